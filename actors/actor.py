@@ -1,0 +1,142 @@
+"""The actor: a mailbox, a loop and what to do with a message."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import ClassVar, Generic, TypeVar
+
+import trio
+
+from greenroom.actors.errors import ActorStopped, MailboxFull
+from greenroom.actors.exit import NORMAL, SHUTDOWN, ExitReason, crashed
+from greenroom.actors.mailbox import Mailbox, Overflow
+from greenroom.actors.probe import NO_PROBE, Probe
+from greenroom.actors.ref import Ask, Ref
+from greenroom.actors.timers import Timers
+
+M = TypeVar("M")
+
+
+class Actor(Generic[M]):
+    """Subclass with `receive`. One message at a time, in the order they came.
+
+    Whatever `receive` returns for a `Request` is its answer. To answer later, or to handle
+    messages by the batch, override `receive_many` and set each `Ask.reply` yourself.
+    """
+
+    capacity: ClassVar[int] = 1024
+    overflow: ClassVar[Overflow] = Overflow.REJECT
+    remembered: ClassVar[int] = 16
+
+    ref: Ref[M]
+    timers: Timers[M]
+    recent: deque[object]
+    _stop = False
+
+    async def started(self) -> None:
+        """Runs before the first message; raising here fails the start."""
+
+    async def receive(self, message: M) -> object:
+        """Handle one message. An exception ends the actor; its supervisor decides what then."""
+        raise NotImplementedError(f"{type(self).__name__} has no receive()")
+
+    async def receive_many(self, messages: deque[M | Ask[object]]) -> None:
+        """Handle a batch: take from the left, so what is left over is what was not handled."""
+        while messages and not self._stop:
+            message = messages.popleft()
+            self.recent.append(message)
+            if isinstance(message, Ask):
+                await self._answer(message)
+            else:
+                await self.receive(message)
+
+    async def stopping(self, reason: ExitReason) -> None:
+        """Last words, shielded from cancellation for as long as the stop's grace lasts."""
+
+    def stop(self) -> None:
+        """End normally after the current message."""
+        self._stop = True
+
+    async def _answer(self, ask: Ask[object]) -> None:
+        try:
+            answer = await self.receive(ask.request)  # type: ignore[arg-type]  # a Request in M
+        except Exception as error:
+            ask.reply.fail(ActorStopped(self.ref.name, crashed(error)))
+            raise
+        except BaseException:
+            ask.reply.fail(ActorStopped(self.ref.name, SHUTDOWN))
+            raise
+        ask.reply.succeed(answer)
+
+
+async def run_actor(
+    actor: Actor[M],
+    *,
+    name: str,
+    probe: Probe = NO_PROBE,
+    grace: float = 5.0,
+    task_status: trio.TaskStatus[Ref[M]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run an actor until it stops, crashes (raises) or is cancelled.
+
+    `nursery.start(run_actor, …)` gives its ref. `grace` (seconds) bounds `stopping` when the
+    actor is cancelled: past it, the last words are cut short.
+    """
+    ref = attach(actor, name, probe)
+    reason = NORMAL
+    try:
+        await actor.started()
+        probe.started(name)
+        task_status.started(ref)
+        await _loop(actor, ref, probe)
+    except Exception as error:
+        reason = crashed(error)
+        raise
+    except BaseException:  # Cancelled: noted before any awaiting clean-up can erase it
+        reason = SHUTDOWN
+        raise
+    finally:
+        await _end(actor, ref, reason, probe, grace)
+
+
+def attach(actor: Actor[M], name: str, probe: Probe = NO_PROBE) -> Ref[M]:
+    """Give an actor its mailbox, ref and timers; `run_actor` does this, tests may."""
+    mailbox: Mailbox[M | Ask[object]] = Mailbox(
+        actor.capacity, overflow=actor.overflow, on_drop=_fail_dropped
+    )
+    actor.ref = Ref(name, mailbox, probe)
+    actor.ref._actor = actor
+    actor.timers = Timers(actor.ref.tell_owed)
+    actor.recent = deque(maxlen=actor.remembered)
+    return actor.ref
+
+
+async def _loop(actor: Actor[M], ref: Ref[M], probe: Probe) -> None:
+    mailbox = ref._mailbox
+    while not actor._stop:
+        batch = await mailbox.take_all()
+        count = len(batch)
+        try:
+            await actor.receive_many(batch)
+        finally:
+            if batch:
+                mailbox.put_back(batch)
+        probe.handled(ref.name, count)
+
+
+async def _end(
+    actor: Actor[M], ref: Ref[M], reason: ExitReason, probe: Probe, grace: float
+) -> None:
+    actor.timers.cancel_all()
+    ref._refuse(reason)
+    try:
+        with trio.CancelScope(deadline=trio.current_time() + grace, shield=True):
+            await actor.stopping(reason)
+    finally:
+        ref._announce_end()
+        probe.stopped(ref.name, reason)
+
+
+def _fail_dropped(message: object) -> None:
+    if isinstance(message, Ask):
+        message.reply.fail(MailboxFull("the request was dropped to make room for newer messages"))

@@ -1,0 +1,69 @@
+"""The root of the one error tree, and the errors of actors."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from greenroom.actors.exit import ExitReason
+
+
+class Fault(enum.Enum):
+    """Whose move it is after an error."""
+
+    CALLER = "the calling code"
+    CLIENT = "the connected client"
+    OPERATOR = "the settings or the machine"
+    GREENROOM = "greenroom itself"
+
+
+class GreenroomError(Exception):
+    """Root of every error greenroom raises on purpose.
+
+    `fault` says whose it is, `temporary` whether the same call may succeed later,
+    `advice` what to do next (one sentence, may be empty).
+    """
+
+    fault: ClassVar[Fault] = Fault.CALLER
+    temporary: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.advice})" if self.advice else self.message
+
+
+class ActorError(GreenroomError):
+    """An actor could not do what was asked of it."""
+
+
+class MailboxFull(ActorError):
+    """The mailbox holds as many messages as it may; nothing was added."""
+
+    temporary = True
+
+
+class ActorStopped(ActorError):
+    """The actor is gone; `reason` says how it ended."""
+
+    temporary = True
+
+    def __init__(self, name: str, reason: ExitReason) -> None:
+        super().__init__(f"actor {name!r} has stopped: {reason}")
+        self.name = name
+        self.reason = reason
+        self.__cause__ = reason.error
+
+
+class AskTimeout(ActorError):
+    """No answer came in time. The request may still be handled."""
+
+    temporary = True
+
+
+class TimerError(ActorError):
+    """A timer was started with an unusable delay."""

@@ -1,0 +1,44 @@
+"""How an actor or child ended, in OTP's words (supervisor(3), "exit reasons")."""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+
+class ExitKind(enum.Enum):
+    """`normal` and `shutdown` are orderly; `crashed` and `killed` are not."""
+
+    NORMAL = "normal"
+    SHUTDOWN = "shutdown"
+    CRASHED = "crashed"
+    KILLED = "killed"
+
+
+@attrs.frozen
+class ExitReason:
+    """Why something stopped. `error` is the exception of a crash, with its traceback."""
+
+    kind: ExitKind
+    error: BaseException | None = None
+
+    @property
+    def orderly(self) -> bool:
+        """True for the ends that do not restart a *transient* child."""
+        return self.kind in (ExitKind.NORMAL, ExitKind.SHUTDOWN)
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}: {self.error!r}" if self.error else self.kind.value
+
+
+NORMAL = ExitReason(ExitKind.NORMAL)
+SHUTDOWN = ExitReason(ExitKind.SHUTDOWN)
+KILLED = ExitReason(ExitKind.KILLED)
+
+
+def crashed(error: BaseException) -> ExitReason:
+    """The reason of a crash; a group holding one error is unwrapped to that error."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return ExitReason(ExitKind.CRASHED, error)

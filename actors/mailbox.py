@@ -1,0 +1,158 @@
+"""A bounded mailbox with one reader, drained whole.
+
+The reader parks itself and is rescheduled by the first message, without an event or a channel in
+between: `tell` costs about 0.2 µs and a full mailbox is taken in one wake-up.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+import attrs
+import trio
+
+from greenroom.actors.errors import MailboxFull
+
+M = TypeVar("M")
+
+
+class Overflow(enum.Enum):
+    """What `put_nowait` does when the mailbox is full."""
+
+    REJECT = "reject"
+    DROP_OLDEST = "drop_oldest"
+
+
+@attrs.frozen
+class MailboxStatistics:
+    """A look at a mailbox; reading it disturbs nothing.
+
+    `age` is in seconds, of the oldest waiting message, counted from when the mailbox was last
+    empty (an upper bound once messages were dropped or put back).
+    """
+
+    depth: int
+    capacity: int
+    peak: int
+    taken: int
+    dropped: int
+    age: float
+    senders_waiting: int
+
+
+class Mailbox(Generic[M]):
+    """Holds up to `capacity` messages for one reader.
+
+    Full: `put_nowait` raises `MailboxFull` (`reject`) or gives up the oldest message, counted
+    and handed to `on_drop` (`drop_oldest`); `put` waits for room.
+    """
+
+    def __init__(
+        self,
+        capacity: int = 1024,
+        *,
+        overflow: Overflow = Overflow.REJECT,
+        on_drop: Callable[[M], None] | None = None,
+        clock: Callable[[], float] = trio.current_time,
+    ) -> None:
+        if capacity < 1:
+            raise ValueError(f"a mailbox needs room for at least 1 message, not {capacity}")
+        self._messages: deque[M] = deque()
+        self._capacity = capacity
+        self._overflow = overflow
+        self._on_drop = on_drop
+        self._clock = clock
+        self._reader: trio.lowlevel.Task | None = None
+        self._senders = trio.lowlevel.ParkingLot()
+        self._waiting_since = 0.0
+        self._peak = self._taken = self._dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def put_nowait(self, message: M) -> None:
+        """Add a message, or do what `overflow` says. Raises `MailboxFull` under `reject`."""
+        if len(self._messages) >= self._capacity:
+            self._overflowed()
+        self.put_owed(message)
+
+    async def put(self, message: M) -> None:
+        """Add a message, waiting for room. FIFO among the waiting senders."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while len(self._messages) >= self._capacity:
+            await self._senders.park()
+        self.put_owed(message)
+
+    def put_owed(self, message: M) -> None:
+        """Add a message the reader asked for (an answer, a timer), whatever the depth.
+
+        These are bounded by the reader's own requests, and rejecting one could deadlock it.
+        """
+        messages = self._messages
+        if not messages:
+            self._waiting_since = self._clock()
+        messages.append(message)
+        self._peak = max(self._peak, len(messages))
+        self._wake()
+
+    def put_back(self, messages: Iterable[M]) -> None:
+        """Return messages that were taken and not handled to the front, in their order."""
+        self._messages.extendleft(reversed(list(messages)))
+
+    async def take_all(self) -> deque[M]:
+        """Wait for at least one message, then take every waiting one, oldest first."""
+        if self._messages:
+            await trio.lowlevel.checkpoint()
+        while not self._messages:
+            await self._park()
+        return self.take_all_nowait()
+
+    def take_all_nowait(self) -> deque[M]:
+        """Take what is there, possibly nothing, and let waiting senders in."""
+        taken, self._messages = self._messages, deque()
+        self._taken += len(taken)
+        if self._senders:
+            self._senders.unpark(count=self._capacity)
+        return taken
+
+    def statistics(self) -> MailboxStatistics:
+        depth = len(self._messages)
+        return MailboxStatistics(
+            depth=depth,
+            capacity=self._capacity,
+            peak=self._peak,
+            taken=self._taken,
+            dropped=self._dropped,
+            age=self._clock() - self._waiting_since if depth else 0.0,
+            senders_waiting=len(self._senders),
+        )
+
+    def _overflowed(self) -> None:
+        if self._overflow is Overflow.REJECT:
+            raise MailboxFull(
+                f"the mailbox is full ({self._capacity} messages)",
+                advice="send() waits for room; or raise the capacity",
+            )
+        self._dropped += 1
+        dropped = self._messages.popleft()
+        if self._on_drop is not None:
+            self._on_drop(dropped)
+
+    def _wake(self) -> None:
+        reader = self._reader
+        if reader is not None:
+            self._reader = None
+            trio.lowlevel.reschedule(reader)
+
+    async def _park(self) -> None:
+        if self._reader is not None:
+            raise trio.BusyResourceError("a mailbox has one reader")
+        self._reader = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._abort)
+
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED

@@ -1,0 +1,128 @@
+"""A ref: the only way to talk to an actor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import attrs
+import trio
+
+from greenroom.actors.errors import ActorStopped, AskTimeout
+from greenroom.actors.exit import ExitReason
+from greenroom.actors.mailbox import Mailbox, MailboxStatistics
+from greenroom.actors.probe import NO_PROBE, Probe
+from greenroom.actors.reply import Outcome, Reply
+
+if TYPE_CHECKING:
+    from greenroom.actors.actor import Actor
+
+M = TypeVar("M")
+R = TypeVar("R")
+N = TypeVar("N")
+
+
+class Request(Generic[R]):
+    """A message that has an answer: `class Balance(Request[int])` is answered with an `int`."""
+
+    __slots__ = ()
+
+
+@attrs.frozen(eq=False)
+class Ask(Generic[R]):
+    """A request in a mailbox, with the place for its answer."""
+
+    request: Request[R]
+    reply: Reply[R]
+
+
+class Ref(Generic[M]):
+    """Address of an actor. Keeps working after a stop only to say so."""
+
+    __slots__ = ("__weakref__", "_actor", "_mailbox", "_probe", "_reason", "_stopped", "name")
+
+    def __init__(
+        self, name: str, mailbox: Mailbox[M | Ask[object]], probe: Probe = NO_PROBE
+    ) -> None:
+        self.name = name
+        self._mailbox = mailbox
+        self._probe = probe
+        self._reason: ExitReason | None = None
+        self._stopped = trio.Event()
+        self._actor: Actor[M] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Ref {self.name}{f' ({self._reason})' if self._reason else ''}>"
+
+    @property
+    def exit_reason(self) -> ExitReason | None:
+        """None while it runs."""
+        return self._reason
+
+    def tell(self, message: M) -> None:
+        """Put a message in the mailbox. Raises `ActorStopped`, or `MailboxFull` if it rejects."""
+        self._check_alive()
+        self._mailbox.put_nowait(message)
+        self._probe.told(self.name, message)
+
+    async def send(self, message: M) -> None:
+        """Put a message in the mailbox, waiting for room. Raises `ActorStopped`."""
+        self._check_alive()
+        await self._mailbox.put(message)
+        self._check_alive()
+        self._probe.told(self.name, message)
+
+    def tell_owed(self, message: M) -> None:
+        """Deliver what the actor itself asked for; dropped without a word if it has stopped."""
+        if self._reason is None:
+            self._mailbox.put_owed(message)
+            self._probe.told(self.name, message)
+
+    async def ask(self, request: Request[R], *, timeout: float | None = None) -> R:
+        """Send a request and wait for its answer, `timeout` seconds at most.
+
+        Raises `ActorStopped` when the actor ends first, `AskTimeout`, or what the actor failed
+        the request with.
+        """
+        reply = self.request(request)
+        if timeout is None:
+            return await reply.wait()
+        with trio.move_on_after(timeout):
+            return await reply.wait()
+        raise AskTimeout(f"{self.name!r} did not answer {type(request).__name__} in {timeout} s")
+
+    def request(self, request: Request[R]) -> Reply[R]:
+        """Send a request without waiting: the answer comes to the returned reply."""
+        reply: Reply[R] = Reply()
+        self._check_alive()
+        self._mailbox.put_nowait(Ask(request, reply))  # type: ignore[arg-type]  # Ask[R], R any
+        self._probe.told(self.name, request)
+        return reply
+
+    def pipe(self, request: Request[R], to: Ref[N], wrap: Callable[[Outcome[R]], N]) -> None:
+        """Send a request; its outcome arrives at `to` as the message `wrap(outcome)`."""
+        self.request(request).then(lambda result: to.tell_owed(wrap(result)))
+
+    async def wait_stopped(self) -> ExitReason:
+        """Wait until the actor has ended, and say how."""
+        await self._stopped.wait()
+        assert self._reason is not None
+        return self._reason
+
+    def statistics(self) -> MailboxStatistics:
+        """The mailbox seen from outside; sends nothing."""
+        return self._mailbox.statistics()
+
+    def _check_alive(self) -> None:
+        if self._reason is not None:
+            raise ActorStopped(self.name, self._reason)
+
+    def _refuse(self, reason: ExitReason) -> None:
+        """From here on every tell raises; the asks that wait fail."""
+        self._reason = reason
+        for message in self._mailbox.take_all_nowait():
+            if isinstance(message, Ask):
+                message.reply.fail(ActorStopped(self.name, reason))
+
+    def _announce_end(self) -> None:
+        self._stopped.set()

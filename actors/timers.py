@@ -1,0 +1,114 @@
+"""Timers that put messages in mailboxes, all kept by one task per trio run.
+
+A timer costs a heap entry and no cancel scope, so ten thousand heartbeats are one parked task.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+import attrs
+import trio
+
+from greenroom.actors.errors import TimerError
+
+M = TypeVar("M")
+
+
+@attrs.define(order=True)
+class Alarm:
+    """A call due at `deadline` on trio's clock (seconds)."""
+
+    deadline: float
+    _number: int
+    _callback: Callable[[], None] | None = attrs.field(order=False)
+
+    def cancel(self) -> None:
+        self._callback = None
+
+    def _fire(self) -> None:
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()
+
+
+class AlarmClock:
+    """One task sleeping until the earliest alarm. Callbacks must neither block nor raise."""
+
+    def __init__(self) -> None:
+        self._alarms: list[Alarm] = []
+        self._numbers = itertools.count()
+        self._sleep = trio.CancelScope()
+
+    def set(self, after: float, callback: Callable[[], None]) -> Alarm:
+        """Call `callback` in `after` seconds (0 or more). Raises `TimerError` otherwise."""
+        if not 0 <= after < math.inf:
+            raise TimerError(f"a timer takes 0 or more seconds, not {after!r}")
+        alarm = Alarm(trio.current_time() + after, next(self._numbers), callback)
+        heapq.heappush(self._alarms, alarm)
+        self._sleep.deadline = min(self._sleep.deadline, alarm.deadline)
+        return alarm
+
+    async def run(self) -> None:
+        while True:
+            with trio.CancelScope(deadline=self._next_deadline()) as self._sleep:
+                await trio.sleep_forever()
+            self._fire_due(trio.current_time())
+
+    def _next_deadline(self) -> float:
+        while self._alarms and self._alarms[0]._callback is None:
+            heapq.heappop(self._alarms)
+        return self._alarms[0].deadline if self._alarms else math.inf
+
+    def _fire_due(self, now: float) -> None:
+        while self._alarms and self._alarms[0].deadline <= now:
+            heapq.heappop(self._alarms)._fire()
+
+
+_clock: trio.lowlevel.RunVar[AlarmClock] = trio.lowlevel.RunVar("greenroom alarm clock")
+
+
+def alarm_clock() -> AlarmClock:
+    """The alarm clock of this trio run, started at first use."""
+    try:
+        return _clock.get()
+    except LookupError:
+        clock = AlarmClock()
+        _clock.set(clock)
+        trio.lowlevel.spawn_system_task(clock.run, name="greenroom alarm clock")
+        return clock
+
+
+class Timers(Generic[M]):
+    """The named timers of one actor. A name runs once: starting it again replaces it."""
+
+    def __init__(self, deliver: Callable[[M], None]) -> None:
+        self._deliver = deliver
+        self._alarms: dict[Hashable, Alarm] = {}
+
+    def start(self, name: Hashable, after: float, message: M) -> None:
+        """Deliver `message` in `after` seconds, unless cancelled or replaced before."""
+        self.cancel(name)
+
+        def fire() -> None:
+            del self._alarms[name]
+            self._deliver(message)
+
+        self._alarms[name] = alarm_clock().set(after, fire)
+
+    def cancel(self, name: Hashable) -> None:
+        """Forget the timer; a name that is not running is fine."""
+        alarm = self._alarms.pop(name, None)
+        if alarm is not None:
+            alarm.cancel()
+
+    def cancel_all(self) -> None:
+        for name in list(self._alarms):
+            self.cancel(name)
+
+    def __contains__(self, name: Hashable) -> bool:
+        return name in self._alarms

@@ -1,0 +1,1 @@
+"""Floor 3: delivery. Ids, events, runs, outbox, receipts, user actors, journals."""

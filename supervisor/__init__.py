@@ -1,0 +1,1 @@
+"""Floor 2: supervision. Child specs, supervisors, restart intensity, tree snapshots."""
