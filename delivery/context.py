@@ -1,0 +1,70 @@
+"""Who an event is for: the one thing routing looks at."""
+
+from __future__ import annotations
+
+import attrs
+
+from greenroom.delivery.ids import (
+    BadId,
+    Id,
+    IdSource,
+    RequestId,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+    kind_of,
+)
+
+_default_ids = IdSource()
+
+
+def _checked(_: object, attribute: attrs.Attribute[Id], value: Id) -> None:
+    kind = _KINDS[attribute.name]
+    if type(value) is not kind:
+        raise BadId(kind.kind, kind_of(value), value)
+
+
+_KINDS: dict[str, type[Id]] = {
+    "user": UserId,
+    "thread": ThreadId,
+    "run": RunId,
+    "request": RequestId,
+    "session": SessionId,
+}
+
+
+@attrs.frozen
+class UserContext:
+    """The ids that travel with a run. An id of another kind raises `BadId`.
+
+    `new` takes strings, as they come from outside; the constructor takes ids only.
+    """
+
+    user: UserId = attrs.field(validator=_checked)
+    thread: ThreadId = attrs.field(validator=_checked)
+    run: RunId = attrs.field(validator=_checked)
+    request: RequestId = attrs.field(validator=_checked)
+    session: SessionId | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_checked)
+    )
+
+    @classmethod
+    def new(
+        cls,
+        *,
+        user: str,
+        thread: str | None = None,
+        run: str | None = None,
+        request: str | None = None,
+        session: str | None = None,
+        ids: IdSource = _default_ids,
+    ) -> UserContext:
+        """A context for `user`; ids that are not given are made. Raises `BadId`."""
+        return cls(
+            user=UserId.parse(user),
+            thread=ids.new(ThreadId) if thread is None else ThreadId.parse(thread),
+            run=ids.new(RunId) if run is None else RunId.parse(run),
+            request=ids.new(RequestId) if request is None else RequestId.parse(request),
+            session=None if session is None else SessionId.parse(session),
+        )
