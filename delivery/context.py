@@ -19,12 +19,6 @@ from greenroom.delivery.ids import (
 _default_ids = IdSource()
 
 
-def _checked(_: object, attribute: attrs.Attribute[Id], value: Id) -> None:
-    kind = _KINDS[attribute.name]
-    if type(value) is not kind:
-        raise BadId(kind.kind, kind_of(value), value)
-
-
 _KINDS: dict[str, type[Id]] = {
     "user": UserId,
     "thread": ThreadId,
@@ -41,13 +35,17 @@ class UserContext:
     `new` takes strings, as they come from outside; the constructor takes ids only.
     """
 
-    user: UserId = attrs.field(validator=_checked)
-    thread: ThreadId = attrs.field(validator=_checked)
-    run: RunId = attrs.field(validator=_checked)
-    request: RequestId = attrs.field(validator=_checked)
-    session: SessionId | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_checked)
-    )
+    user: UserId
+    thread: ThreadId
+    run: RunId
+    request: RequestId
+    session: SessionId | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if type(value) is not kind and not (name == "session" and value is None):
+                raise BadId(kind.kind, kind_of(value), value)
 
     @classmethod
     def new(
