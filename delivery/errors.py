@@ -1,0 +1,60 @@
+"""What can go wrong in delivery."""
+
+from __future__ import annotations
+
+from greenroom.actors.errors import Fault, GreenroomError
+
+
+class JournalError(GreenroomError):
+    """The journal could not do what was asked; nothing of the failed call was kept."""
+
+    fault = Fault.OPERATOR
+
+
+class JournalBusy(JournalError):
+    """Another process has the journal open; the message names its pid where it is known."""
+
+    temporary = True
+
+
+class JournalReadOnly(JournalError):
+    """The journal's file or directory may not be written."""
+
+
+class JournalFull(JournalError):
+    """No room on the disk. The journal stays open, and appends work again once there is room."""
+
+    temporary = True
+
+
+class JournalCorrupt(JournalError):
+    """The file is not a journal, or is damaged."""
+
+
+class JournalTooNew(JournalError):
+    """A newer greenroom made this journal."""
+
+
+class JournalFailed(JournalError):
+    """The disk or the operating system refused, in a way that has no error of its own."""
+
+
+class JournalClosed(JournalError):
+    """The journal was closed before this call."""
+
+    fault = Fault.CALLER
+
+
+class OutOfSequence(JournalError):
+    """A record's offset does not continue its user's last one. The whole batch was refused."""
+
+    fault = Fault.GREENROOM
+
+    def __init__(self, user: str, expected: int, given: int) -> None:
+        super().__init__(
+            f"the next record of user {user!r} has offset {expected}, not {given}",
+            advice="one writer per user numbers its records; reload the user from the journal",
+        )
+        self.user = user
+        self.expected = expected
+        self.given = given

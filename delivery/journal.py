@@ -1,0 +1,231 @@
+"""The journal: what is kept, what can be asked of it, and what every backend promises (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal, Protocol, TypeAlias
+
+import attrs
+
+from greenroom.delivery.errors import OutOfSequence
+from greenroom.delivery.events import JSON, TERMINAL, EventClass, Kind
+from greenroom.delivery.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
+
+RUN_OPENS: Final = frozenset({Kind.USER_SAID, Kind.AGENT_STARTED})
+RUN_ENDS: Final = TERMINAL
+
+
+@attrs.frozen
+class Record:
+    """An event as it is kept. `body` is the whole event as JSON, sent to the wire unchanged.
+
+    Offsets count from 1 for each user, without gaps. `at` is in milliseconds since the epoch.
+    `say` is set on `user_said` alone: the client's idempotency key.
+    """
+
+    user: UserId
+    offset: int
+    id: EventId
+    kind: Kind
+    event_class: EventClass
+    thread: ThreadId
+    run: RunId
+    parent: RunId | None
+    request: RequestId
+    at: int
+    say: str | None
+    body: bytes
+
+
+@attrs.frozen
+class Cursor:
+    """A session has received everything through `offset`. A cursor never goes back."""
+
+    user: UserId
+    session: SessionId
+    offset: int
+    at: int
+
+
+@attrs.frozen
+class Mark:
+    """A session has displayed or confirmed one record. The same mark again replaces it."""
+
+    user: UserId
+    session: SessionId
+    offset: int
+    stage: Literal["displayed", "confirmed"]
+    verdict: JSON
+    note: str | None
+    at: int
+
+
+Entry: TypeAlias = Record | Cursor | Mark
+
+
+@attrs.frozen
+class Bounds:
+    """The offsets a user's records have: (0, 0) when there never was one.
+
+    `last` never goes back. A journal trimmed bare has `first == last + 1`.
+    """
+
+    first: int
+    last: int
+
+
+@attrs.frozen
+class Page:
+    """Records in ascending order; `more` says that older ones are there."""
+
+    records: list[Record]
+    more: bool
+
+
+@attrs.frozen
+class Said:
+    """The run and thread that a `say` started."""
+
+    run: RunId
+    thread: ThreadId
+
+
+@attrs.frozen
+class OpenRun:
+    """A run that began and has not ended."""
+
+    run: RunId
+    thread: ThreadId
+    parent: RunId | None
+    request: RequestId
+
+
+@attrs.frozen
+class ThreadSummary:
+    """A thread's records still kept: first and last offset, how many, time of the last (ms)."""
+
+    thread: ThreadId
+    first: int
+    last: int
+    events: int
+    at: int
+
+
+@attrs.frozen
+class JournalStatistics:
+    """Counted since the journal was opened; `waiting` and `peak_waiting` are calls, not entries.
+
+    `bytes` is what the journal takes now: on disk where there is one, else the bodies in memory.
+    """
+
+    appends: int
+    entries: int
+    failures: int
+    waiting: int
+    peak_waiting: int
+    bytes: int
+
+
+class Journal(Protocol):
+    """Where events, cursors and marks are kept. Any task of one trio run may call it.
+
+    Every method raises `JournalClosed` after `aclose`, or another `JournalError` when the
+    storage fails; after a failure the journal is as it was before the call.
+    """
+
+    @property
+    def epoch(self) -> str:
+        """A token made once, with the journal: another epoch means other offsets."""
+        ...
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        """Keep the entries: all of them, durable when this returns, or none.
+
+        A cancelled caller stops waiting; its entries may still be kept. Raises `OutOfSequence`
+        when a record does not continue its user's last one, `JournalFull` without room.
+        """
+        ...
+
+    async def bounds(self, user: UserId) -> Bounds:
+        """The user's first and last offset."""
+        ...
+
+    async def read(self, user: UserId, *, after: int, limit: int, max_bytes: int) -> list[Record]:
+        """Records past `after`, ascending: as many as fit both limits, and one at least."""
+        ...
+
+    async def history(
+        self, user: UserId, *, thread: ThreadId | None, before: int | None, limit: int
+    ) -> Page:
+        """The last `limit` records before offset `before` (None: the end), of a thread or all."""
+        ...
+
+    async def said(self, user: UserId, say: str) -> Said | None:
+        """What the user's first `user_said` with this key started; None when trimmed or new."""
+        ...
+
+    async def open_runs(self, user: UserId) -> list[OpenRun]:
+        """Runs begun (`user_said`, `agent_started`) and not ended, oldest first; trim keeps them.
+
+        A run ends with `agent_completed` or `agent_failed`.
+        """
+        ...
+
+    async def cursor(self, user: UserId, session: SessionId) -> int | None:
+        """The offset the session has received through; None when it never said."""
+        ...
+
+    async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
+        """Marks on records past `after`, by offset, session and stage.
+
+        Ends with the offset that reaches `limit`: an offset's marks are never split, so a reader
+        goes on from the last offset it got.
+        """
+        ...
+
+    async def threads(self, user: UserId) -> list[ThreadSummary]:
+        """The user's threads by their first kept record."""
+        ...
+
+    async def trim(self, user: UserId, *, through: int) -> int:
+        """Forget records and marks through an offset; how many records went. Numbering goes on."""
+        ...
+
+    def statistics(self) -> JournalStatistics:
+        """A look from outside; waits for nothing."""
+        ...
+
+    async def aclose(self) -> None:
+        """Finish what was accepted and close. Doing it again is fine."""
+        ...
+
+
+def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dict[UserId, int]:
+    """The last offset of each user in a batch whose records continue what `last(user)` tells.
+
+    Raises `OutOfSequence` at the first record that does not.
+    """
+    lasts: dict[UserId, int] = {}
+    for entry in entries:
+        if isinstance(entry, Record):
+            user = entry.user
+            known = lasts.get(user)
+            expected = (last(user) if known is None else known) + 1
+            if entry.offset != expected:
+                raise OutOfSequence(user, expected, entry.offset)
+            lasts[user] = expected
+    return lasts
+
+
+def check_ids(entries: Iterable[Entry]) -> None:
+    """Raise `BadId` where an id is of the wrong kind: before any storage is touched."""
+    for entry in entries:
+        UserId.parse(entry.user)
+        if isinstance(entry, Record):
+            EventId.parse(entry.id)
+            ThreadId.parse(entry.thread)
+            RunId.parse(entry.run)
+            RunId.parse(entry.parent or entry.run)
+            RequestId.parse(entry.request)
+        else:
+            SessionId.parse(entry.session)

@@ -1,0 +1,195 @@
+"""A journal in memory: for tests, demos and services that may forget at exit."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import attrs
+import trio
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.delivery.errors import JournalClosed
+from greenroom.delivery.ids import RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.journal import (
+    RUN_ENDS,
+    RUN_OPENS,
+    Bounds,
+    Cursor,
+    Entry,
+    JournalStatistics,
+    Mark,
+    OpenRun,
+    Page,
+    Record,
+    Said,
+    ThreadSummary,
+    check_ids,
+    last_offsets,
+)
+
+
+class MemoryJournal:
+    """Keeps the whole promise of `Journal` but durability. Grows until trimmed."""
+
+    def __init__(self, *, epoch: str | None = None) -> None:
+        self._epoch = epoch or secrets.token_urlsafe(12)
+        self._users: dict[UserId, _UserLog] = {}
+        self._closed = False
+        self._appends = self._entries = self._failures = 0
+
+    @property
+    def epoch(self) -> str:
+        return self._epoch
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        await self._ready()
+        try:
+            check_ids(entries)
+            last_offsets(entries, self._last)
+        except GreenroomError:
+            self._failures += 1
+            raise
+        for entry in entries:
+            self._users.setdefault(entry.user, _UserLog()).keep(entry)
+        self._appends += 1
+        self._entries += len(entries)
+
+    async def bounds(self, user: UserId) -> Bounds:
+        return (await self._log(user)).bounds()
+
+    async def read(self, user: UserId, *, after: int, limit: int, max_bytes: int) -> list[Record]:
+        records = (await self._log(user)).after(after)
+        return list(islice(within(max_bytes, records), limit))
+
+    async def history(
+        self, user: UserId, *, thread: ThreadId | None, before: int | None, limit: int
+    ) -> Page:
+        newest_first = (await self._log(user)).before(before)
+        wanted = (record for record in newest_first if thread in (None, record.thread))
+        found = list(islice(wanted, limit + 1))
+        return Page(found[:limit][::-1], more=len(found) > limit)
+
+    async def said(self, user: UserId, say: str) -> Said | None:
+        return (await self._log(user)).said.get(say)
+
+    async def open_runs(self, user: UserId) -> list[OpenRun]:
+        return list((await self._log(user)).open_runs.values())
+
+    async def cursor(self, user: UserId, session: SessionId) -> int | None:
+        return (await self._log(user)).cursors.get(session)
+
+    async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
+        marks = (await self._log(user)).marks
+        found = [marks[key] for key in sorted(marks) if key[0] > after]
+        end = found[limit - 1].offset if 0 < limit <= len(found) else None
+        return [mark for mark in found if end is None or mark.offset <= end]
+
+    async def threads(self, user: UserId) -> list[ThreadSummary]:
+        summaries: dict[ThreadId, ThreadSummary] = {}
+        for record in (await self._log(user)).records:
+            summaries[record.thread] = _counted(summaries.get(record.thread), record)
+        return list(summaries.values())
+
+    async def trim(self, user: UserId, *, through: int) -> int:
+        return (await self._log(user)).trim(through)
+
+    def statistics(self) -> JournalStatistics:
+        return JournalStatistics(
+            appends=self._appends,
+            entries=self._entries,
+            failures=self._failures,
+            waiting=0,
+            peak_waiting=0,
+            bytes=sum(len(r.body) for log in self._users.values() for r in log.records),
+        )
+
+    async def aclose(self) -> None:
+        self._closed = True
+        await trio.lowlevel.checkpoint()
+
+    async def _ready(self) -> None:
+        if self._closed:
+            raise JournalClosed("the journal is closed")
+        await trio.lowlevel.checkpoint()
+
+    async def _log(self, user: UserId) -> _UserLog:
+        await self._ready()
+        return self._users.get(user) or _UserLog()
+
+    def _last(self, user: UserId) -> int:
+        log = self._users.get(user)
+        return log.bounds().last if log else 0
+
+
+@attrs.define(eq=False)
+class _UserLog:
+    """One user's entries. `records[0]` has the offset `trimmed + 1`."""
+
+    records: list[Record] = attrs.field(factory=list)
+    trimmed: int = 0
+    cursors: dict[SessionId, int] = attrs.field(factory=dict)
+    marks: dict[tuple[int, SessionId, str], Mark] = attrs.field(factory=dict)
+    said: dict[str, Said] = attrs.field(factory=dict)
+    open_runs: dict[RunId, OpenRun] = attrs.field(factory=dict)
+
+    def keep(self, entry: Entry) -> None:
+        match entry:
+            case Record():
+                self._keep_record(entry)
+            case Cursor():
+                known = self.cursors.get(entry.session, entry.offset)
+                self.cursors[entry.session] = max(known, entry.offset)
+            case Mark():
+                self.marks[entry.offset, entry.session, entry.stage] = entry
+
+    def _keep_record(self, record: Record) -> None:
+        self.records.append(record)
+        if record.say is not None:
+            self.said.setdefault(record.say, Said(record.run, record.thread))
+        if record.kind in RUN_OPENS:
+            run = OpenRun(record.run, record.thread, record.parent, record.request)
+            self.open_runs.setdefault(record.run, run)
+        elif record.kind in RUN_ENDS:
+            self.open_runs.pop(record.run, None)
+
+    def bounds(self) -> Bounds:
+        last = self.trimmed + len(self.records)
+        return Bounds(self.trimmed + 1 if last else 0, last)
+
+    def after(self, offset: int) -> Iterator[Record]:
+        return islice(self.records, max(offset - self.trimmed, 0), None)
+
+    def before(self, offset: int | None) -> Iterator[Record]:
+        end = len(self.records) if offset is None else max(offset - self.trimmed - 1, 0)
+        return iter(self.records[:end][::-1])
+
+    def trim(self, through: int) -> int:
+        gone = self.records[: max(through - self.trimmed, 0)]
+        del self.records[: len(gone)]
+        self.trimmed += len(gone)
+        self.marks = {key: mark for key, mark in self.marks.items() if key[0] > self.trimmed}
+        self._forget_said(gone)
+        return len(gone)
+
+    def _forget_said(self, gone: Sequence[Record]) -> None:
+        for record in gone:
+            if record.say is not None:
+                self.said.pop(record.say, None)
+
+
+def within(max_bytes: int, records: Iterator[Record]) -> Iterator[Record]:
+    """The records whose bodies fit in `max_bytes` together, and the first one whatever its size."""
+    size = 0
+    for record in records:
+        size += len(record.body)
+        if size > max_bytes and size > len(record.body):
+            return
+        yield record
+
+
+def _counted(summary: ThreadSummary | None, record: Record) -> ThreadSummary:
+    if summary is None:
+        return ThreadSummary(record.thread, record.offset, record.offset, 1, record.at)
+    return attrs.evolve(summary, last=record.offset, events=summary.events + 1, at=record.at)
