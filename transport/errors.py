@@ -1,0 +1,104 @@
+"""Errors of transport: bad frames, bad tokens, refused and lost connections."""
+
+from __future__ import annotations
+
+from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.transport.close_codes import CloseCode
+
+
+class TransportError(GreenroomError):
+    """Something between a client and its user actor went wrong."""
+
+
+class BadFrame(TransportError):
+    """A frame breaks the protocol.
+
+    `id` is the frame's own, when it had a usable one; `fatal` says that the connection ends.
+    """
+
+    fault = Fault.CLIENT
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: CloseCode = CloseCode.PROTOCOL_ERROR,
+        id: str | None = None,  # noqa: A002 - the wire's own word
+        fatal: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.id = id
+        self.fatal = fatal
+
+
+class IsolationViolation(TransportError):
+    """An event was about to reach another user's connection. It was stopped (R23)."""
+
+    fault = Fault.GREENROOM
+
+
+class BadToken(TransportError):
+    """A token does not prove who its bearer is. The message never holds the token."""
+
+    fault = Fault.CLIENT
+
+
+class BadKeyFile(TransportError):
+    """A key for checking tokens is missing, unreadable or too weak."""
+
+    fault = Fault.OPERATOR
+
+
+class BadRequest(TransportError):
+    """An HTTP request head that cannot be answered as asked; `status` is the HTTP answer."""
+
+    fault = Fault.CLIENT
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class PortBusy(TransportError):
+    """Another process listens on the port."""
+
+    fault = Fault.OPERATOR
+    temporary = True
+
+
+class ClientError(TransportError):
+    """The Python client could not do what was asked."""
+
+
+class Refused(ClientError):
+    """The server answered the upgrade with an HTTP status instead of a socket."""
+
+    fault = Fault.OPERATOR
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"the server refused the connection with HTTP {status}: {text}")
+        self.status = status
+        self.text = text
+
+
+class SessionClosed(ClientError):
+    """The server ended the session with a code that says not to come back as one is."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"the server closed the session with {code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class RequestFailed(ClientError):
+    """The server answered a request with an error. `temporary` says whether a retry may help."""
+
+    def __init__(self, code: int, message: str, *, temporary: bool) -> None:
+        super().__init__(f"{message} [{code}]")
+        self.code = code
+        self.temporary = temporary  # type: ignore[misc]  # per answer here, per class elsewhere
+
+
+class ClientClosed(ClientError):
+    """The client was closed before the answer came."""
