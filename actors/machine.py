@@ -1,0 +1,212 @@
+"""A declared state machine: the table is the only source of truth (pure).
+
+Terms and order of things follow Erlang/OTP's gen_statem(3): states, events, actions, state
+time-outs, postponing. `machine_runner` interprets the actions, `diagram` draws the table.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Generic, NamedTuple, Never, TypeVar
+
+import attrs
+
+from greenroom.actors.errors import ActorError, Fault
+from greenroom.actors.machine_check import check_machine, event_names
+
+S = TypeVar("S", bound=enum.Enum)
+D = TypeVar("D")
+C = TypeVar("C")
+E = TypeVar("E")
+S_co = TypeVar("S_co", bound=enum.Enum, covariant=True)
+D_co = TypeVar("D_co", covariant=True)
+C_co = TypeVar("C_co", covariant=True)
+
+
+class MachineError(ActorError):
+    """A machine was given, or did, what its table does not list."""
+
+    fault = Fault.GREENROOM
+
+
+class UnlistedPair(MachineError):
+    """An event came in a state that does not take it; nothing changed."""
+
+    def __init__(self, machine: str, state: enum.Enum, event: object, takes: str) -> None:
+        name = type(event).__name__
+        super().__init__(f"machine {machine!r} takes no {name} in {state.name}, only {takes}")
+        self.machine = machine
+        self.state = state
+        self.event = event
+
+
+class UndeclaredTarget(MachineError):
+    """A handler went to a state its row of the table does not allow; nothing changed."""
+
+    def __init__(self, machine: str, state: enum.Enum, event: object, target: enum.Enum) -> None:
+        super().__init__(
+            f"machine {machine!r} may not go from {state.name} to {target.name} "
+            f"on {type(event).__name__}",
+            advice="list the target in the row's `to`, or return another one",
+        )
+        self.machine = machine
+        self.state = state
+        self.event = event
+        self.target = target
+
+
+@attrs.frozen
+class StateTimeout:
+    """Deliver `event` in `after` seconds, unless the state is left first.
+
+    Returned with a change of state it belongs to the state that is entered. Set again, it
+    replaces the one that runs (gen_statem(3), `state_timeout()`).
+    """
+
+    after: float
+    event: object
+
+
+@attrs.frozen
+class StartTimer:
+    """Deliver `event` in `after` seconds, whatever the state; the same name replaces."""
+
+    name: Hashable
+    after: float
+    event: object
+
+
+@attrs.frozen
+class CancelTimer:
+    """Forget a named timer; one that does not run is fine. `STATE_TIMEOUT` is a name too."""
+
+    name: Hashable
+
+
+@attrs.frozen
+class Postpone:
+    """Deliver the current event again after the next change of state."""
+
+
+@attrs.frozen
+class Next:
+    """Handle `event` before anything that waits, in the order given."""
+
+    event: object
+
+
+class StateTimeoutName(enum.Enum):
+    """The type of `STATE_TIMEOUT`, so that no name of yours can equal it."""
+
+    STATE_TIMEOUT = "state timeout"
+
+
+STATE_TIMEOUT = StateTimeoutName.STATE_TIMEOUT
+
+MachineAction = StateTimeout | StartTimer | CancelTimer | Postpone | Next
+
+
+class Step(NamedTuple, Generic[S_co, D_co, C_co]):
+    """What a handler decided. `state` None stays; commands are for the shell or the runner."""
+
+    state: S_co | None
+    data: D_co
+    commands: tuple[C_co | MachineAction, ...] = ()
+
+
+def stay(data: D, *commands: C | MachineAction) -> Step[Never, D, C]:
+    """Keep the state."""
+    return Step(None, data, commands)
+
+
+def go(state: S, data: D, *commands: C | MachineAction) -> Step[S, D, C]:
+    """Change to `state`; going to the state one is in is staying."""
+    return Step(state, data, commands)
+
+
+@attrs.frozen(init=False)
+class On(Generic[S, D, C]):
+    """One row of the table: in any of `sources`, `event` (exact type) goes to `handler`.
+
+    `to` lists the states the handler may go to; staying is always allowed.
+    """
+
+    sources: frozenset[S]
+    event: type[object]
+    handler: Callable[[D, Never], Step[S, D, C]]
+    to: frozenset[S]
+
+    def __init__(
+        self,
+        source: S | Collection[S],
+        event: type[E],
+        handler: Callable[[D, E], Step[S, D, C]],
+        *,
+        to: Collection[S] = (),
+    ) -> None:
+        sources = frozenset((source,) if isinstance(source, enum.Enum) else source)
+        self.__attrs_init__(sources, event, handler, frozenset(to))
+
+
+class Machine(Generic[S, D, C]):
+    """States, events and transitions as a table; `step` is its one look-up.
+
+    Raises `MisdeclaredMachine` when the table contradicts itself: an unknown state, a pair
+    listed twice, a state out of reach, a dead end that is not final, a final state with rows.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        states: type[S],
+        initial: S,
+        transitions: Collection[On[S, D, C]],
+        final: Collection[S] = (),
+        on_enter: Mapping[S, Callable[[D], Step[S, D, C]]] | None = None,
+    ) -> None:
+        self.name = name
+        self.states = tuple(states)
+        self.initial = initial
+        self.final = frozenset(final)
+        self.transitions = tuple(transitions)
+        self.on_enter = MappingProxyType(dict(on_enter or {}))
+        check_machine(self)
+        self._rows: dict[S, dict[type[object], On[S, D, C]]] = {s: {} for s in self.states}
+        for row in self.transitions:
+            for source in row.sources:
+                self._rows[source][row.event] = row
+
+    def __repr__(self) -> str:
+        return f"<Machine {self.name}: {len(self.states)} states, {len(self.events)} events>"
+
+    @property
+    def events(self) -> tuple[type[object], ...]:
+        """Every event type of the table, in the order of its rows."""
+        return tuple(dict.fromkeys(row.event for row in self.transitions))
+
+    def takes(self, state: S) -> Mapping[type[object], On[S, D, C]]:
+        """The rows of one state, by event type."""
+        return MappingProxyType(self._rows[state])
+
+    def edges(self) -> Iterator[tuple[S, type[object], S | None]]:
+        """Every arrow of the table: (state, event, target); target None: the row only stays."""
+        for state in self.states:
+            for event, row in self._rows[state].items():
+                for target in sorted(row.to, key=self.states.index) or (None,):
+                    yield state, event, target
+
+    def step(self, state: S, data: D, event: object) -> Step[S, D, C]:
+        """Look the pair up and ask its handler.
+
+        Raises `UnlistedPair` or `UndeclaredTarget`, or whatever the handler raises.
+        """
+        row = self._rows[state].get(type(event))
+        if row is None:
+            raise UnlistedPair(self.name, state, event, event_names(self._rows[state]))
+        step = row.handler(data, event)  # type: ignore[arg-type]  # it is the row's event type
+        if step.state is not None and step.state not in row.to:
+            raise UndeclaredTarget(self.name, state, event, step.state)
+        return step

@@ -1,0 +1,208 @@
+"""Runs a machine: what its actions mean, in gen_statem(3)'s order (pure).
+
+The order of a step (OTP, gen_statem(3), type `transition_option()`): the step's own actions, the
+enter action of a new state, the postponed events back into the queue if the state changed, then
+`Next` events in front of all of them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, NamedTuple, TypeVar, cast, get_args
+
+import attrs
+
+from greenroom.actors.machine import (
+    STATE_TIMEOUT,
+    CancelTimer,
+    Machine,
+    MachineAction,
+    MachineError,
+    Next,
+    Postpone,
+    StartTimer,
+    StateTimeout,
+)
+
+S = TypeVar("S", bound=enum.Enum)
+D = TypeVar("D")
+C = TypeVar("C")
+
+ACTION_TYPES = frozenset(get_args(MachineAction))
+
+
+class PostponedTooMany(MachineError):
+    """More events were postponed than the runner may hold."""
+
+
+class EnterOverstepped(MachineError):
+    """An enter action changed the state, postponed, or inserted an event."""
+
+
+@attrs.frozen
+class TimerFired:
+    """What the shell hands back when a timer is due. `serial` tells this start from others."""
+
+    name: Hashable
+    serial: int
+
+
+@attrs.frozen
+class Transition:
+    """One line of the log: `event` is the name of the event's type."""
+
+    old: enum.Enum
+    event: str
+    new: enum.Enum
+
+
+class MachineRunner(Generic[S, D, C]):
+    """The current state and data of one running machine.
+
+    `handle(event)` returns what the shell is to do, in order: the machine's own commands, and
+    `StartTimer`/`CancelTimer` (the state time-out is the timer named `STATE_TIMEOUT`), whose
+    `event` is the `TimerFired` to hand back when due. A final state forgets what waits and
+    cancels every timer. `on_move` hears of each change of state, `log` keeps the last ones.
+    """
+
+    def __init__(
+        self,
+        machine: Machine[S, D, C],
+        data: D,
+        *,
+        max_postponed: int = 64,
+        log: int = 32,
+        on_move: Callable[[Transition], None] | None = None,
+    ) -> None:
+        self.machine = machine
+        self.state = machine.initial
+        self.data = data
+        self.log: deque[Transition] = deque(maxlen=log)
+        self._max_postponed = max_postponed
+        self._on_move = on_move
+        self._queue: deque[object] = deque()
+        self._postponed: deque[object] = deque()
+        self._timers: dict[Hashable, TimerEntry] = {}
+        self._serial = 0
+        self._due: list[C | StartTimer | CancelTimer] = []
+        self._enter()
+
+    @property
+    def done(self) -> bool:
+        """True in a final state."""
+        return self.state in self.machine.final
+
+    @property
+    def postponed(self) -> int:
+        """How many events wait for a change of state."""
+        return len(self._postponed)
+
+    def start(self) -> list[C | StartTimer | CancelTimer]:
+        """What entering the initial state asks for; if not called, the first `handle` gives it."""
+        due, self._due = self._due, []
+        return due
+
+    def handle(self, event: object) -> list[C | StartTimer | CancelTimer]:
+        """Handle an event, and at once all that follows from it.
+
+        A `TimerFired` whose timer was cancelled or started anew is ignored. Raises `UnlistedPair`,
+        `UndeclaredTarget`, `PostponedTooMany`, `EnterOverstepped`, or what a handler raises; the
+        machine then stands where the last good step left it, and is best thrown away.
+        """
+        if type(event) is TimerFired:
+            entry = self._timers.get(event.name)
+            if entry is None or entry.serial != event.serial:
+                return []
+            del self._timers[event.name]
+            event = entry.event
+        self._queue.append(event)
+        while self._queue:
+            self._take(self._queue.popleft())
+        return self.start()
+
+    def _take(self, event: object) -> None:
+        old = self.state
+        target, data, commands = self.machine.step(old, self.data, event)
+        self.data = data
+        if target is None or target is old:
+            inserted = self._perform(commands, event)
+        else:
+            self._move(event, target)
+            inserted = self._perform(commands, event)
+            self._enter()
+            self._queue.extendleft(reversed(self._postponed))
+            self._postponed.clear()
+        self._queue.extendleft(reversed(inserted))
+        if self.state is not old and self.done:
+            self._finish()
+
+    def _move(self, event: object, target: S) -> None:
+        transition = Transition(self.state, type(event).__name__, target)
+        self.state = target
+        self.log.append(transition)
+        if self._on_move is not None:
+            self._on_move(transition)
+        self._cancel(STATE_TIMEOUT)
+
+    def _perform(self, commands: tuple[C | MachineAction, ...], event: object) -> Sequence[object]:
+        """Put commands in line for the shell, obey actions; returns the `Next` events."""
+        inserted: list[object] = []
+        for command in commands:
+            if type(command) not in ACTION_TYPES:
+                self._due.append(cast(C, command))
+                continue
+            match command:
+                case StateTimeout(after, later):
+                    self._start(STATE_TIMEOUT, after, later)
+                case StartTimer(name, after, later):
+                    self._start(name, after, later)
+                case CancelTimer(name):
+                    self._cancel(name)
+                case Next(following):
+                    inserted.append(following)
+                case Postpone():
+                    self._postpone(event)
+        return inserted
+
+    def _enter(self) -> None:
+        action = self.machine.on_enter.get(self.state)
+        if action is None:
+            return
+        target, self.data, commands = action(self.data)
+        if target is not None or any(isinstance(c, Postpone | Next) for c in commands):
+            raise EnterOverstepped(
+                f"machine {self.machine.name!r}: entering {self.state.name} may give commands and "
+                "set timers; it may not change the state, postpone or insert events"
+            )
+        self._perform(commands, None)
+
+    def _postpone(self, event: object) -> None:
+        if len(self._postponed) >= self._max_postponed:
+            raise PostponedTooMany(
+                f"machine {self.machine.name!r} has postponed {self._max_postponed} events in "
+                f"{self.state.name} and may not postpone another {type(event).__name__}"
+            )
+        self._postponed.append(event)
+
+    def _start(self, name: Hashable, after: float, event: object) -> None:
+        self._serial += 1
+        self._timers[name] = TimerEntry(self._serial, event)
+        self._due.append(StartTimer(name, after, TimerFired(name, self._serial)))
+
+    def _cancel(self, name: Hashable) -> None:
+        if self._timers.pop(name, None) is not None:
+            self._due.append(CancelTimer(name))
+
+    def _finish(self) -> None:
+        self._queue.clear()
+        for name in list(self._timers):
+            self._cancel(name)
+
+
+class TimerEntry(NamedTuple):
+    """A running timer: which start of its name, and the event it is to deliver."""
+
+    serial: int
+    event: object
