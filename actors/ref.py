@@ -79,17 +79,24 @@ class Ref(Generic[M]):
             self._probe.told(self.name, message)
 
     async def ask(self, request: Request[R], *, timeout: float | None = None) -> R:
-        """Send a request and wait for its answer, `timeout` seconds at most.
+        """Send a request, waiting for room, and wait for its answer: `timeout` seconds at most.
 
         Raises `ActorStopped` when the actor ends first, `AskTimeout`, or what the actor failed
         the request with.
         """
-        reply = self.request(request)
         if timeout is None:
-            return await reply.wait()
+            return await self._ask(request)
         with trio.move_on_after(timeout):
-            return await reply.wait()
+            return await self._ask(request)
         raise AskTimeout(f"{self.name!r} did not answer {type(request).__name__} in {timeout} s")
+
+    async def _ask(self, request: Request[R]) -> R:
+        reply: Reply[R] = Reply()
+        self._check_alive()
+        await self._mailbox.put(Ask(request, reply))  # type: ignore[arg-type]  # Ask[R], R any
+        self._check_alive()
+        self._probe.told(self.name, request)
+        return await reply.wait()
 
     def request(self, request: Request[R]) -> Reply[R]:
         """Send a request without waiting: the answer comes to the returned reply."""

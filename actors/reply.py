@@ -15,22 +15,23 @@ Outcome = outcome.Value[R] | outcome.Error
 class Reply(Generic[R]):
     """Where an answer will be. Setting it a second time is ignored and returns False."""
 
-    __slots__ = ("_outcome", "_then")
+    __slots__ = ("_outcome", "_then", "abandoned")
 
     def __init__(self) -> None:
         self._outcome: Outcome[R] | None = None
         self._then: Callable[[Outcome[R]], object] | None = None
+        self.abandoned = False  # the waiter was cancelled: nobody will look
 
     @property
     def is_set(self) -> bool:
         return self._outcome is not None
 
     def succeed(self, value: R) -> bool:
-        return self._set(outcome.Value(value))
+        return self.set(outcome.Value(value))
 
     def fail(self, error: BaseException) -> bool:
         """The waiter gets `error` raised; give each reply an exception of its own."""
-        return self._set(outcome.Error(error))
+        return self.set(outcome.Error(error))
 
     def then(self, callback: Callable[[Outcome[R]], object]) -> None:
         """Call `callback(outcome)` once, now if the answer is there. It must not raise."""
@@ -50,7 +51,8 @@ class Reply(Generic[R]):
         assert self._outcome is not None
         return self._outcome.unwrap()
 
-    def _set(self, result: Outcome[R]) -> bool:
+    def set(self, result: Outcome[R]) -> bool:
+        """Set value or error alike; False if it was set before."""
         if self._outcome is not None:
             return False
         self._outcome = result
@@ -60,4 +62,5 @@ class Reply(Generic[R]):
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
         self._then = None
+        self.abandoned = True
         return trio.lowlevel.Abort.SUCCEEDED

@@ -58,3 +58,27 @@ class OutOfSequence(JournalError):
         self.user = user
         self.expected = expected
         self.given = given
+
+
+class DeliveryError(GreenroomError):
+    """An event or a connection's wish could not be taken."""
+
+
+class EventNotKept(DeliveryError):
+    """The journal refused the event: it has no offset and nobody was shown it."""
+
+    fault = Fault.OPERATOR
+    temporary = True
+
+
+class TooManyConnections(DeliveryError):
+    """The user has as many live connections as one user may."""
+
+    fault = Fault.CLIENT
+
+
+class UserUnavailable(DeliveryError):
+    """The user's actors could not be started."""
+
+    fault = Fault.GREENROOM
+    temporary = True

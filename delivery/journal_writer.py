@@ -1,0 +1,102 @@
+"""The actors in front of the journal: one writes, one looks up.
+
+The writer drains its mailbox into one `Journal.append`: a group commit for all users, whatever
+the backend. What arrives while the disk works is the next group.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import attrs
+
+from greenroom.actors.actor import Actor
+from greenroom.actors.errors import ActorStopped
+from greenroom.actors.exit import crashed
+from greenroom.actors.ref import Ask, Request
+from greenroom.delivery.errors import JournalError
+from greenroom.delivery.journal import Entry, Journal
+
+R = TypeVar("R")
+
+
+@attrs.frozen
+class Append(Request[None]):
+    """Keep one user's entries. Answered when they are durable."""
+
+    entries: Sequence[Entry]
+
+
+@attrs.frozen
+class LookUp(Request[R], Generic[R]):
+    """Ask the journal something: `question(journal)` is awaited, its result is the answer."""
+
+    question: Callable[[Journal], Awaitable[R]]
+
+
+Group: TypeAlias = Sequence[Ask[Any]]  # Any: asks of a batch differ in their answer
+
+
+class JournalWriter(Actor[Append]):
+    """Appends what all users want to keep, a group at a time."""
+
+    capacity = 100_000
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def receive_many(self, messages: deque[Append | Ask[object]]) -> None:
+        group = [message for message in messages if isinstance(message, Ask)]
+        try:
+            await self._commit(group)
+        except BaseException as error:
+            for ask in group:
+                ask.reply.fail(ActorStopped(self.ref.name, crashed(error)))
+            raise
+        finally:
+            messages.clear()
+
+    async def _commit(self, group: Group) -> None:
+        """One append for the group; if it is refused, one each, so that only the culprit fails."""
+        try:
+            await self._journal.append([e for ask in group for e in _entries(ask)])
+        except JournalError as error:
+            if len(group) == 1:
+                group[0].reply.fail(error)
+            else:
+                for ask in group:
+                    await self._commit([ask])
+        else:
+            for ask in group:
+                ask.reply.succeed(None)
+
+
+class JournalLookUp(Actor[LookUp[Any]]):
+    """Answers questions one after another, beside the writer and never in front of it."""
+
+    capacity = 100_000
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def receive_many(self, messages: deque[LookUp[Any] | Ask[object]]) -> None:
+        while messages:
+            message = messages.popleft()
+            if isinstance(message, Ask) and isinstance(message.request, LookUp):
+                await self._look_up(message, message.request)
+
+    async def _look_up(self, ask: Ask[object], request: LookUp[Any]) -> None:
+        try:
+            ask.reply.succeed(await request.question(self._journal))
+        except JournalError as error:
+            ask.reply.fail(error)
+        except BaseException as error:
+            ask.reply.fail(ActorStopped(self.ref.name, crashed(error)))
+            raise
+
+
+def _entries(ask: Ask[Any]) -> Sequence[Entry]:
+    assert isinstance(ask.request, Append)
+    return ask.request.entries

@@ -1,0 +1,368 @@
+"""A user's outbox: the one sequence of events, and how far each connection has got in it (pure).
+
+Every connection is a cursor over the user's log. What it is handed next comes from memory when it
+is near the end and from the journal when it is behind; so a replay and live events cannot
+overlap, and there is no queue per connection to overflow. A connection is handed at most
+`WINDOW_EVENTS`/`WINDOW_BYTES` beyond what it has written to its socket.
+
+Offsets are given out when a batch leaves for the journal, one batch in flight at a time: a batch
+that fails gives its offsets back, and nothing that is not durable is ever handed to a connection.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+import attrs
+
+from greenroom.delivery.draft import Draft
+from greenroom.delivery.ids import ConnectionId, SessionId, UserId
+from greenroom.delivery.journal import Bounds, Cursor, Entry, Mark, Record
+
+T = TypeVar("T")
+
+FRAME_EVENTS, FRAME_BYTES = 128, 256 * 1024
+WINDOW_EVENTS, WINDOW_BYTES = 2 * FRAME_EVENTS, 2 * FRAME_BYTES
+MEMORY_EVENTS = 256
+
+
+@attrs.frozen
+class Limits:
+    """How far a live connection may fall behind, and how many a user may have."""
+
+    backlog_events: int = 10_000
+    backlog_bytes: int = 16 * 1024 * 1024
+    connections: int = 20
+
+
+@attrs.frozen
+class Deliver:
+    """Hand these records to the connection: one user's, in offset order, without a gap."""
+
+    connection: ConnectionId
+    records: Sequence[Record]
+    replay: bool
+
+
+@attrs.frozen
+class ReadPage:
+    """Read on from the journal after this offset, for this connection."""
+
+    connection: ConnectionId
+    after: int
+
+
+@attrs.frozen
+class TooSlow:
+    """The connection is further behind than the limits allow."""
+
+    connection: ConnectionId
+
+
+@attrs.frozen
+class Superseded:
+    """The connection's session has moved to a newer connection."""
+
+    connection: ConnectionId
+
+
+Command = Deliver | ReadPage | TooSlow | Superseded
+
+
+@attrs.frozen
+class Position:
+    """Where a connection starts. `recovered` is False when a resume lost its place."""
+
+    offset: int
+    recovered: bool
+
+
+@attrs.define
+class Reach:
+    """What a session has: everything past `start` through `acked`."""
+
+    start: int
+    acked: int
+
+
+@attrs.define
+class Feed:
+    """One connection's place in the log."""
+
+    connection: ConnectionId
+    session: SessionId
+    handed: int
+    replay_until: int
+    reading: bool = False
+    live: bool = False
+    bytes_behind: int = 0
+    unwritten: deque[tuple[int, int, int]] = attrs.field(factory=deque)  # through, events, bytes
+    unwritten_events: int = 0
+    unwritten_bytes: int = 0
+
+    @property
+    def full(self) -> bool:
+        return self.unwritten_events >= WINDOW_EVENTS or self.unwritten_bytes >= WINDOW_BYTES
+
+    def hand(self, records: Sequence[Record]) -> None:
+        size = sum(len(record.body) for record in records)
+        self.handed = records[-1].offset
+        self.unwritten.append((self.handed, len(records), size))
+        self.unwritten_events += len(records)
+        self.unwritten_bytes += size
+        if self.live:
+            self.bytes_behind = max(0, self.bytes_behind - size)
+
+    def written(self, through: int) -> None:
+        while self.unwritten and self.unwritten[0][0] <= through:
+            _, events, size = self.unwritten.popleft()
+            self.unwritten_events -= events
+            self.unwritten_bytes -= size
+
+
+class Outbox(Generic[T]):
+    """One user's sequence. `T` is the caller's token for an offered draft, given back with it."""
+
+    def __init__(
+        self, user: UserId, epoch: str, bounds: Bounds, limits: Limits | None = None
+    ) -> None:
+        self.user = user
+        self.epoch = epoch
+        self.first = max(1, bounds.first)
+        self.last = bounds.last
+        self._limits = limits or Limits()
+        self._memory: list[Record] = []
+        self._feeds: dict[ConnectionId, Feed] = {}
+        self._waiting: list[tuple[Draft, T]] = []
+        self._in_flight: list[tuple[Record, T]] | None = None
+        self._lazy_in_flight: list[Cursor | Mark] = []
+        self._reach: dict[SessionId, Reach] = {}
+        self._moved: set[SessionId] = set()
+        self._marks: list[Mark] = []
+
+    # Events in
+
+    def offer(self, draft: Draft, token: T) -> None:
+        """Take a draft; it gets its offset when the next batch leaves."""
+        self._waiting.append((draft, token))
+
+    def next_append(self, at: int, *, lazily: bool = False) -> list[Entry] | None:
+        """What to append now, or None while a batch is in flight or there is nothing.
+
+        Cursors and marks travel with the next events, or alone when `lazily`. `at`: ms.
+        """
+        if self._in_flight is not None or not (self._waiting or (lazily and self.has_lazy)):
+            return None
+        start = self.last + 1
+        self._in_flight = [
+            (draft.record(self.user, start + index, at), token)
+            for index, (draft, token) in enumerate(self._waiting)
+        ]
+        self._waiting = []
+        self._lazy_in_flight = [*self._take_cursors(at), *self._take_marks()]
+        return [*(record for record, _ in self._in_flight), *self._lazy_in_flight]
+
+    def appended(self) -> tuple[list[tuple[Record, T]], list[Command]]:
+        """The batch in flight is durable: its records and tokens, and what to do now."""
+        done, self._in_flight = self._in_flight or [], None
+        self._lazy_in_flight = []
+        if done:
+            self.last = done[-1][0].offset
+            self._remember([record for record, _ in done])
+        return done, [*self._fall_behind(done), *self._pump_all()]
+
+    def append_failed(self) -> list[T]:
+        """The batch in flight is lost: its tokens. Its offsets will be given out again."""
+        lost, self._in_flight = self._in_flight or [], None
+        self._moved |= {entry.session for entry in self._lazy_in_flight if type(entry) is Cursor}
+        self._marks[:0] = [entry for entry in self._lazy_in_flight if type(entry) is Mark]
+        self._lazy_in_flight = []
+        return [token for _, token in lost]
+
+    def abandon(self) -> list[T]:
+        """Everything not yet durable: the tokens, for when the outbox itself ends."""
+        return [*self.append_failed(), *(token for _, token in self._waiting)]
+
+    # Connections
+
+    @property
+    def connections(self) -> int:
+        return len(self._feeds)
+
+    def full_for(self, session: SessionId | None) -> bool:
+        """True when no further connection is allowed but one that takes over its session."""
+        others = sum(feed.session != session for feed in self._feeds.values())
+        return others >= self._limits.connections
+
+    def position(self, epoch: str | None, offset: int | None, cursor: int | None) -> Position:
+        """Where a `hello` resumes: by its epoch and offset, else by its session's cursor."""
+        if offset is None or epoch is None:
+            offset = cursor if epoch in (None, self.epoch) else None
+        elif epoch != self.epoch:
+            offset = None
+        if offset is None or offset > self.last:
+            return Position(self.last, recovered=False)
+        return Position(max(offset, self.first - 1), recovered=offset >= self.first - 1)
+
+    def attach(
+        self, connection: ConnectionId, session: SessionId, position: Position
+    ) -> list[Command]:
+        """Start feeding a connection; an older one of the same session is superseded."""
+        superseded = [
+            Superseded(feed.connection) for feed in self._feeds.values() if feed.session == session
+        ]
+        for command in superseded:
+            del self._feeds[command.connection]
+        feed = Feed(connection, session, position.offset, replay_until=self.last)
+        self._feeds[connection] = feed
+        self._resume(session, position)
+        return [*superseded, *self._pump(feed)]
+
+    def detach(self, connection: ConnectionId) -> None:
+        self._feeds.pop(connection, None)
+
+    def written(self, connection: ConnectionId, through: int) -> Iterable[Command]:
+        """The connection wrote everything up to here to its socket: it may have more."""
+        feed = self._feeds.get(connection)
+        if feed is None:
+            return ()
+        feed.written(through)
+        return self._pump(feed) if feed.handed < self.last else ()
+
+    def page(self, connection: ConnectionId, records: Sequence[Record]) -> Iterable[Command]:
+        """The answer to a `ReadPage`. Records that were trimmed meanwhile are passed over."""
+        feed = self._feeds.get(connection)
+        if feed is None or not feed.reading:
+            return ()
+        feed.reading = False
+        return [*self._hand(feed, records), *self._pump(feed)] if records else ()
+
+    # What clients report
+
+    def ack(self, connection: ConnectionId, offset: int) -> bool:
+        """Received up to here. False (and nothing noted) for what was never handed over."""
+        feed = self._feeds.get(connection)
+        if feed is None or not 0 <= offset <= feed.handed:
+            return False
+        self._receive(feed.session, offset)
+        return True
+
+    def mark(self, connection: ConnectionId, mark: Mark) -> bool:
+        """Note a displayed or confirmed event. False for what was never handed over."""
+        feed = self._feeds.get(connection)
+        if feed is None or not 1 <= mark.offset <= feed.handed:
+            return False
+        self._marks.append(mark)
+        return True
+
+    def received(self, offset: int) -> bool:
+        """Some session of the user has received this event."""
+        return any(reach.start < offset <= reach.acked for reach in self._reach.values())
+
+    def knows(self, session: SessionId) -> bool:
+        """The session was attached since the outbox was loaded."""
+        return session in self._reach
+
+    @property
+    def has_lazy(self) -> bool:
+        """Cursors or marks wait to be written."""
+        return bool(self._moved or self._marks)
+
+    @property
+    def busy(self) -> bool:
+        """Something is not durable yet."""
+        return self._in_flight is not None or bool(self._waiting)
+
+    @property
+    def furthest_behind(self) -> int:
+        """Events that the slowest connection still has to be handed."""
+        return max((self.last - feed.handed for feed in self._feeds.values()), default=0)
+
+    def session_of(self, connection: ConnectionId) -> SessionId | None:
+        feed = self._feeds.get(connection)
+        return feed.session if feed else None
+
+    # Inside
+
+    def _resume(self, session: SessionId, position: Position) -> None:
+        reach = self._reach.get(session)
+        if reach is None or not position.recovered:
+            self._reach[session] = Reach(position.offset, position.offset)
+            self._moved.add(session)
+        else:
+            self._receive(session, position.offset)
+
+    def _receive(self, session: SessionId, offset: int) -> None:
+        reach = self._reach[session]
+        if offset > reach.acked:
+            reach.acked = offset
+            self._moved.add(session)
+
+    def _take_cursors(self, at: int) -> Iterator[Cursor]:
+        moved, self._moved = self._moved, set()
+        for session in sorted(moved):
+            yield Cursor(self.user, session, self._reach[session].acked, at)
+
+    def _take_marks(self) -> list[Mark]:
+        marks, self._marks = self._marks, []
+        return marks
+
+    def _remember(self, records: Sequence[Record]) -> None:
+        self._memory.extend(records)
+        if len(self._memory) > 2 * MEMORY_EVENTS:
+            del self._memory[:-MEMORY_EVENTS]
+
+    def _fall_behind(self, done: Sequence[tuple[Record, T]]) -> Iterator[Command]:
+        size = sum(len(record.body) for record, _ in done)
+        for feed in list(self._feeds.values()):
+            if not feed.live:
+                continue
+            feed.bytes_behind += size
+            if (
+                self.last - feed.handed > self._limits.backlog_events + len(done)
+                or feed.bytes_behind > self._limits.backlog_bytes + size
+            ):
+                del self._feeds[feed.connection]
+                yield TooSlow(feed.connection)
+
+    def _pump_all(self) -> Iterator[Command]:
+        for feed in self._feeds.values():
+            yield from self._pump(feed)
+
+    def _pump(self, feed: Feed) -> Iterator[Command]:
+        while feed.handed < self.last and not feed.full and not feed.reading:
+            records = self._from_memory(feed.handed)
+            if records:
+                yield from self._hand(feed, records)
+            else:
+                feed.reading = True
+                yield ReadPage(feed.connection, feed.handed)
+        if feed.handed == self.last:
+            feed.live, feed.bytes_behind = True, 0
+
+    def _hand(self, feed: Feed, records: Sequence[Record]) -> Iterator[Command]:
+        """At most two commands: what was there at the attach is replay, the rest is live."""
+        cut = max(0, min(len(records), feed.replay_until - records[0].offset + 1))
+        for part, replay in ((records[:cut], True), (records[cut:], False)):
+            if part:
+                feed.hand(part)
+                yield Deliver(feed.connection, part, replay)
+
+    def _from_memory(self, after: int) -> Sequence[Record]:
+        memory = self._memory
+        if not memory or after + 1 < memory[0].offset:
+            return ()
+        start = after + 1 - memory[0].offset
+        return frame_of(memory[start : start + FRAME_EVENTS])
+
+
+def frame_of(records: Sequence[Record]) -> Sequence[Record]:
+    """The longest beginning that fits in one frame; at least one record."""
+    size = 0
+    for index, record in enumerate(records):
+        size += len(record.body) + 1
+        if size > FRAME_BYTES and index:
+            return records[:index]
+    return records

@@ -1,0 +1,174 @@
+"""What a user actor is told, and what it tells connections (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import attrs
+
+from greenroom.actors.ref import Ref, Request
+from greenroom.delivery.draft import Draft
+from greenroom.delivery.events import JSON
+from greenroom.delivery.ids import ConnectionId, RunId, SessionId, ThreadId
+from greenroom.delivery.journal import Record
+
+# From runs
+
+
+@attrs.frozen
+class Emit(Request[Record]):
+    """Accept an event. Answered with its record once that is durable."""
+
+    draft: Draft
+
+
+@attrs.frozen
+class AwaitReceived(Request[None]):
+    """Answered when some session of the user has received everything up to `offset`."""
+
+    offset: int
+
+
+@attrs.frozen
+class AgentTyping:
+    """Show on the live sockets that an agent is writing. Never kept."""
+
+    thread: ThreadId
+    agent: str
+
+
+# From connections
+
+
+@attrs.frozen
+class Attached:
+    """What `ready` says. `session` is new when none was given, or the one given is unknown."""
+
+    session: SessionId
+    epoch: str
+    offset: int
+    recovered: bool
+
+
+@attrs.frozen
+class Attach(Request[Attached]):
+    """Feed this connection from where its `hello` says. Fails with `TooManyConnections`."""
+
+    connection: ConnectionId
+    ref: Ref[ConnectionNews]
+    session: SessionId | None
+    epoch: str | None
+    offset: int | None
+
+
+@attrs.frozen
+class Detach:
+    """The connection is gone."""
+
+    connection: ConnectionId
+
+
+@attrs.frozen
+class Written:
+    """The connection wrote everything up to `through` to its socket."""
+
+    connection: ConnectionId
+    through: int
+
+
+@attrs.frozen
+class Acked:
+    """The client received everything up to `offset`."""
+
+    connection: ConnectionId
+    offset: int
+
+
+@attrs.frozen
+class DisplayedThere:
+    """The client put these before the user's eyes."""
+
+    connection: ConnectionId
+    offsets: Sequence[int]
+
+
+@attrs.frozen
+class ConfirmedThere:
+    """The user got value from this event, or says not."""
+
+    connection: ConnectionId
+    offset: int
+    verdict: JSON
+    note: str | None
+
+
+@attrs.frozen
+class UserTyping:
+    """Show on the user's other sockets that they are writing."""
+
+    connection: ConnectionId
+    thread: ThreadId
+
+
+@attrs.frozen
+class RunStarted:
+    """The answer to a `say`; the same for a repeated one."""
+
+    run: RunId
+    thread: ThreadId
+
+
+@attrs.frozen
+class UserSays(Request[RunStarted]):
+    """Keep what the user said and start a run for it. `say` is the client's idempotency key."""
+
+    say: str
+    thread: ThreadId | None
+    session: SessionId | None
+    body: JSON
+
+
+FromRun: TypeAlias = Emit | AwaitReceived | AgentTyping
+FromConnection: TypeAlias = (
+    Attach | Detach | Written | Acked | DisplayedThere | ConfirmedThere | UserTyping | UserSays
+)
+
+
+# To connections
+
+
+@attrs.frozen
+class DeliverEvents:
+    """Send these to the client: one user's records in offset order."""
+
+    records: Sequence[Record]
+    replay: bool
+
+
+@attrs.frozen
+class ShowTyping:
+    """Volatile: someone is writing in the thread."""
+
+    thread: ThreadId
+    sender: str
+
+
+@attrs.frozen
+class ReportRefused:
+    """What the client reported cannot be: tell it so."""
+
+    message: str
+
+
+@attrs.frozen
+class FellBehind:
+    """The backlog is over the limit; the feed has ended."""
+
+
+@attrs.frozen
+class SessionTaken:
+    """The session has moved to another connection; the feed has ended."""
+
+
+ConnectionNews: TypeAlias = DeliverEvents | ShowTyping | ReportRefused | FellBehind | SessionTaken
