@@ -1,0 +1,148 @@
+"""A child and its lives.
+
+Facts of trio this stands on: an exception that leaves a nursery's task cancels the siblings, so
+the wrapper catches `Exception`; cancelling a nursery unwinds its tasks in random order, so every
+life has its own scope, shielded from the outside, that only its supervisor cancels.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+import trio
+
+from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed
+from greenroom.actors.reply import Reply
+from greenroom.supervisor.child_spec import ChildSpec, Restart, StartFunction
+from greenroom.supervisor.errors import NeverStarted
+
+KILL_PATIENCE = 1.0
+"""Seconds a child has to unwind once its shutdown time is over, before it is left behind."""
+
+
+class ChildState(enum.Enum):
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    RESTARTING = "restarting"
+
+
+class Life:
+    """One incarnation: a task. It is the `task_status` of its own start function."""
+
+    __slots__ = (
+        "_on_end",
+        "_start",
+        "gone",
+        "is_up",
+        "reason",
+        "scope",
+        "since",
+        "stop_asked",
+        "up",
+        "value",
+    )
+
+    def __init__(self, start: StartFunction, on_end: Callable[[Life], None]) -> None:
+        self._start = start
+        self._on_end = on_end
+        self.scope = trio.CancelScope(shield=True)
+        self.up: Reply[object] = Reply()
+        self.gone = trio.Event()
+        self.is_up = False
+        self.since = 0.0
+        self.stop_asked: ExitReason | None = None
+        self.value: object = None
+        self.reason: ExitReason | None = None
+
+    async def run(self) -> None:
+        """The child's task. Only what is no `Exception` (KeyboardInterrupt) gets out of it."""
+        reason = NORMAL
+        try:
+            with self.scope:
+                await self._start(task_status=self)
+            if self.scope.cancelled_caught:
+                reason = self.stop_asked or SHUTDOWN
+        except Exception as error:  # noqa: BLE001 - a crash goes to the supervisor, not to siblings
+            reason = crashed(error)
+        except BaseException as error:
+            reason = crashed(error)
+            raise
+        finally:
+            self._end(reason)
+
+    def started(self, value: object = None) -> None:
+        """The start function's `task_status.started(value)`."""
+        if self.is_up:
+            raise RuntimeError("started() was called before, and may be called once")
+        self.is_up = True
+        self.since = trio.current_time()
+        self.value = value
+        self.up.succeed(value)
+
+    def cancel(self) -> None:
+        """Ask it to stop, without waiting."""
+        if self.stop_asked is None:
+            self.stop_asked = SHUTDOWN
+            self.scope.cancel()
+
+    async def wait_gone(self, deadline: float) -> bool:
+        """Wait until it has ended; False when it outlived `deadline` and the patience after it."""
+        if await _set_before(self.gone, deadline):
+            return True
+        self.stop_asked = KILLED
+        return await _set_before(self.gone, trio.current_time() + KILL_PATIENCE)
+
+    def _end(self, reason: ExitReason) -> None:
+        self.reason = reason
+        if not self.is_up:
+            self.up.fail(reason.error or NeverStarted(f"it ended ({reason}) before it was up"))
+        self.gone.set()
+        self._on_end(self)
+
+
+async def _set_before(event: trio.Event, deadline: float) -> bool:
+    if not event.is_set():
+        with trio.CancelScope(deadline=deadline):
+            await event.wait()
+    return event.is_set()
+
+
+class Child:
+    """A place among a supervisor's children: a spec, and the life that fills it at the moment."""
+
+    __slots__ = ("last_reason", "life", "restart", "restarting", "restarts", "spec")
+
+    def __init__(self, spec: ChildSpec, restart: Restart) -> None:
+        self.spec = spec
+        self.restart = spec.restart or restart
+        self.life: Life | None = None
+        self.restarting = False
+        self.restarts = 0
+        self.last_reason: ExitReason | None = None
+
+    @property
+    def id(self) -> str:
+        return self.spec.id
+
+    @property
+    def state(self) -> ChildState:
+        life = self.life
+        if life is None or life.reason is not None:
+            return ChildState.RESTARTING if self.restarting else ChildState.STOPPED
+        if life.stop_asked:
+            return ChildState.STOPPING
+        return ChildState.RUNNING if life.is_up else ChildState.STARTING
+
+    @property
+    def value(self) -> object:
+        """What the present life started with; None while there is none."""
+        return self.life.value if self.life is not None else None
+
+    def cancel(self) -> float:
+        """Ask the present life to stop; returns the deadline, on trio's clock."""
+        if self.life is not None:
+            self.life.cancel()
+        return trio.current_time() + self.spec.grace

@@ -1,0 +1,143 @@
+"""Child specs: what a supervisor has to know to start, restart and stop a child."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol, TypeVar
+
+import attrs
+import trio
+
+from greenroom.actors.actor import Actor, run_actor
+from greenroom.actors.exit import ExitReason
+from greenroom.actors.probe import NO_PROBE, Probe
+from greenroom.supervisor.errors import InvalidChildSpec
+
+M = TypeVar("M")
+
+
+class StartFunction(Protocol):
+    """What `nursery.start` takes: calls `task_status.started(value)` once up, runs until done.
+
+    Raising before that fails the start; raising `Ignore` declines it. `parent()` inside it is
+    the supervisor's ref, through which it finds the siblings that started before.
+    """
+
+    def __call__(self, *, task_status: trio.TaskStatus[object]) -> Awaitable[object]: ...
+
+
+class Restart(enum.Enum):
+    """After which ends a child is started again (supervisor(3), "restart")."""
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    TEMPORARY = "temporary"
+
+    def follows(self, reason: ExitReason) -> bool:
+        """Whether a child that ended by itself for `reason` is restarted."""
+        match self:
+            case Restart.PERMANENT:
+                return True
+            case Restart.TRANSIENT:
+                return not reason.orderly
+            case Restart.TEMPORARY:
+                return False
+
+
+class Shutdown(enum.Enum):
+    """The two shutdown times that are no number (supervisor(3), "shutdown")."""
+
+    BRUTAL_KILL = "brutal_kill"
+    INFINITY = "infinity"
+
+
+Kind = Literal["worker", "supervisor"]
+
+
+@attrs.frozen
+class ChildSpec:
+    """One child: its `id` (unique among its siblings), how to start it, when to restart it.
+
+    `restart` None means the supervisor's default: permanent, or temporary in a
+    `DynamicSupervisor`. `shutdown` is how many seconds the child has to end after it was
+    cancelled. `significant` children may take their supervisor along (`AutoShutdown`).
+    """
+
+    id: str
+    start: StartFunction
+    restart: Restart | None = None
+    shutdown: float | Shutdown = 5.0
+    significant: bool = False
+    kind: Kind = "worker"
+
+    def __attrs_post_init__(self) -> None:
+        if not self.id or not isinstance(self.id, str):
+            raise InvalidChildSpec(f"a child's id is a string that is not empty, not {self.id!r}")
+        if not callable(self.start):
+            raise InvalidChildSpec(f"{self.id!r}: start is an async function, not {self.start!r}")
+        if not isinstance(self.shutdown, Shutdown) and not self.shutdown > 0:
+            raise InvalidChildSpec(
+                f"{self.id!r}: shutdown is above 0 s, not {self.shutdown!r}",
+                advice="Shutdown.BRUTAL_KILL waits for nothing",
+            )
+        if self.significant and self.restart is Restart.PERMANENT:
+            raise InvalidChildSpec(f"{self.id!r}: a permanent child cannot be significant")
+
+    @property
+    def grace(self) -> float:
+        """The shutdown time in seconds: 0 for brutal_kill, inf for infinity."""
+        return grace_of(self.shutdown)
+
+
+def grace_of(shutdown: float | Shutdown) -> float:
+    match shutdown:
+        case Shutdown.BRUTAL_KILL:
+            return 0.0
+        case Shutdown.INFINITY:
+            return math.inf
+        case seconds:
+            return seconds
+
+
+def actor_child(
+    id: str,  # noqa: A002 - supervisor(3)'s name for it
+    factory: Callable[[], Actor[M]],
+    *,
+    restart: Restart | None = None,
+    shutdown: float | Shutdown = 5.0,
+    significant: bool = False,
+    name: str | None = None,
+    probe: Probe = NO_PROBE,
+) -> ChildSpec:
+    """A spec for an actor; each incarnation is a fresh one from `factory`, its value the `Ref`.
+
+    `factory` runs in the child's task, so `parent()` works in it. The shutdown time is also the
+    grace of `stopping`, so brutal_kill cuts that off. `name` is the ref's, by default the id.
+    """
+    grace = grace_of(shutdown)
+
+    async def start(*, task_status: trio.TaskStatus[object]) -> None:
+        await run_actor(
+            factory(), name=name or id, probe=probe, grace=grace, task_status=task_status
+        )
+
+    return ChildSpec(id, start, restart, shutdown, significant)
+
+
+def task_child(
+    id: str,  # noqa: A002 - supervisor(3)'s name for it
+    function: Callable[[], Awaitable[object]],
+    *,
+    restart: Restart | None = None,
+    shutdown: float | Shutdown = 5.0,
+    significant: bool = False,
+) -> ChildSpec:
+    """A spec for a plain async function: up as soon as it runs, its value None."""
+
+    async def start(*, task_status: trio.TaskStatus[object]) -> None:
+        task_status.started(None)
+        await function()
+
+    return ChildSpec(id, start, restart, shutdown, significant)

@@ -1,0 +1,173 @@
+"""The dynamic supervisor: many children of a kind, each on its own (Elixir's DynamicSupervisor).
+
+Children start in parallel and in their callers' time, so a slow start delays nobody; there is no
+loop to go through, only one parked task that waits for the end.
+"""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import trio
+
+from greenroom.supervisor.child import Child, Life
+from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
+from greenroom.supervisor.crash_report import CrashLog
+from greenroom.supervisor.errors import (
+    AlreadyStarted,
+    Ignore,
+    InvalidChildSpec,
+    RestartIntensityExceeded,
+    StartFailed,
+    TooManyChildren,
+)
+from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.supervisor import run_in_tree
+from greenroom.supervisor.supervisor_ref import SupervisorRef
+
+
+@attrs.frozen
+class DynamicSupervisor:
+    """The definition of a dynamic supervisor; `run` is a start function."""
+
+    name: str
+    max_children: float = attrs.field(default=math.inf, kw_only=True)
+    intensity: Intensity = attrs.field(factory=Intensity, kw_only=True)
+    crash_log: CrashLog | None = attrs.field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.max_children >= 0:
+            raise InvalidChildSpec(f"max_children is 0 or more, not {self.max_children!r}")
+
+    async def run(
+        self, *, task_status: trio.TaskStatus[DynamicSupervisorRef] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Run until cancelled. Raises `RestartIntensityExceeded`, all children stopped before."""
+
+        async def live(nursery: trio.Nursery, parent: SupervisorRef | None) -> None:
+            await DynamicSupervisorRef(self, nursery, parent)._live(task_status)
+
+        await run_in_tree(live)
+
+
+def dynamic_supervisor_child(
+    id: str,  # noqa: A002 - supervisor(3)'s name for it
+    *,
+    max_children: float = math.inf,
+    intensity: Intensity | None = None,
+    restart: Restart | None = None,
+    shutdown: float | Shutdown = Shutdown.INFINITY,
+    significant: bool = False,
+) -> ChildSpec:
+    """A spec for a dynamic supervisor; its value is a `DynamicSupervisorRef`."""
+    supervisor = DynamicSupervisor(
+        id, max_children=max_children, intensity=intensity or Intensity()
+    )
+    return ChildSpec(id, supervisor.run, restart, shutdown, significant, kind="supervisor")
+
+
+class DynamicSupervisorRef(SupervisorRef):
+    """A running `DynamicSupervisor`. A child that ended for good leaves nothing behind."""
+
+    default_restart = Restart.TEMPORARY
+
+    def __init__(
+        self, definition: DynamicSupervisor, nursery: trio.Nursery, parent: SupervisorRef | None
+    ) -> None:
+        super().__init__(
+            definition.name,
+            intensity=definition.intensity,
+            nursery=nursery,
+            parent=parent,
+            crash_log=parent._crash_log if parent else definition.crash_log or CrashLog(),
+        )
+        self.max_children = definition.max_children
+        self._gave_up: RestartIntensityExceeded | None = None
+        self._end = trio.Event()
+
+    async def start_child(self, spec: ChildSpec) -> object:
+        """Start a child and wait until it is up; returns its started value.
+
+        None when its start raised `Ignore`. Raises `StartFailed` with the true error as cause,
+        `AlreadyStarted`, `TooManyChildren`, `SupervisorStopped`. Cancelled while it waits, it
+        takes the child along, as `nursery.start` does.
+        """
+        life = self._spawn(self._admit(spec))
+        try:
+            return await life.up.wait()
+        except Ignore:
+            return None
+        except Exception as error:
+            raise StartFailed(self.path, spec.id, error) from error
+        except BaseException:
+            life.cancel()
+            raise
+
+    async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
+        """Stop a child, wait until it is gone, forget it.
+
+        Raises `NoSuchChild`, or `ChildLeftBehind` when it ignores its cancellation.
+        """
+        child = self._find(id)
+        left_behind = await self._await_end(child, child.cancel())
+        self._forget(child)
+        if left_behind is not None:
+            raise left_behind
+
+    def _admit(self, spec: ChildSpec) -> Child:
+        self._check_open()
+        present = self._children.get(spec.id)
+        if present is not None:
+            raise AlreadyStarted(self.path, spec.id, present.value)
+        if len(self._children) >= self.max_children:
+            raise TooManyChildren(f"{self.path!r} has {self.max_children} children already")
+        if spec.significant:
+            raise InvalidChildSpec(f"{spec.id!r}: a dynamic child cannot be significant")
+        child = self._children[spec.id] = Child(spec, self.default_restart)
+        return child
+
+    async def _live(self, task_status: trio.TaskStatus[DynamicSupervisorRef]) -> None:
+        async with self._ending():
+            task_status.started(self)
+            await self._end.wait()
+            assert self._gave_up is not None
+            raise self._gave_up
+
+    async def _stop_children(self) -> None:
+        """All at once: the whole takes as long as the slowest."""
+        stopping = [(child, child.cancel()) for child in self._children.values()]
+        for child, deadline in sorted(stopping, key=lambda pair: pair[1]):
+            await self._await_end(child, deadline)
+        self._children.clear()
+
+    def _life_ended(self, child: Child, life: Life) -> None:
+        self._left_behind.pop(life, None)
+        if child.life is not life:
+            return
+        assert life.reason is not None
+        if life.stop_asked or not self._is_to_restart(child, life):
+            self._worth_a_report(child, life, life.reason)
+            self._forget(child)
+        else:
+            self._restart(child, life)
+
+    def _is_to_restart(self, child: Child, life: Life) -> bool:
+        """By its restart type; but a first start that fails is its caller's to know."""
+        assert life.reason is not None
+        first = child.restarts == 0 and not life.is_up
+        return not first and child.restart.follows(life.reason)
+
+    def _restart(self, child: Child, life: Life) -> None:
+        assert life.reason is not None
+        report = self._report(child, life.reason, life.value)
+        too_many = self._count_restart(child, report)
+        if too_many is None:
+            self._spawn(child)
+        elif self._gave_up is None:
+            self._gave_up = too_many
+            self._end.set()
+
+    def _forget(self, child: Child) -> None:
+        if self._children.get(child.id) is child:
+            del self._children[child.id]

@@ -1,0 +1,126 @@
+"""What can go wrong in supervision, in supervisor(3)'s terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from greenroom.actors.errors import Fault, GreenroomError
+
+if TYPE_CHECKING:
+    from greenroom.supervisor.crash_report import CrashReport
+
+
+class SupervisorError(GreenroomError):
+    """A supervisor could not do what was asked, or cannot go on."""
+
+
+class InvalidChildSpec(SupervisorError):
+    """A child spec, or a supervisor's flags, make no sense."""
+
+
+class StartFailed(SupervisorError):
+    """A child did not come up; `__cause__` is the error that stopped it."""
+
+    def __init__(self, supervisor: str, child: str, cause: BaseException) -> None:
+        super().__init__(f"{supervisor!r} could not start {child!r}: {cause!r}")
+        self.supervisor = supervisor
+        self.child = child
+        self.__cause__ = cause
+
+
+class NeverStarted(SupervisorError):
+    """A start function returned, or was stopped, without calling `task_status.started()`."""
+
+
+class AlreadyStarted(SupervisorError):
+    """A child with this id is there and up, or coming up. `value` is what it started with."""
+
+    def __init__(self, supervisor: str, child: str, value: object) -> None:
+        super().__init__(f"{supervisor!r} already has {child!r}")
+        self.child = child
+        self.value = value
+
+
+class AlreadyPresent(SupervisorError):
+    """The id belongs to a stopped child."""
+
+    def __init__(self, supervisor: str, child: str) -> None:
+        super().__init__(
+            f"{supervisor!r} already has {child!r}, stopped",
+            advice="restart_child() starts it again, delete_child() forgets it",
+        )
+        self.child = child
+
+
+class TooManyChildren(SupervisorError):
+    """`max_children` are there already."""
+
+    temporary = True
+
+
+class NoSuchChild(SupervisorError):
+    """No child has this id."""
+
+    def __init__(self, supervisor: str, child: str) -> None:
+        super().__init__(f"{supervisor!r} has no child {child!r}")
+        self.child = child
+
+
+class ChildNotRunning(SupervisorError):
+    """The child is stopped, or between two incarnations."""
+
+    temporary = True
+
+
+class ChildRunning(SupervisorError):
+    """Only a stopped child can be restarted by hand or deleted."""
+
+
+class ChildRestarting(SupervisorError):
+    """The supervisor itself is busy restarting the child."""
+
+    temporary = True
+
+
+class SupervisorStopped(SupervisorError):
+    """The supervisor is gone or going."""
+
+    temporary = True
+
+
+class ChildLeftBehind(SupervisorError):
+    """A child ignored its cancellation for longer than its shutdown time; it still runs."""
+
+    fault = Fault.GREENROOM
+
+    def __init__(self, supervisor: str, child: str) -> None:
+        super().__init__(
+            f"{supervisor!r} left {child!r} behind: it ignores cancellation",
+            advice="look for a shielded scope, a swallowed Cancelled or a blocking call in it",
+        )
+        self.child = child
+
+
+class RestartIntensityExceeded(SupervisorError):
+    """Children ended more often than the restart intensity allows, so the supervisor gave up.
+
+    `crashes` are the reports of the ends that used up the budget, oldest first; `__cause__` is
+    the error of the last one.
+    """
+
+    fault = Fault.GREENROOM
+
+    def __init__(self, supervisor: str, limit: str, crashes: Sequence[CrashReport]) -> None:
+        ends = "; ".join(f"{crash.child}: {crash.reason}" for crash in crashes)
+        super().__init__(f"{supervisor!r} gave up after more than {limit}: {ends}")
+        self.supervisor = supervisor
+        self.crashes = tuple(crashes)
+        self.__cause__ = crashes[-1].reason.error if crashes else None
+
+
+class Ignore(SupervisorError):
+    """Raised *by* a start function to say: not needed, carry on without me (OTP's `ignore`)."""
+
+    def __init__(self, message: str = "not needed here") -> None:
+        super().__init__(message)

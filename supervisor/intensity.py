@@ -1,0 +1,52 @@
+"""Restart intensity: how many restarts in how much time are still bearable (pure)."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import attrs
+
+from greenroom.supervisor.errors import InvalidChildSpec
+
+
+@attrs.frozen
+class Intensity:
+    """At most `restarts` restarts in any `period` seconds (supervisor(3), "intensity", "period").
+
+    0 restarts means that the first end which asks for one is already too much.
+    """
+
+    restarts: int = 3
+    period: float = 5.0
+
+    def __attrs_post_init__(self) -> None:
+        if self.restarts < 0:
+            raise InvalidChildSpec(f"intensity is 0 or more restarts, not {self.restarts!r}")
+        if not self.period > 0:
+            raise InvalidChildSpec(f"the intensity's period is above 0 s, not {self.period!r}")
+
+    def __str__(self) -> str:
+        return f"{self.restarts} restarts in {self.period:g} s"
+
+
+class RestartWindow:
+    """The restarts of the last `period` seconds, on a monotonic clock that the caller reads."""
+
+    def __init__(self, intensity: Intensity) -> None:
+        self._intensity = intensity
+        self._times: deque[float] = deque()
+
+    def record(self, now: float) -> bool:
+        """Count one restart. False: one too many, the supervisor has to give up."""
+        self._forget(now)
+        self._times.append(now)
+        return len(self._times) <= self._intensity.restarts
+
+    def budget(self, now: float) -> int:
+        """How many restarts would still be bearable right now."""
+        self._forget(now)
+        return max(0, self._intensity.restarts - len(self._times))
+
+    def _forget(self, now: float) -> None:
+        while self._times and now - self._times[0] > self._intensity.period:
+            self._times.popleft()

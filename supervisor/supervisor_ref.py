@@ -1,0 +1,255 @@
+"""What every running supervisor has: a place in the tree, children, a restart window.
+
+Children's tasks live in one nursery, the root's, not in one nursery per supervisor: so a task
+that ignores cancellation holds up nothing but the end of the whole tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar, copy_context
+from types import MappingProxyType
+from typing import Literal
+
+import attrs
+import trio
+
+from greenroom.actors.exit import NORMAL, SHUTDOWN, ExitKind, ExitReason, crashed
+from greenroom.actors.ref import Ref
+from greenroom.supervisor.child import Child, ChildState, Life
+from greenroom.supervisor.child_spec import ChildSpec, Restart
+from greenroom.supervisor.crash_report import CrashLog, CrashReport
+from greenroom.supervisor.errors import (
+    ChildLeftBehind,
+    ChildNotRunning,
+    NoSuchChild,
+    RestartIntensityExceeded,
+    SupervisorError,
+    SupervisorStopped,
+)
+from greenroom.supervisor.intensity import Intensity, RestartWindow
+
+_parent: ContextVar[SupervisorRef] = ContextVar("greenroom supervisor")
+
+
+def parent() -> SupervisorRef:
+    """The supervisor whose child this task belongs to.
+
+    For start functions and actor factories: `parent().child("outbox")` is the sibling that
+    started before. Raises `SupervisorError` in a task that no supervisor started.
+    """
+    ref = _parent.get(None)
+    if ref is None:
+        raise SupervisorError("this task is no supervisor's child")
+    return ref
+
+
+@attrs.frozen
+class ChildCounts:
+    """supervisor(3), count_children/1."""
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+@attrs.frozen
+class ChildInfo:
+    """supervisor(3), which_children/1: `value` is None unless the child is up."""
+
+    id: str
+    value: object
+    state: ChildState
+    kind: Literal["worker", "supervisor"]
+
+
+class SupervisorRef:
+    """A running supervisor. Reading it sends nothing and disturbs nothing.
+
+    `path` names it in the whole tree: `root/users`. `parent` is None at the root.
+    """
+
+    default_restart = Restart.PERMANENT
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        intensity: Intensity,
+        nursery: trio.Nursery,
+        parent: SupervisorRef | None,
+        crash_log: CrashLog,
+    ) -> None:
+        self.name = name
+        self.parent = parent
+        self.path: str = f"{parent.path}/{name}" if parent else name
+        self.intensity = intensity
+        self._nursery = nursery
+        self._crash_log = crash_log
+        self._window = RestartWindow(intensity)
+        self._costly_ends: list[CrashReport] = []
+        self._children: dict[str, Child] = {}
+        self._left_behind: dict[Life, str] = {}
+        self._context = copy_context()
+        self._context.run(_parent.set, self)
+        self._stopping = False
+        self._stopped = trio.Event()
+        self.exit_reason: ExitReason | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path}{' (stopped)' if self._stopping else ''}>"
+
+    # ---- reading -------------------------------------------------------------------------
+
+    def child(self, id: str) -> object:  # noqa: A002 - supervisor(3)'s name for it
+        """What the child's present incarnation started with: a `Ref`, a supervisor's ref, None.
+
+        Raises `NoSuchChild`, or `ChildNotRunning` while it is stopped, starting or restarting.
+        """
+        child = self._find(id)
+        if child.state not in (ChildState.RUNNING, ChildState.STOPPING):
+            raise ChildNotRunning(f"{id!r} of {self.path!r} is {child.state.value}")
+        return child.value
+
+    def children(self) -> Mapping[str, ChildState]:
+        """Every child's state by id, in start order."""
+        return MappingProxyType({id_: child.state for id_, child in self._children.items()})
+
+    def which_children(self) -> list[ChildInfo]:
+        return [
+            ChildInfo(child.id, child.value, child.state, child.spec.kind)
+            for child in self._children.values()
+        ]
+
+    def count_children(self) -> ChildCounts:
+        children = self._children.values()
+        supervisors = sum(child.spec.kind == "supervisor" for child in children)
+        return ChildCounts(
+            specs=len(children),
+            active=sum(child.state is ChildState.RUNNING for child in children),
+            supervisors=supervisors,
+            workers=len(children) - supervisors,
+        )
+
+    def get_child_spec(self, id: str) -> ChildSpec:  # noqa: A002 - supervisor(3)'s name for it
+        """Raises `NoSuchChild`."""
+        return self._find(id).spec
+
+    def crashes(self) -> tuple[CrashReport, ...]:
+        """The last crash reports of the whole tree, oldest first."""
+        return self._crash_log.reports()
+
+    def left_behind(self) -> tuple[str, ...]:
+        """The ids of children that ignored their cancellation and still run."""
+        return tuple(self._left_behind.values())
+
+    async def wait_stopped(self) -> ExitReason:
+        """Wait until the supervisor has ended, its children before it, and say how."""
+        await self._stopped.wait()
+        assert self.exit_reason is not None
+        return self.exit_reason
+
+    @property
+    def restart_budget(self) -> int:
+        """How many restarts may happen right now before the supervisor gives up."""
+        return self._window.budget(trio.current_time())
+
+    # ---- keeping children: for the two kinds of supervisor --------------------------------
+
+    def _find(self, id_: str) -> Child:
+        child = self._children.get(id_)
+        if child is None:
+            raise NoSuchChild(self.path, id_)
+        return child
+
+    def _check_open(self) -> None:
+        if self._stopping:
+            raise SupervisorStopped(f"supervisor {self.path!r} has stopped")
+
+    @asynccontextmanager
+    async def _ending(self) -> AsyncIterator[None]:
+        """Whatever ends the block: stop the children, shielded, then announce the end.
+
+        The reason is noted before anything is awaited, since a checkpoint could replace it.
+        """
+        reason = NORMAL
+        try:
+            yield
+        except Exception as error:
+            reason = crashed(error)
+            raise
+        except BaseException:
+            reason = SHUTDOWN
+            raise
+        finally:
+            self._stopping = True
+            with trio.CancelScope(shield=True):
+                await self._stop_children()
+            self.exit_reason = reason
+            self._stopped.set()
+
+    async def _stop_children(self) -> None:
+        raise NotImplementedError
+
+    def _spawn(self, child: Child) -> Life:
+        """Begin a new life. Its task gets this supervisor's context, not the caller's."""
+        life = Life(child.spec.start, lambda life: self._life_ended(child, life))
+        child.life = life
+        child.restarting = False
+        self._context.run(self._start_task, life.run, f"{self.path}/{child.id}")
+        return life
+
+    def _start_task(self, run: Callable[[], object], name: str) -> None:
+        self._nursery.start_soon(run, name=name)  # type: ignore[arg-type]  # run is async
+
+    def _life_ended(self, child: Child, life: Life) -> None:
+        """Called once by each life, in its last moment."""
+        raise NotImplementedError
+
+    def _worth_a_report(self, child: Child, life: Life, reason: ExitReason) -> CrashReport | None:
+        """A crash, or a normal end of a child that was not to end. A failed start has a caller."""
+        if not life.is_up:
+            return None
+        unwanted = child.restart.follows(reason) and not life.stop_asked
+        return self._report(child, reason, life.value) if unwanted or not reason.orderly else None
+
+    def _report(self, child: Child, reason: ExitReason, value: object = None) -> CrashReport:
+        return self._crash_log.record(
+            self.path,
+            child.id,
+            reason,
+            messages=last_messages(value),
+            restarts=child.restarts,
+        )
+
+    def _count_restart(self, child: Child, end: CrashReport) -> RestartIntensityExceeded | None:
+        """Note that `child` will be restarted; an error when that is one time too many."""
+        self._costly_ends = [*self._costly_ends, end][-self.intensity.restarts - 1 :]
+        child.restarts += 1
+        if self._window.record(trio.current_time()):
+            return None
+        return RestartIntensityExceeded(self.path, str(self.intensity), self._costly_ends)
+
+    async def _await_end(self, child: Child, deadline: float) -> ChildLeftBehind | None:
+        """Wait for a cancelled child; past its time leave it behind, with an error that says so."""
+        life = child.life
+        if life is None:
+            return None
+        gone = await life.wait_gone(deadline)
+        if child.life is life:
+            child.life = None
+        return None if gone else self._leave_behind(child, life)
+
+    def _leave_behind(self, child: Child, life: Life) -> ChildLeftBehind:
+        self._left_behind[life] = child.id
+        error = ChildLeftBehind(self.path, child.id)
+        self._report(child, ExitReason(ExitKind.KILLED, error))
+        return error
+
+
+def last_messages(value: object) -> tuple[object, ...]:
+    """The messages an actor took last, given the ref it started with."""
+    actor = value._actor if isinstance(value, Ref) else None
+    return tuple(actor.recent) if actor is not None else ()
