@@ -1,0 +1,33 @@
+"""A token bucket: so many a second on average, so many at once (pure)."""
+
+from __future__ import annotations
+
+
+class TokenBucket:
+    """Allows `rate` units a second and bursts of `burst`.
+
+    Time is passed in, in seconds on any clock; one that steps back earns nothing.
+    """
+
+    __slots__ = ("_burst", "_level", "_rate", "_seen")
+
+    def __init__(self, rate: float, burst: float, *, now: float) -> None:
+        if rate <= 0 or burst < 1:
+            raise ValueError(f"a rate above 0 and a burst of 1 or more, not {rate} and {burst}")
+        self._rate = rate
+        self._burst = burst
+        self._level = burst
+        self._seen = now
+
+    def take(self, now: float, amount: float = 1.0) -> bool:
+        """Take `amount` if there is as much; nothing is taken otherwise."""
+        self._level = self.level(now)
+        self._seen = max(self._seen, now)
+        if amount > self._level:
+            return False
+        self._level -= amount
+        return True
+
+    def level(self, now: float) -> float:
+        """How much could be taken at `now`."""
+        return min(self._burst, self._level + self._rate * max(0.0, now - self._seen))

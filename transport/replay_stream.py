@@ -1,0 +1,53 @@
+"""A stream whose first bytes were read by someone before."""
+
+from __future__ import annotations
+
+import trio
+
+
+class ReplayStream(trio.abc.Stream):
+    """Gives `head`, and what follows only once an answer to it is being sent.
+
+    wsproto forgets bytes that reach it between the upgrade request and its acceptance
+    (`H11Handshake._accept` starts a new parser without them), yet trio-websocket reads on while
+    the application decides. A client may speak as soon as it has *our* 101, so nothing waits
+    that did not have to; one that speaks sooner (RFC 6455 §4.1 forbids it) loses nothing.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, head: bytes, early: bytes = b"") -> None:
+        self._stream = stream
+        self._head = head
+        self._early = early
+        self._answered = trio.Event()
+
+    def __repr__(self) -> str:
+        return f"<ReplayStream of {self._stream!r}>"
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        if self._head:
+            await trio.lowlevel.checkpoint()
+            given, self._head = _cut(self._head, max_bytes)
+            return given
+        if not self._answered.is_set():
+            await self._answered.wait()
+        if self._early:
+            await trio.lowlevel.checkpoint()
+            given, self._early = _cut(self._early, max_bytes)
+            return given
+        return await self._stream.receive_some(max_bytes)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self._answered.set()
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        self._head = self._early = b""
+        self._answered.set()
+        await self._stream.aclose()
+
+
+def _cut(data: bytes, at: int | None) -> tuple[bytes, bytes]:
+    return (data, b"") if at is None else (data[:at], data[at:])

@@ -1,0 +1,109 @@
+"""One HTTP/1.1 request head: parsed by h11, bounded, and nothing after it touched (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import attrs
+import h11
+
+from greenroom.transport.errors import BadRequest
+
+MAX_HEAD_BYTES = 16 * 1024
+MAX_HEADERS = 100
+
+
+@attrs.frozen
+class RequestHead:
+    """Method, path and headers (names in lower case). Shows neither query nor headers."""
+
+    method: str
+    path: str
+    http_version: str
+    query: str = attrs.field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
+
+    def all(self, name: str) -> Iterator[str]:
+        """Every value of a header, in order."""
+        return (value for key, value in self.headers if key == name)
+
+    def one(self, name: str) -> str | None:
+        """The value of a header, None without it. Raises `BadRequest` if it comes twice."""
+        values = list(self.all(name))
+        if len(values) > 1:
+            raise BadRequest(f"The header {name} may come once only.")
+        return values[0] if values else None
+
+    def listed(self, name: str) -> list[str]:
+        """The elements of a comma-separated header (RFC 9110 §5.6.1)."""
+        pieces = (piece.strip() for value in self.all(name) for piece in value.split(","))
+        return [piece for piece in pieces if piece]
+
+
+class HeadParser:
+    """Fed with bytes until it gives a head. `rest` is what came after the head.
+
+    `feed` raises `BadRequest` with the HTTP status to answer with: for what is not HTTP, a head
+    over `MAX_HEAD_BYTES` or `MAX_HEADERS`, or a request that brings a body.
+    """
+
+    def __init__(self) -> None:
+        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._fed = 0
+
+    @property
+    def rest(self) -> bytes:
+        return bytes(self._h11.trailing_data[0])
+
+    def feed(self, data: bytes) -> RequestHead | None:
+        """Take the next bytes; the head once it is complete. `data` may not be empty."""
+        self._fed += len(data)
+        try:
+            self._h11.receive_data(data)
+            event = self._h11.next_event()
+        except h11.RemoteProtocolError as error:
+            raise BadRequest(f"Not a request: {error}.", status=error.error_status_hint) from None
+        if event is h11.NEED_DATA:
+            return None
+        if not isinstance(event, h11.Request):  # h11 gives nothing else to a first read
+            raise BadRequest("Not a request.")
+        return self._checked(event)
+
+    def _checked(self, request: h11.Request) -> RequestHead:
+        if self._fed - len(self.rest) > MAX_HEAD_BYTES or len(request.headers) > MAX_HEADERS:
+            raise BadRequest("The request head is too large.", status=431)
+        head = _head(request)
+        if "transfer-encoding" in dict(head.headers) or head.one("content-length") not in (
+            None,
+            "0",
+        ):
+            raise BadRequest("Requests with a body are not accepted.", status=413)
+        return head
+
+
+def _head(request: h11.Request) -> RequestHead:
+    path, query = _split(request.target.decode("ascii"))
+    return RequestHead(
+        method=request.method.decode("ascii"),
+        path=path,
+        query=query,
+        http_version=request.http_version.decode("ascii"),
+        headers=tuple(
+            (name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers
+        ),
+    )
+
+
+def _split(target: str) -> tuple[str, str]:
+    """Path and query of an origin-form or absolute-form target (RFC 9112 §3.2)."""
+    if target.startswith("/"):
+        path, _, query = target.partition("?")
+        return path, query
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        raise BadRequest("The request target is not a URL.") from None
+    if parts.scheme not in ("http", "https"):
+        raise BadRequest("The request target must be a path.")
+    return parts.path or "/", parts.query

@@ -1,0 +1,44 @@
+"""HTTP answers as values, and their bytes (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import attrs
+
+TEXT = "text/plain; charset=utf-8"
+
+
+@attrs.frozen
+class Response:
+    """A whole answer: small, known in advance, closing the connection."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = TEXT
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+    def encode(self, *, date: str, with_body: bool = True) -> bytes:
+        """The bytes to send. `date` as in RFC 9110 §6.6.1; without the body for HEAD."""
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in self._all_headers(date).items()]
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        return head + self.body if with_body else head
+
+    def _all_headers(self, date: str) -> dict[str, str]:
+        own = {
+            "Date": date,
+            "Connection": "close",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+        if self.status != HTTPStatus.NOT_MODIFIED:  # RFC 9110 §15.4.5: no representation headers
+            own |= {"Content-Type": self.content_type, "Content-Length": str(len(self.body))}
+        return {"Cache-Control": "no-store", **own, **self.headers}
+
+
+def text(status: int, sentence: str, **headers: str) -> Response:
+    """A short answer for people; underscores in header names stand for dashes."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, f"{sentence}\n".encode(), headers=named)

@@ -1,0 +1,203 @@
+"""Keys that tokens are checked with: a shared secret, a PEM public key, or a JWKS file.
+
+Each key is pinned to one algorithm, so a token cannot choose how it is checked: neither `none`
+nor an RSA public key taken for an HMAC secret gets through (RFC 8725 §3.1).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+import jwt
+import orjson
+import trio
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from greenroom.transport.errors import BadKeyFile, BadToken
+
+MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: as long as the hash
+MIN_RSA_BITS = 2048  # RFC 7518 §3.3
+MAX_KEY_FILE_BYTES = 1024 * 1024
+RELOAD_INTERVAL = 3.0
+ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}) | frozenset(
+    {"ES256", "ES384", "ES512", "EdDSA"}
+)
+HOW_TO_MAKE_A_SECRET = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+
+logger = logging.getLogger("greenroom.transport")
+PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
+
+
+@attrs.frozen
+class VerifyingKey:
+    """A key and the one algorithm it is good for."""
+
+    algorithm: str
+    key: PublicKey | bytes = attrs.field(repr=False)
+    id: str | None = None
+
+
+class KeySource(Protocol):
+    """Where the key for a token comes from."""
+
+    async def key_for(self, kid: str | None) -> VerifyingKey:
+        """The key a token names (or does not name). Raises `BadToken`."""
+
+
+@attrs.frozen
+class FixedKey:
+    """One key for every token, whatever `kid` says."""
+
+    key: VerifyingKey
+
+    async def key_for(self, kid: str | None) -> VerifyingKey:
+        return self.key
+
+
+class KeyFile:
+    """The keys of a JWKS file, read again when the file changes.
+
+    The file is looked at when a token comes, at most every `RELOAD_INTERVAL` seconds, in a
+    thread; a token naming an unknown key makes that look happen before it is refused. A file
+    that went bad is logged, and the keys read before stay in use.
+    """
+
+    def __init__(self, path: str | Path, *, clock: Callable[[], float] = trio.current_time) -> None:
+        self._path = Path(path)
+        self._clock = clock
+        self._looking = trio.Lock()
+        self._looked_at: float | None = None
+        self._unknown_at: float | None = None
+        self._version = _version(self._path)
+        self._keys = read_jwks(self._path)
+
+    async def key_for(self, kid: str | None) -> VerifyingKey:
+        if self._is_due(self._looked_at):
+            await self._look()
+        key = self._find(kid)
+        if key is None and self._is_due(self._unknown_at):
+            self._unknown_at = self._clock()
+            await self._look()
+            key = self._find(kid)
+        if key is None:
+            raise BadToken("the token is signed with a key that is not known here")
+        return key
+
+    def _find(self, kid: str | None) -> VerifyingKey | None:
+        if kid is None:
+            return self._keys[0] if len(self._keys) == 1 else None
+        return next((key for key in self._keys if key.id == kid), None)
+
+    def _is_due(self, last: float | None) -> bool:
+        return last is None or self._clock() - last >= RELOAD_INTERVAL
+
+    async def _look(self) -> None:
+        self._looked_at = self._clock()
+        async with self._looking:
+            try:
+                await trio.to_thread.run_sync(self._reload)
+            except BadKeyFile as error:
+                logger.error("keys not reloaded, the old ones stay in use: %s", error)
+
+    def _reload(self) -> None:
+        version = _version(self._path)
+        if version != self._version:
+            self._version = version
+            self._keys = read_jwks(self._path)
+            logger.info("read %d keys from %s", len(self._keys), self._path)
+
+
+def secret_key(secret: str | bytes) -> VerifyingKey:
+    """An HS256 key. Raises `BadKeyFile` for a secret shorter than its hash."""
+    raw = secret.encode() if isinstance(secret, str) else secret
+    if len(raw) < MIN_SECRET_BYTES:
+        raise BadKeyFile(
+            f"a token secret needs at least {MIN_SECRET_BYTES} bytes, not {len(raw)}",
+            advice=HOW_TO_MAKE_A_SECRET,
+        )
+    if raw.lstrip().startswith(b"-----BEGIN"):
+        raise BadKeyFile("the token secret is a PEM key", advice="give it as a key file instead")
+    return VerifyingKey("HS256", raw)
+
+
+def read_pem(path: str | Path) -> VerifyingKey:
+    """The RS256 or ES256 public key in a PEM file. Raises `BadKeyFile`."""
+    data = _read(Path(path))
+    if b"PRIVATE KEY-----" in data:
+        raise BadKeyFile(
+            f"{path} holds a private key",
+            advice="give the server the public one: openssl pkey -in KEY -pubout",
+        )
+    try:
+        key = load_pem_public_key(data)
+    except (ValueError, TypeError) as error:
+        raise BadKeyFile(f"{path} holds no PEM public key: {error}") from error
+    if isinstance(key, RSAPublicKey):
+        return _strong(VerifyingKey("RS256", key), path)
+    if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
+        return VerifyingKey("ES256", key)
+    raise BadKeyFile(f"{path} holds a key that is neither RSA nor on P-256")
+
+
+def read_jwks(path: str | Path) -> Sequence[VerifyingKey]:
+    """The signature keys of a JWKS file (RFC 7517 §5). Raises `BadKeyFile` if there are none.
+
+    Keys of other kinds and uses are passed over, as §5 asks; so are shared secrets (`oct`), which
+    do not belong in a file of public keys.
+    """
+    try:
+        entries = orjson.loads(_read(Path(path)))["keys"]
+        keys = [key for entry in entries if (key := _jwk(entry, path)) is not None]
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadKeyFile(f"{path} is not a JWKS file") from error
+    if not keys:
+        raise BadKeyFile(f"{path} holds no public signature key that can be used")
+    return keys
+
+
+def _jwk(entry: dict[str, object], path: str | Path) -> VerifyingKey | None:
+    if entry.get("use", "sig") != "sig" or "d" in entry:
+        return None
+    try:
+        jwk = jwt.PyJWK(entry)
+    except jwt.PyJWTError:
+        return None
+    if jwk.algorithm_name not in ASYMMETRIC:
+        return None
+    return _strong(VerifyingKey(jwk.algorithm_name, jwk.key, jwk.key_id), path)
+
+
+def _strong(key: VerifyingKey, path: str | Path) -> VerifyingKey:
+    if isinstance(key.key, RSAPublicKey) and key.key.key_size < MIN_RSA_BITS:
+        raise BadKeyFile(
+            f"{path} holds an RSA key of {key.key.key_size} bits",
+            advice=f"use one of at least {MIN_RSA_BITS}",
+        )
+    return key
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_KEY_FILE_BYTES + 1)
+    except OSError as error:
+        raise BadKeyFile(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > MAX_KEY_FILE_BYTES:
+        raise BadKeyFile(f"{path} is larger than a key file may be ({MAX_KEY_FILE_BYTES} bytes)")
+    return data
+
+
+def _version(path: Path) -> tuple[int, int, int]:
+    """Changes when the file does."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise BadKeyFile(f"{path} cannot be read: {error.strerror}") from error
+    return status.st_mtime_ns, status.st_size, status.st_ino
