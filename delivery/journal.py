@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
 
 import attrs
@@ -130,7 +130,8 @@ class Journal(Protocol):
     """Where events, cursors and marks are kept. Any task of one trio run may call it.
 
     Every method raises `JournalClosed` after `aclose`, or another `JournalError` when the
-    storage fails; after a failure the journal is as it was before the call.
+    storage fails; after a failure the journal is as it was before the call. A limit below 1 is
+    a `ValueError`, an id of the wrong kind in an entry a `BadId`.
     """
 
     @property
@@ -229,3 +230,19 @@ def check_ids(entries: Iterable[Entry]) -> None:
             RequestId.parse(entry.request)
         else:
             SessionId.parse(entry.session)
+
+
+def check_limit(limit: int) -> None:
+    """Raise `ValueError` for a limit below 1."""
+    if limit < 1:
+        raise ValueError(f"a limit is 1 or more, not {limit}")
+
+
+def within(max_bytes: int, records: Iterable[Record]) -> Iterator[Record]:
+    """The records whose bodies fit in `max_bytes` together, and the first whatever its size."""
+    size = 0
+    for number, record in enumerate(records):
+        size += len(record.body)
+        if number and size > max_bytes:
+            return
+        yield record

@@ -26,7 +26,9 @@ from greenroom.delivery.journal import (
     Said,
     ThreadSummary,
     check_ids,
+    check_limit,
     last_offsets,
+    within,
 )
 
 
@@ -60,12 +62,14 @@ class MemoryJournal:
         return (await self._log(user)).bounds()
 
     async def read(self, user: UserId, *, after: int, limit: int, max_bytes: int) -> list[Record]:
+        check_limit(limit)
         records = (await self._log(user)).after(after)
         return list(islice(within(max_bytes, records), limit))
 
     async def history(
         self, user: UserId, *, thread: ThreadId | None, before: int | None, limit: int
     ) -> Page:
+        check_limit(limit)
         newest_first = (await self._log(user)).before(before)
         wanted = (record for record in newest_first if thread in (None, record.thread))
         found = list(islice(wanted, limit + 1))
@@ -81,10 +85,11 @@ class MemoryJournal:
         return (await self._log(user)).cursors.get(session)
 
     async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
+        check_limit(limit)
         marks = (await self._log(user)).marks
         found = [marks[key] for key in sorted(marks) if key[0] > after]
-        end = found[limit - 1].offset if 0 < limit <= len(found) else None
-        return [mark for mark in found if end is None or mark.offset <= end]
+        end = found[min(limit, len(found)) - 1].offset if found else 0
+        return [mark for mark in found if mark.offset <= end]
 
     async def threads(self, user: UserId) -> list[ThreadSummary]:
         summaries: dict[ThreadId, ThreadSummary] = {}
@@ -146,8 +151,7 @@ class _UserLog:
 
     def _keep_record(self, record: Record) -> None:
         self.records.append(record)
-        if record.say is not None:
-            self.said.setdefault(record.say, Said(record.run, record.thread))
+        self._keep_said(record)
         if record.kind in RUN_OPENS:
             run = OpenRun(record.run, record.thread, record.parent, record.request)
             self.open_runs.setdefault(record.run, run)
@@ -170,23 +174,14 @@ class _UserLog:
         del self.records[: len(gone)]
         self.trimmed += len(gone)
         self.marks = {key: mark for key, mark in self.marks.items() if key[0] > self.trimmed}
-        self._forget_said(gone)
+        self.said = {}
+        for record in self.records:
+            self._keep_said(record)
         return len(gone)
 
-    def _forget_said(self, gone: Sequence[Record]) -> None:
-        for record in gone:
-            if record.say is not None:
-                self.said.pop(record.say, None)
-
-
-def within(max_bytes: int, records: Iterator[Record]) -> Iterator[Record]:
-    """The records whose bodies fit in `max_bytes` together, and the first one whatever its size."""
-    size = 0
-    for record in records:
-        size += len(record.body)
-        if size > max_bytes and size > len(record.body):
-            return
-        yield record
+    def _keep_said(self, record: Record) -> None:
+        if record.say is not None:
+            self.said.setdefault(record.say, Said(record.run, record.thread))
 
 
 def _counted(summary: ThreadSummary | None, record: Record) -> ThreadSummary:

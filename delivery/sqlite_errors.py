@@ -1,0 +1,79 @@
+"""SQLite's and the operating system's refusals in the words of `JournalError`."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import apsw
+
+from greenroom.delivery.errors import (
+    JournalBusy,
+    JournalCorrupt,
+    JournalError,
+    JournalFailed,
+    JournalFull,
+    JournalReadOnly,
+)
+
+_READ_ONLY: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+# https://sqlite.org/rescode.html: on a full disk the WAL index cannot grow
+_FULL_EXTENDED: Final = frozenset({apsw.SQLITE_IOERR_SHMSIZE})
+
+
+@contextmanager
+def in_our_words(path: str) -> Iterator[None]:
+    """Raise what SQLite or the system raises inside as a `JournalError` about `path`."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise _of_sqlite(path, error) from error
+    except OSError as error:
+        raise _of_system(path, error) from error
+
+
+def _of_sqlite(path: str, error: apsw.Error) -> JournalError:
+    if getattr(error, "extendedresult", None) in _FULL_EXTENDED:
+        return _full(path)
+    match error:
+        case apsw.FullError():
+            return _full(path)
+        case apsw.ReadOnlyError() | apsw.PermissionsError():
+            return _read_only(path)
+        case apsw.NotADBError() | apsw.CorruptError():
+            return JournalCorrupt(
+                f"{path} is not a journal or is damaged: {error}",
+                advice="keep the file; restore a backup, or rescue rows with `sqlite3 .recover`",
+            )
+        case apsw.BusyError() | apsw.LockedError():
+            return JournalBusy(
+                f"another program has locked {path}",
+                advice="close what has it open for writing, such as an sqlite3 shell",
+            )
+    return JournalFailed(f"the disk refused {path}: {error}", advice="see the system's log")
+
+
+def _of_system(path: str, error: OSError) -> JournalError:
+    if error.errno in _READ_ONLY:
+        return _read_only(path)
+    if error.errno in _FULL:
+        return _full(path)
+    return JournalFailed(f"{path} cannot be opened: {error.strerror}")
+
+
+def _full(path: str) -> JournalFull:
+    return JournalFull(
+        f"no room on the disk for {path}",
+        advice="make room; the journal goes on by itself, nothing accepted is lost",
+    )
+
+
+def _read_only(path: str) -> JournalReadOnly:
+    return JournalReadOnly(
+        f"{path} or its directory may not be written",
+        advice="give this process write permission on both: SQLite keeps its WAL beside the file",
+    )

@@ -1,0 +1,152 @@
+"""The durable journal of one machine: SQLite in WAL mode, `synchronous=FULL`, one writer thread."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from greenroom.delivery.ids import SessionId, ThreadId, UserId
+from greenroom.delivery.journal import (
+    Bounds,
+    Entry,
+    JournalStatistics,
+    Mark,
+    OpenRun,
+    Page,
+    Record,
+    Said,
+    ThreadSummary,
+    check_ids,
+    check_limit,
+)
+from greenroom.delivery.sqlite_errors import in_our_words
+from greenroom.delivery.sqlite_file import SqliteFile, open_file
+from greenroom.delivery.sqlite_store import SqliteStore
+from greenroom.delivery.sqlite_thread import SqliteThread
+
+R = TypeVar("R")
+
+
+def random_epoch() -> str:
+    """16 characters no other journal has."""
+    return secrets.token_urlsafe(12)
+
+
+@asynccontextmanager
+async def open_sqlite_journal(
+    path: str | os.PathLike[str],
+    *,
+    new_epoch: Callable[[], str] = random_epoch,
+    capacity: int = 1024,
+) -> AsyncIterator[SqliteJournal]:
+    """Open a journal, making the file where there is none (but not its directory).
+
+    `capacity` bounds the calls that wait for the disk; more callers wait for room. Leaving the
+    block finishes what was accepted, folds the WAL into the file and closes it. Raises the
+    errors of `open_file`.
+    """
+    thread = SqliteThread(capacity=capacity)
+    journal = SqliteJournal(await _open(Path(path), new_epoch, thread), thread)
+    try:
+        yield journal
+    finally:
+        await journal.aclose()
+
+
+async def _open(path: Path, new_epoch: Callable[[], str], thread: SqliteThread) -> SqliteFile:
+    try:
+        with trio.CancelScope(shield=True):  # a cancelled opening would leave the file locked
+            return await thread.call(lambda: open_file(path, new_epoch=new_epoch))
+    except BaseException:
+        await thread.aclose(lambda: None)
+        raise
+    raise AssertionError("nothing cancels a shielded scope")
+
+
+class SqliteJournal:
+    """A `Journal` in a file; made by `open_sqlite_journal`.
+
+    Every call is made on the journal's thread, in the order they came, one transaction each.
+    """
+
+    def __init__(self, file: SqliteFile, thread: SqliteThread) -> None:
+        self._file = file
+        self._store = SqliteStore(file.database)
+        self._thread = thread
+        self._appends = self._entries = self._failures = 0
+
+    @property
+    def epoch(self) -> str:
+        return self._file.epoch
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        check_ids(entries)
+        await self._call(lambda: self._append(entries))
+
+    async def bounds(self, user: UserId) -> Bounds:
+        return await self._call(lambda: self._store.bounds(user))
+
+    async def read(self, user: UserId, *, after: int, limit: int, max_bytes: int) -> list[Record]:
+        check_limit(limit)
+        return await self._call(lambda: self._store.read(user, after, limit, max_bytes))
+
+    async def history(
+        self, user: UserId, *, thread: ThreadId | None, before: int | None, limit: int
+    ) -> Page:
+        check_limit(limit)
+        return await self._call(lambda: self._store.history(user, thread, before, limit))
+
+    async def said(self, user: UserId, say: str) -> Said | None:
+        return await self._call(lambda: self._store.said(user, say))
+
+    async def open_runs(self, user: UserId) -> list[OpenRun]:
+        return await self._call(lambda: self._store.open_runs(user))
+
+    async def cursor(self, user: UserId, session: SessionId) -> int | None:
+        return await self._call(lambda: self._store.cursor(user, session))
+
+    async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
+        check_limit(limit)
+        return await self._call(lambda: self._store.marks(user, after, limit))
+
+    async def threads(self, user: UserId) -> list[ThreadSummary]:
+        return await self._call(lambda: self._store.threads(user))
+
+    async def trim(self, user: UserId, *, through: int) -> int:
+        return await self._call(lambda: self._store.trim(user, through))
+
+    def statistics(self) -> JournalStatistics:
+        return JournalStatistics(
+            appends=self._appends,
+            entries=self._entries,
+            failures=self._failures,
+            waiting=self._thread.waiting,
+            peak_waiting=self._thread.peak,
+            bytes=self._file.bytes(),
+        )
+
+    async def aclose(self) -> None:
+        """Finish what was accepted, checkpoint, close and unlock, even if cancelled."""
+        await self._thread.aclose(self._file.close)
+
+    async def _call(self, work: Callable[[], R]) -> R:
+        return await self._thread.call(lambda: self._on_thread(work))
+
+    def _on_thread(self, work: Callable[[], R]) -> R:
+        with in_our_words(self._file.path):
+            return work()
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        try:
+            self._store.append(entries)
+        except BaseException:
+            self._failures += 1
+            raise
+        self._appends += 1
+        self._entries += len(entries)

@@ -1,0 +1,93 @@
+"""Entries as rows and back (pure)."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias, cast
+
+import orjson
+
+from greenroom.delivery.events import EventClass, Kind
+from greenroom.delivery.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.journal import Cursor, Mark, OpenRun, Record
+
+RECORD_COLUMNS: Final = (
+    'user, "offset", id, kind, class, thread, run, parent, request, at, say, body'
+)
+RecordRow: TypeAlias = tuple[
+    str, int, str, str, str, str, str, str | None, str, int, str | None, bytes
+]
+MARK_COLUMNS: Final = 'user, "offset", session, stage, verdict, note, at'
+MarkRow: TypeAlias = tuple[str, int, str, str, str, str | None, int]
+RUN_COLUMNS: Final = "run, thread, parent, request"
+RunRow: TypeAlias = tuple[str, str, str | None, str]
+
+
+def record_row(record: Record) -> RecordRow:
+    return (
+        record.user,
+        record.offset,
+        record.id,
+        record.kind,
+        record.event_class,
+        record.thread,
+        record.run,
+        record.parent,
+        record.request,
+        record.at,
+        record.say,
+        record.body,
+    )
+
+
+def record_of(row: RecordRow) -> Record:
+    user, offset, id_, kind, event_class, thread, run, parent, request, at, say, body = row
+    return Record(
+        UserId.trusted(user),
+        offset,
+        EventId.trusted(id_),
+        Kind(kind),
+        EventClass(event_class),
+        ThreadId.trusted(thread),
+        RunId.trusted(run),
+        _run_or_none(parent),
+        RequestId.trusted(request),
+        at,
+        say,
+        body,
+    )
+
+
+def cursor_row(cursor: Cursor) -> tuple[str, str, int, int]:
+    return (cursor.user, cursor.session, cursor.offset, cursor.at)
+
+
+def mark_row(mark: Mark) -> MarkRow:
+    verdict = orjson.dumps(mark.verdict).decode()
+    return (mark.user, mark.offset, mark.session, mark.stage, verdict, mark.note, mark.at)
+
+
+def mark_of(row: MarkRow) -> Mark:
+    user, offset, session, stage, verdict, note, at = row
+    return Mark(
+        UserId.trusted(user),
+        SessionId.trusted(session),
+        offset,
+        cast(Literal["displayed", "confirmed"], stage),
+        orjson.loads(verdict),
+        note,
+        at,
+    )
+
+
+def open_run_of(row: RunRow) -> OpenRun:
+    run, thread, parent, request = row
+    return OpenRun(
+        RunId.trusted(run),
+        ThreadId.trusted(thread),
+        _run_or_none(parent),
+        RequestId.trusted(request),
+    )
+
+
+def _run_or_none(run: str | None) -> RunId | None:
+    return None if run is None else RunId.trusted(run)
