@@ -71,6 +71,13 @@ class EventNotKept(DeliveryError):
     temporary = True
 
 
+class NotReceived(DeliveryError):
+    """No client acknowledged the event in time. It is kept and will be delivered."""
+
+    fault = Fault.CLIENT
+    temporary = True
+
+
 class TooManyConnections(DeliveryError):
     """The user has as many live connections as one user may."""
 

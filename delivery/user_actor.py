@@ -103,6 +103,14 @@ Launch: TypeAlias = Callable[[UserContext, JSON], None]
 Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
 
 
+@attrs.define
+class Gauge:
+    """How the user's connections keep up; written by the user actor, read by runs."""
+
+    listening: int = 0
+    behind: int = 0
+
+
 @attrs.frozen
 class UserParts:
     """What a user actor works with; the refs are looked up anew, since their actors restart.
@@ -116,6 +124,7 @@ class UserParts:
     epoch: str
     live_runs: Container[RunId]
     launch: Launch
+    gauge: Gauge = attrs.field(factory=Gauge)
     limits: Limits = attrs.field(factory=Limits)
     ids: IdSource = attrs.field(factory=IdSource)
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
@@ -211,7 +220,10 @@ class UserActor(Actor[UserMessage]):
 
     def _answer_say(self, say: str, result: Outcome[RunStarted]) -> None:
         for reply in self._says.pop(say, ()):
-            reply.set(result)
+            if isinstance(result, outcome.Error):
+                reply.fail(result.error)
+            else:
+                reply.succeed(result.value)
 
     # Connections
 
@@ -307,6 +319,8 @@ class UserActor(Actor[UserMessage]):
 
     def _flush(self) -> None:
         self._append(self.outbox.next_append(self._now()))
+        self._parts.gauge.listening = self.outbox.connections
+        self._parts.gauge.behind = self.outbox.furthest_behind
         if self.outbox.has_lazy and FlushLazily not in self.timers:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
 

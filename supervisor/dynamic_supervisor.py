@@ -104,6 +104,13 @@ class DynamicSupervisorRef(SupervisorRef):
             life.cancel()
             raise
 
+    def start_child_soon(self, spec: ChildSpec) -> None:
+        """Start a child without waiting; a start that fails is reported like a crash.
+
+        Raises `AlreadyStarted`, `TooManyChildren`, `SupervisorStopped`.
+        """
+        self._spawn(self._admit(spec))
+
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Stop a child, wait until it is gone, forget it.
 

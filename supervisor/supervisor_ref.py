@@ -141,6 +141,11 @@ class SupervisorRef:
         """The last crash reports of the whole tree, oldest first."""
         return self._crash_log.reports()
 
+    @property
+    def stopped(self) -> bool:
+        """It is stopping, or gone: it takes no children any more."""
+        return self._stopping
+
     def left_behind(self) -> tuple[str, ...]:
         """The ids of children that ignored their cancellation and still run."""
         return tuple(self._left_behind.values())

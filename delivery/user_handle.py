@@ -1,0 +1,59 @@
+"""A user's subtree seen from outside: who writes, who runs, who is connected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import attrs
+
+from greenroom.actors.ref import Ref
+from greenroom.delivery.ids import RunId, UserId
+from greenroom.delivery.journal_writer import LookUp
+from greenroom.delivery.user_actor import Gauge, UserMessage
+from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
+from greenroom.supervisor.supervisor_ref import SupervisorRef
+
+
+@attrs.define(eq=False)
+class UserHandle:
+    """One user's door, valid while it is leased. Refs are looked up anew: actors restart.
+
+    `live_runs`: how to cancel each run that is alive in this process, supervised or embedded.
+    `gauge`: how the connections keep up, set by the user actor, read by runs.
+    """
+
+    user: UserId
+    _look_up: Callable[[], Ref[LookUp[Any]]]  # Any: each question has its own answer
+    live_runs: dict[RunId, Callable[[], None]] = attrs.field(factory=dict)
+    gauge: Gauge = attrs.field(factory=Gauge)
+    _tree: SupervisorRef | None = None
+
+    @property
+    def look_up(self) -> Ref[LookUp[Any]]:
+        return self._look_up()
+
+    @property
+    def actor(self) -> Ref[UserMessage]:
+        """The user actor of the present incarnation. Raises `ChildNotRunning` in between."""
+        return cast(Ref[UserMessage], self.tree.child("outbox"))
+
+    @property
+    def runs(self) -> DynamicSupervisorRef:
+        return cast(DynamicSupervisorRef, self.tree.child("runs"))
+
+    @property
+    def connections(self) -> DynamicSupervisorRef:
+        return cast(DynamicSupervisorRef, self.tree.child("connections"))
+
+    @property
+    def tree(self) -> SupervisorRef:
+        assert self._tree is not None, "a handle is used only while leased"
+        return self._tree
+
+    def cancel(self, run: RunId) -> bool:
+        """Cancel a live run of this user; False if there is none such."""
+        cancel = self.live_runs.get(run)
+        if cancel is not None:
+            cancel()
+        return cancel is not None

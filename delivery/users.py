@@ -1,0 +1,164 @@
+"""The users that are active: each a supervised subtree, started at need, passivated when idle.
+
+There is no routing table: a user's subtree is looked up by the user's id, and whoever uses it
+holds a lease, so that it cannot be stopped under them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, cast
+
+import attrs
+import trio
+
+from greenroom.actors.ref import Ref
+from greenroom.delivery.context import UserContext
+from greenroom.delivery.errors import UserUnavailable
+from greenroom.delivery.events import JSON
+from greenroom.delivery.ids import IdSource, UserId
+from greenroom.delivery.journal_writer import Append, LookUp
+from greenroom.delivery.outbox import Limits
+from greenroom.delivery.user_actor import UserActor, UserParts
+from greenroom.delivery.user_handle import UserHandle
+from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
+from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
+from greenroom.supervisor.errors import AlreadyStarted, SupervisorError
+from greenroom.supervisor.strategy import Strategy
+from greenroom.supervisor.supervisor import supervisor_child
+from greenroom.supervisor.supervisor_ref import SupervisorRef
+
+Converse: TypeAlias = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
+"""Runs the agent for what a user said, from the first event to the last."""
+
+
+@attrs.frozen
+class UsersSettings:
+    """`idle_seconds`: how long a user without connections and runs is kept."""
+
+    epoch: str
+    limits: Limits = attrs.field(factory=Limits)
+    ids: IdSource = attrs.field(factory=IdSource)
+    now_ms: Callable[[], int] | None = None
+    idle_seconds: float = 60.0
+
+
+@attrs.define(eq=False)
+class _Slot:
+    handle: UserHandle
+    leases: int = 0
+    idle_since: float = 0.0
+    lock: trio.Lock = attrs.field(factory=trio.Lock)
+
+
+class Users:
+    """The door to every user. `supervisor`, `writer` and `look_up` give the tree's parts."""
+
+    def __init__(
+        self,
+        settings: UsersSettings,
+        *,
+        supervisor: Callable[[], DynamicSupervisorRef],
+        writer: Callable[[], Ref[Append]],
+        look_up: Callable[[], Ref[LookUp[Any]]],  # Any: each question has its own answer
+        converse: Converse,
+    ) -> None:
+        self._settings = settings
+        self._supervisor = supervisor
+        self._writer = writer
+        self._look_up = look_up
+        self._converse = converse
+        self._slots: dict[UserId, _Slot] = {}
+
+    @asynccontextmanager
+    async def lease(self, user: UserId) -> AsyncIterator[UserHandle]:
+        """The user's subtree, running, for the length of the block.
+
+        Raises `UserUnavailable` when it cannot be started (the journal is down, say).
+        """
+        slot = self._slots.get(user)
+        if slot is None:
+            slot = self._slots[user] = _Slot(UserHandle(user, self._look_up))
+        slot.leases += 1
+        try:
+            async with slot.lock:
+                await self._ensure_started(slot)
+            yield slot.handle
+        finally:
+            slot.leases -= 1
+            slot.idle_since = trio.current_time()
+
+    def active(self) -> tuple[UserHandle, ...]:
+        """Every user with a subtree, or about to have one."""
+        return tuple(slot.handle for slot in self._slots.values())
+
+    async def passivate_idle(self) -> None:
+        """Stop users that nobody leases, as they become idle; run this as a child of the tree."""
+        while True:
+            await trio.sleep(self._settings.idle_seconds / 2)
+            for slot in list(self._slots.values()):
+                await self._passivate(slot)
+
+    async def _passivate(self, slot: _Slot) -> None:
+        idle_for = trio.current_time() - slot.idle_since
+        if slot.leases or idle_for < self._settings.idle_seconds:
+            return
+        async with slot.lock:
+            if not slot.leases and self._is_running(slot):
+                await self._supervisor().terminate_child(child_id(slot.handle.user))
+            if not slot.leases:
+                self._slots.pop(slot.handle.user, None)
+
+    async def _ensure_started(self, slot: _Slot) -> None:
+        if self._is_running(slot):
+            return
+        spec = self._user_child(slot.handle)
+        try:
+            tree = await self._supervisor().start_child(spec)
+        except AlreadyStarted as started:  # by a caller that was cancelled meanwhile
+            tree = started.value
+        except SupervisorError as error:
+            raise UserUnavailable(f"user {slot.handle.user!r} cannot be served now") from error
+        slot.handle._tree = cast(SupervisorRef, tree)
+
+    def _is_running(self, slot: _Slot) -> bool:
+        tree = slot.handle._tree
+        return tree is not None and not tree.stopped
+
+    def _user_child(self, handle: UserHandle) -> ChildSpec:
+        parts = UserParts(
+            writer=self._writer,
+            look_up=self._look_up,
+            epoch=self._settings.epoch,
+            live_runs=handle.live_runs,
+            launch=lambda context, said: self._launch(handle, context, said),
+            gauge=handle.gauge,
+            limits=self._settings.limits,
+            ids=self._settings.ids,
+        )
+        if self._settings.now_ms is not None:
+            parts = attrs.evolve(parts, now_ms=self._settings.now_ms)
+        user = handle.user
+        return supervisor_child(
+            child_id(user),
+            [
+                actor_child("outbox", lambda: UserActor(user, parts), name=f"outbox:{user}"),
+                dynamic_supervisor_child("runs"),
+                dynamic_supervisor_child("connections"),
+            ],
+            strategy=Strategy.REST_FOR_ONE,
+        )
+
+    def _launch(self, handle: UserHandle, context: UserContext, said: JSON) -> None:
+        async def converse() -> None:
+            async with self.lease(handle.user) as leased:
+                await self._converse(leased, context, said)
+
+        spec = task_child(context.run, converse, restart=Restart.TEMPORARY, shutdown=15.0)
+        handle.runs.start_child_soon(spec)
+
+
+def child_id(user: UserId) -> str:
+    """What a user's subtree is called in the tree."""
+    return f"user:{user}"
