@@ -8,7 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 import trio
 
 from greenroom.actors.errors import ActorStopped, MailboxFull
-from greenroom.actors.exit import NORMAL, SHUTDOWN, ExitReason, crashed
+from greenroom.actors.exit import KILLED, NORMAL, ExitReason, crashed, ended_by
 from greenroom.actors.mailbox import Mailbox, Overflow
 from greenroom.actors.probe import NO_PROBE, Probe
 from greenroom.actors.ref import Ask, Ref
@@ -34,7 +34,10 @@ class Actor(Generic[M]):
     _stop = False
 
     async def started(self) -> None:
-        """Runs before the first message; raising here fails the start."""
+        """Runs before the first message. Raising fails the start, and `stopping` is not called.
+
+        (As a failed `init` in OTP's gen_server(3): undo here what was half done.)
+        """
 
     async def receive(self, message: M) -> object:
         """Handle one message. An exception ends the actor; its supervisor decides what then."""
@@ -51,7 +54,11 @@ class Actor(Generic[M]):
                 await self.receive(message)
 
     async def stopping(self, reason: ExitReason) -> None:
-        """Last words, shielded from cancellation for as long as the stop's grace lasts."""
+        """Last words, shielded from cancellation for as long as the stop's grace lasts.
+
+        New tells are refused by now; asks taken earlier may still be answered. Raising makes an
+        orderly end a crash; after a crash it is noted on the first error, which stays the reason.
+        """
 
     def stop(self) -> None:
         """End normally after the current message."""
@@ -60,11 +67,8 @@ class Actor(Generic[M]):
     async def _answer(self, ask: Ask[object]) -> None:
         try:
             answer = await self.receive(ask.request)  # type: ignore[arg-type]  # a Request in M
-        except Exception as error:
-            ask.reply.fail(ActorStopped(self.ref.name, crashed(error)))
-            raise
-        except BaseException:
-            ask.reply.fail(ActorStopped(self.ref.name, SHUTDOWN))
+        except BaseException as error:
+            ask.reply.fail(ActorStopped(self.ref.name, ended_by(error)))
             raise
         ask.reply.succeed(answer)
 
@@ -79,21 +83,25 @@ async def run_actor(
 ) -> None:
     """Run an actor until it stops, crashes (raises) or is cancelled.
 
-    `nursery.start(run_actor, …)` gives its ref. `grace` (seconds) bounds `stopping` when the
-    actor is cancelled: past it, the last words are cut short.
+    `nursery.start(run_actor, …)` gives its ref. `grace` (seconds) bounds `stopping`: past it, the
+    last words are cut short and an otherwise orderly end is told as `killed`.
     """
     ref = attach(actor, name, probe)
-    reason = NORMAL
+    ref._task = trio.lowlevel.current_task()
     try:
         await actor.started()
-        probe.started(name)
+    except BaseException as error:
+        reason = ended_by(error)
+        ref._refuse(reason)
+        _leave(actor, ref, reason)
+        raise
+    probe.started(name)
+    reason = NORMAL
+    try:
         task_status.started(ref)
         await _loop(actor, ref, probe)
-    except Exception as error:
-        reason = crashed(error)
-        raise
-    except BaseException:  # Cancelled: noted before any awaiting clean-up can erase it
-        reason = SHUTDOWN
+    except BaseException as error:  # noted before any awaiting clean-up can erase it
+        reason = ended_by(error)
         raise
     finally:
         await _end(actor, ref, reason, probe, grace)
@@ -119,22 +127,32 @@ async def _loop(actor: Actor[M], ref: Ref[M], probe: Probe) -> None:
         try:
             await actor.receive_many(batch)
         finally:
-            if batch:
-                mailbox.put_back(batch)
-        probe.handled(ref.name, count)
+            mailbox.put_back(batch)
+            probe.handled(ref.name, count - len(batch))
 
 
 async def _end(
     actor: Actor[M], ref: Ref[M], reason: ExitReason, probe: Probe, grace: float
 ) -> None:
-    actor.timers.cancel_all()
     ref._refuse(reason)
     try:
-        with trio.CancelScope(deadline=trio.current_time() + grace, shield=True):
+        with trio.CancelScope(deadline=trio.current_time() + grace, shield=True) as last_words:
             await actor.stopping(reason)
+        if last_words.cancelled_caught and reason.orderly:
+            reason = KILLED
+    except Exception as error:
+        if reason.error is None:
+            reason = crashed(error)
+            raise
+        reason.error.add_note(f"and then stopping() raised {error!r}")
     finally:
-        ref._announce_end()
+        _leave(actor, ref, reason)
         probe.stopped(ref.name, reason)
+
+
+def _leave(actor: Actor[M], ref: Ref[M], reason: ExitReason) -> None:
+    actor.timers.cancel_all()
+    ref._announce_end(reason)
 
 
 def _fail_dropped(message: object) -> None:

@@ -65,5 +65,9 @@ class AskTimeout(ActorError):
     temporary = True
 
 
+class AskedItself(ActorError):
+    """An actor asked its own ref; the answer could never come (OTP: `calling_self`)."""
+
+
 class TimerError(ActorError):
     """A timer was started with an unusable delay."""

@@ -42,3 +42,14 @@ def crashed(error: BaseException) -> ExitReason:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return ExitReason(ExitKind.CRASHED, error)
+
+
+def ended_by(error: BaseException) -> ExitReason:
+    """The reason when `error` came out: a crash, or a shutdown if it holds no `Exception`.
+
+    A task cancelled while another of its nursery fails ends in a group of both: that is a crash.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        errors = error.subgroup(Exception)
+        return SHUTDOWN if errors is None else crashed(errors)
+    return crashed(error) if isinstance(error, Exception) else SHUTDOWN

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import attrs
 import trio
 
-from greenroom.actors.errors import ActorStopped, AskTimeout
+from greenroom.actors.errors import ActorStopped, AskedItself, AskTimeout
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.mailbox import Mailbox, MailboxStatistics
 from greenroom.actors.probe import NO_PROBE, Probe
@@ -17,7 +17,7 @@ from greenroom.actors.reply import Outcome, Reply
 if TYPE_CHECKING:
     from greenroom.actors.actor import Actor
 
-M = TypeVar("M")
+M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")
 N = TypeVar("N")
 
@@ -36,20 +36,32 @@ class Ask(Generic[R]):
     reply: Reply[R]
 
 
-class Ref(Generic[M]):
+class Ref(Generic[M_contra]):
     """Address of an actor. Keeps working after a stop only to say so."""
 
-    __slots__ = ("__weakref__", "_actor", "_mailbox", "_probe", "_reason", "_stopped", "name")
+    __slots__ = (
+        "__weakref__",
+        "_actor",
+        "_mailbox",
+        "_probe",
+        "_reason",
+        "_stopped",
+        "_task",
+        "_unanswered",
+        "name",
+    )
 
     def __init__(
-        self, name: str, mailbox: Mailbox[M | Ask[object]], probe: Probe = NO_PROBE
+        self, name: str, mailbox: Mailbox[M_contra | Ask[object]], probe: Probe = NO_PROBE
     ) -> None:
         self.name = name
         self._mailbox = mailbox
         self._probe = probe
         self._reason: ExitReason | None = None
         self._stopped = trio.Event()
-        self._actor: Actor[M] | None = None
+        self._actor: Actor[M_contra] | None = None
+        self._task: trio.lowlevel.Task | None = None
+        self._unanswered: set[object] = set()
 
     def __repr__(self) -> str:
         return f"<Ref {self.name}{f' ({self._reason})' if self._reason else ''}>"
@@ -59,20 +71,22 @@ class Ref(Generic[M]):
         """None while it runs."""
         return self._reason
 
-    def tell(self, message: M) -> None:
+    def tell(self, message: M_contra) -> None:
         """Put a message in the mailbox. Raises `ActorStopped`, or `MailboxFull` if it rejects."""
         self._check_alive()
         self._mailbox.put_nowait(message)
         self._probe.told(self.name, message)
 
-    async def send(self, message: M) -> None:
-        """Put a message in the mailbox, waiting for room. Raises `ActorStopped`."""
+    async def send(self, message: M_contra) -> None:
+        """Put a message in the mailbox, waiting for room. Raises `ActorStopped`.
+
+        Cancelled, or raising, it has delivered nothing.
+        """
         self._check_alive()
         await self._mailbox.put(message)
-        self._check_alive()
         self._probe.told(self.name, message)
 
-    def tell_owed(self, message: M) -> None:
+    def tell_owed(self, message: M_contra) -> None:
         """Deliver what the actor itself asked for; dropped without a word if it has stopped."""
         if self._reason is None:
             self._mailbox.put_owed(message)
@@ -81,28 +95,30 @@ class Ref(Generic[M]):
     async def ask(self, request: Request[R], *, timeout: float | None = None) -> R:
         """Send a request, waiting for room, and wait for its answer: `timeout` seconds at most.
 
-        Raises `ActorStopped` when the actor ends first, `AskTimeout`, or what the actor failed
-        the request with.
+        Raises `ActorStopped` when the actor ends first, `AskTimeout`, `MailboxFull`, or what the
+        actor failed the request with; `AskedItself` in the actor's own task.
         """
-        if timeout is None:
-            return await self._ask(request)
-        with trio.move_on_after(timeout):
-            return await self._ask(request)
+        if self._task is trio.lowlevel.current_task():
+            raise AskedItself(f"{self.name!r} asked itself and would wait for ever")
+        reply = self.request(request)
+        try:
+            if timeout is None:
+                return await reply.wait()
+            with trio.move_on_after(timeout):
+                return await reply.wait()
+        finally:
+            self._unanswered.discard(reply)
         raise AskTimeout(f"{self.name!r} did not answer {type(request).__name__} in {timeout} s")
 
-    async def _ask(self, request: Request[R]) -> R:
-        reply: Reply[R] = Reply()
-        self._check_alive()
-        await self._mailbox.put(Ask(request, reply))  # type: ignore[arg-type]  # Ask[R], R any
-        self._check_alive()
-        self._probe.told(self.name, request)
-        return await reply.wait()
-
     def request(self, request: Request[R]) -> Reply[R]:
-        """Send a request without waiting: the answer comes to the returned reply."""
-        reply: Reply[R] = Reply()
+        """Send a request without waiting: the answer comes to the returned reply.
+
+        Raises `ActorStopped` or `MailboxFull`. The reply fails when the actor ends unanswering.
+        """
         self._check_alive()
+        reply: Reply[R] = Reply(self._unanswered.discard)
         self._mailbox.put_nowait(Ask(request, reply))  # type: ignore[arg-type]  # Ask[R], R any
+        self._unanswered.add(reply)
         self._probe.told(self.name, request)
         return reply
 
@@ -125,11 +141,18 @@ class Ref(Generic[M]):
             raise ActorStopped(self.name, self._reason)
 
     def _refuse(self, reason: ExitReason) -> None:
-        """From here on every tell raises; the asks that wait fail."""
+        """From here on every tell raises; senders and asks that wait fail."""
         self._reason = reason
+        self._mailbox.turn_away(lambda: ActorStopped(self.name, reason))
         for message in self._mailbox.take_all_nowait():
             if isinstance(message, Ask):
                 message.reply.fail(ActorStopped(self.name, reason))
 
-    def _announce_end(self) -> None:
+    def _announce_end(self, reason: ExitReason) -> None:
+        """Asks the actor took and never answered fail too: nobody else can answer them."""
+        self._reason = reason
+        self._task = None
+        for reply in list(self._unanswered):
+            assert isinstance(reply, Reply)
+            reply.fail(ActorStopped(self.name, reason))
         self._stopped.set()

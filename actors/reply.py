@@ -13,51 +13,70 @@ Outcome = outcome.Value[R] | outcome.Error
 
 
 class Reply(Generic[R]):
-    """Where an answer will be. Setting it a second time is ignored and returns False."""
+    """Where an answer will be. Setting it a second time is ignored and returns False.
 
-    __slots__ = ("_outcome", "_then", "abandoned")
+    `settled(reply)` is called once, when the answer is set. `abandoned` is True when the waiter
+    was cancelled, so nobody will look: work for the answer may be skipped.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_outcome", "_settled", "_then", "abandoned")
+
+    def __init__(self, settled: Callable[[Reply[R]], None] | None = None) -> None:
         self._outcome: Outcome[R] | None = None
+        self._settled = settled
         self._then: Callable[[Outcome[R]], object] | None = None
-        self.abandoned = False  # the waiter was cancelled: nobody will look
+        self.abandoned = False
 
     @property
     def is_set(self) -> bool:
         return self._outcome is not None
 
     def succeed(self, value: R) -> bool:
-        return self.set(outcome.Value(value))
+        return self._set(outcome.Value(value))
 
     def fail(self, error: BaseException) -> bool:
         """The waiter gets `error` raised; give each reply an exception of its own."""
-        return self.set(outcome.Error(error))
+        return self._set(outcome.Error(error))
 
     def then(self, callback: Callable[[Outcome[R]], object]) -> None:
-        """Call `callback(outcome)` once, now if the answer is there. It must not raise."""
+        """Call `callback(outcome)` once, now if the answer is there. It must not raise.
+
+        Raises `trio.BusyResourceError` when somebody waits already.
+        """
         if self._outcome is not None:
             callback(self._outcome)
         else:
-            self._then = callback
+            self._claim(callback)
 
     async def wait(self) -> R:
-        """The answer; raises what `fail` was given."""
+        """The answer, to one waiter; raises what `fail` was given. Cancelled, it may be repeated.
+
+        Raises `trio.BusyResourceError` when somebody waits already.
+        """
         if self._outcome is None:
             task = trio.lowlevel.current_task()
-            self._then = lambda _: trio.lowlevel.reschedule(task)
+            self._claim(lambda _: trio.lowlevel.reschedule(task))
+            self.abandoned = False
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         else:
             await trio.lowlevel.checkpoint()
         assert self._outcome is not None
         return self._outcome.unwrap()
 
-    def set(self, result: Outcome[R]) -> bool:
-        """Set value or error alike; False if it was set before."""
+    def _claim(self, callback: Callable[[Outcome[R]], object]) -> None:
+        if self._then is not None:
+            raise trio.BusyResourceError("a reply has one waiter")
+        self._then = callback
+
+    def _set(self, result: Outcome[R]) -> bool:
         if self._outcome is not None:
             return False
         self._outcome = result
-        if self._then is not None:
-            self._then(result)
+        then, self._then = self._then, None
+        if self._settled is not None:
+            self._settled(self)
+        if then is not None:
+            then(result)
         return True
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:

@@ -26,9 +26,18 @@ class Alarm:
     deadline: float
     _number: int
     _callback: Callable[[], None] | None = attrs.field(order=False)
+    _clock: AlarmClock = attrs.field(order=False)
+
+    @property
+    def pending(self) -> bool:
+        """False once it has fired or was cancelled."""
+        return self._callback is not None
 
     def cancel(self) -> None:
-        self._callback = None
+        """Never fire; a second call, or one after it fired, does nothing."""
+        if self._callback is not None:
+            self._callback = None
+            self._clock._one_cancelled()
 
     def _fire(self) -> None:
         callback, self._callback = self._callback, None
@@ -37,20 +46,32 @@ class Alarm:
 
 
 class AlarmClock:
-    """One task sleeping until the earliest alarm. Callbacks must neither block nor raise."""
+    """One task sleeping until the earliest alarm. Callbacks must neither block nor raise.
+
+    Cancelled alarms stay in the heap until they would be due, or until they are most of it: then
+    they are swept out, so a timer restarted with every message costs no growing memory.
+    """
+
+    SWEEP_ABOVE = 256
 
     def __init__(self) -> None:
         self._alarms: list[Alarm] = []
+        self._cancelled = 0
         self._numbers = itertools.count()
         self._sleep = trio.CancelScope()
+
+    def __len__(self) -> int:
+        """How many alarms the heap holds, cancelled ones included."""
+        return len(self._alarms)
 
     def set(self, after: float, callback: Callable[[], None]) -> Alarm:
         """Call `callback` in `after` seconds (0 or more). Raises `TimerError` otherwise."""
         if not 0 <= after < math.inf:
             raise TimerError(f"a timer takes 0 or more seconds, not {after!r}")
-        alarm = Alarm(trio.current_time() + after, next(self._numbers), callback)
+        alarm = Alarm(trio.current_time() + after, next(self._numbers), callback, self)
         heapq.heappush(self._alarms, alarm)
-        self._sleep.deadline = min(self._sleep.deadline, alarm.deadline)
+        if alarm.deadline < self._sleep.deadline:
+            self._sleep.deadline = alarm.deadline
         return alarm
 
     async def run(self) -> None:
@@ -60,13 +81,25 @@ class AlarmClock:
             self._fire_due(trio.current_time())
 
     def _next_deadline(self) -> float:
-        while self._alarms and self._alarms[0]._callback is None:
-            heapq.heappop(self._alarms)
+        while self._alarms and not self._alarms[0].pending:
+            self._pop()
         return self._alarms[0].deadline if self._alarms else math.inf
 
     def _fire_due(self, now: float) -> None:
         while self._alarms and self._alarms[0].deadline <= now:
-            heapq.heappop(self._alarms)._fire()
+            self._pop()._fire()
+
+    def _pop(self) -> Alarm:
+        alarm = heapq.heappop(self._alarms)
+        self._cancelled -= not alarm.pending
+        return alarm
+
+    def _one_cancelled(self) -> None:
+        self._cancelled += 1
+        if self._cancelled > self.SWEEP_ABOVE and self._cancelled * 2 > len(self._alarms):
+            self._alarms = [alarm for alarm in self._alarms if alarm.pending]
+            heapq.heapify(self._alarms)
+            self._cancelled = 0
 
 
 _clock: trio.lowlevel.RunVar[AlarmClock] = trio.lowlevel.RunVar("greenroom alarm clock")
@@ -84,14 +117,21 @@ def alarm_clock() -> AlarmClock:
 
 
 class Timers(Generic[M]):
-    """The named timers of one actor. A name runs once: starting it again replaces it."""
+    """The named timers of one actor. A name runs once: starting it again replaces it.
+
+    A message already delivered when its timer is cancelled still arrives (OTP's
+    `erlang:cancel_timer/1` warns of the same); a machine ignores those by itself.
+    """
 
     def __init__(self, deliver: Callable[[M], None]) -> None:
         self._deliver = deliver
         self._alarms: dict[Hashable, Alarm] = {}
 
     def start(self, name: Hashable, after: float, message: M) -> None:
-        """Deliver `message` in `after` seconds, unless cancelled or replaced before."""
+        """Deliver `message` in `after` seconds, unless cancelled or replaced before.
+
+        Raises `TimerError` when `after` is negative or not finite.
+        """
         self.cancel(name)
 
         def fire() -> None:

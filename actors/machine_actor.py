@@ -1,0 +1,109 @@
+"""A machine as an actor: messages are its events, `perform` carries out its commands."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from typing import ClassVar, Generic, TypeVar
+
+import attrs
+
+from greenroom.actors.actor import Actor
+from greenroom.actors.errors import MailboxFull
+from greenroom.actors.machine import CancelTimer, Machine, StartTimer
+from greenroom.actors.machine_runner import MachineRunner, TimerFired, Transition
+from greenroom.actors.ref import Ask, Request
+
+E = TypeVar("E")
+S = TypeVar("S", bound=enum.Enum)
+D = TypeVar("D")
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+@attrs.frozen
+class Answer(Generic[R]):
+    """The command that answers a `Request` the machine took, now or in a later state.
+
+    gen_statem(3): "a reply can be sent from a later state". Nobody waiting any more is fine.
+    """
+
+    request: Request[R]
+    value: R
+
+
+class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
+    """Subclass with `machine`, `initial_data` and `perform`. Stops normally in a final state.
+
+    An event the table does not list for the state crashes the actor (`UnlistedPair`). Commands
+    are performed one after another, before the next event; long work belongs in a task of its
+    own that tells its result back.
+    """
+
+    machine: Machine[S, D, C]
+    runner: MachineRunner[S, D, C]
+    max_postponed: ClassVar[int] = 64
+
+    def initial_data(self) -> D:
+        """The data the machine starts with."""
+        raise NotImplementedError(f"{type(self).__name__} has no initial_data()")
+
+    async def perform(self, command: C) -> None:
+        """Carry out one command. An exception ends the actor."""
+        raise NotImplementedError(f"{type(self).__name__} has no perform()")
+
+    async def started(self) -> None:
+        """Enter the initial state. An override must call this."""
+        self._asked: dict[int, Ask[object]] = {}
+        self.runner = MachineRunner(
+            self.machine,
+            self.initial_data(),
+            max_postponed=self.max_postponed,
+            on_move=self._tell_probe,
+        )
+        await self._obey(self.runner.start())
+
+    async def receive(self, message: E | TimerFired) -> None:
+        await self._obey(self.runner.handle(message))
+
+    async def _answer(self, ask: Ask[object]) -> None:
+        """Keep the ask until an `Answer`; holding the request keeps its id from being reused."""
+        if len(self._asked) >= self.capacity and not self._forget_abandoned():
+            ask.reply.fail(MailboxFull(f"{self.ref.name!r} owes {len(self._asked)} answers"))
+            return
+        self._asked[id(ask.request)] = ask
+        await self._obey(self.runner.handle(ask.request))
+
+    async def _obey(self, commands: Iterable[C | StartTimer | CancelTimer]) -> None:
+        for command in commands:
+            match command:
+                case StartTimer(name, after, TimerFired() as fired):
+                    self.timers.start(name, after, fired)
+                case CancelTimer(name):
+                    self.timers.cancel(name)
+                case Answer(request, value):
+                    self._give(request, value)
+                case _:
+                    await self.perform(command)  # type: ignore[arg-type]  # only C is left
+        if self.runner.done:
+            self.stop()
+
+    def _give(self, request: object, value: object) -> None:
+        ask = self._asked.pop(id(request), None)
+        if ask is not None:
+            ask.reply.succeed(value)
+
+    def _forget_abandoned(self) -> bool:
+        """Forget the asks nobody waits for any more; True if that made room."""
+        owed = len(self._asked)
+        self._asked = {
+            key: ask
+            for key, ask in self._asked.items()
+            if not (ask.reply.is_set or ask.reply.abandoned)
+        }
+        return len(self._asked) < owed
+
+    def _tell_probe(self, move: Transition) -> None:
+        self.ref._probe.moved(
+            self.ref.name, self.machine.name, move.old.name, move.event, move.new.name
+        )
