@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.transport.close_codes import CloseCode
 
@@ -51,13 +53,22 @@ class BadKeyFile(TransportError):
 
 
 class BadRequest(TransportError):
-    """An HTTP request head that cannot be answered as asked; `status` is the HTTP answer."""
+    """An HTTP request that is not granted. `status` and `headers` belong to the answer."""
 
     fault = Fault.CLIENT
 
-    def __init__(self, message: str, *, status: int = 400) -> None:
+    def __init__(
+        self, message: str, *, status: int = 400, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.headers = dict(headers or {})
+
+
+class BadOrigin(TransportError):
+    """A setting names an origin that no browser would ever send."""
+
+    fault = Fault.OPERATOR
 
 
 class PortBusy(TransportError):

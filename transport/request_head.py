@@ -24,6 +24,9 @@ class RequestHead:
     query: str = attrs.field(default="", repr=False)
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
 
+    def __str__(self) -> str:
+        return f"{self.method} {self.path:.100}"
+
     def all(self, name: str) -> Iterator[str]:
         """Every value of a header, in order."""
         return (value for key, value in self.headers if key == name)
@@ -73,11 +76,10 @@ class HeadParser:
     def _checked(self, request: h11.Request) -> RequestHead:
         if self._fed - len(self.rest) > MAX_HEAD_BYTES or len(request.headers) > MAX_HEADERS:
             raise BadRequest("The request head is too large.", status=431)
+        if request.http_version not in (b"1.0", b"1.1"):
+            raise BadRequest("Only HTTP/1.1 is spoken here.", status=505)
         head = _head(request)
-        if "transfer-encoding" in dict(head.headers) or head.one("content-length") not in (
-            None,
-            "0",
-        ):
+        if head.one("transfer-encoding") or head.one("content-length") not in (None, "0"):
             raise BadRequest("Requests with a body are not accepted.", status=413)
         return head
 

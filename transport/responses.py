@@ -38,7 +38,6 @@ class Response:
         return {"Cache-Control": "no-store", **own, **self.headers}
 
 
-def text(status: int, sentence: str, **headers: str) -> Response:
-    """A short answer for people; underscores in header names stand for dashes."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(status, f"{sentence}\n".encode(), headers=named)
+def text(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A short answer for people."""
+    return Response(status, f"{sentence}\n".encode(), headers=headers or {})

@@ -1,0 +1,200 @@
+"""The front door: one port for the page, the probes and the WebSocket.
+
+Reads one request head from an accepted stream and either answers it and closes, or hands the
+stream on. Nobody gets past it as a stranger: an `Upgrade` names a proven user.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from email.utils import formatdate
+from typing import TypeAlias
+
+import attrs
+import trio
+
+from greenroom.transport.auth import Authenticator, Identity, extract_token
+from greenroom.transport.errors import BadRequest, BadToken
+from greenroom.transport.replay_stream import ReplayStream
+from greenroom.transport.request_head import HeadParser, RequestHead
+from greenroom.transport.responses import Response, text
+from greenroom.transport.static_pages import Page
+from greenroom.transport.upgrade import Origins, check_handshake, handshake_for
+
+LIVE = "/live"
+READ_BYTES = 4096
+LINGER_SECONDS = 1.0
+LINGER_BYTES = 256 * 1024
+
+logger = logging.getLogger("greenroom.transport")
+
+Handler: TypeAlias = Callable[[RequestHead], Awaitable[Response]]
+
+
+@attrs.frozen
+class Readiness:
+    """Whether this server takes new users; `reason` says why not, in a few words."""
+
+    ready: bool
+    reason: str = ""
+
+
+@attrs.frozen
+class Upgrade:
+    """An upgrade that was granted. The 101 is still to be sent, on `stream`."""
+
+    head: RequestHead
+    identity: Identity
+    stream: ReplayStream
+
+
+class FrontDoor:
+    """Answers `GET` (and `HEAD`) of a table of paths, and grants upgrades at `live_path`.
+
+    `routes` adds paths; `ready` is asked by `/readyz` and before every upgrade; `clock` gives
+    seconds since the Unix epoch for the `Date` of answers.
+    """
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        allow_origins: Iterable[str] = (),
+        ready: Callable[[], Readiness] = lambda: Readiness(True),
+        pages: Mapping[str, Page] | None = None,
+        routes: Mapping[str, Handler] | None = None,
+        live_path: str = LIVE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._authenticator = authenticator
+        self._origins = Origins(allow_origins)
+        self._ready = ready
+        self._live_path = live_path
+        self._clock = clock
+        self._routes: dict[str, Handler] = {
+            **(pages or {}),
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            **(routes or {}),
+        }
+
+    async def admit(self, stream: trio.abc.Stream) -> Upgrade | None:
+        """Read a request and do what it asks. None: it was answered, and the stream is closed.
+
+        Takes as long as the peer does: call it with a deadline, and drop the stream if that
+        passes. A peer that goes away is not an error.
+        """
+        try:
+            return await self._admit(stream)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await trio.aclose_forcefully(stream)
+            return None
+
+    async def _admit(self, stream: trio.abc.Stream) -> Upgrade | None:
+        head = None
+        try:
+            parser = HeadParser()
+            head = await read_head(stream, parser)
+            if head is None:
+                await trio.aclose_forcefully(stream)
+                return None
+            if head.path == self._live_path:
+                identity = await self._authorise(head)
+                early = ReplayStream(stream, handshake_for(head), parser.rest)
+                return Upgrade(head, identity, early)
+            response = await self._respond(head)
+        except BadRequest as error:
+            response = text(error.status, error.message, error.headers)
+            logger.info("%s: %d %s", head or "unreadable request", error.status, error.message)
+        await self._send(stream, response, with_body=head is None or head.method != "HEAD")
+        await _close_gently(stream)
+        return None
+
+    async def _authorise(self, head: RequestHead) -> Identity:
+        _check_method(head, "GET")
+        check_handshake(head)
+        self._origins.check(head)
+        readiness = self._ready()
+        if not readiness.ready:
+            raise BadRequest(
+                f"Not taking connections: {readiness.reason}.",
+                status=503,
+                headers={"Retry-After": "1"},
+            )
+        return await self._authenticate(head)
+
+    async def _authenticate(self, head: RequestHead) -> Identity:
+        try:
+            token = extract_token(head)
+            if token is None:
+                raise BadRequest(
+                    "A token is needed.", status=401, headers={"WWW-Authenticate": "Bearer"}
+                )
+            return await self._authenticator.authenticate(token)
+        except BadToken as error:
+            raise BadRequest(
+                f"Not admitted: {error.message}.",
+                status=401,
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            ) from error
+
+    async def _respond(self, head: RequestHead) -> Response:
+        handler = self._routes.get(head.path)
+        if handler is None:
+            raise BadRequest("There is nothing here.", status=404)
+        _check_method(head, "GET", "HEAD")
+        try:
+            return await handler(head)
+        except BadRequest:
+            raise
+        except Exception:
+            logger.exception("the handler of %s failed", head.path)
+            return text(500, "The server failed.")
+
+    async def _livez(self, _: RequestHead) -> Response:
+        return text(200, "alive")
+
+    async def _readyz(self, _: RequestHead) -> Response:
+        readiness = self._ready()
+        if readiness.ready:
+            return text(200, "ready")
+        return text(503, f"not ready: {readiness.reason}")
+
+    async def _send(self, stream: trio.abc.Stream, response: Response, *, with_body: bool) -> None:
+        date = formatdate(self._clock(), usegmt=True)
+        await stream.send_all(response.encode(date=date, with_body=with_body))
+
+
+async def read_head(stream: trio.abc.Stream, parser: HeadParser) -> RequestHead | None:
+    """Read until the parser has a head. None if the peer leaves first. Raises `BadRequest`."""
+    while data := await stream.receive_some(READ_BYTES):
+        head = parser.feed(bytes(data))
+        if head is not None:
+            return head
+    return None
+
+
+def _check_method(head: RequestHead, *allowed: str) -> None:
+    if head.method not in allowed:
+        raise BadRequest(
+            f"{head.method} is not possible here.",
+            status=405,
+            headers={"Allow": ", ".join(allowed)},
+        )
+
+
+async def _close_gently(stream: trio.abc.Stream) -> None:
+    """Close so that the answer arrives even if the peer is still sending.
+
+    Closing a TCP socket with unread data resets it, and the reset may overtake the answer
+    (RFC 9112 §9.6): so say that we are done, then read what still comes, within limits.
+    """
+    with trio.move_on_after(LINGER_SECONDS):
+        if isinstance(stream, trio.abc.HalfCloseableStream):
+            await stream.send_eof()
+            left = LINGER_BYTES
+            while left > 0 and (data := await stream.receive_some(READ_BYTES)):
+                left -= len(data)
+    await trio.aclose_forcefully(stream)
