@@ -52,7 +52,7 @@ class OutOfSequence(JournalError):
 
     def __init__(self, user: str, expected: int, given: int) -> None:
         super().__init__(
-            f"the next record of user {user!r} has offset {expected}, not {given}",
+            f"the next record of user {str(user)!r} has offset {expected}, not {given}",
             advice="one writer per user numbers its records; reload the user from the journal",
         )
         self.user = user

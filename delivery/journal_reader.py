@@ -1,0 +1,159 @@
+"""Reading a journal's file beside the server that writes it, or after that server is gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final, TypeAlias, cast
+from urllib.parse import quote
+
+import apsw
+import attrs
+
+from greenroom.delivery import sqlite_schema
+from greenroom.delivery.errors import JournalCorrupt, JournalFailed
+from greenroom.delivery.events import Kind
+from greenroom.delivery.ids import ThreadId, UserId
+from greenroom.delivery.journal import Record, check_limit
+from greenroom.delivery.sqlite_errors import in_our_words
+from greenroom.delivery.sqlite_rows import RECORD_COLUMNS, RecordRow, record_of
+
+CHUNK: Final = 500
+
+_NumberedRow: TypeAlias = tuple[int, *RecordRow]
+
+
+@attrs.frozen
+class Numbered:
+    """A record and its number in the log of all users: numbers rise and are never given twice."""
+
+    number: int
+    record: Record
+
+
+class JournalReader:
+    """Reads the records of a journal file, which it needs only permission to read.
+
+    It never makes the writer wait: a snapshot lasts for one chunk of rows, and is closed before
+    the records are yielded. Raises `JournalFailed` (no such file), `JournalCorrupt`,
+    `JournalTooNew`, `JournalBusy`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path).absolute()
+        if not self._path.is_file():
+            raise JournalFailed(f"there is no journal at {self._path}")
+        with self._open():
+            pass
+
+    def epoch(self) -> str:
+        """The journal's epoch."""
+        with self._open() as database:
+            return sqlite_schema.epoch_of(database)
+
+    def last_number(self) -> int:
+        """The number of the newest record, 0 if there is none: where to follow from."""
+        with self._open() as database:
+            return int(database.execute("SELECT coalesce(max(number), 0) FROM log").get)
+
+    def read(
+        self,
+        *,
+        user: UserId | None = None,
+        thread: ThreadId | None = None,
+        kind: Kind | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[Numbered]:
+        """Records with a number past `after`, oldest first, that match all that is given.
+
+        Ends at the end of the log: to follow it, call again with the last number it gave.
+        """
+        if limit is not None:
+            check_limit(limit)
+        query = _Query(user, thread, kind, after)
+        left = limit
+        while left is None or left > 0:
+            size = CHUNK if left is None else min(left, CHUNK)
+            chunk = self._chunk(query, size)
+            yield from chunk
+            if len(chunk) < size:
+                return
+            query = query.past(chunk[-1])
+            left = None if left is None else left - size
+
+    def _chunk(self, query: _Query, size: int) -> list[Numbered]:
+        with self._open() as database, in_our_words(str(self._path)):
+            rows = database.execute(query.sql(), (*query.values(), size)).fetchall()
+            return [
+                Numbered(number, record_of(cast(RecordRow, tuple(row))))
+                for number, *row in cast("list[_NumberedRow]", rows)
+            ]
+
+    def _open(self) -> closing[apsw.Connection]:
+        """A connection for one look: the server may start, stop or move the file in between."""
+        with in_our_words(str(self._path)):
+            return closing(_connect(self._path))
+
+
+@attrs.frozen
+class _Query:
+    """Which records, and past which one: of one user by offset, the index that keeps the order."""
+
+    user: UserId | None
+    thread: ThreadId | None
+    kind: Kind | None
+    number: int
+    offset: int = 0
+
+    def past(self, last: Numbered) -> _Query:
+        return attrs.evolve(self, number=last.number, offset=last.record.offset)
+
+    def sql(self) -> str:
+        conditions = " AND ".join(condition for condition, _ in self._conditions())
+        order = "number" if self.user is None else '"offset"'
+        return (
+            f"SELECT number, {RECORD_COLUMNS} FROM log WHERE {conditions} ORDER BY {order} LIMIT ?"
+        )
+
+    def values(self) -> list[str | int]:
+        return [value for _, value in self._conditions()]
+
+    def _conditions(self) -> list[tuple[str, str | int]]:
+        conditions: list[tuple[str, str | int]] = [("number > ?", self.number)]
+        if self.user is not None:
+            conditions += [("user = ?", self.user), ('"offset" > ?', self.offset)]
+        if self.thread is not None:
+            conditions.append(("thread = ?", self.thread))
+        if self.kind is not None:
+            conditions.append(("kind = ?", self.kind))
+        return conditions
+
+
+def _connect(path: Path) -> apsw.Connection:
+    try:
+        return _checked(_uri(path, "mode=ro"))
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        # Closed cleanly, in a directory we may not write: SQLite cannot make the WAL index it
+        # would need beside a writer, and there is none (https://sqlite.org/wal.html#readonly).
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        return _checked(_uri(path, "mode=ro&immutable=1"))
+
+
+def _checked(uri: str) -> apsw.Connection:
+    database = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    try:
+        database.set_busy_timeout(1_000)
+        if sqlite_schema.is_new(database):
+            raise JournalCorrupt(f"{database.filename} is empty, not a journal")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _uri(path: Path, options: str) -> str:
+    return f"file:{quote(str(path))}?{options}"

@@ -1,0 +1,356 @@
+"""The promise of `Journal`, kept by every backend."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from greenroom.delivery.errors import JournalClosed, OutOfSequence
+from greenroom.delivery.events import Kind
+from greenroom.delivery.ids import BadId
+from greenroom.delivery.journal import Bounds, Journal, OpenRun, Page, Said, ThreadSummary
+from tests.delivery.journal_conformance import (
+    ALICE,
+    BACKENDS,
+    BOB,
+    DURABLE,
+    REQUEST,
+    RUNS,
+    SESSIONS,
+    THREADS,
+    OpenJournal,
+    confirmed,
+    cursor,
+    displayed,
+    record,
+    records,
+)
+
+PLENTY = 1_000_000
+
+
+@pytest.fixture(params=BACKENDS)
+def open_journal(request: pytest.FixtureRequest) -> OpenJournal:
+    return BACKENDS[request.param]
+
+
+@pytest.fixture
+async def journal(open_journal: OpenJournal, tmp_path: Path) -> AsyncIterator[Journal]:
+    async with open_journal(tmp_path) as journal:
+        yield journal
+
+
+async def read_offsets(journal: Journal, user: Any = ALICE, after: int = 0) -> list[int]:
+    found = await journal.read(user, after=after, limit=PLENTY, max_bytes=PLENTY)
+    return [record.offset for record in found]
+
+
+async def test_a_new_journal_knows_nobody(journal: Journal) -> None:
+    assert Bounds(0, 0) == await journal.bounds(ALICE)
+    assert await read_offsets(journal) == []
+    page = await journal.history(ALICE, thread=None, before=None, limit=10)
+    assert Page([], more=False) == page
+    assert await journal.threads(ALICE) == []
+    assert await journal.open_runs(ALICE) == []
+    assert await journal.cursor(ALICE, SESSIONS[0]) is None
+    assert await journal.said(ALICE, "say-1") is None
+
+
+async def test_a_record_comes_back_as_it_was_given(journal: Journal) -> None:
+    given = [
+        record(1, kind=Kind.USER_SAID, say="say-1", body='{"text":"žluťoučký 🐎"}'.encode()),
+        record(2, kind=Kind.AGENT_STARTED, run=RUNS[1], parent=RUNS[0], body=bytes(range(256))),
+    ]
+    await journal.append(given)
+    assert given == await journal.read(ALICE, after=0, limit=10, max_bytes=PLENTY)
+
+
+async def test_users_are_numbered_apart(journal: Journal) -> None:
+    await journal.append([record(1), record(1, user=BOB), record(2), record(2, user=BOB)])
+    assert await read_offsets(journal) == [1, 2]
+    assert await read_offsets(journal, BOB) == [1, 2]
+    found = await journal.read(BOB, after=0, limit=10, max_bytes=PLENTY)
+    assert {BOB} == {record.user for record in found}
+
+
+@pytest.mark.parametrize("wrong", [0, 2, 4, 6, 7, -1])
+async def test_a_record_that_does_not_continue_is_refused_with_both_numbers(
+    journal: Journal, wrong: int
+) -> None:
+    await journal.append(records(1, 4))
+    with pytest.raises(OutOfSequence, match=f"'alice' has offset 5, not {wrong}") as refused:
+        await journal.append([record(wrong)])
+    assert (ALICE, 5, wrong) == (refused.value.user, refused.value.expected, refused.value.given)
+
+
+async def test_one_wrong_entry_refuses_the_whole_batch(journal: Journal) -> None:
+    batch = [record(1, kind=Kind.AGENT_STARTED), cursor(1), displayed(1), record(1, user=BOB)]
+    with pytest.raises(OutOfSequence):
+        await journal.append([*batch, record(3)])
+    assert Bounds(0, 0) == await journal.bounds(ALICE)
+    assert Bounds(0, 0) == await journal.bounds(BOB)
+    assert await journal.cursor(ALICE, SESSIONS[0]) is None
+    assert await journal.marks(ALICE, after=0, limit=10) == []
+    assert await journal.open_runs(ALICE) == []
+    await journal.append(batch)
+    assert await read_offsets(journal) == [1]
+
+
+@pytest.mark.requirement("R17")
+async def test_an_id_of_another_kind_is_refused_before_anything_is_kept(journal: Journal) -> None:
+    wrong: Any = RUNS[0]
+    with pytest.raises(BadId, match="expected a thread id, got run"):
+        await journal.append([record(1), attrs.evolve(record(2), thread=wrong)])
+    with pytest.raises(BadId, match="expected a user id, got run"):
+        await journal.append([cursor(1, user=wrong)])
+    assert Bounds(0, 0) == await journal.bounds(ALICE)
+
+
+async def test_an_empty_append_is_fine(journal: Journal) -> None:
+    await journal.append([])
+    assert Bounds(0, 0) == await journal.bounds(ALICE)
+
+
+async def test_a_read_stops_at_its_limit_and_at_its_bytes(journal: Journal) -> None:
+    await journal.append([record(offset, body=b"x" * 10) for offset in range(1, 6)])
+    by_count = await journal.read(ALICE, after=1, limit=2, max_bytes=PLENTY)
+    assert [record.offset for record in by_count] == [2, 3]
+    by_bytes = await journal.read(ALICE, after=1, limit=PLENTY, max_bytes=29)
+    assert [record.offset for record in by_bytes] == [2, 3]
+
+
+async def test_a_read_gives_one_record_however_large(journal: Journal) -> None:
+    await journal.append([record(1, body=b"x" * 1_000_000), record(2)])
+    found = await journal.read(ALICE, after=0, limit=10, max_bytes=1)
+    assert [record.offset for record in found] == [1]
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_limit_below_one_is_an_error(journal: Journal, limit: int) -> None:
+    with pytest.raises(ValueError, match="a limit is 1 or more"):
+        await journal.read(ALICE, after=0, limit=limit, max_bytes=1)
+    with pytest.raises(ValueError, match="a limit is 1 or more"):
+        await journal.history(ALICE, thread=None, before=None, limit=limit)
+    with pytest.raises(ValueError, match="a limit is 1 or more"):
+        await journal.marks(ALICE, after=0, limit=limit)
+
+
+@pytest.mark.requirement("R20")
+async def test_history_pages_back_through_one_thread(journal: Journal) -> None:
+    await journal.append([record(n, thread=THREADS[n // 3 % 2]) for n in range(1, 13)])
+    first, second = THREADS[:2]
+    page = await journal.history(ALICE, thread=second, before=None, limit=4)
+    assert ([r.offset for r in page.records], page.more) == ([5, 9, 10, 11], True)
+    page = await journal.history(ALICE, thread=second, before=5, limit=4)
+    assert ([r.offset for r in page.records], page.more) == ([3, 4], False)
+    page = await journal.history(ALICE, thread=first, before=8, limit=10)
+    assert ([r.offset for r in page.records], page.more) == ([1, 2, 6, 7], False)
+    page = await journal.history(ALICE, thread=None, before=4, limit=2)
+    assert ([r.offset for r in page.records], page.more) == ([2, 3], True)
+
+
+async def test_threads_are_told_with_their_ends_and_sizes(journal: Journal) -> None:
+    first, second = THREADS[:2]
+    await journal.append([record(1, thread=second), record(2, thread=first)])
+    await journal.append([record(3, thread=second), record(4, thread=second)])
+    expected = [ThreadSummary(second, 1, 4, 3, at=4), ThreadSummary(first, 2, 2, 1, at=2)]
+    assert expected == await journal.threads(ALICE)
+
+
+async def test_a_say_is_known_by_its_key_for_its_user_alone(journal: Journal) -> None:
+    await journal.append([record(1, kind=Kind.USER_SAID, say="say-1", run=RUNS[2])])
+    assert Said(RUNS[2], THREADS[0]) == await journal.said(ALICE, "say-1")
+    assert await journal.said(ALICE, "say-2") is None
+    assert await journal.said(BOB, "say-1") is None
+
+
+@pytest.mark.parametrize("end", [Kind.AGENT_COMPLETED, Kind.AGENT_FAILED])
+async def test_a_run_is_open_from_its_beginning_to_its_end(journal: Journal, end: Kind) -> None:
+    await journal.append(
+        [
+            record(1, kind=Kind.USER_SAID, say="say-1", run=RUNS[0]),
+            record(2, kind=Kind.AGENT_STARTED, run=RUNS[0]),
+            record(3, kind=Kind.AGENT_STARTED, run=RUNS[1], parent=RUNS[0], thread=THREADS[1]),
+        ]
+    )
+    outer = OpenRun(RUNS[0], THREADS[0], None, REQUEST)
+    inner = OpenRun(RUNS[1], THREADS[1], RUNS[0], REQUEST)
+    assert [outer, inner] == await journal.open_runs(ALICE)
+    await journal.append([record(4, kind=end, run=RUNS[0])])
+    assert [inner] == await journal.open_runs(ALICE)
+    await journal.append([record(5, kind=end, run=RUNS[1]), record(6, run=RUNS[1])])
+    assert await journal.open_runs(ALICE) == []
+
+
+async def test_a_run_that_begins_and_ends_in_one_batch_is_not_open(journal: Journal) -> None:
+    began, ended = record(1, kind=Kind.AGENT_STARTED), record(2, kind=Kind.AGENT_COMPLETED)
+    await journal.append([began, ended])
+    assert await journal.open_runs(ALICE) == []
+
+
+@pytest.mark.requirement("R28")
+async def test_trimming_a_run_does_not_end_it(journal: Journal) -> None:
+    await journal.append([record(1, kind=Kind.AGENT_STARTED)])
+    await journal.trim(ALICE, through=1)
+    assert [OpenRun(RUNS[0], THREADS[0], None, REQUEST)] == await journal.open_runs(ALICE)
+
+
+async def test_a_cursor_never_goes_back(journal: Journal) -> None:
+    await journal.append([cursor(5), cursor(3), cursor(9, session=SESSIONS[1])])
+    assert await journal.cursor(ALICE, SESSIONS[0]) == 5
+    await journal.append([cursor(4)])
+    assert await journal.cursor(ALICE, SESSIONS[0]) == 5
+    await journal.append([cursor(6)])
+    assert await journal.cursor(ALICE, SESSIONS[0]) == 6
+    assert await journal.cursor(ALICE, SESSIONS[1]) == 9
+
+
+async def test_marks_come_back_by_offset_and_the_last_verdict_counts(journal: Journal) -> None:
+    await journal.append(records(1, 3))
+    await journal.append([confirmed(2, verdict="bad"), displayed(3), displayed(2)])
+    await journal.append([confirmed(2, verdict="good", note="after all")])
+    expected = [confirmed(2, verdict="good", note="after all"), displayed(2), displayed(3)]
+    assert expected == await journal.marks(ALICE, after=1, limit=10)
+    assert [displayed(3)] == await journal.marks(ALICE, after=2, limit=10)
+
+
+async def test_a_page_of_marks_never_splits_an_offset(journal: Journal) -> None:
+    other = SESSIONS[1]
+    marks = [displayed(1), displayed(2), displayed(2, session=other), displayed(3)]
+    await journal.append(marks)
+    assert marks[:1] == await journal.marks(ALICE, after=0, limit=1)
+    assert marks[:3] == await journal.marks(ALICE, after=0, limit=2)
+    assert marks[3:] == await journal.marks(ALICE, after=2, limit=2)
+
+
+async def test_trim_forgets_but_numbering_goes_on(journal: Journal) -> None:
+    await journal.append(records(1, 5))
+    assert await journal.trim(ALICE, through=3) == 3
+    assert Bounds(4, 5) == await journal.bounds(ALICE)
+    assert await read_offsets(journal) == [4, 5]
+    assert await journal.trim(ALICE, through=99) == 2
+    assert Bounds(6, 5) == await journal.bounds(ALICE)
+    assert await journal.trim(ALICE, through=4) == 0
+    with pytest.raises(OutOfSequence, match="offset 6, not 1"):
+        await journal.append([record(1)])
+    await journal.append([record(6)])
+    assert await read_offsets(journal) == [6]
+    assert Bounds(6, 6) == await journal.bounds(ALICE)
+
+
+async def test_trim_forgets_marks_and_says_and_shortens_threads(journal: Journal) -> None:
+    first, second = THREADS[:2]
+    await journal.append([record(1, kind=Kind.USER_SAID, say="say-1", thread=first)])
+    await journal.append([record(2, thread=second), record(3, thread=second), displayed(2)])
+    await journal.append([displayed(3)])
+    await journal.trim(ALICE, through=2)
+    assert await journal.said(ALICE, "say-1") is None
+    assert [displayed(3)] == await journal.marks(ALICE, after=0, limit=10)
+    assert [ThreadSummary(second, 3, 3, 1, at=3)] == await journal.threads(ALICE)
+    assert Page([], more=False) == await journal.history(ALICE, thread=first, before=9, limit=1)
+
+
+async def test_trim_touches_one_user_alone(journal: Journal) -> None:
+    await journal.append([record(1), record(1, user=BOB)])
+    await journal.trim(ALICE, through=1)
+    assert await read_offsets(journal, BOB) == [1]
+
+
+async def test_a_closed_journal_says_so(journal: Journal) -> None:
+    await journal.aclose()
+    await journal.aclose()
+    for call in (
+        lambda: journal.append([record(1)]),
+        lambda: journal.bounds(ALICE),
+        lambda: journal.trim(ALICE, through=1),
+    ):
+        with pytest.raises(JournalClosed, match="the journal is closed"):
+            await call()
+
+
+async def test_statistics_count_appends_entries_and_failures(journal: Journal) -> None:
+    await journal.append([*records(1, 3), cursor(3)])
+    with pytest.raises(OutOfSequence):
+        await journal.append([record(9)])
+    statistics = journal.statistics()
+    assert (statistics.appends, statistics.entries, statistics.failures) == (1, 4, 1)
+    assert statistics.bytes > 0
+    assert statistics.waiting == 0
+
+
+async def test_epochs_differ(journal: Journal, open_journal: OpenJournal, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    async with open_journal(other) as another:
+        assert journal.epoch != another.epoch
+
+
+@given(st.randoms(use_true_random=False), st.random_module())
+@settings(max_examples=15, deadline=None)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_appends_of_many_tasks_at_once_are_each_kept_whole(
+    tmp_path_factory: pytest.TempPathFactory, backend: str, random: Random, seed: object
+) -> None:
+    batches = [random.randint(1, 5) for _ in range(20)]
+
+    async def write(journal: Journal, user: Any) -> None:
+        first = 1
+        for size in batches:
+            await journal.append(records(first, first + size - 1, user=user))
+            first += size
+
+    async def main() -> None:
+        async with BACKENDS[backend](tmp_path_factory.mktemp("journal")) as journal:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(write, journal, ALICE)
+                nursery.start_soon(write, journal, BOB)
+            for user in (ALICE, BOB):
+                assert list(range(1, sum(batches) + 1)) == await read_offsets(journal, user)
+
+    trio.run(main)
+
+
+async def test_of_two_writers_of_one_offset_one_is_refused(journal: Journal) -> None:
+    refused = []
+
+    async def write() -> None:
+        try:
+            await journal.append([record(1)])
+        except OutOfSequence as error:
+            refused.append(error)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        nursery.start_soon(write)
+    assert len(refused) == 1
+    assert await read_offsets(journal) == [1]
+
+
+@pytest.mark.parametrize("backend", DURABLE)
+@pytest.mark.requirement("R20")
+async def test_a_reopened_journal_is_the_same_one(backend: str, tmp_path: Path) -> None:
+    given = [
+        record(1, kind=Kind.USER_SAID, say="say-1"),
+        record(2, kind=Kind.AGENT_STARTED, thread=THREADS[1]),
+    ]
+    async with DURABLE[backend](tmp_path) as journal:
+        epoch = journal.epoch
+        await journal.append([*given, cursor(2), displayed(1)])
+        await journal.trim(BOB, through=4)
+    async with DURABLE[backend](tmp_path) as journal:
+        assert epoch == journal.epoch
+        assert given == await journal.read(ALICE, after=0, limit=9, max_bytes=PLENTY)
+        page = await journal.history(ALICE, thread=THREADS[1], before=None, limit=5)
+        assert given[1:] == page.records
+        assert await journal.cursor(ALICE, SESSIONS[0]) == 2
+        assert [displayed(1)] == await journal.marks(ALICE, after=0, limit=9)
+        assert len(await journal.open_runs(ALICE)) == 1
+        await journal.append([record(3)])
