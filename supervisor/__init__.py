@@ -1,5 +1,6 @@
 """Floor 2: supervision. Child specs, supervisors, restart intensity, tree snapshots."""
 
+from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child import ChildState
 from greenroom.supervisor.child_spec import (
     ChildSpec,
@@ -24,9 +25,11 @@ from greenroom.supervisor.supervisor import (
     supervisor_child,
 )
 from greenroom.supervisor.supervisor_ref import ChildCounts, ChildInfo, SupervisorRef, parent
+from greenroom.supervisor.tree import TreeNode, render, snapshot
 
 __all__ = [
     "AutoShutdown",
+    "Backoff",
     "ChildCounts",
     "ChildInfo",
     "ChildSpec",
@@ -43,10 +46,13 @@ __all__ = [
     "Strategy",
     "Supervisor",
     "SupervisorRef",
+    "TreeNode",
     "actor_child",
     "dynamic_supervisor_child",
     "open_supervisor",
     "parent",
+    "render",
+    "snapshot",
     "supervisor_child",
     "task_child",
 ]

@@ -113,15 +113,19 @@ async def _set_before(event: trio.Event, deadline: float) -> bool:
 class Child:
     """A place among a supervisor's children: a spec, and the life that fills it at the moment."""
 
-    __slots__ = ("last_reason", "life", "restart", "restarting", "restarts", "spec")
+    __slots__ = ("failures", "life", "restart", "restarting", "restarts", "spec")
 
     def __init__(self, spec: ChildSpec, restart: Restart) -> None:
-        self.spec = spec
-        self.restart = spec.restart or restart
         self.life: Life | None = None
         self.restarting = False
         self.restarts = 0
-        self.last_reason: ExitReason | None = None
+        self.failures = 0
+        self.take(spec, restart)
+
+    def take(self, spec: ChildSpec, default: Restart) -> None:
+        """Live by this spec from now on."""
+        self.spec = spec
+        self.restart = spec.restart or default
 
     @property
     def id(self) -> str:
@@ -140,6 +144,18 @@ class Child:
     def value(self) -> object:
         """What the present life started with; None while there is none."""
         return self.life.value if self.life is not None else None
+
+    def next_delay(self) -> float:
+        """Seconds to leave it down, now that its life has ended once more."""
+        backoff = self.spec.backoff
+        if backoff is None:
+            return 0.0
+        life = self.life
+        if life is not None and life.is_up:
+            lived = trio.current_time() - life.since
+            self.failures = 0 if lived >= backoff.reset_after else self.failures
+        self.failures += 1
+        return backoff.delay(self.failures)
 
     def cancel(self) -> float:
         """Ask the present life to stop; returns the deadline, on trio's clock."""

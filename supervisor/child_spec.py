@@ -13,6 +13,7 @@ import trio
 from greenroom.actors.actor import Actor, run_actor
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.probe import NO_PROBE, Probe
+from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.errors import InvalidChildSpec
 
 M = TypeVar("M")
@@ -62,7 +63,8 @@ class ChildSpec:
 
     `restart` None means the supervisor's default: permanent, or temporary in a
     `DynamicSupervisor`. `shutdown` is how many seconds the child has to end after it was
-    cancelled. `significant` children may take their supervisor along (`AutoShutdown`).
+    cancelled. `backoff` delays restarts. `significant` children may take their supervisor along
+    (`AutoShutdown`).
     """
 
     id: str
@@ -71,6 +73,7 @@ class ChildSpec:
     shutdown: float | Shutdown = 5.0
     significant: bool = False
     kind: Kind = "worker"
+    backoff: Backoff | None = None
 
     def __attrs_post_init__(self) -> None:
         if not self.id or not isinstance(self.id, str):
@@ -108,6 +111,7 @@ def actor_child(
     restart: Restart | None = None,
     shutdown: float | Shutdown = 5.0,
     significant: bool = False,
+    backoff: Backoff | None = None,
     name: str | None = None,
     probe: Probe = NO_PROBE,
 ) -> ChildSpec:
@@ -123,7 +127,7 @@ def actor_child(
             factory(), name=name or id, probe=probe, grace=grace, task_status=task_status
         )
 
-    return ChildSpec(id, start, restart, shutdown, significant)
+    return ChildSpec(id, start, restart, shutdown, significant, backoff=backoff)
 
 
 def task_child(
@@ -133,6 +137,7 @@ def task_child(
     restart: Restart | None = None,
     shutdown: float | Shutdown = 5.0,
     significant: bool = False,
+    backoff: Backoff | None = None,
 ) -> ChildSpec:
     """A spec for a plain async function: up as soon as it runs, its value None."""
 
@@ -140,4 +145,4 @@ def task_child(
         task_status.started(None)
         await function()
 
-    return ChildSpec(id, start, restart, shutdown, significant)
+    return ChildSpec(id, start, restart, shutdown, significant, backoff=backoff)

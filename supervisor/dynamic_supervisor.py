@@ -11,6 +11,8 @@ import math
 import attrs
 import trio
 
+from greenroom.actors.timers import alarm_clock
+from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child import Child, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash_report import CrashLog
@@ -59,18 +61,20 @@ def dynamic_supervisor_child(
     restart: Restart | None = None,
     shutdown: float | Shutdown = Shutdown.INFINITY,
     significant: bool = False,
+    backoff: Backoff | None = None,
 ) -> ChildSpec:
     """A spec for a dynamic supervisor; its value is a `DynamicSupervisorRef`."""
     supervisor = DynamicSupervisor(
         id, max_children=max_children, intensity=intensity or Intensity()
     )
-    return ChildSpec(id, supervisor.run, restart, shutdown, significant, kind="supervisor")
+    return ChildSpec(id, supervisor.run, restart, shutdown, significant, "supervisor", backoff)
 
 
 class DynamicSupervisorRef(SupervisorRef):
     """A running `DynamicSupervisor`. A child that ended for good leaves nothing behind."""
 
     default_restart = Restart.TEMPORARY
+    strategy_name = "dynamic"
 
     def __init__(
         self, definition: DynamicSupervisor, nursery: trio.Nursery, parent: SupervisorRef | None
@@ -152,9 +156,8 @@ class DynamicSupervisorRef(SupervisorRef):
         self._left_behind.pop(life, None)
         if child.life is not life:
             return
-        assert life.reason is not None
         if life.stop_asked or not self._is_to_restart(child, life):
-            self._worth_a_report(child, life, life.reason)
+            self._report_end(child, life)
             self._forget(child)
         else:
             self._restart(child, life)
@@ -170,10 +173,22 @@ class DynamicSupervisorRef(SupervisorRef):
         report = self._report(child, life.reason, life.value)
         too_many = self._count_restart(child, report)
         if too_many is None:
-            self._spawn(child)
+            self._spawn_after(child, child.next_delay())
         elif self._gave_up is None:
             self._gave_up = too_many
             self._end.set()
+
+    def _spawn_after(self, child: Child, delay: float) -> None:
+        if not delay:
+            self._spawn(child)
+            return
+        child.restarting = True
+        alarm_clock().set(delay, lambda: self._spawn_if_wanted(child))
+
+    def _spawn_if_wanted(self, child: Child) -> None:
+        """Called by the alarm clock: the child may have been terminated, or all of us."""
+        if self._children.get(child.id) is child and not self._stopping:
+            self._spawn(child)
 
     def _forget(self, child: Child) -> None:
         if self._children.get(child.id) is child:

@@ -3,6 +3,7 @@ reverse. One loop handles ends and admin calls one after the other, as OTP's sup
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
@@ -13,6 +14,8 @@ import trio
 from greenroom.actors.exit import crashed
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.reply import Reply
+from greenroom.actors.timers import alarm_clock
+from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash_report import CrashLog, CrashReport
@@ -136,7 +139,12 @@ def unwrapped() -> Iterator[None]:
             raise
         alone = group.exceptions[0]
     if alone is not None:
-        raise alone
+        context = alone.__context__
+        try:
+            raise alone
+        finally:
+            alone.__context__ = context  # raising it here made the group its context
+            del alone
 
 
 def supervisor_child(
@@ -149,6 +157,7 @@ def supervisor_child(
     restart: Restart | None = None,
     shutdown: float | Shutdown = Shutdown.INFINITY,
     significant: bool = False,
+    backoff: Backoff | None = None,
 ) -> ChildSpec:
     """A spec for a supervisor; its value is a `StaticSupervisorRef`.
 
@@ -161,7 +170,7 @@ def supervisor_child(
         intensity=intensity or Intensity(),
         auto_shutdown=auto_shutdown,
     )
-    return ChildSpec(id, supervisor.run, restart, shutdown, significant, kind="supervisor")
+    return ChildSpec(id, supervisor.run, restart, shutdown, significant, "supervisor", backoff)
 
 
 def check_significance(supervisor: str, spec: ChildSpec, auto_shutdown: AutoShutdown) -> None:
@@ -187,9 +196,10 @@ class _Ended:
 
 @attrs.frozen(eq=False)
 class _Retry:
-    """A failed restart is due again."""
+    """The restart with this number is due; void when the child was stopped or restarted since."""
 
     child: Child
+    number: int
 
 
 @attrs.frozen(eq=False)
@@ -219,6 +229,7 @@ class StaticSupervisorRef(SupervisorRef):
             crash_log=parent._crash_log if parent else definition.crash_log or CrashLog(),
         )
         self.strategy = definition.strategy
+        self.strategy_name = definition.strategy.value
         self.auto_shutdown = definition.auto_shutdown
         self._mailbox: Mailbox[_Ended | _Retry | _Call] = Mailbox()
         self._shut_down = False
@@ -253,6 +264,15 @@ class StaticSupervisorRef(SupervisorRef):
         """Forget a stopped child. Raises `NoSuchChild`, `ChildRunning` or `ChildRestarting`."""
         await self._call(lambda: self._delete(id))
 
+    async def change_specs(self, specs: Iterable[ChildSpec]) -> None:
+        """Put new specs in place, as OTP's code_change does; nobody is stopped or started.
+
+        A known id gets its new spec at its next start, a new id is added, stopped, an id that is
+        not named stays as it is. Raises `InvalidChildSpec`, and then changes nothing.
+        """
+        new = Supervisor(self.name, tuple(specs), auto_shutdown=self.auto_shutdown).children
+        await self._call(lambda: self._change(new))
+
     async def _call(self, do: Callable[[], Awaitable[T]]) -> T:
         self._check_open()
         reply: Reply[T] = Reply()
@@ -264,7 +284,7 @@ class StaticSupervisorRef(SupervisorRef):
     async def _add(self, spec: ChildSpec) -> object:
         present = self._children.get(spec.id)
         if present is not None:
-            if present.state is ChildState.STOPPED:
+            if present.state in (ChildState.STOPPED, ChildState.RESTARTING):
                 raise AlreadyPresent(self.path, spec.id)
             raise AlreadyStarted(self.path, spec.id, present.value)
         child = self._children[spec.id] = Child(spec, self.default_restart)
@@ -286,6 +306,14 @@ class StaticSupervisorRef(SupervisorRef):
 
     async def _delete(self, id_: str) -> None:
         del self._children[self._find_stopped(id_).id]
+
+    async def _change(self, specs: Iterable[ChildSpec]) -> None:
+        for spec in specs:
+            child = self._children.get(spec.id)
+            if child is None:
+                self._children[spec.id] = Child(spec, self.default_restart)
+            else:
+                child.take(spec, self.default_restart)
 
     def _find_stopped(self, id_: str) -> Child:
         child = self._find(id_)
@@ -311,50 +339,64 @@ class StaticSupervisorRef(SupervisorRef):
         await self._stop_all(self._children.values())
         self._refuse_calls()
 
-    async def _handle(self, batch: Iterable[_Ended | _Retry | _Call]) -> None:
-        waiting = iter(batch)
+    async def _handle(self, batch: deque[_Ended | _Retry | _Call]) -> None:
         try:
-            for event in waiting:
-                await self._handle_one(event)
-                if self._shut_down:
-                    return
+            while batch and not self._shut_down:
+                await self._handle_one(batch.popleft())
         finally:
-            self._mailbox.put_back(waiting)
+            self._mailbox.put_back(batch)
 
     async def _handle_one(self, event: _Ended | _Retry | _Call) -> None:
         match event:
             case _Call(do, reply):
                 await _answer(do, reply)
-            case _Retry(child) if child.restarting:
+            case _Retry(child, number) if child.restarting and child.restarts == number:
                 await self._restart(child)
             case _Ended(child, life, report) if child.life is life:
                 await self._ended(child, life, report)
 
     async def _ended(self, child: Child, life: Life, report: CrashReport | None) -> None:
         assert life.reason is not None
-        child.last_reason = life.reason
-        if report is not None and child.restart.follows(life.reason):
-            self._mark_restarting(child, report)
-            await self._restart(child)
+        if report is None or not child.restart.follows(life.reason):
+            child.life = None
+            self._retire(child)
+            self._shut_down = child.spec.significant and self._calls_for_shutdown()
             return
-        child.life = None
-        self._retire(child)
-        self._shut_down = child.spec.significant and self._calls_for_shutdown()
+        delay = self._mark_restarting(child, report)
+        if delay:
+            await self._stop_all(self._others_affected(child))
+            self._restart_later(child, delay)
+        else:
+            await self._restart(child)
 
-    def _mark_restarting(self, child: Child, report: CrashReport) -> None:
-        child.restarting = True
-        child.life = None
+    def _mark_restarting(self, child: Child, report: CrashReport) -> float:
+        """Count a restart; returns its delay. Raises `RestartIntensityExceeded`."""
         too_many = self._count_restart(child, report)
         if too_many is not None:
             raise too_many
+        delay = child.next_delay()
+        child.restarting = True
+        child.life = None
+        return delay
+
+    def _restart_later(self, child: Child, delay: float) -> None:
+        """Even without delay it goes through the mailbox, so other calls get their turn."""
+        retry = _Retry(child, child.restarts)
+        if delay:
+            alarm_clock().set(delay, lambda: self._mailbox.put_owed(retry))
+        else:
+            self._mailbox.put_owed(retry)
 
     async def _restart(self, child: Child) -> None:
-        """Restart whom the strategy says. Whoever fails is tried again, counted, later."""
-        group = [self._children[id_] for id_ in self.strategy.affected(self._children, child.id)]
-        await self._stop_all(member for member in group if member is not child)
-        for member in group:
+        """Restart whom the strategy says. Whoever fails is tried again, counted, later.
+
+        As in OTP, children that were stopped before come up with their group.
+        """
+        await self._stop_all(self._others_affected(child))
+        for id_ in self.strategy.affected(self._children, child.id):
+            member = self._children[id_]
             if member is not child and member.restart is Restart.TEMPORARY:
-                del self._children[member.id]
+                del self._children[id_]
                 continue
             try:
                 await self._start(member)
@@ -362,11 +404,14 @@ class StaticSupervisorRef(SupervisorRef):
                 self._retry(member, failure)
                 return
 
+    def _others_affected(self, child: Child) -> list[Child]:
+        affected = self.strategy.affected(self._children, child.id)
+        return [self._children[id_] for id_ in affected if id_ != child.id]
+
     def _retry(self, child: Child, failure: StartFailed) -> None:
         assert failure.__cause__ is not None
         report = self._report(child, crashed(failure.__cause__))
-        self._mark_restarting(child, report)
-        self._mailbox.put_owed(_Retry(child))
+        self._restart_later(child, self._mark_restarting(child, report))
 
     async def _start(self, child: Child) -> object:
         life = self._spawn(child)
@@ -403,8 +448,7 @@ class StaticSupervisorRef(SupervisorRef):
 
     def _life_ended(self, child: Child, life: Life) -> None:
         self._left_behind.pop(life, None)
-        assert life.reason is not None
-        report = self._worth_a_report(child, life, life.reason)
+        report = self._report_end(child, life)
         if life.is_up and not life.stop_asked:
             self._mailbox.put_owed(_Ended(child, life, report))
 

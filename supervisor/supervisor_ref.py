@@ -18,7 +18,7 @@ import trio
 from greenroom.actors.exit import NORMAL, SHUTDOWN, ExitKind, ExitReason, crashed
 from greenroom.actors.ref import Ref
 from greenroom.supervisor.child import Child, ChildState, Life
-from greenroom.supervisor.child_spec import ChildSpec, Restart
+from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash_report import CrashLog, CrashReport
 from greenroom.supervisor.errors import (
     ChildLeftBehind,
@@ -72,6 +72,7 @@ class SupervisorRef:
     """
 
     default_restart = Restart.PERMANENT
+    strategy_name: str
 
     def __init__(
         self,
@@ -213,9 +214,16 @@ class SupervisorRef:
         """Called once by each life, in its last moment."""
         raise NotImplementedError
 
-    def _worth_a_report(self, child: Child, life: Life, reason: ExitReason) -> CrashReport | None:
-        """A crash, or a normal end of a child that was not to end. A failed start has a caller."""
-        if not life.is_up:
+    def _report_end(self, child: Child, life: Life) -> CrashReport | None:
+        """Report a life that ended otherwise than it should. A failed start has a caller to tell.
+
+        To a child that is killed by its spec, dying is no accident.
+        """
+        reason = life.reason
+        assert reason is not None
+        if not life.is_up or (
+            reason.kind is ExitKind.KILLED and child.spec.shutdown is Shutdown.BRUTAL_KILL
+        ):
             return None
         unwanted = child.restart.follows(reason) and not life.stop_asked
         return self._report(child, reason, life.value) if unwanted or not reason.orderly else None
@@ -248,9 +256,10 @@ class SupervisorRef:
         return None if gone else self._leave_behind(child, life)
 
     def _leave_behind(self, child: Child, life: Life) -> ChildLeftBehind:
-        self._left_behind[life] = child.id
         error = ChildLeftBehind(self.path, child.id)
-        self._report(child, ExitReason(ExitKind.KILLED, error))
+        if life not in self._left_behind:
+            self._left_behind[life] = child.id
+            self._report(child, ExitReason(ExitKind.KILLED, error), life.value)
         return error
 
 
