@@ -35,12 +35,12 @@ class Life:
     __slots__ = (
         "_on_end",
         "_start",
+        "deadline",
         "gone",
         "is_up",
         "reason",
         "scope",
         "since",
-        "stop_asked",
         "up",
         "value",
     )
@@ -53,7 +53,7 @@ class Life:
         self.gone = trio.Event()
         self.is_up = False
         self.since = 0.0
-        self.stop_asked: ExitReason | None = None
+        self.deadline: float | None = None
         self.value: object = None
         self.reason: ExitReason | None = None
 
@@ -64,7 +64,7 @@ class Life:
             with self.scope:
                 await self._start(task_status=self)
             if self.scope.cancelled_caught:
-                reason = self.stop_asked or SHUTDOWN
+                reason = SHUTDOWN if self._is_in_time() else KILLED
         except Exception as error:  # noqa: BLE001 - a crash goes to the supervisor, not to siblings
             reason = crashed(error)
         except BaseException as error:
@@ -82,18 +82,26 @@ class Life:
         self.value = value
         self.up.succeed(value)
 
-    def cancel(self) -> None:
-        """Ask it to stop, without waiting."""
-        if self.stop_asked is None:
-            self.stop_asked = SHUTDOWN
+    @property
+    def stop_asked(self) -> bool:
+        return self.deadline is not None
+
+    def cancel(self, grace: float) -> None:
+        """Ask it to stop, in `grace` seconds, without waiting. The first asking counts."""
+        if self.deadline is None:
+            self.deadline = trio.current_time() + grace
             self.scope.cancel()
 
-    async def wait_gone(self, deadline: float) -> bool:
-        """Wait until it has ended; False when it outlived `deadline` and the patience after it."""
-        if await _set_before(self.gone, deadline):
-            return True
-        self.stop_asked = KILLED
-        return await _set_before(self.gone, trio.current_time() + KILL_PATIENCE)
+    async def wait_gone(self) -> bool:
+        """Wait until a cancelled life has ended; False when it outlived all patience."""
+        assert self.deadline is not None
+        if not self.gone.is_set():
+            with trio.CancelScope(deadline=self.deadline + KILL_PATIENCE):
+                await self.gone.wait()
+        return self.gone.is_set()
+
+    def _is_in_time(self) -> bool:
+        return self.deadline is None or trio.current_time() < self.deadline
 
     def _end(self, reason: ExitReason) -> None:
         self.reason = reason
@@ -101,13 +109,6 @@ class Life:
             self.up.fail(reason.error or NeverStarted(f"it ended ({reason}) before it was up"))
         self.gone.set()
         self._on_end(self)
-
-
-async def _set_before(event: trio.Event, deadline: float) -> bool:
-    if not event.is_set():
-        with trio.CancelScope(deadline=deadline):
-            await event.wait()
-    return event.is_set()
 
 
 class Child:
@@ -157,8 +158,8 @@ class Child:
         self.failures += 1
         return backoff.delay(self.failures)
 
-    def cancel(self) -> float:
-        """Ask the present life to stop; returns the deadline, on trio's clock."""
+    def cancel(self) -> None:
+        """Ask the present life to stop, and call off a restart that is due."""
+        self.restarting = False
         if self.life is not None:
-            self.life.cancel()
-        return trio.current_time() + self.spec.grace
+            self.life.cancel(self.spec.grace)

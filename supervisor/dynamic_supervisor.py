@@ -105,7 +105,7 @@ class DynamicSupervisorRef(SupervisorRef):
         except Exception as error:
             raise StartFailed(self.path, spec.id, error) from error
         except BaseException:
-            life.cancel()
+            life.cancel(spec.grace)
             raise
 
     def start_child_soon(self, spec: ChildSpec) -> None:
@@ -121,7 +121,8 @@ class DynamicSupervisorRef(SupervisorRef):
         Raises `NoSuchChild`, or `ChildLeftBehind` when it ignores its cancellation.
         """
         child = self._find(id)
-        left_behind = await self._await_end(child, child.cancel())
+        child.cancel()
+        left_behind = await self._await_end(child)
         self._forget(child)
         if left_behind is not None:
             raise left_behind
@@ -147,9 +148,11 @@ class DynamicSupervisorRef(SupervisorRef):
 
     async def _stop_children(self) -> None:
         """All at once: the whole takes as long as the slowest."""
-        stopping = [(child, child.cancel()) for child in self._children.values()]
-        for child, deadline in sorted(stopping, key=lambda pair: pair[1]):
-            await self._await_end(child, deadline)
+        stopping = list(self._children.values())
+        for child in stopping:
+            child.cancel()
+        for child in stopping:
+            await self._await_end(child)
         self._children.clear()
 
     def _life_ended(self, child: Child, life: Life) -> None:

@@ -426,8 +426,8 @@ class StaticSupervisorRef(SupervisorRef):
             raise StartFailed(self.path, child.id, error) from error
 
     async def _stop(self, child: Child) -> ChildLeftBehind | None:
-        child.restarting = False
-        return await self._await_end(child, child.cancel())
+        child.cancel()
+        return await self._await_end(child)
 
     async def _stop_all(self, children: Iterable[Child]) -> None:
         for child in reversed(list(children)):

@@ -245,12 +245,12 @@ class SupervisorRef:
             return None
         return RestartIntensityExceeded(self.path, str(self.intensity), self._costly_ends)
 
-    async def _await_end(self, child: Child, deadline: float) -> ChildLeftBehind | None:
+    async def _await_end(self, child: Child) -> ChildLeftBehind | None:
         """Wait for a cancelled child; past its time leave it behind, with an error that says so."""
         life = child.life
         if life is None:
             return None
-        gone = await life.wait_gone(deadline)
+        gone = await life.wait_gone()
         if child.life is life:
             child.life = None
         return None if gone else self._leave_behind(child, life)

@@ -1,0 +1,462 @@
+from __future__ import annotations
+
+import itertools
+import logging
+
+import pytest
+import trio
+
+from greenroom.actors.actor import Actor
+from greenroom.actors.exit import ExitKind, ExitReason
+from greenroom.actors.ref import Ref
+from greenroom.supervisor import (
+    AutoShutdown,
+    ChildSpec,
+    ChildState,
+    Intensity,
+    Restart,
+    Shutdown,
+    StaticSupervisorRef,
+    Strategy,
+    Supervisor,
+    actor_child,
+    open_supervisor,
+    parent,
+    supervisor_child,
+    task_child,
+)
+from greenroom.supervisor.errors import (
+    ChildNotRunning,
+    InvalidChildSpec,
+    NeverStarted,
+    NoSuchChild,
+    RestartIntensityExceeded,
+    StartFailed,
+    SupervisorError,
+    SupervisorStopped,
+)
+from tests.supervisor.stage import Crash, Stage, settle
+
+
+class Echo(Actor[str]):
+    def __init__(self) -> None:
+        self.said: list[ExitReason] = []
+
+    async def receive(self, message: str) -> None:
+        if message == "die":
+            raise Crash("told to")
+
+    async def stopping(self, reason: ExitReason) -> None:
+        await trio.sleep(1)
+        self.said.append(reason)
+
+
+# ---- start and stop ---------------------------------------------------------------------
+
+
+@pytest.mark.requirement("R33")
+async def test_children_start_in_order_and_stop_in_reverse(stage: Stage) -> None:
+    async with open_supervisor("root", [stage.spec(id_) for id_ in "abc"]):
+        assert stage.take_log() == "+a +b +c"
+    assert stage.take_log() == "-c -b -a"
+
+
+@pytest.mark.requirement("R33")
+async def test_a_failed_start_stops_what_had_started_in_reverse_and_names_the_culprit(
+    stage: Stage,
+) -> None:
+    stage.failing["c"] = 1
+    with pytest.raises(StartFailed, match="'root' could not start 'c'") as failure:
+        async with open_supervisor("root", [stage.spec(id_) for id_ in "abcd"]):
+            pytest.fail("the block must not be entered")
+    assert isinstance(failure.value.__cause__, Crash)
+    assert failure.value.child == "c"
+    assert stage.take_log() == "+a +b !c -b -a"
+
+
+@pytest.mark.requirement("R33")
+async def test_a_failed_start_deep_in_the_tree_is_told_level_by_level(stage: Stage) -> None:
+    stage.failing["c"] = 1
+    inner = supervisor_child("inner", [stage.spec("b"), stage.spec("c")])
+    with pytest.raises(StartFailed, match="'inner'") as failure:
+        async with open_supervisor("root", [stage.spec("a"), inner]):
+            pytest.fail("the block must not be entered")
+    cause = failure.value.__cause__
+    assert isinstance(cause, StartFailed)
+    assert (cause.supervisor, cause.child) == ("root/inner", "c")
+    assert stage.take_log() == "+a +b !c -b -a"
+
+
+async def test_a_child_waits_for_its_sibling_to_be_gone_before_it_is_stopped(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ends: list[str] = []
+
+    def slow(name: str) -> ChildSpec:
+        async def run() -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(2)
+                ends.append(f"{name} at {trio.current_time() - begin:.0f}")
+
+        return task_child(name, run)
+
+    begin = trio.current_time()
+    async with open_supervisor("root", [slow("a"), slow("b")]):
+        pass
+    assert ends == ["b at 2", "a at 4"]
+
+
+async def test_cancelled_from_outside_it_still_stops_its_children_one_by_one(
+    stage: Stage,
+) -> None:
+    with trio.CancelScope() as scope:
+        inner = supervisor_child("inner", [stage.spec("b"), stage.spec("c")])
+        async with open_supervisor("root", [stage.spec("a"), inner, stage.spec("d")]):
+            stage.take_log()
+            scope.cancel()
+            await trio.sleep_forever()
+    assert stage.take_log() == "-d -c -b -a"
+
+
+async def test_cancelled_while_a_child_starts_it_stops_that_one_too(stage: Stage) -> None:
+    async def never_up(*, task_status: trio.TaskStatus[object]) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            stage.log.append("-stalled")
+
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            specs = [stage.spec("a"), ChildSpec("stalled", never_up), stage.spec("c")]
+            nursery.start_soon(Supervisor("root", tuple(specs)).run)
+            await settle()
+            scope.cancel()
+    assert stage.take_log() == "+a -stalled -a"
+
+
+async def test_cancelled_in_the_middle_of_a_restart_it_stops_everyone(stage: Stage) -> None:
+    release = trio.Event()
+    lives = itertools.count()
+
+    async def slow_second_time(*, task_status: trio.TaskStatus[object]) -> None:
+        if next(lives):
+            await release.wait()
+        task_status.started()
+        await trio.sleep_forever()
+
+    with trio.CancelScope() as scope:
+        specs = [stage.spec("a"), ChildSpec("slow", slow_second_time), stage.spec("c")]
+        async with open_supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL) as root:
+            stage.crash("a")
+            await settle()
+            assert root.children()["slow"] is ChildState.STARTING
+            scope.cancel()
+            await trio.sleep_forever()
+    assert stage.take_log() == "+a +c -a -c +a -a"
+
+
+async def test_an_error_in_the_block_comes_out_as_it_is_after_an_orderly_stop(
+    stage: Stage,
+) -> None:
+    with pytest.raises(Crash) as raised:
+        async with open_supervisor("root", [stage.spec("a"), stage.spec("b")]):
+            raise Crash("in the block")
+    assert stage.take_log() == "+a +b -b -a"
+    assert raised.value.__context__ is None
+
+
+async def test_a_start_that_never_says_started_is_a_failed_start() -> None:
+    async def forgets(*, task_status: trio.TaskStatus[object]) -> None:
+        await trio.lowlevel.checkpoint()
+
+    with pytest.raises(StartFailed) as failure:
+        async with open_supervisor("root", [ChildSpec("forgets", forgets)]):
+            pytest.fail("the block must not be entered")
+    assert isinstance(failure.value.__cause__, NeverStarted)
+
+
+# ---- restart --------------------------------------------------------------------------------
+
+AFTER = {
+    (Strategy.ONE_FOR_ONE, True): "-b +b",
+    (Strategy.ONE_FOR_ALL, True): "-b -c -a +a +b +c",
+    (Strategy.REST_FOR_ONE, True): "-b -c +b +c",
+}
+RESTARTED = {
+    (Restart.PERMANENT, "crash"): True,
+    (Restart.PERMANENT, "finish"): True,
+    (Restart.TRANSIENT, "crash"): True,
+    (Restart.TRANSIENT, "finish"): False,
+    (Restart.TEMPORARY, "crash"): False,
+    (Restart.TEMPORARY, "finish"): False,
+}
+
+
+@pytest.mark.requirement("R39")
+@pytest.mark.parametrize("end", ["crash", "finish"])
+@pytest.mark.parametrize("restart", Restart)
+@pytest.mark.parametrize("strategy", Strategy)
+async def test_who_restarts_is_the_strategys_and_whether_is_the_restart_types_to_say(
+    strategy: Strategy, restart: Restart, end: str, stage: Stage
+) -> None:
+    specs = [stage.spec("a"), stage.spec("b", restart=restart), stage.spec("c")]
+    async with open_supervisor("root", specs, strategy=strategy) as root:
+        stage.take_log()
+        getattr(stage, end)("b")
+        await settle()
+        assert AFTER.get((strategy, RESTARTED[restart, end]), "-b") == stage.take_log()
+        kept = ["a", "c"] if restart is Restart.TEMPORARY else ["a", "b", "c"]
+        assert kept == list(root.children())
+
+
+async def test_temporary_siblings_go_down_with_the_group_and_stay_down(stage: Stage) -> None:
+    specs = [stage.spec("a"), stage.spec("b", restart=Restart.TEMPORARY), stage.spec("c")]
+    async with open_supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL) as root:
+        stage.take_log()
+        stage.crash("a")
+        await settle()
+        assert stage.take_log() == "-a -c -b +a +c"
+        assert list(root.children()) == ["a", "c"]
+
+
+async def test_two_that_crash_at_once_in_a_group_are_one_restart(stage: Stage) -> None:
+    specs = [stage.spec("a"), stage.spec("b")]
+    async with open_supervisor(
+        "root", specs, strategy=Strategy.ONE_FOR_ALL, intensity=Intensity(1, 5.0)
+    ) as root:
+        stage.crash("a")
+        stage.crash("b")
+        await settle()
+        assert root.restart_budget == 0
+        assert set(root.children().values()) == {ChildState.RUNNING}
+
+
+async def test_a_failed_restart_is_tried_again_and_every_try_is_counted(stage: Stage) -> None:
+    async with open_supervisor("root", [stage.spec("a")], intensity=Intensity(3, 5.0)) as root:
+        stage.failing["a"] = 2
+        stage.crash("a")
+        await settle()
+        assert stage.take_log() == "+a -a !a !a +a"
+        assert root.restart_budget == 0
+
+
+async def test_after_a_failed_group_restart_rest_for_one_goes_on_from_the_one_that_failed(
+    stage: Stage,
+) -> None:
+    specs = [stage.spec(id_) for id_ in "abcd"]
+    async with open_supervisor("root", specs, strategy=Strategy.REST_FOR_ONE):
+        stage.take_log()
+        stage.failing["c"] = 1
+        stage.crash("b")
+        await settle()
+        assert stage.take_log() == "-b -d -c +b !c +c +d"
+
+
+async def test_the_budget_recovers_with_time(
+    stage: Stage, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_supervisor("root", [stage.spec("a")], intensity=Intensity(1, 5.0)) as root:
+        for _ in range(4):
+            stage.crash("a")
+            await trio.sleep(5.1)
+        assert root.restart_budget == 1
+
+
+# ---- escalation -----------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("R39")
+async def test_a_root_that_gives_up_stops_its_children_and_raises_out_of_the_block(
+    stage: Stage,
+) -> None:
+    with pytest.raises(RestartIntensityExceeded, match="more than 1 restarts in 5 s") as raised:
+        async with open_supervisor(
+            "root", [stage.spec("a"), stage.spec("b")], intensity=Intensity(1, 5.0)
+        ):
+            for _ in range(2):
+                stage.crash("b")
+                await settle()
+            await trio.sleep_forever()
+    assert stage.take_log() == "+a +b -b +b -b -a"
+    assert [crash.child for crash in raised.value.crashes] == ["b", "b"]
+    assert isinstance(raised.value.__cause__, Crash)
+
+
+@pytest.mark.requirement("R39")
+async def test_a_supervisor_that_gives_up_is_a_crashed_child_to_its_parent(stage: Stage) -> None:
+    inner = supervisor_child("inner", [stage.spec("a")], intensity=Intensity(0, 5.0))
+    async with open_supervisor("root", [inner, stage.spec("b")]) as root:
+        before = root.child("inner")
+        stage.crash("a")
+        await settle()
+        assert stage.take_log() == "+a +b -a +a"
+        assert root.child("inner") is not before
+        assert [crash.child for crash in root.crashes()] == ["a", "inner"]
+
+
+async def test_a_stopped_supervisor_says_so_and_how_it_ended(stage: Stage) -> None:
+    inner = supervisor_child("inner", [stage.spec("a")], intensity=Intensity(0, 5.0))
+    async with open_supervisor("root", [inner]) as root:
+        old = root.child("inner")
+        assert isinstance(old, StaticSupervisorRef)
+        stage.crash("a")
+        assert (await old.wait_stopped()).kind is ExitKind.CRASHED
+        with pytest.raises(SupervisorStopped):
+            await old.terminate_child("a")
+
+
+# ---- significant children --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("auto_shutdown", "ends", "shut_down"),
+    [
+        (AutoShutdown.ANY_SIGNIFICANT, ["s"], True),
+        (AutoShutdown.ANY_SIGNIFICANT, ["plain"], False),
+        (AutoShutdown.ALL_SIGNIFICANT, ["s"], False),
+        (AutoShutdown.ALL_SIGNIFICANT, ["s", "t"], True),
+    ],
+)
+async def test_significant_children_take_their_supervisor_along(
+    auto_shutdown: AutoShutdown, ends: list[str], shut_down: bool, stage: Stage
+) -> None:
+    specs = [
+        stage.spec("plain", restart=Restart.TRANSIENT),
+        stage.spec("s", restart=Restart.TRANSIENT, significant=True),
+        stage.spec("t", restart=Restart.TEMPORARY, significant=True),
+    ]
+    async with open_supervisor("root", specs, auto_shutdown=auto_shutdown) as root:
+        for id_ in ends:
+            stage.finish(id_)
+            await settle()
+        assert shut_down == (root.exit_reason is not None)
+
+
+async def test_terminating_a_significant_child_by_hand_shuts_nothing_down(stage: Stage) -> None:
+    specs = [stage.spec("s", restart=Restart.TRANSIENT, significant=True)]
+    async with open_supervisor("root", specs, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT) as root:
+        await root.terminate_child("s")
+        assert root.exit_reason is None
+
+
+@pytest.mark.parametrize(
+    ("restart", "auto_shutdown"),
+    [
+        (Restart.TRANSIENT, AutoShutdown.NEVER),
+        (None, AutoShutdown.ANY_SIGNIFICANT),
+    ],
+)
+def test_significance_that_cannot_mean_anything_is_refused(
+    restart: Restart | None, auto_shutdown: AutoShutdown, stage: Stage
+) -> None:
+    spec = stage.spec("s", restart=restart, significant=True)
+    with pytest.raises(InvalidChildSpec, match="significant"):
+        Supervisor("root", (spec,), auto_shutdown=auto_shutdown)
+
+
+def test_two_children_of_one_name_are_refused(stage: Stage) -> None:
+    with pytest.raises(InvalidChildSpec, match="two children named 'a'"):
+        Supervisor("root", (stage.spec("a"), stage.spec("a")))
+
+
+# ---- values and siblings ---------------------------------------------------------------------
+
+
+async def test_the_value_of_a_child_is_what_its_present_incarnation_started_with(
+    stage: Stage,
+) -> None:
+    async with open_supervisor("root", [stage.spec("a")]) as root:
+        assert root.child("a") == "a1"
+        stage.crash("a")
+        await settle()
+        assert root.child("a") == "a2"
+        await root.terminate_child("a")
+        with pytest.raises(ChildNotRunning):
+            root.child("a")
+        with pytest.raises(NoSuchChild):
+            root.child("z")
+
+
+async def test_a_child_finds_the_siblings_that_started_before_it() -> None:
+    found: list[object] = []
+
+    class Needy(Echo):
+        async def started(self) -> None:
+            found.append(parent().child("first"))
+
+    specs = [actor_child("first", Echo), supervisor_child("sub", [actor_child("needy", Echo)])]
+    async with open_supervisor("root", [*specs, actor_child("needy", Needy)]) as root:
+        assert found == [root.child("first")]
+        sub = root.child("sub")
+        assert isinstance(sub, StaticSupervisorRef)
+        assert sub.parent is root
+
+
+def test_only_a_supervisors_child_has_a_parent() -> None:
+    with pytest.raises(SupervisorError):
+        parent()
+
+
+async def test_a_block_inside_a_child_is_a_tree_of_its_own(stage: Stage) -> None:
+    async def hosts(*, task_status: trio.TaskStatus[object]) -> None:
+        async with open_supervisor("inner", [stage.spec("a")]) as inner:
+            task_status.started(inner)
+            await trio.sleep_forever()
+
+    async with open_supervisor("outer", [ChildSpec("host", hosts)]) as outer:
+        inner = outer.child("host")
+        assert isinstance(inner, StaticSupervisorRef)
+        assert inner.parent is None
+    assert stage.take_log() == "+a -a"
+
+
+# ---- actors as children ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shutdown", "said"), [(5.0, 1), (Shutdown.INFINITY, 1), (0.5, 0), (Shutdown.BRUTAL_KILL, 0)]
+)
+async def test_the_shutdown_time_is_the_grace_of_an_actors_last_words(
+    shutdown: float | Shutdown, said: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    actor = Echo()
+    async with open_supervisor("root", [actor_child("echo", lambda: actor, shutdown=shutdown)]):
+        pass
+    assert said == len(actor.said)
+
+
+async def test_a_child_killed_past_its_shutdown_time_is_reported_unless_killed_by_its_spec(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    specs = [
+        actor_child("late", Echo, shutdown=0.5),
+        actor_child("brutal", Echo, shutdown=Shutdown.BRUTAL_KILL),
+    ]
+    async with open_supervisor("root", specs) as root:
+        pass
+    assert [
+        (crash.child, crash.reason.kind) for crash in root.crashes()
+    ] == [("late", ExitKind.KILLED)]
+
+
+async def test_a_crash_is_logged_once_with_its_traceback_and_remembered_with_the_messages(
+    caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
+    inner = supervisor_child("inner", [actor_child("echo", Echo)], intensity=Intensity(0, 1.0))
+    with caplog.at_level(logging.WARNING, "greenroom.supervisor"):
+        async with open_supervisor("root", [inner]) as root:
+            sub = root.child("inner")
+            assert isinstance(sub, StaticSupervisorRef)
+            ref = sub.child("echo")
+            assert isinstance(ref, Ref)
+            ref.tell("hello")
+            ref.tell("die")
+            await trio.sleep(2)
+    crash = root.crashes()[0]
+    assert (crash.supervisor, crash.child, crash.restarts) == ("root/inner", "echo", 0)
+    assert crash.messages == ("hello", "die")
+    assert "told to" in crash.traceback
+    assert [bool(record.exc_info) for record in caplog.records] == [True, False]
