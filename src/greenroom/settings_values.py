@@ -1,0 +1,160 @@
+"""What a setting may be: the words for it, how text becomes it, what is refused (pure)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from pathlib import PurePath
+from typing import TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+SHORTEST_SECRET = 32  # bytes: an HS256 key is at least as long as the hash (RFC 7518 §3.2)
+
+
+class Refused(ValueError):
+    """A value that is not what was expected; the expectation has the words for it."""
+
+
+@attrs.frozen
+class Expected:
+    """`words` finish the sentence "expected …"; `read` raises `ValueError` for anything else.
+
+    `parse` turns the text of an environment variable into what TOML would have given.
+    """
+
+    words: str
+    read: Callable[[object], object]
+    parse: Callable[[str], object] = str
+    hidden: bool = False
+
+    def convert(self, value: object) -> object:
+        """The value as read; as it is when refused, so that all refusals are told together."""
+        try:
+            return self.read(value)
+        except ValueError:
+            return value
+
+    def shown(self, value: object) -> str:
+        """The value as an error message may show it."""
+        return "what was given (not shown)" if self.hidden else repr(value)
+
+
+def setting(default: T, shape: Expected, about: str, *, show: bool = True) -> T:
+    """A field of `Settings`, with what it may be and the sentence of its documentation."""
+    field: T = attrs.field(
+        default=default,
+        converter=shape.convert,
+        repr=show,
+        metadata={"expected": shape, "about": about},
+    )
+    return field
+
+
+def text(words: str = "a text") -> Expected:
+    return Expected(words, _non_empty)
+
+
+def whole(lowest: int, highest: int | None = None, *, unit: str = "") -> Expected:
+    """A whole number from `lowest` to `highest`, both included."""
+
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Refused
+        return _between(value, lowest, highest)
+
+    return Expected(f"a whole number {_range_words(lowest, highest)}{unit}", read, int)
+
+
+def number(above: float, *, unit: str = "") -> Expected:
+    """A finite number greater than `above`."""
+
+    def read(value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise Refused
+        if not above < value < math.inf:
+            raise Refused
+        return float(value)
+
+    return Expected(f"a number{unit} greater than {above:g}", read, float)
+
+
+def seconds() -> Expected:
+    return number(0, unit=" of seconds")
+
+
+def one_of(*names: str) -> Expected:
+    def read(value: object) -> str:
+        if value not in names:
+            raise Refused
+        return str(value)
+
+    return Expected("one of " + ", ".join(names), read)
+
+
+def path(kind: Callable[[str], PurePath]) -> Expected:
+    """A file path. Relative ones count from the working directory."""
+
+    def read(value: object) -> PurePath:
+        return value if isinstance(value, PurePath) else kind(_non_empty(value))
+
+    return Expected("a file path", read)
+
+
+def secret() -> Expected:
+    def read(value: object) -> str:
+        if len(_non_empty(value).encode()) < SHORTEST_SECRET:
+            raise Refused
+        return str(value)
+
+    return Expected(f"a text of at least {SHORTEST_SECRET} bytes", read, hidden=True)
+
+
+def origins() -> Expected:
+    """Web origins as a browser sends them (RFC 6454 §6.2), or `*`."""
+
+    def read(value: object) -> tuple[str, ...]:
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise Refused
+        return tuple(_origin(each) for each in value)
+
+    words = "a list of origins such as https://chat.example.com (commas between, in a variable)"
+    return Expected(words, read, _split)
+
+
+def optional(expected: Expected) -> Expected:
+    def read(value: object) -> object:
+        return None if value is None else expected.read(value)
+
+    return Expected(expected.words, read, expected.parse, expected.hidden)
+
+
+def _non_empty(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Refused
+    return value
+
+
+def _between(value: int, lowest: int, highest: int | None) -> int:
+    if value < lowest or (highest is not None and value > highest):
+        raise Refused
+    return value
+
+
+def _range_words(lowest: int, highest: int | None) -> str:
+    return f"of at least {lowest:_}" if highest is None else f"from {lowest} to {highest}"
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _origin(value: object) -> str:
+    scheme, separator, host = _non_empty(value).partition("://")
+    if value == "*":
+        return "*"
+    if scheme not in ("http", "https") or not separator or not host or "/" in host:
+        raise Refused
+    return f"{scheme}://{host.lower()}"

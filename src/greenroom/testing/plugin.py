@@ -1,0 +1,87 @@
+"""The pytest plugin: which promise is kept by which test.
+
+Name a Markdown file of promises in the configuration, `requirements_file = "docs/promises.md"`
+(its table rows start with an id: R01), and mark tests `@pytest.mark.requirement("R01")`, with
+several ids if they keep several. `pytest --requirements` then prints, in place of a run, the
+promises without a test and those with theirs. Without that line in its configuration, a project
+that has greenroom installed sees nothing of this.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from greenroom.testing.requirements import read_promises, report
+
+MARKER = "requirement"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("requirements_file", "Markdown file of promises (greenroom)", default="")
+    group = parser.getgroup("greenroom")
+    group.addoption(
+        "--requirements",
+        action="store_true",
+        help="print which promises of requirements_file have no test, instead of running",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = str(config.getini("requirements_file"))
+    if path:
+        config.addinivalue_line(
+            "markers", f"{MARKER}(*ids): the promises of {path} that this test keeps"
+        )
+        config.pluginmanager.register(Requirements(config.rootpath / path), "greenroom-promises")
+    elif config.getoption("--requirements"):
+        raise pytest.UsageError("--requirements needs requirements_file in the configuration")
+
+
+class Requirements:
+    """Collects which test keeps which promise, and reports it when asked."""
+
+    def __init__(self, path: Path) -> None:
+        self._promises = _read(path)
+        self._path = path
+        self._tests: defaultdict[str, list[str]] = defaultdict(list)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            for row in dict.fromkeys(_rows_of(item)):
+                self._keep(row, item.nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        return True if session.config.getoption("--requirements") else None
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if terminalreporter.config.getoption("--requirements"):
+            terminalreporter.section("promises")
+            for line in report(self._promises, self._tests):
+                terminalreporter.line(line)
+
+    def _keep(self, row: str, test: str) -> None:
+        if row not in self._promises:
+            raise pytest.UsageError(f"{test} is marked {row!r}, which {self._path.name} lacks")
+        self._tests[row].append(test)
+
+
+def _rows_of(item: pytest.Item) -> list[str]:
+    rows = [row for mark in item.iter_markers(MARKER) for row in mark.args]
+    if any(mark.args == () for mark in item.iter_markers(MARKER)):
+        raise pytest.UsageError(f"{item.nodeid} is marked {MARKER} without an id")
+    return [str(row) for row in rows]
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        promises = read_promises(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise pytest.UsageError(f"requirements_file {path}: {error.strerror}") from error
+    if not promises:
+        raise pytest.UsageError(f"requirements_file {path} has no rows such as | R01 | … |")
+    return promises
