@@ -44,6 +44,7 @@ Value: TypeAlias = str | int | bytes | None
 R = TypeVar("R")
 
 _END: Final = 2**63 - 1
+_TAILS_KEPT: Final = 50_000
 
 _INSERT_RECORD: Final = (
     f"INSERT INTO log ({RECORD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -114,6 +115,7 @@ class SqliteStore:
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
+        self._tails: dict[UserId, _Tail] = {}
 
     def append(self, entries: Sequence[Entry]) -> None:
         records = [entry for entry in entries if isinstance(entry, Record)]
@@ -122,6 +124,7 @@ class SqliteStore:
                 self._append_records(records)
             self._many(_SET_CURSOR, (cursor_row(e) for e in entries if isinstance(e, Cursor)))
             self._many(_SET_MARK, (mark_row(e) for e in entries if isinstance(e, Mark)))
+        self._remember(records)
 
     def bounds(self, user: UserId) -> Bounds:
         last = self._tail(user).last
@@ -164,6 +167,7 @@ class SqliteStore:
         ]
 
     def trim(self, user: UserId, through: int) -> int:
+        self._tails.pop(user, None)
         with self._transaction():
             through = min(through, self._tail(user).last)
             self._rows('DELETE FROM log WHERE user = ? AND "offset" <= ?', user, through)
@@ -199,7 +203,17 @@ class SqliteStore:
             first,
         )
 
+    def _remember(self, records: Iterable[Record]) -> None:
+        """Keep the tails of what is committed: looking one up costs as much as a record."""
+        if len(self._tails) > _TAILS_KEPT:
+            self._tails.clear()
+        for record in records:
+            self._tails[record.user] = _Tail(record.offset, record.thread)
+
     def _tail(self, user: UserId) -> _Tail:
+        return self._tails.get(user) or self._look_up_tail(user)
+
+    def _look_up_tail(self, user: UserId) -> _Tail:
         for last, thread in cast(list[tuple[int, str]], self._rows(_TAIL, user)):
             return _Tail(last, thread)
         return _Tail(self._trimmed(user), None)

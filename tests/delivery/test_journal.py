@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from greenroom.delivery.errors import JournalClosed, OutOfSequence
 from greenroom.delivery.events import Kind
 from greenroom.delivery.ids import BadId
-from greenroom.delivery.journal import Bounds, Journal, OpenRun, Page, Said, ThreadSummary
+from greenroom.delivery.journal import Bounds, Entry, Journal, OpenRun, Page, Said, ThreadSummary
 from tests.delivery.journal_conformance import (
     ALICE,
     BACKENDS,
@@ -92,7 +92,12 @@ async def test_a_record_that_does_not_continue_is_refused_with_both_numbers(
 
 
 async def test_one_wrong_entry_refuses_the_whole_batch(journal: Journal) -> None:
-    batch = [record(1, kind=Kind.AGENT_STARTED), cursor(1), displayed(1), record(1, user=BOB)]
+    batch: list[Entry] = [
+        record(1, kind=Kind.AGENT_STARTED),
+        cursor(1),
+        displayed(1),
+        record(1, user=BOB),
+    ]
     with pytest.raises(OutOfSequence):
         await journal.append([*batch, record(3)])
     assert Bounds(0, 0) == await journal.bounds(ALICE)
