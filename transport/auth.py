@@ -194,7 +194,7 @@ def _unpacked(packed: str) -> str:
 def _header(token: str) -> Mapping[str, object]:
     try:
         return jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError, RecursionError):  # json recurses, PyJWT lets that through
+    except (jwt.PyJWTError, ValueError, RecursionError):  # older PyJWT lets json's through
         raise BadToken("the token is malformed") from None
 
 

@@ -164,7 +164,7 @@ async def test_headers_that_would_crash_the_websocket_layer_do_not():
         serving(front_door()) as port,
         await trio.open_tcp_stream("127.0.0.1", port) as stream,
     ):
-        request = upgrade_request(*odd).replace(b"127.0.0.1", b"x" * 80 + b".example")
+        request = upgrade_request(*odd).replace(b"127.0.0.1", b"xn--a")
         await stream.send_all(request)
         assert (await stream.receive_some()).startswith(b"HTTP/1.1 101")
 
@@ -234,6 +234,19 @@ async def test_a_body_is_refused_unread_and_the_answer_arrives():
     async with serving(front_door()) as port:
         status, _, body = await fetch(port, "/livez", "POST", body=b"x" * 200_000)
         assert (status, body) == (413, b"Requests with a body are not accepted.\n")
+
+
+async def test_an_answer_survives_what_the_peer_had_already_sent():
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listener.socket.getsockname()[1]
+    async with listener, await trio.open_tcp_stream("127.0.0.1", port) as client:
+        server = await listener.accept()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(front_door().admit, server)
+            await client.send_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+            await client.send_all(b"x" * 100_000)
+            await client.send_eof()
+        assert (await client.receive_some()).startswith(b"HTTP/1.1 413 ")
 
 
 async def test_what_is_not_http_gets_400():
