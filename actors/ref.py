@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 N = TypeVar("N")
 
 
-class Request(Generic[R]):
+class Request(Generic[R_co]):
     """A message that has an answer: `class Balance(Request[int])` is answered with an `int`."""
 
     __slots__ = ()

@@ -1,0 +1,190 @@
+"""The table: what a machine takes, refuses, and is refused for."""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+import pytest
+
+from greenroom.actors.machine import (
+    Machine,
+    On,
+    StateTimeout,
+    Step,
+    UndeclaredTarget,
+    UnlistedPair,
+    go,
+    stay,
+)
+from greenroom.actors.machine_check import MisdeclaredMachine
+from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say, TimeIsUp
+
+pytestmark = [pytest.mark.requirement("R39"), pytest.mark.requirement("R22")]
+
+
+class Light(enum.Enum):
+    RED = 1
+    GREEN = 2
+    OFF = 3
+
+
+@attrs.frozen
+class Switch:
+    pass
+
+
+@attrs.frozen
+class Cut:
+    pass
+
+
+LightStep = Step[Light, None, str]
+
+
+def to_green(data: None, _: object) -> LightStep:
+    return go(Light.GREEN, data)
+
+
+def to_off(data: None, _: object) -> LightStep:
+    return go(Light.OFF, data)
+
+
+def nothing(data: None, _: object) -> LightStep:
+    return stay(data)
+
+
+RED_TO_GREEN = On(Light.RED, Switch, to_green, to={Light.GREEN})
+GREEN_TO_OFF = On(Light.GREEN, Cut, to_off, to={Light.OFF})
+
+
+def light(*rows: On[Light, None, str], final: set[Light] | None = None) -> object:
+    return Machine(
+        name="light",
+        states=Light,
+        initial=Light.RED,
+        final={Light.OFF} if final is None else final,
+        transitions=rows,
+    )
+
+
+def test_a_step_is_the_handlers_answer() -> None:
+    step = TURNSTILE.step(Gate.LOCKED, 0, Coin())
+
+    assert step == go(Gate.UNLOCKED, 1, StateTimeout(10, TimeIsUp()))
+
+
+def test_a_row_without_targets_stays() -> None:
+    assert TURNSTILE.step(Gate.UNLOCKED, 1, Coin()) == stay(2, Say("thanks"))
+
+
+def test_an_unlisted_pair_is_refused_naming_machine_state_event_and_what_is_taken() -> None:
+    with pytest.raises(UnlistedPair) as refused:
+        TURNSTILE.step(Gate.LOCKED, 0, TimeIsUp())
+
+    assert (
+        str(refused.value)
+        == "machine 'turnstile' takes no TimeIsUp in LOCKED, only Coin, Push, Kick"
+    )
+    assert refused.value.state is Gate.LOCKED
+    assert refused.value.event == TimeIsUp()
+
+
+def test_a_final_state_takes_nothing() -> None:
+    with pytest.raises(UnlistedPair, match="takes no Coin in BROKEN, only nothing"):
+        TURNSTILE.step(Gate.BROKEN, 0, Coin())
+
+
+def test_an_event_is_looked_up_by_its_exact_type() -> None:
+    class GoldCoin(Coin):
+        pass
+
+    with pytest.raises(UnlistedPair, match="GoldCoin"):
+        TURNSTILE.step(Gate.LOCKED, 0, GoldCoin())
+
+
+def test_an_undeclared_target_is_refused_naming_both_states() -> None:
+    machine: Machine[Light, None, str] = Machine(
+        name="light",
+        states=Light,
+        initial=Light.RED,
+        final={Light.OFF},
+        transitions=[On(Light.RED, Switch, to_off, to={Light.GREEN}), GREEN_TO_OFF],
+    )
+
+    with pytest.raises(UndeclaredTarget, match="may not go from RED to OFF on Switch"):
+        machine.step(Light.RED, None, Switch())
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([RED_TO_GREEN, RED_TO_GREEN, GREEN_TO_OFF], "Switch in RED is listed twice"),
+        ([RED_TO_GREEN], "no row leads to OFF from RED, the initial state"),
+        (
+            [RED_TO_GREEN, On(Light.RED, Cut, to_off, to={Light.OFF})],
+            "GREEN is a dead end: not final, and no row leads to an end",
+        ),
+        (
+            [RED_TO_GREEN, GREEN_TO_OFF, On(Light.OFF, Switch, nothing)],
+            "OFF is final, yet takes Switch",
+        ),
+        ([RED_TO_GREEN, On(frozenset[Light](), Cut, nothing)], "the row of Cut names no state"),
+        (
+            [On(Light.RED, Switch, to_green, to={Gate.BROKEN})],
+            "the row of Switch names unknown state <Gate.BROKEN: 'broken'>",
+        ),
+    ],
+)
+def test_a_table_that_contradicts_itself_is_refused_naming_the_culprit(
+    rows: list[On[Light, None, str]], sentence: str
+) -> None:
+    with pytest.raises(MisdeclaredMachine) as refused:
+        light(*rows)
+
+    assert str(refused.value) == f"machine 'light': {sentence}"
+
+
+def test_a_state_that_takes_events_for_ever_is_a_dead_end_when_there_is_an_end() -> None:
+    with pytest.raises(MisdeclaredMachine, match="RED is a dead end"):
+        Machine(
+            name="light",
+            states=Light,
+            initial=Light.OFF,
+            final={Light.GREEN},
+            transitions=[
+                On(Light.OFF, Switch, to_green, to={Light.GREEN, Light.RED}),
+                On(Light.RED, Switch, nothing),
+                On(Light.RED, Cut, nothing),
+            ],
+        )
+
+
+def test_a_machine_without_an_end_may_stay_where_it_takes_events() -> None:
+    machine = light(RED_TO_GREEN, GREEN_TO_OFF, On(Light.OFF, Switch, nothing), final=set())
+
+    assert repr(machine) == "<Machine light: 3 states, 2 events>"
+
+
+def test_a_machine_without_an_end_may_not_fall_deaf() -> None:
+    with pytest.raises(MisdeclaredMachine, match="OFF is a dead end"):
+        light(RED_TO_GREEN, GREEN_TO_OFF, final=set())
+
+
+def test_an_entry_for_an_unknown_state_is_refused() -> None:
+    with pytest.raises(MisdeclaredMachine, match="on_enter names unknown state"):
+        Machine(
+            name="light",
+            states=Light,
+            initial=Light.RED,
+            final={Light.OFF},
+            transitions=[RED_TO_GREEN, GREEN_TO_OFF],
+            on_enter={Gate.LOCKED: stay},  # type: ignore[dict-item]  # the point
+        )
+
+
+def test_a_machine_lists_its_events_and_edges() -> None:
+    assert TURNSTILE.events == (Coin, Push, TimeIsUp, Kick)
+    assert (Gate.LOCKED, Push, None) in set(TURNSTILE.edges())
+    assert (Gate.UNLOCKED, Kick, Gate.BROKEN) in set(TURNSTILE.edges())
+    assert set(TURNSTILE.takes(Gate.BROKEN)) == set()
