@@ -254,6 +254,8 @@ class UserActor(Actor[UserMessage]):
         session: SessionId | None,
         cursor: int | None,
     ) -> None:
+        if request.ref.exit_reason is not None:
+            return  # it left while its session was looked up
         if self.outbox.full_for(session):
             reply.fail(TooManyConnections(f"user {self.user!r} has too many live connections"))
             return

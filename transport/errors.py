@@ -78,6 +78,12 @@ class PortBusy(TransportError):
     temporary = True
 
 
+class CannotListen(TransportError):
+    """The address cannot be listened on: not this machine's, not allowed, not an address."""
+
+    fault = Fault.OPERATOR
+
+
 class ClientError(TransportError):
     """The Python client could not do what was asked."""
 

@@ -92,6 +92,14 @@ class FrontDoor:
             await trio.aclose_forcefully(stream)
             return None
 
+    async def refuse(self, upgrade: Upgrade, response: Response) -> None:
+        """Answer an upgrade that was granted with something else than 101 after all."""
+        try:
+            await self._send(upgrade.stream, response, with_body=True)
+            await close_gently(upgrade.stream)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await trio.aclose_forcefully(upgrade.stream)
+
     async def _admit(self, stream: trio.abc.Stream) -> Upgrade | None:
         head = None
         try:
@@ -109,7 +117,7 @@ class FrontDoor:
             response = text(error.status, error.message, error.headers)
             logger.info("%s: %d %s", head or "unreadable request", error.status, error.message)
         await self._send(stream, response, with_body=head is None or head.method != "HEAD")
-        await _close_gently(stream)
+        await close_gently(stream)
         return None
 
     async def _authorise(self, head: RequestHead) -> Identity:
@@ -185,7 +193,7 @@ def _check_method(head: RequestHead, *allowed: str) -> None:
         )
 
 
-async def _close_gently(stream: trio.abc.Stream) -> None:
+async def close_gently(stream: trio.abc.Stream) -> None:
     """Close so that the answer arrives even if the peer is still sending.
 
     Closing a TCP socket with unread data resets it, and the reset may overtake the answer

@@ -203,6 +203,7 @@ _CODECS: Mapping[type[ClientFrame], _Codec] = {
     Typing: _codec("typing", Typing, thread=_thread),
     Pong: _codec("pong", Pong),
 }
+FRAMES: tuple[type[ClientFrame], ...] = tuple(_CODECS)
 _BY_TYPE: Mapping[str, _Codec] = {codec.type: codec for codec in _CODECS.values()}
 
 
@@ -231,6 +232,11 @@ def encode(frame: ClientFrame) -> bytes:
     """Write one frame as a client does."""
     codec = _CODECS[type(frame)]
     return orjson.dumps({"type": codec.type, **codec.unstructure(frame)})
+
+
+def type_of(frame: ClientFrame) -> str:
+    """What the wire calls a frame's type."""
+    return _CODECS[type(frame)].type
 
 
 def nests_at_most(deepest: int, value: object) -> bool:
@@ -317,8 +323,8 @@ def error(code: int, message: str, *, temporary: bool) -> bytes:
     return _frame("error", code=code, message=message, temporary=temporary)
 
 
-def typing(thread: ThreadId, sender: UserId) -> bytes:
-    """Someone is typing in a thread."""
+def typing(thread: ThreadId, sender: str) -> bytes:
+    """Someone is typing in a thread: a user's id, or an agent's name."""
     return _frame("typing", thread=thread, **{"from": sender})
 
 

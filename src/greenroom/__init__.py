@@ -1,1 +1,43 @@
 """What an AI agent does reaches the right user: in order, durably, and provably seen."""
+
+from greenroom.actors.errors import ActorStopped, Fault, GreenroomError
+from greenroom.delivery.context import UserContext
+from greenroom.delivery.draft import BadEvent
+from greenroom.delivery.errors import EventNotKept, JournalError, NotReceived, UserUnavailable
+from greenroom.delivery.events import JSON, Event, EventClass, Kind
+from greenroom.delivery.grammar import OutOfOrder
+from greenroom.delivery.ids import BadId
+from greenroom.delivery.receipt import Receipt
+from greenroom.delivery.run import Agent, Pressure, Run, ToolCall
+from greenroom.runtime import Runtime, open_runtime
+from greenroom.serving import run_server, serve
+from greenroom.settings import BadSettings, Settings
+
+__all__ = [
+    "JSON",
+    "ActorStopped",
+    "Agent",
+    "BadEvent",
+    "BadId",
+    "BadSettings",
+    "Event",
+    "EventClass",
+    "EventNotKept",
+    "Fault",
+    "GreenroomError",
+    "JournalError",
+    "Kind",
+    "NotReceived",
+    "OutOfOrder",
+    "Pressure",
+    "Receipt",
+    "Run",
+    "Runtime",
+    "Settings",
+    "ToolCall",
+    "UserContext",
+    "UserUnavailable",
+    "open_runtime",
+    "run_server",
+    "serve",
+]

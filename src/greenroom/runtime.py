@@ -1,0 +1,257 @@
+"""The runtime: the tree assembled, and the door through which services use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
+
+import trio
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.ref import Ref
+from greenroom.delivery.context import UserContext
+from greenroom.delivery.events import JSON
+from greenroom.delivery.ids import IdSource
+from greenroom.delivery.journal import Journal
+from greenroom.delivery.journal_writer import Append, JournalLookUp, JournalWriter, LookUp
+from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.delivery.outbox import Limits
+from greenroom.delivery.run import Agent, Run
+from greenroom.delivery.sqlite_journal import open_sqlite_journal
+from greenroom.delivery.user_handle import UserHandle
+from greenroom.delivery.users import Users, UsersSettings
+from greenroom.settings import MEMORY, Settings
+from greenroom.supervisor.child_spec import Restart, actor_child, task_child
+from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
+from greenroom.supervisor.errors import StartFailed
+from greenroom.supervisor.supervisor import StaticSupervisorRef, open_supervisor
+from greenroom.supervisor.tree import TreeNode, snapshot
+from greenroom.transport.auth import Authenticator, JwtAuthenticator
+from greenroom.transport.connection import ConnectionParts
+from greenroom.transport.connection_actor import ConnectionSettings
+from greenroom.transport.connection_events import Draining
+from greenroom.transport.connection_machine import Times
+from greenroom.transport.front_door import FrontDoor, Handler, Readiness
+from greenroom.transport.half_open import HalfOpen
+from greenroom.transport.server import Server, listener_child
+from greenroom.transport.static_pages import load_pages
+
+
+class UnknownAgent(GreenroomError):
+    """No agent of this name was given to the runtime."""
+
+
+class Runtime:
+    """A running greenroom: made by `open_runtime`, valid inside its block.
+
+    Agents given to it answer what users say, the first of them unless there is a better reason;
+    `run` lets any code speak to a user as an agent.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        journal: Journal,
+        agents: Mapping[str, Agent],
+        *,
+        ids: IdSource,
+    ) -> None:
+        self.settings = settings
+        self.journal = journal
+        self._agents = agents
+        self._ids = ids
+        self._root: StaticSupervisorRef | None = None
+        self._draining = False
+        self.users = Users(
+            UsersSettings(
+                epoch=journal.epoch,
+                limits=Limits(
+                    settings.backlog_events,
+                    settings.backlog_bytes,
+                    settings.connections_per_user,
+                ),
+                ids=ids,
+                idle_seconds=settings.idle_seconds,
+            ),
+            supervisor=lambda: cast(DynamicSupervisorRef, self.root.child("users")),
+            writer=lambda: cast(Ref[Append], self.root.child("journal")),
+            look_up=lambda: cast(Ref[LookUp[Any]], self.root.child("look_up")),  # Any: see LookUp
+            converse=self._converse,
+        )
+
+    @property
+    def root(self) -> StaticSupervisorRef:
+        """The root of the supervision tree."""
+        assert self._root is not None, "a runtime is used inside its block"
+        return self._root
+
+    def run(
+        self,
+        context: UserContext | None = None,
+        *,
+        user: str | None = None,
+        agent: str = "agent",
+        input: JSON = None,  # noqa: A002  # the wire's word
+    ) -> AbstractAsyncContextManager[Run]:
+        """Speak to a user: `async with runtime.run(user="alice", agent="analyst") as run: …`.
+
+        Give a whole `UserContext`, or a `user` for a new thread. However the block ends, the run
+        ends for the user. Raises `BadId`, or `UserUnavailable` when the journal is down.
+        """
+        if (context is None) == (user is None):
+            raise TypeError("run() takes a context or a user")
+        context = context or UserContext.new(user=user or "", ids=self._ids)
+        return self._run(context, agent, input)
+
+    async def listen(
+        self,
+        authenticator: Authenticator | None = None,
+        *,
+        page: bool = True,
+        routes: Mapping[str, Handler] | None = None,
+    ) -> int:
+        """Take connections on `settings.host` and `settings.port`; returns the port.
+
+        Without an `authenticator` the settings' key is used. Raises `BadSettings`, `PortBusy`,
+        `CannotListen`, `BadKeyFile`.
+        """
+        authenticator = authenticator or authenticator_of(self.settings)
+        door = FrontDoor(
+            authenticator=authenticator,
+            allow_origins=self.settings.allow_origins,
+            ready=self._readiness,
+            pages=load_pages() if page else None,
+            routes=routes,
+        )
+        try:
+            port = await self.root.start_child(
+                listener_child(
+                    self.settings.host, self.settings.port, self._server(door, authenticator)
+                )
+            )
+        except StartFailed as failed:
+            if isinstance(failed.__cause__, GreenroomError):
+                raise failed.__cause__ from None
+            raise
+        return cast(int, port)
+
+    async def drain(self) -> None:
+        """Stop accepting, tell every client when to come back, and let runs end.
+
+        Takes `settings.drain_seconds` at most; runs that are left end when the block is left.
+        """
+        self._draining = True
+        if "listeners" in self.root.children():
+            await self.root.terminate_child("listeners")
+        for user in self.users.active():
+            _tell_connections(user, Draining(after_ms=500, jitter_ms=2000))
+        with trio.move_on_after(self.settings.drain_seconds):
+            while any(user.live_runs for user in self.users.active()):  # noqa: ASYNC110  # once a life
+                await trio.sleep(0.05)
+
+    def tree(self) -> TreeNode:
+        """The supervision tree as it is now. Sends nothing to anyone."""
+        return snapshot(self.root)
+
+    @asynccontextmanager
+    async def _run(self, context: UserContext, agent: str, said: JSON) -> AsyncIterator[Run]:
+        async with self.users.lease(context.user) as user:
+            run = Run(context, agent=agent, user=user, ids=self._ids)
+            async with run.live(said):
+                yield run
+
+    async def _converse(self, user: UserHandle, context: UserContext, said: JSON) -> None:
+        name, agent = next(iter(self._agents.items()), (None, None))
+        if name is None or agent is None:
+            raise UnknownAgent("this runtime has no agent to answer with")
+        run = Run(context, agent=name, user=user, ids=self._ids)
+        async with run.live():
+            await agent(run, said)
+
+    def _readiness(self) -> Readiness:
+        return Readiness(not self._draining, "draining" if self._draining else "")
+
+    def _server(self, door: FrontDoor, authenticator: Authenticator) -> Server:
+        settings = self.settings
+        connection = ConnectionSettings(
+            wall_clock=time.time,
+            times=Times(settings.hello_deadline, settings.heartbeat),
+            max_frame_bytes=settings.max_frame_bytes,
+            frames_per_second=settings.frames_per_second,
+            frames_burst=settings.frames_burst,
+        )
+        return Server(
+            door,
+            ConnectionParts(self.users, authenticator, connection),
+            HalfOpen(settings.max_half_open),
+            self._ids,
+            settings.accept_deadline,
+        )
+
+
+@asynccontextmanager
+async def open_runtime(
+    settings: Settings | None = None,
+    agents: Mapping[str, Agent] | Agent | None = None,
+    *,
+    journal: Journal | None = None,
+    ids: IdSource | None = None,
+) -> AsyncIterator[Runtime]:
+    """Start the tree and stop it in order at the end of the block.
+
+    `agents` answer what users say. Without a `journal` the one of the settings is opened, and
+    closed again. Raises the errors of opening a journal; `BadSettings` for settings.
+    """
+    settings = settings or Settings.load()
+    async with _journal(settings, journal) as opened:
+        runtime = Runtime(settings, opened, _named(agents), ids=ids or IdSource())
+        async with open_supervisor(
+            "greenroom",
+            [
+                actor_child("journal", lambda: JournalWriter(opened)),
+                actor_child("look_up", lambda: JournalLookUp(opened)),
+                dynamic_supervisor_child("users"),
+                task_child("passivation", runtime.users.passivate_idle, restart=Restart.PERMANENT),
+            ],
+        ) as root:
+            runtime._root = root
+            yield runtime
+
+
+def authenticator_of(settings: Settings) -> JwtAuthenticator:
+    """How the settings say that tokens are checked. Raises `BadSettings` or `BadKeyFile`."""
+    settings.require_auth()
+    audience, issuer = settings.audience, settings.issuer
+    if settings.secret is not None:
+        return JwtAuthenticator.from_secret(settings.secret, audience=audience, issuer=issuer)
+    if settings.key_file is not None:
+        return JwtAuthenticator.from_key_file(settings.key_file, audience=audience, issuer=issuer)
+    assert settings.jwks_file is not None, "require_auth() found one of the three"
+    return JwtAuthenticator.from_jwks_file(settings.jwks_file, audience=audience, issuer=issuer)
+
+
+@asynccontextmanager
+async def _journal(settings: Settings, given: Journal | None) -> AsyncIterator[Journal]:
+    if given is not None:
+        yield given
+    elif str(settings.journal) == MEMORY:
+        yield MemoryJournal()
+    else:
+        async with open_sqlite_journal(settings.journal) as journal:
+            yield journal
+
+
+def _named(agents: Mapping[str, Agent] | Agent | None) -> Mapping[str, Agent]:
+    if agents is None:
+        return {}
+    if isinstance(agents, Mapping):
+        return agents
+    return {getattr(agents, "__name__", "agent"): agents}
+
+
+def _tell_connections(user: UserHandle, message: Draining) -> None:
+    for child in user.connections.which_children():
+        if isinstance(child.value, Ref):
+            child.value.tell_owed(message)

@@ -1,0 +1,133 @@
+"""A server process: the runtime, listening, until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import attrs
+import trio
+
+from greenroom.delivery.run import Agent
+from greenroom.runtime import Runtime, open_runtime
+from greenroom.settings import Settings
+from greenroom.transport.auth import JwtAuthenticator, extract_token, sign_token
+from greenroom.transport.errors import BadRequest, BadToken
+from greenroom.transport.request_head import RequestHead
+from greenroom.transport.responses import Response
+
+logger = logging.getLogger("greenroom")
+
+DEMO_TOKEN_SECONDS = 30 * 24 * 3600.0
+
+
+async def run_server(
+    settings: Settings,
+    agent: Agent,
+    *,
+    demo: bool = False,
+    announce: Callable[[str], None],
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve `agent` until SIGTERM or SIGINT, then drain; a second signal stops at once.
+
+    `announce(url)` is called once it listens. `demo` gives each browser a user of its own at
+    `/demo/token`, to pages of this very server only. Raises `BadSettings`, `PortBusy` and the
+    errors of opening a journal.
+    """
+    async with open_runtime(settings, agent) as runtime, _signals() as arrived:
+        port = await _listen(runtime, settings, demo=demo)
+        url = f"http://{_shown_host(settings.host)}:{port}/"
+        announce(url)
+        task_status.started(url)
+        await _until_stopped(runtime, arrived)
+
+
+async def _until_stopped(runtime: Runtime, arrived: AsyncIterator[int]) -> None:
+    logger.info("stopping: %s", signal.Signals(await anext(arrived)).name)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_at_next, arrived, nursery.cancel_scope)
+        await runtime.drain()
+        nursery.cancel_scope.cancel()
+
+
+async def _cancel_at_next(arrived: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    await anext(arrived)
+    logger.warning("stopping at once")
+    scope.cancel()
+
+
+@asynccontextmanager
+async def _signals() -> AsyncIterator[AsyncIterator[int]]:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as arrived:
+        yield arrived
+
+
+async def _listen(runtime: Runtime, settings: Settings, *, demo: bool) -> int:
+    if not demo:
+        return await runtime.listen()
+    assert settings.secret is not None, "the demo brings its secret"
+    authenticator = JwtAuthenticator.from_secret(settings.secret)
+    door = DemoDoor(settings.secret, authenticator)
+    return await runtime.listen(authenticator, routes={"/demo/token": door.token})
+
+
+@attrs.frozen
+class DemoDoor:
+    """Gives every browser a user of its own, and the same one again while its token is good."""
+
+    secret: str = attrs.field(repr=False)
+    authenticator: JwtAuthenticator
+
+    async def token(self, head: RequestHead) -> Response:
+        """Answers `{"token", "user"}`. Only for pages of a loopback host: see `_check_host`."""
+        _check_host(head)
+        user = await self._known_user(head) or f"guest-{secrets.token_hex(4)}"
+        token = sign_token(self.secret, user, DEMO_TOKEN_SECONDS)
+        body = json.dumps({"token": token, "user": user}).encode()
+        return Response(200, body, "application/json")
+
+    async def _known_user(self, head: RequestHead) -> str | None:
+        try:
+            token = extract_token(head)
+            return (await self.authenticator.authenticate(token)).user if token else None
+        except BadToken:
+            return None
+
+
+def _check_host(head: RequestHead) -> None:
+    """A foreign page that renames itself to this address (DNS rebinding) gets no token."""
+    host = (head.one("host") or "").rpartition(":")[0] or head.one("host")
+    if host not in ("127.0.0.1", "localhost", "[::1]"):
+        raise BadRequest("The demo is for this machine only.", status=403)
+
+
+def _shown_host(host: str) -> str:
+    if host in ("0.0.0.0", "::", ""):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def serve(
+    agent: Agent,
+    *,
+    settings: Settings | None = None,
+    announce: Callable[[str], None] = print,
+    host: str | None = None,
+    port: int | None = None,
+    journal: str | Path | None = None,
+    secret: str | None = None,
+) -> None:
+    """Serve an agent until SIGTERM or Ctrl-C: `greenroom.serve(analyst, port=8700)`.
+
+    Settings come from `settings`, or else from `greenroom.toml`, `GREENROOM_*` and the keywords.
+    Raises `BadSettings`, `PortBusy` and the errors of opening a journal.
+    """
+    chosen = settings or Settings.load(host=host, port=port, journal=journal, secret=secret)
+    trio.run(partial(run_server, chosen, agent, announce=announce))

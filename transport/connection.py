@@ -1,0 +1,117 @@
+"""A connection as a supervised child: its WebSocket, what reads that, and the actor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import attrs
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+
+from greenroom.actors.actor import run_actor
+from greenroom.actors.errors import ActorStopped
+from greenroom.actors.timers import Alarm, alarm_clock
+from greenroom.delivery.ids import ConnectionId
+from greenroom.delivery.users import Users
+from greenroom.supervisor.child_spec import ChildSpec, Restart
+from greenroom.transport import wire
+from greenroom.transport.auth import Authenticator
+from greenroom.transport.connection_actor import ConnectionActor, ConnectionSettings, FrameCame
+from greenroom.transport.connection_events import SocketGone
+from greenroom.transport.front_door import Upgrade, close_gently
+
+logger = logging.getLogger("greenroom.transport")
+
+
+@attrs.frozen
+class ConnectionParts:
+    """What every connection of a server works with."""
+
+    users: Users
+    authenticator: Authenticator
+    settings: ConnectionSettings
+
+
+def connection_child(
+    upgrade: Upgrade, connection: ConnectionId, parts: ConnectionParts
+) -> ChildSpec:
+    """The spec of a connection; its value is the connection actor's ref."""
+
+    async def start(*, task_status: trio.TaskStatus[object]) -> None:
+        try:
+            await _serve(upgrade, connection, parts, task_status)
+        finally:
+            await trio.aclose_forcefully(upgrade.stream)
+
+    return ChildSpec(connection, start, Restart.TEMPORARY)
+
+
+async def _serve(
+    upgrade: Upgrade,
+    connection: ConnectionId,
+    parts: ConnectionParts,
+    task_status: trio.TaskStatus[object],
+) -> None:
+    async with parts.users.lease(upgrade.identity.user) as user, trio.open_nursery() as nursery:
+        socket = await _open_socket(nursery, upgrade, parts.settings.max_frame_bytes)
+        actor = ConnectionActor(
+            socket, upgrade.identity, connection, user, parts.authenticator, parts.settings
+        )
+        nursery.start_soon(_receive, socket, actor)
+        with _write_guard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
+            await run_actor(actor, name=connection, task_status=task_status)
+        await _end(socket, upgrade)
+        nursery.cancel_scope.cancel()
+
+
+async def _open_socket(
+    nursery: trio.Nursery, upgrade: Upgrade, max_bytes: int
+) -> WebSocketConnection:
+    request = await wrap_server_stream(nursery, upgrade.stream, max_message_size=max_bytes)
+    return await request.accept(subprotocol=wire.SUBPROTOCOL)
+
+
+async def _receive(socket: WebSocketConnection, actor: ConnectionActor) -> None:
+    """Feed the actor what the client sends; when it is slow, the socket waits."""
+    try:
+        while True:
+            await actor.ref.send(FrameCame(await socket.get_message()))
+    except ConnectionClosed:
+        actor.ref.tell_owed(SocketGone())
+    except ActorStopped:
+        return
+
+
+async def _end(socket: WebSocketConnection, upgrade: Upgrade) -> None:
+    """A close that the WebSocket layer began (1007, 1009) must still reach the peer."""
+    if socket.closed is not None:
+        await close_gently(upgrade.stream)
+
+
+@contextmanager
+def _write_guard(
+    actor: ConnectionActor, scope: trio.CancelScope, patience: float
+) -> Iterator[None]:
+    """Cut a connection whose peer stopped reading: one write that takes `patience` seconds.
+
+    Looks twice per patience instead of setting a deadline for every write.
+    """
+
+    alarm: Alarm
+
+    def look() -> None:
+        nonlocal alarm
+        since = actor.writing_since
+        if since is not None and trio.current_time() - since >= patience:
+            logger.warning("%s: cut, its client reads nothing", actor.ref.name)
+            scope.cancel()
+        else:
+            alarm = alarm_clock().set(patience / 2, look)
+
+    alarm = alarm_clock().set(patience / 2, look)
+    try:
+        yield
+    finally:
+        alarm.cancel()

@@ -1,0 +1,387 @@
+"""The connection actor: one socket's machine, its mailbox, and what its commands do."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+
+import attrs
+import outcome
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
+from wsproto.utilities import LocalProtocolError
+
+from greenroom.actors.errors import ActorError, GreenroomError
+from greenroom.actors.exit import ExitReason
+from greenroom.actors.machine_actor import MachineActor
+from greenroom.actors.machine_runner import TimerFired
+from greenroom.actors.ref import Ask, Request
+from greenroom.actors.reply import Outcome
+from greenroom.delivery.errors import TooManyConnections
+from greenroom.delivery.ids import ConnectionId
+from greenroom.delivery.journal import Page
+from greenroom.delivery.journal_writer import LookUp
+from greenroom.delivery.outbox import FRAME_BYTES, FRAME_EVENTS
+from greenroom.delivery.user_handle import UserHandle
+from greenroom.delivery.user_messages import (
+    Attach,
+    ConnectionNews,
+    DeliverEvents,
+    Detach,
+    RunStarted,
+    UserSays,
+    Written,
+)
+from greenroom.supervisor.errors import SupervisorError
+from greenroom.transport import wire
+from greenroom.transport.auth import Authenticator, Identity
+from greenroom.transport.close_codes import CloseCode
+from greenroom.transport.connection_events import (
+    AttachTo,
+    Carry,
+    Close,
+    Command,
+    Draining,
+    FrameRefused,
+    Heard,
+    HistoryRead,
+    Overstepped,
+    RequestFailed,
+    RunBegan,
+    RunCancelled,
+    Send,
+    SendEvents,
+    SocketGone,
+    Tell,
+    TokenRefreshed,
+    Upgraded,
+)
+from greenroom.transport.connection_machine import CONNECTION, Link, Phase, Times
+from greenroom.transport.errors import BadFrame, BadToken, IsolationViolation
+from greenroom.transport.rate_limit import TokenBucket
+
+R = TypeVar("R")
+
+logger = logging.getLogger("greenroom.transport")
+
+CLOSE_SECONDS = 2.0
+"""How long a peer may take over the closing handshake."""
+
+HISTORY_BYTES = 1024 * 1024
+"""A page of history ends early here; `more` then says that there is more."""
+
+
+@attrs.frozen
+class FrameCame:
+    """A message of the client, not yet looked at."""
+
+    message: str | bytes
+
+
+@attrs.frozen
+class Answered:
+    """What the client asked for is there: an event for the machine."""
+
+    event: object
+
+
+LinkMessage: TypeAlias = ConnectionNews | FrameCame | Answered | Draining | SocketGone
+
+
+@attrs.frozen
+class ConnectionSettings:
+    """Limits of one connection; `wall_clock` gives seconds since the Unix epoch."""
+
+    wall_clock: Callable[[], float]
+    times: Times = attrs.field(factory=Times)
+    max_frame_bytes: int = wire.MAX_FRAME_BYTES
+    frames_per_second: float = 50.0
+    frames_burst: float = 100.0
+
+
+class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
+    """Drives `CONNECTION` for an accepted socket of a proven user."""
+
+    capacity = 64
+    machine = CONNECTION
+
+    def __init__(
+        self,
+        socket: WebSocketConnection,
+        identity: Identity,
+        connection: ConnectionId,
+        user: UserHandle,
+        authenticator: Authenticator,
+        settings: ConnectionSettings,
+    ) -> None:
+        self._socket = socket
+        self._identity = identity
+        self._id = connection
+        self._user = user
+        self._authenticator = authenticator
+        self._settings = settings
+        self._heard = False
+        self._bucket = TokenBucket(
+            settings.frames_per_second, settings.frames_burst, now=trio.current_time()
+        )
+        self.writing_since: float | None = None
+        self._torn = False  # a frame was cut off in the middle: nothing more can be said
+
+    @property
+    def phase(self) -> Phase:
+        return self.runner.state
+
+    def initial_data(self) -> Link:
+        return Link(self._id, self._identity.user, self._settings.times)
+
+    async def started(self) -> None:
+        await super().started()
+        await self._feed(Upgraded(*self._lifetime(self._identity)))
+
+    async def receive_many(self, messages: deque[LinkMessage | TimerFired | Ask[object]]) -> None:
+        while messages and not self._stop:
+            message = messages.popleft()
+            self.recent.append(message)
+            if type(message) is DeliverEvents:
+                await self._feed(_with_followers(message, messages))
+            elif type(message) is FrameCame:
+                await self._take_frame(message.message)
+            elif type(message) is TimerFired:
+                await self._take_timer(message)
+            else:
+                await self._feed(message.event if type(message) is Answered else message)
+
+    async def stopping(self, reason: ExitReason) -> None:
+        try:
+            if self.runner.state in (Phase.AUTHENTICATED, Phase.READY):
+                await self._feed(_last_event(reason))
+        finally:
+            self._leave_user()
+
+    # What comes in
+
+    async def _feed(self, event: object) -> None:
+        await self._obey(self.runner.handle(event))
+
+    async def _take_frame(self, message: str | bytes) -> None:
+        self._heard = True
+        if not self._bucket.take(trio.current_time()):
+            await self._feed(Overstepped(CloseCode.RATE_LIMIT))
+        elif len(message if message.isascii() else _bytes(message)) > self._max_bytes:
+            await self._feed(Overstepped(CloseCode.FRAME_TOO_BIG))
+        else:
+            await self._feed(_decoded(message))
+
+    async def _take_timer(self, fired: TimerFired) -> None:
+        if self._heard:
+            self._heard = False
+            await self._feed(Heard())
+        await self._feed(fired)
+
+    # What goes out
+
+    async def perform(self, command: Command) -> None:
+        match command:
+            case SendEvents(frame, through):
+                await self._write(frame)
+                self._tell_user(Written(self._id, through))
+            case Send(frame):
+                await self._write(frame)
+            case Tell(message):
+                self._tell_user(message)
+            case AttachTo(hello):
+                self._attach(hello)
+            case Carry(request):
+                await self._carry(request)
+            case Close(code, reason, reconnect):
+                await self._close(code, reason, reconnect)
+
+    async def _write(self, frame: bytes) -> None:
+        if self._torn:
+            return
+        self.writing_since, self._torn = trio.current_time(), True
+        try:
+            await self._socket.send_message(frame.decode())
+        except (ConnectionClosed, LocalProtocolError):
+            self.ref.tell_owed(SocketGone())
+        self.writing_since, self._torn = None, False
+
+    async def _close(
+        self, code: CloseCode, reason: str | None, reconnect: tuple[int, int] | None
+    ) -> None:
+        after_ms, jitter_ms = reconnect or (None, 0)
+        closing = wire.closing(code, reason, reconnect_after_ms=after_ms, jitter_ms=jitter_ms)
+        with trio.move_on_after(CLOSE_SECONDS):
+            await self._write(closing)
+            await self._socket.aclose(code, code.meaning.reason)
+
+    def _attach(self, hello: wire.Hello) -> None:
+        request = Attach(self._id, self.ref, hello.session, hello.epoch, hello.offset)
+        self._ask(request, lambda attached: attached, _refused_attach)
+
+    def _tell_user(self, message: object) -> None:
+        """The user actor gone means that this connection is about to be stopped: say nothing."""
+        try:
+            self._user.actor.tell_owed(message)  # type: ignore[arg-type]  # Tell and Written only
+        except SupervisorError:
+            self._user_is_gone()
+
+    def _user_is_gone(self) -> None:
+        self.ref.tell_owed(Answered(Overstepped(CloseCode.SERVER_ERROR)))
+
+    def _leave_user(self) -> None:
+        try:
+            self._user.actor.tell_owed(Detach(self._id))
+        except SupervisorError:
+            return  # it is restarting, and comes back knowing no connection
+
+    # Requests
+
+    async def _carry(
+        self, request: wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
+    ) -> None:
+        match request:
+            case wire.Say():
+                self._say(request)
+            case wire.CancelRun():
+                await self._feed(self._cancel(request))
+            case wire.HistoryRequest():
+                self._read_history(request)
+            case wire.Refresh():
+                await self._feed(await self._check_token(request))
+
+    def _say(self, say: wire.Say) -> None:
+        request = UserSays(say.id, say.thread, self.runner.data.session, say.body)
+
+        def began(started: RunStarted) -> object:
+            return RunBegan(say.id, started)
+
+        self._ask(request, began, lambda error: _failed(say.id, error))
+
+    def _cancel(self, cancel: wire.CancelRun) -> RunCancelled | RequestFailed:
+        if self._user.cancel(cancel.run):
+            return RunCancelled(cancel.id, cancel.run)
+        message = f"no run {cancel.run} of yours is going on"
+        return RequestFailed(cancel.id, CloseCode.PROTOCOL_ERROR, message)
+
+    def _read_history(self, request: wire.HistoryRequest) -> None:
+        user = self._identity.user
+
+        def read(page: Page) -> object:
+            kept = _newest_within(page, HISTORY_BYTES)
+            return HistoryRead(request.id, kept, page.more or len(kept.records) < len(page.records))
+
+        question = LookUp(
+            lambda journal: journal.history(
+                user, thread=request.thread, before=request.before, limit=request.limit
+            )
+        )
+        self._pipe(
+            lambda: self._user.look_up.request(question).then,
+            read,
+            lambda error: _failed(request.id, error),
+        )
+
+    async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestFailed:
+        try:
+            identity = await self._authenticator.authenticate(refresh.token)
+        except BadToken as error:
+            return RequestFailed(refresh.id, CloseCode.BAD_TOKEN, error.message)
+        expires_in, expires_ms = self._lifetime(identity)
+        return TokenRefreshed(refresh.id, identity.user, expires_in, expires_ms)
+
+    def _ask(
+        self,
+        request: Request[R],
+        done: Callable[[R], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        self._pipe(lambda: self._user.actor.request(request).then, done, failed)
+
+    def _pipe(
+        self,
+        asked: Callable[[], Callable[[Callable[[Outcome[R]], object]], None]],
+        done: Callable[[R], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        """Ask without waiting; the answer comes back as an event for the machine."""
+
+        def answered(result: Outcome[R]) -> None:
+            event = (
+                failed(result.error) if isinstance(result, outcome.Error) else done(result.value)
+            )
+            self.ref.tell_owed(Answered(event))
+
+        try:
+            asked()(answered)
+        except (ActorError, SupervisorError) as error:
+            self.ref.tell_owed(Answered(failed(error)))
+
+    def _lifetime(self, identity: Identity) -> tuple[float | None, int | None]:
+        """How long the token is good for, in seconds; and until when, in ms."""
+        if identity.expires_at is None:
+            return None, None
+        left = identity.expires_at - self._settings.wall_clock()
+        return max(0.0, left), round(identity.expires_at * 1000)
+
+    @property
+    def _max_bytes(self) -> int:
+        return self._settings.max_frame_bytes
+
+
+def _last_event(reason: ExitReason) -> object:
+    if isinstance(reason.error, IsolationViolation):
+        logger.critical("isolation: %s", reason.error)
+        return Overstepped(CloseCode.ISOLATION_VIOLATION)
+    return Draining(500, 2000) if reason.orderly else Overstepped(CloseCode.SERVER_ERROR)
+
+
+def _decoded(message: str | bytes) -> object:
+    try:
+        return wire.decode(message)
+    except BadFrame as bad:
+        return FrameRefused(bad.code, bad.message, bad.id, bad.fatal)
+
+
+def _bytes(message: str | bytes) -> bytes:
+    return message.encode() if isinstance(message, str) else message
+
+
+def _with_followers(
+    first: DeliverEvents, messages: deque[LinkMessage | TimerFired | Ask[object]]
+) -> DeliverEvents:
+    """All the events that wait right behind, up to one frame's worth, as one delivery."""
+    records = list(first.records)
+    size = sum(len(record.body) for record in records)
+    while messages and type(follower := messages[0]) is DeliverEvents:
+        size += sum(len(record.body) for record in follower.records)
+        fits = len(records) + len(follower.records) <= FRAME_EVENTS and size <= FRAME_BYTES
+        if not fits or follower.replay != first.replay:
+            break
+        messages.popleft()
+        records.extend(follower.records)
+    return DeliverEvents(records, first.replay) if len(records) > len(first.records) else first
+
+
+def _newest_within(page: Page, limit: int) -> Page:
+    size, kept = 0, 0
+    for record in reversed(page.records):
+        size += len(record.body)
+        if size > limit and kept:
+            break
+        kept += 1
+    return Page(page.records[len(page.records) - kept :], page.more)
+
+
+def _refused_attach(error: BaseException) -> object:
+    if isinstance(error, TooManyConnections):
+        return Overstepped(CloseCode.TOO_MANY_CONNECTIONS)
+    return Overstepped(CloseCode.SERVER_ERROR)
+
+
+def _failed(id_: str, error: BaseException) -> RequestFailed:
+    message = error.message if isinstance(error, GreenroomError) else "the server failed"
+    temporary = not isinstance(error, GreenroomError) or error.temporary
+    return RequestFailed(id_, CloseCode.SERVER_ERROR, message, temporary)

@@ -1,0 +1,127 @@
+"""The server: listening sockets, the front door, and connections handed to their users."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Awaitable, Callable
+
+import attrs
+import trio
+
+from greenroom.delivery.errors import UserUnavailable
+from greenroom.delivery.ids import ConnectionId, IdSource
+from greenroom.supervisor.child_spec import ChildSpec
+from greenroom.supervisor.errors import StartFailed, SupervisorError, TooManyChildren
+from greenroom.transport.connection import ConnectionParts, connection_child
+from greenroom.transport.errors import CannotListen, PortBusy
+from greenroom.transport.front_door import FrontDoor, Upgrade
+from greenroom.transport.half_open import HalfOpen
+from greenroom.transport.responses import text
+
+logger = logging.getLogger("greenroom.transport")
+
+OUT_OF_HANDLES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
+BREATH_SECONDS = 0.1
+
+
+@attrs.frozen
+class Server:
+    """Accepts sockets and gets them to their users' subtrees."""
+
+    door: FrontDoor
+    parts: ConnectionParts
+    half_open: HalfOpen
+    ids: IdSource
+    accept_deadline: float = 10.0
+
+    async def welcome(self, stream: trio.abc.Stream) -> None:
+        """One accepted socket. What goes wrong with it is logged and never reaches the others."""
+        try:
+            await self._welcome(stream)
+        except Exception:
+            logger.exception("a socket could not be welcomed")
+            await trio.aclose_forcefully(stream)
+
+    async def _welcome(self, stream: trio.abc.Stream) -> None:
+        """Answered and closed, or handed on, or dropped when it dawdles."""
+        with self.half_open.handshake(self.accept_deadline) as scope:
+            upgrade = await self.door.admit(stream)
+            if upgrade is not None:
+                await self._hand_on(upgrade)
+        if scope.cancelled_caught:
+            await trio.aclose_forcefully(stream)
+
+    async def _hand_on(self, upgrade: Upgrade) -> None:
+        connection = self.ids.new(ConnectionId)
+        spec = connection_child(upgrade, connection, self.parts)
+        try:
+            async with self.parts.users.lease(upgrade.identity.user) as user:
+                await user.connections.start_child(spec)
+        except TooManyChildren:
+            sentence = "Too many connections of this user are opening."
+            await self.door.refuse(upgrade, text(429, sentence))
+        except StartFailed as error:
+            logger.info("%s left during the handshake: %s", connection, error.__cause__)
+        except (UserUnavailable, SupervisorError) as error:
+            logger.warning("%s could not be served: %s", connection, error)
+            await self.door.refuse(upgrade, text(503, "The server cannot take this user now."))
+
+
+async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
+    """Listen on `host`, all its addresses. Raises `PortBusy` or `CannotListen`."""
+    try:
+        return await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        if _has_errno(error, errno.EADDRINUSE):
+            raise PortBusy(
+                f"port {port} of {host} is in use", advice="choose another with --port"
+            ) from error
+        raise CannotListen(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}"
+        ) from error
+
+
+def listener_child(host: str, port: int, server: Server) -> ChildSpec:
+    """The spec of what accepts; its value is the port, the same after a restart.
+
+    Stopping it closes the listening sockets and drops handshakes, and nothing else.
+    """
+
+    async def start(*, task_status: trio.TaskStatus[object]) -> None:
+        nonlocal port
+        listeners = await open_listeners(host, port)
+        port = listeners[0].socket.getsockname()[1]
+        async with trio.open_nursery() as nursery:
+            for listener in listeners:
+                nursery.start_soon(_accept, listener, server.welcome, nursery)
+            task_status.started(port)
+
+    return ChildSpec("listeners", start)
+
+
+async def _accept(
+    listener: trio.SocketListener,
+    welcome: Callable[[trio.abc.Stream], Awaitable[None]],
+    nursery: trio.Nursery,
+) -> None:
+    async with listener:
+        while True:
+            try:
+                stream = await listener.accept()
+            except OSError as error:
+                if error.errno not in OUT_OF_HANDLES:
+                    raise
+                logger.error("cannot accept a socket now: %s", error)
+                await trio.sleep(BREATH_SECONDS)
+            else:
+                nursery.start_soon(welcome, stream)
+
+
+def _has_errno(error: BaseException | None, number: int) -> bool:
+    """Trio wraps what every address said in one `OSError`: look into its causes."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(_has_errno(each, number) for each in error.exceptions)
+    if isinstance(error, OSError) and error.errno == number:
+        return True
+    return error is not None and _has_errno(error.__cause__, number)
