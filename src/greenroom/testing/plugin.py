@@ -46,13 +46,13 @@ class Requirements:
     def __init__(self, path: Path) -> None:
         self._promises = _read(path)
         self._path = path
-        self._tests: defaultdict[str, list[str]] = defaultdict(list)
+        self._tests: defaultdict[str, dict[str, None]] = defaultdict(dict)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
-            for row in dict.fromkeys(_rows_of(item)):
-                self._keep(row, item.nodeid)
+            for row in _rows_of(item):
+                self._keep(row, item.nodeid.partition("[")[0])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -67,7 +67,7 @@ class Requirements:
     def _keep(self, row: str, test: str) -> None:
         if row not in self._promises:
             raise pytest.UsageError(f"{test} is marked {row!r}, which {self._path.name} lacks")
-        self._tests[row].append(test)
+        self._tests[row][test] = None  # once, however many parameters it is run with
 
 
 def _rows_of(item: pytest.Item) -> list[str]:

@@ -1,0 +1,77 @@
+"""`greenroom demo`: the example agent and its page, for whoever sits at this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import trio
+
+import greenroom
+from greenroom.agent_target import load_agent
+from greenroom.serving import run_server
+from greenroom.settings import MEMORY, BadSettings, Settings
+from greenroom.settings_values import SHORTEST_SECRET
+
+LOOPBACK = "127.0.0.1"
+EXAMPLE = Path(greenroom.__file__).parent / "demo" / "csv_analyst.py"
+OWNER_ONLY = 0o600
+
+
+def demo(*, port: int = 8700, journal: Path = Path("greenroom-demo.db")) -> None:
+    """Serve the demo: an offline agent that answers questions about a CSV, and its page.
+
+    It listens on this machine alone and heeds neither GREENROOM_* nor greenroom.toml.
+
+    Parameters
+    ----------
+    port
+        Port to listen on; 0 takes a free one.
+    journal
+        File that keeps the conversations; its secret is kept beside it.
+    """
+    settings = Settings(host=LOOPBACK, port=port, journal=journal, secret=_secret_of(journal))
+    agent = load_agent(f"{EXAMPLE}:agent")
+
+    async def main() -> None:
+        await run_server(settings, agent, demo=True, announce=_announce)
+
+    trio.run(main)
+
+
+def _announce(url: str) -> None:
+    print(f"The greenroom demo is at {url}\nOpen it in a browser. Ctrl-C ends it.", flush=True)
+
+
+def _secret_of(journal: Path) -> str:
+    """The demo's own secret; kept beside a journal on disk, so that tokens outlive a restart."""
+    if str(journal) == MEMORY:
+        return secrets.token_urlsafe(32)
+    path = journal.with_name(f"{journal.name}.secret")
+    try:
+        return _read(path) if path.exists() else _make(path)
+    except OSError as error:
+        raise BadSettings([f"{path}: cannot be kept: {error.strerror}"]) from error
+
+
+def _make(path: Path) -> str:
+    """Write a new secret for the owner alone; another demo that was faster has made ours."""
+    secret = secrets.token_urlsafe(32)
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    except FileExistsError:
+        return _read(path)
+    with open(file, "w", encoding="ascii") as opened:
+        opened.write(secret)
+    return secret
+
+
+def _read(path: Path) -> str:
+    secret = path.read_text(encoding="ascii", errors="replace").strip()
+    if len(secret) < SHORTEST_SECRET:
+        raise BadSettings(
+            [f"{path}: holds no secret of {SHORTEST_SECRET} characters or more"],
+            advice="delete it: the demo makes a new one",
+        )
+    return secret

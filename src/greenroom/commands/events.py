@@ -1,0 +1,113 @@
+"""`greenroom events`: what a journal holds, for people and for programs."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from greenroom.commands.event_output import Printer, print_json, table_printer
+from greenroom.delivery.events import Kind
+from greenroom.delivery.ids import ThreadId, UserId
+from greenroom.delivery.journal_reader import JournalReader, Numbered
+from greenroom.settings import BadSettings, Settings
+
+POLL_SECONDS = 0.25
+CHUNK = 500
+
+
+@attrs.frozen
+class Query:
+    """Which records, of which journal."""
+
+    reader: JournalReader
+    user: UserId | None
+    thread: ThreadId | None
+    kind: Kind | None
+
+    def read(self, after: int) -> Iterator[Numbered]:
+        return self.reader.read(user=self.user, thread=self.thread, kind=self.kind, after=after)
+
+
+def events(
+    *,
+    journal: Path | None = None,
+    user: str | None = None,
+    thread: str | None = None,
+    kind: Kind | None = None,
+    limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    config: Path | None = None,
+) -> None:
+    """Show the events of a journal, oldest first. A server may be writing it meanwhile.
+
+    Parameters
+    ----------
+    journal
+        The journal's file (greenroom.db).
+    user
+        Only this user's.
+    thread
+        Only this thread's.
+    kind
+        Only of this kind.
+    limit
+        Only the newest so many.
+    follow
+        Go on with new ones as they come, until Ctrl-C.
+    json
+        One JSON object a line, as the protocol has it, with `number` and `user` before it.
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    query = Query(
+        reader=JournalReader(_existing(Settings.load(config, journal=journal))),
+        user=UserId.parse(user) if user is not None else None,
+        thread=ThreadId.parse(thread) if thread is not None else None,
+        kind=kind,
+    )
+    show = print_json if json else table_printer()
+    last = show_all(newest(query.read(0), limit), show)
+    if follow:
+        follow_on(query, last or query.reader.last_number(), show)
+
+
+def show_all(records: Iterable[Numbered], show: Printer) -> int:
+    """Print by the chunk. The number of the last one, 0 if there was none."""
+    records, last = iter(records), 0
+    while chunk := list(islice(records, CHUNK)):
+        show(chunk)
+        last = chunk[-1].number
+    return last
+
+
+def newest(records: Iterator[Numbered], limit: int | None) -> Iterable[Numbered]:
+    return records if limit is None else deque(records, maxlen=limit)
+
+
+def follow_on(
+    query: Query, last: int, show: Printer, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Print what comes after number `last`, for ever."""
+    while True:
+        last = show_all(query.read(last), show) or last
+        sleep(POLL_SECONDS)
+
+
+def _existing(settings: Settings) -> Path:
+    if settings.in_memory:
+        raise BadSettings(["a journal in memory cannot be read from outside its server"])
+    if not settings.journal.is_file():
+        raise BadSettings(
+            [f"there is no journal at {settings.journal}"],
+            advice="--journal names another one; the demo's is greenroom-demo.db",
+        )
+    return settings.journal

@@ -1,0 +1,75 @@
+"""`greenroom serve`: an agent of yours for users with tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import trio
+from cyclopts import Parameter
+
+from greenroom.agent_target import load_agent
+from greenroom.serving import run_server
+from greenroom.settings import Settings
+
+
+def serve(
+    target: str,
+    /,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    journal: Path | None = None,
+    secret: str | None = None,
+    key_file: Path | None = None,
+    jwks_file: Path | None = None,
+    allow_origins: Annotated[
+        tuple[str, ...], Parameter(name=["--allow-origin", "--allow-origins"], negative="")
+    ] = (),
+    config: Path | None = None,
+) -> None:
+    """Serve an agent to users who bring a token.
+
+    What is not given here comes from GREENROOM_* variables, then from greenroom.toml.
+
+    Parameters
+    ----------
+    target
+        The agent as MODULE_OR_FILE:AGENT, for example app:agent or agents/app.py:agent.
+    host
+        Address to listen on (127.0.0.1).
+    port
+        Port to listen on; 0 takes a free one (8700).
+    journal
+        File that keeps the events; :memory: keeps none over a restart (greenroom.db).
+    secret
+        Shared secret of HS256 tokens. Others can see it here: prefer GREENROOM_SECRET.
+    key_file
+        PEM file with the public key of RS256 or ES256 tokens.
+    jwks_file
+        JWKS file with the public keys of RS256 or ES256 tokens.
+    allow_origins
+        A web origin that may connect besides this server's own; may be given again.
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    settings = Settings.load(
+        config,
+        host=host,
+        port=port,
+        journal=journal,
+        secret=secret,
+        key_file=key_file,
+        jwks_file=jwks_file,
+        allow_origins=allow_origins or None,
+    )
+    settings.require_auth()
+    agent = load_agent(target)
+
+    def announce(url: str) -> None:
+        print(f"greenroom serves {target} at {url} (Ctrl-C drains and stops)", flush=True)
+
+    async def main() -> None:
+        await run_server(settings, agent, announce=announce)
+
+    trio.run(main)
