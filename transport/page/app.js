@@ -1,0 +1,228 @@
+// The page: joins the protocol client, the conversation on screen and the box to ask in.
+
+import { Client } from "./client.js";
+import { Composer } from "./composer.js";
+import { Conversation } from "./conversation.js";
+import { element } from "./dom.js";
+import { Memory } from "./memory.js";
+import { packTable, sampleTable } from "./table.js";
+import { Tokens } from "./tokens.js";
+
+const PAGE = 200; // events per history request: the server's limit
+const PAGES = 15; // how far back a conversation is drawn
+const LATEST = 120; // px from the end at which the view follows what is new
+
+const $ = (id) => document.getElementById(id);
+const memory = new Memory(sessionStorage, "greenroom.");
+const tokens = new Tokens(new Memory(localStorage, "greenroom."), askForToken);
+const url = new URL("live", document.baseURI);
+url.protocol = url.protocol.replace("http", "ws");
+const client = new Client({ url, tokens: (how) => tokens.get(how), memory });
+const conversation = new Conversation($("conversation"), (offsets) => client.displayed(offsets));
+const composer = new Composer({ onSend: send, onStop: stop });
+
+let caughtUp = false; // the thread's history is on screen
+let ahead = null; // live events that wait while history is fetched
+let stopping = null; // the run that was asked to stop
+
+// ── events ──
+
+client.addEventListener("events", ({ detail: { events } }) => {
+  if (ahead) ahead.push(...events);
+  else draw(events);
+});
+
+client.addEventListener("ready", async ({ detail: { resumed } }) => {
+  if (!resumed || !caughtUp) await catchUp();
+});
+
+client.addEventListener("reset", ({ detail: { sameUser } }) => {
+  const thread = sameUser ? memory.get("thread") : null;
+  startOver();
+  memory.set("thread", thread);
+});
+
+client.addEventListener("refused", ({ detail }) => composer.complain(`The server refused something: ${detail.message}`));
+
+/** Fetch the thread's history, then what came meanwhile. Drawing twice is impossible: see `add`. */
+async function catchUp() {
+  if (ahead) return;
+  ahead = [];
+  try {
+    draw(await wholeThread(memory.get("thread")));
+    caughtUp = true;
+  } catch (error) {
+    composer.complain(`The conversation so far could not be loaded: ${error.message}`);
+  } finally {
+    const late = ahead;
+    ahead = null;
+    draw(late);
+  }
+}
+
+async function wholeThread(thread) {
+  const found = [];
+  for (let page = 0; thread && page < PAGES; page += 1) {
+    const before = found.length ? { before: found[0].offset } : {};
+    const { events, more } = await client.history({ thread, limit: PAGE, ...before });
+    found.unshift(...events);
+    if (!more || !events.length) break;
+  }
+  return found;
+}
+
+function draw(events) {
+  const follow = document.documentElement.scrollHeight - scrollY - innerHeight < LATEST;
+  for (const event of events) if (isOurs(event) && conversation.add(event)) announce(event);
+  refresh();
+  if (follow) scrollTo({ top: document.documentElement.scrollHeight });
+}
+
+/** Of this thread; a new thread is learnt from our own words in it, which may outrun the reply. */
+function isOurs(event) {
+  const mine = event.kind === "user_said" && client.unanswered.some(({ id }) => id === event.data.say);
+  if (!memory.get("thread") && mine) memory.set("thread", event.thread);
+  return event.thread === memory.get("thread");
+}
+
+function announce({ kind, data }) {
+  const words = {
+    agent_started: "The agent is working.",
+    tool_executing: `Running ${data?.tool_name}.`,
+    final_report: `Report: ${data?.report?.title ?? ""} ${data?.report?.summary ?? ""}`,
+    agent_failed: "The agent failed.",
+    agent_completed: data?.outcome === "cancelled" ? "Stopped." : null,
+  }[kind];
+  if (words) $("announcer").textContent = words;
+}
+
+function refresh() {
+  const going = conversation.going;
+  if (stopping !== going) stopping = null;
+  const busy = going !== null || client.unanswered.length > 0;
+  composer.show({ busy, canStop: going !== null, stopping: stopping !== null });
+  $("welcome").hidden = !conversation.isEmpty;
+  $("new-thread").hidden = conversation.isEmpty;
+  offerNext(!busy && !conversation.isEmpty && memory.get("sample") === true);
+}
+
+// ── asking and stopping ──
+
+function send(text, table) {
+  const body = table ? { text, table } : text;
+  conversation.addUnsent(client.say(body, memory.get("thread")), body);
+  refresh();
+  scrollTo({ top: document.documentElement.scrollHeight });
+}
+
+client.addEventListener("answered", ({ detail: { id, error, thread } }) => {
+  if (error) conversation.refuse(id, error.message);
+  else if (!memory.get("thread")) memory.set("thread", thread);
+  refresh();
+});
+
+function stop() {
+  const run = conversation.going;
+  if (run === null || stopping === run) return;
+  stopping = run;
+  refresh();
+  client.cancel(run).catch((error) => {
+    stopping = null;
+    composer.complain(`It could not be stopped: ${error.message}`);
+    refresh();
+  });
+}
+
+function startOver() {
+  memory.set("thread", null);
+  memory.set("sample", null);
+  conversation.clear();
+  composer.clear();
+  refresh();
+}
+
+$("new-thread").addEventListener("click", () => {
+  startOver();
+  composer.focus();
+});
+
+$("sample").addEventListener("click", async () => {
+  memory.set("sample", true);
+  send("Total cost by service", await packTable("cloud-costs.csv", sampleTable()));
+});
+
+const NEXT = ["Cost per month", "Anything unusual by service?", "Top 3 teams by requests"];
+
+function offerNext(offered) {
+  if ($("next").hidden === !offered) return;
+  $("next").hidden = !offered;
+  const button = (text) => element("li", {}, element("button", { type: "button", class: "quiet", onclick: () => send(text) }, text));
+  $("next").replaceChildren(...(offered ? NEXT.map(button) : []));
+}
+
+// ── the connection, in words ──
+
+const CLOSED = {
+  4500: ["Your token was not accepted or has expired.", "Use another token"],
+  4503: ["You are signed in as someone else now.", "Start again"],
+  4504: ["This conversation is open in another tab.", "Use it here"],
+  4506: ["Too many tabs are open for you. Close one, then connect again.", "Connect"],
+  4507: ["This page sent too much at once and was disconnected.", "Connect"],
+};
+let countdown = null;
+
+client.addEventListener("status", ({ detail }) => {
+  clearInterval(countdown);
+  $("notice").hidden = true;
+  const pill = document.querySelector(".connection");
+  pill.dataset.state = detail.state;
+  const say = (text) => { if ($("connection-text").textContent !== text) $("connection-text").textContent = text; };
+  if (detail.state === "live") say("Live");
+  if (detail.state === "connecting") say("Connecting…");
+  if (detail.state === "waiting") {
+    const left = () => Math.max(0, Math.ceil((detail.retryAt - Date.now()) / 1_000));
+    say(`Reconnecting in ${left()} s`);
+    countdown = setInterval(() => say(`Reconnecting in ${left()} s`), 500);
+  }
+  if (detail.state === "closed") {
+    say("Disconnected");
+    explain(detail);
+  }
+  composer.online = detail.state === "live";
+});
+
+function explain({ code, reason }) {
+  const [text, action] = CLOSED[code] ?? [`The server closed the connection: ${reason || "no reason given"} (${code}).`, "Connect again"];
+  $("notice-text").textContent = text;
+  $("notice-button").textContent = action;
+  $("notice-button").onclick = () => {
+    $("notice").hidden = true;
+    tokens.rejected = code === 4500;
+    client.connect({ fresh: code === 4503 || code === 4504 });
+  };
+  $("notice").hidden = false;
+}
+
+function askForToken() {
+  $("token-form").hidden = false;
+  $("token").focus();
+  return new Promise((resolve) => {
+    $("token-form").onsubmit = (event) => {
+      event.preventDefault();
+      $("token-form").hidden = true;
+      resolve($("token").value.trim());
+      $("token").value = "";
+      composer.focus();
+    };
+  });
+}
+
+// ── start ──
+
+for (const { id, body, thread } of client.unanswered) {
+  conversation.addUnsent(id, body);
+  if (thread) memory.set("thread", thread);
+}
+refresh();
+composer.focus();
+client.connect();

@@ -1,0 +1,113 @@
+// A small chart as SVG, redrawn to its container's width so that its text keeps its size.
+// Bars lie down (long names stay readable); lines run left to right.
+
+const NS = "http://www.w3.org/2000/svg";
+let charts = 0; // for ids that the accessible name refers to
+
+const node = (name, attributes = {}, text) => {
+  const element = document.createElementNS(NS, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  if (text !== undefined) element.textContent = text;
+  return element;
+};
+
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const cut = (text, most) => (text.length > most ? text.slice(0, Math.max(1, most - 1)) + "…" : text);
+
+export const isChart = (chart) =>
+  chart && Array.isArray(chart.x) && Array.isArray(chart.y) && chart.x.length > 0 &&
+  chart.x.length === chart.y.length && chart.y.every(Number.isFinite);
+
+export function drawChart(chart, title) {
+  const figure = document.createElement("figure");
+  figure.className = "chart";
+  figure.dataset.testid = "chart";
+  const caption = document.createElement("figcaption");
+  caption.textContent = [chart.y_label, chart.x_label].filter(Boolean).join(" by ");
+  figure.append(caption);
+  let drawn = 0;
+  new ResizeObserver(([{ contentRect }]) => {
+    const width = Math.round(contentRect.width);
+    if (width < 40 || width === drawn) return;
+    drawn = width;
+    figure.querySelector("svg")?.remove();
+    figure.append((chart.type === "line" ? lines : bars)(chart, title, width));
+  }).observe(figure);
+  return figure;
+}
+
+function frame(chart, title, width, height) {
+  const id = `chart-${++charts}`;
+  const svg = node("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
+                            "aria-labelledby": `${id}-t ${id}-d` });
+  const listed = chart.x.map((x, i) => `${x}: ${exact.format(chart.y[i])}`).join("; ");
+  svg.append(node("title", { id: `${id}-t` }, title || "Chart"), node("desc", { id: `${id}-d` }, listed));
+  return svg;
+}
+
+function bars(chart, title, width) {
+  const step = 30, thick = 18;
+  const svg = frame(chart, title, width, chart.x.length * step + 4);
+  const names = chart.x.map(String);
+  const letters = Math.min(Math.max(...names.map((n) => n.length)), width < 480 ? 13 : 26);
+  const left = letters * 7.2 + 10, right = 58;
+  const low = Math.min(0, ...chart.y), high = Math.max(0, ...chart.y);
+  const scale = (width - left - right) / (high - low || 1);
+  const zero = left + -low * scale;
+  chart.y.forEach((value, i) => {
+    const y = i * step + 4, length = Math.max(Math.abs(value) * scale, 1.5);
+    const group = node("g", { class: "bar" });
+    group.append(
+      node("title", {}, `${names[i]}: ${exact.format(value)}`),
+      node("text", { x: left - 10, y: y + thick / 2, "text-anchor": "end", "dominant-baseline": "central" }, cut(names[i], letters)),
+      node("rect", { x: value < 0 ? zero - length : zero, y, width: length, height: thick, rx: 3 }),
+      node("text", { class: "value", x: (value < 0 ? zero : zero + length) + 7, y: y + thick / 2, "dominant-baseline": "central" }, compact.format(value)),
+    );
+    svg.append(group);
+  });
+  if (low < 0) svg.append(node("line", { class: "axis", x1: zero, x2: zero, y1: 0, y2: chart.x.length * step }));
+  return svg;
+}
+
+/** Round steps of 1, 2 or 5 that cover low…high in about four. */
+function ticks(low, high) {
+  const raw = (high - low || Math.abs(high) || 1) / 4, power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw);
+  const first = Math.floor(low / step), count = Math.ceil(high / step) - first;
+  return Array.from({ length: Math.max(count, 1) + 1 }, (_, i) => (first + i) * step);
+}
+
+function lines(chart, title, width) {
+  const height = 230, top = 14, bottom = 30, right = 18;
+  const svg = frame(chart, title, width, height);
+  const low = Math.min(...chart.y), high = Math.max(...chart.y);
+  // From zero unless that would flatten the line.
+  const marks = ticks(low > 0 && low > high * 0.6 ? low : Math.min(0, low), Math.max(0, high));
+  const left = Math.max(...marks.map((m) => compact.format(m).length)) * 7 + 12;
+  const x = (i) => left + (chart.x.length === 1 ? 0.5 : i / (chart.x.length - 1)) * (width - left - right);
+  const [bottomMark, topMark] = [marks[0], marks.at(-1)];
+  const y = (v) => top + ((topMark - v) / (topMark - bottomMark)) * (height - top - bottom);
+  for (const mark of marks)
+    svg.append(
+      node("line", { class: "grid", x1: left, x2: width - right, y1: y(mark), y2: y(mark) }),
+      node("text", { x: left - 8, y: y(mark), "text-anchor": "end", "dominant-baseline": "central" }, compact.format(mark)),
+    );
+  const points = chart.y.map((v, i) => `${x(i).toFixed(1)},${y(v).toFixed(1)}`);
+  const floor = y(bottomMark).toFixed(1);
+  svg.append(
+    node("polygon", { class: "area", points: [`${x(0).toFixed(1)},${floor}`, ...points, `${x(points.length - 1).toFixed(1)},${floor}`].join(" ") }),
+    node("polyline", { class: "line", points: points.join(" ") }),
+  );
+  const widest = Math.max(...chart.x.map((v) => String(v).length)) * 7.5 + 14;
+  const every = Math.max(1, Math.ceil((widest * chart.x.length) / (width - left - right)));
+  chart.y.forEach((value, i) => {
+    const dot = node("circle", { cx: x(i), cy: y(value), r: chart.x.length > 40 ? 2 : 3.5 });
+    dot.append(node("title", {}, `${chart.x[i]}: ${exact.format(value)}`));
+    svg.append(dot);
+    if (i % every) return;
+    const anchor = i === 0 ? "start" : i === chart.x.length - 1 ? "end" : "middle";
+    svg.append(node("text", { x: i === 0 ? left - 4 : x(i), y: height - 10, "text-anchor": anchor }, String(chart.x[i])));
+  });
+  return svg;
+}

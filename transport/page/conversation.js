@@ -1,0 +1,242 @@
+// The conversation on screen. Each event is drawn once, by its kind, into its run's block; which
+// events are really before the user's eyes is told to `onShown`.
+
+import { element, icon, ICONS, pretty, seconds } from "./dom.js";
+import { drawReport } from "./report.js";
+
+const brief = (value) => {
+  const text = value === undefined || value === null ? "" : Object.entries(value).map(([k, v]) =>
+    `${k}: ${typeof v === "object" ? JSON.stringify(v) : v}`).join(", ");
+  return text.length > 90 ? `${text.slice(0, 89)}…` : text;
+};
+
+export class Conversation {
+  #root; #onShown; #runs = new Map(); #drawn = new Set(); #unsent = new Map(); #eyes; #waiting = new Map();
+  #screen = new Set();
+
+  constructor(root, onShown) {
+    this.#root = root;
+    this.#onShown = onShown;
+    this.#eyes = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries)
+        isIntersecting ? this.#screen.add(target) : this.#screen.delete(target);
+      this.#look();
+    });
+    document.addEventListener("visibilitychange", () => this.#look());
+  }
+
+  get isEmpty() { return this.#root.childElementCount === 0; }
+  /** The latest top-level run that has begun and not ended. */
+  get going() { return [...this.#runs.values()].findLast((run) => !run.ended && !run.parent)?.id ?? null; }
+
+  clear() {
+    this.#eyes.disconnect();
+    for (const one of [this.#runs, this.#drawn, this.#unsent, this.#waiting, this.#screen]) one.clear();
+    this.#root.replaceChildren();
+  }
+
+  /** A message that the server has not answered yet. */
+  addUnsent(say, body) {
+    const bubble = this.#bubble(body);
+    bubble.classList.add("unsent");
+    bubble.append(element("p", { class: "fate" }, "Sending…"));
+    this.#unsent.set(say, bubble);
+    this.#root.append(bubble);
+  }
+
+  refuse(say, why) {
+    const bubble = this.#unsent.get(say);
+    if (!bubble) return;
+    this.#unsent.delete(say);
+    bubble.classList.add("refused");
+    bubble.querySelector(".fate").textContent = `Not sent: ${why}`;
+  }
+
+  /** Draw an event, unless it is drawn already: history and the live stream overlap. */
+  add(event) {
+    if (this.#drawn.has(event.offset)) return false;
+    this.#drawn.add(event.offset);
+    const target = (this[`draw_${event.kind}`] ?? this.draw_other).call(this, event, this.#run(event), event.data ?? {});
+    if (!target) return true;
+    // `target` is where the event is seen; its own mark is what tests and tools can count.
+    const mark = target.dataset.offset === undefined ? target : element("span", { hidden: true });
+    if (mark !== target) target.append(mark);
+    Object.assign(mark.dataset, { testid: mark.dataset.testid ?? "event", offset: event.offset, kind: event.kind });
+    this.#watch(target, event.offset);
+    return true;
+  }
+
+  // ── one method for each kind: returns the element in which the event is seen ──
+
+  draw_user_said(event, _run, { body, say }) {
+    this.#unsent.get(say)?.remove();
+    this.#unsent.delete(say);
+    const bubble = this.#bubble(body);
+    const block = this.#runs.get(event.run)?.block;
+    if (block) block.before(bubble);
+    else this.#root.append(bubble);
+    return bubble;
+  }
+
+  draw_agent_started(event, run, { agent }) {
+    run.begun = event.at;
+    run.name.textContent = agent || "Agent";
+    this.#state(run, "working", "Working…");
+    return run.head;
+  }
+
+  draw_agent_thinking(_event, run, { text }) {
+    let open = run.steps.lastElementChild;
+    if (!open?.classList.contains("thinking")) {
+      open = element("li", { class: "thinking" },
+        element("details", { open: !run.ended }, element("summary", {}, "Thinking"), element("div", {})));
+      run.steps.append(open);
+    }
+    const thought = element("p", {}, pretty(text));
+    open.querySelector("div").append(thought);
+    return thought;
+  }
+
+  draw_tool_executing(_event, run, { tool_call, tool_name, arguments: given }) {
+    const spent = element("span", { class: "spent" }, "running…");
+    const body = element("div", { class: "inside" });
+    if (given !== undefined && given !== null) body.append(element("h4", {}, "Arguments"), element("pre", {}, pretty(given)));
+    const row = element("li", { class: "tool running", testid: "tool-call", "data-state": "running" },
+      element("details", {},
+        element("summary", {}, element("span", { class: "spinner", "aria-hidden": "true" }),
+          element("code", {}, tool_name), element("span", { class: "given" }, brief(given)), spent),
+        body));
+    run.steps.append(row);
+    run.tools.set(tool_call, { row, spent, body });
+    const seen = row.querySelector("summary");
+    return seen;
+  }
+
+  draw_tool_completed(event, run, { tool_call, tool_name, result, error, duration_ms }) {
+    if (!run.tools.has(tool_call)) this.draw_tool_executing(event, run, { tool_call, tool_name });
+    const { row, spent, body } = run.tools.get(tool_call);
+    const failed = error !== undefined && error !== null;
+    this.#endTool(row, failed ? "failed" : "done");
+    spent.textContent = `${failed ? "failed · " : ""}${seconds(duration_ms)}`;
+    if (failed) {
+      body.append(element("h4", {}, "Error"), element("pre", { class: "error" }, pretty(error)));
+      row.append(element("p", { class: "error" }, typeof error === "string" ? error : error.message ?? pretty(error)));
+    } else if (result !== undefined && result !== null) body.append(element("h4", {}, "Result"), element("pre", {}, pretty(result)));
+    return spent;
+  }
+
+  draw_partial_result(_event, run, { text }) {
+    const piece = element("span", {}, pretty(text));
+    run.answer.hidden = false;
+    run.answer.append(piece);
+    return piece;
+  }
+
+  draw_final_report(_event, run, { report }) {
+    const card = drawReport(report, run.answer.textContent.trim());
+    run.reports.append(card);
+    const seen = element("span", { class: "eye" });
+    card.prepend(seen);
+    return seen;
+  }
+
+  draw_agent_completed(event, run, { outcome }) {
+    const took = run.begun ? ` in ${seconds(event.at - run.begun)}` : "";
+    if (outcome === "cancelled") return this.#end(run, "stopped", `Stopped${took && ` after ${took.slice(4)}`}`);
+    return this.#end(run, "done", `Done${took}`);
+  }
+
+  draw_agent_failed(_event, run, { error, message, reason }) {
+    const why = { timeout: "It took too long and was ended.", lost: "The server stopped while it worked. Ask again to start over." };
+    run.foot.append(element("p", { class: "error" }, why[reason] ?? "The agent failed.",
+      message || error ? element("span", { class: "detail" }, ` ${[error, message].filter(Boolean).join(": ")}`) : null));
+    return this.#end(run, "failed", reason === "timeout" ? "Timed out" : "Failed");
+  }
+
+  draw_superseded() { return null; }
+
+  draw_other(event, run, data) {
+    const row = element("li", { class: "other" }, element("code", {}, event.kind), element("pre", {}, pretty(data)));
+    run.steps.append(row);
+    return row;
+  }
+
+  // ── blocks ──
+
+  #bubble(body) {
+    const { text, table } = typeof body === "object" && body !== null && "text" in body ? body : { text: body };
+    const bubble = element("article", { class: "you", "aria-label": "You" });
+    if (table && typeof table === "object") {
+      const shape = table.rows === undefined ? "" : ` · ${table.rows.toLocaleString("en")} × ${table.columns}`;
+      bubble.append(element("p", { class: "table-name" }, icon(ICONS.table), `${table.name ?? "table"}${shape}`));
+    }
+    if (text !== "" && text !== undefined) bubble.append(element("p", { class: "prose" }, pretty(text)));
+    return bubble;
+  }
+
+  #run(event) {
+    if (event.kind === "user_said") return null;
+    const known = this.#runs.get(event.run);
+    if (known) return known;
+    const run = { id: event.run, parent: event.parent ?? null, ended: false, begun: null, tools: new Map(),
+                  name: element("span", { class: "name" }, "Agent"), state: element("span", { class: "state", testid: "run-state" }),
+                  steps: element("ol", { class: "steps" }), answer: element("p", { class: "prose answer", testid: "answer", hidden: true }),
+                  reports: element("div", { class: "reports" }), foot: element("div", {}) };
+    run.head = element("header", {}, run.name, run.state);
+    run.block = element("article", { class: "agent", "aria-label": "Agent", "data-run": event.run }, run.head, run.steps, run.answer, run.reports, run.foot);
+    const parent = run.parent && this.#runs.get(run.parent);
+    if (parent) parent.steps.append(element("li", { class: "nested" }, run.block));
+    else this.#root.append(run.block);
+    this.#runs.set(event.run, run);
+    return run;
+  }
+
+  #state(run, state, text) {
+    run.block.dataset.state = state;
+    run.state.textContent = text;
+  }
+
+  #end(run, state, text) {
+    run.ended = true;
+    this.#state(run, state, text);
+    for (const { row, spent } of run.tools.values())
+      if (row.dataset.state === "running") {
+        this.#endTool(row, "failed");
+        spent.textContent = "not finished";
+      }
+    for (const details of run.steps.querySelectorAll(":scope > .thinking > details")) details.open = false;
+    return run.state;
+  }
+
+  #endTool(row, state) {
+    row.classList.replace("running", state);
+    row.dataset.state = state;
+    row.querySelector(".spinner")?.replaceWith(icon(ICONS[state], state));
+  }
+
+  // ── what is before the user's eyes ──
+
+  #watch(target, offset) {
+    if (this.#waiting.has(target)) this.#waiting.get(target).push(offset);
+    else {
+      this.#waiting.set(target, [offset]);
+      this.#eyes.observe(target);
+    }
+    if (this.#screen.has(target)) this.#look();
+  }
+
+  #look() {
+    if (document.hidden || !this.#screen.size) return;
+    requestAnimationFrame(() => setTimeout(() => { // painted
+      if (document.hidden) return;
+      const offsets = [];
+      for (const target of this.#screen) {
+        offsets.push(...(this.#waiting.get(target) ?? []));
+        this.#waiting.delete(target);
+        this.#screen.delete(target);
+        this.#eyes.unobserve(target);
+      }
+      if (offsets.length) this.#onShown(offsets);
+    }));
+  }
+}

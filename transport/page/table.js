@@ -1,0 +1,88 @@
+// Tables on their way in: is this text a CSV, how large is it, and does it fit a frame?
+
+import { byteLength } from "./client.js";
+
+const PLAIN_AT_MOST = 24 * 1024; // bytes sent as they are; larger ones are packed
+const PACKED_AT_MOST = 60 * 1024; // bytes of base64: a frame holds 64 KiB, with the question
+const UNPACKED_AT_MOST = 8 * 1024 * 1024; // what the agent unpacks
+
+export class TableRefused extends Error {}
+
+const count = (line, mark) => line.split(mark).length - 1;
+
+/** The delimiter if the first lines agree on one, else null. */
+export function delimiterOf(text) {
+  const lines = text.slice(0, 8192).split(/\r?\n/).filter((line) => line.trim()).slice(0, 6);
+  if (lines.length < 2) return null;
+  const bare = lines.map((line) => line.replace(/"[^"]*"/g, ""));
+  const even = [",", ";", "\t", "|"].filter((mark) => {
+    const counts = bare.slice(0, Math.max(2, bare.length - 1)).map((line) => count(line, mark));
+    return counts[0] > 0 && counts.every((n) => n === counts[0]);
+  });
+  return even[0] ?? null;
+}
+
+/** Prose has commas too, but hardly the same number of them in every line and no space after. */
+export function looksLikeTable(text) {
+  const mark = delimiterOf(text);
+  if (mark === null) return false;
+  const header = text.split(/\r?\n/, 1)[0];
+  return mark !== "," || !header.includes(", ") || text.trim().split("\n").length > 3;
+}
+
+export async function packTable(name, text) {
+  if (!text.trim()) throw new TableRefused(`${name} is empty.`);
+  if (text.slice(0, 4096).includes("\0")) throw new TableRefused(`${name} is not a text file. Save it as CSV and try again.`);
+  const size = byteLength(text);
+  if (size > UNPACKED_AT_MOST) throw new TableRefused(`${name} is ${megabytes(size)}; the most that can be read is 8 MB.`);
+  const shape = shapeOf(text);
+  if (size <= PLAIN_AT_MOST) return { name, csv: text, ...shape };
+  const packed = await gzip(text);
+  if (packed.length > PACKED_AT_MOST)
+    throw new TableRefused(`${name} is too large to send, even compressed (${Math.ceil(packed.length / 1024)} KB; the limit is 60 KB). Try with fewer rows or columns.`);
+  return { name, gzip: packed, ...shape };
+}
+
+const megabytes = (bytes) => `${(bytes / 1024 ** 2).toFixed(1)} MB`;
+
+function shapeOf(text) {
+  const bare = text.replace(/"[^"]*"/g, "");
+  const lines = bare.split(/\r?\n/).filter((line) => line.trim());
+  return { rows: Math.max(lines.length - 1, 0), columns: count(lines[0] ?? "", delimiterOf(text) ?? ",") + 1 };
+}
+
+async function gzip(text) {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  let binary = "";
+  for (let i = 0; i < bytes.length; i += 0x8000) binary += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(binary);
+}
+
+/** A file's text by its byte order mark, else UTF-8, else what spreadsheets on Windows write. */
+export async function readFile(file) {
+  if (file.size > UNPACKED_AT_MOST) throw new TableRefused(`${file.name} is ${megabytes(file.size)}; the most that can be read is 8 MB.`);
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const [a, b] = bytes;
+  if (a === 0xff && b === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
+  if (a === 0xfe && b === 0xff) return new TextDecoder("utf-16be").decode(bytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+}
+
+/** Half a year of a small company's cloud bill; one invoice went wrong. */
+export function sampleTable() {
+  const services = [["Compute", "North", 4200], ["Storage", "North", 1350], ["Database", "South", 2600],
+                    ["Network", "South", 880], ["Email", "West", 240]];
+  const rows = ["month,service,team,cost,requests"];
+  for (let month = 1; month <= 6; month += 1)
+    services.forEach(([service, team, cost], i) => {
+      const growth = 1 + 0.035 * month * (i % 2 ? 0.4 : 1) + ((month * 7 + i * 3) % 5) / 100;
+      const wrong = service === "Network" && month === 4 ? 4.6 : 1;
+      rows.push(`2026-0${month}-01,${service},${team},${(cost * growth * wrong).toFixed(2)},${Math.round(cost * growth * 31)}`);
+    });
+  return rows.join("\n") + "\n";
+}

@@ -1,0 +1,50 @@
+// Where the token comes from: the address's fragment, what was kept, the demo server, or a form.
+
+export class Tokens {
+  #memory; #ask;
+
+  /** memory: kept over sessions; ask: async () => token, from the user. */
+  constructor(memory, ask) {
+    [this.#memory, this.#ask] = [memory, ask];
+    const given = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (given === null) return;
+    memory.set("token", given);
+    history.replaceState(null, "", location.pathname + location.search); // out of sight and history
+  }
+
+  /** A token; with `renew`, the kept one may be stale. Resolves to what is kept when the server is away. */
+  async get({ renew }) {
+    const kept = this.#memory.get("token");
+    if (kept && !renew) return kept;
+    const answer = await this.#demo(kept);
+    if (answer === "unreachable") return kept ?? this.#later();
+    if (answer !== "not a demo") return this.#keep(answer.token);
+    return kept && !this.rejected ? kept : this.#keep(await this.#ask());
+  }
+
+  /** The server refused the kept token for good: ask the user the next time. */
+  rejected = false;
+
+  #keep(token) {
+    this.rejected = false;
+    this.#memory.set("token", token);
+    return token;
+  }
+
+  async #later() {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    return this.get({ renew: true });
+  }
+
+  async #demo(kept) {
+    try {
+      const headers = kept ? { Authorization: `Bearer ${kept}` } : {};
+      const response = await fetch("demo/token", { headers, cache: "no-store" });
+      if (response.ok) return await response.json();
+      if (response.status === 401 && kept) return await this.#demo(null); // its key is gone: someone new
+      return response.status === 404 ? "not a demo" : "unreachable";
+    } catch {
+      return "unreachable";
+    }
+  }
+}
