@@ -1,0 +1,286 @@
+"""The client's side of a session, without a socket."""
+
+import contextlib
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from greenroom.delivery.ids import EventId, IdSource, RequestId, RunId, SessionId, ThreadId
+from greenroom.transport import wire
+from greenroom.transport.client_session import (
+    Answered,
+    ClientSession,
+    Closing,
+    Complaint,
+    Deliver,
+    Leave,
+    Opened,
+    Position,
+    ShowTyping,
+    Transmit,
+)
+from greenroom.transport.close_codes import CloseCode
+from greenroom.transport.errors import BadFrame, RequestFailed
+
+NEW = IdSource()
+SESSION, RUN, THREAD = NEW.new(SessionId), NEW.new(RunId), NEW.new(ThreadId)
+REQUEST, EVENT = NEW.new(RequestId), NEW.new(EventId)
+LOST = Leave(CloseCode.POSITION_LOST)
+
+
+def frame(type_, **fields):
+    return orjson.dumps({"type": type_, **fields}).decode()
+
+
+def ready(offset, *, epoch="e", recovered=False):
+    return frame(
+        "ready",
+        session=SESSION,
+        connection="conn",
+        user="alice",
+        epoch=epoch,
+        offset=offset,
+        recovered=recovered,
+        heartbeat=25_000,
+        features=[],
+    )
+
+
+def event(offset, through=None):
+    superseded = through is not None
+    return {
+        "offset": offset,
+        "id": EVENT,
+        "kind": "superseded" if superseded else "agent_thinking",
+        "class": "progress",
+        "thread": THREAD,
+        "run": RUN,
+        "request": REQUEST,
+        "at": 0,
+        "data": {"through": through} if superseded else {"text": "…"},
+    }
+
+
+def events(*offsets, epoch="e"):
+    return frame(
+        "events",
+        epoch=epoch,
+        events=[event(o) if isinstance(o, int) else event(*o) for o in offsets],
+    )
+
+
+def opened(offset=0, position=None, **options):
+    session = ClientSession(position)
+    session.receive(ready(offset, **options))
+    return session
+
+
+def delivered(commands):
+    return [event.offset for c in commands if isinstance(c, Deliver) for event in c.events]
+
+
+def test_a_fresh_session_starts_where_the_server_is():
+    session = ClientSession()
+    assert session.hello() == wire.Hello()
+    (command,) = session.receive(ready(7))
+    assert isinstance(command, Opened)
+    assert session.position == Position(SESSION, "e", 7)
+    assert delivered(session.receive(events(8, 9))) == [8, 9]
+    assert session.hello() == wire.Hello(SESSION, "e", 9)
+
+
+def test_events_seen_before_are_not_delivered_again():
+    session = opened(7)
+    session.receive(events(8, 9))
+    assert delivered(session.receive(events(8, 9, 10))) == [10]
+    assert session.receive(events(10)) == []
+
+
+def test_a_gap_ends_the_connection_and_keeps_the_place():
+    session = opened(7)
+    commands = session.receive(events(8, 10))
+    assert delivered(commands) == [8]
+    assert commands[-1] == LOST
+    assert session.hello().offset == 8
+
+
+def test_a_superseded_event_stands_for_all_it_replaced():
+    session = opened(0)
+    assert delivered(session.receive(events(1, (2, 5), 6))) == [1, 2, 6]
+    assert session.position.offset == 6
+    assert delivered(session.receive(events((4, 8)))) == [4]
+
+
+def test_a_resume_goes_on_where_it_was():
+    session = opened(9, Position(SESSION, "e", 4), recovered=True)
+    assert session.receive(events(6)) == [LOST]
+    assert delivered(session.receive(events(5))) == [5]
+
+
+def test_a_resume_past_a_trimmed_journal_may_skip_once():
+    session = opened(90, Position(SESSION, "e", 4), recovered=False)
+    assert delivered(session.receive(events(50, 51))) == [50, 51]
+    assert session.receive(events(53)) == [LOST]
+
+
+@pytest.mark.parametrize(("epoch", "offset"), [("new", 3), ("new", 90), ("e", 3)])
+def test_a_place_the_server_does_not_know_is_forgotten(epoch, offset):
+    session = opened(offset, Position(SESSION, "e", 40), epoch=epoch)
+    assert session.position == Position(SESSION, epoch, offset)
+    assert delivered(session.receive(events(offset + 1, epoch=epoch))) == [offset + 1]
+
+
+def test_events_of_another_epoch_or_before_ready_lose_the_place():
+    assert opened(0).receive(events(1, epoch="other")) == [LOST]
+    assert ClientSession().receive(events(1)) == [LOST]
+
+
+def test_a_bad_event_in_a_frame_leaves_the_place_as_it_was():
+    session = opened(0)
+    broken = {**event(2, 3), "data": {}}
+    with pytest.raises(BadFrame):
+        session.receive(frame("events", epoch="e", events=[event(1), broken]))
+    assert session.position.offset == 0
+
+
+def test_an_ack_covers_everything_received_and_comes_once():
+    session = opened(7)
+    assert session.ack() is None
+    session.receive(events(8, (9, 12)))
+    assert session.unacked == 5
+    assert session.ack() == wire.Ack(12)
+    assert session.ack() is None
+    session.receive(events(13))
+    session.disconnected()
+    assert session.ack() is None
+
+
+def test_requests_are_sent_again_after_a_reconnect_until_they_are_answered():
+    session = opened(0)
+    say, cancel = wire.Say("1", "hi"), wire.CancelRun("2", RUN)
+    session.request(say)
+    session.request(cancel)
+    session.disconnected()
+    assert session.receive(ready(0, recovered=True))[1:] == [Transmit(say), Transmit(cancel)]
+    (answer,) = session.receive(frame("reply", id="1", ok=True, run=RUN, thread=THREAD))
+    assert (answer.id, answer.answer["run"]) == ("1", RUN)
+    session.forget("2")
+    assert not session.is_waiting
+    session.disconnected()
+    assert len(session.receive(ready(0, recovered=True))) == 1
+
+
+def test_a_failed_request_says_why():
+    session = opened(0)
+    session.request(wire.Say("1", "hi"))
+    error = {"code": 4502, "message": "no", "temporary": True}
+    (answer,) = session.receive(frame("reply", id="1", ok=False, error=error))
+    assert isinstance(answer, Answered)
+    assert isinstance(answer.answer, RequestFailed)
+    assert answer.answer.temporary
+
+
+def test_an_answer_nobody_waits_for_is_dropped():
+    assert opened(0).receive(frame("reply", id="1", ok=True)) == []
+
+
+def test_the_other_frames_are_passed_on():
+    session = opened(0)
+    assert session.receive(frame("ping")) == [Transmit(wire.Pong())]
+    typing = frame("typing", **{"thread": THREAD, "from": "bob"})
+    assert session.receive(typing) == [ShowTyping(THREAD, "bob")]
+    error = frame("error", code=4502, message="no", temporary=False)
+    assert session.receive(error) == [Complaint(4502, "no")]
+    assert session.receive(frame("invented", later=True)) == []
+
+
+def test_closing_says_when_to_come_back():
+    session = opened(0)
+    plan = {"after_ms": 500, "jitter_ms": 2000}
+    closing = frame("closing", code=1001, reason="drain", reconnect=plan)
+    assert session.receive(closing) == [Closing(1001, "drain", 0.5, 2.0)]
+    closing = frame("closing", code=4500, reason="bad", reconnect=None)
+    assert session.receive(closing) == [Closing(4500, "bad")]
+
+
+@given(st.text() | st.binary())
+def test_no_frame_raises_anything_but_bad_frame(text):
+    with contextlib.suppress(BadFrame):
+        opened(0).receive(text)
+
+
+@pytest.mark.parametrize("type_", ["ready", "events", "reply", "closing", "error", "typing", []])
+def test_a_frame_without_its_fields_is_a_bad_frame(type_):
+    with pytest.raises(BadFrame, match="unusable"):
+        opened(0).receive(frame(type_))
+
+
+class Resuming(RuleBasedStateMachine):
+    """A journal, a wire that drops connections and repeats itself, and a client session."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = self.sent = 0
+        self.connected = False
+        self.got = []
+        self.session = ClientSession()
+
+    @initialize(before=st.integers(0, 5))
+    def start(self, before):
+        self.last = self.start_at = before
+
+    @rule(count=st.integers(1, 5))
+    def happen(self, count):
+        self.last += count
+
+    @precondition(lambda self: not self.connected)
+    @rule()
+    def connect(self):
+        hello = self.session.hello()
+        recovered = hello.offset is not None
+        self.session.receive(ready(self.last, recovered=recovered))
+        self.sent = hello.offset if recovered else self.last
+        if not recovered:
+            self.start_at = self.last
+        self.connected = True
+
+    @precondition(lambda self: self.connected)
+    @rule(count=st.integers(1, 4), again=st.integers(0, 3))
+    def send(self, count, again):
+        first = max(1, self.sent + 1 - again)
+        through = min(self.last, self.sent + count)
+        commands = self.session.receive(events(*range(first, through + 1)))
+        assert LOST not in commands
+        self.got += delivered(commands)
+        self.sent = through
+
+    @precondition(lambda self: self.connected and self.last >= self.sent + 2)
+    @rule()
+    def lose_one(self):
+        assert self.session.receive(events(self.sent + 2)) == [LOST]
+        self.disconnect()
+
+    @precondition(lambda self: self.connected)
+    @rule()
+    def ack(self):
+        ack = self.session.ack()
+        assert ack is None or ack.offset == self.sent
+
+    @precondition(lambda self: self.connected)
+    @rule()
+    def disconnect(self):
+        self.session.disconnected()
+        self.connected = False
+
+    @invariant()
+    def everything_came_once_and_in_order(self):
+        assert self.got == list(range(self.start_at + 1, self.start_at + 1 + len(self.got)))
+        if self.session.position:
+            assert self.session.position.offset == self.start_at + len(self.got)
+
+
+TestResuming = Resuming.TestCase
+TestResuming.settings = settings(max_examples=60, stateful_step_count=30)
