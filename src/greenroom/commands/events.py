@@ -41,7 +41,7 @@ def events(
     journal: Path | None = None,
     user: str | None = None,
     thread: str | None = None,
-    kind: Kind | None = None,
+    kind: Annotated[Kind | None, Parameter(name_transform=str.lower)] = None,
     limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
