@@ -130,7 +130,9 @@ def chart_of(results: list[Result], plan: Plan, *, in_time: bool) -> Mapping[str
 
 
 def rounded(value: float) -> float | int:
-    return int(value) if value.is_integer() and abs(value) < 2**53 else float(f"{value:.6g}")
+    if value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return round(value, 2) if abs(value) >= 1 else float(f"{value:.4g}")
 
 
 # Iglewicz & Hoaglin, How to Detect and Handle Outliers (1993): the modified z-score, cut at 3.5.

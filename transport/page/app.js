@@ -10,7 +10,8 @@ import { Tokens } from "./tokens.js";
 
 const PAGE = 200; // events per history request: the server's limit
 const PAGES = 15; // how far back a conversation is drawn
-const LATEST = 120; // px from the end at which the view follows what is new
+const NEAR = 120; // px: this close to the newest, the view follows it
+const UNDER_TOP = 72; // px of the bar at the top
 
 const $ = (id) => document.getElementById(id);
 const memory = new Memory(sessionStorage, "greenroom.");
@@ -24,6 +25,7 @@ const composer = new Composer({ onSend: send, onStop: stop });
 let caughtUp = false; // the thread's history is on screen
 let ahead = null; // live events that wait while history is fetched
 let stopping = null; // the run that was asked to stop
+let following = true; // the view moves on with what is new
 
 // ── events ──
 
@@ -72,11 +74,19 @@ async function wholeThread(thread) {
 }
 
 function draw(events) {
-  const follow = document.documentElement.scrollHeight - scrollY - innerHeight < LATEST;
   for (const event of events) if (isOurs(event) && conversation.add(event)) announce(event);
   refresh();
-  if (follow) scrollTo({ top: document.documentElement.scrollHeight });
 }
+
+/** The end of the page, or the start of the latest answer when it is taller than the window. */
+function newest() {
+  const end = document.documentElement.scrollHeight - innerHeight;
+  const start = conversation.answerTop;
+  return Math.max(0, start === null ? end : Math.min(end, start + scrollY - UNDER_TOP));
+}
+
+addEventListener("scroll", () => { following = scrollY >= newest() - NEAR; }, { passive: true });
+new ResizeObserver(() => { if (following) scrollTo({ top: newest() }); }).observe(document.querySelector("main"));
 
 /** Of this thread; a new thread is learnt from our own words in it, which may outrun the reply. */
 function isOurs(event) {
@@ -111,8 +121,9 @@ function refresh() {
 function send(text, table) {
   const body = table ? { text, table } : text;
   conversation.addUnsent(client.say(body, memory.get("thread")), body);
+  following = true;
   refresh();
-  scrollTo({ top: document.documentElement.scrollHeight });
+  scrollTo({ top: newest() });
 }
 
 client.addEventListener("answered", ({ detail: { id, error, thread } }) => {

@@ -13,7 +13,21 @@ const node = (name, attributes = {}, text) => {
 
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
-const cut = (text, most) => (text.length > most ? text.slice(0, Math.max(1, most - 1)) + "…" : text);
+
+const canvas = document.createElement("canvas").getContext("2d");
+const FONT_PX = 12.5; // as in style.css
+const widthOf = (text) => {
+  canvas.font = `${FONT_PX}px ${getComputedStyle(document.body).fontFamily}`;
+  return Math.ceil(canvas.measureText(text).width);
+};
+
+/** The text, shortened until it is at most so many pixels wide. */
+const cut = (text, most) => {
+  if (widthOf(text) <= most) return text;
+  let kept = text.slice(0, 80);
+  while (kept.length > 1 && widthOf(`${kept}…`) > most) kept = kept.slice(0, -1);
+  return `${kept}…`;
+};
 
 export const isChart = (chart) =>
   chart && Array.isArray(chart.x) && Array.isArray(chart.y) && chart.x.length > 0 &&
@@ -23,9 +37,12 @@ export function drawChart(chart, title) {
   const figure = document.createElement("figure");
   figure.className = "chart";
   figure.dataset.testid = "chart";
-  const caption = document.createElement("figcaption");
-  caption.textContent = [chart.y_label, chart.x_label].filter(Boolean).join(" by ");
-  figure.append(caption);
+  const label = String(chart.y_label ?? "");
+  if (label && !String(title ?? "").toLowerCase().includes(label.toLowerCase())) {
+    const caption = document.createElement("figcaption");
+    caption.textContent = label;
+    figure.append(caption);
+  }
   let drawn = 0;
   new ResizeObserver(([{ contentRect }]) => {
     const width = Math.round(contentRect.width);
@@ -50,8 +67,8 @@ function bars(chart, title, width) {
   const step = 30, thick = 18;
   const svg = frame(chart, title, width, chart.x.length * step + 4);
   const names = chart.x.map(String);
-  const letters = Math.min(Math.max(...names.map((n) => n.length)), width < 480 ? 13 : 26);
-  const left = letters * 7.2 + 10, right = 58;
+  const widest = Math.min(Math.max(...names.map(widthOf)), width * 0.36);
+  const left = widest + 10, right = Math.max(...chart.y.map((v) => widthOf(compact.format(v)))) + 10;
   const low = Math.min(0, ...chart.y), high = Math.max(0, ...chart.y);
   const scale = (width - left - right) / (high - low || 1);
   const zero = left + -low * scale;
@@ -60,7 +77,7 @@ function bars(chart, title, width) {
     const group = node("g", { class: "bar" });
     group.append(
       node("title", {}, `${names[i]}: ${exact.format(value)}`),
-      node("text", { x: left - 10, y: y + thick / 2, "text-anchor": "end", "dominant-baseline": "central" }, cut(names[i], letters)),
+      node("text", { x: left - 10, y: y + thick / 2, "text-anchor": "end", "dominant-baseline": "central" }, cut(names[i], widest)),
       node("rect", { x: value < 0 ? zero - length : zero, y, width: length, height: thick, rx: 3 }),
       node("text", { class: "value", x: (value < 0 ? zero : zero + length) + 7, y: y + thick / 2, "dominant-baseline": "central" }, compact.format(value)),
     );
@@ -84,7 +101,7 @@ function lines(chart, title, width) {
   const low = Math.min(...chart.y), high = Math.max(...chart.y);
   // From zero unless that would flatten the line.
   const marks = ticks(low > 0 && low > high * 0.6 ? low : Math.min(0, low), Math.max(0, high));
-  const left = Math.max(...marks.map((m) => compact.format(m).length)) * 7 + 12;
+  const left = Math.max(...marks.map((m) => widthOf(compact.format(m)))) + 10;
   const x = (i) => left + (chart.x.length === 1 ? 0.5 : i / (chart.x.length - 1)) * (width - left - right);
   const [bottomMark, topMark] = [marks[0], marks.at(-1)];
   const y = (v) => top + ((topMark - v) / (topMark - bottomMark)) * (height - top - bottom);
@@ -99,7 +116,7 @@ function lines(chart, title, width) {
     node("polygon", { class: "area", points: [`${x(0).toFixed(1)},${floor}`, ...points, `${x(points.length - 1).toFixed(1)},${floor}`].join(" ") }),
     node("polyline", { class: "line", points: points.join(" ") }),
   );
-  const widest = Math.max(...chart.x.map((v) => String(v).length)) * 7.5 + 14;
+  const widest = Math.max(...chart.x.map((v) => widthOf(String(v)))) + 14;
   const every = Math.max(1, Math.ceil((widest * chart.x.length) / (width - left - right)));
   chart.y.forEach((value, i) => {
     const dot = node("circle", { cx: x(i), cy: y(value), r: chart.x.length > 40 ? 2 : 3.5 });

@@ -29,6 +29,13 @@ export class Conversation {
   /** The latest top-level run that has begun and not ended. */
   get going() { return [...this.#runs.values()].findLast((run) => !run.ended && !run.parent)?.id ?? null; }
 
+  /** Where the latest answer begins, in px from the window's top; null while there is none. */
+  get answerTop() {
+    const last = this.#root.lastElementChild;
+    const answer = last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports:not(:empty)");
+    return answer?.getBoundingClientRect().top ?? null;
+  }
+
   clear() {
     this.#eyes.disconnect();
     for (const one of [this.#runs, this.#drawn, this.#unsent, this.#waiting, this.#screen]) one.clear();

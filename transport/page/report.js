@@ -3,8 +3,14 @@
 import { drawChart, isChart } from "./chart.js";
 import { element, pretty } from "./dom.js";
 
-const number = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
-const shown = (cell) => (cell === null || cell === undefined ? "" : typeof cell === "number" ? number.format(cell) : pretty(cell));
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const hundredths = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const small = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+const shown = (cell, format = whole) => {
+  if (cell === null || cell === undefined) return "";
+  if (typeof cell !== "number") return pretty(cell);
+  return (cell !== 0 && Math.abs(cell) < 0.01 ? small : format).format(cell);
+};
 const KNOWN = new Set(["title", "summary", "table", "chart", "notes"]);
 
 const isTable = (table) =>
@@ -39,7 +45,8 @@ const understood = (key, value) =>
 
 function drawTable({ columns, rows }, title) {
   const numeric = columns.map((_, i) => rows.length > 0 && rows.every((row) => row[i] === null || typeof row[i] === "number"));
-  const cells = (row) => columns.map((_, i) => element("td", { class: numeric[i] ? "number" : null }, shown(row[i])));
+  const formats = columns.map((_, i) => (numeric[i] && !rows.every((row) => Number.isInteger(row[i] ?? 0)) ? hundredths : whole));
+  const cells = (row) => columns.map((_, i) => element("td", { class: numeric[i] ? "number" : null }, shown(row[i], formats[i])));
   const head = columns.map((name, i) => element("th", { scope: "col", class: numeric[i] ? "number" : null }, shown(name)));
   return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${title ?? "report"}` },
     element("table", {},
