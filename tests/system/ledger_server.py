@@ -1,0 +1,29 @@
+"""A server to be killed: its agent notes in a ledger every event whose emit has returned."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import greenroom
+
+LEDGER = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+def note(run: greenroom.Run, receipt: greenroom.Receipt) -> None:
+    os.write(LEDGER, f"{run.context.user} {receipt.offset} {receipt.event}\n".encode())
+
+
+async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
+    for number in range(400):
+        note(run, await run.partial_result(text=f"{said} {number}"))
+
+
+if __name__ == "__main__":
+    greenroom.serve(
+        agent,
+        port=int(sys.argv[1]),
+        journal=sys.argv[2],
+        secret=os.environ["SECRET"],
+        announce=lambda url: print(url, flush=True),
+    )

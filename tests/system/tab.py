@@ -1,0 +1,104 @@
+"""A bare client for system tests: what a browser tab does, on trio-websocket, nothing of ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, open_websocket
+
+Frame = dict[str, Any]
+
+
+@attrs.define
+class Tab:
+    """Keeps what it saw across connections, as PROTOCOL.md's "Client duties" want it."""
+
+    host: str
+    port: int
+    token: str
+    seen: list[Frame] = attrs.field(factory=list)
+    session: str | None = None
+    epoch: str | None = None
+    offset: int | None = None
+    readies: list[Frame] = attrs.field(factory=list)
+    replies: dict[str, Frame] = attrs.field(factory=dict)
+    other: list[Frame] = attrs.field(factory=list)
+    _socket: WebSocketConnection | None = None
+    _news: trio.Event = attrs.field(factory=trio.Event)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Tab]:
+        """A socket from `hello` to the end of the block, which cuts it without a word."""
+        async with trio.open_nursery() as nursery:
+            async with open_websocket(
+                self.host,
+                self.port,
+                "/live",
+                use_ssl=False,
+                subprotocols=["greenroom.v1"],
+                extra_headers=[("Authorization", f"Bearer {self.token}")],
+                message_queue_size=64,
+                max_message_size=1 << 24,
+            ) as self._socket:
+                await self.send(type="hello", **self.resume())
+                connections = len(self.readies)
+                nursery.start_soon(self._read, self._socket)
+                await self.until(lambda: len(self.readies) > connections)
+                yield self
+                await trio.aclose_forcefully(self._socket._stream)
+            nursery.cancel_scope.cancel()
+
+    def resume(self) -> Frame:
+        known = {"session": self.session, "epoch": self.epoch, "offset": self.offset}
+        return {name: value for name, value in known.items() if value is not None}
+
+    async def send(self, **frame: Any) -> None:
+        assert self._socket is not None
+        await self._socket.send_message(json.dumps(frame))
+
+    async def ask(self, **frame: Any) -> Frame:
+        """Send a frame with an `id` and wait for its reply."""
+        await self.send(**frame)
+        await self.until(lambda: frame["id"] in self.replies)
+        return self.replies[frame["id"]]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        with trio.fail_after(30):
+            while not condition():
+                self._news = trio.Event()
+                await self._news.wait()
+
+    async def until_offset(self, offset: int) -> None:
+        await self.until(lambda: (self.offset or 0) >= offset)
+
+    async def _read(self, socket: WebSocketConnection) -> None:
+        try:
+            while True:
+                await self._take(json.loads(await socket.get_message()))
+        except ConnectionClosed:
+            pass
+        finally:
+            self._news.set()
+
+    async def _take(self, frame: Frame) -> None:
+        match frame["type"]:
+            case "ready":
+                self.readies.append(frame)
+                self.session, self.epoch = frame["session"], frame["epoch"]
+                self.offset = frame["offset"] if self.offset is None else self.offset
+            case "events":
+                self.seen += frame["events"]
+                self.offset = frame["events"][-1]["offset"]
+                await self.send(type="ack", offset=self.offset)
+            case "reply":
+                self.replies[frame["id"]] = frame
+            case "ping":
+                await self.send(type="pong")
+            case _:
+                self.other.append(frame)
+        self._news.set()
