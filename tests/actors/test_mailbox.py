@@ -226,6 +226,7 @@ async def test_statistics_tell_depth_peak_and_the_age_of_the_oldest(
     batch = mailbox.take_all_nowait()
     await trio.sleep(4)
     empty = mailbox.statistics()
+    mailbox.put_nowait(3)
     mailbox.put_back(batch)
     put_back = mailbox.statistics()
 
