@@ -134,12 +134,14 @@ class Child:
 
     @property
     def state(self) -> ChildState:
-        life = self.life
-        if life is None or life.reason is not None:
-            return ChildState.RESTARTING if self.restarting else ChildState.STOPPED
-        if life.stop_asked:
+        """A life that just ended still counts as running until its supervisor has dealt with it."""
+        if self.restarting:
+            return ChildState.RESTARTING
+        if self.life is None:
+            return ChildState.STOPPED
+        if self.life.stop_asked:
             return ChildState.STOPPING
-        return ChildState.RUNNING if life.is_up else ChildState.STARTING
+        return ChildState.RUNNING if self.life.is_up else ChildState.STARTING
 
     @property
     def value(self) -> object:

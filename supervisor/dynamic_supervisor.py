@@ -186,6 +186,7 @@ class DynamicSupervisorRef(SupervisorRef):
             self._spawn(child)
             return
         child.restarting = True
+        child.life = None
         alarm_clock().set(delay, lambda: self._spawn_if_wanted(child))
 
     def _spawn_if_wanted(self, child: Child) -> None:

@@ -272,14 +272,16 @@ async def test_the_budget_recovers_with_time(
 async def test_a_root_that_gives_up_stops_its_children_and_raises_out_of_the_block(
     stage: Stage,
 ) -> None:
-    with pytest.raises(RestartIntensityExceeded, match="more than 1 restarts in 5 s") as raised:
-        async with open_supervisor(
-            "root", [stage.spec("a"), stage.spec("b")], intensity=Intensity(1, 5.0)
-        ):
+    async def crash_twice() -> None:
+        specs = [stage.spec("a"), stage.spec("b")]
+        async with open_supervisor("root", specs, intensity=Intensity(1, 5.0)):
             for _ in range(2):
                 stage.crash("b")
                 await settle()
             await trio.sleep_forever()
+
+    with pytest.raises(RestartIntensityExceeded, match="more than 1 restarts in 5 s") as raised:
+        await crash_twice()
     assert stage.take_log() == "+a +b -b +b -b -a"
     assert [crash.child for crash in raised.value.crashes] == ["b", "b"]
     assert isinstance(raised.value.__cause__, Crash)
@@ -380,7 +382,9 @@ async def test_the_value_of_a_child_is_what_its_present_incarnation_started_with
             root.child("z")
 
 
-async def test_a_child_finds_the_siblings_that_started_before_it() -> None:
+async def test_a_child_finds_the_siblings_that_started_before_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     found: list[object] = []
 
     class Needy(Echo):
@@ -437,9 +441,9 @@ async def test_a_child_killed_past_its_shutdown_time_is_reported_unless_killed_b
     ]
     async with open_supervisor("root", specs) as root:
         pass
-    assert [
-        (crash.child, crash.reason.kind) for crash in root.crashes()
-    ] == [("late", ExitKind.KILLED)]
+    assert [(crash.child, crash.reason.kind) for crash in root.crashes()] == [
+        ("late", ExitKind.KILLED)
+    ]
 
 
 async def test_a_crash_is_logged_once_with_its_traceback_and_remembered_with_the_messages(

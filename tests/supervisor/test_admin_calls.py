@@ -1,0 +1,268 @@
+"""OTP's answer to each admin call in each state a child can be in (supervisor(3))."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import trio
+
+from greenroom.supervisor import (
+    Backoff,
+    ChildCounts,
+    ChildSpec,
+    ChildState,
+    Restart,
+    StaticSupervisorRef,
+    Strategy,
+    open_supervisor,
+    supervisor_child,
+)
+from greenroom.supervisor.errors import (
+    AlreadyPresent,
+    AlreadyStarted,
+    ChildRestarting,
+    ChildRunning,
+    Ignore,
+    NoSuchChild,
+    StartFailed,
+    SupervisorStopped,
+)
+from tests.supervisor.stage import Crash, Stage, settle
+
+Call = Callable[[StaticSupervisorRef, Stage], Awaitable[object]]
+
+
+@pytest.fixture
+async def root(stage: Stage) -> AsyncIterator[StaticSupervisorRef]:
+    """One child in each state."""
+    specs = [
+        stage.spec("running"),
+        stage.spec("stopped"),
+        stage.spec("restarting", backoff=Backoff(first=9.0, limit=9.0)),
+    ]
+    async with open_supervisor("root", specs) as root:
+        await root.terminate_child("stopped")
+        stage.crash("restarting")
+        await settle()
+        yield root
+
+
+def start(id_: str) -> Call:
+    return lambda root, stage: root.start_child(stage.spec(id_))
+
+
+def terminate(id_: str) -> Call:
+    return lambda root, _: root.terminate_child(id_)
+
+
+def restart(id_: str) -> Call:
+    return lambda root, _: root.restart_child(id_)
+
+
+def delete(id_: str) -> Call:
+    return lambda root, _: root.delete_child(id_)
+
+
+@pytest.mark.requirement("R39")
+@pytest.mark.parametrize(
+    ("call", "refusal"),
+    [
+        (start("running"), AlreadyStarted),
+        (start("stopped"), AlreadyPresent),
+        (start("restarting"), AlreadyPresent),
+        (terminate("nobody"), NoSuchChild),
+        (restart("running"), ChildRunning),
+        (restart("restarting"), ChildRestarting),
+        (restart("nobody"), NoSuchChild),
+        (delete("running"), ChildRunning),
+        (delete("restarting"), ChildRestarting),
+        (delete("nobody"), NoSuchChild),
+    ],
+)
+async def test_a_call_that_does_not_fit_the_childs_state_is_refused_and_changes_nothing(
+    call: Call, refusal: type[Exception], root: StaticSupervisorRef, stage: Stage
+) -> None:
+    before = dict(root.children())
+    with pytest.raises(refusal):
+        await call(root, stage)
+    assert before == root.children()
+
+
+@pytest.mark.requirement("R39")
+@pytest.mark.parametrize(
+    ("call", "id_", "state"),
+    [
+        (start("new"), "new", ChildState.RUNNING),
+        (terminate("running"), "running", ChildState.STOPPED),
+        (terminate("stopped"), "stopped", ChildState.STOPPED),
+        (terminate("restarting"), "restarting", ChildState.STOPPED),
+        (restart("stopped"), "stopped", ChildState.RUNNING),
+        (delete("stopped"), "stopped", None),
+    ],
+)
+async def test_a_call_that_fits_is_done_when_it_returns(
+    call: Call, id_: str, state: ChildState | None, root: StaticSupervisorRef, stage: Stage
+) -> None:
+    await call(root, stage)
+    assert state == root.children().get(id_)
+
+
+async def test_already_started_tells_the_value_of_the_one_that_is_there(
+    root: StaticSupervisorRef, stage: Stage
+) -> None:
+    with pytest.raises(AlreadyStarted) as refusal:
+        await root.start_child(stage.spec("running"))
+    assert refusal.value.value == root.child("running")
+
+
+async def test_counts_tell_specs_active_supervisors_and_workers(
+    root: StaticSupervisorRef,
+) -> None:
+    await root.start_child(supervisor_child("sub", []))
+    assert ChildCounts(specs=4, active=2, supervisors=1, workers=3) == root.count_children()
+
+
+async def test_which_children_shows_no_value_for_those_that_are_down(
+    root: StaticSupervisorRef,
+) -> None:
+    assert [(info.id, info.value) for info in root.which_children()] == [
+        ("running", "running1"),
+        ("stopped", None),
+        ("restarting", None),
+    ]
+
+
+async def test_a_started_child_is_stopped_first_and_its_spec_can_be_asked_for(
+    stage: Stage,
+) -> None:
+    async with open_supervisor("root", [stage.spec("a")]) as root:
+        spec = stage.spec("b")
+        assert await root.start_child(spec) == "b1"
+        assert root.get_child_spec("b") is spec
+    assert stage.take_log() == "+a +b -b -a"
+
+
+async def test_a_failed_start_child_is_the_callers_and_leaves_no_spec(
+    root: StaticSupervisorRef, stage: Stage
+) -> None:
+    stage.failing["new"] = 1
+    with pytest.raises(StartFailed) as failure:
+        await root.start_child(stage.spec("new"))
+    assert isinstance(failure.value.__cause__, Crash)
+    assert "new" not in root.children()
+
+
+async def test_a_failed_restart_child_leaves_the_child_stopped(
+    root: StaticSupervisorRef, stage: Stage
+) -> None:
+    stage.failing["stopped"] = 1
+    with pytest.raises(StartFailed):
+        await root.restart_child("stopped")
+    assert root.children()["stopped"] is ChildState.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [(Restart.PERMANENT, ChildState.STOPPED), (Restart.TEMPORARY, None)]
+)
+async def test_a_start_that_is_declined_keeps_the_spec_unless_temporary(
+    kind: Restart, state: ChildState | None, stage: Stage
+) -> None:
+
+    async def declines(*, task_status: trio.TaskStatus[object]) -> None:
+        raise Ignore
+
+    async with open_supervisor("root", [ChildSpec("a", declines, kind)]) as root:
+        assert state == root.children().get("a")
+        assert await root.start_child(ChildSpec("b", declines, kind)) is None
+        assert state == root.children().get("b")
+
+
+async def test_a_terminated_temporary_child_is_forgotten(stage: Stage) -> None:
+    specs = [stage.spec("a", restart=Restart.TEMPORARY)]
+    async with open_supervisor("root", specs) as root:
+        await root.terminate_child("a")
+        assert not root.children()
+
+
+async def test_new_specs_take_effect_at_the_next_start(stage: Stage) -> None:
+    async with open_supervisor("root", [stage.spec("a"), stage.spec("b")]) as root:
+        await root.change_specs([stage.spec("a", restart=Restart.TEMPORARY), stage.spec("c")])
+        assert root.children() == {
+            "a": ChildState.RUNNING,
+            "b": ChildState.RUNNING,
+            "c": ChildState.STOPPED,
+        }
+        stage.crash("a")
+        await settle()
+        assert list(root.children()) == ["b", "c"]
+
+
+async def test_calls_wait_for_a_restart_that_is_under_way(stage: Stage) -> None:
+    release, lives = trio.Event(), iter([False, True])
+
+    async def slow(*, task_status: trio.TaskStatus[object]) -> None:
+        if next(lives):
+            await release.wait()
+        task_status.started()
+        await trio.sleep_forever()
+
+    specs = [stage.spec("a"), ChildSpec("slow", slow)]
+    async with (
+        open_supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL) as root,
+        trio.open_nursery() as nursery,
+    ):
+        stage.crash("a")
+        await settle()
+        nursery.start_soon(root.terminate_child, "a")
+        await settle()
+        assert root.children()["a"] is ChildState.RUNNING
+        release.set()
+        await settle()
+        assert root.children()["a"] is ChildState.STOPPED
+
+
+async def test_a_call_that_waits_when_the_supervisor_ends_is_told_so(stage: Stage) -> None:
+
+    async def never_up(*, task_status: trio.TaskStatus[object]) -> None:
+        await trio.sleep_forever()
+
+    refused: list[str] = []
+
+    async def call(ask: Callable[[], Awaitable[object]], name: str) -> None:
+        with pytest.raises(SupervisorStopped):
+            await ask()
+        refused.append(name)
+
+    async with trio.open_nursery() as nursery:
+        async with open_supervisor("root", [stage.spec("a")]) as root:
+            stalled = ChildSpec("stalled", never_up)
+            nursery.start_soon(call, lambda: root.start_child(stalled), "under way")
+            await settle()
+            nursery.start_soon(call, lambda: root.terminate_child("a"), "waiting")
+            await settle()
+        await call(lambda: root.delete_child("a"), "after")
+    assert sorted(refused) == ["after", "under way", "waiting"]
+
+
+async def test_a_child_whose_end_is_not_dealt_with_yet_counts_as_running(stage: Stage) -> None:
+    release = trio.Event()
+
+    async def slow(*, task_status: trio.TaskStatus[object]) -> None:
+        await release.wait()
+        task_status.started()
+
+    async def delete(root: StaticSupervisorRef) -> None:
+        with pytest.raises(ChildRunning):
+            await root.delete_child("a")
+
+    async with open_supervisor("root", [stage.spec("a")]) as root, trio.open_nursery() as nursery:
+        nursery.start_soon(root.start_child, ChildSpec("slow", slow, Restart.TEMPORARY))
+        await settle()
+        nursery.start_soon(delete, root)
+        await settle()
+        stage.crash("a")
+        await settle()
+        release.set()
+        await settle()
+        assert root.children() == {"a": ChildState.RUNNING}

@@ -1,0 +1,99 @@
+"""Trio cannot kill a task: what happens to one that does not let itself be cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import trio
+
+from greenroom.actors.exit import ExitKind
+from greenroom.supervisor import (
+    ChildSpec,
+    CrashLog,
+    CrashReport,
+    Strategy,
+    open_supervisor,
+    supervisor_child,
+    task_child,
+)
+from greenroom.supervisor.child import KILL_PATIENCE
+from greenroom.supervisor.errors import ChildLeftBehind
+from tests.supervisor.stage import Stage
+
+
+class Stubborn:
+    def __init__(self) -> None:
+        self.release = trio.Event()
+
+    async def shields(self) -> None:
+        with trio.CancelScope(shield=True):
+            await self.release.wait()
+
+    async def swallows(self) -> None:
+        while not self.release.is_set():
+            try:
+                await self.release.wait()
+            except trio.Cancelled:
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(0.1)
+
+    def spec(self, how: str, shutdown: float = 2) -> ChildSpec:
+        return task_child("stubborn", getattr(self, how), shutdown=shutdown)
+
+
+@pytest.fixture
+def stubborn() -> Iterator[Stubborn]:
+    stubborn = Stubborn()
+    yield stubborn
+    stubborn.release.set()
+
+
+@pytest.mark.parametrize("how", ["shields", "swallows"])
+async def test_it_is_reported_by_name_and_its_siblings_stop_all_the_same(
+    how: str, stubborn: Stubborn, stage: Stage, autojump_clock: trio.testing.MockClock
+) -> None:
+    reports: list[CrashReport] = []
+
+    def on_crash(report: CrashReport) -> None:
+        reports.append(report)
+
+    async def look_when_its_time_is_over() -> None:
+        await trio.sleep(2 + KILL_PATIENCE + 0.5)
+        seen.append(stage.take_log())
+        stubborn.release.set()
+
+    seen: list[str] = []
+    inner = supervisor_child("inner", [stage.spec("b"), stubborn.spec(how), stage.spec("c")])
+    async with (
+        trio.open_nursery() as nursery,
+        open_supervisor("root", [stage.spec("a"), inner], crash_log=CrashLog(on_crash=on_crash)),
+    ):
+        nursery.start_soon(look_when_its_time_is_over)
+    assert seen == ["+a +b +c -c -b -a"]
+    (report,) = reports
+    assert (report.supervisor, report.child) == ("root/inner", "stubborn")
+    assert report.reason.kind is ExitKind.KILLED
+
+
+async def test_its_supervisor_goes_on_without_it(
+    stubborn: Stubborn, stage: Stage, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_supervisor("root", [stubborn.spec("shields"), stage.spec("a")]) as root:
+        with pytest.raises(ChildLeftBehind, match="ignores cancellation"):
+            await root.terminate_child("stubborn")
+        assert root.left_behind() == ("stubborn",)
+        assert root.child("a") == "a1"
+        stubborn.release.set()
+
+
+async def test_a_group_restart_goes_on_beside_it(
+    stubborn: Stubborn, stage: Stage, autojump_clock: trio.testing.MockClock
+) -> None:
+    specs = [stage.spec("a"), stubborn.spec("shields")]
+    async with open_supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL) as root:
+        stage.crash("a")
+        await trio.sleep(2 + KILL_PATIENCE + 1)
+        assert stage.take_log() == "+a -a +a"
+        assert root.left_behind() == ("stubborn",)
+        stubborn.release.set()
