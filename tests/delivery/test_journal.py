@@ -263,6 +263,15 @@ async def test_trim_forgets_marks_and_says_and_shortens_threads(journal: Journal
     assert Page([], more=False) == await journal.history(ALICE, thread=first, before=9, limit=1)
 
 
+async def test_a_thread_goes_on_after_all_of_it_was_trimmed(journal: Journal) -> None:
+    await journal.append(records(1, 2))
+    await journal.trim(ALICE, through=2)
+    await journal.append(records(3, 3))
+    assert await journal.threads(ALICE) == [ThreadSummary(THREADS[0], 3, 3, 1, at=3)]
+    page = await journal.history(ALICE, thread=THREADS[0], before=None, limit=5)
+    assert [record.offset for record in page.records] == [3]
+
+
 async def test_trim_touches_one_user_alone(journal: Journal) -> None:
     await journal.append([record(1), record(1, user=BOB)])
     await journal.trim(ALICE, through=1)

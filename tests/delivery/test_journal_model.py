@@ -252,5 +252,5 @@ def test_a_journal_answers_as_its_model(backend: str) -> None:
         {"open_journal": staticmethod(BACKENDS[backend]), "durable": backend in DURABLE},
     )
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=30, stateful_step_count=40, deadline=None)
+        machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
     )

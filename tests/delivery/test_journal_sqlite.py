@@ -14,8 +14,10 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import apsw
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -30,10 +32,11 @@ from greenroom.delivery.errors import (
     JournalFull,
     JournalTooNew,
 )
+from greenroom.delivery.events import JSON
 from greenroom.delivery.journal import Bounds
 from greenroom.delivery.sqlite_journal import SqliteJournal, open_sqlite_journal
 from greenroom.delivery.sqlite_thread import SqliteThread
-from tests.delivery.journal_conformance import ALICE, SESSIONS, cursor, record, records
+from tests.delivery.journal_conformance import ALICE, SESSIONS, cursor, displayed, record, records
 
 WRITER = "tests.delivery.journal_writer_process"
 
@@ -108,6 +111,16 @@ async def test_log_numbers_are_never_given_twice(path: Path) -> None:
         await journal.trim(ALICE, through=3)
         await journal.append(records(4, 4))
         assert journal._file.database.execute("SELECT number FROM log").get == 4
+
+
+async def test_an_entry_that_cannot_be_kept_takes_its_batch_with_it(path: Path) -> None:
+    unkeepable = attrs.evolve(displayed(1), verdict=cast(JSON, object()))
+    async with open_sqlite_journal(path) as journal:
+        with pytest.raises(TypeError, match="not JSON serializable"):
+            await journal.append([record(1), cursor(1), unkeepable])
+        assert await journal.bounds(ALICE) == Bounds(0, 0)
+        await journal.append([record(1)])
+    await assert_holds(path, 1)
 
 
 # --- who may open it
@@ -283,6 +296,18 @@ async def test_no_journal_can_be_made_on_a_full_disk_and_the_error_says_so(
     await assert_holds(path, 0)
 
 
+async def test_a_journal_on_a_full_disk_cannot_be_opened_until_there_is_room(
+    small_disk: Path,
+) -> None:
+    path, ballast = small_disk / "journal.db", small_disk / "ballast"
+    async with open_sqlite_journal(path) as journal:
+        await journal.append(records(1, 3))
+    fill_with(ballast)
+    await assert_refused(path, JournalFull, "no room on the disk")
+    ballast.unlink()
+    await assert_holds(path, 3)
+
+
 def fill_with(ballast: Path) -> None:
     with suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:
@@ -380,12 +405,13 @@ async def test_callers_beyond_the_capacity_wait_and_are_told_of_a_closing(path: 
         held = hold(journal, nursery)
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(append_late, journal)
+        nursery.start_soon(append_late, journal)
         await trio.testing.wait_all_tasks_blocked()
         assert journal.statistics().waiting == 1
         nursery.start_soon(journal.aclose)
         await trio.testing.wait_all_tasks_blocked()
         held.set()
-    assert len(refused) == 1
+    assert len(refused) == 2
     await assert_holds(path, 0)
 
 
