@@ -1,0 +1,228 @@
+"""The house's rules, read from the syntax trees of a package's files (no module is run)."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import attrs
+
+ROOMS = ("actors", "supervisor", "delivery", "transport")  # from the ground up; then the face
+LONGEST_FILE, LONGEST_FUNCTION = 400, 40
+NO_MODULES = {"demo"}  # the examples: programs that the demo runs
+REASON = re.compile(r"\blong(er)?\b", re.IGNORECASE)
+
+HARMLESS = {
+    *("__future__", "abc", "attrs", "base64", "bisect", "collections", "contextlib"),
+    *("copy", "difflib", "email", "enum", "fnmatch", "functools", "h11", "hashlib"),
+    *("heapq", "http", "ipaddress", "itertools", "json", "math", "operator", "orjson"),
+    *("cattrs", "pathlib.PurePath", "pathlib.PurePosixPath", "re", "string", "struct", "textwrap"),
+    *("types", "typing", "typing_extensions", "unicodedata", "urllib.parse", "binascii", "outcome"),
+    *("wsproto.frame_protocol", "wsproto.handshake", "wsproto.events"),
+}
+EXCUSED = {  # (module, what it imports): why a pure module may reach it
+    **{
+        ("greenroom.delivery.ids", each): "defaults of IdSource, which shells hold; tests inject"
+        for each in ("secrets", "time", "uuid_utils", "typeid")
+    },
+    ("greenroom.supervisor.backoff", "random"): "the default of an injected draw",
+    ("greenroom.delivery.user_messages", "greenroom.actors.ref"): "a base class and a type",
+}
+DOING = {"open", "input", "print", "exec", "eval", "breakpoint", "__import__"}
+
+
+@attrs.frozen
+class Import:
+    """`at_run_time` is False under `if TYPE_CHECKING`."""
+
+    target: str
+    line: int
+    relative: bool
+    at_run_time: bool
+
+
+@attrs.define(slots=False)
+class Module:
+    """One file: its dotted name and what can be read in its tree."""
+
+    name: str
+    path: Path
+
+    @cached_property
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
+
+    @property
+    def doc(self) -> str:
+        return ast.get_docstring(self.tree) or ""
+
+    @property
+    def pure(self) -> bool:
+        return self.doc.partition("\n")[0].rstrip(".").endswith("(pure)")
+
+    @property
+    def floor(self) -> int:
+        room = self.name.split(".")[1] if "." in self.name else ""
+        return ROOMS.index(room) if room in ROOMS else len(ROOMS)
+
+    @cached_property
+    def imports(self) -> list[Import]:
+        typing_only = set(_typing_only(self.tree))
+        return [
+            Import(target, node.lineno, relative, node not in typing_only)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for target, relative in _targets(node)
+        ]
+
+    def at(self, line: int, what: str) -> str:
+        return f"{self.name}:{line}: {what}"
+
+
+class House:
+    """All modules below a package directory, by name. Rooms joined by symlinks are followed."""
+
+    def __init__(self, package: Path) -> None:
+        self.modules = {module.name: module for module in _find(package)}
+
+    def module_of(self, target: str) -> Module | None:
+        """The module an import means: `greenroom.actors.ref.Ref` is in `greenroom.actors.ref`."""
+        while target and target not in self.modules:
+            target = target.rpartition(".")[0]
+        return self.modules.get(target)
+
+
+def imports_that_go_up(house: House) -> Iterator[str]:
+    """Also under TYPE_CHECKING and inside functions: a cycle is a cycle to its reader."""
+    for module in house.modules.values():
+        for each in module.imports:
+            other = house.module_of(each.target)
+            if other is not None and other.floor > module.floor:
+                yield module.at(each.line, f"imports {other.name}, which is on a higher floor")
+
+
+def relative_imports(house: House) -> Iterator[str]:
+    for module in house.modules.values():
+        for each in module.imports:
+            if each.relative:
+                yield module.at(each.line, "imports relatively")
+
+
+def impurities(house: House) -> Iterator[str]:
+    """What a pure module does or reaches at run time, through our own modules too."""
+    for module in house.modules.values():
+        if module.pure:
+            yield from _impure_imports(house, module, (), set())
+            yield from _impure_calls(module)
+
+
+def files_too_long(house: House) -> Iterator[str]:
+    for module in house.modules.values():
+        lines = module.text.count("\n")
+        if lines > LONGEST_FILE and not REASON.search(module.doc):
+            yield module.at(1, f"has {lines} lines, and its head gives no reason for being long")
+
+
+def functions_too_long(house: House) -> Iterator[str]:
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = _code_lines(node)
+                if lines > LONGEST_FUNCTION and not REASON.search(module.doc):
+                    yield module.at(node.lineno, f"{node.name} has {lines} lines")
+
+
+def careless_handlers(house: House) -> Iterator[str]:
+    """Handlers that catch everything without a name, or everything to do nothing."""
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ExceptHandler):
+                if node.type is None:
+                    yield module.at(node.lineno, "bare except")
+                elif _swallows_all(node):
+                    yield module.at(node.lineno, "catches everything and passes")
+
+
+def _find(package: Path) -> Iterator[Module]:
+    for directory, below, files in os.walk(package, followlinks=True):
+        below[:] = [name for name in below if name not in NO_MODULES]
+        for file in files:
+            if file.endswith(".py"):
+                path = Path(directory, file)
+                parts = (package.name, *path.relative_to(package).with_suffix("").parts)
+                yield Module(".".join(parts).removesuffix(".__init__"), path)
+
+
+def _targets(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, bool]]:
+    for alias in node.names:
+        if isinstance(node, ast.Import):
+            yield alias.name, False
+        else:
+            yield f"{node.module}.{alias.name}", node.level > 0
+
+
+def _typing_only(tree: ast.Module) -> Iterator[ast.AST]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for statement in node.body:
+                yield from ast.walk(statement)
+
+
+def _impure_imports(
+    house: House, module: Module, way: tuple[str, ...], seen: set[str]
+) -> Iterator[str]:
+    seen.add(module.name)
+    for each in module.imports:
+        other = house.module_of(each.target)
+        if not each.at_run_time or (other is not None and other.name in seen):
+            continue
+        if excuse_for(module, each):
+            continue
+        if other is not None:
+            yield from _impure_imports(house, other, (*way, module.name), seen)
+        elif not _harmless(each.target):
+            through = f" (reached from {' > '.join(way)})" if way else ""
+            yield module.at(each.line, f"imports {each.target}{through}, not known to be pure")
+
+
+def excuse_for(module: Module, each: Import) -> tuple[str, str] | None:
+    """The key in EXCUSED that lets this import pass."""
+    keys = [(module.name, prefix) for prefix in _prefixes(each.target)]
+    return next((key for key in keys if key in EXCUSED), None)
+
+
+def _harmless(target: str) -> bool:
+    return any(prefix in HARMLESS for prefix in _prefixes(target))
+
+
+def _prefixes(target: str) -> list[str]:
+    parts = target.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _impure_calls(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOING:
+            yield module.at(node.lineno, f"calls {node.func.id}()")
+
+
+def _code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of the function without its docstring: parameters are documented at length."""
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    doc = node.body[0]
+    has_doc = ast.get_docstring(node) is not None and doc.end_lineno is not None
+    return lines - (doc.end_lineno - doc.lineno + 1) if has_doc and doc.end_lineno else lines
+
+
+def _swallows_all(handler: ast.ExceptHandler) -> bool:
+    names = {node.id for node in ast.walk(handler.type or handler) if isinstance(node, ast.Name)}
+    passes = all(isinstance(statement, ast.Pass) for statement in handler.body)
+    return passes and bool(names & {"Exception", "BaseException"})

@@ -1,0 +1,162 @@
+"""The house keeps its rules, and each rule catches who breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import greenroom
+from tests import house_rules
+from tests.house_rules import ROOMS, House
+
+Rule = Callable[[House], Iterator[str]]
+
+PACKAGE = Path(greenroom.__file__).parent
+ROOT = Path(__file__).parents[1]
+RULES: list[Rule] = [
+    house_rules.imports_that_go_up,
+    house_rules.relative_imports,
+    house_rules.impurities,
+    house_rules.files_too_long,
+    house_rules.functions_too_long,
+    house_rules.careless_handlers,
+]
+
+
+def by_name(value: object) -> str | None:
+    return getattr(value, "__name__", None)
+
+
+@pytest.fixture(scope="module")
+def house() -> House:
+    return House(PACKAGE)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=by_name)
+def test_every_module_keeps_the_rule(rule: Rule, house: House) -> None:
+    assert list(rule(house)) == []
+
+
+def test_every_room_and_pure_modules_in_it_are_seen(house: House) -> None:
+    assert {"greenroom.actors.mailbox", "greenroom.settings"} <= house.modules.keys()
+    assert {module.floor for module in house.modules.values()} == {0, 1, 2, 3, 4}
+    assert house.modules["greenroom.transport.wire"].pure
+    assert not house.modules["greenroom.actors.mailbox"].pure
+
+
+def test_every_excuse_is_still_needed(house: House) -> None:
+    imports = [(module, each) for module in house.modules.values() for each in module.imports]
+    used = {house_rules.excuse_for(module, each) for module, each in imports}
+    assert used >= house_rules.EXCUSED.keys()
+
+
+@pytest.mark.skipif(not (ROOT / "src").exists(), reason="these tests run beside a built package")
+@pytest.mark.parametrize(
+    ("name", "room"), [*((name, name) for name in ROOMS), ("demo", "examples")]
+)
+def test_rooms_stand_at_the_root_and_are_joined_by_symlinks(name: str, room: str) -> None:
+    link = ROOT / "src" / "greenroom" / name
+    assert link.is_symlink()
+    assert link.readlink() == Path("..", "..", room)
+
+
+def plant(tmp_path: Path, **files: str) -> House:
+    package = tmp_path / "greenroom"
+    for name, text in files.items():
+        path = package.joinpath(*name.split("__")).with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return House(package)
+
+
+UP = [
+    "from greenroom.transport.wire import decode",
+    "import greenroom.transport.wire",
+    "def late():\n    from greenroom.transport import wire",
+    "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import greenroom.transport.wire",
+]
+
+
+@pytest.mark.parametrize("text", UP)
+def test_an_import_that_goes_up_is_caught_wherever_it_hides(text: str, tmp_path: Path) -> None:
+    house = plant(tmp_path, actors__ref=text, transport__wire="")
+    assert len(list(house_rules.imports_that_go_up(house))) == 1
+
+
+def test_an_import_that_goes_down_or_stays_is_fine(tmp_path: Path) -> None:
+    house = plant(
+        tmp_path,
+        actors__ref="import greenroom.actors.errors",
+        actors__errors="",
+        cli="from greenroom.actors.ref import Ref",
+    )
+    assert list(house_rules.imports_that_go_up(house)) == []
+
+
+@pytest.mark.parametrize("text", ["from . import errors", "from .errors import Fault"])
+def test_a_relative_import_is_caught(text: str, tmp_path: Path) -> None:
+    house = plant(tmp_path, actors__ref=text, actors__errors="")
+    assert len(list(house_rules.relative_imports(house))) == 1
+
+
+IMPURE = [
+    "import trio",
+    "import os.path",
+    "from time import monotonic",
+    "from pathlib import Path",
+    "def late():\n    import random",
+    "from greenroom.actors.disk import helper",
+    "from greenroom.actors.between import helper",
+    "def save():\n    open('file')",
+]
+
+
+@pytest.mark.parametrize("text", IMPURE)
+def test_a_pure_module_that_reaches_for_the_world_is_caught(text: str, tmp_path: Path) -> None:
+    house = plant(
+        tmp_path,
+        actors__plan=f'"""A plan (pure)."""\n{text}\n',
+        actors__between="from greenroom.actors.disk import helper",
+        actors__disk="import socket",
+    )
+    assert len(list(house_rules.impurities(house))) == 1
+
+
+def test_a_pure_module_may_import_pure_ones_and_what_only_types_need(tmp_path: Path) -> None:
+    text = (
+        "import math\nfrom greenroom.actors.table import rows\nfrom typing import TYPE_CHECKING\n"
+    )
+    house = plant(
+        tmp_path,
+        actors__plan=f'"""A plan (pure)."""\n{text}\nif TYPE_CHECKING:\n    import trio\n',
+        actors__table="from greenroom.actors.plan import plan\nimport enum",
+        actors__shell="import trio",
+    )
+    assert list(house_rules.impurities(house)) == []
+
+
+LONG_FUNCTION = "def f():\n" + "    x = 1\n" * 40
+LONG_METHOD = "class C:\n    async def f():\n" + "        x = 1\n" * 40
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (house_rules.files_too_long, "x = 1\n" * 401),
+        (house_rules.functions_too_long, LONG_FUNCTION),
+        (house_rules.functions_too_long, LONG_METHOD),
+        (house_rules.careless_handlers, "try:\n    f()\nexcept:\n    raise"),
+        (house_rules.careless_handlers, "try:\n    f()\nexcept Exception:\n    pass"),
+    ],
+)
+def test_what_is_too_long_or_careless_is_caught(rule: Rule, text: str, tmp_path: Path) -> None:
+    assert len(list(rule(plant(tmp_path, actors__ref=text)))) == 1
+
+
+@pytest.mark.parametrize("text", ["x = 1\n" * 401, LONG_FUNCTION])
+def test_a_reason_in_the_head_excuses_length(text: str, tmp_path: Path) -> None:
+    house = plant(tmp_path, actors__ref=f'"""A table.\n\nLong: one row per frame.\n"""\n{text}')
+    assert list(house_rules.files_too_long(house)) == []
+    assert list(house_rules.functions_too_long(house)) == []
