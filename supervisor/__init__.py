@@ -17,13 +17,9 @@ from greenroom.supervisor.dynamic_supervisor import (
     dynamic_supervisor_child,
 )
 from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
-from greenroom.supervisor.supervisor import (
-    StaticSupervisorRef,
-    Supervisor,
-    open_supervisor,
-    supervisor_child,
-)
+from greenroom.supervisor.supervisor import Supervisor, open_supervisor, supervisor_child
 from greenroom.supervisor.supervisor_ref import ChildCounts, ChildInfo, SupervisorRef, parent
 from greenroom.supervisor.tree import TreeNode, render, snapshot
 

@@ -25,8 +25,8 @@ from greenroom.supervisor.errors import (
     TooManyChildren,
 )
 from greenroom.supervisor.intensity import Intensity
-from greenroom.supervisor.supervisor import run_in_tree
 from greenroom.supervisor.supervisor_ref import SupervisorRef
+from greenroom.supervisor.tree_nursery import run_in_tree
 
 
 @attrs.frozen

@@ -1,40 +1,21 @@
-"""The supervisor: starts its children in order, restarts them by its strategy, stops them in
-reverse. One loop handles ends and admin calls one after the other, as OTP's supervisor does."""
+"""The supervisor, as defined: by itself at the root of a tree, or as the child of another."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 import attrs
 import trio
 
-from greenroom.actors.exit import crashed
-from greenroom.actors.mailbox import Mailbox
-from greenroom.actors.reply import Reply
-from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.backoff import Backoff
-from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
-from greenroom.supervisor.crash_report import CrashLog, CrashReport
-from greenroom.supervisor.errors import (
-    AlreadyPresent,
-    AlreadyStarted,
-    ChildLeftBehind,
-    ChildRestarting,
-    ChildRunning,
-    Ignore,
-    InvalidChildSpec,
-    StartFailed,
-    SupervisorStopped,
-)
+from greenroom.supervisor.crash_report import CrashLog
 from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef, check_children
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
-from greenroom.supervisor.supervisor_ref import SupervisorRef, _parent
-
-T = TypeVar("T")
+from greenroom.supervisor.supervisor_ref import SupervisorRef
+from greenroom.supervisor.tree_nursery import run_in_tree, unwrapped
 
 
 @attrs.frozen
@@ -52,12 +33,7 @@ class Supervisor:
     crash_log: CrashLog | None = attrs.field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        seen: set[str] = set()
-        for spec in self.children:
-            check_significance(self.name, spec, self.auto_shutdown)
-            if spec.id in seen:
-                raise InvalidChildSpec(f"{self.name!r} has two children named {spec.id!r}")
-            seen.add(spec.id)
+        check_children(self.name, self.children, self.auto_shutdown)
 
     async def run(
         self, *, task_status: trio.TaskStatus[StaticSupervisorRef] = trio.TASK_STATUS_IGNORED
@@ -76,19 +52,6 @@ class Supervisor:
     ) -> None:
         ref = StaticSupervisorRef(self, nursery, parent)
         await ref._live(task_status)
-
-
-async def run_in_tree(
-    live: Callable[[trio.Nursery, SupervisorRef | None], Awaitable[None]],
-) -> None:
-    """Run a supervisor in the tree its task belongs to, or else as the root of a new one."""
-    parent = _parent.get(None)
-    if parent is not None:
-        return await live(parent._nursery, parent)
-    with unwrapped():
-        async with trio.open_nursery() as nursery:
-            await live(nursery, None)
-    return None
 
 
 @asynccontextmanager
@@ -128,25 +91,6 @@ async def _run_as_root(
             await root._live(nursery, None, task_status)
 
 
-@contextmanager
-def unwrapped() -> Iterator[None]:
-    """Raise what one task raised as itself: a nursery wraps every error in a group."""
-    alone: BaseException | None = None
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) > 1:
-            raise
-        alone = group.exceptions[0]
-    if alone is not None:
-        context = alone.__context__
-        try:
-            raise alone
-        finally:
-            alone.__context__ = context  # raising it here made the group its context
-            del alone
-
-
 def supervisor_child(
     id: str,  # noqa: A002 - supervisor(3)'s name for it
     children: Iterable[ChildSpec],
@@ -171,298 +115,3 @@ def supervisor_child(
         auto_shutdown=auto_shutdown,
     )
     return ChildSpec(id, supervisor.run, restart, shutdown, significant, "supervisor", backoff)
-
-
-def check_significance(supervisor: str, spec: ChildSpec, auto_shutdown: AutoShutdown) -> None:
-    """supervisor(3), "auto_shutdown": significant children need it, and may not be permanent."""
-    if not spec.significant:
-        return
-    if auto_shutdown is AutoShutdown.NEVER:
-        raise InvalidChildSpec(
-            f"{spec.id!r} is significant, but {supervisor!r} has auto_shutdown=NEVER"
-        )
-    if spec.restart is None:
-        raise InvalidChildSpec(f"{spec.id!r} is significant, so it is transient or temporary")
-
-
-@attrs.frozen(eq=False)
-class _Ended:
-    """A life ended by itself."""
-
-    child: Child
-    life: Life
-    report: CrashReport | None
-
-
-@attrs.frozen(eq=False)
-class _Retry:
-    """The restart with this number is due; void when the child was stopped or restarted since."""
-
-    child: Child
-    number: int
-
-
-@attrs.frozen(eq=False)
-class _Call:
-    """An admin call and the place for its answer."""
-
-    do: Callable[[], Awaitable[object]]
-    reply: Reply[object]
-
-
-class StaticSupervisorRef(SupervisorRef):
-    """A running `Supervisor`. Admin calls queue behind restarts that are under way.
-
-    A caller that is cancelled while it waits withdraws nothing: the call is still carried out.
-    All of them raise `SupervisorStopped` when the supervisor ends first. Never await one in a
-    start function of the same supervisor: it would wait for itself.
-    """
-
-    def __init__(
-        self, definition: Supervisor, nursery: trio.Nursery, parent: SupervisorRef | None
-    ) -> None:
-        super().__init__(
-            definition.name,
-            intensity=definition.intensity,
-            nursery=nursery,
-            parent=parent,
-            crash_log=parent._crash_log if parent else definition.crash_log or CrashLog(),
-        )
-        self.strategy = definition.strategy
-        self.strategy_name = definition.strategy.value
-        self.auto_shutdown = definition.auto_shutdown
-        self._mailbox: Mailbox[_Ended | _Retry | _Call] = Mailbox()
-        self._shut_down = False
-        for spec in definition.children:
-            self._children[spec.id] = Child(spec, self.default_restart)
-
-    # ---- admin calls ----------------------------------------------------------------------
-
-    async def start_child(self, spec: ChildSpec) -> object:
-        """Add a child after the others and start it; returns its started value.
-
-        Raises `AlreadyStarted`, `AlreadyPresent`, or `StartFailed` (and forgets the spec).
-        """
-        check_significance(self.name, spec, self.auto_shutdown)
-        return await self._call(lambda: self._add(spec))
-
-    async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
-        """Stop a child and wait until it is gone. Its spec stays, unless it is temporary.
-
-        Fine for a stopped one. Raises `NoSuchChild`, or `ChildLeftBehind` when it ignores that.
-        """
-        await self._call(lambda: self._terminate(id))
-
-    async def restart_child(self, id: str) -> object:  # noqa: A002 - supervisor(3)'s name for it
-        """Start a stopped child again; returns its started value.
-
-        Raises `NoSuchChild`, `ChildRunning`, `ChildRestarting` or `StartFailed`.
-        """
-        return await self._call(lambda: self._start_again(id))
-
-    async def delete_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
-        """Forget a stopped child. Raises `NoSuchChild`, `ChildRunning` or `ChildRestarting`."""
-        await self._call(lambda: self._delete(id))
-
-    async def change_specs(self, specs: Iterable[ChildSpec]) -> None:
-        """Put new specs in place, as OTP's code_change does; nobody is stopped or started.
-
-        A known id gets its new spec at its next start, a new id is added, stopped, an id that is
-        not named stays as it is. Raises `InvalidChildSpec`, and then changes nothing.
-        """
-        new = Supervisor(self.name, tuple(specs), auto_shutdown=self.auto_shutdown).children
-        await self._call(lambda: self._change(new))
-
-    async def _call(self, do: Callable[[], Awaitable[T]]) -> T:
-        self._check_open()
-        reply: Reply[T] = Reply()
-        await self._mailbox.put(_Call(do, reply))  # type: ignore[arg-type]  # Reply[T], T any
-        if self._stopping:
-            self._refuse_calls()
-        return await reply.wait()
-
-    async def _add(self, spec: ChildSpec) -> object:
-        present = self._children.get(spec.id)
-        if present is not None:
-            if present.state in (ChildState.STOPPED, ChildState.RESTARTING):
-                raise AlreadyPresent(self.path, spec.id)
-            raise AlreadyStarted(self.path, spec.id, present.value)
-        child = self._children[spec.id] = Child(spec, self.default_restart)
-        try:
-            return await self._start(child)
-        except StartFailed:
-            del self._children[spec.id]
-            raise
-
-    async def _terminate(self, id_: str) -> None:
-        child = self._find(id_)
-        left_behind = await self._stop(child)
-        self._retire(child)
-        if left_behind is not None:
-            raise left_behind
-
-    async def _start_again(self, id_: str) -> object:
-        return await self._start(self._find_stopped(id_))
-
-    async def _delete(self, id_: str) -> None:
-        del self._children[self._find_stopped(id_).id]
-
-    async def _change(self, specs: Iterable[ChildSpec]) -> None:
-        for spec in specs:
-            child = self._children.get(spec.id)
-            if child is None:
-                self._children[spec.id] = Child(spec, self.default_restart)
-            else:
-                child.take(spec, self.default_restart)
-
-    def _find_stopped(self, id_: str) -> Child:
-        child = self._find(id_)
-        match child.state:
-            case ChildState.STOPPED:
-                return child
-            case ChildState.RESTARTING:
-                raise ChildRestarting(f"{id_!r} of {self.path!r} is being restarted")
-            case _:
-                raise ChildRunning(f"{id_!r} of {self.path!r} is running")
-
-    # ---- the loop ---------------------------------------------------------------------------
-
-    async def _live(self, task_status: trio.TaskStatus[StaticSupervisorRef]) -> None:
-        async with self._ending():
-            for child in list(self._children.values()):
-                await self._start(child)
-            task_status.started(self)
-            while not self._shut_down:
-                await self._handle(await self._mailbox.take_all())
-
-    async def _stop_children(self) -> None:
-        await self._stop_all(self._children.values())
-        self._refuse_calls()
-
-    async def _handle(self, batch: deque[_Ended | _Retry | _Call]) -> None:
-        try:
-            while batch and not self._shut_down:
-                await self._handle_one(batch.popleft())
-        finally:
-            self._mailbox.put_back(batch)
-
-    async def _handle_one(self, event: _Ended | _Retry | _Call) -> None:
-        match event:
-            case _Call(do, reply):
-                await _answer(do, reply)
-            case _Retry(child, number) if child.restarting and child.restarts == number:
-                await self._restart(child)
-            case _Ended(child, life, report) if child.life is life:
-                await self._ended(child, life, report)
-
-    async def _ended(self, child: Child, life: Life, report: CrashReport | None) -> None:
-        assert life.reason is not None
-        if report is None or not child.restart.follows(life.reason):
-            child.life = None
-            self._retire(child)
-            self._shut_down = child.spec.significant and self._calls_for_shutdown()
-            return
-        delay = self._mark_restarting(child, report)
-        if delay:
-            await self._stop_all(self._others_affected(child))
-            self._restart_later(child, delay)
-        else:
-            await self._restart(child)
-
-    def _mark_restarting(self, child: Child, report: CrashReport) -> float:
-        """Count a restart; returns its delay. Raises `RestartIntensityExceeded`."""
-        too_many = self._count_restart(child, report)
-        if too_many is not None:
-            raise too_many
-        delay = child.next_delay()
-        child.restarting = True
-        child.life = None
-        return delay
-
-    def _restart_later(self, child: Child, delay: float) -> None:
-        """Even without delay it goes through the mailbox, so other calls get their turn."""
-        retry = _Retry(child, child.restarts)
-        if delay:
-            alarm_clock().set(delay, lambda: self._mailbox.put_owed(retry))
-        else:
-            self._mailbox.put_owed(retry)
-
-    async def _restart(self, child: Child) -> None:
-        """Restart whom the strategy says. Whoever fails is tried again, counted, later.
-
-        As in OTP, children that were stopped before come up with their group.
-        """
-        await self._stop_all(self._others_affected(child))
-        for id_ in self.strategy.affected(self._children, child.id):
-            member = self._children[id_]
-            if member is not child and member.restart is Restart.TEMPORARY:
-                del self._children[id_]
-                continue
-            try:
-                await self._start(member)
-            except StartFailed as failure:
-                self._retry(member, failure)
-                return
-
-    def _others_affected(self, child: Child) -> list[Child]:
-        affected = self.strategy.affected(self._children, child.id)
-        return [self._children[id_] for id_ in affected if id_ != child.id]
-
-    def _retry(self, child: Child, failure: StartFailed) -> None:
-        assert failure.__cause__ is not None
-        report = self._report(child, crashed(failure.__cause__))
-        self._restart_later(child, self._mark_restarting(child, report))
-
-    async def _start(self, child: Child) -> object:
-        life = self._spawn(child)
-        try:
-            return await life.up.wait()
-        except Ignore:
-            child.life = None
-            self._retire(child)
-            return None
-        except Exception as error:
-            child.life = None
-            raise StartFailed(self.path, child.id, error) from error
-
-    async def _stop(self, child: Child) -> ChildLeftBehind | None:
-        child.cancel()
-        return await self._await_end(child)
-
-    async def _stop_all(self, children: Iterable[Child]) -> None:
-        for child in reversed(list(children)):
-            await self._stop(child)
-
-    def _retire(self, child: Child) -> None:
-        """A stopped child keeps its place, a temporary one does not."""
-        if child.restart is Restart.TEMPORARY:
-            self._children.pop(child.id, None)
-
-    def _calls_for_shutdown(self) -> bool:
-        if self.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT:
-            return True
-        return not any(
-            child.spec.significant and child.state is not ChildState.STOPPED
-            for child in self._children.values()
-        )
-
-    def _life_ended(self, child: Child, life: Life) -> None:
-        self._left_behind.pop(life, None)
-        report = self._report_end(child, life)
-        if life.is_up and not life.stop_asked:
-            self._mailbox.put_owed(_Ended(child, life, report))
-
-    def _refuse_calls(self) -> None:
-        for event in self._mailbox.take_all_nowait():
-            if isinstance(event, _Call):
-                event.reply.fail(SupervisorStopped(f"supervisor {self.path!r} has stopped"))
-
-
-async def _answer(do: Callable[[], Awaitable[object]], reply: Reply[object]) -> None:
-    try:
-        reply.succeed(await do())
-    except Exception as error:  # noqa: BLE001 - it is the caller's
-        reply.fail(error)
-    except BaseException:
-        reply.fail(SupervisorStopped("the supervisor was stopped in the middle of this"))
-        raise
