@@ -127,6 +127,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             settings.frames_per_second, settings.frames_burst, now=trio.current_time()
         )
         self.writing_since: float | None = None
+        self._reported = self._unreported_bytes = 0
         self._torn = False  # a frame was cut off in the middle: nothing more can be said
 
     @property
@@ -186,7 +187,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         match command:
             case SendEvents(frame, through):
                 await self._write(frame)
-                self._tell_user(Written(self._id, through))
+                self._wrote(frame, through)
             case Send(frame):
                 await self._write(frame)
             case Tell(message):
@@ -207,6 +208,14 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         except (ConnectionClosed, LocalProtocolError):
             self.ref.tell_owed(SocketGone())
         self.writing_since, self._torn = None, False
+
+    def _wrote(self, frame: bytes, through: int) -> None:
+        """Report what is written by the half frame: the window is two, so it never runs dry."""
+        self._unreported_bytes += len(frame)
+        events = through - self._reported
+        if events >= FRAME_EVENTS // 2 or self._unreported_bytes >= FRAME_BYTES // 2:
+            self._tell_user(Written(self._id, through))
+            self._reported, self._unreported_bytes = through, 0
 
     async def _close(
         self, code: CloseCode, reason: str | None, reconnect: tuple[int, int] | None
