@@ -88,6 +88,10 @@ class ClientError(TransportError):
     """The Python client could not do what was asked."""
 
 
+class BadUrl(ClientError):
+    """The URL is not that of a greenroom server."""
+
+
 class Refused(ClientError):
     """The server answered the upgrade with an HTTP status instead of a socket."""
 
