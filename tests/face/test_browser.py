@@ -1,0 +1,417 @@
+"""The demo in a real browser: what a user sees over reloads, stops, crashes and other users."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from greenroom.delivery.journal_reader import JournalReader
+
+api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
+
+CHROMIUM = os.environ.get("GREENROOM_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
+DESKTOP, PHONE = {"width": 1180, "height": 860}, {"width": 360, "height": 740}
+WAIT = 20_000  # ms; how long the slowest machine may take, not how long it takes
+
+COSTS = "service,cost\nCompute,100\nStorage,40\nCompute,50\nEmail,5\n"
+PASTE = """text => {
+    const data = new DataTransfer();
+    data.setData("text/plain", text);
+    const how = {clipboardData: data, bubbles: true, cancelable: true};
+    const question = document.querySelector("[data-testid=question]");
+    question.dispatchEvent(new ClipboardEvent("paste", how));
+}"""
+SHOWN = "() => [...document.querySelectorAll('[data-offset]')].map(e => Number(e.dataset.offset))"
+
+pytestmark = [
+    pytest.mark.requirement("R34"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
+]
+
+
+class Demo:
+    """`greenroom demo` as a process of its own, on one port and one journal over restarts."""
+
+    def __init__(self, journal: Path, pace: float) -> None:
+        self.journal, self.pace, self.port = journal, pace, free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        command = ["-m", "greenroom", "demo", "--port", str(self.port)]
+        self.process = subprocess.Popen(
+            [sys.executable, *command, "--journal", str(self.journal)],
+            env=os.environ | {"GREENROOM_DEMO_PACE": str(self.pace)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        assert self.url in self.process.stdout.readline(), "it prints where it is, once it is up"
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.communicate(timeout=30)
+            self.process = None
+
+    def accepted(self) -> list[tuple[int, str]]:
+        """(offset, kind) of every event in the journal; the tests that ask have one user."""
+        found = JournalReader(self.journal).read()
+        return [(one.record.offset, str(one.record.kind)) for one in found]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[api.Browser]:
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def start_demo(tmp_path: Path) -> Iterator[Callable[[float], Demo]]:
+    started: list[Demo] = []
+
+    def start(pace: float) -> Demo:
+        demo = Demo(tmp_path / f"demo-{len(started)}.db", pace)
+        started.append(demo)
+        demo.start()
+        return demo
+
+    yield start
+    for demo in started:
+        demo.end()
+
+
+@pytest.fixture
+def open_page(browser: api.Browser, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
+    """Each page it opens is a browser of its own; an error on a page fails the test."""
+    contexts: list[api.BrowserContext] = []
+    errors: list[str] = []
+
+    def open_page(demo: Demo, viewport: api.ViewportSize = DESKTOP) -> api.Page:
+        context = browser.new_context(viewport=viewport)
+        context.set_default_timeout(WAIT)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(demo.url)
+        wait_live(page)
+        return page
+
+    yield open_page
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for index, context in enumerate(contexts):
+        context.pages[0].screenshot(path=SCREENSHOTS / f"{request.node.name}-{index}.png")
+        context.close()
+    assert errors == []
+
+
+OpenPage = Callable[..., "api.Page"]
+
+
+def wait_live(page: api.Page) -> None:
+    page.wait_for_selector("[data-testid=connection][data-state=live]")
+
+
+def attach(page: api.Page, text: str = COSTS) -> None:
+    page.evaluate(PASTE, text)
+    page.wait_for_selector("[data-testid=chip]")
+
+
+def ask(page: api.Page, question: str) -> None:
+    page.fill("[data-testid=question]", question)
+    page.click("[data-testid=send]")
+
+
+def wait_run(page: api.Page, state: str, nth: int = 0) -> None:
+    page.wait_for_selector(f"article.agent[data-state={state}] >> nth={nth}", timeout=60_000)
+
+
+def wait_answering(page: api.Page) -> None:
+    """A few chunks of the answer are on screen, and more are to come."""
+    page.wait_for_selector("[data-kind=partial_result] >> nth=1")
+
+
+def assert_shows_all(page: api.Page, demo: Demo) -> None:
+    """Every accepted event is on screen, in order, once."""
+    accepted = [offset for offset, _ in demo.accepted()]
+    page.wait_for_selector(f"[data-offset] >> nth={len(accepted) - 1}", state="attached")
+    assert sorted(page.evaluate(SHOWN)) == accepted
+
+
+def test_a_pasted_table_and_a_question_give_tools_a_report_a_table_and_a_chart(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    demo = start_demo(0.01)
+    page = open_page(demo)
+    attach(page)
+    assert "4 rows × 2 columns" in page.inner_text("[data-testid=chip]")
+    ask(page, "total cost by service")
+    wait_run(page, "done")
+    tools = page.locator("[data-testid=tool-call] code").all_inner_texts()
+    assert tools == ["load_table", "profile_columns", "aggregate"]
+    cells = page.locator("[data-testid=report] tbody td").all_inner_texts()
+    assert cells == ["Compute", "150", "2", "Storage", "40", "1", "Email", "5", "1"]
+    assert page.locator("[data-testid=chart] .bar").count() == 3
+    description = page.locator("[data-testid=chart] desc").text_content()
+    assert description == "Compute: 150; Storage: 40; Email: 5"
+    assert_shows_all(page, demo)
+
+
+def test_a_reload_in_the_middle_of_a_run_loses_nothing_and_doubles_nothing(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    demo = start_demo(0.3)
+    page = open_page(demo)
+    attach(page)
+    ask(page, "total cost by service")
+    for _ in range(3):
+        wait_answering(page)
+        page.reload()
+        wait_live(page)
+    assert page.is_visible("[data-testid=stop]"), "the run goes on, and can still be stopped"
+    wait_run(page, "done")
+    assert_shows_all(page, demo)
+    assert page.locator("[data-testid=report]").count() == 1
+    answer = page.inner_text("[data-testid=answer]")
+    assert answer.startswith("Total cost by service: Compute is highest with 150")
+
+
+def test_a_reload_before_the_answer_to_a_question_sends_it_once(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    demo = start_demo(0.01)
+    page = open_page(demo)
+    attach(page)
+    page.fill("[data-testid=question]", "total cost by service")
+    page.evaluate("document.querySelector('[data-testid=send]').click(); location.reload()")
+    wait_live(page)
+    wait_run(page, "done")
+    assert [kind for _, kind in demo.accepted()].count("user_said") == 1
+    assert_shows_all(page, demo)
+
+
+@pytest.mark.parametrize("how", ["button", "escape", "button after a reload"])
+def test_a_run_can_be_stopped(
+    start_demo: Callable[[float], Demo], open_page: OpenPage, how: str
+) -> None:
+    demo = start_demo(1.0)
+    page = open_page(demo)
+    attach(page)
+    ask(page, "total cost by service")
+    page.wait_for_selector("[data-testid=tool-call]")
+    if how.endswith("reload"):
+        page.reload()
+        page.wait_for_selector("[data-testid=tool-call]")
+    if how == "escape":
+        page.keyboard.press("Escape")
+    else:
+        page.click("[data-testid=stop]")
+    wait_run(page, "stopped")
+    assert page.is_visible("[data-testid=send]")
+    assert page.is_hidden("[data-testid=stop]")
+    assert demo.accepted()[-1][1] == "agent_completed"
+    assert_shows_all(page, demo)
+
+
+@pytest.mark.requirement("R28", "R35")
+def test_a_killed_server_comes_back_and_the_page_with_it(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    demo = start_demo(0.5)
+    page = open_page(demo)
+    attach(page)
+    ask(page, "total cost by service")
+    wait_answering(page)
+    demo.end(signal.SIGKILL)
+    page.wait_for_selector("[data-testid=connection][data-state=waiting]")
+    assert "Reconnecting" in page.inner_text("[data-testid=connection]")
+    demo.start()
+    wait_live(page)
+    wait_run(page, "failed")
+    assert demo.accepted()[-1][1] == "agent_failed"
+    assert_shows_all(page, demo)
+    ask(page, "how many rows by service")  # the table is remembered, and life goes on
+    wait_run(page, "done")
+    assert_shows_all(page, demo)
+
+
+def test_a_question_asked_while_the_server_is_away_is_answered_when_it_is_back(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    demo = start_demo(0.01)
+    page = open_page(demo)
+    demo.end(signal.SIGKILL)
+    attach(page)
+    ask(page, "total cost by service")
+    assert "Sending…" in page.inner_text("main")
+    demo.start()
+    wait_run(page, "done")
+    assert_shows_all(page, demo)
+
+
+@pytest.mark.requirement("R08", "R23")
+def test_two_browsers_are_two_users_and_see_only_their_own(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    demo = start_demo(0.05)
+    pages = [open_page(demo), open_page(demo)]
+    for page, secret in zip(pages, ["Apricot", "Blueberry"], strict=True):
+        attach(page, f"fruit,cost\n{secret},1\n{secret},2\nother,3\n")
+        ask(page, "total cost by fruit")
+    for page in pages:
+        wait_run(page, "done")
+    first, second = (page.inner_text("main") for page in pages)
+    assert "Apricot" in first
+    assert "Blueberry" not in first
+    assert "Blueberry" in second
+    assert "Apricot" not in second
+    users = {one.record.user for one in JournalReader(demo.journal).read()}
+    assert len(users) == 2
+
+
+def test_a_second_tab_on_the_same_session_takes_it_and_the_first_can_go_on_afresh(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    """A duplicated tab copies sessionStorage, so both claim one session."""
+    demo = start_demo(0.01)
+    page = open_page(demo)
+    attach(page)
+    ask(page, "total cost by service")
+    wait_run(page, "done")
+    with page.context.expect_page() as popup:
+        page.evaluate("window.open(location.href)")  # copies sessionStorage, as duplicating does
+    wait_live(popup.value)
+    page.wait_for_selector("[data-testid=notice]")
+    assert "another tab" in page.inner_text("[data-testid=notice]")
+    page.click("[data-testid=notice-button]")
+    wait_live(page)
+    ask(page, "how many rows by service")
+    wait_run(page, "done", nth=1)
+    assert_shows_all(page, demo)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_all_without_scrolling_sideways(
+    start_demo: Callable[[float], Demo], open_page: OpenPage, scheme: str
+) -> None:
+    demo = start_demo(0.01)
+    page = open_page(demo, PHONE)
+    page.emulate_media(color_scheme=scheme)
+    widths = [page.evaluate("document.documentElement.scrollWidth")]
+    page.click("[data-testid=sample]")
+    wait_run(page, "done")
+    page.wait_for_selector("[data-testid=chart] svg")
+    page.click("[data-testid=tool-call] summary >> nth=0")
+    widths.append(page.evaluate("document.documentElement.scrollWidth"))
+    assert widths == [360, 360]
+
+
+def test_everything_can_be_done_from_the_keyboard(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    demo = start_demo(0.1)
+    page = open_page(demo)
+    focused = "document.activeElement.dataset.testid"
+    assert page.evaluate(focused) == "question"
+    for _ in range(20):
+        if page.evaluate(focused) == "sample":
+            break
+        page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    wait_run(page, "done")
+    page.focus("[data-testid=question]")
+    page.keyboard.type("cost")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("per month")
+    page.keyboard.press("Enter")
+    wait_run(page, "done", nth=1)
+    assert page.locator("[data-testid=chart] .line").count() == 1
+    ask(page, "anything unusual by service?")
+    page.wait_for_selector("[data-testid=stop]")
+    page.keyboard.press("Escape")
+    wait_run(page, "stopped")
+
+
+@pytest.mark.requirement("R13")
+def test_what_was_on_screen_is_reported_displayed(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    demo = start_demo(0.01)
+    frames: list[str] = []
+    page = open_page(demo)
+    page.on("websocket", lambda ws: ws.on("framesent", lambda data: frames.append(str(data))))
+    page.reload()
+    wait_live(page)
+    page.click("[data-testid=sample]")
+    wait_run(page, "done")
+    for _ in range(100):
+        if any('"displayed"' in frame for frame in frames):
+            break
+        page.wait_for_timeout(50)
+    assert any('"type":"ack"' in frame for frame in frames)
+    assert any('"type":"displayed"' in frame for frame in frames)
+
+
+def test_too_large_a_table_is_refused_in_words(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    page = open_page(start_demo(0.01))
+    noise = "a,b\n" + os.urandom(150_000).hex()
+    file = {"name": "noise.csv", "mimeType": "text/csv", "buffer": noise.encode()}
+    page.set_input_files("[data-testid=file]", files=[file])
+    page.wait_for_selector("[data-testid=problem]")
+    assert "too large to send, even compressed" in page.inner_text("[data-testid=problem]")
+
+
+def test_a_large_table_that_packs_well_is_sent_packed(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    page = open_page(start_demo(0.01))
+    rows = "service,cost\n" + "Compute,1\nStorage,2\n" * 20_000
+    file = {"name": "many.csv", "mimeType": "text/csv", "buffer": rows.encode()}
+    page.set_input_files("[data-testid=file]", files=[file])
+    page.wait_for_selector("[data-testid=chip]")
+    ask(page, "total cost by service")
+    wait_run(page, "done")
+    cells = page.locator("[data-testid=report] tbody td").all_inner_texts()
+    assert cells == ["Storage", "40,000", "20,000", "Compute", "20,000", "20,000"]
+
+
+def test_markup_in_a_table_stays_text(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    page = open_page(start_demo(0.01))
+    attach(page, 'name,cost\n"<img src=x onerror=boom()>",1\n<b>b</b>,2\n')
+    ask(page, "total cost by name")
+    wait_run(page, "done")
+    assert "<b>b</b>" in page.inner_text("[data-testid=report]")
+    assert page.locator("main img").count() == 0
