@@ -26,7 +26,8 @@ from greenroom.settings import MEMORY, Settings
 from greenroom.supervisor.child_spec import Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import StartFailed
-from greenroom.supervisor.supervisor import StaticSupervisorRef, open_supervisor
+from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
+from greenroom.supervisor.supervisor import open_supervisor
 from greenroom.supervisor.tree import TreeNode, snapshot
 from greenroom.transport.auth import Authenticator, JwtAuthenticator
 from greenroom.transport.connection import ConnectionParts

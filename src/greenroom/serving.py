@@ -15,6 +15,7 @@ import attrs
 import trio
 
 from greenroom.delivery.run import Agent
+from greenroom.logs import configure_logs
 from greenroom.runtime import Runtime, open_runtime
 from greenroom.settings import Settings
 from greenroom.transport.auth import JwtAuthenticator, extract_token, sign_token
@@ -130,4 +131,5 @@ def serve(
     Raises `BadSettings`, `PortBusy` and the errors of opening a journal.
     """
     chosen = settings or Settings.load(host=host, port=port, journal=journal, secret=secret)
+    configure_logs(chosen)
     trio.run(partial(run_server, chosen, agent, announce=announce))
