@@ -10,6 +10,7 @@ import trio
 
 import greenroom
 from greenroom.agent_target import load_agent
+from greenroom.logs import configure_logs
 from greenroom.serving import run_server
 from greenroom.settings import MEMORY, BadSettings, Settings
 from greenroom.settings_values import SHORTEST_SECRET
@@ -32,6 +33,7 @@ def demo(*, port: int = 8700, journal: Path = Path("greenroom-demo.db")) -> None
         File that keeps the conversations; its secret is kept beside it.
     """
     settings = Settings(host=LOOPBACK, port=port, journal=journal, secret=_secret_of(journal))
+    configure_logs(settings)
     agent = load_agent(f"{EXAMPLE}:agent")
 
     async def main() -> None:

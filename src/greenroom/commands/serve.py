@@ -9,6 +9,7 @@ import trio
 from cyclopts import Parameter
 
 from greenroom.agent_target import load_agent
+from greenroom.logs import configure_logs
 from greenroom.serving import run_server
 from greenroom.settings import Settings
 
@@ -64,6 +65,7 @@ def serve(
         allow_origins=allow_origins or None,
     )
     settings.require_auth()
+    configure_logs(settings)
     agent = load_agent(target)
 
     def announce(url: str) -> None:
