@@ -1,0 +1,95 @@
+"""Running the command line as its users do: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+SECRET = "a-secret-of-the-tests-that-is-long-enough"
+PATIENCE = 60.0  # seconds until a silent process counts as hung, on a busy machine
+
+
+@attrs.frozen
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+def greenroom(
+    *arguments: str, cwd: Path, secret: str | None = None, timeout: float = PATIENCE
+) -> Result:
+    """Run a command to its end."""
+    done = subprocess.run(
+        command(arguments),
+        cwd=cwd,
+        env=environment(secret),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+class Running:
+    """A command that runs on; its lines are read as they come."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def line(self) -> str:
+        """The next line of its standard output."""
+        return self._lines.get(timeout=PATIENCE)
+
+    def interrupt(self, with_signal: signal.Signals = signal.SIGINT) -> Result:
+        """Ctrl-C; then its end."""
+        self.process.send_signal(with_signal)
+        code = self.process.wait(PATIENCE)
+        assert self.process.stderr is not None
+        return Result(code, "", self.process.stderr.read())
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line.rstrip("\n"))
+
+
+@contextmanager
+def running(*arguments: str, cwd: Path, secret: str | None = None) -> Iterator[Running]:
+    """Start a command; it is killed at the end if it still runs."""
+    with subprocess.Popen(
+        command(arguments),
+        cwd=cwd,
+        env=environment(secret),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield Running(process)
+        finally:
+            process.kill()
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "greenroom", *arguments]
+
+
+def environment(secret: str | None) -> dict[str, str]:
+    """Ours without any setting of the person who runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
+    return kept | ({"GREENROOM_SECRET": secret} if secret else {}) | {"PYTHONWARNINGS": "error"}
