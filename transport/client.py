@@ -9,42 +9,28 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TypeAlias
 
 import attrs
-import trio
-import trio_websocket
-from trio_websocket import WebSocketConnection
 
 from greenroom.actors.reply import Reply
 from greenroom.delivery.events import JSON, Event
 from greenroom.delivery.ids import RunId, ThreadId, UserId
 from greenroom.transport import wire
+from greenroom.transport.client_line import Line, Token, Watch
 from greenroom.transport.client_session import (
-    ACK_EVENTS,
     Answered,
     ClientSession,
-    Closing,
     Command,
     Complaint,
     Deliver,
-    Leave,
     Opened,
     Position,
     Ready,
     Request,
     ShowTyping,
-    Transmit,
 )
-from greenroom.transport.client_socket import (
-    GOODBYE_SECONDS,
-    HANDSHAKE_SECONDS,
-    open_socket,
-    plain_nursery,
-)
-from greenroom.transport.close_codes import CloseCode, reconnects
+from greenroom.transport.client_socket import plain_nursery
 from greenroom.transport.errors import (
-    BadFrame,
     ClientClosed,
     ClientError,
     Refused,
@@ -52,16 +38,9 @@ from greenroom.transport.errors import (
     SessionClosed,
 )
 
-ACK_SECONDS = 0.05
-FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
-STEADY_SECONDS = 10.0  # a connection that lasted as long starts the backoff anew
-SILENCE = 1.5  # heartbeats
 MAX_WAITING_EVENTS = 1024
-NO_CODE = 1006  # RFC 6455 §7.1.5: the connection broke without a close frame
 
 logger = logging.getLogger("greenroom.client")
-
-Token: TypeAlias = str | Callable[[], Awaitable[str]]
 
 
 @attrs.frozen
@@ -112,10 +91,10 @@ async def connect(
         async with plain_nursery() as nursery:
             nursery.start_soon(client._run)
             try:
-                await client._until(lambda: client._session.ready is not None)
+                await client._watch.until(lambda: client._session.ready is not None)
                 yield client
             finally:
-                await client._say_goodbye()
+                await client._line.say_goodbye()
                 nursery.cancel_scope.cancel()
     finally:
         client._fail(partial(ClientClosed, "the client was closed"))
@@ -139,18 +118,21 @@ class Client:
         uniform: Callable[[float, float], float],
         new_id: Callable[[], str],
     ) -> None:
-        self._url = url
-        self._token = token
         self._session = session
-        self._uniform = uniform
         self._new_id = new_id
         self._user: UserId | None = None
-        self._socket: WebSocketConnection | None = None
         self._events: deque[Event] = deque()
         self._answers: dict[str, Reply[Mapping[str, JSON]]] = {}
-        self._failure: Callable[[], ClientError] | None = None
-        self._is_leaving = False
-        self._changed = trio.lowlevel.ParkingLot()
+        self._watch = Watch()
+        self._line = Line(
+            url,
+            token,
+            session,
+            self._watch,
+            perform=self._perform,
+            has_room=self._has_room,
+            uniform=uniform,
+        )
 
     @property
     def user(self) -> UserId:
@@ -168,9 +150,9 @@ class Client:
         return _Events(self._next_event)
 
     async def _next_event(self) -> Event:
-        await self._until(lambda: bool(self._events))
+        await self._watch.until(lambda: bool(self._events))
         event = self._events.popleft()
-        self._wake()
+        self._watch.wake()
         return event
 
     async def say(
@@ -206,8 +188,8 @@ class Client:
         Raises `RequestFailed`; `SessionClosed` if the token is another user's.
         """
         answer = await self._ask(wire.Refresh(self._new_id(), token))
-        if isinstance(self._token, str):
-            self._token = token
+        if isinstance(self._line.token, str):
+            self._line.token = token
         expires = answer.get("expires")
         return expires if isinstance(expires, int) else None
 
@@ -215,122 +197,43 @@ class Client:
         """Say that these events were put before the user's eyes."""
         shown = tuple(offsets)
         for start in range(0, len(shown), wire.MAX_DISPLAYED):
-            await self._send(wire.Displayed(shown[start : start + wire.MAX_DISPLAYED]))
+            await self._line.send(wire.Displayed(shown[start : start + wire.MAX_DISPLAYED]))
 
     async def confirm(self, offset: int, verdict: JSON = None, note: str | None = None) -> None:
         """Say that the user got value from an event, or not."""
-        await self._send(wire.Confirm(offset, verdict, note))
+        await self._line.send(wire.Confirm(offset, verdict, note))
 
     async def typing(self, thread: ThreadId) -> None:
         """Say that the user is typing; lost without a word while there is no connection."""
         if self._session.ready is not None:
-            await self._transmit(wire.Typing(thread))
-
-    # Requests
+            await self._line.transmit(wire.Typing(thread))
 
     async def _ask(self, request: Request) -> Mapping[str, JSON]:
-        if self._failure is not None:
-            raise self._failure()
+        """Send a request, now or after the next `ready`, and wait for its answer."""
+        if self._watch.failure is not None:
+            raise self._watch.failure()
+        if request.id in self._answers:
+            raise ClientError(f"the request {request.id!r} is still being answered")
         reply = self._answers[request.id] = Reply()
         self._session.request(request)
-        self._wake()
+        self._watch.wake()
         try:
             if self._session.ready is not None:
-                await self._transmit(request)
+                await self._line.transmit(request)
             return await reply.wait()
         finally:
             self._session.forget(request.id)
             del self._answers[request.id]
 
-    async def _send(self, frame: wire.ClientFrame) -> None:
-        """Send once there is a socket that takes it."""
-        sent = False
-        while not sent:
-            await self._until(lambda: self._session.ready is not None)
-            sent = await self._transmit(frame)
-
-    async def _transmit(self, frame: wire.ClientFrame) -> bool:
-        if self._socket is None:
-            return False
-        try:
-            await self._socket.send_message(wire.encode(frame).decode())
-        except trio_websocket.ConnectionClosed:
-            return False
-        return True
-
-    # Connections
-
     async def _run(self) -> None:
-        """Connect again and again, until there is no use in it."""
-        attempt = 0
         try:
-            while True:
-                since = trio.current_time()
-                closing = await self._connect_once()
-                if self._is_leaving:
-                    return
-                if not reconnects(closing.code):
-                    raise SessionClosed(closing.code, closing.reason)
-                attempt = 0 if trio.current_time() - since > STEADY_SECONDS else attempt + 1
-                delay = self._delay(closing, attempt)
-                logger.info("closed (%d %s), back in %.1f s", closing.code, closing.reason, delay)
-                await trio.sleep(delay)
+            await self._line.run()
         except SessionClosed as error:
             self._fail(partial(SessionClosed, error.code, error.reason))
         except Refused as error:
             self._fail(partial(Refused, error.status, error.text))
 
-    async def _connect_once(self) -> Closing:
-        """One socket from its opening to its end; how it ended. Raises `Refused`."""
-        token = self._token if isinstance(self._token, str) else await self._token()
-        ending = Closing(NO_CODE, "no connection")
-        try:
-            async with open_socket(self._url, token) as socket:
-                ending = await self._converse(socket)
-        except OSError as error:
-            ending = Closing(NO_CODE, str(error))
-        return ending
-
-    async def _converse(self, socket: WebSocketConnection) -> Closing:
-        self._socket = socket
-        try:
-            await self._transmit(self._session.hello())
-            async with plain_nursery() as nursery:
-                nursery.start_soon(self._ack_in_time)
-                ending = await self._listen(socket)
-                nursery.cancel_scope.cancel()
-            return ending
-        finally:
-            self._socket = None
-            self._session.disconnected()
-
-    async def _listen(self, socket: WebSocketConnection) -> Closing:
-        """Read until the socket ends, falls silent, or must be left; how it ended."""
-        announced: Closing | None = None
-        while True:
-            await self._until(self._has_room)
-            try:
-                with trio.fail_after(self._patience()):
-                    message = await socket.get_message()
-            except trio.TooSlowError:
-                return await self._leave(socket, CloseCode.HEARTBEAT_MISSED)
-            except trio_websocket.ConnectionClosed as closed:
-                return announced or _ending(closed)
-            for command in self._understand(message):
-                await self._perform(command)
-                if isinstance(command, Leave):
-                    return await self._leave(socket, command.code)
-                if isinstance(command, Closing):
-                    announced = command
-
-    def _understand(self, message: str | bytes) -> list[Command]:
-        try:
-            return self._session.receive(message)
-        except BadFrame as error:
-            logger.error("%s", error)
-            return [Leave(CloseCode.POSITION_LOST)]
-
-    async def _perform(self, command: Command) -> None:
+    def _perform(self, command: Command) -> None:
         match command:
             case Opened(ready):
                 self._user = ready.user
@@ -340,13 +243,10 @@ class Client:
                 self._events.extend(events)
             case Answered(id_, answer):
                 self._answer(id_, answer)
-            case Transmit(frame):
-                await self._transmit(frame)
             case ShowTyping(thread, sender) if self.on_typing is not None:
                 self.on_typing(ThreadId.trusted(thread), sender)
             case Complaint(code, message):
                 logger.warning("the server could not use a frame: %s [%d]", message, code)
-        self._wake()
 
     def _answer(self, id_: str, answer: Mapping[str, JSON] | RequestFailed) -> None:
         reply = self._answers.get(id_)
@@ -357,65 +257,16 @@ class Client:
         else:
             reply.succeed(answer)
 
-    async def _leave(self, socket: WebSocketConnection, code: CloseCode) -> Closing:
-        with trio.move_on_after(GOODBYE_SECONDS):
-            await socket.aclose(code)
-        return Closing(code, code.meaning.reason)
-
-    async def _ack_in_time(self) -> None:
-        session = self._session
-        while True:
-            await self._until(lambda: session.unacked > 0)
-            with trio.move_on_after(ACK_SECONDS):
-                await self._until(lambda: session.unacked >= ACK_EVENTS)
-            await self._ack()
-
-    async def _ack(self) -> None:
-        ack = self._session.ack()
-        if ack is not None:
-            await self._transmit(ack)
-
-    async def _say_goodbye(self) -> None:
-        """What was received is acked even when the program leaves at once."""
-        self._is_leaving = True
-        with trio.CancelScope(deadline=trio.current_time() + GOODBYE_SECONDS, shield=True):
-            await self._ack()
-            if self._socket is not None:
-                await self._socket.aclose()
-
-    # Waiting
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        """Wait until it holds. Raises what the client failed with, if it never will."""
-        while not condition():
-            if self._failure is not None:
-                raise self._failure()
-            await self._changed.park()
-
-    def _wake(self) -> None:
-        self._changed.unpark_all()
-
     def _has_room(self) -> bool:
         """An awaited answer is read past any number of events, or both would wait for ever."""
         return len(self._events) < MAX_WAITING_EVENTS or self._session.is_waiting
 
-    def _patience(self) -> float:
-        ready = self._session.ready
-        return HANDSHAKE_SECONDS if ready is None else SILENCE * ready.heartbeat
-
-    def _delay(self, closing: Closing, attempt: int) -> float:
-        """As the server said, else exponential with full jitter. Seconds."""
-        if closing.after is not None:
-            return closing.after + self._uniform(0, closing.jitter)
-        ceiling = FIRST_BACKOFF * 2 ** min(attempt, 10)
-        return self._uniform(0, min(LONGEST_BACKOFF, ceiling))
-
     def _fail(self, failure: Callable[[], ClientError]) -> None:
-        if self._failure is None:
-            self._failure = failure
+        """Each waiter gets an exception of its own. The first failure stays."""
+        failure = self._watch.failure = self._watch.failure or failure
         for reply in self._answers.values():
-            reply.fail(self._failure())
-        self._wake()
+            reply.fail(failure())
+        self._watch.wake()
 
 
 class _Events(AsyncIterator[Event]):
@@ -426,10 +277,3 @@ class _Events(AsyncIterator[Event]):
 
     async def __anext__(self) -> Event:
         return await self._take()
-
-
-def _ending(closed: trio_websocket.ConnectionClosed) -> Closing:
-    reason = closed.reason
-    if reason is None:
-        return Closing(NO_CODE, "the connection broke")
-    return Closing(reason.code, reason.reason or reason.name)

@@ -102,6 +102,7 @@ async def _open_stream(url: str) -> AsyncIterator[_Handshaking]:
     parts = urlsplit(url)
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
         raise BadUrl(f"{url!r} is not the URL of a server", advice="like ws://127.0.0.1:8700")
+    stream: trio.abc.Stream
     with _handshake_deadline():
         if parts.scheme == "wss":
             stream = await trio.open_ssl_over_tcp_stream(

@@ -15,6 +15,7 @@ from greenroom.transport.client_session import Position
 from greenroom.transport.errors import (
     BadUrl,
     ClientClosed,
+    ClientError,
     Refused,
     RequestFailed,
     SessionClosed,
@@ -211,6 +212,19 @@ async def test_a_say_is_sent_again_with_the_same_id_until_it_is_answered():
             assert await client.say("hi") == Started(RUN, THREAD)
     assert len(ids) == 2
     assert ids[0] == ids[1]
+
+
+async def test_an_id_in_use_is_not_asked_with_again():
+    async def script(peer):
+        await peer.welcome()
+        await peer.hear("say")
+
+    async with server(script) as url, join(url) as client, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(client.say, "hi", id="1"))
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(ClientError, match="'1' is still being answered"):
+            await client.say("hi", id="1")
+        nursery.cancel_scope.cancel()
 
 
 async def test_every_request_and_report_has_its_frame():
