@@ -5,24 +5,19 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import attrs
-import outcome
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.utilities import LocalProtocolError
 
-from greenroom.actors.errors import ActorError, GreenroomError
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.machine_runner import TimerFired
-from greenroom.actors.ref import Ask, Request
-from greenroom.actors.reply import Outcome
+from greenroom.actors.ref import Ask
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.ids import ConnectionId
-from greenroom.delivery.journal import Page
-from greenroom.delivery.journal_writer import LookUp
 from greenroom.delivery.outbox import FRAME_BYTES, FRAME_EVENTS
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_messages import (
@@ -30,8 +25,6 @@ from greenroom.delivery.user_messages import (
     ConnectionNews,
     DeliverEvents,
     Detach,
-    RunStarted,
-    UserSays,
     Written,
 )
 from greenroom.supervisor.errors import SupervisorError
@@ -46,31 +39,22 @@ from greenroom.transport.connection_events import (
     Draining,
     FrameRefused,
     Heard,
-    HistoryRead,
     Overstepped,
-    RequestFailed,
-    RunBegan,
-    RunCancelled,
     Send,
     SendEvents,
     SocketGone,
     Tell,
-    TokenRefreshed,
     Upgraded,
 )
 from greenroom.transport.connection_machine import CONNECTION, Link, Phase, Times
-from greenroom.transport.errors import BadFrame, BadToken, IsolationViolation
+from greenroom.transport.connection_requests import Requests
+from greenroom.transport.errors import BadFrame, IsolationViolation
 from greenroom.transport.rate_limit import TokenBucket
-
-R = TypeVar("R")
 
 logger = logging.getLogger("greenroom.transport")
 
 CLOSE_SECONDS = 2.0
 """How long a peer may take over the closing handshake."""
-
-HISTORY_BYTES = 1024 * 1024
-"""A page of history ends early here; `more` then says that there is more."""
 
 
 @attrs.frozen
@@ -120,8 +104,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._identity = identity
         self._id = connection
         self._user = user
-        self._authenticator = authenticator
         self._settings = settings
+        self._requests = Requests(user, authenticator, settings.wall_clock, self._answered)
         self._heard = False
         self._bucket = TokenBucket(
             settings.frames_per_second, settings.frames_burst, now=trio.current_time()
@@ -139,7 +123,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     async def started(self) -> None:
         await super().started()
-        await self._feed(Upgraded(*self._lifetime(self._identity)))
+        await self._feed(Upgraded(*self._requests.lifetime(self._identity)))
 
     async def receive_many(self, messages: deque[LinkMessage | TimerFired | Ask[object]]) -> None:
         while messages and not self._stop:
@@ -157,9 +141,18 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     async def stopping(self, reason: ExitReason) -> None:
         try:
             if self.runner.state in (Phase.AUTHENTICATED, Phase.READY):
-                await self._feed(_last_event(reason))
+                await self._feed(self._last_event(reason))
         finally:
             self._leave_user()
+
+    def _last_event(self, reason: ExitReason) -> Draining | Overstepped:
+        """Stopped with the whole user: the server goes away. Alone: the user actor crashed."""
+        if isinstance(reason.error, IsolationViolation):
+            logger.critical("isolation: %s", reason.error)
+            return Overstepped(CloseCode.ISOLATION_VIOLATION)
+        if reason.orderly and self._user.tree.stopped:
+            return Draining(500, 2000)
+        return Overstepped(CloseCode.SERVER_ERROR)
 
     # What comes in
 
@@ -195,7 +188,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             case AttachTo(hello):
                 self._attach(hello)
             case Carry(request):
-                await self._carry(request)
+                await self._requests.carry(request, self.runner.data.session)
             case Close(code, reason, reconnect):
                 await self._close(code, reason, reconnect)
 
@@ -228,7 +221,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     def _attach(self, hello: wire.Hello) -> None:
         request = Attach(self._id, self.ref, hello.session, hello.epoch, hello.offset)
-        self._ask(request, lambda attached: attached, _refused_attach)
+        self._requests.ask_user(request, lambda attached: attached, _refused_attach)
 
     def _tell_user(self, message: object) -> None:
         """The user actor gone means that this connection is about to be stopped: say nothing."""
@@ -238,7 +231,10 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             self._user_is_gone()
 
     def _user_is_gone(self) -> None:
-        self.ref.tell_owed(Answered(Overstepped(CloseCode.SERVER_ERROR)))
+        self._answered(Overstepped(CloseCode.SERVER_ERROR))
+
+    def _answered(self, event: object) -> None:
+        self.ref.tell_owed(Answered(event))
 
     def _leave_user(self) -> None:
         try:
@@ -246,105 +242,9 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         except SupervisorError:
             return  # it is restarting, and comes back knowing no connection
 
-    # Requests
-
-    async def _carry(
-        self, request: wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
-    ) -> None:
-        match request:
-            case wire.Say():
-                self._say(request)
-            case wire.CancelRun():
-                await self._feed(self._cancel(request))
-            case wire.HistoryRequest():
-                self._read_history(request)
-            case wire.Refresh():
-                await self._feed(await self._check_token(request))
-
-    def _say(self, say: wire.Say) -> None:
-        request = UserSays(say.id, say.thread, self.runner.data.session, say.body)
-
-        def began(started: RunStarted) -> object:
-            return RunBegan(say.id, started)
-
-        self._ask(request, began, lambda error: _failed(say.id, error))
-
-    def _cancel(self, cancel: wire.CancelRun) -> RunCancelled | RequestFailed:
-        if self._user.cancel(cancel.run):
-            return RunCancelled(cancel.id, cancel.run)
-        message = f"no run {cancel.run} of yours is going on"
-        return RequestFailed(cancel.id, CloseCode.PROTOCOL_ERROR, message)
-
-    def _read_history(self, request: wire.HistoryRequest) -> None:
-        user = self._identity.user
-
-        def read(page: Page) -> object:
-            kept = _newest_within(page, HISTORY_BYTES)
-            return HistoryRead(request.id, kept, page.more or len(kept.records) < len(page.records))
-
-        question = LookUp(
-            lambda journal: journal.history(
-                user, thread=request.thread, before=request.before, limit=request.limit
-            )
-        )
-        self._pipe(
-            lambda: self._user.look_up.request(question).then,
-            read,
-            lambda error: _failed(request.id, error),
-        )
-
-    async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestFailed:
-        try:
-            identity = await self._authenticator.authenticate(refresh.token)
-        except BadToken as error:
-            return RequestFailed(refresh.id, CloseCode.BAD_TOKEN, error.message)
-        expires_in, expires_ms = self._lifetime(identity)
-        return TokenRefreshed(refresh.id, identity.user, expires_in, expires_ms)
-
-    def _ask(
-        self,
-        request: Request[R],
-        done: Callable[[R], object],
-        failed: Callable[[BaseException], object],
-    ) -> None:
-        self._pipe(lambda: self._user.actor.request(request).then, done, failed)
-
-    def _pipe(
-        self,
-        asked: Callable[[], Callable[[Callable[[Outcome[R]], object]], None]],
-        done: Callable[[R], object],
-        failed: Callable[[BaseException], object],
-    ) -> None:
-        """Ask without waiting; the answer comes back as an event for the machine."""
-
-        def answered(result: Outcome[R]) -> None:
-            event = (
-                failed(result.error) if isinstance(result, outcome.Error) else done(result.value)
-            )
-            self.ref.tell_owed(Answered(event))
-
-        try:
-            asked()(answered)
-        except (ActorError, SupervisorError) as error:
-            self.ref.tell_owed(Answered(failed(error)))
-
-    def _lifetime(self, identity: Identity) -> tuple[float | None, int | None]:
-        """How long the token is good for, in seconds; and until when, in ms."""
-        if identity.expires_at is None:
-            return None, None
-        left = identity.expires_at - self._settings.wall_clock()
-        return max(0.0, left), round(identity.expires_at * 1000)
-
     @property
     def _max_bytes(self) -> int:
         return self._settings.max_frame_bytes
-
-
-def _last_event(reason: ExitReason) -> object:
-    if isinstance(reason.error, IsolationViolation):
-        logger.critical("isolation: %s", reason.error)
-        return Overstepped(CloseCode.ISOLATION_VIOLATION)
-    return Draining(500, 2000) if reason.orderly else Overstepped(CloseCode.SERVER_ERROR)
 
 
 def _decoded(message: str | bytes) -> object:
@@ -374,23 +274,7 @@ def _with_followers(
     return DeliverEvents(records, first.replay) if len(records) > len(first.records) else first
 
 
-def _newest_within(page: Page, limit: int) -> Page:
-    size, kept = 0, 0
-    for record in reversed(page.records):
-        size += len(record.body)
-        if size > limit and kept:
-            break
-        kept += 1
-    return Page(page.records[len(page.records) - kept :], page.more)
-
-
 def _refused_attach(error: BaseException) -> object:
     if isinstance(error, TooManyConnections):
         return Overstepped(CloseCode.TOO_MANY_CONNECTIONS)
     return Overstepped(CloseCode.SERVER_ERROR)
-
-
-def _failed(id_: str, error: BaseException) -> RequestFailed:
-    message = error.message if isinstance(error, GreenroomError) else "the server failed"
-    temporary = not isinstance(error, GreenroomError) or error.temporary
-    return RequestFailed(id_, CloseCode.SERVER_ERROR, message, temporary)

@@ -1,0 +1,148 @@
+"""What a client asks for with an `id`: carried out, and answered with an event for the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+
+import attrs
+import outcome
+
+from greenroom.actors.errors import ActorError, GreenroomError
+from greenroom.actors.ref import Request
+from greenroom.actors.reply import Outcome, Reply
+from greenroom.delivery.ids import SessionId, UserId
+from greenroom.delivery.journal import Page
+from greenroom.delivery.journal_writer import LookUp
+from greenroom.delivery.user_handle import UserHandle
+from greenroom.delivery.user_messages import RunStarted, UserSays
+from greenroom.supervisor.errors import SupervisorError
+from greenroom.transport import wire
+from greenroom.transport.auth import Authenticator, Identity
+from greenroom.transport.close_codes import CloseCode
+from greenroom.transport.connection_events import (
+    HistoryRead,
+    RequestFailed,
+    RunBegan,
+    RunCancelled,
+    TokenRefreshed,
+)
+from greenroom.transport.errors import BadToken
+
+R = TypeVar("R")
+
+HISTORY_BYTES = 1024 * 1024
+"""A page of history ends early here; `more` then says that there is more."""
+
+ClientRequest: TypeAlias = wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
+
+
+@attrs.frozen
+class Requests:
+    """One connection's requests. `answer` takes the event, now or when the answer is there."""
+
+    user: UserHandle
+    authenticator: Authenticator
+    wall_clock: Callable[[], float]
+    answer: Callable[[object], None]
+
+    async def carry(self, request: ClientRequest, session: SessionId | None) -> None:
+        """Carry out one request. Waits for nothing but the check of a token."""
+        match request:
+            case wire.Say():
+                self._say(request, session)
+            case wire.CancelRun():
+                self.answer(self._cancel(request))
+            case wire.HistoryRequest():
+                self._read_history(request)
+            case wire.Refresh():
+                self.answer(await self._check_token(request))
+
+    def ask_user(
+        self,
+        request: Request[R],
+        done: Callable[[R], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        """Ask the user actor without waiting; the answer is an event made by `done` or `failed`."""
+        self._pipe(lambda: self.user.actor.request(request), done, failed)
+
+    def lifetime(self, identity: Identity) -> tuple[float | None, int | None]:
+        """How long the token is good for, in seconds; and until when, in ms."""
+        if identity.expires_at is None:
+            return None, None
+        left = identity.expires_at - self.wall_clock()
+        return max(0.0, left), round(identity.expires_at * 1000)
+
+    def _say(self, say: wire.Say, session: SessionId | None) -> None:
+        def began(started: RunStarted) -> object:
+            return RunBegan(say.id, started)
+
+        request = UserSays(say.id, say.thread, session, say.body)
+        self.ask_user(request, began, lambda error: _failed(say.id, error))
+
+    def _cancel(self, cancel: wire.CancelRun) -> RunCancelled | RequestFailed:
+        if self.user.cancel(cancel.run):
+            return RunCancelled(cancel.id, cancel.run)
+        message = f"no run {cancel.run} of yours is going on"
+        return RequestFailed(cancel.id, CloseCode.PROTOCOL_ERROR, message)
+
+    def _read_history(self, request: wire.HistoryRequest) -> None:
+        def read(page: Page) -> object:
+            kept = _newest_within(page, HISTORY_BYTES)
+            return HistoryRead(request.id, kept, page.more or len(kept.records) < len(page.records))
+
+        question = _history_of(self.user.user, request)
+        self._pipe(
+            lambda: self.user.look_up.request(question),
+            read,
+            lambda error: _failed(request.id, error),
+        )
+
+    async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestFailed:
+        try:
+            identity = await self.authenticator.authenticate(refresh.token)
+        except BadToken as error:
+            return RequestFailed(refresh.id, CloseCode.BAD_TOKEN, error.message)
+        return TokenRefreshed(refresh.id, identity.user, *self.lifetime(identity))
+
+    def _pipe(
+        self,
+        ask: Callable[[], Reply[R]],
+        done: Callable[[R], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        def answered(result: Outcome[R]) -> None:
+            if isinstance(result, outcome.Error):
+                self.answer(failed(result.error))
+            else:
+                self.answer(done(result.value))
+
+        try:
+            ask().then(answered)
+        except (ActorError, SupervisorError) as error:
+            self.answer(failed(error))
+
+
+def _history_of(user: UserId, request: wire.HistoryRequest) -> LookUp[Page]:
+    return LookUp(
+        lambda journal: journal.history(
+            user, thread=request.thread, before=request.before, limit=request.limit
+        )
+    )
+
+
+def _newest_within(page: Page, limit: int) -> Page:
+    size, kept = 0, 0
+    for record in reversed(page.records):
+        size += len(record.body)
+        if size > limit and kept:
+            break
+        kept += 1
+    return Page(page.records[len(page.records) - kept :], page.more)
+
+
+def _failed(id_: str, error: BaseException) -> RequestFailed:
+    message = error.message if isinstance(error, GreenroomError) else "the server failed"
+    temporary = not isinstance(error, GreenroomError) or error.temporary
+    return RequestFailed(id_, CloseCode.SERVER_ERROR, message, temporary)
