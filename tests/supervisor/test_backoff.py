@@ -73,6 +73,21 @@ async def test_terminating_a_child_calls_its_delayed_restart_off(
         assert stage.take_log() == "+a -a"
 
 
+async def test_a_restart_that_was_called_off_does_not_hurry_a_later_one(
+    stage: Stage, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_supervisor("root", [stage.spec("a", backoff=STEADY)]) as root:
+        stage.crash("a")
+        await trio.sleep(0.5)
+        await root.terminate_child("a")
+        await root.restart_child("a")
+        stage.crash("a")
+        await trio.sleep(1.5)
+        assert root.children() == {"a": ChildState.RESTARTING}
+        await trio.sleep(1)
+        assert root.children() == {"a": ChildState.RUNNING}
+
+
 async def test_a_long_enough_life_starts_the_backoff_over(
     stage: Stage, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -243,6 +243,20 @@ async def test_a_failed_restart_is_tried_again_and_every_try_is_counted(stage: S
         assert root.restart_budget == 0
 
 
+async def test_a_failed_start_is_reported_once_and_only_when_no_caller_gets_it(
+    stage: Stage,
+) -> None:
+    async with open_supervisor("root", [stage.spec("a")]) as root:
+        stage.failing["b"] = 1
+        with pytest.raises(StartFailed):
+            await root.start_child(stage.spec("b"))
+        assert root.crashes() == ()
+        stage.failing["a"] = 1
+        stage.crash("a")
+        await settle()
+        assert ["a", "a did not come up"] == [str(crash.reason.error) for crash in root.crashes()]
+
+
 async def test_after_a_failed_group_restart_rest_for_one_goes_on_from_the_one_that_failed(
     stage: Stage,
 ) -> None:
