@@ -95,7 +95,7 @@ class Line:
                 return
             if not reconnects(closing.code):
                 raise SessionClosed(closing.code, closing.reason)
-            attempt = 0 if trio.current_time() - since > STEADY_SECONDS else attempt + 1
+            attempt = 1 if trio.current_time() - since > STEADY_SECONDS else attempt + 1
             delay = self._delay(closing, attempt)
             logger.info("closed (%d %s), back in %.1f s", closing.code, closing.reason, delay)
             await trio.sleep(delay)
@@ -202,10 +202,10 @@ class Line:
         return HANDSHAKE_SECONDS if ready is None else SILENCE * ready.heartbeat
 
     def _delay(self, closing: Closing, attempt: int) -> float:
-        """As the server said, else exponential with full jitter. Seconds."""
+        """As the server said, else exponential with full jitter. `attempt` counts from 1."""
         if closing.after is not None:
             return closing.after + self._uniform(0, closing.jitter)
-        ceiling = FIRST_BACKOFF * 2 ** min(attempt, 10)
+        ceiling = FIRST_BACKOFF * 2 ** min(attempt - 1, 10)
         return self._uniform(0, min(LONGEST_BACKOFF, ceiling))
 
 

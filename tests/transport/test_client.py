@@ -327,7 +327,22 @@ async def test_the_client_comes_back_when_closing_says():
 
     async with server(first, None, None, second) as url, join(url, uniform=uniform) as client:
         await take(client, 1)
-    assert asked == [(0, 3.0), (0, 2.0), (0, 4.0)]
+    assert asked == [(0, 3.0), (0, 1.0), (0, 2.0)]
+
+
+async def test_the_backoff_grows_from_half_a_second_to_twenty():
+    asked = []
+
+    def uniform(low, high):
+        asked.append((low, high))
+        return 0.0
+
+    async def last(peer):
+        await peer.welcome()
+
+    async with server(*[None] * 8, last) as url, join(url, uniform=uniform):
+        pass
+    assert asked == [(0, high) for high in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0)]
 
 
 @pytest.mark.parametrize("code", [4500, 4502, 4504, 4506, 4999, 1009])

@@ -1,0 +1,176 @@
+"""The Python client against a whole running greenroom: real sockets, real tokens, no mocks."""
+
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+import trio
+
+from greenroom.delivery.events import Kind
+from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.runtime import open_runtime
+from greenroom.settings import Settings
+from greenroom.transport.auth import sign_token
+from greenroom.transport.client import connect
+
+SECRET = "a secret of more than thirty-two bytes"
+pytestmark = pytest.mark.requirement("R37")
+
+
+async def parrot(run, said):
+    for word in said.split():
+        await run.agent_thinking(text=word)
+    await run.final_report(report={"said": said})
+
+
+@asynccontextmanager
+async def running(agent=parrot):
+    """A greenroom; gives its URL and the runtime."""
+    settings = Settings(port=0, secret=SECRET)
+    async with open_runtime(settings, agent, journal=MemoryJournal()) as runtime:
+        port = await runtime.listen(page=False)
+        yield f"ws://127.0.0.1:{port}", runtime
+
+
+def join(url, user="alice", **options):
+    token = sign_token(SECRET, user, 60)
+    return connect(url, token=token, uniform=lambda low, high: 0.0, **options)
+
+
+async def until_completed(client):
+    taken = []
+    with trio.fail_after(5):
+        async for event in client.events():
+            taken.append(event)
+            if event.kind is Kind.AGENT_COMPLETED:
+                return taken
+    raise AssertionError("the client's events ended")
+
+
+@asynccontextmanager
+async def shaky_path(url):
+    """A TCP proxy that can cut every connection through it; gives its URL and the cut."""
+    target = int(url.rpartition(":")[2])
+    scopes = []
+
+    async def pump(source, sink, scope):
+        try:
+            async for chunk in source:
+                await sink.send_all(chunk)
+        except trio.BrokenResourceError:
+            pass
+        scope.cancel()
+
+    async def carry(near):
+        far = await trio.open_tcp_stream("127.0.0.1", target)
+        async with near, far, trio.open_nursery() as nursery:
+            scopes.append(nursery.cancel_scope)
+            nursery.start_soon(pump, near, far, nursery.cancel_scope)
+            nursery.start_soon(pump, far, near, nursery.cancel_scope)
+
+    def cut():
+        while scopes:
+            scopes.pop().cancel()
+
+    async with trio.open_nursery() as nursery:
+        serve = partial(trio.serve_tcp, carry, 0, host="127.0.0.1")
+        (listener,) = await nursery.start(serve)
+        yield f"ws://127.0.0.1:{listener.socket.getsockname()[1]}", cut
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_is_said_is_answered_with_events_in_order():
+    async with running() as (url, _), join(url) as client:
+        started = await client.say("one two")
+        taken = await until_completed(client)
+    assert [event.kind for event in taken] == [
+        Kind.USER_SAID,
+        Kind.AGENT_STARTED,
+        Kind.AGENT_THINKING,
+        Kind.AGENT_THINKING,
+        Kind.FINAL_REPORT,
+        Kind.AGENT_COMPLETED,
+    ]
+    assert {(event.run, event.thread) for event in taken} == {(started.run, started.thread)}
+    offsets = [event.offset for event in taken]
+    assert offsets == list(range(1, len(offsets) + 1))
+
+
+async def test_the_history_of_a_thread_can_be_paged_back():
+    async with running() as (url, _), join(url) as client:
+        started = await client.say("one two")
+        taken = await until_completed(client)
+        page = await client.history(started.thread, limit=4)
+        assert (list(page.events), page.more) == (taken[2:], True)
+        page = await client.history(started.thread, before=page.events[0].offset, limit=4)
+        assert (list(page.events), page.more) == (taken[:2], False)
+
+
+async def test_a_repeated_say_starts_no_second_run():
+    async with running() as (url, _), join(url) as client:
+        first = await client.say("one", id="say-1")
+        await until_completed(client)
+        assert await client.say("one", id="say-1") == first
+        assert len((await client.history()).events) == 5
+
+
+async def test_a_cut_path_loses_and_doubles_nothing():
+    ready = []
+    async with (
+        running() as (url, runtime),
+        shaky_path(url) as (shaky, cut),
+        join(shaky, on_ready=ready.append) as client,
+    ):
+        async with runtime.run(user="alice") as run:
+            for number in range(40):
+                await run.agent_thinking(text=str(number))
+                if number % 10 == 5:
+                    cut()
+        got = await until_completed(client)
+    texts = [event.data["text"] for event in got if event.kind is Kind.AGENT_THINKING]
+    assert texts == [str(number) for number in range(40)]
+    assert len(ready) > 1
+    assert all(each.recovered for each in ready[1:])
+
+
+async def test_users_see_their_own_events_only():
+    async with running() as (url, _), join(url, "alice") as alice, join(url, "bob") as bob:
+        await alice.say("from-alice")
+        await bob.say("from-bob")
+        for client, word in ((alice, "from-alice"), (bob, "from-bob")):
+            taken = await until_completed(client)
+            assert [e.data["text"] for e in taken if e.kind is Kind.AGENT_THINKING] == [word]
+
+
+async def test_a_run_can_be_cancelled():
+    async def sleeper(run, said):
+        await run.agent_thinking(text="…")
+        await trio.sleep_forever()
+
+    async with running(sleeper) as (url, _), join(url) as client:
+        started = await client.say("wait")
+        await client.cancel(started.run)
+        last = (await until_completed(client))[-1]
+        assert last.data["outcome"] == "cancelled"
+
+
+async def test_a_session_is_resumed_by_a_later_process():
+    ready = []
+    async with running() as (url, runtime):
+        async with join(url) as client:
+            await client.say("one")
+            await until_completed(client)
+        async with runtime.run(user="alice") as run:
+            await run.agent_thinking(text="meanwhile")
+        async with join(url, position=client.position, on_ready=ready.append) as later:
+            texts = [event.data.get("text") for event in await until_completed(later)]
+    assert texts == [None, "meanwhile", None]
+    assert ready[0].recovered
+    assert ready[0].session == client.position.session
+
+
+async def test_a_token_is_refreshed_on_the_open_socket():
+    async with running() as (url, _), join(url) as client:
+        expires = await client.refresh(sign_token(SECRET, "alice", 3600))
+        assert expires is not None
+        assert expires > 0
