@@ -254,7 +254,7 @@ async def test_a_failed_start_is_reported_once_and_only_when_no_caller_gets_it(
         stage.failing["a"] = 1
         stage.crash("a")
         await settle()
-        assert ["a", "a did not come up"] == [str(crash.reason.error) for crash in root.crashes()]
+        assert [str(crash.reason.error) for crash in root.crashes()] == ["a", "a did not come up"]
 
 
 async def test_after_a_failed_group_restart_rest_for_one_goes_on_from_the_one_that_failed(
