@@ -205,6 +205,26 @@ def test_a_reload_in_the_middle_of_a_run_loses_nothing_and_doubles_nothing(
     assert answer.startswith("Total cost by service: Compute is highest with 150")
 
 
+def test_a_place_that_was_stored_late_only_makes_history_and_replay_overlap(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    demo = start_demo(0.05)
+    page = open_page(demo)
+    attach(page)
+    ask(page, "total cost by service")
+    wait_run(page, "done")
+    page.evaluate("""() => {
+        const place = JSON.parse(sessionStorage.getItem("greenroom.position"));
+        sessionStorage.setItem("greenroom.position", JSON.stringify({...place, offset: 2}));
+        location.reload();
+    }""")
+    wait_live(page)
+    wait_run(page, "done")
+    ask(page, "how many rows by service")
+    wait_run(page, "done", nth=1)
+    assert_shows_all(page, demo)
+
+
 def test_a_reload_before_the_answer_to_a_question_sends_it_once(
     start_demo: Callable[[float], Demo], open_page: OpenPage
 ) -> None:
@@ -332,7 +352,10 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(
     page.wait_for_selector("[data-testid=chart] svg")
     page.click("[data-testid=tool-call] summary >> nth=0")
     widths.append(page.evaluate("document.documentElement.scrollWidth"))
-    assert widths == [360, 360]
+    demo.end(signal.SIGKILL)
+    page.wait_for_selector("[data-testid=connection][data-state=waiting]")
+    widths.append(page.evaluate("document.documentElement.scrollWidth"))
+    assert widths == [360, 360, 360]
 
 
 def test_everything_can_be_done_from_the_keyboard(

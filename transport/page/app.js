@@ -80,6 +80,7 @@ function draw(events) {
 
 /** The end of the page, or the start of the latest answer when it is taller than the window. */
 function newest() {
+  if (conversation.isEmpty) return 0;
   const end = document.documentElement.scrollHeight - innerHeight;
   const start = conversation.answerTop;
   return Math.max(0, start === null ? end : Math.min(end, start + scrollY - UNDER_TOP));
@@ -121,6 +122,7 @@ function refresh() {
 function send(text, table) {
   const body = table ? { text, table } : text;
   conversation.addUnsent(client.say(body, memory.get("thread")), body);
+  composer.complain(null);
   following = true;
   refresh();
   scrollTo({ top: newest() });
@@ -215,6 +217,8 @@ function explain({ code, reason }) {
 }
 
 function askForToken() {
+  document.querySelector(".connection").dataset.state = "closed";
+  $("connection-text").textContent = "Not signed in";
   $("token-form").hidden = false;
   $("token").focus();
   return new Promise((resolve) => {

@@ -32,7 +32,7 @@ export class Conversation {
   /** Where the latest answer begins, in px from the window's top; null while there is none. */
   get answerTop() {
     const last = this.#root.lastElementChild;
-    const answer = last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports:not(:empty)");
+    const answer = last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports > .report");
     return answer?.getBoundingClientRect().top ?? null;
   }
 
@@ -140,7 +140,15 @@ export class Conversation {
   }
 
   draw_final_report(_event, run, { report }) {
-    const card = drawReport(report, run.answer.textContent.trim());
+    const said = run.answer.textContent.trim();
+    const card = drawReport(report, said);
+    const summary = typeof report === "string" ? report : report?.summary;
+    // The streamed answer was the report's summary: it takes its place in the report.
+    if (said && typeof summary === "string" && summary.trim() === said) {
+      const title = card.querySelector(":scope > h3");
+      if (title) title.after(run.answer);
+      else card.prepend(run.answer);
+    }
     run.reports.append(card);
     const seen = element("span", { class: "eye" });
     card.prepend(seen);
