@@ -12,7 +12,7 @@ import attrs
 
 from greenroom import settings_values as expected
 from greenroom.actors.errors import Fault, GreenroomError
-from greenroom.settings_values import setting
+from greenroom.settings_values import Expected, setting
 
 PREFIX = "GREENROOM_"
 CONFIG_FILE = Path("greenroom.toml")
@@ -204,19 +204,21 @@ def _is_given(variable: str, environ: Mapping[str, str]) -> bool:
 
 def _parsed(name: str, text: str) -> object:
     """The text as a value where that works; else as it is, for `_problem` to speak of."""
+    field = attrs.fields_dict(Settings).get(name)
     try:
-        return _expected(name).parse(text)
-    except (KeyError, ValueError):
+        return field.metadata["expected"].parse(text) if field else text
+    except ValueError:
         return text
 
 
 def _problem(source: str, name: str, value: object) -> str | None:
     """What is wrong with a given value, or None."""
-    try:
-        shape = _expected(name)
-        shape.read(value)
-    except KeyError:
+    field = attrs.fields_dict(Settings).get(name)
+    if field is None:
         return f"{source}: there is no such setting{_closest(source, name)}"
+    shape: Expected = field.metadata["expected"]
+    try:
+        shape.read(value)
     except ValueError:
         return f"{source}: expected {shape.words}, got {shape.shown(value)}{_hint(value)}"
     return None
@@ -226,11 +228,6 @@ def _raise_if_any(problems: Iterable[str | None]) -> None:
     found = [problem for problem in problems if problem is not None]
     if found:
         raise BadSettings(found)
-
-
-def _expected(name: str) -> expected.Expected:
-    shape: expected.Expected = attrs.fields_dict(Settings)[name].metadata["expected"]
-    return shape
 
 
 def _closest(source: str, name: str) -> str:
