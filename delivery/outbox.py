@@ -2,8 +2,8 @@
 
 Every connection is a cursor over the user's log. What it is handed next comes from memory when it
 is near the end and from the journal when it is behind; so a replay and live events cannot
-overlap, and there is no queue per connection to overflow. A connection is handed at most
-`WINDOW_EVENTS`/`WINDOW_BYTES` beyond what it has written to its socket.
+overlap, and there is no queue per connection to overflow. A connection is handed at most two
+frames beyond what it says it has written to its socket.
 
 Offsets are given out when a batch leaves for the journal, one batch in flight at a time: a batch
 that fails gives its offsets back, and nothing that is not durable is ever handed to a connection.
@@ -18,23 +18,30 @@ from typing import Generic, TypeVar
 import attrs
 
 from greenroom.delivery.draft import Draft
-from greenroom.delivery.ids import ConnectionId, SessionId, UserId
-from greenroom.delivery.journal import Bounds, Cursor, Entry, Mark, Record
+from greenroom.delivery.ids import ConnectionId, RunId, SessionId, UserId
+from greenroom.delivery.journal import Bounds, Cursor, Entry, Mark, Record, within
 
 T = TypeVar("T")
 
 FRAME_EVENTS, FRAME_BYTES = 128, 256 * 1024
-WINDOW_EVENTS, WINDOW_BYTES = 2 * FRAME_EVENTS, 2 * FRAME_BYTES
-MEMORY_EVENTS = 256
 
 
 @attrs.frozen
 class Limits:
-    """How far a live connection may fall behind, and how many a user may have."""
+    """How far a live connection may fall behind, and how many a user may have.
+
+    A connection is handed frames of `frame_events` and `frame_bytes`, or of one event that is
+    bigger. `memory_frames` of the newest events, and what `sessions` have received, are kept at
+    hand; what is older is read from the journal.
+    """
 
     backlog_events: int = 10_000
     backlog_bytes: int = 16 * 1024 * 1024
     connections: int = 20
+    frame_events: int = FRAME_EVENTS
+    frame_bytes: int = FRAME_BYTES
+    memory_frames: int = 2
+    sessions: int = 256
 
 
 @attrs.frozen
@@ -95,16 +102,19 @@ class Feed:
     session: SessionId
     handed: int
     replay_until: int
-    reading: bool = False
+    reading_until: int | None = None
     live: bool = False
     bytes_behind: int = 0
     unwritten: deque[tuple[int, int, int]] = attrs.field(factory=deque)  # through, events, bytes
     unwritten_events: int = 0
     unwritten_bytes: int = 0
 
-    @property
-    def full(self) -> bool:
-        return self.unwritten_events >= WINDOW_EVENTS or self.unwritten_bytes >= WINDOW_BYTES
+    def has_room(self, limits: Limits) -> bool:
+        """Less than a frame is unwritten, so that two are with the next one."""
+        return (
+            self.unwritten_events <= limits.frame_events
+            and self.unwritten_bytes <= limits.frame_bytes
+        )
 
     def hand(self, records: Sequence[Record]) -> None:
         size = sum(len(record.body) for record in records)
@@ -126,21 +136,28 @@ class Outbox(Generic[T]):
     """One user's sequence. `T` is the caller's token for an offered draft, given back with it."""
 
     def __init__(
-        self, user: UserId, epoch: str, bounds: Bounds, limits: Limits | None = None
+        self,
+        user: UserId,
+        epoch: str,
+        bounds: Bounds,
+        limits: Limits | None = None,
+        reach: dict[SessionId, Reach] | None = None,
     ) -> None:
+        """`reach` is what an earlier outbox of the user left behind, if there was one."""
         self.user = user
         self.epoch = epoch
         self.first = max(1, bounds.first)
         self.last = bounds.last
         self._limits = limits or Limits()
         self._memory: list[Record] = []
+        self._memory_bytes = 0
         self._feeds: dict[ConnectionId, Feed] = {}
         self._waiting: list[tuple[Draft, T]] = []
         self._in_flight: list[tuple[Record, T]] | None = None
         self._lazy_in_flight: list[Cursor | Mark] = []
-        self._reach: dict[SessionId, Reach] = {}
+        self._reach: dict[SessionId, Reach] = {} if reach is None else reach
         self._moved: set[SessionId] = set()
-        self._marks: list[Mark] = []
+        self._marks: dict[tuple[int, SessionId, str], Mark] = {}
 
     # Events in
 
@@ -177,13 +194,20 @@ class Outbox(Generic[T]):
         """The batch in flight is lost: its tokens. Its offsets will be given out again."""
         lost, self._in_flight = self._in_flight or [], None
         self._moved |= {entry.session for entry in self._lazy_in_flight if type(entry) is Cursor}
-        self._marks[:0] = [entry for entry in self._lazy_in_flight if type(entry) is Mark]
+        marks = [entry for entry in self._lazy_in_flight if type(entry) is Mark]
+        self._marks = {_key(mark): mark for mark in marks} | self._marks
         self._lazy_in_flight = []
         return [token for _, token in lost]
 
     def abandon(self) -> list[T]:
-        """Everything not yet durable: the tokens, for when the outbox itself ends."""
-        return [*self.append_failed(), *(token for _, token in self._waiting)]
+        """Give up what is not yet durable: its tokens, for when the outbox itself ends."""
+        waiting, self._waiting = self._waiting, []
+        return [*self.append_failed(), *(token for _, token in waiting)]
+
+    def runs_under_way(self) -> set[RunId]:
+        """The runs with an event that is not durable yet."""
+        in_flight = {record.run for record, _ in self._in_flight or ()}
+        return in_flight | {draft.run for draft, _ in self._waiting}
 
     # Connections
 
@@ -232,12 +256,15 @@ class Outbox(Generic[T]):
         return self._pump(feed) if feed.handed < self.last else ()
 
     def page(self, connection: ConnectionId, records: Sequence[Record]) -> Iterable[Command]:
-        """The answer to a `ReadPage`. Records that were trimmed meanwhile are passed over."""
+        """The answer to a `ReadPage`. Records that were trimmed meanwhile are passed over: the
+        client sees the gap, and is told `recovered: false` when it resumes."""
         feed = self._feeds.get(connection)
-        if feed is None or not feed.reading:
+        if feed is None or feed.reading_until is None:
             return ()
-        feed.reading = False
-        return [*self._hand(feed, records), *self._pump(feed)] if records else ()
+        known = [record for record in records if record.offset <= self.last]
+        self._note_trimmed(feed, known[0].offset if known else feed.reading_until + 1)
+        feed.reading_until = None
+        return [*self._hand(feed, known), *self._pump(feed)]
 
     # What clients report
 
@@ -254,16 +281,17 @@ class Outbox(Generic[T]):
         feed = self._feeds.get(connection)
         if feed is None or not 1 <= mark.offset <= feed.handed:
             return False
-        self._marks.append(mark)
+        self._marks[_key(mark)] = mark
         return True
 
     def received(self, offset: int) -> bool:
         """Some session of the user has received this event."""
         return any(reach.start < offset <= reach.acked for reach in self._reach.values())
 
-    def knows(self, session: SessionId) -> bool:
-        """The session was attached since the outbox was loaded."""
-        return session in self._reach
+    def cursor(self, session: SessionId) -> int | None:
+        """What a session attached since the outbox was loaded has received; None for others."""
+        reach = self._reach.get(session)
+        return None if reach is None else reach.acked
 
     @property
     def has_lazy(self) -> bool:
@@ -289,10 +317,21 @@ class Outbox(Generic[T]):
     def _resume(self, session: SessionId, position: Position) -> None:
         reach = self._reach.get(session)
         if reach is None or not position.recovered:
+            self._forget_sessions()
             self._reach[session] = Reach(position.offset, position.offset)
             self._moved.add(session)
         else:
             self._receive(session, position.offset)
+
+    def _forget_sessions(self) -> None:
+        """Make room for one more, if the oldest of them have no connection and no news."""
+        excess = len(self._reach) - self._limits.sessions + 1
+        if excess > 0:
+            needed = {feed.session for feed in self._feeds.values()} | self._moved
+            needed |= {entry.session for entry in self._lazy_in_flight}
+            idle = [session for session in self._reach if session not in needed]
+            for session in idle[:excess]:
+                del self._reach[session]
 
     def _receive(self, session: SessionId, offset: int) -> None:
         reach = self._reach[session]
@@ -306,13 +345,28 @@ class Outbox(Generic[T]):
             yield Cursor(self.user, session, self._reach[session].acked, at)
 
     def _take_marks(self) -> list[Mark]:
-        marks, self._marks = self._marks, []
-        return marks
+        marks, self._marks = self._marks, {}
+        return list(marks.values())
 
     def _remember(self, records: Sequence[Record]) -> None:
         self._memory.extend(records)
-        if len(self._memory) > 2 * MEMORY_EVENTS:
-            del self._memory[:-MEMORY_EVENTS]
+        self._memory_bytes += sum(len(record.body) for record in records)
+        frames = 2 * self._limits.memory_frames  # let it grow to twice: forgetting costs a pass
+        if (
+            len(self._memory) > frames * self._limits.frame_events
+            or self._memory_bytes > frames * self._limits.frame_bytes
+        ):
+            self._memory = newest(
+                self._memory,
+                self._limits.memory_frames * self._limits.frame_events,
+                self._limits.memory_frames * self._limits.frame_bytes,
+            )
+            self._memory_bytes = sum(len(record.body) for record in self._memory)
+
+    def _note_trimmed(self, feed: Feed, next_kept: int) -> None:
+        if next_kept > feed.handed + 1:
+            self.first = max(self.first, next_kept)
+            feed.handed = next_kept - 1
 
     def _fall_behind(self, done: Sequence[tuple[Record, T]]) -> Iterator[Command]:
         size = sum(len(record.body) for record, _ in done)
@@ -332,19 +386,21 @@ class Outbox(Generic[T]):
             yield from self._pump(feed)
 
     def _pump(self, feed: Feed) -> Iterator[Command]:
-        while feed.handed < self.last and not feed.full and not feed.reading:
+        while (
+            feed.handed < self.last and feed.reading_until is None and feed.has_room(self._limits)
+        ):
             records = self._from_memory(feed.handed)
             if records:
                 yield from self._hand(feed, records)
             else:
-                feed.reading = True
+                feed.reading_until = self.last
                 yield ReadPage(feed.connection, feed.handed)
         if feed.handed == self.last:
             feed.live, feed.bytes_behind = True, 0
 
     def _hand(self, feed: Feed, records: Sequence[Record]) -> Iterator[Command]:
         """At most two commands: what was there at the attach is replay, the rest is live."""
-        cut = max(0, min(len(records), feed.replay_until - records[0].offset + 1))
+        cut = sum(record.offset <= feed.replay_until for record in records)
         for part, replay in ((records[:cut], True), (records[cut:], False)):
             if part:
                 feed.hand(part)
@@ -355,14 +411,20 @@ class Outbox(Generic[T]):
         if not memory or after + 1 < memory[0].offset:
             return ()
         start = after + 1 - memory[0].offset
-        return frame_of(memory[start : start + FRAME_EVENTS])
+        events = memory[start : start + self._limits.frame_events]
+        return list(within(self._limits.frame_bytes, events))
 
 
-def frame_of(records: Sequence[Record]) -> Sequence[Record]:
-    """The longest beginning that fits in one frame; at least one record."""
-    size = 0
-    for index, record in enumerate(records):
-        size += len(record.body) + 1
-        if size > FRAME_BYTES and index:
-            return records[:index]
-    return records
+def newest(records: Sequence[Record], events: int, size: int) -> list[Record]:
+    """The longest end of at most so many events and bytes; possibly none."""
+    kept: list[Record] = []
+    for record in reversed(records[-events:]):
+        size -= len(record.body)
+        if size < 0:
+            break
+        kept.append(record)
+    return kept[::-1]
+
+
+def _key(mark: Mark) -> tuple[int, SessionId, str]:
+    return mark.offset, mark.session, mark.stage

@@ -229,8 +229,10 @@ class UserActor(Actor[UserMessage]):
 
     def _attach(self, request: Attach, reply: Reply[Attached]) -> None:
         session = request.session
-        if session is None or self.outbox.knows(session):
-            self._admit(request, reply, session, None)
+        if session is None:
+            self._admit(request, reply, None, None)
+        elif (known := self.outbox.cursor(session)) is not None:
+            self._admit(request, reply, session, known)
         else:
             self._look_up(
                 lambda journal: journal.cursor(self.user, session),

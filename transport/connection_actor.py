@@ -56,6 +56,10 @@ logger = logging.getLogger("greenroom.transport")
 CLOSE_SECONDS = 2.0
 """How long a peer may take over the closing handshake."""
 
+LAST_WORDS_SECONDS = 0.2
+"""The same for a connection that is stopped: what reads the socket is stopped too, so no answer
+comes, and the user's other actors wait for this one."""
+
 
 @attrs.frozen
 class FrameCame:
@@ -112,6 +116,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         )
         self.writing_since: float | None = None
         self._reported = self._unreported_bytes = 0
+        self._patience = CLOSE_SECONDS
         self._torn = False  # a frame was cut off in the middle: nothing more can be said
 
     @property
@@ -139,6 +144,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
                 await self._feed(message.event if type(message) is Answered else message)
 
     async def stopping(self, reason: ExitReason) -> None:
+        self._patience = LAST_WORDS_SECONDS
         try:
             if self.runner.state in (Phase.AUTHENTICATED, Phase.READY):
                 await self._feed(self._last_event(reason))
@@ -215,7 +221,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     ) -> None:
         after_ms, jitter_ms = reconnect or (None, 0)
         closing = wire.closing(code, reason, reconnect_after_ms=after_ms, jitter_ms=jitter_ms)
-        with trio.move_on_after(CLOSE_SECONDS):
+        with trio.move_on_after(self._patience):
             await self._write(closing)
             await self._socket.aclose(code, code.meaning.reason)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 
 
-class ReplayStream(trio.abc.Stream):
+class ReplayStream(trio.abc.HalfCloseableStream):
     """Gives `head`, and what follows only once an answer to it is being sent.
 
     wsproto forgets bytes that reach it between the upgrade request and its acceptance
@@ -42,6 +42,11 @@ class ReplayStream(trio.abc.Stream):
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """Say that nothing more is sent, where the stream below can (TLS cannot)."""
+        if isinstance(self._stream, trio.abc.HalfCloseableStream):
+            await self._stream.send_eof()
 
     async def aclose(self) -> None:
         self._head = self._early = b""
