@@ -1,0 +1,157 @@
+"""A real greenroom for these tests: in a thread of its own, on 127.0.0.1, with real tokens."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+import attrs
+import jwt
+import trio
+
+from greenroom import JSON, Run, Runtime, Settings, open_runtime
+
+SECRET = "a secret of more than thirty-two bytes"
+T = TypeVar("T")
+
+
+def token_for(user: str, *, seconds: float = 3600, secret: str = SECRET, **claims: JSON) -> str:
+    """A token as any identity provider would make it; nothing of ours signs it."""
+    payload = {"sub": user, "exp": time.time() + seconds, **claims}
+    return jwt.encode(payload, secret, algorithm="HS256")
+
+
+async def narrator(run: Run, said: JSON) -> None:
+    """Does what the user says. Anything it does not know, it answers with nothing."""
+    match said:
+        case "everything":
+            await tell_everything(run)
+        case {"think": int(times)}:
+            for number in range(times):
+                await run.agent_thinking(text=str(number))
+        case {"shout": int(size)}:
+            await run.partial_result(text="x" * size)
+        case "tick":
+            while True:
+                await run.agent_thinking(text="tick")
+                await trio.sleep(0.005)
+        case "wait":
+            await run.agent_thinking(text="waiting")
+            await trio.sleep_forever()
+        case "type":
+            run.typing()
+        case "crash":
+            raise RuntimeError("boom")
+
+
+async def tell_everything(run: Run) -> None:
+    """Every kind of event that an agent can cause without failing."""
+    await run.agent_thinking(text="hm")
+    async with run.tool("add", {"a": 1, "b": 1}) as tool:
+        tool.result(2)
+    with suppress(ZeroDivisionError):
+        async with run.tool("divide"):
+            raise ZeroDivisionError("by zero")
+    await run.partial_result(text="one ")
+    await run.partial_result(text="two")
+    async with run.sub_run(agent="helper", input="look it up"):
+        pass
+    await run.final_report(report={"saving": "10%"})
+
+
+@attrs.frozen
+class Footprint:
+    """What the process holds: nodes of the supervision tree, trio tasks, open files."""
+
+    tree: frozenset[str]
+    tasks: int
+    files: int
+
+
+@attrs.frozen
+class Server:
+    """The server seen from the test's thread."""
+
+    runtime: Runtime
+    port: int
+    _token: trio.lowlevel.TrioToken
+
+    def run(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
+        """Await something in the server's thread."""
+        return trio.from_thread.run(function, *args, trio_token=self._token)
+
+    def run_sync(self, function: Callable[..., T], *args: object) -> T:
+        return trio.from_thread.run_sync(function, *args, trio_token=self._token)
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+        """Return as soon as a condition of the server's holds. Raises `trio.TooSlowError`."""
+
+        async def wait() -> None:
+            with trio.fail_after(seconds):
+                while not condition():  # noqa: ASYNC110  # a condition of many parts has no event
+                    await trio.sleep(0.01)
+
+        self.run(wait)
+
+    def footprint(self) -> Footprint:
+        return self.run_sync(footprint, self.runtime)
+
+    def wait_for_footprint(self, expected: Footprint) -> None:
+        """Wait until everything is as it was; if it never is, show what is not."""
+        with suppress(trio.TooSlowError):
+            self.wait_until(lambda: footprint(self.runtime) == expected)
+        assert self.footprint() == expected
+
+
+def footprint(runtime: Runtime) -> Footprint:
+    tree = frozenset(node.path for node in runtime.tree().walk())
+    return Footprint(tree, count_tasks(), len(os.listdir("/proc/self/fd")))
+
+
+def count_tasks() -> int:
+    """How many tasks live, this one aside."""
+    waiting = [task] if (task := trio.lowlevel.current_root_task()) else []
+    count = 0
+    while waiting:
+        nurseries = waiting.pop().child_nurseries
+        children = [task for nursery in nurseries for task in nursery.child_tasks]
+        count += len(children)
+        waiting += children
+    return count
+
+
+@contextmanager
+def serving(**chosen: object) -> Iterator[Server]:
+    """Serve for the length of a block; the keywords are settings."""
+    settings = Settings(**{"journal": ":memory:", "port": 0, "secret": SECRET, **chosen})
+    started: Future[Server] = Future()
+    stop = trio.Event()
+
+    async def main() -> None:
+        async with open_runtime(settings, narrator) as runtime:
+            port = await runtime.listen(page=False)
+            started.set_result(Server(runtime, port, trio.lowlevel.current_trio_token()))
+            await stop.wait()
+
+    def live() -> None:
+        try:
+            trio.run(main)
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    thread = threading.Thread(target=live, name="greenroom under test")
+    thread.start()
+    server = started.result(timeout=10)
+    try:
+        yield server
+    finally:
+        server.run_sync(stop.set)
+        thread.join(timeout=20)
+        assert not thread.is_alive(), "the server does not stop"

@@ -1,0 +1,88 @@
+"""PROTOCOL.md's heartbeat, limits, and how a connection ends."""
+
+import pytest
+
+from tests.protocol.client import opening
+from tests.protocol.server import serving
+
+
+def test_the_server_pings_at_its_heartbeat_and_a_pong_keeps_the_socket(connect):
+    with serving(heartbeat=0.1) as server:
+        client = connect(server)
+        assert client.hello()["heartbeat"] == 100
+        for _ in range(4):
+            assert client.take("ping") == {"type": "ping"}
+            client.send("pong")
+        assert client.fence() == []
+
+
+def test_any_frame_counts_as_a_pong(connect):
+    with serving(heartbeat=0.1) as server:
+        client = connect(server)
+        client.hello()
+        for number in range(4):
+            client.take("ping")
+            client.ask("history", id=str(number), limit=1)
+
+
+def test_no_pong_closes_4101(connect):
+    with serving(heartbeat=0.1) as server:
+        client = connect(server)
+        client.hello()
+        assert client.closed_with() == 4101
+        assert [frame["type"] for frame in client.kept] == ["ping", "closing"]
+        assert client.take("closing")["reconnect"] is not None
+
+
+def test_frames_faster_than_the_limit_close_4507(connect):
+    with serving(frames_per_second=1.0, frames_burst=5) as server:
+        client, tab = connect(server), connect(server)
+        tab.hello()
+        client.hello()
+        for _ in range(5):
+            client.send("pong")
+        assert client.closed_with() == 4507
+        assert client.take("closing")["code"] == 4507
+        assert tab.fence() == []
+
+
+def test_drain_says_when_to_come_back_then_closes_1001(connect, token, user):
+    with serving(drain_seconds=0.5) as server:
+        ready, owing = connect(server), connect(server)
+        ready.hello()
+        ready.story()
+        server.run(server.runtime.drain)
+        for client in (ready, owing):
+            assert client.closed_with() == 1001
+            closing = client.take("closing")
+            assert closing["code"] == 1001
+            assert set(closing["reconnect"]) == {"after_ms", "jitter_ms"}
+        with pytest.raises(ConnectionRefusedError), opening(server.port, token):
+            pass
+
+
+@pytest.mark.requirement("R22")
+def test_a_crashed_user_actor_closes_4105_and_reconnecting_gets_everything(connect, user):
+    with serving() as server:
+        client = connect(server)
+        ready = client.hello()
+        client.story()
+        server.run_sync(crash_user_actor, server, user)
+        assert client.closed_with() == 4105
+        assert client.take("closing")["reconnect"] is not None
+        again = connect(server)
+        resumed = again.hello(session=ready["session"], epoch=ready["epoch"], offset=1)
+        assert resumed["recovered"] is True
+        assert [event["offset"] for event in again.events()] == [2, 3]
+
+
+def crash_user_actor(server, user):
+    (handle,) = (each for each in server.runtime.users.active() if each.user == user)
+    handle.actor.tell_owed("no message of a user actor's")
+
+
+def test_stopping_without_draining_closes_1001_as_well(connect):
+    with serving() as server:
+        client = connect(server)
+        client.hello()
+    assert client.closed_with() == 1001

@@ -1,0 +1,210 @@
+"""PROTOCOL.md, "Client → server": what a client may ask, and what it is answered."""
+
+import pytest
+
+from tests.protocol.server import serving, token_for
+
+# say
+
+
+def test_say_is_answered_with_its_run_and_thread(client):
+    reply = client.ask("say", id="mine", body="hello")
+    first = client.events()[0]
+    assert reply == {
+        "type": "reply",
+        "id": "mine",
+        "ok": True,
+        "run": first["run"],
+        "thread": first["thread"],
+    }
+
+
+def test_the_same_id_never_starts_two_runs(client, connect):
+    first = client.ask("say", id="once", body="hello")
+    client.events()
+    assert client.ask("say", id="once", body="hello") == first
+    tab = connect()
+    tab.hello()
+    assert tab.ask("say", id="once", body="something else") == first
+    assert client.fence() == []
+    events = client.ask("history", id="h", limit=200)["events"]
+    assert [event["kind"] for event in events].count("user_said") == 1
+
+
+def test_two_says_with_one_id_at_once_start_one_run(client):
+    client.send("say", id="once", body="hello")
+    client.send("say", id="once", body="hello")
+    assert client.take("reply") == client.take("reply")
+    client.events()
+    assert client.fence() == []
+
+
+def test_an_id_is_the_clients_own_so_two_users_may_choose_the_same(client, connect):
+    other = connect(bearing=token_for("eve"))
+    other.hello()
+    assert client.ask("say", id="1", body=1)["run"] != other.ask("say", id="1", body=1)["run"]
+
+
+def test_a_thread_is_gone_on_with(client):
+    thread = client.ask("say", id="1", body="hello")["thread"]
+    reply = client.ask("say", id="2", body="hello", thread=thread)
+    assert reply["thread"] == thread
+    assert client.ask("say", id="3", body="hello")["thread"] != thread
+
+
+def test_a_body_is_any_json_value(client):
+    for number, body in enumerate([None, 0, [1, {"a": "ü\u2028"}], "x" * 60_000]):
+        assert client.story(body, id=str(number))[0]["data"]["body"] == body
+
+
+# cancel
+
+
+def test_cancel_stops_the_run_with_outcome_cancelled(client):
+    run = client.ask("say", id="1", body="wait")["run"]
+    client.events(until="agent_thinking")
+    reply = client.ask("cancel", id="2", run=run)
+    assert reply == {"type": "reply", "id": "2", "ok": True, "run": run}
+    assert client.events()[-1]["data"] == {"outcome": "cancelled"}
+
+
+def test_closing_the_socket_never_cancels_a_run(client, connect):
+    run = client.ask("say", id="1", body="wait")["run"]
+    client.events(until="agent_thinking")
+    client.connection.close()
+    again = connect()
+    again.hello()
+    assert again.ask("cancel", id="2", run=run)["ok"] is True
+    assert again.events()[-1]["data"] == {"outcome": "cancelled"}
+
+
+def test_a_run_that_is_not_going_on_cannot_be_cancelled(client):
+    run = client.ask("say", id="1", body="hello")["run"]
+    client.events()
+    reply = client.ask("cancel", id="2", run=run)
+    assert (reply["ok"], reply["error"]["code"]) == (False, 4502)
+    assert run in reply["error"]["message"]
+
+
+@pytest.mark.requirement("R23")
+def test_a_run_of_somebody_else_cannot_be_cancelled(client, connect):
+    run = client.ask("say", id="1", body="wait")["run"]
+    client.events(until="agent_thinking")
+    stranger = connect(bearing=token_for("eve"))
+    stranger.hello()
+    assert stranger.ask("cancel", id="2", run=run)["ok"] is False
+    assert client.fence() == []
+    assert client.ask("cancel", id="2", run=run)["ok"] is True
+
+
+# history
+
+
+@pytest.mark.requirement("R20")
+def test_history_pages_back_through_everything(client):
+    events = client.story({"think": 5})
+    pages, before = [], None
+    while not pages or pages[-1]["more"]:
+        place = {} if before is None else {"before": before}
+        pages.append(client.ask("history", id=str(before), limit=3, **place))
+        before = pages[-1]["events"][0]["offset"]
+    assert [len(page["events"]) for page in pages] == [3, 3, 2]
+    assert [event for page in reversed(pages) for event in page["events"]] == events
+    assert set(pages[0]) == {"type", "id", "ok", "events", "more"}
+
+
+@pytest.mark.requirement("R20")
+def test_history_of_a_thread_holds_that_thread_alone(client):
+    first = client.story(id="1")[0]["thread"]
+    client.story(id="2")
+    client.story(id="3", thread=first)
+    page = client.ask("history", id="h", thread=first, limit=200)
+    assert [event["offset"] for event in page["events"]] == [1, 2, 3, 7, 8, 9]
+    assert page["more"] is False
+    older = client.ask("history", id="h2", thread=first, limit=2, before=7)
+    assert ([event["offset"] for event in older["events"]], older["more"]) == ([2, 3], True)
+
+
+@pytest.mark.requirement("R20")
+def test_history_survives_reconnect_and_restart(connect, tmp_path):
+    with serving(journal=tmp_path / "journal.db") as server, connect(server) as client:
+        client.hello()
+        events = client.story("everything", id="1") + client.events()
+    with serving(journal=tmp_path / "journal.db") as server, connect(server) as client:
+        client.hello()
+        assert client.ask("history", id="h", limit=200)["events"] == events
+
+
+@pytest.mark.requirement("R23")
+def test_the_history_of_somebody_elses_thread_is_empty(client, connect):
+    thread = client.story()[0]["thread"]
+    stranger = connect(bearing=token_for("eve"))
+    stranger.hello()
+    reply = stranger.ask("history", id="h", thread=thread, limit=200)
+    assert (reply["events"], reply["more"]) == ([], False)
+
+
+# refresh
+
+
+def test_refresh_answers_with_the_new_expiry(client, user):
+    reply = client.ask("refresh", id="r", token=token_for(user, seconds=7200))
+    assert (reply["ok"], reply["expires"] > client.ready["expires"] + 3_500_000) == (True, True)
+
+
+def test_a_bad_token_is_refused_with_4500_and_the_socket_stays(client, user):
+    bad = token_for(user, secret="another secret of thirty-two bytes")
+    reply = client.ask("refresh", id="r", token=bad)
+    assert (reply["ok"], reply["error"]["code"]) == (False, 4500)
+    assert bad not in reply["error"]["message"]
+    assert client.fence() == []
+
+
+def test_another_users_token_is_refused_and_closes_4503(client):
+    client.send("refresh", id="r", token=token_for("eve"))
+    assert client.closed_with() == 4503
+    closing = client.take("closing")
+    assert (closing["code"], closing["reconnect"]) == (4503, None)
+
+
+def test_a_token_that_is_not_refreshed_closes_4104_before_it_expires(connect, user):
+    client = connect(bearing=token_for(user, seconds=0.6))
+    client.hello()
+    assert client.closed_with() == 4104
+    assert client.take("closing")["reconnect"] is not None
+
+
+def test_a_token_that_is_refreshed_does_not(connect, user):
+    client = connect(bearing=token_for(user, seconds=0.6))
+    until = client.hello()["expires"]
+    assert client.ask("refresh", id="r", token=token_for(user))["ok"] is True
+    client.send("say", id="1", body="tick")
+    while client.take("events")["events"][-1]["at"] < until + 50:
+        pass
+
+
+# typing
+
+
+@pytest.mark.requirement("R32")
+def test_typing_is_shown_on_the_users_other_sockets_only(client, connect, user):
+    tab, stranger = connect(), connect(bearing=token_for("eve"))
+    tab.hello()
+    stranger.hello()
+    thread = client.story()[0]["thread"]
+    tab.events()
+    client.send("typing", thread=thread)
+    assert tab.take("typing") == {"type": "typing", "thread": thread, "from": user}
+    assert client.fence() == stranger.fence() == []
+
+
+@pytest.mark.requirement("R32")
+def test_typing_is_never_journaled(client, connect):
+    thread = client.story("type")[0]["thread"]
+    assert client.take("typing") == {"type": "typing", "thread": thread, "from": "narrator"}
+    client.send("typing", thread=thread)
+    client.fence()
+    again = connect()
+    again.hello(epoch=client.ready["epoch"], offset=0)
+    assert [event["offset"] for event in again.events()] == [1, 2, 3]
+    assert again.fence() == []
