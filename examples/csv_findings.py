@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import Any  # JSON
 
 from csv_questions import ABILITIES, Plan
 from csv_tables import Column, Table, clip
@@ -27,13 +28,13 @@ class Finding:
     chart: Mapping[str, object] | None = None
     notes: Sequence[str] = ()
 
-    def report(self) -> dict[str, object]:
+    def report(self) -> dict[str, Any]:
         notes = list(self.notes)
         if len(self.rows) > SHOWN_ROWS:
             notes.append(f"The table shows {SHOWN_ROWS} of {len(self.rows):,} rows.")
         shown = [list(row) for row in self.rows[:SHOWN_ROWS]]
         table = {"columns": list(self.columns), "rows": shown} if shown else None
-        parts = {"title": self.title, "summary": self.summary, "notes": notes}
+        parts: dict[str, Any] = {"title": self.title, "summary": self.summary, "notes": notes}
         return parts | {k: v for k, v in (("table", table), ("chart", self.chart)) if v}
 
 
@@ -79,14 +80,18 @@ def aggregate(table: Table, plan: Plan) -> Finding:
     return Finding(
         plan.title(),
         words,
-        [plan.period or (plan.group.name if plan.group else ""), plan.measure, "rows"],
-        [[key, rounded(value), count] for key, value, count in kept],
+        [plan.period or (plan.group.name if plan.group else ""), *measured(plan)],
+        [[key, rounded(value), count][: 1 + len(measured(plan))] for key, value, count in kept],
         chart_of(kept, plan, in_time=in_time),
         [*table.notes, *plan.notes],
     )
 
 
 Result = tuple[str, float, int]
+
+
+def measured(plan: Plan) -> list[str]:
+    return ["rows"] if plan.measure == "count" else [plan.measure, "rows"]
 
 
 def tell_ranking(kept: list[Result], every: list[Result], unit: str, plan: Plan) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any  # JSON
 
 from csv_tables import Column, Table
 
@@ -64,7 +65,7 @@ class Plan:
             return "I look for values far from the typical one, by the median absolute deviation."
         return f"I take that to mean: {self.title()[:1].lower() + self.title()[1:]}."
 
-    def arguments(self) -> dict[str, object]:
+    def arguments(self) -> dict[str, Any]:
         named = {"value": self.value and self.value.name, "by": self.group and self.group.name}
         rest = {"measure": self.measure if self.task == "aggregate" else None, "per": self.period}
         only = {name: sorted(values) for name, values in self.only.items()}

@@ -34,8 +34,9 @@ def ask(question: str, text: str = SALES) -> dict[str, Any]:
     return work.get(plan.task, aggregate)(table, plan).report()
 
 
-def rows(question: str, text: str = SALES) -> list[list[object]]:
-    return ask(question, text)["table"]["rows"]
+def rows(question: str, text: str = SALES) -> list[list[Any]]:
+    found: list[list[Any]] = ask(question, text)["table"]["rows"]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_average_by_a_category() -> None:
 
 
 def test_how_many_counts_rows() -> None:
-    assert rows("how many sales per region?") == [["North", 3, 3], ["South", 2, 2], ["West", 1, 1]]
+    assert rows("how many sales per region?") == [["North", 3], ["South", 2], ["West", 1]]
 
 
 def test_top_n_keeps_n() -> None:

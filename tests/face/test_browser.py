@@ -10,12 +10,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from greenroom.delivery.journal_reader import JournalReader
 
-api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
+if TYPE_CHECKING:
+    from playwright import sync_api as api
+else:
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install it")
 
 CHROMIUM = os.environ.get("GREENROOM_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -30,7 +34,8 @@ QUIET = [
     "--disable-sync",
 ]
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
-DESKTOP, PHONE = {"width": 1180, "height": 860}, {"width": 360, "height": 740}
+DESKTOP: api.ViewportSize = {"width": 1180, "height": 860}
+PHONE: api.ViewportSize = {"width": 360, "height": 740}
 WAIT = 20_000  # ms; how long the slowest machine may take, not how long it takes
 
 COSTS = "service,cost\nCompute,100\nStorage,40\nCompute,50\nEmail,5\n"
@@ -341,7 +346,7 @@ def test_a_second_tab_on_the_same_session_takes_it_and_the_first_can_go_on_afres
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_all_without_scrolling_sideways(
-    start_demo: Callable[[float], Demo], open_page: OpenPage, scheme: str
+    start_demo: Callable[[float], Demo], open_page: OpenPage, scheme: Literal["light", "dark"]
 ) -> None:
     demo = start_demo(0.01)
     page = open_page(demo, PHONE)
@@ -409,7 +414,7 @@ def test_too_large_a_table_is_refused_in_words(
 ) -> None:
     page = open_page(start_demo(0.01))
     noise = "a,b\n" + os.urandom(150_000).hex()
-    file = {"name": "noise.csv", "mimeType": "text/csv", "buffer": noise.encode()}
+    file: api.FilePayload = {"name": "noise.csv", "mimeType": "text/csv", "buffer": noise.encode()}
     page.set_input_files("[data-testid=file]", files=[file])
     page.wait_for_selector("[data-testid=problem]")
     assert "too large to send, even compressed" in page.inner_text("[data-testid=problem]")
@@ -420,7 +425,7 @@ def test_a_large_table_that_packs_well_is_sent_packed(
 ) -> None:
     page = open_page(start_demo(0.01))
     rows = "service,cost\n" + "Compute,1\nStorage,2\n" * 20_000
-    file = {"name": "many.csv", "mimeType": "text/csv", "buffer": rows.encode()}
+    file: api.FilePayload = {"name": "many.csv", "mimeType": "text/csv", "buffer": rows.encode()}
     page.set_input_files("[data-testid=file]", files=[file])
     page.wait_for_selector("[data-testid=chip]")
     ask(page, "total cost by service")
