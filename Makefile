@@ -9,7 +9,6 @@ style:
 
 types:
 	mypy --strict
-	mypy --strict conftest.py tests
 	pyright
 
 tests:

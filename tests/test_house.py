@@ -62,6 +62,12 @@ def test_rooms_stand_at_the_root_and_are_joined_by_symlinks(name: str, room: str
     assert link.readlink() == Path("..", "..", room)
 
 
+def test_every_page_of_the_documentation_is_reached_from_its_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {str(p.relative_to(ROOT / "docs")) for p in (ROOT / "docs").rglob("*.md")}
+    assert {page for page in pages if f"({page})" not in index} == {"index.md"}
+
+
 def plant(tmp_path: Path, **files: str) -> House:
     package = tmp_path / "greenroom"
     for name, text in files.items():
