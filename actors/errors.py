@@ -56,7 +56,7 @@ class ActorStopped(ActorError):
         super().__init__(f"actor {name!r} has stopped: {reason}")
         self.name = name
         self.reason = reason
-        self.__cause__ = reason.error
+        self.__cause__: BaseException | None = reason.error
 
 
 class AskTimeout(ActorError):

@@ -55,7 +55,7 @@ class Ref(Generic[M_contra]):
     def __init__(
         self, name: str, mailbox: Mailbox[M_contra | Ask[object]], probe: Probe = NO_PROBE
     ) -> None:
-        self.name = name
+        self.name: str = name
         self._mailbox = mailbox
         self._probe = probe
         self._reason: ExitReason | None = None

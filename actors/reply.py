@@ -25,7 +25,7 @@ class Reply(Generic[R]):
         self._outcome: Outcome[R] | None = None
         self._settled = settled
         self._then: Callable[[Outcome[R]], object] | None = None
-        self.abandoned = False
+        self.abandoned: bool = False
 
     @property
     def is_set(self) -> bool:

@@ -86,7 +86,7 @@ class DynamicSupervisorRef(SupervisorRef):
             parent=parent,
             crash_log=parent._crash_log if parent else definition.crash_log or CrashLog(),
         )
-        self.max_children = definition.max_children
+        self.max_children: float = definition.max_children
         self._gave_up: RestartIntensityExceeded | None = None
         self._end = trio.Event()
 

@@ -26,7 +26,7 @@ class StartFailed(SupervisorError):
         super().__init__(f"{supervisor!r} could not start {child!r}: {cause!r}")
         self.supervisor = supervisor
         self.child = child
-        self.__cause__ = cause
+        self.__cause__: BaseException | None = cause
 
 
 class NeverStarted(SupervisorError):
@@ -115,8 +115,8 @@ class RestartIntensityExceeded(SupervisorError):
         ends = "; ".join(f"{crash.child}: {crash.reason}" for crash in crashes)
         super().__init__(f"{supervisor!r} gave up after more than {limit}: {ends}")
         self.supervisor = supervisor
-        self.crashes = tuple(crashes)
-        self.__cause__ = crashes[-1].reason.error if crashes else None
+        self.crashes: tuple[CrashReport, ...] = tuple(crashes)
+        self.__cause__: BaseException | None = crashes[-1].reason.error if crashes else None
 
 
 class Ignore(SupervisorError):

@@ -28,7 +28,7 @@ from greenroom.supervisor.errors import (
     StartFailed,
     SupervisorStopped,
 )
-from greenroom.supervisor.strategy import AutoShutdown
+from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ class StaticSupervisorRef(SupervisorRef):
             parent=parent,
             crash_log=parent._crash_log if parent else definition.crash_log or CrashLog(),
         )
-        self.strategy = definition.strategy
-        self.strategy_name = definition.strategy.value
-        self.auto_shutdown = definition.auto_shutdown
+        self.strategy: Strategy = definition.strategy
+        self.strategy_name: str = definition.strategy.value
+        self.auto_shutdown: AutoShutdown = definition.auto_shutdown
         self._mailbox: Mailbox[_Ended | _Retry | _Call] = Mailbox()
         self._shut_down = False
         for spec in definition.children:

@@ -65,7 +65,7 @@ class Runtime:
         self._ids = ids
         self._root: StaticSupervisorRef | None = None
         self._draining = False
-        self.users = Users(
+        self.users: Users = Users(
             UsersSettings(
                 epoch=journal.epoch,
                 limits=Limits(

@@ -27,7 +27,7 @@ class BadSettings(GreenroomError):
     fault = Fault.OPERATOR
 
     def __init__(self, problems: Iterable[str], *, advice: str = "") -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
         super().__init__("\n".join(self.problems), advice=advice)
 
 
