@@ -57,12 +57,25 @@ class UndeclaredTarget(MachineError):
         self.target = target
 
 
+class TimerWithoutHandler(MachineError):
+    """A timer was to be started whose event no row takes where it would come."""
+
+    def __init__(self, machine: str, event: object, why: str) -> None:
+        super().__init__(
+            f"machine {machine!r} may not start a timer for {type(event).__name__}: {why}",
+            advice="give it a row, and list it in `timers` if the machine has that",
+        )
+        self.machine = machine
+        self.event = event
+
+
 @attrs.frozen
 class StateTimeout:
     """Deliver `event` in `after` seconds, unless the state is left first.
 
     Returned with a change of state it belongs to the state that is entered. Set again, it
-    replaces the one that runs (gen_statem(3), `state_timeout()`).
+    replaces the one that runs. After 0 seconds means before any event from outside
+    (gen_statem(3), `state_timeout()`).
     """
 
     after: float
@@ -97,6 +110,17 @@ class Next:
     event: object
 
 
+@attrs.frozen
+class Stop:
+    """End the machine after this step, in whatever state: normally, or failing with `error`.
+
+    What the step answers and commands is still done (gen_statem(3), `stop` and
+    `stop_and_reply`); what waits is forgotten, every timer cancelled.
+    """
+
+    error: Exception | None = None
+
+
 class StateTimeoutName(enum.Enum):
     """The type of `STATE_TIMEOUT`, so that no name of yours can equal it."""
 
@@ -105,7 +129,7 @@ class StateTimeoutName(enum.Enum):
 
 STATE_TIMEOUT = StateTimeoutName.STATE_TIMEOUT
 
-MachineAction = StateTimeout | StartTimer | CancelTimer | Postpone | Next
+MachineAction = StateTimeout | StartTimer | CancelTimer | Postpone | Next | Stop
 
 
 class Step(NamedTuple, Generic[S_co, D_co, C_co]):
@@ -146,15 +170,16 @@ class On(Generic[S, D, C]):
         *,
         to: Collection[S] = (),
     ) -> None:
-        sources = frozenset((source,) if isinstance(source, enum.Enum) else source)
-        self.__attrs_init__(sources, event, handler, frozenset(to))
+        self.__attrs_init__(_as_set(source), event, handler, frozenset(to))
 
 
 class Machine(Generic[S, D, C]):
     """States, events and transitions as a table; `step` is its one look-up.
 
-    Raises `MisdeclaredMachine` when the table contradicts itself: an unknown state, a pair
-    listed twice, a state out of reach, a dead end that is not final, a final state with rows.
+    `timers` names the events that timers deliver and the states each may come in; a machine that
+    has it starts no other timer. Raises `MisdeclaredMachine` when the table contradicts itself: an
+    unknown state, a pair listed twice, a state out of reach, a dead end that is not final, a final
+    state with rows, a timer whose event is not taken where it may come.
     """
 
     def __init__(
@@ -166,6 +191,7 @@ class Machine(Generic[S, D, C]):
         transitions: Collection[On[S, D, C]],
         final: Collection[S] = (),
         on_enter: Mapping[S, Callable[[D], Step[S, D, C]]] | None = None,
+        timers: Mapping[type[object], S | Collection[S]] | None = None,
     ) -> None:
         self.name = name
         self.states = tuple(states)
@@ -173,8 +199,10 @@ class Machine(Generic[S, D, C]):
         self.final = frozenset(final)
         self.transitions = tuple(transitions)
         self.on_enter = MappingProxyType(dict(on_enter or {}))
+        self.timers = None if timers is None else MappingProxyType(_timer_states(timers))
         check_machine(self)
         self._rows: dict[S, dict[type[object], On[S, D, C]]] = {s: {} for s in self.states}
+        self._taken = frozenset(row.event for row in self.transitions)
         for row in self.transitions:
             for source in row.sources:
                 self._rows[source][row.event] = row
@@ -210,3 +238,23 @@ class Machine(Generic[S, D, C]):
         if step.state is not None and step.state not in row.to:
             raise UndeclaredTarget(self.name, state, event, step.state)
         return step
+
+    def check_timer(self, state: S, timer: StateTimeout | StartTimer) -> None:
+        """Raise `TimerWithoutHandler` unless the event can be taken once the timer is due."""
+        event = type(timer.event)
+        if self.timers is not None and event not in self.timers:
+            raise TimerWithoutHandler(self.name, timer.event, "`timers` does not list it")
+        if isinstance(timer, StateTimeout) and event not in self._rows[state]:
+            raise TimerWithoutHandler(self.name, timer.event, f"{state.name} does not take it")
+        if event not in self._taken:
+            raise TimerWithoutHandler(self.name, timer.event, "no row takes it")
+
+
+def _as_set(states: S | Collection[S]) -> frozenset[S]:
+    return frozenset((states,) if isinstance(states, enum.Enum) else states)
+
+
+def _timer_states(
+    timers: Mapping[type[object], S | Collection[S]],
+) -> dict[type[object], frozenset[S]]:
+    return {event: _as_set(states) for event, states in timers.items()}

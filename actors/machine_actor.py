@@ -35,9 +35,11 @@ class Answer(Generic[R]):
 class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
     """Subclass with `machine`, `initial_data` and `perform`. Stops normally in a final state.
 
-    An event the table does not list for the state crashes the actor (`UnlistedPair`). Commands
-    are performed one after another, before the next event; long work belongs in a task of its
-    own that tells its result back.
+    `Stop` ends it in any state, once the step's commands are performed and its answers given:
+    normally, or crashing with the stop's error, which the supervisor then sees. So does an event
+    the table does not list for the state (`UnlistedPair`). Commands are performed one after
+    another, before the next event; long work belongs in a task of its own that tells its result
+    back.
     """
 
     machine: Machine[S, D, C]
@@ -87,6 +89,8 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
                     await self.perform(command)  # type: ignore[arg-type]  # only C is left
         if self.runner.done:
             self.stop()
+        if self.runner.error is not None:
+            raise self.runner.error
 
     def _give(self, request: object, value: object) -> None:
         ask = self._asked.pop(id(request), None)

@@ -32,6 +32,7 @@ def check_machine(machine: Machine[S, D, C]) -> None:
     _check_final_states_end(machine)
     _check_all_reachable(machine, exits)
     _check_no_dead_ends(machine, exits)
+    _check_timers_taken(machine)
 
 
 def exits_of(machine: Machine[S, D, C]) -> dict[S, set[S]]:
@@ -78,6 +79,7 @@ def _check_states_known(machine: Machine[S, D, C]) -> None:
         ("initial", (machine.initial,)),
         ("final", machine.final),
         ("on_enter", machine.on_enter),
+        *((f"the timer {event.__name__}", states) for event, states in _timers_of(machine)),
         *(
             (f"the row of {row.event.__name__}", row.sources | row.to)
             for row in machine.transitions
@@ -128,3 +130,22 @@ def _check_no_dead_ends(machine: Machine[S, D, C], exits: Mapping[S, Set[S]]) ->
         raise MisdeclaredMachine(
             machine.name, f"{state.name} is a dead end: not final, and no row leads to an end"
         )
+
+
+def _check_timers_taken(machine: Machine[S, D, C]) -> None:
+    taken = {(source, row.event) for row in machine.transitions for source in row.sources}
+    for event, states in _timers_of(machine):
+        if not states:
+            raise MisdeclaredMachine(
+                machine.name, f"the timer {event.__name__} names no state it may come in"
+            )
+        for state in sorted(states, key=machine.states.index):
+            if (state, event) not in taken:
+                raise MisdeclaredMachine(
+                    machine.name,
+                    f"the timer {event.__name__} may come in {state.name}, which does not take it",
+                )
+
+
+def _timers_of(machine: Machine[S, D, C]) -> Iterable[tuple[type[object], frozenset[S]]]:
+    return () if machine.timers is None else machine.timers.items()

@@ -2,15 +2,17 @@
 
 The order of a step (OTP, gen_statem(3), type `transition_option()`): the step's own actions, the
 enter action of a new state, the postponed events back into the queue if the state changed, then
-`Next` events in front of all of them.
+`Next` events in front of all of them and timers of 0 seconds behind.
 """
 
 from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
-from typing import Generic, NamedTuple, TypeVar, cast, get_args
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import copy
+from types import MappingProxyType
+from typing import Generic, NamedTuple, Self, TypeVar, cast, get_args
 
 import attrs
 
@@ -24,6 +26,7 @@ from greenroom.actors.machine import (
     Postpone,
     StartTimer,
     StateTimeout,
+    Stop,
 )
 
 S = TypeVar("S", bound=enum.Enum)
@@ -33,12 +36,31 @@ C = TypeVar("C")
 ACTION_TYPES = frozenset(get_args(MachineAction))
 
 
+MAX_STEPS = 10_000
+"""How many steps one event may lead to; more means that they lead to each other for ever."""
+
+
 class PostponedTooMany(MachineError):
     """More events were postponed than the runner may hold."""
 
 
+class NeverSettles(MachineError):
+    """One event led to `MAX_STEPS` steps, by `Next` or by postponing, and to no end."""
+
+
+class MachineStopped(MachineError):
+    """The machine has ended by `Stop` and takes no event; nothing changed."""
+
+
+class MutableData(MachineError):
+    """The data is of a type made to be changed in place; a handler's copy would be everyone's."""
+
+
 class EnterOverstepped(MachineError):
     """An enter action changed the state, postponed, or inserted an event."""
+
+
+MUTABLE_TYPES = (list, dict, set, bytearray, deque)
 
 
 @attrs.frozen
@@ -63,8 +85,9 @@ class MachineRunner(Generic[S, D, C]):
 
     `handle(event)` returns what the shell is to do, in order: the machine's own commands, and
     `StartTimer`/`CancelTimer` (the state time-out is the timer named `STATE_TIMEOUT`), whose
-    `event` is the `TimerFired` to hand back when due. A final state forgets what waits and
-    cancels every timer. `on_move` hears of each change of state, `log` keeps the last ones.
+    `event` is the `TimerFired` to hand back when due. A final state, and `Stop`, forget what waits
+    and cancel every timer. `on_move` hears of each change of state, `log` keeps the last ones.
+    Raises `MutableData` for a list, dict or set as data.
     """
 
     def __init__(
@@ -76,6 +99,11 @@ class MachineRunner(Generic[S, D, C]):
         log: int = 32,
         on_move: Callable[[Transition], None] | None = None,
     ) -> None:
+        if isinstance(data, MUTABLE_TYPES):
+            raise MutableData(
+                f"machine {machine.name!r} may not keep a {type(data).__name__} as its data",
+                advice="use a frozen attrs class, a tuple or a frozenset",
+            )
         self.machine = machine
         self.state = machine.initial
         self.data = data
@@ -86,41 +114,86 @@ class MachineRunner(Generic[S, D, C]):
         self._postponed: deque[object] = deque()
         self._timers: dict[Hashable, TimerEntry] = {}
         self._serial = 0
+        self._at_once: list[TimerFired] = []
+        self._stop: Stop | None = None
         self._due: list[C | StartTimer | CancelTimer] = []
         self._enter()
+        self._queue.extend(self._at_once)
+        self._at_once.clear()
+        if self._stop is not None:
+            self._finish()
 
     @property
     def done(self) -> bool:
-        """True in a final state."""
-        return self.state in self.machine.final
+        """True in a final state, and after `Stop`."""
+        return self._stop is not None or self.state in self.machine.final
+
+    @property
+    def error(self) -> Exception | None:
+        """What the machine failed with, if it ended by `Stop(error)`."""
+        return None if self._stop is None else self._stop.error
 
     @property
     def postponed(self) -> int:
         """How many events wait for a change of state."""
         return len(self._postponed)
 
+    @property
+    def timers(self) -> Mapping[Hashable, TimerEntry]:
+        """The timers that run, by name."""
+        return MappingProxyType(self._timers)
+
     def start(self) -> list[C | StartTimer | CancelTimer]:
         """What entering the initial state asks for; if not called, the first `handle` gives it."""
-        due, self._due = self._due, []
-        return due
+        self._settle(None)
+        return self._give_due()
 
     def handle(self, event: object) -> list[C | StartTimer | CancelTimer]:
         """Handle an event, and at once all that follows from it.
 
-        A `TimerFired` whose timer was cancelled or started anew is ignored. Raises `UnlistedPair`,
-        `UndeclaredTarget`, `PostponedTooMany`, `EnterOverstepped`, or what a handler raises; the
+        A `TimerFired` whose timer was cancelled or started anew is ignored. Raises a `MachineError`
+        (`UnlistedPair`, `UndeclaredTarget`, `PostponedTooMany` …), or what a handler raises; the
         machine then stands where the last good step left it, and is best thrown away.
         """
-        if type(event) is TimerFired:
-            entry = self._timers.get(event.name)
-            if entry is None or entry.serial != event.serial:
-                return []
-            del self._timers[event.name]
-            event = entry.event
+        if type(event) is TimerFired and not self._runs(event):
+            return []
+        if self._stop is not None:
+            raise MachineStopped(f"machine {self.machine.name!r} takes nothing, it has stopped")
         self._queue.append(event)
+        self._settle(event)
+        return self._give_due()
+
+    def fork(self) -> Self:
+        """A runner of its own that stands where this one does, for asking *what if*."""
+        twin = copy(self)
+        twin.log = self.log.copy()
+        twin._queue, twin._postponed = self._queue.copy(), self._postponed.copy()
+        twin._timers, twin._due = self._timers.copy(), self._due.copy()
+        twin._at_once = []
+        return twin
+
+    def _settle(self, cause: object) -> None:
+        steps = 0
         while self._queue:
-            self._take(self._queue.popleft())
-        return self.start()
+            event = self._queue.popleft()
+            if type(event) is not TimerFired:
+                self._take(event)
+            elif self._runs(event):
+                self._take(self._timers.pop(event.name).event)
+            steps += 1
+            if steps == MAX_STEPS and self._queue:
+                raise NeverSettles(
+                    f"machine {self.machine.name!r} took {steps} steps for one "
+                    f"{type(cause).__name__} and has not settled"
+                )
+
+    def _give_due(self) -> list[C | StartTimer | CancelTimer]:
+        due, self._due = self._due, []
+        return due
+
+    def _runs(self, fired: TimerFired) -> bool:
+        entry = self._timers.get(fired.name)
+        return entry is not None and entry.serial == fired.serial
 
     def _take(self, event: object) -> None:
         old = self.state
@@ -135,7 +208,10 @@ class MachineRunner(Generic[S, D, C]):
             self._queue.extendleft(reversed(self._postponed))
             self._postponed.clear()
         self._queue.extendleft(reversed(inserted))
-        if self.state is not old and self.done:
+        if self._at_once:
+            self._queue.extend(self._at_once)
+            self._at_once.clear()
+        if self.done and (self.state is not old or self._stop is not None):
             self._finish()
 
     def _move(self, event: object, target: S) -> None:
@@ -149,21 +225,28 @@ class MachineRunner(Generic[S, D, C]):
     def _perform(self, commands: tuple[C | MachineAction, ...], event: object) -> Sequence[object]:
         """Put commands in line for the shell, obey actions; returns the `Next` events."""
         inserted: list[object] = []
+        postpone = False
         for command in commands:
             if type(command) not in ACTION_TYPES:
                 self._due.append(cast(C, command))
                 continue
             match command:
                 case StateTimeout(after, later):
+                    self.machine.check_timer(self.state, command)
                     self._start(STATE_TIMEOUT, after, later)
                 case StartTimer(name, after, later):
+                    self.machine.check_timer(self.state, command)
                     self._start(name, after, later)
                 case CancelTimer(name):
                     self._cancel(name)
+                case Stop():
+                    self._stop = command
                 case Next(following):
                     inserted.append(following)
                 case Postpone():
-                    self._postpone(event)
+                    postpone = True  # however often it is said: gen_statem(3), `action()`
+        if postpone:
+            self._postpone(event)
         return inserted
 
     def _enter(self) -> None:
@@ -189,7 +272,11 @@ class MachineRunner(Generic[S, D, C]):
     def _start(self, name: Hashable, after: float, event: object) -> None:
         self._serial += 1
         self._timers[name] = TimerEntry(self._serial, event)
-        self._due.append(StartTimer(name, after, TimerFired(name, self._serial)))
+        fired = TimerFired(name, self._serial)
+        if after == 0:  # not started, but handled before any event from outside (gen_statem(3))
+            self._at_once.append(fired)
+        else:
+            self._due.append(StartTimer(name, after, fired))
 
     def _cancel(self, name: Hashable) -> None:
         if self._timers.pop(name, None) is not None:
@@ -197,6 +284,7 @@ class MachineRunner(Generic[S, D, C]):
 
     def _finish(self) -> None:
         self._queue.clear()
+        self._postponed.clear()
         for name in list(self._timers):
             self._cancel(name)
 

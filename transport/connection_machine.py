@@ -386,4 +386,10 @@ CONNECTION: Machine[Phase, Link, Command] = Machine(
         On(_LISTENING, Draining, _draining, to={CLOSED}),
         On(_OPEN, SocketGone, _socket_gone, to={CLOSED}),
     ],
+    timers={
+        HelloLate: AUTHENTICATED,
+        HeartbeatDue: READY,
+        PongDue: READY,
+        TokenExpiring: _LISTENING,
+    },
 )

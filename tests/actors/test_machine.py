@@ -10,8 +10,10 @@ import pytest
 from greenroom.actors.machine import (
     Machine,
     On,
+    StartTimer,
     StateTimeout,
     Step,
+    TimerWithoutHandler,
     UndeclaredTarget,
     UnlistedPair,
     go,
@@ -188,3 +190,62 @@ def test_a_machine_lists_its_events_and_edges() -> None:
     assert (Gate.LOCKED, Push, None) in set(TURNSTILE.edges())
     assert (Gate.UNLOCKED, Kick, Gate.BROKEN) in set(TURNSTILE.edges())
     assert set(TURNSTILE.takes(Gate.BROKEN)) == set()
+
+
+TIMED = [RED_TO_GREEN, GREEN_TO_OFF]
+
+
+def timed(timers: dict[type[object], Light | set[Light]] | None) -> Machine[Light, None, str]:
+    return Machine(
+        name="light",
+        states=Light,
+        initial=Light.RED,
+        final={Light.OFF},
+        transitions=TIMED,
+        timers=timers,
+    )
+
+
+@pytest.mark.parametrize(
+    ("timers", "sentence"),
+    [
+        ({TimeIsUp: Light.RED}, "the timer TimeIsUp may come in RED, which does not take it"),
+        (
+            {Cut: {Light.RED, Light.GREEN}},
+            "the timer Cut may come in RED, which does not take it",
+        ),
+        ({Cut: set[Light]()}, "the timer Cut names no state it may come in"),
+        ({Cut: Gate.LOCKED}, "the timer Cut names unknown state <Gate.LOCKED: 'locked'>"),
+    ],
+)
+def test_a_timer_without_a_handler_where_it_may_come_is_refused_when_the_machine_is_made(
+    timers: dict[type[object], Light | set[Light]], sentence: str
+) -> None:
+    with pytest.raises(MisdeclaredMachine) as refused:
+        timed(timers)
+
+    assert str(refused.value) == f"machine 'light': {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("timers", "timer", "why"),
+    [
+        (None, StartTimer("t", 1, TimeIsUp()), "no row takes it"),
+        (None, StateTimeout(1, Cut()), "RED does not take it"),
+        ({Cut: Light.GREEN}, StartTimer("t", 1, Switch()), "`timers` does not list it"),
+    ],
+)
+def test_a_timer_that_nobody_would_hear_is_refused_when_it_is_started(
+    timers: dict[type[object], Light | set[Light]] | None,
+    timer: StartTimer | StateTimeout,
+    why: str,
+) -> None:
+    with pytest.raises(TimerWithoutHandler, match=why):
+        timed(timers).check_timer(Light.RED, timer)
+
+
+def test_a_timer_that_is_heard_is_let_through() -> None:
+    machine = timed({Cut: Light.GREEN})
+
+    machine.check_timer(Light.RED, StartTimer("t", 1, Cut()))
+    machine.check_timer(Light.GREEN, StateTimeout(1, Cut()))

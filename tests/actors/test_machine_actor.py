@@ -12,7 +12,7 @@ import trio.testing
 from greenroom.actors.actor import run_actor
 from greenroom.actors.errors import ActorStopped, AskTimeout, MailboxFull
 from greenroom.actors.exit import NORMAL
-from greenroom.actors.machine import Machine, On, Step, UnlistedPair, go, stay
+from greenroom.actors.machine import Machine, On, Step, Stop, UnlistedPair, go, stay
 from greenroom.actors.machine_actor import Answer, MachineActor
 from greenroom.actors.machine_runner import TimerFired
 from greenroom.actors.probe import Probe
@@ -165,6 +165,63 @@ async def test_a_request_is_answered_at_once_or_from_a_later_state(spawn: Spawn)
 
     assert await early.wait() == 7
     assert await ref.ask(Price()) == 7, "the first answer counts"
+
+
+@attrs.frozen
+class Close(Request[str]):
+    error: Exception | None = None
+
+
+def close(waiting: Waiting, event: Close) -> Step[Shop, Waiting, Answer[str]]:
+    return stay(waiting, Answer(event, "closed"), Stop(event.error))
+
+
+class ClosingKeeper(MachineActor[Price | Close, Shop, Waiting, Answer[str]]):
+    machine = Machine(
+        name="shop",
+        states=Shop,
+        initial=Shop.OPEN,
+        transitions=[
+            On(Shop.OPEN, Close, close, to={Shop.CLOSED}),
+            On(Shop.OPEN, Price, queue_up),  # type: ignore[arg-type]  # it answers nothing
+            On(Shop.CLOSED, Close, close),
+        ],
+    )
+
+    def initial_data(self) -> Waiting:
+        return ()
+
+
+async def test_stop_answers_first_then_ends_the_actor_normally(spawn: Spawn) -> None:
+    """gen_statem(3): `{stop_and_reply, normal, Replies}`. Who waits for more hears the reason."""
+    ref = await spawn(ClosingKeeper())
+    never = ref.request(Price())
+
+    assert await ref.ask(Close()) == "closed"
+    assert await ref.wait_stopped() == NORMAL
+    with pytest.raises(ActorStopped, match="normal"):
+        await never.wait()
+
+
+async def test_stop_with_an_error_answers_first_then_crashes_the_actor_with_it() -> None:
+    answers: list[str] = []
+
+    async def customer(ref: Ref[Close]) -> None:
+        answers.append(await ref.ask(Close(ValueError("fire"))))
+
+    keeper = ClosingKeeper()
+    async with trio.open_nursery() as nursery:
+
+        class Up(trio.TaskStatus[Ref[Price | Close | TimerFired]]):
+            def started(self, value: Ref[Price | Close | TimerFired] | None = None) -> None:
+                assert value is not None
+                nursery.start_soon(customer, value)
+
+        with pytest.raises(ValueError, match="fire"):
+            await run_actor(keeper, name="shop", task_status=Up())
+    assert answers == ["closed"]
+    assert keeper.ref.exit_reason is not None
+    assert isinstance(keeper.ref.exit_reason.error, ValueError)
 
 
 async def test_unanswered_requests_are_bounded_and_abandoned_ones_make_room(

@@ -20,6 +20,8 @@ from greenroom.actors.machine import (
     StartTimer,
     StateTimeout,
     Step,
+    Stop,
+    TimerWithoutHandler,
     UnlistedPair,
     go,
     stay,
@@ -27,6 +29,9 @@ from greenroom.actors.machine import (
 from greenroom.actors.machine_runner import (
     EnterOverstepped,
     MachineRunner,
+    MachineStopped,
+    MutableData,
+    NeverSettles,
     PostponedTooMany,
     TimerFired,
     Transition,
@@ -286,6 +291,131 @@ def test_entering_may_not_change_the_state_postpone_or_insert(
 
     with pytest.raises(EnterOverstepped, match="'puppet': entering B may give commands"):
         runner.handle(Do(to=Room.B))
+
+
+def test_an_event_is_postponed_once_however_often_that_is_said() -> None:
+    """gen_statem(3), `action()`: "the last postpone() overrides any previous"."""
+    runner = puppet()
+
+    runner.handle(Do((Postpone(), Postpone()), name="again"))
+
+    assert runner.postponed == 1
+
+
+def test_a_timer_of_no_seconds_comes_after_what_waits_and_before_anything_from_outside() -> None:
+    """gen_statem(3), `generic_timeout()`: "before any not yet received external event"."""
+    runner = puppet()
+    runner.handle(Later("postponed"))
+    timer = StartTimer("t", 0, Do(name="timer"))
+
+    told = runner.handle(Do((timer, Next(Do(name="next"))), to=Room.B, name="go"))
+
+    assert told == []
+    assert runner.data == ("go", "next", "postponed", "timer")
+    assert not runner.timers
+
+
+def test_a_timer_of_no_seconds_can_still_be_cancelled_or_outlived() -> None:
+    runner = puppet()
+    cancel, leave = Do((CancelTimer("t"),), name="a"), Do(to=Room.B, name="b")
+
+    runner.handle(Do((StartTimer("t", 0, Do(name="timer")), Next(cancel)), name="go"))
+    runner.handle(Do((StateTimeout(0, Do(name="time-out")), Next(leave)), name="on"))
+
+    assert runner.data == ("go", "a", "on", "b")
+
+
+def test_entering_the_initial_state_may_set_a_timer_of_no_seconds() -> None:
+    due = Do(name="due")
+    runner = puppet(on_enter={Room.A: lambda data: stay(data, StateTimeout(0, due))})
+
+    assert runner.start() == []
+    assert runner.data == ("due",)
+
+
+def test_a_timer_whose_event_no_row_takes_is_refused_as_it_is_started() -> None:
+    runner = puppet()
+
+    with pytest.raises(TimerWithoutHandler, match="for Coin: no row takes it"):
+        runner.handle(Do((StartTimer("t", 1, Coin()),)))
+
+
+def test_stop_ends_the_machine_in_any_state_and_forgets_what_waits() -> None:
+    """gen_statem(3), `stop_and_reply`: what the step says is still done, and nothing after."""
+    runner = puppet()
+    runner.handle(Later("postponed"))
+    runner.handle(Do((StartTimer("t", 1, Do()),), name="one"))
+
+    told = runner.handle(Do(("bye", Stop(), Next(Do(name="never"))), name="two"))
+
+    assert told == ["bye", CancelTimer("t")]
+    assert runner.done
+    assert (runner.state, runner.data, runner.postponed) == (Room.A, ("one", "two"), 0)
+    assert runner.error is None
+
+
+def test_a_machine_that_stopped_takes_no_more_events_and_ignores_timers() -> None:
+    runner = puppet()
+    (timer,) = runner.handle(Do((StartTimer("t", 1, Do()),)))
+    runner.handle(Do((Stop(),)))
+    assert isinstance(timer, StartTimer)
+
+    assert runner.handle(timer.event) == []
+    with pytest.raises(MachineStopped, match="'puppet' takes nothing, it has stopped"):
+        runner.handle(Do())
+
+
+def test_stop_may_say_why_and_an_enter_action_may_stop() -> None:
+    broken = ValueError("broken")
+    runner = puppet(on_enter={Room.B: lambda data: stay(data, Stop(broken))})
+
+    runner.handle(Do(to=Room.B, name="go"))
+
+    assert runner.done
+    assert runner.error is broken
+
+
+def test_stopping_while_the_initial_state_is_entered_ends_it_before_it_began() -> None:
+    runner = puppet(on_enter={Room.A: lambda data: stay(data, Stop())})
+
+    assert runner.done
+
+
+def test_events_that_lead_to_each_other_for_ever_are_refused_and_do_not_hang() -> None:
+    def again(data: tuple[str, ...], event: Later) -> Step[Room, tuple[str, ...], str]:
+        return stay(data, Next(event))
+
+    machine: Machine[Room, tuple[str, ...], str] = Machine(
+        name="echo",
+        states=Room,
+        initial=Room.A,
+        transitions=[On(Room.A, Later, again), On({Room.A, Room.B}, Do, do, to=set(Room))],
+    )
+
+    with pytest.raises(NeverSettles, match="'echo' took 10000 steps for one Later"):
+        MachineRunner(machine, ()).handle(Later("echo"))
+
+
+@pytest.mark.parametrize("data", [[], {}, set(), bytearray()], ids=repr)
+def test_data_that_can_be_changed_in_place_is_refused(data: object) -> None:
+    with pytest.raises(MutableData, match=f"may not keep a {type(data).__name__}"):
+        MachineRunner(TURNSTILE, data)  # type: ignore[misc]  # the point
+
+
+def test_a_fork_stands_where_the_runner_does_and_goes_its_own_way() -> None:
+    runner = puppet()
+    runner.handle(Later("postponed"))
+    (timer,) = runner.handle(Do((StartTimer("t", 1, Do(name="due")),), name="one"))
+    assert isinstance(timer, StartTimer)
+    twin = runner.fork()
+
+    twin.handle(timer.event)
+    twin.handle(Do(to=Room.B, name="go"))
+
+    assert twin.data == ("one", "due", "go", "postponed")
+    assert (runner.state, runner.data, runner.postponed) == (Room.A, ("one",), 1)
+    assert list(runner.timers) == ["t"]
+    assert not runner.log
 
 
 class RunnerAgainstModel(RuleBasedStateMachine):
