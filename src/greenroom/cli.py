@@ -55,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  # the one place where any error becomes words
         if "--debug" in arguments:
             traceback.print_exception(error)
-        return _complain(_cause(error))
+        return _complain(cause_of(error))
     return 0
 
 
@@ -86,7 +86,7 @@ def _advice(error: Exception) -> str:
     return "--debug shows the traceback"
 
 
-def _cause(error: Exception) -> Exception:
+def cause_of(error: Exception) -> Exception:
     """What to speak of when nurseries have wrapped it: an error of ours before any other."""
     found = list(_leaves(error))
     return next((each for each in found if isinstance(each, GreenroomError)), found[0])

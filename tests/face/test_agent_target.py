@@ -122,9 +122,10 @@ def test_what_a_target_raises_is_shown_with_the_users_own_last_line(
         load_agent(target)
 
 
-def test_a_file_that_failed_can_be_loaded_once_it_is_mended() -> None:
+def test_a_file_that_failed_leaves_no_half_made_module_behind() -> None:
     write("mended_target.py", "1 / 0")
     with pytest.raises(TargetFailed):
         load_agent("mended_target.py:agent")
+    assert "mended_target" not in sys.modules
     write("mended_target.py", AGENT)
     load_agent("mended_target.py:agent")

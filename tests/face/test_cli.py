@@ -16,10 +16,12 @@ import orjson
 import pytest
 import trio
 
+from greenroom.cli import cause_of
 from greenroom.delivery.events import Kind, class_of
 from greenroom.delivery.ids import EventId, IdSource, RequestId, RunId, ThreadId, UserId
 from greenroom.delivery.journal import Record
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
+from greenroom.settings import BadSettings
 from greenroom.transport.auth import JwtAuthenticator
 from tests.face.cli import PATIENCE, SECRET, Result, command, environment, greenroom, running
 
@@ -189,6 +191,14 @@ def test_a_busy_port_is_one_line_and_exit_code_1(arguments: list[str], here: Pat
     assert result.code == 1
 
 
+def test_of_what_nurseries_wrapped_the_error_of_ours_is_spoken() -> None:
+    ours = BadSettings(["port: expected a port"])
+    group = ExceptionGroup("", [OSError("gone"), ExceptionGroup("", [ours, ValueError()])])
+    assert cause_of(group) is ours
+    assert cause_of(ExceptionGroup("", [failed := OSError("gone")])) is failed
+    assert cause_of(failed) is failed
+
+
 def test_a_file_that_is_no_journal_is_one_line_and_exit_code_1(here: Path) -> None:
     (here / "notes.db").write_text("not a database at all, but long enough to look like one" * 99)
     for arguments in (["events"], ["serve", "app:agent", "--port", "0"]):
@@ -305,6 +315,8 @@ def test_follow_shows_what_is_written_meanwhile_and_ctrl_c_is_quiet(journal: Pat
         assert json.loads(reader.line())["number"] == 4
         write(journal, record("bob", 2, Kind.FINAL_REPORT))
         assert json.loads(reader.line())["number"] == 5
+        write(journal, record("bob", 3, Kind.FINAL_REPORT))
+        assert json.loads(reader.line())["number"] == 6
         assert reader.interrupt() == Result(130, "", "")
 
 
