@@ -30,7 +30,7 @@ JSON = Mapping[str, object]
 PACE = float(os.environ.get("GREENROOM_DEMO_PACE", "0.05"))  # seconds per streamed chunk
 
 
-async def agent(run: greenroom.Run, said: object, *, pace: float = PACE) -> None:
+async def csv_analyst(run: greenroom.Run, said: object, *, pace: float = PACE) -> None:
     """Answer one question about the table sent with it, or earlier in this conversation."""
     question, attached = unwrap(said)
     attached = attached or await latest_table(run)
@@ -63,6 +63,9 @@ async def agent(run: greenroom.Run, said: object, *, pace: float = PACE) -> None
         tool.result({"rows": len(finding.rows)})
     await answer(run, finding, pace)
     return None
+
+
+agent = csv_analyst
 
 
 async def latest_table(run: greenroom.Run) -> JSON | None:

@@ -13,6 +13,7 @@ from email.utils import formatdate
 from typing import TypeAlias
 
 import attrs
+import orjson
 import trio
 
 from greenroom.transport.auth import Authenticator, Identity, extract_token
@@ -77,6 +78,7 @@ class FrontDoor:
             **(pages or {}),
             "/livez": self._livez,
             "/readyz": self._readyz,
+            "/whoami": self._whoami,
             **(routes or {}),
         }
 
@@ -169,6 +171,12 @@ class FrontDoor:
         if readiness.ready:
             return text(200, "ready")
         return text(503, f"not ready: {readiness.reason}")
+
+    async def _whoami(self, head: RequestHead) -> Response:
+        """Whose token this is: a browser cannot see why an upgrade was refused, but can ask."""
+        identity = await self._authenticate(head)
+        body = orjson.dumps({"user": identity.user, "expires_at": identity.expires_at})
+        return Response(200, body, "application/json")
 
     async def _send(self, stream: trio.abc.Stream, response: Response, *, with_body: bool) -> None:
         date = formatdate(self._clock(), usegmt=True)

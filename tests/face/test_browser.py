@@ -34,10 +34,12 @@ QUIET = [
     "--disable-sync",
 ]
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "csv_analyst.py"
 DESKTOP: api.ViewportSize = {"width": 1180, "height": 860}
 PHONE: api.ViewportSize = {"width": 360, "height": 740}
 WAIT = 20_000  # ms; how long the slowest machine may take, not how long it takes
 
+SECRET = "a secret of the tests, 32 bytes or more"
 COSTS = "service,cost\nCompute,100\nStorage,40\nCompute,50\nEmail,5\n"
 PASTE = """text => {
     const data = new DataTransfer();
@@ -62,11 +64,11 @@ class Demo:
         self.url = f"http://127.0.0.1:{self.port}/"
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self) -> None:
-        command = ["-m", "greenroom", "demo", "--port", str(self.port)]
+    def start(self, *command: str) -> None:
+        where = ["--port", str(self.port), "--journal", str(self.journal)]
         self.process = subprocess.Popen(
-            [sys.executable, *command, "--journal", str(self.journal)],
-            env=os.environ | {"GREENROOM_DEMO_PACE": str(self.pace)},
+            [sys.executable, "-m", "greenroom", *(command or ["demo"]), *where],
+            env=os.environ | {"GREENROOM_DEMO_PACE": str(self.pace), "GREENROOM_SECRET": SECRET},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -443,3 +445,36 @@ def test_markup_in_a_table_stays_text(
     wait_run(page, "done")
     assert "<b>b</b>" in page.inner_text("[data-testid=report]")
     assert page.locator("main img").count() == 0
+
+
+def give_token(page: api.Page, token: str) -> None:
+    page.wait_for_selector("[data-testid=token-form]")
+    page.fill("[data-testid=token]", token)
+    page.press("[data-testid=token]", "Enter")
+
+
+@pytest.mark.requirement("R37")
+def test_the_demos_agent_is_a_template_served_with_real_tokens(
+    browser: api.Browser, tmp_path: Path
+) -> None:
+    demo = Demo(tmp_path / "served.db", 0.01)
+    demo.start("serve", f"{EXAMPLE}:agent")
+    page = browser.new_page()
+    page.set_default_timeout(WAIT)
+    try:
+        page.goto(demo.url)
+        give_token(page, "not a token")
+        page.wait_for_selector("[data-testid=token-form] >> visible=true")
+        command = [sys.executable, "-m", "greenroom", "token", "--user", "alice"]
+        environ = os.environ | {"GREENROOM_SECRET": SECRET}
+        give_token(page, subprocess.check_output(command, env=environ, text=True).strip())
+        wait_live(page)
+        attach(page)
+        ask(page, "total cost by service")
+        wait_run(page, "done")
+        assert_shows_all(page, demo)
+        assert {str(one.record.user) for one in JournalReader(demo.journal).read()} == {"alice"}
+        page.screenshot(path=SCREENSHOTS / "served-with-a-token.png")
+    finally:
+        page.close()
+        demo.end()

@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import json
 import logging
 import time
 from contextlib import asynccontextmanager
@@ -185,6 +186,16 @@ async def test_a_stranger_gets_an_http_answer_and_never_a_socket(options, status
         answered, body, headers = await refusal(port, **options)
         assert (answered, sentence in body) == (status, True)
         assert ("WWW-Authenticate" in headers) == (status == 401)
+
+
+async def test_whoever_has_a_token_can_ask_whose_it_is():
+    async with serving(front_door()) as port:
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        status, _, body = await fetch(port, "/whoami", headers=bearer)
+        assert (status, json.loads(body)["user"]) == (200, "alice")
+        bad = {"Authorization": "Bearer not.a.token"}
+        assert (await fetch(port, "/whoami", headers=bad))[0] == 401
+        assert (await fetch(port, "/whoami"))[0] == 401
 
 
 async def test_while_draining_nobody_new_is_admitted():

@@ -19,7 +19,18 @@ export class Tokens {
     const answer = await this.#demo(kept);
     if (answer === "unreachable") return kept ?? this.#later();
     if (answer !== "not a demo") return this.#keep(answer.token);
-    return kept && !this.rejected ? kept : this.#keep(await this.#ask());
+    if (kept && !this.rejected && !(await this.#isRefused(kept))) return kept;
+    return this.#keep(await this.#ask());
+  }
+
+  /** A browser cannot see why an upgrade failed; over plain HTTP the server says. */
+  async #isRefused(token) {
+    try {
+      const headers = { Authorization: `Bearer ${token}` };
+      return (await fetch("whoami", { headers, cache: "no-store" })).status === 401;
+    } catch {
+      return false;
+    }
   }
 
   /** The server refused the kept token for good: ask the user the next time. */
