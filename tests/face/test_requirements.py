@@ -94,3 +94,10 @@ def test_a_project_that_names_no_promises_sees_nothing_of_it(pytester: pytest.Py
     result = pytester.runpytest("--markers")
     result.stdout.no_fnmatch_line("*requirement*")
     assert pytester.runpytest("--requirements").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_pytest_in_another_project_does_not_import_greenroom(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        "import sys\ndef test_own(): assert 'greenroom' not in sys.modules"  # nor what it imports
+    )
+    assert pytester.runpytest_subprocess().ret == 0
