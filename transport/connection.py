@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 
 import attrs
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from wsproto.frame_protocol import CloseReason, FrameProtocol
 
 from greenroom.actors.actor import run_actor
 from greenroom.actors.errors import ActorStopped
@@ -21,6 +23,8 @@ from greenroom.transport.auth import Authenticator
 from greenroom.transport.connection_actor import ConnectionActor, ConnectionSettings, FrameCame
 from greenroom.transport.connection_events import SocketGone
 from greenroom.transport.front_door import Upgrade, close_gently
+
+BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
 
 logger = logging.getLogger("greenroom.transport")
 
@@ -54,16 +58,18 @@ async def _serve(
     parts: ConnectionParts,
     task_status: trio.TaskStatus[object],
 ) -> None:
-    async with parts.users.lease(upgrade.identity.user) as user, trio.open_nursery() as nursery:
-        socket = await _open_socket(nursery, upgrade, parts.settings.max_frame_bytes)
-        actor = ConnectionActor(
-            socket, upgrade.identity, connection, user, parts.authenticator, parts.settings
-        )
-        nursery.start_soon(_receive, socket, actor)
-        with _write_guard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
-            await run_actor(actor, name=connection, task_status=task_status)
+    async with parts.users.lease(upgrade.identity.user) as user:
+        async with trio.open_nursery() as nursery:
+            socket = await _open_socket(nursery, upgrade, parts.settings.max_frame_bytes)
+            actor = ConnectionActor(
+                socket, upgrade.identity, connection, user, parts.authenticator, parts.settings
+            )
+            upgrade.stream.last_words = partial(_unsaid, socket)
+            nursery.start_soon(_receive, socket, actor)
+            with _write_guard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
+                await run_actor(actor, name=connection, task_status=task_status)
+            nursery.cancel_scope.cancel()
         await _end(socket, upgrade)
-        nursery.cancel_scope.cancel()
 
 
 async def _open_socket(
@@ -84,10 +90,22 @@ async def _receive(socket: WebSocketConnection, actor: ConnectionActor) -> None:
         return
 
 
+def _unsaid(socket: WebSocketConnection) -> bytes:
+    """trio-websocket (0.12) hangs up on a frame that breaks RFC 6455 without saying so.
+
+    wsproto gives a `CloseConnection` for it that looks like the peer's, which needs no frame.
+    """
+    closed = socket.closed
+    if closed is None or closed.code not in BROKEN_FRAMES:
+        return b""
+    return FrameProtocol(client=False, extensions=[]).close(closed.code, closed.reason)
+
+
 async def _end(socket: WebSocketConnection, upgrade: Upgrade) -> None:
-    """A close that the WebSocket layer began (1007, 1009) must still reach the peer."""
+    """A close that the WebSocket layer began (1009) must still reach the peer."""
     if socket.closed is not None:
-        await close_gently(upgrade.stream)
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await close_gently(upgrade.stream)
 
 
 @contextmanager

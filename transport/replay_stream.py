@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 
@@ -12,6 +14,8 @@ class ReplayStream(trio.abc.HalfCloseableStream):
     (`H11Handshake._accept` starts a new parser without them), yet trio-websocket reads on while
     the application decides. A client may speak as soon as it has *our* 101, so nothing waits
     that did not have to; one that speaks sooner (RFC 6455 §4.1 forbids it) loses nothing.
+
+    `last_words()` is sent before it closes: see `connection.py` for what is left unsaid.
     """
 
     def __init__(self, stream: trio.abc.Stream, head: bytes, early: bytes = b"") -> None:
@@ -19,6 +23,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         self._head = head
         self._early = early
         self._answered = trio.Event()
+        self.last_words: Callable[[], bytes] = bytes
 
     def __repr__(self) -> str:
         return f"<ReplayStream of {self._stream!r}>"
@@ -51,7 +56,11 @@ class ReplayStream(trio.abc.HalfCloseableStream):
     async def aclose(self) -> None:
         self._head = self._early = b""
         self._answered.set()
-        await self._stream.aclose()
+        try:
+            if unsaid := self.last_words():
+                await self._stream.send_all(unsaid)
+        finally:
+            await self._stream.aclose()
 
 
 def _cut(data: bytes, at: int | None) -> tuple[bytes, bytes]:
