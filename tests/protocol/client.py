@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any, Self, TypeAlias
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -62,9 +62,9 @@ class Client:
         """A message as it is: text, or bytes for a binary one."""
         self.connection.send(text)
 
-    def raw(self, *frames: Frame, mask: bool = True) -> None:
+    def raw(self, *frames: Frame) -> None:
         """Frames past the client library, which would not send them."""
-        data = b"".join(frame.serialize(mask=mask) for frame in frames)
+        data = b"".join(frame.serialize(mask=True) for frame in frames)
         self.connection.socket.sendall(data)
 
     def raw_text(self, data: bytes) -> None:
@@ -120,12 +120,12 @@ class Client:
 
     def closed_with(self) -> int:
         """The code of the server's close; what came before is kept."""
-        try:
+        with suppress(ConnectionClosed):
             while True:
                 self.kept.append(self._receive())
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None, "the connection was cut, not closed"
-            return closed.rcvd.code
+        received = self.connection.protocol.close_rcvd
+        assert received is not None, "the connection was cut, not closed"
+        return received.code
 
     def cut(self) -> None:
         """Vanish without a closing handshake."""
@@ -136,7 +136,8 @@ class Client:
         message = self.connection.recv(timeout=PATIENCE)
         assert isinstance(message, str), "every frame is a text frame"
         frame = json.loads(message)
-        assert isinstance(frame, dict) and isinstance(frame["type"], str)
+        assert isinstance(frame, dict)
+        assert isinstance(frame["type"], str)
         return frame
 
 

@@ -1,6 +1,7 @@
 """One server for the whole walk-through, and a fresh user for every test."""
 
 import itertools
+import logging
 from contextlib import ExitStack
 
 import pytest
@@ -15,6 +16,16 @@ _numbers = itertools.count(1)
 def server(tmp_path_factory):
     with serving(journal=tmp_path_factory.mktemp("protocol") / "journal.db") as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def crashes(caplog):
+    """What a client does is never an error of the server's. Tests that crash it say so here."""
+    expected = []
+    yield expected
+    records = [*caplog.get_records("setup"), *caplog.get_records("call")]
+    errors = [record.getMessage() for record in records if record.levelno >= logging.ERROR]
+    assert [error for error in errors if not any(part in error for part in expected)] == []
 
 
 @pytest.fixture

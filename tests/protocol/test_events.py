@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+import trio
 
 from tests.protocol.server import token_for
 
@@ -98,7 +99,8 @@ def test_the_data_is_what_the_agent_said(told):
     assert data[11:] == [{"report": {"saving": "10%"}}, {"outcome": "ok"}]
 
 
-def test_an_agent_that_crashes_ends_its_run_with_agent_failed(client):
+def test_an_agent_that_crashes_ends_its_run_with_agent_failed(client, crashes):
+    crashes.append("crashed: RuntimeError('boom')")
     client.send("say", id="1", body="crash")
     failed = client.events(until="agent_failed")[-1]
     assert failed["class"] == "critical"
@@ -181,10 +183,8 @@ def wait_for_journal(server, question, answer):
     """The answer may take a second: cursors and marks travel with events, or alone after one."""
 
     async def wait():
-        from trio import fail_after, sleep
-
-        with fail_after(5):
-            while await question(server.runtime.journal) != answer:
-                await sleep(0.02)
+        with trio.fail_after(5):
+            while await question(server.runtime.journal) != answer:  # noqa: ASYNC110  # no event
+                await trio.sleep(0.02)
 
     server.run(wait)

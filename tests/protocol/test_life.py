@@ -2,6 +2,7 @@
 
 import pytest
 
+from greenroom.supervisor.child import ChildState
 from tests.protocol.client import opening
 from tests.protocol.server import serving
 
@@ -62,7 +63,8 @@ def test_drain_says_when_to_come_back_then_closes_1001(connect, token, user):
 
 
 @pytest.mark.requirement("R22")
-def test_a_crashed_user_actor_closes_4105_and_reconnecting_gets_everything(connect, user):
+def test_a_crashed_user_actor_closes_4105_and_reconnecting_gets_everything(connect, user, crashes):
+    crashes.append("/outbox crashed: KeyError")
     with serving() as server:
         client = connect(server)
         ready = client.hello()
@@ -70,10 +72,17 @@ def test_a_crashed_user_actor_closes_4105_and_reconnecting_gets_everything(conne
         server.run_sync(crash_user_actor, server, user)
         assert client.closed_with() == 4105
         assert client.take("closing")["reconnect"] is not None
+        server.wait_until(lambda: is_back(server, user))
         again = connect(server)
         resumed = again.hello(session=ready["session"], epoch=ready["epoch"], offset=1)
         assert resumed["recovered"] is True
         assert [event["offset"] for event in again.events()] == [2, 3]
+
+
+def is_back(server, user):
+    """Until then an upgrade is answered with 503, and the client comes back later."""
+    nodes = [node for node in server.runtime.tree().walk() if f"user:{user}" in node.path]
+    return len(nodes) == 4 and all(node.state is ChildState.RUNNING for node in nodes)
 
 
 def crash_user_actor(server, user):

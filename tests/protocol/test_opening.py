@@ -119,6 +119,8 @@ def test_a_fresh_session_is_served_from_the_end_of_the_journal(client, connect):
 @pytest.mark.requirement("R34")
 def test_a_client_that_was_cut_off_gets_exactly_what_it_missed(client, connect):
     seen = client.story("everything", id="1")[4]
+    client.events(until="final_report")
+    client.events()
     epoch, session = client.ready["epoch"], client.ready["session"]
     client.cut()
     again = connect()
