@@ -45,7 +45,7 @@ class UserContext:
         for name, kind in _KINDS.items():
             value = getattr(self, name)
             if type(value) is not kind and not (name == "session" and value is None):
-                raise BadId(kind.kind, kind_of(value), value)
+                raise BadId(kind.kind, _given(value), value)
 
     @classmethod
     def new(
@@ -66,3 +66,9 @@ class UserContext:
             request=ids.new(RequestId) if request is None else RequestId.parse(request),
             session=None if session is None else SessionId.parse(session),
         )
+
+
+def _given(value: object) -> str:
+    if type(value) is str:
+        return f"a str not parsed yet ({kind_of(value)})"
+    return value.kind if isinstance(value, Id) else kind_of(value)

@@ -8,9 +8,10 @@ import attrs
 import orjson
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.delivery.context import UserContext
 from greenroom.delivery.events import JSON, Kind, class_of
 from greenroom.delivery.ids import EventId, RequestId, RunId, ThreadId, UserId
-from greenroom.delivery.journal import Record
+from greenroom.delivery.journal import OpenRun, Record
 
 MAX_EVENT_BYTES = 1024 * 1024
 
@@ -78,3 +79,30 @@ def draft(
             advice="store the bulk elsewhere and send a link to it",
         )
     return Draft(event, kind, thread, run, parent, request, say, rest)
+
+
+def user_said(*, event: EventId, context: UserContext, body: JSON, say: str) -> Draft:
+    """What the user said. Raises `BadEvent`."""
+    return draft(
+        event=event,
+        kind=Kind.USER_SAID,
+        thread=context.thread,
+        run=context.run,
+        parent=None,
+        request=context.request,
+        data={"body": body, "say": say},
+        say=say,
+    )
+
+
+def run_lost(*, event: EventId, run: OpenRun) -> Draft:
+    """The end of a run that can no longer say it."""
+    return draft(
+        event=event,
+        kind=Kind.AGENT_FAILED,
+        thread=run.thread,
+        run=run.run,
+        parent=run.parent,
+        request=run.request,
+        data={"error": "RunLost", "message": "the server stopped the run", "reason": "lost"},
+    )

@@ -63,7 +63,7 @@ class Event:
     @classmethod
     def decode(cls, body: bytes | str) -> Event:
         """Read PROTOCOL.md's JSON object. Raises `ValueError`, `KeyError` or `TypeError`."""
-        return cls.from_json(orjson.loads(body))
+        return cls.from_json(_object(orjson.loads(body)))
 
     @classmethod
     def from_json(cls, fields: Mapping[str, JSON]) -> Event:
@@ -86,4 +86,4 @@ class Event:
 def _object(data: JSON) -> Mapping[str, JSON]:
     if isinstance(data, Mapping):
         return data
-    raise TypeError(f"an event's data is an object, not {type(data).__name__}")
+    raise TypeError(f"an event and its data are objects, not {type(data).__name__}")

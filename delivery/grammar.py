@@ -7,13 +7,13 @@ report only the end may come; after the end, nothing.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Never, TypeAlias
 
 import attrs
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.machine import Machine, On, Step, go, stay
-from greenroom.delivery.events import Kind
+from greenroom.actors.machine import Machine, On, Step, UnlistedPair, go, stay
 from greenroom.delivery.ids import ToolCallId
 
 
@@ -139,12 +139,47 @@ RUN_GRAMMAR: Machine[Stage, RunState, Never] = Machine(
     ],
 )
 
-SAYS: dict[type[object], str] = {
-    Started: Kind.AGENT_STARTED,
-    Progress: "agent_thinking or partial_result",
-    ToolExecuting: Kind.TOOL_EXECUTING,
-    ToolCompleted: Kind.TOOL_COMPLETED,
-    Reported: Kind.FINAL_REPORT,
-    Completed: Kind.AGENT_COMPLETED,
-    Failed: Kind.AGENT_FAILED,
-}
+RunStep: TypeAlias = (
+    Started | Progress | ToolExecuting | ToolCompleted | Reported | Completed | Failed
+)
+
+
+@attrs.frozen
+class Spoken:
+    """What a run has said so far."""
+
+    stage: Stage = Stage.CREATED
+    state: RunState = attrs.field(factory=RunState)
+
+    @property
+    def executing(self) -> Mapping[ToolCallId, str]:
+        """The tools at work: call to name, the first called first."""
+        return self.state.executing
+
+    def after(self, step: RunStep) -> Spoken:
+        """With one event more. Raises `OutOfOrder` when it cannot come now."""
+        try:
+            done = RUN_GRAMMAR.step(self.stage, self.state, step)
+        except UnlistedPair as error:
+            raise OutOfOrder(
+                f"{type(step).__doc__} cannot come now: the run is {self.stage.value}",
+                advice="see the grammar in docs/runs.md",
+            ) from error
+        return Spoken(done.state or self.stage, done.data)
+
+    def without(self, step: RunStep, before: Spoken) -> Spoken:
+        """As if `step`, taken in `before`, had not come: the journal did not keep it.
+
+        Tools that others began or ended since then stay as they are.
+        """
+        executing = dict(self.executing)
+        match step:
+            case Progress():
+                return self
+            case ToolExecuting(call):
+                executing.pop(call, None)
+            case ToolCompleted(call):
+                executing[call] = before.executing[call]
+            case _:
+                return before
+        return Spoken(self.stage, RunState(executing))

@@ -57,49 +57,56 @@ class ThreadId(Id):
     """A conversation."""
 
     __slots__ = ()
-    kind, prefix = "thread", "thread"
+    kind: ClassVar[str] = "thread"
+    prefix: ClassVar[str] = "thread"
 
 
 class RunId(Id):
     """One turn of an agent."""
 
     __slots__ = ()
-    kind, prefix = "run", "run"
+    kind: ClassVar[str] = "run"
+    prefix: ClassVar[str] = "run"
 
 
 class RequestId(Id):
     """What asked for a run: follows it through logs and events."""
 
     __slots__ = ()
-    kind, prefix = "request", "req"
+    kind: ClassVar[str] = "request"
+    prefix: ClassVar[str] = "req"
 
 
 class SessionId(Id):
     """One device or tab of a user, across reconnects."""
 
     __slots__ = ()
-    kind, prefix = "session", "sess"
+    kind: ClassVar[str] = "session"
+    prefix: ClassVar[str] = "sess"
 
 
 class ConnectionId(Id):
     """One socket."""
 
     __slots__ = ()
-    kind, prefix = "connection", "conn"
+    kind: ClassVar[str] = "connection"
+    prefix: ClassVar[str] = "conn"
 
 
 class EventId(Id):
     """One event, the same for every session that sees it."""
 
     __slots__ = ()
-    kind, prefix = "event", "evt"
+    kind: ClassVar[str] = "event"
+    prefix: ClassVar[str] = "evt"
 
 
 class ToolCallId(Id):
     """One call of a tool within a run."""
 
     __slots__ = ()
-    kind, prefix = "tool call", "call"
+    kind: ClassVar[str] = "tool call"
+    prefix: ClassVar[str] = "call"
 
 
 class UserId(Id):
@@ -109,15 +116,17 @@ class UserId(Id):
     """
 
     __slots__ = ()
-    kind, prefix = "user", ""
+    kind: ClassVar[str] = "user"
+    prefix: ClassVar[str] = ""
 
     @classmethod
     def parse(cls, value: str) -> Self:
         """The user id in `value`. Raises `BadId`."""
         if type(value) is cls:
             return value
-        if not isinstance(value, str) or kind_of(value) != cls.kind:
-            raise BadId(cls.kind, kind_of(value), value)
+        given = value.kind if isinstance(value, Id) else kind_of(value)
+        if not isinstance(value, str) or given != cls.kind:
+            raise BadId(cls.kind, given, value)
         return cls(value)
 
 

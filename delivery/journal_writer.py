@@ -13,10 +13,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import attrs
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped
-from greenroom.actors.exit import crashed
+from greenroom.actors.errors import ActorStopped, GreenroomError
+from greenroom.actors.exit import ended_by
 from greenroom.actors.ref import Ask, Request
-from greenroom.delivery.errors import JournalError
 from greenroom.delivery.journal import Entry, Journal
 
 R = TypeVar("R")
@@ -53,7 +52,7 @@ class JournalWriter(Actor[Append]):
             await self._commit(group)
         except BaseException as error:
             for ask in group:
-                ask.reply.fail(ActorStopped(self.ref.name, crashed(error)))
+                ask.reply.fail(ActorStopped(self.ref.name, ended_by(error)))
             raise
         finally:
             messages.clear()
@@ -62,7 +61,7 @@ class JournalWriter(Actor[Append]):
         """One append for the group; if it is refused, one each, so that only the culprit fails."""
         try:
             await self._journal.append([e for ask in group for e in _entries(ask)])
-        except JournalError as error:
+        except GreenroomError as error:  # of the journal, or an id that its user must answer for
             if len(group) == 1:
                 group[0].reply.fail(error)
             else:
@@ -88,13 +87,12 @@ class JournalLookUp(Actor[LookUp[Any]]):
                 await self._look_up(message, message.request)
 
     async def _look_up(self, ask: Ask[object], request: LookUp[Any]) -> None:
+        if ask.reply.abandoned:
+            return
         try:
             ask.reply.succeed(await request.question(self._journal))
-        except JournalError as error:
+        except Exception as error:  # noqa: BLE001 - the question is its asker's code
             ask.reply.fail(error)
-        except BaseException as error:
-            ask.reply.fail(ActorStopped(self.ref.name, crashed(error)))
-            raise
 
 
 def _entries(ask: Ask[Any]) -> Sequence[Entry]:

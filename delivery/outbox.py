@@ -11,125 +11,40 @@ that fails gives its offsets back, and nothing that is not durable is ever hande
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
-import attrs
-
 from greenroom.delivery.draft import Draft
+from greenroom.delivery.feed import (
+    FRAME_BYTES,
+    FRAME_EVENTS,
+    Command,
+    Deliver,
+    Feed,
+    Limits,
+    Position,
+    ReadPage,
+    Superseded,
+    TooSlow,
+)
 from greenroom.delivery.ids import ConnectionId, RunId, SessionId, UserId
-from greenroom.delivery.journal import Bounds, Cursor, Entry, Mark, Record, within
+from greenroom.delivery.journal import Bounds, Entry, Mark, Record, within
+from greenroom.delivery.sessions import Reach, Sessions
 
 T = TypeVar("T")
 
-FRAME_EVENTS, FRAME_BYTES = 128, 256 * 1024
-
-
-@attrs.frozen
-class Limits:
-    """How far a live connection may fall behind, and how many a user may have.
-
-    A connection is handed frames of `frame_events` and `frame_bytes`, or of one event that is
-    bigger. `memory_frames` of the newest events, and what `sessions` have received, are kept at
-    hand; what is older is read from the journal.
-    """
-
-    backlog_events: int = 10_000
-    backlog_bytes: int = 16 * 1024 * 1024
-    connections: int = 20
-    frame_events: int = FRAME_EVENTS
-    frame_bytes: int = FRAME_BYTES
-    memory_frames: int = 2
-    sessions: int = 256
-
-
-@attrs.frozen
-class Deliver:
-    """Hand these records to the connection: one user's, in offset order, without a gap."""
-
-    connection: ConnectionId
-    records: Sequence[Record]
-    replay: bool
-
-
-@attrs.frozen
-class ReadPage:
-    """Read on from the journal after this offset, for this connection."""
-
-    connection: ConnectionId
-    after: int
-
-
-@attrs.frozen
-class TooSlow:
-    """The connection is further behind than the limits allow."""
-
-    connection: ConnectionId
-
-
-@attrs.frozen
-class Superseded:
-    """The connection's session has moved to a newer connection."""
-
-    connection: ConnectionId
-
-
-Command = Deliver | ReadPage | TooSlow | Superseded
-
-
-@attrs.frozen
-class Position:
-    """Where a connection starts. `recovered` is False when a resume lost its place."""
-
-    offset: int
-    recovered: bool
-
-
-@attrs.define
-class Reach:
-    """What a session has: everything past `start` through `acked`."""
-
-    start: int
-    acked: int
-
-
-@attrs.define
-class Feed:
-    """One connection's place in the log."""
-
-    connection: ConnectionId
-    session: SessionId
-    handed: int
-    replay_until: int
-    reading_until: int | None = None
-    live: bool = False
-    bytes_behind: int = 0
-    unwritten: deque[tuple[int, int, int]] = attrs.field(factory=deque)  # through, events, bytes
-    unwritten_events: int = 0
-    unwritten_bytes: int = 0
-
-    def has_room(self, limits: Limits) -> bool:
-        """Less than a frame is unwritten, so that two are with the next one."""
-        return (
-            self.unwritten_events <= limits.frame_events
-            and self.unwritten_bytes <= limits.frame_bytes
-        )
-
-    def hand(self, records: Sequence[Record]) -> None:
-        size = sum(len(record.body) for record in records)
-        self.handed = records[-1].offset
-        self.unwritten.append((self.handed, len(records), size))
-        self.unwritten_events += len(records)
-        self.unwritten_bytes += size
-        if self.live:
-            self.bytes_behind = max(0, self.bytes_behind - size)
-
-    def written(self, through: int) -> None:
-        while self.unwritten and self.unwritten[0][0] <= through:
-            _, events, size = self.unwritten.popleft()
-            self.unwritten_events -= events
-            self.unwritten_bytes -= size
+__all__ = [
+    "FRAME_BYTES",
+    "FRAME_EVENTS",
+    "Command",
+    "Deliver",
+    "Limits",
+    "Outbox",
+    "Position",
+    "ReadPage",
+    "Superseded",
+    "TooSlow",
+]
 
 
 class Outbox(Generic[T]):
@@ -154,9 +69,8 @@ class Outbox(Generic[T]):
         self._feeds: dict[ConnectionId, Feed] = {}
         self._waiting: list[tuple[Draft, T]] = []
         self._in_flight: list[tuple[Record, T]] | None = None
-        self._lazy_in_flight: list[Cursor | Mark] = []
-        self._reach: dict[SessionId, Reach] = {} if reach is None else reach
-        self._moved: set[SessionId] = set()
+        self._marks_in_flight: list[Mark] = []
+        self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach)
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
 
     # Events in
@@ -178,13 +92,15 @@ class Outbox(Generic[T]):
             for index, (draft, token) in enumerate(self._waiting)
         ]
         self._waiting = []
-        self._lazy_in_flight = [*self._take_cursors(at), *self._take_marks()]
-        return [*(record for record, _ in self._in_flight), *self._lazy_in_flight]
+        self._marks_in_flight, self._marks = list(self._marks.values()), {}
+        cursors = self._sessions.take_cursors(self.user, at)
+        return [*(record for record, _ in self._in_flight), *cursors, *self._marks_in_flight]
 
     def appended(self) -> tuple[list[tuple[Record, T]], list[Command]]:
         """The batch in flight is durable: its records and tokens, and what to do now."""
         done, self._in_flight = self._in_flight or [], None
-        self._lazy_in_flight = []
+        self._marks_in_flight = []
+        self._sessions.written()
         if done:
             self.last = done[-1][0].offset
             self._remember([record for record, _ in done])
@@ -193,10 +109,9 @@ class Outbox(Generic[T]):
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: its tokens. Its offsets will be given out again."""
         lost, self._in_flight = self._in_flight or [], None
-        self._moved |= {entry.session for entry in self._lazy_in_flight if type(entry) is Cursor}
-        marks = [entry for entry in self._lazy_in_flight if type(entry) is Mark]
+        marks, self._marks_in_flight = self._marks_in_flight, []
         self._marks = {_key(mark): mark for mark in marks} | self._marks
-        self._lazy_in_flight = []
+        self._sessions.not_written()
         return [token for _, token in lost]
 
     def abandon(self) -> list[T]:
@@ -273,7 +188,7 @@ class Outbox(Generic[T]):
         feed = self._feeds.get(connection)
         if feed is None or not 0 <= offset <= feed.handed:
             return False
-        self._receive(feed.session, offset)
+        self._sessions.receive(feed.session, offset)
         return True
 
     def mark(self, connection: ConnectionId, mark: Mark) -> bool:
@@ -286,17 +201,16 @@ class Outbox(Generic[T]):
 
     def received(self, offset: int) -> bool:
         """Some session of the user has received this event."""
-        return any(reach.start < offset <= reach.acked for reach in self._reach.values())
+        return self._sessions.received(offset)
 
     def cursor(self, session: SessionId) -> int | None:
-        """What a session attached since the outbox was loaded has received; None for others."""
-        reach = self._reach.get(session)
-        return None if reach is None else reach.acked
+        """What a session attached of late has received through; None for others."""
+        return self._sessions.cursor(session)
 
     @property
     def has_lazy(self) -> bool:
         """Cursors or marks wait to be written."""
-        return bool(self._moved or self._marks)
+        return self._sessions.moved or bool(self._marks)
 
     @property
     def busy(self) -> bool:
@@ -315,38 +229,9 @@ class Outbox(Generic[T]):
     # Inside
 
     def _resume(self, session: SessionId, position: Position) -> None:
-        reach = self._reach.get(session)
-        if reach is None or not position.recovered:
-            self._forget_sessions()
-            self._reach[session] = Reach(position.offset, position.offset)
-            self._moved.add(session)
-        else:
-            self._receive(session, position.offset)
-
-    def _forget_sessions(self) -> None:
-        """Make room for one more, if the oldest of them have no connection and no news."""
-        excess = len(self._reach) - self._limits.sessions + 1
-        if excess > 0:
-            needed = {feed.session for feed in self._feeds.values()} | self._moved
-            needed |= {entry.session for entry in self._lazy_in_flight}
-            idle = [session for session in self._reach if session not in needed]
-            for session in idle[:excess]:
-                del self._reach[session]
-
-    def _receive(self, session: SessionId, offset: int) -> None:
-        reach = self._reach[session]
-        if offset > reach.acked:
-            reach.acked = offset
-            self._moved.add(session)
-
-    def _take_cursors(self, at: int) -> Iterator[Cursor]:
-        moved, self._moved = self._moved, set()
-        for session in sorted(moved):
-            yield Cursor(self.user, session, self._reach[session].acked, at)
-
-    def _take_marks(self) -> list[Mark]:
-        marks, self._marks = self._marks, {}
-        return list(marks.values())
+        attached = (feed.session for feed in self._feeds.values())
+        place = self._sessions.resume if position.recovered else self._sessions.begin
+        place(session, position.offset, attached)
 
     def _remember(self, records: Sequence[Record]) -> None:
         self._memory.extend(records)
@@ -396,7 +281,7 @@ class Outbox(Generic[T]):
                 feed.reading_until = self.last
                 yield ReadPage(feed.connection, feed.handed)
         if feed.handed == self.last:
-            feed.live, feed.bytes_behind = True, 0
+            feed.caught_up()
 
     def _hand(self, feed: Feed, records: Sequence[Record]) -> Iterator[Command]:
         """At most two commands: what was there at the attach is replay, the rest is live."""

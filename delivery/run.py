@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeAlias
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 import trio
 
-from greenroom.actors.machine import UnlistedPair
-from greenroom.actors.machine_runner import MachineRunner
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.exit import ended_by
 from greenroom.delivery.context import UserContext
-from greenroom.delivery.draft import BadEvent, draft
+from greenroom.delivery.draft import BadEvent
+from greenroom.delivery.emitter import Emitter
+from greenroom.delivery.event_fields import (
+    checked_name,
+    checked_outcome,
+    checked_text,
+    checked_whole,
+    error_message,
+    tool_error,
+)
 from greenroom.delivery.events import JSON, Event, Kind
 from greenroom.delivery.grammar import (
-    RUN_GRAMMAR,
     Completed,
     Failed,
     OutOfOrder,
     Progress,
     Reported,
-    RunState,
     Stage,
     Started,
     ToolCompleted,
     ToolExecuting,
 )
-from greenroom.delivery.ids import EventId, IdSource, RunId, ThreadId, ToolCallId
+from greenroom.delivery.ids import IdSource, RunId, ThreadId, ToolCallId
 from greenroom.delivery.journal_writer import LookUp
 from greenroom.delivery.receipt import Receipt
-from greenroom.delivery.user_messages import AgentTyping, Emit
+from greenroom.delivery.tool_call import ToolCall
+from greenroom.delivery.user_messages import AgentTyping
+from greenroom.supervisor.errors import SupervisorError
 
 if TYPE_CHECKING:
     from greenroom.delivery.user_handle import UserHandle
+
+__all__ = ["Agent", "Pressure", "Run", "ToolCall"]
+
+logger = logging.getLogger("greenroom.delivery")
+
+END_SECONDS = 10.0
+"""How long a run's last words may take, also when it is cancelled."""
+
+BEHIND_EVENTS = 128
+"""Events a connection lags before an agent is told of pressure."""
 
 
 class Pressure(enum.Enum):
@@ -45,25 +65,14 @@ class Pressure(enum.Enum):
     NOBODY_LISTENING = "nobody listening"
 
 
-@attrs.define
-class ToolCall:
-    """A tool at work. Give its outcome to `result` before the block ends."""
-
-    id: ToolCallId
-    name: str
-    value: JSON = None
-
-    def result(self, value: JSON) -> None:
-        """What the tool found; sent with `tool_completed` when the block ends."""
-        self.value = value
-
-
 class Run:
     """One turn of an agent for one user, entered with `runtime.run(...)`.
 
     Every event method is keyword-only, checks its fields at the call (`BadEvent`), keeps to the
     run's grammar (`OutOfOrder`), and returns a `Receipt` once the event is durable. It raises
-    `EventNotKept` when the journal refused, `ActorStopped` when the user's actors restarted.
+    `EventNotKept` when the journal refused and `UserUnavailable` while the user's actors restart:
+    then nothing was emitted, and the same call may be made again. `ActorStopped` says that they
+    stopped meanwhile: the event may have been kept.
     """
 
     def __init__(
@@ -73,21 +82,21 @@ class Run:
         agent: str,
         user: UserHandle,
         ids: IdSource,
-        parent: RunId | None = None,
+        parent: Run | None = None,
     ) -> None:
         self.context = context
         self.agent = agent
-        self.parent = parent
+        self._parent = parent
         self._user = user
         self._ids = ids
-        self._grammar = MachineRunner(RUN_GRAMMAR, RunState())
+        self._emitter = Emitter(context, self.parent, user, ids)
         self._scope = trio.CancelScope()
         self._first: Receipt | None = None
         self._index = 0
         self._tool_starts: dict[ToolCallId, float] = {}
 
     def __repr__(self) -> str:
-        return f"<Run {self.context.run} of {self.agent!r} for {self.context.user!r}>"
+        return f"<Run {self.context.run} of {self.agent!r} for {str(self.context.user)!r}>"
 
     @property
     def thread(self) -> ThreadId:
@@ -95,22 +104,27 @@ class Run:
         return self.context.thread
 
     @property
+    def parent(self) -> RunId | None:
+        """The run this one is a sub-run of."""
+        return self._parent.context.run if self._parent else None
+
+    @property
     def cancelled(self) -> bool:
-        """The user stopped this run."""
-        return self._scope.cancel_called
+        """The user stopped this run, or the one it is a part of."""
+        return self._scope.cancel_called or (self._parent is not None and self._parent.cancelled)
 
     @property
     def ended(self) -> bool:
         """Its last event was emitted."""
-        return self._grammar.state is Stage.ENDED
+        return self._emitter.spoken.stage is Stage.ENDED
 
     @property
     def pressure(self) -> Pressure:
         """Whether the user's clients keep up; reading it costs nothing."""
-        listening, behind = self._user.gauge.listening, self._user.gauge.behind
-        if not listening:
+        gauge = self._user.gauge
+        if not gauge.listening:
             return Pressure.NOBODY_LISTENING
-        return Pressure.SOME if behind > 128 else Pressure.NONE
+        return Pressure.SOME if gauge.behind > BEHIND_EVENTS else Pressure.NONE
 
     # The seven events
 
@@ -118,36 +132,45 @@ class Run:
         """The agent is at work. Entering the run says it; by hand it may be said once more,
         which gives the same receipt."""
         if self._first is not None:
+            if input is not None:
+                raise BadEvent("agent_started: the run has begun; give its input when entering it")
             first, self._first = self._first, None
             return first
-        data: dict[str, JSON] = {"agent": self.agent}
-        return await self._emit(
-            Started(), Kind.AGENT_STARTED, data if input is None else {**data, "input": input}
-        )
+        data: dict[str, JSON] = {"agent": checked_name(Kind.AGENT_STARTED, "agent", self.agent)}
+        data |= {} if input is None else {"input": input}
+        return await self._emitter.emit(Started(), Kind.AGENT_STARTED, data)
 
     async def agent_thinking(self, *, text: str) -> Receipt:
         """What the agent is thinking, for people to follow."""
-        data: JSON = {"text": _text(Kind.AGENT_THINKING, "text", text)}
-        return await self._emit(Progress(), Kind.AGENT_THINKING, data)
+        data: JSON = {"text": checked_text(Kind.AGENT_THINKING, "text", text)}
+        return await self._emitter.emit(Progress(), Kind.AGENT_THINKING, data)
 
     async def partial_result(self, *, text: str) -> Receipt:
         """The next piece of the answer; pieces are numbered from 0."""
-        data: JSON = {"text": _text(Kind.PARTIAL_RESULT, "text", text), "index": self._index}
-        receipt = self._emit(Progress(), Kind.PARTIAL_RESULT, data)
+        index, kind = self._index, Kind.PARTIAL_RESULT
+        data: JSON = {"text": checked_text(kind, "text", text), "index": index}
         self._index += 1
-        return await receipt
+        try:
+            return await self._emitter.emit(Progress(), kind, data)
+        except GreenroomError:
+            if self._index == index + 1:  # nobody has spoken since: the number is free again
+                self._index = index
+            raise
 
     async def tool_executing(
         self, *, tool_name: str, arguments: JSON = None, tool_call: ToolCallId | None = None
     ) -> Receipt:
         """A tool starts. `tool_call` tells calls of one tool apart; made if not given."""
         call = self._ids.new(ToolCallId) if tool_call is None else ToolCallId.parse(tool_call)
-        _text(Kind.TOOL_EXECUTING, "tool_name", tool_name)
-        data: dict[str, JSON] = {"tool_call": call, "tool_name": tool_name}
-        if arguments is not None:
-            data["arguments"] = arguments
-        self._tool_starts[call] = trio.current_time()
-        return await self._emit(ToolExecuting(call, tool_name), Kind.TOOL_EXECUTING, data)
+        data: dict[str, JSON] = {"tool_call": call}
+        data["tool_name"] = checked_name(Kind.TOOL_EXECUTING, "tool_name", tool_name)
+        data |= {} if arguments is None else {"arguments": arguments}
+        started = trio.current_time()
+        receipt = await self._emitter.emit(
+            ToolExecuting(call, tool_name), Kind.TOOL_EXECUTING, data
+        )
+        self._tool_starts[call] = started
+        return receipt
 
     async def tool_completed(
         self,
@@ -158,26 +181,34 @@ class Run:
         error: str | None = None,
         duration_ms: int | None = None,
     ) -> Receipt:
-        """A tool is done. Without `tool_call`: the last one of that name that executes."""
-        _text(Kind.TOOL_COMPLETED, "tool_name", tool_name)
-        call = self._executing(tool_name) if tool_call is None else ToolCallId.parse(tool_call)
+        """A tool is done: its `result`, or the `error` that it failed with.
+
+        Without `tool_call`: the last one of that name that executes. `duration_ms` is measured
+        from `tool_executing` unless given.
+        """
+        kind = Kind.TOOL_COMPLETED
+        call = self._executing(checked_name(kind, "tool_name", tool_name), tool_call)
+        if error is not None and result is not None:
+            raise BadEvent(f"{kind}: give result or error, not both")
         if duration_ms is None:
-            started = self._tool_starts.get(call, trio.current_time())
-            duration_ms = round((trio.current_time() - started) * 1000)
+            duration_ms = self._age_ms(call)
         data: dict[str, JSON] = {"tool_call": call, "tool_name": tool_name}
-        data |= {"result": result} if error is None else {"error": error}
-        data["duration_ms"] = _whole(Kind.TOOL_COMPLETED, "duration_ms", duration_ms)
-        return await self._emit(ToolCompleted(call), Kind.TOOL_COMPLETED, data)
+        data |= (
+            {"result": result} if error is None else {"error": checked_text(kind, "error", error)}
+        )
+        data["duration_ms"] = checked_whole(kind, "duration_ms", duration_ms)
+        receipt = await self._emitter.emit(ToolCompleted(call), kind, data)
+        self._tool_starts.pop(call, None)
+        return receipt
 
     async def final_report(self, *, report: JSON) -> Receipt:
         """The answer as a whole, in whatever shape the agent's clients know."""
-        return await self._emit(Reported(), Kind.FINAL_REPORT, {"report": report})
+        return await self._emitter.emit(Reported(), Kind.FINAL_REPORT, {"report": report})
 
-    async def agent_completed(self, *, outcome: str = "ok") -> Receipt:
+    async def agent_completed(self, *, outcome: Literal["ok", "cancelled"] = "ok") -> Receipt:
         """The end. Leaving the run says it, unless it was said by hand."""
-        if outcome not in ("ok", "cancelled"):
-            raise BadEvent(f'agent_completed: outcome is "ok" or "cancelled", not {outcome!r}')
-        return await self._emit(Completed(), Kind.AGENT_COMPLETED, {"outcome": outcome})
+        data: JSON = {"outcome": checked_outcome(Kind.AGENT_COMPLETED, outcome)}
+        return await self._emitter.emit(Completed(), Kind.AGENT_COMPLETED, data)
 
     # Beside them
 
@@ -188,34 +219,42 @@ class Run:
         await self.tool_executing(tool_name=tool_name, arguments=arguments, tool_call=call.id)
         try:
             yield call
-        except Exception as error:
-            text = f"{type(error).__name__}: {error}"
-            await self.tool_completed(tool_name=tool_name, tool_call=call.id, error=text)
+            await self._complete(call, result=call.value)
+        except BaseException as error:
+            with last_words(self):
+                await self._complete(call, error=tool_error(error))
             raise
-        await self.tool_completed(tool_name=tool_name, tool_call=call.id, result=call.value)
 
     @asynccontextmanager
     async def sub_run(self, *, agent: str, input: JSON = None) -> AsyncIterator[Run]:  # noqa: A002  # wire's word
-        """A run within this one: same user and thread, its events carry this run as parent."""
+        """A run within this one: same user and thread, its events carry this run as parent.
+
+        Raises `OutOfOrder` before this run has begun and after its end.
+        """
+        if self._emitter.spoken.stage is not Stage.RUNNING:
+            raise OutOfOrder(f"a sub-run cannot begin: {self._emitter.spoken.stage.value}")
         context = attrs.evolve(self.context, run=self._ids.new(RunId))
-        run = Run(context, agent=agent, user=self._user, ids=self._ids, parent=self.context.run)
+        run = Run(context, agent=agent, user=self._user, ids=self._ids, parent=self)
         async with run.live(input):
             yield run
 
     async def history(self, *, limit: int = 200) -> list[Event]:
-        """The last events of this thread, oldest first, this run's own among them."""
+        """The last events of this thread, oldest first, this run's own among them.
+
+        Raises a `JournalError`, or `ValueError` for a limit below 1.
+        """
+        user, thread = self.context.user, self.thread
         page = await self._user.look_up.ask(
-            LookUp(
-                lambda journal: journal.history(
-                    self.context.user, thread=self.thread, before=None, limit=limit
-                )
-            )
+            LookUp(lambda journal: journal.history(user, thread=thread, before=None, limit=limit))
         )
         return [Event.decode(record.body) for record in page.records]
 
     def typing(self) -> None:
         """Show that the agent is writing, on live sockets only. Never kept, never blocks."""
-        self._user.actor.tell_owed(AgentTyping(self.thread, self.agent))
+        try:
+            self._user.actor.tell_owed(AgentTyping(self.thread, self.agent))
+        except SupervisorError:
+            return  # the actor restarts, so no socket is live that could show it
 
     def cancel(self) -> None:
         """Stop this run: its block is cancelled and it ends with outcome `cancelled`."""
@@ -225,104 +264,94 @@ class Run:
     async def live(self, input: JSON = None) -> AsyncIterator[Run]:  # noqa: A002  # wire's word
         """Run for the length of a block; the runtime enters it for you.
 
-        However the block ends, the run ends for the user: completed, cancelled, or failed.
+        However the block ends, the run ends for the user: completed, cancelled, or failed. Raises
+        `OutOfOrder` for a run that goes on already.
         """
-        runs = self._user.live_runs
-        runs[self.context.run] = self.cancel
+        run, runs = self.context.run, self._user.live_runs
+        if run in runs:
+            raise OutOfOrder(f"run {run} goes on already", advice="each run has an id of its own")
+        runs[run] = self.cancel
         try:
+            self._first = await self.agent_started(input=input)
             with self._scope:
-                try:
-                    self._first = await self.agent_started(input=input)
-                    yield self
-                except BaseException as error:
-                    await self._end_shielded(error)
-                    raise
-                await self._end_shielded(None)
+                yield self
+        except BaseException as error:
+            await self._end(error)
+            raise
+        else:
+            await self._end(None)
         finally:
-            del runs[self.context.run]
+            del runs[run]
+            if not self._emitter.ended:
+                self._user.leave(run, self._emitter.end)
 
     # Inside
 
-    async def _emit(self, step: object, kind: Kind, data: JSON) -> Receipt:
-        event = draft(
-            event=self._ids.new(EventId),
-            kind=kind,
-            thread=self.context.thread,
-            run=self.context.run,
-            parent=self.parent,
-            request=self.context.request,
-            data=data,
-        )
-        self._advance(step, kind)
-        record = await self._user.actor.ask(Emit(event))
-        return Receipt(record.id, kind, record.offset, record.at, lambda: self._user.actor)
-
-    def _advance(self, step: object, kind: Kind) -> None:
-        try:
-            self._grammar.handle(step)
-        except UnlistedPair as error:
-            raise OutOfOrder(
-                f"{kind} cannot come now: the run is {self._grammar.state.value}",
-                advice="see the run's grammar in docs/runs.md",
-            ) from error
-
-    async def _end_shielded(self, error: BaseException | None) -> None:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + END_SECONDS):
-            if not self.ended:
-                await self._end(error)
-
     async def _end(self, error: BaseException | None) -> None:
         """Close what is open, then say how the run ended."""
-        for call, name in list(self._grammar.data.executing.items()):
-            await self.tool_completed(tool_name=name, tool_call=call, error="it did not complete")
-        if error is None:
-            await self.agent_completed()
-        elif _is_cancelled(error) and self.cancelled:
-            await self._completed_cancelled()
-        elif _is_cancelled(error):
+        if self.ended or self._emitter.spoken.stage is Stage.CREATED:
+            return  # a run that was never begun has no end
+        with last_words(self):
+            for call, tool_name in list(self._emitter.spoken.executing.items()):
+                await self.tool_completed(
+                    tool_name=tool_name, tool_call=call, error="it did not complete"
+                )
+        with last_words(self):
+            await self._last_word(error)
+
+    async def _last_word(self, error: BaseException | None) -> None:
+        cause = error and ended_by(error).error
+        if cause is not None:
+            await self._fail(type(cause).__name__, error_message(cause), "crash")
+        elif self._scope.cancelled_caught or (error and self.cancelled):
+            await self.agent_completed(outcome="cancelled")
+        elif error is not None:
             await self._fail("Stopped", "the server stopped the run", "lost")
         else:
-            await self._fail(type(error).__name__, str(error)[:MAX_MESSAGE], "crash")
-
-    async def _completed_cancelled(self) -> None:
-        """A run cancelled before it had begun has nothing to complete: it never was there."""
-        if self._grammar.state is not Stage.CREATED:
-            await self.agent_completed(outcome="cancelled")
-        else:
-            await self._fail("Cancelled", "stopped before it had begun", "lost")
+            await self.agent_completed()
 
     async def _fail(self, error: str, message: str, reason: str) -> None:
         data: JSON = {"error": error, "message": message, "reason": reason}
-        await self._emit(Failed(), Kind.AGENT_FAILED, data)
+        await self._emitter.emit(Failed(), Kind.AGENT_FAILED, data)
 
-    def _executing(self, tool_name: str) -> ToolCallId:
-        calls = [call for call, name in self._grammar.data.executing.items() if name == tool_name]
-        if not calls:
-            raise OutOfOrder(f"tool_completed: no tool {tool_name!r} is executing")
-        return calls[-1]
+    async def _complete(
+        self, call: ToolCall, *, result: JSON = None, error: str | None = None
+    ) -> None:
+        if call.id in self._emitter.spoken.executing:  # else it was said by hand
+            await self.tool_completed(
+                tool_name=call.name, tool_call=call.id, result=result, error=error
+            )
+
+    def _executing(self, tool_name: str, call: ToolCallId | None) -> ToolCallId:
+        """The call meant. One that does not execute is the grammar's to refuse."""
+        executing = self._emitter.spoken.executing
+        if call is None:
+            calls = [call for call, name in executing.items() if name == tool_name]
+            if not calls:
+                raise OutOfOrder(f"tool_completed: no tool {tool_name!r} is executing")
+            return calls[-1]
+        called = executing.get(ToolCallId.parse(call), tool_name)
+        if called != tool_name:
+            raise BadEvent(f"tool_completed: tool_name of {call} is {called!r}, not {tool_name!r}")
+        return ToolCallId.parse(call)
+
+    def _age_ms(self, call: ToolCallId) -> int:
+        now = trio.current_time()
+        return round((now - self._tool_starts.get(call, now)) * 1000)
 
 
-END_SECONDS = 10.0
-"""How long a run's last words may take when it is cancelled."""
+@contextmanager
+def last_words(run: Run) -> Iterator[None]:
+    """Time for a run to say something even when it is cancelled.
 
-MAX_MESSAGE = 1000
+    What cannot be kept raises nothing, for the error the block ended with is the one to raise:
+    it is logged, and a run without an end is ended by the user actor.
+    """
+    with trio.CancelScope(shield=True, deadline=trio.current_time() + END_SECONDS):
+        try:
+            yield
+        except GreenroomError as error:
+            logger.warning("%r could not say its last words: %s", run, error)
+
 
 Agent: TypeAlias = Callable[[Run, JSON], Awaitable[None]]
-
-
-def _is_cancelled(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return all(_is_cancelled(each) for each in error.exceptions)
-    return isinstance(error, trio.Cancelled)
-
-
-def _text(kind: Kind, field: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise BadEvent(f"{kind}: {field} is a str, not {type(value).__name__}")
-    return value
-
-
-def _whole(kind: Kind, field: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadEvent(f"{kind}: {field} is an int of 0 or more, not {value!r}")
-    return value

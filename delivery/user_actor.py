@@ -6,51 +6,36 @@ started it awaits nothing but its mailbox, so neither a slow disk nor a slow soc
 
 from __future__ import annotations
 
-import time
+import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
-import attrs
 import outcome
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped
+from greenroom.actors.errors import ActorStopped, GreenroomError
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.ref import Ask, Ref
 from greenroom.actors.reply import Outcome, Reply
-from greenroom.delivery.context import UserContext
-from greenroom.delivery.draft import Draft, draft
+from greenroom.delivery.draft import run_lost
 from greenroom.delivery.errors import (
     EventNotKept,
     JournalError,
     OutOfSequence,
     TooManyConnections,
 )
-from greenroom.delivery.events import JSON, Kind
-from greenroom.delivery.ids import (
-    ConnectionId,
-    EventId,
-    IdSource,
-    RunId,
-    SessionId,
-    UserId,
-)
-from greenroom.delivery.journal import Entry, Journal, Mark, OpenRun, Record, Said
+from greenroom.delivery.events import JSON
+from greenroom.delivery.ids import ConnectionId, EventId, SessionId, UserId
+from greenroom.delivery.journal import Entry, Journal, Mark, Record
 from greenroom.delivery.journal_writer import Append, LookUp
-from greenroom.delivery.outbox import (
-    FRAME_BYTES,
-    FRAME_EVENTS,
-    Command,
-    Deliver,
-    Limits,
-    Outbox,
-    ReadPage,
-    Superseded,
-)
+from greenroom.delivery.open_runs import OpenRuns
+from greenroom.delivery.outbox import Command, Deliver, Outbox, ReadPage, Superseded
+from greenroom.delivery.says import Says
 from greenroom.delivery.user_messages import (
     Acked,
     AgentTyping,
+    AppendDone,
     Attach,
     Attached,
     AwaitReceived,
@@ -60,100 +45,69 @@ from greenroom.delivery.user_messages import (
     Detach,
     DisplayedThere,
     Emit,
+    EndLeftRuns,
     FellBehind,
-    FromConnection,
-    FromRun,
+    FlushLazily,
+    LookedUp,
     ReportRefused,
+    RunLeft,
     RunStarted,
     SessionTaken,
     ShowTyping,
+    UserMessage,
     UserSays,
     UserTyping,
     Written,
 )
+from greenroom.delivery.user_parts import Gauge, UserParts
+
+__all__ = ["Gauge", "UserActor", "UserMessage", "UserParts"]
+
+logger = logging.getLogger("greenroom.delivery")
 
 LAZY_SECONDS = 1.0
-"""How long a cursor or mark may wait for events to travel to the disk with."""
+"""How long a cursor or mark may wait for events to travel to the disk with, and how long the
+end of a run that was left waits after a failed append."""
 
 R = TypeVar("R")
-
-
-@attrs.frozen
-class AppendDone:
-    """The journal answered: the batch in flight is durable, or lost."""
-
-    result: Outcome[None]
-
-
-@attrs.frozen
-class LookedUp:
-    """The journal answered a question; `then` goes on with the answer."""
-
-    then: Callable[[Outcome[Any]], None]  # Any: the question decides the type of its answer
-    result: Outcome[Any]
-
-
-@attrs.frozen
-class FlushLazily:
-    """Time to write cursors and marks that no event took along."""
-
-
-UserMessage: TypeAlias = FromRun | FromConnection | AppendDone | LookedUp | FlushLazily
-Launch: TypeAlias = Callable[[UserContext, JSON], None]
+Stage: TypeAlias = Literal["displayed", "confirmed"]
 Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
-
-
-@attrs.define
-class Gauge:
-    """How the user's connections keep up; written by the user actor, read by runs."""
-
-    listening: int = 0
-    behind: int = 0
-
-
-@attrs.frozen
-class UserParts:
-    """What a user actor works with; the refs are looked up anew, since their actors restart.
-
-    `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for
-    what the user said; it must not block.
-    """
-
-    writer: Callable[[], Ref[Append]]
-    look_up: Callable[[], Ref[LookUp[Any]]]
-    epoch: str
-    live_runs: Container[RunId]
-    launch: Launch
-    gauge: Gauge = attrs.field(factory=Gauge)
-    limits: Limits = attrs.field(factory=Limits)
-    ids: IdSource = attrs.field(factory=IdSource)
-    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
 class UserActor(Actor[UserMessage]):
     """Owns one user's outbox, loaded from the journal when it starts.
 
     Runs that the journal says are open and that are not alive here were lost with an earlier
-    process: they are ended with `agent_failed`, reason `lost`.
+    process: they are ended with `agent_failed`, reason `lost`. So are those whose code left
+    without an end that could be kept.
     """
 
     outbox: Outbox[Reply[Record]]
+    _runs: OpenRuns
+    _says: Says
 
     def __init__(self, user: UserId, parts: UserParts) -> None:
         self.user = user
         self._parts = parts
         self._connections: dict[ConnectionId, Ref[ConnectionNews]] = {}
         self._awaiting: list[tuple[int, Reply[None]]] = []
-        self._says: dict[str, list[Reply[RunStarted]]] = {}
+        self._landed: AppendDone | None = None
 
     async def started(self) -> None:
         await self._parts.writer().ask(Append(()))  # behind whatever an earlier self had in flight
         bounds = await self._parts.look_up().ask(LookUp(lambda journal: journal.bounds(self.user)))
         runs = await self._parts.look_up().ask(LookUp(lambda journal: journal.open_runs(self.user)))
-        self.outbox = Outbox(self.user, self._parts.epoch, bounds, self._parts.limits)
-        for run in runs:
-            if run.run not in self._parts.live_runs:
-                self.outbox.offer(self._lost(run), Reply())
+        parts = self._parts
+        self.outbox = Outbox(self.user, parts.epoch, bounds, parts.limits, parts.reach)
+        self._runs = OpenRuns(runs)
+        self._says = Says(
+            self.user, parts, actor=self.ref, offer=self.outbox.offer, leave=self._runs.leave
+        )
+        # No checkpoint from here until this actor is up: a run that ends now finds it, or is
+        # found here to be gone.
+        for run in self._runs:
+            if run not in parts.live_runs:
+                self._runs.leave(run)
         self._flush()
 
     async def receive_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
@@ -167,9 +121,13 @@ class UserActor(Actor[UserMessage]):
         self._flush()
 
     async def stopping(self, reason: ExitReason) -> None:
-        self._fail_all(ActorStopped(self.ref.name, reason))
-        if reason.orderly and (entries := self.outbox.next_append(self._now(), lazily=True)):
-            await self._parts.writer().ask(Append(entries))
+        try:
+            if reason.orderly:
+                await self._write_rest()
+        except GreenroomError as error:
+            logger.warning("%s could not write all it had: %s", self.ref.name, error)
+        finally:
+            self._fail_all(reason)
 
     # Runs
 
@@ -180,50 +138,14 @@ class UserActor(Actor[UserMessage]):
         self._awaiting.append((request.offset, reply))
         self._resolve_received()
 
-    def _agent_typing(self, message: AgentTyping) -> None:
-        self._tell_all(ShowTyping(message.thread, message.agent), self._connections)
-
-    # What the user says
+    def _run_left(self, message: RunLeft) -> None:
+        self._runs.leave(message.run, message.words)
 
     def _user_says(self, request: UserSays, reply: Reply[RunStarted]) -> None:
-        replies = self._says.setdefault(request.say, [])
-        replies.append(reply)
-        if len(replies) == 1:
-            self._look_up(
-                lambda journal: journal.said(self.user, request.say),
-                lambda said: self._say_known(request, said),
-            )
+        self._says.say(request, reply)
 
-    def _say_known(self, request: UserSays, known: Outcome[Said | None]) -> None:
-        if isinstance(known, outcome.Error):
-            self._answer_say(request.say, known)
-        elif known.value is not None:
-            again = RunStarted(known.value.run, known.value.thread)
-            self._answer_say(request.say, outcome.Value(again))
-        else:
-            self._keep_say(request)
-
-    def _keep_say(self, request: UserSays) -> None:
-        context = UserContext.new(
-            user=self.user, thread=request.thread, session=request.session, ids=self._parts.ids
-        )
-        kept: Reply[Record] = Reply()
-        kept.then(lambda result: self._say_kept(request, context, result))
-        self.outbox.offer(self._user_said(request, context), kept)
-
-    def _say_kept(self, request: UserSays, context: UserContext, result: Outcome[Record]) -> None:
-        if isinstance(result, outcome.Error):
-            return self._answer_say(request.say, result)
-        self._parts.launch(context, request.body)
-        started = RunStarted(context.run, context.thread)
-        return self._answer_say(request.say, outcome.Value(started))
-
-    def _answer_say(self, say: str, result: Outcome[RunStarted]) -> None:
-        for reply in self._says.pop(say, ()):
-            if isinstance(result, outcome.Error):
-                reply.fail(result.error)
-            else:
-                reply.succeed(result.value)
+    def _agent_typing(self, message: AgentTyping) -> None:
+        self._tell_all(ShowTyping(message.thread, message.agent), self._connections)
 
     # Connections
 
@@ -257,6 +179,7 @@ class UserActor(Actor[UserMessage]):
         cursor: int | None,
     ) -> None:
         if request.ref.exit_reason is not None:
+            reply.fail(ActorStopped(request.ref.name, request.ref.exit_reason))
             return  # it left while its session was looked up
         if self.outbox.full_for(session):
             reply.fail(TooManyConnections(f"user {self.user!r} has too many live connections"))
@@ -296,22 +219,26 @@ class UserActor(Actor[UserMessage]):
     # The journal
 
     def _append_done(self, message: AppendDone) -> None:
+        self._landed = None
         if isinstance(message.result, outcome.Error):
             return self._append_failed(message.result.error)
         done, commands = self.outbox.appended()
         for record, reply in done:
+            self._runs.kept(record)
             reply.succeed(record)
         return self._perform(commands)
 
     def _append_failed(self, error: BaseException) -> None:
         """What was not kept fails at its emitter. If it is not known whether it was kept, or
         another writer was there, this actor must load its user anew: it crashes."""
+        if not isinstance(error, JournalError) or isinstance(error, OutOfSequence):
+            raise error
         for reply in self.outbox.append_failed():
             lost = EventNotKept(f"the journal did not keep the event: {error}")
             lost.__cause__ = error
             reply.fail(lost)
-        if not isinstance(error, JournalError) or isinstance(error, OutOfSequence):
-            raise error
+        if self._runs.any_left:
+            self.timers.start(EndLeftRuns, LAZY_SECONDS, EndLeftRuns())
 
     def _looked_up(self, message: LookedUp) -> None:
         message.then(message.result)
@@ -319,9 +246,27 @@ class UserActor(Actor[UserMessage]):
     def _flush_lazily(self, _: FlushLazily) -> None:
         self._append(self.outbox.next_append(self._now(), lazily=True))
 
+    def _end_left_runs(self, _: EndLeftRuns) -> None:
+        """Each batch ends in a flush, which does it."""
+
+    async def _write_rest(self) -> None:
+        """The last append. The mailbox is closed, so its answer is waited for here."""
+        if self.outbox.busy:
+            await outcome.acapture(self._parts.writer().ask, Append(()))
+            if self._landed is not None:  # to what was in flight, in front of the empty append
+                self._append_done(self._landed)
+        entries = self.outbox.next_append(self._now(), lazily=True)
+        if entries is not None:
+            result = await outcome.acapture(self._parts.writer().ask, Append(entries))
+            self._append_done(AppendDone(result))
+
     # Inside
 
     def _flush(self) -> None:
+        if self._runs.any_left and EndLeftRuns not in self.timers:
+            for run, words in self._runs.due(self.outbox.runs_under_way()):
+                event = words or run_lost(event=self._parts.ids.new(EventId), run=run)
+                self.outbox.offer(event, Reply())
         self._append(self.outbox.next_append(self._now()))
         self._parts.gauge.listening = self.outbox.connections
         self._parts.gauge.behind = self.outbox.furthest_behind
@@ -330,14 +275,16 @@ class UserActor(Actor[UserMessage]):
 
     def _append(self, entries: list[Entry] | None) -> None:
         if entries is not None:
-            self._parts.writer().pipe(Append(entries), self.ref, AppendDone)
+            self._parts.writer().request(Append(entries)).then(self._appended)
+
+    def _appended(self, result: Outcome[None]) -> None:
+        self._landed = AppendDone(result)
+        self.ref.tell_owed(self._landed)
 
     def _look_up(
         self, question: Callable[[Journal], Awaitable[R]], then: Callable[[Outcome[R]], None]
     ) -> None:
-        self._parts.look_up().pipe(
-            LookUp(question), self.ref, lambda result: LookedUp(then, result)
-        )
+        self._parts.ask_journal(self.ref, question, then)
 
     def _perform(self, commands: Iterable[Command]) -> None:
         for command in commands:
@@ -351,15 +298,27 @@ class UserActor(Actor[UserMessage]):
                 ref.tell_owed(SessionTaken() if type(command) is Superseded else FellBehind())
 
     def _read_page(self, command: ReadPage) -> None:
+        limits = self._parts.limits
         self._look_up(
             lambda journal: journal.read(
-                self.user, after=command.after, limit=FRAME_EVENTS, max_bytes=FRAME_BYTES
+                self.user,
+                after=command.after,
+                limit=limits.frame_events,
+                max_bytes=limits.frame_bytes,
             ),
-            lambda page: self._perform(self.outbox.page(command.connection, page.unwrap())),
+            lambda page: self._page_read(command.connection, page),
         )
 
+    def _page_read(self, connection: ConnectionId, page: Outcome[list[Record]]) -> None:
+        if isinstance(page, outcome.Error):
+            logger.warning("%s: no page for %s: %s", self.ref.name, connection, page.error)
+            self._tell_all(FellBehind(), [connection])  # it comes back, and tries again
+            self._detach(Detach(connection))
+        else:
+            self._perform(self.outbox.page(connection, page.value))
+
     def _mark(
-        self, connection: ConnectionId, offset: int, stage: Any, verdict: JSON, note: str | None
+        self, connection: ConnectionId, offset: int, stage: Stage, verdict: JSON, note: str | None
     ) -> None:
         session = self.outbox.session_of(connection)
         if session is None:
@@ -385,33 +344,14 @@ class UserActor(Actor[UserMessage]):
                 still.append((offset, reply))
         self._awaiting = still
 
-    def _fail_all(self, error: ActorStopped) -> None:
+    def _fail_all(self, reason: ExitReason) -> None:
+        def stopped() -> ActorStopped:
+            return ActorStopped(self.ref.name, reason)
+
         waiting: list[Reply[Any]] = [*self.outbox.abandon(), *(r for _, r in self._awaiting)]
-        for reply in [*waiting, *(reply for says in self._says.values() for reply in says)]:
-            reply.fail(ActorStopped(error.name, error.reason))
-
-    def _lost(self, run: OpenRun) -> Draft:
-        return draft(
-            event=self._parts.ids.new(EventId),
-            kind=Kind.AGENT_FAILED,
-            thread=run.thread,
-            run=run.run,
-            parent=run.parent,
-            request=run.request,
-            data={"error": "RunLost", "message": "the server stopped", "reason": "lost"},
-        )
-
-    def _user_said(self, request: UserSays, context: UserContext) -> Draft:
-        return draft(
-            event=self._parts.ids.new(EventId),
-            kind=Kind.USER_SAID,
-            thread=context.thread,
-            run=context.run,
-            parent=None,
-            request=context.request,
-            data={"body": request.body, "say": request.say},
-            say=request.say,
-        )
+        for reply in waiting:  # Any: emits and waits differ in their answer
+            reply.fail(stopped())
+        self._says.fail_all(stopped)
 
     def _now(self) -> int:
         return self._parts.now_ms()
@@ -424,6 +364,7 @@ class UserActor(Actor[UserMessage]):
     }
     _news: ClassVar[Handlers] = {
         AgentTyping: _agent_typing,
+        RunLeft: _run_left,
         Detach: _detach,
         Written: _written,
         Acked: _acked,
@@ -433,4 +374,5 @@ class UserActor(Actor[UserMessage]):
         AppendDone: _append_done,
         LookedUp: _looked_up,
         FlushLazily: _flush_lazily,
+        EndLeftRuns: _end_left_runs,
     }

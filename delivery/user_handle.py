@@ -8,10 +8,13 @@ from typing import Any, cast
 import attrs
 
 from greenroom.actors.ref import Ref
+from greenroom.delivery.draft import Draft
 from greenroom.delivery.ids import RunId, UserId
 from greenroom.delivery.journal_writer import LookUp
-from greenroom.delivery.user_actor import Gauge, UserMessage
+from greenroom.delivery.user_messages import RunLeft, UserMessage
+from greenroom.delivery.user_parts import Gauge
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
+from greenroom.supervisor.errors import SupervisorError
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 
@@ -57,3 +60,11 @@ class UserHandle:
         if cancel is not None:
             cancel()
         return cancel is not None
+
+    def leave(self, run: RunId, words: Draft | None = None) -> None:
+        """The run's code is gone; if it has not ended, the user actor ends it: with `words`, or
+        as lost."""
+        try:
+            self.actor.tell_owed(RunLeft(run, words))
+        except SupervisorError:
+            return  # its next incarnation finds the run open, and not among `live_runs`

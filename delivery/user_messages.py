@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import attrs
 
 from greenroom.actors.ref import Ref, Request
+from greenroom.actors.reply import Outcome
 from greenroom.delivery.draft import Draft
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import ConnectionId, RunId, SessionId, ThreadId
@@ -36,6 +37,14 @@ class AgentTyping:
 
     thread: ThreadId
     agent: str
+
+
+@attrs.frozen
+class RunLeft:
+    """The run's code is gone: end the run if it is open. `words`: the end it could not say."""
+
+    run: RunId
+    words: Draft | None = None
 
 
 # From connections
@@ -129,9 +138,42 @@ class UserSays(Request[RunStarted]):
     body: JSON
 
 
-FromRun: TypeAlias = Emit | AwaitReceived | AgentTyping
+FromRun: TypeAlias = Emit | AwaitReceived | AgentTyping | RunLeft
 FromConnection: TypeAlias = (
     Attach | Detach | Written | Acked | DisplayedThere | ConfirmedThere | UserTyping | UserSays
+)
+
+
+# From the journal, and from itself
+
+
+@attrs.frozen
+class AppendDone:
+    """The batch in flight is durable, or lost."""
+
+    result: Outcome[None]
+
+
+@attrs.frozen
+class LookedUp:
+    """The journal answered a question; `then` goes on with the answer."""
+
+    then: Callable[[Outcome[Any]], None]  # Any: the question decides the type of its answer
+    result: Outcome[Any]
+
+
+@attrs.frozen
+class FlushLazily:
+    """Time to write cursors and marks that no event took along."""
+
+
+@attrs.frozen
+class EndLeftRuns:
+    """Time to try once more to end the runs that were left."""
+
+
+UserMessage: TypeAlias = (
+    FromRun | FromConnection | AppendDone | LookedUp | FlushLazily | EndLeftRuns
 )
 
 

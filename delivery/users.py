@@ -6,8 +6,9 @@ holds a lease, so that it cannot be stopped under them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, cast
 
 import attrs
@@ -20,14 +21,17 @@ from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import IdSource, UserId
 from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.outbox import Limits
-from greenroom.delivery.user_actor import UserActor, UserParts
+from greenroom.delivery.user_actor import UserActor
 from greenroom.delivery.user_handle import UserHandle
+from greenroom.delivery.user_parts import UserParts
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
-from greenroom.supervisor.errors import AlreadyStarted, SupervisorError
+from greenroom.supervisor.errors import AlreadyStarted, NoSuchChild, SupervisorError
 from greenroom.supervisor.strategy import Strategy
 from greenroom.supervisor.supervisor import supervisor_child
 from greenroom.supervisor.supervisor_ref import SupervisorRef
+
+logger = logging.getLogger("greenroom.delivery")
 
 Converse: TypeAlias = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
 """Runs the agent for what a user said, from the first event to the last."""
@@ -106,21 +110,33 @@ class Users:
             return
         async with slot.lock:
             if not slot.leases and self._is_running(slot):
-                await self._supervisor().terminate_child(child_id(slot.handle.user))
+                await self._stop(slot.handle.user)
             if not slot.leases:
                 self._slots.pop(slot.handle.user, None)
+
+    async def _stop(self, user: UserId) -> None:
+        try:
+            await self._supervisor().terminate_child(child_id(user))
+        except SupervisorError as error:  # one user that will not stop keeps no other from it
+            logger.warning("user %r was not stopped: %s", str(user), error)
 
     async def _ensure_started(self, slot: _Slot) -> None:
         if self._is_running(slot):
             return
-        spec = self._user_child(slot.handle)
         try:
-            tree = await self._supervisor().start_child(spec)
-        except AlreadyStarted as started:  # by a caller that was cancelled meanwhile
-            tree = started.value
+            tree = await self._start(self._user_child(slot.handle))
         except SupervisorError as error:
-            raise UserUnavailable(f"user {slot.handle.user!r} cannot be served now") from error
+            user = str(slot.handle.user)
+            raise UserUnavailable(f"user {user!r} cannot be served now") from error
         slot.handle._tree = cast(SupervisorRef, tree)
+
+    async def _start(self, spec: ChildSpec) -> object:
+        while True:
+            try:
+                return await self._supervisor().start_child(spec)
+            except AlreadyStarted:  # on its way out: its starter was cancelled, or it gave up
+                with suppress(NoSuchChild):
+                    await self._supervisor().terminate_child(spec.id)
 
     def _is_running(self, slot: _Slot) -> bool:
         tree = slot.handle._tree
@@ -152,8 +168,11 @@ class Users:
 
     def _launch(self, handle: UserHandle, context: UserContext, said: JSON) -> None:
         async def converse() -> None:
-            async with self.lease(handle.user) as leased:
-                await self._converse(leased, context, said)
+            try:
+                async with self.lease(handle.user) as leased:
+                    await self._converse(leased, context, said)
+            finally:
+                handle.leave(context.run)  # it may not even have begun
 
         spec = task_child(context.run, converse, restart=Restart.TEMPORARY, shutdown=15.0)
         handle.runs.start_child_soon(spec)

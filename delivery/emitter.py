@@ -1,0 +1,78 @@
+"""The emitter: how one run's events get to its user's actor, in the order of the grammar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from greenroom.actors.errors import ActorStopped, MailboxFull
+from greenroom.actors.reply import Reply
+from greenroom.delivery.context import UserContext
+from greenroom.delivery.draft import Draft, draft
+from greenroom.delivery.errors import EventNotKept, UserUnavailable
+from greenroom.delivery.events import JSON, TERMINAL, Kind
+from greenroom.delivery.grammar import RunStep, Spoken
+from greenroom.delivery.ids import EventId, IdSource, RunId
+from greenroom.delivery.journal import Record
+from greenroom.delivery.receipt import Receipt
+from greenroom.delivery.user_messages import Emit
+from greenroom.supervisor.errors import SupervisorError
+
+if TYPE_CHECKING:
+    from greenroom.delivery.user_handle import UserHandle
+
+
+@attrs.define(eq=False)
+class Emitter:
+    """Speaks for one run. `spoken` is what the run has said, as far as it is known to be kept.
+
+    `end` is the last terminal event that was tried, `ended` says that it is durable.
+    """
+
+    context: UserContext
+    parent: RunId | None
+    user: UserHandle
+    ids: IdSource
+    spoken: Spoken = attrs.field(factory=Spoken)
+    end: Draft | None = None
+    ended: bool = False
+
+    async def emit(self, step: RunStep, kind: Kind, data: JSON) -> Receipt:
+        """Have one event kept. An event that was not kept is as if it had not been said.
+
+        Raises `BadEvent`, `OutOfOrder`, `EventNotKept`, `UserUnavailable`, or `ActorStopped`: then
+        it is not known whether it was kept, and the run goes on as if it was.
+        """
+        event = self._draft(kind, data)
+        before = self.spoken
+        self.spoken = before.after(step)
+        if kind in TERMINAL:
+            self.end = event
+        try:
+            record = await self._send(event).wait()
+        except (EventNotKept, MailboxFull, UserUnavailable):
+            self.spoken = self.spoken.without(step, before)
+            raise
+        self.ended |= kind in TERMINAL
+        return Receipt(record.id, kind, record.offset, record.at, lambda: self.user.actor)
+
+    def _send(self, event: Draft) -> Reply[Record]:
+        try:
+            return self.user.actor.request(Emit(event))
+        except (ActorStopped, SupervisorError) as error:
+            raise UserUnavailable(
+                f"the actors of user {str(self.context.user)!r} are restarting",
+                advice="emit it again",
+            ) from error
+
+    def _draft(self, kind: Kind, data: JSON) -> Draft:
+        return draft(
+            event=self.ids.new(EventId),
+            kind=kind,
+            thread=self.context.thread,
+            run=self.context.run,
+            parent=self.parent,
+            request=self.context.request,
+            data=data,
+        )

@@ -1,0 +1,53 @@
+"""Checks of what an event method is given: the error names the event and the field (pure)."""
+
+from __future__ import annotations
+
+from greenroom.actors.exit import ended_by
+from greenroom.delivery.draft import BadEvent
+from greenroom.delivery.events import Kind
+
+MAX_MESSAGE = 1000
+"""Characters of an error that are shown to the user."""
+
+
+def checked_text(kind: Kind, field: str, value: object) -> str:
+    """A str, possibly empty. Raises `BadEvent`."""
+    if not isinstance(value, str):
+        raise BadEvent(f"{kind}: {field} is a str, not {type(value).__name__}")
+    return value
+
+
+def checked_name(kind: Kind, field: str, value: object) -> str:
+    """A str that is not empty. Raises `BadEvent`."""
+    if not checked_text(kind, field, value):
+        raise BadEvent(f"{kind}: {field} is empty")
+    return str(value)
+
+
+def checked_whole(kind: Kind, field: str, value: object) -> int:
+    """An int of 0 or more. Raises `BadEvent`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadEvent(f"{kind}: {field} is an int of 0 or more, not {value!r}")
+    return value
+
+
+def checked_outcome(kind: Kind, value: object) -> str:
+    """How a run may complete. Raises `BadEvent`."""
+    if value not in ("ok", "cancelled"):
+        raise BadEvent(f'{kind}: outcome is "ok" or "cancelled", not {value!r}')
+    return str(value)
+
+
+def error_message(error: BaseException) -> str:
+    """What an error says, short enough and fit for JSON (no lone surrogates, RFC 8259 §8.2)."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - whatever a broken __str__ raises, the run must end
+        message = f"<{type(error).__name__} cannot be shown>"
+    return message[:MAX_MESSAGE].encode("utf-8", "backslashreplace").decode()
+
+
+def tool_error(error: BaseException) -> str:
+    """What `tool_completed` says of a tool's block that ended so."""
+    cause = ended_by(error).error
+    return "cancelled" if cause is None else f"{type(cause).__name__}: {error_message(cause)}"

@@ -1,0 +1,119 @@
+"""One connection's way through its user's log, and what there is to do about it (pure)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import attrs
+
+from greenroom.delivery.ids import ConnectionId, SessionId
+from greenroom.delivery.journal import Record
+
+FRAME_EVENTS, FRAME_BYTES = 128, 256 * 1024
+
+
+@attrs.frozen
+class Limits:
+    """How far a live connection may fall behind, and how many a user may have.
+
+    A connection is handed frames of `frame_events` and `frame_bytes`, or of one event that is
+    bigger. `memory_frames` of the newest events, and what the newest `sessions` have received,
+    are kept at hand; the journal knows the rest.
+    """
+
+    backlog_events: int = 10_000
+    backlog_bytes: int = 16 * 1024 * 1024
+    connections: int = 20
+    frame_events: int = FRAME_EVENTS
+    frame_bytes: int = FRAME_BYTES
+    memory_frames: int = 2
+    sessions: int = 256
+
+
+@attrs.frozen
+class Deliver:
+    """Hand these records to the connection: one user's, in offset order, without a gap."""
+
+    connection: ConnectionId
+    records: Sequence[Record]
+    replay: bool
+
+
+@attrs.frozen
+class ReadPage:
+    """Read on from the journal after this offset, for this connection."""
+
+    connection: ConnectionId
+    after: int
+
+
+@attrs.frozen
+class TooSlow:
+    """The connection is further behind than the limits allow."""
+
+    connection: ConnectionId
+
+
+@attrs.frozen
+class Superseded:
+    """The connection's session has moved to a newer connection."""
+
+    connection: ConnectionId
+
+
+Command = Deliver | ReadPage | TooSlow | Superseded
+
+
+@attrs.frozen
+class Position:
+    """Where a connection starts. `recovered` is False when a resume lost its place."""
+
+    offset: int
+    recovered: bool
+
+
+@attrs.define
+class Feed:
+    """One connection's place in the log.
+
+    `handed`: given to the connection through here. `reading_until`: how far the log went when a
+    page was asked for, None while none is. `unwritten`: what it has not yet written to its
+    socket, as (through, events, bytes).
+    """
+
+    connection: ConnectionId
+    session: SessionId
+    handed: int
+    replay_until: int
+    reading_until: int | None = None
+    live: bool = False
+    bytes_behind: int = 0
+    unwritten: deque[tuple[int, int, int]] = attrs.field(factory=deque)
+    unwritten_events: int = 0
+    unwritten_bytes: int = 0
+
+    def has_room(self, limits: Limits) -> bool:
+        """At most a frame is unwritten, so at most two are with the next one."""
+        return (
+            self.unwritten_events <= limits.frame_events
+            and self.unwritten_bytes <= limits.frame_bytes
+        )
+
+    def hand(self, records: Sequence[Record]) -> None:
+        size = sum(len(record.body) for record in records)
+        self.handed = records[-1].offset
+        self.unwritten.append((self.handed, len(records), size))
+        self.unwritten_events += len(records)
+        self.unwritten_bytes += size
+        if self.live:
+            self.bytes_behind = max(0, self.bytes_behind - size)
+
+    def written(self, through: int) -> None:
+        while self.unwritten and self.unwritten[0][0] <= through:
+            _, events, size = self.unwritten.popleft()
+            self.unwritten_events -= events
+            self.unwritten_bytes -= size
+
+    def caught_up(self) -> None:
+        self.live, self.bytes_behind = True, 0

@@ -1,0 +1,87 @@
+"""What each session of a user has received (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+from greenroom.delivery.ids import SessionId, UserId
+from greenroom.delivery.journal import Cursor
+
+
+@attrs.define
+class Reach:
+    """What a session has: everything past `start` through `acked`."""
+
+    start: int
+    acked: int
+
+
+class Sessions:
+    """The reach of the newest `remembered` sessions, and whose cursor is to be written.
+
+    A session is not forgotten while it is attached or its cursor is not durable. The journal
+    knows the cursors of the others.
+    """
+
+    def __init__(self, remembered: int, reach: dict[SessionId, Reach]) -> None:
+        """`reach` is what an earlier outbox of the user left behind; it is kept up to date."""
+        self._remembered = remembered
+        self._reach = reach
+        self._moved = set(reach)  # what the earlier one had not written yet is not known
+        self._in_flight: set[SessionId] = set()
+
+    @property
+    def moved(self) -> bool:
+        """Cursors wait to be written."""
+        return bool(self._moved)
+
+    def cursor(self, session: SessionId) -> int | None:
+        """What a remembered session has received through; None for others."""
+        reach = self._reach.get(session)
+        return None if reach is None else reach.acked
+
+    def received(self, offset: int) -> bool:
+        """Some remembered session has received this event."""
+        return any(reach.start < offset <= reach.acked for reach in self._reach.values())
+
+    def resume(self, session: SessionId, offset: int, attached: Iterable[SessionId]) -> None:
+        """The session goes on from here, and so has what came before."""
+        if session in self._reach:
+            self.receive(session, offset)
+        else:
+            self.begin(session, offset, attached)
+
+    def begin(self, session: SessionId, offset: int, attached: Iterable[SessionId]) -> None:
+        """The session has nothing yet, and begins here."""
+        self._make_room({*attached, session})
+        self._reach[session] = Reach(offset, offset)
+        self._moved.add(session)
+
+    def receive(self, session: SessionId, offset: int) -> None:
+        """Cumulative: it never goes back."""
+        reach = self._reach[session]
+        if offset > reach.acked:
+            reach.acked = offset
+            self._moved.add(session)
+
+    def take_cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
+        """The cursors to write now; `written` or `not_written` says how it went."""
+        self._in_flight, self._moved = self._moved, set()
+        for session in sorted(self._in_flight):
+            yield Cursor(user, session, self._reach[session].acked, at)
+
+    def written(self) -> None:
+        self._in_flight = set()
+
+    def not_written(self) -> None:
+        self._moved |= self._in_flight
+        self._in_flight = set()
+
+    def _make_room(self, needed: set[SessionId]) -> None:
+        excess = len(self._reach) - self._remembered + 1
+        if excess > 0:
+            needed |= self._moved | self._in_flight
+            for session in [each for each in self._reach if each not in needed][:excess]:
+                del self._reach[session]

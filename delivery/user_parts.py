@@ -1,0 +1,70 @@
+"""What a user actor works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Container
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+import outcome
+
+from greenroom.actors.errors import ActorError
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Outcome
+from greenroom.delivery.context import UserContext
+from greenroom.delivery.events import JSON
+from greenroom.delivery.ids import IdSource, RunId, SessionId
+from greenroom.delivery.journal import Journal
+from greenroom.delivery.journal_writer import Append, LookUp
+from greenroom.delivery.outbox import Limits
+from greenroom.delivery.sessions import Reach
+from greenroom.delivery.user_messages import LookedUp, UserMessage
+from greenroom.supervisor.errors import SupervisorError
+
+R = TypeVar("R")
+Launch: TypeAlias = Callable[[UserContext, JSON], None]
+
+
+@attrs.define
+class Gauge:
+    """How the user's connections keep up; written by the user actor, read by runs."""
+
+    listening: int = 0
+    behind: int = 0
+
+
+@attrs.frozen
+class UserParts:
+    """What a user actor works with; the refs are looked up anew, since their actors restart.
+
+    `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for
+    what the user said; it must not block. `gauge` and `reach` outlive the actor's incarnations.
+    """
+
+    writer: Callable[[], Ref[Append]]
+    look_up: Callable[[], Ref[LookUp[Any]]]  # Any: each question has its own answer
+    epoch: str
+    live_runs: Container[RunId]
+    launch: Launch
+    gauge: Gauge = attrs.field(factory=Gauge)
+    reach: dict[SessionId, Reach] = attrs.field(factory=dict)
+    limits: Limits = attrs.field(factory=Limits)
+    ids: IdSource = attrs.field(factory=IdSource)
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+
+    def ask_journal(
+        self,
+        asker: Ref[UserMessage],
+        question: Callable[[Journal], Awaitable[R]],
+        then: Callable[[Outcome[R]], None],
+    ) -> None:
+        """Have the asker go on with `then(answer)` once the journal answered, or cannot."""
+
+        def answered(result: Outcome[R]) -> None:
+            asker.tell_owed(LookedUp(then, result))
+
+        try:
+            self.look_up().request(LookUp(question)).then(answered)
+        except (ActorError, SupervisorError) as error:
+            answered(outcome.Error(error))
