@@ -26,7 +26,7 @@ class Actor(Generic[M]):
 
     capacity: ClassVar[int] = 1024
     overflow: ClassVar[Overflow] = Overflow.REJECT
-    remembered: ClassVar[int] = 16
+    remembered: int = 16
 
     ref: Ref[M]
     timers: Timers[M]

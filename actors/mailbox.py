@@ -31,12 +31,13 @@ class Overflow(enum.Enum):
 class MailboxStatistics:
     """A look at a mailbox; reading it disturbs nothing.
 
-    `taken` counts messages handed to the reader and not put back. `age` is in seconds, of the
-    oldest waiting message, counted from when the mailbox was last empty (an upper bound once
-    messages were dropped).
+    `taken` counts messages handed to the reader and not put back; `in_hand` are those of them
+    that still wait in the batch it took last. `age` is in seconds, of the oldest waiting message,
+    counted from when the mailbox was last empty (an upper bound once messages were dropped).
     """
 
     depth: int
+    in_hand: int
     capacity: int
     peak: int
     taken: int
@@ -67,6 +68,7 @@ class Mailbox(Generic[M]):
         if capacity < 1:
             raise ValueError(f"a mailbox needs room for at least 1 message, not {capacity}")
         self._messages: deque[M] = deque()
+        self._in_hand: deque[M] = deque()
         self._capacity = capacity
         self._overflow = overflow
         self._on_drop = on_drop
@@ -119,6 +121,7 @@ class Mailbox(Generic[M]):
         if not messages:
             return
         self._taken -= len(messages)
+        self._in_hand = deque()
         self._messages.extendleft(reversed(list(messages)))
         self._waiting_since = self._taken_since
         self._peak = max(self._peak, len(self._messages))
@@ -137,6 +140,7 @@ class Mailbox(Generic[M]):
     def take_all_nowait(self) -> deque[M]:
         """Take what is there, possibly nothing, and let waiting senders in."""
         taken, self._messages = self._messages, deque()
+        self._in_hand = taken
         self._taken += len(taken)
         self._taken_since = self._waiting_since
         while self._senders and len(self._messages) < self._capacity:
@@ -152,14 +156,16 @@ class Mailbox(Generic[M]):
             trio.lowlevel.reschedule(task, outcome.Error(error()))
 
     def statistics(self) -> MailboxStatistics:
-        depth = len(self._messages)
+        depth, in_hand = len(self._messages), len(self._in_hand)
+        since = self._taken_since if in_hand else self._waiting_since
         return MailboxStatistics(
             depth=depth,
+            in_hand=in_hand,
             capacity=self._capacity,
             peak=self._peak,
             taken=self._taken,
             dropped=self._dropped,
-            age=self._clock() - self._waiting_since if depth else 0.0,
+            age=self._clock() - since if depth or in_hand else 0.0,
             senders_waiting=len(self._senders),
         )
 

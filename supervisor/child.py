@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import trio
 
@@ -16,6 +17,7 @@ from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed
 from greenroom.actors.reply import Reply
 from greenroom.supervisor.child_spec import ChildSpec, Restart, StartFunction
 from greenroom.supervisor.errors import NeverStarted
+from greenroom.supervisor.usage import Usage
 
 KILL_PATIENCE = 1.0
 """Seconds a child has to unwind once its shutdown time is over, before it is left behind."""
@@ -42,6 +44,7 @@ class Life:
         "scope",
         "since",
         "up",
+        "usage",
         "value",
     )
 
@@ -56,10 +59,12 @@ class Life:
         self.deadline: float | None = None
         self.value: object = None
         self.reason: ExitReason | None = None
+        self.usage: Usage | None = None
 
     async def run(self) -> None:
         """The child's task. Only what is no `Exception` (KeyboardInterrupt) gets out of it."""
         reason = NORMAL
+        current_life.set(self)
         try:
             with self.scope:
                 await self._start(task_status=self)
@@ -109,6 +114,10 @@ class Life:
             self.up.fail(reason.error or NeverStarted(f"it ended ({reason}) before it was up"))
         self.gone.set()
         self._on_end(self)
+
+
+current_life: ContextVar[Life] = ContextVar("greenroom life")
+"""The life a task belongs to; tasks it starts inherit it."""
 
 
 class Child:

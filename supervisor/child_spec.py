@@ -64,7 +64,8 @@ class ChildSpec:
     `restart` None means the supervisor's default: permanent, or temporary in a
     `DynamicSupervisor`. `shutdown` is how many seconds the child has to end after it was
     cancelled. `backoff` delays restarts. `significant` children may take their supervisor along
-    (`AutoShutdown`).
+    (`AutoShutdown`). `recorded` is what made an actor whose messages are kept whole for
+    `greenroom replay` (see `actor_child`).
     """
 
     id: str
@@ -74,6 +75,7 @@ class ChildSpec:
     significant: bool = False
     kind: Kind = "worker"
     backoff: Backoff | None = None
+    recorded: Callable[[], object] | None = attrs.field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if not self.id or not isinstance(self.id, str):
@@ -114,20 +116,26 @@ def actor_child(
     backoff: Backoff | None = None,
     name: str | None = None,
     probe: Probe = NO_PROBE,
+    record: int = 0,
 ) -> ChildSpec:
     """A spec for an actor; each incarnation is a fresh one from `factory`, its value the `Ref`.
 
     `factory` runs in the child's task, so `parent()` works in it. The shutdown time is also the
     grace of `stopping`, so brutal_kill cuts that off. `name` is the ref's, by default the id.
+    `record`: keep the last so many messages whole, so that a crash can be replayed; best with a
+    `factory` that is a class or a `functools.partial` of one, and messages that never change.
     """
     grace = grace_of(shutdown)
 
     async def start(*, task_status: trio.TaskStatus[object]) -> None:
-        await run_actor(
-            factory(), name=name or id, probe=probe, grace=grace, task_status=task_status
-        )
+        actor = factory()
+        actor.remembered = max(actor.remembered, record)
+        await run_actor(actor, name=name or id, probe=probe, grace=grace, task_status=task_status)
 
-    return ChildSpec(id, start, restart, shutdown, significant, backoff=backoff)
+    recorded = factory if record else None
+    return ChildSpec(
+        id, start, restart, shutdown, significant, backoff=backoff, recorded=recorded
+    )
 
 
 def task_child(

@@ -2,40 +2,85 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
 import logging
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
+from typing import TypeGuard
 
 import attrs
 
 from greenroom.actors.exit import ExitKind, ExitReason
+from greenroom.supervisor.actor_note import ActorNote
+from greenroom.supervisor.error_note import ErrorNote, note_error, traceback_text
 from greenroom.supervisor.errors import RestartIntensityExceeded
+from greenroom.supervisor.message_codec import JSON
 
 logger = logging.getLogger("greenroom.supervisor")
+
+CHAIN = 10
+SUMMARY = 200
+
+
+@attrs.frozen
+class EarlierCrash:
+    """A crash that led to the one that is reported. `path` is the child's."""
+
+    id: str
+    at: float
+    path: str
+    reason: str
 
 
 @attrs.frozen
 class CrashReport:
-    """An end that was not asked for. `at` is Unix time in seconds.
+    """An end that was not asked for. `at` is Unix time, `uptime` how long it lived, in seconds.
 
-    `supervisor` is a path (`root/users`), `messages` are the last ones the actor took, the last
-    being the one it died of, `restarts` how often the child had been restarted before.
+    `id` is short and names the report for good. `supervisor` is a path (`root/users`),
+    `restarts` how often the child had been restarted before, `budget` how many restarts its
+    supervisor had left. `chain` are earlier crashes that led here, the latest last: of the child
+    itself, of a sibling that takes it along, of a supervisor above, or, when a supervisor gave
+    up, those that it gave up over. `actor` says what an actor was doing. `reason.error` is the
+    live exception, in the process it happened in; `error` tells the same in data.
     """
 
+    id: str
     number: int
     at: float
     supervisor: str
     child: str
     reason: ExitReason
+    error: ErrorNote | None
     traceback: str
-    messages: tuple[object, ...]
     restarts: int
+    uptime: float = 0.0
+    budget: int | None = None
+    chain: tuple[EarlierCrash, ...] = ()
+    actor: ActorNote | None = None
 
     def __str__(self) -> str:
-        return f"{self.supervisor}/{self.child} {self.reason}, after {self.restarts} restarts"
+        return f"{self.path} {self.reason}, after {self.restarts} restarts (crash {self.id})"
+
+    @property
+    def path(self) -> str:
+        """The child's place in the tree."""
+        return f"{self.supervisor}/{self.child}"
+
+    @property
+    def messages(self) -> tuple[JSON, ...]:
+        """The last messages the actor took; the last of all is the one it died of."""
+        return self.actor.messages if self.actor is not None else ()
+
+    @property
+    def summary(self) -> str:
+        """The reason in a line: `ZeroDivisionError: division by zero`."""
+        if self.error is None:
+            return self.reason.kind.value
+        first, *_ = (self.error.message or "").splitlines() or [""]
+        return f"{self.error.name}: {first}"[:SUMMARY] if first else self.error.name
 
 
 class CrashLog:
@@ -60,30 +105,54 @@ class CrashLog:
         """Oldest first."""
         return tuple(self._reports)
 
+    def find(self, id_: str) -> CrashReport | None:
+        """The report of this id, while it is kept."""
+        return next((report for report in self._reports if report.id == id_), None)
+
     def record(
         self,
         supervisor: str,
         child: str,
         reason: ExitReason,
         *,
-        messages: tuple[object, ...] = (),
         restarts: int = 0,
+        uptime: float = 0.0,
+        budget: int | None = None,
+        actor: ActorNote | None = None,
+        led_here: Callable[[CrashReport], bool] | None = None,
     ) -> CrashReport:
-        """Note, log and announce one bad end."""
+        """Note, log and announce one bad end.
+
+        `led_here(earlier)` says which earlier crashes belong to the chain; without it, the
+        child's own do.
+        """
+        number, at, path = next(self._numbers), self._clock(), f"{supervisor}/{child}"
         report = CrashReport(
-            number=next(self._numbers),
-            at=self._clock(),
+            id=_id(number, at, path),
+            number=number,
+            at=at,
             supervisor=supervisor,
             child=child,
             reason=reason,
-            traceback="".join(traceback.format_exception(reason.error)) if reason.error else "",
-            messages=messages,
+            error=note_error(reason.error) if reason.error else None,
+            traceback=traceback_text(reason.error) if reason.error else "",
             restarts=restarts,
+            uptime=uptime,
+            budget=budget,
+            chain=self._chain(reason, led_here or (lambda earlier: earlier.path == path)),
+            actor=actor,
         )
         self._reports.append(report)
         _log(report)
         self._announce(report)
         return report
+
+    def _chain(
+        self, reason: ExitReason, led_here: Callable[[CrashReport], bool]
+    ) -> tuple[EarlierCrash, ...]:
+        given_up = {each.id for each in reason.error.crashes} if _gave_up(reason.error) else set()
+        led = [each for each in self._reports if each.id in given_up or led_here(each)]
+        return tuple(_earlier(report) for report in led[-CHAIN:])
 
     def _announce(self, report: CrashReport) -> None:
         if self._on_crash is None:
@@ -94,6 +163,16 @@ class CrashLog:
             logger.exception("on_crash failed for %s", report)
 
 
+def _id(number: int, at: float, path: str) -> str:
+    """Eight letters and digits, the same for the same crash; another for any other in practice."""
+    digest = hashlib.sha256(f"{number} {at!r} {path}".encode()).digest()
+    return base64.b32encode(digest[:5]).decode().lower()
+
+
+def _earlier(report: CrashReport) -> EarlierCrash:
+    return EarlierCrash(report.id, report.at, report.path, report.summary)
+
+
 def _log(report: CrashReport) -> None:
     level = logging.WARNING if report.reason.kind is ExitKind.NORMAL else logging.ERROR
     logger.log(level, "%s", report, exc_info=_news(report.reason.error))
@@ -101,4 +180,8 @@ def _log(report: CrashReport) -> None:
 
 def _news(error: BaseException | None) -> BaseException | None:
     """A supervisor that gave up has nothing to add: each of its crashes was logged before."""
-    return None if isinstance(error, RestartIntensityExceeded) else error
+    return None if _gave_up(error) else error
+
+
+def _gave_up(error: BaseException | None) -> TypeGuard[RestartIntensityExceeded]:
+    return isinstance(error, RestartIntensityExceeded)

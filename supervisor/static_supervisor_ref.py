@@ -282,8 +282,10 @@ class StaticSupervisorRef(SupervisorRef):
                 return
 
     def _others_affected(self, child: Child) -> list[Child]:
-        affected = self.strategy.affected(self._children, child.id)
-        return [self._children[id_] for id_ in affected if id_ != child.id]
+        return [self._children[id_] for id_ in self._affected(child.id) if id_ != child.id]
+
+    def _affected(self, failed: str) -> tuple[str, ...]:
+        return self.strategy.affected(self._children, failed)
 
     def _retry(self, child: Child, failure: StartFailed) -> None:
         assert failure.__cause__ is not None

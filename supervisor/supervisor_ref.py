@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from greenroom.actors.exit import NORMAL, SHUTDOWN, ExitKind, ExitReason, crashed
-from greenroom.actors.ref import Ref
+from greenroom.supervisor.actor_note import note_actor
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash_report import CrashLog, CrashReport
@@ -229,13 +229,27 @@ class SupervisorRef:
         return self._report(child, reason, life.value) if unwanted or not reason.orderly else None
 
     def _report(self, child: Child, reason: ExitReason, value: object = None) -> CrashReport:
+        life, factory = child.life, child.spec.recorded
         return self._crash_log.record(
             self.path,
             child.id,
             reason,
-            messages=last_messages(value),
             restarts=child.restarts,
+            uptime=trio.current_time() - life.since if life is not None and life.is_up else 0.0,
+            budget=self.restart_budget,
+            actor=note_actor(value, factory, record=factory is not None),
+            led_here=lambda earlier: self._led_here(earlier, child),
         )
+
+    def _led_here(self, earlier: CrashReport, child: Child) -> bool:
+        """Whether an earlier crash restarted this child: its own, or one of a supervisor above."""
+        if earlier.supervisor == self.path:
+            return child.id in self._affected(earlier.child)
+        return f"{self.path}/".startswith(f"{earlier.path}/")
+
+    def _affected(self, failed: str) -> tuple[str, ...]:
+        """Who falls with a child."""
+        return (failed,)
 
     def _count_restart(self, child: Child, end: CrashReport) -> RestartIntensityExceeded | None:
         """Note that `child` will be restarted; an error when that is one time too many."""
@@ -261,9 +275,3 @@ class SupervisorRef:
             self._left_behind[life] = child.id
             self._report(child, ExitReason(ExitKind.KILLED, error), life.value)
         return error
-
-
-def last_messages(value: object) -> tuple[object, ...]:
-    """The messages an actor took last, given the ref it started with."""
-    actor = value._actor if isinstance(value, Ref) else None
-    return tuple(actor.recent) if actor is not None else ()

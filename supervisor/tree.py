@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
+from typing import Any, TypeAlias
 
 import attrs
 import trio
 
 from greenroom.actors.mailbox import MailboxStatistics
 from greenroom.actors.ref import Ref
+from greenroom.supervisor.actor_note import Move, actor_of, last_message, moves_of, runner_of
 from greenroom.supervisor.child import Child, ChildState
 from greenroom.supervisor.child_spec import Kind
-from greenroom.supervisor.supervisor_ref import SupervisorRef, last_messages
+from greenroom.supervisor.cpu_meter import cpu_meter
+from greenroom.supervisor.supervisor_ref import SupervisorRef
+
+Facts: TypeAlias = dict[str, Any]  # fields of a `TreeNode` by name
 
 
 @attrs.frozen
 class TreeNode:
     """A child or supervisor. `uptime` is in seconds, of the present incarnation.
 
-    `mailbox` and `last_message` (a type's name) are an actor's; `strategy`, `budget` (restarts
-    left before it gives up), `left_behind` and `children` a supervisor's.
+    An actor's: `mailbox` (its `taken` less its `in_hand` were processed, the one at work
+    counted), `last_message` (a type's name), `machine` with its `phase` and last `moves`. A
+    supervisor's: `strategy`, `budget` (restarts left before it gives up), `left_behind`,
+    `children`, and `hidden`, how many more there are. `cpu_share` (of the last 5 s, 0 to 1) and
+    `cpu_seconds` are None unless a `CpuMeter` is on.
     """
 
     id: str
@@ -30,10 +39,26 @@ class TreeNode:
     uptime: float = 0.0
     mailbox: MailboxStatistics | None = None
     last_message: str | None = None
+    machine: str | None = None
+    phase: str | None = None
+    moves: tuple[Move, ...] = ()
+    cpu_share: float | None = None
+    cpu_seconds: float | None = None
     strategy: str | None = None
     budget: int | None = None
     left_behind: tuple[str, ...] = ()
+    hidden: int = 0
     children: tuple[TreeNode, ...] = ()
+
+    @property
+    def waiting(self) -> int:
+        """Messages an actor has not looked at: in its mailbox, and in the batch it is at."""
+        return self.mailbox.depth + self.mailbox.in_hand if self.mailbox is not None else 0
+
+    @property
+    def processed(self) -> int:
+        """Messages an actor has looked at, the one at work counted."""
+        return self.mailbox.taken - self.mailbox.in_hand if self.mailbox is not None else 0
 
     def walk(self) -> Iterator[TreeNode]:
         """This node and all below, parents first."""
@@ -45,38 +70,68 @@ class TreeNode:
         return next((node for node in self.walk() if node.path == path), None)
 
 
-def snapshot(supervisor: SupervisorRef) -> TreeNode:
-    """The tree from `supervisor` down. Call it inside the trio run the supervisor lives in."""
+def snapshot(supervisor: SupervisorRef, *, children: int | None = None) -> TreeNode:
+    """The tree from `supervisor` down. Call it inside the trio run the supervisor lives in.
+
+    `children`: of each supervisor no more than so many, the first ones; the others are counted.
+    """
     state = ChildState.RUNNING if supervisor.exit_reason is None else ChildState.STOPPED
-    return _with_children(
-        TreeNode(supervisor.name, supervisor.path, "supervisor", state), supervisor
-    )
+    node = TreeNode(supervisor.name, supervisor.path, "supervisor", state)
+    return attrs.evolve(node, **_of_supervisor(supervisor, children))
 
 
-def _with_children(node: TreeNode, supervisor: SupervisorRef) -> TreeNode:
-    return attrs.evolve(
-        node,
-        strategy=supervisor.strategy_name,
-        budget=supervisor.restart_budget,
-        left_behind=supervisor.left_behind(),
-        children=tuple(_node(supervisor.path, child) for child in supervisor._children.values()),
-    )
+def _of_supervisor(supervisor: SupervisorRef, limit: int | None) -> Facts:
+    children = supervisor._children
+    return {
+        "strategy": supervisor.strategy_name,
+        "budget": supervisor.restart_budget,
+        "left_behind": supervisor.left_behind(),
+        "hidden": max(0, len(children) - limit) if limit is not None else 0,
+        "children": tuple(
+            _node(supervisor.path, child, limit) for child in islice(children.values(), limit)
+        ),
+    }
 
 
-def _node(parent_path: str, child: Child) -> TreeNode:
+def _node(parent_path: str, child: Child, limit: int | None) -> TreeNode:
     value = child.value
-    messages = last_messages(value)
-    node = TreeNode(
+    facts: Facts = {}
+    if isinstance(value, SupervisorRef):
+        facts = _of_supervisor(value, limit)
+    elif isinstance(value, Ref):
+        facts = _of_actor(value)
+    return TreeNode(
         id=child.id,
         path=f"{parent_path}/{child.id}",
         kind=child.spec.kind,
         state=child.state,
         restarts=child.restarts,
         uptime=_uptime(child),
-        mailbox=value.statistics() if isinstance(value, Ref) else None,
-        last_message=type(messages[-1]).__name__ if messages else None,
+        **_usage(child),
+        **facts,
     )
-    return _with_children(node, value) if isinstance(value, SupervisorRef) else node
+
+
+def _of_actor(ref: Ref[object]) -> Facts:
+    actor = actor_of(ref)
+    runner = runner_of(actor) if actor is not None else None
+    return {
+        "mailbox": ref.statistics(),
+        "last_message": last_message(actor) if actor is not None else None,
+        "machine": runner.machine.name if runner is not None else None,
+        "phase": runner.state.name if runner is not None else None,
+        "moves": moves_of(runner.log) if runner is not None else (),
+    }
+
+
+def _usage(child: Child) -> Facts:
+    meter = cpu_meter()
+    if meter is None:
+        return {}
+    usage = child.life.usage if child.life is not None else None
+    if usage is None:
+        return {"cpu_share": 0.0, "cpu_seconds": 0.0}
+    return {"cpu_share": usage.share(meter.now()), "cpu_seconds": usage.seconds}
 
 
 def _uptime(child: Child) -> float:
@@ -101,10 +156,14 @@ def _line(node: TreeNode) -> str:
     facts = [node.strategy] if node.strategy else []
     if node.state is not ChildState.RUNNING:
         facts.append(node.state.value)
-    if node.mailbox is not None and node.mailbox.depth:
-        facts.append(f"{node.mailbox.depth} waiting")
+    if node.phase is not None:
+        facts.append(node.phase)
+    if node.waiting:
+        facts.append(f"{node.waiting} waiting")
     if node.restarts:
         facts.append(f"{node.restarts} restarts")
+    if node.hidden:
+        facts.append(f"{node.hidden} more")
     if node.left_behind:
         facts.append(f"left behind: {', '.join(node.left_behind)}")
     return f"{node.id} ({', '.join(facts)})" if facts else node.id

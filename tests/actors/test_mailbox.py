@@ -225,14 +225,28 @@ async def test_statistics_tell_depth_peak_and_the_age_of_the_oldest(
     before = mailbox.statistics()
     batch = mailbox.take_all_nowait()
     await trio.sleep(4)
-    empty = mailbox.statistics()
+    in_hand = mailbox.statistics()
     mailbox.put_nowait(3)
     mailbox.put_back(batch)
     put_back = mailbox.statistics()
 
     assert (before.depth, before.capacity, before.peak, before.age) == (2, 2, 2, 3.0)
-    assert (empty.depth, empty.taken, empty.peak, empty.age) == (0, 2, 2, 0.0)
+    assert (in_hand.depth, in_hand.taken, in_hand.peak) == (0, 2, 2)
+    assert (in_hand.in_hand, in_hand.age) == (2, 7.0), "taken, but not looked at yet"
+    assert put_back.in_hand == 0
     assert put_back.age == 7.0, "its oldest message has waited through both sleeps"
+
+
+async def test_what_the_reader_has_popped_is_not_in_hand_any_more(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    mailbox = full_mailbox()
+    batch = mailbox.take_all_nowait()
+    batch.popleft()
+    assert mailbox.statistics().in_hand == 1
+    batch.popleft()
+    await trio.sleep(1)
+    assert (mailbox.statistics().in_hand, mailbox.statistics().age) == (0, 0.0)
 
 
 def test_a_mailbox_without_room_is_refused() -> None:

@@ -1,0 +1,91 @@
+"""An exception as data: what it was, where it came from, what caused it."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Literal
+
+import attrs
+
+from greenroom.supervisor.message_codec import path_of
+
+FRAMES, CAUSES, TEXT = 50, 8, 2_000
+
+
+@attrs.frozen
+class FrameNote:
+    """A line of a traceback. `source` is the line's text where it could be read."""
+
+    file: str
+    line: int
+    function: str
+    source: str
+
+
+@attrs.frozen
+class ErrorNote:
+    """`type` as `module:Class`; `frames` outermost first, the last raised it.
+
+    `cause` is the error this one was raised from (`link` "cause"), or was raised while handling
+    ("context"). `errors` are the members of an exception group.
+    """
+
+    type: str
+    message: str
+    frames: tuple[FrameNote, ...] = ()
+    notes: tuple[str, ...] = ()
+    link: Literal["cause", "context"] | None = None
+    cause: ErrorNote | None = None
+    errors: tuple[ErrorNote, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The type without its module."""
+        return self.type.rpartition(":")[2]
+
+    @property
+    def root(self) -> ErrorNote:
+        """The true cause: the end of the chain of causes."""
+        return self.cause.root if self.cause is not None and self.link == "cause" else self
+
+
+def note_error(error: BaseException, depth: int = CAUSES) -> ErrorNote:
+    """Take notes of an exception; chains and groups are followed `depth` errors deep."""
+    link, cause = _cause(error)
+    group = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return ErrorNote(
+        type=path_of(type(error)),
+        message=_message(error),
+        frames=tuple(_frames(error)),
+        notes=tuple(str(note)[:TEXT] for note in getattr(error, "__notes__", ())),
+        link=link if cause is not None and depth > 0 else None,
+        cause=note_error(cause, depth - 1) if cause is not None and depth > 0 else None,
+        errors=tuple(note_error(each, depth - 2) for each in group[:CAUSES]) if depth > 0 else (),
+    )
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback as Python prints it; of one without end, the end."""
+    return "".join(traceback.format_exception(error))[-40 * TEXT :]
+
+
+def _cause(
+    error: BaseException,
+) -> tuple[Literal["cause", "context"] | None, BaseException | None]:
+    if error.__cause__ is not None:
+        return "cause", error.__cause__
+    if error.__context__ is not None and not error.__suppress_context__:
+        return "context", error.__context__
+    return None, None
+
+
+def _frames(error: BaseException) -> list[FrameNote]:
+    stack = traceback.extract_tb(error.__traceback__, limit=-FRAMES)
+    return [FrameNote(f.filename, f.lineno or 0, f.name, f.line or "") for f in stack]
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:TEXT]
+    except Exception as broken:  # noqa: BLE001  # an error that cannot even say itself
+        return f"(its str() raised {type(broken).__name__})"
