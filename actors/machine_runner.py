@@ -139,6 +139,11 @@ class MachineRunner(Generic[S, D, C]):
         return len(self._postponed)
 
     @property
+    def waiting(self) -> tuple[object, ...]:
+        """The postponed events, oldest first."""
+        return tuple(self._postponed)
+
+    @property
     def timers(self) -> Mapping[Hashable, TimerEntry]:
         """The timers that run, by name."""
         return MappingProxyType(self._timers)

@@ -1,1 +1,60 @@
-"""Help for tests: the pytest plugin."""
+"""Help for tests of anyone's machines and actors; `plugin` is what pytest loads.
+
+What is here is imported when it is first used: a test-suite that uses none of it pays nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from greenroom.testing.exploration import Deadlock, Exploration, Violation
+    from greenroom.testing.exploring import explore
+    from greenroom.testing.fault_injection import Faults, InjectedFault
+    from greenroom.testing.machine_tests import machine_test
+    from greenroom.testing.trace import Taken, Trace
+    from greenroom.testing.transition_coverage import (
+        TransitionRecorder,
+        assert_transitions_covered,
+        record_transitions,
+    )
+    from greenroom.testing.watched_runner import MachineFault
+
+HOMES = {
+    "Deadlock": "exploration",
+    "Exploration": "exploration",
+    "Faults": "fault_injection",
+    "InjectedFault": "fault_injection",
+    "MachineFault": "watched_runner",
+    "Taken": "trace",
+    "Trace": "trace",
+    "TransitionRecorder": "transition_coverage",
+    "Violation": "exploration",
+    "assert_transitions_covered": "transition_coverage",
+    "explore": "exploring",
+    "machine_test": "machine_tests",
+    "record_transitions": "transition_coverage",
+}
+
+__all__ = [
+    "Deadlock",
+    "Exploration",
+    "Faults",
+    "InjectedFault",
+    "MachineFault",
+    "Taken",
+    "Trace",
+    "TransitionRecorder",
+    "Violation",
+    "assert_transitions_covered",
+    "explore",
+    "machine_test",
+    "record_transitions",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{HOMES[name]}"), name)
