@@ -8,6 +8,7 @@ import attrs
 import orjson
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.redaction import SECRET
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.events import JSON, Kind, class_of
 from greenroom.delivery.ids import EventId, RequestId, RunId, ThreadId, UserId
@@ -34,7 +35,7 @@ class Draft:
     parent: RunId | None
     request: RequestId
     say: str | None
-    rest: bytes
+    rest: bytes = attrs.field(metadata=SECRET)
 
     def record(self, user: UserId, offset: int, at: int) -> Record:
         """The event at its place. `at`: ms since the Unix epoch."""

@@ -9,6 +9,7 @@ from typing import TypeAlias, Union
 import attrs
 import orjson
 
+from greenroom.actors.redaction import SECRET
 from greenroom.delivery.ids import EventId, RequestId, RunId, ThreadId
 
 JSON: TypeAlias = Union[str, int, float, bool, Sequence["JSON"], Mapping[str, "JSON"], None]  # noqa: UP007  # quoted members: `|` fails at run time
@@ -58,7 +59,7 @@ class Event:
     parent: RunId | None
     request: RequestId
     at: int
-    data: Mapping[str, JSON]
+    data: Mapping[str, JSON] = attrs.field(metadata=SECRET)
 
     @classmethod
     def decode(cls, body: bytes | str) -> Event:

@@ -7,6 +7,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 import attrs
 
+from greenroom.actors.redaction import SECRET
 from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events import JSON, TERMINAL, EventClass, Kind
 from greenroom.delivery.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
@@ -34,7 +35,7 @@ class Record:
     request: RequestId
     at: int
     say: str | None
-    body: bytes
+    body: bytes = attrs.field(metadata=SECRET)
 
 
 @attrs.frozen
@@ -55,8 +56,8 @@ class Mark:
     session: SessionId
     offset: int
     stage: Literal["displayed", "confirmed"]
-    verdict: JSON
-    note: str | None
+    verdict: JSON = attrs.field(metadata=SECRET)
+    note: str | None = attrs.field(metadata=SECRET)
     at: int
 
 

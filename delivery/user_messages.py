@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from greenroom.actors.redaction import SECRET
 from greenroom.actors.ref import Ref, Request
 from greenroom.actors.reply import Outcome
 from greenroom.delivery.draft import Draft
@@ -108,8 +109,8 @@ class ConfirmedThere:
 
     connection: ConnectionId
     offset: int
-    verdict: JSON
-    note: str | None
+    verdict: JSON = attrs.field(metadata=SECRET)
+    note: str | None = attrs.field(metadata=SECRET)
 
 
 @attrs.frozen
@@ -135,7 +136,7 @@ class UserSays(Request[RunStarted]):
     say: str
     thread: ThreadId | None
     session: SessionId | None
-    body: JSON
+    body: JSON = attrs.field(metadata=SECRET)
 
 
 FromRun: TypeAlias = Emit | AwaitReceived | AgentTyping | RunLeft

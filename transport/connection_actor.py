@@ -15,6 +15,7 @@ from wsproto.utilities import LocalProtocolError
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.machine_runner import TimerFired
+from greenroom.actors.redaction import SECRET
 from greenroom.actors.ref import Ask
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.ids import ConnectionId
@@ -65,7 +66,7 @@ comes, and the user's other actors wait for this one."""
 class FrameCame:
     """A message of the client, not yet looked at."""
 
-    message: str | bytes
+    message: str | bytes = attrs.field(metadata=SECRET)
 
 
 @attrs.frozen

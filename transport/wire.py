@@ -14,6 +14,7 @@ import cattrs
 import orjson
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from greenroom.actors.redaction import SECRET
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import (
     ConnectionId,
@@ -81,8 +82,8 @@ class Confirm:
     """The user got value from an event, or says not."""
 
     offset: int
-    verdict: JSON = None
-    note: str | None = None
+    verdict: JSON = attrs.field(default=None, metadata=SECRET)
+    note: str | None = attrs.field(default=None, metadata=SECRET)
 
 
 @attrs.frozen
@@ -90,7 +91,7 @@ class Say:
     """The user speaks. `id` is the client's idempotency key."""
 
     id: str
-    body: JSON
+    body: JSON = attrs.field(metadata=SECRET)
     thread: ThreadId | None = None
 
 
@@ -117,7 +118,7 @@ class Refresh:
     """A new token before the old one expires."""
 
     id: str
-    token: str = attrs.field(repr=False)
+    token: str = attrs.field(repr=False, metadata=SECRET)
 
 
 @attrs.frozen
