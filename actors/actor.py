@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar, cast
 
 import trio
 
 from greenroom.actors.errors import ActorStopped, MailboxFull
-from greenroom.actors.exit import KILLED, NORMAL, ExitReason, crashed, ended_by
+from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, ended_by
+from greenroom.actors.keeper import Keeper, OnRestart
 from greenroom.actors.mailbox import Mailbox, Overflow
 from greenroom.actors.probe import NO_PROBE, Probe
 from greenroom.actors.ref import Ask, Ref
@@ -31,7 +32,9 @@ class Actor(Generic[M]):
     ref: Ref[M]
     timers: Timers[M]
     recent: deque[object]
+    traps_exits: ClassVar[bool] = False
     _stop = False
+    _last_words: trio.CancelScope | None = None
 
     async def started(self) -> None:
         """Runs before the first message. Raising fails the start, and `stopping` is not called.
@@ -79,21 +82,23 @@ async def run_actor(
     name: str,
     probe: Probe = NO_PROBE,
     grace: float = 5.0,
+    mailbox: OnRestart = OnRestart.FAILED,
     task_status: trio.TaskStatus[Ref[M]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run an actor until it stops, crashes (raises) or is cancelled.
 
     `nursery.start(run_actor, …)` gives its ref. `grace` (seconds) bounds `stopping`: past it, the
-    last words are cut short and an otherwise orderly end is told as `killed`.
+    last words are cut short and an otherwise orderly end is told as `killed`. `mailbox` matters
+    under a supervisor only, which may start another actor after this one.
     """
-    ref = attach(actor, name, probe)
-    ref._task = trio.lowlevel.current_task()
+    keeper = task_status if isinstance(task_status, Keeper) else None
+    ref = _succeed(actor, name, probe, mailbox, keeper) if keeper else attach(actor, name, probe)
+    ref._keeper, ref._task = keeper, trio.lowlevel.current_task()
+    policy = mailbox if keeper else OnRestart.FAILED
     try:
         await actor.started()
     except BaseException as error:
-        reason = ended_by(error)
-        ref._refuse(reason)
-        _leave(actor, ref, reason)
+        _leave(actor, ref, _reason(error, keeper), policy)
         raise
     probe.started(name)
     reason = NORMAL
@@ -101,22 +106,49 @@ async def run_actor(
         task_status.started(ref)
         await _loop(actor, ref, probe)
     except BaseException as error:  # noted before any awaiting clean-up can erase it
-        reason = ended_by(error)
+        reason = _reason(error, keeper)
         raise
     finally:
-        await _end(actor, ref, reason, probe, grace)
+        await _end(actor, ref, reason, probe, grace, policy)
 
 
-def attach(actor: Actor[M], name: str, probe: Probe = NO_PROBE) -> Ref[M]:
-    """Give an actor its mailbox, ref and timers; `run_actor` does this, tests may."""
-    mailbox: Mailbox[M | Ask[object]] = Mailbox(
-        actor.capacity, overflow=actor.overflow, on_drop=_fail_dropped
-    )
-    actor.ref = Ref(name, mailbox, probe)
+def attach(
+    actor: Actor[M], name: str, probe: Probe = NO_PROBE, ref: Ref[M] | None = None
+) -> Ref[M]:
+    """Give an actor its mailbox, ref and timers; `run_actor` does this, tests may.
+
+    `ref` is one of an earlier actor, to be continued.
+    """
+    if ref is None:
+        mailbox: Mailbox[M | Ask[object]] = Mailbox(
+            actor.capacity, overflow=actor.overflow, on_drop=_fail_dropped
+        )
+        ref = Ref(name, mailbox, probe)
+    actor.ref = ref
     actor.ref._actor = actor
     actor.timers = Timers(actor.ref.tell_owed)
     actor.recent = deque(maxlen=actor.remembered)
-    return actor.ref
+    return ref
+
+
+def _succeed(
+    actor: Actor[M], name: str, probe: Probe, mailbox: OnRestart, keeper: Keeper
+) -> Ref[M]:
+    """Attach an actor, to the mailbox of the one before it if that is to outlive it."""
+    if mailbox is OnRestart.FAILED:
+        return attach(actor, name, probe)
+    legacy = cast("Ref[M] | None", keeper.legacy)
+    ref = attach(actor, name, probe, legacy if mailbox is OnRestart.KEPT else None)
+    if legacy is not None and legacy is not ref:
+        legacy._hand_over(ref)
+    keeper.legacy = cast("Ref[object]", ref)
+    return ref
+
+
+def _reason(error: BaseException, keeper: Keeper | None) -> ExitReason:
+    """Cancelled by its keeper for a reason, it ended for that reason."""
+    reason = ended_by(error)
+    return keeper.doom if keeper and keeper.doom and reason == SHUTDOWN else reason
 
 
 async def _loop(actor: Actor[M], ref: Ref[M], probe: Probe) -> None:
@@ -132,11 +164,18 @@ async def _loop(actor: Actor[M], ref: Ref[M], probe: Probe) -> None:
 
 
 async def _end(
-    actor: Actor[M], ref: Ref[M], reason: ExitReason, probe: Probe, grace: float
+    actor: Actor[M],
+    ref: Ref[M],
+    reason: ExitReason,
+    probe: Probe,
+    grace: float,
+    policy: OnRestart,
 ) -> None:
-    ref._refuse(reason)
+    _close_mailbox(ref, reason, policy)
+    last_words = actor._last_words = trio.CancelScope(shield=True)
     try:
-        with trio.CancelScope(deadline=trio.current_time() + grace, shield=True) as last_words:
+        with last_words:
+            last_words.deadline = trio.current_time() + grace
             await actor.stopping(reason)
         if last_words.cancelled_caught and reason.orderly:
             reason = KILLED
@@ -146,13 +185,28 @@ async def _end(
             raise
         reason.error.add_note(f"and then stopping() raised {error!r}")
     finally:
-        _leave(actor, ref, reason)
+        _leave(actor, ref, reason, policy)
         probe.stopped(ref.name, reason)
 
 
-def _leave(actor: Actor[M], ref: Ref[M], reason: ExitReason) -> None:
+def _close_mailbox(ref: Ref[M], reason: ExitReason, policy: OnRestart) -> None:
+    match policy:
+        case OnRestart.FAILED:
+            ref._refuse(reason)
+        case OnRestart.HANDED_OVER:
+            ref._take_no_more(reason)
+        case OnRestart.KEPT:
+            pass
+
+
+def _leave(actor: Actor[M], ref: Ref[M], reason: ExitReason, policy: OnRestart) -> None:
+    """The end is over. What waits now fails, or waits on for the actor that comes next."""
+    _close_mailbox(ref, reason, policy)
     actor.timers.cancel_all()
-    ref._announce_end(reason)
+    ref._task = None
+    ref._fail_taken(reason)
+    if policy is not OnRestart.KEPT:
+        ref._announce_end(reason)
 
 
 def _fail_dropped(message: object) -> None:

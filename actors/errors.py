@@ -59,6 +59,28 @@ class ActorStopped(ActorError):
         self.__cause__: BaseException | None = reason.error
 
 
+class OrderlyExit(ActorError):
+    """Raise it in an actor, or in any child of a supervisor, to end it without that being a crash.
+
+    Its exit reason is then `shutdown` (OTP: `exit({shutdown, Term})`): a transient child stays
+    down, links still carry it on.
+    """
+
+
+class LinkBroken(ActorError):
+    """A linked actor ended otherwise than normally, and took this one along; see `link`."""
+
+    def __init__(self, name: str, reason: ExitReason) -> None:
+        super().__init__(f"linked actor {name!r} ended: {reason}")
+        self.name = name
+        self.reason = reason
+        self.__cause__: BaseException | None = reason.error
+
+
+class NotLinkable(ActorError):
+    """Only an actor that a supervisor runs can be linked: somebody must be able to stop it."""
+
+
 class AskTimeout(ActorError):
     """No answer came in time. The request may still be handled."""
 

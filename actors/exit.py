@@ -6,6 +6,8 @@ import enum
 
 import attrs
 
+from greenroom.actors.errors import OrderlyExit
+
 
 class ExitKind(enum.Enum):
     """`normal` and `shutdown` are orderly; `crashed` and `killed` are not."""
@@ -18,7 +20,7 @@ class ExitKind(enum.Enum):
 
 @attrs.frozen
 class ExitReason:
-    """Why something stopped. `error` is the exception of a crash, with its traceback."""
+    """Why something stopped. `error` is what was raised, with its traceback, if anything was."""
 
     kind: ExitKind
     error: BaseException | None = None
@@ -48,8 +50,15 @@ def ended_by(error: BaseException) -> ExitReason:
     """The reason when `error` came out: a crash, or a shutdown if it holds no `Exception`.
 
     A task cancelled while another of its nursery fails ends in a group of both: that is a crash.
+    An `OrderlyExit` alone is a shutdown that tells why.
     """
     if isinstance(error, BaseExceptionGroup):
         errors = error.subgroup(Exception)
-        return SHUTDOWN if errors is None else crashed(errors)
-    return crashed(error) if isinstance(error, Exception) else SHUTDOWN
+        return SHUTDOWN if errors is None else _orderly_or_crashed(crashed(errors))
+    return _orderly_or_crashed(crashed(error)) if isinstance(error, Exception) else SHUTDOWN
+
+
+def _orderly_or_crashed(reason: ExitReason) -> ExitReason:
+    if isinstance(reason.error, OrderlyExit):
+        return ExitReason(ExitKind.SHUTDOWN, reason.error)
+    return reason

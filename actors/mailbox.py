@@ -34,6 +34,7 @@ class MailboxStatistics:
     `taken` counts messages handed to the reader and not put back; `in_hand` are those of them
     that still wait in the batch it took last. `age` is in seconds, of the oldest waiting message,
     counted from when the mailbox was last empty (an upper bound once messages were dropped).
+    `dropped` were given up for room, or because the actor had ended.
     """
 
     depth: int
@@ -148,6 +149,16 @@ class Mailbox(Generic[M]):
             self.put_owed(message)
             trio.lowlevel.reschedule(task)
         return taken
+
+    def discard_all(self) -> deque[M]:
+        """Take what is there for nobody to handle: it is counted as dropped."""
+        dropped, self._messages = self._messages, deque()
+        self._dropped += len(dropped)
+        return dropped
+
+    def waiting(self) -> tuple[M, ...]:
+        """What waits to be taken, oldest first; it stays where it is."""
+        return tuple(self._messages)
 
     def turn_away(self, error: Callable[[], Exception]) -> None:
         """Raise an `error()` of its own at every waiting sender; their messages are not added."""

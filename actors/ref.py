@@ -10,6 +10,7 @@ import trio
 
 from greenroom.actors.errors import ActorStopped, AskedItself, AskTimeout
 from greenroom.actors.exit import ExitReason
+from greenroom.actors.keeper import Keeper
 from greenroom.actors.mailbox import Mailbox, MailboxStatistics
 from greenroom.actors.probe import NO_PROBE, Probe
 from greenroom.actors.reply import Outcome, Reply
@@ -43,12 +44,14 @@ class Ref(Generic[M_contra]):
     __slots__ = (
         "__weakref__",
         "_actor",
+        "_keeper",
         "_mailbox",
         "_probe",
         "_reason",
         "_stopped",
         "_task",
         "_unanswered",
+        "_when_stopped",
         "name",
     )
 
@@ -63,6 +66,8 @@ class Ref(Generic[M_contra]):
         self._actor: Actor[M_contra] | None = None
         self._task: trio.lowlevel.Task | None = None
         self._unanswered: set[object] = set()
+        self._keeper: Keeper | None = None
+        self._when_stopped: dict[object, Callable[[ExitReason], None]] = {}
 
     def __repr__(self) -> str:
         return f"<Ref {self.name}{f' ({self._reason})' if self._reason else ''}>"
@@ -133,6 +138,19 @@ class Ref(Generic[M_contra]):
         assert self._reason is not None
         return self._reason
 
+    def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
+        """Call `callback(reason)` once the actor has ended, now if it has; returns the calling off.
+
+        The callback runs in the actor's task: it must neither block nor raise.
+        """
+        if self._stopped.is_set():
+            assert self._reason is not None
+            callback(self._reason)
+            return _nothing
+        key = object()
+        self._when_stopped[key] = callback
+        return lambda: _forget(self._when_stopped, key)
+
     def statistics(self) -> MailboxStatistics:
         """The mailbox seen from outside; sends nothing."""
         return self._mailbox.statistics()
@@ -143,17 +161,59 @@ class Ref(Generic[M_contra]):
 
     def _refuse(self, reason: ExitReason) -> None:
         """From here on every tell raises; senders and asks that wait fail."""
-        self._reason = reason
-        self._mailbox.turn_away(lambda: ActorStopped(self.name, reason))
-        for message in self._mailbox.take_all_nowait():
+        self._take_no_more(reason)
+        for message in self._mailbox.discard_all():
             if isinstance(message, Ask):
                 message.reply.fail(ActorStopped(self.name, reason))
 
-    def _announce_end(self, reason: ExitReason) -> None:
-        """Asks the actor took and never answered fail too: nobody else can answer them."""
+    def _kill(self) -> int:
+        """Cut the actor's last words short, shielded as they are. There is nobody below it."""
+        actor = self._actor
+        if actor is not None and actor._last_words is not None:
+            actor._last_words.cancel()
+        return 0
+
+    def _take_no_more(self, reason: ExitReason) -> None:
         self._reason = reason
-        self._task = None
-        for reply in list(self._unanswered):
+        self._mailbox.turn_away(lambda: ActorStopped(self.name, reason))
+
+    def _fail_taken(self, reason: ExitReason) -> None:
+        """Asks the actor took and never answered fail: nobody else can answer them."""
+        waiting = {message.reply for message in self._mailbox.waiting() if isinstance(message, Ask)}
+        for reply in self._unanswered - waiting:
             assert isinstance(reply, Reply)
             reply.fail(ActorStopped(self.name, reason))
+
+    def _announce_end(self, reason: ExitReason) -> None:
+        self._reason = reason
+        self._keeper = None
         self._stopped.set()
+        callbacks, self._when_stopped = self._when_stopped, {}
+        for callback in callbacks.values():
+            callback(reason)
+
+    def _hand_over(self, heir: Ref[M_contra]) -> None:
+        """Give what waits to the ref of the next actor, which then owes the answers."""
+        for message in self._mailbox.take_all_nowait():
+            heir._mailbox.put_owed(message)
+            if isinstance(message, Ask):
+                heir._owe(message.reply)
+
+    def _owe(self, reply: Reply[object]) -> None:
+        self._unanswered.add(reply)
+        reply.settled = self._unanswered.discard
+
+    def _close(self, reason: ExitReason) -> None:
+        """No actor comes after the last one: whatever still waits fails. Once is enough."""
+        self._refuse(self._reason or reason)
+        self._fail_taken(self._reason or reason)
+        if not self._stopped.is_set():
+            self._announce_end(reason)
+
+
+def _forget(callbacks: dict[object, Callable[[ExitReason], None]], key: object) -> None:
+    callbacks.pop(key, None)
+
+
+def _nothing() -> None:
+    pass

@@ -19,11 +19,11 @@ class Reply(Generic[R]):
     was cancelled, so nobody will look: work for the answer may be skipped.
     """
 
-    __slots__ = ("_outcome", "_settled", "_then", "abandoned")
+    __slots__ = ("_outcome", "_then", "abandoned", "settled")
 
     def __init__(self, settled: Callable[[Reply[R]], None] | None = None) -> None:
         self._outcome: Outcome[R] | None = None
-        self._settled = settled
+        self.settled: Callable[[Reply[R]], None] | None = settled
         self._then: Callable[[Outcome[R]], object] | None = None
         self.abandoned: bool = False
 
@@ -73,8 +73,8 @@ class Reply(Generic[R]):
             return False
         self._outcome = result
         then, self._then = self._then, None
-        if self._settled is not None:
-            self._settled(self)
+        if self.settled is not None:
+            self.settled(self)
         if then is not None:
             then(result)
         return True

@@ -1,7 +1,8 @@
 """Floor 2: supervision. Child specs, supervisors, restart intensity, tree snapshots."""
 
+from greenroom.actors.keeper import OnRestart
 from greenroom.supervisor.backoff import Backoff
-from greenroom.supervisor.child import ChildState
+from greenroom.supervisor.child import ChildState, Started
 from greenroom.supervisor.child_spec import (
     ChildSpec,
     Restart,
@@ -16,6 +17,7 @@ from greenroom.supervisor.dynamic_supervisor import (
     DynamicSupervisorRef,
     dynamic_supervisor_child,
 )
+from greenroom.supervisor.flags import check_child_specs
 from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
@@ -35,15 +37,18 @@ __all__ = [
     "DynamicSupervisor",
     "DynamicSupervisorRef",
     "Intensity",
+    "OnRestart",
     "Restart",
     "Shutdown",
     "StartFunction",
+    "Started",
     "StaticSupervisorRef",
     "Strategy",
     "Supervisor",
     "SupervisorRef",
     "TreeNode",
     "actor_child",
+    "check_child_specs",
     "dynamic_supervisor_child",
     "open_supervisor",
     "parent",

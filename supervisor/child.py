@@ -8,19 +8,24 @@ life has its own scope, shielded from the outside, that only its supervisor canc
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Protocol, runtime_checkable
 
+import attrs
 import trio
 
-from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed
+from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, ended_by
+from greenroom.actors.keeper import Keeper
+from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
-from greenroom.supervisor.child_spec import ChildSpec, Restart, StartFunction
+from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.supervisor.errors import NeverStarted
 from greenroom.supervisor.usage import Usage
 
 KILL_PATIENCE = 1.0
 """Seconds a child has to unwind once its shutdown time is over, before it is left behind."""
+PATIENCE_A_LEVEL = 0.1
+"""Seconds more for each level below: a supervisor is given up after its children."""
 
 
 class ChildState(enum.Enum):
@@ -31,13 +36,45 @@ class ChildState(enum.Enum):
     RESTARTING = "restarting"
 
 
-class Life:
-    """One incarnation: a task. It is the `task_status` of its own start function."""
+@attrs.frozen
+class Started:
+    """Given to `task_status.started()`, it tells the caller more than the value (OTP: `Info`).
+
+    `start_child` and `restart_child` return the whole; the supervisor itself knows the value only.
+    """
+
+    value: object
+    info: object
+
+
+class LifeKeeper(Protocol):
+    """Whose child lives: a supervisor."""
+
+    def _life_ended(self, child: Child, life: Life) -> None:
+        """Called once by each life, in its last moment."""
+
+
+@runtime_checkable
+class Killable(Protocol):
+    """A started value through which more can be cut short than a scope reaches."""
+
+    def _kill(self) -> int:
+        """Cut short what is shielded, of it and of all below it; returns the levels below."""
+
+
+class Life(Keeper):
+    """One incarnation: a task. It is the `task_status` of its own start function.
+
+    It knows its child and supervisor only until it ends, so that nothing it leaves behind waits
+    for the garbage collector.
+    """
 
     __slots__ = (
-        "_on_end",
-        "_start",
+        "_child",
+        "_keeper",
+        "_waits",
         "deadline",
+        "doom",
         "gone",
         "is_up",
         "reason",
@@ -48,9 +85,10 @@ class Life:
         "value",
     )
 
-    def __init__(self, start: StartFunction, on_end: Callable[[Life], None]) -> None:
-        self._start = start
-        self._on_end = on_end
+    def __init__(self, child: Child, keeper: LifeKeeper) -> None:
+        self._child: Child | None = child
+        self._keeper: LifeKeeper | None = keeper
+        self._waits: tuple[trio.CancelScope, ...] = ()
         self.scope = trio.CancelScope(shield=True)
         self.up: Reply[object] = Reply()
         self.gone = trio.Event()
@@ -58,20 +96,22 @@ class Life:
         self.since = 0.0
         self.deadline: float | None = None
         self.value: object = None
+        self.doom: ExitReason | None = None
         self.reason: ExitReason | None = None
         self.usage: Usage | None = None
 
     async def run(self) -> None:
         """The child's task. Only what is no `Exception` (KeyboardInterrupt) gets out of it."""
+        assert self._child is not None
         reason = NORMAL
         current_life.set(self)
         try:
             with self.scope:
-                await self._start(task_status=self)
+                await self._child.spec.start(task_status=self)
             if self.scope.cancelled_caught:
-                reason = SHUTDOWN if self._is_in_time() else KILLED
+                reason = self.doom or (SHUTDOWN if self._is_in_time() else KILLED)
         except Exception as error:  # noqa: BLE001 - a crash goes to the supervisor, not to siblings
-            reason = crashed(error)
+            reason = ended_by(error)
         except BaseException as error:
             reason = crashed(error)
             raise
@@ -84,8 +124,17 @@ class Life:
             raise RuntimeError("started() was called before, and may be called once")
         self.is_up = True
         self.since = trio.current_time()
-        self.value = value
+        self.value = value.value if isinstance(value, Started) else value
         self.up.succeed(value)
+
+    @property
+    def legacy(self) -> Ref[object] | None:
+        return self._child.legacy if self._child is not None else None
+
+    @legacy.setter
+    def legacy(self, ref: Ref[object] | None) -> None:
+        assert self._child is not None
+        self._child.legacy = ref
 
     @property
     def stop_asked(self) -> bool:
@@ -97,11 +146,39 @@ class Life:
             self.deadline = trio.current_time() + grace
             self.scope.cancel()
 
+    def abort(self, reason: ExitReason) -> None:
+        """End it for `reason`, which its supervisor then judges by its restart type."""
+        if self.reason is None and self.doom is None and not self.stop_asked:
+            self.doom = reason
+            self.scope.cancel()
+
+    def kill(self) -> int:
+        """Its time is over: leave it, and all below it, nothing that a shield protects.
+
+        Returns how many levels there are below.
+        """
+        self.cancel(0)
+        assert self.deadline is not None
+        self.deadline = min(self.deadline, trio.current_time())
+        for scope in self._waits:
+            scope.deadline = self.deadline
+        if self.reason is None and isinstance(self.value, Killable):
+            return self.value._kill()
+        return 0
+
     async def wait_gone(self) -> bool:
-        """Wait until a cancelled life has ended; False when it outlived all patience."""
+        """Wait until a cancelled life has ended; False when it outlived all patience.
+
+        When its time is over it is killed, which takes a supervisor's whole subtree down.
+        """
         assert self.deadline is not None
         if not self.gone.is_set():
-            with trio.CancelScope(deadline=self.deadline + KILL_PATIENCE):
+            with trio.CancelScope(deadline=self.deadline) as scope:
+                self._waits = (*self._waits, scope)
+                await self.gone.wait()
+        if not self.gone.is_set():
+            patience = KILL_PATIENCE + self.kill() * PATIENCE_A_LEVEL
+            with trio.CancelScope(deadline=self.deadline + patience):
                 await self.gone.wait()
         return self.gone.is_set()
 
@@ -109,11 +186,15 @@ class Life:
         return self.deadline is None or trio.current_time() < self.deadline
 
     def _end(self, reason: ExitReason) -> None:
-        self.reason = reason
+        child, keeper = self._child, self._keeper
+        assert child is not None
+        assert keeper is not None
+        self.reason = child.last_end = reason
         if not self.is_up:
             self.up.fail(reason.error or NeverStarted(f"it ended ({reason}) before it was up"))
         self.gone.set()
-        self._on_end(self)
+        keeper._life_ended(child, self)
+        self._child = self._keeper = None
 
 
 current_life: ContextVar[Life] = ContextVar("greenroom life")
@@ -123,13 +204,24 @@ current_life: ContextVar[Life] = ContextVar("greenroom life")
 class Child:
     """A place among a supervisor's children: a spec, and the life that fills it at the moment."""
 
-    __slots__ = ("failures", "life", "restart", "restarting", "restarts", "spec")
+    __slots__ = (
+        "failures",
+        "last_end",
+        "legacy",
+        "life",
+        "restart",
+        "restarting",
+        "restarts",
+        "spec",
+    )
 
     def __init__(self, spec: ChildSpec, restart: Restart) -> None:
         self.life: Life | None = None
         self.restarting = False
         self.restarts = 0
         self.failures = 0
+        self.last_end = SHUTDOWN
+        self.legacy: Ref[object] | None = None
         self.take(spec, restart)
 
     def take(self, spec: ChildSpec, default: Restart) -> None:
@@ -174,3 +266,9 @@ class Child:
         self.restarting = False
         if self.life is not None:
             self.life.cancel(self.spec.grace)
+
+    def close(self) -> None:
+        """No restart will follow: what waits in a mailbox that outlived its actor fails."""
+        legacy, self.legacy = self.legacy, None
+        if legacy is not None:
+            legacy._close(self.last_end)

@@ -12,6 +12,7 @@ import trio
 
 from greenroom.actors.actor import Actor, run_actor
 from greenroom.actors.exit import ExitReason
+from greenroom.actors.keeper import OnRestart
 from greenroom.actors.probe import NO_PROBE, Probe
 from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.errors import InvalidChildSpec
@@ -63,37 +64,56 @@ class ChildSpec:
 
     `restart` None means the supervisor's default: permanent, or temporary in a
     `DynamicSupervisor`. `shutdown` is how many seconds the child has to end after it was
-    cancelled. `backoff` delays restarts. `significant` children may take their supervisor along
-    (`AutoShutdown`). `recorded` is what made an actor whose messages are kept whole for
-    `greenroom replay` (see `actor_child`).
+    cancelled, by default 5 for a worker and without limit for a supervisor. `backoff` delays
+    restarts. `significant` children may take their supervisor along (`AutoShutdown`). `recorded`
+    is what made an actor whose messages are kept whole for `greenroom replay` (see
+    `actor_child`).
     """
 
     id: str
     start: StartFunction
     restart: Restart | None = None
-    shutdown: float | Shutdown = 5.0
+    kind: Kind = attrs.field(default="worker", kw_only=True)
+    shutdown: float | Shutdown = attrs.field()
     significant: bool = False
-    kind: Kind = "worker"
-    backoff: Backoff | None = None
+    backoff: Backoff | None = attrs.field(default=None, kw_only=True)
     recorded: Callable[[], object] | None = attrs.field(default=None, kw_only=True)
 
+    @shutdown.default
+    def _default_shutdown(self) -> float | Shutdown:
+        return Shutdown.INFINITY if self.kind == "supervisor" else 5.0
+
     def __attrs_post_init__(self) -> None:
-        if not self.id or not isinstance(self.id, str):
-            raise InvalidChildSpec(f"a child's id is a string that is not empty, not {self.id!r}")
+        wrong = self._wrong()
+        if wrong is not None:
+            raise InvalidChildSpec(f"child {self.id!r}: {wrong}")
+
+    def _wrong(self) -> str | None:
+        """What supervisor(3), "Child specification", does not allow, as a sentence."""
+        if not isinstance(self.id, str) or not self.id:
+            return "its id is a string that is not empty"
         if not callable(self.start):
-            raise InvalidChildSpec(f"{self.id!r}: start is an async function, not {self.start!r}")
-        if not isinstance(self.shutdown, Shutdown) and not self.shutdown > 0:
-            raise InvalidChildSpec(
-                f"{self.id!r}: shutdown is above 0 s, not {self.shutdown!r}",
-                advice="Shutdown.BRUTAL_KILL waits for nothing",
-            )
+            return f"its start is an async function, not {self.start!r}"
+        if self.restart is not None and not isinstance(self.restart, Restart):
+            return f"its restart is a Restart or None, not {self.restart!r}"
+        if not _is_shutdown_time(self.shutdown):
+            return f"its shutdown is a Shutdown or more than 0 seconds, not {self.shutdown!r}"
+        if self.kind not in ("worker", "supervisor"):
+            return f"its kind is 'worker' or 'supervisor', not {self.kind!r}"
         if self.significant and self.restart is Restart.PERMANENT:
-            raise InvalidChildSpec(f"{self.id!r}: a permanent child cannot be significant")
+            return "a permanent child cannot be significant"
+        return None
 
     @property
     def grace(self) -> float:
         """The shutdown time in seconds: 0 for brutal_kill, inf for infinity."""
         return grace_of(self.shutdown)
+
+
+def _is_shutdown_time(shutdown: object) -> bool:
+    if isinstance(shutdown, Shutdown):
+        return True
+    return isinstance(shutdown, int | float) and not isinstance(shutdown, bool) and shutdown > 0
 
 
 def grace_of(shutdown: float | Shutdown) -> float:
@@ -117,11 +137,13 @@ def actor_child(
     name: str | None = None,
     probe: Probe = NO_PROBE,
     record: int = 0,
+    mailbox: OnRestart = OnRestart.FAILED,
 ) -> ChildSpec:
     """A spec for an actor; each incarnation is a fresh one from `factory`, its value the `Ref`.
 
     `factory` runs in the child's task, so `parent()` works in it. The shutdown time is also the
     grace of `stopping`, so brutal_kill cuts that off. `name` is the ref's, by default the id.
+    `mailbox` says what becomes of what waits in it over a restart (see `OnRestart`).
     `record`: keep the last so many messages whole, so that a crash can be replayed; best with a
     `factory` that is a class or a `functools.partial` of one, and messages that never change.
     """
@@ -130,12 +152,17 @@ def actor_child(
     async def start(*, task_status: trio.TaskStatus[object]) -> None:
         actor = factory()
         actor.remembered = max(actor.remembered, record)
-        await run_actor(actor, name=name or id, probe=probe, grace=grace, task_status=task_status)
+        await run_actor(
+            actor,
+            name=name or id,
+            probe=probe,
+            grace=grace,
+            mailbox=mailbox,
+            task_status=task_status,
+        )
 
     recorded = factory if record else None
-    return ChildSpec(
-        id, start, restart, shutdown, significant, backoff=backoff, recorded=recorded
-    )
+    return ChildSpec(id, start, restart, shutdown, significant, backoff=backoff, recorded=recorded)
 
 
 def task_child(

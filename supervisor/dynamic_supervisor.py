@@ -9,8 +9,11 @@ from __future__ import annotations
 import math
 
 import attrs
+import outcome
 import trio
 
+from greenroom.actors.exit import ended_by
+from greenroom.actors.reply import Outcome
 from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child import Child, Life
@@ -24,7 +27,9 @@ from greenroom.supervisor.errors import (
     StartFailed,
     TooManyChildren,
 )
+from greenroom.supervisor.flags import check_child_specs, check_flags
 from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 from greenroom.supervisor.tree_nursery import run_in_tree
 
@@ -39,7 +44,8 @@ class DynamicSupervisor:
     crash_log: CrashLog | None = attrs.field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if not self.max_children >= 0:
+        check_flags(self.name, Strategy.ONE_FOR_ONE, self.intensity, AutoShutdown.NEVER)
+        if not (isinstance(self.max_children, int | float) and self.max_children >= 0):
             raise InvalidChildSpec(f"max_children is 0 or more, not {self.max_children!r}")
 
     async def run(
@@ -67,7 +73,9 @@ def dynamic_supervisor_child(
     supervisor = DynamicSupervisor(
         id, max_children=max_children, intensity=intensity or Intensity()
     )
-    return ChildSpec(id, supervisor.run, restart, shutdown, significant, "supervisor", backoff)
+    return ChildSpec(
+        id, supervisor.run, restart, shutdown, significant, kind="supervisor", backoff=backoff
+    )
 
 
 class DynamicSupervisorRef(SupervisorRef):
@@ -113,7 +121,14 @@ class DynamicSupervisorRef(SupervisorRef):
 
         Raises `AlreadyStarted`, `TooManyChildren`, `SupervisorStopped`.
         """
-        self._spawn(self._admit(spec))
+        child = self._admit(spec)
+        self._spawn(child).up.then(lambda up: self._report_failed(child, up))
+
+    def _report_failed(self, child: Child, up: Outcome[object]) -> None:
+        """Nobody else would hear of it."""
+        wanted = self._stopping or (child.life is not None and child.life.stop_asked)
+        if isinstance(up, outcome.Error) and not (wanted or isinstance(up.error, Ignore)):
+            self._report(child, ended_by(up.error))
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Stop a child, wait until it is gone, forget it.
@@ -129,13 +144,13 @@ class DynamicSupervisorRef(SupervisorRef):
 
     def _admit(self, spec: ChildSpec) -> Child:
         self._check_open()
+        if spec.significant or not isinstance(spec, ChildSpec):
+            check_child_specs([spec], AutoShutdown.NEVER, supervisor=self.name)
         present = self._children.get(spec.id)
         if present is not None:
             raise AlreadyStarted(self.path, spec.id, present.value)
         if len(self._children) >= self.max_children:
             raise TooManyChildren(f"{self.path!r} has {self.max_children} children already")
-        if spec.significant:
-            raise InvalidChildSpec(f"{spec.id!r}: a dynamic child cannot be significant")
         child = self._children[spec.id] = Child(spec, self.default_restart)
         return child
 
@@ -148,12 +163,11 @@ class DynamicSupervisorRef(SupervisorRef):
 
     async def _stop_children(self) -> None:
         """All at once: the whole takes as long as the slowest."""
-        stopping = list(self._children.values())
-        for child in stopping:
+        for child in self._children.values():
             child.cancel()
-        for child in stopping:
+        for child in sorted(self._children.values(), key=_deadline):
             await self._await_end(child)
-        self._children.clear()
+            self._forget(child)
 
     def _life_ended(self, child: Child, life: Life) -> None:
         self._left_behind.pop(life, None)
@@ -166,10 +180,14 @@ class DynamicSupervisorRef(SupervisorRef):
             self._restart(child, life)
 
     def _is_to_restart(self, child: Child, life: Life) -> bool:
-        """By its restart type; but a first start that fails is its caller's to know."""
+        """By its restart type; but a first start that fails is its caller's to know.
+
+        A restart that is declined is the child's end (OTP's simple_one_for_one_restart_ignore).
+        """
         assert life.reason is not None
         first = child.restarts == 0 and not life.is_up
-        return not first and child.restart.follows(life.reason)
+        declined = not life.is_up and isinstance(life.reason.error, Ignore)
+        return not (first or declined) and child.restart.follows(life.reason)
 
     def _restart(self, child: Child, life: Life) -> None:
         assert life.reason is not None
@@ -195,5 +213,12 @@ class DynamicSupervisorRef(SupervisorRef):
             self._spawn(child)
 
     def _forget(self, child: Child) -> None:
+        child.close()
         if self._children.get(child.id) is child:
             del self._children[child.id]
+
+
+def _deadline(child: Child) -> float:
+    """By when it has to be gone: whose time ends first is waited for, and killed, first."""
+    deadline = child.life.deadline if child.life is not None else None
+    return deadline if deadline is not None else 0.0

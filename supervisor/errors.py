@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.actors.errors import Fault, GreenroomError, OrderlyExit
 
 if TYPE_CHECKING:
     from greenroom.supervisor.crash_report import CrashReport
@@ -102,11 +102,11 @@ class ChildLeftBehind(SupervisorError):
         self.child = child
 
 
-class RestartIntensityExceeded(SupervisorError):
+class RestartIntensityExceeded(SupervisorError, OrderlyExit):
     """Children ended more often than the restart intensity allows, so the supervisor gave up.
 
-    `crashes` are the reports of the ends that used up the budget, oldest first; `__cause__` is
-    the error of the last one.
+    To its own supervisor that is the exit reason `shutdown`, as in OTP. `crashes` are the reports
+    of the ends that used up the budget, oldest first; `__cause__` is the error of the last one.
     """
 
     fault = Fault.GREENROOM
@@ -117,6 +117,15 @@ class RestartIntensityExceeded(SupervisorError):
         self.supervisor = supervisor
         self.crashes: tuple[CrashReport, ...] = tuple(crashes)
         self.__cause__: BaseException | None = crashes[-1].reason.error if crashes else None
+
+
+class SignificantChildrenEnded(SupervisorError, OrderlyExit):
+    """The supervisor shut itself down by its `auto_shutdown`."""
+
+    def __init__(self, supervisor: str, child: str) -> None:
+        super().__init__(f"{supervisor!r} shut itself down when {child!r} ended")
+        self.supervisor = supervisor
+        self.child = child
 
 
 class Ignore(SupervisorError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import attrs
@@ -20,9 +21,9 @@ class Intensity:
     period: float = 5.0
 
     def __attrs_post_init__(self) -> None:
-        if self.restarts < 0:
+        if type(self.restarts) is not int or self.restarts < 0:
             raise InvalidChildSpec(f"intensity is 0 or more restarts, not {self.restarts!r}")
-        if not self.period > 0:
+        if not (isinstance(self.period, int | float) and 0 < self.period < math.inf):
             raise InvalidChildSpec(f"the intensity's period is above 0 s, not {self.period!r}")
 
     def __str__(self) -> str:
@@ -35,6 +36,10 @@ class RestartWindow:
     def __init__(self, intensity: Intensity) -> None:
         self._intensity = intensity
         self._times: deque[float] = deque()
+
+    def change(self, intensity: Intensity) -> None:
+        """Measure by another intensity from now on; restarts of before still count."""
+        self._intensity = intensity
 
     def record(self, now: float) -> bool:
         """Count one restart. False: one too many, the supervisor has to give up."""

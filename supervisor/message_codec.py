@@ -182,7 +182,7 @@ class Decoder:
     """
 
     def __init__(self, load: Callable[[str], object]) -> None:
-        self._load = load
+        self.load = load
         self.redacted = 0
 
     def decode(self, form: JSON) -> object:
@@ -223,7 +223,7 @@ class Decoder:
         raise CannotDecode(f"{tag[1:]} {str(held)[:60]!r}: its value was not kept")
 
     def _class(self, path: JSON) -> type:
-        found = self._load(_text(path))
+        found = self.load(_text(path))
         if not isinstance(found, type):
             raise CannotDecode(f"{path} is not a class")
         return found

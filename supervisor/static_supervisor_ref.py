@@ -24,10 +24,12 @@ from greenroom.supervisor.errors import (
     ChildRestarting,
     ChildRunning,
     Ignore,
-    InvalidChildSpec,
+    SignificantChildrenEnded,
     StartFailed,
     SupervisorStopped,
 )
+from greenroom.supervisor.flags import check_child_specs, check_flags
+from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 
@@ -35,30 +37,6 @@ if TYPE_CHECKING:
     from greenroom.supervisor.supervisor import Supervisor
 
 T = TypeVar("T")
-
-
-def check_children(
-    supervisor: str, specs: Iterable[ChildSpec], auto_shutdown: AutoShutdown
-) -> None:
-    """Raises `InvalidChildSpec` when these cannot be the children of one supervisor."""
-    seen: set[str] = set()
-    for spec in specs:
-        check_significance(supervisor, spec, auto_shutdown)
-        if spec.id in seen:
-            raise InvalidChildSpec(f"{supervisor!r} has two children named {spec.id!r}")
-        seen.add(spec.id)
-
-
-def check_significance(supervisor: str, spec: ChildSpec, auto_shutdown: AutoShutdown) -> None:
-    """supervisor(3), "auto_shutdown": significant children need it, and may not be permanent."""
-    if not spec.significant:
-        return
-    if auto_shutdown is AutoShutdown.NEVER:
-        raise InvalidChildSpec(
-            f"{spec.id!r} is significant, but {supervisor!r} has auto_shutdown=NEVER"
-        )
-    if spec.restart is None:
-        raise InvalidChildSpec(f"{spec.id!r} is significant, so it is transient or temporary")
 
 
 @attrs.frozen(eq=False)
@@ -108,7 +86,6 @@ class StaticSupervisorRef(SupervisorRef):
         self.strategy_name: str = definition.strategy.value
         self.auto_shutdown: AutoShutdown = definition.auto_shutdown
         self._mailbox: Mailbox[_Ended | _Retry | _Call] = Mailbox()
-        self._shut_down = False
         for spec in definition.children:
             self._children[spec.id] = Child(spec, self.default_restart)
 
@@ -119,7 +96,7 @@ class StaticSupervisorRef(SupervisorRef):
 
         Raises `AlreadyStarted`, `AlreadyPresent`, or `StartFailed` (and forgets the spec).
         """
-        check_significance(self.name, spec, self.auto_shutdown)
+        check_child_specs([spec], self.auto_shutdown, supervisor=self.name)
         return await self._call(lambda: self._add(spec))
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
@@ -140,15 +117,26 @@ class StaticSupervisorRef(SupervisorRef):
         """Forget a stopped child. Raises `NoSuchChild`, `ChildRunning` or `ChildRestarting`."""
         await self._call(lambda: self._delete(id))
 
-    async def change_specs(self, specs: Iterable[ChildSpec]) -> None:
-        """Put new specs in place, as OTP's code_change does; nobody is stopped or started.
+    async def change_specs(
+        self,
+        specs: Iterable[ChildSpec],
+        *,
+        strategy: Strategy | None = None,
+        intensity: Intensity | None = None,
+        auto_shutdown: AutoShutdown | None = None,
+    ) -> None:
+        """Put new specs and flags in place, as OTP's code_change does; nobody starts or stops.
 
-        A known id gets its new spec at its next start, a new id is added, stopped, an id that is
-        not named stays as it is. Raises `InvalidChildSpec`, and then changes nothing.
+        The start order is that of `specs` from now on; children that are not named stay as they
+        are, after them. What a spec says of restart and shutdown holds at once, its start from the
+        next start; a new id is added, stopped. Raises `InvalidChildSpec`, and then changes nothing.
         """
         new = tuple(specs)
-        check_children(self.name, new, self.auto_shutdown)
-        await self._call(lambda: self._change(new))
+        flags = (strategy or self.strategy, intensity or self.intensity)
+        ends = auto_shutdown or self.auto_shutdown
+        check_flags(self.name, *flags, ends)
+        check_child_specs(new, ends, supervisor=self.name)
+        await self._call(lambda: self._change(new, *flags, ends))
 
     async def _call(self, do: Callable[[], Awaitable[T]]) -> T:
         self._check_open()
@@ -168,6 +156,7 @@ class StaticSupervisorRef(SupervisorRef):
         try:
             return await self._start(child)
         except StartFailed:
+            child.close()
             del self._children[spec.id]
             raise
 
@@ -179,18 +168,35 @@ class StaticSupervisorRef(SupervisorRef):
             raise left_behind
 
     async def _start_again(self, id_: str) -> object:
-        return await self._start(self._find_stopped(id_))
+        child = self._find_stopped(id_)
+        try:
+            return await self._start(child)
+        except StartFailed:
+            child.close()
+            raise
 
     async def _delete(self, id_: str) -> None:
         del self._children[self._find_stopped(id_).id]
 
-    async def _change(self, specs: Iterable[ChildSpec]) -> None:
-        for spec in specs:
-            child = self._children.get(spec.id)
-            if child is None:
-                self._children[spec.id] = Child(spec, self.default_restart)
-            else:
-                child.take(spec, self.default_restart)
+    async def _change(
+        self,
+        specs: tuple[ChildSpec, ...],
+        strategy: Strategy,
+        intensity: Intensity,
+        auto_shutdown: AutoShutdown,
+    ) -> None:
+        self.strategy, self.strategy_name = strategy, strategy.value
+        self.intensity, self.auto_shutdown = intensity, auto_shutdown
+        self._window.change(intensity)
+        old = self._children
+        self._children = {spec.id: self._changed(old.pop(spec.id, None), spec) for spec in specs}
+        self._children.update(old)
+
+    def _changed(self, child: Child | None, spec: ChildSpec) -> Child:
+        if child is None:
+            return Child(spec, self.default_restart)
+        child.take(spec, self.default_restart)
+        return child
 
     def _find_stopped(self, id_: str) -> Child:
         child = self._find(id_)
@@ -209,7 +215,7 @@ class StaticSupervisorRef(SupervisorRef):
             for child in list(self._children.values()):
                 await self._start(child)
             task_status.started(self)
-            while not self._shut_down:
+            while True:
                 await self._handle(await self._mailbox.take_all())
 
     async def _stop_children(self) -> None:
@@ -218,7 +224,7 @@ class StaticSupervisorRef(SupervisorRef):
 
     async def _handle(self, batch: deque[_Ended | _Retry | _Call]) -> None:
         try:
-            while batch and not self._shut_down:
+            while batch:
                 await self._handle_one(batch.popleft())
         finally:
             self._mailbox.put_back(batch)
@@ -237,7 +243,8 @@ class StaticSupervisorRef(SupervisorRef):
         if report is None or not child.restart.follows(life.reason):
             child.life = None
             self._retire(child)
-            self._shut_down = child.spec.significant and self._calls_for_shutdown()
+            if child.spec.significant and self._calls_for_shutdown():
+                raise SignificantChildrenEnded(self.path, child.id)
             return
         delay = self._mark_restarting(child, report)
         if delay:
@@ -273,7 +280,7 @@ class StaticSupervisorRef(SupervisorRef):
         for id_ in self.strategy.affected(self._children, child.id):
             member = self._children[id_]
             if member is not child and member.restart is Restart.TEMPORARY:
-                del self._children[id_]
+                self._retire(member)
                 continue
             try:
                 await self._start(member)
@@ -314,12 +321,13 @@ class StaticSupervisorRef(SupervisorRef):
 
     def _retire(self, child: Child) -> None:
         """A stopped child keeps its place, a temporary one does not."""
+        child.close()
         if child.restart is Restart.TEMPORARY:
             self._children.pop(child.id, None)
 
     def _calls_for_shutdown(self) -> bool:
-        if self.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT:
-            return True
+        if self.auto_shutdown is not AutoShutdown.ALL_SIGNIFICANT:
+            return self.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT
         return not any(
             child.spec.significant and child.state is not ChildState.STOPPED
             for child in self._children.values()

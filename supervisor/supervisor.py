@@ -11,8 +11,10 @@ import trio
 from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash_report import CrashLog
+from greenroom.supervisor.errors import SignificantChildrenEnded
+from greenroom.supervisor.flags import check_child_specs, check_flags
 from greenroom.supervisor.intensity import Intensity
-from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef, check_children
+from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 from greenroom.supervisor.tree_nursery import run_in_tree, unwrapped
@@ -33,14 +35,16 @@ class Supervisor:
     crash_log: CrashLog | None = attrs.field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        check_children(self.name, self.children, self.auto_shutdown)
+        check_flags(self.name, self.strategy, self.intensity, self.auto_shutdown)
+        check_child_specs(self.children, self.auto_shutdown, supervisor=self.name)
 
     async def run(
         self, *, task_status: trio.TaskStatus[StaticSupervisorRef] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Run until cancelled, shut down by significant children, or out of restart budget.
 
-        Raises `StartFailed` or `RestartIntensityExceeded`, with every child stopped before.
+        Raises `StartFailed` or `RestartIntensityExceeded`, with every child stopped before; under
+        a supervisor `SignificantChildrenEnded` as well, so that it counts as a shutdown.
         """
         await run_in_tree(lambda nursery, parent: self._live(nursery, parent, task_status))
 
@@ -51,7 +55,11 @@ class Supervisor:
         task_status: trio.TaskStatus[StaticSupervisorRef],
     ) -> None:
         ref = StaticSupervisorRef(self, nursery, parent)
-        await ref._live(task_status)
+        try:
+            await ref._live(task_status)
+        except SignificantChildrenEnded:
+            if parent is not None:
+                raise
 
 
 @asynccontextmanager
@@ -114,4 +122,6 @@ def supervisor_child(
         intensity=intensity or Intensity(),
         auto_shutdown=auto_shutdown,
     )
-    return ChildSpec(id, supervisor.run, restart, shutdown, significant, "supervisor", backoff)
+    return ChildSpec(
+        id, supervisor.run, restart, shutdown, significant, kind="supervisor", backoff=backoff
+    )

@@ -15,7 +15,7 @@ from typing import Literal
 import attrs
 import trio
 
-from greenroom.actors.exit import NORMAL, SHUTDOWN, ExitKind, ExitReason, crashed
+from greenroom.actors.exit import KILLED, NORMAL, ExitKind, ExitReason, ended_by
 from greenroom.supervisor.actor_note import note_actor
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
@@ -95,7 +95,7 @@ class SupervisorRef:
         self._left_behind: dict[Life, str] = {}
         self._context = copy_context()
         self._context.run(_parent.set, self)
-        self._stopping = False
+        self._stopping = self._killed = False
         self._stopped = trio.Event()
         self.exit_reason: ExitReason | None = None
 
@@ -183,26 +183,30 @@ class SupervisorRef:
         reason = NORMAL
         try:
             yield
-        except Exception as error:
-            reason = crashed(error)
-            raise
-        except BaseException:
-            reason = SHUTDOWN
+        except BaseException as error:
+            reason = ended_by(error)
             raise
         finally:
             self._stopping = True
             with trio.CancelScope(shield=True):
                 await self._stop_children()
-            self.exit_reason = reason
+            for child in self._children.values():
+                child.close()
+            self.exit_reason = KILLED if self._killed else reason
             self._stopped.set()
+
+    def _kill(self) -> int:
+        """Its time is over: end all below it now, in whatever order that happens."""
+        self._killed = True
+        lives = [child.life for child in self._children.values() if child.life is not None]
+        return 1 + max((life.kill() for life in lives), default=0)
 
     async def _stop_children(self) -> None:
         raise NotImplementedError
 
     def _spawn(self, child: Child) -> Life:
         """Begin a new life. Its task gets this supervisor's context, not the caller's."""
-        life = Life(child.spec.start, lambda life: self._life_ended(child, life))
-        child.life = life
+        life = child.life = Life(child, self)
         child.restarting = False
         self._context.run(self._start_task, life.run, f"{self.path}/{child.id}")
         return life
@@ -221,12 +225,13 @@ class SupervisorRef:
         """
         reason = life.reason
         assert reason is not None
-        if not life.is_up or (
-            reason.kind is ExitKind.KILLED and child.spec.shutdown is Shutdown.BRUTAL_KILL
-        ):
+        by_spec = child.spec.shutdown is Shutdown.BRUTAL_KILL and life.stop_asked
+        if not life.is_up or (reason.kind is ExitKind.KILLED and by_spec):
             return None
-        unwanted = child.restart.follows(reason) and not life.stop_asked
-        return self._report(child, reason, life.value) if unwanted or not reason.orderly else None
+        unwanted = child.restart.follows(reason) and not (life.stop_asked or self._stopping)
+        gave_up = isinstance(reason.error, RestartIntensityExceeded)
+        news = unwanted or gave_up or not reason.orderly
+        return self._report(child, reason, life.value) if news else None
 
     def _report(self, child: Child, reason: ExitReason, value: object = None) -> CrashReport:
         life, factory = child.life, child.spec.recorded

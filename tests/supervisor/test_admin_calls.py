@@ -195,7 +195,7 @@ async def test_new_specs_take_effect_at_the_next_start(stage: Stage) -> None:
         }
         stage.crash("a")
         await settle()
-        assert list(root.children()) == ["b", "c"]
+        assert list(root.children()) == ["c", "b"]
 
 
 async def test_calls_wait_for_a_restart_that_is_under_way(stage: Stage) -> None:

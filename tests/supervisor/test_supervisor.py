@@ -319,7 +319,7 @@ async def test_a_stopped_supervisor_says_so_and_how_it_ended(stage: Stage) -> No
         old = root.child("inner")
         assert isinstance(old, StaticSupervisorRef)
         stage.crash("a")
-        assert (await old.wait_stopped()).kind is ExitKind.CRASHED
+        assert (await old.wait_stopped()).kind is ExitKind.SHUTDOWN
         with pytest.raises(SupervisorStopped):
             await old.terminate_child("a")
 

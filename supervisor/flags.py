@@ -1,0 +1,58 @@
+"""What a supervisor's flags and children may be, as supervisor(3) says (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from greenroom.supervisor.child_spec import ChildSpec
+from greenroom.supervisor.errors import InvalidChildSpec
+from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.strategy import AutoShutdown, Strategy
+
+
+def check_flags(
+    name: str, strategy: Strategy, intensity: Intensity, auto_shutdown: AutoShutdown
+) -> None:
+    """Raises `InvalidChildSpec` when one of them is not of its kind."""
+    if not isinstance(name, str) or not name:
+        raise InvalidChildSpec(f"a supervisor's name is a string that is not empty, not {name!r}")
+    for value, kind in (
+        (strategy, Strategy),
+        (intensity, Intensity),
+        (auto_shutdown, AutoShutdown),
+    ):
+        if not isinstance(value, kind):
+            raise InvalidChildSpec(f"{name!r} needs one of {kind.__name__}, not {value!r}")
+
+
+def check_child_specs(
+    specs: Iterable[ChildSpec],
+    auto_shutdown: AutoShutdown | None = None,
+    *,
+    supervisor: str = "the supervisor",
+) -> None:
+    """Raises `InvalidChildSpec` when these cannot be the children of one supervisor.
+
+    Without `auto_shutdown`, significance is not looked at (supervisor(3), check_childspecs/1,2).
+    """
+    seen: set[str] = set()
+    for spec in specs:
+        if not isinstance(spec, ChildSpec):
+            raise InvalidChildSpec(f"{supervisor!r} takes child specs, not {spec!r}")
+        if auto_shutdown is not None:
+            check_significance(supervisor, spec, auto_shutdown)
+        if spec.id in seen:
+            raise InvalidChildSpec(f"{supervisor!r} has two children named {spec.id!r}")
+        seen.add(spec.id)
+
+
+def check_significance(supervisor: str, spec: ChildSpec, auto_shutdown: AutoShutdown) -> None:
+    """supervisor(3), "auto_shutdown": significant children need it, and may not be permanent."""
+    if not spec.significant:
+        return
+    if auto_shutdown is AutoShutdown.NEVER:
+        raise InvalidChildSpec(
+            f"{spec.id!r} is significant, but {supervisor!r} has auto_shutdown=NEVER"
+        )
+    if spec.restart is None:
+        raise InvalidChildSpec(f"{spec.id!r} is significant, so it is transient or temporary")
