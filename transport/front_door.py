@@ -54,8 +54,8 @@ class Upgrade:
 class FrontDoor:
     """Answers `GET` (and `HEAD`) of a table of paths, and grants upgrades at `live_path`.
 
-    `routes` adds paths; `ready` is asked by `/readyz` and before every upgrade; `clock` gives
-    seconds since the Unix epoch for the `Date` of answers.
+    `routes` adds paths, and whole directories (`/crashes/*`); `ready` is asked by `/readyz` and
+    before every upgrade; `clock` gives seconds since the Unix epoch for the `Date` of answers.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class FrontDoor:
                 identity = await self._authorise(head)
                 early = ReplayStream(stream, handshake_for(head), parser.rest)
                 return Upgrade(head, identity, early)
-            response = await self._respond(head)
+            response = await self._respond(attrs.evolve(head, peer=peer_of(stream)))
         except BadRequest as error:
             response = text(error.status, error.message, error.headers)
             logger.info("%s: %d %s", head or "unreadable request", error.status, error.message)
@@ -151,7 +151,8 @@ class FrontDoor:
             ) from error
 
     async def _respond(self, head: RequestHead) -> Response:
-        handler = self._routes.get(head.path)
+        directory = f"{head.path.rpartition('/')[0]}/*"
+        handler = self._routes.get(head.path) or self._routes.get(directory)
         if handler is None:
             raise BadRequest("There is nothing here.", status=404)
         _check_method(head, "GET", "HEAD")
@@ -190,6 +191,17 @@ async def read_head(stream: trio.abc.Stream, parser: HeadParser) -> RequestHead 
         if head is not None:
             return head
     return None
+
+
+def peer_of(stream: trio.abc.Stream) -> str | None:
+    """The address of the other end of a TCP socket; None if it is gone, or no such socket."""
+    if not isinstance(stream, trio.SocketStream):
+        return None
+    try:
+        address = stream.socket.getpeername()
+    except OSError:
+        return None
+    return str(address[0]) if isinstance(address, tuple) else None
 
 
 def _check_method(head: RequestHead, *allowed: str) -> None:

@@ -16,13 +16,17 @@ MAX_HEADERS = 100
 
 @attrs.frozen
 class RequestHead:
-    """Method, path and headers (names in lower case). Shows neither query nor headers."""
+    """Method, path and headers (names in lower case). Shows neither query nor headers.
+
+    `peer` is the address of who is connected, None where the stream has none.
+    """
 
     method: str
     path: str
     http_version: str
     query: str = attrs.field(default="", repr=False)
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
+    peer: str | None = attrs.field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path:.100}"

@@ -38,6 +38,11 @@ class Response:
         return {"Cache-Control": "no-store", **own, **self.headers}
 
 
+def json_answer(body: bytes, status: int = 200) -> Response:
+    """An answer for programs; `body` is JSON already."""
+    return Response(status, body, "application/json")
+
+
 def text(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
     """A short answer for people."""
     return Response(status, f"{sentence}\n".encode(), headers=headers or {})

@@ -35,10 +35,15 @@ def load_agent(target: str) -> Agent:
     A module is looked for from the working directory, a file may import its neighbours; both
     as if Python itself had been given them. Raises `BadTarget` or `TargetFailed`.
     """
+    return _checked(load_object(target), target)
+
+
+def load_object(target: str) -> object:
+    """Whatever a target names. Raises `BadTarget` or `TargetFailed`."""
     place, colon, name = target.rpartition(":")
     if not (place and colon and name):
         raise BadTarget(f"{target!r} names no agent", advice=EXAMPLE)
-    return _checked(_attribute(_import(place), name, target), target)
+    return _attribute(_import(place), name, target)
 
 
 def _import(place: str) -> ModuleType:
@@ -48,7 +53,7 @@ def _import(place: str) -> ModuleType:
 
 
 def _import_module(name: str) -> ModuleType:
-    _search_first(Path.cwd())
+    search_first(Path.cwd())
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -68,7 +73,7 @@ def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise BadTarget(f"{path} is not a Python file", advice="its name must end in .py")
-    _search_first(path.resolve().parent)
+    search_first(path.resolve().parent)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # attrs and dataclasses look their module up
     try:
@@ -79,7 +84,8 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _search_first(directory: Path) -> None:
+def search_first(directory: Path) -> None:
+    """Import from here before anywhere else."""
     if str(directory) not in sys.path:
         sys.path.insert(0, str(directory))
 

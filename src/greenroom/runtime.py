@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, cast
 
 import trio
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
+from greenroom.admin import AdminDoor
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import IdSource
@@ -24,6 +25,8 @@ from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.users import Users, UsersSettings
 from greenroom.settings import MEMORY, Settings
 from greenroom.supervisor.child_spec import Restart, actor_child, task_child
+from greenroom.supervisor.cpu_meter import measuring_cpu
+from greenroom.supervisor.crash_report import CrashReport
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
@@ -124,7 +127,7 @@ class Runtime:
             allow_origins=self.settings.allow_origins,
             ready=self._readiness,
             pages=load_pages() if page else None,
-            routes=routes,
+            routes={**self._admin_routes(), **(routes or {})},
         )
         try:
             port = await self.root.start_child(
@@ -152,9 +155,20 @@ class Runtime:
             while any(user.live_runs for user in self.users.active()):  # noqa: ASYNC110  # once a life
                 await trio.sleep(0.05)
 
-    def tree(self) -> TreeNode:
-        """The supervision tree as it is now. Sends nothing to anyone."""
-        return snapshot(self.root)
+    def tree(self, *, children: int | None = None) -> TreeNode:
+        """The supervision tree as it is now. Sends nothing to anyone, waits for nobody.
+
+        `children`: of each supervisor no more than so many; the others are counted (`hidden`).
+        """
+        return snapshot(self.root, children=children)
+
+    def crashes(self) -> tuple[CrashReport, ...]:
+        """The crash reports that are kept, the last hundred, oldest first."""
+        return self.root.crashes()
+
+    def crash(self, id: str) -> CrashReport | None:  # noqa: A002  # as `CrashReport.id`
+        """The crash report of this id, while it is kept."""
+        return next((report for report in self.crashes() if report.id == id), None)
 
     @asynccontextmanager
     async def _run(self, context: UserContext, agent: str, said: JSON) -> AsyncIterator[Run]:
@@ -170,6 +184,12 @@ class Runtime:
         run = Run(context, agent=name, user=user, ids=self._ids)
         async with run.live():
             await agent(run, said)
+
+    def _admin_routes(self) -> Mapping[str, Handler]:
+        token = self.settings.admin_token
+        if token is None:
+            return {}
+        return AdminDoor(self, token, self.settings.admin_anywhere).routes()
 
     def _readiness(self) -> Readiness:
         return Readiness(not self._draining, "draining" if self._draining else "")
@@ -206,7 +226,7 @@ async def open_runtime(
     closed again. Raises the errors of opening a journal; `BadSettings` for settings.
     """
     settings = settings or Settings.load()
-    async with _journal(settings, journal) as opened:
+    async with _journal(settings, journal) as opened, _measured(settings):
         runtime = Runtime(settings, opened, _named(agents), ids=ids or IdSource())
         async with open_supervisor(
             "greenroom",
@@ -231,6 +251,12 @@ def authenticator_of(settings: Settings) -> JwtAuthenticator:
         return JwtAuthenticator.from_key_file(settings.key_file, audience=audience, issuer=issuer)
     assert settings.jwks_file is not None, "require_auth() found one of the three"
     return JwtAuthenticator.from_jwks_file(settings.jwks_file, audience=audience, issuer=issuer)
+
+
+@asynccontextmanager
+async def _measured(settings: Settings) -> AsyncIterator[None]:
+    with measuring_cpu() if settings.measure_cpu else nullcontext():
+        yield
 
 
 @asynccontextmanager

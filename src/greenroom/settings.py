@@ -105,6 +105,18 @@ class Settings:
         "Bytes a user may have waiting before emits wait.",
     )
     mailbox_capacity: int = setting(1_024, expected.whole(16), "Messages a mailbox holds.")
+    admin_token: str | None = setting(
+        None,
+        expected.optional(expected.secret()),
+        "Whoever has it may look into the tree at `/admin/`; not set, there is no such place.",
+        show=False,
+    )
+    admin_anywhere: bool = setting(
+        False, expected.flag(), "Let other machines look in too, not only this one."
+    )
+    measure_cpu: bool = setting(
+        False, expected.flag(), "Show in the tree who uses the processor (about 1 µs a step)."
+    )
     log_level: str = setting(
         "info",
         expected.one_of("debug", "info", "warning", "error", "critical"),

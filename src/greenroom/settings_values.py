@@ -94,6 +94,17 @@ def one_of(*names: str) -> Expected:
     return Expected("one of " + ", ".join(names), read)
 
 
+def flag() -> Expected:
+    """True or false; in a variable also yes and no, on and off, 1 and 0."""
+
+    def read(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise Refused
+        return value
+
+    return Expected("true or false", read, _parsed_flag)
+
+
 def path(kind: Callable[[str], PurePath]) -> Expected:
     """A file path. Relative ones count from the working directory."""
 
@@ -145,6 +156,14 @@ def _between(value: int, lowest: int, highest: int | None) -> int:
 
 def _range_words(lowest: int, highest: int | None) -> str:
     return f"of at least {lowest:_}" if highest is None else f"from {lowest} to {highest}"
+
+
+def _parsed_flag(text: str) -> bool:
+    if text.lower() in ("true", "yes", "on", "1"):
+        return True
+    if text.lower() in ("false", "no", "off", "0"):
+        return False
+    raise Refused
 
 
 def _split(text: str) -> list[str]:

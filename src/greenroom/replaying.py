@@ -1,0 +1,149 @@
+"""From a saved crash report to a replay: what may be imported, and how values are made of it.
+
+A report is a stranger's file. Without `trust`, no module is imported because it says so: what it
+names must be loaded already, by the actor that the user named. Nothing it names is called but
+attrs classes, dataclasses, enums, texts and actors, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import attrs
+
+from greenroom.actors.actor import Actor
+from greenroom.actors.errors import GreenroomError
+from greenroom.agent_target import load_object, search_first
+from greenroom.supervisor.crash_report import CrashReport
+from greenroom.supervisor.looking_json import load_crash
+from greenroom.supervisor.message_codec import JSON, CannotDecode, Decoder, classes_of
+from greenroom.testing.replay import Asked, Factory, Replayed, replay
+
+
+class CannotReplay(GreenroomError):
+    """The report does not hold what a replay needs, or needs more trust than it was given."""
+
+
+@attrs.frozen
+class Case:
+    """A replay that is ready to run. `redacted` secrets have stand-ins among the messages."""
+
+    report: CrashReport
+    factory: Factory
+    messages: tuple[object, ...]
+    redacted: int
+
+    def run(self) -> Replayed:
+        return replay(self.factory, self.messages)
+
+
+def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
+    """Read a report saved by `greenroom crash ID --json`.
+
+    `actor` names what makes a fresh actor, `module:factory`; else the report must. Raises
+    `CannotReplay`, `NotThatSchema`, `BadTarget`, and what the imported code raises.
+    """
+    report = load_crash(path.read_bytes())
+    recording = report.actor.recording if report.actor is not None else None
+    if recording is None:
+        raise CannotReplay(
+            f"the messages of crash {report.id} were not recorded",
+            advice="record them: actor_child(…, record=100)",
+        )
+    if report.error is None:
+        raise CannotReplay(f"crash {report.id} has no error to come to: it was {report.reason}")
+    named = _named_factory(actor) if actor is not None else None
+    form = recording.factory if named is None else None
+    loader = _Loader(trust)
+    loader.check([*classes_of(list(recording.messages)), *_classes_of_factory(form)])
+    decoder = Decoder(loader.load)
+    factory = named or _factory(form, decoder)
+    messages = tuple(_message(form, decoder) for form in recording.messages)
+    return Case(report, factory, messages, decoder.redacted)
+
+
+@attrs.frozen
+class _Loader:
+    """Finds classes by `module:Class`, in modules that are loaded or may be."""
+
+    trust: bool
+
+    def check(self, paths: Collection[str]) -> None:
+        """Raises `CannotReplay`, naming every module that needs trust."""
+        modules = sorted({path.partition(":")[0] for path in paths})
+        strange = [name for name in modules if not self._may_import(name)]
+        if strange:
+            raise CannotReplay(
+                f"the report asks for code of {', '.join(map(repr, strange))}",
+                advice="--trust imports it: only for a report of your own; or name the actor's "
+                "own module with --actor module:factory",
+            )
+
+    def load(self, path: str) -> object:
+        module, _, name = path.partition(":")
+        self.check([path])
+        if "<locals>" in name:
+            raise CannotReplay(f"{path} is defined inside a function and cannot be imported")
+        search_first(Path.cwd())
+        try:
+            found: object = importlib.import_module(module)
+            for part in name.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise CannotReplay(
+                f"{path} cannot be imported: {error}",
+                advice=f"modules are looked for from {Path.cwd()}",
+            ) from error
+        return found
+
+    def _may_import(self, module: str) -> bool:
+        return self.trust or module in sys.modules
+
+
+def _classes_of_factory(form: JSON) -> list[str]:
+    if not isinstance(form, Mapping):
+        return []
+    return [str(form.get("class")), *classes_of(form.get("args")), *classes_of(form.get("kwargs"))]
+
+
+def _named_factory(target: str) -> Factory:
+    found = load_object(target)
+    if not callable(found):
+        raise CannotReplay(f"{target} makes no actor: it cannot be called")
+    return cast(Factory, found)
+
+
+def _factory(form: JSON, decoder: Decoder) -> Factory:
+    if not isinstance(form, Mapping):
+        raise CannotReplay(
+            "the report does not say how to make the actor",
+            advice="--actor module:factory does; or give actor_child a class or a partial of one",
+        )
+    made = decoder.load(str(form.get("class")))
+    if not (isinstance(made, type) and issubclass(made, Actor)):
+        raise CannotReplay(f"{form.get('class')} is no actor")
+    args, kwargs = form.get("args"), form.get("kwargs")
+    if not isinstance(args, Sequence) or not isinstance(kwargs, Mapping):
+        raise CannotReplay("the actor's arguments were not kept whole")
+    try:
+        given = [decoder.decode(each) for each in args]
+        named = {name: decoder.decode(each) for name, each in kwargs.items()}
+    except CannotDecode as error:
+        raise CannotReplay(
+            f"the actor cannot be made again: {error.message}", advice="--actor module:factory can"
+        ) from error
+    return partial(made, *given, **named)
+
+
+def _message(form: JSON, decoder: Decoder) -> object:
+    try:
+        if isinstance(form, Mapping) and "$ask" in form:
+            return Asked(decoder.decode(form["$ask"]))  # type: ignore[arg-type]  # it was one
+        return decoder.decode(form)
+    except CannotDecode as error:
+        raise CannotReplay(f"a message cannot be made again: {error.message}") from error

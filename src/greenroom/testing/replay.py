@@ -1,0 +1,116 @@
+"""Feeding an actor the messages of a crash, to see whether it crashes again.
+
+The actor runs alone, on a clock that jumps whenever everything waits: hours pass at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import PurePath
+from typing import TypeAlias
+
+import attrs
+import trio
+import trio.testing
+
+from greenroom.actors.actor import Actor, run_actor
+from greenroom.actors.exit import ended_by
+from greenroom.actors.ref import Ask, Request
+from greenroom.actors.reply import Reply
+from greenroom.actors.timers import hold_alarms
+from greenroom.supervisor.error_note import ErrorNote, FrameNote, note_error
+
+LONGEST = 3600.0
+"""Seconds (of the jumping clock) that an actor has to handle everything."""
+
+Factory: TypeAlias = Callable[[], Actor[object]]
+
+
+@attrs.frozen
+class Asked:
+    """A request that somebody awaited the answer of when it was recorded."""
+
+    request: Request[object]
+
+
+@attrs.frozen
+class Replayed:
+    """How it went. `error` is None when the actor did not crash; `handled` counts messages."""
+
+    error: ErrorNote | None
+    handled: int
+    messages: int
+
+    @property
+    def crashed(self) -> bool:
+        return self.error is not None
+
+    @property
+    def raised(self) -> str:
+        """The error's type, `module:Class`; empty without a crash."""
+        return self.error.type if self.error is not None else ""
+
+    @property
+    def place(self) -> str:
+        """Where it was raised, as `file.py, function: source line`; empty without a crash."""
+        return place_of(self.error) if self.error is not None else ""
+
+    def is_like(self, crash: ErrorNote) -> bool:
+        """The same type of error, raised by the same line."""
+        return self.raised == crash.type and self.place == place_of(crash)
+
+
+def place_of(error: ErrorNote) -> str:
+    """The last line of the traceback, by its text: line numbers change with every edit above."""
+    frame = error.frames[-1] if error.frames else FrameNote("?", 0, "?", "")
+    name = PurePath(frame.file.replace("\\", "/")).name
+    return f"{name}, {frame.function}: {frame.source or frame.line}"
+
+
+def replay(factory: Factory, messages: Iterable[object]) -> Replayed:
+    """Run a fresh actor on these messages, in a trio run of its own.
+
+    Its timers never fire: what they told the actor is among the recorded messages. Raises what
+    `factory` raises; an actor that fails to start has crashed.
+    """
+    return trio.run(_replay, factory, tuple(messages), clock=trio.testing.MockClock(0, 0))
+
+
+async def _replay(factory: Factory, messages: tuple[object, ...]) -> Replayed:
+    hold_alarms()
+    life = _Life(factory())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(life.run)
+        await trio.testing.wait_all_tasks_blocked()
+        life.feed(messages)
+        with trio.move_on_after(LONGEST):  # over at once when everything waits: the clock jumps
+            await life.over.wait()
+        seen = life.actor.ref.statistics()
+        nursery.cancel_scope.cancel()
+    error = note_error(life.error) if life.error is not None else None
+    return Replayed(error, seen.taken - seen.in_hand, len(messages))
+
+
+@attrs.define(eq=False)
+class _Life:
+    actor: Actor[object]
+    error: BaseException | None = None
+    over: trio.Event = attrs.field(factory=trio.Event)
+
+    async def run(self) -> None:
+        try:
+            await run_actor(self.actor, name="replayed")
+        except Exception as error:  # noqa: BLE001  # whether it crashes is the question
+            self.error = ended_by(error).error
+        finally:
+            self.over.set()
+
+    def feed(self, messages: Iterable[object]) -> None:
+        """All at once, whatever the mailbox's capacity: they were handled one after another."""
+        if self.over.is_set():
+            return
+        for message in messages:
+            if isinstance(message, Asked):
+                self.actor.ref._mailbox.put_owed(Ask(message.request, Reply()))
+            else:
+                self.actor.ref.tell_owed(message)
