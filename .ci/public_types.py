@@ -12,6 +12,7 @@ import sys
 
 import greenroom
 
+NEAREST = 5  # pyright lists first what the exported names lead to
 ROOTS = ("missing type annotation", "Ambiguous", "Type unknown", "Missing type")
 
 
@@ -26,7 +27,7 @@ def main(pyright: str) -> int:
     for name in sorted(missing):
         print(f"{name}: pyright does not see it")
     if unknown:
-        print("\nThis may be why:", *reasons(symbols), sep="\n  ")
+        print("\nThis may be why:", *reasons(symbols)[:NEAREST], sep="\n  ")
     if not (unknown or missing):
         print(f"{len(exported)} exported names, all with known types")
     return 1 if unknown or missing else 0

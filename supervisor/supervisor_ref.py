@@ -86,7 +86,7 @@ class SupervisorRef:
         self.name = name
         self.parent = parent
         self.path: str = f"{parent.path}/{name}" if parent else name
-        self.intensity = intensity
+        self.intensity: Intensity = intensity
         self._nursery = nursery
         self._crash_log = crash_log
         self._window = RestartWindow(intensity)
