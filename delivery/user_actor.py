@@ -26,7 +26,7 @@ from greenroom.delivery.errors import (
     TooManyConnections,
 )
 from greenroom.delivery.events import JSON
-from greenroom.delivery.ids import ConnectionId, EventId, SessionId, UserId
+from greenroom.delivery.ids import BadId, ConnectionId, EventId, SessionId, UserId
 from greenroom.delivery.journal import Entry, Journal, Mark, Record
 from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.open_runs import OpenRuns
@@ -231,7 +231,8 @@ class UserActor(Actor[UserMessage]):
     def _append_failed(self, error: BaseException) -> None:
         """What was not kept fails at its emitter. If it is not known whether it was kept, or
         another writer was there, this actor must load its user anew: it crashes."""
-        if not isinstance(error, JournalError) or isinstance(error, OutOfSequence):
+        refused = isinstance(error, JournalError | BadId)
+        if not refused or isinstance(error, OutOfSequence):
             raise error
         for reply in self.outbox.append_failed():
             lost = EventNotKept(f"the journal did not keep the event: {error}")

@@ -1,0 +1,206 @@
+"""What tests of runs and users share: the delivery tree on a journal, and a client's socket.
+
+Everything is the real thing but the disk, which can be made to fail and to wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import attrs
+import orjson
+import trio
+
+from greenroom.actors.actor import Actor
+from greenroom.actors.ref import Ref
+from greenroom.delivery.context import UserContext
+from greenroom.delivery.events import JSON
+from greenroom.delivery.ids import ConnectionId, IdSource, SessionId, UserId
+from greenroom.delivery.journal import Entry, Record
+from greenroom.delivery.journal_writer import JournalLookUp, JournalWriter
+from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.delivery.outbox import Limits
+from greenroom.delivery.run import Run
+from greenroom.delivery.user_handle import UserHandle
+from greenroom.delivery.user_messages import (
+    Acked,
+    Attach,
+    Attached,
+    ConnectionNews,
+    DeliverEvents,
+    Detach,
+    Written,
+)
+from greenroom.delivery.users import Users, UsersSettings
+from greenroom.supervisor.child import ChildState
+from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
+from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
+from greenroom.supervisor.supervisor import StaticSupervisorRef, open_supervisor
+
+ALICE, BOB = UserId("alice"), UserId("bob")
+IDS = IdSource()
+
+
+class Disk(MemoryJournal):
+    """A journal whose appends can be made to fail (`errors`, one each) or to wait (`held`)."""
+
+    def __init__(self) -> None:
+        super().__init__(epoch="epoch")
+        self.errors: list[Exception] = []
+        self.appended: list[Sequence[Entry]] = []
+        self._open = trio.Event()
+        self._open.set()
+
+    def hold(self) -> None:
+        self._open = trio.Event()
+
+    def release(self) -> None:
+        self._open.set()
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        await self._open.wait()
+        if entries and self.errors:
+            raise self.errors.pop(0)
+        await super().append(entries)
+        if entries:
+            self.appended.append(entries)
+
+
+class Socket(Actor[ConnectionNews]):
+    """A connection: writes down what it is handed, reports it written, and acks if it should."""
+
+    def __init__(self, connection: ConnectionId, user: UserHandle, *, acks: bool) -> None:
+        self.connection = connection
+        self.news: list[ConnectionNews] = []
+        self.records: list[Record] = []
+        self._user = user
+        self._acks = acks
+
+    async def receive(self, message: ConnectionNews) -> None:
+        self.news.append(message)
+        if isinstance(message, DeliverEvents):
+            self.records += message.records
+            through = message.records[-1].offset
+            self._user.actor.tell(Written(self.connection, through))
+            if self._acks:
+                self._user.actor.tell(Acked(self.connection, through))
+
+
+@attrs.define
+class Client:
+    """A socket that is attached."""
+
+    socket: Socket
+    attached: Attached
+
+    @property
+    def kinds(self) -> list[str]:
+        return [str(record.kind) for record in self.socket.records]
+
+    @property
+    def offsets(self) -> list[int]:
+        return [record.offset for record in self.socket.records]
+
+    def of(self, kind: type[ConnectionNews]) -> list[ConnectionNews]:
+        return [news for news in self.socket.news if type(news) is kind]
+
+
+Converse = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
+
+
+@attrs.define(eq=False)
+class Backstage:
+    """The tree below the runtime: journal, look-up, users."""
+
+    journal: MemoryJournal
+    users: Users
+    root: StaticSupervisorRef
+
+    @asynccontextmanager
+    async def run(
+        self, user: str = "alice", *, agent: str = "analyst", context: UserContext | None = None
+    ) -> AsyncIterator[Run]:
+        context = context or UserContext.new(user=user)
+        async with self.users.lease(context.user) as handle:
+            run = Run(context, agent=agent, user=handle, ids=IDS)
+            async with run.live():
+                yield run
+
+    @asynccontextmanager
+    async def client(
+        self,
+        user: str = "alice",
+        *,
+        session: SessionId | None = None,
+        offset: int | None = None,
+        acks: bool = True,
+    ) -> AsyncIterator[Client]:
+        """Connected for the length of the block."""
+        async with self.users.lease(UserId(user)) as handle:
+            connection = IDS.new(ConnectionId)
+            socket = Socket(connection, handle, acks=acks)
+            spec = actor_child(connection, lambda: socket, restart=Restart.TEMPORARY)
+            ref = cast(Ref[ConnectionNews], await handle.connections.start_child(spec))
+            epoch = self.journal.epoch if offset is not None else None
+            attach = Attach(connection, ref, session, epoch, offset)
+            try:
+                yield Client(socket, await handle.actor.ask(attach))
+            finally:
+                handle.actor.tell_owed(Detach(connection))
+
+    async def records(self, user: str = "alice") -> list[Record]:
+        return await self.journal.read(UserId(user), after=0, limit=100_000, max_bytes=1 << 30)
+
+    async def kinds(self, user: str = "alice") -> list[str]:
+        return [str(record.kind) for record in await self.records(user)]
+
+    async def data(self, user: str = "alice") -> list[dict[str, Any]]:
+        return [orjson.loads(record.body)["data"] for record in await self.records(user)]
+
+    async def crash(self, user: str) -> None:
+        """Make the user's actor fail at what it handles next, and wait until it is back."""
+        async with self.users.lease(UserId(user)) as handle:
+            ref = handle.actor
+            ref.tell_owed(cast(Any, object()))  # Any: a message it does not know
+            await ref.wait_stopped()
+            while not self.is_back(handle, ref):  # noqa: ASYNC110 - a supervisor tells nobody
+                await trio.sleep(0.01)
+
+    def is_back(self, handle: UserHandle, earlier: Ref[Any]) -> bool:
+        running = handle.tree.children()["outbox"] is ChildState.RUNNING
+        return running and handle.actor is not earlier
+
+
+async def answer_nothing(user: UserHandle, context: UserContext, said: JSON) -> None:
+    async with Run(context, agent="analyst", user=user, ids=IDS).live():
+        pass
+
+
+@asynccontextmanager
+async def open_backstage(
+    journal: MemoryJournal | None = None,
+    *,
+    converse: Converse = answer_nothing,
+    limits: Limits | None = None,
+    idle_seconds: float = 60.0,
+) -> AsyncIterator[Backstage]:
+    journal = journal or MemoryJournal()
+    stage: list[StaticSupervisorRef] = []
+    users = Users(
+        UsersSettings(epoch=journal.epoch, limits=limits or Limits(), idle_seconds=idle_seconds),
+        supervisor=lambda: cast(DynamicSupervisorRef, stage[0].child("users")),
+        writer=lambda: cast(Ref[Any], stage[0].child("journal")),
+        look_up=lambda: cast(Ref[Any], stage[0].child("look_up")),
+        converse=converse,
+    )
+    children: list[ChildSpec] = [
+        actor_child("journal", lambda: JournalWriter(journal)),
+        actor_child("look_up", lambda: JournalLookUp(journal)),
+        dynamic_supervisor_child("users"),
+        task_child("passivation", users.passivate_idle, restart=Restart.PERMANENT),
+    ]
+    async with open_supervisor("root", children) as root:
+        stage.append(root)
+        yield Backstage(journal, users, root)
