@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from types import MappingProxyType
-from typing import Generic, NamedTuple, Self, TypeVar, cast, get_args
+from typing import ClassVar, Generic, NamedTuple, Self, TypeVar, cast, get_args
 
 import attrs
 
@@ -36,16 +36,12 @@ C = TypeVar("C")
 ACTION_TYPES = frozenset(get_args(MachineAction))
 
 
-MAX_STEPS = 10_000
-"""How many steps one event may lead to; more means that they lead to each other for ever."""
-
-
 class PostponedTooMany(MachineError):
     """More events were postponed than the runner may hold."""
 
 
 class NeverSettles(MachineError):
-    """One event led to `MAX_STEPS` steps, by `Next` or by postponing, and to no end."""
+    """One event led to `max_steps` steps, by `Next` or by postponing, and to no end."""
 
 
 class MachineStopped(MachineError):
@@ -89,6 +85,9 @@ class MachineRunner(Generic[S, D, C]):
     and cancel every timer. `on_move` hears of each change of state, `log` keeps the last ones.
     Raises `MutableData` for a list, dict or set as data.
     """
+
+    max_steps: ClassVar[int] = 10_000
+    """How many steps one event may lead to; more means that they lead to each other for ever."""
 
     def __init__(
         self,
@@ -186,7 +185,7 @@ class MachineRunner(Generic[S, D, C]):
             elif self._runs(event):
                 self._take(self._timers.pop(event.name).event)
             steps += 1
-            if steps == MAX_STEPS and self._queue:
+            if steps == self.max_steps and self._queue:
                 raise NeverSettles(
                     f"machine {self.machine.name!r} took {steps} steps for one "
                     f"{type(cause).__name__} and has not settled"

@@ -35,9 +35,9 @@ def explore(
 
     Wherever the table takes an event it is tried, and wherever a timer runs it fires. Situations
     (state, data, timers, what is postponed) that were met before are not walked again; at most
-    `limit` are. An event types' default instance is tried for types that `events` has none of
-    and that can be made without arguments. `invariants`, `checks` and `refusals` are those of
-    `machine_test`; a violation is reported once, with its shortest sequence, not raised.
+    `limit` are. Event types without an example are tried if they can be made without arguments.
+    `invariants`, `checks` and `refusals` are those of `machine_test`; what breaks one is reported
+    with its shortest sequence, not raised (`Exploration.check` does).
     """
     examples = [*events, *_defaults(machine, events)]
     walk = Walk(machine, examples, tuple(invariants), tuple(checks), tuple(refusals), limit)
@@ -80,7 +80,7 @@ class Walk(Generic[S, D, C]):
     known: dict[Hashable, Situation[S, D, C]] = attrs.field(factory=dict)
     covered: set[tuple[S, type[object]]] = attrs.field(factory=set)
     timers: set[type[object]] = attrs.field(factory=set)
-    violations: dict[str, Violation] = attrs.field(factory=dict)
+    violations: dict[Hashable, Violation] = attrs.field(factory=dict)
     frontier: deque[Situation[S, D, C]] = attrs.field(factory=deque)
     walked: set[int] = attrs.field(factory=set)
     broken: set[int] = attrs.field(factory=set)
@@ -143,10 +143,10 @@ class Walk(Generic[S, D, C]):
         self, before: Situation[S, D, C], runner: WatchedRunner[S, D, C], error: Exception
     ) -> None:
         self.broken.add(before.number)
-        what = _said(error)
-        if what not in self.violations:
+        kind = (type(error), *getattr(error, "__notes__", ()))
+        if kind not in self.violations:
             steps = () if before.runner is runner else runner.steps
-            self.violations[what] = Violation(what, before.trace(*steps))
+            self.violations[kind] = Violation(_said(error), before.trace(*steps))
 
     def _report(self, depth: int) -> Exploration[S, D]:
         table = [

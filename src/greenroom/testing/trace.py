@@ -10,6 +10,7 @@ import attrs
 from greenroom.actors.machine import STATE_TIMEOUT, CancelTimer, StartTimer
 
 LONGEST_CELL = 56
+LONGEST_TABLE = 60
 HEADER = ("step", "state", "event", "new state", "commands")
 
 
@@ -58,7 +59,7 @@ class Trace:
 
     def table(self) -> str:
         """Columns for a terminal: step, state, event, new state, commands (one a line)."""
-        rows = [HEADER, *(cells for taken in self.steps for cells in _rows(taken))]
+        rows = [HEADER, *_abridged([cells for taken in self.steps for cells in _rows(taken)])]
         widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -76,7 +77,7 @@ class Trace:
             lines.append("    participant clock")
         if self.steps:
             lines.append(f"    Note over it: {self.steps[0].state.name}")
-        lines += [f"    {line}" for taken in self.steps for line in _arrows(taken)]
+        lines += [f"    {line}" for taken in self.steps[:LONGEST_TABLE] for line in _arrows(taken)]
         return "\n".join(lines) + "\n"
 
     def way(self) -> str:
@@ -120,6 +121,17 @@ def _new_state(taken: Taken) -> str:
     if taken.outcome:
         return taken.outcome
     return taken.target.name if taken.target is not taken.state else "·"
+
+
+def _abridged(rows: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """The head and the tail of what is too long, as of events that lead to each other for ever."""
+    half = LONGEST_TABLE // 2
+    if len(rows) <= LONGEST_TABLE:
+        yield from rows
+    else:
+        yield from rows[:half]
+        yield ("…", f"({len(rows) - 2 * half} lines)", "", "", "")
+        yield from rows[-half:]
 
 
 def _rows(taken: Taken) -> Iterator[Sequence[str]]:

@@ -28,6 +28,8 @@ class MachineFault(GreenroomError, AssertionError):
 class WatchedRunner(MachineRunner[S, D, C], Generic[S, D, C]):
     """`steps` holds what was done; a handler that changes its data or event in place is a fault."""
 
+    max_steps = 1000
+
     def __init__(self, machine: Machine[S, D, C], data: D) -> None:
         self.steps: list[Taken] = []
         self._step = 0

@@ -1,0 +1,112 @@
+"""greenroom's own connection machine with its guard removed, and how that is found.
+
+The bug is planted: events of the user are sent in any phase, not in *ready* alone.
+Run it: `python examples/machines/unguarded_connection.py`.
+"""
+
+from __future__ import annotations
+
+from greenroom.actors.machine import Machine, On, Step, stay
+from greenroom.delivery.events import Kind, class_of
+from greenroom.delivery.ids import (
+    ConnectionId,
+    EventId,
+    RequestId,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+)
+from greenroom.delivery.journal import Page, Record
+from greenroom.delivery.user_messages import (
+    Attached,
+    DeliverEvents,
+    ReportRefused,
+    RunStarted,
+    ShowTyping,
+)
+from greenroom.testing import Taken, explore
+from greenroom.transport import connection_events as events
+from greenroom.transport import wire
+from greenroom.transport.close_codes import CloseCode
+from greenroom.transport.connection_machine import CONNECTION, Link, Phase, Times
+
+ALICE = UserId("alice")
+SESSION = SessionId("sess_01jz00000000000000000000s1")
+THREAD = ThreadId("thread_01jz00000000000000000000t1")
+RUN = RunId("run_01jz00000000000000000000r1")
+
+
+def _record(offset: int) -> Record:
+    return Record(
+        user=ALICE,
+        offset=offset,
+        id=EventId("evt_01jz00000000000000000000e1"),
+        kind=Kind.AGENT_THINKING,
+        event_class=class_of(Kind.AGENT_THINKING),
+        thread=THREAD,
+        run=RUN,
+        parent=None,
+        request=RequestId("req_01jz00000000000000000000q1"),
+        at=0,
+        say=None,
+        body=b"{}",
+    )
+
+
+LINK = Link(ConnectionId("conn_01jz00000000000000000000c1"), ALICE, Times())
+EVENTS = [
+    events.Upgraded(expires_in=60.0),
+    wire.Hello(),
+    Attached(SESSION, "epoch", 0, recovered=False),
+    DeliverEvents([_record(1)], replay=False),
+    ShowTyping(THREAD, "analyst"),
+    ReportRefused("never sent"),
+    wire.Ack(1),
+    wire.Displayed((1,)),
+    wire.Confirm(1),
+    wire.Typing(THREAD),
+    wire.Say("1", "hello"),
+    wire.CancelRun("2", RUN),
+    wire.HistoryRequest("3", 10),
+    wire.Refresh("4", "token"),
+    events.RequestFailed("1", CloseCode.SERVER_ERROR, "the server failed"),
+    events.RunBegan("1", RunStarted(RUN, THREAD)),
+    events.RunCancelled("2", RUN),
+    events.HistoryRead("3", Page([_record(1)], more=False), more=False),
+    events.TokenRefreshed("4", ALICE, 60.0, None),
+    events.TokenRefreshed("4", UserId("eve"), 60.0, None),
+    events.FrameRefused(CloseCode.PROTOCOL_ERROR, "not JSON", None, fatal=True),
+    events.FrameRefused(CloseCode.PROTOCOL_ERROR, "no field", "5", fatal=False),
+    events.Overstepped(CloseCode.RATE_LIMIT),
+    events.Draining(500, 2000),
+]
+
+
+def deliver_at_once(link: Link, news: DeliverEvents) -> Step[Phase, Link, events.Command]:
+    """What the real one leaves to the `EventSender`, which only *ready* has."""
+    frame = wire.events(link.user, "epoch", news.records, replay=news.replay)
+    return stay(link, events.SendEvents(frame, news.records[-1].offset))
+
+
+UNGUARDED: Machine[Phase, Link, events.Command] = Machine(
+    name="unguarded connection",
+    states=Phase,
+    initial=CONNECTION.initial,
+    final=CONNECTION.final,
+    transitions=[
+        *(row for row in CONNECTION.transitions if row.event is not DeliverEvents),
+        On({Phase.AUTHENTICATED, Phase.READY}, DeliverEvents, deliver_at_once),
+    ],
+    timers=CONNECTION.timers,
+)
+
+
+def events_only_when_ready(taken: Taken) -> None:
+    """No event leaves before its time (R22)."""
+    sends = any(isinstance(command, events.SendEvents) for command in taken.commands)
+    assert not sends or taken.state is Phase.READY, f"events sent in {taken.state.name}"
+
+
+if __name__ == "__main__":
+    print(explore(UNGUARDED, LINK, events=EVENTS, depth=3, checks=[events_only_when_ready]))
