@@ -186,7 +186,8 @@ class StaticSupervisorRef(SupervisorRef):
         auto_shutdown: AutoShutdown,
     ) -> None:
         self.strategy, self.strategy_name = strategy, strategy.value
-        self.intensity, self.auto_shutdown = intensity, auto_shutdown
+        self.intensity: Intensity = intensity
+        self.auto_shutdown = auto_shutdown
         self._window.change(intensity)
         old = self._children
         self._children = {spec.id: self._changed(old.pop(spec.id, None), spec) for spec in specs}
