@@ -23,6 +23,7 @@ class Actor(Generic[M]):
 
     Whatever `receive` returns for a `Request` is its answer. To answer later, or to handle
     messages by the batch, override `receive_many` and set each `Ask.reply` yourself.
+    `traps_exits`: be told `Exited` when a linked actor ends, rather than end with it.
     """
 
     capacity: ClassVar[int] = 1024

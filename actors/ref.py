@@ -166,6 +166,24 @@ class Ref(Generic[M_contra]):
             if isinstance(message, Ask):
                 message.reply.fail(ActorStopped(self.name, reason))
 
+    @property
+    def traps_exits(self) -> bool:
+        """Whether it is told of a linked actor's end, instead of ending with it."""
+        return self._actor is not None and self._actor.traps_exits
+
+    @property
+    def linkable(self) -> bool:
+        """Whether a supervisor runs it, or did."""
+        return self._keeper is not None or self._reason is not None
+
+    def _abort(self, reason: ExitReason) -> None:
+        if self._keeper is not None:
+            self._keeper.abort(reason)
+
+    def _tell_exited(self, message: object) -> None:
+        """Any actor may be linked; one that traps exits has to expect this message."""
+        self.tell_owed(message)  # type: ignore[arg-type]  # see above
+
     def _kill(self) -> int:
         """Cut the actor's last words short, shielded as they are. There is nobody below it."""
         actor = self._actor

@@ -1,6 +1,7 @@
 """Floor 2: supervision. Child specs, supervisors, restart intensity, tree snapshots."""
 
 from greenroom.actors.keeper import OnRestart
+from greenroom.supervisor.application import Component, open_application, start_order
 from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child import ChildState, Started
 from greenroom.supervisor.child_spec import (
@@ -19,6 +20,7 @@ from greenroom.supervisor.dynamic_supervisor import (
 )
 from greenroom.supervisor.flags import check_child_specs
 from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.registry import Registry
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor import Supervisor, open_supervisor, supervisor_child
@@ -32,12 +34,14 @@ __all__ = [
     "ChildInfo",
     "ChildSpec",
     "ChildState",
+    "Component",
     "CrashLog",
     "CrashReport",
     "DynamicSupervisor",
     "DynamicSupervisorRef",
     "Intensity",
     "OnRestart",
+    "Registry",
     "Restart",
     "Shutdown",
     "StartFunction",
@@ -50,10 +54,12 @@ __all__ = [
     "actor_child",
     "check_child_specs",
     "dynamic_supervisor_child",
+    "open_application",
     "open_supervisor",
     "parent",
     "render",
     "snapshot",
+    "start_order",
     "supervisor_child",
     "task_child",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from greenroom.actors.errors import Fault, GreenroomError, OrderlyExit
 
 if TYPE_CHECKING:
+    from greenroom.actors.monitor import AnyRef
     from greenroom.supervisor.crash_report import CrashReport
 
 
@@ -126,6 +127,43 @@ class SignificantChildrenEnded(SupervisorError, OrderlyExit):
         super().__init__(f"{supervisor!r} shut itself down when {child!r} ended")
         self.supervisor = supervisor
         self.child = child
+
+
+class RegistryConflict(SupervisorError):
+    """The key belongs to another actor, `owner`."""
+
+    def __init__(self, registry: str, key: str, owner: AnyRef) -> None:
+        super().__init__(f"{key!r} in {registry!r} belongs to {owner.name!r}")
+        self.key = key
+        self.owner: AnyRef = owner
+
+
+class NotRegistered(SupervisorError):
+    """Nobody has this key, or nobody who is still alive."""
+
+    temporary = True
+
+    def __init__(self, registry: str, key: str) -> None:
+        super().__init__(f"nobody in {registry!r} has the key {key!r}")
+        self.key = key
+
+
+class UnknownNeed(SupervisorError):
+    """A component needs one that is not there."""
+
+    def __init__(self, component: str, need: str, alike: Sequence[str]) -> None:
+        advice = f"did you mean {alike[0]!r}?" if alike else ""
+        super().__init__(f"{component!r} needs {need!r}, which is no component", advice=advice)
+        self.component = component
+        self.need = need
+
+
+class CircularNeeds(SupervisorError):
+    """Components need each other in a circle, so none can be the first."""
+
+    def __init__(self, circle: Sequence[str]) -> None:
+        super().__init__(f"these need each other: {' → '.join(circle)}")
+        self.circle: tuple[str, ...] = tuple(circle)
 
 
 class Ignore(SupervisorError):

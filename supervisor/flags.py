@@ -1,4 +1,4 @@
-"""What a supervisor's flags and children may be, as supervisor(3) says (pure)."""
+"""What a supervisor's flags and children may be, as supervisor(3) says."""
 
 from __future__ import annotations
 

@@ -1,0 +1,118 @@
+"""Monitors and links: hearing of another actor's end, or sharing it (erlang(3): monitor, link)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Never
+
+import attrs
+
+from greenroom.actors.errors import LinkBroken, NotLinkable
+from greenroom.actors.exit import ExitKind, ExitReason
+from greenroom.actors.ref import Ref
+
+AnyRef = Ref[Never]
+"""A ref of any actor: nothing can be told to it, but it can be watched."""
+
+
+@attrs.frozen(eq=False)
+class Down:
+    """The actor that `monitor` watched has ended."""
+
+    monitor: Monitor
+    ref: AnyRef
+    reason: ExitReason
+
+
+class _Watch:
+    """Callbacks on two ends, called off together: by hand, or by whichever end comes first."""
+
+    __slots__ = ("__weakref__", "_calls_off", "_over")
+
+    def __init__(self) -> None:
+        self._calls_off: list[Callable[[], None]] = []
+        self._over = False
+
+    def _watch(self, ref: AnyRef, callback: Callable[[ExitReason], None]) -> None:
+        """`callback` may come at once, and then there is nothing left to watch."""
+        if not self._over:
+            self._calls_off.append(ref.when_stopped(callback))
+        if self._over:
+            self._call_off()
+
+    def _call_off(self) -> None:
+        self._over = True
+        while self._calls_off:
+            self._calls_off.pop()()
+
+
+class Monitor(_Watch):
+    """One actor watching another, until either ends; made by `monitor`."""
+
+    __slots__ = ("ref",)
+
+    def __init__(self, watched: AnyRef, watcher: Ref[Down]) -> None:
+        super().__init__()
+        self.ref = watched
+        self._watch(watcher, lambda _: self._call_off())
+        self._watch(watched, lambda reason: self._down(watcher, reason))
+
+    def demonitor(self) -> None:
+        """Stop watching. A `Down` that is in the mailbox already still arrives."""
+        self._call_off()
+
+    def _down(self, watcher: Ref[Down], reason: ExitReason) -> None:
+        watcher.tell_owed(Down(self, self.ref, reason))
+        self._call_off()
+
+
+def monitor(watched: AnyRef, watcher: Ref[Down]) -> Monitor:
+    """Have `watcher` told `Down` exactly once, when `watched` ends; at once if it has ended.
+
+    Every call makes a monitor of its own. It goes one way: the watched actor does not notice.
+    """
+    return Monitor(watched, watcher)
+
+
+@attrs.frozen(eq=False)
+class Exited:
+    """What an actor with `traps_exits` is told when a linked one ends, however that was."""
+
+    ref: AnyRef
+    reason: ExitReason
+
+
+class Link(_Watch):
+    """Two actors that end together; made by `link`."""
+
+    __slots__ = ()
+
+    def __init__(self, one: AnyRef, other: AnyRef) -> None:
+        super().__init__()
+        self._watch(one, lambda reason: self._carry(one, other, reason))
+        self._watch(other, lambda reason: self._carry(other, one, reason))
+
+    def unlink(self) -> None:
+        """Part them. What was carried over already stays so."""
+        self._call_off()
+
+    def _carry(self, ended: AnyRef, partner: AnyRef, reason: ExitReason) -> None:
+        self._call_off()
+        if partner.traps_exits:
+            partner._tell_exited(Exited(ended, reason))
+        elif reason.kind is not ExitKind.NORMAL:
+            partner._abort(ExitReason(reason.kind, LinkBroken(ended.name, reason)))
+
+
+def link(one: AnyRef, other: AnyRef) -> Link:
+    """Let each end when the other does, unless that one ended normally.
+
+    The reason is of the same kind, so a supervisor judges both ends alike; its error is
+    `LinkBroken`, with the true one as its cause. An actor with `traps_exits` goes on instead, and
+    is told `Exited`. When one has ended already, the other learns of it at once. Raises
+    `NotLinkable` for an actor that no supervisor runs: there the nursery is the link.
+    """
+    for each in (one, other):
+        if not each.linkable:
+            raise NotLinkable(f"{each.name!r} is run by no supervisor, so nothing can stop it")
+    return Link(one, other)

@@ -1,0 +1,189 @@
+"""Links (erlang(3), link/1; "Processes", Links): supervised actors that end together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+
+from greenroom.actors.actor import Actor
+from greenroom.actors.errors import LinkBroken
+from greenroom.actors.exit import ExitKind, ExitReason
+from greenroom.actors.monitor import Exited, link
+from greenroom.actors.ref import Ref
+from greenroom.supervisor import (
+    DynamicSupervisorRef,
+    Restart,
+    actor_child,
+    dynamic_supervisor_child,
+    open_supervisor,
+)
+from tests.supervisor.stage import Crash, settle
+
+pytestmark = pytest.mark.requirement("R39")
+
+
+class Partner(Actor[object]):
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+        self.reasons: list[ExitReason] = []
+
+    async def receive(self, message: object) -> None:
+        self.seen.append(message)
+        match message:
+            case "crash":
+                raise Crash("of its own")
+            case "stop":
+                self.stop()
+            case "hang":
+                await trio.sleep_forever()
+
+    async def stopping(self, reason: ExitReason) -> None:
+        self.reasons.append(reason)
+
+
+class Trapping(Partner):
+    traps_exits = True
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[DynamicSupervisorRef]:
+    async with open_supervisor("root", [dynamic_supervisor_child("pairs")]) as root:
+        pairs = root.child("pairs")
+        assert isinstance(pairs, DynamicSupervisorRef)
+        yield pairs
+
+
+async def start(
+    stage: DynamicSupervisorRef, id_: str, actor: Partner, restart: Restart = Restart.TEMPORARY
+) -> Ref[object]:
+    ref = await stage.start_child(actor_child(id_, lambda: actor, restart=restart))
+    assert isinstance(ref, Ref)
+    return ref
+
+
+async def test_a_crash_takes_the_linked_one_along_whichever_it_is(
+    stage: DynamicSupervisorRef,
+) -> None:
+    for end in (0, 1):
+        pair = [await start(stage, id_, Partner()) for id_ in "ab"]
+        link(*pair)
+        pair[end].tell("crash")
+        reason = await pair[1 - end].wait_stopped()
+        assert reason.kind is ExitKind.CRASHED
+        assert isinstance(reason.error, LinkBroken)
+        assert isinstance(reason.error.__cause__, Crash)
+
+
+async def test_it_ends_in_the_middle_of_a_message_too_and_gets_its_last_words(
+    stage: DynamicSupervisorRef,
+) -> None:
+    hanging = Partner()
+    one, other = await start(stage, "a", Partner()), await start(stage, "b", hanging)
+    link(one, other)
+    other.tell("hang")
+    await settle()
+    one.tell("crash")
+    await other.wait_stopped()
+    (reason,) = hanging.reasons
+    assert isinstance(reason.error, LinkBroken)
+
+
+async def test_a_normal_end_is_nobody_elses_business(stage: DynamicSupervisorRef) -> None:
+    one, other = await start(stage, "a", Partner()), await start(stage, "b", Partner())
+    link(one, other)
+    one.tell("stop")
+    await one.wait_stopped()
+    await settle()
+    assert other.exit_reason is None
+
+
+async def test_a_shutdown_is_carried_as_a_shutdown(stage: DynamicSupervisorRef) -> None:
+    one = await start(stage, "a", Partner())
+    other = await start(stage, "b", Partner(), Restart.TRANSIENT)
+    link(one, other)
+    await stage.terminate_child("a")
+    assert (await other.wait_stopped()).kind is ExitKind.SHUTDOWN
+    await settle()
+    assert not stage.children(), "a transient child stays down after a shutdown"
+
+
+async def test_the_supervisor_judges_both_ends_and_restarts_both(
+    stage: DynamicSupervisorRef,
+) -> None:
+    one = await start(stage, "a", Partner(), Restart.TRANSIENT)
+    other = await start(stage, "b", Partner(), Restart.TRANSIENT)
+    link(one, other)
+    one.tell("crash")
+    await settle()
+    assert stage.child("a") is not one
+    assert stage.child("b") is not other
+    assert [crash.child for crash in stage.crashes()] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("how", "kind"), [("stop", ExitKind.NORMAL), ("crash", ExitKind.CRASHED)])
+async def test_one_that_traps_exits_is_told_of_every_end_and_lives_on(
+    how: str, kind: ExitKind, stage: DynamicSupervisorRef
+) -> None:
+    trapping = Trapping()
+    one, other = await start(stage, "a", Partner()), await start(stage, "b", trapping)
+    link(one, other)
+    one.tell(how)
+    await settle()
+    (exited,) = trapping.seen
+    assert isinstance(exited, Exited)
+    assert (exited.ref, exited.reason.kind) == (one, kind)
+    assert other.exit_reason is None
+
+
+async def test_links_form_chains(stage: DynamicSupervisorRef) -> None:
+    chain = [await start(stage, id_, Partner()) for id_ in "abcd"]
+    for one, other in itertools.pairwise(chain):
+        link(one, other)
+    chain[0].tell("crash")
+    await settle()
+    assert all(ref.exit_reason is not None for ref in chain)
+
+
+async def test_unlinked_ones_part_for_good(stage: DynamicSupervisorRef) -> None:
+    one, other = await start(stage, "a", Partner()), await start(stage, "b", Partner())
+    link(one, other).unlink()
+    one.tell("crash")
+    await settle()
+    assert other.exit_reason is None
+
+
+async def test_who_links_to_the_dead_learns_of_it_at_once(stage: DynamicSupervisorRef) -> None:
+    one, other = await start(stage, "a", Partner()), await start(stage, "b", Partner())
+    one.tell("crash")
+    await one.wait_stopped()
+    link(one, other)
+    assert (await other.wait_stopped()).kind is ExitKind.CRASHED
+
+
+async def test_an_actor_may_link_itself_before_it_is_up() -> None:
+    class Eager(Partner):
+        async def started(self) -> None:
+            link(self.ref, first[-1])
+
+    first: list[Ref[object]] = []
+    async with open_supervisor("root", [actor_child("a", Partner)]) as root:
+        ref = root.child("a")
+        assert isinstance(ref, Ref)
+        first.append(ref)
+        eager = await root.start_child(actor_child("b", Eager, restart=Restart.TEMPORARY))
+        assert isinstance(eager, Ref)
+        ref.tell("crash")
+        assert isinstance((await eager.wait_stopped()).error, LinkBroken)
+
+
+async def test_a_tree_that_stops_reports_no_linked_end_as_a_crash() -> None:
+    specs = [actor_child("a", Partner), actor_child("b", Partner)]
+    async with open_supervisor("root", specs) as root:
+        one, other = root.child("a"), root.child("b")
+        assert isinstance(one, Ref)
+        assert isinstance(other, Ref)
+        link(one, other)
+    assert root.crashes() == ()

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenroom.actors.actor import Actor, attach
+from greenroom.actors.errors import ActorStopped
+from greenroom.actors.exit import NORMAL, ExitReason
+from greenroom.actors.ref import Ref
+from greenroom.supervisor import (
+    DynamicSupervisorRef,
+    Registry,
+    Restart,
+    actor_child,
+    dynamic_supervisor_child,
+    open_supervisor,
+)
+from greenroom.supervisor.errors import NotRegistered, RegistryConflict
+from tests.supervisor.stage import Crash, settle
+
+pytestmark = pytest.mark.requirement("R39")
+
+
+class Owner(Actor[str]):
+    def __init__(self, registry: Registry[str], key: str) -> None:
+        self.registry, self.key = registry, key
+
+    async def started(self) -> None:
+        self.registry.register(self.key, self.ref)
+
+    async def receive(self, message: str) -> None:
+        if message == "crash":
+            raise Crash(self.key)
+        self.stop()
+
+    async def stopping(self, reason: ExitReason) -> None:
+        await trio.sleep(1)
+
+
+@pytest.fixture
+async def owners() -> AsyncIterator[DynamicSupervisorRef]:
+    async with open_supervisor("root", [dynamic_supervisor_child("owners")]) as root:
+        owners = root.child("owners")
+        assert isinstance(owners, DynamicSupervisorRef)
+        yield owners
+
+
+def ref(name: str) -> Ref[str]:
+    return attach(Actor[str](), name)
+
+
+async def test_a_key_has_one_owner_and_who_comes_second_is_told_whose_it_is() -> None:
+    registry: Registry[str] = Registry("users")
+    first, second = ref("first"), ref("second")
+    registry.register("alice", first)
+    registry.register("alice", first)
+    with pytest.raises(RegistryConflict, match="'alice' in 'users' belongs to 'first'") as refusal:
+        registry.register("alice", second)
+    assert refusal.value.owner is first
+    assert registry.look_up("alice") is first
+
+
+async def test_an_unknown_key_is_an_error_or_none_as_you_ask() -> None:
+    registry: Registry[str] = Registry()
+    assert registry.get("nobody") is None
+    assert "nobody" not in registry
+    with pytest.raises(NotRegistered, match="nobody"):
+        registry.look_up("nobody")
+
+
+async def test_only_its_owner_gives_a_key_back() -> None:
+    registry: Registry[str] = Registry()
+    owner = ref("owner")
+    registry.register("key", owner)
+    registry.unregister("key", ref("stranger"))
+    assert "key" in registry
+    registry.unregister("key", owner)
+    registry.unregister("key", owner)
+    assert len(registry) == 0
+    owner._close(NORMAL)
+
+
+@pytest.mark.parametrize("how", ["crash", "stop"])
+async def test_the_keys_of_an_owner_are_free_the_moment_it_has_ended(
+    how: str, owners: DynamicSupervisorRef, autojump_clock: trio.testing.MockClock
+) -> None:
+    registry: Registry[str] = Registry()
+    owner = await owners.start_child(actor_child("a", lambda: Owner(registry, "key")))
+    assert isinstance(owner, Ref)
+    registry.register("second key", owner)
+    assert registry.keys_of(owner) == ("key", "second key")
+    owner.tell(how)
+    await trio.sleep(0.5)
+    assert "key" in registry, "its last words are not over"
+    await owner.wait_stopped()
+    assert list(registry) == []
+    with pytest.raises(ActorStopped):
+        registry.register("key", owner)
+
+
+async def test_the_next_incarnation_takes_the_key_over(
+    owners: DynamicSupervisorRef, autojump_clock: trio.testing.MockClock
+) -> None:
+    registry: Registry[str] = Registry()
+    spec = actor_child("a", lambda: Owner(registry, "key"), restart=Restart.TRANSIENT)
+    first = await owners.start_child(spec)
+    registry.look_up("key").tell("crash")
+    await trio.sleep(2)
+    await settle()
+    assert registry.look_up("key") is owners.child("a")
+    assert registry.look_up("key") is not first
+
+
+async def test_a_start_that_fails_gives_its_keys_back(owners: DynamicSupervisorRef) -> None:
+    class Hasty(Owner):
+        async def started(self) -> None:
+            await super().started()
+            raise Crash("after all")
+
+    registry: Registry[str] = Registry()
+    with pytest.raises(Exception, match="after all"):
+        await owners.start_child(actor_child("a", lambda: Hasty(registry, "key")))
+    assert "key" not in registry
+
+
+async def test_keys_are_found_by_prefix_in_order() -> None:
+    registry: Registry[str] = Registry()
+    for key in ["user:bob", "user:alice", "users", "run:1", "user:"]:
+        registry.register(key, ref(key))
+    found = registry.with_prefix("user:")
+    assert list(found) == ["user:", "user:alice", "user:bob"]
+    assert [each.name for each in found.values()] == list(found)
+    assert list(registry.with_prefix("")) == list(registry)
+
+
+keys = st.text(alphabet="ab:", max_size=3)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["register", "end", "unregister"]), keys)), keys)
+def test_it_is_a_plain_dictionary_of_those_alive(script: list[tuple[str, str]], end: str) -> None:
+    registry: Registry[str] = Registry()
+    model: dict[str, Ref[str]] = {}
+
+    async def play() -> None:
+        for deed, key in script:
+            match deed:
+                case "register" if key not in model:
+                    model[key] = ref(key)
+                    registry.register(key, model[key])
+                case "end" if key in model:
+                    model.pop(key)._close(NORMAL)
+                case "unregister" if key in model:
+                    registry.unregister(key, model.pop(key))
+            assert list(registry) == sorted(model)
+            assert registry.with_prefix(end) == {
+                key: owner for key, owner in model.items() if key.startswith(end)
+            }
+
+    trio.run(play)
