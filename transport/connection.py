@@ -20,7 +20,12 @@ from greenroom.delivery.users import Users
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.transport import wire
 from greenroom.transport.auth import Authenticator
-from greenroom.transport.connection_actor import ConnectionActor, ConnectionSettings, FrameCame
+from greenroom.transport.connection_actor import (
+    CLOSE_SECONDS,
+    ConnectionActor,
+    ConnectionSettings,
+    FrameCame,
+)
 from greenroom.transport.connection_events import SocketGone
 from greenroom.transport.front_door import Upgrade, close_gently
 
@@ -65,9 +70,11 @@ async def _serve(
                 socket, upgrade.identity, connection, user, parts.authenticator, parts.settings
             )
             upgrade.stream.last_words = partial(_unsaid, socket)
-            nursery.start_soon(_receive, socket, actor)
+            received = trio.Event()
+            nursery.start_soon(_receive, socket, actor, received)
             with _write_guard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
                 await run_actor(actor, name=connection, task_status=task_status)
+            await _hear_out(socket, received)
             nursery.cancel_scope.cancel()
         await _end(socket, upgrade)
 
@@ -79,7 +86,9 @@ async def _open_socket(
     return await request.accept(subprotocol=wire.SUBPROTOCOL)
 
 
-async def _receive(socket: WebSocketConnection, actor: ConnectionActor) -> None:
+async def _receive(
+    socket: WebSocketConnection, actor: ConnectionActor, received: trio.Event
+) -> None:
     """Feed the actor what the client sends; when it is slow, the socket waits."""
     try:
         while True:
@@ -88,6 +97,15 @@ async def _receive(socket: WebSocketConnection, actor: ConnectionActor) -> None:
         actor.ref.tell_owed(SocketGone())
     except ActorStopped:
         return
+    finally:
+        received.set()
+
+
+async def _hear_out(socket: WebSocketConnection, received: trio.Event) -> None:
+    """A writer hears of a close (1009) before its frame is sent, a reader after: wait for that."""
+    if socket.closed is not None:
+        with trio.move_on_after(CLOSE_SECONDS):
+            await received.wait()
 
 
 def _unsaid(socket: WebSocketConnection) -> bytes:

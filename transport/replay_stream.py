@@ -56,9 +56,12 @@ class ReplayStream(trio.abc.HalfCloseableStream):
     async def aclose(self) -> None:
         self._head = self._early = b""
         self._answered.set()
+        unsaid, self.last_words = self.last_words(), bytes
         try:
-            if unsaid := self.last_words():
+            if unsaid:
                 await self._stream.send_all(unsaid)
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            pass  # nobody is there to hear it
         finally:
             await self._stream.aclose()
 

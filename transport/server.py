@@ -42,6 +42,9 @@ class Server:
         except Exception:
             logger.exception("a socket could not be welcomed")
             await trio.aclose_forcefully(stream)
+        except trio.Cancelled:
+            await trio.aclose_forcefully(stream)
+            raise
 
     async def _welcome(self, stream: trio.abc.Stream) -> None:
         """Answered and closed, or handed on, or dropped when it dawdles."""
