@@ -82,7 +82,7 @@ class Client:
         for index, frame in enumerate(self.kept):
             if _has(frame, fields):
                 return self.kept.pop(index)
-        while not _has(frame := self._receive(), fields):
+        while not _has(frame := self.next(), fields):
             self.kept.append(frame)
         return frame
 
@@ -122,7 +122,7 @@ class Client:
         """The code of the server's close; what came before is kept."""
         with suppress(ConnectionClosed):
             while True:
-                self.kept.append(self._receive())
+                self.kept.append(self.next())
         received = self.connection.protocol.close_rcvd
         assert received is not None, "the connection was cut, not closed"
         return received.code
@@ -132,7 +132,8 @@ class Client:
         self.connection.socket.shutdown(socket.SHUT_RDWR)
         self.connection.close()
 
-    def _receive(self) -> Json:
+    def next(self) -> Json:
+        """The next frame, whatever it is."""
         message = self.connection.recv(timeout=PATIENCE)
         assert isinstance(message, str), "every frame is a text frame"
         frame = json.loads(message)

@@ -148,10 +148,14 @@ def serving(**chosen: object) -> Iterator[Server]:
 
     thread = threading.Thread(target=live, name="greenroom under test")
     thread.start()
-    server = started.result(timeout=10)
     try:
+        server = started.result(timeout=10)
         yield server
-    finally:
         server.run_sync(stop.set)
+    except BaseException:
+        if started.exception() is None:
+            started.result().run_sync(stop.set)
+        raise
+    finally:
         thread.join(timeout=20)
         assert not thread.is_alive(), "the server does not stop"

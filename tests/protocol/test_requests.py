@@ -178,9 +178,10 @@ def test_a_token_that_is_refreshed_does_not(connect, user):
     client = connect(bearing=token_for(user, seconds=0.6))
     until = client.hello()["expires"]
     assert client.ask("refresh", id="r", token=token_for(user))["ok"] is True
-    client.send("say", id="1", body="tick")
+    run = client.ask("say", id="1", body="tick")["run"]
     while client.take("events")["events"][-1]["at"] < until + 50:
         pass
+    assert client.ask("cancel", id="2", run=run)["ok"] is True
 
 
 # typing

@@ -1,0 +1,130 @@
+"""The server: its port, its limits, and what stays when its listeners go."""
+
+import errno
+import socket
+
+import pytest
+import trio
+from websockets.exceptions import InvalidMessage
+
+from greenroom.delivery.ids import ConnectionId, IdSource
+from greenroom.transport.errors import CannotListen, PortBusy
+from greenroom.transport.server import open_listeners
+from tests.protocol.client import Client, refusal
+from tests.protocol.server import serving, token_for
+
+pytestmark = pytest.mark.requirement("R37")
+
+
+async def test_a_busy_port_is_an_error_that_says_so():
+    (listener,) = await open_listeners("127.0.0.1", 0)
+    port = listener.socket.getsockname()[1]
+    async with listener:
+        with pytest.raises(PortBusy, match=f"port {port} of 127.0.0.1 is in use") as caught:
+            await open_listeners("127.0.0.1", port)
+    assert "--port" in caught.value.advice
+
+
+def test_a_second_server_on_the_port_does_not_start_and_leaves_the_first_alone():
+    with serving() as server:
+        with pytest.raises((PortBusy, BaseExceptionGroup)) as caught, serving(port=server.port):
+            pass
+        assert isinstance(caught.value, PortBusy) or caught.group_contains(PortBusy)
+        with Client(server.port, token_for("alice")) as client:
+            assert client.hello()["user"] == "alice"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+async def test_an_address_that_is_not_ours_is_an_error_that_names_it(host):
+    with pytest.raises(CannotListen, match=host):
+        await open_listeners(host, 0)
+
+
+def test_listeners_that_crash_come_back_on_the_same_port_and_no_socket_is_lost(monkeypatch):
+    with serving() as server, Client(server.port, token_for("alice")) as client:
+        client.hello()
+        accepted = trio.SocketListener.accept
+
+        async def fail_once(self):
+            monkeypatch.setattr(trio.SocketListener, "accept", accepted)
+            raise OSError(errno.EIO, "the network card caught fire")
+
+        monkeypatch.setattr(trio.SocketListener, "accept", fail_once)
+        with socket.create_connection(("127.0.0.1", server.port)) as waking:
+            assert waking.recv(1) == b"", "what was not yet a connection is dropped"
+        server.wait_until(lambda: server.runtime.tree().find("greenroom/listeners").restarts == 1)
+        assert client.story()[-1]["kind"] == "agent_completed"
+        with Client(server.port, token_for("bob")) as another:
+            assert another.hello()["user"] == "bob"
+
+
+def restarts(server) -> int:
+    return server.run_sync(server.runtime.tree).find("greenroom/listeners").restarts
+
+
+def test_while_there_are_no_file_handles_it_waits_and_goes_on(monkeypatch, caplog):
+    with serving() as server:
+        accepted = trio.SocketListener.accept
+
+        async def exhausted(self):
+            monkeypatch.setattr(trio.SocketListener, "accept", accepted)
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(trio.SocketListener, "accept", exhausted)
+        refusal(server.port, None)
+        with Client(server.port, token_for("alice")) as client:
+            assert client.hello()["user"] == "alice"
+        assert restarts(server) == 0
+    assert "cannot accept a socket now" in caplog.text
+
+
+def test_a_welcome_that_fails_is_logged_and_closes_its_own_socket_only(monkeypatch, caplog):
+    new = IdSource.new
+
+    def fail_once(self, kind):
+        if kind is not ConnectionId:
+            return new(self, kind)
+        monkeypatch.undo()
+        raise RuntimeError("no ids today")
+
+    with serving() as server:
+        monkeypatch.setattr(IdSource, "new", fail_once)
+        with pytest.raises(InvalidMessage), Client(server.port, token_for("alice")):
+            pass
+        with Client(server.port, token_for("alice")) as client:
+            assert client.hello()["user"] == "alice"
+    assert "no ids today" in caplog.text
+
+
+def test_while_draining_the_port_is_closed_and_runs_go_on_to_their_end():
+    with serving(drain_seconds=5.0) as server, Client(server.port, token_for("a")) as client:
+        client.hello()
+        run = client.ask("say", id="1", body="wait")["run"]
+        client.events(until="agent_thinking")
+
+        async def drain_and_cancel():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(server.runtime.drain)
+                await trio.to_thread.run_sync(client.closed_with)
+                (user,) = server.runtime.users.active()
+                assert user.cancel(run)
+
+        server.run(drain_and_cancel)
+        assert client.take("closing")["code"] == 1001
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port))
+
+        async def history():
+            page = await server.runtime.journal.history("a", thread=None, before=None, limit=9)
+            return page.records[-1].kind
+
+        assert server.run(history) == "agent_completed"
+
+
+@pytest.mark.parametrize("limit", [2_000, 70_000])
+def test_the_largest_frame_is_a_setting(limit):
+    with serving(max_frame_bytes=limit) as server, Client(server.port, token_for("a")) as client:
+        client.hello()
+        assert client.ask("say", id="1", body="x" * (limit - 100))["ok"] is True
+        client.send("say", id="2", body="x" * limit)
+        assert client.closed_with() == 1009
