@@ -1,4 +1,4 @@
-"""The command line: `greenroom demo | serve | token | events`."""
+"""The command line: `greenroom demo | serve | token | events | tree | crashes | crash | replay`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.agent_target import BadTarget
 from greenroom.commands.demo import demo
 from greenroom.commands.events import events
+from greenroom.commands.looking import crash, crashes, tree
+from greenroom.commands.replay import replay
 from greenroom.commands.serve import serve
 from greenroom.commands.token import token
 from greenroom.delivery.ids import BadId
@@ -32,7 +34,7 @@ app = App(
     version=lambda: version("greenroom"),
     suppress_keyboard_interrupt=False,
 )
-for _command in (demo, serve, token, events):
+for _command in (demo, serve, token, events, tree, crashes, crash, replay):
     app.command(_command)
 
 

@@ -45,8 +45,9 @@ class Case:
 def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
     """Read a report saved by `greenroom crash ID --json`.
 
-    `actor` names what makes a fresh actor, `module:factory`; else the report must. Raises
-    `CannotReplay`, `NotThatSchema`, `BadTarget`, and what the imported code raises.
+    `actor` names what makes a fresh actor, `module:factory`; else the report must. An actor's
+    class is given the arguments that the report has. Raises `CannotReplay`, `NotThatSchema`,
+    `BadTarget`, and what the imported code raises.
     """
     report = load_crash(path.read_bytes())
     recording = report.actor.recording if report.actor is not None else None
@@ -58,11 +59,11 @@ def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
     if report.error is None:
         raise CannotReplay(f"crash {report.id} has no error to come to: it was {report.reason}")
     named = _named_factory(actor) if actor is not None else None
-    form = recording.factory if named is None else None
+    form = recording.factory if named is None or isinstance(named, type) else None
     loader = _Loader(trust)
     loader.check([*classes_of(list(recording.messages)), *_classes_of_factory(form)])
     decoder = Decoder(loader.load)
-    factory = named or _factory(form, decoder)
+    factory = _factory(form, decoder) if form is not None or named is None else named
     messages = tuple(_message(form, decoder) for form in recording.messages)
     return Case(report, factory, messages, decoder.redacted)
 

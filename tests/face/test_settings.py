@@ -48,6 +48,9 @@ def test_a_named_file_is_read_in_place_of_the_one_lying_there(tmp_path: Path) ->
 
 TEXTS = {
     "port": "1",
+    "admin_token": SECRET,
+    "admin_anywhere": "yes",
+    "measure_cpu": "1",
     "secret": SECRET,
     "allow_origins": "https://a.example",
     "log_level": "debug",

@@ -1,0 +1,165 @@
+"""A shop of three actors, each of which can be brought down: practice for looking in.
+
+Run it with `python examples/corner_shop.py`: it crashes all three and saves what is to be
+replayed, for example with `greenroom replay till.json --trust`.
+"""
+
+from __future__ import annotations
+
+import enum
+from functools import partial
+from pathlib import Path
+
+import attrs
+import trio
+
+from greenroom.actors.actor import Actor
+from greenroom.actors.machine import Machine, On, StateTimeout, Step, go, stay
+from greenroom.actors.machine_actor import MachineActor
+from greenroom.actors.redaction import SECRET
+from greenroom.actors.ref import Request
+from greenroom.supervisor import ChildSpec, Restart, actor_child, open_supervisor
+from greenroom.supervisor.looking_json import dump_crash
+
+# A till: shares its takings among the staff, and forgets that everybody may have gone home.
+
+
+@attrs.frozen
+class Sold:
+    pence: int
+    card: str = attrs.field(default="", metadata=SECRET)
+
+
+@attrs.frozen
+class StaffLeft:
+    names: tuple[str, ...]
+
+
+class Till(Actor[Sold | StaffLeft]):
+    def __init__(self, staff: int) -> None:
+        self.staff = staff
+        self.share = 0
+
+    async def receive(self, message: Sold | StaffLeft) -> None:
+        if isinstance(message, StaffLeft):
+            self.staff -= len(message.names)
+        else:
+            self.share += message.pence // self.staff
+
+
+# A shelf: asked for things, and surprised by what nobody ever put on it.
+
+
+@attrs.frozen
+class Stock:
+    thing: str
+    count: int
+
+
+@attrs.frozen
+class Take(Request[int]):
+    thing: str
+
+
+class Shelf(Actor[Stock | Take]):
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    async def receive(self, message: Stock | Take) -> int | None:
+        if isinstance(message, Stock):
+            self.counts[message.thing] = self.counts.get(message.thing, 0) + message.count
+            return None
+        self.counts[message.thing] -= 1
+        return self.counts[message.thing]
+
+
+# A door: locks itself when it is open for too long, and knows no key.
+
+
+class Door(enum.Enum):
+    SHUT = "shut"
+    OPEN = "open"
+    LOCKED = "locked"
+    GONE = "gone"
+
+
+@attrs.frozen
+class Push:
+    pass
+
+
+@attrs.frozen
+class TooLong:
+    pass
+
+
+@attrs.frozen
+class TakeDown:
+    pass
+
+
+def push(visitors: int, _: Push) -> Step[Door, int, None]:
+    return go(Door.OPEN, visitors + 1, StateTimeout(30.0, TooLong()))
+
+
+def push_open(visitors: int, _: Push) -> Step[Door, int, None]:
+    return stay(visitors + 1)
+
+
+def lock(visitors: int, _: TooLong) -> Step[Door, int, None]:
+    return go(Door.LOCKED, visitors)
+
+
+def take_down(visitors: int, _: TakeDown) -> Step[Door, int, None]:
+    return go(Door.GONE, visitors)
+
+
+class DoorActor(MachineActor[Push | TakeDown, Door, int, None]):
+    machine = Machine(
+        name="door",
+        states=Door,
+        initial=Door.SHUT,
+        final={Door.GONE},
+        transitions=[
+            On(Door.SHUT, Push, push, to={Door.OPEN}),
+            On(Door.OPEN, Push, push_open),
+            On(Door.OPEN, TooLong, lock, to={Door.LOCKED}),
+            On({Door.SHUT, Door.OPEN, Door.LOCKED}, TakeDown, take_down, to={Door.GONE}),
+        ],
+    )
+
+    def initial_data(self) -> int:
+        return 0
+
+
+def staff() -> list[ChildSpec]:
+    """The shop's children; the last hundred messages of each are kept for a replay."""
+    record = partial(actor_child, record=100, restart=Restart.TRANSIENT)
+    return [
+        record("till", partial(Till, staff=2)),
+        record("shelf", Shelf),
+        record("door", DoorActor),
+    ]
+
+
+async def bring_down() -> None:
+    """Crash each of them once, and save the reports."""
+    async with open_supervisor("shop", staff()) as shop:
+        till, shelf, door = (shop.child(name) for name in ("till", "shelf", "door"))
+        for sale in (Sold(250, "4929 1234"), StaffLeft(("Ann", "Bob")), Sold(100)):
+            till.tell(sale)  # type: ignore[attr-defined]  # a ref
+        shelf.tell(Stock("soap", 2))  # type: ignore[attr-defined]
+        shelf.request(Take("soap"))  # type: ignore[attr-defined]
+        shelf.request(Take("milk"))  # type: ignore[attr-defined]
+        door.tell(Push())  # type: ignore[attr-defined]
+        await trio.sleep(31)
+        door.tell(Push())  # type: ignore[attr-defined]
+        await trio.sleep(1)
+        for report in shop.crashes():
+            Path(f"{report.child}.json").write_bytes(dump_crash(report))
+
+
+if __name__ == "__main__":
+    import trio.testing
+
+    trio.run(bring_down, clock=trio.testing.MockClock(0, 0))

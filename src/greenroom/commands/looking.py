@@ -1,0 +1,145 @@
+"""`greenroom tree`, `crashes` and `crash`: looking into a running server."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from greenroom.admin_client import AdminClient, NoSuchCrash
+from greenroom.commands.looking_output import crash_view, crashes_table, show, tree_view
+from greenroom.settings import BadSettings, Settings
+
+Flag = Annotated[bool, Parameter(negative="")]
+Children = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
+
+
+def tree(
+    url: str,
+    /,
+    *,
+    token: str | None = None,
+    watch: Flag = False,
+    every: Annotated[float, Parameter(validator=Number(gte=0.1))] = 1.0,
+    children: Children = 100,
+    json: Flag = False,
+    config: Path | None = None,
+) -> None:
+    """Show the supervision tree of a running server.
+
+    Parameters
+    ----------
+    url
+        Where the server is, for example http://127.0.0.1:8700.
+    token
+        The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN.
+    watch
+        Keep it on the screen, live. s sorts, / searches, enter shows a node's history, q ends it.
+    every
+        Seconds between two looks while watching.
+    children
+        Show no more than so many of each supervisor's children.
+    json
+        As JSON (schema greenroom.tree/1).
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    client = _client(url, token, config)
+    if json:
+        _print(client.raw(f"/admin/tree?children={children}"))
+    elif not watch:
+        show(tree_view(client.tree(children=children)))
+    elif not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadSettings(["--watch needs a terminal"], advice="--json is for programs")
+    else:
+        from greenroom.commands.tree_screen import watch_tree  # needs termios: no Windows
+
+        client.tree(children=0)  # say what is wrong before the screen is taken
+        watch_tree(client, every=every, children=children)
+
+
+def crashes(
+    url: str,
+    /,
+    *,
+    token: str | None = None,
+    json: Flag = False,
+    config: Path | None = None,
+) -> None:
+    """List the crashes that a running server remembers, newest first.
+
+    Parameters
+    ----------
+    url
+        Where the server is, for example http://127.0.0.1:8700.
+    token
+        The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN.
+    json
+        As JSON (schema greenroom.crashes/1).
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    client = _client(url, token, config)
+    if json:
+        _print(client.raw("/admin/crashes"))
+    elif lines := client.crashes():
+        show(crashes_table(lines))
+    else:
+        print("nothing has crashed")
+
+
+def crash(
+    url: str,
+    id: str,  # noqa: A002  # the command line's word
+    /,
+    *,
+    token: str | None = None,
+    json: Flag = False,
+    config: Path | None = None,
+) -> None:
+    """Show one crash: what was raised, the last messages, what led there.
+
+    Parameters
+    ----------
+    url
+        Where the server is, for example http://127.0.0.1:8700.
+    id
+        The crash's id, as `greenroom crashes` lists it; its beginning is enough.
+    token
+        The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN.
+    json
+        As JSON (schema greenroom.crash/1): what `greenroom replay` reads.
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    client = _client(url, token, config)
+    whole = _whole_id(client, id)
+    if json:
+        _print(client.raw_crash(whole))
+    else:
+        show(crash_view(client.crash(whole)))
+
+
+def _whole_id(client: AdminClient, id_: str) -> str:
+    found = [line.id for line in client.crashes() if line.id.startswith(id_.lower())]
+    if len(found) > 1:
+        raise NoSuchCrash(f"{id_!r} is the beginning of {len(found)}: {', '.join(found)}")
+    return found[0] if found else id_
+
+
+def _client(url: str, token: str | None, config: Path | None) -> AdminClient:
+    settings = Settings.load(config, admin_token=token)
+    if settings.admin_token is None:
+        raise BadSettings(
+            ["looking into a server needs its admin token, and there is none"],
+            advice="set GREENROOM_ADMIN_TOKEN to that of the server, or give --token",
+        )
+    return AdminClient(url.rstrip("/"), settings.admin_token)
+
+
+def _print(body: bytes) -> None:
+    sys.stdout.buffer.write(body + b"\n")
+    sys.stdout.buffer.flush()

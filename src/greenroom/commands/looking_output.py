@@ -1,0 +1,225 @@
+"""The tree and crash reports for people: rich renderables, harmless to a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import orjson
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from greenroom.supervisor.child import ChildState
+from greenroom.supervisor.crash_report import CrashReport
+from greenroom.supervisor.error_note import ErrorNote
+from greenroom.supervisor.looking_json import CrashLine
+from greenroom.supervisor.message_codec import JSON
+from greenroom.supervisor.tree import TreeNode
+
+PIPE_WIDTH = 160  # columns where there is no terminal to ask
+STATE_STYLES = {
+    ChildState.RUNNING: "green",
+    ChildState.STARTING: "cyan",
+    ChildState.RESTARTING: "bold yellow",
+    ChildState.STOPPING: "yellow",
+    ChildState.STOPPED: "dim",
+}
+LINKS = {"cause": "caused by", "context": "while handling"}
+
+
+def show(renderable: RenderableType) -> None:
+    """Print; the width is that of the terminal, or wide enough for a pipe."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    with console.capture() as printed:  # rich would end the process at a closed pipe
+        console.print(renderable)
+    print(printed.get(), end="", flush=True)
+
+
+def tree_view(node: TreeNode) -> Tree:
+    """The whole tree, a line for each node."""
+    tree = Tree(node_line(node), guide_style="dim")
+    _grow(tree, node)
+    return tree
+
+
+def _grow(tree: Tree, node: TreeNode) -> None:
+    for child in node.children:
+        _grow(tree.add(node_line(child)), child)
+    if node.hidden:
+        tree.add(Text(f"… and {node.hidden} more", style="dim"))
+
+
+def node_line(node: TreeNode) -> Text:
+    """Name, state in colour and in words, and whatever is not as it should be."""
+    line = Text.assemble(
+        (printable(node.id), "bold" if node.kind == "supervisor" else ""),
+        " ",
+        (node.state.value, STATE_STYLES[node.state]),
+    )
+    if node.phase is not None:
+        line.append(f" · {printable(node.phase.lower())}", "cyan")
+    for fact, style in _facts(node):
+        line.append(f" · {fact}", style)
+    return line
+
+
+def _facts(node: TreeNode) -> Iterator[tuple[str, str]]:
+    if node.strategy is not None:
+        yield node.strategy, "dim"
+    if node.waiting:
+        assert node.mailbox is not None
+        yield f"{node.waiting} waiting for {duration(node.mailbox.age)}", "magenta"
+    if node.mailbox is not None and node.mailbox.depth >= node.mailbox.capacity:
+        yield "mailbox full", "bold red"
+    if node.mailbox is not None and node.processed:
+        yield f"{node.processed} processed, last {printable(node.last_message or '?')}", "dim"
+    if node.restarts:
+        yield f"{node.restarts} restarts", "yellow"
+    if node.budget is not None and node.budget == 0:
+        yield "no restart left", "bold red"
+    if node.cpu_share is not None and node.cpu_share >= 0.005:
+        yield f"{node.cpu_share:.0%} cpu", "blue"
+    if node.left_behind:
+        yield f"left behind: {printable(', '.join(node.left_behind))}", "bold red"
+    if node.uptime:
+        yield f"up {duration(node.uptime)}", "dim"
+
+
+def crashes_table(lines: Iterable[CrashLine]) -> Table:
+    """Newest first."""
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    for name, width in (("id", 8), ("when", 19), ("restarts", 8), ("replay", 6)):
+        table.add_column(name, width=width)
+    table.add_column("child", ratio=1, overflow="fold")
+    table.add_column("reason", ratio=1, overflow="fold")
+    for line in sorted(lines, key=lambda each: -each.number):
+        table.add_row(
+            Text(line.id, "bold"),
+            moment(line.at),
+            str(line.restarts),
+            "yes" if line.replayable else "",
+            Text(printable(line.path)),
+            Text(printable(line.summary), "red"),
+        )
+    return table
+
+
+def crash_view(report: CrashReport) -> Group:
+    """A whole crash report."""
+    return Group(*_crash_parts(report))
+
+
+def _crash_parts(report: CrashReport) -> Iterator[RenderableType]:
+    yield Text.assemble(
+        ("crash ", "dim"), (report.id, "bold"), "  ", (printable(report.path), "bold")
+    )
+    yield Text(printable(f"{report.reason.kind.value}: {report.summary}"), "bold red")
+    yield Text(_circumstances(report), "dim")
+    if report.error is not None:
+        yield from _section("what was raised", error_lines(report.error))
+    actor = report.actor
+    if actor is not None and actor.machine is not None:
+        moves = (f"{move.old} ─{move.event}→ {move.new}" for move in actor.moves)
+        title = f"machine {actor.machine}, now {actor.phase}"
+        yield from _section(title, map(_plain, moves))
+    if actor is not None:
+        before = f", {actor.forgotten} before them forgotten" if actor.forgotten else ""
+        title = f"last messages of {actor.type}{before}"
+        yield from _section(title, (_plain(message_text(each)) for each in actor.messages))
+    if report.chain:
+        chain = (f"{moment(e.at)}  {e.id}  {e.path}  {e.reason}" for e in report.chain)
+        yield from _section("crashes that led here", map(_plain, chain))
+
+
+def _circumstances(report: CrashReport) -> str:
+    budget = f", {report.budget} restarts left" if report.budget is not None else ""
+    return (
+        f"{moment(report.at)}, up {duration(report.uptime)}, "
+        f"restarted {report.restarts} times before{budget}"
+    )
+
+
+def _section(title: str, lines: Iterable[RenderableType]) -> Iterator[RenderableType]:
+    yield Text("")
+    yield Rule(Text(printable(title), "dim"), align="left", style="dim", characters="─")
+    for line in lines:
+        yield Padding(line, (0, 0, 0, 2))
+
+
+def error_lines(error: ErrorNote) -> Iterator[Text]:
+    """The error, where it came from innermost first, then what caused it."""
+    yield Text(printable(f"{error.name}: {error.message}"), "red")
+    for frame in reversed(error.frames):
+        yield Text(printable(f"  {frame.source}"))
+        yield Text(printable(f"    {frame.function}, {frame.file}:{frame.line}"), "dim")
+    for note in error.notes:
+        yield Text(printable(f"  note: {note}"), "yellow")
+    for member in error.errors:
+        yield from error_lines(member)
+    if error.cause is not None and error.link is not None:
+        yield Text(f"{LINKS[error.link]}", "dim italic")
+        yield from error_lines(error.cause)
+
+
+def message_text(form: JSON) -> str:
+    """An encoded message as Python would show it: `Deposit(amount=10, token=[redacted])`."""
+    if isinstance(form, dict) and form:
+        return _tagged(form)
+    if isinstance(form, list):
+        return f"[{', '.join(map(message_text, form))}]"
+    return orjson.dumps(form).decode()
+
+
+def _tagged(form: dict[str, JSON]) -> str:
+    tag, held = next(iter(form.items()))
+    name = str(held).rpartition(":")[2]
+    match tag:
+        case "$object":
+            fields = form.get("fields")
+            assert isinstance(fields, dict)
+            return f"{name}({', '.join(f'{k}={message_text(v)}' for k, v in fields.items())})"
+        case "$enum":
+            return f"{name}.{form.get('name')}"
+        case "$text":
+            return message_text(form.get("value"))
+        case "$ask":
+            return f"{message_text(held)}, awaited"
+        case "$redacted":
+            return "[redacted]"
+        case "$cut":
+            return f"{message_text(held)}… ({form.get('length')} in all)"
+        case "$opaque":
+            return f"<{name}>"
+        case "$bytes" | "$int" | "$float" | "$tuple" | "$set" | "$frozenset" | "$dict":
+            return f"{tag[1:]} {message_text(held)}"
+    return f"{{{', '.join(f'{key}: {message_text(value)}' for key, value in form.items())}}}"
+
+
+def moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at):%Y-%m-%d %H:%M:%S}"
+
+
+def duration(seconds: float) -> str:
+    """`0.4s`, `12s`, `3m`, `5h`, `12d`: two figures are enough."""
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    for size, unit in ((60, "s"), (60, "m"), (24, "h")):
+        if seconds < size:
+            return f"{seconds:.0f}{unit}"
+        seconds /= size
+    return f"{seconds:.0f}d"
+
+
+def printable(text: str) -> str:
+    """What a client or an exception put in it may not write to the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _plain(text: str) -> Text:
+    return Text(printable(text))

@@ -1,0 +1,108 @@
+"""`greenroom replay`: does it crash again?"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.replaying import Case, load_case
+from greenroom.supervisor.error_note import ErrorNote
+from greenroom.testing.replay import Replayed, place_of
+from greenroom.testing.replay_source import test_source
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+class NotReproduced(GreenroomError):
+    """The replay did not crash as the report says."""
+
+    fault = Fault.OPERATOR
+
+
+def replay(
+    report: Path,
+    /,
+    *,
+    actor: str | None = None,
+    trust: Flag = False,
+    write_test: Path | None = None,
+) -> None:
+    """Feed a crash's recorded messages to a fresh actor; exit code 0 if it crashes the same way.
+
+    The actor runs alone, on a clock that jumps over every wait.
+
+    Parameters
+    ----------
+    report
+        A crash saved with `greenroom crash URL ID --json > CRASH.json`.
+    actor
+        What makes a fresh actor, as MODULE_OR_FILE:FACTORY; else the report must say it.
+    trust
+        Import whatever code the report names. Only for reports of your own.
+    write_test
+        Write the replay down as a pytest file.
+    """
+    case = load_case(report, actor=actor, trust=trust)
+    replayed = case.run()
+    print("\n".join(_told(case, replayed)), flush=True)
+    if write_test is not None:
+        _write(write_test, case, replayed, actor)
+    assert case.report.error is not None
+    if not replayed.is_like(case.report.error):
+        raise NotReproduced(_difference(case, replayed))
+
+
+def _told(case: Case, replayed: Replayed) -> list[str]:
+    actor = case.report.actor
+    assert actor is not None
+    assert case.report.error is not None
+    lines = [
+        f"crash {case.report.id} of {case.report.path}",
+        f"  recorded: {_raised(case.report.error)}",
+        f"  replayed: {_raised(replayed.error)}",
+        f"  {replayed.handled} of {replayed.messages} messages handled",
+    ]
+    if actor.forgotten:
+        lines.append(f"  {actor.forgotten} messages before them were not kept")
+    if case.redacted:
+        lines.append(f"  {case.redacted} secrets were left out; stand-ins took their place")
+    return lines
+
+
+def _raised(error: ErrorNote | None) -> str:
+    if error is None:
+        return "no crash"
+    return _printable(f"{error.name}: {error.message.partition(chr(10))[0]} ({place_of(error)})")
+
+
+def _difference(case: Case, replayed: Replayed) -> str:
+    actor = case.report.actor
+    if replayed.crashed:
+        return "it crashes in another way"
+    if actor is not None and actor.forgotten:
+        return "it does not crash: the state that earlier messages left is missing"
+    return "it does not crash: it depends on more than its messages"
+
+
+def _write(path: Path, case: Case, replayed: Replayed, actor: str | None) -> None:
+    if not replayed.crashed:
+        raise NotReproduced("it does not crash: there is nothing to write a test of")
+    source = test_source(
+        crash=case.report.id,
+        path=case.report.path,
+        summary=case.report.summary,
+        factory=case.factory,
+        factory_name=None if isinstance(case.factory, type | partial) else actor,
+        messages=case.messages,
+        replayed=replayed,
+    )
+    path.write_text(source, encoding="utf-8")
+    print(f"written to {path}", flush=True)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
