@@ -1,0 +1,94 @@
+"""The gate on pair coverage: what was taken is recorded, what was not is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from greenroom.actors.machine import Machine, UnlistedPair
+from greenroom.actors.machine_runner import MachineRunner
+from greenroom.testing import MachineFault, assert_transitions_covered, record_transitions
+from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, TimeIsUp
+from tests.testing.machines import Memory, Press, deaf, lamp
+
+pytestmark = pytest.mark.requirement("R41")
+
+
+def turn(*events: object) -> None:
+    runner = MachineRunner(TURNSTILE, 0)
+    for event in events:
+        runner.handle(event)
+
+
+def test_pairs_nobody_took_are_named() -> None:
+    with record_transitions(TURNSTILE):
+        turn(Coin(), Kick())
+        turn(Kick())
+
+        with pytest.raises(AssertionError) as missing:
+            assert_transitions_covered(TURNSTILE)
+
+    assert str(missing.value) == (
+        "machine 'turnstile': 4 of 7 pairs never taken\n"
+        "  Push in LOCKED\n"
+        "  Coin in UNLOCKED\n"
+        "  Push in UNLOCKED\n"
+        "  TimeIsUp in UNLOCKED"
+    )
+
+
+def test_all_pairs_taken_by_any_runners_pass() -> None:
+    with record_transitions(TURNSTILE):
+        turn(Push(), Coin())
+        turn(Coin(), Coin(), Kick())
+        turn(Coin(), TimeIsUp(), Kick())
+        assert_transitions_covered(TURNSTILE)
+
+
+def test_a_refused_event_covers_nothing() -> None:
+    with record_transitions(TURNSTILE) as recorder:
+        with pytest.raises(UnlistedPair):
+            turn(TimeIsUp())
+        assert not recorder.taken
+
+
+def test_pairs_that_need_not_be_taken_can_be_left_out() -> None:
+    with record_transitions(TURNSTILE):
+        turn(Push(), Coin(), Coin(), Coin(), Kick())
+        assert_transitions_covered(
+            TURNSTILE, except_for=[(Gate.LOCKED, Kick), (Gate.UNLOCKED, TimeIsUp)]
+        )
+
+
+def test_every_target_of_a_row_may_be_asked_for() -> None:
+    machine = lamp(deaf)
+    with record_transitions(machine):
+        runner = MachineRunner(machine, Memory())
+        runner.handle(Press())
+        runner.handle(Press())
+        others = [pair for pair in _pairs(machine) if pair[1] is not Press]
+        assert_transitions_covered(machine, except_for=others)
+
+        with pytest.raises(AssertionError, match="1 transitions never taken\n  Press in ON, going"):
+            assert_transitions_covered(machine, targets=True, except_for=others)
+
+
+def _pairs(machine: Machine) -> list[tuple[object, type[object]]]:  # type: ignore[type-arg]
+    return [(state, event) for state in machine.states for event in machine.takes(state)]
+
+
+def test_a_machine_nobody_records_pays_nothing_and_cannot_be_asked() -> None:
+    with record_transitions(TURNSTILE):
+        turn(Coin())
+
+    assert "step" not in vars(TURNSTILE)
+    with pytest.raises(MachineFault, match="'turnstile' is not being recorded"):
+        assert_transitions_covered(TURNSTILE)
+
+
+def test_an_inner_recording_adds_to_the_outer_one() -> None:
+    with record_transitions(TURNSTILE) as outer:
+        with record_transitions(TURNSTILE) as inner:
+            turn(Coin())
+        turn(Kick())
+        assert inner is outer
+        assert outer.taken.total() == 2
