@@ -116,7 +116,7 @@ def _unsaid(socket: WebSocketConnection) -> bytes:
     closed = socket.closed
     if closed is None or closed.code not in BROKEN_FRAMES:
         return b""
-    return FrameProtocol(client=False, extensions=[]).close(closed.code, closed.reason)
+    return bytes(FrameProtocol(client=False, extensions=[]).close(closed.code, closed.reason))
 
 
 async def _end(socket: WebSocketConnection, upgrade: Upgrade) -> None:
