@@ -112,6 +112,9 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(size=st.sampled_from([0, 10, 900, 3_000]), many=st.integers(1, 5))
     def offer(self, size: int, many: int) -> None:
+        self.offer_some(size, many)
+
+    def offer_some(self, size: int, many: int) -> None:
         for _ in range(many):
             pair = (a_draft(size), next(self.tokens))
             self.offered.append(pair)
@@ -119,6 +122,9 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(lazily=st.booleans())
     def leave(self, lazily: bool) -> None:
+        self.send_batch(lazily)
+
+    def send_batch(self, lazily: bool) -> None:
         something = bool(self.offered) or (lazily and self.outbox.has_lazy)
         entries = self.outbox.next_append(0, lazily=lazily)
         if self.flight is not None:
@@ -138,6 +144,9 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.flight is not None)
     @rule()
     def append_done(self) -> None:
+        self.finish()
+
+    def finish(self) -> None:
         assert self.flight is not None
         records = [entry for entry in self.flight if isinstance(entry, Record)]
         self.log += records
@@ -156,9 +165,36 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.flight is not None)
     @rule()
     def append_failed(self) -> None:
+        self.fail()
+
+    def fail(self) -> None:
         self.flight = None
         assert self.outbox.append_failed() == [token for _, token in self.flying]
         self.flying = []
+
+    @rule(size=st.sampled_from([0, 10, 900]), many=st.integers(1, 9), fails=st.booleans())
+    def append(self, size: int, many: int, fails: bool) -> None:
+        """The whole way in one rule, so that logs grow long enough to be interesting."""
+        self.offer_some(size, many)
+        if self.flight is None:
+            self.send_batch(lazily=True)
+        if fails:
+            self.fail()
+        else:
+            self.finish()
+
+    @precondition(lambda self: self.clients)
+    @rule(data=st.data(), rounds=st.integers(1, 6))
+    def go_on(self, data: st.DataObject, rounds: int) -> None:
+        """A client reads, writes and acks for a while."""
+        connection = self.some_client(data)
+        for _ in range(rounds):
+            if connection in self.clients:
+                client = self.clients[connection]
+                if client.asked is not None:
+                    self.answer(connection, SMALL.frame_events)
+                client.written = client.handed
+                self.obey(self.outbox.written(connection, client.handed))
 
     @precondition(lambda self: self.log)
     @rule(place=ANY_PLACE)
@@ -346,9 +382,9 @@ class OutboxMachine(RuleBasedStateMachine):
         """Left alone, everybody gets everything, and every cursor and mark becomes durable."""
         for _ in range(2):
             if self.flight is None:
-                self.leave(lazily=True)
+                self.send_batch(lazily=True)
             if self.flight is not None:
-                self.append_done()
+                self.finish()
         while any(client.handed < len(self.log) for client in self.clients.values()):
             for connection, client in list(self.clients.items()):
                 client.written = client.handed
@@ -391,7 +427,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutbox = OutboxMachine.TestCase
-TestOutbox.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestOutbox.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
 TestOutbox.pytestmark = [pytest.mark.requirement("R03", "R08", "R12", "R16", "R34")]
 
 
