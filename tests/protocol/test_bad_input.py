@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.protocol.client import Client
-from tests.protocol.server import serving, token_for
+from tests.protocol.server import count_tasks, serving, token_for
 from tests.protocol.test_bad_frames import deep
 
 FLOOD = 2_000
@@ -262,11 +262,13 @@ def many_files():
 
 @pytest.mark.usefixtures("many_files")
 def test_a_flood_of_half_open_sockets_pushes_itself_out(edge, bystander, token):
+    tasks = edge.run_sync(count_tasks)
     with contextlib.ExitStack() as flood:
         for number in range(FLOOD):
             flood.enter_context(tcp(edge.port))
             if number % 50 == 49:
                 bystander.still_hears()
+                assert edge.run_sync(count_tasks) <= tasks + 64 + 10
             if number % 500 == 499:
                 with Client(edge.port, token) as legitimate:
                     assert legitimate.hello()["type"] == "ready"
