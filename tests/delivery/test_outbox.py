@@ -492,6 +492,20 @@ def test_a_client_that_lost_its_place_to_a_trim_is_told_when_it_resumes() -> Non
     assert outbox.position(EPOCH, 3, None) == Position(7, recovered=False)
 
 
+def test_what_a_page_shows_before_its_emitter_knows_waits_for_its_turn() -> None:
+    """The journal may be ahead of the answer to the append; handed over now, it would be twice."""
+    outbox = an_outbox(last=1)
+    connection = IDS.new(ConnectionId)
+    outbox.attach(connection, SESSIONS[0], Position(0, True))
+    outbox.offer(a_draft(), 0)
+    entries = outbox.next_append(0)
+    assert entries is not None
+    first, second = a_draft().record(ALICE, 1, 0), entries[0]
+    assert isinstance(second, Record)
+    assert outbox.page(connection, [first, second]) == [Deliver(connection, [first], replay=True)]
+    assert outbox.appended()[1] == [Deliver(connection, [second], replay=False)]
+
+
 def test_sessions_are_forgotten_but_for_the_newest_and_those_in_use() -> None:
     outbox = an_outbox()
     attach(outbox, SESSIONS[0])

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenroom.actors.errors import ActorStopped, GreenroomError
+from greenroom.actors.timers import alarm_clock
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.errors import (
     EventNotKept,
@@ -188,7 +189,9 @@ async def test_runs_of_an_earlier_process_end_as_lost_and_live_ones_do_not() -> 
     assert (await earlier.open_runs(ALICE)) == []
 
 
-async def test_what_waits_at_an_orderly_stop_is_written_and_told() -> None:
+async def test_what_waits_at_an_orderly_stop_is_written_and_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     disk = Disk()
     offsets: list[int] = []
 
@@ -204,7 +207,7 @@ async def test_what_waits_at_an_orderly_stop_is_written_and_told() -> None:
             for _ in range(3):
                 nursery.start_soon(think)
                 await settled()
-            disk.release()
+            alarm_clock().set(1, disk.release)
     assert sorted(offsets) == [2, 3, 4]
     assert [r.offset for r in await disk.read(ALICE, after=0, limit=9, max_bytes=9999)] == [
         *range(1, 5)
