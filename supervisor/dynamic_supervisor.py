@@ -144,7 +144,7 @@ class DynamicSupervisorRef(SupervisorRef):
 
     def _admit(self, spec: ChildSpec) -> Child:
         self._check_open()
-        if spec.significant or not isinstance(spec, ChildSpec):
+        if not isinstance(spec, ChildSpec) or spec.significant:
             check_child_specs([spec], AutoShutdown.NEVER, supervisor=self.name)
         present = self._children.get(spec.id)
         if present is not None:

@@ -8,7 +8,9 @@ import outcome
 import trio
 import trio.testing
 
-from greenroom.supervisor import ChildSpec
+from greenroom.actors.errors import OrderlyExit
+from greenroom.actors.exit import KILLED
+from greenroom.supervisor import ChildSpec, SupervisorRef
 
 
 class Crash(Exception):
@@ -50,6 +52,10 @@ class Stage:
     def finish(self, id_: str) -> None:
         self._end(id_, outcome.Value(None))
 
+    def shut_down(self, id_: str) -> None:
+        """End it with the reason `shutdown`, of its own accord."""
+        self._end(id_, outcome.Error(OrderlyExit(id_)))
+
     def _end(self, id_: str, end: outcome.Outcome[None]) -> None:
         cue, ends = self._cues[id_]
         ends.append(end)
@@ -63,3 +69,10 @@ class Stage:
 async def settle() -> None:
     """Let everything run until it waits."""
     await trio.testing.wait_all_tasks_blocked()
+
+
+def kill(supervisor: SupervisorRef, id_: str) -> None:
+    """Kill a child from outside, as `exit(Pid, kill)` would: its supervisor did not ask for it."""
+    life = supervisor._children[id_].life
+    assert life is not None
+    life.abort(KILLED)

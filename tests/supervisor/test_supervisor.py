@@ -180,37 +180,6 @@ async def test_a_start_that_never_says_started_is_a_failed_start() -> None:
 
 # ---- restart --------------------------------------------------------------------------------
 
-AFTER = {
-    (Strategy.ONE_FOR_ONE, True): "-b +b",
-    (Strategy.ONE_FOR_ALL, True): "-b -c -a +a +b +c",
-    (Strategy.REST_FOR_ONE, True): "-b -c +b +c",
-}
-RESTARTED = {
-    (Restart.PERMANENT, "crash"): True,
-    (Restart.PERMANENT, "finish"): True,
-    (Restart.TRANSIENT, "crash"): True,
-    (Restart.TRANSIENT, "finish"): False,
-    (Restart.TEMPORARY, "crash"): False,
-    (Restart.TEMPORARY, "finish"): False,
-}
-
-
-@pytest.mark.requirement("R39")
-@pytest.mark.parametrize("end", ["crash", "finish"])
-@pytest.mark.parametrize("restart", Restart)
-@pytest.mark.parametrize("strategy", Strategy)
-async def test_who_restarts_is_the_strategys_and_whether_is_the_restart_types_to_say(
-    strategy: Strategy, restart: Restart, end: str, stage: Stage
-) -> None:
-    specs = [stage.spec("a"), stage.spec("b", restart=restart), stage.spec("c")]
-    async with open_supervisor("root", specs, strategy=strategy) as root:
-        stage.take_log()
-        getattr(stage, end)("b")
-        await settle()
-        assert AFTER.get((strategy, RESTARTED[restart, end]), "-b") == stage.take_log()
-        kept = ["a", "c"] if restart is Restart.TEMPORARY else ["a", "b", "c"]
-        assert kept == list(root.children())
-
 
 async def test_temporary_siblings_go_down_with_the_group_and_stay_down(stage: Stage) -> None:
     specs = [stage.spec("a"), stage.spec("b", restart=Restart.TEMPORARY), stage.spec("c")]
