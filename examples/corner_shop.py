@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from functools import partial
-from pathlib import Path
 
 import attrs
 import trio
@@ -156,7 +155,7 @@ async def bring_down() -> None:
         door.tell(Push())  # type: ignore[attr-defined]
         await trio.sleep(1)
         for report in shop.crashes():
-            Path(f"{report.child}.json").write_bytes(dump_crash(report))
+            await trio.Path(f"{report.child}.json").write_bytes(dump_crash(report))
 
 
 if __name__ == "__main__":

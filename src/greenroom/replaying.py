@@ -61,9 +61,12 @@ def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
     named = _named_factory(actor) if actor is not None else None
     form = recording.factory if named is None or isinstance(named, type) else None
     loader = _Loader(trust)
-    loader.check([*classes_of(list(recording.messages)), *_classes_of_factory(form)])
+    loader.check([*classes_of(list(recording.messages)), *_classes_of_factory(form, named)])
     decoder = Decoder(loader.load)
-    factory = _factory(form, decoder) if form is not None or named is None else named
+    if named is None or (form is not None and isinstance(named, type)):
+        factory = _factory(form, decoder, named)
+    else:
+        factory = named
     messages = tuple(_message(form, decoder) for form in recording.messages)
     return Case(report, factory, messages, decoder.redacted)
 
@@ -106,10 +109,11 @@ class _Loader:
         return self.trust or module in sys.modules
 
 
-def _classes_of_factory(form: JSON) -> list[str]:
+def _classes_of_factory(form: JSON, named: object | None) -> list[str]:
     if not isinstance(form, Mapping):
         return []
-    return [str(form.get("class")), *classes_of(form.get("args")), *classes_of(form.get("kwargs"))]
+    arguments = [*classes_of(form.get("args")), *classes_of(form.get("kwargs"))]
+    return arguments if named is not None else [str(form.get("class")), *arguments]
 
 
 def _named_factory(target: str) -> Factory:
@@ -119,15 +123,16 @@ def _named_factory(target: str) -> Factory:
     return cast(Factory, found)
 
 
-def _factory(form: JSON, decoder: Decoder) -> Factory:
+def _factory(form: JSON, decoder: Decoder, named: object | None) -> Factory:
+    """The `named` class, or else the recorded one, with the recorded arguments."""
     if not isinstance(form, Mapping):
         raise CannotReplay(
             "the report does not say how to make the actor",
             advice="--actor module:factory does; or give actor_child a class or a partial of one",
         )
-    made = decoder.load(str(form.get("class")))
+    made = named or decoder.load(str(form.get("class")))
     if not (isinstance(made, type) and issubclass(made, Actor)):
-        raise CannotReplay(f"{form.get('class')} is no actor")
+        raise CannotReplay(f"{getattr(made, '__qualname__', made)} is no actor's class")
     args, kwargs = form.get("args"), form.get("kwargs")
     if not isinstance(args, Sequence) or not isinstance(kwargs, Mapping):
         raise CannotReplay("the actor's arguments were not kept whole")
