@@ -12,6 +12,7 @@ from greenroom.delivery.run import Agent, Pressure, Run, ToolCall
 from greenroom.runtime import Runtime, open_runtime
 from greenroom.serving import run_server, serve
 from greenroom.settings import BadSettings, Settings
+from greenroom.transport.client import Client, connect
 
 __all__ = [
     "JSON",
@@ -20,6 +21,7 @@ __all__ = [
     "BadEvent",
     "BadId",
     "BadSettings",
+    "Client",
     "Event",
     "EventClass",
     "EventNotKept",
@@ -37,6 +39,7 @@ __all__ = [
     "ToolCall",
     "UserContext",
     "UserUnavailable",
+    "connect",
     "open_runtime",
     "run_server",
     "serve",
