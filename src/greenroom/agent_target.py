@@ -38,17 +38,19 @@ def load_agent(target: str) -> Agent:
     return _checked(load_object(target), target)
 
 
-def load_object(target: str) -> object:
-    """Whatever a target names. Raises `BadTarget` or `TargetFailed`."""
+def load_object(
+    target: str, what: str = "agent", example: str = EXAMPLE, shape: str = SHAPE
+) -> object:
+    """Whatever a target names; the rest is for the words of `BadTarget`. Or `TargetFailed`."""
     place, colon, name = target.rpartition(":")
     if not (place and colon and name):
-        raise BadTarget(f"{target!r} names no agent", advice=EXAMPLE)
-    return _attribute(_import(place), name, target)
+        raise BadTarget(f"{target!r} names no {what}", advice=example)
+    return _attribute(_import(place, example), name, target, shape)
 
 
-def _import(place: str) -> ModuleType:
+def _import(place: str, example: str) -> ModuleType:
     if place.endswith(".py") or os.sep in place:
-        return _import_file(Path(place))
+        return _import_file(Path(place), example)
     return _import_module(place)
 
 
@@ -67,9 +69,9 @@ def _import_module(name: str) -> ModuleType:
         raise _failed(name, error) from error
 
 
-def _import_file(path: Path) -> ModuleType:
+def _import_file(path: Path, example: str) -> ModuleType:
     if not path.is_file():
-        raise BadTarget(f"there is no file {path}", advice=EXAMPLE)
+        raise BadTarget(f"there is no file {path}", advice=example)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise BadTarget(f"{path} is not a Python file", advice="its name must end in .py")
@@ -90,12 +92,12 @@ def search_first(directory: Path) -> None:
         sys.path.insert(0, str(directory))
 
 
-def _attribute(module: ModuleType, name: str, target: str) -> object:
+def _attribute(module: ModuleType, name: str, target: str, shape: str) -> object:
     found: object = module
     for part in name.split("."):
         if not hasattr(found, part):
             close = difflib.get_close_matches(part, dir(found), n=1)
-            advice = f"did you mean {close[0]!r}?" if close else SHAPE
+            advice = f"did you mean {close[0]!r}?" if close else shape
             raise BadTarget(f"{target} has no {part!r}", advice=advice)
         found = getattr(found, part)
     return found

@@ -1,4 +1,4 @@
-"""The command line: `greenroom demo | serve | token | events | tree | crashes | crash | replay`."""
+"""The command line: `greenroom COMMAND`, each command a function of `commands/`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from greenroom.agent_target import BadTarget
 from greenroom.commands.demo import demo
 from greenroom.commands.events import events
 from greenroom.commands.looking import crash, crashes, tree
+from greenroom.commands.machine import machine
 from greenroom.commands.replay import replay
 from greenroom.commands.serve import serve
 from greenroom.commands.token import token
@@ -34,7 +35,7 @@ app = App(
     version=lambda: version("greenroom"),
     suppress_keyboard_interrupt=False,
 )
-for _command in (demo, serve, token, events, tree, crashes, crash, replay):
+for _command in (demo, serve, token, events, tree, crashes, crash, replay, machine):
     app.command(_command)
 
 
