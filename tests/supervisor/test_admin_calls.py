@@ -23,7 +23,6 @@ from greenroom.supervisor.errors import (
     AlreadyStarted,
     ChildRestarting,
     ChildRunning,
-    Ignore,
     NoSuchChild,
     StartFailed,
     SupervisorStopped,
@@ -160,22 +159,6 @@ async def test_a_failed_restart_child_leaves_the_child_stopped(
     with pytest.raises(StartFailed):
         await root.restart_child("stopped")
     assert root.children()["stopped"] is ChildState.STOPPED
-
-
-@pytest.mark.parametrize(
-    ("kind", "state"), [(Restart.PERMANENT, ChildState.STOPPED), (Restart.TEMPORARY, None)]
-)
-async def test_a_start_that_is_declined_keeps_the_spec_unless_temporary(
-    kind: Restart, state: ChildState | None, stage: Stage
-) -> None:
-
-    async def declines(*, task_status: trio.TaskStatus[object]) -> None:
-        raise Ignore
-
-    async with open_supervisor("root", [ChildSpec("a", declines, kind)]) as root:
-        assert state == root.children().get("a")
-        assert await root.start_child(ChildSpec("b", declines, kind)) is None
-        assert state == root.children().get("b")
 
 
 async def test_a_terminated_temporary_child_is_forgotten(stage: Stage) -> None:

@@ -21,11 +21,9 @@ from greenroom.supervisor import (
 from greenroom.supervisor.errors import (
     AlreadyStarted,
     ChildLeftBehind,
-    Ignore,
     InvalidChildSpec,
     NoSuchChild,
     StartFailed,
-    SupervisorStopped,
     TooManyChildren,
 )
 from tests.supervisor.stage import Crash, Stage, settle
@@ -107,16 +105,6 @@ async def test_a_failed_start_raises_its_true_cause_and_leaves_nothing(
     assert not users.children()
 
 
-async def test_a_declined_start_returns_none_and_leaves_nothing(
-    users: DynamicSupervisorRef,
-) -> None:
-    async def declines(*, task_status: trio.TaskStatus[object]) -> None:
-        raise Ignore
-
-    assert await users.start_child(ChildSpec("a", declines)) is None
-    assert not users.children()
-
-
 async def test_a_caller_cancelled_while_it_waits_takes_the_child_along(
     users: DynamicSupervisorRef,
 ) -> None:
@@ -159,42 +147,6 @@ async def test_significant_children_are_refused(users: DynamicSupervisorRef, sta
     with pytest.raises(InvalidChildSpec):
         await users.start_child(stage.spec("a", restart=Restart.TEMPORARY, significant=True))
     assert not users.children()
-
-
-async def test_children_stop_all_at_once(autojump_clock: trio.testing.MockClock) -> None:
-    async def slow() -> None:
-        try:
-            await trio.sleep_forever()
-        finally:
-            with trio.CancelScope(shield=True):
-                await trio.sleep(2)
-
-    async with open_supervisor("root", [dynamic_supervisor_child("users")]) as root:
-        users = root.child("users")
-        assert isinstance(users, DynamicSupervisorRef)
-        for number in range(50):
-            await users.start_child(task_child(f"slow {number}", slow))
-        begin = trio.current_time()
-    assert 2 <= trio.current_time() - begin < 3
-    with pytest.raises(SupervisorStopped):
-        await users.start_child(task_child("late", slow))
-
-
-@pytest.mark.requirement("R39")
-async def test_too_many_restarts_stop_all_children_and_escalate(
-    users: DynamicSupervisorRef, stage: Stage
-) -> None:
-    await users.start_child(stage.spec("a", restart=Restart.TRANSIENT))
-    await users.start_child(stage.spec("b"))
-    for _ in range(2):
-        stage.crash("a")
-        await settle()
-    assert stage.take_log() == "+a +b -a +a -a -b"
-    assert users.exit_reason is not None
-    root = users.parent
-    assert root is not None
-    assert root.child("users") is not users
-    assert [crash.child for crash in root.crashes()] == ["a", "a", "users"]
 
 
 async def test_a_failed_restart_is_tried_again_and_counted(

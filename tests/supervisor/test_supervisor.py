@@ -10,11 +10,9 @@ from greenroom.actors.actor import Actor
 from greenroom.actors.exit import ExitKind, ExitReason
 from greenroom.actors.ref import Ref
 from greenroom.supervisor import (
-    AutoShutdown,
     ChildSpec,
     ChildState,
     Intensity,
-    Restart,
     Shutdown,
     StaticSupervisorRef,
     Strategy,
@@ -27,7 +25,6 @@ from greenroom.supervisor import (
 )
 from greenroom.supervisor.errors import (
     ChildNotRunning,
-    InvalidChildSpec,
     NeverStarted,
     NoSuchChild,
     RestartIntensityExceeded,
@@ -181,16 +178,6 @@ async def test_a_start_that_never_says_started_is_a_failed_start() -> None:
 # ---- restart --------------------------------------------------------------------------------
 
 
-async def test_temporary_siblings_go_down_with_the_group_and_stay_down(stage: Stage) -> None:
-    specs = [stage.spec("a"), stage.spec("b", restart=Restart.TEMPORARY), stage.spec("c")]
-    async with open_supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL) as root:
-        stage.take_log()
-        stage.crash("a")
-        await settle()
-        assert stage.take_log() == "-a -c -b +a +c"
-        assert list(root.children()) == ["a", "c"]
-
-
 async def test_two_that_crash_at_once_in_a_group_are_one_restart(stage: Stage) -> None:
     specs = [stage.spec("a"), stage.spec("b")]
     async with open_supervisor(
@@ -224,28 +211,6 @@ async def test_a_failed_start_is_reported_once_and_only_when_no_caller_gets_it(
         stage.crash("a")
         await settle()
         assert [str(crash.reason.error) for crash in root.crashes()] == ["a", "a did not come up"]
-
-
-async def test_after_a_failed_group_restart_rest_for_one_goes_on_from_the_one_that_failed(
-    stage: Stage,
-) -> None:
-    specs = [stage.spec(id_) for id_ in "abcd"]
-    async with open_supervisor("root", specs, strategy=Strategy.REST_FOR_ONE):
-        stage.take_log()
-        stage.failing["c"] = 1
-        stage.crash("b")
-        await settle()
-        assert stage.take_log() == "-b -d -c +b !c +c +d"
-
-
-async def test_the_budget_recovers_with_time(
-    stage: Stage, autojump_clock: trio.testing.MockClock
-) -> None:
-    async with open_supervisor("root", [stage.spec("a")], intensity=Intensity(1, 5.0)) as root:
-        for _ in range(4):
-            stage.crash("a")
-            await trio.sleep(5.1)
-        assert root.restart_budget == 1
 
 
 # ---- escalation -----------------------------------------------------------------------------
@@ -291,60 +256,6 @@ async def test_a_stopped_supervisor_says_so_and_how_it_ended(stage: Stage) -> No
         assert (await old.wait_stopped()).kind is ExitKind.SHUTDOWN
         with pytest.raises(SupervisorStopped):
             await old.terminate_child("a")
-
-
-# ---- significant children --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("auto_shutdown", "ends", "shut_down"),
-    [
-        (AutoShutdown.ANY_SIGNIFICANT, ["s"], True),
-        (AutoShutdown.ANY_SIGNIFICANT, ["plain"], False),
-        (AutoShutdown.ALL_SIGNIFICANT, ["s"], False),
-        (AutoShutdown.ALL_SIGNIFICANT, ["s", "t"], True),
-    ],
-)
-async def test_significant_children_take_their_supervisor_along(
-    auto_shutdown: AutoShutdown, ends: list[str], shut_down: bool, stage: Stage
-) -> None:
-    specs = [
-        stage.spec("plain", restart=Restart.TRANSIENT),
-        stage.spec("s", restart=Restart.TRANSIENT, significant=True),
-        stage.spec("t", restart=Restart.TEMPORARY, significant=True),
-    ]
-    async with open_supervisor("root", specs, auto_shutdown=auto_shutdown) as root:
-        for id_ in ends:
-            stage.finish(id_)
-            await settle()
-        assert shut_down == (root.exit_reason is not None)
-
-
-async def test_terminating_a_significant_child_by_hand_shuts_nothing_down(stage: Stage) -> None:
-    specs = [stage.spec("s", restart=Restart.TRANSIENT, significant=True)]
-    async with open_supervisor("root", specs, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT) as root:
-        await root.terminate_child("s")
-        assert root.exit_reason is None
-
-
-@pytest.mark.parametrize(
-    ("restart", "auto_shutdown"),
-    [
-        (Restart.TRANSIENT, AutoShutdown.NEVER),
-        (None, AutoShutdown.ANY_SIGNIFICANT),
-    ],
-)
-def test_significance_that_cannot_mean_anything_is_refused(
-    restart: Restart | None, auto_shutdown: AutoShutdown, stage: Stage
-) -> None:
-    spec = stage.spec("s", restart=restart, significant=True)
-    with pytest.raises(InvalidChildSpec, match="significant"):
-        Supervisor("root", (spec,), auto_shutdown=auto_shutdown)
-
-
-def test_two_children_of_one_name_are_refused(stage: Stage) -> None:
-    with pytest.raises(InvalidChildSpec, match="two children named 'a'"):
-        Supervisor("root", (stage.spec("a"), stage.spec("a")))
 
 
 # ---- values and siblings ---------------------------------------------------------------------

@@ -1,0 +1,75 @@
+"""The index of the contract: where each case of OTP's own test-suite is kept, or why it is not.
+
+The tests of this folder name their sources: a section of supervisor(3), a function of
+DynamicSupervisor, or, after "SUITE:", cases of stdlib's supervisor_SUITE (OTP 28).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+CASES = re.findall(
+    r"\w+",
+    """
+sup_start_normal sup_start_ignore_init sup_start_ignore_child sup_start_ignore_temporary_child
+sup_start_ignore_temporary_child_start_child sup_start_ignore_temporary_child_start_child_simple
+sup_start_ignore_permanent_child_start_child_simple sup_start_error_return sup_start_fail
+sup_start_child_returns_error sup_start_restart_child_returns_error
+sup_start_child_returns_error_simple sup_start_map sup_start_map_simple sup_start_map_faulty_specs
+sup_stop_infinity sup_stop_timeout sup_stop_timeout_dynamic sup_stop_brutal_kill
+sup_stop_brutal_kill_dynamic sup_stop_race sup_stop_non_shutdown_exit_dynamic child_adm
+child_adm_simple extra_return child_specs child_specs_map sup_flags multiple_restarts one_for_one
+one_for_one_escalation one_for_all one_for_all_escalation one_for_all_other_child_fails_restart
+simple_one_for_one simple_one_for_one_shutdown simple_one_for_one_extra
+simple_one_for_one_escalation simple_one_for_one_corruption simple_one_for_one_restart_ignore
+rest_for_one rest_for_one_escalation rest_for_one_other_child_fails_restart
+external_start_no_progress_log permanent_normal transient_normal temporary_normal
+permanent_shutdown transient_shutdown temporary_shutdown faulty_application_shutdown
+permanent_abnormal transient_abnormal temporary_abnormal child_unlink tree
+nonsignificant_temporary nonsignificant_transient significant_temporary significant_transient
+significant_simple significant_bystander significant_escalation significant_upgrade_never_any
+significant_upgrade_any_never significant_upgrade_never_all significant_upgrade_all_never
+significant_upgrade_any_all significant_upgrade_all_any significant_upgrade_child count_children
+count_children_supervisor count_restarting_children get_callback_module
+do_not_save_start_parameters_for_temporary_children do_not_save_child_specs_for_temporary_children
+simple_one_for_one_scale_many_temporary_children temporary_bystander simple_global_supervisor
+hanging_restart_loop hanging_restart_loop_rest_for_one hanging_restart_loop_simple code_change
+code_change_map code_change_simple code_change_simple_map order_of_children
+scale_start_stop_many_children format_log_1 format_log_2 already_started_outside_supervisor
+which_children which_children_simple_one_for_one
+""",
+)
+
+ELSEWHERE = {
+    "external_start_no_progress_log": "there are no progress reports; the tree shows who is up",
+    "get_callback_module": "supervisors are values, there are no callback modules",
+    "simple_global_supervisor": "there are no global names: a ref is passed, or put in a Registry",
+    "code_change_simple": "a dynamic supervisor takes a whole spec with every start_child",
+    "code_change_simple_map": "a dynamic supervisor takes a whole spec with every start_child",
+    "format_log_1": "crash reports have a form of their own: test_crash_report",
+    "format_log_2": "crash reports have a form of their own: test_crash_report",
+    "already_started_outside_supervisor": "a start function starts a task, never finds one",
+    "scale_start_stop_many_children": "bench/supervision.py measures it",
+    "simple_one_for_one_scale_many_temporary_children": "bench/supervision.py measures it",
+}
+
+
+def cited() -> set[str]:
+    """The cases named after "SUITE:" in the docstrings of this folder's tests."""
+    names: set[str] = set()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                _, found, cases = (ast.get_docstring(node) or "").partition("SUITE:")
+                names.update(re.findall(r"\w+", cases) if found else ())
+    return names
+
+
+@pytest.mark.requirement("R39")
+@pytest.mark.parametrize("case", CASES)
+def test_every_case_of_otps_suite_is_kept_by_a_test_or_has_a_reason_not_to_be(case: str) -> None:
+    assert (case in cited()) != (case in ELSEWHERE)

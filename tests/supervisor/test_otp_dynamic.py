@@ -1,0 +1,240 @@
+"""Dynamic supervisors: Elixir's DynamicSupervisor and supervisor(3), simple_one_for_one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+
+from greenroom.actors.actor import Actor
+from greenroom.actors.exit import KILLED, SHUTDOWN, ExitKind, ExitReason
+from greenroom.actors.ref import Ref
+from greenroom.supervisor import (
+    ChildCounts,
+    ChildSpec,
+    ChildState,
+    DynamicSupervisorRef,
+    Intensity,
+    Restart,
+    Shutdown,
+    Started,
+    actor_child,
+    dynamic_supervisor_child,
+    open_supervisor,
+    supervisor_child,
+    task_child,
+)
+from greenroom.supervisor.errors import Ignore, NoSuchChild, StartFailed
+from tests.supervisor.stage import Crash, Stage, settle
+
+pytestmark = pytest.mark.requirement("R39")
+
+
+@pytest.fixture
+async def dynamic() -> AsyncIterator[DynamicSupervisorRef]:
+    spec = dynamic_supervisor_child("dynamic", intensity=Intensity(10, 3600.0))
+    async with open_supervisor("root", [spec]) as root:
+        dynamic = root.child("dynamic")
+        assert isinstance(dynamic, DynamicSupervisorRef)
+        yield dynamic
+
+
+class Slow(Actor[str]):
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def stopping(self, reason: ExitReason) -> None:
+        await trio.sleep(self.seconds)
+
+
+async def test_it_starts_with_no_children_and_counts_those_that_are_added(
+    dynamic: DynamicSupervisorRef, stage: Stage
+) -> None:
+    """DynamicSupervisor: starts with no children, they are started on demand.
+
+    SUITE: child_adm_simple, count_children, count_children_supervisor,
+    which_children_simple_one_for_one.
+    """
+    assert dynamic.count_children() == ChildCounts(0, 0, 0, 0)
+    assert await dynamic.start_child(stage.spec("a")) == "a1"
+    await dynamic.start_child(supervisor_child("s", []))
+    assert dynamic.count_children() == ChildCounts(specs=2, active=2, supervisors=1, workers=1)
+    assert [info.id for info in dynamic.which_children()] == ["a", "s"]
+    await dynamic.terminate_child("a")
+    with pytest.raises(NoSuchChild):
+        await dynamic.terminate_child("a")
+    assert dynamic.count_children() == ChildCounts(1, 1, 1, 0)
+
+
+def test_there_is_nothing_to_restart_or_delete_by_hand() -> None:
+    """supervisor(3): delete_child/2 and restart_child/2 are invalid for simple_one_for_one."""
+    assert not hasattr(DynamicSupervisorRef, "restart_child")
+    assert not hasattr(DynamicSupervisorRef, "delete_child")
+
+
+@pytest.mark.parametrize("restart", Restart)
+async def test_a_declined_start_adds_no_child_whatever_its_restart(
+    restart: Restart, dynamic: DynamicSupervisorRef
+) -> None:
+    """DynamicSupervisor, start_child/2: :ignore, no child is added.
+
+    SUITE: sup_start_ignore_temporary_child_start_child_simple,
+    sup_start_ignore_permanent_child_start_child_simple.
+    """
+
+    async def declines(*, task_status: trio.TaskStatus[object]) -> None:
+        raise Ignore
+
+    assert await dynamic.start_child(ChildSpec("a", declines, restart)) is None
+    assert not dynamic.children()
+    assert dynamic.crashes() == ()
+
+
+async def test_a_failed_start_adds_no_child(dynamic: DynamicSupervisorRef, stage: Stage) -> None:
+    """DynamicSupervisor, start_child/2: the child specification is discarded.
+
+    SUITE: sup_start_child_returns_error_simple.
+    """
+    stage.failing["a"] = 1
+    with pytest.raises(StartFailed):
+        await dynamic.start_child(stage.spec("a", restart=Restart.PERMANENT))
+    assert not dynamic.children()
+
+
+async def test_what_a_start_adds_is_told_to_the_caller(dynamic: DynamicSupervisorRef) -> None:
+    """DynamicSupervisor, start_child/2: {:ok, child, info}. SUITE: simple_one_for_one_extra."""
+
+    async def start(*, task_status: trio.TaskStatus[object]) -> None:
+        task_status.started(Started("child", info=8700))
+        await trio.sleep_forever()
+
+    assert await dynamic.start_child(ChildSpec("a", start)) == Started("child", 8700)
+    assert dynamic.child("a") == "child"
+
+
+async def test_a_restart_that_is_declined_is_the_childs_end(
+    dynamic: DynamicSupervisorRef,
+) -> None:
+    """SUITE: simple_one_for_one_restart_ignore."""
+    lives = iter([True, False])
+
+    async def once(*, task_status: trio.TaskStatus[object]) -> None:
+        if not next(lives):
+            raise Ignore
+        task_status.started()
+        raise Crash("once")
+
+    await dynamic.start_child(ChildSpec("a", once, Restart.PERMANENT))
+    await settle()
+    assert not dynamic.children()
+    assert len(dynamic.crashes()) == 1
+
+
+async def test_nobody_waits_for_start_child_soon_so_its_failure_is_reported(
+    dynamic: DynamicSupervisorRef, stage: Stage
+) -> None:
+    """Beyond OTP: a start without a caller does not fail in silence (R02)."""
+    stage.failing["a"] = 1
+    dynamic.start_child_soon(stage.spec("a"))
+    dynamic.start_child_soon(stage.spec("b"))
+    await settle()
+    assert list(dynamic.children()) == ["b"]
+    assert [str(crash.reason.error) for crash in dynamic.crashes()] == ["a did not come up"]
+
+
+async def test_a_restart_that_keeps_failing_lets_others_through_and_can_be_stopped(
+    stage: Stage, autojump_clock: trio.testing.MockClock
+) -> None:
+    """SUITE: hanging_restart_loop_simple, count_restarting_children."""
+    endless = dynamic_supervisor_child("dynamic", intensity=Intensity(1_000_000, 3600.0))
+    with trio.fail_after(30):
+        async with open_supervisor("root", [endless]) as root:
+            dynamic = root.child("dynamic")
+            assert isinstance(dynamic, DynamicSupervisorRef)
+            await dynamic.start_child(stage.spec("a", restart=Restart.PERMANENT))
+            stage.failing["a"] = 1_000_000
+            stage.crash("a")
+            await trio.lowlevel.checkpoint()
+            await dynamic.start_child(stage.spec("b"))
+            assert dynamic.count_children() == ChildCounts(2, 1, 0, 2)
+            assert dynamic.children()["a"] is not ChildState.RUNNING
+            await dynamic.terminate_child("a")
+            assert list(dynamic.children()) == ["b"]
+
+
+async def test_all_are_stopped_at_once_each_by_its_own_time(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """supervisor(3), simple_one_for_one: shuts all children down asynchronously.
+
+    SUITE: simple_one_for_one_shutdown, sup_stop_timeout_dynamic, sup_stop_brutal_kill_dynamic.
+    """
+    async with open_supervisor("root", [dynamic_supervisor_child("dynamic")]) as root:
+        dynamic = root.child("dynamic")
+        assert isinstance(dynamic, DynamicSupervisorRef)
+        ends: dict[str, float] = {}
+        refs: dict[str, Ref[str]] = {}
+        for id_, shutdown in {
+            "patient": Shutdown.INFINITY,
+            "late": 3.0,
+            "brutal": Shutdown.BRUTAL_KILL,
+        }.items():
+            spec = actor_child(id_, lambda: Slow(10), shutdown=shutdown)
+            ref = refs[id_] = await dynamic.start_child(spec)  # type: ignore[assignment]  # a ref
+            ref.when_stopped(lambda _, id_=id_: ends.update({id_: trio.current_time() - begin}))  # type: ignore[misc]  # mypy cannot infer a default's type
+        begin = trio.current_time()
+    assert ends == {"patient": 10, "late": 3, "brutal": 0}
+    assert {id_: ref.exit_reason for id_, ref in refs.items()} == {
+        "patient": SHUTDOWN,
+        "late": KILLED,
+        "brutal": KILLED,
+    }
+
+
+async def test_one_that_dies_otherwise_than_asked_is_reported_and_the_rest_stop() -> None:
+    """SUITE: sup_stop_non_shutdown_exit_dynamic, simple_one_for_one_corruption."""
+
+    async def spiteful() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise Crash("when asked to stop")
+
+    async with open_supervisor("root", [dynamic_supervisor_child("dynamic")]) as root:
+        dynamic = root.child("dynamic")
+        assert isinstance(dynamic, DynamicSupervisorRef)
+        for number in range(5):
+            await dynamic.start_child(task_child(str(number), spiteful, restart=Restart.PERMANENT))
+    assert [crash.reason.kind for crash in root.crashes()] == [ExitKind.CRASHED] * 5
+    assert dynamic.exit_reason == SHUTDOWN
+
+
+async def test_a_child_that_is_gone_leaves_nothing_behind_without_the_garbage_collector(
+    dynamic: DynamicSupervisorRef,
+) -> None:
+    """SUITE: do_not_save_start_parameters_for_temporary_children, for the whole child."""
+    import gc
+    import weakref
+
+    class Parameters:
+        pass
+
+    async def idle(parameters: Parameters) -> None:
+        await trio.sleep_forever()
+
+    async def start() -> weakref.ref[Parameters]:
+        parameters = Parameters()
+        await dynamic.start_child(task_child("a", lambda: idle(parameters)))
+        return weakref.ref(parameters)
+
+    gc.collect()
+    gc.disable()
+    try:
+        trace = await start()
+        await settle()
+        await dynamic.terminate_child("a")
+        await settle()
+        assert trace() is None
+    finally:
+        gc.enable()
