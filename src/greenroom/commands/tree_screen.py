@@ -42,7 +42,7 @@ HELP = {
     Mode.CLOSED: "",
 }
 CHROME = 5  # lines around the rows
-NARROW = 100  # columns from which there is room for everything
+MIDDLING, WIDE = 80, 140  # columns from which there is room for more, for everything
 
 
 def watch_tree(client: AdminClient, *, every: float, children: int) -> None:
@@ -134,9 +134,13 @@ def _rows(view: View, width: int, height: int) -> RenderableType:
 
 
 def _columns(width: int) -> list[tuple[str, int]]:
-    wide = [("peak", 6), ("processed", 9), ("last message", 14), ("up", 5)]
-    always = [("state", 20), ("waiting", 7), ("age", 5), ("restarts", 8), ("cpu", 5)]
-    return always + (wide if width >= NARROW else [])
+    """The columns beside the node that there is room for, with their widths."""
+    columns = [("state", 18), ("waiting", 7), ("restarts", 8)]
+    if width >= MIDDLING:
+        columns += [("age", 5), ("cpu", 5), ("up", 5)]
+    if width >= WIDE:
+        columns += [("peak", 6), ("processed", 9), ("last message", 16)]
+    return columns
 
 
 def _name(view: View, row: Row) -> Text:
@@ -159,7 +163,7 @@ def _cells(node: TreeNode) -> dict[str, Text]:
         "peak": Text(str(mailbox.peak) if mailbox else ""),
         "processed": Text(str(node.processed) if mailbox else ""),
         "last message": Text(printable(node.last_message or "")),
-        "up": Text(duration(node.uptime), "dim"),
+        "up": Text(duration(node.uptime) if node.uptime else "", "dim"),
     }
 
 
