@@ -1,114 +1,251 @@
-"""Random crashes and admin calls, with the scheduler's choices drawn as well."""
+"""Random trees, random ends and admin calls, with the scheduler's choices drawn as well."""
 
 from __future__ import annotations
 
 import contextlib
+import string
 from collections.abc import Callable, Coroutine
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from greenroom.supervisor import (
+    AutoShutdown,
+    ChildSpec,
     ChildState,
+    DynamicSupervisorRef,
     Intensity,
     Restart,
     StaticSupervisorRef,
     Strategy,
+    dynamic_supervisor_child,
     open_supervisor,
     supervisor_child,
 )
 from greenroom.supervisor.errors import RestartIntensityExceeded, StartFailed, SupervisorError
-from tests.supervisor.model import Model
+from tests.supervisor.model import Group, Model, Node
 from tests.supervisor.stage import Stage, settle
 
-IDS = "abcd"
-restarts = st.fixed_dictionaries({id_: st.sampled_from(Restart) for id_ in IDS})
-deeds = st.sampled_from(
-    ["crash", "finish", "fail_next_start", "terminate", "restart", "delete", "start"]
-)
-acts = st.lists(st.tuples(deeds, st.sampled_from(IDS)), max_size=12)
 Act = tuple[str, str]
+ENDS = {"crash": False, "finish": True, "shut_down": True}
+DEEDS = [*ENDS, "crash", "crash", "fail_next_starts", "terminate", "restart", "delete", "add"]
 
 
 def run_on_a_still_clock(play: Callable[[], Coroutine[object, object, None]]) -> None:
     trio.run(play, clock=trio.testing.MockClock())
 
 
-async def act(deed: str, id_: str, root: StaticSupervisorRef, stage: Stage, kind: Restart) -> None:
-    """Do it to the real supervisor, whatever it answers."""
-    try:
+# ---- step by step ----------------------------------------------------------------------------
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Group:
+    """Up to three levels of supervisors of any strategy, with up to three members each."""
+    ids = iter(string.ascii_lowercase + string.ascii_uppercase)
+
+    def node(auto_shutdown: AutoShutdown, depth: int) -> Node:
+        significant = auto_shutdown is not AutoShutdown.NEVER and draw(st.booleans())
+        kinds = [Restart.TRANSIENT, Restart.TEMPORARY] if significant else list(Restart)
+        restart = draw(st.sampled_from(kinds))
+        if depth and draw(st.integers(0, 2)) == 0:
+            return group(next(ids), restart, depth, significant)
+        return Node(next(ids), restart, significant)
+
+    def group(id_: str, restart: Restart, depth: int, significant: bool = False) -> Group:
+        auto_shutdown = draw(st.sampled_from(AutoShutdown))
+        return Group(
+            id=id_,
+            restart=restart,
+            significant=significant,
+            strategy=draw(st.sampled_from(Strategy)),
+            budget=draw(st.integers(0, 4)),
+            auto_shutdown=auto_shutdown,
+            members=tuple(node(auto_shutdown, depth - 1) for _ in range(draw(st.integers(1, 3)))),
+        )
+
+    return group("root", Restart.PERMANENT, 3)
+
+
+@st.composite
+def plays(draw: st.DrawFn) -> tuple[Group, list[Act]]:
+    root = draw(trees())
+    ids = [node.id for _, node in root.walk()]
+    acts = st.tuples(st.sampled_from(DEEDS), st.sampled_from(ids))
+    return root, draw(st.lists(acts, max_size=12))
+
+
+def spec_of(node: Node, stage: Stage) -> ChildSpec:
+    if not isinstance(node, Group):
+        return stage.spec(node.id, restart=node.restart, significant=node.significant)
+    return supervisor_child(
+        node.id,
+        [spec_of(member, stage) for member in node.members],
+        strategy=node.strategy,
+        intensity=Intensity(node.budget, 5.0),
+        auto_shutdown=node.auto_shutdown,
+        restart=node.restart,
+        significant=node.significant,
+    )
+
+
+def supervisor_of(id_: str, root: StaticSupervisorRef, model: Model) -> StaticSupervisorRef:
+    group = model.groups[id_]
+    if group is model.root:
+        return root
+    found = supervisor_of(group.id, root, model).child(group.id)
+    assert isinstance(found, StaticSupervisorRef)
+    return found
+
+
+async def act(deed: str, id_: str, root: StaticSupervisorRef, stage: Stage, model: Model) -> None:
+    """Do it to the real tree, whatever it answers."""
+    supervisor = supervisor_of(id_, root, model)
+    with contextlib.suppress(SupervisorError):
         match deed:
-            case "crash" | "finish":
-                if root.children().get(id_) is ChildState.RUNNING:
-                    getattr(stage, deed)(id_)
-            case "fail_next_start":
-                stage.failing[id_] = 1
             case "terminate":
-                await root.terminate_child(id_)
+                await supervisor.terminate_child(id_)
             case "restart":
-                await root.restart_child(id_)
+                await supervisor.restart_child(id_)
             case "delete":
-                await root.delete_child(id_)
-            case "start":
-                await root.start_child(stage.spec(id_, restart=kind))
-    except SupervisorError:
-        pass
+                await supervisor.delete_child(id_)
+            case "add":
+                await supervisor.start_child(spec_of(model.nodes[id_], stage))
+            case end:
+                getattr(stage, end)(id_)
 
 
 def act_on_paper(deed: str, id_: str, model: Model) -> None:
-    state = model.state.get(id_)
-    match deed, state:
-        case "crash" | "finish", ChildState.RUNNING:
-            model.end(id_, crash=deed == "crash")
-        case "fail_next_start", _:
-            model.failing[id_] = 1
-        case "terminate", ChildState():
-            model.stop(id_)
-            model.retire(id_)
-        case "restart", ChildState.STOPPED:
-            model.start(id_)
-        case "delete", ChildState.STOPPED:
-            del model.state[id_]
-        case "start", None:
-            model.start(id_)
+    if deed in ENDS:
+        model.ends(model.nodes[id_], orderly=ENDS[deed])
+    else:
+        getattr(model, deed)(id_)
+
+
+def is_possible(deed: str, id_: str, model: Model) -> bool:
+    """A worker that is up can end; a supervisor that is up can be called."""
+    if not model.reachable(id_):
+        return False
+    node = model.nodes[id_]
+    there = id_ in model.groups[id_].children
+    return deed not in ENDS or (there and node.up and not isinstance(node, Group))
+
+
+def check(group: Group, supervisor: StaticSupervisorRef) -> None:
+    """The same children in the same order and state, the same budget, all the way down."""
+    assert group.states() == supervisor.children()
+    assert list(group.states()) == list(supervisor.children())
+    assert group.left == supervisor.restart_budget
+    for child in group.children.values():
+        if isinstance(child, Group) and child.up:
+            below = supervisor.child(child.id)
+            assert isinstance(below, StaticSupervisorRef)
+            check(child, below)
 
 
 @pytest.mark.requirement("R39")
-@settings(max_examples=300, deadline=None)
-@given(st.random_module(), st.sampled_from(Strategy), st.integers(0, 4), restarts, acts)
-def test_a_supervisor_does_what_the_manual_says_step_by_step(
-    seed: object, strategy: Strategy, budget: int, kinds: dict[str, Restart], script: list[Act]
+@settings(max_examples=400, deadline=None)
+@given(st.random_module(), plays())
+def test_a_tree_does_what_the_manual_says_step_by_step(
+    seed: object, drawn: tuple[Group, list[Act]]
 ) -> None:
-    stage, model = Stage(), Model(strategy, budget, kinds)
-    model.boot()
+    tree, script = drawn
+    stage, model = Stage(), Model(tree)
+    assert model.start(tree)
 
     async def play() -> None:
-        specs = [stage.spec(id_, restart=kind) for id_, kind in kinds.items()]
         async with open_supervisor(
-            "root", specs, strategy=strategy, intensity=Intensity(budget, 5.0)
+            "root",
+            [spec_of(member, stage) for member in tree.members],
+            strategy=tree.strategy,
+            intensity=Intensity(tree.budget, 5.0),
+            auto_shutdown=tree.auto_shutdown,
         ) as root:
             for deed, id_ in script:
-                if model.gave_up:
-                    break
-                act_on_paper(deed, id_, model)
-                await act(deed, id_, root, stage, kinds[id_])
-                with trio.CancelScope(shield=True):
-                    await settle()
+                if deed == "fail_next_starts":
+                    stage.failing[id_] = model.failing[id_] = 2
+                elif tree.up and is_possible(deed, id_, model):
+                    await act(deed, id_, root, stage, model)
+                    act_on_paper(deed, id_, model)
+                    with trio.CancelScope(shield=True):
+                        await settle()
                 assert " ".join(model.log) == " ".join(stage.log)
-                if not model.gave_up:
-                    assert model.state == root.children()
-                    assert list(model.state) == list(root.children())
-                    assert model.budget == root.restart_budget
+                assert tree.up == (root.exit_reason is None)
+                if tree.up:
+                    check(tree, root)
             await trio.lowlevel.checkpoint()
-        model.give_up()
 
     try:
         run_on_a_still_clock(play)
     except RestartIntensityExceeded:
         assert model.gave_up
+    else:
+        assert not model.gave_up
+    event("the root gave up" if model.gave_up else "the root shut down" if not tree.up else "calm")
+    model.stop(tree)
     assert " ".join(model.log) == " ".join(stage.log)
+
+
+@pytest.mark.requirement("R39")
+@settings(max_examples=150, deadline=None)
+@given(
+    st.random_module(),
+    st.integers(0, 5),
+    st.lists(st.sampled_from(Restart), min_size=4, max_size=4),
+    st.lists(st.tuples(st.sampled_from([*ENDS, "fail", "terminate", "add"]), st.integers(0, 3))),
+)
+def test_a_dynamic_supervisor_keeps_those_alive_that_the_manual_says(
+    seed: object, budget: int, kinds: list[Restart], script: list[tuple[str, int]]
+) -> None:
+    stage = Stage()
+    nodes = [Node(id_, kind) for id_, kind in zip("abcd", kinds, strict=True)]
+
+    async def play() -> None:
+        spec = dynamic_supervisor_child(
+            "users", intensity=Intensity(budget, 5.0), restart=Restart.TEMPORARY
+        )
+        async with open_supervisor("root", [spec]) as root:
+            users = root.child("users")
+            assert isinstance(users, DynamicSupervisorRef)
+            alive: dict[str, Restart] = {}
+            left = budget
+            for deed, number in script:
+                node = nodes[number]
+                if users.stopped:
+                    break
+                if deed == "fail":
+                    stage.failing[node.id] = 1
+                elif deed == "add":
+                    fails = stage.failing[node.id] and node.id not in alive
+                    with contextlib.suppress(SupervisorError):
+                        await users.start_child(stage.spec(node.id, restart=node.restart))
+                    if not fails:
+                        alive[node.id] = node.restart
+                elif node.id in alive and deed == "terminate":
+                    await users.terminate_child(node.id)
+                    del alive[node.id]
+                elif node.id in alive:
+                    if node.restarts_after(orderly=ENDS[deed]):
+                        left -= 1 + bool(stage.failing[node.id])  # a failed try counts too
+                    else:
+                        del alive[node.id]
+                    getattr(stage, deed)(node.id)
+                await settle()
+                assert users.stopped == (left < 0)
+                if not users.stopped:
+                    assert set(alive) == set(users.children())
+                    assert left == users.restart_budget
+
+    run_on_a_still_clock(play)
+    lives = [entry[0] for entry in stage.log if entry[0] != "!"]
+    assert lives.count("+") == lives.count("-")
+
+
+# ---- all at once -----------------------------------------------------------------------------
+
+IDS = "abcd"
+acts = st.lists(st.tuples(st.sampled_from(DEEDS), st.sampled_from(IDS)), max_size=12)
 
 
 def place_of(id_: str, root: StaticSupervisorRef) -> StaticSupervisorRef | None:
@@ -120,6 +257,23 @@ def place_of(id_: str, root: StaticSupervisorRef) -> StaticSupervisorRef | None:
     inner = root.child("inner")
     assert isinstance(inner, StaticSupervisorRef)
     return inner
+
+
+async def act_at_once(deed: str, id_: str, place: StaticSupervisorRef, stage: Stage) -> None:
+    with contextlib.suppress(SupervisorError):
+        match deed:
+            case "fail_next_starts":
+                stage.failing[id_] = 1
+            case "terminate":
+                await place.terminate_child(id_)
+            case "restart":
+                await place.restart_child(id_)
+            case "delete":
+                await place.delete_child(id_)
+            case "add":
+                await place.start_child(stage.spec(id_, restart=Restart.TRANSIENT))
+            case end if place.children().get(id_) is ChildState.RUNNING:
+                getattr(stage, end)(id_)
 
 
 @pytest.mark.requirement("R39")
@@ -151,7 +305,7 @@ def test_whatever_happens_at_once_lives_alternate_and_everyone_is_stopped_in_the
             await trio.lowlevel.checkpoint()
             place = place_of(id_, root)
             if place is not None:
-                await act(deed, id_, place, stage, Restart.TRANSIENT)
+                await act_at_once(deed, id_, place, stage)
 
     with contextlib.suppress(RestartIntensityExceeded, StartFailed):
         run_on_a_still_clock(play)
