@@ -78,11 +78,17 @@ def running(*arguments: str, cwd: Path, secret: str | None = None) -> Iterator[R
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
+        preexec_fn=heed_interrupts,
     ) as process:
         try:
             yield Running(process)
         finally:
             process.kill()
+
+
+def heed_interrupts() -> None:
+    """What a shell starts with `&` ignores SIGINT, and so do its children: not this one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def command(arguments: Sequence[str]) -> list[str]:
