@@ -2,6 +2,8 @@
 
 Decoding is a table from `type` to a cattrs hook that orjson's parse is put through. Encoding joins
 what is already encoded: an event becomes JSON once, whatever the number of tabs it goes to.
+
+Longer than other files: both directions of the protocol stand side by side, as in its document.
 """
 
 from __future__ import annotations
