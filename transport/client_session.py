@@ -123,7 +123,7 @@ class ClientSession:
     """
 
     def __init__(self, position: Position | None = None) -> None:
-        self.position = position
+        self.position: Position | None = position
         self.ready: Ready | None = None
         self._acked = 0
         self._adrift = False
