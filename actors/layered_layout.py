@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 import attrs
 
+N = TypeVar("N", bound=Hashable)
 Point = tuple[float, float]
 Size = tuple[float, float]
 
@@ -41,10 +43,10 @@ class Layout:
     size: Size
 
 
-def lay_out(nodes: Mapping[Hashable, Size], arrows: Sequence[Arrow]) -> Layout:
+def lay_out(nodes: Mapping[N, Size], arrows: Sequence[Arrow]) -> Layout:
     """Lay out `nodes` (sizes, the first on top) and `arrows` between different ones."""
     ranks = _ranks(list(nodes), arrows)
-    sizes: dict[Hashable, Size] = dict(nodes)
+    sizes: dict[Hashable, Size] = {**nodes}
     layer_of: dict[Hashable, int] = {node: 2 * rank for node, rank in ranks.items()}
     chains = [_chain(number, arrow, layer_of, sizes) for number, arrow in enumerate(arrows)]
     downward = [layer_of[arrow.source] < layer_of[arrow.target] for arrow in arrows]
@@ -57,7 +59,7 @@ def lay_out(nodes: Mapping[Hashable, Size], arrows: Sequence[Arrow]) -> Layout:
         {node: places[node] for node in nodes},
         [places[_label(number)] for number in range(len(arrows))],
         [
-            _way(number, chain, places, ports, heights, layer_of, nodes)
+            _way(number, chain, places, ports, heights, layer_of, sizes)
             for number, chain in enumerate(chains)
         ],
         (max(xs[node] + sizes[node][0] / 2 for node in xs), ys[-1] + heights[-1] / 2),
@@ -71,15 +73,15 @@ def _way(
     ports: Mapping[tuple[int, Hashable], float],
     heights: Sequence[float],
     layer_of: Mapping[Hashable, int],
-    nodes: Mapping[Hashable, Size],
+    sizes: Mapping[Hashable, Size],
 ) -> tuple[Point, ...]:
     down = 1 if layer_of[chain[-1]] > layer_of[chain[0]] else -1
     first, last = chain[0], chain[-1]
-    way = [(ports[number, first], places[first][1] + down * nodes[first][1] / 2)]
+    way = [(ports[number, first], places[first][1] + down * sizes[first][1] / 2)]
     for node in chain[1:-1]:
         (x, y), half = places[node], down * heights[layer_of[node]] / 2
         way += [(x, y - half), (x, y + half)]
-    return (*way, (ports[number, last], places[last][1] - down * nodes[last][1] / 2))
+    return (*way, (ports[number, last], places[last][1] - down * sizes[last][1] / 2))
 
 
 def _ports(

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest_plugins = ["_greenroom_fixtures"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("requirements_file", "Markdown file of promises (greenroom)", default="")

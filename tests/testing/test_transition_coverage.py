@@ -8,7 +8,7 @@ from greenroom.actors.machine import Machine, UnlistedPair
 from greenroom.actors.machine_runner import MachineRunner
 from greenroom.testing import MachineFault, assert_transitions_covered, record_transitions
 from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, TimeIsUp
-from tests.testing.machines import Memory, Press, deaf, lamp
+from tests.testing.machines import Lamp, Memory, Press, deaf, lamp
 
 pytestmark = pytest.mark.requirement("R41")
 
@@ -72,7 +72,7 @@ def test_every_target_of_a_row_may_be_asked_for() -> None:
             assert_transitions_covered(machine, targets=True, except_for=others)
 
 
-def _pairs(machine: Machine) -> list[tuple[object, type[object]]]:  # type: ignore[type-arg]
+def _pairs(machine: Machine[Lamp, Memory, str]) -> list[tuple[Lamp, type[object]]]:
     return [(state, event) for state in machine.states for event in machine.takes(state)]
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from greenroom.testing.exploring import explore
     from greenroom.testing.fault_injection import Faults, InjectedFault
     from greenroom.testing.machine_tests import machine_test
+    from greenroom.testing.supervised import Supervised, open_supervised
     from greenroom.testing.trace import Taken, Trace
     from greenroom.testing.transition_coverage import (
         TransitionRecorder,
@@ -27,6 +28,7 @@ HOMES = {
     "Faults": "fault_injection",
     "InjectedFault": "fault_injection",
     "MachineFault": "watched_runner",
+    "Supervised": "supervised",
     "Taken": "trace",
     "Trace": "trace",
     "TransitionRecorder": "transition_coverage",
@@ -34,6 +36,7 @@ HOMES = {
     "assert_transitions_covered": "transition_coverage",
     "explore": "exploring",
     "machine_test": "machine_tests",
+    "open_supervised": "supervised",
     "record_transitions": "transition_coverage",
 }
 
@@ -43,6 +46,7 @@ __all__ = [
     "Faults",
     "InjectedFault",
     "MachineFault",
+    "Supervised",
     "Taken",
     "Trace",
     "TransitionRecorder",
@@ -50,6 +54,7 @@ __all__ = [
     "assert_transitions_covered",
     "explore",
     "machine_test",
+    "open_supervised",
     "record_transitions",
 ]
 

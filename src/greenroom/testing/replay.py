@@ -20,8 +20,11 @@ from greenroom.actors.reply import Reply
 from greenroom.actors.timers import hold_alarms
 from greenroom.supervisor.error_note import ErrorNote, FrameNote, note_error
 
-LONGEST = 3600.0
+LONGEST = 30 * 24 * 3600.0
 """Seconds (of the jumping clock) that an actor has to handle everything."""
+
+LINGER = 3600.0
+"""Seconds (of the jumping clock) in which it may still fall, with everything handled."""
 
 Factory: TypeAlias = Callable[[], Actor[object]]
 
@@ -83,7 +86,9 @@ async def _replay(factory: Factory, messages: tuple[object, ...]) -> Replayed:
         nursery.start_soon(life.run)
         await trio.testing.wait_all_tasks_blocked()
         life.feed(messages)
-        with trio.move_on_after(LONGEST):  # over at once when everything waits: the clock jumps
+        with trio.move_on_after(LONGEST):
+            await life.handled()
+        with trio.move_on_after(LINGER):
             await life.over.wait()
         seen = life.actor.ref.statistics()
         nursery.cancel_scope.cancel()
@@ -104,6 +109,13 @@ class _Life:
             self.error = ended_by(error).error
         finally:
             self.over.set()
+
+    async def handled(self) -> None:
+        """Wait until it has ended or waits for messages, looking ever more rarely."""
+        pause = 0.001
+        while not (self.over.is_set() or self.actor.ref._mailbox.awaited):
+            await trio.sleep(pause)
+            pause *= 2
 
     def feed(self, messages: Iterable[object]) -> None:
         """All at once, whatever the mailbox's capacity: they were handled one after another."""
