@@ -82,6 +82,11 @@ class Mailbox(Generic[M]):
     def __len__(self) -> int:
         return len(self._messages)
 
+    @property
+    def awaited(self) -> bool:
+        """Nothing is here, and the reader waits for more."""
+        return self._reader is not None
+
     def put_nowait(self, message: M) -> None:
         """Add a message, or do what `overflow` says. Raises `MailboxFull` under `reject`."""
         if len(self._messages) >= self._capacity:

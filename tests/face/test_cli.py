@@ -106,7 +106,8 @@ def complaint(result: Result) -> str:
 def test_help_names_every_command(here: Path) -> None:
     result = greenroom("--help", cwd=here)
     assert result.code == 0
-    for name in ("demo", "serve", "token", "events", "--version", "--debug"):
+    commands = ("demo", "serve", "token", "events", "tree", "crashes", "crash", "replay")
+    for name in (*commands, "--version", "--debug"):
         assert name in result.out
     assert greenroom(cwd=here).out == result.out
 
