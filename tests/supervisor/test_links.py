@@ -179,8 +179,15 @@ async def test_an_actor_may_link_itself_before_it_is_up() -> None:
         assert isinstance((await eager.wait_stopped()).error, LinkBroken)
 
 
-async def test_a_tree_that_stops_reports_no_linked_end_as_a_crash() -> None:
-    specs = [actor_child("a", Partner), actor_child("b", Partner)]
+async def test_a_tree_that_stops_reports_no_linked_end_as_a_crash(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+
+    class Slow(Partner):
+        async def stopping(self, reason: ExitReason) -> None:
+            await trio.sleep(1)
+
+    specs = [actor_child("a", Partner), actor_child("slow", Slow), actor_child("b", Partner)]
     async with open_supervisor("root", specs) as root:
         one, other = root.child("a"), root.child("b")
         assert isinstance(one, Ref)

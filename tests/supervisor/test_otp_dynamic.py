@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,6 +21,7 @@ from greenroom.supervisor import (
     Restart,
     Shutdown,
     Started,
+    SupervisorRef,
     actor_child,
     dynamic_supervisor_child,
     open_supervisor,
@@ -192,6 +195,26 @@ async def test_all_are_stopped_at_once_each_by_its_own_time(
     }
 
 
+async def test_nobody_outlives_its_time_because_another_has_more(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """SUITE: sup_stop_timeout_dynamic, with times of their own."""
+    async with open_supervisor("root", [dynamic_supervisor_child("dynamic")]) as root:
+        dynamic = root.child("dynamic")
+        assert isinstance(dynamic, DynamicSupervisorRef)
+        await dynamic.start_child(
+            actor_child("patient", lambda: Slow(10), shutdown=Shutdown.INFINITY)
+        )
+        slow = actor_child("slow", lambda: Slow(60), shutdown=60)
+        inner = await dynamic.start_child(supervisor_child("inner", [slow], shutdown=3))
+        assert isinstance(inner, SupervisorRef)
+        begin = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(root.terminate_child, "dynamic")
+            assert await inner.wait_stopped() == KILLED
+            assert trio.current_time() - begin == 3
+
+
 async def test_one_that_dies_otherwise_than_asked_is_reported_and_the_rest_stop() -> None:
     """SUITE: sup_stop_non_shutdown_exit_dynamic, simple_one_for_one_corruption."""
 
@@ -210,18 +233,19 @@ async def test_one_that_dies_otherwise_than_asked_is_reported_and_the_rest_stop(
     assert dynamic.exit_reason == SHUTDOWN
 
 
+@pytest.mark.parametrize("how", ["terminated", "finished"])
 async def test_a_child_that_is_gone_leaves_nothing_behind_without_the_garbage_collector(
-    dynamic: DynamicSupervisorRef,
+    how: str, dynamic: DynamicSupervisorRef
 ) -> None:
     """SUITE: do_not_save_start_parameters_for_temporary_children, for the whole child."""
-    import gc
-    import weakref
 
     class Parameters:
         pass
 
+    finish = trio.Event()
+
     async def idle(parameters: Parameters) -> None:
-        await trio.sleep_forever()
+        await finish.wait()
 
     async def start() -> weakref.ref[Parameters]:
         parameters = Parameters()
@@ -232,8 +256,9 @@ async def test_a_child_that_is_gone_leaves_nothing_behind_without_the_garbage_co
     gc.disable()
     try:
         trace = await start()
-        await settle()
-        await dynamic.terminate_child("a")
+        if how == "terminated":
+            await dynamic.terminate_child("a")
+        finish.set()
         await settle()
         assert trace() is None
     finally:
