@@ -46,7 +46,8 @@ class Layout:
 def lay_out(nodes: Mapping[N, Size], arrows: Sequence[Arrow]) -> Layout:
     """Lay out `nodes` (sizes, the first on top) and `arrows` between different ones."""
     ranks = _ranks(list(nodes), arrows)
-    sizes: dict[Hashable, Size] = {**nodes}
+    sizes: dict[Hashable, Size] = {}
+    sizes.update(nodes.items())
     layer_of: dict[Hashable, int] = {node: 2 * rank for node, rank in ranks.items()}
     chains = [_chain(number, arrow, layer_of, sizes) for number, arrow in enumerate(arrows)]
     downward = [layer_of[arrow.source] < layer_of[arrow.target] for arrow in arrows]
