@@ -11,13 +11,14 @@ from functools import partial
 
 import attrs
 import trio
+import trio.testing
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.machine import Machine, On, StateTimeout, Step, go, stay
 from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.redaction import SECRET
-from greenroom.actors.ref import Request
-from greenroom.supervisor import ChildSpec, Restart, actor_child, open_supervisor
+from greenroom.actors.ref import Ref, Request
+from greenroom.supervisor import ChildSpec, Restart, SupervisorRef, actor_child, open_supervisor
 from greenroom.supervisor.looking_json import dump_crash
 
 # A till: shares its takings among the staff, and forgets that everybody may have gone home.
@@ -141,24 +142,28 @@ def staff() -> list[ChildSpec]:
     ]
 
 
+def ref_of(shop: SupervisorRef, name: str) -> Ref[object]:
+    ref = shop.child(name)
+    assert isinstance(ref, Ref)
+    return ref
+
+
 async def bring_down() -> None:
     """Crash each of them once, and save the reports."""
     async with open_supervisor("shop", staff()) as shop:
-        till, shelf, door = (shop.child(name) for name in ("till", "shelf", "door"))
+        till, shelf, door = (ref_of(shop, name) for name in ("till", "shelf", "door"))
         for sale in (Sold(250, "4929 1234"), StaffLeft(("Ann", "Bob")), Sold(100)):
-            till.tell(sale)  # type: ignore[attr-defined]  # a ref
-        shelf.tell(Stock("soap", 2))  # type: ignore[attr-defined]
-        shelf.request(Take("soap"))  # type: ignore[attr-defined]
-        shelf.request(Take("milk"))  # type: ignore[attr-defined]
-        door.tell(Push())  # type: ignore[attr-defined]
+            till.tell(sale)
+        shelf.tell(Stock("soap", 2))
+        shelf.request(Take("soap"))
+        shelf.request(Take("milk"))
+        door.tell(Push())
         await trio.sleep(31)
-        door.tell(Push())  # type: ignore[attr-defined]
+        door.tell(Push())
         await trio.sleep(1)
         for report in shop.crashes():
             await trio.Path(f"{report.child}.json").write_bytes(dump_crash(report))
 
 
 if __name__ == "__main__":
-    import trio.testing
-
     trio.run(bring_down, clock=trio.testing.MockClock(0, 0))

@@ -94,17 +94,16 @@ class AdminClient:
                     advice="ask from there (ssh), or set GREENROOM_ADMIN_ANYWHERE at the server",
                 )
             case 404:
-                raise self._missing(body)
+                raise self._missing(path, body)
         raise NotAGreenroom(f"{self.url} answered {path} with {status}, as no greenroom does")
 
-    def _missing(self, body: bytes) -> AdminError:
+    def _missing(self, path: str, body: bytes) -> AdminError:
         """404 says that a crash is not kept, that admin is off, or that this is somebody else."""
-        try:
+        if path.startswith("/admin/crashes/") and body.startswith(b'{"error":'):
+            id_ = path.rpartition("/")[2]
             return NoSuchCrash(
-                str(orjson.loads(body)["error"]), advice="`greenroom crashes` lists what is"
+                f"no crash {id_!r} is kept", advice="`greenroom crashes` lists those that are"
             )
-        except (ValueError, KeyError, TypeError):
-            pass
         if self._get("/livez") == (200, b"alive\n"):
             return AdminIsOff(f"{self.url} lets nobody look in: admin is off", advice=TURN_ON)
         return NotAGreenroom(f"there is no greenroom at {self.url}")

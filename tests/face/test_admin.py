@@ -107,6 +107,14 @@ def test_the_tree_of_a_server_shows_users_and_the_phase_of_their_connections() -
     assert user.children[0].machine == "connection"
 
 
+def test_processor_time_is_measured_when_the_settings_say_so_and_only_then() -> None:
+    for measured in (True, False):
+        with serving(admin_token=ADMIN, measure_cpu=measured) as server:
+            listeners = load_tree(get(server, "/admin/tree")[1]).find("greenroom/listeners")
+            assert listeners is not None
+            assert (listeners.cpu_share is not None) is measured
+
+
 def test_children_of_the_tree_are_bounded_and_a_silly_bound_is_refused() -> None:
     with serving(admin_token=ADMIN) as server:
         tree = load_tree(get(server, "/admin/tree?children=1")[1])

@@ -85,6 +85,14 @@ def test_a_crash_is_listed_and_shown_with_where_it_came_from(
     assert (saved["schema"], saved["crash"]["id"]) == ("greenroom.crash/1", id_)
 
 
+def test_a_crash_that_is_not_kept_is_told_from_admin_being_off(
+    server: Server, tmp_path: Path
+) -> None:
+    result = look("crash", url(server), "nosuchid", cwd=tmp_path)
+    assert "no crash 'nosuchid' is kept" in result.err
+    assert (result.code, result.out) == (1, "")
+
+
 def test_no_crash_is_said_in_words(server: Server, tmp_path: Path) -> None:
     assert look("crashes", url(server), cwd=tmp_path).out == "nothing has crashed\n"
 
@@ -171,7 +179,14 @@ def elsewhere(status: int, body: bytes) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(200, b"<html>"), (200, b'{"schema": 1}'), (200, b"[]"), (404, b"no"), (500, b"oh")],
+    [
+        (200, b"<html>"),
+        (200, b'{"schema": 1}'),
+        (200, b"[]"),
+        (404, b"no"),
+        (404, b'{"error":1}'),
+        (500, b"oh"),
+    ],
 )
 def test_another_server_is_told_from_a_greenroom(status: int, body: bytes, tmp_path: Path) -> None:
     with elsewhere(status, body) as there:
@@ -205,7 +220,8 @@ class Terminal:
 
     def __init__(self, arguments: list[str], cwd: Path) -> None:
         self._socket = f"greenroom-{uuid.uuid4().hex[:8]}"
-        line = f"env GREENROOM_ADMIN_TOKEN={ADMIN} {shlex.join(arguments)}; echo ended $?; cat"
+        line = f"env GREENROOM_ADMIN_TOKEN={ADMIN} {shlex.join(arguments)}; echo ended $?; "
+        line += "stty -a | tr ' ' '\\n' | grep -x -e -icanon -e -echo -e -isig; echo checked; cat"
         size = ["-x", "110", "-y", "24", "-c", str(cwd)]
         self._tmux("-f", "/dev/null", "new-session", "-d", *size, line)
 
@@ -257,6 +273,7 @@ def test_the_tree_is_watched_sorted_searched_and_looked_into_on_a_plain_terminal
         crashed.run_sync(crashed.runtime.root._children["listeners"].cancel)
         terminal.wait_for("nobody answers")
         terminal.press("q")
-        assert "sorted by" not in terminal.wait_for("ended 0"), "the terminal is as it was before"
+        after = terminal.wait_for("checked")
+        assert after.split() == ["ended", "0", "checked"], "the terminal is as it was before"
     finally:
         terminal.end()

@@ -233,6 +233,21 @@ def test_a_request_that_crashes_its_actor_is_a_crash() -> None:
     assert replayed.place.startswith("test_replay.py, receive: return message.number * 2")
 
 
+class TwoWays(Actor[str]):
+    async def receive(self, message: str) -> None:
+        if message == "left":
+            raise ValueError(message)
+        raise ValueError("right")
+
+
+def test_the_same_error_from_another_line_is_another_crash() -> None:
+    left, right = replay(TwoWays, ["left"]), replay(TwoWays, ["right"])
+    assert left.error is not None
+    assert left.raised == right.raised
+    assert not right.is_like(left.error)
+    assert replay(TwoWays, ["left"]).is_like(left.error)
+
+
 def test_an_actor_that_fails_to_start_has_crashed() -> None:
     class Unborn(Actor[object]):
         async def started(self) -> None:
