@@ -24,13 +24,14 @@ from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.users import Users, UsersSettings
 from greenroom.settings import MEMORY, Settings
-from greenroom.supervisor.child_spec import Restart, actor_child, task_child
+from greenroom.supervisor.application import Component, open_application
+from greenroom.supervisor.child_spec import actor_child, task_child
 from greenroom.supervisor.cpu_meter import measuring_cpu
 from greenroom.supervisor.crash_report import CrashReport
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
-from greenroom.supervisor.supervisor import open_supervisor
+from greenroom.supervisor.strategy import Strategy
 from greenroom.supervisor.tree import TreeNode, snapshot
 from greenroom.transport.auth import Authenticator, JwtAuthenticator
 from greenroom.transport.connection import ConnectionParts
@@ -228,15 +229,14 @@ async def open_runtime(
     settings = settings or Settings.load()
     async with _journal(settings, journal) as opened, _measured(settings):
         runtime = Runtime(settings, opened, _named(agents), ids=ids or IdSource())
-        async with open_supervisor(
-            "greenroom",
-            [
-                actor_child("journal", lambda: JournalWriter(opened)),
-                actor_child("look_up", lambda: JournalLookUp(opened)),
-                dynamic_supervisor_child("users"),
-                task_child("passivation", runtime.users.passivate_idle, restart=Restart.PERMANENT),
-            ],
-        ) as root:
+        passivate = runtime.users.passivate_idle
+        parts = [
+            Component(actor_child("journal", lambda: JournalWriter(opened))),
+            Component(actor_child("look_up", lambda: JournalLookUp(opened))),
+            Component(dynamic_supervisor_child("users"), needs=("journal", "look_up")),
+            Component(task_child("passivation", passivate), needs=("users",)),
+        ]
+        async with open_application("greenroom", parts, strategy=Strategy.ONE_FOR_ONE) as root:
             runtime._root = root
             yield runtime
 
