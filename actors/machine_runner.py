@@ -105,7 +105,7 @@ class MachineRunner(Generic[S, D, C]):
             )
         self.machine = machine
         self.state = machine.initial
-        self.data = data
+        self.data: D = data
         self.log: deque[Transition] = deque(maxlen=log)
         self._max_postponed = max_postponed
         self._on_move = on_move

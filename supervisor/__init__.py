@@ -12,6 +12,7 @@ from greenroom.supervisor.child_spec import (
     actor_child,
     task_child,
 )
+from greenroom.supervisor.cpu_meter import CpuMeter, measuring_cpu
 from greenroom.supervisor.crash_report import CrashLog, CrashReport
 from greenroom.supervisor.dynamic_supervisor import (
     DynamicSupervisor,
@@ -35,6 +36,7 @@ __all__ = [
     "ChildSpec",
     "ChildState",
     "Component",
+    "CpuMeter",
     "CrashLog",
     "CrashReport",
     "DynamicSupervisor",
@@ -54,6 +56,7 @@ __all__ = [
     "actor_child",
     "check_child_specs",
     "dynamic_supervisor_child",
+    "measuring_cpu",
     "open_application",
     "open_supervisor",
     "parent",
