@@ -9,14 +9,27 @@ from __future__ import annotations
 import enum
 import random
 import secrets
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from trio.abc import Clock, Instrument
+
+    from greenroom.delivery.run import Agent
+    from greenroom.runtime import Runtime
     from greenroom.testing import Faults, Supervised, TransitionRecorder
+    from greenroom.testing.live import InMemoryDoor
 
 SEED = pytest.StashKey[int]()
 MARKER = "deterministic"
@@ -67,6 +80,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if _uses_our_runtime(item):
+            item.add_marker(pytest.mark.trio(run=_run_on_mock_clock))
         if item.get_closest_marker(MARKER) and hasattr(getattr(item, "obj", None), "hypothesis"):
             raise pytest.UsageError(
                 f"{item.nodeid} is marked {MARKER} and uses @given, which seeds the scheduler "
@@ -139,6 +154,56 @@ async def supervised(faults: Faults) -> AsyncIterator[Supervised]:
     async with open_supervised() as supervised:
         yield supervised
         faults.release()
+
+
+# The whole runtime
+
+
+@pytest.fixture
+def greenroom_agents() -> Mapping[str, Agent] | Agent | None:
+    """Which agents the fixture `runtime` has: override it to give some."""
+    return None
+
+
+@pytest.fixture
+async def runtime(
+    greenroom_agents: Mapping[str, Agent] | Agent | None,
+) -> AsyncIterator[Runtime]:
+    """A runtime with a journal in memory. The test runs on a mock clock that jumps by itself."""
+    from greenroom.testing.live import open_test_runtime
+
+    async with open_test_runtime(greenroom_agents) as runtime:
+        yield runtime
+
+
+@pytest.fixture
+async def connect(runtime: Runtime) -> AsyncIterator[InMemoryDoor]:
+    """`tab = await connect("alice")`: an in-memory client of a real connection actor."""
+    from greenroom.testing.live import open_door
+
+    async with open_door(runtime) as door:
+        yield door
+
+
+def _uses_our_runtime(item: pytest.Item) -> bool:
+    """Whether `runtime` is this plugin's: other projects may have a fixture of that name."""
+    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    found = known.get("runtime")
+    return bool(found) and found[-1].func.__module__ == __name__
+
+
+def _run_on_mock_clock(
+    function: Callable[[], Awaitable[object]],
+    *,
+    clock: Clock | None = None,
+    instruments: Sequence[Instrument] = (),
+) -> object:
+    """How pytest-trio runs tests of `runtime`: by itself it sees only clocks the test asks for."""
+    import trio
+    from trio.testing import MockClock
+
+    clock = clock or MockClock(autojump_threshold=0)
+    return trio.run(function, clock=clock, instruments=instruments)
 
 
 # Pair coverage

@@ -293,3 +293,18 @@ def test_a_project_that_uses_nothing_of_it_imports_nothing_of_it(project: pytest
     """)
     project.makeini("[pytest]")
     project.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_a_fixture_of_ones_own_named_runtime_is_left_alone(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+        import pytest, trio
+        from trio.testing import MockClock
+
+        @pytest.fixture
+        def runtime(): return 7
+
+        async def test_own(runtime):
+            assert runtime == 7
+            assert not isinstance(trio.lowlevel.current_clock(), MockClock)
+    """)
+    project.runpytest_subprocess().assert_outcomes(passed=1)
