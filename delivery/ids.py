@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
 import uuid_utils
 from typeid import TypeID
@@ -22,8 +22,8 @@ from greenroom.actors.errors import GreenroomError
 class BadId(GreenroomError):
     """Not an id of the expected kind. `expected` and `given` name the kinds."""
 
-    def __init__(self, expected: str, given: str, value: object) -> None:
-        super().__init__(f"expected a {expected} id, got {given}: {_shown(value)}")
+    def __init__(self, expected: str, given: str, value: object, *, advice: str = "") -> None:
+        super().__init__(f"expected a {expected} id, got {given}: {_shown(value)}", advice=advice)
         self.expected = expected
         self.given = given
 
@@ -130,11 +130,13 @@ class UserId(Id):
         return cls(value)
 
 
-_KINDS: dict[str, type[Id]] = {
-    kind.prefix: kind
-    for kind in (ThreadId, RunId, RequestId, SessionId, ConnectionId, EventId, ToolCallId)
-}
-I = TypeVar("I", bound=Id)  # noqa: E741  # reads well at its one use
+KINDS: Final[tuple[type[Id], ...]] = (
+    *(ThreadId, RunId, RequestId, SessionId, ConnectionId, EventId, ToolCallId),
+)
+"""The kinds greenroom makes itself: all but the users."""
+
+_KINDS: Final = {kind.prefix: kind for kind in KINDS}
+I = TypeVar("I", bound=Id)  # noqa: E741  # reads well at its few uses
 
 
 def kind_of(value: object) -> str:
@@ -152,6 +154,23 @@ def kind_of(value: object) -> str:
     return UserId.kind
 
 
+def type_of(value: str) -> type[Id] | None:
+    """The kind that `value` is an id of in full; None for anything else, users among it."""
+    prefix = _prefix_of(value)
+    return None if prefix is None else _KINDS[prefix]
+
+
+def bits_of(id_: Id) -> int:
+    """The UUID in an id of ours, as its 128 bits."""
+    return TypeID.from_string(str(id_)).uuid.int
+
+
+def with_bits(kind: type[I], bits: int) -> I:
+    """The id of `kind` that holds this UUID."""
+    typeid: TypeID[str] = TypeID.from_uuid(uuid_utils.UUID(int=bits), prefix=kind.prefix)
+    return kind.trusted(str(typeid))
+
+
 class IdSource:
     """Makes new ids. `now_ms` and `random_bits` (bits → int) may be injected."""
 
@@ -165,19 +184,18 @@ class IdSource:
 
     def new(self, kind: type[I]) -> I:
         """A new id of `kind` (not of users: those come from the identity provider)."""
-        typeid: TypeID[str] = TypeID.from_uuid(self._uuid7(), prefix=kind.prefix)
-        return kind.trusted(str(typeid))
+        return with_bits(kind, uuid_bits(7, self._now_ms(), self._random_bits(74)))
 
-    def _uuid7(self) -> uuid_utils.UUID:
-        """RFC 9562 §5.7: 48 bits of milliseconds, version, 12 random, variant, 62 random."""
-        random = self._random_bits(74)
-        return uuid_utils.UUID(
-            int=(self._now_ms() & (1 << 48) - 1) << 80
-            | 7 << 76
-            | (random >> 62) << 64
-            | 2 << 62
-            | random & (1 << 62) - 1
-        )
+
+def uuid_bits(version: int, at_ms: int, rest: int) -> int:
+    """RFC 9562 §5.7: 48 bits of milliseconds, version, 12 of `rest`, variant, 62 of `rest`."""
+    return (
+        (at_ms & (1 << 48) - 1) << 80
+        | version << 76
+        | (rest >> 62 & (1 << 12) - 1) << 64
+        | 2 << 62
+        | rest & (1 << 62) - 1
+    )
 
 
 def _prefix_of(value: str) -> str | None:

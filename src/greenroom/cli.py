@@ -14,6 +14,7 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.agent_target import BadTarget
 from greenroom.commands.demo import demo
 from greenroom.commands.events import events
+from greenroom.commands.ids import ids
 from greenroom.commands.looking import crash, crashes, tree
 from greenroom.commands.machine import machine
 from greenroom.commands.replay import replay
@@ -35,7 +36,7 @@ app = App(
     version=lambda: version("greenroom"),
     suppress_keyboard_interrupt=False,
 )
-for _command in (demo, serve, token, events, tree, crashes, crash, replay, machine):
+for _command in (demo, serve, token, events, tree, crashes, crash, replay, machine, ids):
     app.command(_command)
 
 

@@ -1,0 +1,109 @@
+"""`greenroom ids explain`: what an id is, or why it is none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import orjson
+from cyclopts import App, Parameter
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.commands.looking_output import printable
+from greenroom.delivery.id_explanation import Explanation, Meaning, explain
+
+
+class NoIds(GreenroomError):
+    """Some of what was to be explained is no id."""
+
+
+ids = App(name="ids", help="Look at ids.", help_format="plaintext")
+
+
+@ids.command(name="explain")
+def explain_ids(
+    id: str,  # noqa: A002  # the command line's word
+    /,
+    *more: str,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Say what each id is: its kind, when it was born, and what a legacy id becomes.
+
+    What is no id is told with the closest thing; the exit code is then 1.
+
+    Parameters
+    ----------
+    id
+        An id of any kind, of greenroom or of an older system.
+    more
+        Further ids.
+    json
+        One JSON object a line.
+    """
+    explanations = [explain(text) for text in (id, *more)]
+    for each in explanations:
+        print(_as_json(each) if json else "\n".join(_lines(each)))
+    sys.stdout.flush()
+    unknown = sum(not each.known for each in explanations)
+    if unknown:
+        raise NoIds(f"no ids of ours: {unknown} of {len(explanations)}")
+
+
+def _lines(explanation: Explanation) -> Iterator[str]:
+    text = printable(explanation.text)
+    if now := explanation.is_now:
+        yield f"{text}: {_a(now.kind)} id, {_born(now.born_ms)}" + (
+            " (it was a legacy id)" if explanation.mapped else ""
+        )
+    elif explanation.becomes:
+        likeliest, *others = explanation.becomes
+        born = _born(likeliest.born_ms)
+        yield f"{text}: a legacy {likeliest.kind} id ({explanation.form}), {born}"
+        yield f"  becomes {likeliest.id}"
+        for other in others:
+            yield f"  as {_a(other.kind)} id: {other.id}"
+    elif explanation.why:
+        yield f"{text or '(nothing)'}: no id of ours: {explanation.why}"
+    else:
+        yield f"{text}: no id of ours"
+    if explanation.closest:
+        yield f"  closest: {explanation.closest}"
+    if explanation.maybe_user:
+        yield "  where a user's id stands it is one: those are the identity provider's"
+
+
+def _as_json(explanation: Explanation) -> str:
+    now = explanation.is_now
+    told = {
+        "id": explanation.text.encode("utf-8", "replace").decode(),
+        "known": explanation.known,
+        "kind": now.kind if now else None,
+        "born_ms": now.born_ms if now else None,
+        "mapped": explanation.mapped,
+        "legacy_form": explanation.form,
+        "becomes": [_meaning(each) for each in explanation.becomes],
+        "user": explanation.maybe_user,
+        "why": explanation.why or None,
+        "closest": explanation.closest,
+    }
+    return orjson.dumps(told).decode()
+
+
+def _meaning(meaning: Meaning) -> dict[str, object]:
+    return {"id": str(meaning.id), "kind": meaning.kind, "born_ms": meaning.born_ms}
+
+
+def _born(born_ms: int | None) -> str:
+    if born_ms is None:
+        return "born at a time it does not tell"
+    try:
+        moment = datetime.fromtimestamp(born_ms / 1000, UTC)
+    except (OverflowError, ValueError):  # 48 bits of milliseconds reach the year 10889
+        return f"born {born_ms} ms after 1970"
+    return f"born {moment:%Y-%m-%d %H:%M:%S}.{born_ms % 1000:03} UTC"
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
