@@ -60,6 +60,7 @@ class Killable(Protocol):
 
     def _kill(self) -> int:
         """Cut short what is shielded, of it and of all below it; returns the levels below."""
+        ...
 
 
 class Life(Keeper):

@@ -74,14 +74,12 @@ class ChildSpec:
     start: StartFunction
     restart: Restart | None = None
     kind: Kind = attrs.field(default="worker", kw_only=True)
-    shutdown: float | Shutdown = attrs.field()
+    shutdown: float | Shutdown = attrs.field(
+        default=attrs.Factory(lambda spec: _shutdown_of(spec.kind), takes_self=True)
+    )
     significant: bool = False
     backoff: Backoff | None = attrs.field(default=None, kw_only=True)
     recorded: Callable[[], object] | None = attrs.field(default=None, kw_only=True)
-
-    @shutdown.default
-    def _default_shutdown(self) -> float | Shutdown:
-        return Shutdown.INFINITY if self.kind == "supervisor" else 5.0
 
     def __attrs_post_init__(self) -> None:
         wrong = self._wrong()
@@ -108,6 +106,10 @@ class ChildSpec:
     def grace(self) -> float:
         """The shutdown time in seconds: 0 for brutal_kill, inf for infinity."""
         return grace_of(self.shutdown)
+
+
+def _shutdown_of(kind: Kind) -> float | Shutdown:
+    return Shutdown.INFINITY if kind == "supervisor" else 5.0
 
 
 def _is_shutdown_time(shutdown: object) -> bool:

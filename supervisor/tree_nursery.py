@@ -32,7 +32,7 @@ def unwrapped() -> Iterator[None]:
     except BaseExceptionGroup as group:
         if len(group.exceptions) > 1:
             raise
-        alone = group.exceptions[0]
+        alone = next(iter(group.exceptions))
     if alone is not None:
         context = alone.__context__
         try:

@@ -82,6 +82,10 @@ def delete(id_: str) -> Call:
 async def test_a_call_that_does_not_fit_the_childs_state_is_refused_and_changes_nothing(
     call: Call, refusal: type[Exception], root: StaticSupervisorRef, stage: Stage
 ) -> None:
+    """supervisor(3), start_child/2, terminate_child/2, restart_child/2, delete_child/2: the errors.
+
+    SUITE: child_adm.
+    """
     before = dict(root.children())
     with pytest.raises(refusal):
         await call(root, stage)
@@ -103,6 +107,7 @@ async def test_a_call_that_does_not_fit_the_childs_state_is_refused_and_changes_
 async def test_a_call_that_fits_is_done_when_it_returns(
     call: Call, id_: str, state: ChildState | None, root: StaticSupervisorRef, stage: Stage
 ) -> None:
+    """The same functions: ok. SUITE: child_adm."""
     await call(root, stage)
     assert state == root.children().get(id_)
 
@@ -118,6 +123,7 @@ async def test_already_started_tells_the_value_of_the_one_that_is_there(
 async def test_counts_tell_specs_active_supervisors_and_workers(
     root: StaticSupervisorRef,
 ) -> None:
+    """supervisor(3), count_children/1. SUITE: count_children."""
     await root.start_child(supervisor_child("sub", []))
     assert ChildCounts(specs=4, active=2, supervisors=1, workers=3) == root.count_children()
 
@@ -125,6 +131,7 @@ async def test_counts_tell_specs_active_supervisors_and_workers(
 async def test_which_children_shows_no_value_for_those_that_are_down(
     root: StaticSupervisorRef,
 ) -> None:
+    """supervisor(3), which_children/1: restarting or undefined. SUITE: which_children."""
     assert [(info.id, info.value) for info in root.which_children()] == [
         ("running", "running1"),
         ("stopped", None),
@@ -162,6 +169,7 @@ async def test_a_failed_restart_child_leaves_the_child_stopped(
 
 
 async def test_a_terminated_temporary_child_is_forgotten(stage: Stage) -> None:
+    """supervisor(3), terminate_child/2: the spec of a temporary child is deleted with it."""
     specs = [stage.spec("a", restart=Restart.TEMPORARY)]
     async with open_supervisor("root", specs) as root:
         await root.terminate_child("a")
@@ -169,6 +177,7 @@ async def test_a_terminated_temporary_child_is_forgotten(stage: Stage) -> None:
 
 
 async def test_new_specs_take_effect_at_the_next_start(stage: Stage) -> None:
+    """supervisor.erl, code_change/3. SUITE: code_change."""
     async with open_supervisor("root", [stage.spec("a"), stage.spec("b")]) as root:
         await root.change_specs([stage.spec("a", restart=Restart.TEMPORARY), stage.spec("c")])
         assert root.children() == {

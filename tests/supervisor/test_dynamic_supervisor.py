@@ -45,6 +45,7 @@ async def never_up(*, task_status: trio.TaskStatus[object]) -> None:
 async def test_a_child_is_up_when_start_child_returns_its_value(
     users: DynamicSupervisorRef, stage: Stage
 ) -> None:
+    """DynamicSupervisor, start_child/2: {:ok, child}, once the start function has returned it."""
     assert await users.start_child(stage.spec("a")) == "a1"
     assert users.children() == {"a": ChildState.RUNNING}
     assert users.child("a") == "a1"
@@ -54,6 +55,7 @@ async def test_a_child_is_up_when_start_child_returns_its_value(
 async def test_children_are_temporary_unless_their_spec_says_otherwise(
     end: str, users: DynamicSupervisorRef, stage: Stage
 ) -> None:
+    """Not Elixir's default (permanent); see the decisions."""
     await users.start_child(stage.spec("a"))
     await users.start_child(stage.spec("b", restart=Restart.PERMANENT))
     getattr(stage, end)("a")
@@ -66,6 +68,7 @@ async def test_children_are_temporary_unless_their_spec_says_otherwise(
 async def test_an_id_that_is_there_is_refused_with_its_value(
     users: DynamicSupervisorRef, stage: Stage
 ) -> None:
+    """supervisor(3), start_child/2: {already_started, Child}. (Elixir ignores ids.)"""
     await users.start_child(stage.spec("a"))
     with pytest.raises(AlreadyStarted) as refusal:
         await users.start_child(stage.spec("a"))
@@ -75,6 +78,7 @@ async def test_an_id_that_is_there_is_refused_with_its_value(
 async def test_max_children_counts_those_that_are_coming_up(
     users: DynamicSupervisorRef, stage: Stage
 ) -> None:
+    """DynamicSupervisor, start_link/1, :max_children: {:error, :max_children} from start_child."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(users.start_child, ChildSpec("stalled", never_up))
         await settle()
@@ -98,6 +102,7 @@ async def test_a_slow_start_holds_nobody_up(users: DynamicSupervisorRef, stage: 
 async def test_a_failed_start_raises_its_true_cause_and_leaves_nothing(
     users: DynamicSupervisorRef, stage: Stage
 ) -> None:
+    """DynamicSupervisor, start_child/2: {:error, error}, and the spec is discarded."""
     stage.failing["a"] = 1
     with pytest.raises(StartFailed, match="root/users") as failure:
         await users.start_child(stage.spec("a", restart=Restart.PERMANENT))
@@ -118,6 +123,8 @@ async def test_a_caller_cancelled_while_it_waits_takes_the_child_along(
 async def test_terminate_child_returns_when_the_child_is_gone(
     users: DynamicSupervisorRef, autojump_clock: trio.testing.MockClock
 ) -> None:
+    """DynamicSupervisor, terminate_child/2: :ok, or {:error, :not_found}."""
+
     class Slow(Actor[str]):
         async def stopping(self, reason: object) -> None:
             await trio.sleep(2)
@@ -144,6 +151,7 @@ async def test_terminating_a_child_that_comes_up_fails_its_start(
 
 
 async def test_significant_children_are_refused(users: DynamicSupervisorRef, stage: Stage) -> None:
+    """supervisor(3), significant. SUITE: significant_simple is a supervisor for each here."""
     with pytest.raises(InvalidChildSpec):
         await users.start_child(stage.spec("a", restart=Restart.TEMPORARY, significant=True))
     assert not users.children()
@@ -152,6 +160,7 @@ async def test_significant_children_are_refused(users: DynamicSupervisorRef, sta
 async def test_a_failed_restart_is_tried_again_and_counted(
     users: DynamicSupervisorRef, stage: Stage
 ) -> None:
+    """supervisor.erl, restart/2: a try that fails counts like any restart."""
     await users.start_child(stage.spec("a", restart=Restart.PERMANENT))
     stage.failing["a"] = 1
     stage.crash("a")
@@ -163,6 +172,7 @@ async def test_a_failed_restart_is_tried_again_and_counted(
 async def test_crashes_of_temporary_children_cost_no_budget(
     users: DynamicSupervisorRef, stage: Stage
 ) -> None:
+    """supervisor.erl, do_restart/3: a temporary child is no restart."""
     for _ in range(9):
         await users.start_child(stage.spec("a"))
         stage.crash("a")

@@ -53,6 +53,7 @@ class Troupe:
         self.incarnations = 0
         self.failing_starts = 0
         self.deferred: list[object] = []
+        self.gate = trio.Event()
 
     def __call__(self) -> Player:
         self.incarnations += 1
@@ -75,6 +76,8 @@ class Player(Actor[Message]):
             raise Crash("told to")
         if message == "stop":
             self.stop()
+        if message == "wait":
+            await self.troupe.gate.wait()
         if isinstance(message, Which):
             return f"by {self.number}"
         self.troupe.log.append(f"{message} by {self.number}")
@@ -206,10 +209,15 @@ async def test_a_sender_that_waits_for_room_gets_in_or_is_told(policy: OnRestart
             outcomes.append("told")
 
     async with stage(policy, troupe) as (_, ref), trio.open_nursery() as nursery:
+        ref.tell("wait")
+        await settle()
         ref.tell("crash")
         for number in range(7):
             ref.tell(str(number))
         nursery.start_soon(send, ref)
+        await settle()
+        assert ref.statistics().senders_waiting == 1
+        troupe.gate.set()
         await settle()
     assert outcomes == ["in"], "the reader lets waiting senders in before it handles a message"
     assert troupe.log[-1] == "ninth by 2"

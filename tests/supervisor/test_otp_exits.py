@@ -7,18 +7,23 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from greenroom.actors.exit import ExitKind, ExitReason
+from greenroom.actors.actor import Actor
+from greenroom.actors.errors import OrderlyExit
+from greenroom.actors.exit import ExitKind
+from greenroom.actors.ref import Ref
 from greenroom.supervisor import (
     ChildState,
     Intensity,
     Restart,
     Strategy,
     SupervisorRef,
+    actor_child,
     dynamic_supervisor_child,
     open_supervisor,
     supervisor_child,
 )
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
+from greenroom.supervisor.errors import InvalidChildSpec
 from tests.supervisor.stage import Stage, kill, settle
 
 pytestmark = pytest.mark.requirement("R39")
@@ -205,7 +210,27 @@ async def test_a_window_that_has_passed_forgives(
         assert root.exit_reason is None
 
 
+async def test_an_actor_ends_in_order_when_it_says_so_and_tells_why(stage: Stage) -> None:
+    """supervisor(3), restart: {shutdown, Term} is no abnormal end. SUITE: transient_shutdown."""
+
+    class Retiring(Actor[str]):
+        async def receive(self, message: str) -> None:
+            raise OrderlyExit(message)
+
+    spec = actor_child("a", Retiring, restart=Restart.TRANSIENT)
+    async with open_supervisor("root", [spec]) as root:
+        ref = root.child("a")
+        assert isinstance(ref, Ref)
+        ref.tell("old enough")
+        reason = await ref.wait_stopped()
+        assert (reason.kind, str(reason.error)) == (ExitKind.SHUTDOWN, "old enough")
+        await settle()
+        assert root.children() == {"a": ChildState.STOPPED}
+        assert root.crashes() == ()
+
+
 def test_intensity_zero_bears_nothing_and_the_period_is_a_time() -> None:
     """supervisor.erl, sup_flags(): intensity is 0 or more, period above 0."""
     assert Intensity(0, 1.0).restarts == 0
-    assert ExitReason(ExitKind.SHUTDOWN).orderly
+    with pytest.raises(InvalidChildSpec):
+        Intensity(0, 0.0)

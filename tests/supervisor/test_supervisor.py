@@ -53,6 +53,7 @@ class Echo(Actor[str]):
 
 @pytest.mark.requirement("R33")
 async def test_children_start_in_order_and_stop_in_reverse(stage: Stage) -> None:
+    """supervisor(3), Supervision Principles: started left to right, terminated right to left."""
     async with open_supervisor("root", [stage.spec(id_) for id_ in "abc"]):
         assert stage.take_log() == "+a +b +c"
     assert stage.take_log() == "-c -b -a"
@@ -87,6 +88,7 @@ async def test_a_failed_start_deep_in_the_tree_is_told_level_by_level(stage: Sta
 async def test_a_child_waits_for_its_sibling_to_be_gone_before_it_is_stopped(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
+    """supervisor(3), Supervision Principles: in reversed start order, one after the other."""
     ends: list[str] = []
 
     def slow(name: str) -> ChildSpec:
@@ -166,6 +168,8 @@ async def test_an_error_in_the_block_comes_out_as_it_is_after_an_orderly_stop(
 
 
 async def test_a_start_that_never_says_started_is_a_failed_start() -> None:
+    """supervisor(3), start_link: an erroneous value of a start function."""
+
     async def forgets(*, task_status: trio.TaskStatus[object]) -> None:
         await trio.lowlevel.checkpoint()
 
@@ -179,6 +183,7 @@ async def test_a_start_that_never_says_started_is_a_failed_start() -> None:
 
 
 async def test_two_that_crash_at_once_in_a_group_are_one_restart(stage: Stage) -> None:
+    """supervisor.erl, restart_multiple_children: a group restart is one restart."""
     specs = [stage.spec("a"), stage.spec("b")]
     async with open_supervisor(
         "root", specs, strategy=Strategy.ONE_FOR_ALL, intensity=Intensity(1, 5.0)
@@ -191,6 +196,7 @@ async def test_two_that_crash_at_once_in_a_group_are_one_restart(stage: Stage) -
 
 
 async def test_a_failed_restart_is_tried_again_and_every_try_is_counted(stage: Stage) -> None:
+    """supervisor.erl, restart/2 and try_again_restart: every try is added to the restarts."""
     async with open_supervisor("root", [stage.spec("a")], intensity=Intensity(3, 5.0)) as root:
         stage.failing["a"] = 2
         stage.crash("a")
@@ -220,6 +226,8 @@ async def test_a_failed_start_is_reported_once_and_only_when_no_caller_gets_it(
 async def test_a_root_that_gives_up_stops_its_children_and_raises_out_of_the_block(
     stage: Stage,
 ) -> None:
+    """supervisor(3), Restart intensity: terminates all children and then itself."""
+
     async def crash_twice() -> None:
         specs = [stage.spec("a"), stage.spec("b")]
         async with open_supervisor("root", specs, intensity=Intensity(1, 5.0)):
@@ -264,6 +272,7 @@ async def test_a_stopped_supervisor_says_so_and_how_it_ended(stage: Stage) -> No
 async def test_the_value_of_a_child_is_what_its_present_incarnation_started_with(
     stage: Stage,
 ) -> None:
+    """supervisor(3), which_children/1: Child is the pid of the corresponding child process."""
     async with open_supervisor("root", [stage.spec("a")]) as root:
         assert root.child("a") == "a1"
         stage.crash("a")
