@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import attrs
 
-from greenroom.actors.errors import ActorStopped, MailboxFull
+from greenroom.actors.errors import ActorStopped, GreenroomError, MailboxFull
 from greenroom.actors.reply import Reply
 from greenroom.delivery.context import UserContext
-from greenroom.delivery.draft import Draft, draft
+from greenroom.delivery.draft import BadEvent, Draft, draft
 from greenroom.delivery.errors import EventNotKept, UserUnavailable
 from greenroom.delivery.events import JSON, TERMINAL, Kind
-from greenroom.delivery.grammar import RunStep, Spoken
+from greenroom.delivery.grammar import OutOfOrder, RunStep, Spoken
 from greenroom.delivery.ids import EventId, IdSource, RunId
 from greenroom.delivery.journal import Record
+from greenroom.delivery.observer import EmitRefusal
 from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.user_messages import Emit
 from greenroom.supervisor.errors import SupervisorError
 
 if TYPE_CHECKING:
     from greenroom.delivery.user_handle import UserHandle
+
+REFUSALS: Mapping[type[GreenroomError], EmitRefusal] = MappingProxyType(
+    {
+        BadEvent: "bad_event",
+        OutOfOrder: "out_of_order",
+        EventNotKept: "journal",
+        MailboxFull: "mailbox",
+        UserUnavailable: "unavailable",
+    }
+)
+"""What an emitter is told when its event is not accepted, and what it counts as."""
 
 
 @attrs.define(eq=False)
@@ -44,9 +59,13 @@ class Emitter:
         Raises `BadEvent`, `OutOfOrder`, `EventNotKept`, `UserUnavailable`, or `ActorStopped`: then
         it is not known whether it was kept, and the run goes on as if it was.
         """
-        event = self._draft(kind, data)
-        before = self.spoken
-        self.spoken = before.after(step)
+        with self._refusals_counted():
+            event = self._draft(kind, data)
+            before = self.spoken
+            self.spoken = before.after(step)
+            return await self._keep(event, kind, step, before)
+
+    async def _keep(self, event: Draft, kind: Kind, step: RunStep, before: Spoken) -> Receipt:
         if kind in TERMINAL:
             self.end = event
         try:
@@ -56,6 +75,15 @@ class Emitter:
             raise
         self.ended |= kind in TERMINAL
         return Receipt(record.id, kind, record.offset, record.at, lambda: self.user.actor)
+
+    @contextmanager
+    def _refusals_counted(self) -> Iterator[None]:
+        try:
+            yield
+        except tuple(REFUSALS) as error:
+            reason = next(why for kind, why in REFUSALS.items() if isinstance(error, kind))
+            self.user.observer.emit_refused(reason)
+            raise
 
     def _send(self, event: Draft) -> Reply[Record]:
         try:

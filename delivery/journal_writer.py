@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import attrs
+import trio
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.errors import ActorStopped, GreenroomError
 from greenroom.actors.exit import ended_by
 from greenroom.actors.ref import Ask, Request
-from greenroom.delivery.journal import Entry, Journal
+from greenroom.delivery.journal import Entry, Journal, Record
+from greenroom.delivery.observer import NO_OBSERVER, Observer
 
 R = TypeVar("R")
 
@@ -43,8 +45,9 @@ class JournalWriter(Actor[Append]):
 
     capacity = 100_000
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, observer: Observer = NO_OBSERVER) -> None:
         self._journal = journal
+        self._observer = observer
 
     async def receive_many(self, messages: deque[Append | Ask[object]]) -> None:
         group = [message for message in messages if isinstance(message, Ask)]
@@ -60,8 +63,9 @@ class JournalWriter(Actor[Append]):
     async def _commit(self, group: Group) -> None:
         """One append for the group; if it is refused, one each, so that only the culprit fails."""
         try:
-            await self._journal.append([e for ask in group for e in _entries(ask)])
+            await self._append([e for ask in group for e in _entries(ask)])
         except GreenroomError as error:  # of the journal, or an id that its user must answer for
+            self._observer.append_failed(type(error).__name__)
             if len(group) == 1:
                 group[0].reply.fail(error)
             else:
@@ -71,14 +75,22 @@ class JournalWriter(Actor[Append]):
             for ask in group:
                 ask.reply.succeed(None)
 
+    async def _append(self, entries: list[Entry]) -> None:
+        began = trio.current_time()
+        await self._journal.append(entries)
+        if entries:
+            size = sum(len(entry.body) for entry in entries if type(entry) is Record)
+            self._observer.appended(trio.current_time() - began, len(entries), size)
+
 
 class JournalLookUp(Actor[LookUp[Any]]):
     """Answers questions one after another, beside the writer and never in front of it."""
 
     capacity = 100_000
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, observer: Observer = NO_OBSERVER) -> None:
         self._journal = journal
+        self._observer = observer
 
     async def receive_many(self, messages: deque[LookUp[Any] | Ask[object]]) -> None:
         while messages:
@@ -89,10 +101,13 @@ class JournalLookUp(Actor[LookUp[Any]]):
     async def _look_up(self, ask: Ask[object], request: LookUp[Any]) -> None:
         if ask.reply.abandoned:
             return
+        began = trio.current_time()
         try:
             ask.reply.succeed(await request.question(self._journal))
         except Exception as error:  # noqa: BLE001 - the question is its asker's code
+            self._observer.lookup_failed("journal")
             ask.reply.fail(error)
+        self._observer.looked_up(trio.current_time() - began)
 
 
 def _entries(ask: Ask[Any]) -> Sequence[Entry]:

@@ -222,6 +222,16 @@ class Outbox(Generic[T]):
         """Events that the slowest connection still has to be handed."""
         return max((self.last - feed.handed for feed in self._feeds.values()), default=0)
 
+    @property
+    def bytes_behind(self) -> int:
+        """Bytes that live connections still have to be handed, all of them together."""
+        return sum(feed.bytes_behind for feed in self._feeds.values())
+
+    def recall(self, offset: int) -> Record | None:
+        """The event, while it is at hand."""
+        index = offset - self._memory[0].offset if self._memory else -1
+        return self._memory[index] if 0 <= index < len(self._memory) else None
+
     def session_of(self, connection: ConnectionId) -> SessionId | None:
         feed = self._feeds.get(connection)
         return feed.session if feed else None

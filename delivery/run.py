@@ -38,6 +38,7 @@ from greenroom.delivery.grammar import (
 )
 from greenroom.delivery.ids import IdSource, RunId, ThreadId, ToolCallId
 from greenroom.delivery.journal_writer import LookUp
+from greenroom.delivery.observer import RunOutcome
 from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.tool_call import ToolCall
 from greenroom.delivery.user_messages import AgentTyping
@@ -94,6 +95,7 @@ class Run:
         self._first: Receipt | None = None
         self._index = 0
         self._tool_starts: dict[ToolCallId, float] = {}
+        self._began = 0.0
 
     def __repr__(self) -> str:
         return f"<Run {self.context.run} of {self.agent!r} for {str(self.context.user)!r}>"
@@ -271,6 +273,8 @@ class Run:
         if run in runs:
             raise OutOfOrder(f"run {run} goes on already", advice="each run has an id of its own")
         runs[run] = self.cancel
+        self._began = trio.current_time()
+        self._user.observer.run_started()
         try:
             self._first = await self.agent_started(input=input)
             with self._scope:
@@ -289,6 +293,8 @@ class Run:
 
     async def _end(self, error: BaseException | None) -> None:
         """Close what is open, then say how the run ended."""
+        outcome = self._outcome(error)
+        self._user.observer.run_ended(outcome, trio.current_time() - self._began)
         if self.ended or self._emitter.spoken.stage is Stage.CREATED:
             return  # a run that was never begun has no end
         with last_words(self):
@@ -297,18 +303,23 @@ class Run:
                     tool_name=tool_name, tool_call=call, error="it did not complete"
                 )
         with last_words(self):
-            await self._last_word(error)
+            await self._last_word(outcome, error)
 
-    async def _last_word(self, error: BaseException | None) -> None:
+    def _outcome(self, error: BaseException | None) -> RunOutcome:
+        if error and ended_by(error).error is not None:
+            return "crash"
+        if self._scope.cancelled_caught or (error and self.cancelled):
+            return "cancelled"
+        return "ok" if error is None else "lost"
+
+    async def _last_word(self, outcome: RunOutcome, error: BaseException | None) -> None:
         cause = error and ended_by(error).error
         if cause is not None:
             await self._fail(type(cause).__name__, error_message(cause), "crash")
-        elif self._scope.cancelled_caught or (error and self.cancelled):
-            await self.agent_completed(outcome="cancelled")
-        elif error is not None:
+        elif outcome == "lost":
             await self._fail("Stopped", "the server stopped the run", "lost")
         else:
-            await self.agent_completed()
+            await self.agent_completed(outcome="cancelled" if outcome == "cancelled" else "ok")
 
     async def _fail(self, error: str, message: str, reason: str) -> None:
         data: JSON = {"error": error, "message": message, "reason": reason}

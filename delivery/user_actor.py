@@ -18,6 +18,7 @@ from greenroom.actors.errors import ActorStopped, GreenroomError
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.ref import Ask, Ref
 from greenroom.actors.reply import Outcome, Reply
+from greenroom.delivery.account import Account
 from greenroom.delivery.draft import run_lost
 from greenroom.delivery.errors import (
     EventNotKept,
@@ -92,6 +93,7 @@ class UserActor(Actor[UserMessage]):
         self._connections: dict[ConnectionId, Ref[ConnectionNews]] = {}
         self._awaiting: list[tuple[int, Reply[None]]] = []
         self._landed: AppendDone | None = None
+        self._account = Account(parts.observer)
 
     async def started(self) -> None:
         await self._parts.writer().ask(Append(()))  # behind whatever an earlier self had in flight
@@ -187,9 +189,11 @@ class UserActor(Actor[UserMessage]):
         session = session or self._parts.ids.new(SessionId)
         position = self.outbox.position(request.epoch, request.offset, cursor)
         last, recovered = self.outbox.last, position.recovered
+        before = self.outbox.cursor(session)
         commands = self.outbox.attach(request.connection, session, position)
         self._connections[request.connection] = request.ref
         reply.succeed(Attached(session, self.outbox.epoch, last, recovered))
+        self._note_received(session, before if recovered else None)
         self._perform(commands)
 
     def _detach(self, message: Detach) -> None:
@@ -200,10 +204,19 @@ class UserActor(Actor[UserMessage]):
         self._perform(self.outbox.written(message.connection, message.through))
 
     def _acked(self, message: Acked) -> None:
+        session = self.outbox.session_of(message.connection)
+        before = self.outbox.cursor(session) if session else None
         if self.outbox.ack(message.connection, message.offset):
+            self._note_received(session, before)
             self._resolve_received()
         else:
+            self._parts.observer.report_refused("received")
             self._refuse(message.connection, f"ack of offset {message.offset}: it was not sent")
+
+    def _note_received(self, session: SessionId | None, before: int | None) -> None:
+        through = self.outbox.cursor(session) if session else None
+        if before is not None and through is not None and through > before:
+            self._account.received(before, through, self._now())
 
     def _displayed(self, message: DisplayedThere) -> None:
         for offset in message.offsets:
@@ -226,6 +239,7 @@ class UserActor(Actor[UserMessage]):
         for record, reply in done:
             self._runs.kept(record)
             reply.succeed(record)
+        self._account.kept([record for record, _ in done])
         return self._perform(commands)
 
     def _append_failed(self, error: BaseException) -> None:
@@ -271,6 +285,7 @@ class UserActor(Actor[UserMessage]):
         self._append(self.outbox.next_append(self._now()))
         self._parts.gauge.listening = self.outbox.connections
         self._parts.gauge.behind = self.outbox.furthest_behind
+        self._parts.gauge.bytes_behind = self.outbox.bytes_behind
         if self.outbox.has_lazy and FlushLazily not in self.timers:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
 
@@ -291,6 +306,8 @@ class UserActor(Actor[UserMessage]):
         for command in commands:
             if type(command) is Deliver:
                 news = DeliverEvents(command.records, command.replay)
+                if command.replay:
+                    self._account.replayed(command.records, self.outbox.received)
                 self._connections[command.connection].tell_owed(news)
             elif type(command) is ReadPage:
                 self._read_page(command)
@@ -325,7 +342,10 @@ class UserActor(Actor[UserMessage]):
         if session is None:
             return
         mark = Mark(self.user, session, offset, stage, verdict, note, self._now())
-        if not self.outbox.mark(connection, mark):
+        if self.outbox.mark(connection, mark):
+            self._account.marked(mark, self.outbox.recall(offset))
+        else:
+            self._parts.observer.report_refused(stage)
             self._refuse(connection, f"{stage} offset {offset}: it was not sent")
 
     def _refuse(self, connection: ConnectionId, message: str) -> None:

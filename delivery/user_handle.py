@@ -11,6 +11,7 @@ from greenroom.actors.ref import Ref
 from greenroom.delivery.draft import Draft
 from greenroom.delivery.ids import RunId, UserId
 from greenroom.delivery.journal_writer import LookUp
+from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user_messages import RunLeft, UserMessage
 from greenroom.delivery.user_parts import Gauge
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
@@ -30,6 +31,7 @@ class UserHandle:
     _look_up: Callable[[], Ref[LookUp[Any]]]  # Any: each question has its own answer
     live_runs: dict[RunId, Callable[[], None]] = attrs.field(factory=dict)
     gauge: Gauge = attrs.field(factory=Gauge)
+    observer: Observer = NO_OBSERVER
     _tree: SupervisorRef | None = None
 
     @property

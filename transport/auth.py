@@ -223,7 +223,7 @@ def _subject(claims: Mapping[str, JSON]) -> UserId:
     try:
         return UserId.parse(subject)  # type: ignore[arg-type]  # parse refuses what is no string
     except BadId as error:
-        raise BadToken(f"the token's `sub` is no user id: it is {error.given}") from None
+        raise BadToken(f"the token's `sub` is no user id: it is {error.given}") from error
 
 
 def _time(claims: Mapping[str, JSON], name: str) -> float | None:

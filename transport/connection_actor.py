@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import attrs
@@ -23,6 +24,7 @@ from greenroom.delivery.outbox import FRAME_BYTES, FRAME_EVENTS
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_messages import (
     Attach,
+    Attached,
     ConnectionNews,
     DeliverEvents,
     Detach,
@@ -49,10 +51,13 @@ from greenroom.transport.connection_events import (
 )
 from greenroom.transport.connection_machine import CONNECTION, Link, Phase, Times
 from greenroom.transport.connection_requests import Requests
-from greenroom.transport.errors import BadFrame, IsolationViolation
+from greenroom.transport.errors import BadFrame, IsolationViolation, wrong_id_behind
 from greenroom.transport.rate_limit import TokenBucket
 
 logger = logging.getLogger("greenroom.transport")
+
+NO_CODE = 1006
+"""Of a socket that ended without a closing handshake (RFC 6455 §7.1.5)."""
 
 CLOSE_SECONDS = 2.0
 """How long a peer may take over the closing handshake."""
@@ -118,6 +123,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self.writing_since: float | None = None
         self._reported = self._unreported_bytes = 0
         self._patience = CLOSE_SECONDS
+        self._opened = trio.current_time()
+        self._close_code: CloseCode | None = None
         self._torn = False  # a frame was cut off in the middle: nothing more can be said
 
     @property
@@ -129,6 +136,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     async def started(self) -> None:
         await super().started()
+        self._user.observer.connection_opened()
         await self._feed(Upgraded(*self._requests.lifetime(self._identity)))
 
     async def receive_many(self, messages: deque[LinkMessage | TimerFired | Ask[object]]) -> None:
@@ -136,7 +144,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             message = messages.popleft()
             self.recent.append(message)
             if type(message) is DeliverEvents:
-                await self._feed(_with_followers(message, messages))
+                await self._deliver(_with_followers(message, messages))
             elif type(message) is FrameCame:
                 await self._take_frame(message.message)
             elif type(message) is TimerFired:
@@ -151,6 +159,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
                 await self._feed(self._last_event(reason))
         finally:
             self._leave_user()
+            self._note_closed()
 
     def _last_event(self, reason: ExitReason) -> Draining | Overstepped:
         """Stopped with the whole user: the server goes away. Alone: the user actor crashed."""
@@ -166,14 +175,29 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     async def _feed(self, event: object) -> None:
         await self._obey(self.runner.handle(event))
 
+    async def _deliver(self, news: DeliverEvents) -> None:
+        await self._feed(news)
+        size = sum(len(record.body) for record in news.records)
+        self._user.observer.sent(len(news.records), size, replay=news.replay)
+
     async def _take_frame(self, message: str | bytes) -> None:
         self._heard = True
+        event = self._event_of(message)
+        if type(event) is Overstepped or type(event) is FrameRefused:
+            self._user.observer.frame_refused(event.code)
+        await self._feed(event)
+
+    def _event_of(self, message: str | bytes) -> object:
         if not self._bucket.take(trio.current_time()):
-            await self._feed(Overstepped(CloseCode.RATE_LIMIT))
-        elif len(message if message.isascii() else _bytes(message)) > self._max_bytes:
-            await self._feed(Overstepped(CloseCode.FRAME_TOO_BIG))
-        else:
-            await self._feed(_decoded(message))
+            return Overstepped(CloseCode.RATE_LIMIT)
+        if len(message if message.isascii() else _bytes(message)) > self._max_bytes:
+            return Overstepped(CloseCode.FRAME_TOO_BIG)
+        try:
+            return wire.decode(message)
+        except BadFrame as bad:
+            if (wrong := wrong_id_behind(bad)) is not None:
+                self._user.observer.id_mismatch(wrong.expected, wrong.given)
+            return FrameRefused(bad.code, bad.message, bad.id, bad.fatal)
 
     async def _take_timer(self, fired: TimerFired) -> None:
         if self._heard:
@@ -220,6 +244,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     async def _close(
         self, code: CloseCode, reason: str | None, reconnect: tuple[int, int] | None
     ) -> None:
+        self._close_code = code
         after_ms, jitter_ms = reconnect or (None, 0)
         closing = wire.closing(code, reason, reconnect_after_ms=after_ms, jitter_ms=jitter_ms)
         with trio.move_on_after(self._patience):
@@ -228,7 +253,13 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     def _attach(self, hello: wire.Hello) -> None:
         request = Attach(self._id, self.ref, hello.session, hello.epoch, hello.offset)
-        self._requests.ask_user(request, lambda attached: attached, _refused_attach)
+        self._requests.ask_user(request, partial(self._attached, hello), _refused_attach)
+
+    def _attached(self, hello: wire.Hello, attached: Attached) -> Attached:
+        self._user.observer.connection_ready(trio.current_time() - self._opened)
+        if hello.session not in (None, attached.session):
+            self._user.observer.lookup_failed("session")
+        return attached
 
     def _tell_user(self, message: object) -> None:
         """The user actor gone means that this connection is about to be stopped: say nothing."""
@@ -249,16 +280,14 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         except SupervisorError:
             return  # it is restarting, and comes back knowing no connection
 
+    def _note_closed(self) -> None:
+        closed, ours = self._socket.closed, self._close_code
+        code = ours or (closed.code if closed is not None else NO_CODE)
+        self._user.observer.connection_closed(code, by_server=ours is not None)
+
     @property
     def _max_bytes(self) -> int:
         return self._settings.max_frame_bytes
-
-
-def _decoded(message: str | bytes) -> object:
-    try:
-        return wire.decode(message)
-    except BadFrame as bad:
-        return FrameRefused(bad.code, bad.message, bad.id, bad.fatal)
 
 
 def _bytes(message: str | bytes) -> bytes:

@@ -79,16 +79,19 @@ class Requests:
             return RunBegan(say.id, started)
 
         request = UserSays(say.id, say.thread, session, say.body)
-        self.ask_user(request, began, lambda error: _failed(say.id, error))
+        self.ask_user(request, began, lambda error: self._failed(say, error))
 
     def _cancel(self, cancel: wire.CancelRun) -> RunCancelled | RequestFailed:
         if self.user.cancel(cancel.run):
             return RunCancelled(cancel.id, cancel.run)
         message = f"no run {cancel.run} of yours is going on"
-        return RequestFailed(cancel.id, CloseCode.PROTOCOL_ERROR, message)
+        self.user.observer.lookup_failed("run")
+        return self._refused(cancel, CloseCode.PROTOCOL_ERROR, message)
 
     def _read_history(self, request: wire.HistoryRequest) -> None:
         def read(page: Page) -> object:
+            if request.thread is not None and request.before is None and not page.records:
+                self.user.observer.lookup_failed("thread")
             kept = _newest_within(page, HISTORY_BYTES)
             return HistoryRead(request.id, kept, page.more or len(kept.records) < len(page.records))
 
@@ -96,14 +99,14 @@ class Requests:
         self._pipe(
             lambda: self.user.look_up.request(question),
             read,
-            lambda error: _failed(request.id, error),
+            lambda error: self._failed(request, error),
         )
 
     async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestFailed:
         try:
             identity = await self.authenticator.authenticate(refresh.token)
         except BadToken as error:
-            return RequestFailed(refresh.id, CloseCode.BAD_TOKEN, error.message)
+            return self._refused(refresh, CloseCode.BAD_TOKEN, error.message)
         return TokenRefreshed(refresh.id, identity.user, *self.lifetime(identity))
 
     def _pipe(
@@ -123,6 +126,17 @@ class Requests:
         except (ActorError, SupervisorError) as error:
             self.answer(failed(error))
 
+    def _failed(self, request: ClientRequest, error: BaseException) -> RequestFailed:
+        message = error.message if isinstance(error, GreenroomError) else "the server failed"
+        temporary = not isinstance(error, GreenroomError) or error.temporary
+        return self._refused(request, CloseCode.SERVER_ERROR, message, temporary=temporary)
+
+    def _refused(
+        self, request: ClientRequest, code: CloseCode, message: str, *, temporary: bool = False
+    ) -> RequestFailed:
+        self.user.observer.request_refused(wire.type_of(request), code)
+        return RequestFailed(request.id, code, message, temporary)
+
 
 def _history_of(user: UserId, request: wire.HistoryRequest) -> LookUp[Page]:
     return LookUp(
@@ -140,9 +154,3 @@ def _newest_within(page: Page, limit: int) -> Page:
             break
         kept += 1
     return Page(page.records[len(page.records) - kept :], page.more)
-
-
-def _failed(id_: str, error: BaseException) -> RequestFailed:
-    message = error.message if isinstance(error, GreenroomError) else "the server failed"
-    temporary = not isinstance(error, GreenroomError) or error.temporary
-    return RequestFailed(id_, CloseCode.SERVER_ERROR, message, temporary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.delivery.ids import BadId
 from greenroom.transport.close_codes import CloseCode
 
 
@@ -44,6 +45,13 @@ class BadToken(TransportError):
     """A token does not prove who its bearer is. The message never holds the token."""
 
     fault = Fault.CLIENT
+
+
+def wrong_id_behind(error: BaseException | None) -> BadId | None:
+    """The id of another kind that made a frame or token bad, if that is what it was."""
+    while error is not None and not isinstance(error, BadId):
+        error = error.__cause__
+    return error
 
 
 class BadKeyFile(TransportError):

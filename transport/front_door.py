@@ -16,8 +16,9 @@ import attrs
 import orjson
 import trio
 
+from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.transport.auth import Authenticator, Identity, extract_token
-from greenroom.transport.errors import BadRequest, BadToken
+from greenroom.transport.errors import BadRequest, BadToken, wrong_id_behind
 from greenroom.transport.replay_stream import ReplayStream
 from greenroom.transport.request_head import HeadParser, RequestHead
 from greenroom.transport.responses import Response, text
@@ -68,12 +69,14 @@ class FrontDoor:
         routes: Mapping[str, Handler] | None = None,
         live_path: str = LIVE,
         clock: Callable[[], float] = time.time,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
         self._authenticator = authenticator
         self._origins = Origins(allow_origins)
         self._ready = ready
         self._live_path = live_path
         self._clock = clock
+        self._observer = observer
         self._routes: dict[str, Handler] = {
             **(pages or {}),
             "/livez": self._livez,
@@ -96,6 +99,7 @@ class FrontDoor:
 
     async def refuse(self, upgrade: Upgrade, response: Response) -> None:
         """Answer an upgrade that was granted with something else than 101 after all."""
+        self._observer.handshake_refused(response.status)
         try:
             await self._send(upgrade.stream, response, with_body=True)
             await close_gently(upgrade.stream)
@@ -117,6 +121,8 @@ class FrontDoor:
             response = await self._respond(attrs.evolve(head, peer=peer_of(stream)))
         except BadRequest as error:
             response = text(error.status, error.message, error.headers)
+            if head is not None and head.path == self._live_path:
+                self._observer.handshake_refused(error.status)
             logger.info("%s: %d %s", head or "unreadable request", error.status, error.message)
         await self._send(stream, response, with_body=head is None or head.method != "HEAD")
         await close_gently(stream)
@@ -144,6 +150,8 @@ class FrontDoor:
                 )
             return await self._authenticator.authenticate(token)
         except BadToken as error:
+            if (wrong := wrong_id_behind(error)) is not None:
+                self._observer.id_mismatch(wrong.expected, wrong.given)
             raise BadRequest(
                 f"Not admitted: {error.message}.",
                 status=401,

@@ -11,6 +11,7 @@ import trio
 
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.ids import ConnectionId, IdSource
+from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import StartFailed, SupervisorError, TooManyChildren
 from greenroom.transport.connection import ConnectionParts, connection_child
@@ -34,6 +35,7 @@ class Server:
     half_open: HalfOpen
     ids: IdSource
     accept_deadline: float = 10.0
+    observer: Observer = NO_OBSERVER
 
     async def welcome(self, stream: trio.abc.Stream) -> None:
         """One accepted socket. What goes wrong with it is logged and never reaches the others."""
@@ -53,6 +55,8 @@ class Server:
             if upgrade is not None:
                 await self._hand_on(upgrade)
         if scope.cancelled_caught:
+            late = trio.current_time() >= scope.deadline
+            self.observer.handshake_dropped("too_late" if late else "crowded_out")
             await trio.aclose_forcefully(stream)
 
     async def _hand_on(self, upgrade: Upgrade) -> None:

@@ -225,7 +225,7 @@ def decode(message: str | bytes) -> ClientFrame:
     try:
         return codec.structure(fields, None)
     except WrongField as error:
-        raise BadFrame(f"{type_}: {error}", id=_usable_id(codec, fields)) from None
+        raise BadFrame(f"{type_}: {error}", id=_usable_id(codec, fields)) from error
     except KeyError as missing:
         field = missing.args[0]
         raise BadFrame(f"{type_}: `{field}` is missing", id=_usable_id(codec, fields)) from None

@@ -66,7 +66,7 @@ def id_of(name: str, kind: type[Id]) -> Check[Id]:
         try:
             return kind.parse(value)  # type: ignore[arg-type]  # parse refuses what is no string
         except BadId as error:
-            raise WrongField(name, f"a {error.expected} id", error.given) from None
+            raise WrongField(name, f"a {error.expected} id", error.given) from error
 
     return check
 
