@@ -16,14 +16,11 @@ import trio
 
 from greenroom.actors.ref import Ref
 from greenroom.delivery.context import UserContext
-from greenroom.delivery.draft import run_cancelled
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events import JSON
-from greenroom.delivery.ids import EventId, IdSource, RunId, UserId
+from greenroom.delivery.ids import IdSource, UserId
 from greenroom.delivery.journal_writer import Append, LookUp
-from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
-from greenroom.delivery.run_turns import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
 from greenroom.delivery.user_actor import UserActor
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_parts import UserParts
@@ -49,9 +46,6 @@ class UsersSettings:
     ids: IdSource = attrs.field(factory=IdSource)
     now_ms: Callable[[], int] | None = None
     idle_seconds: float = 60.0
-    runs_per_user: int = RUNS_AT_ONCE
-    queued_runs: int = RUNS_WAITING
-    observer: Observer = NO_OBSERVER
 
 
 @attrs.define(eq=False)
@@ -89,8 +83,7 @@ class Users:
         """
         slot = self._slots.get(user)
         if slot is None:
-            handle = UserHandle(user, self._look_up, observer=self._settings.observer)
-            slot = self._slots[user] = _Slot(handle)
+            slot = self._slots[user] = _Slot(UserHandle(user, self._look_up))
         slot.leases += 1
         try:
             async with slot.lock:
@@ -134,7 +127,6 @@ class Users:
             tree = await self._start(self._user_child(slot.handle))
         except SupervisorError as error:
             user = str(slot.handle.user)
-            self._settings.observer.lookup_failed("user")
             raise UserUnavailable(f"user {user!r} cannot be served now") from error
         slot.handle._tree = cast(SupervisorRef, tree)
 
@@ -157,11 +149,9 @@ class Users:
             epoch=self._settings.epoch,
             live_runs=handle.live_runs,
             launch=lambda context, said: self._launch(handle, context, said),
-            turns=handle.turns,
             gauge=handle.gauge,
             limits=self._settings.limits,
             ids=self._settings.ids,
-            observer=self._settings.observer,
         )
         if self._settings.now_ms is not None:
             parts = attrs.evolve(parts, now_ms=self._settings.now_ms)
@@ -178,31 +168,14 @@ class Users:
 
     def _launch(self, handle: UserHandle, context: UserContext, said: JSON) -> None:
         async def converse() -> None:
-            words = None
             try:
                 async with self.lease(handle.user) as leased:
-                    waiting = await _turn_of(leased, context.run)
-                    if waiting.cancelled:
-                        words = run_cancelled(event=self._settings.ids.new(EventId), run=context)
-                    elif not waiting.scope.cancel_called:
-                        await self._converse(leased, context, said)
+                    await self._converse(leased, context, said)
             finally:
-                handle.turns.leave(context.run)
-                handle.leave(context.run, words)  # it may not even have begun
+                handle.leave(context.run)  # it may not even have begun
 
         spec = task_child(context.run, converse, restart=Restart.TEMPORARY, shutdown=15.0)
         handle.runs.start_child_soon(spec)
-
-
-async def _turn_of(user: UserHandle, run: RunId) -> WaitingRun:
-    """Wait for a run's turn, or until it is not to begin any more."""
-    waiting = user.live_runs[run] = WaitingRun()
-    try:
-        with waiting.scope:
-            await user.turns.wait(run)
-    finally:
-        del user.live_runs[run]
-    return waiting
 
 
 def child_id(user: UserId) -> str:
