@@ -20,6 +20,7 @@ from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import IdSource, UserId
 from greenroom.delivery.journal_writer import Append, LookUp
+from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
 from greenroom.delivery.user_actor import UserActor
 from greenroom.delivery.user_handle import UserHandle
@@ -46,6 +47,7 @@ class UsersSettings:
     ids: IdSource = attrs.field(factory=IdSource)
     now_ms: Callable[[], int] | None = None
     idle_seconds: float = 60.0
+    observer: Observer = NO_OBSERVER
 
 
 @attrs.define(eq=False)
@@ -83,7 +85,8 @@ class Users:
         """
         slot = self._slots.get(user)
         if slot is None:
-            slot = self._slots[user] = _Slot(UserHandle(user, self._look_up))
+            handle = UserHandle(user, self._look_up, observer=self._settings.observer)
+            slot = self._slots[user] = _Slot(handle)
         slot.leases += 1
         try:
             async with slot.lock:
@@ -127,6 +130,7 @@ class Users:
             tree = await self._start(self._user_child(slot.handle))
         except SupervisorError as error:
             user = str(slot.handle.user)
+            self._settings.observer.lookup_failed("user")
             raise UserUnavailable(f"user {user!r} cannot be served now") from error
         slot.handle._tree = cast(SupervisorRef, tree)
 
@@ -152,6 +156,7 @@ class Users:
             gauge=handle.gauge,
             limits=self._settings.limits,
             ids=self._settings.ids,
+            observer=self._settings.observer,
         )
         if self._settings.now_ms is not None:
             parts = attrs.evolve(parts, now_ms=self._settings.now_ms)
