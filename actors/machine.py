@@ -194,7 +194,7 @@ class Machine(Generic[S, D, C]):
         timers: Mapping[type[object], S | Collection[S]] | None = None,
     ) -> None:
         self.name = name
-        self.states = tuple(states)
+        self.states: tuple[S, ...] = tuple(states)
         self.initial = initial
         self.final = frozenset(final)
         self.transitions = tuple(transitions)

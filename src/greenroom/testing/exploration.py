@@ -136,5 +136,5 @@ def _violations(violations: Sequence[Violation]) -> Iterator[str]:
         yield from (f"  {line}" for line in each.trace.table().splitlines())
 
 
-def _pair(state: S, event: type[object]) -> str:
+def _pair(state: enum.Enum, event: type[object]) -> str:
     return f"{event.__name__} in {state.name}"

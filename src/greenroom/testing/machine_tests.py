@@ -6,9 +6,10 @@ import enum
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import hypothesis
+from hypothesis import core
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import (
@@ -70,7 +71,11 @@ def machine_test(
 
     A failure tells the shortest sequence found, as a table and as a Mermaid diagram, and the seed.
     """
-    given = events if isinstance(events, Mapping) else _examples(events)
+    given = (
+        cast(Mapping[type[object], Events], events)
+        if isinstance(events, Mapping)
+        else _examples(events)
+    )
     plan = Plan(
         machine,
         _strategies(machine, given),
@@ -91,7 +96,7 @@ def machine_test(
 class MachineRules(RuleBasedStateMachine, Generic[S, D, C]):
     """The rules every machine is tested by; `machine_test` adds one for each of its events."""
 
-    plan: ClassVar[Plan[S, D, C]]
+    plan: Plan[S, D, C]  # the class has it, one class for each machine
     life: Life[S, D, C]
 
     @precondition(lambda self: self.refusable())
@@ -216,9 +221,7 @@ def _fresh(test: type[MachineRules[S, D, C]]) -> type[MachineRules[S, D, C]]:
 
 def _seed(test: type[MachineRules[S, D, C]], settings: hypothesis.settings) -> int | None:
     """`@seed`, `--hypothesis-seed`, or a new one; None if the settings fix every run anyway."""
-    seed: int | None = getattr(
-        test, "_hypothesis_internal_use_seed", hypothesis.core.global_force_seed
-    )
+    seed: int | None = getattr(test, "_hypothesis_internal_use_seed", core.global_force_seed)
     if seed is None and not settings.derandomize:
         return secrets.randbits(32)
     return seed
