@@ -76,8 +76,10 @@ class Player(Actor[Message]):
             raise Crash("told to")
         if message == "stop":
             self.stop()
-        if message == "wait":
+        if message in ("wait", "wait and crash"):
             await self.troupe.gate.wait()
+        if message == "wait and crash":
+            raise Crash("after a while")
         if isinstance(message, Which):
             return f"by {self.number}"
         self.troupe.log.append(f"{message} by {self.number}")
@@ -221,6 +223,49 @@ async def test_a_sender_that_waits_for_room_gets_in_or_is_told(policy: OnRestart
         await settle()
     assert outcomes == ["in"], "the reader lets waiting senders in before it handles a message"
     assert troupe.log[-1] == "ninth by 2"
+
+
+@pytest.mark.parametrize(("policy", "told"), [(FAILED, True), (HANDED_OVER, True), (KEPT, False)])
+async def test_from_its_last_words_on_only_a_kept_mailbox_takes_messages(
+    policy: OnRestart, told: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    class Slow(Player):
+        async def stopping(self, reason: ExitReason) -> None:
+            await trio.sleep(1)
+
+    class SlowOnes(Troupe):
+        def __call__(self) -> Player:
+            self.incarnations += 1
+            return Slow(self, self.incarnations)
+
+    refused: list[str] = []
+
+    async def send(ref: Ref[Message]) -> None:
+        try:
+            await ref.send("waited for room")
+        except ActorStopped:
+            refused.append("who waited for room")
+
+    troupe = SlowOnes()
+    async with stage(policy, troupe) as (_, ref), trio.open_nursery() as nursery:
+        ref.tell("wait and crash")
+        await settle()
+        for number in range(8):
+            ref.tell(str(number))
+        nursery.start_soon(send, ref)
+        await settle()
+        troupe.gate.set()
+        await trio.sleep(0.5)
+        try:
+            await ref.send("in the last words")
+        except ActorStopped:
+            refused.append("who came late")
+        await trio.sleep(5)
+    expected = ["who waited for room", "who came late"] if told else []
+    assert expected == refused
+    handled = [*(f"{number} by 2" for number in range(8))] if policy is not FAILED else []
+    handled += ["waited for room by 2", "in the last words by 2"] if policy is KEPT else []
+    assert handled == troupe.log
 
 
 @pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])

@@ -207,3 +207,13 @@ async def test_auto_shutdown_can_be_changed_as_far_as_the_children_allow(
             stage.finish("t")
             await settle()
             assert root.exit_reason is not None
+
+
+async def test_with_never_children_that_were_significant_before_end_nothing(stage: Stage) -> None:
+    """supervisor(3), never: it is disabled. SUITE: significant_upgrade_all_never."""
+    specs = [stage.spec("s", restart=Restart.TRANSIENT, significant=True)]
+    async with open_supervisor("root", specs, auto_shutdown=ALL) as root:
+        await root.change_specs([], auto_shutdown=NEVER)
+        stage.finish("s")
+        await settle()
+        assert root.exit_reason is None
