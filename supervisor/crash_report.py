@@ -86,6 +86,7 @@ class CrashReport:
 class CrashLog:
     """The last `capacity` crash reports of a tree; every one is logged once.
 
+    `restarts` counts all that the tree's supervisors did.
     `on_crash` is called with each report, in the supervisor's task: be quick.
     """
 
@@ -100,6 +101,7 @@ class CrashLog:
         self._numbers = itertools.count(1)
         self._on_crash = on_crash
         self._clock = clock
+        self.restarts = 0
 
     def reports(self) -> tuple[CrashReport, ...]:
         """Oldest first."""

@@ -260,6 +260,7 @@ class SupervisorRef:
         """Note that `child` will be restarted; an error when that is one time too many."""
         self._costly_ends = [*self._costly_ends, end][-self.intensity.restarts - 1 :]
         child.restarts += 1
+        self._crash_log.restarts += 1
         if self._window.record(trio.current_time()):
             return None
         return RestartIntensityExceeded(self.path, str(self.intensity), self._costly_ends)

@@ -59,20 +59,8 @@ class AdminDoor:
         return {path: partial(self._guarded, answer) for path, answer in answers.items()}
 
     async def _guarded(self, answer: Answer, head: RequestHead) -> Response:
-        if not (self.anywhere or _is_local(head)):
-            raise BadRequest("Only this machine may look in.", status=403)
-        self._check_token(head)
+        check_visitor(head, self.token, anywhere=self.anywhere)
         return answer(head)
-
-    def _check_token(self, head: RequestHead) -> None:
-        try:
-            given = extract_token(head) or ""
-        except BadToken:
-            given = ""
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
-            raise BadRequest(
-                "The admin token is needed.", status=401, headers={"WWW-Authenticate": "Bearer"}
-            )
 
     def _tree(self, head: RequestHead) -> Response:
         tree = self.runtime.tree(children=_asked_children(head))
@@ -88,6 +76,23 @@ class AdminDoor:
             said = {"error": f"no crash {id_[:20]!r} is kept"}
             return json_answer(orjson.dumps(said), 404)
         return json_answer(dump_crash(report))
+
+
+def check_visitor(head: RequestHead, token: str | None, *, anywhere: bool) -> None:
+    """Raise `BadRequest` for who is not of this machine (unless `anywhere`) or lacks the token."""
+    if not (anywhere or _is_local(head)):
+        raise BadRequest("Only this machine may look in.", status=403)
+    if token is not None and not hmac.compare_digest(_token_of(head).encode(), token.encode()):
+        raise BadRequest(
+            "The admin token is needed.", status=401, headers={"WWW-Authenticate": "Bearer"}
+        )
+
+
+def _token_of(head: RequestHead) -> str:
+    try:
+        return extract_token(head) or ""
+    except BadToken:
+        return ""
 
 
 def _asked_children(head: RequestHead) -> int:

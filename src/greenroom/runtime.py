@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from typing import Any, cast
 
 import trio
@@ -14,20 +19,24 @@ from greenroom.actors.ref import Ref
 from greenroom.admin import AdminDoor
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.events import JSON
-from greenroom.delivery.ids import IdSource
+from greenroom.delivery.ids import BadId, IdSource
 from greenroom.delivery.journal import Journal
 from greenroom.delivery.journal_writer import Append, JournalLookUp, JournalWriter, LookUp
 from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
 from greenroom.delivery.run import Agent, Run
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.users import Users, UsersSettings
+from greenroom.metrics import Metrics, Values
+from greenroom.metrics_door import MetricsDoor
+from greenroom.metrics_look import look_at, watching_lag
 from greenroom.settings import MEMORY, Settings
 from greenroom.supervisor.application import Component, open_application
 from greenroom.supervisor.child_spec import actor_child, task_child
 from greenroom.supervisor.cpu_meter import measuring_cpu
-from greenroom.supervisor.crash_report import CrashReport
+from greenroom.supervisor.crash_report import CrashLog, CrashReport
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
@@ -69,6 +78,10 @@ class Runtime:
         self._ids = ids
         self._root: StaticSupervisorRef | None = None
         self._draining = False
+        self._half_open = HalfOpen(settings.max_half_open)
+        self._crash_log = CrashLog(on_crash=self._crashed)
+        self.metrics: Metrics | None = Metrics(self._look) if settings.metrics else None
+        self._observer: Observer = self.metrics or NO_OBSERVER
         self.users: Users = Users(
             UsersSettings(
                 epoch=journal.epoch,
@@ -79,6 +92,7 @@ class Runtime:
                 ),
                 ids=ids,
                 idle_seconds=settings.idle_seconds,
+                observer=self._observer,
             ),
             supervisor=lambda: cast(DynamicSupervisorRef, self.root.child("users")),
             writer=lambda: cast(Ref[Append], self.root.child("journal")),
@@ -91,6 +105,16 @@ class Runtime:
         """The root of the supervision tree."""
         assert self._root is not None, "a runtime is used inside its block"
         return self._root
+
+    @property
+    def draining(self) -> bool:
+        """It takes no new connections and is about to stop."""
+        return self._draining
+
+    @property
+    def restarts(self) -> int:
+        """How many children were restarted in the whole tree."""
+        return self._crash_log.restarts
 
     def run(
         self,
@@ -107,7 +131,11 @@ class Runtime:
         """
         if (context is None) == (user is None):
             raise TypeError("run() takes a context or a user")
-        context = context or UserContext.new(user=user or "", ids=self._ids)
+        try:
+            context = context or UserContext.new(user=user or "", ids=self._ids)
+        except BadId as error:
+            self._observer.id_mismatch(error.expected, error.given)
+            raise
         return self._run(context, agent, input)
 
     async def listen(
@@ -128,7 +156,8 @@ class Runtime:
             allow_origins=self.settings.allow_origins,
             ready=self._readiness,
             pages=load_pages() if page else None,
-            routes={**self._admin_routes(), **(routes or {})},
+            routes={**self._admin_routes(), **self._metrics_routes(), **(routes or {})},
+            observer=self._observer,
         )
         try:
             port = await self.root.start_child(
@@ -192,6 +221,28 @@ class Runtime:
             return {}
         return AdminDoor(self, token, self.settings.admin_anywhere).routes()
 
+    def _metrics_routes(self) -> Mapping[str, Handler]:
+        if self.metrics is None:
+            return {}
+        settings = self.settings
+        return MetricsDoor(self.metrics, settings.admin_token, settings.admin_anywhere).routes()
+
+    def _look(self) -> Values:
+        return {} if self._root is None else look_at(self, self._half_open)
+
+    def _crashed(self, report: CrashReport) -> None:
+        if self.metrics is not None:
+            self.metrics.crashed(report)
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        metrics = self.metrics
+        with (
+            measuring_cpu() if self.settings.measure_cpu else nullcontext(),
+            watching_lag(metrics.lagged) if metrics is not None else nullcontext(),
+        ):
+            yield
+
     def _readiness(self) -> Readiness:
         return Readiness(not self._draining, "draining" if self._draining else "")
 
@@ -207,9 +258,10 @@ class Runtime:
         return Server(
             door,
             ConnectionParts(self.users, authenticator, connection),
-            HalfOpen(settings.max_half_open),
+            self._half_open,
             self._ids,
             settings.accept_deadline,
+            self._observer,
         )
 
 
@@ -227,18 +279,23 @@ async def open_runtime(
     closed again. Raises the errors of opening a journal; `BadSettings` for settings.
     """
     settings = settings or Settings.load()
-    async with _journal(settings, journal) as opened, _measured(settings):
+    async with _journal(settings, journal) as opened:
         runtime = Runtime(settings, opened, _named(agents), ids=ids or IdSource())
+        observer = runtime._observer
         passivate = runtime.users.passivate_idle
         parts = [
-            Component(actor_child("journal", lambda: JournalWriter(opened))),
-            Component(actor_child("look_up", lambda: JournalLookUp(opened))),
+            Component(actor_child("journal", lambda: JournalWriter(opened, observer))),
+            Component(actor_child("look_up", lambda: JournalLookUp(opened, observer))),
             Component(dynamic_supervisor_child("users"), needs=("journal", "look_up")),
             Component(task_child("passivation", passivate), needs=("users",)),
         ]
-        async with open_application("greenroom", parts, strategy=Strategy.ONE_FOR_ONE) as root:
+        tree = open_application(
+            "greenroom", parts, strategy=Strategy.ONE_FOR_ONE, crash_log=runtime._crash_log
+        )
+        async with tree as root:
             runtime._root = root
-            yield runtime
+            with runtime._measured():
+                yield runtime
 
 
 def authenticator_of(settings: Settings) -> JwtAuthenticator:
@@ -251,12 +308,6 @@ def authenticator_of(settings: Settings) -> JwtAuthenticator:
         return JwtAuthenticator.from_key_file(settings.key_file, audience=audience, issuer=issuer)
     assert settings.jwks_file is not None, "require_auth() found one of the three"
     return JwtAuthenticator.from_jwks_file(settings.jwks_file, audience=audience, issuer=issuer)
-
-
-@asynccontextmanager
-async def _measured(settings: Settings) -> AsyncIterator[None]:
-    with measuring_cpu() if settings.measure_cpu else nullcontext():
-        yield
 
 
 @asynccontextmanager

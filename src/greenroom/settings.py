@@ -114,6 +114,11 @@ class Settings:
     admin_anywhere: bool = setting(
         False, expected.flag(), "Let other machines look in too, not only this one."
     )
+    metrics: bool = setting(
+        True,
+        expected.flag(),
+        "Count, and answer `/metrics`: to this machine, or to who has the admin token.",
+    )
     measure_cpu: bool = setting(
         False, expected.flag(), "Show in the tree who uses the processor (about 1 µs a step)."
     )

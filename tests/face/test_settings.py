@@ -51,6 +51,7 @@ TEXTS = {
     "admin_token": SECRET,
     "admin_anywhere": "yes",
     "measure_cpu": "1",
+    "metrics": "off",
     "secret": SECRET,
     "allow_origins": "https://a.example",
     "log_level": "debug",

@@ -15,6 +15,7 @@ import jwt
 import trio
 
 from greenroom import JSON, Run, Runtime, Settings, open_runtime
+from greenroom.delivery.journal import Journal
 
 SECRET = "a secret of more than thirty-two bytes"
 T = TypeVar("T")
@@ -126,14 +127,14 @@ def count_tasks() -> int:
 
 
 @contextmanager
-def serving(**chosen: object) -> Iterator[Server]:
-    """Serve for the length of a block; the keywords are settings."""
+def serving(on: Journal | None = None, **chosen: object) -> Iterator[Server]:
+    """Serve for the length of a block, `on` a journal if given; the keywords are settings."""
     settings = Settings(**{"journal": ":memory:", "port": 0, "secret": SECRET, **chosen})
     started: Future[Server] = Future()
     stop = trio.Event()
 
     async def main() -> None:
-        async with open_runtime(settings, narrator) as runtime:
+        async with open_runtime(settings, narrator, journal=on) as runtime:
             port = await runtime.listen(page=False)
             started.set_result(Server(runtime, port, trio.lowlevel.current_trio_token()))
             await stop.wait()
