@@ -96,6 +96,19 @@ def user_said(*, event: EventId, context: UserContext, body: JSON, say: str) -> 
     )
 
 
+def run_cancelled(*, event: EventId, run: UserContext) -> Draft:
+    """The end of a run that was cancelled before its turn came."""
+    return draft(
+        event=event,
+        kind=Kind.AGENT_COMPLETED,
+        thread=run.thread,
+        run=run.run,
+        parent=None,
+        request=run.request,
+        data={"outcome": "cancelled"},
+    )
+
+
 def run_lost(*, event: EventId, run: OpenRun) -> Draft:
     """The end of a run that can no longer say it."""
     return draft(

@@ -15,7 +15,7 @@ from greenroom.delivery.context import UserContext
 from greenroom.delivery.draft import BadEvent, Draft, draft
 from greenroom.delivery.errors import EventNotKept, UserUnavailable
 from greenroom.delivery.events import JSON, TERMINAL, Kind
-from greenroom.delivery.grammar import OutOfOrder, RunStep, Spoken
+from greenroom.delivery.grammar import OutOfOrder, RunStep, Spoken, Stage
 from greenroom.delivery.ids import EventId, IdSource, RunId
 from greenroom.delivery.journal import Record
 from greenroom.delivery.observer import EmitRefusal
@@ -42,7 +42,8 @@ REFUSALS: Mapping[type[GreenroomError], EmitRefusal] = MappingProxyType(
 class Emitter:
     """Speaks for one run. `spoken` is what the run has said, as far as it is known to be kept.
 
-    `end` is the last terminal event that was tried, `ended` says that it is durable.
+    `end` is the last terminal event that was tried, `ended` says that it is durable. `closed`: the
+    run was ended from outside, and nothing may follow.
     """
 
     context: UserContext
@@ -52,6 +53,7 @@ class Emitter:
     spoken: Spoken = attrs.field(factory=Spoken)
     end: Draft | None = None
     ended: bool = False
+    closed: bool = False
 
     async def emit(self, step: RunStep, kind: Kind, data: JSON) -> Receipt:
         """Have one event kept. An event that was not kept is as if it had not been said.
@@ -71,7 +73,8 @@ class Emitter:
         try:
             record = await self._send(event).wait()
         except (EventNotKept, MailboxFull, UserUnavailable):
-            self.spoken = self.spoken.without(step, before)
+            if not self.closed:
+                self.spoken = self.spoken.without(step, before)
             raise
         self.ended |= kind in TERMINAL
         return Receipt(record.id, kind, record.offset, record.at, lambda: self.user.actor)
@@ -84,6 +87,12 @@ class Emitter:
             reason = next(why for kind, why in REFUSALS.items() if isinstance(error, kind))
             self.user.observer.emit_refused(reason)
             raise
+
+    def close(self, data: JSON) -> Draft:
+        """Refuse all that comes from now on; returns the `agent_failed` to end the run with."""
+        self.closed, self.spoken = True, Spoken(Stage.ENDED)
+        self.end = self._draft(Kind.AGENT_FAILED, data)
+        return self.end
 
     def _send(self, event: Draft) -> Reply[Record]:
         try:

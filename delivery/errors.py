@@ -84,6 +84,16 @@ class TooManyConnections(DeliveryError):
     fault = Fault.CLIENT
 
 
+class RunStopped(DeliveryError):
+    """The run was cut because the server stops; its user was told `agent_failed`."""
+
+    fault = Fault.OPERATOR
+
+
+class RunTimedOut(RunStopped):
+    """The run took longer than its limit and was cut; its user was told `agent_failed`."""
+
+
 class UserUnavailable(DeliveryError):
     """The user's actors could not be started."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
@@ -40,6 +40,8 @@ from greenroom.delivery.ids import IdSource, RunId, ThreadId, ToolCallId
 from greenroom.delivery.journal_writer import LookUp
 from greenroom.delivery.observer import RunOutcome
 from greenroom.delivery.receipt import Receipt
+from greenroom.delivery.run_life import Cut, RunLife, last_words
+from greenroom.delivery.timeouts import Timeouts
 from greenroom.delivery.tool_call import ToolCall
 from greenroom.delivery.user_messages import AgentTyping
 from greenroom.supervisor.errors import SupervisorError
@@ -48,11 +50,6 @@ if TYPE_CHECKING:
     from greenroom.delivery.user_handle import UserHandle
 
 __all__ = ["Agent", "Pressure", "Run", "ToolCall"]
-
-logger = logging.getLogger("greenroom.delivery")
-
-END_SECONDS = 10.0
-"""How long a run's last words may take, also when it is cancelled."""
 
 BEHIND_EVENTS = 128
 """Events a connection lags before an agent is told of pressure."""
@@ -84,14 +81,20 @@ class Run:
         user: UserHandle,
         ids: IdSource,
         parent: Run | None = None,
+        timeouts: Timeouts | None = None,
+        seconds: float | None = None,
     ) -> None:
+        """`timeouts` bound it, `seconds` instead of the usual limit; without them nothing does."""
         self.context = context
         self.agent = agent
         self._parent = parent
         self._user = user
         self._ids = ids
         self._emitter = Emitter(context, self.parent, user, ids)
-        self._scope = trio.CancelScope()
+        self._timeouts = timeouts
+        self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
+        self._life = RunLife(self._abandon)
+        self._sub_runs: set[Run] = set()
         self._first: Receipt | None = None
         self._index = 0
         self._tool_starts: dict[ToolCallId, float] = {}
@@ -113,7 +116,7 @@ class Run:
     @property
     def cancelled(self) -> bool:
         """The user stopped this run, or the one it is a part of."""
-        return self._scope.cancel_called or (self._parent is not None and self._parent.cancelled)
+        return self._cut is Cut.CANCELLED
 
     @property
     def ended(self) -> bool:
@@ -237,8 +240,13 @@ class Run:
             raise OutOfOrder(f"a sub-run cannot begin: {self._emitter.spoken.stage.value}")
         context = attrs.evolve(self.context, run=self._ids.new(RunId))
         run = Run(context, agent=agent, user=self._user, ids=self._ids, parent=self)
-        async with run.live(input):
-            yield run
+        run._life.limit = self._life.limit
+        self._sub_runs.add(run)
+        try:
+            async with run.live(input):
+                yield run
+        finally:
+            self._sub_runs.discard(run)
 
     async def history(self, *, limit: int = 200) -> list[Event]:
         """The last events of this thread, oldest first, this run's own among them.
@@ -260,32 +268,49 @@ class Run:
 
     def cancel(self) -> None:
         """Stop this run: its block is cancelled and it ends with outcome `cancelled`."""
-        self._scope.cancel()
+        self._life.cut(Cut.CANCELLED)
+
+    def stop(self) -> None:
+        """The server stops: its block is cancelled and it ends as lost."""
+        self._life.cut(Cut.LOST)
+
+    def set_limit(self, seconds: float) -> None:
+        """Let this run take `seconds` from its beginning, more or less than the settings say.
+
+        Raises `ValueError` for a time outside of the tier (see `Timeouts`), and for a sub-run,
+        which has the time of the run it is a part of.
+        """
+        if self._timeouts is None:
+            raise ValueError(f"{self!r} has no limit of its own")
+        self._life.set_limit(self._timeouts.run_limit(seconds))
 
     @asynccontextmanager
     async def live(self, input: JSON = None) -> AsyncIterator[Run]:  # noqa: A002  # wire's word
         """Run for the length of a block; the runtime enters it for you.
 
         However the block ends, the run ends for the user: completed, cancelled, or failed. Raises
-        `OutOfOrder` for a run that goes on already.
+        `OutOfOrder` for a run that goes on already, and `RunTimedOut` or `RunStopped` for one that
+        was cut.
         """
         run, runs = self.context.run, self._user.live_runs
         if run in runs:
             raise OutOfOrder(f"run {run} goes on already", advice="each run has an id of its own")
-        runs[run] = self.cancel
+        runs[run] = self
         self._began = trio.current_time()
         self._user.observer.run_started()
         try:
             self._first = await self.agent_started(input=input)
-            with self._scope:
+            self._life.begin(self._limit)
+            with self._life.scope:
                 yield self
         except BaseException as error:
             await self._end(error)
             raise
         else:
             await self._end(None)
+            self._life.raise_if_stopped(closed=self._emitter.closed)
         finally:
-            del runs[run]
+            runs.pop(run, None)
             if not self._emitter.ended:
                 self._user.leave(run, self._emitter.end)
 
@@ -293,6 +318,7 @@ class Run:
 
     async def _end(self, error: BaseException | None) -> None:
         """Close what is open, then say how the run ended."""
+        self._life.end()
         outcome = self._outcome(error)
         self._user.observer.run_ended(outcome, trio.current_time() - self._began)
         if self.ended or self._emitter.spoken.stage is Stage.CREATED:
@@ -308,18 +334,34 @@ class Run:
     def _outcome(self, error: BaseException | None) -> RunOutcome:
         if error and ended_by(error).error is not None:
             return "crash"
-        if self._scope.cancelled_caught or (error and self.cancelled):
-            return "cancelled"
-        return "ok" if error is None else "lost"
+        if error is None and not self._life.scope.cancelled_caught:
+            return "ok"
+        return (self._cut or Cut.LOST).value
 
     async def _last_word(self, outcome: RunOutcome, error: BaseException | None) -> None:
         cause = error and ended_by(error).error
         if cause is not None:
             await self._fail(type(cause).__name__, error_message(cause), "crash")
+        elif outcome == "timeout":
+            await self._fail("RunTimedOut", self._life.timeout_words, "timeout")
         elif outcome == "lost":
             await self._fail("Stopped", "the server stopped the run", "lost")
         else:
             await self.agent_completed(outcome="cancelled" if outcome == "cancelled" else "ok")
+
+    @property
+    def _cut(self) -> Cut | None:
+        """Why it was cut, or the run it is a part of."""
+        return self._life.cause or (self._parent._cut if self._parent else None)
+
+    def _abandon(self) -> None:
+        """Its code was told to stop and does not: end it for the user without it."""
+        for sub_run in self._sub_runs:
+            sub_run._abandon()
+        if self.ended or self._emitter.closed:
+            return
+        words = self._life.abandoned(self, self._cut or Cut.LOST)
+        self._user.abandon(self.context.run, self._emitter.close(words))
 
     async def _fail(self, error: str, message: str, reason: str) -> None:
         data: JSON = {"error": error, "message": message, "reason": reason}
@@ -349,20 +391,6 @@ class Run:
     def _age_ms(self, call: ToolCallId) -> int:
         now = trio.current_time()
         return round((now - self._tool_starts.get(call, now)) * 1000)
-
-
-@contextmanager
-def last_words(run: Run) -> Iterator[None]:
-    """Time for a run to say something even when it is cancelled.
-
-    What cannot be kept raises nothing, for the error the block ended with is the one to raise:
-    it is logged, and a run without an end is ended by the user actor.
-    """
-    with trio.CancelScope(shield=True, deadline=trio.current_time() + END_SECONDS):
-        try:
-            yield
-        except GreenroomError as error:
-            logger.warning("%r could not say its last words: %s", run, error)
 
 
 Agent: TypeAlias = Callable[[Run, JSON], Awaitable[None]]

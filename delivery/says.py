@@ -73,6 +73,7 @@ class Says:
             said = user_said(
                 event=ids.new(EventId), context=context, body=request.body, say=request.say
             )
+            self._parts.turns.enter(context.run)
         except GreenroomError as error:  # it cannot be kept: that is its sender's to know
             return self._answer(request.say, outcome.Error(error))
         kept: Reply[Record] = Reply()
@@ -81,10 +82,12 @@ class Says:
 
     def _kept(self, request: UserSays, context: UserContext, kept: Outcome[Record]) -> None:
         if isinstance(kept, outcome.Error):
+            self._parts.turns.leave(context.run)
             return self._answer(request.say, kept)
         try:
             self._parts.launch(context, request.body)
         except GreenroomError as error:  # the supervisor of runs is stopping or restarting
+            self._parts.turns.leave(context.run)
             self._leave(context.run)
             unavailable = UserUnavailable(f"the run could not be started: {error}")
             return self._answer(request.say, outcome.Error(unavailable))

@@ -14,6 +14,7 @@ from greenroom.actors.reply import Outcome, Reply
 from greenroom.delivery.ids import SessionId, UserId
 from greenroom.delivery.journal import Page
 from greenroom.delivery.journal_writer import LookUp
+from greenroom.delivery.run_queue import TooManyRuns
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_messages import RunStarted, UserSays
 from greenroom.supervisor.errors import SupervisorError
@@ -129,7 +130,9 @@ class Requests:
     def _failed(self, request: ClientRequest, error: BaseException) -> RequestFailed:
         message = error.message if isinstance(error, GreenroomError) else "the server failed"
         temporary = not isinstance(error, GreenroomError) or error.temporary
-        return self._refused(request, CloseCode.SERVER_ERROR, message, temporary=temporary)
+        too_many = isinstance(error, TooManyRuns)
+        code = CloseCode.RATE_LIMIT if too_many else CloseCode.SERVER_ERROR
+        return self._refused(request, code, message, temporary=temporary)
 
     def _refused(
         self, request: ClientRequest, code: CloseCode, message: str, *, temporary: bool = False

@@ -12,6 +12,8 @@ import attrs
 
 from greenroom import settings_values as expected
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.delivery.run_turns import RUNS_AT_ONCE, RUNS_WAITING
+from greenroom.delivery.timeouts import Tier, Timeouts, TimeoutsClash
 from greenroom.settings_values import Expected, setting
 
 PREFIX = "GREENROOM_"
@@ -77,6 +79,25 @@ class Settings:
     )
     hello_deadline: float = setting(10.0, expected.seconds(), "From upgrade to `hello`.")
     heartbeat: float = setting(25.0, expected.seconds(), "Between two `ping` frames.")
+    tier: str = setting(
+        Tier.STANDARD.value,
+        expected.one_of(*Tier),
+        "What is promised to users: a run gets 40 s at least on standard, 60 s on enterprise.",
+    )
+    agent_seconds: float = setting(
+        120.0, expected.seconds(), "What a run may take before it is cut."
+    )
+    connection_seconds: float = setting(
+        300.0,
+        expected.seconds(),
+        "What a client must wait for the end of a run; `agent_seconds` and 5 s fit into it.",
+    )
+    runs_per_user: int = setting(
+        RUNS_AT_ONCE, expected.whole(1), "Runs a user may start that go on at once."
+    )
+    queued_runs: int = setting(
+        RUNS_WAITING, expected.whole(0), "Runs a user may start that wait for their turn."
+    )
     max_frame_bytes: int = setting(
         65_536, expected.whole(1_024, unit=" bytes"), "Largest frame taken from a client."
     )
@@ -95,6 +116,11 @@ class Settings:
     )
     drain_seconds: float = setting(
         10.0, expected.seconds(), "What runs get to end when the server is told to stop."
+    )
+    journal_wait: float | None = setting(
+        None,
+        expected.optional(expected.seconds()),
+        "How long to wait for the process that has the journal to end, if set (`--wait`).",
     )
     backlog_events: int = setting(
         10_000, expected.whole(1), "Events a user may have waiting before emits wait."
@@ -134,6 +160,7 @@ class Settings:
     def __attrs_post_init__(self) -> None:
         given = attrs.asdict(self, recurse=False)
         _raise_if_any(_problem(name, name, value) for name, value in given.items())
+        _raise_if_any(_clashes(given, {}))
 
     @classmethod
     def load(
@@ -154,12 +181,19 @@ class Settings:
         ]
         given = [(source, name, value) for source, name, value in layers if value is not None]
         _raise_if_any(_problem(*each) for each in given)
-        return cls(**{name: value for _, name, value in given})  # type: ignore[arg-type]  # checked
+        chosen = {name: value for _, name, value in given}
+        _raise_if_any(_clashes(chosen, {name: source for source, name, _ in given}))
+        return cls(**chosen)  # type: ignore[arg-type]  # checked
 
     @property
     def in_memory(self) -> bool:
         """True when the journal is not to touch the disk."""
         return str(self.journal) == MEMORY
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """The hierarchy of time-outs, which holds."""
+        return _timeouts(attrs.asdict(self, recurse=False))
 
     def require_auth(self) -> None:
         """Raise `BadSettings` unless exactly one way to check tokens is chosen."""
@@ -239,6 +273,25 @@ def _problem(source: str, name: str, value: object) -> str | None:
     except ValueError:
         return f"{source}: expected {shape.words}, got {shape.shown(value)}{_hint(value)}"
     return None
+
+
+def _timeouts(given: Mapping[str, object]) -> Timeouts:
+    names = attrs.fields_dict(Timeouts)
+    chosen = {name: value for name, value in given.items() if name in names}
+    return Timeouts(**chosen)  # type: ignore[arg-type]  # the values were checked one by one
+
+
+def _clashes(given: Mapping[str, object], sources: Mapping[str, str]) -> Iterator[str]:
+    """The pairs of time-outs that do not fit, each value with its source."""
+    try:
+        _timeouts(given)
+    except TimeoutsClash as error:
+        for clash in error.clashes:
+            by_default = " (by default)" if sources else ""
+            lower, upper = (
+                sources.get(name, name + by_default) for name in (clash.lower, clash.upper)
+            )
+            yield f"{lower}: {clash.sentence} of {upper}"
 
 
 def _raise_if_any(problems: Iterable[str | None]) -> None:

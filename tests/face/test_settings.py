@@ -48,6 +48,11 @@ def test_a_named_file_is_read_in_place_of_the_one_lying_there(tmp_path: Path) ->
 
 TEXTS = {
     "port": "1",
+    "tier": "enterprise",
+    "agent_seconds": "60",
+    "heartbeat": "20",
+    "accept_deadline": "11",
+    "hello_deadline": "11",
     "admin_token": SECRET,
     "admin_anywhere": "yes",
     "measure_cpu": "1",
@@ -184,3 +189,20 @@ def test_settings_are_frozen_and_documented_field_by_field() -> None:
 
 def test_the_documented_table_is_the_classs_own() -> None:
     assert settings_table() in (DOCS / "settings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.requirement("R11")
+def test_time_outs_that_clash_do_not_start_and_both_are_named_with_their_sources() -> None:
+    Path("greenroom.toml").write_text("agent_seconds = 100")
+    problems = problems_of(GREENROOM_CONNECTION_SECONDS="104")
+    assert problems == (
+        "greenroom.toml: agent_seconds: 100 s and 5 s of margin exceed the 104 s of "
+        "GREENROOM_CONNECTION_SECONDS",
+    )
+    Path("greenroom.toml").unlink()
+    (problem,) = problems_of(GREENROOM_CONNECTION_SECONDS="100")
+    assert problem.startswith("agent_seconds (by default): 120 s and 5 s of margin exceed")
+    (problem,) = problems_of(GREENROOM_TIER="enterprise", GREENROOM_AGENT_SECONDS="59")
+    assert problem.startswith("GREENROOM_AGENT_SECONDS: 59 s is less than the 60 s of enterprise")
+    with pytest.raises(BadSettings, match=r"^agent_seconds: 300 s .* of connection_seconds$"):
+        Settings(agent_seconds=300)
