@@ -20,6 +20,7 @@ from greenroom.delivery.ids import EventId, IdSource, RunId
 from greenroom.delivery.journal import Record
 from greenroom.delivery.observer import EmitRefusal
 from greenroom.delivery.receipt import Receipt
+from greenroom.delivery.requirement import Requirement
 from greenroom.delivery.user_messages import Emit
 from greenroom.supervisor.errors import SupervisorError
 
@@ -51,6 +52,7 @@ class Emitter:
     user: UserHandle
     ids: IdSource
     spoken: Spoken = attrs.field(factory=Spoken)
+    requirement: Requirement = attrs.field(factory=Requirement)
     end: Draft | None = None
     ended: bool = False
     closed: bool = False
@@ -58,14 +60,16 @@ class Emitter:
     async def emit(self, step: RunStep, kind: Kind, data: JSON) -> Receipt:
         """Have one event kept. An event that was not kept is as if it had not been said.
 
-        Raises `BadEvent`, `OutOfOrder`, `EventNotKept`, `UserUnavailable`, or `ActorStopped`: then
+        Raises `NotDisplayed` for one that was kept and not seen as the run requires; else
+        `BadEvent`, `OutOfOrder`, `EventNotKept`, `UserUnavailable`, or `ActorStopped`: then
         it is not known whether it was kept, and the run goes on as if it was.
         """
         with self._refusals_counted():
             event = self._draft(kind, data)
             before = self.spoken
             self.spoken = before.after(step)
-            return await self._keep(event, kind, step, before)
+            receipt = await self._keep(event, kind, step, before)
+        return await self.requirement.check(receipt)
 
     async def _keep(self, event: Draft, kind: Kind, step: RunStep, before: Spoken) -> Receipt:
         if kind in TERMINAL:
@@ -77,7 +81,7 @@ class Emitter:
                 self.spoken = self.spoken.without(step, before)
             raise
         self.ended |= kind in TERMINAL
-        return Receipt(record.id, kind, record.offset, record.at, lambda: self.user.actor)
+        return Receipt.of(record, self.user.leased)
 
     @contextmanager
     def _refusals_counted(self) -> Iterator[None]:

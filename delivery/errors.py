@@ -78,6 +78,26 @@ class NotReceived(DeliveryError):
     temporary = True
 
 
+class NotDisplayed(DeliveryError):
+    """No client put the event before the user's eyes in time. It is kept."""
+
+    fault = Fault.CLIENT
+    temporary = True
+
+
+class NotConfirmed(DeliveryError):
+    """The user did not confirm the event in time. It is kept."""
+
+    fault = Fault.CLIENT
+    temporary = True
+
+
+class UnknownEvent(DeliveryError):
+    """The journal has no event of this id: it was trimmed, or never was."""
+
+    fault = Fault.CALLER
+
+
 class TooManyConnections(DeliveryError):
     """The user has as many live connections as one user may."""
 

@@ -74,6 +74,16 @@ class Position:
 
 
 @attrs.define
+class SocketGauge:
+    """What a connection has written to its socket, through which offset.
+
+    Set by the connection, read by the user actor when somebody asks: no message, no task switch.
+    """
+
+    written: int = 0
+
+
+@attrs.define
 class Feed:
     """One connection's place in the log.
 
@@ -86,6 +96,7 @@ class Feed:
     session: SessionId
     handed: int
     replay_until: int
+    gauge: SocketGauge = attrs.field(factory=SocketGauge)
     reading_until: int | None = None
     live: bool = False
     bytes_behind: int = 0

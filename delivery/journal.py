@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
 
 import attrs
@@ -10,7 +10,15 @@ import attrs
 from greenroom.actors.redaction import SECRET
 from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events import JSON, TERMINAL, EventClass, Kind
-from greenroom.delivery.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.ids import (
+    ConnectionId,
+    EventId,
+    RequestId,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+)
 
 RUN_OPENS: Final = frozenset({Kind.USER_SAID, Kind.AGENT_STARTED})
 RUN_ENDS: Final = TERMINAL
@@ -40,12 +48,27 @@ class Record:
 
 @attrs.frozen
 class Cursor:
-    """A session has received everything through `offset`. A cursor never goes back."""
+    """A session has received everything past `start` through `offset`, and was sent it through
+    `sent`. A cursor never goes back; one that begins past the known one's `sent` takes its place.
+    """
 
     user: UserId
     session: SessionId
+    start: int
     offset: int
+    sent: int
     at: int
+
+    def after(self, known: Cursor | None) -> Cursor:
+        """What is kept when this one follows the `known` one of its session."""
+        if known is None or self.start > known.sent:
+            return self
+        return attrs.evolve(
+            self,
+            start=min(self.start, known.start),
+            offset=max(self.offset, known.offset),
+            sent=max(self.sent, known.sent),
+        )
 
 
 @attrs.frozen
@@ -61,7 +84,45 @@ class Mark:
     at: int
 
 
-Entry: TypeAlias = Record | Cursor | Mark
+@attrs.frozen
+class Attempt:
+    """A session was sent everything past `after` through `through` for the `number`-th time."""
+
+    user: UserId
+    session: SessionId
+    connection: ConnectionId
+    after: int
+    through: int
+    number: int
+    at: int
+
+
+@attrs.frozen
+class DeadLetter:
+    """An event that nobody received in its time, and each attempt to deliver it.
+
+    The same letter again replaces it. `at`: when it was given up, in ms since the epoch.
+    """
+
+    user: UserId
+    offset: int
+    event: EventId
+    kind: Kind
+    outcome: Literal["expired", "dead_lettered"]
+    attempts: Sequence[Attempt]
+    at: int
+
+
+@attrs.frozen
+class Settled:
+    """Every event of the class through here has its outcome. It never goes back."""
+
+    user: UserId
+    event_class: EventClass
+    through: int
+
+
+Entry: TypeAlias = Record | Cursor | Mark | Attempt | DeadLetter | Settled
 
 
 @attrs.frozen
@@ -173,8 +234,16 @@ class Journal(Protocol):
         """
         ...
 
-    async def cursor(self, user: UserId, session: SessionId) -> int | None:
-        """The offset the session has received through; None when it never said."""
+    async def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
+        """How far the session has got; None for one that never was here."""
+        ...
+
+    async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
+        """The cursors of the sessions that were sent this offset, by session."""
+        ...
+
+    async def find(self, event: EventId) -> Record | None:
+        """The record of this id; None when trimmed or unknown."""
         ...
 
     async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
@@ -183,6 +252,35 @@ class Journal(Protocol):
         Ends with the offset that reaches `limit`: an offset's marks are never split, so a reader
         goes on from the last offset it got.
         """
+        ...
+
+    async def attempts(self, user: UserId, offset: int) -> list[Attempt]:
+        """The redeliveries of this offset, in the order they were kept; gone once settled."""
+        ...
+
+    async def settled(self, user: UserId) -> Mapping[EventClass, int]:
+        """How far the events of each class have their outcome; 0 where none has."""
+        ...
+
+    async def overdue(
+        self, before: Mapping[EventClass, int], *, after: str, limit: int
+    ) -> list[UserId]:
+        """Users past `after`, in order, whose oldest unsettled event of some class is older than
+        what `before` gives for the class (ms)."""
+        ...
+
+    async def dead_letters(
+        self, *, user: UserId | None = None, after: EventId | None = None, limit: int
+    ) -> list[DeadLetter]:
+        """Dead letters by event id, which is by birth; past `after`, of one user or all."""
+        ...
+
+    async def dead_letter(self, event: EventId) -> DeadLetter | None:
+        """The dead letter of this event, if it is one."""
+        ...
+
+    async def drop_dead_letter(self, event: EventId) -> bool:
+        """Forget a dead letter; False when there is none."""
         ...
 
     async def threads(self, user: UserId) -> list[ThreadSummary]:
@@ -229,7 +327,9 @@ def check_ids(entries: Iterable[Entry]) -> None:
             RunId.parse(entry.run)
             RunId.parse(entry.parent or entry.run)
             RequestId.parse(entry.request)
-        else:
+        elif isinstance(entry, DeadLetter):
+            EventId.parse(entry.event)
+        elif not isinstance(entry, Settled):
             SessionId.parse(entry.session)
 
 

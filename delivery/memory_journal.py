@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import attrs
@@ -11,12 +11,15 @@ import trio
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.errors import JournalClosed
-from greenroom.delivery.ids import RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events import EventClass
+from greenroom.delivery.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.journal import (
     RUN_ENDS,
     RUN_OPENS,
+    Attempt,
     Bounds,
     Cursor,
+    DeadLetter,
     Entry,
     JournalStatistics,
     Mark,
@@ -24,6 +27,7 @@ from greenroom.delivery.journal import (
     Page,
     Record,
     Said,
+    Settled,
     ThreadSummary,
     check_ids,
     check_limit,
@@ -81,8 +85,18 @@ class MemoryJournal:
     async def open_runs(self, user: UserId) -> list[OpenRun]:
         return list((await self._log(user)).open_runs.values())
 
-    async def cursor(self, user: UserId, session: SessionId) -> int | None:
+    async def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
         return (await self._log(user)).cursors.get(session)
+
+    async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
+        cursors = (await self._log(user)).cursors
+        found = [cursors[session] for session in sorted(cursors)]
+        return [cursor for cursor in found if cursor.start < offset <= cursor.sent]
+
+    async def find(self, event: EventId) -> Record | None:
+        await self._ready()
+        records = (record for log in self._users.values() for record in log.records)
+        return next((record for record in records if record.id == event), None)
 
     async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
         check_limit(limit)
@@ -90,6 +104,40 @@ class MemoryJournal:
         found = [marks[key] for key in sorted(marks) if key[0] > after]
         end = found[min(limit, len(found)) - 1].offset if found else 0
         return [mark for mark in found if mark.offset <= end]
+
+    async def attempts(self, user: UserId, offset: int) -> list[Attempt]:
+        attempts = (await self._log(user)).attempts
+        return [each for each in attempts if each.after < offset <= each.through]
+
+    async def settled(self, user: UserId) -> Mapping[EventClass, int]:
+        return dict((await self._log(user)).settled)
+
+    async def overdue(
+        self, before: Mapping[EventClass, int], *, after: str, limit: int
+    ) -> list[UserId]:
+        check_limit(limit)
+        await self._ready()
+        users = (user for user in sorted(self._users) if user > after)
+        return list(islice((u for u in users if self._users[u].is_overdue(before)), limit))
+
+    async def dead_letters(
+        self, *, user: UserId | None = None, after: EventId | None = None, limit: int
+    ) -> list[DeadLetter]:
+        check_limit(limit)
+        await self._ready()
+        logs = [log for name, log in self._users.items() if user in (None, name)]
+        letters = (letter for log in logs for letter in log.dead_letters.values())
+        found = sorted(letters, key=lambda letter: letter.event)
+        return [letter for letter in found if letter.event > (after or "")][:limit]
+
+    async def dead_letter(self, event: EventId) -> DeadLetter | None:
+        await self._ready()
+        found = (log.dead_letters.get(event) for log in self._users.values())
+        return next(filter(None, found), None)
+
+    async def drop_dead_letter(self, event: EventId) -> bool:
+        await self._ready()
+        return any(log.dead_letters.pop(event, None) for log in self._users.values())
 
     async def threads(self, user: UserId) -> list[ThreadSummary]:
         summaries: dict[ThreadId, ThreadSummary] = {}
@@ -134,7 +182,10 @@ class _UserLog:
 
     records: list[Record] = attrs.field(factory=list)
     trimmed: int = 0
-    cursors: dict[SessionId, int] = attrs.field(factory=dict)
+    cursors: dict[SessionId, Cursor] = attrs.field(factory=dict)
+    attempts: list[Attempt] = attrs.field(factory=list)
+    dead_letters: dict[EventId, DeadLetter] = attrs.field(factory=dict)
+    settled: dict[EventClass, int] = attrs.field(factory=lambda: dict.fromkeys(EventClass, 0))
     marks: dict[tuple[int, SessionId, str], Mark] = attrs.field(factory=dict)
     said: dict[str, Said] = attrs.field(factory=dict)
     open_runs: dict[RunId, OpenRun] = attrs.field(factory=dict)
@@ -144,10 +195,29 @@ class _UserLog:
             case Record():
                 self._keep_record(entry)
             case Cursor():
-                known = self.cursors.get(entry.session, entry.offset)
-                self.cursors[entry.session] = max(known, entry.offset)
+                known = self.cursors.get(entry.session)
+                self.cursors[entry.session] = entry.after(known)
             case Mark():
                 self.marks[entry.offset, entry.session, entry.stage] = entry
+            case Attempt():
+                self.attempts.append(entry)
+            case DeadLetter():
+                self.dead_letters[entry.event] = entry
+            case Settled():
+                self._settle(entry)
+
+    def _settle(self, entry: Settled) -> None:
+        known = self.settled[entry.event_class]
+        self.settled[entry.event_class] = max(known, entry.through)
+        through = min(self.settled.values())
+        self.attempts = [each for each in self.attempts if each.through > through]
+
+    def is_overdue(self, before: Mapping[EventClass, int]) -> bool:
+        oldest: dict[EventClass, int] = {}
+        for record in self.records:
+            if record.offset > self.settled[record.event_class]:
+                oldest.setdefault(record.event_class, record.at)
+        return any(at < before.get(event_class, 0) for event_class, at in oldest.items())
 
     def _keep_record(self, record: Record) -> None:
         self.records.append(record)

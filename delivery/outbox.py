@@ -24,12 +24,14 @@ from greenroom.delivery.feed import (
     Limits,
     Position,
     ReadPage,
+    SocketGauge,
     Superseded,
     TooSlow,
 )
 from greenroom.delivery.ids import ConnectionId, RunId, SessionId, UserId
-from greenroom.delivery.journal import Bounds, Entry, Mark, Record, within
+from greenroom.delivery.journal import Bounds, Cursor, Entry, Mark, Record, within
 from greenroom.delivery.sessions import Reach, Sessions
+from greenroom.delivery.stages import Standing, furthest, standings
 
 T = TypeVar("T")
 
@@ -42,6 +44,7 @@ __all__ = [
     "Outbox",
     "Position",
     "ReadPage",
+    "SocketGauge",
     "Superseded",
     "TooSlow",
 ]
@@ -92,6 +95,7 @@ class Outbox(Generic[T]):
             for index, (draft, token) in enumerate(self._waiting)
         ]
         self._waiting = []
+        self._note_sent()
         self._marks_in_flight, self._marks = list(self._marks.values()), {}
         cursors = self._sessions.take_cursors(self.user, at)
         return [*(record for record, _ in self._in_flight), *cursors, *self._marks_in_flight]
@@ -146,21 +150,31 @@ class Outbox(Generic[T]):
         return Position(max(offset, self.first - 1), recovered=offset >= self.first - 1)
 
     def attach(
-        self, connection: ConnectionId, session: SessionId, position: Position
+        self,
+        connection: ConnectionId,
+        session: SessionId,
+        position: Position,
+        known: Cursor | None = None,
+        gauge: SocketGauge | None = None,
     ) -> list[Command]:
-        """Start feeding a connection; an older one of the same session is superseded."""
+        """Start feeding a connection; an older one of the same session is superseded.
+
+        `known`: the session's cursor in the journal, for one that is not remembered here.
+        """
         superseded = [
             Superseded(feed.connection) for feed in self._feeds.values() if feed.session == session
         ]
         for command in superseded:
-            del self._feeds[command.connection]
-        feed = Feed(connection, session, position.offset, replay_until=self.last)
+            self.detach(command.connection)
+        feed = Feed(connection, session, position.offset, self.last, gauge or SocketGauge())
         self._feeds[connection] = feed
-        self._resume(session, position)
+        self._resume(session, position, known)
         return [*superseded, *self._pump(feed)]
 
     def detach(self, connection: ConnectionId) -> None:
-        self._feeds.pop(connection, None)
+        feed = self._feeds.pop(connection, None)
+        if feed is not None:
+            self._sessions.send(feed.session, feed.gauge.written)
 
     def written(self, connection: ConnectionId, through: int) -> Iterable[Command]:
         """The connection wrote everything up to here to its socket: it may have more."""
@@ -203,6 +217,13 @@ class Outbox(Generic[T]):
         """Some session of the user has received this event."""
         return self._sessions.received(offset)
 
+    def standing(self, offset: int) -> Standing:
+        """How far an event got, as far as is known here; the journal may know of more."""
+        self._note_sent()
+        marks = [*self._marks.values(), *self._marks_in_flight]
+        sessions = standings(offset, self._sessions.cursors(self.user, 0), marks)
+        return Standing(furthest(sessions), sessions)
+
     def cursor(self, session: SessionId) -> int | None:
         """What a session attached of late has received through; None for others."""
         return self._sessions.cursor(session)
@@ -210,6 +231,7 @@ class Outbox(Generic[T]):
     @property
     def has_lazy(self) -> bool:
         """Cursors or marks wait to be written."""
+        self._note_sent()
         return self._sessions.moved or bool(self._marks)
 
     @property
@@ -238,10 +260,16 @@ class Outbox(Generic[T]):
 
     # Inside
 
-    def _resume(self, session: SessionId, position: Position) -> None:
-        attached = (feed.session for feed in self._feeds.values())
-        place = self._sessions.resume if position.recovered else self._sessions.begin
-        place(session, position.offset, attached)
+    def _resume(self, session: SessionId, position: Position, known: Cursor | None) -> None:
+        attached = [feed.session for feed in self._feeds.values()]
+        if position.recovered:
+            self._sessions.resume(session, position.offset, attached, known)
+        else:
+            self._sessions.begin(session, position.offset, attached)
+
+    def _note_sent(self) -> None:
+        for feed in self._feeds.values():
+            self._sessions.send(feed.session, feed.gauge.written)
 
     def _remember(self, records: Sequence[Record]) -> None:
         self._memory.extend(records)
@@ -273,7 +301,7 @@ class Outbox(Generic[T]):
                 self.last - feed.handed > self._limits.backlog_events + len(done)
                 or feed.bytes_behind > self._limits.backlog_bytes + size
             ):
-                del self._feeds[feed.connection]
+                self.detach(feed.connection)
                 yield TooSlow(feed.connection)
 
     def _pump_all(self) -> Iterator[Command]:

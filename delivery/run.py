@@ -16,6 +16,7 @@ from greenroom.actors.exit import ended_by
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.draft import BadEvent
 from greenroom.delivery.emitter import Emitter
+from greenroom.delivery.errors import NotDisplayed
 from greenroom.delivery.event_fields import (
     checked_name,
     checked_outcome,
@@ -40,6 +41,7 @@ from greenroom.delivery.ids import IdSource, RunId, ThreadId, ToolCallId
 from greenroom.delivery.journal_writer import LookUp
 from greenroom.delivery.observer import RunOutcome
 from greenroom.delivery.receipt import Receipt
+from greenroom.delivery.requirement import Required, Requirement
 from greenroom.delivery.run_life import Cut, RunLife, last_words
 from greenroom.delivery.timeouts import Timeouts
 from greenroom.delivery.tool_call import ToolCall
@@ -124,6 +126,11 @@ class Run:
         return self._emitter.spoken.stage is Stage.ENDED
 
     @property
+    def requirement(self) -> Requirement:
+        """What the run demands of each of its events."""
+        return self._emitter.requirement
+
+    @property
     def pressure(self) -> Pressure:
         """Whether the user's clients keep up; reading it costs nothing."""
         gauge = self._user.gauge
@@ -157,6 +164,8 @@ class Run:
         self._index += 1
         try:
             return await self._emitter.emit(Progress(), kind, data)
+        except NotDisplayed:  # it is kept
+            raise
         except GreenroomError:
             if self._index == index + 1:  # nobody has spoken since: the number is free again
                 self._index = index
@@ -226,7 +235,7 @@ class Run:
             yield call
             await self._complete(call, result=call.value)
         except BaseException as error:
-            with last_words(self):
+            with self.requirement.lifted(), last_words(self):
                 await self._complete(call, error=tool_error(error))
             raise
 
@@ -258,6 +267,14 @@ class Run:
             LookUp(lambda journal: journal.history(user, thread=thread, before=None, limit=limit))
         )
         return [Event.decode(record.body) for record in page.records]
+
+    def require(self, *, displayed_within: float) -> Required:
+        """Fail fast: from now on an event that the user does not see within so many seconds
+        raises `NotDisplayed` where it is emitted. It is kept all the same.
+
+        `async with run.require(displayed_within=5): …` demands it for a block.
+        """
+        return self.requirement.set(displayed_within)
 
     def typing(self) -> None:
         """Show that the agent is writing, on live sockets only. Never kept, never blocks."""
@@ -323,12 +340,12 @@ class Run:
         self._user.observer.run_ended(outcome, trio.current_time() - self._began)
         if self.ended or self._emitter.spoken.stage is Stage.CREATED:
             return  # a run that was never begun has no end
-        with last_words(self):
+        with self.requirement.lifted(), last_words(self):
             for call, tool_name in list(self._emitter.spoken.executing.items()):
                 await self.tool_completed(
                     tool_name=tool_name, tool_call=call, error="it did not complete"
                 )
-        with last_words(self):
+        with self.requirement.lifted(), last_words(self):
             await self._last_word(outcome, error)
 
     def _outcome(self, error: BaseException | None) -> RunOutcome:

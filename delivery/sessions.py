@@ -1,4 +1,4 @@
-"""What each session of a user has received (pure)."""
+"""What each session of a user was sent and has received (pure)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from greenroom.delivery.journal import Cursor
 
 @attrs.define
 class Reach:
-    """What a session has: everything past `start` through `acked`."""
+    """What a session has: everything past `start` through `acked`; it was sent through `sent`."""
 
     start: int
     acked: int
+    sent: int
 
 
 class Sessions:
@@ -46,17 +47,39 @@ class Sessions:
         """Some remembered session has received this event."""
         return any(reach.start < offset <= reach.acked for reach in self._reach.values())
 
-    def resume(self, session: SessionId, offset: int, attached: Iterable[SessionId]) -> None:
-        """The session goes on from here, and so has what came before."""
-        if session in self._reach:
-            self.receive(session, offset)
-        else:
-            self.begin(session, offset, attached)
+    def received_through(self, after: int) -> int:
+        """The furthest offset such that all past `after` was received by remembered sessions."""
+        through = after
+        while further := [
+            reach.acked for reach in self._reach.values() if reach.start <= through < reach.acked
+        ]:
+            through = max(further)
+        return through
+
+    def cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
+        """What is known of every remembered session."""
+        return (self._cursor(user, session, at) for session in self._reach)
+
+    def resume(
+        self,
+        session: SessionId,
+        offset: int,
+        attached: Iterable[SessionId],
+        known: Cursor | None = None,
+    ) -> None:
+        """The session goes on from here, and so has what came before. `known`: the journal's."""
+        if session not in self._reach:
+            if known is None:
+                self.begin(session, offset, attached)
+                return
+            self._make_room({*attached, session})
+            self._reach[session] = Reach(known.start, known.offset, known.sent)
+        self.receive(session, offset)
 
     def begin(self, session: SessionId, offset: int, attached: Iterable[SessionId]) -> None:
         """The session has nothing yet, and begins here."""
         self._make_room({*attached, session})
-        self._reach[session] = Reach(offset, offset)
+        self._reach[session] = Reach(offset, offset, offset)
         self._moved.add(session)
 
     def receive(self, session: SessionId, offset: int) -> None:
@@ -64,13 +87,20 @@ class Sessions:
         reach = self._reach[session]
         if offset > reach.acked:
             reach.acked = offset
+            reach.sent = max(reach.sent, offset)
+            self._moved.add(session)
+
+    def send(self, session: SessionId, through: int) -> None:
+        """Everything through here was written to a socket of the session."""
+        reach = self._reach[session]
+        if through > reach.sent:
+            reach.sent = through
             self._moved.add(session)
 
     def take_cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
         """The cursors to write now; `written` or `not_written` says how it went."""
         self._in_flight, self._moved = self._moved, set()
-        for session in sorted(self._in_flight):
-            yield Cursor(user, session, self._reach[session].acked, at)
+        return (self._cursor(user, session, at) for session in sorted(self._in_flight))
 
     def written(self) -> None:
         self._in_flight = set()
@@ -78,6 +108,10 @@ class Sessions:
     def not_written(self) -> None:
         self._moved |= self._in_flight
         self._in_flight = set()
+
+    def _cursor(self, user: UserId, session: SessionId, at: int) -> Cursor:
+        reach = self._reach[session]
+        return Cursor(user, session, reach.start, reach.acked, reach.sent, at)
 
     def _make_room(self, needed: set[SessionId]) -> None:
         excess = len(self._reach) - self._remembered + 1

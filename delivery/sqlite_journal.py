@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import trio
 
-from greenroom.delivery.ids import SessionId, ThreadId, UserId
+from greenroom.delivery.events import EventClass
+from greenroom.delivery.ids import EventId, SessionId, ThreadId, UserId
 from greenroom.delivery.journal import (
+    Attempt,
     Bounds,
+    Cursor,
+    DeadLetter,
     Entry,
     JournalStatistics,
     Mark,
@@ -27,6 +31,7 @@ from greenroom.delivery.journal import (
 )
 from greenroom.delivery.sqlite_errors import in_our_words
 from greenroom.delivery.sqlite_file import SqliteFile, open_file
+from greenroom.delivery.sqlite_letters import SqliteLetters
 from greenroom.delivery.sqlite_store import SqliteStore
 from greenroom.delivery.sqlite_thread import SqliteThread
 
@@ -78,6 +83,7 @@ class SqliteJournal:
     def __init__(self, file: SqliteFile, thread: SqliteThread) -> None:
         self._file = file
         self._store = SqliteStore(file.database)
+        self._letters = SqliteLetters(file.database)
         self._thread = thread
         self._appends = self._entries = self._failures = 0
 
@@ -108,12 +114,42 @@ class SqliteJournal:
     async def open_runs(self, user: UserId) -> list[OpenRun]:
         return await self._call(lambda: self._store.open_runs(user))
 
-    async def cursor(self, user: UserId, session: SessionId) -> int | None:
+    async def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
         return await self._call(lambda: self._store.cursor(user, session))
+
+    async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
+        return await self._call(lambda: self._store.sent_to(user, offset))
+
+    async def find(self, event: EventId) -> Record | None:
+        return await self._call(lambda: self._store.find(event))
 
     async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
         check_limit(limit)
         return await self._call(lambda: self._store.marks(user, after, limit))
+
+    async def attempts(self, user: UserId, offset: int) -> list[Attempt]:
+        return await self._call(lambda: self._letters.attempts(user, offset))
+
+    async def settled(self, user: UserId) -> Mapping[EventClass, int]:
+        return await self._call(lambda: self._letters.settled(user))
+
+    async def overdue(
+        self, before: Mapping[EventClass, int], *, after: str, limit: int
+    ) -> list[UserId]:
+        check_limit(limit)
+        return await self._call(lambda: self._letters.overdue(before, after, limit))
+
+    async def dead_letters(
+        self, *, user: UserId | None = None, after: EventId | None = None, limit: int
+    ) -> list[DeadLetter]:
+        check_limit(limit)
+        return await self._call(lambda: self._letters.dead_letters(user, after or "", limit))
+
+    async def dead_letter(self, event: EventId) -> DeadLetter | None:
+        return await self._call(lambda: self._letters.dead_letter(event))
+
+    async def drop_dead_letter(self, event: EventId) -> bool:
+        return await self._call(lambda: self._letters.drop(event))
 
     async def threads(self, user: UserId) -> list[ThreadSummary]:
         return await self._call(lambda: self._store.threads(user))

@@ -7,8 +7,16 @@ from typing import Final, Literal, TypeAlias, cast
 import orjson
 
 from greenroom.delivery.events import EventClass, Kind
-from greenroom.delivery.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.journal import Cursor, Mark, OpenRun, Record
+from greenroom.delivery.ids import (
+    ConnectionId,
+    EventId,
+    RequestId,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+)
+from greenroom.delivery.journal import Attempt, Cursor, DeadLetter, Mark, OpenRun, Record
 
 RECORD_COLUMNS: Final = (
     'user, "offset", id, kind, class, thread, run, parent, request, at, say, body'
@@ -18,6 +26,12 @@ RecordRow: TypeAlias = tuple[
 ]
 MARK_COLUMNS: Final = 'user, "offset", session, stage, verdict, note, at'
 MarkRow: TypeAlias = tuple[str, int, str, str, str, str | None, int]
+CURSOR_COLUMNS: Final = 'user, session, start, "offset", sent, at'
+CursorRow: TypeAlias = tuple[str, str, int, int, int, int]
+ATTEMPT_COLUMNS: Final = "user, session, connection, after, through, attempt, at"
+AttemptRow: TypeAlias = tuple[str, str, str, int, int, int, int]
+LETTER_COLUMNS: Final = 'event, user, "offset", kind, outcome, attempts, at'
+LetterRow: TypeAlias = tuple[str, str, int, str, str, str, int]
 RUN_COLUMNS: Final = "run, thread, parent, request"
 RunRow: TypeAlias = tuple[str, str, str | None, str]
 
@@ -57,8 +71,58 @@ def record_of(row: RecordRow) -> Record:
     )
 
 
-def cursor_row(cursor: Cursor) -> tuple[str, str, int, int]:
-    return (cursor.user, cursor.session, cursor.offset, cursor.at)
+def cursor_row(cursor: Cursor) -> CursorRow:
+    return (cursor.user, cursor.session, cursor.start, cursor.offset, cursor.sent, cursor.at)
+
+
+def cursor_of(row: CursorRow) -> Cursor:
+    user, session, *rest = row
+    return Cursor(UserId.trusted(user), SessionId.trusted(session), *rest)
+
+
+def attempt_row(attempt: Attempt) -> AttemptRow:
+    return (
+        attempt.user,
+        attempt.session,
+        attempt.connection,
+        attempt.after,
+        attempt.through,
+        attempt.number,
+        attempt.at,
+    )
+
+
+def attempt_of(row: AttemptRow) -> Attempt:
+    user, session, connection, *rest = row
+    return Attempt(
+        UserId.trusted(user), SessionId.trusted(session), ConnectionId.trusted(connection), *rest
+    )
+
+
+def letter_row(letter: DeadLetter) -> LetterRow:
+    attempts = orjson.dumps([attempt_row(attempt) for attempt in letter.attempts]).decode()
+    return (
+        letter.event,
+        letter.user,
+        letter.offset,
+        letter.kind,
+        letter.outcome,
+        attempts,
+        letter.at,
+    )
+
+
+def letter_of(row: LetterRow) -> DeadLetter:
+    event, user, offset, kind, outcome, attempts, at = row
+    return DeadLetter(
+        UserId.trusted(user),
+        offset,
+        EventId.trusted(event),
+        Kind(kind),
+        cast(Literal["expired", "dead_lettered"], outcome),
+        [attempt_of(attempt) for attempt in orjson.loads(attempts)],
+        at,
+    )
 
 
 def mark_row(mark: Mark) -> MarkRow:

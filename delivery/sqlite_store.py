@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 import apsw
 import attrs
 
-from greenroom.delivery.ids import RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.journal import (
     RUN_ENDS,
     RUN_OPENS,
@@ -25,13 +25,17 @@ from greenroom.delivery.journal import (
     last_offsets,
     within,
 )
+from greenroom.delivery.sqlite_letters import append_letters
 from greenroom.delivery.sqlite_rows import (
+    CURSOR_COLUMNS,
     MARK_COLUMNS,
     RECORD_COLUMNS,
     RUN_COLUMNS,
+    CursorRow,
     MarkRow,
     RecordRow,
     RunRow,
+    cursor_of,
     cursor_row,
     mark_of,
     mark_row,
@@ -53,9 +57,12 @@ _INSERT_SPAN: Final = "INSERT INTO span (user, first, thread) VALUES (?, ?, ?)"
 _OPEN_RUN: Final = f"INSERT OR IGNORE INTO open_run (user, {RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
 _END_RUN: Final = "DELETE FROM open_run WHERE user = ? AND run = ?"
 _SET_CURSOR: Final = """
-    INSERT INTO cursor (user, session, "offset", at) VALUES (?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET "offset" = excluded."offset", at = excluded.at
-    WHERE excluded."offset" > "offset"
+    INSERT INTO cursor (user, session, start, "offset", sent, at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET
+        start = iif(excluded.start > sent, excluded.start, min(start, excluded.start)),
+        "offset" = iif(excluded.start > sent, excluded."offset", max("offset", excluded."offset")),
+        sent = max(sent, excluded.sent),
+        at = excluded.at
 """
 _SET_MARK: Final = f"INSERT OR REPLACE INTO mark ({MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
@@ -80,7 +87,12 @@ _THREAD_HISTORY: Final = f"""
 """
 _SAID: Final = "SELECT run, thread FROM log WHERE user = ? AND say = ? ORDER BY number LIMIT 1"
 _OPEN_RUNS: Final = f"SELECT {RUN_COLUMNS} FROM open_run WHERE user = ? ORDER BY number"
-_CURSOR: Final = 'SELECT "offset" FROM cursor WHERE user = ? AND session = ?'
+_CURSOR: Final = f"SELECT {CURSOR_COLUMNS} FROM cursor WHERE user = ? AND session = ?"
+_SENT_TO: Final = f"""
+    SELECT {CURSOR_COLUMNS} FROM cursor
+    WHERE user = ?1 AND start < ?2 AND sent >= ?2 ORDER BY session
+"""
+_FIND: Final = f"SELECT {RECORD_COLUMNS} FROM log WHERE id = ? ORDER BY number LIMIT 1"
 _MARKS: Final = f"""
     SELECT {MARK_COLUMNS} FROM mark
     WHERE user = ?1 AND "offset" > ?2 AND "offset" <= coalesce(
@@ -124,6 +136,7 @@ class SqliteStore:
                 self._append_records(records)
             self._many(_SET_CURSOR, (cursor_row(e) for e in entries if isinstance(e, Cursor)))
             self._many(_SET_MARK, (mark_row(e) for e in entries if isinstance(e, Mark)))
+            append_letters(self._database, entries)
         self._remember(records)
 
     def bounds(self, user: UserId) -> Bounds:
@@ -153,8 +166,16 @@ class SqliteStore:
     def open_runs(self, user: UserId) -> list[OpenRun]:
         return [open_run_of(cast(RunRow, row)) for row in self._rows(_OPEN_RUNS, user)]
 
-    def cursor(self, user: UserId, session: SessionId) -> int | None:
-        return cast("int | None", self._value(_CURSOR, user, session))
+    def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
+        rows = self._rows(_CURSOR, user, session)
+        return next((cursor_of(cast(CursorRow, row)) for row in rows), None)
+
+    def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
+        return [cursor_of(cast(CursorRow, row)) for row in self._rows(_SENT_TO, user, offset)]
+
+    def find(self, event: EventId) -> Record | None:
+        rows = self._rows(_FIND, event)
+        return next((record_of(cast(RecordRow, row)) for row in rows), None)
 
     def marks(self, user: UserId, after: int, limit: int) -> list[Mark]:
         return [mark_of(cast(MarkRow, row)) for row in self._rows(_MARKS, user, after, limit)]

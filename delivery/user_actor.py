@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import ClassVar, Literal, TypeAlias, TypeVar
 
 import outcome
 
@@ -19,12 +19,12 @@ from greenroom.actors.exit import ExitReason
 from greenroom.actors.ref import Ask, Ref
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.delivery.account import Account
+from greenroom.delivery.admission import Admission
 from greenroom.delivery.draft import run_lost
 from greenroom.delivery.errors import (
     EventNotKept,
     JournalError,
     OutOfSequence,
-    TooManyConnections,
 )
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, ConnectionId, EventId, SessionId, UserId
@@ -32,14 +32,17 @@ from greenroom.delivery.journal import Entry, Journal, Mark, Record
 from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.open_runs import OpenRuns
 from greenroom.delivery.outbox import Command, Deliver, Outbox, ReadPage, Superseded
+from greenroom.delivery.receipts import Receipts
 from greenroom.delivery.says import Says
+from greenroom.delivery.stages import Standing
 from greenroom.delivery.user_messages import (
     Acked,
     AgentTyping,
     AppendDone,
+    AskStanding,
     Attach,
     Attached,
-    AwaitReceived,
+    AwaitStage,
     ConfirmedThere,
     ConnectionNews,
     DeliverEvents,
@@ -86,12 +89,13 @@ class UserActor(Actor[UserMessage]):
     outbox: Outbox[Reply[Record]]
     _runs: OpenRuns
     _says: Says
+    _admission: Admission
+    _receipts: Receipts
 
     def __init__(self, user: UserId, parts: UserParts) -> None:
         self.user = user
         self._parts = parts
         self._connections: dict[ConnectionId, Ref[ConnectionNews]] = {}
-        self._awaiting: list[tuple[int, Reply[None]]] = []
         self._landed: AppendDone | None = None
         self._account = Account(parts.observer)
 
@@ -105,6 +109,8 @@ class UserActor(Actor[UserMessage]):
         self._says = Says(
             self.user, parts, actor=self.ref, offer=self.outbox.offer, leave=self._runs.leave
         )
+        self._admission = Admission(self.user, parts, self.outbox, self.ref, self._admitted)
+        self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
         # No checkpoint from here until this actor is up: a run that ends now finds it, or is
         # found here to be gone.
         for run in self._runs:
@@ -136,9 +142,11 @@ class UserActor(Actor[UserMessage]):
     def _emit(self, request: Emit, reply: Reply[Record]) -> None:
         self.outbox.offer(request.draft, reply)
 
-    def _await_received(self, request: AwaitReceived, reply: Reply[None]) -> None:
-        self._awaiting.append((request.offset, reply))
-        self._resolve_received()
+    def _await_stage(self, request: AwaitStage, reply: Reply[None]) -> None:
+        self._receipts.wait(request, reply)
+
+    def _ask_standing(self, request: AskStanding, reply: Reply[Standing]) -> None:
+        self._receipts.tell(request, reply)
 
     def _run_left(self, message: RunLeft) -> None:
         self._runs.leave(message.run, message.words)
@@ -152,48 +160,12 @@ class UserActor(Actor[UserMessage]):
     # Connections
 
     def _attach(self, request: Attach, reply: Reply[Attached]) -> None:
-        session = request.session
-        if session is None:
-            self._admit(request, reply, None, None)
-        elif (known := self.outbox.cursor(session)) is not None:
-            self._admit(request, reply, session, known)
-        else:
-            self._look_up(
-                lambda journal: journal.cursor(self.user, session),
-                lambda cursor: self._cursor_known(request, reply, cursor),
-            )
+        self._admission.attach(request, reply)
 
-    def _cursor_known(
-        self, request: Attach, reply: Reply[Attached], known: Outcome[int | None]
-    ) -> None:
-        if isinstance(known, outcome.Error):
-            reply.fail(known.error)
-        elif known.value is None:
-            self._admit(request, reply, None, None)
-        else:
-            self._admit(request, reply, request.session, known.value)
-
-    def _admit(
-        self,
-        request: Attach,
-        reply: Reply[Attached],
-        session: SessionId | None,
-        cursor: int | None,
-    ) -> None:
-        if request.ref.exit_reason is not None:
-            reply.fail(ActorStopped(request.ref.name, request.ref.exit_reason))
-            return  # it left while its session was looked up
-        if self.outbox.full_for(session):
-            reply.fail(TooManyConnections(f"user {self.user!r} has too many live connections"))
-            return
-        session = session or self._parts.ids.new(SessionId)
-        position = self.outbox.position(request.epoch, request.offset, cursor)
-        last, recovered = self.outbox.last, position.recovered
-        before = self.outbox.cursor(session)
-        commands = self.outbox.attach(request.connection, session, position)
+    def _admitted(self, request: Attach, before: int | None, commands: Iterable[Command]) -> None:
         self._connections[request.connection] = request.ref
-        reply.succeed(Attached(session, self.outbox.epoch, last, recovered))
-        self._note_received(session, before if recovered else None)
+        self._note_received(self.outbox.session_of(request.connection), before)
+        self._receipts.resolve()
         self._perform(commands)
 
     def _detach(self, message: Detach) -> None:
@@ -208,7 +180,7 @@ class UserActor(Actor[UserMessage]):
         before = self.outbox.cursor(session) if session else None
         if self.outbox.ack(message.connection, message.offset):
             self._note_received(session, before)
-            self._resolve_received()
+            self._receipts.resolve()
         else:
             self._parts.observer.report_refused("received")
             self._refuse(message.connection, f"ack of offset {message.offset}: it was not sent")
@@ -344,6 +316,7 @@ class UserActor(Actor[UserMessage]):
         mark = Mark(self.user, session, offset, stage, verdict, note, self._now())
         if self.outbox.mark(connection, mark):
             self._account.marked(mark, self.outbox.recall(offset))
+            self._receipts.resolve()
         else:
             self._parts.observer.report_refused(stage)
             self._refuse(connection, f"{stage} offset {offset}: it was not sent")
@@ -356,22 +329,13 @@ class UserActor(Actor[UserMessage]):
             if connection in self._connections:
                 self._connections[connection].tell_owed(news)
 
-    def _resolve_received(self) -> None:
-        still = []
-        for offset, reply in self._awaiting:
-            if self.outbox.received(offset):
-                reply.succeed(None)
-            elif not reply.abandoned:
-                still.append((offset, reply))
-        self._awaiting = still
-
     def _fail_all(self, reason: ExitReason) -> None:
         def stopped() -> ActorStopped:
             return ActorStopped(self.ref.name, reason)
 
-        waiting: list[Reply[Any]] = [*self.outbox.abandon(), *(r for _, r in self._awaiting)]
-        for reply in waiting:  # Any: emits and waits differ in their answer
+        for reply in self.outbox.abandon():
             reply.fail(stopped())
+        self._receipts.fail_all(stopped)
         self._says.fail_all(stopped)
 
     def _now(self) -> int:
@@ -379,7 +343,8 @@ class UserActor(Actor[UserMessage]):
 
     _requests: ClassVar[Handlers] = {
         Emit: _emit,
-        AwaitReceived: _await_received,
+        AwaitStage: _await_stage,
+        AskStanding: _ask_standing,
         UserSays: _user_says,
         Attach: _attach,
     }

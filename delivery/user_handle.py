@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from contextlib import AbstractAsyncContextManager
+from typing import Any, cast
 
 import attrs
 
@@ -12,7 +13,6 @@ from greenroom.delivery.draft import Draft
 from greenroom.delivery.ids import RunId, UserId
 from greenroom.delivery.journal_writer import LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
-from greenroom.delivery.run_turns import RunTurns
 from greenroom.delivery.user_messages import RunLeft, UserMessage
 from greenroom.delivery.user_parts import Gauge
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
@@ -20,32 +20,26 @@ from greenroom.supervisor.errors import SupervisorError
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 
-class LiveRun(Protocol):
-    """A run of this process that goes on, or waits for its turn."""
-
-    def cancel(self) -> None:
-        """The user stops it."""
-
-    def stop(self) -> None:
-        """The server stops it."""
-
-
 @attrs.define(eq=False)
 class UserHandle:
     """One user's door, valid while it is leased. Refs are looked up anew: actors restart.
 
-    `live_runs`: each run that is alive in this process, supervised, embedded or waiting.
-    `turns`: the places of the runs that the user started.
+    `live_runs`: how to cancel each run that is alive in this process, supervised or embedded.
     `gauge`: how the connections keep up, set by the user actor, read by runs.
     """
 
     user: UserId
     _look_up: Callable[[], Ref[LookUp[Any]]]  # Any: each question has its own answer
-    turns: RunTurns = attrs.field(factory=RunTurns)
-    live_runs: dict[RunId, LiveRun] = attrs.field(factory=dict)
+    live_runs: dict[RunId, Callable[[], None]] = attrs.field(factory=dict)
     gauge: Gauge = attrs.field(factory=Gauge)
     observer: Observer = NO_OBSERVER
+    _lease: Callable[[UserId], AbstractAsyncContextManager[UserHandle]] | None = None
     _tree: SupervisorRef | None = None
+
+    def leased(self) -> AbstractAsyncContextManager[UserHandle]:
+        """This door, open for the length of a block, whoever holds it otherwise."""
+        assert self._lease is not None, "a handle is made by Users"
+        return self._lease(self.user)
 
     @property
     def look_up(self) -> Ref[LookUp[Any]]:
@@ -71,16 +65,10 @@ class UserHandle:
 
     def cancel(self, run: RunId) -> bool:
         """Cancel a live run of this user; False if there is none such."""
-        live = self.live_runs.get(run)
-        if live is not None:
-            live.cancel()
-        return live is not None
-
-    def abandon(self, run: RunId, words: Draft) -> None:
-        """End a run whose code does not stop, and let others have its turn."""
-        self.live_runs.pop(run, None)
-        self.turns.leave(run)
-        self.leave(run, words)
+        cancel = self.live_runs.get(run)
+        if cancel is not None:
+            cancel()
+        return cancel is not None
 
     def leave(self, run: RunId, words: Draft | None = None) -> None:
         """The run's code is gone; if it has not ended, the user actor ends it: with `words`, or

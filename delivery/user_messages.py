@@ -11,9 +11,11 @@ from greenroom.actors.redaction import SECRET
 from greenroom.actors.ref import Ref, Request
 from greenroom.actors.reply import Outcome
 from greenroom.delivery.draft import Draft
-from greenroom.delivery.events import JSON
-from greenroom.delivery.ids import ConnectionId, RunId, SessionId, ThreadId
+from greenroom.delivery.events import JSON, EventClass
+from greenroom.delivery.feed import SocketGauge
+from greenroom.delivery.ids import ConnectionId, EventId, RunId, SessionId, ThreadId
 from greenroom.delivery.journal import Record
+from greenroom.delivery.stages import ReceiptStage, Standing
 
 # From runs
 
@@ -26,10 +28,20 @@ class Emit(Request[Record]):
 
 
 @attrs.frozen
-class AwaitReceived(Request[None]):
-    """Answered when some session of the user has received everything up to `offset`."""
+class AwaitStage(Request[None]):
+    """Answered when some session of the user got the event at `offset` as far as `stage`."""
 
     offset: int
+    stage: ReceiptStage
+
+
+@attrs.frozen
+class AskStanding(Request[Standing]):
+    """How far the event has got."""
+
+    event: EventId
+    offset: int
+    event_class: EventClass
 
 
 @attrs.frozen
@@ -70,6 +82,7 @@ class Attach(Request[Attached]):
     session: SessionId | None
     epoch: str | None
     offset: int | None
+    gauge: SocketGauge = attrs.field(factory=SocketGauge)
 
 
 @attrs.frozen
@@ -139,7 +152,7 @@ class UserSays(Request[RunStarted]):
     body: JSON = attrs.field(metadata=SECRET)
 
 
-FromRun: TypeAlias = Emit | AwaitReceived | AgentTyping | RunLeft
+FromRun: TypeAlias = Emit | AwaitStage | AskStanding | AgentTyping | RunLeft
 FromConnection: TypeAlias = (
     Attach | Detach | Written | Acked | DisplayedThere | ConfirmedThere | UserTyping | UserSays
 )

@@ -20,7 +20,7 @@ from greenroom.actors.redaction import SECRET
 from greenroom.actors.ref import Ask
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.ids import ConnectionId
-from greenroom.delivery.outbox import FRAME_BYTES, FRAME_EVENTS
+from greenroom.delivery.outbox import FRAME_BYTES, FRAME_EVENTS, SocketGauge
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_messages import (
     Attach,
@@ -122,6 +122,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         )
         self.writing_since: float | None = None
         self._reported = self._unreported_bytes = 0
+        self._gauge = SocketGauge()
         self._patience = CLOSE_SECONDS
         self._opened = trio.current_time()
         self._close_code: CloseCode | None = None
@@ -210,8 +211,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     async def perform(self, command: Command) -> None:
         match command:
             case SendEvents(frame, through):
-                await self._write(frame)
-                self._wrote(frame, through)
+                if await self._write(frame):
+                    self._wrote(frame, through)
             case Send(frame):
                 await self._write(frame)
             case Tell(message):
@@ -223,18 +224,23 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             case Close(code, reason, reconnect):
                 await self._close(code, reason, reconnect)
 
-    async def _write(self, frame: bytes) -> None:
+    async def _write(self, frame: bytes) -> bool:
+        """False when the socket is gone."""
         if self._torn:
-            return
+            return False
         self.writing_since, self._torn = trio.current_time(), True
         try:
             await self._socket.send_message(frame.decode())
+            written = True
         except (ConnectionClosed, LocalProtocolError):
             self.ref.tell_owed(SocketGone())
+            written = False
         self.writing_since, self._torn = None, False
+        return written
 
     def _wrote(self, frame: bytes, through: int) -> None:
         """Report what is written by the half frame: the window is two, so it never runs dry."""
+        self._gauge.written = through
         self._unreported_bytes += len(frame)
         events = through - self._reported
         if events >= FRAME_EVENTS // 2 or self._unreported_bytes >= FRAME_BYTES // 2:
@@ -252,7 +258,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             await self._socket.aclose(code, code.meaning.reason)
 
     def _attach(self, hello: wire.Hello) -> None:
-        request = Attach(self._id, self.ref, hello.session, hello.epoch, hello.offset)
+        request = Attach(self._id, self.ref, hello.session, hello.epoch, hello.offset, self._gauge)
         self._requests.ask_user(request, partial(self._attached, hello), _refused_attach)
 
     def _attached(self, hello: wire.Hello, attached: Attached) -> Attached:

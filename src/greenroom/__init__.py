@@ -3,12 +3,21 @@
 from greenroom.actors.errors import ActorStopped, Fault, GreenroomError
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.draft import BadEvent
-from greenroom.delivery.errors import EventNotKept, JournalError, NotReceived, UserUnavailable
+from greenroom.delivery.errors import (
+    EventNotKept,
+    JournalError,
+    NotConfirmed,
+    NotDisplayed,
+    NotReceived,
+    UnknownEvent,
+    UserUnavailable,
+)
 from greenroom.delivery.events import JSON, Event, EventClass, Kind
 from greenroom.delivery.grammar import OutOfOrder
 from greenroom.delivery.ids import BadId
 from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.run import Agent, Pressure, Run, ToolCall
+from greenroom.delivery.stages import ReceiptStage, Standing
 from greenroom.runtime import Runtime, open_runtime
 from greenroom.serving import run_server, serve
 from greenroom.settings import BadSettings, Settings
@@ -29,14 +38,19 @@ __all__ = [
     "GreenroomError",
     "JournalError",
     "Kind",
+    "NotConfirmed",
+    "NotDisplayed",
     "NotReceived",
     "OutOfOrder",
     "Pressure",
     "Receipt",
+    "ReceiptStage",
     "Run",
     "Runtime",
     "Settings",
+    "Standing",
     "ToolCall",
+    "UnknownEvent",
     "UserContext",
     "UserUnavailable",
     "connect",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import (
@@ -19,14 +18,15 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
 from greenroom.admin import AdminDoor
 from greenroom.delivery.context import UserContext
-from greenroom.delivery.errors import RunStopped
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, IdSource
 from greenroom.delivery.journal import Journal
 from greenroom.delivery.journal_writer import Append, JournalLookUp, JournalWriter, LookUp
+from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
+from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.run import Agent, Run
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from greenroom.delivery.user_handle import UserHandle
@@ -54,8 +54,6 @@ from greenroom.transport.half_open import HalfOpen
 from greenroom.transport.server import Server, listener_child
 from greenroom.transport.static_pages import load_pages
 
-logger = logging.getLogger("greenroom")
-
 
 class UnknownAgent(GreenroomError):
     """No agent of this name was given to the runtime."""
@@ -77,7 +75,6 @@ class Runtime:
         ids: IdSource,
     ) -> None:
         self.settings = settings
-        self.timeouts = settings.timeouts
         self.journal = journal
         self._agents = agents
         self._ids = ids
@@ -98,14 +95,29 @@ class Runtime:
                 ids=ids,
                 idle_seconds=settings.idle_seconds,
                 observer=self._observer,
-                runs_per_user=settings.runs_per_user,
-                queued_runs=settings.queued_runs,
             ),
             supervisor=lambda: cast(DynamicSupervisorRef, self.root.child("users")),
             writer=lambda: cast(Ref[Append], self.root.child("journal")),
             look_up=lambda: cast(Ref[LookUp[Any]], self.root.child("look_up")),  # Any: see LookUp
             converse=self._converse,
         )
+        self._ledger = Ledger(
+            self.users,
+            lambda: cast(Ref[LookUp[Any]], self.root.child("look_up")),  # Any: see LookUp
+        )
+
+    async def receipt(self, event: str) -> Receipt:
+        """The receipt of an event by its id, of this process or an earlier one.
+
+        Raises `BadId`, `UnknownEvent`, or a `JournalError`.
+        """
+        return await self._ledger.receipt(event)
+
+    async def receipts(
+        self, *, user: str, thread: str | None = None, before: int | None = None, limit: int = 50
+    ) -> list[Receipt]:
+        """The receipts of a user's last events, oldest first; `before` an offset, to page back."""
+        return await self._ledger.receipts(user=user, thread=thread, before=before, limit=limit)
 
     @property
     def root(self) -> StaticSupervisorRef:
@@ -130,14 +142,11 @@ class Runtime:
         user: str | None = None,
         agent: str = "agent",
         input: JSON = None,  # noqa: A002  # the wire's word
-        seconds: float | None = None,
     ) -> AbstractAsyncContextManager[Run]:
         """Speak to a user: `async with runtime.run(user="alice", agent="analyst") as run: …`.
 
         Give a whole `UserContext`, or a `user` for a new thread. However the block ends, the run
-        ends for the user. `seconds`: what it may take, if not `settings.agent_seconds`; outside of
-        the tier that is a `ValueError`. Raises `BadId`, `UserUnavailable` when the journal is down,
-        and at the end `RunTimedOut` or `RunStopped` when the run was cut.
+        ends for the user. Raises `BadId`, or `UserUnavailable` when the journal is down.
         """
         if (context is None) == (user is None):
             raise TypeError("run() takes a context or a user")
@@ -146,7 +155,7 @@ class Runtime:
         except BadId as error:
             self._observer.id_mismatch(error.expected, error.given)
             raise
-        return self._run(context, agent, input, self.timeouts.run_limit(seconds))
+        return self._run(context, agent, input)
 
     async def listen(
         self,
@@ -211,18 +220,9 @@ class Runtime:
         return next((report for report in self.crashes() if report.id == id), None)
 
     @asynccontextmanager
-    async def _run(
-        self, context: UserContext, agent: str, said: JSON, seconds: float
-    ) -> AsyncIterator[Run]:
+    async def _run(self, context: UserContext, agent: str, said: JSON) -> AsyncIterator[Run]:
         async with self.users.lease(context.user) as user:
-            run = Run(
-                context,
-                agent=agent,
-                user=user,
-                ids=self._ids,
-                timeouts=self.timeouts,
-                seconds=seconds,
-            )
+            run = Run(context, agent=agent, user=user, ids=self._ids)
             async with run.live(said):
                 yield run
 
@@ -230,12 +230,9 @@ class Runtime:
         name, agent = next(iter(self._agents.items()), (None, None))
         if name is None or agent is None:
             raise UnknownAgent("this runtime has no agent to answer with")
-        run = Run(context, agent=name, user=user, ids=self._ids, timeouts=self.timeouts)
-        try:
-            async with run.live():
-                await agent(run, said)
-        except RunStopped as stopped:
-            logger.warning("%r was cut: %s", run, stopped)
+        run = Run(context, agent=name, user=user, ids=self._ids)
+        async with run.live():
+            await agent(run, said)
 
     def _admin_routes(self) -> Mapping[str, Handler]:
         token = self.settings.admin_token

@@ -20,8 +20,9 @@ from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import ConnectionId, IdSource, SessionId, UserId
 from greenroom.delivery.journal import Entry, Record
 from greenroom.delivery.journal_writer import JournalLookUp, JournalWriter
+from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.memory_journal import MemoryJournal
-from greenroom.delivery.outbox import Limits
+from greenroom.delivery.outbox import Limits, SocketGauge
 from greenroom.delivery.run import Run
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_messages import (
@@ -73,6 +74,7 @@ class Socket(Actor[ConnectionNews]):
 
     def __init__(self, connection: ConnectionId, user: UserHandle, *, acks: bool) -> None:
         self.connection = connection
+        self.gauge = SocketGauge()
         self.news: list[ConnectionNews] = []
         self.records: list[Record] = []
         self._user = user
@@ -82,7 +84,7 @@ class Socket(Actor[ConnectionNews]):
         self.news.append(message)
         if isinstance(message, DeliverEvents):
             self.records += message.records
-            through = message.records[-1].offset
+            through = self.gauge.written = message.records[-1].offset
             self._user.actor.tell(Written(self.connection, through))
             if self._acks:
                 self._user.actor.tell(Acked(self.connection, through))
@@ -117,6 +119,7 @@ class Backstage:
     journal: MemoryJournal
     users: Users
     root: StaticSupervisorRef
+    ledger: Ledger
 
     @asynccontextmanager
     async def run(
@@ -144,7 +147,7 @@ class Backstage:
             spec = actor_child(connection, lambda: socket, restart=Restart.TEMPORARY)
             ref = cast(Ref[ConnectionNews], await handle.connections.start_child(spec))
             epoch = self.journal.epoch if offset is not None else None
-            attach = Attach(connection, ref, session, epoch, offset)
+            attach = Attach(connection, ref, session, epoch, offset, socket.gauge)
             try:
                 yield Client(socket, await handle.actor.ask(attach))
             finally:
@@ -203,4 +206,5 @@ async def open_backstage(
     ]
     async with open_supervisor("root", children) as root:
         stage.append(root)
-        yield Backstage(journal, users, root)
+        ledger = Ledger(users, lambda: cast(Ref[Any], root.child("look_up")))
+        yield Backstage(journal, users, root, ledger)

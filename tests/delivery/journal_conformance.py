@@ -66,8 +66,21 @@ def records(first: int, last: int, *, user: UserId = ALICE) -> list[Record]:
     return [record(offset, user=user) for offset in range(first, last + 1)]
 
 
-def cursor(offset: int, *, user: UserId = ALICE, session: SessionId = SESSIONS[0]) -> Cursor:
-    return Cursor(user, session, offset, at=offset)
+def cursor(
+    offset: int,
+    *,
+    user: UserId = ALICE,
+    session: SessionId = SESSIONS[0],
+    start: int = 0,
+    sent: int | None = None,
+) -> Cursor:
+    return Cursor(user, session, start, offset, max(offset, sent or 0), at=offset)
+
+
+async def offset_of(journal: Journal, session: SessionId, user: UserId = ALICE) -> int | None:
+    """What a session has received through."""
+    found = await journal.cursor(user, session)
+    return found and found.offset
 
 
 def displayed(offset: int, *, user: UserId = ALICE, session: SessionId = SESSIONS[0]) -> Mark:

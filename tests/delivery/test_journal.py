@@ -14,14 +14,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenroom.delivery.errors import JournalClosed, OutOfSequence
-from greenroom.delivery.events import Kind
-from greenroom.delivery.ids import BadId
-from greenroom.delivery.journal import Bounds, Entry, Journal, OpenRun, Page, Said, ThreadSummary
+from greenroom.delivery.events import EventClass, Kind
+from greenroom.delivery.ids import BadId, ConnectionId, EventId, UserId
+from greenroom.delivery.journal import (
+    Attempt,
+    Bounds,
+    Cursor,
+    DeadLetter,
+    Entry,
+    Journal,
+    OpenRun,
+    Page,
+    Said,
+    Settled,
+    ThreadSummary,
+)
 from tests.delivery.journal_conformance import (
     ALICE,
     BACKENDS,
     BOB,
     DURABLE,
+    IDS,
     REQUEST,
     RUNS,
     SESSIONS,
@@ -30,11 +43,13 @@ from tests.delivery.journal_conformance import (
     confirmed,
     cursor,
     displayed,
+    offset_of,
     record,
     records,
 )
 
 PLENTY = 1_000_000
+CONNECTION = IDS.new(ConnectionId)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -60,7 +75,7 @@ async def test_a_new_journal_knows_nobody(journal: Journal) -> None:
     assert Page([], more=False) == page
     assert await journal.threads(ALICE) == []
     assert await journal.open_runs(ALICE) == []
-    assert await journal.cursor(ALICE, SESSIONS[0]) is None
+    assert await offset_of(journal, SESSIONS[0]) is None
     assert await journal.said(ALICE, "say-1") is None
 
 
@@ -102,7 +117,7 @@ async def test_one_wrong_entry_refuses_the_whole_batch(journal: Journal) -> None
         await journal.append([*batch, record(3)])
     assert Bounds(0, 0) == await journal.bounds(ALICE)
     assert Bounds(0, 0) == await journal.bounds(BOB)
-    assert await journal.cursor(ALICE, SESSIONS[0]) is None
+    assert await offset_of(journal, SESSIONS[0]) is None
     assert await journal.marks(ALICE, after=0, limit=10) == []
     assert await journal.open_runs(ALICE) == []
     await journal.append(batch)
@@ -210,12 +225,12 @@ async def test_trimming_a_run_does_not_end_it(journal: Journal) -> None:
 
 async def test_a_cursor_never_goes_back(journal: Journal) -> None:
     await journal.append([cursor(5), cursor(3), cursor(9, session=SESSIONS[1])])
-    assert await journal.cursor(ALICE, SESSIONS[0]) == 5
+    assert await offset_of(journal, SESSIONS[0]) == 5
     await journal.append([cursor(4)])
-    assert await journal.cursor(ALICE, SESSIONS[0]) == 5
+    assert await offset_of(journal, SESSIONS[0]) == 5
     await journal.append([cursor(6)])
-    assert await journal.cursor(ALICE, SESSIONS[0]) == 6
-    assert await journal.cursor(ALICE, SESSIONS[1]) == 9
+    assert await offset_of(journal, SESSIONS[0]) == 6
+    assert await offset_of(journal, SESSIONS[1]) == 9
 
 
 async def test_marks_come_back_by_offset_and_the_last_verdict_counts(journal: Journal) -> None:
@@ -364,7 +379,109 @@ async def test_a_reopened_journal_is_the_same_one(backend: str, tmp_path: Path) 
         assert given == await journal.read(ALICE, after=0, limit=9, max_bytes=PLENTY)
         page = await journal.history(ALICE, thread=THREADS[1], before=None, limit=5)
         assert given[1:] == page.records
-        assert await journal.cursor(ALICE, SESSIONS[0]) == 2
+        assert await offset_of(journal, SESSIONS[0]) == 2
         assert [displayed(1)] == await journal.marks(ALICE, after=0, limit=9)
         assert len(await journal.open_runs(ALICE)) == 1
         await journal.append([record(3)])
+
+
+# Receipts and dead letters
+
+
+async def test_a_cursor_grows_to_both_sides_and_begins_anew_beyond_a_gap(journal: Journal) -> None:
+    await journal.append([cursor(5, start=2, sent=7), cursor(4, start=1), cursor(7, start=7)])
+    assert await journal.cursor(ALICE, SESSIONS[0]) == Cursor(ALICE, SESSIONS[0], 1, 7, 7, at=7)
+    await journal.append([cursor(9, start=8)])
+    assert await journal.cursor(ALICE, SESSIONS[0]) == Cursor(ALICE, SESSIONS[0], 8, 9, 9, at=9)
+
+
+@pytest.mark.requirement("R15")
+async def test_an_event_names_the_sessions_it_was_sent_to(journal: Journal) -> None:
+    one, other = cursor(3, sent=5), cursor(8, start=4, session=SESSIONS[1])
+    await journal.append([one, other, cursor(9, user=BOB)])
+    for offset, sessions in ((3, [one]), (5, [one, other]), (6, [other]), (9, [])):
+        assert await journal.sent_to(ALICE, offset) == sessions
+
+
+@pytest.mark.requirement("R15", "R20")
+async def test_a_record_is_found_by_its_id_until_it_is_trimmed(journal: Journal) -> None:
+    kept = records(1, 3)
+    await journal.append([*kept, record(1, user=BOB)])
+    assert await journal.find(kept[1].id) == kept[1]
+    await journal.trim(ALICE, through=2)
+    assert await journal.find(kept[1].id) is None
+    assert await journal.find(kept[2].id) == kept[2]
+
+
+def letter(offset: int, *, user: UserId = ALICE, event: EventId | None = None) -> DeadLetter:
+    return DeadLetter(
+        user,
+        offset,
+        event or IDS.new(EventId),
+        Kind.FINAL_REPORT,
+        "dead_lettered",
+        [attempt(0, offset)],
+        at=9,
+    )
+
+
+def attempt(after: int, through: int, number: int = 1) -> Attempt:
+    return Attempt(ALICE, SESSIONS[0], CONNECTION, after, through, number, at=number)
+
+
+@pytest.mark.requirement("R02")
+async def test_dead_letters_come_by_birth_page_by_page_and_can_be_dropped(journal: Journal) -> None:
+    letters = [letter(1), letter(2, user=BOB), letter(3)]
+    await journal.append(letters[::-1])
+    assert await journal.dead_letters(limit=2) == letters[:2]
+    assert await journal.dead_letters(after=letters[1].event, limit=9) == letters[2:]
+    assert await journal.dead_letters(user=ALICE, limit=9) == [letters[0], letters[2]]
+    assert await journal.dead_letter(letters[1].event) == letters[1]
+    assert await journal.drop_dead_letter(letters[1].event)
+    assert not await journal.drop_dead_letter(letters[1].event)
+    assert await journal.dead_letter(letters[1].event) is None
+
+
+async def test_a_dead_letter_is_kept_once_for_its_event(journal: Journal) -> None:
+    first = letter(1)
+    again = attrs.evolve(first, at=10)
+    await journal.append([first, again])
+    assert await journal.dead_letters(limit=9) == [again]
+
+
+@pytest.mark.requirement("R04")
+async def test_attempts_are_kept_until_every_class_is_settled(journal: Journal) -> None:
+    tries = [attempt(0, 4), attempt(2, 4, number=2), attempt(2, 6, number=3)]
+    await journal.append(tries)
+    assert await journal.attempts(ALICE, 2) == tries[:1]
+    assert await journal.attempts(ALICE, 3) == tries
+    assert await journal.attempts(ALICE, 6) == tries[2:]
+    await journal.append([Settled(ALICE, EventClass.CRITICAL, 5)])
+    assert await journal.attempts(ALICE, 3) == tries
+    await journal.append([Settled(ALICE, EventClass.PROGRESS, 4)])
+    assert await journal.attempts(ALICE, 3) == tries[2:]
+
+
+async def test_what_is_settled_never_goes_back(journal: Journal) -> None:
+    progress = EventClass.PROGRESS
+    assert dict(await journal.settled(ALICE)) == {EventClass.CRITICAL: 0, progress: 0}
+    await journal.append([Settled(ALICE, progress, 5), Settled(ALICE, progress, 3)])
+    assert dict(await journal.settled(ALICE)) == {EventClass.CRITICAL: 0, progress: 5}
+
+
+@pytest.mark.requirement("R02")
+async def test_users_with_something_overdue_are_named_in_order(journal: Journal) -> None:
+    critical, progress = EventClass.CRITICAL, EventClass.PROGRESS
+    await journal.append([*records(1, 5), record(1, user=BOB, kind=Kind.FINAL_REPORT)])
+
+    async def overdue(before: dict[EventClass, int], after: str = "") -> list[UserId]:
+        return await journal.overdue(before, after=after, limit=5)
+
+    assert await overdue({critical: 1, progress: 1}) == []
+    assert await overdue({critical: 2, progress: 2}) == [ALICE, BOB]
+    assert await overdue({critical: 2, progress: 2}, after=ALICE) == [BOB]
+    assert await overdue({progress: 2}) == [ALICE]
+    assert await journal.overdue({critical: 2, progress: 2}, after="", limit=1) == [ALICE]
+    await journal.append([Settled(ALICE, progress, 4)])
+    assert await overdue({progress: 5}) == []
+    assert await overdue({progress: 6}) == [ALICE]

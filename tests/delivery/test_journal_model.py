@@ -24,6 +24,7 @@ from greenroom.delivery.journal import (
     RUN_ENDS,
     RUN_OPENS,
     Bounds,
+    Cursor,
     Entry,
     Journal,
     Mark,
@@ -86,7 +87,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.kept: dict[UserId, list[Record]] = defaultdict(list)
         self.trimmed: dict[UserId, int] = defaultdict(int)
         self.open: dict[UserId, dict[RunId, Record]] = {ALICE: {}, BOB: {}}
-        self.cursors: dict[tuple[UserId, SessionId], int] = {}
+        self.cursors: dict[tuple[UserId, SessionId], Cursor] = {}
         self.marked: dict[tuple[UserId, int, SessionId], Mark] = {}
 
     def teardown(self) -> None:
@@ -116,7 +117,10 @@ class JournalMachine(RuleBasedStateMachine):
         session = data.draw(st.sampled_from(SESSIONS))
         match data.draw(st.sampled_from(["record", "record", "record", "cursor", "mark"])):
             case "cursor":
-                return cursor(data.draw(OFFSETS), user=user, session=session)
+                start = data.draw(OFFSETS)
+                offset = start + data.draw(OFFSETS)
+                sent = offset + data.draw(OFFSETS)
+                return cursor(offset, user=user, session=session, start=start, sent=sent)
             case "mark":
                 return displayed(data.draw(OFFSETS), user=user, session=session)
         lasts[user] += 1
@@ -137,9 +141,17 @@ class JournalMachine(RuleBasedStateMachine):
                 self.follow_run(entry)
             elif isinstance(entry, Mark):
                 self.marked[entry.user, entry.offset, entry.session] = entry
-            else:
+            elif isinstance(entry, Cursor):
                 key = (entry.user, entry.session)
-                self.cursors[key] = max(self.cursors.get(key, 0), entry.offset)
+                self.cursors[key] = self.merged(self.cursors.get(key), entry)
+
+    def merged(self, known: Cursor | None, new: Cursor) -> Cursor:
+        """What was reached is reached, unless the session begins anew beyond a gap."""
+        if known is None or new.start > known.sent:
+            return new
+        start, offset = min(known.start, new.start), max(known.offset, new.offset)
+        sent = max(known.sent, new.sent)
+        return Cursor(new.user, new.session, start, offset, sent, new.at)
 
     def follow_run(self, entry: Record) -> None:
         if entry.kind in RUN_OPENS:
@@ -232,6 +244,18 @@ class JournalMachine(RuleBasedStateMachine):
     def cursor(self, user: UserId, session: SessionId) -> None:
         expected = self.cursors.get((user, session))
         assert expected == self.portal.call(lambda: self.journal.cursor(user, session))
+
+    @rule(user=USERS, offset=OFFSETS)
+    def sent_to(self, user: UserId, offset: int) -> None:
+        own = [each for key, each in sorted(self.cursors.items()) if key[0] == user]
+        expected = [each for each in own if each.start < offset <= each.sent]
+        assert expected == self.portal.call(lambda: self.journal.sent_to(user, offset))
+
+    @rule(user=USERS, place=OFFSETS)
+    def find(self, user: UserId, place: int) -> None:
+        if place < len(self.kept[user]):
+            kept = self.kept[user][place]
+            assert kept == self.portal.call(lambda: self.journal.find(kept.id))
 
     @rule(user=USERS, after=OFFSETS, limit=st.integers(1, 4))
     def marks(self, user: UserId, after: int, limit: int) -> None:

@@ -36,7 +36,15 @@ from greenroom.delivery.events import JSON
 from greenroom.delivery.journal import Bounds
 from greenroom.delivery.sqlite_journal import SqliteJournal, open_sqlite_journal
 from greenroom.delivery.sqlite_thread import SqliteThread
-from tests.delivery.journal_conformance import ALICE, SESSIONS, cursor, displayed, record, records
+from tests.delivery.journal_conformance import (
+    ALICE,
+    SESSIONS,
+    cursor,
+    displayed,
+    offset_of,
+    record,
+    records,
+)
 
 WRITER = "tests.delivery.journal_writer_process"
 
@@ -257,7 +265,7 @@ async def test_a_full_disk_refuses_whole_batches_and_recovers(path: Path) -> Non
             await journal.append([*records(4, 1_003), cursor(3)])
         assert full.value.temporary
         assert await journal.bounds(ALICE) == Bounds(1, 3)
-        assert await journal.cursor(ALICE, SESSIONS[0]) is None
+        assert await offset_of(journal, SESSIONS[0]) is None
         database.pragma("max_page_count", 1_000_000)
         await journal.append(records(4, 1_003))
     await assert_holds(path, 1_003)

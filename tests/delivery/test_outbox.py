@@ -20,6 +20,7 @@ from greenroom.delivery.feed import (
     Limits,
     Position,
     ReadPage,
+    SocketGauge,
     Superseded,
     TooSlow,
 )
@@ -35,6 +36,7 @@ from greenroom.delivery.ids import (
 )
 from greenroom.delivery.journal import Bounds, Cursor, Mark, Record, within
 from greenroom.delivery.outbox import Outbox
+from greenroom.delivery.stages import ReceiptStage
 
 ALICE = UserId("alice")
 _numbers = count(1)
@@ -528,6 +530,23 @@ def test_received_means_by_a_session_that_was_there() -> None:
     assert not outbox.received(2)
     assert outbox.ack(connection, 1)
     assert [outbox.received(offset) for offset in (1, 2)] == [True, False]
+
+
+@pytest.mark.requirement("R15")
+def test_sent_means_written_to_a_socket_and_stays_so_when_that_is_gone() -> None:
+    outbox = an_outbox()
+    connection, gauge = IDS.new(ConnectionId), SocketGauge()
+    outbox.attach(connection, SESSIONS[0], Position(0, False), gauge=gauge)
+    append(outbox, 2)
+    assert [outbox.standing(offset).stage for offset in (1, 2)] == [ReceiptStage.ACCEPTED] * 2
+    gauge.written = 1
+    stages = [outbox.standing(offset).stage for offset in (1, 2)]
+    assert stages == [ReceiptStage.SENT, ReceiptStage.ACCEPTED]
+    gauge.written = 2
+    outbox.detach(connection)
+    assert outbox.standing(2).stage is ReceiptStage.SENT
+    entries = outbox.next_append(0, lazily=True)
+    assert entries == [Cursor(ALICE, SESSIONS[0], 0, 0, 2, at=0)]
 
 
 def test_offsets_are_given_out_again_after_a_failed_append() -> None:

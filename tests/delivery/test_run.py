@@ -446,7 +446,7 @@ async def test_a_receipt_says_when_nobody_received_it_in_time(
 ) -> None:
     async with open_backstage() as stage, stage.run() as run:
         receipt = await run.agent_thinking(text="hm")
-        with pytest.raises(NotReceived, match="not acknowledged within 2 s"):
+        with pytest.raises(NotReceived, match="not received within 2 s"):
             await receipt.wait_received(timeout=2)
         assert trio.current_time() == pytest.approx(2, abs=0.1)
 

@@ -41,6 +41,7 @@ from greenroom.delivery.user_messages import (
     UserTyping,
 )
 from tests.delivery.backstage import ALICE, IDS, Disk, open_backstage
+from tests.delivery.journal_conformance import offset_of
 
 
 async def say(user: UserHandle, key: str, body: JSON = "hello") -> RunStarted:
@@ -317,7 +318,7 @@ async def test_cursors_and_marks_are_written_lazily(
         await trio.sleep(2)
         (lazily,) = disk.appended[written:]
         assert [type(entry) for entry in lazily] == [Cursor, Mark]
-        assert await disk.cursor(ALICE, session) == 2
+        assert await offset_of(disk, session) == 2
         user.actor.tell(ConfirmedThere(client.socket.connection, 2, "good", "ta"))
         disk.errors += [JournalFailed("no disk")] * 3
         await trio.sleep(10)

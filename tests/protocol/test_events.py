@@ -140,7 +140,12 @@ def test_an_ack_moves_the_cursor_of_its_session(client, server, user):
     client.send("ack", offset=3)
     client.send("ack", offset=2)
     client.fence()
-    wait_for_journal(server, lambda journal: journal.cursor(user, client.ready["session"]), 3)
+
+    async def received(journal):
+        cursor = await journal.cursor(user, client.ready["session"])
+        return cursor and cursor.offset
+
+    wait_for_journal(server, received, 3)
 
 
 @pytest.mark.requirement("R12")

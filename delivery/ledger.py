@@ -1,0 +1,69 @@
+"""The ledger: any event, asked for by its id or its user, also after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from greenroom.actors.ref import Ref
+from greenroom.delivery.errors import UnknownEvent
+from greenroom.delivery.ids import EventId, ThreadId, UserId
+from greenroom.delivery.journal import Journal, Record
+from greenroom.delivery.journal_writer import LookUp
+from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.receipt import Receipt
+from greenroom.delivery.users import Users
+
+R = TypeVar("R")
+
+
+class Ledger:
+    """Receipts out of the journal."""
+
+    def __init__(
+        self,
+        users: Users,
+        look_up: Callable[[], Ref[LookUp[Any]]],  # Any: each question has its own answer
+        observer: Observer = NO_OBSERVER,
+    ) -> None:
+        self._users = users
+        self._look_up = look_up
+        self._observer = observer
+
+    async def receipt(self, event: str) -> Receipt:
+        """The receipt of an event. Raises `BadId`, `UnknownEvent`, or a `JournalError`."""
+        return self._receipt(await self.record(EventId.parse(event)))
+
+    async def receipts(
+        self,
+        *,
+        user: str,
+        thread: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[Receipt]:
+        """The receipts of a user's last events, oldest first; `before` an offset, to page back.
+
+        Raises `BadId`, a `JournalError`, or `ValueError` for a limit below 1.
+        """
+        whose = UserId.parse(user)
+        which = None if thread is None else ThreadId.parse(thread)
+        page = await self.ask(
+            lambda journal: journal.history(whose, thread=which, before=before, limit=limit)
+        )
+        return [self._receipt(record) for record in page.records]
+
+    async def record(self, event: EventId) -> Record:
+        """The event itself. Raises `UnknownEvent`, or a `JournalError`."""
+        record = await self.ask(lambda journal: journal.find(event))
+        if record is None:
+            self._observer.lookup_failed("event")
+            raise UnknownEvent(f"there is no event {event}", advice="it may have been trimmed")
+        return record
+
+    async def ask(self, question: Callable[[Journal], Awaitable[R]]) -> R:
+        """What the journal answers. Raises a `JournalError`."""
+        return await self._look_up().ask(LookUp(question))
+
+    def _receipt(self, record: Record) -> Receipt:
+        return Receipt.of(record, lambda: self._users.lease(record.user))
