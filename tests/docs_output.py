@@ -32,6 +32,8 @@ def vending_story() -> str:
         invariants=[vending_machine.no_cent_is_lost],
     )
     test.TestCase.settings = settings(
+        derandomize=False,
+        print_blob=False,  # as Hypothesis does by itself in CI
         deadline=None,
         database=None,
         verbosity=Verbosity.quiet,

@@ -43,6 +43,8 @@ from tests.testing.machines import (
 pytestmark = pytest.mark.requirement("R41")
 
 QUIET = settings(
+    derandomize=False,  # which Hypothesis does by itself in CI; then there is no seed to tell
+    print_blob=False,
     deadline=None,
     database=None,
     verbosity=Verbosity.quiet,
