@@ -15,6 +15,7 @@ from greenroom.agent_target import BadTarget
 from greenroom.commands.demo import demo
 from greenroom.commands.events import events
 from greenroom.commands.ids import ids
+from greenroom.commands.journal import journal
 from greenroom.commands.looking import crash, crashes, tree
 from greenroom.commands.machine import machine
 from greenroom.commands.replay import replay
@@ -36,7 +37,7 @@ app = App(
     version=lambda: version("greenroom"),
     suppress_keyboard_interrupt=False,
 )
-for _command in (demo, serve, token, events, tree, crashes, crash, replay, machine, ids):
+for _command in (demo, serve, token, events, tree, crashes, crash, replay, machine, ids, journal):
     app.command(_command)
 
 

@@ -69,7 +69,7 @@ def events(
         TOML file of settings (greenroom.toml, if there is one).
     """
     query = Query(
-        reader=JournalReader(_existing(Settings.load(config, journal=journal))),
+        reader=JournalReader(existing_journal(Settings.load(config, journal=journal))),
         user=UserId.parse(user) if user is not None else None,
         thread=ThreadId.parse(thread) if thread is not None else None,
         kind=kind,
@@ -102,7 +102,8 @@ def follow_on(
         sleep(POLL_SECONDS)
 
 
-def _existing(settings: Settings) -> Path:
+def existing_journal(settings: Settings) -> Path:
+    """The journal's file. Raises `BadSettings` when there is none."""
     if settings.in_memory:
         raise BadSettings(["a journal in memory cannot be read from outside its server"])
     if not settings.journal.is_file():

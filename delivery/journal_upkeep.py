@@ -1,0 +1,159 @@
+"""What every work on a closed journal needs: the file to itself, a verified copy, its tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import apsw
+import attrs
+
+from greenroom.delivery.errors import JournalCorrupt, JournalFailed
+from greenroom.delivery.sqlite_errors import in_our_words
+from greenroom.delivery.sqlite_file import SqliteFile, open_file
+from greenroom.delivery.sqlite_journal import random_epoch
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""What is being done, how far it is, and how far it goes (0: nobody knows)."""
+
+EVERY: Final = 1_000  # rows between two reports of progress
+_PAGES: Final = 1_000  # 4 MiB a step of a backup
+_SIDE_FILES: Final = ("-wal", "-shm", "-journal")
+
+
+@attrs.frozen
+class Table:
+    """A table and its columns. `numbered`: besides these its rows have a `number`, by age."""
+
+    name: str
+    columns: tuple[str, ...]
+    numbered: bool
+
+
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """For those who do not look."""
+
+
+@contextmanager
+def open_for_upkeep(path: Path) -> Iterator[SqliteFile]:
+    """A journal that is there, opened for this process alone. Its errors come in our words.
+
+    Raises `JournalBusy` beside a server, `JournalFailed` when there is none, and what
+    `open_file` raises.
+    """
+    if not path.is_file():
+        raise JournalFailed(f"there is no journal at {path}")
+    with in_our_words(str(path)), closing(open_file(path, new_epoch=random_epoch)) as file:
+        yield file
+
+
+def tables(database: apsw.Connection) -> list[Table]:
+    """All that hold entries, in the order they were made."""
+    names = database.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name != 'meta'"
+        " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+    ).fetchall()
+    return [_table(database, str(name)) for (name,) in names]
+
+
+def count_rows(database: apsw.Connection) -> int:
+    """How many rows the tables have together."""
+    counts = (
+        database.execute(f'SELECT count(*) FROM "{table.name}"').get for table in tables(database)
+    )
+    return sum(map(int, counts))
+
+
+def backup_path(path: Path, now: datetime | None = None) -> Path:
+    """`<journal>.backup-<UTC time>`; another one while that is taken."""
+    moment = now or datetime.now(UTC)
+    first = path.with_name(f"{path.name}.backup-{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    number, free = 1, first
+    while free.exists():
+        number += 1
+        free = first.with_name(f"{first.name}-{number}")
+    return free
+
+
+def back_up(file: SqliteFile, progress: Progress, now: datetime | None = None) -> Path:
+    """A verified copy beside the journal. Where it is."""
+    path = backup_path(Path(file.path), now)
+    with copied(file, path, progress):
+        pass
+    return path
+
+
+@contextmanager
+def copied(file: SqliteFile, to: Path, progress: Progress) -> Iterator[apsw.Connection]:
+    """A copy of the journal, verified row by row, to work on: it becomes `to` at the block's end.
+
+    Until then it is `<to>.part`; one that an interrupted work left is overwritten. Raises
+    `JournalFailed` when there is something at `to`, `JournalCorrupt` when the journal is damaged.
+    """
+    if to.exists():
+        raise JournalFailed(f"{to} is there already", advice="name a file that is not")
+    part = to.with_name(to.name + ".part")
+    _forget(part)
+    with in_our_words(str(to)):
+        with closing(apsw.Connection(str(part))) as copy:
+            _copy(file.database, copy, progress)
+            _verify(file.database, copy, progress)
+            yield copy
+        part.replace(to)
+        sync_directory(to.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a renaming durable (fsync(2): the directory needs its own)."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def damages(database: apsw.Connection) -> list[str]:
+    """What `PRAGMA integrity_check` says against the file; nothing if it is sound."""
+    lines = [str(line) for (line,) in database.execute("PRAGMA integrity_check(100)")]
+    return [] if lines == ["ok"] else lines
+
+
+def _table(database: apsw.Connection, name: str) -> Table:
+    columns = database.execute("SELECT name, pk FROM pragma_table_info(?)", (name,)).fetchall()
+    others = tuple(str(column) for column, pk in columns if not (column == "number" and pk))
+    return Table(name, others, numbered=len(others) < len(columns))
+
+
+def _copy(source: apsw.Connection, copy: apsw.Connection, progress: Progress) -> None:
+    with copy.backup("main", source, "main") as backup:
+        while not backup.done:
+            backup.step(_PAGES)
+            progress("copying", backup.page_count - backup.remaining, backup.page_count)
+
+
+def _verify(source: apsw.Connection, copy: apsw.Connection, progress: Progress) -> None:
+    """Raise `JournalCorrupt` unless the copy is sound and has every row as it is."""
+    if found := damages(copy):
+        raise JournalCorrupt(
+            f"{source.filename} is damaged: {found[0]}",
+            advice="keep it; restore a backup, or rescue rows with `sqlite3 .recover`",
+        )
+    done, total = 0, count_rows(source)
+    for table in tables(source):
+        query = f'SELECT * FROM "{table.name}"'
+        for row, same in zip(source.execute(query), copy.execute(query), strict=True):
+            if row != same:
+                raise JournalCorrupt(f"the copy of {source.filename} differs in {table.name}")
+            done += 1
+            if done % EVERY == 0 or done == total:
+                progress("verifying the copy", done, total)
+
+
+def _forget(path: Path) -> None:
+    for suffix in ("", *_SIDE_FILES):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")

@@ -1,0 +1,187 @@
+"""`greenroom journal`: upkeep of a journal that no server has open."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+from rich.filesize import decimal
+
+from greenroom.commands.events import existing_journal
+from greenroom.commands.journal_files import lines_of, written
+from greenroom.commands.looking_output import printable
+from greenroom.commands.progress import progress_bar
+from greenroom.delivery.errors import JournalError
+from greenroom.delivery.journal_check import check
+from greenroom.delivery.journal_compaction import compact
+from greenroom.delivery.journal_export import export_journal, import_journal
+from greenroom.delivery.journal_migration import migrate
+from greenroom.delivery.journal_upkeep import open_for_upkeep
+from greenroom.settings import BadSettings, Settings
+
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+Lines = Annotated[Path, Parameter(allow_leading_hyphen=True)]
+AGE: Final = re.compile(r"([0-9]{1,9})([smhdw])")
+
+journal = App(
+    name="journal",
+    help="Check, migrate, compact, export, import a journal.",
+    help_format="plaintext",
+)
+
+
+class Flawed(JournalError):
+    """A journal does not hold what it promises."""
+
+
+@journal.command(name="check")
+def check_journal(
+    *,
+    limit: Annotated[int, Parameter(validator=Number(gte=1))] = 100,
+    journal: Path | None = None,
+    config: Path | None = None,
+) -> None:
+    """Look for everything that can be wrong in a journal; the exit code is 1 if something is.
+
+    Parameters
+    ----------
+    limit
+        Print no more than so many flaws; all are counted.
+    journal
+        The journal's file (greenroom.db). No server may have it open.
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    path, flaws = existing_journal(Settings.load(config, journal=journal)), 0
+    with progress_bar() as progress, open_for_upkeep(path) as file:
+        for flaw in check(file.database, progress):
+            flaws += 1
+            if flaws <= limit:
+                print(printable(flaw))
+    sys.stdout.flush()
+    if flaws:
+        raise Flawed(f"{path} has {_counted(flaws, 'flaw')}")
+    print(f"{path} is sound")
+
+
+@journal.command(name="migrate")
+def migrate_journal(
+    *, to: Path | None = None, journal: Path | None = None, config: Path | None = None
+) -> None:
+    """Give the ids of older systems in a journal new ones, after a backup.
+
+    Interrupted at any moment, it has happened or it has not: just start it again.
+
+    Parameters
+    ----------
+    to
+        Make a migrated copy there, and leave the journal as it is.
+    journal
+        The journal's file (greenroom.db). No server may have it open.
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    path = existing_journal(Settings.load(config, journal=journal))
+    with progress_bar() as progress:
+        done = migrate(path, to=to, progress=progress)
+    if not done.rows:
+        return print(f"{path} has no legacy ids: nothing to do")
+    for table, rows in done.rows.items():
+        print(f"{table}: {_counted(rows, 'row')} with new ids")
+    return print(f"as it was: {done.backup or path}")
+
+
+@journal.command(name="compact")
+def compact_journal(
+    *,
+    older_than: str | None = None,
+    keep: Annotated[int | None, Parameter(validator=Number(gte=0))] = None,
+    to: Path | None = None,
+    journal: Path | None = None,
+    config: Path | None = None,
+) -> None:
+    """Forget old events and give free space back to the file system, after a backup.
+
+    With --older-than and --keep an event must be old and none of the last ones to be forgotten.
+
+    Parameters
+    ----------
+    older_than
+        Forget events of at least this age: 90d, 12w, 36h, 30m, 10s.
+    keep
+        Forget no user's last so many events.
+    to
+        Make a compacted copy there, and leave the journal as it is.
+    journal
+        The journal's file (greenroom.db). No server may have it open.
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    path = existing_journal(Settings.load(config, journal=journal))
+    before_ms = None if older_than is None else int(time.time() * 1000) - 1000 * _age(older_than)
+    with progress_bar() as progress:
+        done = compact(path, before_ms=before_ms, keep=keep, to=to, progress=progress)
+    print(f"{_counted(done.forgotten, 'event')} forgotten")
+    print(f"{decimal(done.before)} before, {decimal(done.after)} after")
+    print(f"as it was: {done.backup or path}")
+
+
+@journal.command(name="export")
+def export_to(file: Lines, /, *, journal: Path | None = None, config: Path | None = None) -> None:
+    """Write a journal as JSON Lines.
+
+    Parameters
+    ----------
+    file
+        Where to; - is the standard output, a name that ends with .gz is packed.
+    journal
+        The journal's file (greenroom.db). No server may have it open.
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    path = existing_journal(Settings.load(config, journal=journal))
+    with progress_bar() as progress, written(file) as target:
+        rows = export_journal(path, target.write, progress=progress)
+    print(f"{_counted(rows, 'row')} exported", file=sys.stderr)
+
+
+@journal.command(name="import")
+def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | None = None) -> None:
+    """Read what `export` wrote into a journal: all of it, or nothing where something is wrong.
+
+    A journal that is not there is made, with the export's epoch. One that is must not have any of
+    its users. Ids of older systems become new ones.
+
+    Parameters
+    ----------
+    file
+        Where from; - is the standard input, a name that ends with .gz is packed.
+    journal
+        The journal's file (greenroom.db). No server may have it open.
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    settings = Settings.load(config, journal=journal)
+    if settings.in_memory:
+        raise BadSettings(["a journal in memory is gone when this command ends"])
+    with progress_bar() as progress, lines_of(file) as lines:
+        done = import_journal(settings.journal, lines, progress=progress)
+    print(f"{_counted(done.rows, 'row')} imported")
+    if done.backup:
+        print(f"as it was: {done.backup}")
+
+
+def _age(text: str) -> int:
+    """Seconds. Raises `BadSettings`."""
+    if match := AGE.fullmatch(text):
+        return int(match[1]) * UNITS[match[2]]
+    raise BadSettings([f"--older-than: expected an age such as 90d or 36h, not {text!r}"])
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
