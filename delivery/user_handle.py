@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import attrs
 
@@ -13,6 +13,7 @@ from greenroom.delivery.draft import Draft
 from greenroom.delivery.ids import RunId, UserId
 from greenroom.delivery.journal_writer import LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.run_turns import RunTurns
 from greenroom.delivery.user_messages import RunLeft, UserMessage
 from greenroom.delivery.user_parts import Gauge
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
@@ -20,17 +21,29 @@ from greenroom.supervisor.errors import SupervisorError
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 
+class LiveRun(Protocol):
+    """A run of this process that goes on, or waits for its turn."""
+
+    def cancel(self) -> None:
+        """The user stops it."""
+
+    def stop(self) -> None:
+        """The server stops it."""
+
+
 @attrs.define(eq=False)
 class UserHandle:
     """One user's door, valid while it is leased. Refs are looked up anew: actors restart.
 
-    `live_runs`: how to cancel each run that is alive in this process, supervised or embedded.
+    `live_runs`: each run that is alive in this process, supervised, embedded or waiting.
+    `turns`: the places of the runs that the user started.
     `gauge`: how the connections keep up, set by the user actor, read by runs.
     """
 
     user: UserId
     _look_up: Callable[[], Ref[LookUp[Any]]]  # Any: each question has its own answer
-    live_runs: dict[RunId, Callable[[], None]] = attrs.field(factory=dict)
+    turns: RunTurns = attrs.field(factory=RunTurns)
+    live_runs: dict[RunId, LiveRun] = attrs.field(factory=dict)
     gauge: Gauge = attrs.field(factory=Gauge)
     observer: Observer = NO_OBSERVER
     _lease: Callable[[UserId], AbstractAsyncContextManager[UserHandle]] | None = None
@@ -65,10 +78,16 @@ class UserHandle:
 
     def cancel(self, run: RunId) -> bool:
         """Cancel a live run of this user; False if there is none such."""
-        cancel = self.live_runs.get(run)
-        if cancel is not None:
-            cancel()
-        return cancel is not None
+        live = self.live_runs.get(run)
+        if live is not None:
+            live.cancel()
+        return live is not None
+
+    def abandon(self, run: RunId, words: Draft) -> None:
+        """End a run whose code does not stop, and let others have its turn."""
+        self.live_runs.pop(run, None)
+        self.turns.leave(run)
+        self.leave(run, words)
 
     def leave(self, run: RunId, words: Draft | None = None) -> None:
         """The run's code is gone; if it has not ended, the user actor ends it: with `words`, or

@@ -20,6 +20,7 @@ from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
 from greenroom.delivery.policy import POLICIES, Policies
+from greenroom.delivery.run_turns import RunTurns
 from greenroom.delivery.sessions import Reach
 from greenroom.delivery.user_messages import LookedUp, UserMessage
 from greenroom.supervisor.errors import SupervisorError
@@ -42,7 +43,8 @@ class UserParts:
     """What a user actor works with; the refs are looked up anew, since their actors restart.
 
     `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for
-    what the user said; it must not block. `gauge` and `reach` outlive the actor's incarnations.
+    what the user said; it must not block, and the run has its place among `turns` by then.
+    `gauge` and `reach` outlive the actor's incarnations.
     """
 
     writer: Callable[[], Ref[Append]]
@@ -50,6 +52,7 @@ class UserParts:
     epoch: str
     live_runs: Container[RunId]
     launch: Launch
+    turns: RunTurns = attrs.field(factory=RunTurns)
     gauge: Gauge = attrs.field(factory=Gauge)
     reach: dict[SessionId, Reach] = attrs.field(factory=dict)
     limits: Limits = attrs.field(factory=Limits)

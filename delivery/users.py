@@ -16,13 +16,15 @@ import trio
 
 from greenroom.actors.ref import Ref
 from greenroom.delivery.context import UserContext
+from greenroom.delivery.draft import run_cancelled
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events import JSON
-from greenroom.delivery.ids import IdSource, UserId
+from greenroom.delivery.ids import EventId, IdSource, RunId, UserId
 from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
 from greenroom.delivery.policy import POLICIES, Policies
+from greenroom.delivery.run_turns import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
 from greenroom.delivery.user_actor import UserActor
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_parts import UserParts
@@ -41,7 +43,11 @@ Converse: TypeAlias = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
 
 @attrs.frozen
 class UsersSettings:
-    """`idle_seconds`: how long a user without connections and runs is kept."""
+    """`idle_seconds`: how long a user without connections and runs is kept.
+
+    Of the runs a user started by saying something, `runs_per_user` go on at once, and
+    `queued_runs` more wait for their turn.
+    """
 
     epoch: str
     limits: Limits = attrs.field(factory=Limits)
@@ -49,6 +55,8 @@ class UsersSettings:
     ids: IdSource = attrs.field(factory=IdSource)
     now_ms: Callable[[], int] | None = None
     idle_seconds: float = 60.0
+    runs_per_user: int = RUNS_AT_ONCE
+    queued_runs: int = RUNS_WAITING
     observer: Observer = NO_OBSERVER
 
 
@@ -87,10 +95,7 @@ class Users:
         """
         slot = self._slots.get(user)
         if slot is None:
-            handle = UserHandle(
-                user, self._look_up, observer=self._settings.observer, lease=self.lease
-            )
-            slot = self._slots[user] = _Slot(handle)
+            slot = self._slots[user] = _Slot(self._handle(user))
         slot.leases += 1
         try:
             async with slot.lock:
@@ -146,6 +151,13 @@ class Users:
                 with suppress(NoSuchChild):
                     await self._supervisor().terminate_child(spec.id)
 
+    def _handle(self, user: UserId) -> UserHandle:
+        settings = self._settings
+        turns = RunTurns(settings.runs_per_user, settings.queued_runs)
+        return UserHandle(
+            user, self._look_up, turns, observer=settings.observer, lease=self.lease
+        )
+
     def _is_running(self, slot: _Slot) -> bool:
         tree = slot.handle._tree
         return tree is not None and not tree.stopped
@@ -157,6 +169,7 @@ class Users:
             epoch=self._settings.epoch,
             live_runs=handle.live_runs,
             launch=lambda context, said: self._launch(handle, context, said),
+            turns=handle.turns,
             gauge=handle.gauge,
             limits=self._settings.limits,
             policies=self._settings.policies,
@@ -178,14 +191,31 @@ class Users:
 
     def _launch(self, handle: UserHandle, context: UserContext, said: JSON) -> None:
         async def converse() -> None:
+            words = None
             try:
                 async with self.lease(handle.user) as leased:
-                    await self._converse(leased, context, said)
+                    waiting = await _turn_of(leased, context.run)
+                    if waiting.cancelled:
+                        words = run_cancelled(event=self._settings.ids.new(EventId), run=context)
+                    elif not waiting.scope.cancel_called:
+                        await self._converse(leased, context, said)
             finally:
-                handle.leave(context.run)  # it may not even have begun
+                handle.turns.leave(context.run)
+                handle.leave(context.run, words)  # it may not even have begun
 
         spec = task_child(context.run, converse, restart=Restart.TEMPORARY, shutdown=15.0)
         handle.runs.start_child_soon(spec)
+
+
+async def _turn_of(user: UserHandle, run: RunId) -> WaitingRun:
+    """Wait for a run's turn, or until it is not to begin any more."""
+    waiting = user.live_runs[run] = WaitingRun()
+    try:
+        with waiting.scope:
+            await user.turns.wait(run)
+    finally:
+        del user.live_runs[run]
+    return waiting
 
 
 def child_id(user: UserId) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import (
@@ -18,6 +19,7 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
 from greenroom.admin import AdminDoor
 from greenroom.delivery.context import UserContext
+from greenroom.delivery.errors import RunStopped
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, IdSource
 from greenroom.delivery.journal import Journal
@@ -54,6 +56,8 @@ from greenroom.transport.half_open import HalfOpen
 from greenroom.transport.server import Server, listener_child
 from greenroom.transport.static_pages import load_pages
 
+logger = logging.getLogger("greenroom")
+
 
 class UnknownAgent(GreenroomError):
     """No agent of this name was given to the runtime."""
@@ -75,6 +79,7 @@ class Runtime:
         ids: IdSource,
     ) -> None:
         self.settings = settings
+        self.timeouts = settings.timeouts
         self.journal = journal
         self._agents = agents
         self._ids = ids
@@ -95,6 +100,8 @@ class Runtime:
                 ids=ids,
                 idle_seconds=settings.idle_seconds,
                 observer=self._observer,
+                runs_per_user=settings.runs_per_user,
+                queued_runs=settings.queued_runs,
             ),
             supervisor=lambda: cast(DynamicSupervisorRef, self.root.child("users")),
             writer=lambda: cast(Ref[Append], self.root.child("journal")),
@@ -142,11 +149,14 @@ class Runtime:
         user: str | None = None,
         agent: str = "agent",
         input: JSON = None,  # noqa: A002  # the wire's word
+        seconds: float | None = None,
     ) -> AbstractAsyncContextManager[Run]:
         """Speak to a user: `async with runtime.run(user="alice", agent="analyst") as run: …`.
 
         Give a whole `UserContext`, or a `user` for a new thread. However the block ends, the run
-        ends for the user. Raises `BadId`, or `UserUnavailable` when the journal is down.
+        ends for the user. `seconds`: what it may take, if not `settings.agent_seconds`; outside of
+        the tier that is a `ValueError`. Raises `BadId`, `UserUnavailable` when the journal is down,
+        and at the end `RunTimedOut` or `RunStopped` when the run was cut.
         """
         if (context is None) == (user is None):
             raise TypeError("run() takes a context or a user")
@@ -155,7 +165,7 @@ class Runtime:
         except BadId as error:
             self._observer.id_mismatch(error.expected, error.given)
             raise
-        return self._run(context, agent, input)
+        return self._run(context, agent, input, self.timeouts.run_limit(seconds))
 
     async def listen(
         self,
@@ -220,9 +230,18 @@ class Runtime:
         return next((report for report in self.crashes() if report.id == id), None)
 
     @asynccontextmanager
-    async def _run(self, context: UserContext, agent: str, said: JSON) -> AsyncIterator[Run]:
+    async def _run(
+        self, context: UserContext, agent: str, said: JSON, seconds: float
+    ) -> AsyncIterator[Run]:
         async with self.users.lease(context.user) as user:
-            run = Run(context, agent=agent, user=user, ids=self._ids)
+            run = Run(
+                context,
+                agent=agent,
+                user=user,
+                ids=self._ids,
+                timeouts=self.timeouts,
+                seconds=seconds,
+            )
             async with run.live(said):
                 yield run
 
@@ -230,9 +249,12 @@ class Runtime:
         name, agent = next(iter(self._agents.items()), (None, None))
         if name is None or agent is None:
             raise UnknownAgent("this runtime has no agent to answer with")
-        run = Run(context, agent=name, user=user, ids=self._ids)
-        async with run.live():
-            await agent(run, said)
+        run = Run(context, agent=name, user=user, ids=self._ids, timeouts=self.timeouts)
+        try:
+            async with run.live():
+                await agent(run, said)
+        except RunStopped as stopped:
+            logger.warning("%r was cut: %s", run, stopped)
 
     def _admin_routes(self) -> Mapping[str, Handler]:
         token = self.settings.admin_token
