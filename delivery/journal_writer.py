@@ -51,6 +51,7 @@ class JournalWriter(Actor[Append]):
 
     async def receive_many(self, messages: deque[Append | Ask[object]]) -> None:
         group = [message for message in messages if isinstance(message, Ask)]
+        self.recent.extend(group)
         try:
             await self._commit(group)
         except BaseException as error:
@@ -95,6 +96,7 @@ class JournalLookUp(Actor[LookUp[Any]]):
     async def receive_many(self, messages: deque[LookUp[Any] | Ask[object]]) -> None:
         while messages:
             message = messages.popleft()
+            self.recent.append(message)
             if isinstance(message, Ask) and isinstance(message.request, LookUp):
                 await self._look_up(message, message.request)
 
