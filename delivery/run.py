@@ -1,4 +1,7 @@
-"""A run: one turn of an agent, and the only place events of agents come from."""
+"""A run: one turn of an agent, and the only place events of agents come from.
+
+Longer than other files: the seven events and their fields are one class's API.
+"""
 
 from __future__ import annotations
 

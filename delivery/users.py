@@ -154,9 +154,7 @@ class Users:
     def _handle(self, user: UserId) -> UserHandle:
         settings = self._settings
         turns = RunTurns(settings.runs_per_user, settings.queued_runs)
-        return UserHandle(
-            user, self._look_up, turns, observer=settings.observer, lease=self.lease
-        )
+        return UserHandle(user, self._look_up, turns, observer=settings.observer, lease=self.lease)
 
     def _is_running(self, slot: _Slot) -> bool:
         tree = slot.handle._tree

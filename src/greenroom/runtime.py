@@ -90,28 +90,13 @@ class Runtime:
         self.metrics: Metrics | None = Metrics(self._look) if settings.metrics else None
         self._observer: Observer = self.metrics or NO_OBSERVER
         self.users: Users = Users(
-            UsersSettings(
-                epoch=journal.epoch,
-                limits=Limits(
-                    settings.backlog_events,
-                    settings.backlog_bytes,
-                    settings.connections_per_user,
-                ),
-                ids=ids,
-                idle_seconds=settings.idle_seconds,
-                observer=self._observer,
-                runs_per_user=settings.runs_per_user,
-                queued_runs=settings.queued_runs,
-            ),
+            self._users_settings(),
             supervisor=lambda: cast(DynamicSupervisorRef, self.root.child("users")),
             writer=lambda: cast(Ref[Append], self.root.child("journal")),
-            look_up=lambda: cast(Ref[LookUp[Any]], self.root.child("look_up")),  # Any: see LookUp
+            look_up=self._look_up,
             converse=self._converse,
         )
-        self._ledger = Ledger(
-            self.users,
-            lambda: cast(Ref[LookUp[Any]], self.root.child("look_up")),  # Any: see LookUp
-        )
+        self._ledger = Ledger(self.users, self._look_up, self._observer)
 
     async def receipt(self, event: str) -> Receipt:
         """The receipt of an event by its id, of this process or an earlier one.
@@ -256,11 +241,28 @@ class Runtime:
         except RunStopped as stopped:
             logger.warning("%r was cut: %s", run, stopped)
 
+    def _look_up(self) -> Ref[LookUp[Any]]:  # Any: each question has its own answer
+        return cast(Ref[LookUp[Any]], self.root.child("look_up"))
+
     def _admin_routes(self) -> Mapping[str, Handler]:
         token = self.settings.admin_token
         if token is None:
             return {}
         return AdminDoor(self, token, self.settings.admin_anywhere).routes()
+
+    def _users_settings(self) -> UsersSettings:
+        settings = self.settings
+        return UsersSettings(
+            epoch=self.journal.epoch,
+            limits=Limits(
+                settings.backlog_events, settings.backlog_bytes, settings.connections_per_user
+            ),
+            ids=self._ids,
+            idle_seconds=settings.idle_seconds,
+            observer=self._observer,
+            runs_per_user=settings.runs_per_user,
+            queued_runs=settings.queued_runs,
+        )
 
     def _metrics_routes(self) -> Mapping[str, Handler]:
         if self.metrics is None:
