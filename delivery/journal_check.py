@@ -64,12 +64,20 @@ _ENDED_RUNS: Final = f"""
     INTERSECT SELECT user, run FROM open_run
 """
 _BEYOND: Final = """
-    SELECT user, session, "offset", last FROM (
-        SELECT user, session, "offset", coalesce(
-            (SELECT max("offset") FROM log WHERE log.user = {0}.user),
-            (SELECT through FROM trimmed WHERE trimmed.user = {0}.user), 0) AS last FROM {0})
-    WHERE "offset" NOT BETWEEN {1} AND last
+    SELECT user, "{1}", last FROM (
+        SELECT user, "{1}", coalesce(
+            (SELECT max("offset") FROM log WHERE log.user = "{0}".user),
+            (SELECT through FROM trimmed WHERE trimmed.user = "{0}".user), 0) AS last FROM "{0}")
+    WHERE "{1}" NOT BETWEEN {2} AND last
 """
+_WITHIN: Final = (  # table, column, the least it may be; at most the user's last offset
+    ("cursor", "offset", 0),
+    ("cursor", "sent", 0),
+    ("mark", "offset", 1),
+    ("attempt", "through", 1),
+    ("dead_letter", "offset", 1),
+    ("settled", "through", 0),
+)
 
 
 def check(database: apsw.Connection, progress: Progress = no_progress) -> Iterator[str]:
@@ -111,10 +119,10 @@ def _open_runs(database: apsw.Connection) -> Iterator[str]:
 
 
 def _bounds(database: apsw.Connection) -> Iterator[str]:
-    for table, lowest in (("cursor", 0), ("mark", 1)):
-        for user, session, offset, last in database.execute(_BEYOND.format(table, lowest)):
+    for table, column, lowest in _WITHIN:
+        for user, offset, last in database.execute(_BEYOND.format(table, column, lowest)):
             yield (
-                f"{table} of {user!r} in {session!r}: at offset {offset}, "
+                f"{table} of {user!r}: its {column} is {offset}, "
                 f"while the user's events end at {last}"
             )
 

@@ -149,7 +149,7 @@ def modern(kind: type[I], text: str) -> I:
         return kind.parse(text)
     if isinstance(text, str):
         if type_of(text) is kind:
-            return kind.parse(text)
+            return kind.trusted(text)
         if legacy := recognised(text):
             return legacy.as_kind(kind)
     raise UnknownId(kind.kind, kind_of(text), text, advice=ADVICE)

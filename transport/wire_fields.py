@@ -13,6 +13,7 @@ import orjson
 
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, Id
+from greenroom.delivery.legacy_ids import modern
 
 V = TypeVar("V")
 Check: TypeAlias = Callable[[object, object], V]
@@ -60,11 +61,11 @@ def some_json(_: str) -> Check[JSON]:
 
 
 def id_of(name: str, kind: type[Id]) -> Check[Id]:
-    """An id of one kind."""
+    """An id of one kind. A client may still know it by its legacy id; it gets the new one."""
 
     def check(value: object, _: object) -> Id:
         try:
-            return kind.parse(value)  # type: ignore[arg-type]  # parse refuses what is no string
+            return modern(kind, value)  # type: ignore[arg-type]  # it refuses what is no string
         except BadId as error:
             raise WrongField(name, f"a {error.expected} id", error.given) from error
 

@@ -401,11 +401,20 @@ FLAWS: dict[str, tuple[str, str]] = {
     ),
     "a cursor beyond the end": (
         "UPDATE cursor SET \"offset\" = 99 WHERE user = 'bob'",
-        "at offset 99, while the user's events end at 21",
+        "cursor of 'bob': its offset is 99, while the user's events end at 21",
     ),
     "a mark beyond the end": (
         "UPDATE mark SET \"offset\" = 22 WHERE user = 'bob'",
-        "at offset 22, while the user's events end at 21",
+        "mark of 'bob': its offset is 22, while the user's events end at 21",
+    ),
+    "a mark on nothing": ('UPDATE mark SET "offset" = 0', "mark of 'alice': its offset is 0"),
+    "more sent than there is": (
+        "UPDATE cursor SET sent = 22 WHERE user = 'bob'",
+        "cursor of 'bob': its sent is 22, while the user's events end at 21",
+    ),
+    "more settled than there is": (
+        "INSERT INTO settled VALUES ('bob', 'critical', 22)",
+        "settled of 'bob': its through is 22, while the user's events end at 21",
     ),
     "an event trimmed away and there": (
         "INSERT INTO trimmed VALUES ('alice', 3)",

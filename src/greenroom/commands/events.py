@@ -17,6 +17,7 @@ from greenroom.commands.event_output import Printer, print_json, table_printer
 from greenroom.delivery.events import Kind
 from greenroom.delivery.ids import ThreadId, UserId
 from greenroom.delivery.journal_reader import JournalReader, Numbered
+from greenroom.delivery.legacy_ids import modern
 from greenroom.settings import BadSettings, Settings
 
 POLL_SECONDS = 0.25
@@ -71,7 +72,7 @@ def events(
     query = Query(
         reader=JournalReader(existing_journal(Settings.load(config, journal=journal))),
         user=UserId.parse(user) if user is not None else None,
-        thread=ThreadId.parse(thread) if thread is not None else None,
+        thread=modern(ThreadId, thread) if thread is not None else None,
         kind=kind,
     )
     show = print_json if json else table_printer()
