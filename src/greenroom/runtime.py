@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
+    AsyncExitStack,
     asynccontextmanager,
     contextmanager,
     nullcontext,
@@ -19,7 +20,7 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
 from greenroom.admin import AdminDoor
 from greenroom.delivery.context import UserContext
-from greenroom.delivery.errors import RunStopped
+from greenroom.delivery.errors import JournalBusy, RunStopped
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, IdSource
 from greenroom.delivery.journal import Journal
@@ -33,6 +34,7 @@ from greenroom.delivery.run import Agent, Run
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.users import Users, UsersSettings
+from greenroom.draining import drain_users
 from greenroom.metrics import Metrics, Values
 from greenroom.metrics_door import MetricsDoor
 from greenroom.metrics_look import look_at, watching_lag
@@ -49,7 +51,6 @@ from greenroom.supervisor.tree import TreeNode, snapshot
 from greenroom.transport.auth import Authenticator, JwtAuthenticator
 from greenroom.transport.connection import ConnectionParts
 from greenroom.transport.connection_actor import ConnectionSettings
-from greenroom.transport.connection_events import Draining
 from greenroom.transport.connection_machine import Times
 from greenroom.transport.front_door import FrontDoor, Handler, Readiness
 from greenroom.transport.half_open import HalfOpen
@@ -57,6 +58,10 @@ from greenroom.transport.server import Server, listener_child
 from greenroom.transport.static_pages import load_pages
 
 logger = logging.getLogger("greenroom")
+
+
+JOURNAL_LOOK_SECONDS = 0.1
+"""Between two looks whether another process has let go of the journal."""
 
 
 class UnknownAgent(GreenroomError):
@@ -188,16 +193,13 @@ class Runtime:
     async def drain(self) -> None:
         """Stop accepting, tell every client when to come back, and let runs end.
 
-        Takes `settings.drain_seconds` at most; runs that are left end when the block is left.
+        Runs have `settings.drain_seconds`; those that are left are cut and end as lost. Then
+        sockets and cut runs have a few seconds more (`CLOSING_SECONDS`).
         """
         self._draining = True
         if "listeners" in self.root.children():
             await self.root.terminate_child("listeners")
-        for user in self.users.active():
-            _tell_connections(user, Draining(after_ms=500, jitter_ms=2000))
-        with trio.move_on_after(self.settings.drain_seconds):
-            while any(user.live_runs for user in self.users.active()):  # noqa: ASYNC110  # once a life
-                await trio.sleep(0.05)
+        await drain_users(self.users, self.settings.drain_seconds)
 
     def tree(self, *, children: int | None = None) -> TreeNode:
         """The supervision tree as it is now. Sends nothing to anyone, waits for nobody.
@@ -360,8 +362,24 @@ async def _journal(settings: Settings, given: Journal | None) -> AsyncIterator[J
     elif str(settings.journal) == MEMORY:
         yield MemoryJournal()
     else:
-        async with open_sqlite_journal(settings.journal) as journal:
-            yield journal
+        async with AsyncExitStack() as stack:
+            yield await _open_in_turn(settings, stack)
+
+
+async def _open_in_turn(settings: Settings, stack: AsyncExitStack) -> Journal:
+    """Open the journal, if `settings.journal_wait` says so once another process lets go of it."""
+    deadline = trio.current_time() + (settings.journal_wait or 0.0)
+    is_told = False
+    while True:
+        try:
+            return await stack.enter_async_context(open_sqlite_journal(settings.journal))
+        except JournalBusy as busy:
+            if trio.current_time() >= deadline:
+                raise
+            if not is_told:
+                logger.info("waiting up to %g s: %s", settings.journal_wait, busy.message)
+            is_told = True
+        await trio.sleep(JOURNAL_LOOK_SECONDS)
 
 
 def _named(agents: Mapping[str, Agent] | Agent | None) -> Mapping[str, Agent]:
@@ -370,9 +388,3 @@ def _named(agents: Mapping[str, Agent] | Agent | None) -> Mapping[str, Agent]:
     if isinstance(agents, Mapping):
         return agents
     return {getattr(agents, "__name__", "agent"): agents}
-
-
-def _tell_connections(user: UserHandle, message: Draining) -> None:
-    for child in user.connections.which_children():
-        if isinstance(child.value, Ref):
-            child.value.tell_owed(message)

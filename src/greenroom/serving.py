@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +27,9 @@ from greenroom.transport.responses import Response
 
 logger = logging.getLogger("greenroom")
 
+LAST_RESORT_SECONDS = 30.0
+"""From the end of the drain to the end by force; supervised runs have 16 s of it to unwind."""
+
 DEMO_TOKEN_SECONDS = 30 * 24 * 3600.0
 
 
@@ -34,20 +39,44 @@ async def run_server(
     *,
     demo: bool = False,
     announce: Callable[[str], None],
+    last_resort: float = LAST_RESORT_SECONDS,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `agent` until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
     `announce(url)` is called once it listens. `demo` gives each browser a user of its own at
-    `/demo/token`, to pages of this very server only. Raises `BadSettings`, `PortBusy` and the
-    errors of opening a journal.
+    `/demo/token`, to pages of this very server only. A process that an agent does not let end is
+    ended by force, `last_resort` seconds after its drain, with exit code 70 (sysexits.h). Raises
+    `BadSettings`, `PortBusy` and the errors of opening a journal.
     """
-    async with open_runtime(settings, agent) as runtime, _signals() as arrived:
-        port = await _listen(runtime, settings, demo=demo)
-        url = f"http://{_shown_host(settings.host)}:{port}/"
-        announce(url)
-        task_status.started(url)
-        await _until_stopped(runtime, arrived)
+    with _force(last_resort) as end_soon:
+        async with open_runtime(settings, agent) as runtime, _signals() as arrived:
+            port = await _listen(runtime, settings, demo=demo)
+            url = f"http://{_shown_host(settings.host)}:{port}/"
+            announce(url)
+            task_status.started(url)
+            await _until_stopped(runtime, arrived)
+            end_soon()
+
+
+@contextmanager
+def _force(seconds: float) -> Iterator[Callable[[], None]]:
+    """Call what this gives when the block is to end soon; if it does not, the process does.
+
+    A task that shields itself from cancellation keeps `trio.run` from returning. What the journal
+    accepted is on the disk by then, and the kernel frees its lock.
+    """
+    timer = threading.Timer(seconds, _end_process)
+    timer.daemon = True
+    try:
+        yield timer.start
+    finally:
+        timer.cancel()
+
+
+def _end_process() -> None:
+    logger.critical("ending the process by force: something in it does not stop")
+    os._exit(os.EX_SOFTWARE)
 
 
 async def _until_stopped(runtime: Runtime, arrived: AsyncIterator[int]) -> None:

@@ -27,6 +27,7 @@ def serve(
     allow_origins: Annotated[
         tuple[str, ...], Parameter(name=["--allow-origin", "--allow-origins"], negative="")
     ] = (),
+    wait: float | None = None,
     config: Path | None = None,
 ) -> None:
     """Serve an agent to users who bring a token.
@@ -51,6 +52,8 @@ def serve(
         JWKS file with the public keys of RS256 or ES256 tokens.
     allow_origins
         A web origin that may connect besides this server's own; may be given again.
+    wait
+        Seconds to wait for the server that has the journal to end, for a rolling restart.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
@@ -63,6 +66,7 @@ def serve(
         key_file=key_file,
         jwks_file=jwks_file,
         allow_origins=allow_origins or None,
+        journal_wait=wait,
     )
     settings.require_auth()
     configure_logs(settings)

@@ -1,0 +1,100 @@
+"""Serving processes for system tests: `python SCRIPT PORT JOURNAL`, with a ledger beside it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import attrs
+import trio
+
+SECRET = "a secret of the tests, 32 bytes or more"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@attrs.define(eq=False)
+class Process:
+    """A process that writes its log to stderr and its address to stdout once it listens."""
+
+    handle: trio.Process
+    output: bytes = b""
+    _news: trio.Event = attrs.field(factory=trio.Event)
+
+    async def until_said(self, text: str, seconds: float = 30) -> None:
+        with trio.fail_after(seconds):
+            while text.encode() not in self.output:
+                assert not self.output.startswith(b"Traceback"), self.output.decode()
+                self._news = trio.Event()
+                await self._news.wait()
+
+    async def until_listening(self) -> None:
+        await self.until_said("http://")
+
+    async def ended(self, seconds: float = 30) -> int:
+        with trio.fail_after(seconds):
+            return await self.handle.wait()
+
+    async def read(self) -> None:
+        assert self.handle.stdout is not None
+        async for data in self.handle.stdout:
+            self.output += data
+            self._news.set()
+
+
+@attrs.frozen
+class Place:
+    """Where servers follow one another: one folder, one port."""
+
+    folder: Path
+    port: int
+    script: str
+    environ: dict[str, str] = attrs.field(factory=dict)
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "g.db"
+
+    @property
+    def ledger(self) -> list[str]:
+        """The events whose emit has returned; a last line cut off by a kill is not one."""
+        path = self.folder / "ledger"
+        return path.read_text().split("\n")[:-1] if path.exists() else []
+
+    @asynccontextmanager
+    async def process(self) -> AsyncIterator[Process]:
+        """A process that is killed at the end of the block, if it still lives."""
+        script = Path(__file__).with_name(self.script)
+        own = {"LEDGER": str(self.folder / "ledger"), "SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
+        handle = await trio.lowlevel.open_process(
+            [sys.executable, script, str(self.port), str(self.journal)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **own, **self.environ},
+        )
+        process = Process(handle)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(process.read)
+            try:
+                yield process
+            finally:
+                handle.kill()
+                with trio.CancelScope(shield=True):
+                    await handle.wait()
+                nursery.cancel_scope.cancel()
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Until something another process does is seen."""
+    with trio.fail_after(seconds):
+        while not condition():  # noqa: ASYNC110  # it is another process that does it
+            await trio.sleep(0.01)
