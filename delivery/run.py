@@ -5,7 +5,6 @@ Longer than other files: the seven events and their fields are one class's API.
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -43,6 +42,7 @@ from greenroom.delivery.grammar import (
 from greenroom.delivery.ids import IdSource, RunId, ThreadId, ToolCallId
 from greenroom.delivery.journal_writer import LookUp
 from greenroom.delivery.observer import RunOutcome
+from greenroom.delivery.pressure import Pressure, pressure_of
 from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.requirement import Required, Requirement
 from greenroom.delivery.run_life import Cut, RunLife, last_words
@@ -55,17 +55,6 @@ if TYPE_CHECKING:
     from greenroom.delivery.user_handle import UserHandle
 
 __all__ = ["Agent", "Pressure", "Run", "ToolCall"]
-
-BEHIND_EVENTS = 128
-"""Events a connection lags before an agent is told of pressure."""
-
-
-class Pressure(enum.Enum):
-    """How the user's clients keep up, so that an agent can say less or sum up."""
-
-    NONE = "none"
-    SOME = "some"
-    NOBODY_LISTENING = "nobody listening"
 
 
 class Run:
@@ -136,10 +125,7 @@ class Run:
     @property
     def pressure(self) -> Pressure:
         """Whether the user's clients keep up; reading it costs nothing."""
-        gauge = self._user.gauge
-        if not gauge.listening:
-            return Pressure.NOBODY_LISTENING
-        return Pressure.SOME if gauge.behind > BEHIND_EVENTS else Pressure.NONE
+        return pressure_of(self._user.gauge)
 
     # The seven events
 
