@@ -21,6 +21,7 @@ from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import EventId, IdSource, RunId, UserId
 from greenroom.delivery.journal_writer import Append, LookUp
+from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
 from greenroom.delivery.policy import POLICIES, Policies
@@ -146,7 +147,8 @@ class Users:
     async def _start(self, spec: ChildSpec) -> object:
         while True:
             try:
-                return await self._supervisor().start_child(spec)
+                with bound():
+                    return await self._supervisor().start_child(spec)
             except AlreadyStarted:  # on its way out: its starter was cancelled, or it gave up
                 with suppress(NoSuchChild):
                     await self._supervisor().terminate_child(spec.id)

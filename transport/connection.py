@@ -16,6 +16,7 @@ from greenroom.actors.actor import run_actor
 from greenroom.actors.errors import ActorStopped
 from greenroom.actors.timers import Alarm, alarm_clock
 from greenroom.delivery.ids import ConnectionId
+from greenroom.delivery.log_context import bind
 from greenroom.delivery.users import Users
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.transport import wire
@@ -49,6 +50,7 @@ def connection_child(
     """The spec of a connection; its value is the connection actor's ref."""
 
     async def start(*, task_status: trio.TaskStatus[object]) -> None:
+        bind(connection=connection)
         try:
             await _serve(upgrade, connection, parts, task_status)
         finally:

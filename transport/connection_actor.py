@@ -28,6 +28,7 @@ from greenroom.delivery.user_messages import (
     ConnectionNews,
     DeliverEvents,
     Detach,
+    ReportRefused,
     Written,
 )
 from greenroom.supervisor.errors import SupervisorError
@@ -138,6 +139,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     async def started(self) -> None:
         await super().started()
         self._user.observer.connection_opened()
+        logger.debug("opened")
         await self._feed(Upgraded(*self._requests.lifetime(self._identity)))
 
     async def receive_many(self, messages: deque[LinkMessage | TimerFired | Ask[object]]) -> None:
@@ -151,6 +153,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             elif type(message) is TimerFired:
                 await self._take_timer(message)
             else:
+                if type(message) is ReportRefused:
+                    logger.warning("a report was refused: %s", message.message)
                 await self._feed(message.event if type(message) is Answered else message)
 
     async def stopping(self, reason: ExitReason) -> None:
@@ -186,6 +190,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         event = self._event_of(message)
         if type(event) is Overstepped or type(event) is FrameRefused:
             self._user.observer.frame_refused(event.code)
+            logger.info("a frame was refused: %d %s", event.code, event.code.meaning.name)
         await self._feed(event)
 
     def _event_of(self, message: str | bytes) -> object:
@@ -290,6 +295,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         closed, ours = self._socket.closed, self._close_code
         code = ours or (closed.code if closed is not None else NO_CODE)
         self._user.observer.connection_closed(code, by_server=ours is not None)
+        logger.debug("closed by the %s: %d", "client" if ours is None else "server", code)
 
     @property
     def _max_bytes(self) -> int:

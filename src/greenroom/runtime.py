@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
+    AbstractContextManager,
     AsyncExitStack,
     asynccontextmanager,
     contextmanager,
@@ -26,6 +27,7 @@ from greenroom.delivery.ids import BadId, IdSource
 from greenroom.delivery.journal import Journal
 from greenroom.delivery.journal_writer import Append, JournalLookUp, JournalWriter, LookUp
 from greenroom.delivery.ledger import Ledger
+from greenroom.delivery.log_context import bound
 from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
@@ -229,8 +231,9 @@ class Runtime:
                 timeouts=self.timeouts,
                 seconds=seconds,
             )
-            async with run.live(said):
-                yield run
+            with _logged_as(context):
+                async with run.live(said):
+                    yield run
 
     async def _converse(self, user: UserHandle, context: UserContext, said: JSON) -> None:
         name, agent = next(iter(self._agents.items()), (None, None))
@@ -238,8 +241,9 @@ class Runtime:
             raise UnknownAgent("this runtime has no agent to answer with")
         run = Run(context, agent=name, user=user, ids=self._ids, timeouts=self.timeouts)
         try:
-            async with run.live():
-                await agent(run, said)
+            with _logged_as(context):
+                async with run.live():
+                    await agent(run, said)
         except RunStopped as stopped:
             logger.warning("%r was cut: %s", run, stopped)
 
@@ -380,6 +384,10 @@ async def _open_in_turn(settings: Settings, stack: AsyncExitStack) -> Journal:
                 logger.info("waiting up to %g s: %s", settings.journal_wait, busy.message)
             is_told = True
         await trio.sleep(JOURNAL_LOOK_SECONDS)
+
+
+def _logged_as(context: UserContext) -> AbstractContextManager[None]:
+    return bound(run=context.run, thread=context.thread, request=context.request)
 
 
 def _named(agents: Mapping[str, Agent] | Agent | None) -> Mapping[str, Agent]:

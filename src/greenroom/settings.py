@@ -153,6 +153,14 @@ class Settings:
         expected.one_of("debug", "info", "warning", "error", "critical"),
         "The least that is logged.",
     )
+    log_users: bool = setting(
+        False, expected.flag(), "Log users' ids; else a name that is the same for a user."
+    )
+    log_errors: bool = setting(
+        True,
+        expected.flag(),
+        "Log the messages of errors that agents raise: they may hold what users say.",
+    )
     log_format: str = setting(
         "console", expected.one_of("console", "json"), "Logs for people or for machines."
     )

@@ -57,6 +57,8 @@ TEXTS = {
     "admin_anywhere": "yes",
     "measure_cpu": "1",
     "metrics": "off",
+    "log_users": "on",
+    "log_errors": "no",
     "secret": SECRET,
     "allow_origins": "https://a.example",
     "log_level": "debug",

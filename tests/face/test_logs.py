@@ -1,0 +1,194 @@
+"""The log of a real server: ids to follow things by, and nothing a user would not want there."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import trio
+
+import greenroom
+from greenroom.delivery.log_context import bind, bound, log_context
+from greenroom.logs import Pseudonyms, log_formatter
+from greenroom.settings import Settings
+from tests.protocol.client import Client, refusal
+from tests.protocol.server import SECRET, Server, serving, token_for
+
+SAID, EVENT, NOTE = "what-alice-said", "x" * 997, "what-alice-noted"
+USER = "alice@example.com"
+
+pytestmark = pytest.mark.requirement("R02")
+
+
+@contextmanager
+def logged(**chosen: object) -> Iterator[io.StringIO]:
+    """Everything that anybody logs, formatted as a server with these settings does."""
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(log_formatter(Settings(secret=SECRET, **chosen)))  # type: ignore[arg-type]
+    handler.addFilter(lambda record: not record.name.startswith("websockets"))  # the tests' client
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield lines
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+def wait_for_end(server: Server) -> None:
+    server.wait_until(lambda: not any(user.live_runs for user in server.runtime.users.active()))
+
+
+def live(server: Server, token: str) -> str:
+    """A life with everything in it that may end in a log; the connection's id."""
+    with Client(server.port, token) as client:
+        ready = client.hello()
+        client.ask("say", id=SAID, body={"shout": len(EVENT), SAID: SAID})
+        client.ask("refresh", id="r", token=f"{token}x")
+        client.ask("say", id="2", body="crash")
+        client.send("ack", offset=10**6)
+        client.send("confirm", offset=10**6, note=NOTE, verdict=NOTE)
+        client.send(SAID)
+        client.send("say", id=3, body=SAID)
+        client.events(until="agent_failed")
+        wait_for_end(server)
+        _crash_the_users_actor(server)
+        client.closed_with()
+    assert refusal(server.port, f"{token}x")[0] == 401
+    with Client(server.port, token) as client:
+        client.hello()
+        client.text(f'{{"type": "{SAID}')
+        client.closed_with()
+    return str(ready["connection"])
+
+
+def _crash_the_users_actor(server: Server) -> None:
+    """With a message in hand that it does not know, and secrets in its local variables."""
+
+    def tell() -> None:
+        for user in server.runtime.users.active():
+            user.actor.tell_owed({"token": SAID, "text": EVENT})  # type: ignore[arg-type]  # so
+
+    server.run_sync(tell)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_neither_tokens_nor_what_is_said_nor_events_are_logged(log_format: str) -> None:
+    token = token_for(USER)
+    with logged(log_level="debug", log_format=log_format) as lines, serving() as server:
+        live(server, token)
+    text = lines.getvalue()
+    assert "crashed" in text
+    assert "a frame was refused" in text
+    assert "closed by the" in text
+    for secret in (token, token.split(".")[2], SECRET, EVENT, NOTE):
+        assert secret not in text
+    assert SAID not in text
+    assert USER not in text
+    assert "alice" not in text
+
+
+def test_an_operator_who_needs_users_names_in_the_log_gets_them() -> None:
+    with logged(log_users=True) as lines, serving() as server:
+        live(server, token_for(USER))
+    assert f"users/user:{USER}/" in lines.getvalue()
+
+
+def test_each_event_is_one_line_of_json_also_a_crash_with_its_traceback() -> None:
+    with logged(log_format="json") as lines, serving() as server:
+        connection = live(server, token_for(USER))
+    events = [json.loads(line) for line in lines.getvalue().splitlines()]
+    crashes = [event for event in events if "crashed" in event["event"]]
+    assert {"RuntimeError", "KeyError"} <= {
+        event["exception"]["type"].rpartition(":")[2] for event in crashes
+    }
+    assert all(event["level"] and event["logger"] and event["timestamp"] for event in events)
+    closed = [event for event in events if event["event"].startswith("closed by")]
+    assert connection in [event["connection"] for event in closed]
+
+
+def test_the_messages_of_agents_errors_can_be_left_out_and_greenrooms_own_stay() -> None:
+    def texts(**chosen: object) -> str:
+        with logged(log_format="json", **chosen) as lines:
+            try:
+                try:
+                    raise ValueError(f"cannot read {SAID}")
+                except ValueError as error:
+                    raise greenroom.BadEvent("text: a string is needed") from error
+            except greenroom.BadEvent:
+                logging.getLogger("greenroom").exception("failed")
+        return lines.getvalue()
+
+    assert SAID in texts()
+    assert SAID not in texts(log_errors=False)
+    assert "a string is needed" in texts(log_errors=False)
+
+
+def test_an_agents_lines_carry_its_run_and_nobody_elses() -> None:
+    seen: dict[str, str] = {}
+
+    async def agent(run: greenroom.Run, _: greenroom.JSON) -> None:
+        seen.update(log_context())
+        async with runtime.run(user="bob", agent="other"):
+            assert log_context()["run"] != run.context.run
+            handle = runtime.users.active()[-1]
+            task = handle.actor._task  # type: ignore[attr-defined]  # its context is the point
+            assert task.context.run(log_context) == {}
+        assert log_context()["run"] == run.context.run
+        done.set()
+
+    async def main() -> None:
+        nonlocal runtime, done
+        done = trio.Event()
+        settings = Settings(journal=":memory:", port=0, secret=SECRET)  # type: ignore[arg-type]
+        async with greenroom.open_runtime(settings, agent) as runtime:
+            port = await runtime.listen(page=False)
+            url = f"ws://127.0.0.1:{port}/live"
+            async with greenroom.connect(url, token=token_for("alice")) as client:
+                await client.say("hello")
+                with trio.fail_after(10):
+                    await done.wait()
+
+    runtime: greenroom.Runtime
+    done: trio.Event
+    trio.run(main)
+    assert set(seen) == {"run", "thread", "request"}
+
+
+def test_what_is_bound_for_a_block_is_as_before_after_it() -> None:
+    with bound(run="one"):
+        with bound(connection="two"):
+            assert log_context() == {"connection": "two"}
+        assert log_context() == {"run": "one"}
+        bind(run="three")
+        assert log_context() == {"run": "three"}
+    assert log_context() == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "greenroom/users/user:{} crashed",
+        "greenroom/users/user:{}/runs/run_1 crashed: ValueError",
+        "outbox:{} could not write",
+        "user '{}' was not stopped",
+        "<Run run_1 of 'agent' for '{}'> could not say",
+        "UserId('{}')",
+    ],
+)
+@pytest.mark.parametrize("user", ["alice", "auth0|123", "a/b", "ä@example.com"])
+def test_a_users_name_is_replaced_wherever_our_lines_have_it(line: str, user: str) -> None:
+    names = Pseudonyms(b"key")
+    masked = names(None, "", {"event": line.format(user), "n": 1, "list": [line.format(user)]})
+    assert masked == {
+        "event": line.format(names.of(user)),
+        "n": 1,
+        "list": [line.format(names.of(user))],
+    }
