@@ -2,8 +2,6 @@
 
 Decoding is a table from `type` to a cattrs hook that orjson's parse is put through. Encoding joins
 what is already encoded: an event becomes JSON once, whatever the number of tabs it goes to.
-
-Longer than other files: both directions of the protocol stand side by side, as in its document.
 """
 
 from __future__ import annotations
@@ -27,6 +25,7 @@ from greenroom.delivery.ids import (
 )
 from greenroom.transport.close_codes import CloseCode
 from greenroom.transport.errors import BadFrame, IsolationViolation
+from greenroom.transport.json_depth import brackets, nests_at_most
 from greenroom.transport.wire_fields import (
     MAX_ID_LENGTH,
     MAX_OFFSET,
@@ -242,16 +241,6 @@ def type_of(frame: ClientFrame) -> str:
     return _CODECS[type(frame)].type
 
 
-def nests_at_most(deepest: int, value: object) -> bool:
-    """Whether lists and objects lie at most `deepest` deep in a JSON value, itself included."""
-    level = [value]
-    for _ in range(deepest):
-        level = [child for parent in level for child in _children(parent) if _is_nest(child)]
-        if not level:
-            return True
-    return False
-
-
 class EncodedEvent(Protocol):
     """What can be sent: an event's owner and its JSON, as the journal's `Record` has them."""
 
@@ -376,24 +365,9 @@ def _object(message: str | bytes) -> dict[str, JSON]:
         raise BadFrame(f"a frame must be JSON: {error}", fatal=True) from None
     if type(value) is not dict:
         raise BadFrame(f"a frame must be a JSON object, not {described(value)}", fatal=True)
-    if _brackets(message) > MAX_DEPTH and not nests_at_most(MAX_DEPTH, value):
+    if brackets(message) > MAX_DEPTH and not nests_at_most(MAX_DEPTH, value):
         raise BadFrame(f"a frame nests at most {MAX_DEPTH} levels", fatal=True)
     return value
-
-
-def _brackets(message: str) -> int:
-    """An upper bound of the depth, found without looking at the parse."""
-    return message.count("[") + message.count("{")
-
-
-def _is_nest(value: object) -> bool:
-    return type(value) is dict or type(value) is list
-
-
-def _children(value: object) -> Iterable[object]:
-    if type(value) is dict:
-        return value.values()
-    return value if type(value) is list else ()
 
 
 def _usable_id(codec: _Codec, fields: Mapping[str, JSON]) -> str | None:
