@@ -9,6 +9,7 @@ import attrs
 
 from greenroom.delivery.ids import ConnectionId, SessionId
 from greenroom.delivery.journal import Record
+from greenroom.delivery.redelivery import Patience, Redelivery
 
 FRAME_EVENTS, FRAME_BYTES = 128, 256 * 1024
 
@@ -29,6 +30,7 @@ class Limits:
     frame_bytes: int = FRAME_BYTES
     memory_frames: int = 2
     sessions: int = 256
+    patience: Patience = attrs.field(factory=Patience)
 
 
 @attrs.frozen
@@ -62,7 +64,24 @@ class Superseded:
     connection: ConnectionId
 
 
-Command = Deliver | ReadPage | TooSlow | Superseded
+@attrs.frozen
+class ReadAgain:
+    """Read what follows this offset once more, to be sent to the connection again."""
+
+    connection: ConnectionId
+    after: int
+    limit: int
+
+
+@attrs.frozen
+class GivenUp:
+    """The connection acknowledged nothing of what it was sent since then (seconds)."""
+
+    connection: ConnectionId
+    since: float
+
+
+Command = Deliver | ReadPage | ReadAgain | TooSlow | GivenUp | Superseded
 
 
 @attrs.frozen
@@ -96,6 +115,7 @@ class Feed:
     session: SessionId
     handed: int
     replay_until: int
+    redelivery: Redelivery
     gauge: SocketGauge = attrs.field(factory=SocketGauge)
     reading_until: int | None = None
     live: bool = False

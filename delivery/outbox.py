@@ -11,9 +11,10 @@ that fails gives its offsets back, and nothing that is not durable is ever hande
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
+from greenroom.delivery.breaker import Circuit
 from greenroom.delivery.draft import Draft
 from greenroom.delivery.feed import (
     FRAME_BYTES,
@@ -21,17 +22,23 @@ from greenroom.delivery.feed import (
     Command,
     Deliver,
     Feed,
+    GivenUp,
     Limits,
     Position,
+    ReadAgain,
     ReadPage,
     SocketGauge,
     Superseded,
     TooSlow,
 )
 from greenroom.delivery.ids import ConnectionId, RunId, SessionId, UserId
-from greenroom.delivery.journal import Bounds, Cursor, Entry, Mark, Record, within
+from greenroom.delivery.journal import Bounds, Cursor, Entry, Mark, Record
+from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.redelivery import Redelivery
+from greenroom.delivery.retries import Retries
 from greenroom.delivery.sessions import Reach, Sessions
 from greenroom.delivery.stages import Standing, furthest, standings
+from greenroom.delivery.tail import Tail
 
 T = TypeVar("T")
 
@@ -40,9 +47,11 @@ __all__ = [
     "FRAME_EVENTS",
     "Command",
     "Deliver",
+    "GivenUp",
     "Limits",
     "Outbox",
     "Position",
+    "ReadAgain",
     "ReadPage",
     "SocketGauge",
     "Superseded",
@@ -60,20 +69,24 @@ class Outbox(Generic[T]):
         bounds: Bounds,
         limits: Limits | None = None,
         reach: dict[SessionId, Reach] | None = None,
+        *,
+        clock: Callable[[], float] = lambda: 0.0,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
-        """`reach` is what an earlier outbox of the user left behind, if there was one."""
+        """`reach` is what an earlier outbox of the user left behind, if there was one. `clock` is
+        monotonic, in seconds."""
         self.user = user
         self.epoch = epoch
         self.first = max(1, bounds.first)
         self.last = bounds.last
         self._limits = limits or Limits()
-        self._memory: list[Record] = []
-        self._memory_bytes = 0
+        self._tail = Tail(self._limits)
         self._feeds: dict[ConnectionId, Feed] = {}
         self._waiting: list[tuple[Draft, T]] = []
         self._in_flight: list[tuple[Record, T]] | None = None
         self._marks_in_flight: list[Mark] = []
         self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach)
+        self._retries = Retries(user, self._limits, self._sessions, clock, observer)
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
 
     # Events in
@@ -98,16 +111,22 @@ class Outbox(Generic[T]):
         self._note_sent()
         self._marks_in_flight, self._marks = list(self._marks.values()), {}
         cursors = self._sessions.take_cursors(self.user, at)
-        return [*(record for record, _ in self._in_flight), *cursors, *self._marks_in_flight]
+        return [
+            *(record for record, _ in self._in_flight),
+            *cursors,
+            *self._marks_in_flight,
+            *self._retries.take_attempts(),
+        ]
 
     def appended(self) -> tuple[list[tuple[Record, T]], list[Command]]:
         """The batch in flight is durable: its records and tokens, and what to do now."""
         done, self._in_flight = self._in_flight or [], None
         self._marks_in_flight = []
+        self._retries.written()
         self._sessions.written()
         if done:
             self.last = done[-1][0].offset
-            self._remember([record for record, _ in done])
+            self._tail.add([record for record, _ in done])
         return done, [*self._fall_behind(done), *self._pump_all()]
 
     def append_failed(self) -> list[T]:
@@ -115,6 +134,7 @@ class Outbox(Generic[T]):
         lost, self._in_flight = self._in_flight or [], None
         marks, self._marks_in_flight = self._marks_in_flight, []
         self._marks = {_key(mark): mark for mark in marks} | self._marks
+        self._retries.not_written()
         self._sessions.not_written()
         return [token for _, token in lost]
 
@@ -166,8 +186,12 @@ class Outbox(Generic[T]):
         ]
         for command in superseded:
             self.detach(command.connection)
-        feed = Feed(connection, session, position.offset, self.last, gauge or SocketGauge())
+        redelivery = Redelivery(self._limits.patience)
+        feed = Feed(
+            connection, session, position.offset, self.last, redelivery, gauge or SocketGauge()
+        )
         self._feeds[connection] = feed
+        self._retries.began(feed)
         self._resume(session, position, known)
         return [*superseded, *self._pump(feed)]
 
@@ -175,6 +199,7 @@ class Outbox(Generic[T]):
         feed = self._feeds.pop(connection, None)
         if feed is not None:
             self._sessions.send(feed.session, feed.gauge.written)
+            self._retries.ended(feed)
 
     def written(self, connection: ConnectionId, through: int) -> Iterable[Command]:
         """The connection wrote everything up to here to its socket: it may have more."""
@@ -195,6 +220,34 @@ class Outbox(Generic[T]):
         feed.reading_until = None
         return [*self._hand(feed, known), *self._pump(feed)]
 
+    # Redelivery
+
+    @property
+    def next_due(self) -> float | None:
+        """When `redeliver` has something to look at, by the clock; None: never."""
+        due = [feed.redelivery.due for feed in self._feeds.values()]
+        return min((each for each in due if each is not None), default=None)
+
+    def redeliver(self, at: int) -> list[Command]:
+        """Send again what was not acknowledged in time, or give its connection up. `at`: ms."""
+        commands: list[Command] = []
+        for feed in self._retries.late(self._feeds.values()):
+            commands += self._retries.time_out(feed, at, self._tail.after)
+        for command in commands:
+            if type(command) is GivenUp:
+                self.detach(command.connection)
+        return commands
+
+    def again(self, connection: ConnectionId, records: Sequence[Record]) -> Iterable[Command]:
+        """The answer to a `ReadAgain`."""
+        feed = self._feeds.get(connection)
+        return () if feed is None else self._retries.again(feed, records)
+
+    def circuit(self, connection: ConnectionId) -> Circuit | None:
+        """The state of a connection's breaker."""
+        feed = self._feeds.get(connection)
+        return feed.redelivery.circuit if feed else None
+
     # What clients report
 
     def ack(self, connection: ConnectionId, offset: int) -> bool:
@@ -202,8 +255,14 @@ class Outbox(Generic[T]):
         feed = self._feeds.get(connection)
         if feed is None or not 0 <= offset <= feed.handed:
             return False
-        self._sessions.receive(feed.session, offset)
+        if self._sessions.receive(feed.session, offset):
+            self._retries.acked(feed, offset)
         return True
+
+    def wake(self, connection: ConnectionId) -> Iterable[Command]:
+        """What the connection may have now that its circuit is closed again."""
+        feed = self._feeds.get(connection)
+        return self._pump(feed) if feed is not None and feed.handed < self.last else ()
 
     def mark(self, connection: ConnectionId, mark: Mark) -> bool:
         """Note a displayed or confirmed event. False for what was never handed over."""
@@ -232,7 +291,7 @@ class Outbox(Generic[T]):
     def has_lazy(self) -> bool:
         """Cursors or marks wait to be written."""
         self._note_sent()
-        return self._sessions.moved or bool(self._marks)
+        return self._sessions.moved or bool(self._marks) or self._retries.noted
 
     @property
     def busy(self) -> bool:
@@ -251,8 +310,7 @@ class Outbox(Generic[T]):
 
     def recall(self, offset: int) -> Record | None:
         """The event, while it is at hand."""
-        index = offset - self._memory[0].offset if self._memory else -1
-        return self._memory[index] if 0 <= index < len(self._memory) else None
+        return self._tail.at(offset)
 
     def session_of(self, connection: ConnectionId) -> SessionId | None:
         feed = self._feeds.get(connection)
@@ -270,21 +328,6 @@ class Outbox(Generic[T]):
     def _note_sent(self) -> None:
         for feed in self._feeds.values():
             self._sessions.send(feed.session, feed.gauge.written)
-
-    def _remember(self, records: Sequence[Record]) -> None:
-        self._memory.extend(records)
-        self._memory_bytes += sum(len(record.body) for record in records)
-        frames = 2 * self._limits.memory_frames  # let it grow to twice: forgetting costs a pass
-        if (
-            len(self._memory) > frames * self._limits.frame_events
-            or self._memory_bytes > frames * self._limits.frame_bytes
-        ):
-            self._memory = newest(
-                self._memory,
-                self._limits.memory_frames * self._limits.frame_events,
-                self._limits.memory_frames * self._limits.frame_bytes,
-            )
-            self._memory_bytes = sum(len(record.body) for record in self._memory)
 
     def _note_trimmed(self, feed: Feed, next_kept: int) -> None:
         if next_kept > feed.handed + 1:
@@ -310,9 +353,12 @@ class Outbox(Generic[T]):
 
     def _pump(self, feed: Feed) -> Iterator[Command]:
         while (
-            feed.handed < self.last and feed.reading_until is None and feed.has_room(self._limits)
+            feed.handed < self.last
+            and feed.reading_until is None
+            and feed.redelivery.circuit is Circuit.CLOSED
+            and feed.has_room(self._limits)
         ):
-            records = self._from_memory(feed.handed)
+            records = self._tail.after(feed.handed)
             if records:
                 yield from self._hand(feed, records)
             else:
@@ -327,26 +373,8 @@ class Outbox(Generic[T]):
         for part, replay in ((records[:cut], True), (records[cut:], False)):
             if part:
                 feed.hand(part)
+                self._retries.sent(feed)
                 yield Deliver(feed.connection, part, replay)
-
-    def _from_memory(self, after: int) -> Sequence[Record]:
-        memory = self._memory
-        if not memory or after + 1 < memory[0].offset:
-            return ()
-        start = after + 1 - memory[0].offset
-        events = memory[start : start + self._limits.frame_events]
-        return list(within(self._limits.frame_bytes, events))
-
-
-def newest(records: Sequence[Record], events: int, size: int) -> list[Record]:
-    """The longest end of at most so many events and bytes; possibly none."""
-    kept: list[Record] = []
-    for record in reversed(records[-events:]):
-        size -= len(record.body)
-        if size < 0:
-            break
-        kept.append(record)
-    return kept[::-1]
 
 
 def _key(mark: Mark) -> tuple[int, SessionId, str]:

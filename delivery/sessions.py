@@ -43,6 +43,10 @@ class Sessions:
         reach = self._reach.get(session)
         return None if reach is None else reach.acked
 
+    def acked(self, session: SessionId) -> int:
+        """What an attached session has received through."""
+        return self._reach[session].acked
+
     def received(self, offset: int) -> bool:
         """Some remembered session has received this event."""
         return any(reach.start < offset <= reach.acked for reach in self._reach.values())
@@ -82,13 +86,15 @@ class Sessions:
         self._reach[session] = Reach(offset, offset, offset)
         self._moved.add(session)
 
-    def receive(self, session: SessionId, offset: int) -> None:
-        """Cumulative: it never goes back."""
+    def receive(self, session: SessionId, offset: int) -> bool:
+        """Cumulative: it never goes back. False when that is not new."""
         reach = self._reach[session]
-        if offset > reach.acked:
-            reach.acked = offset
-            reach.sent = max(reach.sent, offset)
-            self._moved.add(session)
+        if offset <= reach.acked:
+            return False
+        reach.acked = offset
+        reach.sent = max(reach.sent, offset)
+        self._moved.add(session)
+        return True
 
     def send(self, session: SessionId, through: int) -> None:
         """Everything through here was written to a socket of the session."""

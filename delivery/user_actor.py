@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import ClassVar, Literal, TypeAlias, TypeVar
 
 import outcome
+import trio
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.errors import ActorStopped, GreenroomError
@@ -26,13 +27,21 @@ from greenroom.delivery.errors import (
     JournalError,
     OutOfSequence,
 )
-from greenroom.delivery.events import JSON
-from greenroom.delivery.ids import BadId, ConnectionId, EventId, SessionId, UserId
-from greenroom.delivery.journal import Entry, Journal, Mark, Record
+from greenroom.delivery.ids import BadId, ConnectionId, EventId, UserId
+from greenroom.delivery.journal import Entry, Journal, Record
 from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.open_runs import OpenRuns
-from greenroom.delivery.outbox import Command, Deliver, Outbox, ReadPage, Superseded
+from greenroom.delivery.outbox import (
+    Command,
+    Deliver,
+    GivenUp,
+    Outbox,
+    ReadAgain,
+    ReadPage,
+    Superseded,
+)
 from greenroom.delivery.receipts import Receipts
+from greenroom.delivery.reports import Reports
 from greenroom.delivery.says import Says
 from greenroom.delivery.stages import Standing
 from greenroom.delivery.user_messages import (
@@ -53,11 +62,13 @@ from greenroom.delivery.user_messages import (
     FellBehind,
     FlushLazily,
     LookedUp,
+    RedeliverDue,
     ReportRefused,
     RunLeft,
     RunStarted,
     SessionTaken,
     ShowTyping,
+    Unacknowledged,
     UserMessage,
     UserSays,
     UserTyping,
@@ -75,6 +86,7 @@ end of a run that was left waits after a failed append."""
 
 R = TypeVar("R")
 Stage: TypeAlias = Literal["displayed", "confirmed"]
+TakePage: TypeAlias = Callable[[ConnectionId, list[Record]], Iterable[Command]]
 Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
 
 
@@ -91,6 +103,7 @@ class UserActor(Actor[UserMessage]):
     _says: Says
     _admission: Admission
     _receipts: Receipts
+    _reports: Reports
 
     def __init__(self, user: UserId, parts: UserParts) -> None:
         self.user = user
@@ -104,13 +117,22 @@ class UserActor(Actor[UserMessage]):
         bounds = await self._parts.look_up().ask(LookUp(lambda journal: journal.bounds(self.user)))
         runs = await self._parts.look_up().ask(LookUp(lambda journal: journal.open_runs(self.user)))
         parts = self._parts
-        self.outbox = Outbox(self.user, parts.epoch, bounds, parts.limits, parts.reach)
+        self.outbox = Outbox(
+            self.user,
+            parts.epoch,
+            bounds,
+            parts.limits,
+            parts.reach,
+            clock=trio.current_time,
+            observer=parts.observer,
+        )
         self._runs = OpenRuns(runs)
         self._says = Says(
             self.user, parts, actor=self.ref, offer=self.outbox.offer, leave=self._runs.leave
         )
         self._admission = Admission(self.user, parts, self.outbox, self.ref, self._admitted)
         self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
+        self._reports = Reports(self.user, parts, self.outbox, self._account)
         # No checkpoint from here until this actor is up: a run that ends now finds it, or is
         # found here to be gone.
         for run in self._runs:
@@ -164,7 +186,7 @@ class UserActor(Actor[UserMessage]):
 
     def _admitted(self, request: Attach, before: int | None, commands: Iterable[Command]) -> None:
         self._connections[request.connection] = request.ref
-        self._note_received(self.outbox.session_of(request.connection), before)
+        self._reports.resumed(request.connection, before)
         self._receipts.resolve()
         self._perform(commands)
 
@@ -175,27 +197,13 @@ class UserActor(Actor[UserMessage]):
     def _written(self, message: Written) -> None:
         self._perform(self.outbox.written(message.connection, message.through))
 
-    def _acked(self, message: Acked) -> None:
-        session = self.outbox.session_of(message.connection)
-        before = self.outbox.cursor(session) if session else None
-        if self.outbox.ack(message.connection, message.offset):
-            self._note_received(session, before)
+    def _reported(self, message: Acked | DisplayedThere | ConfirmedThere) -> None:
+        refused = self._reports.take(message)
+        if refused is None:
             self._receipts.resolve()
+            self._perform(self.outbox.wake(message.connection))
         else:
-            self._parts.observer.report_refused("received")
-            self._refuse(message.connection, f"ack of offset {message.offset}: it was not sent")
-
-    def _note_received(self, session: SessionId | None, before: int | None) -> None:
-        through = self.outbox.cursor(session) if session else None
-        if before is not None and through is not None and through > before:
-            self._account.received(before, through, self._now())
-
-    def _displayed(self, message: DisplayedThere) -> None:
-        for offset in message.offsets:
-            self._mark(message.connection, offset, "displayed", None, None)
-
-    def _confirmed(self, message: ConfirmedThere) -> None:
-        self._mark(message.connection, message.offset, "confirmed", message.verdict, message.note)
+            self._tell_all(ReportRefused(refused), [message.connection])
 
     def _user_typing(self, message: UserTyping) -> None:
         others = [each for each in self._connections if each != message.connection]
@@ -233,6 +241,9 @@ class UserActor(Actor[UserMessage]):
     def _flush_lazily(self, _: FlushLazily) -> None:
         self._append(self.outbox.next_append(self._now(), lazily=True))
 
+    def _redeliver(self, _: RedeliverDue) -> None:
+        self._perform(self.outbox.redeliver(self._now()))
+
     def _end_left_runs(self, _: EndLeftRuns) -> None:
         """Each batch ends in a flush, which does it."""
 
@@ -260,6 +271,13 @@ class UserActor(Actor[UserMessage]):
         self._parts.gauge.bytes_behind = self.outbox.bytes_behind
         if self.outbox.has_lazy and FlushLazily not in self.timers:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
+        self._wind_redelivery()
+
+    def _wind_redelivery(self) -> None:
+        """One timer, for whatever is due first; it is not stopped when that is acknowledged."""
+        if RedeliverDue not in self.timers and (due := self.outbox.next_due) is not None:
+            after = max(0.0, due - trio.current_time())
+            self.timers.start(RedeliverDue, after, RedeliverDue())
 
     def _append(self, entries: list[Entry] | None) -> None:
         if entries is not None:
@@ -282,47 +300,38 @@ class UserActor(Actor[UserMessage]):
                     self._account.replayed(command.records, self.outbox.received)
                 self._connections[command.connection].tell_owed(news)
             elif type(command) is ReadPage:
-                self._read_page(command)
+                self._read(command, self._parts.limits.frame_events, self.outbox.page)
+            elif type(command) is ReadAgain:
+                self._read(command, command.limit, self.outbox.again)
+            elif type(command) is GivenUp:
+                logger.warning("%s: %s acknowledges nothing", self.ref.name, command.connection)
+                self._part_with(command.connection, Unacknowledged(command.since))
+            elif type(command) is Superseded:
+                self._part_with(command.connection, SessionTaken())
             else:
-                ref = self._connections.pop(command.connection)
-                ref.tell_owed(SessionTaken() if type(command) is Superseded else FellBehind())
+                self._part_with(command.connection, FellBehind())
 
-    def _read_page(self, command: ReadPage) -> None:
-        limits = self._parts.limits
+    def _part_with(self, connection: ConnectionId, news: ConnectionNews) -> None:
+        self._connections.pop(connection).tell_owed(news)
+
+    def _read(self, command: ReadPage | ReadAgain, limit: int, then: TakePage) -> None:
+        size = self._parts.limits.frame_bytes
         self._look_up(
             lambda journal: journal.read(
-                self.user,
-                after=command.after,
-                limit=limits.frame_events,
-                max_bytes=limits.frame_bytes,
+                self.user, after=command.after, limit=limit, max_bytes=size
             ),
-            lambda page: self._page_read(command.connection, page),
+            lambda page: self._page_read(command.connection, page, then),
         )
 
-    def _page_read(self, connection: ConnectionId, page: Outcome[list[Record]]) -> None:
+    def _page_read(
+        self, connection: ConnectionId, page: Outcome[list[Record]], then: TakePage
+    ) -> None:
         if isinstance(page, outcome.Error):
             logger.warning("%s: no page for %s: %s", self.ref.name, connection, page.error)
             self._tell_all(FellBehind(), [connection])  # it comes back, and tries again
             self._detach(Detach(connection))
         else:
-            self._perform(self.outbox.page(connection, page.value))
-
-    def _mark(
-        self, connection: ConnectionId, offset: int, stage: Stage, verdict: JSON, note: str | None
-    ) -> None:
-        session = self.outbox.session_of(connection)
-        if session is None:
-            return
-        mark = Mark(self.user, session, offset, stage, verdict, note, self._now())
-        if self.outbox.mark(connection, mark):
-            self._account.marked(mark, self.outbox.recall(offset))
-            self._receipts.resolve()
-        else:
-            self._parts.observer.report_refused(stage)
-            self._refuse(connection, f"{stage} offset {offset}: it was not sent")
-
-    def _refuse(self, connection: ConnectionId, message: str) -> None:
-        self._tell_all(ReportRefused(message), [connection])
+            self._perform(then(connection, page.value))
 
     def _tell_all(self, news: ConnectionNews, connections: Iterable[ConnectionId]) -> None:
         for connection in connections:
@@ -353,12 +362,13 @@ class UserActor(Actor[UserMessage]):
         RunLeft: _run_left,
         Detach: _detach,
         Written: _written,
-        Acked: _acked,
-        DisplayedThere: _displayed,
-        ConfirmedThere: _confirmed,
+        Acked: _reported,
+        DisplayedThere: _reported,
+        ConfirmedThere: _reported,
         UserTyping: _user_typing,
         AppendDone: _append_done,
         LookedUp: _looked_up,
         FlushLazily: _flush_lazily,
         EndLeftRuns: _end_left_runs,
+        RedeliverDue: _redeliver,
     }

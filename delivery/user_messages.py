@@ -186,8 +186,13 @@ class EndLeftRuns:
     """Time to try once more to end the runs that were left."""
 
 
+@attrs.frozen
+class RedeliverDue:
+    """Time to look for what was not acknowledged."""
+
+
 UserMessage: TypeAlias = (
-    FromRun | FromConnection | AppendDone | LookedUp | FlushLazily | EndLeftRuns
+    FromRun | FromConnection | AppendDone | LookedUp | FlushLazily | EndLeftRuns | RedeliverDue
 )
 
 
@@ -223,8 +228,17 @@ class FellBehind:
 
 
 @attrs.frozen
+class Unacknowledged:
+    """Nothing of what was sent since then (trio's clock) was acknowledged; the feed has ended."""
+
+    since: float
+
+
+@attrs.frozen
 class SessionTaken:
     """The session has moved to another connection; the feed has ended."""
 
 
-ConnectionNews: TypeAlias = DeliverEvents | ShowTyping | ReportRefused | FellBehind | SessionTaken
+ConnectionNews: TypeAlias = (
+    DeliverEvents | ShowTyping | ReportRefused | FellBehind | Unacknowledged | SessionTaken
+)

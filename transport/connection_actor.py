@@ -29,6 +29,7 @@ from greenroom.delivery.user_messages import (
     DeliverEvents,
     Detach,
     ReportRefused,
+    Unacknowledged,
     Written,
 )
 from greenroom.supervisor.errors import SupervisorError
@@ -42,6 +43,7 @@ from greenroom.transport.connection_events import (
     Command,
     Draining,
     FrameRefused,
+    GaveUp,
     Heard,
     Overstepped,
     Send,
@@ -118,6 +120,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._settings = settings
         self._requests = Requests(user, authenticator, settings.wall_clock, self._answered)
         self._heard = False
+        self._heard_at = trio.current_time()
         self._bucket = TokenBucket(
             settings.frames_per_second, settings.frames_burst, now=trio.current_time()
         )
@@ -152,6 +155,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
                 await self._take_frame(message.message)
             elif type(message) is TimerFired:
                 await self._take_timer(message)
+            elif type(message) is Unacknowledged:
+                await self._feed(GaveUp(talks=self._heard_at > message.since))
             else:
                 if type(message) is ReportRefused:
                     logger.warning("a report was refused: %s", message.message)
@@ -186,7 +191,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._user.observer.sent(len(news.records), size, replay=news.replay)
 
     async def _take_frame(self, message: str | bytes) -> None:
-        self._heard = True
+        self._heard, self._heard_at = True, trio.current_time()
         event = self._event_of(message)
         if type(event) is Overstepped or type(event) is FrameRefused:
             self._user.observer.frame_refused(event.code)
@@ -245,6 +250,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     def _wrote(self, frame: bytes, through: int) -> None:
         """Report what is written by the half frame: the window is two, so it never runs dry."""
+        if through <= self._gauge.written:
+            return  # it was sent again
         self._gauge.written = through
         self._unreported_bytes += len(frame)
         events = through - self._reported
@@ -315,7 +322,8 @@ def _with_followers(
     while messages and type(follower := messages[0]) is DeliverEvents:
         size += sum(len(record.body) for record in follower.records)
         fits = len(records) + len(follower.records) <= FRAME_EVENTS and size <= FRAME_BYTES
-        if not fits or follower.replay != first.replay:
+        follows = follower.records[0].offset > records[-1].offset  # else it is sent again
+        if not (fits and follows) or follower.replay != first.replay:
             break
         messages.popleft()
         records.extend(follower.records)

@@ -48,6 +48,13 @@ class Overstepped:
 
 
 @attrs.frozen
+class GaveUp:
+    """The client acknowledges nothing; `talks` says whether it sent any other frame meanwhile."""
+
+    talks: bool
+
+
+@attrs.frozen
 class Heard:
     """The client gave a sign of life."""
 

@@ -46,6 +46,7 @@ from greenroom.transport.connection_events import (
     Command,
     Draining,
     FrameRefused,
+    GaveUp,
     Heard,
     HeartbeatDue,
     HelloLate,
@@ -201,6 +202,10 @@ def _fell_behind(link: Link, _: FellBehind) -> LinkStep:
     return _close(link, CloseCode.TOO_SLOW)
 
 
+def _gave_up(link: Link, event: GaveUp) -> LinkStep:
+    return _close(link, CloseCode.TOO_SLOW if event.talks else CloseCode.HEARTBEAT_MISSED)
+
+
 def _session_taken(link: Link, _: SessionTaken) -> LinkStep:
     return _close(link, CloseCode.SESSION_SUPERSEDED)
 
@@ -249,8 +254,8 @@ def _frame_refused(link: Link, event: FrameRefused) -> LinkStep:
 
 
 def _request_failed(link: Link, event: RequestFailed) -> LinkStep:
-    refusal = wire.reply_error(event.id, event.code, event.message, temporary=event.temporary)
-    return stay(link, Send(refusal))
+    code, message = event.code, event.message
+    return stay(link, Send(wire.reply_error(event.id, code, message, temporary=event.temporary)))
 
 
 def _run_began(link: Link, event: RunBegan) -> LinkStep:
@@ -319,8 +324,8 @@ def _overstepped(link: Link, event: Overstepped) -> LinkStep:
     return _close(link, event.code, event.message)
 
 
-def _draining(link: Link, event: Draining) -> LinkStep:
-    end = Close(CloseCode.GOING_AWAY, None, (event.after_ms, event.jitter_ms))
+def _draining(link: Link, draining: Draining) -> LinkStep:
+    end = Close(CloseCode.GOING_AWAY, None, (draining.after_ms, draining.jitter_ms))
     return go(Phase.CLOSED, attrs.evolve(link, sender=None), end)
 
 
@@ -339,7 +344,6 @@ def _error(code: CloseCode, message: str) -> Send:
 
 
 ACCEPTING, AUTHENTICATED, READY, CLOSED = Phase
-_OPEN = {ACCEPTING, AUTHENTICATED, READY}
 _LISTENING = {AUTHENTICATED, READY}
 
 CONNECTION: Machine[Phase, Link, Command] = Machine(
@@ -361,6 +365,7 @@ CONNECTION: Machine[Phase, Link, Command] = Machine(
         On(READY, ShowTyping, _show_typing),
         On(READY, ReportRefused, _report_refused),
         On(READY, FellBehind, _fell_behind, to={CLOSED}),
+        On(READY, GaveUp, _gave_up, to={CLOSED}),
         On(READY, SessionTaken, _session_taken, to={CLOSED}),
         On(READY, wire.Hello, _second_hello, to={CLOSED}),
         On(READY, wire.Ack, _ack),
@@ -384,7 +389,7 @@ CONNECTION: Machine[Phase, Link, Command] = Machine(
         On(_LISTENING, TokenExpiring, _token_expiring, to={CLOSED}),
         On(_LISTENING, Overstepped, _overstepped, to={CLOSED}),
         On(_LISTENING, Draining, _draining, to={CLOSED}),
-        On(_OPEN, SocketGone, _socket_gone, to={CLOSED}),
+        On({ACCEPTING, *_LISTENING}, SocketGone, _socket_gone, to={CLOSED}),
     ],
     timers={
         HelloLate: AUTHENTICATED,

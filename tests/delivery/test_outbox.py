@@ -377,8 +377,8 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def little_is_remembered(self) -> None:
-        assert len(self.outbox._memory) <= 2 * SMALL.frame_events
-        assert sum(len(r.body) for r in self.outbox._memory) <= 2 * SMALL.frame_bytes
+        assert len(self.outbox._tail.records) <= 2 * SMALL.frame_events
+        assert sum(len(r.body) for r in self.outbox._tail.records) <= 2 * SMALL.frame_bytes
 
     def teardown(self) -> None:
         """Left alone, everybody gets everything, and every cursor and mark becomes durable."""

@@ -10,7 +10,7 @@ from greenroom.actors.ref import Ref
 from greenroom.delivery.events import Kind, class_of
 from greenroom.delivery.ids import EventId, IdSource, RequestId, RunId, ThreadId, UserId
 from greenroom.delivery.journal import Record
-from greenroom.delivery.user_messages import DeliverEvents
+from greenroom.delivery.user_messages import DeliverEvents, Unacknowledged
 from tests.protocol.client import Client
 from tests.protocol.server import serving, token_for
 
@@ -165,3 +165,15 @@ def test_users_that_take_turns_on_quick_sockets_hear_only_themselves(server):
             bodies = [e["data"]["body"] for e in history if e["kind"] == "user_said"]
             assert len(bodies) == 20
             assert {body.split()[2] for body in bodies} == {f"turn-{number}"}
+
+
+@pytest.mark.requirement("R04")
+@pytest.mark.parametrize(("since", "code"), [(-1e9, 4103), (1e9, 4101)])
+def test_a_client_that_acknowledges_nothing_is_told_whether_it_was_heard_at_all(
+    server, since, code
+):
+    """4103: it talks, and does not acknowledge. 4101: it said nothing meanwhile."""
+    with ready(server, "erin") as client:
+        server.run_sync(connection_of(server, client).tell_owed, Unacknowledged(since))
+        assert client.closed_with() == code
+        assert client.take("closing")["reconnect"] is not None

@@ -276,7 +276,7 @@ ends = st.one_of(
     st.builds(events.Overstepped, st.sampled_from([CloseCode.RATE_LIMIT, CloseCode.FRAME_TOO_BIG])),
     st.just(events.Draining(500, 2000)),
     st.just(events.SocketGone()),
-    st.sampled_from([news.FellBehind(), news.SessionTaken()]),
+    st.sampled_from([news.FellBehind(), news.SessionTaken(), events.GaveUp(talks=True)]),
 )
 late = st.one_of(
     st.sampled_from(FRAMES), answers, ends, own.map(lambda r: news.DeliverEvents(r, False))
