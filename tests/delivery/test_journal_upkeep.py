@@ -20,7 +20,6 @@ from greenroom.delivery import sqlite_schema
 from greenroom.delivery.errors import (
     JournalBusy,
     JournalCorrupt,
-    JournalError,
     JournalFailed,
     JournalTooNew,
 )
@@ -219,21 +218,44 @@ def columns_of(path: Path, table: str) -> tuple[str, ...]:
         return next(each.columns for each in tables(file.database) if each.name == table)
 
 
-def test_a_damaged_journal_is_neither_backed_up_nor_migrated(old: Path) -> None:
-    write_story(old, *(f"user-{n}" for n in range(60)), new=legacy)
-    page = old.stat().st_size // 4096 // 2 * 4096
-    with old.open("r+b") as file:
-        file.seek(page)
-        file.write(b"\xff" * 4096)
-    with pytest.raises(JournalError):
+def test_a_damaged_journal_is_not_migrated(old: Path) -> None:
+    damage_an_index(old)
+    with pytest.raises(JournalCorrupt, match="is damaged"):
         migrate(old, now=NOW)
+    assert BACKUP not in files(old)
+
+
+def damage_an_index(path: Path) -> None:
+    """No query of ours that reads all rows notices."""
+    with closing(apsw.Connection(str(path))) as database:
+        root = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'log_user_say'")
+        page = int(str(root.get))
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096 + 2000)
+        file.write(b"\xff" * 2096)
+
+
+def test_a_copy_that_differs_in_a_row_is_no_backup(old: Path) -> None:
+    write_story(old, "dora", turns=200, new=legacy)
+
+    def spoil(what: str, _done: int, _total: int) -> None:
+        if what == "verifying the copy":
+            execute(old.with_name(f"{BACKUP}.part"), "UPDATE mark SET note = 'spoilt'")
+
+    before = rows(old)
+    with pytest.raises(JournalCorrupt, match="differs in mark"):
+        migrate(old, now=NOW, progress=spoil)
+    assert rows(old) == before
     assert BACKUP not in files(old)
 
 
 # --- killed at any moment
 
 MOMENTS = {
-    "migrate": ["looking for legacy ids", "copying", "verifying the copy", "giving new ids"],
+    "migrate": [
+        *("looking for legacy ids", "copying", "verifying the copy"),
+        *("giving new ids", "giving new ids, the last row"),
+    ],
     "compact": ["copying", "verifying the copy", "forgetting", "giving space back"],
     "import": ["importing", "checking the file", "checking ids and events"],
 }
@@ -245,7 +267,7 @@ from greenroom.delivery.journal_export import import_journal
 from greenroom.delivery.journal_migration import migrate
 
 def progress(what, done, total):
-    if what == sys.argv[3]:
+    if what == sys.argv[3] or done == total and f"{what}, the last row" == sys.argv[3]:
         os.kill(os.getpid(), signal.SIGKILL)
 
 path = Path(sys.argv[2])
@@ -292,7 +314,7 @@ def test_a_copy_that_was_killed_is_not_there_and_starts_again(moment: str, old: 
     kill("copy", old, moment)
     assert not new.exists()
     assert rows(old) == before
-    new.with_name("new.db.part-wal").write_bytes(b"whatever a killed one may leave")
+    new.with_name("new.db.part").write_bytes(b"whatever a killed one may leave" * 999)
     migrate(old, to=new)
     assert flaws(new) == []
     assert files(old) == {old.name, "new.db", "new.db.lock"}
@@ -432,15 +454,7 @@ def test_a_flaw_is_told_with_its_place(harm: str, told: str, story: Path) -> Non
 
 def test_a_damaged_file_is_told_first_and_looked_at_no_further(path: Path) -> None:
     write_story(path, *(f"user-{n}" for n in range(40)))
-    execute(path, "DROP INDEX log_user_offset")
-    execute(path, 'CREATE UNIQUE INDEX log_user_offset ON log (user, "offset")')
-    with closing(apsw.Connection(str(path))) as database:
-        root = database.execute(
-            "SELECT rootpage FROM sqlite_schema WHERE name = 'log_user_say'"
-        ).get
-    with path.open("r+b") as file:
-        file.seek((int(root) - 1) * 4096 + 2000)
-        file.write(b"\xff" * 2000)
+    damage_an_index(path)
     found = flaws(path)
     assert found
     assert all(flaw.startswith("file: ") for flaw in found)
@@ -560,6 +574,13 @@ def test_an_imported_journal_goes_on_where_it_was(story: Path) -> None:
     with closing(open_file(new, new_epoch=lambda: "another")) as file:
         assert file.epoch == EPOCH
         assert SqliteStore(file.database).bounds(UserId("alice")).last == 21
+
+
+def test_an_empty_journal_takes_the_epoch_of_what_comes(story: Path) -> None:
+    new = story.with_name("new.db")
+    open_file(new, new_epoch=lambda: "another").close()
+    imported(new, exported(story))
+    assert rows(new)["meta"] == [("epoch", EPOCH)]
 
 
 def test_users_of_two_journals_come_together_if_they_are_others(story: Path) -> None:

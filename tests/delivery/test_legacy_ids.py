@@ -187,6 +187,7 @@ def test_a_name_that_begins_with_a_kind_is_of_that_kind_by_itself(kind: type[Id]
         "ws_123456789_1757371363_0a1b2c3d",  # nine characters of a user
         "ws_al ice_1757371363_0a1b2c3d",
         "_req_a1b2c3d4e5f6_0a1b2c3d",
+        "al\u200bice_req_a1b2c3d4e5f6_0a1b2c3d",
         "9lives_1757371363786",
         "name_\u0661757371363786",  # a digit, but not one that was written
         "x_1757371363786\n",
