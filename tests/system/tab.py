@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import attrs
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, open_websocket
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 Frame = dict[str, Any]
 
@@ -28,29 +28,33 @@ class Tab:
     readies: list[Frame] = attrs.field(factory=list)
     replies: dict[str, Frame] = attrs.field(factory=dict)
     other: list[Frame] = attrs.field(factory=list)
+    is_over: bool = False
     _socket: WebSocketConnection | None = None
     _news: trio.Event = attrs.field(factory=trio.Event)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Tab]:
         """A socket from `hello` to the end of the block, which cuts it without a word."""
-        async with trio.open_nursery() as nursery:
-            async with open_websocket(
+        async with await _dial(self.host, self.port) as stream, trio.open_nursery() as nursery:
+            self._socket = await wrap_client_stream(
+                nursery,
+                stream,
                 self.host,
-                self.port,
                 "/live",
-                use_ssl=False,
                 subprotocols=["greenroom.v1"],
-                extra_headers=[("Authorization", f"Bearer {self.token}")],
+                extra_headers=[(b"Authorization", f"Bearer {self.token}".encode())],
                 message_queue_size=64,
                 max_message_size=1 << 24,
-            ) as self._socket:
-                await self.send(type="hello", **self.resume())
-                connections = len(self.readies)
-                nursery.start_soon(self._read, self._socket)
-                await self.until(lambda: len(self.readies) > connections)
-                yield self
-                await trio.aclose_forcefully(self._socket._stream)
+            )
+            stream.is_upgraded = True
+            await self.send(type="hello", **self.resume())
+            connections, self.is_over = len(self.readies), False
+            nursery.start_soon(self._read, self._socket)
+            await self.until(lambda: len(self.readies) > connections or self.is_over)
+            if self.is_over:
+                raise ConnectionResetError("the connection ended before it was ready")
+            yield self
+            await trio.aclose_forcefully(stream)
             nursery.cancel_scope.cancel()
 
     def resume(self) -> Frame:
@@ -83,6 +87,7 @@ class Tab:
         except ConnectionClosed:
             pass
         finally:
+            self.is_over = True
             self._news.set()
 
     async def _take(self, frame: Frame) -> None:
@@ -102,3 +107,41 @@ class Tab:
             case _:
                 self.other.append(frame)
         self._news.set()
+
+
+class _Stream(trio.abc.Stream):
+    """Its end during the handshake is an error: trio-websocket would wait for ever."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self.is_upgraded = False
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        with self._honestly():
+            data = await self._stream.receive_some(max_bytes)
+        if not data and not self.is_upgraded:
+            raise ConnectionResetError("the server hung up during the handshake")
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        with self._honestly():
+            await self._stream.send_all(data)
+
+    @contextmanager
+    def _honestly(self) -> Iterator[None]:
+        try:
+            yield
+        except trio.BrokenResourceError as error:
+            if self.is_upgraded:
+                raise
+            raise ConnectionResetError("the server broke off the handshake") from error
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _dial(host: str, port: int) -> _Stream:
+    return _Stream(await trio.open_tcp_stream(host, port))
