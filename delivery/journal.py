@@ -272,7 +272,7 @@ class Journal(Protocol):
     async def dead_letters(
         self, *, user: UserId | None = None, after: EventId | None = None, limit: int
     ) -> list[DeadLetter]:
-        """Dead letters by event id, which is by birth; past `after`, of one user or all."""
+        """Dead letters by event id, so by birth to the ms; past `after`, of one user or all."""
         ...
 
     async def dead_letter(self, event: EventId) -> DeadLetter | None:

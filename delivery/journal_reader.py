@@ -15,10 +15,12 @@ import attrs
 from greenroom.delivery import sqlite_schema
 from greenroom.delivery.errors import JournalCorrupt, JournalFailed
 from greenroom.delivery.events import Kind
-from greenroom.delivery.ids import ThreadId, UserId
-from greenroom.delivery.journal import Record, check_limit
+from greenroom.delivery.ids import EventId, ThreadId, UserId
+from greenroom.delivery.journal import DeadLetter, Record, check_limit
 from greenroom.delivery.sqlite_errors import in_our_words
+from greenroom.delivery.sqlite_letters import SqliteLetters
 from greenroom.delivery.sqlite_rows import RECORD_COLUMNS, RecordRow, record_of
+from greenroom.delivery.sqlite_store import SqliteStore
 
 CHUNK: Final = 500
 
@@ -83,6 +85,24 @@ class JournalReader:
                 return
             query = query.past(chunk[-1])
             left = None if left is None else left - size
+
+    def find(self, event: EventId) -> Record | None:
+        """The record of this id."""
+        with self._open() as database, in_our_words(str(self._path)):
+            return SqliteStore(database).find(event)
+
+    def dead_letters(
+        self, *, user: UserId | None = None, after: EventId | None = None, limit: int
+    ) -> list[DeadLetter]:
+        """As `Journal.dead_letters`."""
+        check_limit(limit)
+        with self._open() as database, in_our_words(str(self._path)):
+            return SqliteLetters(database).dead_letters(user, after or "", limit)
+
+    def dead_letter(self, event: EventId) -> DeadLetter | None:
+        """As `Journal.dead_letter`."""
+        with self._open() as database, in_our_words(str(self._path)):
+            return SqliteLetters(database).dead_letter(event)
 
     def _chunk(self, query: _Query, size: int) -> list[Numbered]:
         with self._open() as database, in_our_words(str(self._path)):

@@ -33,6 +33,7 @@ from greenroom.delivery.feed import (
 )
 from greenroom.delivery.ids import ConnectionId, RunId, SessionId, UserId
 from greenroom.delivery.journal import Bounds, Cursor, Entry, Mark, Record
+from greenroom.delivery.notes import Notes
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.redelivery import Redelivery
 from greenroom.delivery.retries import Retries
@@ -86,7 +87,10 @@ class Outbox(Generic[T]):
         self._in_flight: list[tuple[Record, T]] | None = None
         self._marks_in_flight: list[Mark] = []
         self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach)
-        self._retries = Retries(user, self._limits, self._sessions, clock, observer)
+        self._notes = Notes()
+        self.durable: Sequence[Entry] = ()
+        """The entries besides events that the last batch took along."""
+        self._retries = Retries(user, self._limits, self._sessions, self._notes, clock, observer)
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
 
     # Events in
@@ -115,14 +119,14 @@ class Outbox(Generic[T]):
             *(record for record, _ in self._in_flight),
             *cursors,
             *self._marks_in_flight,
-            *self._retries.take_attempts(),
+            *self._notes.take(),
         ]
 
     def appended(self) -> tuple[list[tuple[Record, T]], list[Command]]:
         """The batch in flight is durable: its records and tokens, and what to do now."""
         done, self._in_flight = self._in_flight or [], None
         self._marks_in_flight = []
-        self._retries.written()
+        self.durable = self._notes.written()
         self._sessions.written()
         if done:
             self.last = done[-1][0].offset
@@ -134,7 +138,7 @@ class Outbox(Generic[T]):
         lost, self._in_flight = self._in_flight or [], None
         marks, self._marks_in_flight = self._marks_in_flight, []
         self._marks = {_key(mark): mark for mark in marks} | self._marks
-        self._retries.not_written()
+        self._notes.not_written()
         self._sessions.not_written()
         return [token for _, token in lost]
 
@@ -272,6 +276,10 @@ class Outbox(Generic[T]):
         self._marks[_key(mark)] = mark
         return True
 
+    def note(self, entries: Iterable[Entry]) -> None:
+        """Have these kept, with the next events or lazily."""
+        self._notes.add(entries)
+
     def received(self, offset: int) -> bool:
         """Some session of the user has received this event."""
         return self._sessions.received(offset)
@@ -291,7 +299,7 @@ class Outbox(Generic[T]):
     def has_lazy(self) -> bool:
         """Cursors or marks wait to be written."""
         self._note_sent()
-        return self._sessions.moved or bool(self._marks) or self._retries.noted
+        return self._sessions.moved or bool(self._marks) or bool(self._notes)
 
     @property
     def busy(self) -> bool:

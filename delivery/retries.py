@@ -10,6 +10,7 @@ from greenroom.delivery.breaker import Retry
 from greenroom.delivery.feed import Command, Deliver, Feed, GivenUp, Limits, ReadAgain
 from greenroom.delivery.ids import UserId
 from greenroom.delivery.journal import Attempt, Record
+from greenroom.delivery.notes import Notes
 from greenroom.delivery.observer import Observer
 from greenroom.delivery.sessions import Sessions
 
@@ -23,6 +24,7 @@ class Retries:
         user: UserId,
         limits: Limits,
         sessions: Sessions,
+        notes: Notes,
         clock: Callable[[], float],
         observer: Observer,
     ) -> None:
@@ -31,8 +33,7 @@ class Retries:
         self._sessions = sessions
         self._clock = clock
         self._observer = observer
-        self._attempts: list[Attempt] = []
-        self._in_flight: list[Attempt] = []
+        self._notes = notes
 
     def began(self, feed: Feed) -> None:
         self._observer.breaker_moved(None, feed.redelivery.circuit.value)
@@ -81,31 +82,13 @@ class Retries:
         if wanted:
             yield Deliver(feed.connection, wanted, replay=True)
 
-    # Attempts on their way to the journal
-
-    @property
-    def noted(self) -> bool:
-        """Attempts wait to be written."""
-        return bool(self._attempts)
-
-    def take_attempts(self) -> list[Attempt]:
-        """The attempts to write now; `written` or `not_written` says how it went."""
-        self._in_flight, self._attempts = self._attempts, []
-        return self._in_flight
-
-    def written(self) -> None:
-        self._in_flight = []
-
-    def not_written(self) -> None:
-        self._attempts, self._in_flight = self._in_flight + self._attempts, []
-
     def _note(self, feed: Feed, after: int, limit: int, now: float, at: int) -> None:
         """The first sending becomes of interest with the second one, so both are noted then."""
         written, number = feed.gauge.written, feed.redelivery.failures + 1
         if number == 2:
             first_at = at - round((now - feed.redelivery.since) * 1000)
-            self._attempts.append(self._attempt(feed, after, written, 1, first_at))
-        self._attempts.append(self._attempt(feed, after, min(limit, written), number, at))
+            self._notes.add([self._attempt(feed, after, written, 1, first_at)])
+        self._notes.add([self._attempt(feed, after, min(limit, written), number, at)])
 
     def _attempt(self, feed: Feed, after: int, through: int, number: int, at: int) -> Attempt:
         return Attempt(self._user, feed.session, feed.connection, after, through, number, at)

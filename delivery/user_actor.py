@@ -43,6 +43,7 @@ from greenroom.delivery.outbox import (
 from greenroom.delivery.receipts import Receipts
 from greenroom.delivery.reports import Reports
 from greenroom.delivery.says import Says
+from greenroom.delivery.settling import Settler
 from greenroom.delivery.stages import Standing
 from greenroom.delivery.user_messages import (
     Acked,
@@ -67,6 +68,7 @@ from greenroom.delivery.user_messages import (
     RunLeft,
     RunStarted,
     SessionTaken,
+    SettleDue,
     ShowTyping,
     Unacknowledged,
     UserMessage,
@@ -104,6 +106,7 @@ class UserActor(Actor[UserMessage]):
     _admission: Admission
     _receipts: Receipts
     _reports: Reports
+    _settler: Settler
 
     def __init__(self, user: UserId, parts: UserParts) -> None:
         self.user = user
@@ -132,12 +135,15 @@ class UserActor(Actor[UserMessage]):
         )
         self._admission = Admission(self.user, parts, self.outbox, self.ref, self._admitted)
         self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
+        self._settler = Settler(self.user, parts, self.outbox, self.ref)
         self._reports = Reports(self.user, parts, self.outbox, self._account)
         # No checkpoint from here until this actor is up: a run that ends now finds it, or is
         # found here to be gone.
         for run in self._runs:
             if run not in parts.live_runs:
                 self._runs.leave(run)
+        if bounds.last:
+            self._settler.look()
         self._flush()
 
     async def receive_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
@@ -220,6 +226,9 @@ class UserActor(Actor[UserMessage]):
             self._runs.kept(record)
             reply.succeed(record)
         self._account.kept([record for record, _ in done])
+        self._settler.tell(self.outbox.durable)
+        if done:
+            self._settler.kept()
         return self._perform(commands)
 
     def _append_failed(self, error: BaseException) -> None:
@@ -243,6 +252,9 @@ class UserActor(Actor[UserMessage]):
 
     def _redeliver(self, _: RedeliverDue) -> None:
         self._perform(self.outbox.redeliver(self._now()))
+
+    def _settle(self, _: SettleDue) -> None:
+        self._settler.look()
 
     def _end_left_runs(self, _: EndLeftRuns) -> None:
         """Each batch ends in a flush, which does it."""
@@ -272,6 +284,8 @@ class UserActor(Actor[UserMessage]):
         if self.outbox.has_lazy and FlushLazily not in self.timers:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
         self._wind_redelivery()
+        if (due_in := self._settler.take_due()) is not None:
+            self.timers.start(SettleDue, due_in, SettleDue())
 
     def _wind_redelivery(self) -> None:
         """One timer, for whatever is due first; it is not stopped when that is acknowledged."""
@@ -371,4 +385,5 @@ class UserActor(Actor[UserMessage]):
         FlushLazily: _flush_lazily,
         EndLeftRuns: _end_left_runs,
         RedeliverDue: _redeliver,
+        SettleDue: _settle,
     }

@@ -191,8 +191,20 @@ class RedeliverDue:
     """Time to look for what was not acknowledged."""
 
 
+@attrs.frozen
+class SettleDue:
+    """Time to see what became of events."""
+
+
 UserMessage: TypeAlias = (
-    FromRun | FromConnection | AppendDone | LookedUp | FlushLazily | EndLeftRuns | RedeliverDue
+    FromRun
+    | FromConnection
+    | AppendDone
+    | LookedUp
+    | FlushLazily
+    | EndLeftRuns
+    | RedeliverDue
+    | SettleDue
 )
 
 

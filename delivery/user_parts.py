@@ -15,7 +15,7 @@ from greenroom.actors.reply import Outcome
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import IdSource, RunId, SessionId
-from greenroom.delivery.journal import Journal
+from greenroom.delivery.journal import DeadLetter, Journal
 from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
@@ -26,7 +26,12 @@ from greenroom.delivery.user_messages import LookedUp, UserMessage
 from greenroom.supervisor.errors import SupervisorError
 
 R = TypeVar("R")
+OnUndelivered: TypeAlias = Callable[[DeadLetter], None]
 Launch: TypeAlias = Callable[[UserContext, JSON], None]
+
+
+def nothing_more(_: DeadLetter) -> None:
+    """Nobody wants to be told of undelivered events."""
 
 
 @attrs.define
@@ -57,6 +62,7 @@ class UserParts:
     reach: dict[SessionId, Reach] = attrs.field(factory=dict)
     limits: Limits = attrs.field(factory=Limits)
     policies: Policies = POLICIES
+    on_undelivered: OnUndelivered = nothing_more
     ids: IdSource = attrs.field(factory=IdSource)
     observer: Observer = NO_OBSERVER
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000

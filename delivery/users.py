@@ -7,6 +7,7 @@ holds a lease, so that it cannot be stopped under them.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, cast
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias, cast
 import attrs
 import trio
 
+from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.draft import run_cancelled
@@ -28,7 +30,7 @@ from greenroom.delivery.policy import POLICIES, Policies
 from greenroom.delivery.run_turns import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
 from greenroom.delivery.user_actor import UserActor
 from greenroom.delivery.user_handle import UserHandle
-from greenroom.delivery.user_parts import UserParts
+from greenroom.delivery.user_parts import OnUndelivered, UserParts, nothing_more
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import AlreadyStarted, NoSuchChild, SupervisorError
@@ -37,6 +39,9 @@ from greenroom.supervisor.supervisor import supervisor_child
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 logger = logging.getLogger("greenroom.delivery")
+
+SWEEP_SECONDS, SWEEP_USERS = 60.0, 100
+"""How often overdue events of users that are away are looked for, and for how many at once."""
 
 Converse: TypeAlias = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
 """Runs the agent for what a user said, from the first event to the last."""
@@ -53,6 +58,7 @@ class UsersSettings:
     epoch: str
     limits: Limits = attrs.field(factory=Limits)
     policies: Policies = POLICIES
+    on_undelivered: OnUndelivered = nothing_more
     ids: IdSource = attrs.field(factory=IdSource)
     now_ms: Callable[[], int] | None = None
     idle_seconds: float = 60.0
@@ -117,6 +123,36 @@ class Users:
             for slot in list(self._slots.values()):
                 await self._passivate(slot)
 
+    async def settle_overdue(self) -> None:
+        """Have the events settled of users that are not active; run this as a child of the tree."""
+        while True:
+            await trio.sleep(SWEEP_SECONDS)
+            after: str = ""
+            while users := await self._overdue(after):
+                for user in users:
+                    await self._start_once(user)
+                after = users[-1]
+
+    async def _start_once(self, user: UserId) -> None:
+        """A user's actor settles as it starts."""
+        try:
+            async with self.lease(user):
+                pass
+        except UserUnavailable as error:
+            logger.warning("%s: its overdue events wait", error)
+
+    async def _overdue(self, after: str) -> list[UserId]:
+        policies = self._settings.policies
+        now_ms = self._settings.now_ms or (lambda: time.time_ns() // 1_000_000)
+        before = {each: now_ms() - round(policies[each].expires_after * 1000) for each in policies}
+        try:
+            return await self._look_up().ask(
+                LookUp(lambda journal: journal.overdue(before, after=after, limit=SWEEP_USERS))
+            )
+        except (GreenroomError, SupervisorError) as error:
+            logger.warning("overdue events cannot be looked for now: %s", error)
+            return []
+
     async def _passivate(self, slot: _Slot) -> None:
         idle_for = trio.current_time() - slot.idle_since
         if slot.leases or idle_for < self._settings.idle_seconds:
@@ -173,6 +209,7 @@ class Users:
             gauge=handle.gauge,
             limits=self._settings.limits,
             policies=self._settings.policies,
+            on_undelivered=self._settings.on_undelivered,
             ids=self._settings.ids,
             observer=self._settings.observer,
         )

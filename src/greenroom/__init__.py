@@ -15,6 +15,8 @@ from greenroom.delivery.errors import (
 from greenroom.delivery.events import JSON, Event, EventClass, Kind
 from greenroom.delivery.grammar import OutOfOrder
 from greenroom.delivery.ids import BadId
+from greenroom.delivery.journal import DeadLetter
+from greenroom.delivery.policy import Policy
 from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.run import Agent, Pressure, Run, ToolCall
 from greenroom.delivery.stages import ReceiptStage, Standing
@@ -31,6 +33,7 @@ __all__ = [
     "BadId",
     "BadSettings",
     "Client",
+    "DeadLetter",
     "Event",
     "EventClass",
     "EventNotKept",
@@ -42,6 +45,7 @@ __all__ = [
     "NotDisplayed",
     "NotReceived",
     "OutOfOrder",
+    "Policy",
     "Pressure",
     "Receipt",
     "ReceiptStage",

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.agent_target import BadTarget
+from greenroom.commands.dead_letters import dead_letters
 from greenroom.commands.demo import demo
 from greenroom.commands.events import events
 from greenroom.commands.ids import ids
@@ -37,7 +38,20 @@ app = App(
     version=lambda: version("greenroom"),
     suppress_keyboard_interrupt=False,
 )
-for _command in (demo, serve, token, events, tree, crashes, crash, replay, machine, ids, journal):
+for _command in (
+    demo,
+    serve,
+    token,
+    events,
+    tree,
+    crashes,
+    crash,
+    replay,
+    machine,
+    ids,
+    journal,
+    dead_letters,
+):
     app.command(_command)
 
 

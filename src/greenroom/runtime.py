@@ -1,4 +1,7 @@
-"""The runtime: the tree assembled, and the door through which services use it."""
+"""The runtime: the tree assembled, and the door through which services use it.
+
+Longer than other files: everything a service asks for is a method of one class.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
 from greenroom.admin import AdminDoor
 from greenroom.delivery.context import UserContext
+from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import JournalBusy, RunStopped
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, IdSource
@@ -31,10 +35,12 @@ from greenroom.delivery.log_context import bound
 from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
+from greenroom.delivery.policy import POLICIES, Policies
 from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.run import Agent, Run
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from greenroom.delivery.user_handle import UserHandle
+from greenroom.delivery.user_parts import OnUndelivered, nothing_more
 from greenroom.delivery.users import Users, UsersSettings
 from greenroom.draining import drain_users
 from greenroom.metrics import Metrics, Values
@@ -84,8 +90,12 @@ class Runtime:
         agents: Mapping[str, Agent],
         *,
         ids: IdSource,
+        policies: Policies = POLICIES,
+        on_undelivered: OnUndelivered = nothing_more,
     ) -> None:
         self.settings = settings
+        self._policies = policies
+        self._on_undelivered = on_undelivered
         self.timeouts = settings.timeouts
         self.journal = journal
         self._agents = agents
@@ -104,6 +114,7 @@ class Runtime:
             converse=self._converse,
         )
         self._ledger = Ledger(self.users, self._look_up, self._observer)
+        self.dead_letters = DeadLetters(self.users, self._ledger, ids)
 
     async def receipt(self, event: str) -> Receipt:
         """The receipt of an event by its id, of this process or an earlier one.
@@ -266,6 +277,8 @@ class Runtime:
             ids=self._ids,
             idle_seconds=settings.idle_seconds,
             observer=self._observer,
+            policies=self._policies,
+            on_undelivered=self._on_undelivered,
             runs_per_user=settings.runs_per_user,
             queued_runs=settings.queued_runs,
         )
@@ -321,15 +334,26 @@ async def open_runtime(
     *,
     journal: Journal | None = None,
     ids: IdSource | None = None,
+    policies: Policies = POLICIES,
+    on_undelivered: OnUndelivered = nothing_more,
 ) -> AsyncIterator[Runtime]:
     """Start the tree and stop it in order at the end of the block.
 
     `agents` answer what users say. Without a `journal` the one of the settings is opened, and
-    closed again. Raises the errors of opening a journal; `BadSettings` for settings.
+    closed again. `policies` say what counts as delivered; `on_undelivered` is called with each
+    dead letter and must be quick. Raises the errors of opening a journal; `BadSettings` for
+    settings.
     """
     settings = settings or Settings.load()
     async with _journal(settings, journal) as opened:
-        runtime = Runtime(settings, opened, _named(agents), ids=ids or IdSource())
+        runtime = Runtime(
+            settings,
+            opened,
+            _named(agents),
+            ids=ids or IdSource(),
+            policies=policies,
+            on_undelivered=on_undelivered,
+        )
         observer = runtime._observer
         passivate = runtime.users.passivate_idle
         parts = [
@@ -337,6 +361,7 @@ async def open_runtime(
             Component(actor_child("look_up", lambda: JournalLookUp(opened, observer))),
             Component(dynamic_supervisor_child("users"), needs=("journal", "look_up")),
             Component(task_child("passivation", passivate), needs=("users",)),
+            Component(task_child("expiry", runtime.users.settle_overdue), needs=("users",)),
         ]
         tree = open_application(
             "greenroom", parts, strategy=Strategy.ONE_FOR_ONE, crash_log=runtime._crash_log

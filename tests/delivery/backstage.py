@@ -16,6 +16,7 @@ import trio
 from greenroom.actors.actor import Actor
 from greenroom.actors.ref import Ref
 from greenroom.delivery.context import UserContext
+from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import ConnectionId, IdSource, SessionId, UserId
 from greenroom.delivery.journal import Entry, Record
@@ -23,6 +24,7 @@ from greenroom.delivery.journal_writer import JournalLookUp, JournalWriter
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.delivery.outbox import Limits, SocketGauge
+from greenroom.delivery.policy import POLICIES, Policies
 from greenroom.delivery.run import Run
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_messages import (
@@ -34,6 +36,7 @@ from greenroom.delivery.user_messages import (
     Detach,
     Written,
 )
+from greenroom.delivery.user_parts import OnUndelivered, nothing_more
 from greenroom.delivery.users import Users, UsersSettings
 from greenroom.supervisor.child import ChildState
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
@@ -120,6 +123,7 @@ class Backstage:
     users: Users
     root: StaticSupervisorRef
     ledger: Ledger
+    dead_letters: DeadLetters
 
     @asynccontextmanager
     async def run(
@@ -188,11 +192,21 @@ async def open_backstage(
     converse: Converse = answer_nothing,
     limits: Limits | None = None,
     idle_seconds: float = 60.0,
+    policies: Policies = POLICIES,
+    on_undelivered: OnUndelivered = nothing_more,
+    now_ms: Callable[[], int] | None = None,
 ) -> AsyncIterator[Backstage]:
     journal = journal or MemoryJournal()
     stage: list[StaticSupervisorRef] = []
     users = Users(
-        UsersSettings(epoch=journal.epoch, limits=limits or Limits(), idle_seconds=idle_seconds),
+        UsersSettings(
+            epoch=journal.epoch,
+            limits=limits or Limits(),
+            idle_seconds=idle_seconds,
+            policies=policies,
+            on_undelivered=on_undelivered,
+            now_ms=now_ms,
+        ),
         supervisor=lambda: cast(DynamicSupervisorRef, stage[0].child("users")),
         writer=lambda: cast(Ref[Any], stage[0].child("journal")),
         look_up=lambda: cast(Ref[Any], stage[0].child("look_up")),
@@ -203,8 +217,10 @@ async def open_backstage(
         actor_child("look_up", lambda: JournalLookUp(journal)),
         dynamic_supervisor_child("users"),
         task_child("passivation", users.passivate_idle, restart=Restart.PERMANENT),
+        task_child("expiry", users.settle_overdue, restart=Restart.PERMANENT),
     ]
     async with open_supervisor("root", children) as root:
         stage.append(root)
         ledger = Ledger(users, lambda: cast(Ref[Any], root.child("look_up")))
-        yield Backstage(journal, users, root, ledger)
+        letters = DeadLetters(users, ledger, IDS)
+        yield Backstage(journal, users, root, ledger, letters)

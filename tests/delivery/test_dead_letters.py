@@ -1,0 +1,246 @@
+"""Outcomes: every event has exactly one, and a bad one is made known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+import trio
+import trio.testing
+
+from greenroom.delivery.dead_letters import requeue_at_rest
+from greenroom.delivery.draft import BadEvent
+from greenroom.delivery.errors import JournalFailed, UnknownEvent
+from greenroom.delivery.events import EventClass
+from greenroom.delivery.ids import EventId
+from greenroom.delivery.journal import DeadLetter
+from greenroom.delivery.outbox import Limits
+from greenroom.delivery.policy import Policy
+from greenroom.delivery.redelivery import Patience
+from greenroom.delivery.stages import Outcome, ReceiptStage
+from greenroom.delivery.user_messages import DisplayedThere
+from greenroom.supervisor.backoff import Backoff
+from tests.delivery.backstage import ALICE, IDS, Disk, open_backstage
+
+CRITICAL, PROGRESS = EventClass.CRITICAL, EventClass.PROGRESS
+SOON = {
+    CRITICAL: Policy(expires_after=100),
+    PROGRESS: Policy(expires_after=30, dead_letter=False),
+}
+
+
+def clock() -> Callable[[], int]:
+    """Milliseconds that go with trio's clock."""
+    return lambda: round(trio.current_time() * 1000)
+
+
+@pytest.mark.requirement("R02")
+async def test_a_critical_event_nobody_came_for_is_a_dead_letter_once(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[DeadLetter] = []
+    async with open_backstage(policies=SOON, now_ms=clock(), on_undelivered=told.append) as stage:
+        async with stage.run() as run:
+            report = await run.final_report(report="a saving")
+        assert (await report.standing()).outcome is None
+        await trio.sleep(300)
+        await stage.crash("alice")
+        await trio.sleep(300)
+        assert (await report.standing()).outcome is Outcome.DEAD_LETTERED
+        letters = await stage.dead_letters.list()
+        assert [str(each.kind) for each in sorted(letters, key=lambda each: each.offset)] == [
+            "agent_started",
+            "final_report",
+            "agent_completed",
+        ]
+        assert {each.event for each in told} == {each.event for each in letters}
+        assert len(told) == 3
+    critical = [each for each in caplog.records if each.levelno == logging.CRITICAL]
+    assert len(critical) == 3
+    assert any(str(report.event) in each.getMessage() for each in critical)
+
+
+@pytest.mark.requirement("R02")
+async def test_progress_expires_sooner_and_bothers_nobody(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_backstage(policies=SOON, now_ms=clock()) as stage, stage.run() as run:
+        thought = await run.agent_thinking(text="hm")
+        await trio.sleep(29)
+        assert (await thought.standing()).outcome is None
+        await trio.sleep(3)
+        assert (await thought.standing()).outcome is Outcome.EXPIRED
+    assert all(each.levelno < logging.CRITICAL for each in caplog.records)
+
+
+@pytest.mark.requirement("R02", "R12")
+async def test_what_was_received_in_time_never_expires(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_backstage(policies=SOON, now_ms=clock()) as stage, stage.run() as run:
+        async with stage.client():
+            receipts = [await run.agent_thinking(text="hm") for _ in range(5)]
+            await trio.testing.wait_all_tasks_blocked()
+        await trio.sleep(1000)
+        for receipt in receipts:
+            assert (await receipt.standing()).outcome is Outcome.RECEIVED
+        letters = await stage.dead_letters.list()
+        assert [letter.offset for letter in letters] == [1]  # what came before the client did
+
+
+@pytest.mark.requirement("R02", "R15")
+async def test_what_was_given_up_stays_so_when_somebody_comes_for_it_later(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_backstage(policies=SOON, now_ms=clock()) as stage:
+        async with stage.client() as client:
+            pass
+        async with stage.run() as run:
+            report = await run.final_report(report="a saving")
+        await trio.sleep(300)
+        async with stage.client(session=client.attached.session) as late:
+            await trio.testing.wait_all_tasks_blocked()
+            assert report.offset in late.offsets
+            standing = await report.standing()
+        assert (standing.stage, standing.outcome) == (
+            ReceiptStage.RECEIVED,
+            Outcome.DEAD_LETTERED,
+        )
+
+
+@pytest.mark.requirement("R13")
+async def test_a_policy_may_ask_for_more_than_received(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    seen = {each: Policy(ReceiptStage.DISPLAYED, expires_after=100) for each in EventClass}
+    async with open_backstage(policies=seen, now_ms=clock()) as stage, stage.run() as run:
+        async with stage.client() as client:
+            first, second = [await run.agent_thinking(text=text) for text in "12"]
+            await trio.testing.wait_all_tasks_blocked()
+            assert (await first.standing()).outcome is None
+            shown = DisplayedThere(client.socket.connection, [first.offset])
+            client.socket._user.actor.tell(shown)
+            await trio.sleep(300)
+        assert (await first.standing()).outcome is Outcome.DISPLAYED
+        assert (await second.standing()).outcome is Outcome.DEAD_LETTERED
+
+
+@pytest.mark.requirement("R02")
+async def test_events_of_users_that_are_away_expire_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_backstage(policies=SOON, now_ms=clock(), idle_seconds=5) as stage:
+        async with stage.run():
+            pass
+        await trio.sleep(50)
+        assert stage.users.active() == ()
+        await trio.sleep(200)
+        assert len(await stage.dead_letters.list()) == 2
+        assert stage.users.active() == ()
+
+
+@pytest.mark.requirement("R02")
+async def test_events_of_an_earlier_process_expire_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk = Disk()
+    async with open_backstage(disk, policies=SOON, now_ms=clock()) as stage, stage.run():
+        pass
+    await trio.sleep(500)
+    async with open_backstage(disk, policies=SOON, now_ms=clock()) as stage:
+        await trio.sleep(100)
+        assert len(await stage.dead_letters.list(user="alice")) == 2
+
+
+@pytest.mark.requirement("R02")
+async def test_a_disk_that_fails_delays_an_outcome_and_loses_none(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk = Disk()
+    told: list[DeadLetter] = []
+    async with open_backstage(
+        disk, policies=SOON, now_ms=clock(), on_undelivered=told.append
+    ) as stage:
+        async with stage.run():
+            pass
+        disk.errors += [JournalFailed("no disk")] * 3
+        await trio.sleep(300)
+        assert len(told) == len(await stage.dead_letters.list()) == 2
+
+
+@pytest.mark.requirement("R04", "R15")
+async def test_a_dead_letter_tells_of_every_attempt(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    limits = Limits(patience=Patience(Backoff(2.0, 10.0, jitter=0.0)))
+    async with open_backstage(policies=SOON, now_ms=clock(), limits=limits) as stage:
+        async with stage.run() as run, stage.client(acks=False) as client:
+            await run.final_report(report="a saving")
+            await trio.sleep(30)
+        await trio.sleep(300)
+        letter = next(
+            each for each in await stage.dead_letters.list() if each.kind == "final_report"
+        )
+        assert [each.number for each in letter.attempts] == [1, 2, 3]
+        assert [each.at for each in letter.attempts] == [0, 2000, 14000]
+        assert {each.connection for each in letter.attempts} == {client.socket.connection}
+
+
+async def test_a_hook_that_fails_harms_nobody(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: DeadLetter) -> None:
+        raise LookupError("a bug")
+
+    async with open_backstage(policies=SOON, now_ms=clock(), on_undelivered=fail) as stage:
+        async with stage.run():
+            pass
+        await trio.sleep(300)
+        assert len(await stage.dead_letters.list()) == 2
+        assert stage.root.crashes() == ()
+    assert "on_undelivered failed" in caplog.text
+
+
+# What an operator does
+
+
+@pytest.mark.requirement("R02")
+async def test_a_requeued_letter_is_a_new_event_at_the_end_of_its_thread(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_backstage(policies=SOON, now_ms=clock()) as stage:
+        async with stage.run() as run:
+            report = await run.final_report(report="a saving")
+        await trio.sleep(300)
+        async with stage.client() as client:
+            again = await stage.dead_letters.requeue(report.event)
+            await again.wait_received(timeout=1)
+            assert client.offsets == [again.offset]
+        assert again.event != report.event
+        first, *_, last = await stage.data()
+        assert last == {"report": "a saving"}
+        assert report.event not in [each.event for each in await stage.dead_letters.list()]
+        assert (await again.standing()).outcome is Outcome.RECEIVED
+        letter, _ = await stage.dead_letters.show((await stage.dead_letters.list())[0].event)
+        with pytest.raises(BadEvent, match="begins a run"):
+            await stage.dead_letters.requeue(letter.event)
+        await stage.dead_letters.drop(letter.event)
+        with pytest.raises(UnknownEvent, match="no dead letter"):
+            await stage.dead_letters.drop(letter.event)
+        assert first is not None
+
+
+async def test_a_stopped_servers_letter_is_requeued_in_its_journal(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk = Disk()
+    async with open_backstage(disk, policies=SOON, now_ms=clock()) as stage:
+        async with stage.run() as run:
+            report = await run.final_report(report="a saving")
+        await trio.sleep(300)
+    again = await requeue_at_rest(disk, report.event, IDS, now=5)
+    assert (again.offset, again.user, again.run) == (4, ALICE, run.context.run)
+    assert await disk.dead_letter(report.event) is None
+    with pytest.raises(UnknownEvent):
+        await requeue_at_rest(disk, IDS.new(EventId), IDS, now=5)
