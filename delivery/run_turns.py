@@ -41,9 +41,13 @@ class RunTurns:
 class WaitingRun:
     """A run that waits for its turn, as those see it who may stop it."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: RunId) -> None:
+        self._run = run
         self.scope = trio.CancelScope()
         self.cancelled = False
+
+    def __repr__(self) -> str:
+        return f"<Run {self._run}, waiting>"
 
     def cancel(self) -> None:
         """The user does not want it any more."""

@@ -246,7 +246,7 @@ class Users:
 
 async def _turn_of(user: UserHandle, run: RunId) -> WaitingRun:
     """Wait for a run's turn, or until it is not to begin any more."""
-    waiting = user.live_runs[run] = WaitingRun()
+    waiting = user.live_runs[run] = WaitingRun(run)
     try:
         with waiting.scope:
             await user.turns.wait(run)

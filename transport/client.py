@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import secrets
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -73,18 +74,20 @@ async def connect(
     on_typing: Callable[[ThreadId, str], object] | None = None,
     uniform: Callable[[float, float], float] = random.uniform,
     new_id: Callable[[], str] = _random_id,
+    wall_clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Client]:
     """A client of the server at `url` (`ws://…` or `wss://…`; the path is `/live` if it has none).
 
     Entered once the session is ready, however long that takes: bound it with a cancel scope.
-    `token` may be an async callable, asked before each connect. `position` resumes a session of
+    `token` may be an async callable, asked before each connect and before a token expires, so that
+    the connection outlives its tokens. `position` resumes a session of
     an earlier process. `on_ready` is called at each (re)connect: `recovered` False beside a
     resume says that events were missed.
 
     Raises `BadUrl`, and `Refused` or `SessionClosed` when there is no use in coming back; so do
     the client's methods later.
     """
-    client = Client(url, token, ClientSession(position), uniform, new_id)
+    client = Client(url, token, ClientSession(position), uniform, new_id, wall_clock)
     client.on_ready = on_ready
     client.on_typing = on_typing
     try:
@@ -117,6 +120,7 @@ class Client:
         session: ClientSession,
         uniform: Callable[[float, float], float],
         new_id: Callable[[], str],
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
         self._new_id = new_id
@@ -132,6 +136,8 @@ class Client:
             perform=self._perform,
             has_room=self._has_room,
             uniform=uniform,
+            refresh=self._refresh,
+            wall_clock=wall_clock,
         )
 
     @property
@@ -192,6 +198,14 @@ class Client:
             self._line.token = token
         expires = answer.get("expires")
         return expires if isinstance(expires, int) else None
+
+    async def _refresh(self, token: str) -> int | None:
+        """`refresh` for the line. A refusal is logged: the server will close, and we come back."""
+        try:
+            return await self.refresh(token)
+        except RequestFailed as error:
+            logger.warning("the server did not take a new token: %s", error)
+            return None
 
     async def displayed(self, offsets: Iterable[int]) -> None:
         """Say that these events were put before the user's eyes."""

@@ -31,6 +31,7 @@ from greenroom.transport.errors import BadFrame, ClientError, SessionClosed
 ACK_SECONDS = 0.05
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
 STEADY_SECONDS = 10.0  # a connection that lasted as long starts the backoff anew
+REFRESH_SECONDS = 60.0  # before a token expires; half-way through a shorter one
 SILENCE = 1.5  # heartbeats
 NO_CODE = 1006  # RFC 6455 §7.1.5: the connection broke without a close frame
 
@@ -74,6 +75,8 @@ class Line:
         perform: Callable[[Command], None],
         has_room: Callable[[], bool],
         uniform: Callable[[float, float], float],
+        refresh: Callable[[str], Awaitable[int | None]],
+        wall_clock: Callable[[], float],
     ) -> None:
         self.token = token
         self._url = url
@@ -82,6 +85,8 @@ class Line:
         self._perform = perform
         self._has_room = has_room
         self._uniform = uniform
+        self._refresh = refresh
+        self._wall_clock = wall_clock
         self._socket: WebSocketConnection | None = None
         self._is_leaving = False
 
@@ -133,6 +138,8 @@ class Line:
             await self.transmit(self._session.hello())
             async with plain_nursery() as nursery:
                 nursery.start_soon(self._ack_in_time)
+                if not isinstance(self.token, str):
+                    nursery.start_soon(self._refresh_in_time, self.token)
                 ending = await self._listen(socket)
                 nursery.cancel_scope.cancel()
             return ending
@@ -183,6 +190,22 @@ class Line:
             with trio.move_on_after(ACK_SECONDS):
                 await self._watch.until(lambda: session.unacked >= ACK_EVENTS)
             await self._ack()
+
+    async def _refresh_in_time(self, new_token: Callable[[], Awaitable[str]]) -> None:
+        """Give a new token in good time before the old one expires, again and again.
+
+        Clocks may disagree: a token that looks expired though the server took it is left alone,
+        and should the server find it expire first, it closes 4104 and the next connect asks anew.
+        """
+        session = self._session
+        await self._watch.until(lambda: session.ready is not None)
+        expires_ms = session.ready.expires_ms if session.ready else None
+        while expires_ms is not None:
+            left = expires_ms / 1000 - self._wall_clock()
+            if left <= 0:
+                return
+            await trio.sleep(max(left - REFRESH_SECONDS, left / 2))
+            expires_ms = await self._refresh(await new_token())
 
     async def _ack(self) -> None:
         ack = self._session.ack()

@@ -39,6 +39,7 @@ from greenroom.transport.close_codes import CloseCode
 from greenroom.transport.connection_events import (
     AttachTo,
     Carry,
+    CheckToken,
     Close,
     Command,
     Draining,
@@ -50,6 +51,7 @@ from greenroom.transport.connection_events import (
     SendEvents,
     SocketGone,
     Tell,
+    TokenLeft,
     Upgraded,
 )
 from greenroom.transport.connection_machine import CONNECTION, Link, Phase, Times
@@ -231,6 +233,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
                 self._attach(hello)
             case Carry(request):
                 await self._requests.carry(request, self.runner.data.session)
+            case CheckToken(expires_ms):
+                self._answered(TokenLeft(expires_ms / 1000 - self._settings.wall_clock()))
             case Close(code, reason, reconnect):
                 await self._close(code, reason, reconnect)
 

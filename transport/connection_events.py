@@ -75,8 +75,15 @@ class PongDue:
 
 
 @attrs.frozen
-class TokenExpiring:
-    """The token is about to expire and was not refreshed."""
+class TokenDue:
+    """The token should be about to expire: time to look at the wall clock."""
+
+
+@attrs.frozen
+class TokenLeft:
+    """What the wall clock says of the token now, in seconds; less than 0 once it expired."""
+
+    seconds: float
 
 
 @attrs.frozen
@@ -177,6 +184,13 @@ class Carry:
 
 
 @attrs.frozen
+class CheckToken:
+    """Look how long the token is good for; the answer comes back as `TokenLeft`."""
+
+    expires_ms: int
+
+
+@attrs.frozen
 class Close:
     """Say `closing`, then close."""
 
@@ -185,4 +199,4 @@ class Close:
     reconnect: tuple[int, int] | None = None
 
 
-Command: TypeAlias = Send | SendEvents | AttachTo | Tell | Carry | Close
+Command: TypeAlias = Send | SendEvents | AttachTo | Tell | Carry | CheckToken | Close

@@ -2,6 +2,7 @@
 
 Only entering *ready* makes the `EventSender`, and only an `EventSender` makes `events` frames; so
 no event can leave before its time, and none that is not this user's (PROTOCOL.md, "Opening").
+Longer than most files: a machine is one table, and its handlers are read beside it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from greenroom.transport.close_codes import CloseCode
 from greenroom.transport.connection_events import (
     AttachTo,
     Carry,
+    CheckToken,
     Close,
     Command,
     Draining,
@@ -60,7 +62,8 @@ from greenroom.transport.connection_events import (
     SendEvents,
     SocketGone,
     Tell,
-    TokenExpiring,
+    TokenDue,
+    TokenLeft,
     TokenRefreshed,
     Upgraded,
 )
@@ -102,12 +105,16 @@ class Times:
 
 @attrs.frozen
 class Link:
-    """What a connection knows. `sender` is None until it is ready."""
+    """What a connection knows. `sender` is None until it is ready.
+
+    `early`: how many seconds before its token expires it closes.
+    """
 
     connection: ConnectionId
     user: UserId
     times: Times
     expires_ms: int | None = None
+    early: float = 0.0
     greeted: bool = False
     heard: bool = True
     session: SessionId | None = None
@@ -133,12 +140,9 @@ def _close(link: Link, code: CloseCode, reason: str | None = None) -> LinkStep:
 
 
 def _upgraded(link: Link, event: Upgraded) -> LinkStep:
-    return go(
-        Phase.AUTHENTICATED,
-        attrs.evolve(link, expires_ms=event.expires_ms),
-        StateTimeout(link.times.hello, HelloLate()),
-        *_expiry_timer(link, event.expires_in),
-    )
+    link = _with_token(link, event.expires_in, event.expires_ms)
+    late = StateTimeout(link.times.hello, HelloLate())
+    return go(Phase.AUTHENTICATED, link, late, *_token_timer(link, event.expires_in))
 
 
 def _hello(link: Link, hello: wire.Hello) -> LinkStep:
@@ -276,11 +280,12 @@ def _token_refreshed(link: Link, event: TokenRefreshed) -> LinkStep:
     if event.user != link.user:
         return _close(link, CloseCode.IDENTITY_CHANGED)
     expires: dict[str, JSON] = {} if event.expires_ms is None else {"expires": event.expires_ms}
+    link = _with_token(link, event.expires_in, event.expires_ms)
     return stay(
-        attrs.evolve(link, expires_ms=event.expires_ms),
+        link,
         Send(wire.reply_ok(event.id, **expires)),
         CancelTimer("token"),
-        *_expiry_timer(link, event.expires_in),
+        *_token_timer(link, event.expires_in),
     )
 
 
@@ -294,6 +299,7 @@ def _heartbeat_due(link: Link, _: HeartbeatDue) -> LinkStep:
         Send(wire.ping()),
         StartTimer("pong", beat / 2, PongDue()),
         StartTimer("heartbeat", beat, HeartbeatDue()),
+        *_token_check(link),
     )
 
 
@@ -305,16 +311,31 @@ def _pong_due(link: Link, _: PongDue) -> LinkStep:
     return stay(link) if link.heard else _close(link, CloseCode.HEARTBEAT_MISSED)
 
 
-def _token_expiring(link: Link, _: TokenExpiring) -> LinkStep:
-    return _close(link, CloseCode.TOKEN_EXPIRING)
+def _token_due(link: Link, _: TokenDue) -> LinkStep:
+    return stay(link, *_token_check(link))
 
 
-def _expiry_timer(link: Link, expires_in: float | None) -> tuple[StartTimer, ...]:
-    """The timer rings `before_expiry`, or a tenth of what a short token has left before."""
+def _token_left(link: Link, event: TokenLeft) -> LinkStep:
+    """The wall clock has the last word on a token, since that may have been set meanwhile."""
+    if event.seconds <= link.early:
+        return _close(link, CloseCode.TOKEN_EXPIRING)
+    return stay(link, *_token_timer(link, event.seconds))
+
+
+def _token_check(link: Link) -> tuple[CheckToken, ...]:
+    return () if link.expires_ms is None else (CheckToken(link.expires_ms),)
+
+
+def _with_token(link: Link, expires_in: float | None, expires_ms: int | None) -> Link:
+    """It closes `before_expiry`, or a tenth of what a short token has left before."""
+    early = 0.0 if expires_in is None else min(link.times.before_expiry, expires_in / 10)
+    return attrs.evolve(link, expires_ms=expires_ms, early=early)
+
+
+def _token_timer(link: Link, expires_in: float | None) -> tuple[StartTimer, ...]:
     if expires_in is None:
         return ()
-    early = min(link.times.before_expiry, expires_in / 10)
-    return (StartTimer("token", max(0.0, expires_in - early), TokenExpiring()),)
+    return (StartTimer("token", max(0.0, expires_in - link.early), TokenDue()),)
 
 
 # Ends
@@ -386,7 +407,8 @@ CONNECTION: Machine[Phase, Link, Command] = Machine(
         On(_LISTENING, wire.Pong, _pong),
         On(_LISTENING, Heard, _heard),
         On(_LISTENING, FrameRefused, _frame_refused, to={CLOSED}),
-        On(_LISTENING, TokenExpiring, _token_expiring, to={CLOSED}),
+        On(_LISTENING, TokenDue, _token_due),
+        On(_LISTENING, TokenLeft, _token_left, to={CLOSED}),
         On(_LISTENING, Overstepped, _overstepped, to={CLOSED}),
         On(_LISTENING, Draining, _draining, to={CLOSED}),
         On({ACCEPTING, *_LISTENING}, SocketGone, _socket_gone, to={CLOSED}),
@@ -395,6 +417,6 @@ CONNECTION: Machine[Phase, Link, Command] = Machine(
         HelloLate: AUTHENTICATED,
         HeartbeatDue: READY,
         PongDue: READY,
-        TokenExpiring: _LISTENING,
+        TokenDue: _LISTENING,
     },
 )

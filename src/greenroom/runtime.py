@@ -7,46 +7,42 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
-    AsyncExitStack,
     asynccontextmanager,
     contextmanager,
     nullcontext,
 )
 from typing import Any, cast
 
-import trio
-
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
 from greenroom.admin import AdminDoor
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.dead_letters import DeadLetters
-from greenroom.delivery.errors import JournalBusy, RunStopped
+from greenroom.delivery.errors import RunStopped
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, IdSource
 from greenroom.delivery.journal import Journal
 from greenroom.delivery.journal_writer import Append, JournalLookUp, JournalWriter, LookUp
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.log_context import bound
-from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
 from greenroom.delivery.policy import POLICIES, Policies
 from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.run import Agent, Run
-from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_parts import OnUndelivered, nothing_more
 from greenroom.delivery.users import Users, UsersSettings
 from greenroom.draining import drain_users
+from greenroom.journal_opening import open_journal
 from greenroom.metrics import Metrics, Values
 from greenroom.metrics_door import MetricsDoor
 from greenroom.metrics_look import look_at, watching_lag
-from greenroom.settings import MEMORY, Settings
+from greenroom.settings import Settings
 from greenroom.supervisor.application import Component, open_application
 from greenroom.supervisor.child_spec import actor_child, task_child
 from greenroom.supervisor.cpu_meter import measuring_cpu
@@ -66,10 +62,6 @@ from greenroom.transport.server import Server, listener_child
 from greenroom.transport.static_pages import load_pages
 
 logger = logging.getLogger("greenroom")
-
-
-JOURNAL_LOOK_SECONDS = 0.1
-"""Between two looks whether another process has let go of the journal."""
 
 
 class UnknownAgent(GreenroomError):
@@ -92,6 +84,7 @@ class Runtime:
         ids: IdSource,
         policies: Policies = POLICIES,
         on_undelivered: OnUndelivered = nothing_more,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self._policies = policies
@@ -100,6 +93,7 @@ class Runtime:
         self.journal = journal
         self._agents = agents
         self._ids = ids
+        self._wall_clock = wall_clock
         self._root: StaticSupervisorRef | None = None
         self._draining = False
         self._half_open = HalfOpen(settings.max_half_open)
@@ -182,7 +176,7 @@ class Runtime:
         Without an `authenticator` the settings' key is used. Raises `BadSettings`, `PortBusy`,
         `CannotListen`, `BadKeyFile`.
         """
-        authenticator = authenticator or authenticator_of(self.settings)
+        authenticator = authenticator or authenticator_of(self.settings, clock=self._wall_clock)
         door = FrontDoor(
             authenticator=authenticator,
             allow_origins=self.settings.allow_origins,
@@ -279,6 +273,7 @@ class Runtime:
             observer=self._observer,
             policies=self._policies,
             on_undelivered=self._on_undelivered,
+            now_ms=lambda: round(self._wall_clock() * 1000),
             runs_per_user=settings.runs_per_user,
             queued_runs=settings.queued_runs,
         )
@@ -311,7 +306,7 @@ class Runtime:
     def _server(self, door: FrontDoor, authenticator: Authenticator) -> Server:
         settings = self.settings
         connection = ConnectionSettings(
-            wall_clock=time.time,
+            wall_clock=self._wall_clock,
             times=Times(settings.hello_deadline, settings.heartbeat),
             max_frame_bytes=settings.max_frame_bytes,
             frames_per_second=settings.frames_per_second,
@@ -336,6 +331,7 @@ async def open_runtime(
     ids: IdSource | None = None,
     policies: Policies = POLICIES,
     on_undelivered: OnUndelivered = nothing_more,
+    wall_clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Runtime]:
     """Start the tree and stop it in order at the end of the block.
 
@@ -345,7 +341,7 @@ async def open_runtime(
     settings.
     """
     settings = settings or Settings.load()
-    async with _journal(settings, journal) as opened:
+    async with open_journal(settings, journal) as opened:
         runtime = Runtime(
             settings,
             opened,
@@ -353,6 +349,7 @@ async def open_runtime(
             ids=ids or IdSource(),
             policies=policies,
             on_undelivered=on_undelivered,
+            wall_clock=wall_clock,
         )
         observer = runtime._observer
         passivate = runtime.users.passivate_idle
@@ -372,43 +369,24 @@ async def open_runtime(
                 yield runtime
 
 
-def authenticator_of(settings: Settings) -> JwtAuthenticator:
+def authenticator_of(
+    settings: Settings, *, clock: Callable[[], float] = time.time
+) -> JwtAuthenticator:
     """How the settings say that tokens are checked. Raises `BadSettings` or `BadKeyFile`."""
     settings.require_auth()
     audience, issuer = settings.audience, settings.issuer
     if settings.secret is not None:
-        return JwtAuthenticator.from_secret(settings.secret, audience=audience, issuer=issuer)
+        return JwtAuthenticator.from_secret(
+            settings.secret, audience=audience, issuer=issuer, clock=clock
+        )
     if settings.key_file is not None:
-        return JwtAuthenticator.from_key_file(settings.key_file, audience=audience, issuer=issuer)
+        return JwtAuthenticator.from_key_file(
+            settings.key_file, audience=audience, issuer=issuer, clock=clock
+        )
     assert settings.jwks_file is not None, "require_auth() found one of the three"
-    return JwtAuthenticator.from_jwks_file(settings.jwks_file, audience=audience, issuer=issuer)
-
-
-@asynccontextmanager
-async def _journal(settings: Settings, given: Journal | None) -> AsyncIterator[Journal]:
-    if given is not None:
-        yield given
-    elif str(settings.journal) == MEMORY:
-        yield MemoryJournal()
-    else:
-        async with AsyncExitStack() as stack:
-            yield await _open_in_turn(settings, stack)
-
-
-async def _open_in_turn(settings: Settings, stack: AsyncExitStack) -> Journal:
-    """Open the journal, if `settings.journal_wait` says so once another process lets go of it."""
-    deadline = trio.current_time() + (settings.journal_wait or 0.0)
-    is_told = False
-    while True:
-        try:
-            return await stack.enter_async_context(open_sqlite_journal(settings.journal))
-        except JournalBusy as busy:
-            if trio.current_time() >= deadline:
-                raise
-            if not is_told:
-                logger.info("waiting up to %g s: %s", settings.journal_wait, busy.message)
-            is_told = True
-        await trio.sleep(JOURNAL_LOOK_SECONDS)
+    return JwtAuthenticator.from_jwks_file(
+        settings.jwks_file, audience=audience, issuer=issuer, clock=clock
+    )
 
 
 def _logged_as(context: UserContext) -> AbstractContextManager[None]:

@@ -233,3 +233,23 @@ async def test_an_error_of_the_code_is_told_though_its_time_is_up(
         with pytest.raises(BadEvent):
             await run_cut(stage, fail)
         assert (await last(stage))[1]["reason"] == "crash"
+
+
+@pytest.mark.requirement("R28")
+async def test_a_run_cut_before_it_begins_is_held_to_its_grace_as_well(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_backstage() as stage, trio.open_nursery() as nursery:
+
+        async def begin_cut() -> None:
+            context = UserContext.new(user="alice")
+            async with stage.users.lease(context.user) as user:
+                run = Run(context, agent="analyst", user=user, ids=IDS, timeouts=STANDARD)
+                run.cancel()
+                async with run.live():
+                    await shielded(run)
+
+        nursery.start_soon(begin_cut)
+        await trio.sleep(GRACE_SECONDS + 0.1)
+        assert (await last(stage))[0] == "agent_failed"
+        await trio.sleep(300)

@@ -29,6 +29,7 @@ class Tab:
     replies: dict[str, Frame] = attrs.field(factory=dict)
     other: list[Frame] = attrs.field(factory=list)
     is_over: bool = False
+    pings: int = 0
     _socket: WebSocketConnection | None = None
     _news: trio.Event = attrs.field(factory=trio.Event)
 
@@ -103,6 +104,7 @@ class Tab:
             case "reply":
                 self.replies[frame["id"]] = frame
             case "ping":
+                self.pings += 1
                 await self.send(type="pong")
             case _:
                 self.other.append(frame)

@@ -1,5 +1,6 @@
 """The Python client against a whole running greenroom: real sockets, real tokens, no mocks."""
 
+import time
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -174,3 +175,56 @@ async def test_a_token_is_refreshed_on_the_open_socket():
         expires = await client.refresh(sign_token(SECRET, "alice", 3600))
         assert expires is not None
         assert expires > 0
+
+
+async def test_a_client_that_can_get_tokens_refreshes_them_before_they_expire():
+    tokens, readies = [], []
+
+    async def token():
+        tokens.append(sign_token(SECRET, "alice", 0.6))
+        return tokens[-1]
+
+    async with (
+        running() as (url, _),
+        connect(url, token=token, on_ready=readies.append) as client,
+    ):
+        with trio.fail_after(10):
+            while len(tokens) < 4:  # noqa: ASYNC110  # as time passes
+                await trio.sleep(0.05)
+        await client.history()
+        assert len(readies) == 1, "on one and the same connection"
+
+
+async def test_a_client_whose_clock_is_wrong_does_not_refresh_without_end():
+    tokens = []
+
+    async def token():
+        tokens.append(sign_token(SECRET, "alice", 60))
+        return tokens[-1]
+
+    async with (
+        running() as (url, _),
+        connect(url, token=token, wall_clock=lambda: time.time() + 86_400) as client,
+    ):
+        await trio.sleep(0.2)
+        await client.history()
+        assert len(tokens) == 1
+
+
+async def test_a_token_that_is_refused_on_refresh_costs_nothing_but_a_reconnect():
+    readies, count = [], 0
+
+    async def token():
+        nonlocal count
+        count += 1
+        secret = SECRET if count != 2 else "another secret, of 32 bytes or more"
+        return sign_token(secret, "alice", 0.6)
+
+    async with (
+        running() as (url, _),
+        connect(url, token=token, on_ready=readies.append, uniform=lambda low, high: 0.0) as client,
+    ):
+        with trio.fail_after(10):
+            while len(readies) < 2:  # noqa: ASYNC110  # as time passes
+                await trio.sleep(0.05)
+        assert (await client.history()).events == ()

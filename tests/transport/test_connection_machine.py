@@ -58,12 +58,14 @@ def record(user: UserId, offset: int) -> Record:
     )
 
 
-def machine(phase: Phase = ACCEPTING, *, expires_in: float | None = None):
+def machine(
+    phase: Phase = ACCEPTING, *, expires_in: float | None = None, expires_ms: int | None = None
+):
     """A running machine that has come to `phase`, and the commands of its last step."""
     link = Link(IDS.new(ConnectionId), ALICE, TIMES)
     runner = MachineRunner(CONNECTION, link)
     way = [
-        events.Upgraded(expires_in),
+        events.Upgraded(expires_in, expires_ms),
         wire.Hello(),
         news.Attached(SESSION, "epoch", 0, False),
         events.SocketGone(),
@@ -227,9 +229,24 @@ def test_an_expiring_token_rings_a_little_before(left, rings):
     assert timers(commands)["token"] == pytest.approx(rings)
 
 
-def test_a_token_without_time_left_closes_at_once():
+def test_a_token_without_time_left_is_looked_at_at_once_and_closes():
     runner, _ = machine()
-    assert closes(runner.handle(events.Upgraded(0.0))) == [CloseCode.TOKEN_EXPIRING]
+    assert events.CheckToken(1_000) in runner.handle(events.Upgraded(0.0, 1_000))
+    assert closes(runner.handle(events.TokenLeft(0.0))) == [CloseCode.TOKEN_EXPIRING]
+
+
+def test_the_wall_clock_has_the_last_word_on_a_token():
+    runner, _ = machine(READY, expires_in=100.0, expires_ms=1_000)
+    assert runner.handle(events.TokenDue()) == [events.CheckToken(1_000)]
+    assert timers(runner.handle(events.TokenLeft(3_700.0))) == {"token": 3_695.0}, "set back"
+    assert events.CheckToken(1_000) in runner.handle(events.HeartbeatDue())
+    assert closes(runner.handle(events.TokenLeft(-3_500.0))) == [CloseCode.TOKEN_EXPIRING]
+
+
+def test_a_token_that_never_expires_is_never_looked_at():
+    runner, _ = machine(READY)
+    checks = (*runner.handle(events.HeartbeatDue()), *runner.handle(events.TokenDue()))
+    assert not any(isinstance(command, events.CheckToken) for command in checks)
 
 
 def test_a_refreshed_token_rings_anew_and_one_that_never_expires_not_at_all():
@@ -239,7 +256,6 @@ def test_a_refreshed_token_rings_anew_and_one_that_never_expires_not_at_all():
     commands = runner.handle(events.TokenRefreshed("r", ALICE, None, None))
     assert timers(commands) == {}
     assert [c.name for c in commands if isinstance(c, CancelTimer)] == ["token"]
-    assert closes(runner.handle(events.TokenExpiring())) == [CloseCode.TOKEN_EXPIRING]
 
 
 # Isolation

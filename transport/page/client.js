@@ -261,6 +261,7 @@ export class Client extends EventTarget {
   #planRefresh(expires) {
     if (!expires) return;
     const left = expires - Date.now();
+    if (left <= 0) return; // just accepted, so our clock is wrong: the server closes 4104 in time
     this.#refresh = setTimeout(async () => {
       const token = await this.#tokens({ renew: true });
       if (!token || !this.#ready) return;

@@ -1,0 +1,51 @@
+"""Which journal a runtime writes, and waiting for its turn to write it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import trio
+
+from greenroom.delivery.errors import JournalBusy
+from greenroom.delivery.journal import Journal
+from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.delivery.sqlite_journal import open_sqlite_journal
+from greenroom.settings import Settings
+
+JOURNAL_LOOK_SECONDS = 0.1
+"""Between two looks whether another process has let go of the journal."""
+
+logger = logging.getLogger("greenroom")
+
+
+@asynccontextmanager
+async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterator[Journal]:
+    """The journal that was given, or the one of the settings, closed again at the end.
+
+    Raises the errors of `open_sqlite_journal`.
+    """
+    if given is not None:
+        yield given
+    elif settings.in_memory:
+        yield MemoryJournal()
+    else:
+        async with AsyncExitStack() as stack:
+            yield await _open_in_turn(settings, stack)
+
+
+async def _open_in_turn(settings: Settings, stack: AsyncExitStack) -> Journal:
+    """Open the journal, if `settings.journal_wait` says so once another process lets go of it."""
+    deadline = trio.current_time() + (settings.journal_wait or 0.0)
+    is_told = False
+    while True:
+        try:
+            return await stack.enter_async_context(open_sqlite_journal(settings.journal))
+        except JournalBusy as busy:
+            if trio.current_time() >= deadline:
+                raise
+            if not is_told:
+                logger.info("waiting up to %g s: %s", settings.journal_wait, busy.message)
+            is_told = True
+        await trio.sleep(JOURNAL_LOOK_SECONDS)
