@@ -40,11 +40,12 @@ def edge(request):
 
 
 class Bystander:
-    """A user who is told something every few milliseconds, and answers pings."""
+    """A user who is told something every few milliseconds, acknowledges it, and answers pings."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.heard: list[int] = []
+        self.acked = 0
 
     def still_hears(self) -> None:
         """Events that came into being after this call began arrive, and none before was lost."""
@@ -58,8 +59,15 @@ class Bystander:
             self.client.kept.remove(ping)
             self.client.send("pong")
         events = self.client.take("events")["events"]
-        self.heard += [event["offset"] for event in events]
+        self.heard += [event["offset"] for event in events if event["offset"] > self.last]
+        if self.last >= self.acked + 32:
+            self.acked = self.last
+            self.client.send("ack", offset=self.acked)
         return events[-1]
+
+    @property
+    def last(self) -> int:
+        return self.heard[-1] if self.heard else 0
 
 
 @pytest.fixture
