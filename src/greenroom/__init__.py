@@ -9,6 +9,8 @@ from greenroom.delivery.errors import (
     NotConfirmed,
     NotDisplayed,
     NotReceived,
+    RunStopped,
+    RunTimedOut,
     UnknownEvent,
     UserUnavailable,
 )
@@ -50,6 +52,8 @@ __all__ = [
     "Receipt",
     "ReceiptStage",
     "Run",
+    "RunStopped",
+    "RunTimedOut",
     "Runtime",
     "Settings",
     "Standing",
