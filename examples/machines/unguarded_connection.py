@@ -79,6 +79,8 @@ EVENTS = [
     events.FrameRefused(CloseCode.PROTOCOL_ERROR, "not JSON", None, fatal=True),
     events.FrameRefused(CloseCode.PROTOCOL_ERROR, "no field", "5", fatal=False),
     events.Overstepped(CloseCode.RATE_LIMIT),
+    events.GaveUp(talks=True),
+    events.TokenLeft(30.0),
     events.Draining(500, 2000),
 ]
 
