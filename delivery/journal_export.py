@@ -25,6 +25,7 @@ from greenroom.delivery.journal_upkeep import (
     count_rows,
     no_progress,
     open_for_upkeep,
+    settle_mapped,
     tables,
 )
 from greenroom.delivery.sqlite_errors import in_our_words
@@ -128,6 +129,7 @@ def _import(
             if empty:
                 database.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (header.epoch,))
             rows = _insert_all(database, lines, progress)
+            settle_mapped(database)
             if found := list(islice(check(database, progress), SHOWN)):
                 raise BadExport("what it holds makes no sound journal\n" + "\n".join(found))
     except BaseException:

@@ -21,6 +21,7 @@ from greenroom.delivery.journal_upkeep import (
     count_rows,
     no_progress,
     open_for_upkeep,
+    settle_mapped,
     tables,
 )
 from greenroom.delivery.legacy_ids import ADVICE
@@ -136,6 +137,7 @@ def _rewrite(database: apsw.Connection, progress: Progress) -> dict[str, int]:
     with database:
         database.execute(_DROP_OUTRUN_CURSORS)
         changed = {table.name: _rewrite_table(database, table) for table in tables(database)}
+        settle_mapped(database)
     return {name: count for name, count in changed.items() if count}
 
 

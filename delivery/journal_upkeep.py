@@ -13,6 +13,8 @@ import apsw
 import attrs
 
 from greenroom.delivery.errors import JournalCorrupt, JournalFailed
+from greenroom.delivery.ids import RunId
+from greenroom.delivery.legacy_ids import is_mapped
 from greenroom.delivery.sqlite_errors import in_our_words
 from greenroom.delivery.sqlite_file import SqliteFile, open_file
 from greenroom.delivery.sqlite_journal import random_epoch
@@ -157,3 +159,23 @@ def _forget(path: Path) -> None:
     for suffix in ("", *_SIDE_FILES):
         with suppress(FileNotFoundError):
             os.unlink(f"{path}{suffix}")
+
+
+_SETTLE_MAPPED: Final = """
+    INSERT INTO settled (user, class, through)
+    SELECT log.user, classes.class, max(log."offset")
+    FROM log, (SELECT 'critical' AS class UNION SELECT 'progress') AS classes
+    WHERE is_mapped(log.run)
+    GROUP BY log.user, classes.class
+    ON CONFLICT (user, class) DO UPDATE SET through = max(through, excluded.through)
+"""
+
+
+def settle_mapped(database: apsw.Connection) -> None:
+    """What an older system accepted was its own to deliver: nobody is alarmed about it now."""
+    database.create_scalar_function("is_mapped", _is_mapped, 1)
+    database.execute(_SETTLE_MAPPED)
+
+
+def _is_mapped(*arguments: apsw.SQLiteValue) -> bool:
+    return is_mapped(RunId.trusted(str(arguments[0])))

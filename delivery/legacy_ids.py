@@ -31,6 +31,7 @@ from greenroom.delivery.ids import (
     SessionId,
     ThreadId,
     UserId,
+    bits_of,
     kind_of,
     type_of,
     uuid_bits,
@@ -153,3 +154,8 @@ def modern(kind: type[I], text: str) -> I:
         if legacy := recognised(text):
             return legacy.as_kind(kind)
     raise UnknownId(kind.kind, kind_of(text), text, advice=ADVICE)
+
+
+def is_mapped(id_: Id) -> bool:
+    """Whether an id of ours was mapped from an older system's: its UUID says so (version 8)."""
+    return bits_of(id_) >> 76 & 0xF == VERSION
