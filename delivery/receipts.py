@@ -93,13 +93,14 @@ class Receipts:
             reply.fail(kept.error)
             return
         known = kept.value
+        there = standings(offset, known.cursors, known.marks)
         here = {each.session: each for each in self._outbox.standing(offset).sessions}
-        for there in standings(offset, known.cursors, known.marks):
-            if there.session not in here or here[there.session].stage < there.stage:
-                here[there.session] = there
+        for each in there:
+            if each.session not in here or here[each.session].stage < each.stage:
+                here[each.session] = each
         sessions = tuple(here[session] for session in sorted(here))
-        stage = furthest(sessions)
-        reply.succeed(Standing(stage, sessions, outcome_of(stage, policy, known.letter)))
+        ending = outcome_of(furthest(there), policy, known.letter)
+        reply.succeed(Standing(furthest(sessions), sessions, ending))
 
     def _ask_journal(
         self, event: EventId | None, offset: int, then: Callable[[Outcome[Kept]], None]
@@ -113,7 +114,10 @@ class Receipts:
 
 
 def outcome_of(stage: ReceiptStage, policy: Policy, letter: DeadLetter | None) -> Ending | None:
-    """How an event ended. Given up is given up, also when somebody comes for it later."""
+    """How an event ended. `stage` is the durable one, or a crash could take an outcome back.
+
+    Given up is given up, also when somebody comes for it later.
+    """
     if letter is not None:
         return Ending(letter.outcome)
     return policy.delivered if stage >= policy.done else None

@@ -221,6 +221,7 @@ async def test_a_requeued_letter_is_a_new_event_at_the_end_of_its_thread(
         first, *_, last = await stage.data()
         assert last == {"report": "a saving"}
         assert report.event not in [each.event for each in await stage.dead_letters.list()]
+        await trio.sleep(2)
         assert (await again.standing()).outcome is Outcome.RECEIVED
         letter, _ = await stage.dead_letters.show((await stage.dead_letters.list())[0].event)
         with pytest.raises(BadEvent, match="begins a run"):
