@@ -196,9 +196,11 @@ class Machine(Generic[S, D, C]):
         self.name = name
         self.states: tuple[S, ...] = tuple(states)
         self.initial = initial
-        self.final = frozenset(final)
-        self.transitions = tuple(transitions)
-        self.on_enter = MappingProxyType(dict(on_enter or {}))
+        self.final: frozenset[S] = frozenset(final)
+        self.transitions: tuple[On[S, D, C], ...] = tuple(transitions)
+        self.on_enter: Mapping[S, Callable[[D], Step[S, D, C]]] = MappingProxyType(
+            dict(on_enter or {})
+        )
         self.timers = None if timers is None else MappingProxyType(_timer_states(timers))
         check_machine(self)
         self._rows: dict[S, dict[type[object], On[S, D, C]]] = {s: {} for s in self.states}

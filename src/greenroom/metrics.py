@@ -90,7 +90,7 @@ class Metrics(Observer, Collector):
         self._counts = {m.name: Counts(m) for m in METRICS if m.type != "histogram"}
         self._buckets = {m.name: Buckets(m) for m in METRICS if m.type == "histogram"}
         self._counts["build_info"].add(_version())
-        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry: CollectorRegistry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
 

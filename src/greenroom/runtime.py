@@ -34,6 +34,7 @@ from greenroom.delivery.outbox import Limits
 from greenroom.delivery.policy import POLICIES, Policies
 from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.run import Agent, Run
+from greenroom.delivery.timeouts import Timeouts
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_parts import OnUndelivered, nothing_more
 from greenroom.delivery.users import Users, UsersSettings
@@ -89,7 +90,7 @@ class Runtime:
         self.settings = settings
         self._policies = policies
         self._on_undelivered = on_undelivered
-        self.timeouts = settings.timeouts
+        self.timeouts: Timeouts = settings.timeouts
         self.journal = journal
         self._agents = agents
         self._ids = ids
@@ -108,7 +109,7 @@ class Runtime:
             converse=self._converse,
         )
         self._ledger = Ledger(self.users, self._look_up, self._observer)
-        self.dead_letters = DeadLetters(self.users, self._ledger, ids)
+        self.dead_letters: DeadLetters = DeadLetters(self.users, self._ledger, ids)
 
     async def receipt(self, event: str) -> Receipt:
         """The receipt of an event by its id, of this process or an earlier one.

@@ -15,6 +15,7 @@ import greenroom
 from greenroom.delivery.log_context import bind, bound, log_context
 from greenroom.logs import Pseudonyms, log_formatter
 from greenroom.settings import Settings
+from greenroom.supervisor.child import ChildState
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import SECRET, Server, serving, token_for
 
@@ -46,6 +47,16 @@ def wait_for_end(server: Server) -> None:
     server.wait_until(lambda: not any(user.live_runs for user in server.runtime.users.active()))
 
 
+def wait_for_restart(server: Server) -> None:
+    """While the user's actors restart, an upgrade is answered 503."""
+    running = {ChildState.RUNNING}
+    server.wait_until(
+        lambda: all(
+            set(user.tree.children().values()) == running for user in server.runtime.users.active()
+        )
+    )
+
+
 def live(server: Server, token: str) -> str:
     """A life with everything in it that may end in a log; the connection's id."""
     with Client(server.port, token) as client:
@@ -61,6 +72,7 @@ def live(server: Server, token: str) -> str:
         wait_for_end(server)
         _crash_the_users_actor(server)
         client.closed_with()
+    wait_for_restart(server)
     assert refusal(server.port, f"{token}x")[0] == 401
     with Client(server.port, token) as client:
         client.hello()
