@@ -24,7 +24,7 @@ def crashes(caplog):
     expected = []
     yield expected
     records = [*caplog.get_records("setup"), *caplog.get_records("call")]
-    errors = [record.getMessage() for record in records if record.levelno >= logging.ERROR]
+    errors = [record.getMessage() for record in records if is_the_servers_error(record)]
     assert [error for error in errors if not any(part in error for part in expected)] == []
 
 
@@ -55,3 +55,8 @@ def client(connect):
     client = connect()
     client.hello()
     return client
+
+
+def is_the_servers_error(record):
+    """The client shares this process; its library logs it when a socket is cut under a read."""
+    return record.levelno >= logging.ERROR and not record.name.startswith("websockets")
