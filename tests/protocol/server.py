@@ -14,8 +14,9 @@ import attrs
 import jwt
 import trio
 
-from greenroom import JSON, Run, Runtime, Settings, open_runtime
+from greenroom import JSON, Agent, Run, Runtime, Settings, open_runtime
 from greenroom.delivery.journal import Journal
+from greenroom.delivery.policy import POLICIES, Policies
 
 SECRET = "a secret of more than thirty-two bytes"
 T = TypeVar("T")
@@ -127,21 +128,28 @@ def count_tasks() -> int:
 
 
 @contextmanager
-def serving(on: Journal | None = None, **chosen: object) -> Iterator[Server]:
-    """Serve for the length of a block, `on` a journal if given; the keywords are settings."""
+def serving(
+    on: Journal | None = None,
+    *,
+    agent: Agent = narrator,
+    clock: trio.abc.Clock | None = None,
+    policies: Policies = POLICIES,
+    **chosen: object,
+) -> Iterator[Server]:
+    """Serve for the length of a block, `on` a journal if given; the other keywords are settings."""
     settings = Settings(**{"journal": ":memory:", "port": 0, "secret": SECRET, **chosen})
     started: Future[Server] = Future()
     stop = trio.Event()
 
     async def main() -> None:
-        async with open_runtime(settings, narrator, journal=on) as runtime:
+        async with open_runtime(settings, agent, journal=on, policies=policies) as runtime:
             port = await runtime.listen(page=False)
             started.set_result(Server(runtime, port, trio.lowlevel.current_trio_token()))
             await stop.wait()
 
     def live() -> None:
         try:
-            trio.run(main)
+            trio.run(main, clock=clock)
         except BaseException as error:
             if started.done():
                 raise
