@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeAlias, cast
 from urllib.parse import quote
@@ -47,17 +47,32 @@ class JournalReader:
         self._path = Path(path).absolute()
         if not self._path.is_file():
             raise JournalFailed(f"there is no journal at {self._path}")
-        with self._open():
+        with self.look():
             pass
+
+    @property
+    def path(self) -> Path:
+        """The journal's file."""
+        return self._path
+
+    @contextmanager
+    def look(self) -> Iterator[apsw.Connection]:
+        """A connection for one look, which may only read. SQLite's errors come in our words.
+
+        Keep it short: the writer cannot fold away its WAL meanwhile. The server may start, stop
+        or move the file between two looks.
+        """
+        with in_our_words(str(self._path)), closing(_connect(self._path)) as database:
+            yield database
 
     def epoch(self) -> str:
         """The journal's epoch."""
-        with self._open() as database:
+        with self.look() as database:
             return sqlite_schema.epoch_of(database)
 
     def last_number(self) -> int:
         """The number of the newest record, 0 if there is none: where to follow from."""
-        with self._open() as database:
+        with self.look() as database:
             return int(database.execute("SELECT coalesce(max(number), 0) FROM log").get)
 
     def read(
@@ -88,7 +103,7 @@ class JournalReader:
 
     def find(self, event: EventId) -> Record | None:
         """The record of this id."""
-        with self._open() as database, in_our_words(str(self._path)):
+        with self.look() as database:
             return SqliteStore(database).find(event)
 
     def dead_letters(
@@ -96,26 +111,21 @@ class JournalReader:
     ) -> list[DeadLetter]:
         """As `Journal.dead_letters`."""
         check_limit(limit)
-        with self._open() as database, in_our_words(str(self._path)):
+        with self.look() as database:
             return SqliteLetters(database).dead_letters(user, after or "", limit)
 
     def dead_letter(self, event: EventId) -> DeadLetter | None:
         """As `Journal.dead_letter`."""
-        with self._open() as database, in_our_words(str(self._path)):
+        with self.look() as database:
             return SqliteLetters(database).dead_letter(event)
 
     def _chunk(self, query: _Query, size: int) -> list[Numbered]:
-        with self._open() as database, in_our_words(str(self._path)):
+        with self.look() as database:
             rows = database.execute(query.sql(), (*query.values(), size)).fetchall()
             return [
                 Numbered(number, record_of(cast(RecordRow, tuple(row))))
                 for number, *row in cast("list[_NumberedRow]", rows)
             ]
-
-    def _open(self) -> closing[apsw.Connection]:
-        """A connection for one look: the server may start, stop or move the file in between."""
-        with in_our_words(str(self._path)):
-            return closing(_connect(self._path))
 
 
 @attrs.frozen

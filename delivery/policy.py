@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from greenroom.delivery.events import EventClass
+from greenroom.delivery.journal import DeadLetter
 from greenroom.delivery.stages import Outcome, ReceiptStage
 
 HOUR: Final = 3600.0
@@ -52,3 +53,13 @@ POLICIES: Final[Policies] = MappingProxyType(
     }
 )
 """Critical events have a week and become dead letters; progress is of no use after an hour."""
+
+
+def outcome_of(stage: ReceiptStage, policy: Policy, letter: DeadLetter | None) -> Outcome | None:
+    """How an event ended. `stage` is the durable one, or a crash could take an outcome back.
+
+    Given up is given up, also when somebody comes for it later.
+    """
+    if letter is not None:
+        return Outcome(letter.outcome)
+    return policy.delivered if stage >= policy.done else None

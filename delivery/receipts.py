@@ -14,8 +14,7 @@ from greenroom.actors.reply import Outcome, Reply
 from greenroom.delivery.ids import EventId, UserId
 from greenroom.delivery.journal import Cursor, DeadLetter, Journal, Mark, Record
 from greenroom.delivery.outbox import Outbox
-from greenroom.delivery.policy import Policy
-from greenroom.delivery.stages import Outcome as Ending
+from greenroom.delivery.policy import Policy, outcome_of
 from greenroom.delivery.stages import ReceiptStage, Standing, furthest, standings
 from greenroom.delivery.user_messages import AskStanding, AwaitStage, UserMessage
 from greenroom.delivery.user_parts import UserParts
@@ -111,13 +110,3 @@ class Receipts:
             return Kept(await journal.sent_to(self._user, offset), marks, letter)
 
         self._parts.ask_journal(self._actor, question, then)
-
-
-def outcome_of(stage: ReceiptStage, policy: Policy, letter: DeadLetter | None) -> Ending | None:
-    """How an event ended. `stage` is the durable one, or a crash could take an outcome back.
-
-    Given up is given up, also when somebody comes for it later.
-    """
-    if letter is not None:
-        return Ending(letter.outcome)
-    return policy.delivered if stage >= policy.done else None

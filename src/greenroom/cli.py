@@ -21,6 +21,7 @@ from greenroom.commands.looking import crash, crashes, tree
 from greenroom.commands.machine import machine
 from greenroom.commands.replay import replay
 from greenroom.commands.serve import serve
+from greenroom.commands.timeline import timeline
 from greenroom.commands.token import token
 from greenroom.delivery.ids import BadId
 from greenroom.settings import BadSettings
@@ -43,6 +44,7 @@ for _command in (
     serve,
     token,
     events,
+    timeline,
     tree,
     crashes,
     crash,

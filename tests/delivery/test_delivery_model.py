@@ -43,8 +43,7 @@ from greenroom.delivery.ids import (
 from greenroom.delivery.journal import Mark, Record
 from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.delivery.outbox import Outbox
-from greenroom.delivery.policy import Policy
-from greenroom.delivery.receipts import outcome_of
+from greenroom.delivery.policy import Policy, outcome_of
 from greenroom.delivery.redelivery import Patience
 from greenroom.delivery.settling import settle
 from greenroom.delivery.stages import Outcome, furthest, standings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,8 +22,11 @@ from greenroom.delivery import journal_upkeep
 
 
 @contextmanager
-def progress_bar() -> Iterator[journal_upkeep.Progress]:
-    """What to report to: a bar for each thing that is done, none where nobody looks."""
+def progress_bar(*, after: float = 0) -> Iterator[journal_upkeep.Progress]:
+    """What to report to: a bar for each thing that is done, none where nobody looks.
+
+    What is done within `after` seconds gets no bar.
+    """
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
@@ -34,15 +38,18 @@ def progress_bar() -> Iterator[journal_upkeep.Progress]:
         disable=not sys.stderr.isatty(),
         redirect_stdout=False,
     ) as progress:
-        yield _Bars(progress).report
+        yield _Bars(progress, time.monotonic() + after).report
 
 
 class _Bars:
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, shown_from: float) -> None:
         self._progress = progress
+        self._shown_from = shown_from
         self._tasks: dict[str, TaskID] = {}
 
     def report(self, what: str, done: int, total: int) -> None:
+        if time.monotonic() < self._shown_from:
+            return
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total or None)
         self._progress.update(self._tasks[what], completed=done, total=total or None)

@@ -1,0 +1,105 @@
+"""`greenroom timeline`: what happened in a run, and what its user saw of it, and when."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn
+
+from greenroom.commands import timeline_output
+from greenroom.commands.events import existing_journal
+from greenroom.commands.looking_output import show
+from greenroom.commands.pace import paced
+from greenroom.commands.progress import progress_bar
+from greenroom.delivery.journal_reader import JournalReader
+from greenroom.delivery.run_reader import read_timeline
+from greenroom.delivery.timeline import Timeline
+from greenroom.settings import BadSettings, Settings
+
+Flag = Annotated[bool, Parameter(negative="")]
+Show: TypeAlias = Callable[[RenderableType], object]
+Tick: TypeAlias = Callable[[float], object]
+
+
+def timeline(
+    run: str,
+    /,
+    *,
+    replay: Flag = False,
+    speed: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    json: Flag = False,
+    journal: Path | None = None,
+    config: Path | None = None,
+) -> None:
+    """Tell one run's story: each event, how long tools took, and which session saw what when.
+
+    A server may be writing the journal meanwhile.
+
+    Parameters
+    ----------
+    run
+        Its id, or an older system's, or the beginning or the end of one, as `events` shows it.
+    replay
+        Play it back at the pace at which it happened.
+    speed
+        Play it back so many times as fast; 0.5 is half as fast.
+    json
+        As JSON (schema greenroom.timeline/1).
+    journal
+        The journal's file (greenroom.db).
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    if json and (replay or speed is not None):
+        raise BadSettings(["--json is the whole story at once: it cannot be played back"])
+    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    with progress_bar(after=1) as progress:
+        story = read_timeline(reader, run, progress)
+    if json:
+        sys.stdout.buffer.write(timeline_output.as_json(story) + b"\n")
+        sys.stdout.buffer.flush()
+    elif replay or speed is not None:
+        play(story, speed or 1)
+    else:
+        show(timeline_output.heading(story))
+        show(timeline_output.table(story, story.moments, heads=True))
+
+
+def play(story: Timeline, speed: float) -> None:
+    """Print each event when its time has come."""
+    with _stage(story, speed) as (say, tick):
+        say(timeline_output.heading(story))
+        heads = True
+        for moment in paced(story.moments, speed, tick=tick):
+            say(timeline_output.table(story, [moment], heads=heads))
+            heads = False
+
+
+@contextmanager
+def _stage(story: Timeline, speed: float) -> Iterator[tuple[Show, Tick]]:
+    """Where the lines go, and a bar below them where somebody looks."""
+    on_screen = sys.stdout.isatty()
+    console = Console() if on_screen else Console(stderr=True)
+    total = story.moments[-1].since
+    with Progress(
+        TextColumn("{task.fields[now]} of {task.fields[end]} s, speed {task.fields[speed]:g}"),
+        BarColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as progress:
+        clock = timeline_output.clock
+        task = progress.add_task("", total=total or 1, now=clock(0), end=clock(total), speed=speed)
+        yield (
+            console.print if on_screen else show,
+            lambda ms: progress.update(task, completed=ms, now=clock(min(ms, total))),
+        )
