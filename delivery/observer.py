@@ -102,7 +102,7 @@ class Observer:
         """A client's frame broke the protocol or a limit; `code` as in the answer to it."""
 
     def request_refused(self, request: str, code: int) -> None:
-        """A client's `say`, `cancel`, `history` or `refresh` was answered with an error."""
+        """A client's `say`, `cancel`, `history` or `refresh` was not granted."""
 
     def handshake_refused(self, status: int) -> None:
         """An upgrade was answered with this HTTP status."""

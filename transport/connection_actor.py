@@ -280,6 +280,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     def _attached(self, hello: wire.Hello, attached: Attached) -> Attached:
         self._user.observer.connection_ready(trio.current_time() - self._opened)
         if hello.session not in (None, attached.session):
+            logger.info("%s is no session of this user: a new one begins", hello.session)
             self._user.observer.lookup_failed("session")
         return attached
 

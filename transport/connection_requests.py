@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
@@ -29,6 +30,8 @@ from greenroom.transport.connection_events import (
     TokenRefreshed,
 )
 from greenroom.transport.errors import BadToken
+
+logger = logging.getLogger("greenroom.transport")
 
 R = TypeVar("R")
 
@@ -107,7 +110,11 @@ class Requests:
         try:
             identity = await self.authenticator.authenticate(refresh.token)
         except BadToken as error:
+            logger.info("a new token was refused: %s", error.message)
             return self._refused(refresh, CloseCode.BAD_TOKEN, error.message)
+        if identity.user != self.user.user:
+            logger.warning("a new token was refused: it is another user's")
+            self._count_refusal(refresh, CloseCode.IDENTITY_CHANGED)
         return TokenRefreshed(refresh.id, identity.user, *self.lifetime(identity))
 
     def _pipe(
@@ -137,8 +144,11 @@ class Requests:
     def _refused(
         self, request: ClientRequest, code: CloseCode, message: str, *, temporary: bool = False
     ) -> RequestFailed:
-        self.user.observer.request_refused(wire.type_of(request), code)
+        self._count_refusal(request, code)
         return RequestFailed(request.id, code, message, temporary)
+
+    def _count_refusal(self, request: ClientRequest, code: CloseCode) -> None:
+        self.user.observer.request_refused(wire.type_of(request), code)
 
 
 def _history_of(user: UserId, request: wire.HistoryRequest) -> LookUp[Page]:

@@ -193,11 +193,11 @@ METRICS = (
     ),
     counter(
         "requests_refused",
-        "Requests answered with an error, by frame type and code.",
+        "Requests answered with an error or a close, by frame type and code.",
         ("request", "code"),
         (
             *((each, "4105") for each in ("say", "cancel", "history")),
-            *(("refresh", "4500"), ("cancel", "4502")),
+            *(("refresh", "4500"), ("refresh", "4503"), ("cancel", "4502")),
         ),
     ),
     # The journal
