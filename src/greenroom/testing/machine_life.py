@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import attrs
@@ -31,11 +31,17 @@ class Plan(Generic[S, D, C]):
     """What `machine_test` was given."""
 
     machine: Machine[S, D, C]
+    first: SearchStrategy[D]
     strategies: Mapping[type[object], Events]
     invariants: Sequence[Invariant[S, D]]
     checks: Sequence[Check]
     crash: bool | Callable[[D], D]
     refusals: tuple[type[Exception], ...]
+
+    def strategy(self, event: type[object], state: S, data: D) -> SearchStrategy[object]:
+        """What events of the type are drawn from, where a machine stands."""
+        strategy = self.strategies[event]
+        return strategy if isinstance(strategy, SearchStrategy) else strategy(state, data)
 
 
 @attrs.frozen
@@ -127,49 +133,3 @@ class Life(Generic[S, D, C]):
 
     def _check(self, since: int) -> None:
         check_step(self.runner, since, self.plan.invariants, self.plan.checks)
-
-
-@attrs.frozen
-class Failure(Generic[S, D, C]):
-    """A life that ended in an error. `kind` is the same for what seems to be the same bug."""
-
-    life: Life[S, D, C]
-    kind: tuple[object, ...]
-
-    @classmethod
-    def of(cls, life: Life[S, D, C], error: Exception) -> Failure[S, D, C]:
-        """To be made at once: Hypothesis adds notes of its own to the error."""
-        return cls(life, (type(error), *getattr(error, "__notes__", ())))
-
-    def shortest(self) -> Failure[S, D, C]:
-        """Leave out what the failure does not need: first long stretches, then single inputs.
-
-        What is left fails the same way, and fails no more if any one of its inputs is left out.
-        """
-        best, size = self, len(self.life.inputs)
-        while size:
-            shorter = next(self._without(best, size), None)
-            best = shorter or best
-            size = size // 2 if shorter is None else min(size, len(best.life.inputs))
-        return best
-
-    def _without(self, best: Failure[S, D, C], size: int) -> Iterator[Failure[S, D, C]]:
-        inputs = best.life.inputs
-        for start in range(len(inputs) - size, -1, -1):
-            failed = lived(self.life.plan, self.life.first, inputs[:start] + inputs[start + size :])
-            if failed is not None and failed.kind == self.kind:
-                yield failed
-
-
-def lived(plan: Plan[S, D, C], data: D, inputs: Sequence[Input]) -> Failure[S, D, C] | None:
-    """Live through the inputs; how it failed, or None if it did not or the inputs cannot be."""
-    life = Life(plan, data)
-    try:
-        life.begin()
-        for given in inputs:
-            if not life.can(given):
-                return None
-            life.undergo(given)
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is the failure
-        return Failure.of(life, error)
-    return None

@@ -24,7 +24,6 @@ from hypothesis.strategies import DataObject, SearchStrategy
 from greenroom.actors.machine import Machine
 from greenroom.testing.machine_life import (
     Events,
-    Failure,
     Falls,
     Fires,
     Given,
@@ -32,6 +31,7 @@ from greenroom.testing.machine_life import (
     Life,
     Plan,
 )
+from greenroom.testing.simplest_failure import Failure
 from greenroom.testing.watched_runner import Check, Invariant, MachineFault
 
 S = TypeVar("S", bound=enum.Enum)
@@ -78,15 +78,15 @@ def machine_test(
     )
     plan = Plan(
         machine,
+        data if isinstance(data, SearchStrategy) else st.just(data),
         _strategies(machine, given),
         tuple(invariants),
         tuple(checks),
         crash,
         tuple(refusals),
     )
-    first = data if isinstance(data, SearchStrategy) else st.just(data)
     rules = {f"take_{event.__name__}": _taking(event, plan) for event in plan.strategies}
-    members = {"plan": plan, "begin": initialize(data=first)(_begin), **rules}
+    members = {"plan": plan, "begin": initialize(data=plan.first)(_begin), **rules}
     name = "".join(part.capitalize() for part in machine.name.split())
     test = cast(type[MachineRules[S, D, C]], type(f"{name}Test", (MachineRules,), members))
     _tell_failures(test)
@@ -137,10 +137,8 @@ class MachineRules(RuleBasedStateMachine, Generic[S, D, C]):
         return [event for event in self.plan.strategies if not self.life.takes(event)]
 
     def drawn(self, draw: DataObject, event: type[object]) -> object:
-        strategy = self.plan.strategies[event]
-        if not isinstance(strategy, SearchStrategy):
-            strategy = strategy(self.life.runner.state, self.life.runner.data)
-        return draw.draw(strategy)
+        runner = self.life.runner
+        return draw.draw(self.plan.strategy(event, runner.state, runner.data))
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
@@ -200,11 +198,13 @@ def _tell_failures(test: type[MachineRules[S, D, C]]) -> None:
         settings = type(self).settings  # type: ignore[attr-defined]  # every TestCase has them
         seed = _seed(test, settings)
         seeded = test if seed is None else hypothesis.seed(seed)(_fresh(test))
+        failed: Exception | None = None
         try:
-            run_state_machine_as_test(seeded, settings=settings)
-        except Exception as error:
-            _tell(error, seed)
-            raise
+            run_state_machine_as_test(seeded, settings=_without_shrinking(settings))
+        except Exception as error:  # noqa: BLE001  # raised below, out of its own context
+            failed = _told(error, seed, shrink=hypothesis.Phase.shrink in settings.phases)
+        if failed is not None:
+            raise failed
 
     runTest.is_hypothesis_test = True  # type: ignore[attr-defined]  # pytest plugins ask for it
     runTest._hypothesis_state_machine_class = test  # type: ignore[attr-defined]  # the same
@@ -227,13 +227,24 @@ def _seed(test: type[MachineRules[S, D, C]], settings: hypothesis.settings) -> i
     return seed
 
 
-def _tell(error: Exception, seed: int | None) -> None:
-    if isinstance(error, ExceptionGroup):  # several bugs at once
-        for each in error.exceptions:
-            _tell(each, seed)
+def _without_shrinking(settings: hypothesis.settings) -> hypothesis.settings:
+    """`Failure.simplest` does it, in a hundredth of the time."""
+    phases = [phase for phase in settings.phases if phase is not hypothesis.Phase.shrink]
+    return hypothesis.settings(settings, phases=phases)
+
+
+def _told(error: Exception, seed: int | None, *, shrink: bool) -> Exception:
+    """The error to raise instead: that of the simplest failure of the kind, with its story."""
+    if isinstance(error, ExceptionGroup):  # several bugs that Hypothesis remembered
+        return error.derive([_told(each, seed, shrink=shrink) for each in error.exceptions])
     failure: Failure[enum.Enum, object, object] | None = vars(error).get("machine_failure")
-    if failure is not None:
-        error.add_note(_story(failure.shortest(), seed))
+    if failure is None:
+        return error
+    simplest = failure.simplest(seed or 0) if shrink else failure.shortest()
+    notes = error.__notes__[len(failure.notes) :] if hasattr(error, "__notes__") else []
+    for note in (*notes, _story(simplest, seed)):
+        simplest.error.add_note(note)
+    return simplest.error
 
 
 def _story(failure: Failure[S, D, C], seed: int | None) -> str:
