@@ -23,6 +23,7 @@ from greenroom.commands.replay import replay
 from greenroom.commands.serve import serve
 from greenroom.commands.timeline import timeline
 from greenroom.commands.token import token
+from greenroom.commands.usage import usage
 from greenroom.delivery.ids import BadId
 from greenroom.settings import BadSettings
 from greenroom.transport.errors import BadKeyFile
@@ -45,6 +46,7 @@ for _command in (
     token,
     events,
     timeline,
+    usage,
     tree,
     crashes,
     crash,

@@ -106,7 +106,7 @@ def complaint(result: Result) -> str:
 def test_help_names_every_command(here: Path) -> None:
     result = greenroom("--help", cwd=here)
     assert result.code == 0
-    commands = ("demo", "serve", "token", "events", "tree", "crashes", "crash", "replay")
+    commands = ("demo", "serve", "token", "events", "timeline", "usage", "tree", "replay")
     for name in (*commands, "--version", "--debug"):
         assert name in result.out
     assert greenroom(cwd=here).out == result.out

@@ -5,32 +5,21 @@ from __future__ import annotations
 import json
 import os
 import pty
-import re
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-import trio
 
 from greenroom.commands.pace import paced
 from greenroom.delivery.events import Kind
 from greenroom.delivery.timeline import Reports, timeline
-from greenroom.transport.auth import sign_token
-from greenroom.transport.client import connect
 from tests.delivery.run_story import Afternoon, Author, write
-from tests.face.cli import PATIENCE, SECRET, Result, command, environment, greenroom, running
-
-AGENT = """
-async def agent(run, said):
-    async with run.tool("get_costs", {"month": "2026-08"}) as tool:
-        tool.result(1290)
-    async with run.sub_run(agent="scout") as scout:
-        await scout.agent_thinking(text="Looking around")
-    await run.final_report(report={"saving": "10%"})
-"""
+from tests.face.audience import serving_alice
+from tests.face.cli import PATIENCE, Result, called, command, environment, greenroom, running
 
 
 @pytest.fixture
@@ -40,29 +29,17 @@ def afternoon(tmp_path: Path) -> Afternoon:
     return afternoon
 
 
-async def ask_and_watch(url: str) -> str:
-    """Say something, display all that comes, confirm the report; the run's id."""
-    async with connect(url, token=sign_token(SECRET, "alice", 60)) as client:
-        started = await client.say("Why so dear?")
-        async for event in client.events():
-            await client.displayed([event.offset])
-            if event.kind is Kind.FINAL_REPORT:
-                await client.confirm(event.offset, verdict="good")
-            if event.kind is Kind.AGENT_COMPLETED and event.run == started.run:
-                await client.history(limit=1)  # once this is answered, all of that was heard
-                return started.run
-    raise AssertionError("the client's events ended")
+@pytest.fixture
+def timeline_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
+    return partial(called, "timeline", cwd=tmp_path, monkeypatch=monkeypatch, capfd=capfd)
 
 
 @pytest.mark.requirement("R38")
 def test_beside_a_running_server_it_tells_what_its_user_saw(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(AGENT)
-    with running("serve", "app:agent", "--port", "0", cwd=tmp_path, secret=SECRET) as server:
-        port = re.search(r":(\d+)/", server.line())
-        assert port is not None
-        run = trio.run(ask_and_watch, f"ws://127.0.0.1:{port[1]}")
+    with serving_alice(tmp_path) as run:
         told = until_confirmed(run, tmp_path)
-        assert server.process.poll() is None
     kinds = [(moment["depth"], moment["event"]["kind"]) for moment in told["moments"]]
     assert kinds == [
         (0, "user_said"),
@@ -93,8 +70,10 @@ def until_confirmed(run: str, cwd: Path) -> dict:
 
 
 @pytest.mark.requirement("R38")
-def test_the_table_shows_every_event_and_who_saw_it(afternoon: Afternoon, tmp_path: Path) -> None:
-    result = greenroom("timeline", afternoon.run[-8:], cwd=tmp_path)
+def test_the_table_shows_every_event_and_who_saw_it(
+    afternoon: Afternoon, timeline_of: Callable[..., Result]
+) -> None:
+    result = timeline_of(afternoon.run[-8:])
     assert (result.code, result.err) == (0, "")
     said = " ".join(result.out.split())
     assert said.startswith(f"{afternoon.run} analyst for alice, in thread_")
@@ -106,9 +85,11 @@ def test_the_table_shows_every_event_and_who_saw_it(afternoon: Afternoon, tmp_pa
     assert "  agent_started    scout" in result.out  # a sub-run stands further in
 
 
-def test_a_played_back_run_prints_what_the_table_has(afternoon: Afternoon, tmp_path: Path) -> None:
-    still = greenroom("timeline", afternoon.run, cwd=tmp_path)
-    played = greenroom("timeline", afternoon.run, "--replay", "--speed", "1e6", cwd=tmp_path)
+def test_a_played_back_run_prints_what_the_table_has(
+    afternoon: Afternoon, timeline_of: Callable[..., Result]
+) -> None:
+    still = timeline_of(afternoon.run)
+    played = timeline_of(afternoon.run, "--replay", "--speed", "1e6")
     assert played == still
 
 
@@ -195,19 +176,25 @@ MISUSES = {
 
 @pytest.mark.parametrize(("arguments", "code", "said"), MISUSES.values(), ids=MISUSES)
 def test_what_cannot_be_told_is_one_line(
-    arguments: list[str], code: int, said: str, afternoon: Afternoon, tmp_path: Path
+    arguments: list[str],
+    code: int,
+    said: str,
+    afternoon: Afternoon,
+    timeline_of: Callable[..., Result],
 ) -> None:
-    result = greenroom("timeline", *arguments, cwd=tmp_path)
+    result = timeline_of(*arguments)
     assert said in result.err.splitlines()[0]
     assert (result.code, result.out) == (code, "")
     assert "Traceback" not in result.err
 
 
-def test_what_a_client_put_into_an_event_does_not_write_to_the_terminal(tmp_path: Path) -> None:
+def test_what_a_client_put_into_an_event_does_not_write_to_the_terminal(
+    tmp_path: Path, timeline_of: Callable[..., Result]
+) -> None:
     author = Author()
     run = author.run()
     author.tell(0, run, Kind.USER_SAID, body="\x1b[2Jhello\N{RIGHT-TO-LEFT OVERRIDE}", say="1")
     write(tmp_path / "greenroom.db", *author.records)
-    result = greenroom("timeline", run, cwd=tmp_path)
+    result = timeline_of(run)
     assert "hello" in result.out
     assert all(character.isprintable() or character == "\n" for character in result.out)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from rich.filesize import decimal
 
+from greenroom.commands.ages import seconds_of
 from greenroom.commands.events import existing_journal
 from greenroom.commands.journal_files import lines_of, written
 from greenroom.commands.looking_output import printable
@@ -24,9 +24,7 @@ from greenroom.delivery.journal_migration import migrate
 from greenroom.delivery.journal_upkeep import open_for_upkeep
 from greenroom.settings import BadSettings, Settings
 
-UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 Lines = Annotated[Path, Parameter(allow_leading_hyphen=True)]
-AGE: Final = re.compile(r"([0-9]{1,9})([smhdw])")
 
 journal = App(
     name="journal",
@@ -123,7 +121,11 @@ def compact_journal(
         TOML file of settings (greenroom.toml, if there is one).
     """
     path = existing_journal(Settings.load(config, journal=journal))
-    before_ms = None if older_than is None else int(time.time() * 1000) - 1000 * _age(older_than)
+    before_ms = (
+        None
+        if older_than is None
+        else int(time.time() * 1000) - 1000 * seconds_of("--older-than", older_than)
+    )
     with progress_bar() as progress:
         done = compact(path, before_ms=before_ms, keep=keep, to=to, progress=progress)
     print(f"{_counted(done.forgotten, 'event')} forgotten")
@@ -174,13 +176,6 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
     print(f"{_counted(done.rows, 'row')} imported")
     if done.backup:
         print(f"as it was: {done.backup}")
-
-
-def _age(text: str) -> int:
-    """Seconds. Raises `BadSettings`."""
-    if match := AGE.fullmatch(text):
-        return int(match[1]) * UNITS[match[2]]
-    raise BadSettings([f"--older-than: expected an age such as 90d or 36h, not {text!r}"])
 
 
 def _counted(count: int, what: str) -> str:

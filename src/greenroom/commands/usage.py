@@ -1,0 +1,61 @@
+"""`greenroom usage`: how much was done for whom, how it ended, how long it took, who saw it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from greenroom.commands.ages import seconds_of
+from greenroom.commands.events import existing_journal
+from greenroom.commands.looking_output import show
+from greenroom.commands.progress import progress_bar
+from greenroom.commands.usage_output import Window, as_json, view
+from greenroom.delivery.journal_reader import JournalReader
+from greenroom.delivery.usage import By, Usage
+from greenroom.delivery.usage_reader import usage_events
+from greenroom.settings import Settings
+
+
+def usage(
+    *,
+    since: str | None = None,
+    by: Annotated[By | None, Parameter(name_transform=str.lower)] = None,
+    limit: Annotated[int, Parameter(validator=Number(gte=1))] = 50,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    journal: Path | None = None,
+    config: Path | None = None,
+) -> None:
+    """Count a journal's runs, users, events and tools. A server may be writing it meanwhile.
+
+    Parameters
+    ----------
+    since
+        Only what happened in this time up to now: 7d, 12w, 36h, 30m, 10s.
+    by
+        A line for each day (UTC), user, agent or tool.
+    limit
+        Show no more than so many lines, those with the most; of days the last ones.
+    json
+        As JSON (schema greenroom.usage/1): every line.
+    journal
+        The journal's file (greenroom.db).
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    now = time.time_ns() // 1_000_000
+    window = Window(now - 1000 * seconds_of("--since", since) if since is not None else None, now)
+    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    counted = Usage(by)
+    with progress_bar(after=1) as progress:
+        for event in usage_events(reader, since=window.since or 0, progress=progress):
+            counted.add(event)
+    if json:
+        sys.stdout.buffer.write(as_json(counted, window) + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        show(view(counted, window, limit))

@@ -1,0 +1,49 @@
+"""A served agent, and a user who sees and confirms everything over a real socket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import trio
+
+from greenroom.delivery.events import Kind
+from greenroom.transport.auth import sign_token
+from greenroom.transport.client import connect
+from tests.face.cli import SECRET, running
+
+AGENT = """
+async def agent(run, said):
+    async with run.tool("get_costs", {"month": "2026-08"}) as tool:
+        tool.result(1290)
+    async with run.sub_run(agent="scout") as scout:
+        await scout.agent_thinking(text="Looking around")
+    await run.final_report(report={"saving": "10%"})
+"""
+
+
+@contextmanager
+def serving_alice(directory: Path) -> Iterator[str]:
+    """A server, `greenroom serve`, that has answered alice; her run's id."""
+    (directory / "app.py").write_text(AGENT)
+    with running("serve", "app:agent", "--port", "0", cwd=directory, secret=SECRET) as server:
+        port = re.search(r":(\d+)/", server.line())
+        assert port is not None
+        yield trio.run(ask_and_watch, f"ws://127.0.0.1:{port[1]}")
+        assert server.process.poll() is None
+
+
+async def ask_and_watch(url: str) -> str:
+    """Say something, display all that comes, confirm the report; the run's id."""
+    async with connect(url, token=sign_token(SECRET, "alice", 60)) as client:
+        started = await client.say("Why so dear?")
+        async for event in client.events():
+            await client.displayed([event.offset])
+            if event.kind is Kind.FINAL_REPORT:
+                await client.confirm(event.offset, verdict="good")
+            if event.kind is Kind.AGENT_COMPLETED and event.run == started.run:
+                await client.history(limit=1)  # once this is answered, all of that was heard
+                return started.run
+    raise AssertionError("the client's events ended")
