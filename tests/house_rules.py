@@ -29,6 +29,7 @@ EXCUSED = {  # (module, what it imports): why a pure module may reach it
         ("greenroom.delivery.ids", each): "defaults of IdSource, which shells hold; tests inject"
         for each in ("secrets", "time", "uuid_utils", "typeid")
     },
+    ("greenroom.delivery.usage", "datetime"): "the day of a given time; it asks no clock",
     ("greenroom.supervisor.backoff", "random"): "the default of an injected draw",
     ("greenroom.delivery.user_messages", "greenroom.actors"): "a base class, and types of fields",
 }
