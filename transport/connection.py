@@ -29,6 +29,7 @@ from greenroom.transport.connection_actor import (
 )
 from greenroom.transport.connection_events import SocketGone
 from greenroom.transport.front_door import Upgrade, close_gently
+from greenroom.transport.rate_limit import SharedBuckets
 
 BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
 
@@ -37,11 +38,15 @@ logger = logging.getLogger("greenroom.transport")
 
 @attrs.frozen
 class ConnectionParts:
-    """What every connection of a server works with."""
+    """What every connection of a server works with.
+
+    `users_frames`: what all connections of one user may send together.
+    """
 
     users: Users
     authenticator: Authenticator
     settings: ConnectionSettings
+    users_frames: SharedBuckets
 
 
 def connection_child(
@@ -69,7 +74,13 @@ async def _serve(
         async with trio.open_nursery() as nursery:
             socket = await _open_socket(nursery, upgrade, parts.settings.max_frame_bytes)
             actor = ConnectionActor(
-                socket, upgrade.identity, connection, user, parts.authenticator, parts.settings
+                socket,
+                upgrade.identity,
+                connection,
+                user,
+                parts.authenticator,
+                parts.settings,
+                parts.users_frames.of(user.user, now=trio.current_time()),
             )
             upgrade.stream.last_words = partial(_unsaid, socket)
             received = trio.Event()

@@ -114,6 +114,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         user: UserHandle,
         authenticator: Authenticator,
         settings: ConnectionSettings,
+        users_frames: TokenBucket,
     ) -> None:
         self._socket = socket
         self._identity = identity
@@ -123,7 +124,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._requests = Requests(user, authenticator, settings.wall_clock, self._answered)
         self._heard = False
         self._heard_at = trio.current_time()
-        self._bucket = TokenBucket(
+        self._users_frames = users_frames
+        self._frames = TokenBucket(
             settings.frames_per_second, settings.frames_burst, now=trio.current_time()
         )
         self.writing_since: float | None = None
@@ -201,7 +203,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         await self._feed(event)
 
     def _event_of(self, message: str | bytes) -> object:
-        if not self._bucket.take(trio.current_time()):
+        now = trio.current_time()
+        if not (self._frames.take(now) and self._users_frames.take(now)):
             return Overstepped(CloseCode.RATE_LIMIT)
         if len(message if message.isascii() else _bytes(message)) > self._max_bytes:
             return Overstepped(CloseCode.FRAME_TOO_BIG)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from weakref import WeakValueDictionary
+
 
 class TokenBucket:
     """Allows `rate` units a second and bursts of `burst`.
@@ -9,7 +12,7 @@ class TokenBucket:
     Time is passed in, in seconds on any clock; one that steps back earns nothing.
     """
 
-    __slots__ = ("_burst", "_level", "_rate", "_seen")
+    __slots__ = ("__weakref__", "_burst", "_level", "_rate", "_seen")
 
     def __init__(self, rate: float, burst: float, *, now: float) -> None:
         if rate <= 0 or burst < 1:
@@ -31,3 +34,18 @@ class TokenBucket:
     def level(self, now: float) -> float:
         """How much could be taken at `now`."""
         return min(self._burst, self._level + self._rate * max(0.0, now - self._seen))
+
+
+class SharedBuckets:
+    """A bucket per key, one for all who hold it at a time; forgotten with its last holder."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._held: WeakValueDictionary[Hashable, TokenBucket] = WeakValueDictionary()
+
+    def of(self, key: Hashable, *, now: float) -> TokenBucket:
+        bucket = self._held.get(key)
+        if bucket is None:
+            bucket = self._held[key] = TokenBucket(self._rate, self._burst, now=now)
+        return bucket

@@ -59,6 +59,7 @@ from greenroom.transport.connection_actor import ConnectionSettings
 from greenroom.transport.connection_machine import Times
 from greenroom.transport.front_door import FrontDoor, Handler, Readiness
 from greenroom.transport.half_open import HalfOpen
+from greenroom.transport.rate_limit import SharedBuckets
 from greenroom.transport.server import Server, listener_child
 from greenroom.transport.static_pages import load_pages
 
@@ -313,9 +314,13 @@ class Runtime:
             frames_per_second=settings.frames_per_second,
             frames_burst=settings.frames_burst,
         )
+        users_frames = SharedBuckets(
+            settings.frames_per_second * settings.frames_per_user,
+            settings.frames_burst * settings.frames_per_user,
+        )
         return Server(
             door,
-            ConnectionParts(self.users, authenticator, connection),
+            ConnectionParts(self.users, authenticator, connection, users_frames),
             self._half_open,
             self._ids,
             settings.accept_deadline,

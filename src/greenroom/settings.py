@@ -107,6 +107,9 @@ class Settings:
     frames_burst: int = setting(
         100, expected.whole(1), "Frames a connection may send at once before the average counts."
     )
+    frames_per_user: int = setting(
+        4, expected.whole(1), "What a user's sockets may send together, in times of one's limits."
+    )
     connections_per_user: int = setting(20, expected.whole(1), "Sockets one user may hold.")
     max_half_open: int = setting(
         1_024, expected.whole(1), "TCP connections that may wait for their upgrade at a time."

@@ -4,7 +4,7 @@ import pytest
 
 from greenroom.supervisor.child import ChildState
 from tests.protocol.client import opening
-from tests.protocol.server import serving
+from tests.protocol.server import serving, token_for
 
 
 def test_the_server_pings_at_its_heartbeat_and_a_pong_keeps_the_socket(connect):
@@ -45,6 +45,19 @@ def test_frames_faster_than_the_limit_close_4507(connect):
         assert client.closed_with() == 4507
         assert client.take("closing")["code"] == 4507
         assert tab.fence() == []
+
+
+def test_a_user_gains_no_frames_by_opening_sockets_and_takes_none_from_others(connect):
+    with serving(frames_per_second=0.001, frames_burst=10, frames_per_user=1) as server:
+        first, second = connect(server), connect(server)
+        stranger = connect(server, token_for("a-stranger"))
+        for client in (first, second, stranger):
+            client.hello()
+        for _ in range(8):
+            second.fence()
+        first.send("pong")
+        assert first.closed_with() == 4507
+        assert stranger.fence() == []
 
 
 def test_drain_says_when_to_come_back_then_closes_1001(connect, token, user):

@@ -1,10 +1,12 @@
 """The token bucket."""
 
+import gc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.transport.rate_limit import TokenBucket
+from greenroom.transport.rate_limit import SharedBuckets, TokenBucket
 
 
 def test_a_full_bucket_allows_a_burst_and_no_more():
@@ -46,3 +48,14 @@ def test_no_more_is_taken_in_any_time_than_burst_plus_rate(gaps, rate, burst):
         now += gap
         taken += bucket.take(now)
     assert taken <= burst + rate * now + 1e-6
+
+
+def test_a_bucket_is_shared_while_held_and_forgotten_with_its_last_holder():
+    buckets = SharedBuckets(rate=1, burst=1)
+    first, second = buckets.of("alice", now=0), buckets.of("alice", now=0)
+    assert first.take(0)
+    assert not second.take(0)
+    assert buckets.of("bob", now=0).take(0)
+    del first, second
+    gc.collect()
+    assert buckets.of("alice", now=0).take(0)
