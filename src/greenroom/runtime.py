@@ -268,7 +268,9 @@ class Runtime:
         return UsersSettings(
             epoch=self.journal.epoch,
             limits=Limits(
-                settings.backlog_events, settings.backlog_bytes, settings.connections_per_user
+                backlog_events=settings.backlog_events,
+                backlog_bytes=settings.backlog_bytes,
+                connections=settings.connections_per_user,
             ),
             ids=self._ids,
             idle_seconds=settings.idle_seconds,
