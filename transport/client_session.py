@@ -222,8 +222,11 @@ class ClientSession:
             return
         yield Answered(id_, fields if fields["ok"] is True else _failure(fields["error"]))
 
-    def _ping(self, _: Mapping[str, JSON]) -> Iterator[Command]:
-        yield Transmit(wire.Pong())
+    def _ping(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+        """Frames keep their order: what was written before the ping and is not here is lost."""
+        written = fields.get("offset")
+        is_gap = written is not None and _integer(written) > self._place
+        yield Leave(CloseCode.POSITION_LOST) if is_gap else Transmit(wire.Pong())
 
     def _typing(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
         yield ShowTyping(str(fields["thread"]), str(fields["from"]))

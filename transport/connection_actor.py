@@ -44,9 +44,11 @@ from greenroom.transport.connection_events import (
     Command,
     Draining,
     FrameRefused,
+    GapSeen,
     GaveUp,
     Heard,
     Overstepped,
+    Ping,
     Send,
     SendEvents,
     SocketGone,
@@ -131,6 +133,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self.writing_since: float | None = None
         self._reported = self._unreported_bytes = 0
         self._gauge = SocketGauge()
+        self._through: int | None = None  # the last offset of what there was to send
         self._patience = CLOSE_SECONDS
         self._opened = trio.current_time()
         self._close_code: CloseCode | None = None
@@ -190,7 +193,11 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         await self._obey(self.runner.handle(event))
 
     async def _deliver(self, news: DeliverEvents) -> None:
+        if self._through is not None and news.records[0].offset > self._through + 1:
+            logger.warning("position lost: %d follows %d", news.records[0].offset, self._through)
+            return await self._feed(GapSeen())
         await self._feed(news)
+        self._through = max(self._through or 0, news.records[-1].offset)
         size = sum(len(record.body) for record in news.records)
         self._user.observer.sent(len(news.records), size, replay=news.replay)
 
@@ -230,6 +237,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
                     self._wrote(frame, through)
             case Send(frame):
                 await self._write(frame)
+            case Ping():
+                await self._write(wire.ping(self._gauge.written or None))
             case Tell(message):
                 self._tell_user(message)
             case AttachTo(hello):

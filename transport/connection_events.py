@@ -55,6 +55,11 @@ class GaveUp:
 
 
 @attrs.frozen
+class GapSeen:
+    """What was to be sent next does not follow what was sent: events between them are gone."""
+
+
+@attrs.frozen
 class Heard:
     """The client gave a sign of life."""
 
@@ -163,6 +168,11 @@ class SendEvents:
 
 
 @attrs.frozen
+class Ping:
+    """Ask for a sign of life, and say how far the connection was written."""
+
+
+@attrs.frozen
 class AttachTo:
     """Ask the user actor to feed this connection."""
 
@@ -199,4 +209,4 @@ class Close:
     reconnect: tuple[int, int] | None = None
 
 
-Command: TypeAlias = Send | SendEvents | AttachTo | Tell | Carry | CheckToken | Close
+Command: TypeAlias = Send | SendEvents | Ping | AttachTo | Tell | Carry | CheckToken | Close

@@ -48,12 +48,14 @@ from greenroom.transport.connection_events import (
     Command,
     Draining,
     FrameRefused,
+    GapSeen,
     GaveUp,
     Heard,
     HeartbeatDue,
     HelloLate,
     HistoryRead,
     Overstepped,
+    Ping,
     PongDue,
     RequestFailed,
     RunBegan,
@@ -206,6 +208,10 @@ def _fell_behind(link: Link, _: FellBehind) -> LinkStep:
     return _close(link, CloseCode.TOO_SLOW)
 
 
+def _gap_seen(link: Link, _: GapSeen) -> LinkStep:
+    return _close(link, CloseCode.POSITION_LOST)
+
+
 def _gave_up(link: Link, event: GaveUp) -> LinkStep:
     return _close(link, CloseCode.TOO_SLOW if event.talks else CloseCode.HEARTBEAT_MISSED)
 
@@ -296,7 +302,7 @@ def _heartbeat_due(link: Link, _: HeartbeatDue) -> LinkStep:
     beat = link.times.heartbeat
     return stay(
         attrs.evolve(link, heard=False),
-        Send(wire.ping()),
+        Ping(),
         StartTimer("pong", beat / 2, PongDue()),
         StartTimer("heartbeat", beat, HeartbeatDue()),
         *_token_check(link),
@@ -386,6 +392,7 @@ CONNECTION: Machine[Phase, Link, Command] = Machine(
         On(READY, ShowTyping, _show_typing),
         On(READY, ReportRefused, _report_refused),
         On(READY, FellBehind, _fell_behind, to={CLOSED}),
+        On(READY, GapSeen, _gap_seen, to={CLOSED}),
         On(READY, GaveUp, _gave_up, to={CLOSED}),
         On(READY, SessionTaken, _session_taken, to={CLOSED}),
         On(READY, wire.Hello, _second_hello, to={CLOSED}),

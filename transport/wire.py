@@ -320,9 +320,9 @@ def typing(thread: ThreadId, sender: str) -> bytes:
     return _frame("typing", thread=thread, **{"from": sender})
 
 
-def ping() -> bytes:
-    """Ask the client for a sign of life."""
-    return b'{"type":"ping"}'
+def ping(offset: int | None = None) -> bytes:
+    """Ask the client for a sign of life. `offset`: the last event written to its socket."""
+    return b'{"type":"ping"}' if offset is None else b'{"type":"ping","offset":%d}' % offset
 
 
 def closing(

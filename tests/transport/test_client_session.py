@@ -187,6 +187,14 @@ def test_an_answer_nobody_waits_for_is_dropped():
     assert opened(0).receive(frame("reply", id="1", ok=True)) == []
 
 
+def test_a_ping_that_tells_of_events_that_did_not_come_is_a_gap():
+    session = opened(7)
+    assert session.receive(frame("ping", offset=7)) == [Transmit(wire.Pong())]
+    assert session.receive(frame("ping", offset=8)) == [LOST]
+    session.receive(events(8))
+    assert session.receive(frame("ping", offset=8)) == [Transmit(wire.Pong())]
+
+
 def test_the_other_frames_are_passed_on():
     session = opened(0)
     assert session.receive(frame("ping")) == [Transmit(wire.Pong())]

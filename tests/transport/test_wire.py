@@ -276,6 +276,7 @@ def test_server_frames_have_the_shapes_of_the_protocol():
         "from": "bob",
     }
     assert orjson.loads(wire.ping()) == {"type": "ping"}
+    assert orjson.loads(wire.ping(7)) == {"type": "ping", "offset": 7}
     assert orjson.loads(wire.error(4502, "no", temporary=False))["message"] == "no"
 
 

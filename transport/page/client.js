@@ -153,7 +153,7 @@ export class Client extends EventTarget {
       case "ready": return this.#becomeReady(frame);
       case "events": return this.#takeEvents(frame);
       case "reply": return this.#settle(frame);
-      case "ping": return this.#send({ type: "pong" });
+      case "ping": return this.#takePing(frame);
       case "closing": this.#closing = frame; return;
       case "error": return this.#tell("refused", frame);
     }
@@ -197,6 +197,14 @@ export class Client extends EventTarget {
       fresh.push(event);
     }
     if (fresh.length) this.#hand(fresh, position);
+  }
+
+  /** Frames keep their order: an event that was written before the ping and is not here is lost. */
+  #takePing({ offset }) {
+    const seen = this.#memory.get("position").offset;
+    if (seen === null || !(offset > seen) || this.#gapAt === seen) return this.#send({ type: "pong" });
+    this.#gapAt = seen;
+    return this.#lost(4106, "an event did not arrive");
   }
 
   #hand(events, position) {
