@@ -21,7 +21,7 @@ HARMLESS = {
     *("copy", "difflib", "email", "enum", "fnmatch", "functools", "h11", "hashlib"),
     *("heapq", "html", "http", "ipaddress", "itertools", "json", "math", "operator", "orjson"),
     *("cattrs", "pathlib.PurePath", "pathlib.PurePosixPath", "re", "string", "struct", "textwrap"),
-    *("types", "typing", "typing_extensions", "unicodedata", "urllib.parse", "binascii", "outcome"),
+    *("types", "typing", "weakref", "typing_extensions", "unicodedata", "urllib.parse", "binascii", "outcome"),
     *("wsproto.frame_protocol", "wsproto.handshake", "wsproto.events"),
 }
 EXCUSED = {  # (module, what it imports): why a pure module may reach it
