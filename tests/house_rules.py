@@ -21,8 +21,8 @@ HARMLESS = {
     *("copy", "difflib", "email", "enum", "fnmatch", "functools", "h11", "hashlib"),
     *("heapq", "html", "http", "ipaddress", "itertools", "json", "math", "operator", "orjson"),
     *("cattrs", "pathlib.PurePath", "pathlib.PurePosixPath", "re", "string", "struct", "textwrap"),
-    *("types", "typing", "weakref", "typing_extensions", "unicodedata", "urllib.parse", "binascii", "outcome"),
-    *("wsproto.frame_protocol", "wsproto.handshake", "wsproto.events"),
+    *("types", "typing", "typing_extensions", "unicodedata", "urllib.parse", "binascii", "outcome"),
+    *("weakref", "wsproto.frame_protocol", "wsproto.handshake", "wsproto.events"),
 }
 EXCUSED = {  # (module, what it imports): why a pure module may reach it
     **{
