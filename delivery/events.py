@@ -37,7 +37,7 @@ class EventClass(enum.StrEnum):
     PROGRESS = "progress"
 
 
-PROGRESS = frozenset({Kind.AGENT_THINKING, Kind.PARTIAL_RESULT})
+PROGRESS = frozenset({Kind.AGENT_THINKING, Kind.PARTIAL_RESULT, Kind.SUPERSEDED})
 TERMINAL = frozenset({Kind.AGENT_COMPLETED, Kind.AGENT_FAILED})
 
 

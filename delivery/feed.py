@@ -20,11 +20,14 @@ class Limits:
 
     A connection is handed frames of `frame_events` and `frame_bytes`, or of one event that is
     bigger. `memory_frames` of the newest events, and what the newest `sessions` have received,
-    are kept at hand; the journal knows the rest.
+    are kept at hand; the journal knows the rest. A live connection for which more than
+    `lag_events` or `lag_bytes` wait lags: its progress events are folded.
     """
 
     backlog_events: int = 10_000
     backlog_bytes: int = 16 * 1024 * 1024
+    lag_events: int = FRAME_EVENTS
+    lag_bytes: int = FRAME_BYTES
     connections: int = 20
     frame_events: int = FRAME_EVENTS
     frame_bytes: int = FRAME_BYTES
@@ -35,7 +38,8 @@ class Limits:
 
 @attrs.frozen
 class Deliver:
-    """Hand these records to the connection: one user's, in offset order, without a gap."""
+    """Hand these records to the connection, in one frame: one user's, in offset order, without
+    a gap but those that a `superseded` explains."""
 
     connection: ConnectionId
     records: Sequence[Record]
@@ -107,8 +111,9 @@ class Feed:
     """One connection's place in the log.
 
     `handed`: given to the connection through here. `reading_until`: how far the log went when a
-    page was asked for, None while none is. `unwritten`: what it has not yet written to its
-    socket, as (through, events, bytes).
+    page was asked for, None while none is. `live`: it has been at the end since it came. `lags`:
+    more than a little waited since it was last at the end. `unwritten`: what it has not yet written
+    to its socket, as (through, events, bytes).
     """
 
     connection: ConnectionId
@@ -119,6 +124,7 @@ class Feed:
     gauge: SocketGauge = attrs.field(factory=SocketGauge)
     reading_until: int | None = None
     live: bool = False
+    lags: bool = False
     bytes_behind: int = 0
     unwritten: deque[tuple[int, int, int]] = attrs.field(factory=deque)
     unwritten_events: int = 0
@@ -131,14 +137,20 @@ class Feed:
             and self.unwritten_bytes <= limits.frame_bytes
         )
 
-    def hand(self, records: Sequence[Record]) -> None:
-        size = sum(len(record.body) for record in records)
+    def is_behind(self, last: int, events: int, size: int) -> bool:
+        """More than so many events, of those through `last`, or more bytes wait for it."""
+        return last - self.handed > events or self.bytes_behind > size
+
+    def hand(self, records: Sequence[Record], folded: Sequence[Record]) -> None:
+        """These are done with, for the connection is given them, `folded` or as they are."""
+        size = sum(len(record.body) for record in folded)
         self.handed = records[-1].offset
-        self.unwritten.append((self.handed, len(records), size))
-        self.unwritten_events += len(records)
+        self.unwritten.append((self.handed, len(folded), size))
+        self.unwritten_events += len(folded)
         self.unwritten_bytes += size
         if self.live:
-            self.bytes_behind = max(0, self.bytes_behind - size)
+            taken = size if folded is records else sum(len(record.body) for record in records)
+            self.bytes_behind = max(0, self.bytes_behind - taken)
 
     def written(self, through: int) -> None:
         while self.unwritten and self.unwritten[0][0] <= through:
@@ -147,4 +159,4 @@ class Feed:
             self.unwritten_bytes -= size
 
     def caught_up(self) -> None:
-        self.live, self.bytes_behind = True, 0
+        self.live, self.lags, self.bytes_behind = True, False, 0

@@ -31,6 +31,7 @@ from greenroom.delivery.feed import (
     Superseded,
     TooSlow,
 )
+from greenroom.delivery.folding import fold
 from greenroom.delivery.ids import ConnectionId, RunId, SessionId, UserId
 from greenroom.delivery.journal import Bounds, Cursor, Entry, Mark, Record
 from greenroom.delivery.notes import Notes
@@ -90,6 +91,7 @@ class Outbox(Generic[T]):
         self._notes = Notes()
         self.durable: Sequence[Entry] = ()
         """The entries besides events that the last batch took along."""
+        self._observer = observer
         self._retries = Retries(user, self._limits, self._sessions, self._notes, clock, observer)
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
 
@@ -343,17 +345,16 @@ class Outbox(Generic[T]):
             feed.handed = next_kept - 1
 
     def _fall_behind(self, done: Sequence[tuple[Record, T]]) -> Iterator[Command]:
-        size = sum(len(record.body) for record, _ in done)
-        for feed in list(self._feeds.values()):
-            if not feed.live:
-                continue
-            feed.bytes_behind += size
-            if (
-                self.last - feed.handed > self._limits.backlog_events + len(done)
-                or feed.bytes_behind > self._limits.backlog_bytes + size
-            ):
+        """What waited before this batch counts: one burst is no slowness."""
+        limits, size = self._limits, sum(len(record.body) for record, _ in done)
+        before = self.last - len(done)
+        for feed in [each for each in self._feeds.values() if each.live]:
+            if feed.is_behind(before, limits.backlog_events, limits.backlog_bytes):
                 self.detach(feed.connection)
                 yield TooSlow(feed.connection)
+            elif feed.is_behind(before, limits.lag_events, limits.lag_bytes):
+                feed.lags = True
+            feed.bytes_behind += size
 
     def _pump_all(self) -> Iterator[Command]:
         for feed in self._feeds.values():
@@ -380,9 +381,16 @@ class Outbox(Generic[T]):
         cut = sum(record.offset <= feed.replay_until for record in records)
         for part, replay in ((records[:cut], True), (records[cut:], False)):
             if part:
-                feed.hand(part)
+                given = self._folded(part) if feed.lags else part
+                feed.hand(part, given)
                 self._retries.sent(feed)
-                yield Deliver(feed.connection, part, replay)
+                yield Deliver(feed.connection, given, replay)
+
+    def _folded(self, records: Sequence[Record]) -> Sequence[Record]:
+        folded = fold(records)
+        if folded.superseded:
+            self._observer.superseded(folded.superseded)
+        return folded.records
 
 
 def _key(mark: Mark) -> tuple[int, SessionId, str]:

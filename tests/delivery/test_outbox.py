@@ -7,6 +7,7 @@ from itertools import count, pairwise
 from typing import Any
 
 import attrs
+import orjson
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from greenroom.delivery.feed import (
     Superseded,
     TooSlow,
 )
+from greenroom.delivery.folding import fold
 from greenroom.delivery.ids import (
     ConnectionId,
     EventId,
@@ -35,6 +37,7 @@ from greenroom.delivery.ids import (
     UserId,
 )
 from greenroom.delivery.journal import Bounds, Cursor, Mark, Record, within
+from greenroom.delivery.observer import Observer
 from greenroom.delivery.outbox import Outbox
 from greenroom.delivery.stages import ReceiptStage
 
@@ -47,6 +50,8 @@ EPOCH = "epoch"
 SMALL = Limits(
     backlog_events=8,
     backlog_bytes=10_000,
+    lag_events=2,
+    lag_bytes=1 << 30,
     connections=3,
     frame_events=3,
     frame_bytes=2_000,
@@ -55,12 +60,13 @@ SMALL = Limits(
 )
 WINDOW = 2 * SMALL.frame_events
 ANY_PLACE = st.integers(0, 1_000)
+KINDS = st.sampled_from([Kind.AGENT_THINKING, Kind.PARTIAL_RESULT, Kind.FINAL_REPORT])
 
 
-def a_draft(size: int = 0) -> Any:
+def a_draft(size: int = 0, kind: Kind = Kind.AGENT_THINKING) -> Any:
     return draft(
         event=IDS.new(EventId),
-        kind=Kind.AGENT_THINKING,
+        kind=kind,
         thread=THREAD,
         run=RUN,
         parent=None,
@@ -71,15 +77,19 @@ def a_draft(size: int = 0) -> Any:
 
 @attrs.define
 class Client:
-    """What a connection was handed, as the model sees it."""
+    """What a connection was handed, as the model sees it: `got` as it is in the log, `given` as
+    it was handed. It is `live` once it had all, and `lags` when too much waits for it then."""
 
     session: SessionId
     start: int
     replay_until: int
     got: list[Record] = attrs.field(factory=list)
+    given: list[Record] = attrs.field(factory=list)
     flags: list[bool] = attrs.field(factory=list)
     written: int = 0
     asked: tuple[int, int] | None = None  # a page after here, while the log went to there
+    live: bool = False
+    lags: bool = False
 
     @property
     def handed(self) -> int:
@@ -87,7 +97,11 @@ class Client:
 
     @property
     def in_flight(self) -> list[Record]:
-        return [record for record in self.got if record.offset > self.written]
+        return [record for record in self.given if record.offset > self.written]
+
+    def look(self, end: int) -> None:
+        if self.handed == end:
+            self.live, self.lags = True, False
 
 
 class OutboxMachine(RuleBasedStateMachine):
@@ -112,13 +126,13 @@ class OutboxMachine(RuleBasedStateMachine):
 
     # The journal
 
-    @rule(size=st.sampled_from([0, 10, 900, 3_000]), many=st.integers(1, 5))
-    def offer(self, size: int, many: int) -> None:
-        self.offer_some(size, many)
+    @rule(size=st.sampled_from([0, 10, 900, 3_000]), kinds=st.lists(KINDS, min_size=1, max_size=5))
+    def offer(self, size: int, kinds: list[Kind]) -> None:
+        self.offer_some(size, kinds)
 
-    def offer_some(self, size: int, many: int) -> None:
-        for _ in range(many):
-            pair = (a_draft(size), next(self.tokens))
+    def offer_some(self, size: int, kinds: list[Kind]) -> None:
+        for kind in kinds:
+            pair = (a_draft(size, kind), next(self.tokens))
             self.offered.append(pair)
             self.outbox.offer(*pair)
 
@@ -151,6 +165,8 @@ class OutboxMachine(RuleBasedStateMachine):
     def finish(self) -> None:
         assert self.flight is not None
         records = [entry for entry in self.flight if isinstance(entry, Record)]
+        for client in self.clients.values():
+            client.lags |= client.live and len(self.log) - client.handed > SMALL.lag_events
         self.log += records
         for entry in self.flight:
             if isinstance(entry, Cursor):
@@ -174,10 +190,14 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.outbox.append_failed() == [token for _, token in self.flying]
         self.flying = []
 
-    @rule(size=st.sampled_from([0, 10, 900]), many=st.integers(1, 9), fails=st.booleans())
-    def append(self, size: int, many: int, fails: bool) -> None:
+    @rule(
+        size=st.sampled_from([0, 10, 900]),
+        kinds=st.lists(KINDS, min_size=1, max_size=9),
+        fails=st.booleans(),
+    )
+    def append(self, size: int, kinds: list[Kind], fails: bool) -> None:
         """The whole way in one rule, so that logs grow long enough to be interesting."""
-        self.offer_some(size, many)
+        self.offer_some(size, kinds)
         if self.flight is None:
             self.send_batch(lazily=True)
         if fails:
@@ -186,10 +206,22 @@ class OutboxMachine(RuleBasedStateMachine):
             self.finish()
 
     @precondition(lambda self: self.clients)
+    @rule(kinds=st.lists(KINDS, min_size=9, max_size=14), data=st.data())
+    def pause(self, kinds: list[Kind], data: st.DataObject) -> None:
+        """Nobody reads while events come one by one; then somebody goes on."""
+        connection = self.some_client(data)
+        self.go_on_there(connection, 9)
+        for kind in kinds:
+            self.append(0, [kind], fails=False)
+        self.go_on_there(connection, 9)
+
+    @precondition(lambda self: self.clients)
     @rule(data=st.data(), rounds=st.integers(1, 6))
     def go_on(self, data: st.DataObject, rounds: int) -> None:
         """A client reads, writes and acks for a while."""
-        connection = self.some_client(data)
+        self.go_on_there(self.some_client(data), rounds)
+
+    def go_on_there(self, connection: ConnectionId, rounds: int) -> None:
         for _ in range(rounds):
             if connection in self.clients:
                 client = self.clients[connection]
@@ -222,8 +254,9 @@ class OutboxMachine(RuleBasedStateMachine):
         found = list(within(SMALL.frame_bytes, kept))
         first = found[0].offset if found and found[0].offset <= len(self.log) else known + 1
         if first > client.handed + 1:  # trimmed while it was read: the client begins anew
-            client.start, client.got, client.flags = first - 1, [], []
+            client.start, client.got, client.given, client.flags = first - 1, [], [], []
         self.obey(self.outbox.page(connection, found))
+        client.look(len(self.log))
 
     # Connections
 
@@ -253,6 +286,7 @@ class OutboxMachine(RuleBasedStateMachine):
         commands = self.outbox.attach(connection, session, position)
         assert [c.connection for c in commands if isinstance(c, Superseded)] == older
         self.obey(commands)
+        client.look(len(self.log))
 
     def settle_session(self, session: SessionId, position: Position) -> None:
         acked = self.outbox.cursor(session) or 0
@@ -387,11 +421,12 @@ class OutboxMachine(RuleBasedStateMachine):
                 self.send_batch(lazily=True)
             if self.flight is not None:
                 self.finish()
-        while any(client.handed < len(self.log) for client in self.clients.values()):
+        while behind := [c.handed for c in self.clients.values() if c.handed < len(self.log)]:
             for connection, client in list(self.clients.items()):
                 client.written = client.handed
                 self.obey(self.outbox.written(connection, client.handed))
                 self.answer_all_pages()
+            assert behind != [c.handed for c in self.clients.values() if c.handed < len(self.log)]
         self.everyone_has_exactly_the_log_from_their_start()
         assert not self.behind()
         assert self.marks == self.marked
@@ -413,8 +448,12 @@ class OutboxMachine(RuleBasedStateMachine):
                 case Deliver(_, records, replay):
                     assert client.asked is None, "handed on while a page is read"
                     assert 0 < len(records) <= SMALL.frame_events
-                    client.got += records
-                    client.flags += [replay] * len(records)
+                    originals = self.log[client.handed : records[-1].offset]
+                    assert records == (fold(originals).records if client.lags else originals)
+                    client.got += originals
+                    client.given += records
+                    client.flags += [replay] * len(originals)
+                    client.look(len(self.log))
                 case ReadPage(_, after):
                     assert client.asked is None
                     assert after == client.handed
@@ -433,13 +472,15 @@ TestOutbox.settings = settings(max_examples=300, stateful_step_count=30, deadlin
 TestOutbox.pytestmark = [pytest.mark.requirement("R03", "R08", "R12", "R16", "R34")]
 
 
-def an_outbox(limits: Limits = SMALL, last: int = 0) -> Outbox[int]:
-    return Outbox(ALICE, EPOCH, Bounds(1 if last else 0, last), limits)
+def an_outbox(limits: Limits = SMALL, last: int = 0, **options: Any) -> Outbox[int]:
+    return Outbox(ALICE, EPOCH, Bounds(1 if last else 0, last), limits, **options)
 
 
-def append(outbox: Outbox[int], many: int, size: int = 0) -> list[Command]:
+def append(
+    outbox: Outbox[int], many: int, size: int = 0, kind: Kind = Kind.AGENT_THINKING
+) -> list[Command]:
     for _ in range(many):
-        outbox.offer(a_draft(size), 0)
+        outbox.offer(a_draft(size, kind), 0)
     assert outbox.next_append(0) is not None
     return outbox.appended()[1]
 
@@ -560,3 +601,92 @@ def test_offsets_are_given_out_again_after_a_failed_append() -> None:
         assert offsets == expected
         assert all(after == before + 1 for before, after in pairwise(offsets))
         outbox.append_failed()
+
+
+class Counting(Observer):
+    def __init__(self) -> None:
+        self.folded = 0
+
+    def superseded(self, events: int) -> None:
+        self.folded += events
+
+
+ROOMY = Limits(
+    backlog_events=100, lag_events=8, lag_bytes=1 << 30, frame_events=8, memory_frames=20
+)
+
+
+def fill_the_window(outbox: Outbox[int]) -> None:
+    for _ in range(2):
+        append(outbox, ROOMY.frame_events)
+
+
+def delivered(commands: Iterable[Command]) -> list[tuple[int, Kind]]:
+    """What is handed over, a `superseded` by the end of what it stands for."""
+    records = [r for c in commands if isinstance(c, Deliver) for r in c.records]
+    return [
+        (orjson.loads(r.body)["data"].get("through", r.offset), r.kind)  # of a superseded
+        for r in records
+    ]
+
+
+def test_a_connection_that_lags_is_handed_folded_progress_and_its_neighbour_all_of_it() -> None:
+    observer = Counting()
+    outbox = an_outbox(ROOMY, observer=observer)
+    slow, _ = attach(outbox)
+    quick, _ = attach(outbox, SESSIONS[1])
+    got: list[Command] = []
+    for _ in range(5):
+        got += [c for c in append(outbox, 8, kind=Kind.PARTIAL_RESULT) if c.connection == quick]
+        assert list(outbox.written(quick, outbox.last)) == []
+    assert delivered(got) == [(offset, Kind.PARTIAL_RESULT) for offset in range(1, 41)]
+    assert observer.folded == 0
+    assert delivered(outbox.written(slow, 16)) == [
+        *((23, Kind.SUPERSEDED), (24, Kind.PARTIAL_RESULT)),
+        *((31, Kind.SUPERSEDED), (32, Kind.PARTIAL_RESULT)),
+        *((39, Kind.SUPERSEDED), (40, Kind.PARTIAL_RESULT)),
+    ]
+    assert observer.folded == 21
+    (live,) = [c for c in append(outbox, 3) if c.connection == slow]
+    assert delivered([live]) == [(offset, Kind.AGENT_THINKING) for offset in (41, 42, 43)]
+
+
+def test_a_connection_lags_by_bytes_too() -> None:
+    outbox = an_outbox(attrs.evolve(ROOMY, lag_events=100, lag_bytes=3_000))
+    connection, _ = attach(outbox)
+    fill_the_window(outbox)
+    for _ in range(5):
+        append(outbox, 1, 800)
+    assert delivered(outbox.written(connection, 16))[0] == (20, Kind.SUPERSEDED)
+
+
+def test_one_burst_is_no_lag() -> None:
+    outbox = an_outbox(ROOMY)
+    connection, _ = attach(outbox)
+    fill_the_window(outbox)
+    append(outbox, 5 * ROOMY.lag_events)
+    assert Kind.SUPERSEDED not in [kind for _, kind in delivered(outbox.written(connection, 16))]
+
+
+def test_a_replay_is_whole_however_slow_it_is() -> None:
+    outbox = an_outbox(ROOMY)
+    append(outbox, 40)
+    connection = IDS.new(ConnectionId)
+    commands = outbox.attach(connection, SESSIONS[0], Position(8, True))
+    for _ in range(5):
+        commands += append(outbox, 5)
+    for through in range(16, 66, 8):
+        commands += outbox.written(connection, through)
+    assert delivered(commands) == [(n, Kind.AGENT_THINKING) for n in range(9, 66)]
+
+
+def test_an_acknowledgement_counts_all_that_was_folded() -> None:
+    outbox = an_outbox(ROOMY)
+    connection, _ = attach(outbox)
+    fill_the_window(outbox)
+    for _ in range(3):
+        append(outbox, 8)
+    assert len(delivered(outbox.written(connection, 16))) == 6
+    assert outbox.ack(connection, 40)
+    assert all(outbox.received(offset) for offset in range(1, 41))
+    assert outbox.bytes_behind == 0
