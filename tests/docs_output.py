@@ -6,18 +6,31 @@ A page marks the place: `<!-- output: NAME -->`, a fenced block, `<!-- end -->`.
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 from examples.machines import two_phase_commit, unguarded_connection, vending_machine
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from rich.console import Console, RenderableType
 
 from greenroom.actors.diagram import mermaid, table
 from greenroom.actors.machine_svg import svg
+from greenroom.commands import timeline_output, usage_output
 from greenroom.delivery.grammar import RUN_GRAMMAR
+from greenroom.delivery.journal_reader import JournalReader
+from greenroom.delivery.timeline import Reports, timeline
+from greenroom.delivery.usage import By, Usage
+from greenroom.delivery.usage_reader import usage_events
 from greenroom.testing import explore, machine_test
 from greenroom.transport.connection_machine import CONNECTION
+from tests.delivery.run_story import Afternoon, write
 
 DOCS = Path(__file__).parents[1] / "docs"
 PLACE = re.compile(r"<!-- output: (?P<name>[\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -84,7 +97,50 @@ def connection_exploration() -> str:
     )
 
 
+def run_timeline() -> str:
+    """What `greenroom timeline` says of the afternoon that the tests have in their journals."""
+    told = Afternoon()
+    reports = Reports(told.cursors, told.marks, (), [told.letter])
+    story = timeline(told.run, told.records, reports)
+    with in_utc():
+        return rendered(
+            timeline_output.heading(story),
+            timeline_output.table(story, story.moments, heads=True),
+        )
+
+
+def usage_overview(by: By | None = None) -> str:
+    """What `greenroom usage` says of it."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory, "greenroom.db")
+        write(path, *Afternoon().entries)
+        usage = Usage(by)
+        for event in usage_events(JournalReader(path)):
+            usage.add(event)
+    return rendered(usage_output.view(usage, usage_output.Window(None, 0), 50))
+
+
+def rendered(*renderables: RenderableType) -> str:
+    """As on a terminal of 110 columns without colours."""
+    console = Console(width=110, file=StringIO(), force_terminal=False)
+    with console.capture() as printed:
+        console.print(*renderables)
+    return "\n".join(line.rstrip() for line in printed.get().splitlines())
+
+
+@contextmanager
+def in_utc() -> Iterator[None]:
+    """People are told their local time; this page is read everywhere."""
+    with patch.dict(os.environ, TZ="UTC"):
+        time.tzset()
+        yield
+    time.tzset()
+
+
 OUTPUTS: dict[str, Callable[[], str]] = {
+    "timeline": lambda: fenced(run_timeline()),
+    "usage": lambda: fenced(usage_overview()),
+    "usage-by-agent": lambda: fenced(usage_overview(By.AGENT)),
     "vending-story": lambda: fenced(vending_story(), fence="~~~"),
     "vending-exploration": lambda: fenced(vending_exploration()),
     "commit-exploration": lambda: fenced(commit_exploration()),
