@@ -1,0 +1,124 @@
+"""A WebSocket client by hand (RFC 6455), so cheap that it does not hide what it measures.
+
+It masks with zeros, which the RFC forbids real clients (§5.3) and no server can tell.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from typing import Any
+
+import attrs
+import orjson
+import trio
+
+from greenroom.transport.auth import sign_token
+from side_by_side.server import SECRET
+
+Frame = dict[str, Any]
+
+TEXT, CLOSE = 1, 8
+SHORT, LONG = 126, 127
+READ_BYTES = 65_536
+REQUEST = (
+    "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    "Sec-WebSocket-Protocol: greenroom.v1\r\nAuthorization: Bearer {token}\r\n\r\n"
+)
+
+
+class Refused(Exception):
+    """The server answered the upgrade with something else, or closed."""
+
+
+def token_of(number: int) -> str:
+    """A token of the user of that number."""
+    return sign_token(SECRET, f"user-{number}", 3600)
+
+
+@attrs.define(eq=False)
+class Client:
+    """One socket, from `connect` (up to `ready`) to `close`."""
+
+    _stream: trio.SocketStream
+    _buffer: bytearray = attrs.field(factory=bytearray)
+
+    @classmethod
+    async def connect(cls, port: int, token: str) -> Client:
+        """Say hello and wait for `ready`. Raises `Refused` or `OSError`."""
+        client = cls(await trio.open_tcp_stream("127.0.0.1", port))
+        try:
+            await client._upgrade(token)
+            await client.send(type="hello")
+            await client.wait_for("ready")
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    async def send(self, **frame: object) -> None:
+        data = orjson.dumps(frame)
+        size = len(data)
+        length = bytes([0x80 | size]) if size < SHORT else struct.pack("!BH", 0x80 | SHORT, size)
+        await self._stream.send_all(bytes([0x80 | TEXT]) + length + bytes(4) + data)
+
+    async def wait_for(self, kind: str) -> Frame:
+        """The next frame of this type; pings before it are answered."""
+        while (frame := await self.receive())["type"] != kind:
+            pass
+        return frame
+
+    async def receive(self) -> Frame:
+        """The next frame; a ping is answered before it is given. Raises `Refused` at the end."""
+        while (payload := self._next()) is None:
+            await self._read()
+        frame: Frame = orjson.loads(payload)
+        if frame["type"] == "ping":
+            await self.send(type="pong")
+        return frame
+
+    async def close(self) -> None:
+        """Hang up, without a word."""
+        await trio.aclose_forcefully(self._stream)
+
+    async def _upgrade(self, token: str) -> None:
+        await self._stream.send_all(REQUEST.format(token=token).encode())
+        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
+            await self._read()
+        if b" 101 " not in self._buffer[:20]:
+            raise Refused(self._buffer.split(b"\r\n")[0].decode())
+        del self._buffer[: end + 4]
+
+    async def _read(self) -> None:
+        try:
+            data = await self._stream.receive_some(READ_BYTES)
+        except trio.BrokenResourceError as error:
+            raise Refused("the connection broke") from error
+        if not data:
+            raise Refused("the server hung up")
+        self._buffer += data
+
+    def _next(self) -> bytes | None:
+        """The payload of the next whole frame in the buffer; §5.2, unmasked and unfragmented."""
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return None
+        size, start = buffer[1], 2
+        if size == SHORT and len(buffer) >= 4:
+            size, start = struct.unpack_from("!H", buffer, 2)[0], 4
+        elif size == LONG and len(buffer) >= 10:
+            size, start = struct.unpack_from("!Q", buffer, 2)[0], 10
+        if (size >= SHORT and start == 2) or len(buffer) < start + size:
+            return None
+        opcode, payload = buffer[0] & 15, bytes(buffer[start : start + size])
+        del buffer[: start + size]
+        if opcode == CLOSE:
+            raise Refused(f"closed with {int.from_bytes(payload[:2])}")
+        return payload
+
+
+def show(words: str) -> None:
+    """Say how far it is, on a terminal, in place of what was said before."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
