@@ -16,6 +16,7 @@ from typing import ClassVar, Generic, NamedTuple, Self, TypeVar, cast, get_args
 
 import attrs
 
+from greenroom.actors.immutability import mutable_part
 from greenroom.actors.machine import (
     STATE_TIMEOUT,
     CancelTimer,
@@ -49,14 +50,27 @@ class MachineStopped(MachineError):
 
 
 class MutableData(MachineError):
-    """The data is of a type made to be changed in place; a handler's copy would be everyone's."""
+    """Part of the data can be changed in place; a handler's copy would be everyone's."""
+
+    def __init__(self, machine: str, part: str) -> None:
+        super().__init__(
+            f"machine {machine!r} may not keep what can be changed in place: {part}",
+            advice="use a frozen attrs class, a tuple, a frozenset, or types.MappingProxyType "
+            "around a dict of its own",
+        )
+        self.machine = machine
+        self.part = part
 
 
 class EnterOverstepped(MachineError):
     """An enter action changed the state, postponed, or inserted an event."""
 
 
-MUTABLE_TYPES = (list, dict, set, bytearray, deque)
+def check_data(machine: str, data: object) -> None:
+    """Raise `MutableData` naming a part of the data that can be changed in place."""
+    part = mutable_part(data)
+    if part is not None:
+        raise MutableData(machine, part)
 
 
 @attrs.frozen
@@ -83,7 +97,7 @@ class MachineRunner(Generic[S, D, C]):
     `StartTimer`/`CancelTimer` (the state time-out is the timer named `STATE_TIMEOUT`), whose
     `event` is the `TimerFired` to hand back when due. A final state, and `Stop`, forget what waits
     and cancel every timer. `on_move` hears of each change of state, `log` keeps the last ones.
-    Raises `MutableData` for a list, dict or set as data.
+    Raises `MutableData` if the data it starts with can be changed in place, however deep.
     """
 
     max_steps: ClassVar[int] = 10_000
@@ -98,11 +112,7 @@ class MachineRunner(Generic[S, D, C]):
         log: int = 32,
         on_move: Callable[[Transition], None] | None = None,
     ) -> None:
-        if isinstance(data, MUTABLE_TYPES):
-            raise MutableData(
-                f"machine {machine.name!r} may not keep a {type(data).__name__} as its data",
-                advice="use a frozen attrs class, a tuple or a frozenset",
-            )
+        check_data(machine.name, data)
         self.machine = machine
         self.state = machine.initial
         self.data: D = data

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Never, TypeAlias
 
 import attrs
@@ -30,11 +31,15 @@ class OutOfOrder(GreenroomError):
     """An event the run's grammar does not allow now. Nothing was emitted."""
 
 
+def _for_good(tools: Mapping[ToolCallId, str]) -> Mapping[ToolCallId, str]:
+    return MappingProxyType(dict(tools))
+
+
 @attrs.frozen
 class RunState:
     """The tools that execute now, by call: the names they were called by."""
 
-    executing: dict[ToolCallId, str] = attrs.field(factory=dict)
+    executing: Mapping[ToolCallId, str] = attrs.field(factory=dict, converter=_for_good)
 
 
 @attrs.frozen

@@ -93,9 +93,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if item.get_closest_marker(MARKER) is None:
         return (yield)
+    from greenroom.testing.data_checks import checking_data
+
     given = item.config.getoption("--greenroom-seed")
     item.stash[SEED] = secrets.randbits(32) if given is None else given
-    with _seeded(item.stash[SEED]):
+    with _seeded(item.stash[SEED]), checking_data():
         return (yield)
 
 

@@ -18,7 +18,7 @@ REASON = re.compile(r"\blong(er)?\b", re.IGNORECASE)
 
 HARMLESS = {
     *("__future__", "abc", "attrs", "base64", "bisect", "collections", "contextlib"),
-    *("copy", "difflib", "email", "enum", "fnmatch", "functools", "h11", "hashlib"),
+    *("copy", "dataclasses", "difflib", "email", "enum", "fnmatch", "functools", "h11", "hashlib"),
     *("heapq", "html", "http", "ipaddress", "itertools", "json", "math", "operator", "orjson"),
     *("cattrs", "pathlib.PurePath", "pathlib.PurePosixPath", "re", "string", "struct", "textwrap"),
     *("types", "typing", "typing_extensions", "unicodedata", "urllib.parse", "binascii", "outcome"),

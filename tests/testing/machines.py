@@ -42,10 +42,26 @@ class Due:
     pass
 
 
+class Notebook:
+    """Of no form that tells whether it can be changed; and it can."""
+
+    def __init__(self) -> None:
+        self.notes: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Notebook) and self.notes == other.notes
+
+    def __hash__(self) -> int:
+        return hash(self.notes)
+
+    def __repr__(self) -> str:
+        return f"Notebook{self.notes}"
+
+
 @attrs.frozen
 class Memory:
     presses: tuple[str, ...] = ()
-    notes: list[str] = attrs.field(factory=list)
+    notes: Notebook = attrs.field(factory=Notebook)
 
 
 LampStep = Step[Lamp, Memory, str]
@@ -69,7 +85,7 @@ def breaks(memory: Memory, _: Drop) -> LampStep:
 
 
 def mutates(memory: Memory, _: Press) -> LampStep:
-    memory.notes.append("pressed")
+    memory.notes.notes += ("pressed",)
     return go(Lamp.OFF, memory)
 
 

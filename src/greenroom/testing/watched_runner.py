@@ -10,7 +10,7 @@ from typing import Generic, Self, TypeVar
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.machine import CancelTimer, Machine, StartTimer
-from greenroom.actors.machine_runner import MachineRunner, TimerFired
+from greenroom.actors.machine_runner import MachineRunner, TimerFired, check_data
 from greenroom.testing.trace import Cause, Taken, Trace
 
 S = TypeVar("S", bound=enum.Enum)
@@ -79,6 +79,8 @@ class WatchedRunner(MachineRunner[S, D, C], Generic[S, D, C]):
         try:
             with noting(f"{type(event).__name__} in {state.name}"):
                 super()._take(event)
+                if self.data is not data:
+                    check_data(self.machine.name, self.data)
         except Exception as error:
             self.steps.append(self._taken(cause, event, state, data, (), type(error).__name__))
             raise
