@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from greenroom.delivery.events import Kind
+from greenroom.delivery.folding import fold
+from greenroom.delivery.journal import Record
 from greenroom.delivery.journal_reader import JournalReader
+from tests.delivery.test_folding import THREADS, record
 
 if TYPE_CHECKING:
     from playwright import sync_api as api
@@ -409,6 +414,83 @@ def test_what_was_on_screen_is_reported_displayed(
         page.wait_for_timeout(50)
     assert any('"type":"ack"' in frame for frame in frames)
     assert any('"type":"displayed"' in frame for frame in frames)
+
+
+@pytest.mark.requirement("R12")
+def test_a_page_that_lagged_shows_and_reports_the_same_as_one_that_did_not(
+    start_demo: Callable[[float], Demo], open_page: OpenPage
+) -> None:
+    """Also when history brought some of what comes folded."""
+    texts = [f"{number} " * (5_000 if number > 97 else 1) for number in range(1, 100)]
+    pieces = [record(n, Kind.PARTIAL_RESULT, text=text) for n, text in enumerate(texts, 2)]
+    log = [
+        record(1, Kind.AGENT_STARTED, agent="analyst"),
+        *pieces,
+        record(101, Kind.FINAL_REPORT, report={"saving": "10%"}),
+    ]
+    folded = [*fold(log[1:51]).records, *fold(log[51:]).records]
+    page = open_page(start_demo(0.01))
+    for known in (1, 70):
+        server = PlayedServer(log[:known], folded)
+        page.unroute_all()
+        page.route_web_socket("**/live", server.serve)
+        page.evaluate(f"""() => {{
+            sessionStorage.clear();
+            sessionStorage.setItem("greenroom.thread", '"{THREADS[0]}"');
+        }}""")
+        page.reload()
+        page.wait_for_selector("[data-testid=report]")
+        assert page.text_content("[data-testid=answer]") == "".join(texts)
+        look_at_all(page)
+        for _ in range(100):
+            if len(server.displayed) == len(log):
+                break
+            page.wait_for_timeout(20)
+        assert server.displayed == set(range(1, 102))
+        assert server.acked == 101
+
+
+def look_at_all(page: api.Page) -> None:
+    page.evaluate("""async () => {
+        const painted = () => new Promise((done) =>
+            requestAnimationFrame(() => setTimeout(done, 20)));
+        for (let top = 0; top < document.documentElement.scrollHeight; top += innerHeight / 2) {
+            scrollTo({ top });
+            await painted();
+        }
+    }""")
+
+
+class PlayedServer:
+    """The server's side of a page's socket: history up to somewhere, then these events."""
+
+    def __init__(self, history: Sequence[Record], events: Sequence[Record]) -> None:
+        self.history, self.events = _decoded(history), _decoded(events)
+        self.acked, self.displayed = 0, set[int]()
+
+    def serve(self, route: api.WebSocketRoute) -> None:
+        def send(type_: str, **fields: object) -> None:
+            route.send(json.dumps({"type": type_, **fields}))
+
+        def answer(message: str | bytes) -> None:
+            frame = json.loads(message)
+            match frame["type"]:
+                case "hello":
+                    place = {"session": "s", "epoch": "e", "offset": 1, "recovered": False}
+                    send("ready", user="u", connection="c", heartbeat=60_000, features=[], **place)
+                case "history":
+                    send("reply", id=frame["id"], ok=True, more=False, events=self.history)
+                    send("events", epoch="e", events=self.events)
+                case "ack":
+                    self.acked = frame["offset"]
+                case "displayed":
+                    self.displayed |= set(frame["offsets"])
+
+        route.on_message(answer)
+
+
+def _decoded(records: Sequence[Record]) -> list[object]:
+    return [json.loads(each.body) for each in records]
 
 
 def test_too_large_a_table_is_refused_in_words(

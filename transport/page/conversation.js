@@ -1,7 +1,7 @@
 // The conversation on screen. Each event is drawn once, by its kind, into its run's block; which
 // events are really before the user's eyes is told to `onShown`.
 
-import { element, icon, ICONS, pretty, seconds } from "./dom.js";
+import { element, icon, ICONS, LONGEST, pretty, seconds } from "./dom.js";
 import { drawReport } from "./report.js";
 
 const brief = (value) => {
@@ -61,7 +61,7 @@ export class Conversation {
 
   /** Draw an event, unless it is drawn already: history and the live stream overlap. */
   add(event) {
-    if (this.#drawn.has(event.offset)) return false;
+    if (event.kind === "superseded" || this.#drawn.has(event.offset)) return false;
     this.#drawn.add(event.offset);
     const target = (this[`draw_${event.kind}`] ?? this.draw_other).call(this, event, this.#run(event), event.data ?? {});
     if (!target) return true;
@@ -69,7 +69,7 @@ export class Conversation {
     const mark = target.dataset.offset === undefined ? target : element("span", { hidden: true });
     if (mark !== target) target.append(mark);
     Object.assign(mark.dataset, { testid: mark.dataset.testid ?? "event", offset: event.offset, kind: event.kind });
-    this.#watch(target, event.offset);
+    for (const offset of [...(event.data?.merges ?? []), event.offset]) this.#watch(target, offset);
     return true;
   }
 
@@ -132,8 +132,13 @@ export class Conversation {
     return spent;
   }
 
-  draw_partial_result(_event, run, { text }) {
-    const piece = element("span", {}, pretty(text));
+  /** A slow connection is sent several as one, some of which history may have brought already. */
+  draw_partial_result(_event, run, { text, merges = [] }) {
+    for (const offset of merges) {
+      this.#drawn.add(offset);
+      this.#erase(run.answer.querySelector(`:scope > [data-offset="${offset}"]`));
+    }
+    const piece = element("span", {}, pretty(text, LONGEST * (1 + merges.length)));
     run.answer.hidden = false;
     run.answer.append(piece);
     return piece;
@@ -167,8 +172,6 @@ export class Conversation {
       message || error ? element("span", { class: "detail" }, ` ${[error, message].filter(Boolean).join(": ")}`) : null));
     return this.#end(run, "failed", reason === "timeout" ? "Timed out" : "Failed");
   }
-
-  draw_superseded() { return null; }
 
   draw_other(event, run, data) {
     const row = element("li", { class: "other" }, element("code", {}, event.kind), element("pre", {}, pretty(data)));
@@ -238,6 +241,14 @@ export class Conversation {
       this.#eyes.observe(target);
     }
     if (this.#screen.has(target)) this.#look();
+  }
+
+  #erase(target) {
+    if (!target) return;
+    this.#eyes.unobserve(target);
+    this.#waiting.delete(target);
+    this.#screen.delete(target);
+    target.remove();
   }
 
   #look() {

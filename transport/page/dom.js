@@ -31,11 +31,11 @@ export const ICONS = {
   table: "M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 6.5v6",
 };
 
-const LONGEST = 20_000; // characters of any one JSON or text block on screen
+export const LONGEST = 20_000; // characters of any one JSON or text block on screen
 
-export function pretty(value) {
+export function pretty(value, longest = LONGEST) {
   const text = typeof value === "string" ? value : JSON.stringify(value, null, 2) ?? "";
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}\n… (${text.length - LONGEST} characters more)` : text;
+  return text.length > longest ? `${text.slice(0, longest)}\n… (${text.length - longest} characters more)` : text;
 }
 
 export function seconds(ms) {
