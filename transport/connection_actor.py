@@ -195,7 +195,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     async def _deliver(self, news: DeliverEvents) -> None:
         if self._through is not None and news.records[0].offset > self._through + 1:
             logger.warning("position lost: %d follows %d", news.records[0].offset, self._through)
-            return await self._feed(GapSeen())
+            await self._feed(GapSeen())
+            return
         await self._feed(news)
         self._through = max(self._through or 0, news.records[-1].offset)
         size = sum(len(record.body) for record in news.records)
@@ -339,7 +340,7 @@ def _with_followers(
     while messages and type(follower := messages[0]) is DeliverEvents:
         size += sum(len(record.body) for record in follower.records)
         fits = len(records) + len(follower.records) <= FRAME_EVENTS and size <= FRAME_BYTES
-        follows = follower.records[0].offset > records[-1].offset  # else it is sent again
+        follows = follower.records[0].offset == records[-1].offset + 1  # else sent again, or a gap
         if not (fits and follows) or follower.replay != first.replay:
             break
         messages.popleft()

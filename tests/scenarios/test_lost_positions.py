@@ -99,11 +99,14 @@ def test_a_gap_in_what_the_server_is_about_to_send_closes_4106_and_resumes_whole
         journal = server.runtime.journal
         (last,) = await journal.read(handle.user, after=2, limit=1, max_bytes=1 << 20)
         connection = handle.connections.child(client.ready["connection"])
-        connection.tell(DeliverEvents([attrs.evolve(last, offset=5)], replay=False))  # type: ignore[attr-defined]  # a Ref
+        for offset in (4, 6):  # at once, so that they would share a frame
+            news = DeliverEvents([attrs.evolve(last, offset=offset)], replay=False)
+            connection.tell(news)  # type: ignore[attr-defined]  # a Ref
 
     server.run(skip)
     assert client.closed_with() == 4106
-    assert [frame["type"] for frame in client.kept if frame["type"] == "events"] == []
+    told = [frame["events"] for frame in client.kept if frame["type"] == "events"]
+    assert [len(events) for events in told] == [1], "what came before the gap, and nothing past it"
     scrape.wait("connections_closed_total", "4106", "server", at_least=closed + 1)
     again = connect()
     place = {"session": client.ready["session"], "epoch": client.ready["epoch"], "offset": 1}

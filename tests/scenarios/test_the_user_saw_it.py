@@ -11,6 +11,7 @@ import trio
 
 from greenroom import Receipt, ReceiptStage, Run, UserContext
 from tests.face.cli import SECRET, greenroom
+from tests.face.test_metrics import Scrape
 from tests.protocol.client import Client
 from tests.protocol.server import Server, serving
 from tests.scenarios.stage import FIVE, hours, kinds, offsets
@@ -101,12 +102,16 @@ def turn(client: Client, server: Server, user: str) -> Turn:
 
 
 @pytest.mark.requirement("R12")
-def test_five_of_five_events_are_acknowledged_by_one_cumulative_offset(turn: Turn) -> None:
+def test_five_of_five_events_are_acknowledged_by_one_cumulative_offset(
+    turn: Turn, scrape: Scrape
+) -> None:
     """Without it: "0 of 5 acknowledged"."""
+    counted = scrape.value("events_received_total")
     assert max(turn.stages()) <= ReceiptStage.SENT
     turn.client.send("ack", offset=5)
     turn.wait(lambda receipt: receipt.wait_received(timeout=10))
     assert turn.stages() == [ReceiptStage.RECEIVED] * 5
+    assert scrape.value("events_received_total") == counted + 5
 
 
 @pytest.mark.requirement("R13")
