@@ -18,6 +18,7 @@ def parts(stage: Stage, **needs: str) -> list[Component]:
 
 
 async def test_each_starts_after_all_it_needs_and_stops_before_them(stage: Stage) -> None:
+    """app(4), applications: those that must be started before this one is."""
     async with open_application("app", parts(stage, a="cd", b="", c="b", d="b")):
         assert stage.take_log() == "+b +c +d +a"
     assert stage.take_log() == "-a -d -c -b"
@@ -26,12 +27,14 @@ async def test_each_starts_after_all_it_needs_and_stops_before_them(stage: Stage
 def test_those_that_need_nothing_of_each_other_keep_the_order_they_were_given(
     stage: Stage,
 ) -> None:
+    """supervisor(3), Supervision Principles: among those that are free to start, left to right."""
     assert [each.id for each in start_order(parts(stage, c="", a="", b=""))] == ["c", "a", "b"]
 
 
 async def test_a_failed_start_stops_what_had_started_in_reverse_and_names_the_culprit(
     stage: Stage,
 ) -> None:
+    """application(3), ensure_all_started/1: what had started is stopped again, in reverse."""
     stage.failing["c"] = 1
     with pytest.raises(StartFailed, match="'app' could not start 'c'") as failure:
         async with open_application("app", parts(stage, d="c", c="ab", a="", b="a")):
@@ -42,6 +45,7 @@ async def test_a_failed_start_stops_what_had_started_in_reverse_and_names_the_cu
 
 
 async def test_what_started_after_a_component_restarts_with_it(stage: Stage) -> None:
+    """supervisor(3), rest_for_one."""
     async with open_application("app", parts(stage, a="b", b="", c="a")):
         stage.take_log()
         stage.crash("b")
@@ -50,6 +54,7 @@ async def test_what_started_after_a_component_restarts_with_it(stage: Stage) -> 
 
 
 def test_a_missing_name_is_refused_with_the_one_that_was_meant(stage: Stage) -> None:
+    """application(3), start/1: {error, {not_started, App}}. Beyond OTP: the name that was meant."""
     wrong = [
         Component(stage.spec("journal")),
         Component(stage.spec("users"), needs=("jurnal",)),
@@ -69,12 +74,14 @@ def test_a_missing_name_is_refused_with_the_one_that_was_meant(stage: Stage) -> 
 def test_a_circle_is_refused_naming_all_who_are_in_it(
     needs: dict[str, str], circle: tuple[str, ...], stage: Stage
 ) -> None:
+    """systools(3), make_script/2: circular dependencies of applications are an error."""
     with pytest.raises(CircularNeeds, match=" → ".join(circle)) as refusal:
         open_application("app", parts(stage, **needs))
     assert refusal.value.circle == circle
 
 
 def test_two_of_one_name_and_needs_that_are_a_string_are_refused(stage: Stage) -> None:
+    """app(4): a name is one application, and applications is a list."""
     with pytest.raises(InvalidChildSpec, match="two components are named 'a'"):
         start_order([Component(stage.spec("a")), Component(stage.spec("a"))])
     with pytest.raises(InvalidChildSpec, match="not a string"):
@@ -83,6 +90,7 @@ def test_two_of_one_name_and_needs_that_are_a_string_are_refused(stage: Stage) -
 
 @given(st.data(), st.permutations("abcdef"))
 def test_any_needs_without_a_circle_are_met(data: st.DataObject, ids: list[str]) -> None:
+    """app(4), applications: those that must be started before this one is, whatever they are."""
     stage = Stage()
     needs = {
         id_: data.draw(st.lists(st.sampled_from(ids[:place]), unique=True)) if place else []

@@ -5,9 +5,8 @@ import logging
 import pytest
 
 from greenroom.actors.exit import crashed
-from greenroom.supervisor import ChildSpec, CrashLog, CrashReport, Shutdown
-from greenroom.supervisor.errors import InvalidChildSpec
-from tests.supervisor.stage import Crash, Stage
+from greenroom.supervisor import CrashLog, CrashReport
+from tests.supervisor.stage import Crash
 
 
 def record(log: CrashLog, child: str) -> CrashReport:
@@ -36,17 +35,3 @@ def test_a_hook_that_fails_is_logged_and_spoils_nothing(
         record(log, "a")
     assert len(log.reports()) == 1
     assert "on_crash failed" in caplog.records[-1].getMessage()
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"id": ""}, {"start": None}, {"shutdown": 0}, {"shutdown": -1.0}]
-)
-def test_a_spec_that_makes_no_sense_is_refused(wrong: dict[str, object], stage: Stage) -> None:
-    right = {"id": "a", "start": stage.spec("a").start}
-    with pytest.raises(InvalidChildSpec):
-        ChildSpec(**{**right, **wrong})  # type: ignore[arg-type]  # parametrised by field
-
-
-def test_shutdown_times_are_seconds_with_two_words_for_the_extremes(stage: Stage) -> None:
-    times = [Shutdown.BRUTAL_KILL, 2.5, Shutdown.INFINITY]
-    assert [0.0, 2.5, float("inf")] == [stage.spec("a", shutdown=time).grace for time in times]

@@ -67,6 +67,7 @@ async def start(
 async def test_a_crash_takes_the_linked_one_along_whichever_it_is(
     stage: DynamicSupervisorRef,
 ) -> None:
+    """Reference Manual, Processes, Links: bidirectional; an abnormal signal ends the other."""
     for end in (0, 1):
         pair = [await start(stage, id_, Partner()) for id_ in "ab"]
         link(*pair)
@@ -80,6 +81,7 @@ async def test_a_crash_takes_the_linked_one_along_whichever_it_is(
 async def test_it_ends_in_the_middle_of_a_message_too_and_gets_its_last_words(
     stage: DynamicSupervisorRef,
 ) -> None:
+    """Reference Manual, Processes, Exit Signals: at any time. Beyond OTP: last words."""
     hanging = Partner()
     one, other = await start(stage, "a", Partner()), await start(stage, "b", hanging)
     link(one, other)
@@ -92,6 +94,7 @@ async def test_it_ends_in_the_middle_of_a_message_too_and_gets_its_last_words(
 
 
 async def test_a_normal_end_is_nobody_elses_business(stage: DynamicSupervisorRef) -> None:
+    """Reference Manual, Processes, Exit Signals: one with the reason normal is ignored."""
     one, other = await start(stage, "a", Partner()), await start(stage, "b", Partner())
     link(one, other)
     one.tell("stop")
@@ -101,6 +104,7 @@ async def test_a_normal_end_is_nobody_elses_business(stage: DynamicSupervisorRef
 
 
 async def test_a_shutdown_is_carried_as_a_shutdown(stage: DynamicSupervisorRef) -> None:
+    """Reference Manual, Processes, Exit Signals: the other ends with the same reason."""
     one = await start(stage, "a", Partner())
     other = await start(stage, "b", Partner(), Restart.TRANSIENT)
     link(one, other)
@@ -113,6 +117,7 @@ async def test_a_shutdown_is_carried_as_a_shutdown(stage: DynamicSupervisorRef) 
 async def test_the_supervisor_judges_both_ends_and_restarts_both(
     stage: DynamicSupervisorRef,
 ) -> None:
+    """supervisor(3), restart: by each child's own exit reason."""
     one = await start(stage, "a", Partner(), Restart.TRANSIENT)
     other = await start(stage, "b", Partner(), Restart.TRANSIENT)
     link(one, other)
@@ -127,6 +132,7 @@ async def test_the_supervisor_judges_both_ends_and_restarts_both(
 async def test_one_that_traps_exits_is_told_of_every_end_and_lives_on(
     how: str, kind: ExitKind, stage: DynamicSupervisorRef
 ) -> None:
+    """erlang(3), process_flag(trap_exit): {'EXIT', From, Reason}, also for normal ends."""
     trapping = Trapping()
     one, other = await start(stage, "a", Partner()), await start(stage, "b", trapping)
     link(one, other)
@@ -139,6 +145,7 @@ async def test_one_that_traps_exits_is_told_of_every_end_and_lives_on(
 
 
 async def test_links_form_chains(stage: DynamicSupervisorRef) -> None:
+    """Reference Manual, Processes, Links: who ends by a signal passes it on to its links."""
     chain = [await start(stage, id_, Partner()) for id_ in "abcd"]
     for one, other in itertools.pairwise(chain):
         link(one, other)
@@ -148,6 +155,7 @@ async def test_links_form_chains(stage: DynamicSupervisorRef) -> None:
 
 
 async def test_unlinked_ones_part_for_good(stage: DynamicSupervisorRef) -> None:
+    """erlang(3), unlink/1: no exit signal from the link afterwards."""
     one, other = await start(stage, "a", Partner()), await start(stage, "b", Partner())
     link(one, other).unlink()
     one.tell("crash")
@@ -156,6 +164,7 @@ async def test_unlinked_ones_part_for_good(stage: DynamicSupervisorRef) -> None:
 
 
 async def test_who_links_to_the_dead_learns_of_it_at_once(stage: DynamicSupervisorRef) -> None:
+    """erlang(3), link/1: to a process that is not there, an exit signal comes (noproc)."""
     one, other = await start(stage, "a", Partner()), await start(stage, "b", Partner())
     one.tell("crash")
     await one.wait_stopped()
@@ -164,6 +173,8 @@ async def test_who_links_to_the_dead_learns_of_it_at_once(stage: DynamicSupervis
 
 
 async def test_an_actor_may_link_itself_before_it_is_up() -> None:
+    """erlang(3), link/1: the calling process, in its init function too."""
+
     class Eager(Partner):
         async def started(self) -> None:
             link(self.ref, first[-1])
@@ -182,6 +193,7 @@ async def test_an_actor_may_link_itself_before_it_is_up() -> None:
 async def test_a_tree_that_stops_reports_no_linked_end_as_a_crash(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
+    """supervisor.erl, shutdown/1: an end with the reason shutdown is no error."""
 
     class Slow(Partner):
         async def stopping(self, reason: ExitReason) -> None:

@@ -100,6 +100,7 @@ async def stage(
 async def test_by_default_waiting_asks_fail_with_the_crash_and_waiting_messages_are_counted() -> (
     None
 ):
+    """Reference Manual, Processes: its mailbox dies with it. gen_server(3), call/2: fails."""
     troupe = Troupe()
     async with stage(FAILED, troupe) as (root, ref):
         for message in ("crash", "lost", "lost too"):
@@ -119,6 +120,7 @@ async def test_by_default_waiting_asks_fail_with_the_crash_and_waiting_messages_
 
 
 async def test_handed_over_what_waits_goes_to_the_next_incarnation_in_order() -> None:
+    """Beyond OTP: in OTP what waits is lost."""
     troupe = Troupe()
     async with stage(HANDED_OVER, troupe) as (root, ref):
         for message in ("crash", "one", "two"):
@@ -134,6 +136,7 @@ async def test_handed_over_what_waits_goes_to_the_next_incarnation_in_order() ->
 async def test_kept_the_ref_goes_on_and_takes_messages_all_the_while(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
+    """Beyond OTP: a ref that lives as long as a registered name would."""
     troupe = Troupe()
     async with stage(KEPT, troupe, backoff=STEADY) as (root, ref):
         ref.tell("crash")
@@ -148,6 +151,7 @@ async def test_kept_the_ref_goes_on_and_takes_messages_all_the_while(
 
 @pytest.mark.parametrize("policy", OnRestart)
 async def test_what_an_actor_died_of_is_never_handled_again(policy: OnRestart) -> None:
+    """Beyond OTP: a message that kills does so once."""
     async with stage(policy, Troupe()) as (root, ref):
         with pytest.raises(ActorStopped) as failure:
             await ref.ask(Fatal())
@@ -158,6 +162,7 @@ async def test_what_an_actor_died_of_is_never_handled_again(policy: OnRestart) -
 
 @pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
 async def test_failed_starts_in_between_lose_nothing(policy: OnRestart) -> None:
+    """Beyond OTP: what waits, waits for an incarnation that is up."""
     troupe = Troupe()
     troupe.failing_starts = 2
     async with stage(policy, troupe) as (_, ref):
@@ -169,6 +174,7 @@ async def test_failed_starts_in_between_lose_nothing(policy: OnRestart) -> None:
 
 @pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
 async def test_an_ask_that_is_handed_on_twice_is_answered_by_the_last(policy: OnRestart) -> None:
+    """Beyond OTP: pending asks are handed on as messages are."""
     async with stage(policy, Troupe()) as (_, ref):
         ref.tell("crash")
         ref.tell("crash")
@@ -179,6 +185,8 @@ async def test_an_ask_that_is_handed_on_twice_is_answered_by_the_last(policy: On
 async def test_an_answer_owed_by_the_dead_actor_fails_but_those_that_wait_do_not(
     policy: OnRestart,
 ) -> None:
+    """Beyond OTP: gen_server(3), call/2, fails only for what was taken already."""
+
     class Forgetful(Player):
         async def receive_many(self, messages: object) -> None:
             first = messages.popleft()  # type: ignore[attr-defined]  # a deque
@@ -200,6 +208,7 @@ async def test_an_answer_owed_by_the_dead_actor_fails_but_those_that_wait_do_not
 
 @pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
 async def test_a_sender_that_waits_for_room_gets_in_or_is_told(policy: OnRestart) -> None:
+    """Beyond OTP: mailboxes are bounded, so senders may wait."""
     troupe = Troupe()
     outcomes: list[str] = []
 
@@ -229,6 +238,8 @@ async def test_a_sender_that_waits_for_room_gets_in_or_is_told(policy: OnRestart
 async def test_from_its_last_words_on_only_a_kept_mailbox_takes_messages(
     policy: OnRestart, told: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
+    """Beyond OTP: who sends to one that ends is told, or kept."""
+
     class Slow(Player):
         async def stopping(self, reason: ExitReason) -> None:
             await trio.sleep(1)
@@ -275,6 +286,7 @@ async def test_from_its_last_words_on_only_a_kept_mailbox_takes_messages(
 async def test_when_no_restart_follows_what_waits_fails(
     policy: OnRestart, restart: Restart, last: str
 ) -> None:
+    """gen_server(3), call/2: fails when the server ends. Beyond OTP: whatever the spec keeps."""
     async with stage(policy, Troupe(), restart=restart) as (_, ref):
         ref.tell(last)
         waiting = ref.request(Which())
@@ -293,6 +305,7 @@ async def test_when_no_restart_follows_what_waits_fails(
 async def test_who_calls_a_restart_off_fails_what_waits_for_it(
     policy: OnRestart, how: str, autojump_clock: trio.testing.MockClock
 ) -> None:
+    """Beyond OTP: nothing waits for an incarnation that will not come."""
     waiting: list[Reply[str]] = []
     troupe = Troupe()
     try:
@@ -314,6 +327,8 @@ async def test_who_calls_a_restart_off_fails_what_waits_for_it(
 
 
 async def test_a_kept_ref_stands_for_the_place_so_monitors_wait_for_its_last_end() -> None:
+    """erlang(3), monitor/2: one DOWN message. Beyond OTP: a kept ref is down when it stays down."""
+
     class Watcher(Actor[Down]):
         async def receive(self, message: Down) -> None:
             downs.append(message.reason)
@@ -340,6 +355,8 @@ async def test_a_kept_ref_stands_for_the_place_so_monitors_wait_for_its_last_end
 async def test_a_bystander_of_a_group_restart_hands_its_messages_on_too(
     policy: OnRestart,
 ) -> None:
+    """Beyond OTP: whoever is restarted, for whatever reason, by its own spec."""
+
     class Bystander(Player):
         async def receive(self, message: Message) -> str:
             if self.number == 1:
@@ -367,6 +384,7 @@ async def test_a_bystander_of_a_group_restart_hands_its_messages_on_too(
 
 @pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
 async def test_children_of_a_dynamic_supervisor_hand_on_as_well(policy: OnRestart) -> None:
+    """Beyond OTP: the same under a dynamic supervisor."""
     troupe = Troupe()
     async with open_supervisor("root", [dynamic_supervisor_child("players")]) as root:
         players = root.child("players")
@@ -381,6 +399,7 @@ async def test_children_of_a_dynamic_supervisor_hand_on_as_well(policy: OnRestar
 
 
 async def test_one_spec_in_two_supervisors_shares_no_mailbox() -> None:
+    """Beyond OTP: a spec is a value; what is kept belongs to a place in a tree."""
     spec = actor_child("player", Troupe(), mailbox=KEPT)
     async with open_supervisor("one", [spec]) as one, open_supervisor("two", [spec]) as two:
         assert one.child("player") is not two.child("player")

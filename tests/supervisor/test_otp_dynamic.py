@@ -61,6 +61,7 @@ async def test_it_starts_with_no_children_and_counts_those_that_are_added(
     """
     assert dynamic.count_children() == ChildCounts(0, 0, 0, 0)
     assert await dynamic.start_child(stage.spec("a")) == "a1"
+    assert dynamic.child("a") == "a1"
     await dynamic.start_child(supervisor_child("s", []))
     assert dynamic.count_children() == ChildCounts(specs=2, active=2, supervisors=1, workers=1)
     assert [info.id for info in dynamic.which_children()] == ["a", "s"]
@@ -100,8 +101,9 @@ async def test_a_failed_start_adds_no_child(dynamic: DynamicSupervisorRef, stage
     SUITE: sup_start_child_returns_error_simple.
     """
     stage.failing["a"] = 1
-    with pytest.raises(StartFailed):
+    with pytest.raises(StartFailed, match="root/dynamic") as failure:
         await dynamic.start_child(stage.spec("a", restart=Restart.PERMANENT))
+    assert isinstance(failure.value.__cause__, Crash)
     assert not dynamic.children()
 
 

@@ -141,6 +141,12 @@ def test_any_shutdown_time_goes_with_any_kind(stage: Stage) -> None:
         ChildSpec("a", start, shutdown=shutdown, kind="supervisor")
 
 
+def test_a_time_is_in_seconds_and_two_words_stand_for_the_extremes(stage: Stage) -> None:
+    """supervisor(3), shutdown: brutal_kill, a time (there in ms), infinity."""
+    times = [Shutdown.BRUTAL_KILL, 2.5, Shutdown.INFINITY]
+    assert [stage.spec("a", shutdown=time).grace for time in times] == [0.0, 2.5, math.inf]
+
+
 def test_specs_can_be_checked_without_a_supervisor(stage: Stage) -> None:
     """supervisor(3), check_childspecs/1 and /2. SUITE: child_specs (duplicate_child_name)."""
     significant = stage.spec("s", restart=Restart.TRANSIENT, significant=True)

@@ -150,6 +150,7 @@ def check(group: Group, supervisor: StaticSupervisorRef) -> None:
 def test_a_tree_does_what_the_manual_says_step_by_step(
     seed: object, drawn: tuple[Group, list[Act]]
 ) -> None:
+    """supervisor(3) as a whole, written down as a plain model (`tests.supervisor.model`)."""
     tree, script = drawn
     stage, model = Stage(), Model(tree)
     assert model.start(tree)
@@ -198,6 +199,7 @@ def test_a_tree_does_what_the_manual_says_step_by_step(
 def test_a_dynamic_supervisor_keeps_those_alive_that_the_manual_says(
     seed: object, budget: int, kinds: list[Restart], script: list[tuple[str, int]]
 ) -> None:
+    """supervisor(3), simple_one_for_one, and DynamicSupervisor, as a plain model."""
     stage = Stage()
     nodes = [Node(id_, kind) for id_, kind in zip("abcd", kinds, strict=True)]
 
@@ -282,6 +284,7 @@ async def act_at_once(deed: str, id_: str, place: StaticSupervisorRef, stage: St
 def test_whatever_happens_at_once_lives_alternate_and_everyone_is_stopped_in_the_end(
     seed: object, strategy: Strategy, scripts: list[list[Act]]
 ) -> None:
+    """supervisor(3), Supervision Principles, whatever the order of events."""
     stage = Stage()
 
     async def play() -> None:

@@ -54,6 +54,7 @@ def ref(name: str) -> Ref[str]:
 
 
 async def test_a_key_has_one_owner_and_who_comes_second_is_told_whose_it_is() -> None:
+    """Elixir's Registry, register/3: {:error, {:already_registered, pid}}."""
     registry: Registry[str] = Registry("users")
     first, second = ref("first"), ref("second")
     registry.register("alice", first)
@@ -65,6 +66,7 @@ async def test_a_key_has_one_owner_and_who_comes_second_is_told_whose_it_is() ->
 
 
 async def test_an_unknown_key_is_an_error_or_none_as_you_ask() -> None:
+    """Elixir's Registry, lookup/2 and whereis_name/1: nobody, or :undefined."""
     registry: Registry[str] = Registry()
     assert registry.get("nobody") is None
     assert "nobody" not in registry
@@ -73,6 +75,7 @@ async def test_an_unknown_key_is_an_error_or_none_as_you_ask() -> None:
 
 
 async def test_only_its_owner_gives_a_key_back() -> None:
+    """Elixir's Registry, unregister/2: the keys of the calling process alone."""
     registry: Registry[str] = Registry()
     owner = ref("owner")
     registry.register("key", owner)
@@ -88,6 +91,7 @@ async def test_only_its_owner_gives_a_key_back() -> None:
 async def test_the_keys_of_an_owner_are_free_the_moment_it_has_ended(
     how: str, owners: DynamicSupervisorRef, autojump_clock: trio.testing.MockClock
 ) -> None:
+    """Elixir's Registry: entries of a dead process are removed. Beyond it: in that very moment."""
     registry: Registry[str] = Registry()
     owner = await owners.start_child(actor_child("a", lambda: Owner(registry, "key")))
     assert isinstance(owner, Ref)
@@ -105,6 +109,7 @@ async def test_the_keys_of_an_owner_are_free_the_moment_it_has_ended(
 async def test_the_next_incarnation_takes_the_key_over(
     owners: DynamicSupervisorRef, autojump_clock: trio.testing.MockClock
 ) -> None:
+    """Elixir's Registry, Using in :via: a restarted process registers the name anew."""
     registry: Registry[str] = Registry()
     spec = actor_child("a", lambda: Owner(registry, "key"), restart=Restart.TRANSIENT)
     first = await owners.start_child(spec)
@@ -116,6 +121,8 @@ async def test_the_next_incarnation_takes_the_key_over(
 
 
 async def test_a_start_that_fails_gives_its_keys_back(owners: DynamicSupervisorRef) -> None:
+    """Elixir's Registry: entries of a dead process are removed, also of one never up."""
+
     class Hasty(Owner):
         async def started(self) -> None:
             await super().started()
@@ -128,6 +135,7 @@ async def test_a_start_that_fails_gives_its_keys_back(owners: DynamicSupervisorR
 
 
 async def test_keys_are_found_by_prefix_in_order() -> None:
+    """Beyond OTP: Elixir's Registry has select/2, a match over all keys."""
     registry: Registry[str] = Registry()
     for key in ["user:bob", "user:alice", "users", "run:1", "user:"]:
         registry.register(key, ref(key))
@@ -142,6 +150,7 @@ keys = st.text(alphabet="ab:", max_size=3)
 
 @given(st.lists(st.tuples(st.sampled_from(["register", "end", "unregister"]), keys)), keys)
 def test_it_is_a_plain_dictionary_of_those_alive(script: list[tuple[str, str]], end: str) -> None:
+    """Elixir's Registry, keys: :unique, against a dictionary."""
     registry: Registry[str] = Registry()
     model: dict[str, Ref[str]] = {}
 

@@ -53,6 +53,7 @@ def stubborn() -> Iterator[Stubborn]:
 async def test_it_is_reported_by_name_and_its_siblings_stop_all_the_same(
     how: str, stubborn: Stubborn, stage: Stage, autojump_clock: trio.testing.MockClock
 ) -> None:
+    """Beyond OTP: exit(Pid, kill) cannot be ignored, a cancellation can."""
     reports: list[CrashReport] = []
 
     def on_crash(report: CrashReport) -> None:
@@ -79,6 +80,7 @@ async def test_it_is_reported_by_name_and_its_siblings_stop_all_the_same(
 async def test_its_supervisor_goes_on_without_it(
     stubborn: Stubborn, stage: Stage, autojump_clock: trio.testing.MockClock
 ) -> None:
+    """Beyond OTP: exit(Pid, kill) cannot be ignored, a cancellation can."""
     async with open_supervisor("root", [stubborn.spec("shields"), stage.spec("a")]) as root:
         with pytest.raises(ChildLeftBehind, match="ignores cancellation"):
             await root.terminate_child("stubborn")
@@ -90,6 +92,7 @@ async def test_its_supervisor_goes_on_without_it(
 async def test_a_group_restart_goes_on_beside_it(
     stubborn: Stubborn, stage: Stage, autojump_clock: trio.testing.MockClock
 ) -> None:
+    """Beyond OTP: exit(Pid, kill) cannot be ignored, a cancellation can."""
     specs = [stage.spec("a"), stubborn.spec("shields")]
     async with open_supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL) as root:
         stage.crash("a")

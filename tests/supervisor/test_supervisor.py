@@ -63,6 +63,10 @@ async def test_children_start_in_order_and_stop_in_reverse(stage: Stage) -> None
 async def test_a_failed_start_stops_what_had_started_in_reverse_and_names_the_culprit(
     stage: Stage,
 ) -> None:
+    """supervisor(3), start_link, last case: {error, {shutdown, {failed_to_start_child, Id, _}}}.
+
+    SUITE: sup_start_fail, faulty_application_shutdown.
+    """
     stage.failing["c"] = 1
     with pytest.raises(StartFailed, match="'root' could not start 'c'") as failure:
         async with open_supervisor("root", [stage.spec(id_) for id_ in "abcd"]):
@@ -74,6 +78,7 @@ async def test_a_failed_start_stops_what_had_started_in_reverse_and_names_the_cu
 
 @pytest.mark.requirement("R33")
 async def test_a_failed_start_deep_in_the_tree_is_told_level_by_level(stage: Stage) -> None:
+    """supervisor(3), start_link, last case: the reason is that of the child, a supervisor too."""
     stage.failing["c"] = 1
     inner = supervisor_child("inner", [stage.spec("b"), stage.spec("c")])
     with pytest.raises(StartFailed, match="'inner'") as failure:
@@ -111,6 +116,7 @@ async def test_a_child_waits_for_its_sibling_to_be_gone_before_it_is_stopped(
 async def test_cancelled_from_outside_it_still_stops_its_children_one_by_one(
     stage: Stage,
 ) -> None:
+    """supervisor(3), Supervision Principles; trio's cancellation is the parent's exit signal."""
     with trio.CancelScope() as scope:
         inner = supervisor_child("inner", [stage.spec("b"), stage.spec("c")])
         async with open_supervisor("root", [stage.spec("a"), inner, stage.spec("d")]):
@@ -121,6 +127,8 @@ async def test_cancelled_from_outside_it_still_stops_its_children_one_by_one(
 
 
 async def test_cancelled_while_a_child_starts_it_stops_that_one_too(stage: Stage) -> None:
+    """Beyond OTP: a start can be cancelled; OTP waits for it to end."""
+
     async def never_up(*, task_status: trio.TaskStatus[object]) -> None:
         try:
             await trio.sleep_forever()
@@ -137,6 +145,7 @@ async def test_cancelled_while_a_child_starts_it_stops_that_one_too(stage: Stage
 
 
 async def test_cancelled_in_the_middle_of_a_restart_it_stops_everyone(stage: Stage) -> None:
+    """Beyond OTP: a restart can be cancelled; OTP waits for it to end."""
     release = trio.Event()
     lives = itertools.count()
 
@@ -160,6 +169,7 @@ async def test_cancelled_in_the_middle_of_a_restart_it_stops_everyone(stage: Sta
 async def test_an_error_in_the_block_comes_out_as_it_is_after_an_orderly_stop(
     stage: Stage,
 ) -> None:
+    """Beyond OTP: a block of code is the parent."""
     with pytest.raises(Crash) as raised:
         async with open_supervisor("root", [stage.spec("a"), stage.spec("b")]):
             raise Crash("in the block")
@@ -208,6 +218,7 @@ async def test_a_failed_restart_is_tried_again_and_every_try_is_counted(stage: S
 async def test_a_failed_start_is_reported_once_and_only_when_no_caller_gets_it(
     stage: Stage,
 ) -> None:
+    """supervisor.erl, handle_start_child/2 and restart/2: start_error is reported by the latter."""
     async with open_supervisor("root", [stage.spec("a")]) as root:
         stage.failing["b"] = 1
         with pytest.raises(StartFailed):
@@ -245,6 +256,7 @@ async def test_a_root_that_gives_up_stops_its_children_and_raises_out_of_the_blo
 
 @pytest.mark.requirement("R39")
 async def test_a_supervisor_that_gives_up_is_a_crashed_child_to_its_parent(stage: Stage) -> None:
+    """OTP Design Principles, Maximum Restart Intensity: the next higher supervisor takes action."""
     inner = supervisor_child("inner", [stage.spec("a")], intensity=Intensity(0, 5.0))
     async with open_supervisor("root", [inner, stage.spec("b")]) as root:
         before = root.child("inner")
@@ -256,6 +268,7 @@ async def test_a_supervisor_that_gives_up_is_a_crashed_child_to_its_parent(stage
 
 
 async def test_a_stopped_supervisor_says_so_and_how_it_ended(stage: Stage) -> None:
+    """supervisor(3): its functions fail if the supervisor does not exist (any more)."""
     inner = supervisor_child("inner", [stage.spec("a")], intensity=Intensity(0, 5.0))
     async with open_supervisor("root", [inner]) as root:
         old = root.child("inner")
@@ -288,6 +301,7 @@ async def test_the_value_of_a_child_is_what_its_present_incarnation_started_with
 async def test_a_child_finds_the_siblings_that_started_before_it(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
+    """Beyond OTP: in OTP a child is given names, or its supervisor, when it is started."""
     found: list[object] = []
 
     class Needy(Echo):
@@ -303,11 +317,14 @@ async def test_a_child_finds_the_siblings_that_started_before_it(
 
 
 def test_only_a_supervisors_child_has_a_parent() -> None:
+    """Beyond OTP: in OTP a child is given names, or its supervisor, when it is started."""
     with pytest.raises(SupervisorError):
         parent()
 
 
 async def test_a_block_inside_a_child_is_a_tree_of_its_own(stage: Stage) -> None:
+    """Beyond OTP: a tree begins where a block of code is the parent."""
+
     async def hosts(*, task_status: trio.TaskStatus[object]) -> None:
         async with open_supervisor("inner", [stage.spec("a")]) as inner:
             task_status.started(inner)
@@ -323,21 +340,10 @@ async def test_a_block_inside_a_child_is_a_tree_of_its_own(stage: Stage) -> None
 # ---- actors as children ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("shutdown", "said"), [(5.0, 1), (Shutdown.INFINITY, 1), (0.5, 0), (Shutdown.BRUTAL_KILL, 0)]
-)
-async def test_the_shutdown_time_is_the_grace_of_an_actors_last_words(
-    shutdown: float | Shutdown, said: int, autojump_clock: trio.testing.MockClock
-) -> None:
-    actor = Echo()
-    async with open_supervisor("root", [actor_child("echo", lambda: actor, shutdown=shutdown)]):
-        pass
-    assert said == len(actor.said)
-
-
 async def test_a_child_killed_past_its_shutdown_time_is_reported_unless_killed_by_its_spec(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
+    """supervisor.erl, shutdown/1 and do_terminate/2: reported, but for brutal_kill."""
     specs = [
         actor_child("late", Echo, shutdown=0.5),
         actor_child("brutal", Echo, shutdown=Shutdown.BRUTAL_KILL),
@@ -352,6 +358,7 @@ async def test_a_child_killed_past_its_shutdown_time_is_reported_unless_killed_b
 async def test_a_crash_is_logged_once_with_its_traceback_and_remembered_with_the_messages(
     caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
 ) -> None:
+    """SASL, Supervisor Report: child_terminated. Beyond OTP: the last messages."""
     inner = supervisor_child("inner", [actor_child("echo", Echo)], intensity=Intensity(0, 1.0))
     with caplog.at_level(logging.WARNING, "greenroom.supervisor"):
         async with open_supervisor("root", [inner]) as root:
