@@ -690,3 +690,23 @@ def test_an_acknowledgement_counts_all_that_was_folded() -> None:
     assert outbox.ack(connection, 40)
     assert all(outbox.received(offset) for offset in range(1, 41))
     assert outbox.bytes_behind == 0
+
+
+@pytest.mark.requirement("R04")
+def test_what_was_sent_folded_is_sent_again_as_it_is() -> None:
+    """Who got it folded knows by the offsets that there is nothing new in it."""
+    now = 1.0
+    outbox = an_outbox(ROOMY, clock=lambda: now)
+    connection, gauge = IDS.new(ConnectionId), SocketGauge()
+    outbox.attach(connection, SESSIONS[0], Position(0, False), gauge=gauge)
+    fill_the_window(outbox)
+    for _ in range(3):
+        append(outbox, 8)
+    assert (23, Kind.SUPERSEDED) in delivered(outbox.written(connection, 16))
+    gauge.written = 40
+    assert outbox.ack(connection, 16)
+    now = 4.0
+    (again,) = outbox.redeliver(at=0)
+    assert isinstance(again, Deliver)
+    assert again.replay
+    assert delivered([again]) == [(n, Kind.AGENT_THINKING) for n in range(17, 25)]

@@ -9,6 +9,7 @@ import trio
 
 from greenroom.delivery.events import Kind
 from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.delivery.pressure import Pressure
 from greenroom.runtime import open_runtime
 from greenroom.settings import Settings
 from greenroom.transport.auth import sign_token
@@ -132,6 +133,26 @@ async def test_a_cut_path_loses_and_doubles_nothing():
     assert texts == [str(number) for number in range(40)]
     assert len(ready) > 1
     assert all(each.recovered for each in ready[1:])
+
+
+@pytest.mark.requirement("R12")
+async def test_an_application_that_lags_hears_folded_progress_and_all_of_the_text(mock_clock):
+    """The clock stands still: nothing is due, so it lags and does nothing else."""
+    said, ready = [], []
+    async with running() as (url, runtime), join(url, on_ready=ready.append) as client:
+        async with runtime.run(user="alice") as run:
+            while run.pressure is not Pressure.SOME:
+                said.append(f"{len(said)} ".ljust(10_000))
+                await run.partial_result(text=said[-1])
+            for number in range(300):
+                said.append(f"{number} ")
+                await run.partial_result(text=said[-1])
+        got = await until_completed(client)
+    assert len(ready) == 1, "on one and the same connection"
+    answer = "".join(e.data["text"] for e in got if e.kind is Kind.PARTIAL_RESULT)
+    assert answer == "".join(said)
+    assert Kind.SUPERSEDED in {event.kind for event in got}
+    assert len(got) < len(said) - 200
 
 
 async def test_users_see_their_own_events_only():
