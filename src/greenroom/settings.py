@@ -143,6 +143,11 @@ class Settings:
     admin_anywhere: bool = setting(
         False, expected.flag(), "Let other machines look in too, not only this one."
     )
+    url: str | None = setting(
+        None,
+        expected.optional(expected.text("a server's URL")),
+        "Where `greenroom tree`, `crashes` and `crash` look; not set, at `port` on this machine.",
+    )
     metrics: bool = setting(
         True,
         expected.flag(),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.face.cli import SECRET, Result, command, environment, greenroom
+from tests.face.cli import SECRET, Result, called, command, environment, greenroom
 from tests.protocol.client import Client
 from tests.protocol.server import Server, serving, token_for
 
@@ -83,6 +83,55 @@ def test_a_crash_is_listed_and_shown_with_where_it_came_from(
     assert "narrator, " in shown.out
     saved = json.loads(look("crash", url(crashed), id_, "--json", cwd=tmp_path).out)
     assert (saved["schema"], saved["crash"]["id"]) == ("greenroom.crash/1", id_)
+
+
+@pytest.mark.requirement("R42")
+@pytest.mark.parametrize("line", ["port = {}", "port = 1\nurl = 'http://127.0.0.1:{}/'"])
+def test_where_the_server_is_need_not_be_said(
+    line: str,
+    crashed: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    told = f"{line.format(crashed.port)}\nadmin_token = {ADMIN!r}\n"
+    (tmp_path / "greenroom.toml").write_text(told, encoding="utf-8")
+
+    def look(*arguments: str) -> str:
+        result = called(*arguments, cwd=tmp_path, monkeypatch=monkeypatch, capfd=capfd)
+        assert (result.code, result.err) == (0, "")
+        return result.out
+
+    (crash,) = json.loads(look("crashes", "--json"))["crashes"]
+    assert crash["id"] in look("crashes")
+    assert "crashed: RuntimeError: boom" in look("crash", crash["id"][:4])
+    assert look("crash", crash["id"], "--json") == look(
+        "crash", url(crashed), crash["id"], "--json"
+    )
+    assert look("tree").startswith("greenroom running")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["crash"], "got 0 arguments"),
+        (["crash", "http://127.0.0.1:1", "one", "two"], "got 3 arguments"),
+        (["crash", "abc"], "port is 0"),
+        (["tree"], "port is 0"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_misuse(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    told = f"port = 0\nadmin_token = {ADMIN!r}\n"
+    (tmp_path / "greenroom.toml").write_text(told, encoding="utf-8")
+    result = called(*arguments, cwd=tmp_path, monkeypatch=monkeypatch, capfd=capfd)
+    assert words in complaint(result)
+    assert result.code == 2
 
 
 def test_a_crash_that_is_not_kept_is_told_from_admin_being_off(

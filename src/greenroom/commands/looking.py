@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ Children = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
 
 
 def tree(
-    url: str,
+    url: str | None = None,
     /,
     *,
     token: str | None = None,
@@ -33,7 +34,7 @@ def tree(
     Parameters
     ----------
     url
-        Where the server is, for example http://127.0.0.1:8700.
+        Where the server is; else GREENROOM_URL, else this machine's port 8700 (or GREENROOM_PORT).
     token
         The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN.
     watch
@@ -62,7 +63,7 @@ def tree(
 
 
 def crashes(
-    url: str,
+    url: str | None = None,
     /,
     *,
     token: str | None = None,
@@ -74,7 +75,7 @@ def crashes(
     Parameters
     ----------
     url
-        Where the server is, for example http://127.0.0.1:8700.
+        Where the server is; else GREENROOM_URL, else this machine's port 8700 (or GREENROOM_PORT).
     token
         The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN.
     json
@@ -92,10 +93,7 @@ def crashes(
 
 
 def crash(
-    url: str,
-    id: str,  # noqa: A002  # the command line's word
-    /,
-    *,
+    *url_and_id: str,
     token: str | None = None,
     json: Flag = False,
     config: Path | None = None,
@@ -104,10 +102,9 @@ def crash(
 
     Parameters
     ----------
-    url
-        Where the server is, for example http://127.0.0.1:8700.
-    id
-        The crash's id, as `greenroom crashes` lists it; its beginning is enough.
+    url_and_id
+        The crash's id, as `greenroom crashes` lists it; its beginning is enough. Before it, if need
+        be, where the server is; else GREENROOM_URL, else this machine's port 8700.
     token
         The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN.
     json
@@ -115,12 +112,25 @@ def crash(
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
+    url, id_ = _url_and_id(url_and_id)
     client = _client(url, token, config)
-    whole = _whole_id(client, id)
+    whole = _whole_id(client, id_)
     if json:
         _print(client.raw_crash(whole))
     else:
         show(crash_view(client.crash(whole)))
+
+
+def _url_and_id(given: Sequence[str]) -> tuple[str | None, str]:
+    match given:
+        case [id_]:
+            return None, id_
+        case [url, id_]:
+            return url, id_
+    raise BadSettings(
+        [f"a crash is named by its id, after a URL if need be; got {len(given)} arguments"],
+        advice="`greenroom crashes` lists their ids",
+    )
 
 
 def _whole_id(client: AdminClient, id_: str) -> str:
@@ -130,14 +140,20 @@ def _whole_id(client: AdminClient, id_: str) -> str:
     return found[0] if found else id_
 
 
-def _client(url: str, token: str | None, config: Path | None) -> AdminClient:
+def _client(url: str | None, token: str | None, config: Path | None) -> AdminClient:
     settings = Settings.load(config, admin_token=token)
     if settings.admin_token is None:
         raise BadSettings(
             ["looking into a server needs its admin token, and there is none"],
             advice="set GREENROOM_ADMIN_TOKEN to that of the server, or give --token",
         )
-    return AdminClient(url.rstrip("/"), settings.admin_token)
+    return AdminClient((url or _usual_url(settings)).rstrip("/"), settings.admin_token)
+
+
+def _usual_url(settings: Settings) -> str:
+    if settings.url is None and settings.port == 0:
+        raise BadSettings(["port is 0, any free one: give the URL that the server printed"])
+    return settings.url or f"http://127.0.0.1:{settings.port}"
 
 
 def _print(body: bytes) -> None:

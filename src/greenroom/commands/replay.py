@@ -38,7 +38,7 @@ def replay(
     Parameters
     ----------
     report
-        A crash saved with `greenroom crash URL ID --json > CRASH.json`.
+        A crash saved with `greenroom crash ID --json > CRASH.json`.
     actor
         What makes a fresh actor, as MODULE_OR_FILE:FACTORY; else the report must say it.
     trust

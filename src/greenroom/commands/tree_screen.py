@@ -194,7 +194,7 @@ def _crash_lines(view: View, node: TreeNode) -> list[Text]:
     if not own:
         return [Text("no crashes that are remembered", "dim")]
     return [
-        Text("crashes, newest first (greenroom crash URL ID shows one)", "dim"),
+        Text("crashes, newest first (greenroom crash ID shows one)", "dim"),
         *(
             Text.assemble(
                 f"  {moment(crash.at)} ",
