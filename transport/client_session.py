@@ -142,7 +142,9 @@ class ClientSession:
     def hello(self) -> wire.Hello:
         """The first frame for a new socket."""
         at = self.position
-        return wire.Hello(at.session, at.epoch, at.offset) if at else wire.Hello()
+        if at is None:
+            return wire.Hello(features=wire.FEATURES)
+        return wire.Hello(at.session, at.epoch, at.offset, features=wire.FEATURES)
 
     def disconnected(self) -> None:
         """The socket is gone. What was asked stays asked."""

@@ -238,8 +238,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
                     self._wrote(frame, through)
             case Send(frame):
                 await self._write(frame)
-            case Ping():
-                await self._write(wire.ping(self._gauge.written or None))
+            case Ping(position):
+                await self._write(wire.ping((position and self._gauge.written) or None))
             case Tell(message):
                 self._tell_user(message)
             case AttachTo(hello):

@@ -169,7 +169,9 @@ class SendEvents:
 
 @attrs.frozen
 class Ping:
-    """Ask for a sign of life, and say how far the connection was written."""
+    """Ask for a sign of life; `position`: and say how far the connection was written."""
+
+    position: bool
 
 
 @attrs.frozen

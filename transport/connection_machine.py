@@ -109,7 +109,8 @@ class Times:
 class Link:
     """What a connection knows. `sender` is None until it is ready.
 
-    `early`: how many seconds before its token expires it closes.
+    `early`: how many seconds before its token expires it closes. `features`: what beyond the first
+    greenroom.v1 both sides know.
     """
 
     connection: ConnectionId
@@ -118,6 +119,7 @@ class Link:
     expires_ms: int | None = None
     early: float = 0.0
     greeted: bool = False
+    features: tuple[str, ...] = ()
     heard: bool = True
     session: SessionId | None = None
     sender: EventSender | None = None
@@ -150,7 +152,8 @@ def _upgraded(link: Link, event: Upgraded) -> LinkStep:
 def _hello(link: Link, hello: wire.Hello) -> LinkStep:
     if link.greeted:
         return _second_hello(link, hello)
-    return stay(attrs.evolve(link, greeted=True), AttachTo(hello))
+    features = tuple(each for each in wire.FEATURES if each in hello.features)
+    return stay(attrs.evolve(link, greeted=True, features=features), AttachTo(hello))
 
 
 def _second_hello(link: Link, _: wire.Hello) -> LinkStep:
@@ -178,6 +181,7 @@ def _attached(link: Link, event: Attached) -> LinkStep:
         recovered=event.recovered,
         heartbeat_ms=round(link.times.heartbeat * 1000),
         expires_ms=link.expires_ms,
+        features=link.features,
     )
     return go(
         Phase.READY,
@@ -302,7 +306,7 @@ def _heartbeat_due(link: Link, _: HeartbeatDue) -> LinkStep:
     beat = link.times.heartbeat
     return stay(
         attrs.evolve(link, heard=False),
-        Ping(),
+        Ping(wire.POSITION in link.features),
         StartTimer("pong", beat / 2, PongDue()),
         StartTimer("heartbeat", beat, HeartbeatDue()),
         *_token_check(link),

@@ -52,6 +52,10 @@ MAX_EVENTS_BYTES = 256 * 1024
 MAX_DISPLAYED = 1024
 MAX_HISTORY = 200
 
+POSITION = "position"
+FEATURES = (POSITION,)
+"""What a client may ask for in `hello` beyond the first greenroom.v1; `ready` names what it got."""
+
 
 @attrs.frozen
 class Hello:

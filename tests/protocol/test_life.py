@@ -35,6 +35,18 @@ def test_no_pong_closes_4101(connect):
         assert client.take("closing")["reconnect"] is not None
 
 
+def test_a_ping_says_how_far_was_written_to_a_client_that_knows_of_it(connect):
+    with serving(heartbeat=0.5) as server:
+        client = connect(server)
+        assert client.hello(features=["position", "unheard-of"])["features"] == ["position"]
+        last = client.story("hello")[-1]["offset"]
+        assert client.take("ping", offset=last) == {"type": "ping", "offset": last}
+        plain = connect(server)
+        assert plain.hello(epoch=client.ready["epoch"], offset=0)["features"] == []
+        plain.events()
+        assert plain.take("ping") == {"type": "ping"}
+
+
 def test_frames_faster_than_the_limit_close_4507(connect):
     with serving(frames_per_second=1.0, frames_burst=5) as server:
         client, tab = connect(server), connect(server)

@@ -38,7 +38,7 @@ def test_an_agent_of_37_seconds_is_not_cut_on_standard(connect: Callable[..., Cl
         client.send("ack", offset=client.events(until="agent_thinking")[-1]["offset"])
         later.pass_by(TURN_SECONDS, client)
         assert later.now() - asked >= TURN_SECONDS
-        assert client.take("ping")["offset"] == 3, "its heart beat meanwhile"
+        assert client.take("ping") == {"type": "ping"}, "its heart beat meanwhile"
         events = client.events()
     assert kinds(events) == ["final_report", "agent_completed"]
     assert events[-1]["data"] == {"outcome": "ok"}

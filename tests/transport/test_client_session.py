@@ -84,12 +84,12 @@ def delivered(commands):
 
 def test_a_fresh_session_starts_where_the_server_is():
     session = ClientSession()
-    assert session.hello() == wire.Hello()
+    assert session.hello() == wire.Hello(features=wire.FEATURES)
     (command,) = session.receive(ready(7))
     assert isinstance(command, Opened)
     assert session.position == Position(SESSION, "e", 7)
     assert delivered(session.receive(events(8, 9))) == [8, 9]
-    assert session.hello() == wire.Hello(SESSION, "e", 9)
+    assert session.hello() == wire.Hello(SESSION, "e", 9, features=wire.FEATURES)
 
 
 def test_events_seen_before_are_not_delivered_again():

@@ -101,7 +101,7 @@ export class Client extends EventTarget {
 
   #hello() {
     const { session, epoch, offset } = this.#memory.get("position") ?? {};
-    return { type: "hello", client: { name: "greenroom-page", version: "1" }, features: [],
+    return { type: "hello", client: { name: "greenroom-page", version: "1" }, features: ["position"],
              ...(session ? { session, epoch, ...(offset == null ? {} : { offset }) } : {}) };
   }
 
