@@ -23,7 +23,10 @@ class BadId(GreenroomError):
     """Not an id of the expected kind. `expected` and `given` name the kinds."""
 
     def __init__(self, expected: str, given: str, value: object, *, advice: str = "") -> None:
-        super().__init__(f"expected a {expected} id, got {given}: {_shown(value)}", advice=advice)
+        article = "an" if expected[:1] in "aeio" else "a"
+        super().__init__(
+            f"expected {article} {expected} id, got {given}: {_shown(value)}", advice=advice
+        )
         self.expected = expected
         self.given = given
 

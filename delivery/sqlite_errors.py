@@ -32,6 +32,8 @@ def in_our_words(path: str) -> Iterator[None]:
         yield
     except apsw.Error as error:
         raise _of_sqlite(path, error) from error
+    except BrokenPipeError:  # no file's: whoever read what is written out has gone
+        raise
     except OSError as error:
         raise _of_system(path, error) from error
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.agent_target import BadTarget
@@ -32,31 +33,38 @@ FAILED, MISUSED = 1, 2
 INTERRUPTED, PIPE_CLOSED = 130, 141  # what a shell reports for SIGINT and SIGPIPE
 MISUSES = (BadSettings, BadTarget, BadId, BadKeyFile)
 
+
+def _told_default(value: object) -> str | None:
+    """A default as --help shows it. That a flag is off, or nothing given, goes without saying."""
+    if value is None or value is False or value == ():
+        return None
+    return str(value.value if isinstance(value, enum.Enum) else value)
+
+
 app = App(
     name="greenroom",
     help="What an AI agent does reaches the right user: in order, durably, and provably seen.",
     help_epilogue="--debug, with any command, shows the traceback of an error.",
     help_format="plaintext",
     version=lambda: version("greenroom"),
+    group_commands=Group("Options", sort_key=9),
+    default_parameter=Parameter(show_default=_told_default),
     suppress_keyboard_interrupt=False,
 )
-for _command in (
-    demo,
-    serve,
-    token,
-    events,
-    timeline,
-    usage,
-    tree,
-    crashes,
-    crash,
-    replay,
-    machine,
-    ids,
-    journal,
-    dead_letters,
-):
-    app.command(_command)
+GROUPS: dict[str, tuple[Callable[..., None] | App, ...]] = {
+    "Serve": (demo, serve, token),
+    "Ask a journal": (events, timeline, usage, dead_letters),
+    "Look into a running server": (tree, crashes, crash),
+    "Mend and develop": (journal, ids, machine, replay),
+}
+for _place, _title in enumerate(GROUPS):
+    _group = Group(_title, sort_key=_place)
+    for _command in GROUPS[_title]:
+        if isinstance(_command, App):
+            _command.group = (_group,)
+            app.command(_command)
+        else:
+            app.command(_command, group=_group)
 
 
 def main() -> None:
@@ -94,6 +102,8 @@ def _complain(error: Exception) -> int:
 def _lines(error: Exception) -> list[str]:
     if isinstance(error, GreenroomError):
         return error.message.splitlines()
+    if isinstance(error, UnusedCliTokensError):
+        return [f"this is more than the command takes: {' '.join(error.unused_tokens or ())}"]
     if isinstance(error, CycloptsError):
         return [" ".join(str(error).split())]
     if isinstance(error, OSError) and error.strerror:
@@ -106,6 +116,8 @@ def _advice(error: Exception) -> str:
         return error.advice
     if isinstance(error, CycloptsError):
         return "--help shows what can be given"
+    if isinstance(error, OSError) and error.filename:
+        return ""  # which file, and what is wrong with it, was said
     return "--debug shows the traceback"
 
 

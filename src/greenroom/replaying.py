@@ -20,7 +20,7 @@ from greenroom.actors.actor import Actor
 from greenroom.actors.errors import GreenroomError
 from greenroom.agent_target import load_object, search_first
 from greenroom.supervisor.crash_report import CrashReport
-from greenroom.supervisor.looking_json import load_crash
+from greenroom.supervisor.looking_json import NotThatSchema, load_crash
 from greenroom.supervisor.message_codec import JSON, CannotDecode, Decoder, classes_of
 from greenroom.testing.replay import Asked, Factory, Replayed, replay
 
@@ -49,7 +49,13 @@ def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
     class is given the arguments that the report has. Raises `CannotReplay`, `NotThatSchema`,
     `BadTarget`, and what the imported code raises.
     """
-    report = load_crash(path.read_bytes())
+    try:
+        report = load_crash(path.read_bytes())
+    except NotThatSchema as error:
+        raise NotThatSchema(
+            f"{path} is no crash report: {error.message}",
+            advice="save one with `greenroom crash ID --json > CRASH.json`",
+        ) from error
     recording = report.actor.recording if report.actor is not None else None
     if recording is None:
         raise CannotReplay(

@@ -280,7 +280,7 @@ async def test_an_event_that_is_not_there_is_said_to_be_unknown() -> None:
     async with open_backstage() as stage:
         with pytest.raises(UnknownEvent):
             await stage.ledger.receipt(IDS.new(EventId))
-        with pytest.raises(BadId, match="expected a event id, got session"):
+        with pytest.raises(BadId, match="expected an event id, got session"):
             await stage.ledger.receipt(ONE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -112,6 +113,34 @@ def test_help_names_every_command(here: Path) -> None:
     assert greenroom(cwd=here).out == result.out
 
 
+def test_help_shows_commands_by_what_they_are_for_and_no_default_of_nothing(here: Path) -> None:
+    out = greenroom("--help", cwd=here).out
+    titles = (
+        "─ Serve ─",
+        "─ Ask a journal ─",
+        "─ Look into a running",
+        "─ Mend and",
+        "─ Options ─",
+    )
+    assert [out.index(title) for title in titles] == sorted(out.index(title) for title in titles)
+    assert re.findall(r"default: [^\]]*", greenroom("events", "--help", cwd=here).out) == []
+    assert "[default: 50]" in " ".join(greenroom("usage", "--help", cwd=here).out.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["replay", "nowhere.json"], ["journal", "import", "nowhere.jsonl"]]
+)
+def test_a_file_that_is_not_there_is_one_line_and_no_more(arguments: list[str], here: Path) -> None:
+    result = greenroom(*arguments, cwd=here)
+    assert complaint(result) == f"{arguments[-1]}: No such file or directory"
+    assert (len(result.err.splitlines()), result.code) == (1, 1)
+
+
+def test_what_is_no_crash_report_is_named(here: Path) -> None:
+    result = greenroom("replay", "app.py", cwd=here)
+    assert complaint(result).startswith("app.py is no crash report: this is no JSON")
+
+
 def test_version_is_the_packages(here: Path) -> None:
     assert greenroom("--version", cwd=here).out == f"{version('greenroom')}\n"
 
@@ -136,6 +165,9 @@ MISUSES = {
     "bad ttl": (["token", "--user", "a", "--ttl", "0"], "--ttl"),
     "no journal": (["events", "--journal", "no.db"], "there is no journal at no.db"),
     "memory journal": (["events", "--journal", ":memory:"], "a journal in memory cannot be read"),
+    "more than it takes": (["events", "today"], "more than the command takes: today"),
+    "a directory": (["demo", "--journal", "."], "--journal: . is a directory"),
+    "endless token": (["token", "--user", "a", "--ttl", "inf"], "--ttl"),
     "unknown option": (["events", "--fllow"], "--fllow"),
 }
 
@@ -338,3 +370,20 @@ def test_a_closed_pipe_is_quiet(options: list[str], journal: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(PATIENCE) == 141
+
+
+@pytest.mark.parametrize("arguments", [["usage"], ["journal", "export", "-"]])
+def test_a_pipe_that_nobody_reads_is_quiet(arguments: list[str], journal: Path) -> None:
+    unread, pipe = os.pipe()
+    os.close(unread)
+    done = subprocess.run(
+        command(arguments),
+        cwd=journal.parent,
+        env=environment(None),
+        stdout=pipe,
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE,
+        check=False,
+    )
+    os.close(pipe)
+    assert (done.returncode, done.stderr) == (141, b"")

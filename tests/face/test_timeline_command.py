@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import threading
@@ -139,7 +140,18 @@ def test_a_terminal_gets_a_bar_below_the_lines(afternoon: Afternoon, tmp_path: P
     assert b"agent_thinking" in shown
 
 
-def on_a_terminal(*arguments: str, cwd: Path) -> bytes:
+def test_a_narrow_terminal_shows_everything_below_each_other(
+    afternoon: Afternoon, tmp_path: Path
+) -> None:
+    shown = on_a_terminal("timeline", afternoon.run, cwd=tmp_path, columns=60)
+    plain = re.sub(rb"\x1b\[[\d;]*m", b"", shown).decode()
+    lines = [line.strip() for line in plain.splitlines()]
+    assert max(map(len, plain.splitlines())) <= 60
+    for line in ("1.750  tool_completed get_costs after 1.249 s:", "b3xvxt3y displayed 2.180"):
+        assert line in lines
+
+
+def on_a_terminal(*arguments: str, cwd: Path, columns: int = 120) -> bytes:
     master, slave = pty.openpty()
     seen: list[bytes] = []
 
@@ -152,7 +164,7 @@ def on_a_terminal(*arguments: str, cwd: Path) -> bytes:
 
     reader = threading.Thread(target=read)
     reader.start()
-    env = environment(None) | {"TERM": "xterm", "COLUMNS": "120"}
+    env = environment(None) | {"TERM": "xterm", "COLUMNS": str(columns)}
     done = subprocess.run(
         command(arguments), cwd=cwd, env=env, stdout=slave, stderr=slave, timeout=PATIENCE
     )

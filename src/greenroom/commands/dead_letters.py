@@ -60,7 +60,7 @@ def list_letters(
 
 
 @dead_letters.command
-def show(event: str, *, journal: Path | None = None, config: Path | None = None) -> None:
+def show(event: str, /, *, journal: Path | None = None, config: Path | None = None) -> None:
     """Show a dead letter: each attempt to deliver it, and the event itself.
 
     Parameters
@@ -87,7 +87,7 @@ def show(event: str, *, journal: Path | None = None, config: Path | None = None)
 
 
 @dead_letters.command
-def requeue(event: str, *, journal: Path | None = None, config: Path | None = None) -> None:
+def requeue(event: str, /, *, journal: Path | None = None, config: Path | None = None) -> None:
     """Emit it anew at the end of its thread. Of a stopped server's journal only.
 
     Parameters
@@ -112,7 +112,7 @@ def requeue(event: str, *, journal: Path | None = None, config: Path | None = No
 
 
 @dead_letters.command
-def drop(event: str, *, journal: Path | None = None, config: Path | None = None) -> None:
+def drop(event: str, /, *, journal: Path | None = None, config: Path | None = None) -> None:
     """Forget a dead letter; the event stays in its thread. Of a stopped server's journal only.
 
     Parameters

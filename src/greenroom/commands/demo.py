@@ -50,6 +50,8 @@ def _secret_of(journal: Path) -> str:
     """The demo's own secret; kept beside a journal on disk, so that tokens outlive a restart."""
     if str(journal) == MEMORY:
         return secrets.token_urlsafe(32)
+    if journal.is_dir():
+        raise BadSettings([f"--journal: {journal} is a directory"], advice="name a file in it")
     path = journal.with_name(f"{journal.name}.secret")
     try:
         return _read(path) if path.exists() else _make(path)

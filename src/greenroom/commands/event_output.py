@@ -18,6 +18,7 @@ from greenroom.delivery.journal_reader import Numbered
 Printer: TypeAlias = Callable[[Sequence[Numbered]], None]
 
 PIPE_WIDTH = 160  # columns where there is no terminal to ask
+WIDE = 110  # columns from which on there is room for dates and long names
 LONGEST = 400
 STYLES = {
     Kind.USER_SAID: "bold cyan",
@@ -44,7 +45,7 @@ def table_printer(console: Console | None = None) -> Printer:
     def show(records: Sequence[Numbered]) -> None:
         nonlocal heading
         with console.capture() as printed:  # rich would end the process at a closed pipe
-            console.print(_table(records, heading=heading))
+            console.print(_table(records, heading=heading, wide=console.width >= WIDE))
         print(printed.get(), end="", flush=True)
         heading = False
 
@@ -62,24 +63,24 @@ def _json_line(numbered: Numbered) -> bytes:
     return ours[:-1] + b"," + numbered.record.body[1:] + b"\n"
 
 
-def _table(records: Iterable[Numbered], *, heading: bool) -> Table:
+def _table(records: Iterable[Numbered], *, heading: bool, wide: bool) -> Table:
     table = Table(box=None, show_header=heading, header_style="dim", pad_edge=False, expand=True)
-    table.add_column("time", width=19)
-    table.add_column("user", width=14, no_wrap=True, overflow="ellipsis")
+    table.add_column("time", width=19 if wide else 8)
+    table.add_column("user", width=14 if wide else 8, no_wrap=True, overflow="ellipsis")
     table.add_column("offset", width=7, justify="right")
     table.add_column("run", width=8)
     table.add_column("kind", width=15)
     table.add_column("data", ratio=1, no_wrap=True, overflow="ellipsis")
     for numbered in records:
-        table.add_row(*_cells(numbered))
+        table.add_row(*_cells(numbered, f"{'%Y-%m-%d ' if wide else ''}%H:%M:%S"))
     return table
 
 
-def _cells(numbered: Numbered) -> list[Text]:
+def _cells(numbered: Numbered, time_format: str) -> list[Text]:
     record = numbered.record
     moment = datetime.fromtimestamp(record.at / 1000)
     return [
-        Text(f"{moment:%Y-%m-%d %H:%M:%S}", style="dim"),
+        Text(format(moment, time_format), style="dim"),
         Text(_printable(record.user)),
         Text(str(record.offset)),
         Text(record.run[-8:], style="dim"),

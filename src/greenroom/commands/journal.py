@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from rich.filesize import decimal
 
-from greenroom.commands.ages import seconds_of
+from greenroom.commands.ages import Age, seconds_of
 from greenroom.commands.events import existing_journal
 from greenroom.commands.journal_files import lines_of, written
 from greenroom.commands.looking_output import printable
@@ -97,7 +97,7 @@ def migrate_journal(
 @journal.command(name="compact")
 def compact_journal(
     *,
-    older_than: str | None = None,
+    older_than: Age | None = None,
     keep: Annotated[int | None, Parameter(validator=Number(gte=0))] = None,
     to: Path | None = None,
     journal: Path | None = None,
@@ -156,8 +156,9 @@ def export_to(file: Lines, /, *, journal: Path | None = None, config: Path | Non
 def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | None = None) -> None:
     """Read what `export` wrote into a journal: all of it, or nothing where something is wrong.
 
-    A journal that is not there is made, with the export's epoch. One that is must not have any of
-    its users. Ids of older systems become new ones.
+    A journal that is not there is made, with the export's epoch.
+
+    One that is there must not have any of its users. Ids of older systems become new ones.
 
     Parameters
     ----------

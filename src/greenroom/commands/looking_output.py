@@ -31,11 +31,15 @@ STATE_STYLES = {
 LINKS = {"cause": "caused by", "context": "while handling"}
 
 
-def show(renderable: RenderableType) -> None:
-    """Print; the width is that of the terminal, or wide enough for a pipe."""
+def columns() -> int:
+    """The width of the terminal, or one wide enough for a pipe."""
     console = Console()
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
+    return console.width if console.is_terminal else PIPE_WIDTH
+
+
+def show(renderable: RenderableType) -> None:
+    """Print, `columns()` wide."""
+    console = Console(width=columns())
     with console.capture() as printed:  # rich would end the process at a closed pipe
         console.print(renderable)
     print(printed.get(), end="", flush=True)

@@ -26,6 +26,7 @@ DRAW = {Format.MERMAID: mermaid, Format.DOT: dot, Format.TABLE: table, Format.SV
 
 def machine(
     target: str,
+    /,
     *,
     format: Annotated[  # noqa: A002  # the option's name
         Format, Parameter(name=["--format", "-f"], name_transform=str.lower)

@@ -28,7 +28,7 @@ def progress_bar(*, after: float = 0) -> Iterator[journal_upkeep.Progress]:
     What is done within `after` seconds gets no bar.
     """
     console = Console(stderr=True)
-    with Progress(
+    progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -37,8 +37,12 @@ def progress_bar(*, after: float = 0) -> Iterator[journal_upkeep.Progress]:
         console=console,
         disable=not sys.stderr.isatty(),
         redirect_stdout=False,
-    ) as progress:
-        yield _Bars(progress, time.monotonic() + after).report
+    )
+    bars = _Bars(progress, time.monotonic() + after)
+    try:
+        yield bars.report
+    finally:
+        bars.stop()
 
 
 class _Bars:
@@ -47,9 +51,14 @@ class _Bars:
         self._shown_from = shown_from
         self._tasks: dict[str, TaskID] = {}
 
+    def stop(self) -> None:
+        if self._tasks:
+            self._progress.stop()
+
     def report(self, what: str, done: int, total: int) -> None:
         if time.monotonic() < self._shown_from:
             return
         if what not in self._tasks:
+            self._progress.start()  # not before there is something to show
             self._tasks[what] = self._progress.add_task(what, total=total or None)
         self._progress.update(self._tasks[what], completed=done, total=total or None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -12,15 +12,16 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
 
 from greenroom.commands import timeline_output
 from greenroom.commands.events import existing_journal
-from greenroom.commands.looking_output import show
+from greenroom.commands.looking_output import columns, show
 from greenroom.commands.pace import paced
 from greenroom.commands.progress import progress_bar
 from greenroom.delivery.journal_reader import JournalReader
 from greenroom.delivery.run_reader import read_timeline
-from greenroom.delivery.timeline import Timeline
+from greenroom.delivery.timeline import Moment, Timeline
 from greenroom.settings import BadSettings, Settings
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -69,7 +70,12 @@ def timeline(
         play(story, speed or 1)
     else:
         show(timeline_output.heading(story))
-        show(timeline_output.table(story, story.moments, heads=True))
+        show(_table(story, story.moments, heads=True))
+
+
+def _table(story: Timeline, moments: Sequence[Moment], *, heads: bool) -> Table:
+    wide = columns() >= timeline_output.WIDE
+    return timeline_output.table(story, moments, heads=heads, wide=wide)
 
 
 def play(story: Timeline, speed: float) -> None:
@@ -78,7 +84,7 @@ def play(story: Timeline, speed: float) -> None:
         say(timeline_output.heading(story))
         heads = True
         for moment in paced(story.moments, speed, tick=tick):
-            say(timeline_output.table(story, [moment], heads=heads))
+            say(_table(story, [moment], heads=heads))
             heads = False
 
 

@@ -16,6 +16,7 @@ from greenroom.delivery.stages import ReceiptStage
 from greenroom.delivery.timeline import Moment, Sight, Timeline
 
 SCHEMA = "greenroom.timeline/1"
+WIDE = 88  # columns that a line of the table needs
 LONGEST = 400  # characters of an event's data
 TAIL = 8  # characters that tell a session from its user's others
 STAGE_STYLES = {
@@ -41,21 +42,27 @@ def heading(story: Timeline) -> Text:
     )
 
 
-def table(story: Timeline, moments: Iterable[Moment], *, heads: bool) -> Table:
-    """Lines of the story; tables of the same width fit under each other."""
+def table(story: Timeline, moments: Iterable[Moment], *, heads: bool, wide: bool = True) -> Table:
+    """Lines of the story; tables of the same width fit under each other.
+
+    Not `wide`: who saw an event stands below it, for terminals of less than `WIDE` columns.
+    """
     lines = Table(box=None, show_header=heads, header_style="dim", pad_edge=False, expand=True)
     lines.add_column("seconds", width=9, justify="right")
-    lines.add_column("kind", width=17, no_wrap=True)
-    lines.add_column("data", ratio=3, no_wrap=True, overflow="ellipsis")
-    lines.add_column("seen (session, seconds)", ratio=2, min_width=20, overflow="fold")
+    if wide:
+        lines.add_column("kind", width=17, no_wrap=True)
+        lines.add_column("data", ratio=3, no_wrap=True, overflow="ellipsis")
+        lines.add_column("seen (session, seconds)", ratio=2, overflow="fold")
+    else:
+        lines.add_column("event, who saw it", ratio=1, overflow="fold")
     for moment in moments:
-        kind = moment.event.kind
-        lines.add_row(
-            Text(clock(moment.since), style="dim"),
-            Text("  " * moment.depth + kind, style=STYLES.get(kind, "")),
-            Text(printable(account(moment)[:LONGEST])),
-            Text("\n").join(_seen(moment, story.began)),
+        kind = Text(
+            "  " * moment.depth + moment.event.kind, style=STYLES.get(moment.event.kind, "")
         )
+        data = Text(printable(account(moment)[:LONGEST]))
+        seen = Text("\n").join(_seen(moment, story.began))
+        rest = [kind, data, seen] if wide else [Text.assemble(kind, " ", data, "\n", seen)]
+        lines.add_row(Text(clock(moment.since), style="dim"), *rest)
     return lines
 
 

@@ -11,11 +11,13 @@ from cyclopts.validators import Number
 from greenroom.settings import BadSettings, Settings
 from greenroom.transport.auth import sign_token
 
+LONGEST_TTL = 100 * 365 * 86_400
+
 
 def token(
     *,
     user: str,
-    ttl: Annotated[float, Parameter(validator=Number(gt=0))] = 3600,
+    ttl: Annotated[float, Parameter(validator=Number(gt=0, lte=LONGEST_TTL))] = 3600,
     secret: str | None = None,
     config: Path | None = None,
 ) -> None:

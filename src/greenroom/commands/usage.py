@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from greenroom.commands.ages import seconds_of
+from greenroom.commands.ages import Age, seconds_of
 from greenroom.commands.events import existing_journal
 from greenroom.commands.looking_output import show
 from greenroom.commands.progress import progress_bar
@@ -23,7 +23,7 @@ from greenroom.settings import Settings
 
 def usage(
     *,
-    since: str | None = None,
+    since: Age | None = None,
     by: Annotated[By | None, Parameter(name_transform=str.lower)] = None,
     limit: Annotated[int, Parameter(validator=Number(gte=1))] = 50,
     json: Annotated[bool, Parameter(negative="")] = False,
