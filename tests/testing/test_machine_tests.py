@@ -93,6 +93,7 @@ def test_a_broken_invariant_is_told_by_the_shortest_sequence_as_table_and_diagra
     error = failure(machine_test(TURNSTILE, data=0, invariants=[few_coins]))
 
     assert isinstance(error, AssertionError)
+    assert error.__context__ is None, "how it was found is nobody's business"
     assert """\
 machine 'turnstile' after 3 steps, in UNLOCKED with 3:
 

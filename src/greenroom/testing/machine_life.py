@@ -81,6 +81,7 @@ class Life(Generic[S, D, C]):
 
     def undergo(self, given: Input) -> None:
         """Do it, and check all that must hold. Raises what the machine or a check raises."""
+        __tracebackhide__ = True
         self.inputs.append(given)
         since = len(self.runner.steps)
         match given:
@@ -103,6 +104,7 @@ class Life(Generic[S, D, C]):
         return not isinstance(given, Fires) or given.name in self.runner.timers
 
     def _take(self, event: object) -> None:
+        __tracebackhide__ = True
         before = self._standing()
         try:
             self.runner.handle(event)
@@ -132,4 +134,5 @@ class Life(Generic[S, D, C]):
             )
 
     def _check(self, since: int) -> None:
+        __tracebackhide__ = True
         check_step(self.runner, since, self.plan.invariants, self.plan.checks)

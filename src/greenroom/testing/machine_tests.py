@@ -195,16 +195,17 @@ def _tell_failures(test: type[MachineRules[S, D, C]]) -> None:
     """Give every run of the test case a seed that can be told, and its failures words."""
 
     def runTest(self: object) -> None:  # noqa: N802  # unittest's name
+        __tracebackhide__ = True  # pytest need not show how it was found
         settings = type(self).settings  # type: ignore[attr-defined]  # every TestCase has them
         seed = _seed(test, settings)
         seeded = test if seed is None else hypothesis.seed(seed)(_fresh(test))
-        failed: Exception | None = None
+        found: Exception | None = None
         try:
             run_state_machine_as_test(seeded, settings=_without_shrinking(settings))
-        except Exception as error:  # noqa: BLE001  # raised below, out of its own context
-            failed = _told(error, seed, shrink=hypothesis.Phase.shrink in settings.phases)
-        if failed is not None:
-            raise failed
+        except Exception as error:  # noqa: BLE001  # told below, where it is nobody's context
+            found = error
+        if found is not None:
+            raise _told(found, seed, shrink=hypothesis.Phase.shrink in settings.phases)
 
     runTest.is_hypothesis_test = True  # type: ignore[attr-defined]  # pytest plugins ask for it
     runTest._hypothesis_state_machine_class = test  # type: ignore[attr-defined]  # the same

@@ -141,6 +141,7 @@ def _lived(plan: Plan[S, D, C], data: D, inputs: Sequence[Input]) -> Failure[S, 
 
 
 def _tried(life: Life[S, D, C], deed: Callable[[], None]) -> Failure[S, D, C] | None:
+    __tracebackhide__ = True
     try:
         deed()
     except Exception as error:  # noqa: BLE001  # whatever it is, it is the failure

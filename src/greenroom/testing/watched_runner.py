@@ -151,6 +151,7 @@ def check_step(
     checks: Sequence[Check],
 ) -> None:
     """Call every check with each step from number `since` of the list on, and every invariant."""
+    __tracebackhide__ = True
     for check in checks:
         with noting(f"check {_name(check)}"):
             for taken in runner.steps[since:]:
