@@ -23,6 +23,7 @@ from rich.console import Console, RenderableType
 from greenroom.actors.diagram import mermaid, table
 from greenroom.actors.machine_svg import svg
 from greenroom.commands import timeline_output, usage_output
+from greenroom.commands.tree_browser import BROWSER
 from greenroom.delivery.grammar import RUN_GRAMMAR
 from greenroom.delivery.journal_reader import JournalReader
 from greenroom.delivery.timeline import Reports, timeline
@@ -145,6 +146,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "vending-exploration": lambda: fenced(vending_exploration()),
     "commit-exploration": lambda: fenced(commit_exploration()),
     "connection-exploration": lambda: fenced(connection_exploration()),
+    "browser-diagram": lambda: fenced(mermaid(BROWSER), "mermaid"),
     "run-diagram": lambda: fenced(mermaid(RUN_GRAMMAR), "mermaid"),
     "run-table": lambda: table(RUN_GRAMMAR).rstrip("\n"),
 }

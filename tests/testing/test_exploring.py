@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import enum
+
 import pytest
 from examples.machines import two_phase_commit, unguarded_connection, vending_machine
 
+from greenroom.actors.machine import Machine, On, Step, go
 from greenroom.delivery.grammar import (
     RUN_GRAMMAR,
     OutOfOrder,
@@ -13,7 +16,7 @@ from greenroom.delivery.grammar import (
     ToolCompleted,
     ToolExecuting,
 )
-from greenroom.testing import Exploration, explore
+from greenroom.testing import Exploration, explore, machine_test
 from greenroom.transport.connection_machine import CONNECTION, Phase
 from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, TimeIsUp
 from tests.testing.machines import (
@@ -33,8 +36,14 @@ from tests.testing.machines import (
     stops,
     strays,
 )
+from tests.testing.test_machine_tests import turn
 
 pytestmark = pytest.mark.requirement("R41")
+
+
+class Switch(enum.Enum):
+    OFF = "off"
+    ON = "on"
 
 
 def few_coins(_: Gate, coins: int) -> None:
@@ -255,3 +264,20 @@ def test_what_was_not_reached_covered_or_started_is_listed() -> None:
     assert "timers never started (1):\n  Due" in text
     assert text.endswith("no violation, no deadlock as far as it looked")
     assert Drop in lamp().events
+
+
+def test_a_machine_that_keeps_nothing_is_explored_and_tested_without_data() -> None:
+    def press(data: None, _: Press) -> Step[Switch, None, str]:
+        assert data is None
+        return go(Switch.ON, data)
+
+    switch: Machine[Switch, None, str] = Machine(
+        name="switch",
+        states=Switch,
+        initial=Switch.OFF,
+        final={Switch.ON},
+        transitions=[On(Switch.OFF, Press, press, to={Switch.ON})],
+    )
+    found = explore(switch, depth=1)
+    assert (found.sound, found.uncovered) == (True, ())
+    turn(machine_test(switch))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Collection, Hashable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import attrs
 
@@ -22,7 +22,7 @@ C = TypeVar("C")
 
 def explore(
     machine: Machine[S, D, C],
-    data: D,
+    data: D | None = None,
     *,
     events: Collection[object] = (),
     depth: int = 6,
@@ -33,15 +33,15 @@ def explore(
 ) -> Exploration[S, D]:
     """Walk all sequences of up to `depth` of the example `events`, shortest first.
 
-    Wherever the table takes an event it is tried, and wherever a timer runs it fires. Situations
-    (state, data, timers, what is postponed) that were met before are not walked again; at most
-    `limit` are. Event types without an example are tried if they can be made without arguments.
-    `invariants`, `checks` and `refusals` are those of `machine_test`; what breaks one is reported
-    with its shortest sequence, not raised (`Exploration.check` does).
+    It starts with `data`. Wherever the table takes an event it is tried, and wherever a timer runs
+    it fires. Situations (state, data, timers, what is postponed) that were met before are not
+    walked again; at most `limit` are. Event types without an example are tried if they can be made
+    without arguments. `invariants`, `checks` and `refusals` are those of `machine_test`; what
+    breaks one is reported with its shortest sequence, not raised (`Exploration.check` does).
     """
     examples = [*events, *_defaults(machine, events)]
     walk = Walk(machine, examples, tuple(invariants), tuple(checks), tuple(refusals), limit)
-    return walk.run(data, depth)
+    return walk.run(cast(D, data), depth)
 
 
 @attrs.define(eq=False)

@@ -48,14 +48,14 @@ SHORT_LIFE = 12
 def machine_test(
     machine: Machine[S, D, C],
     *,
-    data: D | SearchStrategy[D],
+    data: D | SearchStrategy[D] | None = None,
     events: Mapping[type[object], Events] | Collection[object] = (),
     invariants: Sequence[Invariant[S, D]] = (),
     checks: Sequence[Check] = (),
     crash: bool | Callable[[D], D] = False,
     refusals: Sequence[type[Exception]] = (),
 ) -> type[RuleBasedStateMachine]:
-    """A Hypothesis test class for any machine: `TestGate = machine_test(gate, data=0).TestCase`.
+    """A Hypothesis test class for any machine: `TestGate = machine_test(gate).TestCase`.
 
     It sends events the state takes, and events it refuses, which must raise `UnlistedPair` and
     change nothing; lets any running timer fire at any time, in any order; and finds handlers that
@@ -78,7 +78,7 @@ def machine_test(
     )
     plan = Plan(
         machine,
-        data if isinstance(data, SearchStrategy) else st.just(data),
+        data if isinstance(data, SearchStrategy) else st.just(cast(D, data)),
         _strategies(machine, given),
         tuple(invariants),
         tuple(checks),
