@@ -48,7 +48,8 @@ def _overview(usage: Usage, since: str, limit: int) -> Iterator[RenderableType]:
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
     facts.add_row("active users", f"{len(total.users):,}")
-    facts.add_row("runs", f"{total.runs:,}, {total.sub_runs:,} of them sub-runs")
+    within = f", {total.sub_runs:,} of them sub-runs" if total.sub_runs else ""
+    facts.add_row("runs", f"{total.runs:,}{within}")
     facts.add_row("  ended", Text(_listed({name: total.endings[name] for name in ENDINGS})))
     facts.add_row("  go on", f"{total.going_on:,}")
     facts.add_row("  took", f"{_took(total.took, MEDIAN)} p50, {_took(total.took, MOST)} p95")
