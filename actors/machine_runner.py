@@ -120,7 +120,7 @@ class MachineRunner(Generic[S, D, C]):
         self._max_postponed = max_postponed
         self._on_move = on_move
         self._queue: deque[object] = deque()
-        self._postponed: deque[object] = deque()
+        self._postponed: list[object] = []
         self._timers: dict[Hashable, TimerEntry] = {}
         self._serial = 0
         self._at_once: list[TimerFired] = []

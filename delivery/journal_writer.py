@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 @attrs.frozen
 class Append(Request[None]):
-    """Keep one user's entries. Answered when they are durable."""
+    """Keep one user's entries. Answered when they are durable, and all that was sent before."""
 
     entries: Sequence[Entry]
 
@@ -77,11 +77,12 @@ class JournalWriter(Actor[Append]):
                 ask.reply.succeed(None)
 
     async def _append(self, entries: list[Entry]) -> None:
+        if not entries:
+            return  # whoever asks waits for what was sent before, and that is done
         began = trio.current_time()
         await self._journal.append(entries)
-        if entries:
-            size = sum(len(entry.body) for entry in entries if type(entry) is Record)
-            self._observer.appended(trio.current_time() - began, len(entries), size)
+        size = sum(len(entry.body) for entry in entries if type(entry) is Record)
+        self._observer.appended(trio.current_time() - began, len(entries), size)
 
 
 class JournalLookUp(Actor[LookUp[Any]]):

@@ -47,7 +47,6 @@ class Readiness:
 class Upgrade:
     """An upgrade that was granted. The 101 is still to be sent, on `stream`."""
 
-    head: RequestHead
     identity: Identity
     stream: ReplayStream
 
@@ -117,7 +116,7 @@ class FrontDoor:
             if head.path == self._live_path:
                 identity = await self._authorise(head)
                 early = ReplayStream(stream, handshake_for(head), parser.rest)
-                return Upgrade(head, identity, early)
+                return Upgrade(identity, early)
             response = await self._respond(attrs.evolve(head, peer=peer_of(stream)))
         except BadRequest as error:
             response = text(error.status, error.message, error.headers)
