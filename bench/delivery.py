@@ -25,7 +25,8 @@ async def listen(client: Client, order: Order) -> None:
     missing, acked = order.events, 0
     while missing:
         events = (await client.wait_for("events"))["events"]
-        missing -= sum(event["kind"] == "partial_result" for event in events)
+        pieces = [event["data"] for event in events if event["kind"] == "partial_result"]
+        missing -= sum(1 + len(piece.get("merges", ())) for piece in pieces)  # of who lags
         if (offset := events[-1]["offset"]) >= acked + ACK_EVENTS:
             acked = offset
             await client.send(type="ack", offset=offset)
