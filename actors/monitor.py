@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Never
+from typing import Never, Protocol
 
 import attrs
 
@@ -15,12 +15,23 @@ AnyRef = Ref[Never]
 """A ref of any actor: nothing can be told to it, but it can be watched."""
 
 
+class Watchable(Protocol):
+    """What ends: an actor by its `Ref`, a supervisor by its `SupervisorRef`."""
+
+    name: str
+
+    @property
+    def exit_reason(self) -> ExitReason | None: ...
+
+    def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]: ...
+
+
 @attrs.frozen(eq=False)
 class Down:
-    """The actor that `monitor` watched has ended."""
+    """The actor or supervisor that `monitor` watched has ended."""
 
     monitor: Monitor
-    ref: AnyRef
+    ref: Watchable
     reason: ExitReason
 
 
@@ -33,7 +44,7 @@ class _Watch:
         self._calls_off: list[Callable[[], None]] = []
         self._over = False
 
-    def _watch(self, ref: AnyRef, callback: Callable[[ExitReason], None]) -> None:
+    def _watch(self, ref: Watchable, callback: Callable[[ExitReason], None]) -> None:
         """`callback` may come at once, and then there is nothing left to watch."""
         if not self._over:
             self._calls_off.append(ref.when_stopped(callback))
@@ -47,11 +58,11 @@ class _Watch:
 
 
 class Monitor(_Watch):
-    """One actor watching another, until either ends; made by `monitor`."""
+    """An actor watching another, or a supervisor, until either ends; made by `monitor`."""
 
     __slots__ = ("ref",)
 
-    def __init__(self, watched: AnyRef, watcher: Ref[Down]) -> None:
+    def __init__(self, watched: Watchable, watcher: Ref[Down]) -> None:
         super().__init__()
         self.ref = watched
         self._watch(watcher, lambda _: self._call_off())
@@ -66,7 +77,7 @@ class Monitor(_Watch):
         self._call_off()
 
 
-def monitor(watched: AnyRef, watcher: Ref[Down]) -> Monitor:
+def monitor(watched: Watchable, watcher: Ref[Down]) -> Monitor:
     """Have `watcher` told `Down` exactly once, when `watched` ends; at once if it has ended.
 
     Every call makes a monitor of its own. It goes one way: the watched actor does not notice.

@@ -97,6 +97,7 @@ class SupervisorRef:
         self._context.run(_parent.set, self)
         self._stopping = self._killed = False
         self._stopped = trio.Event()
+        self._when_stopped: dict[object, Callable[[ExitReason], None]] = {}
         self.exit_reason: ExitReason | None = None
 
     def __repr__(self) -> str:
@@ -157,6 +158,19 @@ class SupervisorRef:
         assert self.exit_reason is not None
         return self.exit_reason
 
+    def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
+        """As `Ref.when_stopped`: once the supervisor has ended, its children before it."""
+        key = object()
+
+        def call_off() -> None:
+            self._when_stopped.pop(key, None)
+
+        if self.exit_reason is None:
+            self._when_stopped[key] = callback
+        else:
+            callback(self.exit_reason)
+        return call_off
+
     @property
     def restart_budget(self) -> int:
         """How many restarts may happen right now before the supervisor gives up."""
@@ -194,6 +208,8 @@ class SupervisorRef:
                 child.close()
             self.exit_reason = KILLED if self._killed else reason
             self._stopped.set()
+            while self._when_stopped:
+                self._when_stopped.pop(next(iter(self._when_stopped)))(self.exit_reason)
 
     def _kill(self) -> int:
         """Its time is over: end all below it now, in whatever order that happens."""

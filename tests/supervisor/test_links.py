@@ -1,4 +1,7 @@
-"""Links (erlang(3), link/1; "Processes", Links): supervised actors that end together."""
+"""Links (erlang(3), link/1; "Processes", Links): supervised actors that end together.
+
+And monitors of supervisors; those of actors are in `tests.actors.test_monitor`.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,17 @@ import trio
 from greenroom.actors.actor import Actor
 from greenroom.actors.errors import LinkBroken
 from greenroom.actors.exit import ExitKind, ExitReason
-from greenroom.actors.monitor import Exited, link
+from greenroom.actors.monitor import Down, Exited, link, monitor
 from greenroom.actors.ref import Ref
 from greenroom.supervisor import (
     DynamicSupervisorRef,
+    Intensity,
     Restart,
+    StaticSupervisorRef,
     actor_child,
     dynamic_supervisor_child,
     open_supervisor,
+    supervisor_child,
 )
 from tests.supervisor.stage import Crash, settle
 
@@ -206,3 +212,49 @@ async def test_a_tree_that_stops_reports_no_linked_end_as_a_crash(
         assert isinstance(other, Ref)
         link(one, other)
     assert root.crashes() == ()
+
+
+class Watchman(Actor[Down]):
+    def __init__(self, seen: list[Down]) -> None:
+        self.seen = seen
+
+    async def receive(self, down: Down) -> None:
+        self.seen.append(down)
+
+
+@pytest.mark.parametrize("end", ["gives up", "terminated"])
+async def test_a_supervisor_is_monitored_like_an_actor(end: str) -> None:
+    """erlang(3), monitor/2: any process, a supervisor too: one DOWN, after its children's end."""
+    seen: list[Down] = []
+    inner = supervisor_child("inner", [actor_child("a", Partner)], intensity=Intensity(0, 5.0))
+    specs = [actor_child("watchman", lambda: Watchman(seen)), inner]
+    async with open_supervisor("root", specs) as root:
+        watchman, watched = root.child("watchman"), root.child("inner")
+        assert isinstance(watchman, Ref)
+        assert isinstance(watched, StaticSupervisorRef)
+        child = watched.child("a")
+        assert isinstance(child, Ref)
+        watch = monitor(watched, watchman)
+        monitor(watched, watchman).demonitor()
+        if end == "gives up":
+            child.tell("crash")
+        else:
+            await root.terminate_child("inner")
+        await settle()
+        assert child.exit_reason is not None
+        (down,) = seen
+        assert (down.monitor, down.ref, down.reason.kind) == (watch, watched, ExitKind.SHUTDOWN)
+
+
+async def test_who_monitors_a_supervisor_that_has_ended_learns_of_it_at_once() -> None:
+    """erlang(3), monitor/2: of a process that is not there, DOWN comes at once (noproc)."""
+    seen: list[Down] = []
+    specs = [actor_child("watchman", lambda: Watchman(seen)), supervisor_child("inner", [])]
+    async with open_supervisor("root", specs) as root:
+        watchman, watched = root.child("watchman"), root.child("inner")
+        assert isinstance(watchman, Ref)
+        assert isinstance(watched, StaticSupervisorRef)
+        await root.terminate_child("inner")
+        monitor(watched, watchman)
+        await settle()
+        assert [down.ref for down in seen] == [watched]
