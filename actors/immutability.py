@@ -21,8 +21,7 @@ import attrs
 
 MUTABLE = (MutableSequence, MutableMapping, MutableSet)
 TRANSPARENT = frozenset(
-    {Union, types.UnionType, tuple, frozenset, Sequence, Mapping, Set}
-    | {types.MappingProxyType}
+    {Union, types.UnionType, tuple, frozenset, Sequence, Mapping, Set} | {types.MappingProxyType}
 )
 """Types whose parameters are types of parts. (Those of `Callable` or `type` are not.)"""
 

@@ -65,6 +65,8 @@ for _place, _title in enumerate(GROUPS):
             app.command(_command)
         else:
             app.command(_command, group=_group)
+for _name, _arguments in {"tree": "[URL]", "crashes": "[URL]", "crash": "[URL] ID"}.items():
+    app[_name].usage = f"Usage: greenroom {_name} [OPTIONS] {_arguments}"  # cyclopts: [ARGS]
 
 
 def main() -> None:

@@ -103,8 +103,8 @@ def crash(
     Parameters
     ----------
     url_and_id
-        The crash's id, as `greenroom crashes` lists it; its beginning is enough. Before it, if need
-        be, where the server is; else GREENROOM_URL, else this machine's port 8700.
+        The crash's id, as `greenroom crashes` lists it; its beginning is enough. A URL before it
+        says where the server is; else GREENROOM_URL, else this machine's port 8700.
     token
         The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN.
     json
