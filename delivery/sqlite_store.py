@@ -260,7 +260,9 @@ class SqliteStore:
         return cast(Value, self._database.execute(sql, values).get)
 
     def _many(self, sql: str, rows: Iterable[tuple[Value, ...]]) -> None:
-        self._database.executemany(sql, rows)
+        """Without rows nothing is called: a call gives up the interpreter's lock, and waits."""
+        if listed := list(rows):
+            self._database.executemany(sql, listed)
 
 
 def _spans(records: Iterable[Record], tails: dict[UserId, _Tail]) -> Iterator[tuple[str, int, str]]:
