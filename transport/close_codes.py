@@ -17,6 +17,7 @@ class CloseCode(enum.IntEnum):
     """Every code greenroom closes a socket or answers an error with."""
 
     GOING_AWAY = 1001
+    BROKEN_WEBSOCKET = 1002
     BAD_DATA = 1007
     FRAME_TOO_BIG = 1009
     HEARTBEAT_MISSED = 4101
@@ -55,6 +56,9 @@ class Meaning:
 MEANINGS: Mapping[CloseCode, Meaning] = MappingProxyType(
     {
         CloseCode.GOING_AWAY: Meaning("going away", "the server is draining", True, True),
+        CloseCode.BROKEN_WEBSOCKET: Meaning(
+            "WebSocket protocol error", "a frame broke RFC 6455", True, True
+        ),
         CloseCode.BAD_DATA: Meaning("bad data", "a text frame was not UTF-8", False, False),
         CloseCode.FRAME_TOO_BIG: Meaning(
             "frame too big", "a frame was over the size limit", False, False
@@ -94,6 +98,10 @@ MEANINGS: Mapping[CloseCode, Meaning] = MappingProxyType(
         CloseCode.RATE_LIMIT: Meaning("rate limit", "frames came too fast", False, True),
     }
 )
+
+
+BY_WEBSOCKET = frozenset({CloseCode.BROKEN_WEBSOCKET, CloseCode.BAD_DATA, CloseCode.FRAME_TOO_BIG})
+"""What the WebSocket layer closes with by itself: it refuses a frame before we see it."""
 
 
 def reconnects(code: int) -> bool:

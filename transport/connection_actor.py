@@ -35,7 +35,7 @@ from greenroom.delivery.user_messages import (
 from greenroom.supervisor.errors import SupervisorError
 from greenroom.transport import wire
 from greenroom.transport.auth import Authenticator, Identity
-from greenroom.transport.close_codes import CloseCode
+from greenroom.transport.close_codes import BY_WEBSOCKET, CloseCode
 from greenroom.transport.connection_events import (
     AttachTo,
     Carry,
@@ -319,8 +319,9 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     def _note_closed(self) -> None:
         closed, ours = self._socket.closed, self._close_code
         code = ours or (closed.code if closed is not None else NO_CODE)
-        self._user.observer.connection_closed(code, by_server=ours is not None)
-        logger.debug("closed by the %s: %d", "client" if ours is None else "server", code)
+        by_server = ours is not None or code in BY_WEBSOCKET
+        self._user.observer.connection_closed(code, by_server=by_server)
+        logger.debug("closed by the %s: %d", "server" if by_server else "client", code)
 
     @property
     def _max_bytes(self) -> int:

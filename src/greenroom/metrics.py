@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 MOST_SERIES = 200
 """Of one metric. What comes after them counts under `other`."""
 
-CLOSE_CODES = frozenset({*MEANINGS, 1000, 1002, 1003, 1005, 1006, 1011})
+CLOSE_CODES = frozenset({*MEANINGS, 1000, 1003, 1005, 1006, 1011})
 
 Values: TypeAlias = Mapping[str, Mapping[Labels, float]]
 """Gauges by name and labels."""

@@ -165,6 +165,20 @@ def test_connections_are_counted_by_phase_while_they_live_and_by_code_when_they_
     scrape.wait("connections_closed_total", "1000", "client")
 
 
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [(b"\x83\x80\0\0\0\0", "1002"), (b"\x81\x81\0\0\0\0\xff", "1007")],
+    ids=["an unknown opcode", "no UTF-8"],
+)
+def test_a_close_that_the_websocket_layer_begins_is_counted_as_the_servers(
+    server: Server, scrape: Scrape, frame: bytes, code: str
+) -> None:
+    with Client(server.port, token_for("alice")) as client:
+        client.hello()
+        client.connection.socket.sendall(frame)
+        scrape.wait("connections_closed_total", code, "server")
+
+
 def test_frames_that_break_the_protocol_are_counted_by_code(client: Client, scrape: Scrape) -> None:
     client.send("no such thing")
     scrape.wait("frames_refused_total", "4502")
