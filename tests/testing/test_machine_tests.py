@@ -47,6 +47,7 @@ QUIET = settings(
     print_blob=False,
     deadline=None,
     database=None,
+    max_examples=50,
     verbosity=Verbosity.quiet,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate, Phase.shrink],
@@ -336,7 +337,8 @@ def test_the_connection_machine_sends_events_in_ready_alone() -> None:
             events=unguarded_connection.EVENTS,
             checks=[unguarded_connection.events_only_when_ready],
             crash=True,
-        )
+        ),
+        settings(QUIET, max_examples=100),
     )
 
 

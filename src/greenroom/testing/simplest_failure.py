@@ -34,7 +34,6 @@ SEARCH = hypothesis.settings(
     deadline=None,
     derandomize=False,
     phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
-    suppress_health_check=list(hypothesis.HealthCheck),
     verbosity=hypothesis.Verbosity.quiet,
 )
 
