@@ -26,6 +26,7 @@ class Stage:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.failing: Counter[str] = Counter()
+        self._starts: Counter[str] = Counter()
         self._cues: dict[str, tuple[trio.Event, list[outcome.Outcome[None]]]] = {}
 
     def spec(self, id_: str, **options: object) -> ChildSpec:
@@ -37,7 +38,8 @@ class Stage:
                 raise Crash(f"{id_} did not come up")
             cue, ends = self._cues[id_] = trio.Event(), []
             self.log.append(f"+{id_}")
-            task_status.started(f"{id_}{self.log.count(f'+{id_}')}")
+            self._starts[id_] += 1
+            task_status.started(f"{id_}{self._starts[id_]}")
             try:
                 await cue.wait()
                 ends[0].unwrap()
@@ -63,6 +65,7 @@ class Stage:
 
     def take_log(self) -> str:
         taken, self.log = " ".join(self.log), []
+        self._starts.clear()
         return taken
 
 
