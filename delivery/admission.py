@@ -71,10 +71,11 @@ class Admission:
         if self._outbox.full_for(session):
             reply.fail(TooManyConnections(f"user {self._user!r} has too many live connections"))
             return
-        session = session or self._parts.ids.new(SessionId)
-        before = self._outbox.cursor(session)
+        before = self._outbox.cursor(session) if session else None
         cursor = known.offset if before is None and known is not None else before
         position = self._outbox.position(request.epoch, request.offset, cursor)
+        if session is None or not position.recovered:  # what the old one received stays received
+            session, known = self._parts.ids.new(SessionId), None
         last = self._outbox.last
         commands = self._outbox.attach(request.connection, session, position, known, request.gauge)
         reply.succeed(Attached(session, self._outbox.epoch, last, position.recovered))

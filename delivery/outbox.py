@@ -224,6 +224,8 @@ class Outbox(Generic[T]):
         known = [record for record in records if record.offset <= self.last]
         self._note_trimmed(feed, known[0].offset if known else feed.reading_until + 1)
         feed.reading_until = None
+        if feed.redelivery.circuit is not Circuit.CLOSED:
+            return ()  # it opened meanwhile: this is read again when it closes
         return [*self._hand(feed, known), *self._pump(feed)]
 
     # Redelivery

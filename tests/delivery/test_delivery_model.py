@@ -1,24 +1,34 @@
 """The whole pure delivery core against a simple model: users, tabs, a journal, and bad luck.
 
-The model: a list of events for each user, what each tab showed, what each session acknowledged.
-Frames wait on a wire and are lost with it; acknowledgements come late, twice, or forged; appends
-fail; processes die; both clocks move, and the wall clock jumps. `HYPOTHESIS_PROFILE=deep` runs
-20,000 examples.
+Frames wait on a wire and are lost with it; acknowledgements and marks come late, twice, or forged;
+appends and questions to the journal fail; actors and processes die; tabs are duplicated and lie
+about where they are; both clocks move, and the wall clock jumps; old events are trimmed, progress
+is folded for tabs that lag. Longer than other files: one machine. The truth is in
+`delivery_model.py`; `python -m tests.delivery.planted_bugs` shows what the model sees.
+`HYPOTHESIS_PROFILE=deep pytest tests/delivery/test_delivery_model.py -s` runs 20,000 examples of
+up to 100 steps, and says what they were made of.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Coroutine, Iterable, Sequence
-from itertools import count, pairwise
-from typing import Any, TypeVar
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import count
+from typing import Any, ClassVar
 
 import attrs
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from greenroom.actors.reply import Reply
+from greenroom.delivery.admission import Admission
+from greenroom.delivery.breaker import Circuit
 from greenroom.delivery.draft import draft
 from greenroom.delivery.events import EventClass, Kind
 from greenroom.delivery.feed import (
@@ -29,6 +39,8 @@ from greenroom.delivery.feed import (
     ReadAgain,
     ReadPage,
     SocketGauge,
+    Superseded,
+    TooSlow,
 )
 from greenroom.delivery.ids import (
     ConnectionId,
@@ -40,124 +52,151 @@ from greenroom.delivery.ids import (
     ThreadId,
     UserId,
 )
-from greenroom.delivery.journal import Mark, Record
-from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.delivery.journal import DeadLetter, Entry, Record
 from greenroom.delivery.outbox import Outbox
-from greenroom.delivery.policy import Policy, outcome_of
+from greenroom.delivery.policy import Policies, Policy, outcome_of
+from greenroom.delivery.receipts import Receipts
 from greenroom.delivery.redelivery import Patience
-from greenroom.delivery.settling import settle
-from greenroom.delivery.stages import Outcome, furthest, standings
+from greenroom.delivery.settling import Settler
+from greenroom.delivery.stages import Outcome, ReceiptStage, furthest, standings
+from greenroom.delivery.user_messages import (
+    Acked,
+    Attach,
+    AwaitStage,
+    ConfirmedThere,
+    DisplayedThere,
+)
 from greenroom.supervisor.backoff import Backoff
+from tests.delivery.delivery_model import (
+    Person,
+    StillJournal,
+    StillParts,
+    Tab,
+    Truth,
+    Wait,
+    now,
+    ref,
+)
 
-R = TypeVar("R")
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+SHRINKS = "DELIVERY_MODEL_SHRINKS" not in os.environ
+EXAMPLES = int(os.environ.get("DELIVERY_MODEL_EXAMPLES", 20_000 if DEEP else 200))
+STEPS = 100 if DEEP else 50
 _numbers = count(1)
 IDS = IdSource(now_ms=lambda: 0, random_bits=lambda _: next(_numbers))
 RUN, THREAD, REQUEST = IDS.new(RunId), IDS.new(ThreadId), IDS.new(RequestId)
-USERS = [UserId("alice"), UserId("bob")]
-TABS = 2
-EPOCH = "epoch"
-POLICIES = {
-    EventClass.CRITICAL: Policy(expires_after=60),
-    EventClass.PROGRESS: Policy(expires_after=20, dead_letter=False),
-}
+EPOCH, TABS = "epoch", 3
 LIMITS = Limits(
-    backlog_events=6,
+    backlog_events=8,
+    lag_events=1,
     backlog_bytes=100_000,
     frame_events=3,
     frame_bytes=5_000,
     memory_frames=1,
-    sessions=8,
+    sessions=2,
     patience=Patience(Backoff(2.0, 10.0, jitter=0.0)),
 )
+GIVEN_UP_AFTER = 2.0 + 4.0 + 8.0 + 8.0
+SLOWEST = 9.0  # a tick of so much is past any deadline of a redelivery
 KINDS = [Kind.TOOL_EXECUTING, Kind.FINAL_REPORT, Kind.AGENT_THINKING, Kind.PARTIAL_RESULT]
-SMALL = st.integers(0, 6)
+DONE = [ReceiptStage.RECEIVED, ReceiptStage.DISPLAYED, ReceiptStage.CONFIRMED]
+HELLOS = ["place", "place", "session", "lie", "fresh", "duplicate"]
+SMALL = st.integers(0, 5)
+WHO = st.sampled_from([0, 0, 0, 1])
+TAB = st.sampled_from([0, 0, 1, 2])
+ACKS = st.sampled_from(["acks", "acks", "keeps silent", "nothing arrives"])
+FATE = st.sampled_from(["kept", "kept", "told late", "refused", "left"])
+BATCH = st.lists(st.sampled_from(KINDS), min_size=1, max_size=5)
 
 
-class StillJournal(MemoryJournal):
-    """Answers without a scheduler."""
+class WatchedOutbox(Outbox[Reply[Record]]):
+    """Nothing is given up before its time, nor what is known to have been received."""
 
-    async def _ready(self) -> None:
-        return
+    def __init__(self, truth: Truth, policies: Policies, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.truth, self.policies = truth, policies
 
-
-def now(coroutine: Coroutine[Any, Any, R]) -> R:  # Any: it never yields nor is sent anything
-    """The result of a coroutine that waits for nothing."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        result: R = done.value
-        return result
-    raise AssertionError("it waits")
-
-
-@attrs.define(eq=False)
-class Tab:
-    """A client as every SDK of ours is: it dedupes, keeps order, and knows its place."""
-
-    user: UserId
-    session: SessionId | None = None
-    place: int = 0
-    shown: list[Record] = attrs.field(factory=list)
-    starts: list[int] = attrs.field(factory=lambda: [0])  # stretches between lost places
-    connection: ConnectionId | None = None
-    gauge: SocketGauge = attrs.field(factory=SocketGauge)
-    handed: int = 0
-    buffered: deque[Sequence[Record]] = attrs.field(factory=deque)
-    wire: deque[Sequence[Record]] = attrs.field(factory=deque)
-    late_acks: list[int] = attrs.field(factory=list)
-
-    def lose_socket(self) -> None:
-        self.connection = None
-        self.buffered.clear()
-        self.wire.clear()
-        self.late_acks.clear()
-
-    def take(self, records: Sequence[Record]) -> None:
-        for record in records:
-            assert record.user == self.user, "another user's event"
-            if record.offset > self.place:
-                assert record.offset == self.place + 1, "a gap"
-                self.shown.append(record)
-                self.place = record.offset
-
-
-@attrs.define(eq=False)
-class Person:
-    """A user: the outbox under test, and the truth about them."""
-
-    user: UserId
-    outbox: Outbox[int]
-    tabs: list[Tab]
-    reach: dict[SessionId, Any] = attrs.field(factory=dict)
-    accepted: list[EventId] = attrs.field(factory=list)
-    flight: list[Any] | None = None
-    reads: list[ReadPage | ReadAgain] = attrs.field(factory=list)
-    acked: dict[SessionId, set[int]] = attrs.field(factory=dict)
-    durable: set[int] = attrs.field(factory=set)  # what some session durably received
-    flying: set[int] = attrs.field(factory=set)
-    outcomes: dict[int, Outcome] = attrs.field(factory=dict)
+    def note(self, entries: Iterable[Entry]) -> None:
+        entries = list(entries)
+        for letter in entries:
+            if isinstance(letter, DeadLetter):
+                record = self.truth.accepted[letter.offset - 1]
+                policy = self.policies[record.event_class]
+                assert self.truth.stage(letter.offset) < policy.done, "somebody came for it"
+                assert letter.at - record.at >= policy.expires_after * 1000, "it had time"
+        super().note(entries)
 
 
 class DeliveryMachine(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
+    counts: ClassVar[Counter[str]] = Counter()
+
+    @initialize(
+        critical=st.sampled_from(DONE), progress=st.sampled_from(DONE), patient=st.booleans()
+    )
+    def begin(self, critical: ReceiptStage, progress: ReceiptStage, patient: bool) -> None:
+        self.policies = {
+            EventClass.CRITICAL: Policy(critical, expires_after=60),
+            EventClass.PROGRESS: Policy(progress, 90 if patient else 20, dead_letter=False),
+        }
         self.journal = StillJournal(epoch=EPOCH)
-        self.mono = 1.0
-        self.wall = 1_000_000
-        self.people = [self.person(user) for user in USERS]
+        self.mono, self.wall = 1.0, 1_000_000
+        self.pending: list[Command] = []
+        self.people = [self.person(UserId(name)) for name in ("alice", "bob")]
+        self.counts["examples"] += 1
 
     def person(self, user: UserId) -> Person:
-        tabs = [Tab(user) for _ in range(TABS)]
-        reach: dict[SessionId, Any] = {}
-        return Person(user, self.load(user, reach), tabs, reach)
+        truth = Truth()
+        person = Person(user, truth, [Tab() for _ in range(TABS)], self.parts(truth))
+        self.load(person)
+        return person
 
-    def load(self, user: UserId, reach: dict[SessionId, Any]) -> Outbox[int]:
+    def parts(self, truth: Truth) -> StillParts:
+        return StillParts(
+            writer=lambda: ref("journal"),
+            look_up=lambda: ref("look_up"),
+            epoch=EPOCH,
+            live_runs=(),
+            launch=lambda context, said: None,
+            limits=LIMITS,
+            policies=self.policies,
+            on_undelivered=lambda letter: truth.told.update([letter.event]),
+            ids=IDS,
+            now_ms=lambda: self.wall,
+            journal=self.journal,
+        )
+
+    def load(self, person: Person) -> None:
+        """What the user actor does when it starts."""
+        user, parts, actor = person.user, person.parts, ref(f"outbox:{person.user}")
         bounds = now(self.journal.bounds(user))
-        return Outbox(user, EPOCH, bounds, LIMITS, reach, clock=lambda: self.mono)
+        box = WatchedOutbox(
+            person.truth,
+            self.policies,
+            user,
+            EPOCH,
+            bounds,
+            LIMITS,
+            parts.reach,
+            clock=lambda: self.mono,
+        )
+        person.outbox = box
+        person.settler = Settler(user, parts, box, actor)
+        person.receipts = Receipts(user, parts, box, actor)
+        person.reports = person.reports_on(box)
+        person.admission = Admission(user, parts, box, actor, partial(self.admitted, person))
+        person.settle_at = None
+        if bounds.last:
+            person.settler.look()
+
+    def admitted(
+        self, person: Person, request: Attach, before: int | None, commands: Iterable[Command]
+    ) -> None:
+        person.reports.resumed(request.connection, before)
+        person.receipts.resolve()
+        self.pending = list(commands)
 
     # Events in
 
-    @rule(who=SMALL, kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=5))
     def emit(self, who: int, kinds: list[Kind]) -> None:
         for kind in kinds:
             event = draft(
@@ -167,121 +206,158 @@ class DeliveryMachine(RuleBasedStateMachine):
                 run=RUN,
                 parent=None,
                 request=REQUEST,
-                data={"text": "hm"},
+                data={"text": f"piece {next(_numbers)}, "},
             )
-            self.whose(who).outbox.offer(event, 0)
+            self.whose(who).outbox.offer(event, Reply())
+        self.counts["emits"] += len(kinds)
 
-    @rule(who=SMALL, lazily=st.booleans())
     def leave(self, who: int, lazily: bool) -> None:
+        """A batch leaves for the journal."""
         person = self.whose(who)
         entries = person.outbox.next_append(self.wall, lazily=lazily)
         if entries is not None:
             assert person.flight is None, "two batches in flight"
             person.flight = entries
-            person.flying = set().union(*person.acked.values())
+            person.truth.leaves()
 
-    @rule(who=SMALL, fails=st.sampled_from([False, False, False, True]))
-    def land(self, who: int, fails: bool) -> None:
+    def keep(self, who: int) -> None:
+        """It is durable, and the outbox does not know yet."""
         person = self.whose(who)
-        if person.flight is None:
+        if person.flight is None or person.untold:
             return
-        if fails:
-            person.flight = None
-            person.outbox.append_failed()
-            return
-        self.keep(person)
-        self.obey(person, person.outbox.appended()[1])
-
-    def keep(self, person: Person) -> None:
-        assert person.flight is not None
         now(self.journal.append(person.flight))
-        person.accepted += [each.id for each in person.flight if isinstance(each, Record)]
-        person.durable |= person.flying
-        person.flight = None
+        person.truth.kept(person.flight)
+        person.untold = True
+        self.check_outcomes(person)
+        self.counts["appends"] += 1
 
-    @rule(who=SMALL, kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=5))
-    def say(self, who: int, kinds: list[Kind]) -> None:
-        """The whole way in one rule, so that logs grow."""
-        self.emit(who, kinds)
-        self.land(who, False)
-        self.leave(who, True)
-        self.land(who, False)
+    def told(self, who: int) -> None:
+        person = self.whose(who)
+        if person.untold:
+            person.flight, person.untold = None, False
+            done, commands = person.outbox.appended()
+            for record, reply in done:
+                reply.succeed(record)
+            person.settler.tell(person.outbox.durable)
+            if done:
+                person.settler.kept()
+            self.obey(person, commands)
+            self.flush(person)
+
+    def refuse(self, who: int) -> None:
+        """The journal cannot."""
+        person = self.whose(who)
+        if person.flight is not None and not person.untold:
+            person.flight = None
+            person.truth.not_kept()
+            person.outbox.append_failed()
+            self.counts["refused appends"] += 1
+
+    def land(self, who: int) -> None:
+        self.keep(who)
+        self.told(who)
 
     # Connections
 
-    @rule(who=SMALL, tab=SMALL, by_session=st.booleans())
-    def connect(self, who: int, tab: int, by_session: bool) -> None:
+    def connect(self, who: int, tab: int, how: str) -> None:
         person, client = self.which(who, tab)
         if client.connection is not None:
             return
-        session, known = client.session, None
-        if session is not None and person.outbox.cursor(session) is None:
-            known = now(self.journal.cursor(person.user, session))
-            session = None if known is None else session
-        offset = None if by_session or client.session is None else client.place
-        cursor = known.offset if known else session and person.outbox.cursor(session)
-        position = person.outbox.position(EPOCH if offset is not None else None, offset, cursor)
-        session = session or IDS.new(SessionId)
-        if session != client.session or not position.recovered:
-            client.session, client.place = session, position.offset
-            client.starts.append(len(client.shown))
-        client.connection, client.gauge = IDS.new(ConnectionId), SocketGauge()
-        client.handed = position.offset
-        before = person.acked.setdefault(session, set())
-        before |= {each.offset for each in client.shown if each.offset <= position.offset}
-        commands = person.outbox.attach(client.connection, session, position, known, client.gauge)
-        self.obey(person, commands)
+        session = None if how == "fresh" else client.session
+        place = client.place if how in ("place", "lie") and session is not None else None
+        epoch = None if place is None else "another" if how == "lie" else EPOCH
+        client.connection, client.connecting = IDS.new(ConnectionId), Reply()
+        client.gauge, client.hello = SocketGauge(), (session, how != "lie", place)
+        request = Attach(client.connection, ref("tab"), session, epoch, place, client.gauge)
+        self.pending = []
+        person.admission.attach(request, client.connecting)
+        self.ready(person)
+        self.counts["connects"] += 1
 
-    @rule(who=SMALL, tab=SMALL)
+    def ready(self, person: Person) -> None:
+        """Those whose hello was answered know their session and place."""
+        for client in person.tabs:
+            if client.connecting is not None and client.connecting.is_set:
+                reply, client.connecting = client.connecting, None
+                reply.then(lambda result, client=client: self.welcome(person, client, result))  # type: ignore[misc]
+        commands, self.pending = self.pending, []
+        self.obey(person, commands)
+        self.flush(person)
+
+    def welcome(self, person: Person, client: Tab, result: object) -> None:
+        try:
+            attached = result.unwrap()  # type: ignore[attr-defined]
+        except Exception:  # noqa: BLE001
+            client.lose_socket()
+            return
+        truth, (session, honest, place) = person.truth, client.hello
+        known = session in truth.starts
+        if honest and place is None and session is not None and known:
+            place = truth.cursor(session)
+        start = max(place, truth.trimmed) if honest and place is not None else person.outbox.last
+        assert attached.recovered == (honest and place is not None and place >= truth.trimmed)
+        assert attached.offset == person.outbox.last
+        again = known and attached.recovered
+        assert again == (attached.session == session), "a session goes on where it was, or not"
+        client.session, client.handed = attached.session, start
+        client.place = start
+        if again:
+            truth.acked(attached.session, start)
+        else:
+            truth.starts[attached.session] = start
+        assert person.outbox.cursor(attached.session) == truth.cursor(attached.session)
+        client.heard(self.mono)
+
+    def duplicate(self, who: int, tab: int, other: int) -> None:
+        """The browser copies a tab, with its session and place."""
+        (_, old), (_, new) = self.which(who, tab), self.which(who, other)
+        if old is not new and new.connection is None and old.connecting is None:
+            new.session, new.place = old.session, old.place
+            self.connect(who, other, "place")
+
     def cut(self, who: int, tab: int) -> None:
         person, client = self.which(who, tab)
-        if client.connection is not None:
+        if client.connection is not None and client.connecting is None:
             person.outbox.detach(client.connection)
             client.lose_socket()
+            self.counts["cuts"] += 1
 
-    @rule(who=SMALL, tab=SMALL, frames=st.integers(1, 4))
     def write(self, who: int, tab: int, frames: int) -> None:
         person, client = self.which(who, tab)
         for _ in range(min(frames, len(client.buffered))):
             records = client.buffered.popleft()
             client.wire.append(records)
-            client.gauge.written = max(client.gauge.written, records[-1].offset)
-            self.obey(person, person.outbox.written(connection_of(client), records[-1].offset))
+            through = client.gauge.written = max(client.gauge.written, records[-1].offset)
+            self.obey(person, person.outbox.written(connection_of(client), through))
 
-    @rule(who=SMALL, tab=SMALL, frames=st.integers(1, 4), acks=st.booleans())
     def arrive(self, who: int, tab: int, frames: int, acks: bool) -> None:
         person, client = self.which(who, tab)
         for _ in range(min(frames, len(client.wire))):
-            client.take(client.wire.popleft())
+            person.truth.sees(client, client.wire.popleft())
+            assert client.place is not None
             client.late_acks.append(client.place)
-        if acks and client.connection is not None:
+        if acks and client.connecting is None and client.connection and client.place is not None:
             self.ack_there(person, client, client.place)
 
-    @rule(who=SMALL)
-    def read(self, who: int) -> None:
+    @rule(who=WHO, fails=st.sampled_from([False] * 5 + [True]))
+    def answer(self, who: int, fails: bool) -> None:
+        """The journal answers the oldest question."""
         person = self.whose(who)
-        if person.reads:
-            command = person.reads.pop(0)
-            limit = command.limit if isinstance(command, ReadAgain) else LIMITS.frame_events
-            records = now(
-                self.journal.read(person.user, after=command.after, limit=limit, max_bytes=9_999)
-            )
-            take = person.outbox.again if isinstance(command, ReadAgain) else person.outbox.page
-            self.obey(person, take(command.connection, records))
+        if person.parts.asked:
+            if fails:
+                for wait in person.waits:
+                    wait.blind = True
+                self.counts["questions refused"] += 1
+            self.pending = []
+            person.parts.asked.popleft()(fails)
+            self.ready(person)
 
-    @rule(who=SMALL, tab=SMALL, frames=st.integers(1, 3), acks=st.booleans())
-    def flow(self, who: int, tab: int, frames: int, acks: bool) -> None:
-        """A tab connects if it must, and reads for a while, so that there is something to ack."""
-        self.connect(who, tab, False)
-        for _ in range(frames):
-            while self.whose(who).reads:
-                self.read(who)
-            self.write(who, tab, 1)
-            self.arrive(who, tab, 1, acks)
+    def answers(self, who: int) -> None:
+        while self.whose(who).parts.asked:
+            self.answer(who, False)
 
     # Reports, honest and not
 
-    @rule(who=SMALL, tab=SMALL, which=SMALL)
     def ack_late(self, who: int, tab: int, which: int) -> None:
         """Out of order, and any number of times."""
         person, client = self.which(who, tab)
@@ -289,153 +365,310 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.ack_there(person, client, client.late_acks[which % len(client.late_acks)])
 
     def ack_there(self, person: Person, client: Tab, offset: int) -> None:
-        assert client.session is not None
-        assert person.outbox.ack(connection_of(client), offset)
-        acked = person.acked[client.session]
-        acked |= {each.offset for each in client.shown if each.offset <= offset}
-        self.obey(person, person.outbox.wake(connection_of(client)))
+        connection, session = connection_of(client), session_of(client)
+        before = person.truth.cursor(session)
+        assert person.reports.take(Acked(connection, offset)) is None
+        person.truth.acked(session, offset)
+        if offset > before:
+            client.heard(self.mono)
+            assert person.outbox.circuit(connection) is Circuit.CLOSED
+        person.receipts.resolve()
+        self.obey(person, person.outbox.wake(connection))
+        self.counts["acks"] += 1
 
-    @rule(who=SMALL, tab=SMALL, beyond=st.sampled_from([1, 7, 2**53]), negative=st.booleans())
-    def forge_ack(self, who: int, tab: int, beyond: int, negative: bool) -> None:
+    def mark(self, who: int, tab: int, back: int, confirms: bool) -> None:
+        """A client says that it showed what it was sent, or that it was of use."""
         person, client = self.which(who, tab)
-        if client.connection is not None:
-            offset = -1 if negative else client.handed + beyond
-            assert not person.outbox.ack(client.connection, offset)
-            mark = Mark(person.user, IDS.new(SessionId), offset, "displayed", None, None, at=0)
-            assert not person.outbox.mark(client.connection, mark)
+        if client.connecting is not None or not client.connection or not client.place:
+            return
+        if (offset := max(1, client.place - back)) <= person.truth.trimmed:
+            return
+        connection = client.connection
+        if confirms:
+            refused = person.reports.take(ConfirmedThere(connection, offset, None, None))
+        else:
+            refused = person.reports.take(DisplayedThere(connection, [offset]))
+        assert refused is None
+        stage = ReceiptStage.CONFIRMED if confirms else ReceiptStage.DISPLAYED
+        person.truth.marked(session_of(client), offset, stage)
+        person.receipts.resolve()
+        self.counts["marks"] += 1
 
-    @rule(who=SMALL, tab=SMALL)
+    def forge(self, who: int, tab: int, beyond: int, negative: bool) -> None:
+        person, client = self.which(who, tab)
+        if client.connection is not None and client.connecting is None:
+            connection, offset = client.connection, -1 if negative else client.handed + beyond
+            assert person.reports.take(Acked(connection, offset)) is not None
+            assert person.reports.take(DisplayedThere(connection, [offset])) is not None
+            assert person.reports.take(ConfirmedThere(connection, offset, None, None)) is not None
+            self.counts["forgeries"] += 1
+
     def report_for_another(self, who: int, tab: int) -> None:
-        """A connection means nothing to another user's outbox."""
+        """A connection means nothing to another user's outbox, nor does a session."""
         _, client = self.which(who, tab)
-        if client.connection is not None:
-            assert not self.whose(who + 1).outbox.ack(client.connection, 0)
+        if client.connection is not None and client.connecting is None:
+            other = self.whose(who + 1)
+            assert other.reports.take(Acked(client.connection, 0)) is not None
+            assert other.outbox.cursor(session_of(client)) is None
+            assert now(self.journal.cursor(other.user, session_of(client))) is None
+
+    @rule(who=WHO, back=SMALL, stage=st.sampled_from(DONE), asks=st.booleans())
+    def wait_for(self, who: int, back: int, stage: ReceiptStage, asks: bool) -> None:
+        """Somebody waits until an event gets somewhere."""
+        person = self.whose(who)
+        offset = person.outbox.last - back
+        if offset > person.truth.trimmed and len(person.waits) < 4:
+            wait = Wait(offset, stage, Reply())
+            person.waits.append(wait)
+            person.receipts.wait(AwaitStage(offset, stage), wait.reply)
+            if asks:
+                self.answers(who)
+            self.counts["waits"] += 1
 
     # Time and death
 
-    @rule(seconds=st.sampled_from([0.5, 2.0, 9.0, 30.0]), jump=st.sampled_from([0, 0, 5, -5, 40]))
-    def tick(self, seconds: float, jump: int) -> None:
+    def tick(self, seconds: float) -> None:
         self.mono += seconds
-        self.wall += round(seconds * 1000) + jump * 1000
+        self.wall += round(seconds * 1000)
         for person in self.people:
-            due = person.outbox.next_due
-            if due is not None and due <= self.mono:
-                self.obey(person, person.outbox.redeliver(self.wall))
+            self.redeliver(person, seconds)
+            if person.settle_at is not None and person.settle_at <= self.mono:
+                person.settle_at = None
+                person.settler.look()
 
-    @rule(who=SMALL)
-    def settle(self, who: int) -> None:
-        person = self.whose(who)
-        found = now(settle(self.journal, person.user, POLICIES, self.wall))
-        for letter in found.letters:
-            assert letter.offset not in person.durable, "given up though it was received"
-            record = now(self.journal.find(letter.event))
-            assert record is not None
-            lifetime = POLICIES[record.event_class].expires_after * 1000
-            assert self.wall - record.at >= lifetime, "given up before its time"
-        letters = [each for each in found.letters if not person.outbox.received(each.offset)]
-        person.outbox.note([*letters, *found.settled])
+    def redeliver(self, person: Person, seconds: float) -> None:
+        due = person.outbox.next_due
+        if due is not None and due <= self.mono:
+            self.obey(person, person.outbox.redeliver(self.wall))
+        for client in person.tabs:
+            if client.connection is not None and client.connecting is None:
+                cursor = person.outbox.cursor(session_of(client))
+                if cursor is not None and client.gauge.written > cursor and seconds >= SLOWEST:
+                    client.silent_ticks += 1
+                    assert client.silent_ticks <= 5, "it is never given up"
 
-    @rule(who=SMALL, process_too=st.booleans(), kept=st.booleans())
-    def restart(self, who: int, process_too: bool, kept: bool) -> None:
+    def flush(self, person: Person) -> None:
+        """What the user actor does after every batch of messages."""
+        due_in = person.settler.take_due()
+        if due_in is not None:
+            person.settle_at = self.mono + due_in
+
+    @precondition(lambda self: self.people[0].truth.accepted or self.people[1].truth.accepted)
+    @rule(who=WHO, process_too=st.booleans(), kept=st.booleans(), trims=st.booleans())
+    def restart(self, who: int, process_too: bool, kept: bool, trims: bool) -> None:
         """The actor dies, or its process: then memory is gone. What was in flight may be kept."""
         person = self.whose(who)
-        if person.flight is not None and kept:
-            self.keep(person)
-        person.flight = None
+        if kept:
+            self.keep(who)
+        self.counts["batches in flight at a death"] += person.flight is not None
+        person.flight, person.untold = None, False
         for client in person.tabs:
             client.lose_socket()
-        person.reads.clear()
+        person.parts.asked.clear()
+        person.waits.clear()
+        person.truth.forgets(reports_too=process_too)
         if process_too:
-            person.reach = {}
-            person.acked = {
-                session: acked & person.durable for session, acked in person.acked.items()
-            }
-        person.outbox = self.load(person.user, person.reach)
+            person.parts = attrs.evolve(person.parts, reach={})
+            if trims:
+                self.trim(person)
+        self.load(person)
+        self.counts["process deaths" if process_too else "crashes"] += 1
+
+    def trim(self, person: Person) -> None:
+        """An operator forgets what is settled."""
+        settled = now(self.journal.settled(person.user))
+        through = min(settled.values())
+        if through > person.truth.trimmed:
+            now(self.journal.trim(person.user, through=through))
+            person.truth.trimmed = through
+            self.counts["trims"] += 1
+
+    # What happens: rules weighted so that deep states are reached in few steps
+
+    @rule(who=WHO, kinds=BATCH, fate=FATE)
+    def something_is_said(self, who: int, kinds: list[Kind], fate: str) -> None:
+        self.land(who)
+        self.emit(who, kinds)
+        self.flush_all(who, fate)
+
+    def flush_all(self, who: int, fate: str) -> None:
+        """All that waits leaves for the journal."""
+        self.leave(who, True)
+        if fate == "refused":
+            self.refuse(who)
+        elif fate != "left":
+            self.keep(who)
+            if fate == "told late":
+                self.answers(who)
+            self.told(who)
+
+    @rule(who=WHO, what=st.sampled_from(["leave", "leave lazily", "keep", "told", "refuse", "all"]))
+    def the_journal_works(self, who: int, what: str) -> None:
+        if what in ("leave", "leave lazily", "all"):
+            self.leave(who, what != "leave")
+        if what in ("keep", "all"):
+            self.keep(who)
+        if what in ("told", "all"):
+            self.told(who)
+        if what == "refuse":
+            self.refuse(who)
+
+    @rule(
+        who=WHO,
+        tab=TAB,
+        news=BATCH,
+        frames=st.lists(st.integers(1, 2), min_size=1, max_size=3),
+        acks=ACKS,
+        shows=SMALL,
+        fate=FATE,
+    )
+    def a_tab_reads(
+        self,
+        who: int,
+        tab: int,
+        news: list[Kind],
+        frames: list[int],
+        acks: str,
+        shows: int,
+        fate: str,
+    ) -> None:
+        """It connects if it must, and reads for a while; its reports leave for the journal."""
+        self.connect(who, tab, "place")
+        self.answers(who)
+        self.something_is_said(who, news, "kept")
+        for written in frames:
+            self.answers(who)
+            self.write(who, tab, written)
+            if acks != "nothing arrives":
+                self.arrive(who, tab, 1, acks == "acks")
+        for back in range(shows - 2):
+            self.mark(who, tab, back, shows > 4)
+        self.flush_all(who, fate)
+
+    @rule(
+        who=WHO, tab=TAB, frames=st.integers(1, 3), what=st.sampled_from(["write", "arrive", "cut"])
+    )
+    def a_socket_moves(self, who: int, tab: int, frames: int, what: str) -> None:
+        if what == "write":
+            self.write(who, tab, frames)
+        elif what == "arrive":
+            self.arrive(who, tab, frames, False)
+        else:
+            self.cut(who, tab)
+
+    @rule(who=WHO, tab=TAB, how=st.sampled_from(HELLOS))
+    def a_tab_comes_back(self, who: int, tab: int, how: str) -> None:
+        self.cut(who, tab)
+        if how == "duplicate":
+            self.duplicate(who, tab + 1, tab)
+        else:
+            self.connect(who, tab, how)
+
+    @rule(who=WHO, tab=TAB, which=SMALL, what=st.sampled_from(["ack", "ack", "show", "confirm"]))
+    def a_report_comes_late(self, who: int, tab: int, which: int, what: str) -> None:
+        if what == "ack":
+            self.ack_late(who, tab, which)
+        else:
+            self.mark(who, tab, which, what == "confirm")
+
+    @rule(who=WHO, tab=TAB, beyond=st.sampled_from([-1, 1, 7, 2**53]))
+    def a_client_lies(self, who: int, tab: int, beyond: int) -> None:
+        self.forge(who, tab, beyond, beyond < 0)
+        self.report_for_another(who, tab)
+
+    @rule(
+        times=st.integers(1, 8),
+        seconds=st.sampled_from([0.5, 2.0, 9.0, 9.0, 30.0]),
+        jump=st.sampled_from([0, 0, 5, -5, 40]),
+        fate=st.one_of(st.none(), FATE),
+    )
+    def time_passes(self, times: int, seconds: float, jump: int, fate: str | None) -> None:
+        """With a `fate`, the journal answers all the while, and what became due leaves for it."""
+        self.wall += jump * 1000
+        for _ in range(times):
+            self.tick(seconds)
+            for who in range(0 if fate is None else len(self.people)):
+                self.answers(who)
+        for who in range(0 if fate is None else len(self.people)):
+            self.flush_all(who, fate or "")
 
     # What always holds
 
-    @invariant()
-    def everybody_saw_their_own_events_in_order_and_once(self) -> None:
-        for person in self.people:
-            for client in person.tabs:
-                ids = [record.id for record in client.shown]
-                assert ids == [person.accepted[record.offset - 1] for record in client.shown]
-                for start, end in zip(client.starts, [*client.starts[1:], None], strict=True):
-                    offsets = [record.offset for record in client.shown[start:end]]
-                    assert all(b == a + 1 for a, b in pairwise(offsets))
+    def check_outcomes(self, person: Person) -> None:
+        """By the journal alone, every event has the outcome it should have, for ever."""
+        truth, user = person.truth, person.user
+        assert now(self.journal.bounds(user)).last == len(truth.accepted), "lost, or made up"
+        settled = now(self.journal.settled(user))
+        for record in truth.accepted[truth.trimmed :]:
+            policy, letter = self.policies[record.event_class], truth.letters.get(record.id)
+            stage = truth.durable_stage(record.offset)
+            if letter is not None:
+                expected: Outcome | None = Outcome(policy.given_up)
+            else:
+                expected = policy.delivered if stage >= policy.done else None
+            cursors = now(self.journal.sent_to(user, record.offset))
+            marks = now(self.journal.marks(user, after=record.offset - 1, limit=1))
+            told = furthest(standings(record.offset, cursors, marks))
+            kept = now(self.journal.dead_letter(record.id))
+            assert outcome_of(told, policy, kept) is expected
+            if expected is not None:
+                assert truth.outcomes.setdefault(record.offset, expected) is expected
+            else:
+                assert settled[record.event_class] < record.offset, "settled without an outcome"
 
     @invariant()
-    def what_was_accepted_is_kept(self) -> None:
-        for person in self.people:
-            bounds = now(self.journal.bounds(person.user))
-            assert bounds.last == len(person.accepted)
+    def steps_are_counted(self) -> None:
+        self.counts["steps"] += 1
 
     @invariant()
-    def no_outcome_ever_changes(self) -> None:
-        for person in self.people:
-            for offset, event in enumerate(person.accepted, 1):
-                outcome = self.outcome(person, offset, event)
-                if outcome is not None:
-                    assert person.outcomes.setdefault(offset, outcome) is outcome
-
-    def outcome(self, person: Person, offset: int, event: EventId) -> Outcome | None:
-        cursors = now(self.journal.sent_to(person.user, offset))
-        letter = now(self.journal.dead_letter(event))
-        record = now(self.journal.find(event))
-        assert record is not None
-        stage = furthest(standings(offset, cursors, []))
-        return outcome_of(stage, POLICIES[record.event_class], letter)
-
-    @invariant()
-    def what_a_session_acknowledged_stays_so(self) -> None:
-        for person in self.people:
-            for session, acked in person.acked.items():
-                through = person.outbox.cursor(session)
-                assert through is None or through >= max(acked, default=0)
-
-    @invariant()
-    def received_is_only_what_was_acknowledged(self) -> None:
-        for person in self.people:
-            acked = set().union(*person.acked.values()) | person.durable
-            for offset, outcome in person.outcomes.items():
-                assert outcome is not Outcome.RECEIVED or offset in acked
+    def waits_end_with_what_they_wait_for(self) -> None:
+        for person in getattr(self, "people", ()):
+            for wait in person.waits:
+                there = person.truth.stage(wait.offset) >= wait.stage
+                if wait.reply.is_set:
+                    assert there, "nobody said so"
+                elif not (wait.blind or person.parts.asked):
+                    assert not there, "it waits in vain"
+            person.waits = [each for each in person.waits if not each.reply.is_set]
 
     def teardown(self) -> None:
         """Left alone, every tab shows everything, and every event has its outcome."""
-        for who, person in enumerate(self.people):
+        for who, person in enumerate(getattr(self, "people", ())):
             for _ in range(2):  # what flies, then what waits
-                self.land(who, False)
+                self.land(who)
                 self.leave(who, True)
-            self.land(who, False)
-            for tab, client in enumerate(person.tabs):
-                self.cut(who, tab)
-                self.connect(who, tab, False)
-                while client.place < person.outbox.last:
-                    place = client.place
-                    for _ in range(3):
-                        while person.reads:  # some of them asked by connections that are gone
-                            self.read(who)
-                        self.write(who, tab, 4)
-                        self.arrive(who, tab, 4, True)
-                    assert client.place > place, "it waits for nothing"
-                self.cut(who, tab)
-        self.everybody_saw_their_own_events_in_order_and_once()
-        self.wall += 10_000_000
-        for who, person in enumerate(self.people):
-            for _ in range(6):
-                self.leave(who, True)
-                self.land(who, False)
-                self.settle(who)
-            self.no_outcome_ever_changes()
-            self.every_acknowledgement_is_durable(person)
-            assert set(person.outcomes) == set(range(1, len(person.accepted) + 1))
+            self.land(who)
+            for tab in range(TABS):
+                self.answers(who)
+                self.watch(who, tab)
+            self.waits_end_with_what_they_wait_for()
+            self.end(who, person)
 
-    def every_acknowledgement_is_durable(self, person: Person) -> None:
-        for session, acked in person.acked.items():
-            if acked:
-                cursor = now(self.journal.cursor(person.user, session))
-                assert cursor is not None
-                assert cursor.offset >= max(acked)
+    def watch(self, who: int, tab: int) -> None:
+        person, client = self.which(who, tab)
+        self.cut(who, tab)
+        self.connect(who, tab, "place")
+        self.answers(who)
+        while client.place is not None and client.place < person.outbox.last:
+            place = client.place
+            for _ in range(3):
+                self.answers(who)  # some were asked for connections that are gone
+                self.write(who, tab, 4)
+                self.arrive(who, tab, 4, True)
+            assert client.place > place, "it waits for nothing"
+        self.cut(who, tab)
+
+    def end(self, who: int, person: Person) -> None:
+        for _ in range(12):
+            self.tick(100_000.0)
+            self.answers(who)
+            self.leave(who, True)
+            self.land(who)
+        truth = person.truth
+        assert set(truth.outcomes) >= set(range(truth.trimmed + 1, len(truth.accepted) + 1))
+        self.counts["given up events"] += len(truth.letters)
+        assert all(times == 1 for times in truth.told.values()), "told twice"
+        self.check_outcomes(person)
 
     # Helpers
 
@@ -448,18 +681,77 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def obey(self, person: Person, commands: Iterable[Command]) -> None:
         for command in commands:
-            client = next(each for each in person.tabs if each.connection == command.connection)
+            client = person.tab_of(command.connection)
             match command:
                 case Deliver(_, records, _):
-                    client.handed = max(client.handed, records[-1].offset)
-                    client.buffered.append(records)
+                    self.deliver(person, client, records)
                 case ReadPage() | ReadAgain():
-                    person.reads.append(command)
+                    self.read(person, command)
                 case GivenUp():
-                    assert client.gauge.written > (person.outbox.cursor(session_of(client)) or 0)
+                    assert client.gauge.written > person.truth.cursor(session_of(client))
+                    assert self.mono - client.quiet_since >= GIVEN_UP_AFTER
+                    assert client.resent == LIMITS.patience.attempts - 1
+                    self.counts["connections given up"] += 1
                     client.lose_socket()
-                case _:
+                case TooSlow():
+                    assert person.outbox.last - client.handed > LIMITS.backlog_events
+                    self.counts["connections too slow"] += 1
                     client.lose_socket()
+                case Superseded():
+                    sessions = [each.session for each in person.tabs if each.connection]
+                    assert sessions.count(client.session) > 1
+                    self.counts["sessions taken"] += 1
+                    client.lose_socket()
+
+    def deliver(self, person: Person, client: Tab, records: Iterable[Record]) -> None:
+        batch = list(records)
+        first, last = batch[0].offset, batch[-1].offset
+        person.truth.check(batch)
+        self.counts["events folded"] += sum(each.kind is Kind.SUPERSEDED for each in batch)
+        assert last <= person.outbox.last <= len(person.truth.accepted), "it is not durable"
+        if first > client.handed:
+            assert first == client.handed + 1, "a gap"
+            assert person.outbox.circuit(connection_of(client)) is Circuit.CLOSED
+            client.handed = last
+            self.counts["events handed"] += len(batch)
+        else:
+            cursor = person.truth.cursor(session_of(client))
+            assert cursor < first <= last <= client.gauge.written, "not what is waited for"
+            if not self.answering:
+                self.sent_again(client)
+            self.counts["events sent again"] += len(batch)
+        client.buffered.append(batch)
+        unwritten = [each for each in client.buffered if each[-1].offset > client.gauge.written]
+        assert sum(map(len, unwritten)) <= 2 * LIMITS.frame_events, "more than two frames"
+
+    answering = False
+
+    def sent_again(self, client: Tab) -> None:
+        client.resent += 1
+        assert self.mono - client.quiet_since >= 2.0, "it had time to acknowledge"
+
+    def read(self, person: Person, command: ReadPage | ReadAgain) -> None:
+        again = isinstance(command, ReadAgain)
+        limit = command.limit if isinstance(command, ReadAgain) else LIMITS.frame_events
+        box, connection = person.outbox, command.connection
+        if again:
+            self.sent_again(person.tab_of(connection))
+
+        def answer(fails: bool) -> None:
+            if fails:
+                box.detach(connection)
+                for client in person.tabs:
+                    if client.connection == connection:
+                        client.lose_socket()
+                return
+            records = now(
+                self.journal.read(person.user, after=command.after, limit=limit, max_bytes=9_999)
+            )
+            self.answering = again
+            self.obey(person, (box.again if again else box.page)(connection, records))
+            self.answering = False
+
+        person.parts.asked.append(answer)
 
 
 def connection_of(client: Tab) -> ConnectionId:
@@ -472,8 +764,22 @@ def session_of(client: Tab) -> SessionId:
     return client.session
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _figures() -> Iterator[None]:
+    """Logs of a million dead letters are not kept; what the examples were made of is told."""
+    logging.disable(logging.CRITICAL)
+    began = time.monotonic()
+    yield
+    logging.disable(logging.NOTSET)
+    words = ", ".join(f"{number:,} {what}" for what, number in DeliveryMachine.counts.items())
+    print(f"\ndelivery model: {words}; {time.monotonic() - began:.0f} s")
+
+
 TestDelivery = DeliveryMachine.TestCase
 TestDelivery.settings = settings(
-    max_examples=max(200, settings.default.max_examples), deadline=None, stateful_step_count=50
+    max_examples=EXAMPLES,
+    deadline=None,
+    stateful_step_count=STEPS,
+    phases=tuple(Phase) if SHRINKS else (Phase.explicit, Phase.generate),
 )
 TestDelivery.pytestmark = [pytest.mark.requirement("R02", "R03", "R04", "R08", "R12", "R16", "R34")]

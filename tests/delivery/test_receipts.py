@@ -153,6 +153,21 @@ async def test_waits_are_answered_by_reports_from_before_a_crash() -> None:
         assert (await receipt.standing()).outcome is Outcome.RECEIVED
 
 
+@pytest.mark.requirement("R02")
+async def test_what_a_session_received_stays_received_when_it_loses_its_place() -> None:
+    """It goes on under another name, or its one stretch would begin behind the event."""
+    async with open_backstage() as stage, stage.run() as run:
+        async with stage.client() as client:
+            receipt = await run.agent_thinking(text="hm")
+            await settled()
+        await run.agent_thinking(text="which takes the cursor along")
+        async with stage.client(session=client.attached.session, offset=99) as lost:
+            await run.agent_thinking(text="and this the other one")
+            await settled()
+        assert not lost.attached.recovered
+        assert (await receipt.standing()).outcome is Outcome.RECEIVED
+
+
 @pytest.mark.requirement("R16")
 async def test_a_session_looked_up_in_the_journal_keeps_what_it_reached() -> None:
     """Its cursor alone would say that it has nothing from before it came back."""

@@ -1,0 +1,270 @@
+"""The truth about users and their tabs, which the delivery core is held to.
+
+A list of the events of each user, what each session saw, acknowledged and marked, and what of
+that is durable. It knows nothing of cursors, pages, frames or breakers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
+
+import attrs
+import orjson
+import outcome
+
+from greenroom.actors.mailbox import Mailbox
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Outcome as Result
+from greenroom.actors.reply import Reply
+from greenroom.delivery.account import Account
+from greenroom.delivery.admission import Admission
+from greenroom.delivery.errors import JournalFailed
+from greenroom.delivery.events import EventClass, Kind
+from greenroom.delivery.feed import SocketGauge
+from greenroom.delivery.ids import ConnectionId, EventId, SessionId, UserId
+from greenroom.delivery.journal import DeadLetter, Entry, Journal, Record
+from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.delivery.outbox import Outbox
+from greenroom.delivery.receipts import Receipts
+from greenroom.delivery.reports import Reports
+from greenroom.delivery.settling import Settler
+from greenroom.delivery.stages import Outcome, ReceiptStage
+from greenroom.delivery.user_messages import Attached
+from greenroom.delivery.user_parts import UserParts
+
+R = TypeVar("R")
+Stages = dict[int, ReceiptStage]
+
+
+class StillJournal(MemoryJournal):
+    """Answers without a scheduler."""
+
+    async def _ready(self) -> None:
+        return
+
+
+def now(coroutine: Coroutine[Any, Any, R] | Awaitable[R]) -> R:  # Any: nothing is sent to it
+    """The result of a coroutine that waits for nothing."""
+    assert isinstance(coroutine, Coroutine)
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: R = done.value
+        return result
+    raise AssertionError("it waits")
+
+
+def ref(name: str) -> Ref[Any]:
+    """A name to go by; nobody reads the mailbox."""
+    return Ref(name, Mailbox(16))
+
+
+@attrs.frozen
+class StillParts(UserParts):
+    """What is asked of the journal waits until the model lets it be answered, or fail."""
+
+    journal: MemoryJournal = attrs.field(kw_only=True)
+    asked: deque[Callable[[bool], None]] = attrs.field(factory=deque, kw_only=True)
+
+    def ask_journal(
+        self,
+        asker: Ref[Any],
+        question: Callable[[Journal], Awaitable[R]],
+        then: Callable[[Result[R]], None],
+    ) -> None:
+        def answer(fails: bool) -> None:
+            if fails:
+                then(outcome.Error(JournalFailed("the disk has hiccups")))
+            else:
+                then(outcome.Value(now(question(self.journal))))
+
+        self.asked.append(answer)
+
+
+@attrs.define(eq=False)
+class Tab:
+    """A client as every SDK of ours is: it dedupes, keeps order, and knows its place."""
+
+    session: SessionId | None = None
+    place: int | None = None  # None: it takes what comes
+    connection: ConnectionId | None = None
+    connecting: Reply[Attached] | None = None
+    hello: tuple[SessionId | None, bool, int | None] = (None, True, None)
+    gauge: SocketGauge = attrs.field(factory=SocketGauge)
+    handed: int = 0
+    buffered: deque[Sequence[Record]] = attrs.field(factory=deque)
+    wire: deque[Sequence[Record]] = attrs.field(factory=deque)
+    late_acks: list[int] = attrs.field(factory=list)
+    quiet_since: float = 0.0  # nothing new was acknowledged
+    silent_ticks: int = 0
+    resent: int = 0
+
+    def lose_socket(self) -> None:
+        self.connection = self.connecting = None
+        self.buffered.clear()
+        self.wire.clear()
+        self.late_acks.clear()
+
+    def heard(self, at: float) -> None:
+        self.quiet_since, self.silent_ticks, self.resent = at, 0, 0
+
+
+@attrs.define(eq=False)
+class Wait:
+    """Somebody who waits for an event to get somewhere."""
+
+    offset: int
+    stage: ReceiptStage
+    reply: Reply[None]
+    blind: bool = False  # the journal could not answer it
+
+
+@attrs.define(eq=False)
+class Truth:
+    """What is so about one user, whatever the delivery core says."""
+
+    accepted: list[Record] = attrs.field(factory=list)
+    trimmed: int = 0
+    seen: dict[SessionId, set[int]] = attrs.field(factory=dict)
+    reached: dict[SessionId, Stages] = attrs.field(factory=dict)
+    marks: dict[SessionId, Stages] = attrs.field(factory=dict)
+    durable: dict[SessionId, Stages] = attrs.field(factory=dict)
+    flying: dict[SessionId, Stages] = attrs.field(factory=dict)
+    starts: dict[SessionId, int] = attrs.field(factory=dict)
+    flying_starts: dict[SessionId, int] = attrs.field(factory=dict)
+    flying_reached: dict[SessionId, Stages] = attrs.field(factory=dict)
+    durable_reached: dict[SessionId, Stages] = attrs.field(factory=dict)
+    durable_starts: dict[SessionId, int] = attrs.field(factory=dict)
+    outcomes: dict[int, Outcome] = attrs.field(factory=dict)
+    letters: dict[EventId, DeadLetter] = attrs.field(factory=dict)
+    told: Counter[EventId] = attrs.field(factory=Counter)
+
+    def sees(self, tab: Tab, records: Sequence[Record]) -> None:
+        """The tab shows what is new to it: the next event, as it was accepted."""
+        assert tab.session is not None
+        for record in records:
+            if tab.place is None:
+                tab.place = record.offset - 1
+            if record.offset > tab.place:
+                assert record.offset == tab.place + 1, "a gap"
+                tab.place = through(record)
+                seen = self.seen.setdefault(tab.session, set())
+                seen.update(range(record.offset, tab.place + 1))
+
+    def check(self, records: Sequence[Record]) -> None:
+        """These are events as they were accepted, or stand for such: of progress, side by side."""
+        place, gone = records[0].offset, set[int]()
+        for record in records:
+            assert record.offset == place, "a gap"
+            place = through(record) + 1
+            accepted = self.accepted[record.offset - 1 : place - 1]
+            if record.kind is Kind.SUPERSEDED:
+                assert all(each.event_class is EventClass.PROGRESS for each in accepted)
+                gone.update(each.offset for each in accepted if each.kind is Kind.PARTIAL_RESULT)
+            elif record != accepted[0]:
+                merges = set(data_of(record)["merges"])
+                assert merges <= gone, "it has a text that was handed over already"
+                gone -= merges
+                texts = [data_of(self.accepted[each - 1])["text"] for each in sorted(merges)]
+                assert attrs.evolve(record, body=b"") == attrs.evolve(accepted[0], body=b"")
+                assert data_of(record)["text"] == "".join([*texts, data_of(accepted[0])["text"]])
+        assert not gone, "a piece of an answer is missing"
+
+    def acked(self, session: SessionId, through: int) -> bool:
+        """Everything the session saw through here is received. True when that is new."""
+        known = self.reached.setdefault(session, {})
+        new = {each for each in self.seen.get(session, ()) if each <= through} - known.keys()
+        known.update(dict.fromkeys(new, ReceiptStage.RECEIVED))
+        return bool(new)
+
+    def cursor(self, session: SessionId) -> int:
+        """What the session has received through."""
+        return max([*self.reached.get(session, ()), self.starts.get(session, 0)])
+
+    def marked(self, session: SessionId, offset: int, stage: ReceiptStage) -> None:
+        marks = self.marks.setdefault(session, {})
+        marks[offset] = max(stage, marks.get(offset, stage))
+
+    def stage(self, offset: int) -> ReceiptStage:
+        return furthest(offset, [self.reached, self.marks, self.durable])
+
+    def durable_stage(self, offset: int) -> ReceiptStage:
+        return furthest(offset, [self.durable])
+
+    def leaves(self) -> None:
+        """A batch leaves: all that was reported by now goes with it."""
+        sessions = self.reached.keys() | self.marks.keys()
+        self.flying = {
+            each: merged(self.reached.get(each, {}), self.marks.get(each, {})) for each in sessions
+        }
+        self.flying_starts = dict(self.starts)
+        self.flying_reached = {session: dict(each) for session, each in self.reached.items()}
+
+    def kept(self, entries: Iterable[Entry]) -> None:
+        for session, stages in self.flying.items():
+            self.durable[session] = merged(self.durable.get(session, {}), stages)
+        self.durable_starts |= self.flying_starts
+        self.durable_reached |= self.flying_reached
+        self.not_kept()
+        for entry in entries:
+            if isinstance(entry, Record):
+                self.accepted.append(entry)
+            elif isinstance(entry, DeadLetter):
+                assert entry.event not in self.letters, "given up twice"
+                self.letters[entry.event] = entry
+
+    def not_kept(self) -> None:
+        self.flying, self.flying_starts, self.flying_reached = {}, {}, {}
+
+    def forgets(self, *, reports_too: bool) -> None:
+        """A crash: marks that were not durable are gone, and in a new process reports, too."""
+        self.not_kept()
+        self.marks = {}
+        if reports_too:
+            self.starts = dict(self.durable_starts)
+            self.reached = {session: dict(each) for session, each in self.durable_reached.items()}
+
+
+def data_of(record: Record) -> Any:
+    return orjson.loads(record.body)["data"]
+
+
+def through(record: Record) -> int:
+    """The last offset that an event stands for."""
+    return int(data_of(record)["through"]) if record.kind is Kind.SUPERSEDED else record.offset
+
+
+def furthest(offset: int, places: Iterable[dict[SessionId, Stages]]) -> ReceiptStage:
+    found = (stages.get(offset) for place in places for stages in place.values())
+    return max((each for each in found if each is not None), default=ReceiptStage.ACCEPTED)
+
+
+def merged(one: Stages, other: Stages) -> Stages:
+    return one | {o: max(stage, one.get(o, stage)) for o, stage in other.items()}
+
+
+@attrs.define(eq=False)
+class Person:
+    """A user: the truth about them, and the delivery core under test."""
+
+    user: UserId
+    truth: Truth
+    tabs: list[Tab]
+    parts: StillParts
+    outbox: Outbox[Any] = attrs.field(init=False)
+    settler: Settler = attrs.field(init=False)
+    receipts: Receipts = attrs.field(init=False)
+    reports: Reports = attrs.field(init=False)
+    admission: Admission = attrs.field(init=False)
+    flight: list[Entry] | None = None
+    untold: bool = False  # the flight is durable, and the core does not know yet
+    settle_at: float | None = None
+    waits: list[Wait] = attrs.field(factory=list)
+
+    def tab_of(self, connection: ConnectionId) -> Tab:
+        return next(each for each in self.tabs if each.connection == connection)
+
+    def reports_on(self, outbox: Outbox[Any]) -> Reports:
+        return Reports(self.user, self.parts, outbox, Account(self.parts.observer))

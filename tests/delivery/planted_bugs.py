@@ -1,0 +1,245 @@
+"""Bugs planted one by one in a copy of the package: which of them does the delivery model see?
+
+    python -m tests.delivery.planted_bugs [name…]
+
+Each is a mistake that could be made: a line of the delivery core, and what it becomes. One that no
+longer fits the code is told; write it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import attrs
+
+import greenroom
+
+PACKAGE = Path(greenroom.__file__).parent
+MODEL = "tests/delivery/test_delivery_model.py"
+EXAMPLES = 1_000
+FAST = {"DELIVERY_MODEL_SHRINKS": "no", "DELIVERY_MODEL_EXAMPLES": str(EXAMPLES)}
+
+
+@attrs.frozen
+class Bug:
+    name: str
+    module: str
+    code: str
+    becomes: str
+
+
+BUGS = [
+    Bug(
+        "a failed append keeps its offsets",
+        "outbox",
+        "        self._notes.not_written()\n",
+        "        self._notes.not_written()\n        self.last += len(lost)\n",
+    ),
+    Bug(
+        "marks of a failed append are lost",
+        "outbox",
+        "self._marks = {_key(mark): mark for mark in marks} | self._marks",
+        "pass",
+    ),
+    Bug(
+        "letters of a failed append are lost",
+        "notes",
+        "self._in_flight + self._waiting, []",
+        "self._waiting, []",
+    ),
+    Bug("acks of a failed append are lost", "sessions", "self._moved |= self._in_flight", "pass"),
+    Bug(
+        "acks are not written after an actor's crash",
+        "sessions",
+        "self._moved = set(reach)",
+        "self._moved: set[SessionId] = set()",
+    ),
+    Bug(
+        "an attached session is forgotten for room",
+        "sessions",
+        "self._make_room({*attached, session})",
+        "self._make_room({session})",
+    ),
+    Bug(
+        "a session whose cursor is not durable is forgotten for room",
+        "sessions",
+        "needed |= self._moved | self._in_flight",
+        "pass",
+    ),
+    Bug(
+        "a resume says nothing of what it has", "sessions", "self.receive(session, offset)", "pass"
+    ),
+    Bug(
+        "a lost place does not begin a new stretch",
+        "sessions",
+        "self._reach[session] = Reach(offset, offset, offset)",
+        "self._reach[session] = Reach(0, offset, offset)",
+    ),
+    Bug("a forged ack is believed", "outbox", "0 <= offset <= feed.handed", "0 <= offset"),
+    Bug(
+        "a forged mark is believed", "outbox", "1 <= mark.offset <= feed.handed", "1 <= mark.offset"
+    ),
+    Bug("another epoch's place is believed", "outbox", "elif epoch != self.epoch:", "elif False:"),
+    Bug(
+        "a session of a lost place goes on",
+        "admission",
+        "if session is None or not position.recovered:",
+        "if session is None:",
+    ),
+    Bug(
+        "a page may be ahead of the outbox",
+        "outbox",
+        "[record for record in records if record.offset <= self.last]",
+        "list(records)",
+    ),
+    Bug("a page begins one too late", "tail", "start = offset + 1 -", "start = offset + 2 -"),
+    Bug(
+        "what is at hand is thought to begin earlier",
+        "tail",
+        "offset + 1 < self.records[0].offset",
+        "offset + 2 < self.records[0].offset",
+    ),
+    Bug("the window is never full", "feed", "self.unwritten_events <= limits.frame_events", "True"),
+    Bug("what is written is not noted", "feed", "while self.unwritten and", "while False and"),
+    Bug(
+        "a taken session keeps its old connection",
+        "outbox",
+        "for command in superseded:\n            self.detach(command.connection)",
+        "for _ in superseded:\n            pass",
+    ),
+    Bug(
+        "a connection behind an open breaker is handed more",
+        "outbox",
+        "and feed.redelivery.circuit is Circuit.CLOSED\n",
+        "",
+    ),
+    Bug(
+        "an ack does not start the clock anew",
+        "redelivery",
+        "        self.due = None\n        if waiting",
+        "        if waiting",
+    ),
+    Bug(
+        "the clock stops at an ack of a part",
+        "retries",
+        "waiting=offset < feed.handed",
+        "waiting=False",
+    ),
+    Bug("an ack does not close the breaker", "redelivery", "if self.failures:", "if False:"),
+    Bug(
+        "what was acknowledged is sent again",
+        "retries",
+        "if acked < record.offset <= written",
+        "if record.offset <= written + 1",
+    ),
+    Bug(
+        "a connection is given up too early",
+        "breaker",
+        "if failures.count >= failures.most:",
+        "if failures.count >= failures.opens_at:",
+    ),
+    Bug(
+        "sent counts as received",
+        "stages",
+        "if offset <= cursor.offset else",
+        "if offset <= cursor.sent else",
+    ),
+    Bug(
+        "what was sent is settled",
+        "settling",
+        "            cursor.offset\n",
+        "            cursor.sent\n",
+    ),
+    Bug(
+        "the other class is settled, too",
+        "settling",
+        "if record.event_class is self.event_class and not",
+        "if not",
+    ),
+    Bug("time runs out too early", "policy", "now - at >= self", "2 * (now - at) >= self"),
+    Bug(
+        "what is known to have come is given up",
+        "settling",
+        ".stage >= policy.done",
+        ".stage > ReceiptStage.CONFIRMED",
+    ),
+    Bug(
+        "the settler does not look again",
+        "settling",
+        "        self._looking = False\n        if self._next",
+        "        if self._next",
+    ),
+    Bug(
+        "a settler that failed does not try again",
+        "settling",
+        "            self._wind(AGAIN_SECONDS)\n",
+        "",
+    ),
+    Bug(
+        "new events are not settled",
+        "settling",
+        "        self._unseen = True\n",
+        "        return\n",
+    ),
+    Bug(
+        "a wait does not ask the journal",
+        "receipts",
+        "if furthest(sessions) >= request.stage:",
+        "if False:",
+    ),
+    Bug(
+        "folding skips an event",
+        "folding",
+        'data={"through": through}',
+        'data={"through": through + 1}',
+    ),
+    Bug("a merged answer is backwards", "folding", "[*reversed(texts), ", "[*texts, "),
+    Bug("critical events are folded", "folding", "{Kind.AGENT_THINKING,", "{Kind.FINAL_REPORT,"),
+    Bug("a wait ends a stage early", "receipts", ".stage >= stage:", ".stage >= stage - 1:"),
+]
+
+
+def is_seen(bug: Bug, root: Path) -> bool:
+    """The model fails with this bug planted in the copy of the package at `root`."""
+    file = root / "greenroom" / "delivery" / f"{bug.module}.py"
+    right = file.read_text(encoding="utf-8")
+    if right.count(bug.code) < 1:
+        raise ValueError(f"{bug.name}: not to be planted any more: {bug.code!r}")
+    file.write_text(right.replace(bug.code, bug.becomes, 1), encoding="utf-8")
+    try:
+        return runs_red(root)
+    finally:
+        file.write_text(right, encoding="utf-8")
+
+
+def runs_red(root: Path) -> bool:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", MODEL]
+    environ = {**os.environ, "PYTHONPATH": str(root), "CI": "true", **FAST}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(done.stdout + done.stderr)
+    return done.returncode == 1
+
+
+def main(names: list[str]) -> None:
+    bugs = [bug for bug in BUGS if not names or bug.name in names]
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        shutil.copytree(PACKAGE, root / "greenroom", ignore=shutil.ignore_patterns("__pycache__"))
+        assert not runs_red(root), "the model fails without any bug"
+        missed = []
+        for bug in bugs:
+            seen = is_seen(bug, root)
+            print("seen  " if seen else "MISSED", f"{bug.module}: {bug.name}", flush=True)
+            missed += [] if seen else [bug]
+    seen_ones = len(bugs) - len(missed)
+    print(f"{seen_ones} of {len(bugs)} planted bugs are seen in {EXAMPLES:,} examples at most")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
