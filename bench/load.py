@@ -19,7 +19,16 @@ from pathlib import Path
 import attrs
 import trio
 from side_by_side.client import Client, Refused, show, token_of
-from side_by_side.server import MEMORY, PEER, SQLITE, Order, Server, allow_sockets, running
+from side_by_side.server import (
+    MEMORY,
+    PEER,
+    SQLITE,
+    STAMP,
+    Order,
+    Server,
+    allow_sockets,
+    running,
+)
 
 PATIENCE = 60.0  # seconds, beyond the load's own
 AT_ONCE = 50  # connects
@@ -59,8 +68,9 @@ class Load:
                     raise Refused(f"offset {event['offset']} after {offset}")
                 offset = event["offset"]
                 if event["kind"] == "partial_result":
-                    pieces += 1
-                    self.latencies.append((now - int(event["data"]["text"])) / 1e6)
+                    text, others = event["data"]["text"], event["data"].get("merges", ())
+                    pieces += 1 + len(others)  # merged are those of who lags
+                    self.latencies.append((now - int(text[:STAMP])) / 1e6)
                 elif event["kind"] == "agent_failed":
                     raise Refused(event["data"]["message"])
             await client.send(type="ack", offset=offset)

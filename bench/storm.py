@@ -13,7 +13,7 @@ import gc
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -33,6 +33,7 @@ class Storm:
     failures: Counter[str] = attrs.field(factory=Counter)
     wall: float = 0.0
     cpu: float = 0.0
+    on_ready: Callable[[Client], None] = attrs.field(default=lambda _: None)
 
     @property
     def tried(self) -> int:
@@ -53,8 +54,10 @@ class Storm:
             began = time.perf_counter()
             try:
                 with trio.fail_after(PATIENCE):
-                    self.clients.append(await Client.connect(port, token))
+                    client = await Client.connect(port, token)
                 self.seconds.append(time.perf_counter() - began)
+                self.clients.append(client)
+                self.on_ready(client)
             except (OSError, Refused, trio.TooSlowError) as error:
                 self.failures[f"{type(error).__name__}: {error}"] += 1
             if self.tried % 100 == 0:
@@ -100,26 +103,27 @@ async def measure_connects(server: Server, tokens: list[str], concurrency: int) 
 
 
 async def measure_idle(server: Server, tokens: list[str], options: argparse.Namespace) -> Held:
-    before, storm = server.resident_kib(), Storm()
-    await storm.run(server, tokens, options.concurrency)
-    tell_failures(storm)
-    held = len(storm.clients)
+    before, held = server.resident_kib(), 0
 
     async def stay(client: Client) -> None:
+        """Answer pings, from the first moment on."""
         nonlocal held
+        held += 1
         try:
             await client.wait_for("never")
-        except Refused:
+        except Refused as error:
             held -= 1
+            storm.failures[f"held no longer: {error}"] += 1
 
     async with trio.open_nursery() as nursery:
-        for client in storm.clients:
-            nursery.start_soon(stay, client)
+        storm = Storm(on_ready=lambda client: nursery.start_soon(stay, client))
+        await storm.run(server, tokens, options.concurrency)
         for second in range(options.hold):
             show(f"{held:,} connections held, {second} of {options.hold} s")
             await trio.sleep(1)
         memory = server.resident_kib() - before
         nursery.cancel_scope.cancel()
+    tell_failures(storm)
     await storm.close()
     return Held(held, memory / max(held, 1))
 

@@ -32,6 +32,7 @@ import greenroom
 SECRET = "a secret of the benchmark, 32 bytes or more"
 PEER, MEMORY, SQLITE = "trio-websocket", "greenroom, memory", "greenroom, SQLite"
 ACK_SECONDS = 30.0
+STAMP = 100  # characters of a piece
 
 
 @attrs.frozen
@@ -54,8 +55,8 @@ class Order:
 
 
 def piece() -> str:
-    """100 characters that begin with the time."""
-    return f"{time.monotonic_ns():<100}"
+    """So many characters that begin with the time."""
+    return f"{time.monotonic_ns():<{STAMP}}"
 
 
 async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
