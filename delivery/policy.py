@@ -12,7 +12,13 @@ from greenroom.delivery.events import EventClass
 from greenroom.delivery.journal import DeadLetter
 from greenroom.delivery.stages import Outcome, ReceiptStage
 
+Done: TypeAlias = Literal[ReceiptStage.RECEIVED, ReceiptStage.DISPLAYED, ReceiptStage.CONFIRMED]
 HOUR: Final = 3600.0
+DONE: Final[tuple[Done, ...]] = (
+    ReceiptStage.RECEIVED,
+    ReceiptStage.DISPLAYED,
+    ReceiptStage.CONFIRMED,
+)
 
 
 @attrs.frozen
@@ -23,9 +29,7 @@ class Policy:
     an operator's to know: a CRITICAL log line and a dead letter with all attempts.
     """
 
-    done: Literal[ReceiptStage.RECEIVED, ReceiptStage.DISPLAYED, ReceiptStage.CONFIRMED] = (
-        attrs.field(default=ReceiptStage.RECEIVED)
-    )
+    done: Done = ReceiptStage.RECEIVED
     expires_after: float = 7 * 24 * HOUR
     dead_letter: bool = True
 

@@ -31,7 +31,7 @@ from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
-from greenroom.delivery.policy import POLICIES, Policies
+from greenroom.delivery.policy import Policies
 from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.run import Agent, Run
 from greenroom.delivery.timeouts import Timeouts
@@ -84,12 +84,12 @@ class Runtime:
         agents: Mapping[str, Agent],
         *,
         ids: IdSource,
-        policies: Policies = POLICIES,
+        policies: Policies | None = None,
         on_undelivered: OnUndelivered = nothing_more,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
-        self._policies = policies
+        self._policies: Policies = policies or settings.policies
         self._on_undelivered = on_undelivered
         self.timeouts: Timeouts = settings.timeouts
         self.journal = journal
@@ -271,6 +271,7 @@ class Runtime:
                 backlog_events=settings.backlog_events,
                 backlog_bytes=settings.backlog_bytes,
                 connections=settings.connections_per_user,
+                patience=settings.patience,
             ),
             ids=self._ids,
             idle_seconds=settings.idle_seconds,
@@ -337,16 +338,16 @@ async def open_runtime(
     *,
     journal: Journal | None = None,
     ids: IdSource | None = None,
-    policies: Policies = POLICIES,
+    policies: Policies | None = None,
     on_undelivered: OnUndelivered = nothing_more,
     wall_clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Runtime]:
     """Start the tree and stop it in order at the end of the block.
 
     `agents` answer what users say. Without a `journal` the one of the settings is opened, and
-    closed again. `policies` say what counts as delivered; `on_undelivered` is called with each
-    dead letter and must be quick. Raises the errors of opening a journal; `BadSettings` for
-    settings.
+    closed again. `policies` say what counts as delivered, in place of the settings;
+    `on_undelivered` is called with each dead letter and must be quick. Raises the errors of
+    opening a journal; `BadSettings` for settings.
     """
     settings = settings or Settings.load()
     async with open_journal(settings, journal) as opened:

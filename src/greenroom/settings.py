@@ -1,4 +1,7 @@
-"""Settings: defaults, then a TOML file, then `GREENROOM_*`, then what the caller says."""
+"""Settings: defaults, then a TOML file, then `GREENROOM_*`, then what the caller says.
+
+Longer than other files: every setting is a field of one class.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,20 @@ import attrs
 
 from greenroom import settings_values as expected
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.delivery.events import EventClass
+from greenroom.delivery.policy import DONE, POLICIES, Policies
+from greenroom.delivery.redelivery import Patience
 from greenroom.delivery.run_turns import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.delivery.timeouts import Tier, Timeouts, TimeoutsClash
 from greenroom.settings_values import Expected, setting
+from greenroom.supervisor.backoff import Backoff
 
 PREFIX = "GREENROOM_"
 CONFIG_FILE = Path("greenroom.toml")
 MEMORY = ":memory:"
 NO_SETTINGS = frozenset({"GREENROOM_DEMO_PACE"})  # ours, but read by who they are for
 MIB = 1024 * 1024
+DONE_BY_NAME = {str(stage): stage for stage in DONE}
 
 
 class BadSettings(GreenroomError):
@@ -133,6 +141,37 @@ class Settings:
         expected.whole(65_536, unit=" bytes"),
         "Bytes a user may have waiting before emits wait.",
     )
+    redelivery_delay: float = setting(
+        2.0,
+        expected.seconds(),
+        "What a client gets to acknowledge before it is sent events again; then twice that.",
+    )
+    redelivery_longest: float = setting(
+        10.0, expected.seconds(), "What it gets at most, however often it was sent them."
+    )
+    redelivery_attempts: int = setting(
+        3, expected.whole(3), "How often it is sent them before its connection is given up."
+    )
+    critical_done: str = setting(
+        str(POLICIES[EventClass.CRITICAL].done),
+        expected.one_of(*map(str, DONE)),
+        "The stage at which a critical event has been delivered.",
+    )
+    critical_seconds: float = setting(
+        POLICIES[EventClass.CRITICAL].expires_after,
+        expected.seconds(),
+        "What it has to get there before it is a dead letter.",
+    )
+    progress_done: str = setting(
+        str(POLICIES[EventClass.PROGRESS].done),
+        expected.one_of(*map(str, DONE)),
+        "The stage at which a progress event has been delivered.",
+    )
+    progress_seconds: float = setting(
+        POLICIES[EventClass.PROGRESS].expires_after,
+        expected.seconds(),
+        "What it has to get there before it expires.",
+    )
     mailbox_capacity: int = setting(1_024, expected.whole(16), "Messages a mailbox holds.")
     admin_token: str | None = setting(
         None,
@@ -210,6 +249,26 @@ class Settings:
     def timeouts(self) -> Timeouts:
         """The hierarchy of time-outs, which holds."""
         return _timeouts(attrs.asdict(self, recurse=False))
+
+    @property
+    def patience(self) -> Patience:
+        """When what was not acknowledged is sent again, and when that is given up."""
+        delays = Backoff(self.redelivery_delay, self.redelivery_longest, jitter=0.2)
+        attempts = self.redelivery_attempts
+        return Patience(delays, attempts=attempts, opens_at=attempts - 1)
+
+    @property
+    def policies(self) -> Policies:
+        """What counts as delivered, and how long that is tried, for each class of events."""
+        critical, progress = POLICIES[EventClass.CRITICAL], POLICIES[EventClass.PROGRESS]
+        return {
+            EventClass.CRITICAL: attrs.evolve(
+                critical, done=DONE_BY_NAME[self.critical_done], expires_after=self.critical_seconds
+            ),
+            EventClass.PROGRESS: attrs.evolve(
+                progress, done=DONE_BY_NAME[self.progress_done], expires_after=self.progress_seconds
+            ),
+        }
 
     def require_auth(self) -> None:
         """Raise `BadSettings` unless exactly one way to check tokens is chosen."""
@@ -298,7 +357,8 @@ def _timeouts(given: Mapping[str, object]) -> Timeouts:
 
 
 def _clashes(given: Mapping[str, object], sources: Mapping[str, str]) -> Iterator[str]:
-    """The pairs of time-outs that do not fit, each value with its source."""
+    """The pairs of times that do not fit, each value with its source."""
+    yield from _redelivery_clash(given, sources)
     try:
         _timeouts(given)
     except TimeoutsClash as error:
@@ -308,6 +368,14 @@ def _clashes(given: Mapping[str, object], sources: Mapping[str, str]) -> Iterato
                 sources.get(name, name + by_default) for name in (clash.lower, clash.upper)
             )
             yield f"{lower}: {clash.sentence} of {upper}"
+
+
+def _redelivery_clash(given: Mapping[str, object], sources: Mapping[str, str]) -> Iterator[str]:
+    fields, names = attrs.fields_dict(Settings), ("redelivery_delay", "redelivery_longest")
+    first, longest = (given.get(name, fields[name].default) for name in names)
+    if float(str(first)) > float(str(longest)):
+        lower, upper = (sources.get(name, name) for name in names)
+        yield f"{lower}: {first} s exceeds the {longest} s of {upper}"
 
 
 def _raise_if_any(problems: Iterable[str | None]) -> None:

@@ -10,6 +10,9 @@ import attrs
 import pytest
 
 from greenroom.actors.errors import Fault
+from greenroom.delivery.events import EventClass
+from greenroom.delivery.policy import POLICIES
+from greenroom.delivery.stages import ReceiptStage
 from greenroom.settings import BadSettings, Settings, settings_table
 
 SECRET = "s" * 32
@@ -62,6 +65,9 @@ TEXTS = {
     "secret": SECRET,
     "allow_origins": "https://a.example",
     "log_level": "debug",
+    "redelivery_delay": "0.5",
+    "critical_done": "displayed",
+    "progress_done": "confirmed",
     "log_format": "json",
 }
 
@@ -191,6 +197,23 @@ def test_settings_are_frozen_and_documented_field_by_field() -> None:
 
 def test_the_documented_table_is_the_classs_own() -> None:
     assert settings_table() in (DOCS / "settings.md").read_text(encoding="utf-8")
+
+
+def test_what_counts_as_delivered_and_when_it_is_sent_again_can_be_set() -> None:
+    Path("greenroom.toml").write_text('critical_done = "confirmed"\nredelivery_attempts = 5')
+    chosen = Settings.load(environ={"GREENROOM_PROGRESS_SECONDS": "9"})
+    critical, progress = (chosen.policies[each] for each in EventClass)
+    assert (critical.done, critical.dead_letter) == (ReceiptStage.CONFIRMED, True)
+    assert (progress.expires_after, progress.dead_letter) == (9, False)
+    assert (chosen.patience.attempts, chosen.patience.opens_at) == (5, 4)
+    assert Settings().policies == POLICIES
+
+
+def test_delays_of_redelivery_that_clash_are_named_with_their_sources() -> None:
+    problems = problems_of(GREENROOM_REDELIVERY_DELAY="11")
+    assert problems == (
+        "GREENROOM_REDELIVERY_DELAY: 11.0 s exceeds the 10.0 s of redelivery_longest",
+    )
 
 
 @pytest.mark.requirement("R11")

@@ -16,7 +16,7 @@ import trio
 
 from greenroom import JSON, Agent, Run, Runtime, Settings, open_runtime
 from greenroom.delivery.journal import Journal
-from greenroom.delivery.policy import POLICIES, Policies
+from greenroom.delivery.policy import Policies
 
 SECRET = "a secret of more than thirty-two bytes"
 T = TypeVar("T")
@@ -133,7 +133,7 @@ def serving(
     *,
     agent: Agent = narrator,
     clock: trio.abc.Clock | None = None,
-    policies: Policies = POLICIES,
+    policies: Policies | None = None,
     **chosen: object,
 ) -> Iterator[Server]:
     """Serve for the length of a block, `on` a journal if given; the other keywords are settings."""

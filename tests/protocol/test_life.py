@@ -35,6 +35,31 @@ def test_no_pong_closes_4101(connect):
         assert client.take("closing")["reconnect"] is not None
 
 
+IMPATIENT = {"redelivery_delay": 0.2, "redelivery_longest": 0.2}
+
+
+@pytest.mark.requirement("R04")
+def test_a_client_that_falls_silent_over_what_it_was_sent_closes_4101(connect):
+    with serving(**IMPATIENT) as server:
+        client = connect(server)
+        client.hello()
+        client.story()
+        assert client.closed_with() == 4101
+        assert client.take("events")["replay"] is True  # it was sent them again before
+        assert client.take("closing")["reconnect"] is not None
+
+
+@pytest.mark.requirement("R04")
+def test_a_client_that_talks_and_never_acknowledges_closes_4103(connect):
+    with serving(**IMPATIENT) as server:
+        client = connect(server)
+        client.hello()
+        client.story()
+        assert client.take("events")["replay"] is True
+        client.send("pong")
+        assert client.closed_with() == 4103
+
+
 def test_a_ping_says_how_far_was_written_to_a_client_that_knows_of_it(connect):
     with serving(heartbeat=0.5) as server:
         client = connect(server)
