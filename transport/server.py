@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from greenroom.delivery.errors import UserUnavailable
-from greenroom.delivery.ids import ConnectionId, IdSource
+from greenroom.delivery.ids import ConnectionId, IdSource, UserId
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import StartFailed, SupervisorError, TooManyChildren
@@ -24,11 +24,16 @@ logger = logging.getLogger("greenroom.transport")
 
 OUT_OF_HANDLES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 BREATH_SECONDS = 0.1
+LOOK_SECONDS = 0.02
+"""How often to look whether a user's actors are back: a supervisor tells nobody."""
 
 
 @attrs.frozen
 class Server:
-    """Accepts sockets and gets them to their users' subtrees."""
+    """Accepts sockets and gets them to their users' subtrees.
+
+    An upgrade that comes while the user's actors restart waits for them, so many seconds.
+    """
 
     door: FrontDoor
     parts: ConnectionParts
@@ -36,6 +41,7 @@ class Server:
     ids: IdSource
     accept_deadline: float = 10.0
     observer: Observer = NO_OBSERVER
+    restart_patience: float = 2.0
 
     async def welcome(self, stream: trio.abc.Stream) -> None:
         """One accepted socket. What goes wrong with it is logged and never reaches the others."""
@@ -63,8 +69,7 @@ class Server:
         connection = self.ids.new(ConnectionId)
         spec = connection_child(upgrade, connection, self.parts)
         try:
-            async with self.parts.users.lease(upgrade.identity.user) as user:
-                await user.connections.start_child(spec)
+            await self._start(spec, upgrade.identity.user)
         except TooManyChildren:
             sentence = "Too many connections of this user are opening."
             await self.door.refuse(upgrade, text(429, sentence))
@@ -72,7 +77,22 @@ class Server:
             logger.info("%s left during the handshake: %s", connection, error.__cause__)
         except (UserUnavailable, SupervisorError) as error:
             logger.warning("%s could not be served: %s", connection, error)
-            await self.door.refuse(upgrade, text(503, "The server cannot take this user now."))
+            sentence = "The server cannot take this user now."
+            await self.door.refuse(upgrade, text(503, sentence, {"Retry-After": "1"}))
+
+    async def _start(self, spec: ChildSpec, user: UserId) -> None:
+        patience_ends = trio.current_time() + self.restart_patience
+        while True:
+            try:
+                async with self.parts.users.lease(user) as handle:
+                    await handle.connections.start_child(spec)
+                    return
+            except (StartFailed, TooManyChildren):
+                raise
+            except SupervisorError:
+                if trio.current_time() >= patience_ends:
+                    raise
+            await trio.sleep(LOOK_SECONDS)
 
 
 async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:

@@ -1,7 +1,12 @@
 """PROTOCOL.md's heartbeat, limits, and how a connection ends."""
 
-import pytest
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+import trio
+from websockets.exceptions import InvalidStatus
+
+from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.supervisor.child import ChildState
 from tests.protocol.client import opening
 from tests.protocol.server import serving, token_for
@@ -129,8 +134,53 @@ def test_a_crashed_user_actor_closes_4105_and_reconnecting_gets_everything(conne
         assert [event["offset"] for event in again.events()] == [2, 3]
 
 
+class SlowJournal(MemoryJournal):
+    """Does not let a user's actor load its user while it is held."""
+
+    held = False
+
+    async def bounds(self, user):
+        while self.held:  # noqa: ASYNC110  # set from another thread
+            await trio.sleep(0.01)
+        return await super().bounds(user)
+
+
+@pytest.fixture
+def restarting(user, connect, crashes):
+    """A server on which the actors of our user restart until the journal lets them."""
+    crashes.append("/outbox crashed: KeyError")
+    journal = SlowJournal()
+    with serving(on=journal) as server:
+        client = connect(server)
+        client.hello()
+        journal.held = True
+        server.run_sync(crash_user_actor, server, user)
+        assert client.closed_with() == 4105
+        try:
+            yield server, journal
+        finally:
+            journal.held = False
+
+
+@pytest.mark.requirement("R22", "R35")
+def test_an_upgrade_while_the_users_actors_restart_waits_for_them(restarting, connect):
+    server, journal = restarting
+    with ThreadPoolExecutor() as pool:
+        late = pool.submit(connect, server)
+        server.wait_until(lambda: server.runtime._half_open.statistics().waiting == 1)
+        journal.held = False
+        assert late.result(10).hello()["recovered"] is False
+
+
+def test_an_upgrade_is_answered_503_when_they_do_not_come_back(restarting, token):
+    server, _ = restarting
+    with pytest.raises(InvalidStatus) as refused, opening(server.port, token):
+        pass
+    response = refused.value.response
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+
+
 def is_back(server, user):
-    """Until then an upgrade is answered with 503, and the client comes back later."""
     nodes = [node for node in server.runtime.tree().walk() if f"user:{user}" in node.path]
     return len(nodes) == 4 and all(node.state is ChildState.RUNNING for node in nodes)
 
