@@ -117,9 +117,13 @@ class UserActor(Actor[UserMessage]):
 
     async def started(self) -> None:
         await self._parts.writer().ask(Append(()))  # behind whatever an earlier self had in flight
-        bounds = await self._parts.look_up().ask(LookUp(lambda journal: journal.bounds(self.user)))
-        runs = await self._parts.look_up().ask(LookUp(lambda journal: journal.open_runs(self.user)))
         parts = self._parts
+        bounds = await parts.look_up().ask(LookUp(lambda journal: journal.bounds(self.user)))
+        runs = (  # who never had an event has no run
+            await parts.look_up().ask(LookUp(lambda journal: journal.open_runs(self.user)))
+            if bounds.last
+            else []
+        )
         self.outbox = Outbox(
             self.user,
             parts.epoch,
