@@ -39,7 +39,7 @@ async def test_an_event_that_a_bad_proxy_swallowed_is_asked_for_again(lost: Kind
         swallowed.extend([frame] * is_lost)
         return is_lost
 
-    settings = Settings(port=0, secret=SECRET, heartbeat=0.1)
+    settings = Settings(port=0, secret=SECRET, heartbeat=0.4)
     async with (
         open_runtime(settings, agent, journal=MemoryJournal()) as runtime,
         leaky_path(await runtime.listen(page=False), loses) as port,
