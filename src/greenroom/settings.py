@@ -134,12 +134,12 @@ class Settings:
         "How long to wait for the process that has the journal to end, if set (`--wait`).",
     )
     backlog_events: int = setting(
-        10_000, expected.whole(1), "Events a user may have waiting before emits wait."
+        10_000, expected.whole(1), "Events that may wait for a connection before it is closed as too slow (4103)."
     )
     backlog_bytes: int = setting(
         16 * MIB,
         expected.whole(65_536, unit=" bytes"),
-        "Bytes a user may have waiting before emits wait.",
+        "Bytes that may wait for a connection before it is closed as too slow (4103).",
     )
     redelivery_delay: float = setting(
         2.0,
