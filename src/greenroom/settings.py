@@ -134,7 +134,9 @@ class Settings:
         "How long to wait for the process that has the journal to end, if set (`--wait`).",
     )
     backlog_events: int = setting(
-        10_000, expected.whole(1), "Events that may wait for a connection before it is closed as too slow (4103)."
+        10_000,
+        expected.whole(1),
+        "Events that may wait for a connection before it is closed as too slow (4103).",
     )
     backlog_bytes: int = setting(
         16 * MIB,
