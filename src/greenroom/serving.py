@@ -32,7 +32,8 @@ LAST_RESORT_SECONDS = 30.0
 """From the end of the drain to the end by force; supervised runs have 16 s of it to unwind."""
 
 COLLECT_AFTER = 10_000
-"""Objects made and not yet freed (CPython 3.11: 700, 3.13: 2,000) at which the collector looks at the young ones."""
+"""Objects made and not yet freed (CPython 3.11: 700, 3.13: 2,000) at which the collector looks at
+the young ones."""
 
 DEMO_TOKEN_SECONDS = 30 * 24 * 3600.0
 
