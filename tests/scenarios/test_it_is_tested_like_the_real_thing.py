@@ -27,17 +27,17 @@ def test_whoever_knocks_while_the_server_starts_is_turned_away_or_served_in_full
     """Without it: "init order races"."""
     port = free_port()
 
-    def knock() -> list[Json]:
+    def knock(number: int) -> list[Json]:
         while True:
             try:
-                with Client(port, token_for(user)) as client:
+                with Client(port, token_for(f"{user}-{number}")) as client:
                     client.hello()
                     return client.story("hello")
             except ConnectionRefusedError:
                 time.sleep(0.01)  # leave the server some of the processor
 
     with ThreadPoolExecutor() as clients:
-        knocking = [clients.submit(knock) for _ in range(2)]
+        knocking = [clients.submit(knock, number) for number in range(2)]
         with serving(port=port, journal=tmp_path / "g.db"):
             stories = [each.result(20) for each in knocking]
     assert all(story[-1]["data"] == {"outcome": "ok"} for story in stories)
