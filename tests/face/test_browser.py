@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -53,6 +55,9 @@ PASTE = """text => {
     const question = document.querySelector("[data-testid=question]");
     question.dispatchEvent(new ClipboardEvent("paste", how));
 }"""
+PAINTED = """() => new Promise(
+    painted => requestAnimationFrame(() => setTimeout(painted)) // a chart is drawn with its frame
+)"""
 SHOWN = "() => [...document.querySelectorAll('[data-offset]')].map(e => Number(e.dataset.offset))"
 
 pytestmark = [
@@ -165,11 +170,19 @@ def ask(page: api.Page, question: str) -> None:
 
 def wait_run(page: api.Page, state: str, nth: int = 0) -> None:
     page.wait_for_selector(f"article.agent[data-state={state}] >> nth={nth}", timeout=60_000)
+    page.evaluate(PAINTED)
 
 
 def wait_answering(page: api.Page) -> None:
     """A few chunks of the answer are on screen, and more are to come."""
     page.wait_for_selector("[data-kind=partial_result] >> nth=1")
+
+
+def wait_until(page: api.Page, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT / 1_000
+    while not holds():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)  # playwright's events come while it waits
 
 
 def assert_shows_all(page: api.Page, demo: Demo) -> None:
@@ -205,11 +218,12 @@ def test_a_reload_in_the_middle_of_a_run_loses_nothing_and_doubles_nothing(
     page = open_page(demo)
     attach(page)
     ask(page, "total cost by service")
-    for _ in range(3):
+    page.wait_for_selector("[data-testid=tool-call]")
+    page.reload()
+    page.wait_for_selector("[data-testid=stop]")  # the run goes on, and can still be stopped
+    for _ in range(2):
         wait_answering(page)
         page.reload()
-        wait_live(page)
-    assert page.is_visible("[data-testid=stop]"), "the run goes on, and can still be stopped"
     wait_run(page, "done")
     assert_shows_all(page, demo)
     assert page.locator("[data-testid=report]").count() == 1
@@ -228,9 +242,8 @@ def test_a_place_that_was_stored_late_only_makes_history_and_replay_overlap(
     page.evaluate("""() => {
         const place = JSON.parse(sessionStorage.getItem("greenroom.position"));
         sessionStorage.setItem("greenroom.position", JSON.stringify({...place, offset: 2}));
-        location.reload();
     }""")
-    wait_live(page)
+    page.reload()
     wait_run(page, "done")
     ask(page, "how many rows by service")
     wait_run(page, "done", nth=1)
@@ -244,8 +257,8 @@ def test_a_reload_before_the_answer_to_a_question_sends_it_once(
     page = open_page(demo)
     attach(page)
     page.fill("[data-testid=question]", "total cost by service")
-    page.evaluate("document.querySelector('[data-testid=send]').click(); location.reload()")
-    wait_live(page)
+    with page.expect_navigation():
+        page.evaluate("document.querySelector('[data-testid=send]').click(); location.reload()")
     wait_run(page, "done")
     assert [kind for _, kind in demo.accepted()].count("user_said") == 1
     assert_shows_all(page, demo)
@@ -284,8 +297,7 @@ def test_a_killed_server_comes_back_and_the_page_with_it(
     ask(page, "total cost by service")
     wait_answering(page)
     demo.end(signal.SIGKILL)
-    page.wait_for_selector("[data-testid=connection][data-state=waiting]")
-    assert "Reconnecting" in page.inner_text("[data-testid=connection]")
+    page.wait_for_selector("[data-testid=connection] >> text=Reconnecting")
     demo.start()
     wait_live(page)
     wait_run(page, "failed")
@@ -408,12 +420,8 @@ def test_what_was_on_screen_is_reported_displayed(
     wait_live(page)
     page.click("[data-testid=sample]")
     wait_run(page, "done")
-    for _ in range(100):
-        if any('"displayed"' in frame for frame in frames):
-            break
-        page.wait_for_timeout(50)
+    wait_until(page, lambda: any('"type":"displayed"' in frame for frame in frames))
     assert any('"type":"ack"' in frame for frame in frames)
-    assert any('"type":"displayed"' in frame for frame in frames)
 
 
 @pytest.mark.requirement("R12")
@@ -442,10 +450,7 @@ def test_a_page_that_lagged_shows_and_reports_the_same_as_one_that_did_not(
         page.wait_for_selector("[data-testid=report]")
         assert page.text_content("[data-testid=answer]") == "".join(texts)
         look_at_all(page)
-        for _ in range(100):
-            if len(server.displayed) == len(log):
-                break
-            page.wait_for_timeout(20)
+        wait_until(page, partial(server.displayed.issuperset, range(1, 102)))
         assert server.displayed == set(range(1, 102))
         assert server.acked == 101
 
