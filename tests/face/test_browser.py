@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from greenroom.delivery.folding import fold
 from greenroom.delivery.journal import Record
 from greenroom.delivery.journal_reader import JournalReader
 from tests.delivery.test_folding import THREADS, record
+from tests.system.processes import free_port
 
 if TYPE_CHECKING:
     from playwright import sync_api as api
@@ -95,13 +95,6 @@ class Demo:
         """(offset, kind) of every event in the journal; the tests that ask have one user."""
         found = JournalReader(self.journal).read()
         return [(one.record.offset, str(one.record.kind)) for one in found]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

@@ -165,7 +165,7 @@ def test_an_agents_lines_carry_its_run_and_nobody_elses() -> None:
             url = f"ws://127.0.0.1:{port}/live"
             async with greenroom.connect(url, token=token_for("alice")) as client:
                 await client.say("hello")
-                with trio.fail_after(10):
+                with trio.fail_after(30):
                     await done.wait()
 
     runtime: greenroom.Runtime

@@ -90,7 +90,7 @@ class Server:
     def run_sync(self, function: Callable[..., T], *args: object) -> T:
         return trio.from_thread.run_sync(function, *args, trio_token=self._token)
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         """Return as soon as a condition of the server's holds. Raises `trio.TooSlowError`."""
 
         async def wait() -> None:
@@ -158,7 +158,7 @@ def serving(
     thread = threading.Thread(target=live, name="greenroom under test")
     thread.start()
     try:
-        server = started.result(timeout=10)
+        server = started.result(timeout=30)
         yield server
         server.run_sync(stop.set)
     except BaseException:

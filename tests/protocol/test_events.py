@@ -188,7 +188,7 @@ def wait_for_journal(server, question, answer):
     """The answer may take a second: cursors and marks travel with events, or alone after one."""
 
     async def wait():
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             while await question(server.runtime.journal) != answer:  # noqa: ASYNC110  # no event
                 await trio.sleep(0.02)
 

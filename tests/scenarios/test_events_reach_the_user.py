@@ -120,7 +120,7 @@ def test_the_five_events_of_a_turn_arrive_in_order_and_the_emitter_knows(
             done = await run.tool_completed(tool_name="get_costs", result=7)
             last = await run.agent_completed()
         for receipt in (first, thought, tool, done, last):
-            await receipt.wait_received(timeout=10)
+            await receipt.wait_received(timeout=30)
             received.append(str(receipt.kind))
 
     turning = begin(server, turn)

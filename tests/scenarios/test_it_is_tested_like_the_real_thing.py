@@ -48,13 +48,13 @@ def test_a_start_that_fails_names_its_culprit_and_leaves_nothing_behind(
     connect: Callable[..., Client], tmp_path: Path
 ) -> None:
     """Without it: "init order races". The port is the last thing a server takes."""
-    with socket.create_server(("127.0.0.1", 0)) as squatter:
-        port = squatter.getsockname()[1]
-        with (
-            pytest.raises(PortBusy, match=f"port {port} of 127.0.0.1 is in use"),
-            serving(port=port, journal=tmp_path / "g.db"),
-        ):
-            pass
+    port = free_port()
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(PortBusy, match=f"port {port} of 127.0.0.1 is in use"),
+        serving(port=port, journal=tmp_path / "g.db"),
+    ):
+        pass
     with serving(port=port, journal=tmp_path / "g.db") as server:
         client = connect(server)
         client.hello()

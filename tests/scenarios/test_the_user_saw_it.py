@@ -109,7 +109,7 @@ def test_five_of_five_events_are_acknowledged_by_one_cumulative_offset(
     counted = scrape.value("events_received_total")
     assert max(turn.stages()) <= ReceiptStage.SENT
     turn.client.send("ack", offset=5)
-    turn.wait(lambda receipt: receipt.wait_received(timeout=10))
+    turn.wait(lambda receipt: receipt.wait_received(timeout=30))
     assert turn.stages() == [ReceiptStage.RECEIVED] * 5
     assert scrape.value("events_received_total") == counted + 5
 
@@ -119,7 +119,7 @@ def test_five_of_five_events_are_reported_as_displayed(turn: Turn) -> None:
     """Without it: "0 of 5"."""
     turn.client.send("ack", offset=5)
     turn.client.send("displayed", offsets=[1, 2, 3, 4, 5])
-    turn.wait(lambda receipt: receipt.wait_displayed(timeout=10))
+    turn.wait(lambda receipt: receipt.wait_displayed(timeout=30))
     assert turn.stages() == [ReceiptStage.DISPLAYED] * 5
 
 

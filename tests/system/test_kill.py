@@ -17,6 +17,7 @@ import trio
 from greenroom.delivery.ids import UserId
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from greenroom.transport.auth import sign_token
+from tests.system.processes import free_port
 from tests.system.tab import Tab
 
 SECRET = "a secret of the tests, 32 bytes or more"
@@ -82,14 +83,6 @@ async def one_life(server: Server, tabs: list[Tab], number: int, chance: random.
         process.kill()
         await process.wait()
         killed.set()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @pytest.mark.requirement("R34")

@@ -117,7 +117,7 @@ async def server(*scripts):
         serve = partial(trio.serve_tcp, handle, 0, host="127.0.0.1")
         (listener,) = await nursery.start(serve)
         yield f"ws://127.0.0.1:{listener.socket.getsockname()[1]}"
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             await done.wait()
         nursery.cancel_scope.cancel()
 
@@ -129,7 +129,7 @@ def join(url, **options):
 
 async def take(client, count):
     events = client.events()
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         return [(await anext(events)).offset for _ in range(count)]
 
 
@@ -208,7 +208,7 @@ async def test_a_say_is_sent_again_with_the_same_id_until_it_is_answered():
         await peer.send("reply", id=ids[-1], ok=True, run=RUN, thread=THREAD)
 
     async with server(first, second) as url, join(url) as client:
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             assert await client.say("hi") == Started(RUN, THREAD)
     assert len(ids) == 2
     assert ids[0] == ids[1]
@@ -405,7 +405,7 @@ async def test_a_say_in_the_middle_of_a_flood_is_answered():
         await peer.send("reply", id=say["id"], ok=True, run=RUN, thread=THREAD)
 
     async with server(script) as url, join(url) as client:
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             async for _ in client.events():
                 assert await client.say("hi") == Started(RUN, THREAD)
                 break

@@ -41,7 +41,7 @@ def join(url, user="alice", **options):
 
 async def until_completed(client):
     taken = []
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         async for event in client.events():
             taken.append(event)
             if event.kind is Kind.AGENT_COMPLETED:
@@ -209,7 +209,7 @@ async def test_a_client_that_can_get_tokens_refreshes_them_before_they_expire():
         running() as (url, _),
         connect(url, token=token, on_ready=readies.append) as client,
     ):
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             while len(tokens) < 4:  # noqa: ASYNC110  # as time passes
                 await trio.sleep(0.05)
         await client.history()
@@ -245,7 +245,7 @@ async def test_a_token_that_is_refused_on_refresh_costs_nothing_but_a_reconnect(
         running() as (url, _),
         connect(url, token=token, on_ready=readies.append, uniform=lambda low, high: 0.0) as client,
     ):
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             while len(readies) < 2:  # noqa: ASYNC110  # as time passes
                 await trio.sleep(0.05)
         assert (await client.history()).events == ()

@@ -68,7 +68,7 @@ async def fetch(port, path, method="GET", headers=None, body=None):
     """Status, headers and body, by the standard library's client."""
 
     def blocking():
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         connection.request(method, path, headers=headers or {}, body=body)
         answer = connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read()
@@ -89,7 +89,7 @@ async def talk(port, *, token=TOKEN, message="hi", subprotocols=("greenroom.v1",
             **options,
         ) as socket:
             socket.send(message)
-            return socket.subprotocol, socket.recv(timeout=5), socket.recv(timeout=5)
+            return socket.subprotocol, socket.recv(timeout=30), socket.recv(timeout=5)
 
     return await trio.to_thread.run_sync(blocking)
 
@@ -151,7 +151,7 @@ async def test_frames_sent_right_behind_the_head_are_not_lost():
         client.send(wsproto.events.Request(host="x", target="/live"))
         await stream.send_all(upgrade_request() + early)
         received = b""
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             while b"early 2" not in received:
                 received += await stream.receive_some()
     head, _, after = received.partition(b"\r\n\r\n")
