@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
+from typing import TypeAlias
 
 import attrs
 
@@ -37,6 +39,26 @@ class ExitReason:
 NORMAL = ExitReason(ExitKind.NORMAL)
 SHUTDOWN = ExitReason(ExitKind.SHUTDOWN)
 KILLED = ExitReason(ExitKind.KILLED)
+
+
+Callbacks: TypeAlias = dict[object, Callable[[ExitReason], None]]
+
+
+def enrol(callbacks: Callbacks, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
+    """Add a callback to those of one end; returns the calling off."""
+    key = object()
+    callbacks[key] = callback
+
+    def call_off() -> None:
+        callbacks.pop(key, None)
+
+    return call_off
+
+
+def call_each(callbacks: Callbacks, reason: ExitReason) -> None:
+    """Call each once; one that another calls off meanwhile is not called."""
+    while callbacks:
+        callbacks.pop(next(iter(callbacks)))(reason)
 
 
 def crashed(error: BaseException) -> ExitReason:

@@ -9,7 +9,7 @@ import attrs
 import trio
 
 from greenroom.actors.errors import ActorStopped, AskedItself, AskTimeout
-from greenroom.actors.exit import ExitReason
+from greenroom.actors.exit import Callbacks, ExitReason, call_each, enrol
 from greenroom.actors.keeper import Keeper
 from greenroom.actors.mailbox import Mailbox, MailboxStatistics
 from greenroom.actors.probe import NO_PROBE, Probe
@@ -67,7 +67,7 @@ class Ref(Generic[M_contra]):
         self._task: trio.lowlevel.Task | None = None
         self._unanswered: set[object] = set()
         self._keeper: Keeper | None = None
-        self._when_stopped: dict[object, Callable[[ExitReason], None]] = {}
+        self._when_stopped: Callbacks = {}
 
     def __repr__(self) -> str:
         return f"<Ref {self.name}{f' ({self._reason})' if self._reason else ''}>"
@@ -143,13 +143,11 @@ class Ref(Generic[M_contra]):
 
         The callback runs in the actor's task: it must neither block nor raise.
         """
+        call_off = enrol(self._when_stopped, callback)
         if self._stopped.is_set():
             assert self._reason is not None
-            callback(self._reason)
-            return _nothing
-        key = object()
-        self._when_stopped[key] = callback
-        return lambda: _forget(self._when_stopped, key)
+            call_each(self._when_stopped, self._reason)
+        return call_off
 
     def statistics(self) -> MailboxStatistics:
         """The mailbox seen from outside; sends nothing."""
@@ -206,9 +204,7 @@ class Ref(Generic[M_contra]):
         self._reason = reason
         self._keeper = None
         self._stopped.set()
-        callbacks, self._when_stopped = self._when_stopped, {}
-        for callback in callbacks.values():
-            callback(reason)
+        call_each(self._when_stopped, reason)
 
     def _hand_over(self, heir: Ref[M_contra]) -> None:
         """Give what waits to the ref of the next actor, which then owes the answers."""
@@ -227,11 +223,3 @@ class Ref(Generic[M_contra]):
         self._fail_taken(self._reason or reason)
         if not self._stopped.is_set():
             self._announce_end(reason)
-
-
-def _forget(callbacks: dict[object, Callable[[ExitReason], None]], key: object) -> None:
-    callbacks.pop(key, None)
-
-
-def _nothing() -> None:
-    pass

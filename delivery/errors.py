@@ -31,6 +31,12 @@ class JournalCorrupt(JournalError):
     """The file is not a journal, or is damaged."""
 
 
+def damaged(what: str, error: Exception) -> JournalCorrupt:
+    """What a reader raises for a row that it cannot make sense of."""
+    advice = "greenroom journal check tells more, when no server has the journal open"
+    return JournalCorrupt(f"{what} is damaged: {error!r}", advice=advice)
+
+
 class JournalTooNew(JournalError):
     """A newer greenroom made this journal."""
 

@@ -10,7 +10,7 @@ import apsw
 import attrs
 
 from greenroom.actors.errors import Fault
-from greenroom.delivery.errors import DeliveryError, JournalCorrupt
+from greenroom.delivery.errors import DeliveryError, damaged
 from greenroom.delivery.ids import EventId, RunId, ThreadId, UserId, bits_of, type_of, with_bits
 from greenroom.delivery.journal import Record
 from greenroom.delivery.journal_reader import JournalReader
@@ -88,10 +88,7 @@ def read_timeline(reader: JournalReader, run: str, progress: Progress = no_progr
     try:
         return timeline(found.run, records, _reports(reader, records))
     except (ValueError, KeyError, TypeError) as error:
-        raise JournalCorrupt(
-            f"an event of {found.run} is damaged: {error!r}",
-            advice="greenroom journal check tells more, when no server has the journal open",
-        ) from error
+        raise damaged(f"an event of {found.run}", error) from error
 
 
 def find_run(reader: JournalReader, text: str, progress: Progress = no_progress) -> Found:

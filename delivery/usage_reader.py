@@ -7,7 +7,7 @@ from typing import Final, TypeAlias, cast
 
 import orjson
 
-from greenroom.delivery.errors import JournalCorrupt
+from greenroom.delivery.errors import damaged
 from greenroom.delivery.events import JSON, Kind
 from greenroom.delivery.journal_reader import JournalReader
 from greenroom.delivery.journal_upkeep import Progress, no_progress
@@ -55,10 +55,7 @@ def _event(row: _Row) -> UsageEvent:
         data = orjson.loads(body)["data"] if body is not None else {}
         return UsageEvent(user, run, parent, Kind(kind), at, stage, data, verdicts)
     except (ValueError, KeyError, TypeError) as error:
-        raise JournalCorrupt(
-            f"the event with number {number} is damaged: {error!r}",
-            advice="greenroom journal check tells more, when no server has the journal open",
-        ) from error
+        raise damaged(f"the event with number {number}", error) from error
 
 
 def _reports(

@@ -15,7 +15,16 @@ from typing import Literal
 import attrs
 import trio
 
-from greenroom.actors.exit import KILLED, NORMAL, ExitKind, ExitReason, ended_by
+from greenroom.actors.exit import (
+    KILLED,
+    NORMAL,
+    Callbacks,
+    ExitKind,
+    ExitReason,
+    call_each,
+    ended_by,
+    enrol,
+)
 from greenroom.supervisor.actor_note import note_actor
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
@@ -97,7 +106,7 @@ class SupervisorRef:
         self._context.run(_parent.set, self)
         self._stopping = self._killed = False
         self._stopped = trio.Event()
-        self._when_stopped: dict[object, Callable[[ExitReason], None]] = {}
+        self._when_stopped: Callbacks = {}
         self.exit_reason: ExitReason | None = None
 
     def __repr__(self) -> str:
@@ -160,15 +169,9 @@ class SupervisorRef:
 
     def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
         """As `Ref.when_stopped`: once the supervisor has ended, its children before it."""
-        key = object()
-
-        def call_off() -> None:
-            self._when_stopped.pop(key, None)
-
-        if self.exit_reason is None:
-            self._when_stopped[key] = callback
-        else:
-            callback(self.exit_reason)
+        call_off = enrol(self._when_stopped, callback)
+        if self.exit_reason is not None:
+            call_each(self._when_stopped, self.exit_reason)
         return call_off
 
     @property
@@ -208,8 +211,7 @@ class SupervisorRef:
                 child.close()
             self.exit_reason = KILLED if self._killed else reason
             self._stopped.set()
-            while self._when_stopped:
-                self._when_stopped.pop(next(iter(self._when_stopped)))(self.exit_reason)
+            call_each(self._when_stopped, self.exit_reason)
 
     def _kill(self) -> int:
         """Its time is over: end all below it now, in whatever order that happens."""
