@@ -246,6 +246,12 @@ class Child:
         return ChildState.RUNNING if self.life.is_up else ChildState.STARTING
 
     @property
+    def is_active(self) -> bool:
+        """Up, and alive whatever its supervisor has heard of (supervisor.erl, count_child/2)."""
+        life = self.life
+        return life is not None and life.reason is None and self.state is ChildState.RUNNING
+
+    @property
     def value(self) -> object:
         """What the present life started with; None while there is none."""
         return self.life.value if self.life is not None else None

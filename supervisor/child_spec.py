@@ -95,9 +95,11 @@ class ChildSpec:
         if self.restart is not None and not isinstance(self.restart, Restart):
             return f"its restart is a Restart or None, not {self.restart!r}"
         if not _is_shutdown_time(self.shutdown):
-            return f"its shutdown is a Shutdown or more than 0 seconds, not {self.shutdown!r}"
+            return f"its shutdown is a Shutdown or 0 or more seconds, not {self.shutdown!r}"
         if self.kind not in ("worker", "supervisor"):
             return f"its kind is 'worker' or 'supervisor', not {self.kind!r}"
+        if not isinstance(self.significant, bool):
+            return f"its significant is True or False, not {self.significant!r}"
         if self.significant and self.restart is Restart.PERMANENT:
             return "a permanent child cannot be significant"
         return None
@@ -115,7 +117,7 @@ def _shutdown_of(kind: Kind) -> float | Shutdown:
 def _is_shutdown_time(shutdown: object) -> bool:
     if isinstance(shutdown, Shutdown):
         return True
-    return isinstance(shutdown, int | float) and not isinstance(shutdown, bool) and shutdown > 0
+    return isinstance(shutdown, int | float) and not isinstance(shutdown, bool) and shutdown >= 0
 
 
 def grace_of(shutdown: float | Shutdown) -> float:

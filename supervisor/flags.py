@@ -33,20 +33,22 @@ def check_child_specs(
 ) -> None:
     """Raises `InvalidChildSpec` when these cannot be the children of one supervisor.
 
-    Without `auto_shutdown`, significance is not looked at (supervisor(3), check_childspecs/1,2).
+    Without `auto_shutdown` it is not asked whether that allows of significant children
+    (supervisor(3), check_childspecs/1,2).
     """
     seen: set[str] = set()
     for spec in specs:
         if not isinstance(spec, ChildSpec):
             raise InvalidChildSpec(f"{supervisor!r} takes child specs, not {spec!r}")
-        if auto_shutdown is not None:
-            check_significance(supervisor, spec, auto_shutdown)
+        check_significance(supervisor, spec, auto_shutdown)
         if spec.id in seen:
             raise InvalidChildSpec(f"{supervisor!r} has two children named {spec.id!r}")
         seen.add(spec.id)
 
 
-def check_significance(supervisor: str, spec: ChildSpec, auto_shutdown: AutoShutdown) -> None:
+def check_significance(
+    supervisor: str, spec: ChildSpec, auto_shutdown: AutoShutdown | None
+) -> None:
     """supervisor(3), "auto_shutdown": significant children need it, and may not be permanent."""
     if not spec.significant:
         return

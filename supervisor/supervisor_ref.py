@@ -139,7 +139,7 @@ class SupervisorRef:
         supervisors = sum(child.spec.kind == "supervisor" for child in children)
         return ChildCounts(
             specs=len(children),
-            active=sum(child.state is ChildState.RUNNING for child in children),
+            active=sum(child.is_active for child in children),
             supervisors=supervisors,
             workers=len(children) - supervisors,
         )

@@ -222,7 +222,10 @@ async def test_a_call_that_waits_when_the_supervisor_ends_is_told_so(stage: Stag
 
 
 async def test_a_child_whose_end_is_not_dealt_with_yet_counts_as_running(stage: Stage) -> None:
-    """supervisor.erl, handle_info/2: an end counts from when its exit signal is handled."""
+    """supervisor.erl, handle_info/2: an end counts from when its exit signal is handled.
+
+    But not as active: count_child/2 asks whether it is alive.
+    """
     release = trio.Event()
 
     async def slow(*, task_status: trio.TaskStatus[object]) -> None:
@@ -238,8 +241,11 @@ async def test_a_child_whose_end_is_not_dealt_with_yet_counts_as_running(stage: 
         await settle()
         nursery.start_soon(delete, root)
         await settle()
+        assert root.count_children().active == 1
         stage.crash("a")
         await settle()
+        assert root.children()["a"] is ChildState.RUNNING
+        assert root.count_children() == ChildCounts(specs=2, active=0, supervisors=0, workers=2)
         release.set()
         await settle()
         assert root.children() == {"a": ChildState.RUNNING}

@@ -34,7 +34,7 @@ def test_those_that_need_nothing_of_each_other_keep_the_order_they_were_given(
 async def test_a_failed_start_stops_what_had_started_in_reverse_and_names_the_culprit(
     stage: Stage,
 ) -> None:
-    """application(3), ensure_all_started/1: what had started is stopped again, in reverse."""
+    """application(3), ensure_all_started/3: what it started is stopped. Beyond OTP: the order."""
     stage.failing["c"] = 1
     with pytest.raises(StartFailed, match="'app' could not start 'c'") as failure:
         async with open_application("app", parts(stage, d="c", c="ab", a="", b="a")):
@@ -45,7 +45,7 @@ async def test_a_failed_start_stops_what_had_started_in_reverse_and_names_the_cu
 
 
 async def test_what_started_after_a_component_restarts_with_it(stage: Stage) -> None:
-    """supervisor(3), rest_for_one."""
+    """supervisor(3), Restart Strategies: rest_for_one."""
     async with open_application("app", parts(stage, a="b", b="", c="a")):
         stage.take_log()
         stage.crash("b")

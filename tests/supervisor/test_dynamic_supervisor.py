@@ -44,7 +44,7 @@ async def never_up(*, task_status: trio.TaskStatus[object]) -> None:
 async def test_children_are_temporary_unless_their_spec_says_otherwise(
     end: str, users: DynamicSupervisorRef, stage: Stage
 ) -> None:
-    """DynamicSupervisor, start_child/2: permanent by default. Not so here: see the decisions."""
+    """DynamicSupervisor, as Supervisor: permanent by default. Not so here: see the decisions."""
     await users.start_child(stage.spec("a"))
     await users.start_child(stage.spec("b", restart=Restart.PERMANENT))
     getattr(stage, end)("a")

@@ -13,7 +13,7 @@ gaps = st.lists(st.integers(0, 4), max_size=40)
 def test_the_window_bears_as_many_restarts_as_a_list_of_all_times_says(
     gaps: list[int], restarts: int, period: int
 ) -> None:
-    """supervisor(3), Restart intensity: more than MaxR restarts within MaxT seconds."""
+    """supervisor(3), Restart intensity and period: more than MaxR restarts within MaxT seconds."""
     window, now, times = RestartWindow(Intensity(restarts, period)), 0, []
     for gap in gaps:
         now += gap

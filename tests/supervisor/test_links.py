@@ -1,4 +1,4 @@
-"""Links (erlang(3), link/1; "Processes", Links): supervised actors that end together.
+"""Links (erlang(3), link/1; Reference Manual, Processes): supervised actors that end together.
 
 And monitors of supervisors; those of actors are in `tests.actors.test_monitor`.
 """
@@ -73,7 +73,7 @@ async def start(
 async def test_a_crash_takes_the_linked_one_along_whichever_it_is(
     stage: DynamicSupervisorRef,
 ) -> None:
-    """Reference Manual, Processes, Links: bidirectional; an abnormal signal ends the other."""
+    """Reference Manual, Processes, Links and Receiving Exit Signals: bidirectional."""
     for end in (0, 1):
         pair = [await start(stage, id_, Partner()) for id_ in "ab"]
         link(*pair)
@@ -87,7 +87,7 @@ async def test_a_crash_takes_the_linked_one_along_whichever_it_is(
 async def test_it_ends_in_the_middle_of_a_message_too_and_gets_its_last_words(
     stage: DynamicSupervisorRef,
 ) -> None:
-    """Reference Manual, Processes, Exit Signals: at any time. Beyond OTP: last words."""
+    """Reference Manual, Processes, Receiving Signals: anywhere. Beyond OTP: last words."""
     hanging = Partner()
     one, other = await start(stage, "a", Partner()), await start(stage, "b", hanging)
     link(one, other)
@@ -100,7 +100,7 @@ async def test_it_ends_in_the_middle_of_a_message_too_and_gets_its_last_words(
 
 
 async def test_a_normal_end_is_nobody_elses_business(stage: DynamicSupervisorRef) -> None:
-    """Reference Manual, Processes, Exit Signals: one with the reason normal is ignored."""
+    """Reference Manual, Processes, Receiving Exit Signals: a normal one is dropped."""
     one, other = await start(stage, "a", Partner()), await start(stage, "b", Partner())
     link(one, other)
     one.tell("stop")
@@ -110,7 +110,7 @@ async def test_a_normal_end_is_nobody_elses_business(stage: DynamicSupervisorRef
 
 
 async def test_a_shutdown_is_carried_as_a_shutdown(stage: DynamicSupervisorRef) -> None:
-    """Reference Manual, Processes, Exit Signals: the other ends with the same reason."""
+    """Reference Manual, Processes, Receiving Exit Signals: the other ends with the same reason."""
     one = await start(stage, "a", Partner())
     other = await start(stage, "b", Partner(), Restart.TRANSIENT)
     link(one, other)
@@ -138,7 +138,7 @@ async def test_the_supervisor_judges_both_ends_and_restarts_both(
 async def test_one_that_traps_exits_is_told_of_every_end_and_lives_on(
     how: str, kind: ExitKind, stage: DynamicSupervisorRef
 ) -> None:
-    """erlang(3), process_flag(trap_exit): {'EXIT', From, Reason}, also for normal ends."""
+    """Reference Manual, Processes, Receiving Exit Signals: to one that traps exits, a message."""
     trapping = Trapping()
     one, other = await start(stage, "a", Partner()), await start(stage, "b", trapping)
     link(one, other)
@@ -151,7 +151,7 @@ async def test_one_that_traps_exits_is_told_of_every_end_and_lives_on(
 
 
 async def test_links_form_chains(stage: DynamicSupervisorRef) -> None:
-    """Reference Manual, Processes, Links: who ends by a signal passes it on to its links."""
+    """Reference Manual, Processes, Sending Exit Signals: whoever terminates, to all its links."""
     chain = [await start(stage, id_, Partner()) for id_ in "abcd"]
     for one, other in itertools.pairwise(chain):
         link(one, other)
@@ -170,7 +170,7 @@ async def test_unlinked_ones_part_for_good(stage: DynamicSupervisorRef) -> None:
 
 
 async def test_who_links_to_the_dead_learns_of_it_at_once(stage: DynamicSupervisorRef) -> None:
-    """erlang(3), link/1: to a process that is not there, an exit signal comes (noproc)."""
+    """Reference Manual, Processes, Sending Exit Signals: noproc, when nobody was there."""
     one, other = await start(stage, "a", Partner()), await start(stage, "b", Partner())
     one.tell("crash")
     await one.wait_stopped()
@@ -247,7 +247,7 @@ async def test_a_supervisor_is_monitored_like_an_actor(end: str) -> None:
 
 
 async def test_who_monitors_a_supervisor_that_has_ended_learns_of_it_at_once() -> None:
-    """erlang(3), monitor/2: of a process that is not there, DOWN comes at once (noproc)."""
+    """Reference Manual, Processes, Monitors: of one that is not there, DOWN comes at once."""
     seen: list[Down] = []
     specs = [actor_child("watchman", lambda: Watchman(seen)), supervisor_child("inner", [])]
     async with open_supervisor("root", specs) as root:

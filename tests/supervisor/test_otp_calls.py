@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from greenroom.actors.actor import Actor
+from greenroom.actors.errors import OrderlyExit
 from greenroom.actors.exit import KILLED, SHUTDOWN, ExitKind, ExitReason
 from greenroom.actors.ref import Ref
 from greenroom.supervisor import (
@@ -61,7 +62,7 @@ class Slow(Actor[str]):
 
 
 async def test_it_is_up_when_all_its_children_are(stage: Stage) -> None:
-    """supervisor(3), start_link: does not return until all children have been started.
+    """supervisor(3), start_link/3: does not return until all children have been started.
 
     SUITE: sup_start_normal.
     """
@@ -73,7 +74,7 @@ async def test_it_is_up_when_all_its_children_are(stage: Stage) -> None:
 
 
 async def test_a_supervisor_that_declines_to_start_is_ignored_like_any_child(stage: Stage) -> None:
-    """supervisor(3), start_link: init returned ignore. SUITE: sup_start_ignore_init."""
+    """supervisor(3), start_link/3: ignore, here of its start. SUITE: sup_start_ignore_init."""
     specs = [ChildSpec("inner", declines, kind="supervisor"), stage.spec("a")]
     async with open_supervisor("root", specs) as root:
         assert root.children() == {"inner": ChildState.STOPPED, "a": ChildState.RUNNING}
@@ -106,9 +107,13 @@ async def test_a_declined_start_keeps_the_spec_unless_temporary_and_counts_as_no
 async def test_what_a_start_adds_is_told_to_the_caller_and_ignored_by_the_supervisor() -> None:
     """supervisor(3), start: {ok, Child, Info}. SUITE: extra_return."""
 
+    crashes: list[trio.Event] = []
+
     async def start(*, task_status: trio.TaskStatus[object]) -> None:
+        crashes.append(trio.Event())
         task_status.started(Started("child", info={"port": 8700}))
-        await trio.sleep_forever()
+        await crashes[-1].wait()
+        raise Crash("to be restarted")
 
     async with open_supervisor("root", []) as root:
         assert await root.start_child(ChildSpec("a", start)) == Started("child", {"port": 8700})
@@ -116,6 +121,10 @@ async def test_what_a_start_adds_is_told_to_the_caller_and_ignored_by_the_superv
         assert [info.value for info in root.which_children()] == ["child"]
         await root.terminate_child("a")
         assert await root.restart_child("a") == Started("child", {"port": 8700})
+        crashes[-1].set()
+        await settle()
+        assert len(crashes) == 3
+        assert root.child("a") == "child"
 
 
 async def test_an_error_of_start_child_leaves_no_spec_and_of_restart_child_leaves_it_stopped(
@@ -190,6 +199,22 @@ async def test_with_brutal_kill_a_child_gets_no_time_at_all(
     assert root.crashes() == (), "what the spec says is no accident"
 
 
+async def test_with_a_time_of_zero_a_child_is_killed_at_once_and_that_is_reported(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """supervisor.erl, validShutdown/1: 0 is a time; shutdown/1: too little of it. (Elixir agrees.)
+
+    SUITE: child_specs, child_specs_map.
+    """
+    async with open_supervisor("root", [actor_child("slow", lambda: Slow(1), shutdown=0)]) as root:
+        slow = root.child("slow")
+        begin = trio.current_time()
+    assert trio.current_time() == begin
+    assert isinstance(slow, Ref)
+    assert slow.exit_reason == KILLED
+    assert [crash.child for crash in root.crashes()] == ["slow"]
+
+
 async def test_a_supervisor_whose_time_is_over_takes_its_whole_subtree_down(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -243,10 +268,7 @@ async def test_a_stubborn_child_deep_down_is_named_by_its_own_supervisor(
 async def test_a_child_that_dies_otherwise_than_asked_is_reported_and_stops_nobody(
     stage: Stage,
 ) -> None:
-    """supervisor.erl, shutdown/1: an exit with another reason is reported.
-
-    SUITE: sup_stop_race, child_unlink.
-    """
+    """supervisor.erl, shutdown/1: an exit with another reason is reported."""
 
     async def spiteful() -> None:
         try:
@@ -258,6 +280,51 @@ async def test_a_child_that_dies_otherwise_than_asked_is_reported_and_stops_nobo
         pass
     assert stage.take_log() == "+a -a"
     assert [crash.child for crash in root.crashes()] == ["b"]
+
+
+@pytest.mark.parametrize("restart", Restart)
+async def test_children_that_end_by_themselves_while_all_stop_have_reasons_of_their_own(
+    restart: Restart, autojump_clock: trio.testing.MockClock
+) -> None:
+    """SUITE: sup_stop_race.
+
+    Not here: supervisor.erl, shutdown/1, also reports a permanent child that ended in order.
+    """
+    refs: dict[str, Ref[str]] = {}
+
+    class Mortal(Actor[str]):
+        async def receive(self, message: str) -> None:
+            match message:
+                case "normal":
+                    self.stop()
+                case "shutdown":
+                    raise OrderlyExit("by itself")
+                case "crashed":
+                    raise Crash("by itself")
+
+    class First(Actor[str]):
+        """The first to be stopped."""
+
+        async def stopping(self, reason: ExitReason) -> None:
+            for end in ("normal", "shutdown", "crashed"):
+                refs[end].tell(end)
+            await trio.sleep(1)
+
+    ends = [actor_child(end, Mortal, restart=restart) for end in ("normal", "shutdown", "crashed")]
+    specs = [actor_child("last", Mortal), *ends, actor_child("first", First)]
+    async with open_supervisor("root", specs) as root:
+        for id_ in root.children():
+            ref = root.child(id_)
+            assert isinstance(ref, Ref)
+            refs[id_] = ref
+    assert root.exit_reason == SHUTDOWN
+    kinds = {id_: ref.exit_reason.kind.value for id_, ref in refs.items() if ref.exit_reason}
+    assert kinds == {
+        **{end: end for end in ("normal", "shutdown", "crashed")},
+        "first": "shutdown",
+        "last": "shutdown",
+    }
+    assert [crash.child for crash in root.crashes()] == ["crashed"]
 
 
 # ---- a restart that goes on and on ----------------------------------------------------------
@@ -272,23 +339,30 @@ async def test_between_failing_tries_a_supervisor_answers_and_can_be_stopped(
     SUITE: hanging_restart_loop, hanging_restart_loop_rest_for_one.
     """
     endless = Intensity(1_000_000, 3600.0)
-    specs = [stage.spec("a"), stage.spec("b")]
+    specs = [stage.spec("a"), stage.spec("b"), stage.spec("c")]
     with trio.fail_after(30):
         async with open_supervisor("root", specs, strategy=strategy, intensity=endless) as root:
-            stage.failing["a"] = 1_000_000
-            stage.crash("a")
-            while "!a" not in stage.log:
+            stage.failing["b"] = 1_000_000
+            stage.crash("b")
+            while "!b" not in stage.log:
                 await trio.lowlevel.checkpoint()
-            assert root.which_children()[0].state in (ChildState.RESTARTING, ChildState.STARTING)
+            assert root.which_children()[1].state in (ChildState.RESTARTING, ChildState.STARTING)
+            waits = strategy is not Strategy.ONE_FOR_ONE
+            assert root.children()["c"] is (ChildState.STOPPED if waits else ChildState.RUNNING)
             with pytest.raises(ChildRestarting):
-                await root.restart_child("a")
+                await root.restart_child("b")
             with pytest.raises(ChildRestarting):
-                await root.delete_child("a")
+                await root.delete_child("b")
             with pytest.raises(AlreadyPresent):
-                await root.start_child(stage.spec("a"))
-            await root.terminate_child("a")
-            assert root.children()["a"] is ChildState.STOPPED
-            await root.delete_child("a")
+                await root.start_child(stage.spec("b"))
+            await root.terminate_child("b")
+            assert root.children()["a"] is ChildState.RUNNING
+            assert root.children()["b"] is ChildState.STOPPED
+            stage.failing["b"] = 0
+            await root.restart_child("b")
+            assert root.children()["b"] is ChildState.RUNNING
+            await root.terminate_child("b")
+            await root.delete_child("b")
 
 
 async def test_a_supervisor_in_an_endless_restart_can_be_stopped_itself(stage: Stage) -> None:
@@ -310,7 +384,7 @@ async def test_a_supervisor_in_an_endless_restart_can_be_stopped_itself(stage: S
 async def test_children_are_listed_and_counted_in_every_state(stage: Stage) -> None:
     """supervisor(3), which_children/1, count_children/1.
 
-    SUITE: child_adm, count_children, count_children_supervisor, which_children.
+    SUITE: child_adm, which_children (which_child/2 is `child`, which raises).
     """
     async with open_supervisor("root", []) as root:
         assert root.count_children() == ChildCounts(0, 0, 0, 0)
@@ -332,7 +406,7 @@ async def test_children_are_listed_and_counted_in_every_state(stage: Stage) -> N
 
 
 async def test_the_order_of_children_is_the_order_they_were_added_in(stage: Stage) -> None:
-    """supervisor(3), Supervision Principles: in start order. SUITE: order_of_children."""
+    """supervisor(3), Supervision Principles, and start_child/2, which adds to that order."""
     async with open_supervisor("root", [stage.spec("a"), stage.spec("b")]) as root:
         await root.start_child(stage.spec("c"))
         await root.terminate_child("b")
@@ -344,18 +418,37 @@ async def test_the_order_of_children_is_the_order_they_were_added_in(stage: Stag
     assert stage.take_log() == "-c -b -a"
 
 
+async def test_the_order_is_the_one_they_were_given_in_whatever_they_are_called(
+    stage: Stage,
+) -> None:
+    """supervisor(3), Supervision Principles: left to right, and reversed. SUITE: order_of_children.
+
+    Likewise those that are restarted.
+    """
+    specs = [stage.spec(id_) for id_ in ("7", "3", "10", "5", "2")]
+    async with open_supervisor("root", specs, strategy=Strategy.REST_FOR_ONE):
+        assert stage.take_log() == "+7 +3 +10 +5 +2"
+        stage.crash("10")
+        await settle()
+        assert stage.take_log() == "-10 -2 -5 +10 +5 +2"
+    assert stage.take_log() == "-2 -5 -10 -3 -7"
+
+
 async def test_a_tree_restarts_where_it_fell_and_children_added_later_are_not_known_to_it(
     stage: Stage,
 ) -> None:
-    """supervisor(3), one_for_all and escalation. SUITE: tree."""
+    """supervisor(3), Restart Strategies: all are restarted, the stopped one too. SUITE: tree."""
     once = Intensity(1, 3600.0)
     specs = [
         supervisor_child("first", [stage.spec("a"), stage.spec("b")]),
         supervisor_child("second", [], intensity=once),
+        supervisor_child("third", [], restart=Restart.TRANSIENT),
     ]
     async with open_supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL) as root:
         second = root.child("second")
         assert isinstance(second, StaticSupervisorRef)
+        await root.terminate_child("third")
+        assert root.count_children() == ChildCounts(specs=3, active=2, supervisors=3, workers=0)
         await second.start_child(stage.spec("c"))
         stage.take_log()
         stage.crash("c")
@@ -368,6 +461,7 @@ async def test_a_tree_restarts_where_it_fell_and_children_added_later_are_not_kn
         assert isinstance(again, SupervisorRef)
         assert again is not second
         assert not again.children()
+        assert root.count_children().active == 3
 
 
 # ---- code_change ----------------------------------------------------------------------------
@@ -376,7 +470,8 @@ async def test_a_tree_restarts_where_it_fell_and_children_added_later_are_not_kn
 async def test_changed_specs_are_in_their_order_with_the_others_after_them(stage: Stage) -> None:
     """supervisor.erl, update_childspec1: new order, kept ones after. SUITE: code_change_map."""
     async with open_supervisor("root", [stage.spec(id_) for id_ in "abc"]) as root:
-        await root.change_specs([stage.spec("d"), stage.spec("c"), stage.spec("a")])
+        await root.change_specs([stage.spec("d"), stage.spec("c"), stage.spec("a", shutdown=1)])
+        assert root.get_child_spec("a").shutdown == 1
         assert list(root.children()) == ["d", "c", "a", "b"]
         assert root.children()["d"] is ChildState.STOPPED
         stage.take_log()
@@ -386,7 +481,7 @@ async def test_changed_specs_are_in_their_order_with_the_others_after_them(stage
 async def test_changed_restart_and_flags_hold_at_once(stage: Stage) -> None:
     """supervisor.erl, code_change/3: flags and specs, and nobody is started or stopped.
 
-    SUITE: code_change, significant_upgrade_child.
+    SUITE: code_change.
     """
     async with open_supervisor("root", [stage.spec("a"), stage.spec("b")]) as root:
         await root.change_specs(

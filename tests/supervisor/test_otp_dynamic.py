@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import partial
 
 import pytest
 import trio
 
 from greenroom.actors.actor import Actor
+from greenroom.actors.errors import OrderlyExit
 from greenroom.actors.exit import KILLED, SHUTDOWN, ExitKind, ExitReason
 from greenroom.actors.ref import Ref
 from greenroom.supervisor import (
@@ -57,7 +60,7 @@ async def test_it_starts_with_no_children_and_counts_those_that_are_added(
     """DynamicSupervisor: starts with no children, they are started on demand.
 
     SUITE: child_adm_simple, count_children, count_children_supervisor,
-    which_children_simple_one_for_one.
+    which_children_simple_one_for_one. (specs are children, as with DynamicSupervisor.)
     """
     assert dynamic.count_children() == ChildCounts(0, 0, 0, 0)
     assert await dynamic.start_child(stage.spec("a")) == "a1"
@@ -72,7 +75,10 @@ async def test_it_starts_with_no_children_and_counts_those_that_are_added(
 
 
 def test_there_is_nothing_to_restart_or_delete_by_hand() -> None:
-    """supervisor(3): delete_child/2 and restart_child/2 are invalid for simple_one_for_one."""
+    """supervisor(3), simple_one_for_one: delete_child/2 and restart_child/2 are invalid.
+
+    SUITE: child_adm_simple.
+    """
     assert not hasattr(DynamicSupervisorRef, "restart_child")
     assert not hasattr(DynamicSupervisorRef, "delete_child")
 
@@ -109,20 +115,28 @@ async def test_a_failed_start_adds_no_child(dynamic: DynamicSupervisorRef, stage
 
 async def test_what_a_start_adds_is_told_to_the_caller(dynamic: DynamicSupervisorRef) -> None:
     """DynamicSupervisor, start_child/2: {:ok, child, info}. SUITE: simple_one_for_one_extra."""
+    crashes: list[trio.Event] = []
 
     async def start(*, task_status: trio.TaskStatus[object]) -> None:
+        crashes.append(trio.Event())
         task_status.started(Started("child", info=8700))
-        await trio.sleep_forever()
+        await crashes[-1].wait()
+        raise Crash("to be restarted")
 
-    assert await dynamic.start_child(ChildSpec("a", start)) == Started("child", 8700)
+    spec = ChildSpec("a", start, Restart.PERMANENT)
+    assert await dynamic.start_child(spec) == Started("child", 8700)
+    crashes[-1].set()
+    await settle()
+    assert len(crashes) == 2
     assert dynamic.child("a") == "child"
 
 
+@pytest.mark.parametrize("restart", [Restart.TRANSIENT, Restart.PERMANENT])
 async def test_a_restart_that_is_declined_is_the_childs_end(
-    dynamic: DynamicSupervisorRef,
+    restart: Restart, dynamic: DynamicSupervisorRef
 ) -> None:
     """SUITE: simple_one_for_one_restart_ignore."""
-    lives = iter([True, False])
+    lives = iter([True, True, False])
 
     async def once(*, task_status: trio.TaskStatus[object]) -> None:
         if not next(lives):
@@ -130,10 +144,25 @@ async def test_a_restart_that_is_declined_is_the_childs_end(
         task_status.started()
         raise Crash("once")
 
-    await dynamic.start_child(ChildSpec("a", once, Restart.PERMANENT))
+    await dynamic.start_child(ChildSpec("a", once, restart))
     await settle()
     assert not dynamic.children()
-    assert len(dynamic.crashes()) == 1
+    assert len(dynamic.crashes()) == 2
+
+
+async def test_the_spec_of_every_child_can_be_read_back(
+    dynamic: DynamicSupervisorRef, stage: Stage
+) -> None:
+    """supervisor(3), get_childspec/2. SUITE: sup_start_map_simple."""
+    specs = {id_: stage.spec(id_) for id_ in "abc"}
+    for spec in specs.values():
+        await dynamic.start_child(spec)
+    assert specs == {id_: dynamic.get_child_spec(id_) for id_ in "abc"}
+    read = dynamic.get_child_spec("a")
+    assert (read.restart, dynamic.default_restart) == (None, Restart.TEMPORARY)
+    assert (read.shutdown, read.kind, read.significant) == (5.0, "worker", False)
+    with pytest.raises(NoSuchChild):
+        dynamic.get_child_spec("d")
 
 
 async def test_nobody_waits_for_start_child_soon_so_its_failure_is_reported(
@@ -166,6 +195,13 @@ async def test_a_restart_that_keeps_failing_lets_others_through_and_can_be_stopp
             assert dynamic.children()["a"] is not ChildState.RUNNING
             await dynamic.terminate_child("a")
             assert list(dynamic.children()) == ["b"]
+            stage.failing["a"] = 0
+            await dynamic.start_child(stage.spec("a", restart=Restart.PERMANENT))
+            assert dynamic.count_children() == ChildCounts(2, 2, 0, 2)
+            stage.failing["a"] = 1_000_000
+            stage.crash("a")
+            await trio.lowlevel.checkpoint()
+    assert dynamic.exit_reason == SHUTDOWN
 
 
 async def test_all_are_stopped_at_once_each_by_its_own_time(
@@ -200,7 +236,7 @@ async def test_all_are_stopped_at_once_each_by_its_own_time(
 async def test_nobody_outlives_its_time_because_another_has_more(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """SUITE: sup_stop_timeout_dynamic, with times of their own."""
+    """SUITE: sup_stop_timeout_dynamic (with times of their own)."""
     async with open_supervisor("root", [dynamic_supervisor_child("dynamic")]) as root:
         dynamic = root.child("dynamic")
         assert isinstance(dynamic, DynamicSupervisorRef)
@@ -217,29 +253,50 @@ async def test_nobody_outlives_its_time_because_another_has_more(
             assert trio.current_time() - begin == 3
 
 
-async def test_one_that_dies_otherwise_than_asked_is_reported_and_the_rest_stop() -> None:
-    """SUITE: sup_stop_non_shutdown_exit_dynamic, simple_one_for_one_corruption."""
+@pytest.mark.parametrize("restart", Restart)
+async def test_those_that_die_otherwise_than_asked_are_reported_and_the_rest_stop(
+    restart: Restart,
+) -> None:
+    """supervisor.erl, wait_dynamic_children/5. SUITE: sup_stop_non_shutdown_exit_dynamic."""
 
-    async def spiteful() -> None:
-        try:
+    async def ends(error: Exception | None) -> None:
+        with suppress(trio.Cancelled):
             await trio.sleep_forever()
-        finally:
-            raise Crash("when asked to stop")
+        if error is not None:
+            raise error
 
+    last: dict[str, Exception | None] = {
+        "normal": None,
+        "shutdown": OrderlyExit("when asked to stop"),
+        "one": Crash("when asked to stop"),
+        "other": Crash("when asked to stop"),
+    }
     async with open_supervisor("root", [dynamic_supervisor_child("dynamic")]) as root:
         dynamic = root.child("dynamic")
         assert isinstance(dynamic, DynamicSupervisorRef)
-        for number in range(5):
-            await dynamic.start_child(task_child(str(number), spiteful, restart=Restart.PERMANENT))
-    assert [crash.reason.kind for crash in root.crashes()] == [ExitKind.CRASHED] * 5
+        for id_, error in last.items():
+            end = partial(ends, error)
+            await dynamic.start_child(task_child(id_, end, restart=restart))
+        await settle()
+    assert {crash.child for crash in root.crashes()} == {"one", "other"}
+    assert [crash.reason.kind for crash in root.crashes()] == [ExitKind.CRASHED] * 2
     assert dynamic.exit_reason == SHUTDOWN
 
 
+@pytest.mark.parametrize("after_a_crash", [False, True])
 @pytest.mark.parametrize("how", ["terminated", "finished"])
 async def test_a_child_that_is_gone_leaves_nothing_behind_without_the_garbage_collector(
-    how: str, dynamic: DynamicSupervisorRef
+    how: str, after_a_crash: bool, dynamic: DynamicSupervisorRef, stage: Stage
 ) -> None:
-    """SUITE: do_not_save_start_parameters_for_temporary_children, for the whole child."""
+    """SUITE: do_not_save_start_parameters_for_temporary_children, simple_one_for_one_corruption.
+
+    For the whole child. Not here: a temporary one's are kept while it runs, in its spec, which
+    can be read.
+    """
+    if after_a_crash:
+        await dynamic.start_child(stage.spec("first"))
+        stage.crash("first")
+        await settle()
 
     class Parameters:
         pass

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -57,7 +58,8 @@ async def test_who_restarts_is_the_strategys_and_whether_is_the_restart_types_to
 
     SUITE: permanent_normal, permanent_shutdown, permanent_abnormal, transient_normal,
     transient_shutdown, transient_abnormal, temporary_normal, temporary_shutdown,
-    temporary_abnormal, one_for_one, one_for_all, rest_for_one.
+    temporary_abnormal, one_for_one, one_for_all, rest_for_one,
+    do_not_save_child_specs_for_temporary_children.
     """
     specs = [stage.spec("a"), stage.spec("b", restart=restart), stage.spec("c")]
     async with open_supervisor("root", specs, strategy=strategy) as root:
@@ -140,34 +142,39 @@ async def test_when_another_of_the_group_fails_to_restart_that_one_is_tried_agai
         assert root.restart_budget == 1, "the crash and the failed try were counted"
 
 
-@pytest.mark.parametrize("strategy", [*Strategy, None])
-async def test_more_restarts_than_the_intensity_bears_end_all_children_and_then_the_supervisor(
+@asynccontextmanager
+async def bears_two(
     strategy: Strategy | None, stage: Stage
-) -> None:
-    """supervisor(3), Restart intensity: more than MaxR within MaxT, and the reason is shutdown.
-
-    SUITE: multiple_restarts, one_for_one_escalation, one_for_all_escalation,
-    rest_for_one_escalation, simple_one_for_one_escalation.
-    """
-    specs = [stage.spec("a"), stage.spec("b")]
-    bears_two = Intensity(2, 3600.0)
+) -> AsyncIterator[tuple[SupervisorRef, SupervisorRef]]:
+    """A root, and a supervisor below it whose children `a` and `b` may restart twice in all."""
+    twice = Intensity(2, 3600.0)
+    specs = [stage.spec(id_, restart=Restart.PERMANENT) for id_ in "ab"]
     inner = (
         supervisor_child(
-            "inner",
-            specs,
-            strategy=strategy,
-            intensity=bears_two,
-            restart=Restart.TEMPORARY,
+            "inner", specs, strategy=strategy, intensity=twice, restart=Restart.TEMPORARY
         )
         if strategy
-        else dynamic_supervisor_child("inner", intensity=bears_two, restart=Restart.TEMPORARY)
+        else dynamic_supervisor_child("inner", intensity=twice, restart=Restart.TEMPORARY)
     )
     async with open_supervisor("root", [inner]) as root:
         supervisor = root.child("inner")
         assert isinstance(supervisor, SupervisorRef)
         if isinstance(supervisor, DynamicSupervisorRef):
-            for id_ in "ab":
-                await supervisor.start_child(stage.spec(id_, restart=Restart.PERMANENT))
+            for spec in specs:
+                await supervisor.start_child(spec)
+        stage.take_log()
+        yield root, supervisor
+
+
+@pytest.mark.parametrize("strategy", [*Strategy, None])
+async def test_more_restarts_than_the_intensity_bears_end_all_children_and_then_the_supervisor(
+    strategy: Strategy | None, stage: Stage
+) -> None:
+    """supervisor(3), Restart intensity and period: more than MaxR within MaxT, reason shutdown.
+
+    SUITE: one_for_one, one_for_all, rest_for_one, simple_one_for_one.
+    """
+    async with bears_two(strategy, stage) as (root, supervisor):
         for _ in range(2):
             stage.crash("a")
             await settle()
@@ -182,6 +189,25 @@ async def test_more_restarts_than_the_intensity_bears_end_all_children_and_then_
         assert root.crashes()[-1].child == "inner", "giving up is reported, whatever the reason"
 
 
+@pytest.mark.parametrize("strategy", [*Strategy, None])
+async def test_a_child_that_never_comes_up_again_ends_all_children_and_then_the_supervisor(
+    strategy: Strategy | None, stage: Stage
+) -> None:
+    """supervisor.erl, restart/2: what fails to restart is tried until the intensity is reached.
+
+    SUITE: one_for_one_escalation, one_for_all_escalation, rest_for_one_escalation,
+    simple_one_for_one_escalation.
+    """
+    async with bears_two(strategy, stage) as (root, supervisor):
+        stage.failing["a"] = 1_000_000
+        stage.crash("a")
+        assert (await supervisor.wait_stopped()).kind is ExitKind.SHUTDOWN
+        await settle()
+        with_a_group = strategy in (Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE)
+        assert stage.take_log() == ("-a -b !a !a" if with_a_group else "-a !a !a -b")
+        assert "inner" not in root.children()
+
+
 @pytest.mark.parametrize(
     ("restart", "comes_back"),
     [(Restart.PERMANENT, True), (Restart.TRANSIENT, False), (Restart.TEMPORARY, False)],
@@ -189,7 +215,7 @@ async def test_more_restarts_than_the_intensity_bears_end_all_children_and_then_
 async def test_a_supervisor_that_gave_up_has_shut_down_so_only_a_permanent_one_restarts(
     restart: Restart, comes_back: bool, stage: Stage
 ) -> None:
-    """supervisor(3), Restart intensity (reason shutdown) with restart (transient: not after it)."""
+    """supervisor(3), Restart intensity and period (shutdown), and restart (transient)."""
     inner = supervisor_child(
         "inner", [stage.spec("a")], intensity=Intensity(0, 5.0), restart=restart
     )
@@ -202,7 +228,7 @@ async def test_a_supervisor_that_gave_up_has_shut_down_so_only_a_permanent_one_r
 async def test_a_window_that_has_passed_forgives(
     stage: Stage, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """supervisor(3), Restart intensity: only restarts within MaxT seconds count."""
+    """supervisor(3), Restart intensity and period: within MaxT. SUITE: multiple_restarts."""
     async with open_supervisor("root", [stage.spec("a")], intensity=Intensity(1, 5.0)) as root:
         for _ in range(5):
             stage.crash("a")

@@ -54,7 +54,10 @@ def test_the_flags_are_optional() -> None:
     ],
 )
 def test_flags_that_are_none_are_refused(flags: dict[str, object]) -> None:
-    """SUITE: sup_flags, sup_start_error_return, sup_start_map_faulty_specs."""
+    """supervisor.erl, check_flags/1. SUITE: sup_flags, sup_start_error_return.
+
+    What init returned there is what a supervisor is made of here.
+    """
     with pytest.raises(InvalidChildSpec):
         Supervisor(**{"name": "root", **flags})  # type: ignore[arg-type]  # what is refused
 
@@ -98,10 +101,7 @@ async def test_a_spec_read_back_has_all_its_defaults(stage: Stage) -> None:
 
 
 def test_the_makers_of_specs_keep_to_the_defaults() -> None:
-    """supervisor(3), shutdown: 5000 for workers, infinity for supervisors.
-
-    SUITE: sup_start_map_simple.
-    """
+    """supervisor(3), shutdown: 5000 for workers, infinity for supervisors."""
     assert actor_child("a", Actor[str]).shutdown == 5.0
     assert supervisor_child("s", []).shutdown is Shutdown.INFINITY
     assert dynamic_supervisor_child("d").shutdown is Shutdown.INFINITY
@@ -118,11 +118,11 @@ def test_the_makers_of_specs_keep_to_the_defaults() -> None:
         {"restart": "prmanent"},
         {"restart": "permanent"},
         {"shutdown": -10},
-        {"shutdown": 0},
         {"shutdown": "soon"},
         {"shutdown": True},
         {"shutdown": math.nan},
         {"kind": "wrker"},
+        {"significant": "maybe"},
         {"significant": True, "restart": Restart.PERMANENT},
     ],
 )
@@ -134,9 +134,12 @@ def test_a_spec_that_makes_no_sense_is_refused(wrong: dict[str, object], stage: 
 
 
 def test_any_shutdown_time_goes_with_any_kind(stage: Stage) -> None:
-    """supervisor(3), shutdown: infinity is allowed for a worker. SUITE: child_specs (C1 to C5)."""
+    """supervisor(3), shutdown: infinity is allowed for a worker.
+
+    SUITE: child_specs, child_specs_map.
+    """
     start = stage.spec("a").start
-    for shutdown in (Shutdown.INFINITY, Shutdown.BRUTAL_KILL, 1, 0.5):
+    for shutdown in (Shutdown.INFINITY, Shutdown.BRUTAL_KILL, 1, 0.5, 0):
         ChildSpec("a", start, shutdown=shutdown)
         ChildSpec("a", start, shutdown=shutdown, kind="supervisor")
 
@@ -156,6 +159,37 @@ def test_specs_can_be_checked_without_a_supervisor(stage: Stage) -> None:
         check_child_specs([significant], AutoShutdown.NEVER)
     with pytest.raises(InvalidChildSpec, match="two children named 'a'"):
         check_child_specs([stage.spec("a"), stage.spec("a")])
+
+
+@pytest.mark.parametrize("auto_shutdown", [None, *AutoShutdown])
+@pytest.mark.parametrize("restart", [None, *Restart])
+def test_which_significance_goes_with_which_restart_and_auto_shutdown(
+    restart: Restart | None, auto_shutdown: AutoShutdown | None, stage: Stage
+) -> None:
+    """supervisor.erl, validSignificant/3. SUITE: child_specs_map.
+
+    No restart is permanent there. Here it is so in a static supervisor, and for a dynamic one no
+    child is significant: invalid in both.
+    """
+    check_child_specs([stage.spec("a", restart=restart)], auto_shutdown)
+    if auto_shutdown is not AutoShutdown.NEVER and restart in (
+        Restart.TRANSIENT,
+        Restart.TEMPORARY,
+    ):
+        check_child_specs([stage.spec("a", restart=restart, significant=True)], auto_shutdown)
+    else:
+        with pytest.raises(InvalidChildSpec, match="significant"):
+            check_child_specs([stage.spec("a", restart=restart, significant=True)], auto_shutdown)
+
+
+def test_keys_that_are_missing_or_unknown_are_refused_by_python(stage: Stage) -> None:
+    """SUITE: sup_start_map_faulty_specs, sup_flags. Beyond OTP: it ignores unknown ones."""
+    start = stage.spec("a").start
+    for keys in ({"start": start}, {"id": "a"}, {"id": "a", "start": start, "silly_flag": True}):
+        with pytest.raises(TypeError):
+            ChildSpec(**keys)  # type: ignore[arg-type]  # what is refused
+    with pytest.raises(TypeError):
+        Supervisor("root", silly_flag=True)  # type: ignore[call-arg]  # what is refused
 
 
 async def test_a_running_supervisor_checks_what_it_is_given(stage: Stage) -> None:

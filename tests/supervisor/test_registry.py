@@ -54,7 +54,10 @@ def ref(name: str) -> Ref[str]:
 
 
 async def test_a_key_has_one_owner_and_who_comes_second_is_told_whose_it_is() -> None:
-    """Elixir's Registry, register/3: {:error, {:already_registered, pid}}."""
+    """Elixir's Registry, register/3: {:error, {:already_registered, pid}}.
+
+    Not here: there, that is also the answer to the one who has it.
+    """
     registry: Registry[str] = Registry("users")
     first, second = ref("first"), ref("second")
     registry.register("alice", first)
@@ -66,7 +69,7 @@ async def test_a_key_has_one_owner_and_who_comes_second_is_told_whose_it_is() ->
 
 
 async def test_an_unknown_key_is_an_error_or_none_as_you_ask() -> None:
-    """Elixir's Registry, lookup/2 and whereis_name/1: nobody, or :undefined."""
+    """Elixir's Registry, lookup/2 and whereis_name/1: [], or :undefined."""
     registry: Registry[str] = Registry()
     assert registry.get("nobody") is None
     assert "nobody" not in registry
@@ -109,7 +112,7 @@ async def test_the_keys_of_an_owner_are_free_the_moment_it_has_ended(
 async def test_the_next_incarnation_takes_the_key_over(
     owners: DynamicSupervisorRef, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """Elixir's Registry, Using in :via: a restarted process registers the name anew."""
+    """Elixir's Registry, Using in :via: whatever starts under a name registers it, each time."""
     registry: Registry[str] = Registry()
     spec = actor_child("a", lambda: Owner(registry, "key"), restart=Restart.TRANSIENT)
     first = await owners.start_child(spec)

@@ -80,12 +80,16 @@ async def test_it_is_reported_by_name_and_its_siblings_stop_all_the_same(
 async def test_its_supervisor_goes_on_without_it(
     stubborn: Stubborn, stage: Stage, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """Beyond OTP: exit(Pid, kill) cannot be ignored, a cancellation can."""
+    """Beyond OTP: exit(Pid, kill) cannot be ignored, a cancellation can.
+
+    SUITE: child_unlink (whatever a child does, terminating it hangs nobody).
+    """
     async with open_supervisor("root", [stubborn.spec("shields"), stage.spec("a")]) as root:
         with pytest.raises(ChildLeftBehind, match="ignores cancellation"):
             await root.terminate_child("stubborn")
         assert root.left_behind() == ("stubborn",)
         assert root.child("a") == "a1"
+        await root.terminate_child("a")
         stubborn.release.set()
 
 

@@ -63,9 +63,9 @@ async def test_children_start_in_order_and_stop_in_reverse(stage: Stage) -> None
 async def test_a_failed_start_stops_what_had_started_in_reverse_and_names_the_culprit(
     stage: Stage,
 ) -> None:
-    """supervisor(3), start_link, last case: {error, {shutdown, {failed_to_start_child, Id, _}}}.
+    """supervisor(3), start_link/3, last case: {error, {shutdown, Reason}}, others stopped first.
 
-    SUITE: sup_start_fail, faulty_application_shutdown.
+    supervisor.erl, start_children/2: the reason names it. SUITE: faulty_application_shutdown.
     """
     stage.failing["c"] = 1
     with pytest.raises(StartFailed, match="'root' could not start 'c'") as failure:
@@ -78,7 +78,7 @@ async def test_a_failed_start_stops_what_had_started_in_reverse_and_names_the_cu
 
 @pytest.mark.requirement("R33")
 async def test_a_failed_start_deep_in_the_tree_is_told_level_by_level(stage: Stage) -> None:
-    """supervisor(3), start_link, last case: the reason is that of the child, a supervisor too."""
+    """supervisor.erl, start_children/2: {failed_to_start_child, Id, Reason}, Reason the child's."""
     stage.failing["c"] = 1
     inner = supervisor_child("inner", [stage.spec("b"), stage.spec("c")])
     with pytest.raises(StartFailed, match="'inner'") as failure:
@@ -178,7 +178,7 @@ async def test_an_error_in_the_block_comes_out_as_it_is_after_an_orderly_stop(
 
 
 async def test_a_start_that_never_says_started_is_a_failed_start() -> None:
-    """supervisor(3), start_link: an erroneous value of a start function."""
+    """supervisor(3), start_link/3, last case: an erroneous value of a start function."""
 
     async def forgets(*, task_status: trio.TaskStatus[object]) -> None:
         await trio.lowlevel.checkpoint()
@@ -237,7 +237,7 @@ async def test_a_failed_start_is_reported_once_and_only_when_no_caller_gets_it(
 async def test_a_root_that_gives_up_stops_its_children_and_raises_out_of_the_block(
     stage: Stage,
 ) -> None:
-    """supervisor(3), Restart intensity: terminates all children and then itself."""
+    """supervisor(3), Restart intensity and period: terminates all children and then itself."""
 
     async def crash_twice() -> None:
         specs = [stage.spec("a"), stage.spec("b")]
