@@ -100,7 +100,7 @@ async def stage(
 async def test_by_default_waiting_asks_fail_with_the_crash_and_waiting_messages_are_counted() -> (
     None
 ):
-    """Reference Manual, Processes, Delivery of Signals: none to the dead. gen_server(3), call/2."""
+    """gen_server(3), call/2: fails when the server ends. What waits is gone with a process."""
     troupe = Troupe()
     async with stage(FAILED, troupe) as (root, ref):
         for message in ("crash", "lost", "lost too"):

@@ -55,7 +55,6 @@ ELSEWHERE = {
     "sup_start_fail": "supervisors are values, there is no init callback that could fail",
     "external_start_no_progress_log": "there are no progress reports; the tree shows who is up",
     "get_callback_module": "supervisors are values, there are no callback modules",
-    "simple_global_supervisor": "there are no global names: a ref is passed, or put in a Registry",
     "code_change_simple": "a dynamic supervisor takes a whole spec with every start_child",
     "code_change_simple_map": "a dynamic supervisor takes a whole spec with every start_child",
     "format_log_1": "crash reports have a form of their own: test_crash_report",

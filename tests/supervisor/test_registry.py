@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import trio
@@ -15,12 +15,15 @@ from greenroom.supervisor import (
     DynamicSupervisorRef,
     Registry,
     Restart,
+    StaticSupervisorRef,
+    Strategy,
     actor_child,
     dynamic_supervisor_child,
     open_supervisor,
+    supervisor_child,
 )
 from greenroom.supervisor.errors import NotRegistered, RegistryConflict
-from tests.supervisor.stage import Crash, settle
+from tests.supervisor.stage import Crash, kill, settle
 
 pytestmark = pytest.mark.requirement("R39")
 
@@ -121,6 +124,38 @@ async def test_the_next_incarnation_takes_the_key_over(
     await settle()
     assert registry.look_up("key") is owners.child("a")
     assert registry.look_up("key") is not first
+
+
+HOWS: dict[str, Callable[[StaticSupervisorRef, StaticSupervisorRef, Ref[str]], object]] = {
+    "supervisor killed": lambda root, _, __: kill(root, "inner"),
+    "worker killed": lambda _, inner, __: kill(inner, "worker"),
+    "worker crashes": lambda _, __, worker: worker.tell("crash"),
+    "worker ends": lambda _, __, worker: worker.tell("stop"),
+}
+
+
+@pytest.mark.parametrize("how", HOWS)
+async def test_a_name_is_free_again_when_a_supervisor_or_its_worker_starts_anew(
+    how: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """SUITE: simple_global_supervisor (the registry is no global one)."""
+    registry: Registry[str] = Registry()
+    spec = actor_child("worker", lambda: Owner(registry, "key"))
+    middle = supervisor_child("inner", [spec], strategy=Strategy.ONE_FOR_ALL)
+    async with open_supervisor("root", [middle], strategy=Strategy.ONE_FOR_ALL) as root:
+        inner, first = root.child("inner"), registry.look_up("key")
+        assert isinstance(inner, StaticSupervisorRef)
+        HOWS[how](root, inner, first)
+        await trio.sleep(2)
+        again = root.child("inner")
+        assert isinstance(again, StaticSupervisorRef)
+        assert (again is not inner) == (how == "supervisor killed")
+        second = again.child("worker")
+        assert second is not first
+        assert registry.look_up("key") is second
+        await again.terminate_child("worker")
+        assert await again.restart_child("worker") is registry.look_up("key")
+    assert list(registry) == []
 
 
 async def test_a_start_that_fails_gives_its_keys_back(owners: DynamicSupervisorRef) -> None:
