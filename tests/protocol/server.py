@@ -19,6 +19,7 @@ from greenroom.delivery.journal import Journal
 from greenroom.delivery.policy import Policies
 
 SECRET = "a secret of more than thirty-two bytes"
+PATIENT = {"redelivery_delay": 60.0, "redelivery_longest": 60.0}  # most clients here never ack
 T = TypeVar("T")
 
 
@@ -137,7 +138,8 @@ def serving(
     **chosen: object,
 ) -> Iterator[Server]:
     """Serve for the length of a block, `on` a journal if given; the other keywords are settings."""
-    settings = Settings(**{"journal": ":memory:", "port": 0, "secret": SECRET, **chosen})
+    fixed = {"journal": ":memory:", "port": 0, "secret": SECRET}
+    settings = Settings(**{**fixed, **({} if clock else PATIENT), **chosen})
     started: Future[Server] = Future()
     stop = trio.Event()
 

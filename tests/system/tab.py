@@ -25,6 +25,7 @@ class Tab:
     session: str | None = None
     epoch: str | None = None
     offset: int | None = None
+    began: int = 0
     readies: list[Frame] = attrs.field(factory=list)
     replies: dict[str, Frame] = attrs.field(factory=dict)
     other: list[Frame] = attrs.field(factory=list)
@@ -97,9 +98,10 @@ class Tab:
                 self.readies.append(frame)
                 self.session, self.epoch = frame["session"], frame["epoch"]
                 self.offset = frame["offset"] if self.offset is None else self.offset
+                self.began = self.offset
             case "events":
-                self.seen += frame["events"]
-                self.offset = frame["events"][-1]["offset"]
+                self.seen += self._fresh(frame)
+                self.offset = max(self.offset or 0, frame["events"][-1]["offset"])
                 await self.send(type="ack", offset=self.offset)
             case "reply":
                 self.replies[frame["id"]] = frame
@@ -109,6 +111,15 @@ class Tab:
             case _:
                 self.other.append(frame)
         self._news.set()
+
+    def _fresh(self, frame: Frame) -> list[Frame]:
+        """All of them, unless this connection is sent again what it was slow to acknowledge."""
+        events: list[Frame] = frame["events"]
+        known = self.offset or 0
+        if events[0]["offset"] <= known:
+            assert frame.get("replay"), f"{events[0]} came twice"
+            assert events[0]["offset"] > self.began, f"{events[0]} was resumed from"
+        return [event for event in events if event["offset"] > known]
 
 
 class _Stream(trio.abc.Stream):
