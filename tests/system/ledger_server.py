@@ -8,6 +8,7 @@ import sys
 import greenroom
 
 LEDGER = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+os.write(LEDGER, b"\n")  # a kill may have torn the last line
 
 
 def note(run: greenroom.Run, receipt: greenroom.Receipt) -> None:

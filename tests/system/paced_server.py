@@ -10,6 +10,7 @@ import trio
 import greenroom
 
 LEDGER = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+os.write(LEDGER, b"\n")  # a kill may have torn the last line
 PIECES = int(os.environ.get("PIECES", "20"))
 PACE = float(os.environ.get("PACE", "0.02"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -27,6 +28,12 @@ def free_port() -> int:
         port = random.SystemRandom().randrange(20_000, 32_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
+
+
+def read_ledger(path: Path) -> list[str]:
+    """The events whose emit has returned: `user offset id`. A line torn by a kill is not one."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [line for line in lines if re.fullmatch(r"\S+ \d+ evt_\w{26}", line)]
 
 
 @attrs.define(eq=False)
@@ -73,9 +80,7 @@ class Place:
 
     @property
     def ledger(self) -> list[str]:
-        """The events whose emit has returned; a last line cut off by a kill is not one."""
-        path = self.folder / "ledger"
-        return path.read_text().split("\n")[:-1] if path.exists() else []
+        return read_ledger(self.folder / "ledger")
 
     @asynccontextmanager
     async def process(self) -> AsyncIterator[Process]:

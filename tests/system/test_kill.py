@@ -17,7 +17,7 @@ import trio
 from greenroom.delivery.ids import UserId
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from greenroom.transport.auth import sign_token
-from tests.system.processes import free_port
+from tests.system.processes import free_port, read_ledger
 from tests.system.tab import Tab
 
 SECRET = "a secret of the tests, 32 bytes or more"
@@ -34,9 +34,7 @@ class Server:
 
     @property
     def ledger(self) -> list[str]:
-        """The events whose emit has returned; a last line cut off by the kill is not one."""
-        path = self.folder / "ledger"
-        return path.read_text().split("\n")[:-1] if path.exists() else []
+        return read_ledger(self.folder / "ledger")
 
     @asynccontextmanager
     async def life(self) -> AsyncIterator[trio.Process]:
