@@ -25,7 +25,8 @@ R = TypeVar("R")
 class Answer(Generic[R]):
     """The command that answers a `Request` the machine took, now or in a later state.
 
-    gen_statem(3): "a reply can be sent from a later state". Nobody waiting any more is fine.
+    gen_statem(3), `reply/2`: for when "the reply cannot be defined in the return value of a state
+    callback". Nobody waiting any more is fine.
     """
 
     request: Request[R]
