@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from greenroom.actors.errors import Fault, GreenroomError
+
 if TYPE_CHECKING:
     from greenroom.testing.exploration import Deadlock, Exploration, Violation
     from greenroom.testing.exploring import explore
@@ -40,12 +42,16 @@ HOMES = {
     "record_transitions": "transition_coverage",
 }
 
+EXTRA = {"hypothesis", "pytest", "pytest_trio"}
+"""What the extra `testing` brings."""
+
 __all__ = [
     "Deadlock",
     "Exploration",
     "Faults",
     "InjectedFault",
     "MachineFault",
+    "MissingExtra",
     "Supervised",
     "Taken",
     "Trace",
@@ -59,7 +65,21 @@ __all__ = [
 ]
 
 
+class MissingExtra(GreenroomError, ImportError):
+    """What is asked for needs packages that only the extra `testing` installs."""
+
+    fault = Fault.OPERATOR
+
+
 def __getattr__(name: str) -> object:
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{HOMES[name]}"), name)
+    try:
+        return getattr(importlib.import_module(f"{__name__}.{HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in EXTRA:
+            raise
+        raise MissingExtra(
+            f"{__name__}.{name} needs {error.name}, which is not installed",
+            advice="pip install 'greenroom[testing]'",
+        ) from error
