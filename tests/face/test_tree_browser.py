@@ -157,7 +157,7 @@ def test_a_server_that_does_not_answer_is_said_below_what_was_seen_last(browser:
 
 
 @pytest.mark.parametrize("height", [CHROME + 2, 12, 40])
-@pytest.mark.parametrize("width", [60, 99, 200])
+@pytest.mark.parametrize("width", [24, 60, 99, 200])
 def test_what_is_drawn_fits_and_shows_the_selected_node(width: int, height: int) -> None:
     browser = Browser()
     many = attrs.evolve(TREE, children=tuple(worker(f"root/w{n:03}") for n in range(300)))
@@ -167,6 +167,13 @@ def test_what_is_drawn_fits_and_shows_the_selected_node(width: int, height: int)
         drawn = browser.drawn(width, height)
         assert len(drawn.splitlines()) <= height
         assert browser.view.selected.rpartition("/")[2] in drawn
+
+
+def test_a_name_is_whole_however_narrow_the_screen(browser: Browser) -> None:
+    long = worker("root/seventeen_letters")
+    browser.runner.handle(Looked(attrs.evolve(TREE, children=(long,)), ()))
+    cut = [width for width in range(24, 160) if long.id not in browser.drawn(width)]
+    assert cut == []
 
 
 def test_states_are_told_in_words_too(browser: Browser) -> None:

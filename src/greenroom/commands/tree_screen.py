@@ -42,7 +42,12 @@ HELP = {
     Mode.CLOSED: "",
 }
 CHROME = 5  # lines around the rows
-MIDDLING, WIDE = 80, 140  # columns from which there is room for more, for everything
+COLUMNS = (  # how wide a screen has room for them, beside the node's name; name and width of each
+    (44, (("state", 18),)),
+    (60, (("waiting", 7), ("restarts", 8))),
+    (80, (("age", 5), ("cpu", 5), ("up", 5))),
+    (140, (("peak", 6), ("processed", 9), ("last message", 16))),
+)
 
 
 def watch_tree(client: AdminClient, *, every: float, children: int) -> None:
@@ -135,12 +140,7 @@ def _rows(view: View, width: int, height: int) -> RenderableType:
 
 def _columns(width: int) -> list[tuple[str, int]]:
     """The columns beside the node that there is room for, with their widths."""
-    columns = [("state", 18), ("waiting", 7), ("restarts", 8)]
-    if width >= MIDDLING:
-        columns += [("age", 5), ("cpu", 5), ("up", 5)]
-    if width >= WIDE:
-        columns += [("peak", 6), ("processed", 9), ("last message", 16)]
-    return columns
+    return [column for least, columns in COLUMNS if width >= least for column in columns]
 
 
 def _name(view: View, row: Row) -> Text:
