@@ -21,6 +21,7 @@ from greenroom.delivery.users import Users
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.transport import wire
 from greenroom.transport.auth import Authenticator
+from greenroom.transport.close_codes import CloseCode
 from greenroom.transport.connection_actor import (
     CLOSE_SECONDS,
     ConnectionActor,
@@ -155,6 +156,7 @@ def _write_guard(
         since = actor.writing_since
         if since is not None and trio.current_time() - since >= patience:
             logger.warning("%s: cut, its client reads nothing", actor.ref.name)
+            actor.give_up(CloseCode.HEARTBEAT_MISSED)
             scope.cancel()
         else:
             alarm = alarm_clock().set(patience / 2, look)

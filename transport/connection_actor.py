@@ -137,6 +137,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._patience = CLOSE_SECONDS
         self._opened = trio.current_time()
         self._close_code: CloseCode | None = None
+        self._cut_for: CloseCode | None = None
         self._torn = False  # a frame was cut off in the middle: nothing more can be said
 
     @property
@@ -145,6 +146,10 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     def initial_data(self) -> Link:
         return Link(self._id, self._identity.user, self._settings.times)
+
+    def give_up(self, code: CloseCode) -> None:
+        """Say what for it is about to be cut, in the middle of a frame maybe."""
+        self._cut_for = code
 
     async def started(self) -> None:
         await super().started()
@@ -179,10 +184,12 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             self._note_closed()
 
     def _last_event(self, reason: ExitReason) -> Draining | Overstepped:
-        """Stopped with the whole user: the server goes away. Alone: the user actor crashed."""
+        """Given up: as said. Stopped with the whole user: the server goes away. Else it failed."""
         if isinstance(reason.error, IsolationViolation):
             logger.critical("isolation: %s", reason.error)
             return Overstepped(CloseCode.ISOLATION_VIOLATION)
+        if self._cut_for is not None:
+            return Overstepped(self._cut_for)
         if reason.orderly and self._user.tree.stopped:
             return Draining(500, 2000)
         return Overstepped(CloseCode.SERVER_ERROR)

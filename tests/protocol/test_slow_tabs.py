@@ -254,3 +254,11 @@ def test_every_tab_and_device_has_a_place_of_its_own(stage):
         stage.run(until_all_is_said)
         offsets = [event["offset"] for event in again.events(until="agent_started")]
         assert offsets[0] == place + 1
+
+
+@pytest.mark.requirement("R10")
+def test_a_tab_that_stops_reading_amid_a_stream_is_cut_and_counted_as_one_that_fell_silent(stage):
+    stage.tab(reads=False)
+    stage.run(until_somebody_lags)
+    stage.pass_time(60)
+    assert stage.metric('greenroom_connections_closed_total{by="server",code="4101"}') == 1
