@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from greenroom.delivery.breaker import Circuit, Retry
+from greenroom.delivery.redelivery import Redelivery
 from greenroom.metrics_table import METRICS
+from greenroom.settings import Settings
+from greenroom.transport.client_line import LONGEST_BACKOFF
 
 DOCS = Path(__file__).parents[2] / "docs"
 RULES = (DOCS / "alerts.yml").read_text(encoding="utf-8")
@@ -70,6 +74,30 @@ def test_every_rule_says_how_bad_it_is_what_to_do_and_where_to_read_on() -> None
         assert "description: " in rule, alert
         assert f"runbook: docs/operations-metrics.md#{alert.lower()}\n" in rule, alert
         assert f"## {alert}\n" in RUNBOOK, alert
+
+
+def test_one_client_that_never_acknowledges_is_enough_to_hear_of_open_breakers() -> None:
+    threshold = re.search(r'breaker_moves_total\{to="open"\}\[10m\]\)\) > (\d+)', RULES)
+    assert threshold
+    now, opened = 0.0, 0
+    while now < 600:
+        now = given_up_at(now) + LONGEST_BACKOFF
+        opened += 1
+    assert opened > int(threshold[1])
+
+
+def given_up_at(now: float) -> float:
+    """When a connection that was sent something at `now` is closed, its breaker open on the way."""
+    redelivery, circuits = Redelivery(Settings().patience), set()
+    redelivery.sent(now)
+    while redelivery.due is not None:
+        now = redelivery.due
+        retry = redelivery.time_out(now)
+        circuits.add(redelivery.circuit)
+        if retry is Retry.GIVE_UP:
+            break
+    assert Circuit.OPEN in circuits
+    return now
 
 
 SILENT_FAILURES = [
