@@ -1,7 +1,9 @@
 """A shop of three actors, each of which can be brought down: practice for looking in.
 
 Run it with `python examples/corner_shop.py`: it crashes all three and saves what is to be
-replayed, for example with `greenroom replay till.json --trust`.
+replayed: `greenroom replay till.json --actor examples/corner_shop.py:Till`, likewise
+`shelf.json` with `Shelf` and `door.json` with `DoorActor`. `shop_service.py` has the same three
+in a server.
 """
 
 from __future__ import annotations
