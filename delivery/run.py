@@ -246,14 +246,15 @@ class Run:
         finally:
             self._sub_runs.discard(run)
 
-    async def history(self, *, limit: int = 200) -> list[Event]:
+    async def history(self, *, before: int | None = None, limit: int = 200) -> list[Event]:
         """The last events of this thread, oldest first, this run's own among them.
 
-        Raises a `JournalError`, or `ValueError` for a limit below 1.
+        `before` an event's offset come the ones that led to it: so a thread is read page by page,
+        back to where there are none. Raises a `JournalError`, or `ValueError` for a limit below 1.
         """
         user, thread = self.context.user, self.thread
         page = await self._user.look_up.ask(
-            LookUp(lambda journal: journal.history(user, thread=thread, before=None, limit=limit))
+            LookUp(lambda journal: journal.history(user, thread=thread, before=before, limit=limit))
         )
         return [Event.decode(record.body) for record in page.records]
 

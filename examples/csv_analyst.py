@@ -70,11 +70,14 @@ agent = csv_analyst
 
 async def latest_table(run: greenroom.Run) -> JSON | None:
     """The table that was sent last in this thread; a question may come without one."""
-    for event in reversed(await run.history(limit=200)):
-        if event.kind == "user_said":
-            _, table = unwrap(event.data.get("body"))
-            if table is not None:
-                return table
+    before = None
+    while page := await run.history(before=before):
+        for event in reversed(page):
+            if event.kind == "user_said":
+                _, table = unwrap(event.data.get("body"))
+                if table is not None:
+                    return table
+        before = page[0].offset
     return None
 
 

@@ -418,6 +418,17 @@ async def test_a_question_to_the_journal_that_makes_no_sense_harms_nobody_else()
         assert stage.root.crashes() == ()
 
 
+async def test_a_run_reads_its_thread_back_page_by_page() -> None:
+    async with open_backstage() as stage, stage.run() as run:
+        for number in range(6):
+            await run.partial_result(text=str(number))
+        pages, before = [], None
+        while page := await run.history(before=before, limit=3):
+            pages.append([event.offset for event in page])
+            before = page[0].offset
+        assert pages == [[5, 6, 7], [2, 3, 4], [1]]
+
+
 # Receipts and pressure
 
 
