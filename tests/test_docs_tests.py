@@ -1,0 +1,37 @@
+"""A test that the documentation prints passes in a project of its reader, as it is printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+TEST = re.compile(r"^(?:async )?def test_", re.MULTILINE)
+
+
+def printed_tests() -> Iterator[tuple[str, str]]:
+    """Name of the page and source of every block with tests in it; each stands for itself."""
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for block in BLOCK.findall(page.read_text("utf-8")):
+            if TEST.search(block):
+                yield page.stem, block
+
+
+PRINTED = list(printed_tests())
+
+
+@pytest.mark.requirement("R41")
+@pytest.mark.parametrize(("page", "block"), PRINTED, ids=[page for page, _ in PRINTED])
+def test_a_printed_test_passes(page: str, block: str, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\ntrio_mode = true\naddopts = --strict-markers -p no:cacheprovider")
+    pytester.makepyfile(**{f"test_{page}": block})
+
+    pytester.runpytest("-W", "error").assert_outcomes(passed=len(TEST.findall(block)))
+
+
+def test_the_pages_that_print_tests_are_seen() -> None:
+    assert "machines" in {page for page, _ in PRINTED}
