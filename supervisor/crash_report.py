@@ -62,12 +62,20 @@ class CrashReport:
     actor: ActorNote | None = None
 
     def __str__(self) -> str:
-        return f"{self.path} {self.reason}, after {self.restarts} restarts (crash {self.id})"
+        return f"{self.path} {self.end}, after {self.restarts} restarts (crash {self.id})"
 
     @property
     def path(self) -> str:
         """The child's place in the tree."""
         return f"{self.supervisor}/{self.child}"
+
+    @property
+    def end(self) -> str:
+        """How it ended, for a headline. What the error says may be private: it stays with it."""
+        if self.error is None:
+            return self.reason.kind.value
+        words = self.error.message if _gave_up(self.reason.error) else self.error.name
+        return f"{self.reason.kind.value}: {words}"
 
     @property
     def messages(self) -> tuple[JSON, ...]:

@@ -113,7 +113,7 @@ class RestartIntensityExceeded(SupervisorError, OrderlyExit):
     fault = Fault.GREENROOM
 
     def __init__(self, supervisor: str, limit: str, crashes: Sequence[CrashReport]) -> None:
-        ends = "; ".join(f"{crash.child}: {crash.reason}" for crash in crashes)
+        ends = "; ".join(f"{crash.child}: {crash.end}" for crash in crashes)
         super().__init__(f"{supervisor!r} gave up after more than {limit}: {ends}")
         self.supervisor = supervisor
         self.crashes: tuple[CrashReport, ...] = tuple(crashes)

@@ -16,6 +16,10 @@ from greenroom.delivery.log_context import bind, bound, log_context
 from greenroom.logs import Pseudonyms, log_formatter
 from greenroom.settings import Settings
 from greenroom.supervisor.child import ChildState
+from greenroom.supervisor.child_spec import ChildSpec
+from greenroom.supervisor.errors import RestartIntensityExceeded
+from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.supervisor import open_supervisor, supervisor_child
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import SECRET, Server, serving, token_for
 
@@ -141,6 +145,50 @@ def test_the_messages_of_agents_errors_can_be_left_out_and_greenrooms_own_stay()
     assert SAID in texts()
     assert SAID not in texts(log_errors=False)
     assert "a string is needed" in texts(log_errors=False)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_then_a_crash_tells_what_crashed_and_where_and_not_what_its_agent_was_told(
+    log_format: str,
+) -> None:
+    async def agent(_: greenroom.Run, said: greenroom.JSON) -> None:
+        try:
+            raise KeyError(said)
+        except KeyError as error:
+            group = [RuntimeError(f"cannot read {said}"), ExceptionGroup(f"of {said}", [error])]
+            raise ExceptionGroup(f"reading {said}", group) from error
+
+    with (
+        logged(log_errors=False, log_format=log_format) as lines,
+        serving(agent=agent) as server,
+        Client(server.port, token_for(USER)) as client,
+    ):
+        client.hello()
+        client.send("say", id="1", body=SAID)
+        client.events(until="agent_failed")
+        wait_for_end(server)
+    assert "crashed: ExceptionGroup" in lines.getvalue()
+    assert "KeyError: (message not logged)" in lines.getvalue() or log_format == "json"
+    assert SAID not in lines.getvalue()
+
+
+def test_a_supervisor_that_gives_up_tells_what_ended_and_not_what_it_said() -> None:
+    async def crash(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        raise RuntimeError(SAID)
+
+    async def main() -> None:
+        children = [ChildSpec("reader", crash)]
+        inner = supervisor_child("inner", children, intensity=Intensity(1, 5.0))
+        async with open_supervisor("shop", [inner], intensity=Intensity(0, 5.0)) as shop:
+            await shop.wait_stopped()
+
+    with logged(log_errors=False) as lines, pytest.raises(RestartIntensityExceeded):
+        trio.run(main)
+    assert "'shop/inner' gave up after more than 1 restarts in 5 s: reader: crashed: Runt" in (
+        lines.getvalue()
+    )
+    assert SAID not in lines.getvalue()
 
 
 def test_an_agents_lines_carry_its_run_and_nobody_elses() -> None:
