@@ -24,6 +24,10 @@ from greenroom.supervisor.looking_json import NotThatSchema, load_crash
 from greenroom.supervisor.message_codec import JSON, CannotDecode, Decoder, classes_of
 from greenroom.testing.replay import Asked, Factory, Replayed, replay
 
+STANDARD_INPUT = Path("-")
+EXAMPLE = "name it as MODULE_OR_FILE:FACTORY, for example app:Till or shop/app.py:make_till"
+SHAPE = "it is an actor's class, or a function that returns a fresh actor"
+
 
 class CannotReplay(GreenroomError):
     """The report does not hold what a replay needs, or needs more trust than it was given."""
@@ -43,14 +47,14 @@ class Case:
 
 
 def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
-    """Read a report saved by `greenroom crash ID --json`.
+    """Read a report saved by `greenroom crash ID --json`; `-` is standard input.
 
     `actor` names what makes a fresh actor, `module:factory`; else the report must. An actor's
     class is given the arguments that the report has. Raises `CannotReplay`, `NotThatSchema`,
     `BadTarget`, and what the imported code raises.
     """
     try:
-        report = load_crash(path.read_bytes())
+        report = load_crash(_read(path))
     except NotThatSchema as error:
         raise NotThatSchema(
             f"{path} is no crash report: {error.message}",
@@ -75,6 +79,10 @@ def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
         factory = named
     messages = tuple(_message(form, decoder) for form in recording.messages)
     return Case(report, factory, messages, decoder.redacted)
+
+
+def _read(path: Path) -> bytes:
+    return sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
 
 
 @attrs.frozen
@@ -123,9 +131,9 @@ def _classes_of_factory(form: JSON, named: object | None) -> list[str]:
 
 
 def _named_factory(target: str) -> Factory:
-    found = load_object(target)
+    found = load_object(target, "actor", EXAMPLE, SHAPE)
     if not callable(found):
-        raise CannotReplay(f"{target} makes no actor: it cannot be called")
+        raise CannotReplay(f"{target} makes no actor: it cannot be called", advice=SHAPE)
     return cast(Factory, found)
 
 
@@ -138,7 +146,10 @@ def _factory(form: JSON, decoder: Decoder, named: object | None) -> Factory:
         )
     made = named or decoder.load(str(form.get("class")))
     if not (isinstance(made, type) and issubclass(made, Actor)):
-        raise CannotReplay(f"{getattr(made, '__qualname__', made)} is no actor's class")
+        raise CannotReplay(
+            f"{getattr(made, '__qualname__', made)} is no actor's class",
+            advice="name one that is, or a function, with --actor module:factory",
+        )
     args, kwargs = form.get("args"), form.get("kwargs")
     if not isinstance(args, Sequence) or not isinstance(kwargs, Mapping):
         raise CannotReplay("the actor's arguments were not kept whole")

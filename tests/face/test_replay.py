@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,14 +17,23 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import Actor
+from greenroom.actors.machine import Machine, On, Step, go, stay
+from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.ref import Request
 from greenroom.replaying import CannotReplay, load_case
-from greenroom.supervisor import ChildSpec, Restart, actor_child, open_supervisor
+from greenroom.supervisor import (
+    ChildSpec,
+    CrashReport,
+    Restart,
+    actor_child,
+    open_supervisor,
+)
 from greenroom.supervisor.looking_json import dump_crash
 from greenroom.testing.replay import Asked, replay
 from greenroom.testing.replay_source import CannotWrite, test_source
-from tests.face.cli import Result, greenroom
+from tests.face.cli import Result, called, command, environment, greenroom
 
+Here = Callable[..., Result]
 SHOP = Path(__file__).parents[2] / "examples" / "corner_shop.py"
 
 
@@ -34,6 +44,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(SHOP, place)
     subprocess.run([sys.executable, SHOP.name], cwd=place, check=True, capture_output=True)
     return place
+
+
+@pytest.fixture
+def here(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Here]:
+    """Runs a command in the shop, in this process, which forgets what it imported."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    yield partial(called, cwd=shop, monkeypatch=monkeypatch, capfd=capfd)
+    sys.modules.pop("corner_shop", None)
 
 
 CRASHES = {
@@ -78,6 +98,61 @@ def test_the_actors_module_may_be_named_instead_of_trusting_the_report(
     assert greenroom("replay", "till.json", "--actor", actor, cwd=shop).code == 0
 
 
+@pytest.mark.parametrize(
+    ("actor", "said", "advice", "code"),
+    [
+        ("corner_shop:Tlil", "corner_shop:Tlil has no 'Tlil'", "did you mean 'Till'?", 2),
+        ("corner_shop:nope", "corner_shop:nope has no 'nope'", "it is an actor's class, or", 2),
+        ("nowhere.py:Till", "there is no file nowhere.py", "MODULE_OR_FILE:FACTORY", 2),
+        ("corner_shop", "'corner_shop' names no actor", "MODULE_OR_FILE:FACTORY", 2),
+        ("corner_shop:SECRET", "corner_shop:SECRET makes no actor", "it is an actor's class", 1),
+        ("corner_shop:staff", "made a builtins:list", "a function that returns a fresh one", 1),
+        ("corner_shop:Sold", "Sold is no actor's class", "--actor module:factory", 1),
+    ],
+)
+def test_what_makes_no_actor_is_refused_and_it_is_said_what_does(
+    actor: str,
+    said: str,
+    advice: str,
+    code: int,
+    here: Here,
+) -> None:
+    result = here("replay", "till.json", "--actor", actor)
+    assert (result.code, result.out) == (code, "")
+    first, second = result.err.splitlines()
+    assert said in first
+    assert advice in second
+
+
+def test_a_report_may_come_by_standard_input(shop: Path) -> None:
+    done = subprocess.run(
+        command(["replay", "-", "--trust"]),
+        cwd=shop,
+        env=environment(None),
+        input=(shop / "till.json").read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_file_that_is_there_is_not_overwritten_unless_forced(here: Here, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text("years of work\n")
+
+    def write(*more: str) -> Result:
+        return here("replay", "till.json", "--trust", "--write-test", str(mine), *more)
+
+    refused = write()
+    assert (refused.code, refused.out) == (2, "")
+    assert "mine.py is there already" in refused.err
+    assert "--force" in refused.err
+    assert mine.read_text() == "years of work\n"
+
+    assert write("--force").code == 0
+    assert "def test_replay_of_" in mine.read_text()
+
+
 def test_a_mended_actor_does_not_crash_and_that_is_exit_code_1(shop: Path) -> None:
     (shop / "mended.py").write_text(
         "from corner_shop import *\n"
@@ -97,9 +172,11 @@ def test_another_crash_is_told_from_the_recorded_one(shop: Path) -> None:
     assert result.code == 1
     assert "Shelf" in result.err
     (shop / "other.py").write_text("from corner_shop import *\ndef make(): return Shelf()\n")
-    result = greenroom("replay", "till.json", "--actor", "other:make", cwd=shop)
-    assert "it crashes in another way" in result.err
+    arguments = ["--actor", "other:make", "--write-test", "no_such_crash.py"]
+    result = greenroom("replay", "till.json", *arguments, cwd=shop)
+    assert "it crashes in another way: builtins:AttributeError, not" in result.err
     assert result.code == 1
+    assert not (shop / "no_such_crash.py").exists()
 
 
 # Untrusted reports
@@ -233,19 +310,162 @@ def test_a_request_that_crashes_its_actor_is_a_crash() -> None:
     assert replayed.place.startswith("test_replay.py, receive: return message.number * 2")
 
 
-class TwoWays(Actor[str]):
-    async def receive(self, message: str) -> None:
+def crash_of(factory: Callable[[], Actor[object]], *messages: object) -> CrashReport:
+    async def crash() -> CrashReport:
+        spec = actor_child("it", factory, record=100, restart=Restart.TEMPORARY)
+        async with open_supervisor("root", [spec]) as root:
+            for message in messages:
+                root.child("it").tell(message)  # type: ignore[attr-defined]  # a ref
+            await trio.testing.wait_all_tasks_blocked()
+            return root.crashes()[0]
+
+    return trio.run(crash)
+
+
+class Fragile(Actor[object]):
+    """Dies of errors, on one line of two; says nothing of strings."""
+
+    async def receive(self, message: object) -> None:
+        if message is ValueError:
+            raise ValueError("on a line of its own")
+        if isinstance(message, type):
+            raise message("on the line of all others")
+
+
+def test_the_same_error_by_the_same_message_from_the_same_line_is_the_same_crash() -> None:
+    crash = crash_of(Fragile, "hello", KeyError)
+    assert replay(Fragile, ["hello", KeyError]).is_like(crash)
+    assert replay(Fragile, ["another", KeyError]).is_like(crash)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "replayed", "difference"),
+    [
+        ([KeyError], [OSError], "builtins:OSError, not builtins:KeyError"),
+        ([ArithmeticError, 1], [ValueError, 1], "builtins:ValueError, not"),
+        (["hello", KeyError], [KeyError, KeyError], "by message 1 of 2, not by the last"),
+        ([KeyError], ["hello"], "no crash"),
+    ],
+)
+def test_what_tells_two_crashes_apart_is_named(
+    recorded: list[object], replayed: list[object], difference: str
+) -> None:
+    again = replay(Fragile, replayed)
+    crash = crash_of(Fragile, *recorded)
+    assert not again.is_like(crash)
+    assert difference in str(again.difference(crash))
+
+
+class TwoWays(Actor[object]):
+    async def receive(self, message: object) -> None:
         if message == "left":
             raise ValueError(message)
         raise ValueError("right")
 
 
 def test_the_same_error_from_another_line_is_another_crash() -> None:
-    left, right = replay(TwoWays, ["left"]), replay(TwoWays, ["right"])
+    left = crash_of(TwoWays, "left")
+    right = replay(TwoWays, ["right"])
     assert left.error is not None
-    assert left.raised == right.raised
-    assert not right.is_like(left.error)
-    assert replay(TwoWays, ["left"]).is_like(left.error)
+    assert right.raised == left.error.type
+    assert str(right.difference(left)).startswith('test_replay.py, receive: raise ValueError("')
+    assert replay(TwoWays, ["left"]).is_like(left)
+
+
+class Floor(enum.Enum):
+    GROUND = "ground"
+    TOP = "top"
+
+
+@attrs.frozen
+class Up: ...
+
+
+@attrs.frozen
+class Down: ...
+
+
+@attrs.frozen
+class Jolt: ...
+
+
+def jolt(_: int, __: Jolt) -> Step[Floor, int, None]:
+    raise OSError("stuck")
+
+
+class Lift(MachineActor[object, Floor, int, None]):
+    machine = Machine(
+        name="lift",
+        states=Floor,
+        initial=Floor.GROUND,
+        transitions=[
+            On(Floor.GROUND, Up, lambda data, _: go(Floor.TOP, data), to={Floor.TOP}),
+            On(Floor.TOP, Down, lambda data, _: go(Floor.GROUND, data), to={Floor.GROUND}),
+            On(set(Floor), Jolt, jolt),
+        ],
+    )
+
+    def initial_data(self) -> int:
+        return 0
+
+
+class WiderLift(Lift):
+    machine = Machine(
+        name="lift",
+        states=Floor,
+        initial=Floor.GROUND,
+        transitions=[*Lift.machine.transitions, On(Floor.TOP, str, lambda data, _: stay(data))],
+    )
+
+
+@pytest.mark.parametrize(
+    ("recorded", "replayed", "difference"),
+    [
+        ([Up(), Up()], [Up(), "what"], "takes no str in TOP, not machine 'lift' takes no Up"),
+        ([Up(), Up()], [Down()], "takes no Down in GROUND, not machine 'lift' takes no Up in TOP"),
+        ([Jolt()], [Up(), Jolt()], "with its machine in TOP, not in GROUND"),
+    ],
+)
+def test_a_machine_that_fell_in_another_state_or_by_another_event_is_another_crash(
+    recorded: list[object], replayed: list[object], difference: str
+) -> None:
+    again = replay(Lift, replayed)
+    crash = crash_of(Lift, *recorded)
+    assert crash.error is not None
+    assert again.raised == crash.error.type
+    assert difference in str(again.difference(crash))
+
+
+def test_a_refused_event_is_the_same_crash_whatever_else_the_state_takes_by_now() -> None:
+    crash = crash_of(Lift, Up(), Up())
+    assert replay(Lift, [Up(), Up()]).is_like(crash)
+    assert replay(WiderLift, [Up(), Up()]).is_like(crash)
+
+
+def test_the_written_test_asserts_all_that_tells_one_crash_from_another() -> None:
+    source = source_of(Lift, Up(), Up())
+    for line in (
+        "raised == 'greenroom.actors.machine:UnlistedPair'",
+        "place == \"machine 'lift' takes no Up in TOP\"",
+        "handled == 2",
+        "phase == 'TOP'",
+    ):
+        assert f"    assert replayed.{line}\n" in source
+    assert "phase" not in source_of(Fragile, KeyError)
+
+
+def source_of(factory: Callable[[], Actor[object]], *messages: object) -> str:
+    values = [message for message in messages if not isinstance(message, type)]
+    replayed = replay(factory, messages)
+    return test_source(
+        crash="abc",
+        path="p",
+        summary="s",
+        factory=factory,
+        factory_name=None,
+        messages=values,
+        replayed=replayed,
+    )
 
 
 def test_an_actor_that_fails_to_start_has_crashed() -> None:
@@ -260,9 +480,8 @@ async def test_arguments_of_a_partial_are_replayed_too(tmp_path: Path) -> None:
     spec = actor_child("a", partial(Patient, limit=3), record=5, restart=Restart.TEMPORARY)
     path = await report_of(spec, 1, 2, 3, to=tmp_path / "r.json")
     case = await trio.to_thread.run_sync(lambda: load_case(path, actor=None, trust=True))
-    assert case.report.error is not None
     replayed = await trio.to_thread.run_sync(case.run)
-    assert replayed.is_like(case.report.error)
+    assert replayed.is_like(case.report)
 
 
 async def test_a_factory_nobody_can_name_asks_for_one(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.replaying import Case, load_case
+from greenroom.settings import BadSettings
 from greenroom.supervisor.error_note import ErrorNote
 from greenroom.testing.replay import Replayed, place_of
 from greenroom.testing.replay_source import test_source
@@ -24,12 +25,13 @@ class NotReproduced(GreenroomError):
 
 
 def replay(
-    report: Path,
+    report: Annotated[Path, Parameter(allow_leading_hyphen=True)],
     /,
     *,
     actor: str | None = None,
     trust: Flag = False,
     write_test: Path | None = None,
+    force: Flag = False,
 ) -> None:
     """Feed a crash's recorded messages to a fresh actor; exit code 0 if it crashes the same way.
 
@@ -38,22 +40,27 @@ def replay(
     Parameters
     ----------
     report
-        A crash saved with `greenroom crash ID --json > CRASH.json`.
+        A crash saved with `greenroom crash ID --json > CRASH.json`; `-` reads standard input.
     actor
         What makes a fresh actor, as MODULE_OR_FILE:FACTORY; else the report must say it.
     trust
         Import whatever code the report names. Only for reports of your own.
     write_test
-        Write the replay down as a pytest file.
+        Write the replay down as a pytest file, if it crashes the same way.
+    force
+        Let the pytest file take the place of one that is there.
     """
+    if write_test is not None and write_test.exists() and not force:
+        raise BadSettings(
+            [f"{write_test} is there already"], advice="name a file that is not, or give --force"
+        )
     case = load_case(report, actor=actor, trust=trust)
     replayed = case.run()
     print("\n".join(_told(case, replayed)), flush=True)
+    if not replayed.is_like(case.report):
+        raise _not_reproduced(case, replayed)
     if write_test is not None:
         _write(write_test, case, replayed, actor)
-    assert case.report.error is not None
-    if not replayed.is_like(case.report.error):
-        raise NotReproduced(_difference(case, replayed))
 
 
 def _told(case: Case, replayed: Replayed) -> list[str]:
@@ -76,21 +83,30 @@ def _told(case: Case, replayed: Replayed) -> list[str]:
 def _raised(error: ErrorNote | None) -> str:
     if error is None:
         return "no crash"
-    return _printable(f"{error.name}: {error.message.partition(chr(10))[0]} ({place_of(error)})")
+    said, place = error.message.partition("\n")[0], place_of(error)
+    return _printable(f"{error.name}: {said}" + (f" ({place})" if place not in said else ""))
 
 
-def _difference(case: Case, replayed: Replayed) -> str:
+def _not_reproduced(case: Case, replayed: Replayed) -> NotReproduced:
     actor = case.report.actor
     if replayed.crashed:
-        return "it crashes in another way"
+        difference = _printable(str(replayed.difference(case.report)))
+        return NotReproduced(
+            f"it crashes in another way: {difference}",
+            advice="mend that first, or make the actor as it was with --actor module:factory",
+        )
     if actor is not None and actor.forgotten:
-        return "it does not crash: the state that earlier messages left is missing"
-    return "it does not crash: it depends on more than its messages"
+        return NotReproduced(
+            "it does not crash: the state that earlier messages left is missing",
+            advice="make an actor in that state with --actor module:factory, or record more",
+        )
+    return NotReproduced(
+        "it does not crash: it is mended, or depends on more than its messages",
+        advice="what else it depends on can be made with --actor module:factory",
+    )
 
 
 def _write(path: Path, case: Case, replayed: Replayed, actor: str | None) -> None:
-    if not replayed.crashed:
-        raise NotReproduced("it does not crash: there is nothing to write a test of")
     source = test_source(
         crash=case.report.id,
         path=case.report.path,
