@@ -22,6 +22,7 @@ from greenroom.delivery.journal_upkeep import (
     Progress,
     Table,
     back_up,
+    backups,
     count_rows,
     no_progress,
     open_for_upkeep,
@@ -123,6 +124,7 @@ def _import(
 ) -> Imported:
     database = file.database
     empty = not count_rows(database)
+    older = backups(Path(file.path))
     backup = None if empty else back_up(file, progress, now)
     try:
         with database:
@@ -133,7 +135,7 @@ def _import(
             if found := list(islice(check(database, progress), SHOWN)):
                 raise BadExport("what it holds makes no sound journal\n" + "\n".join(found))
     except BaseException:
-        if backup:  # of what is as it was
+        if backup and backup not in older:  # of what is as it was
             backup.unlink()
         raise
     return Imported(rows, backup)

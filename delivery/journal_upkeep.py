@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -16,7 +18,7 @@ from greenroom.delivery.errors import JournalCorrupt, JournalFailed
 from greenroom.delivery.ids import RunId
 from greenroom.delivery.legacy_ids import is_mapped
 from greenroom.delivery.sqlite_errors import in_our_words
-from greenroom.delivery.sqlite_file import SqliteFile, open_file
+from greenroom.delivery.sqlite_file import SqliteFile, check_place, open_file
 from greenroom.delivery.sqlite_journal import random_epoch
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -81,9 +83,26 @@ def backup_path(path: Path, now: datetime | None = None) -> Path:
     return free
 
 
+def backups(path: Path) -> list[Path]:
+    """The journal's finished backups, the last one made first."""
+    named = re.compile(re.escape(path.name) + r"\.backup-\d{8}T\d{6}Z(-\d+)?")
+    found = [each for each in path.parent.iterdir() if named.fullmatch(each.name)]
+    return sorted(found, key=lambda each: each.stat().st_mtime_ns, reverse=True)
+
+
 def back_up(file: SqliteFile, progress: Progress, now: datetime | None = None) -> Path:
-    """A verified copy beside the journal. Where it is."""
-    path = backup_path(Path(file.path), now)
+    """A verified copy beside the journal. Where it is.
+
+    That is the last one made if the journal is still the same: an interrupted work that is
+    started again needs no other. What interrupted copies left of others goes (nobody else is
+    copying: the journal is locked).
+    """
+    journal = Path(file.path)
+    _forget_parts(journal)
+    for last in backups(journal)[:1]:
+        if _is_copy(file.database, last, progress):
+            return last
+    path = backup_path(journal, now)
     with copied(file, path, progress):
         pass
     return path
@@ -93,14 +112,17 @@ def back_up(file: SqliteFile, progress: Progress, now: datetime | None = None) -
 def copied(file: SqliteFile, to: Path, progress: Progress) -> Iterator[apsw.Connection]:
     """A copy of the journal, verified row by row, to work on: it becomes `to` at the block's end.
 
-    Until then it is `<to>.part`; one that an interrupted work left is overwritten. Raises
-    `JournalFailed` when there is something at `to`, `JournalCorrupt` when the journal is damaged.
+    Until then it is `<to>.part`, which goes if the block does not come to its end; one that a
+    killed work left is overwritten. Raises `JournalFailed` when there is something at `to` or no
+    directory for it, `JournalCorrupt` when the journal is damaged.
     """
     if to.exists():
         raise JournalFailed(f"{to} is there already", advice="name a file that is not")
+    check_place(to)
     part = to.with_name(to.name + ".part")
     _forget(part)
-    with in_our_words(str(to)):
+    with in_our_words(str(to)), ExitStack() as undo:
+        undo.callback(_forget, part)
         with closing(apsw.Connection(str(part))) as copy:
             _copy(file.database, copy, progress)
             _verify(file.database, copy, progress)
@@ -144,15 +166,46 @@ def _verify(source: apsw.Connection, copy: apsw.Connection, progress: Progress) 
             f"{source.filename} is damaged: {found[0]}",
             advice="keep it; restore a backup, or rescue rows with `sqlite3 .recover`",
         )
+    if (table := _differing(source, copy, "verifying the copy", progress)) is not None:
+        raise JournalCorrupt(f"the copy of {source.filename} differs in {table}")
+
+
+def _is_copy(source: apsw.Connection, path: Path, progress: Progress) -> bool:
+    """Whether a file is as good a copy of a sound journal as one made now."""
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as copy:
+            return (
+                count_rows(copy) == count_rows(source)
+                and _differing(source, copy, "looking at the last backup", progress) is None
+                and not damages(copy)
+                and not damages(source)
+            )
+    except apsw.Error:  # it is no journal, or may not be read: then it is no copy
+        return False
+
+
+def _differing(
+    source: apsw.Connection, copy: apsw.Connection, what: str, progress: Progress
+) -> str | None:
+    """A table, `meta` among them, whose rows are not the same in both; None if all are."""
     done, total = 0, count_rows(source)
-    for table in tables(source):
-        query = f'SELECT * FROM "{table.name}"'
-        for row, same in zip(source.execute(query), copy.execute(query), strict=True):
+    for table in ("meta", *(table.name for table in tables(source))):
+        query = f'SELECT * FROM "{table}"'
+        for row, same in zip_longest(source.execute(query), copy.execute(query)):
             if row != same:
-                raise JournalCorrupt(f"the copy of {source.filename} differs in {table.name}")
-            done += 1
+                return table
+            done += table != "meta"
             if done % EVERY == 0 or done == total:
-                progress("verifying the copy", done, total)
+                progress(what, done, total)
+    return None
+
+
+def _forget_parts(journal: Path) -> None:
+    """Remove what copies that were killed left: `<backup>.part`, and what SQLite has beside it."""
+    part = re.compile(re.escape(journal.name) + r"\.backup-.+\.part")
+    for each in list(journal.parent.iterdir()):
+        if part.fullmatch(each.name):
+            _forget(each)
 
 
 def _forget(path: Path) -> None:

@@ -54,7 +54,7 @@ def open_file(path: Path, *, new_epoch: Callable[[], str]) -> SqliteFile:
     `JournalFailed`.
     """
     path = path.absolute()
-    _check_place(path)
+    check_place(path)
     with in_our_words(str(path)), ExitStack() as undo:
         lock = _lock(path)
         undo.callback(lock.release)
@@ -66,7 +66,8 @@ def open_file(path: Path, *, new_epoch: Callable[[], str]) -> SqliteFile:
         return file
 
 
-def _check_place(path: Path) -> None:
+def check_place(path: Path) -> None:
+    """Raise `JournalFailed` where no file can be: at a directory, or where there is none for it."""
     if path.is_dir():
         raise JournalFailed(f"{path} is a directory", advice="name a file in it")
     if not path.parent.is_dir():

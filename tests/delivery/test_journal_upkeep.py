@@ -30,7 +30,7 @@ from greenroom.delivery.journal_compaction import Compacted, compact
 from greenroom.delivery.journal_export import NotMixed, export_journal, import_journal
 from greenroom.delivery.journal_lines import JSON_COLUMNS, BadExport
 from greenroom.delivery.journal_migration import NotMigratable, migrate
-from greenroom.delivery.journal_upkeep import open_for_upkeep, tables
+from greenroom.delivery.journal_upkeep import backups, open_for_upkeep, tables
 from greenroom.delivery.legacy_ids import modern, recognised
 from greenroom.delivery.legacy_rows import ID_COLUMNS
 from greenroom.delivery.sqlite_file import open_file
@@ -164,6 +164,75 @@ def test_a_second_backup_of_the_same_second_gets_a_name_of_its_own(old: Path) ->
     old.with_name(BACKUP).write_bytes(b"precious")
     assert migrate(old, now=NOW).backup == old.with_name(f"{BACKUP}-2")
     assert old.with_name(BACKUP).read_bytes() == b"precious"
+
+
+def test_a_journal_that_is_as_its_last_backup_gets_no_other(story: Path) -> None:
+    first = compact(story, now=NOW).backup
+    assert first == compact(story).backup
+    assert backups(story) == [first]
+    compact(story, keep=1)
+    assert backups(story) == [first]
+    second = compact(story).backup
+    assert backups(story) == [second, first]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE meta SET value = 'another'",
+        "UPDATE mark SET note = 'spoilt'",
+        "DELETE FROM mark WHERE user = 'bob'",
+        "DROP TABLE settled",
+    ],
+)
+def test_a_backup_that_differs_is_not_taken_for_a_new_one(change: str, story: Path) -> None:
+    first = compact(story, now=NOW).backup
+    assert first
+    execute(first, change)
+    spoilt = first.read_bytes()
+    second = compact(story).backup
+    assert second
+    assert second != first
+    assert rows(second) == rows(story)
+    assert first.read_bytes() == spoilt
+
+
+def test_a_damaged_backup_is_not_taken_for_a_new_one(story: Path) -> None:
+    first = compact(story, now=NOW).backup
+    assert first
+    damage_an_index(first)
+    assert compact(story).backup != first
+
+
+def test_a_damaged_journal_is_not_migrated_because_it_was_sound_once(old: Path) -> None:
+    compact(old, now=NOW)
+    damage_an_index(old)
+    with pytest.raises(JournalCorrupt, match="is damaged"):
+        migrate(old)
+
+
+def test_a_backup_goes_only_with_the_import_that_made_it(story: Path) -> None:
+    compact(story, now=NOW)
+    with pytest.raises(BadExport):
+        imported(story, EMPTY.replace(b'"end":0', b'"end":1'))
+    assert files(story) == {story.name, BACKUP}
+
+
+def test_a_copy_that_fails_leaves_nothing(old: Path) -> None:
+    def stop(what: str, _done: int, _total: int) -> None:
+        if what == "verifying the copy":
+            raise KeyboardInterrupt
+
+    write_story(old, "dora", turns=200, new=legacy)
+    for to in (None, old.with_name("new.db")):
+        with pytest.raises(KeyboardInterrupt):
+            migrate(old, to=to, now=NOW, progress=stop)
+        assert files(old) == {old.name}
+
+
+def test_a_copy_into_no_directory_is_refused_naming_it(old: Path) -> None:
+    with pytest.raises(JournalFailed, match=f"there is no directory {old.parent / 'typo'}"):
+        migrate(old, to=old.parent / "typo" / "new.db")
 
 
 def test_migrating_to_a_new_file_leaves_the_old_one_alone(old: Path) -> None:
@@ -306,10 +375,12 @@ def test_a_migration_that_was_killed_has_not_happened_and_starts_again(
     assert rows(old) == before
     new = old.with_name("new.db")
     migrate(old, to=new)
-    migrate(old, now=NOW)
+    kept = migrate(old, now=NOW).backup
     assert flaws(old) == []
     assert rows(old) == rows(new)
-    assert rows(old.with_name(BACKUP)) == before
+    assert kept
+    assert rows(kept) == before
+    assert files(old) == {old.name, "new.db", kept.name}
 
 
 @pytest.mark.parametrize("moment", MOMENTS["migrate"])

@@ -90,6 +90,17 @@ def test_compact_tells_what_it_forgot_and_the_sizes(journal: Path) -> None:
     assert re.fullmatch(r"[\d.]+ kB before, [\d.]+ kB after", sizes)
 
 
+def test_older_backups_are_listed(journal: Path) -> None:
+    compact = ("journal", "compact", "--keep")
+    first = greenroom(*compact, "5", cwd=journal.parent).out.splitlines()
+    second = greenroom(*compact, "4", cwd=journal.parent).out.splitlines()
+    assert len(first) == 3
+    _, _, new, older = second
+    assert new != first[2]
+    name = first[2].removeprefix("as it was: ")
+    assert re.fullmatch(rf"an older backup: {re.escape(name)} \([\d.]+ kB\)", older)
+
+
 def test_to_leaves_the_journal_alone(old: Path) -> None:
     before = rows(old)
     for name in ("migrate", "compact"):

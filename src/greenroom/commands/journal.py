@@ -21,7 +21,7 @@ from greenroom.delivery.journal_check import check
 from greenroom.delivery.journal_compaction import compact
 from greenroom.delivery.journal_export import export_journal, import_journal
 from greenroom.delivery.journal_migration import migrate
-from greenroom.delivery.journal_upkeep import open_for_upkeep
+from greenroom.delivery.journal_upkeep import backups, open_for_upkeep
 from greenroom.settings import BadSettings, Settings
 
 Lines = Annotated[Path, Parameter(allow_leading_hyphen=True)]
@@ -91,7 +91,7 @@ def migrate_journal(
         return print(f"{path} has no legacy ids: nothing to do")
     for table, rows in done.rows.items():
         print(f"{table}: {_counted(rows, 'row')} with new ids")
-    return print(f"as it was: {done.backup or path}")
+    return _tell_backups(path, done.backup)
 
 
 @journal.command(name="compact")
@@ -130,7 +130,7 @@ def compact_journal(
         done = compact(path, before_ms=before_ms, keep=keep, to=to, progress=progress)
     print(f"{_counted(done.forgotten, 'event')} forgotten")
     print(f"{decimal(done.before)} before, {decimal(done.after)} after")
-    print(f"as it was: {done.backup or path}")
+    _tell_backups(path, done.backup)
 
 
 @journal.command(name="export")
@@ -176,7 +176,15 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
         done = import_journal(settings.journal, lines, progress=progress)
     print(f"{_counted(done.rows, 'row')} imported")
     if done.backup:
-        print(f"as it was: {done.backup}")
+        _tell_backups(settings.journal, done.backup)
+
+
+def _tell_backups(path: Path, backup: Path | None) -> None:
+    """Where the journal as it was is, and what else of it takes up room."""
+    print(f"as it was: {backup or path}")
+    for other in backups(path.absolute()) if backup else ():
+        if other != backup:
+            print(f"an older backup: {other} ({decimal(other.stat().st_size)})")
 
 
 def _counted(count: int, what: str) -> str:
