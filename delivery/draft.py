@@ -10,7 +10,7 @@ import orjson
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.redaction import SECRET
 from greenroom.delivery.context import UserContext
-from greenroom.delivery.events import JSON, Kind, class_of
+from greenroom.delivery.events import JSON, Event, Kind, class_of
 from greenroom.delivery.ids import EventId, RequestId, RunId, ThreadId, UserId
 from greenroom.delivery.journal import OpenRun, Record
 
@@ -119,4 +119,22 @@ def run_lost(*, event: EventId, run: OpenRun) -> Draft:
         parent=run.parent,
         request=run.request,
         data={"error": "RunLost", "message": "the server stopped the run", "reason": "lost"},
+    )
+
+
+def tool_lost(*, event: EventId, run: OpenRun, tool: Event, now: int) -> Draft:
+    """The end of a tool that such a run left open. `tool`: its `tool_executing`; `now`: ms."""
+    return draft(
+        event=event,
+        kind=Kind.TOOL_COMPLETED,
+        thread=run.thread,
+        run=run.run,
+        parent=run.parent,
+        request=run.request,
+        data={
+            "tool_call": tool.data["tool_call"],
+            "tool_name": tool.data["tool_name"],
+            "error": "it did not complete",
+            "duration_ms": max(0, now - tool.at),
+        },
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from greenroom.delivery.draft import Draft
 from greenroom.delivery.ids import RunId
@@ -17,6 +17,7 @@ class OpenRuns:
     """
 
     def __init__(self, runs: Iterable[OpenRun]) -> None:
+        """`runs` are open already, the first begun first."""
         self._open = {run.run: run for run in runs}
         self._left: dict[RunId, Draft | None] = {}
 
@@ -41,10 +42,15 @@ class OpenRuns:
         """Nobody will end this run; `words` is the end it could not get kept."""
         self._left[run] = words or self._left.get(run)
 
-    def due(self, under_way: Container[RunId]) -> list[tuple[OpenRun, Draft | None]]:
-        """The runs to end now. One with events under way is decided when those are kept."""
-        settled = [run for run in self._left if run not in under_way]
-        for run in settled:
-            if run not in self._open:
-                del self._left[run]
-        return [(self._open[run], self._left[run]) for run in settled if run in self._open]
+    def due(self, under_way: Set[RunId]) -> list[tuple[OpenRun, Draft | None]]:
+        """The runs to end now, the last begun first: so a sub-run ends before the run it is a
+        part of. While one has events under way none is due: what it is decided by is not kept."""
+        for run in [
+            each for each in self._left if each not in under_way and each not in self._open
+        ]:
+            del self._left[run]
+        if not under_way.isdisjoint(self._left):
+            return []
+        return [
+            (self._open[run], self._left[run]) for run in reversed(self._open) if run in self._left
+        ]

@@ -21,15 +21,11 @@ from greenroom.actors.ref import Ask, Ref
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.delivery.account import Account
 from greenroom.delivery.admission import Admission
-from greenroom.delivery.draft import run_lost
-from greenroom.delivery.errors import (
-    EventNotKept,
-    JournalError,
-    OutOfSequence,
-)
-from greenroom.delivery.ids import BadId, ConnectionId, EventId, UserId
+from greenroom.delivery.errors import EventNotKept, JournalError, OutOfSequence
+from greenroom.delivery.ids import BadId, ConnectionId, UserId
 from greenroom.delivery.journal import Entry, Journal, Record
 from greenroom.delivery.journal_writer import Append, LookUp
+from greenroom.delivery.left_runs import LeftRuns
 from greenroom.delivery.open_runs import OpenRuns
 from greenroom.delivery.outbox import (
     Command,
@@ -102,6 +98,7 @@ class UserActor(Actor[UserMessage]):
 
     outbox: Outbox[Reply[Record]]
     _runs: OpenRuns
+    _left_runs: LeftRuns
     _says: Says
     _admission: Admission
     _receipts: Receipts
@@ -134,6 +131,9 @@ class UserActor(Actor[UserMessage]):
             observer=parts.observer,
         )
         self._runs = OpenRuns(runs)
+        self._left_runs = LeftRuns(
+            self.user, parts, self.outbox, self._runs, self.ref, self._end_left_runs_later
+        )
         self._says = Says(
             self.user, parts, actor=self.ref, offer=self.outbox.offer, leave=self._runs.leave
         )
@@ -246,7 +246,7 @@ class UserActor(Actor[UserMessage]):
             lost.__cause__ = error
             reply.fail(lost)
         if self._runs.any_left:
-            self.timers.start(EndLeftRuns, LAZY_SECONDS, EndLeftRuns())
+            self._end_left_runs_later()
 
     def _looked_up(self, message: LookedUp) -> None:
         message.then(message.result)
@@ -260,6 +260,9 @@ class UserActor(Actor[UserMessage]):
     def _settle(self, _: SettleDue) -> None:
         self._settler.look()
 
+    def _end_left_runs_later(self) -> None:
+        self.timers.start(EndLeftRuns, LAZY_SECONDS, EndLeftRuns())
+
     def _end_left_runs(self, _: EndLeftRuns) -> None:
         """Each batch ends in a flush, which does it."""
 
@@ -269,6 +272,7 @@ class UserActor(Actor[UserMessage]):
             await outcome.acapture(self._parts.writer().ask, Append(()))
             if self._landed is not None:  # to what was in flight, in front of the empty append
                 self._append_done(self._landed)
+        await self._left_runs.end_at_once()
         entries = self.outbox.next_append(self._now(), lazily=True)
         if entries is not None:
             result = await outcome.acapture(self._parts.writer().ask, Append(entries))
@@ -278,9 +282,7 @@ class UserActor(Actor[UserMessage]):
 
     def _flush(self) -> None:
         if self._runs.any_left and EndLeftRuns not in self.timers:
-            for run, words in self._runs.due(self.outbox.runs_under_way()):
-                event = words or run_lost(event=self._parts.ids.new(EventId), run=run)
-                self.outbox.offer(event, Reply())
+            self._left_runs.end()
         self._append(self.outbox.next_append(self._now()))
         self._parts.gauge.listening = self.outbox.connections
         self._parts.gauge.behind = self.outbox.furthest_behind

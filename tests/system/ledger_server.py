@@ -16,8 +16,11 @@ def note(run: greenroom.Run, receipt: greenroom.Receipt) -> None:
 
 
 async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
-    for number in range(400):
-        note(run, await run.partial_result(text=f"{said} {number}"))
+    """Whenever it is killed, tools of a run and of its sub-run are open."""
+    async with run.tool("count"), run.sub_run(agent="counter") as counter, counter.tool("add"):
+        for number in range(400):
+            speaker = counter if number % 2 else run
+            note(run, await speaker.partial_result(text=f"{said} {number}"))
 
 
 if __name__ == "__main__":

@@ -14,9 +14,11 @@ import attrs
 import pytest
 import trio
 
+from greenroom.delivery.events import TERMINAL, Event
 from greenroom.delivery.ids import UserId
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from greenroom.transport.auth import sign_token
+from tests.delivery.whole_runs import flaws
 from tests.system.processes import free_port, read_ledger
 from tests.system.tab import Tab
 
@@ -83,8 +85,7 @@ async def one_life(server: Server, tabs: list[Tab], number: int, chance: random.
         killed.set()
 
 
-@pytest.mark.requirement("R34")
-@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R20", "R28", "R31", "R34")
 async def test_ten_kills_lose_nothing_accepted_and_every_client_resumes(tmp_path: Path) -> None:
     server = Server(tmp_path, free_port())
     chance = random.Random(9)
@@ -99,9 +100,15 @@ async def test_ten_kills_lose_nothing_accepted_and_every_client_resumes(tmp_path
                 again = await tab.ask(type="say", id=first["data"]["say"], body="again")
                 assert again["ok"]
                 assert again["run"] == first["run"]
+                await tab.until(lambda tab=tab: all_ended(tab))  # type: ignore[misc]
     await check_journal(server)
     for tab in tabs:
         check_tab(tab)
+
+
+def all_ended(tab: Tab) -> bool:
+    ended = {each["run"] for each in tab.seen if each["kind"] in TERMINAL}
+    return ended == {each["run"] for each in tab.seen}
 
 
 async def check_journal(server: Server) -> None:
@@ -127,3 +134,4 @@ def check_tab(tab: Tab) -> None:
     assert places == sorted(places)
     lost = [event for event in tab.seen if event["kind"] == "agent_failed"]
     assert {event["data"]["reason"] for event in lost} == {"lost"}
+    assert list(flaws(map(Event.from_json, tab.seen))) == []
