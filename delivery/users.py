@@ -30,6 +30,7 @@ from greenroom.delivery.policy import POLICIES, Policies
 from greenroom.delivery.run_turns import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
 from greenroom.delivery.user_actor import UserActor
 from greenroom.delivery.user_handle import UserHandle
+from greenroom.delivery.user_names import child_id, outbox_name
 from greenroom.delivery.user_parts import OnUndelivered, UserParts, nothing_more
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
@@ -219,7 +220,7 @@ class Users:
         return supervisor_child(
             child_id(user),
             [
-                actor_child("outbox", lambda: UserActor(user, parts), name=f"outbox:{user}"),
+                actor_child("outbox", lambda: UserActor(user, parts), name=outbox_name(user)),
                 dynamic_supervisor_child("runs"),
                 dynamic_supervisor_child("connections"),
             ],
@@ -253,8 +254,3 @@ async def _turn_of(user: UserHandle, run: RunId) -> WaitingRun:
     finally:
         del user.live_runs[run]
     return waiting
-
-
-def child_id(user: UserId) -> str:
-    """What a user's subtree is called in the tree."""
-    return f"user:{user}"

@@ -6,6 +6,7 @@ line of JSON. Tracebacks come without local variables: those hold tokens and wha
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import hmac
 import logging
@@ -19,16 +20,21 @@ import attrs
 import structlog
 
 from greenroom.delivery.log_context import log_context
+from greenroom.delivery.user_names import QUOTED, unquoted
 from greenroom.settings import Settings
 from greenroom.supervisor.error_note import ErrorNote, note_error
 
 Event: TypeAlias = structlog.types.EventDict
 
 USER_NAMES = re.compile(
-    r"(?P<before>\b(?:user|outbox):)(?P<id>[^\s,;)]+?)(?=$|[\s,;)]|:\s|/(?:outbox|runs|connections)\b)"
-    r"|(?P<words>\b(?:user |for |UserId\())(?P<quoted>'[^']*'|\"[^\"]*\")"
+    rf"(?P<before>\b(?:user|outbox):)(?P<name>{QUOTED})"
+    r"|(?P<words>\b(?:user:? |for |UserId\())"
+    r"(?P<literal>'(?:[^'\\]|\\.)*['…]|\"(?:[^\"\\]|\\.)*[\"…])"
 )
-"""Where our own lines name a user: in the tree's paths and actors' names, and in sentences."""
+"""Where our own lines name a user: in the tree's paths and actors' names, and in sentences.
+
+In sentences it is a Python literal, or the beginning of a long one.
+"""
 
 
 def configure_logs(settings: Settings) -> None:
@@ -136,11 +142,11 @@ class Pseudonyms:
     key: bytes = attrs.field(repr=False)
 
     def __call__(self, _: object, __: str, event: Event) -> Event:
-        return {name: self._masked(value) for name, value in event.items()}
+        return {name: self._masked(value, name) for name, value in event.items()}
 
-    def _masked(self, value: object) -> object:
+    def _masked(self, value: object, name: str = "") -> object:
         if isinstance(value, str):
-            return USER_NAMES.sub(self._replacement, value)
+            return self.of(value) if name == "user" else USER_NAMES.sub(self._replacement, value)
         if isinstance(value, Mapping):
             return {key: self._masked(each) for key, each in value.items()}
         if isinstance(value, Sequence):
@@ -148,14 +154,21 @@ class Pseudonyms:
         return value
 
     def _replacement(self, found: re.Match[str]) -> str:
-        if found["id"] is not None:
-            return found["before"] + self.of(found["id"])
-        quoted = found["quoted"]
-        return f"{found['words']}{quoted[0]}{self.of(quoted[1:-1])}{quoted[-1]}"
+        if found["name"] is not None:
+            return found["before"] + self.of(unquoted(found["name"]))
+        literal = found["literal"]
+        return f"{found['words']}{literal[0]}{self.of(_value_of(literal))}{literal[-1]}"
 
     def of(self, user: str) -> str:
         """What a user is called in the log."""
         return "~" + hmac.new(self.key, user.encode(), hashlib.sha256).hexdigest()[:10]
+
+
+def _value_of(literal: str) -> str:
+    try:
+        return str(ast.literal_eval(literal))
+    except (SyntaxError, ValueError):
+        return literal  # cut short
 
 
 def _pseudonym_key(settings: Settings) -> bytes:

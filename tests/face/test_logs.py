@@ -12,7 +12,9 @@ import pytest
 import trio
 
 import greenroom
+from greenroom.delivery.ids import BadId, EventId, UserId
 from greenroom.delivery.log_context import bind, bound, log_context
+from greenroom.delivery.user_names import child_id, outbox_name
 from greenroom.logs import Pseudonyms, log_formatter
 from greenroom.settings import Settings
 from greenroom.supervisor.child import ChildState
@@ -24,7 +26,7 @@ from tests.protocol.client import Client, refusal
 from tests.protocol.server import SECRET, Server, serving, token_for
 
 SAID, EVENT, NOTE = "what-alice-said", "x" * 997, "what-alice-noted"
-USER = "alice@example.com"
+USER = "cn=alice,ou=people"
 
 pytestmark = pytest.mark.requirement("R02")
 
@@ -109,12 +111,13 @@ def test_neither_tokens_nor_what_is_said_nor_events_are_logged(log_format: str) 
     assert SAID not in text
     assert USER not in text
     assert "alice" not in text
+    assert "people" not in text
 
 
 def test_an_operator_who_needs_users_names_in_the_log_gets_them() -> None:
     with logged(log_users=True) as lines, serving() as server:
         live(server, token_for(USER))
-    assert f"users/user:{USER}/" in lines.getvalue()
+    assert f"users/{child_id(UserId(USER))}/" in lines.getvalue()
 
 
 def test_each_event_is_one_line_of_json_also_a_crash_with_its_traceback() -> None:
@@ -232,23 +235,53 @@ def test_what_is_bound_for_a_block_is_as_before_after_it() -> None:
     assert log_context() == {}
 
 
+USERS = [
+    *("alice", "auth0|123", "ä@example.com", "a/b", "urn:x:1", "50%", "%41", "a…b"),
+    *("cn=Ann,ou=people,dc=ex", "a;b", "a)b", "(a)", "a:", "[a]", "{a}", "a\\b", "—"),
+    *("O'Brien", 'say"x"', "'a' \"b\"".replace(" ", ""), "a'b,c", 'a"b:c'),
+]
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        "greenroom/users/user:{} crashed",
-        "greenroom/users/user:{}/runs/run_1 crashed: ValueError",
-        "outbox:{} could not write",
         "user '{}' was not stopped",
         "<Run run_1 of 'agent' for '{}'> could not say",
         "UserId('{}')",
+        "expected an event id, got user: '{}'",
     ],
 )
-@pytest.mark.parametrize("user", ["alice", "auth0|123", "a/b", "ä@example.com"])
-def test_a_users_name_is_replaced_wherever_our_lines_have_it(line: str, user: str) -> None:
+@pytest.mark.parametrize("user", USERS)
+def test_a_users_name_is_replaced_wherever_our_sentences_have_it(line: str, user: str) -> None:
+    names, literal = Pseudonyms(b"key"), line.replace("'{}'", "{!r}").format(user)
+    masked = names(None, "", {"event": literal, "n": 1, "list": [literal]})
+    quote = repr(user)[0]
+    expected = line.replace("'{}'", f"{quote}{names.of(user)}{quote}")
+    assert masked == {"event": expected, "n": 1, "list": [expected]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "greenroom/users/{} crashed",
+        "greenroom/users/{}/runs/run_1 crashed: ValueError",
+        "{} could not write",
+        "{}: user_said evt_1 is a dead letter",
+        "no page for {}, it is gone",
+    ],
+)
+@pytest.mark.parametrize("user", USERS)
+def test_a_users_name_is_replaced_in_the_names_of_its_part_of_the_tree(
+    line: str, user: str
+) -> None:
     names = Pseudonyms(b"key")
-    masked = names(None, "", {"event": line.format(user), "n": 1, "list": [line.format(user)]})
-    assert masked == {
-        "event": line.format(names.of(user)),
-        "n": 1,
-        "list": [line.format(names.of(user))],
-    }
+    for name, kind in ((child_id(UserId(user)), "user"), (outbox_name(UserId(user)), "outbox")):
+        masked = names(None, "", {"event": line.format(name)})
+        assert masked == {"event": line.format(f"{kind}:{names.of(user)}")}
+
+
+def test_what_is_left_of_a_long_name_is_not_shown_either() -> None:
+    with pytest.raises(BadId) as refused:
+        EventId.parse("cn=Ann,ou=people," + "x" * 100)
+    masked = Pseudonyms(b"key")(None, "", {"event": str(refused.value)})
+    assert "Ann" not in str(masked)
