@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -15,7 +16,7 @@ import attrs
 
 from greenroom.delivery import journal_lines, sqlite_schema
 from greenroom.delivery.errors import JournalCorrupt, JournalError
-from greenroom.delivery.journal_check import check
+from greenroom.delivery.journal_check import check, record_flaws
 from greenroom.delivery.journal_lines import BadExport, Header, Row, Value
 from greenroom.delivery.journal_upkeep import (
     EVERY,
@@ -30,9 +31,11 @@ from greenroom.delivery.journal_upkeep import (
     tables,
 )
 from greenroom.delivery.sqlite_errors import in_our_words
-from greenroom.delivery.sqlite_file import SqliteFile, open_file
+from greenroom.delivery.sqlite_file import SqliteFile, lock_path, open_file
+from greenroom.delivery.sqlite_rows import RECORD_COLUMNS, RecordRow
 
 SHOWN: Final = 10
+_RECORD: Final = RECORD_COLUMNS.replace('"', "").split(", ")
 
 
 class NotMixed(JournalError):
@@ -82,7 +85,7 @@ def import_journal(
     """
     lines = iter(lines)
     header = journal_lines.read_header(next(lines, b""), sqlite_schema.VERSION)
-    was_there = path.exists()
+    made = [each for each in (path, lock_path(path)) if not each.exists()]
     try:
         with in_our_words(str(path)):
             file = open_file(path, new_epoch=lambda: header.epoch)
@@ -91,9 +94,9 @@ def import_journal(
             finally:
                 file.close()
     except BaseException:
-        if not was_there:  # killed here, what stays is an empty journal: as good as none
+        for each in made:  # killed here, what stays is an empty journal: as good as none
             with suppress(FileNotFoundError):
-                path.unlink()
+                each.unlink()
         raise
 
 
@@ -132,7 +135,7 @@ def _import(
                 database.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (header.epoch,))
             rows = _insert_all(database, lines, progress)
             settle_mapped(database)
-            if found := list(islice(check(database, progress), SHOWN)):
+            if found := list(islice(check(database, progress, tools=False), SHOWN)):
                 raise BadExport("what it holds makes no sound journal\n" + "\n".join(found))
     except BaseException:
         if backup and backup not in older:  # of what is as it was
@@ -190,12 +193,17 @@ class _Intake:
         self._statement = lru_cache(maxsize=64)(self._new_statement)
 
     def insert(self, row: Row) -> None:
-        """Raises `BadExport` for a row that has no place."""
+        """Raises `BadExport` for a row that has no place, or an event that contradicts itself."""
         try:
             statement = self._statement(row.table, tuple(row.values))
+            if row.table == "log" and (flaw := next(_event_flaws(row), None)):
+                raise _NoPlace(flaw)
             self._database.execute(statement, tuple(row.values.values()))
         except (apsw.ConstraintError, OverflowError, _NoPlace) as error:
-            raise BadExport(f"line {row.line}: {error}") from error
+            raise BadExport(
+                f"line {row.line}: {_why_not(error, row)}",
+                advice="it is not as `greenroom journal export` wrote it; nothing was changed",
+            ) from error
 
     def _new_statement(self, table: str, columns: tuple[str, ...]) -> str:
         if table not in self._columns:
@@ -208,4 +216,30 @@ class _Intake:
 
 
 class _NoPlace(ValueError):
-    """No table or column of that name."""
+    """No table or column of that name, or no sound event."""
+
+
+def _event_flaws(row: Row) -> Iterator[str]:
+    """Here, where the line is known: `check` would tell them of the finished journal."""
+    columns = [row.values.get(column) for column in _RECORD]
+    if None not in (columns[1], columns[-1]):  # its offset, its body: SQLite asks for the rest
+        yield from record_flaws(cast(RecordRow, tuple(columns)))
+
+
+_BROKEN: Final = re.compile(r"(\w+)(?: \w+)? constraint failed: (.*)")
+_MISTYPED: Final = re.compile(r"cannot store (\w+) value in (\w+) column \w+\.(\w+)")
+
+
+def _why_not(error: Exception, row: Row) -> str:
+    """SQLite's reasons in our words (sqlite.org/rescode.html names the constraints)."""
+    if isinstance(error, OverflowError):
+        return "a number in it is too big"
+    if broken := _BROKEN.search(str(error)):
+        names = [name.rpartition(".")[2] for name in broken[2].split(", ")]
+        if broken[1] == "NOT":
+            return f"{row.table} needs {' and '.join(f'`{name}`' for name in names)}"
+        same = ", ".join(f"{name} {row.values.get(name)!r}" for name in names)
+        return f"{row.table} has {same} already, on a line before"
+    if mistyped := _MISTYPED.search(str(error)):
+        return f"`{mistyped[3]}` must be {mistyped[2]}, not {mistyped[1]}"
+    return str(error)

@@ -76,25 +76,30 @@ def check_place(path: Path) -> None:
         )
 
 
+def lock_path(path: Path) -> Path:
+    """What is locked while the journal is written. Who removes one in use lets two in."""
+    return path.with_name(path.name + ".lock")
+
+
 def _lock(path: Path) -> filelock.BaseFileLock:
     """Take `<path>.lock`, which the kernel frees however its holder ends."""
-    lock_path = path.with_name(path.name + ".lock")
-    lock = filelock.FileLock(lock_path, thread_local=False)
+    locked = lock_path(path)
+    lock = filelock.FileLock(locked, thread_local=False)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise JournalBusy(
-            f"{_holder(lock_path)} has {path} open",
+            f"{_holder(locked)} has {path} open",
             advice="one process writes a journal; stop that one, or give this one another path",
         ) from None
     with suppress(OSError):  # a full disk: the pid only makes the message above better
-        lock_path.write_text(str(os.getpid()))
+        locked.write_text(str(os.getpid()))
     return lock
 
 
-def _holder(lock_path: Path) -> str:
+def _holder(locked: Path) -> str:
     try:
-        pid = int(lock_path.read_text())
+        pid = int(locked.read_text())
     except (OSError, ValueError):
         return "another process"
     return "this process" if pid == os.getpid() else f"process {pid}"

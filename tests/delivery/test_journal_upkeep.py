@@ -439,6 +439,10 @@ def test_a_journal_of_ours_is_sound_also_after_a_trim(story: Path) -> None:
 
 
 FLAWS: dict[str, tuple[str, str]] = {
+    "an offset of another line": (
+        lambda text: text.replace(b'"offset":3,', b'"offset":9,', 1),
+        "line 4: event 9 of 'alice': its body says offset 3, its column 9",
+    ),
     "a gap": (
         'DELETE FROM log WHERE user = "alice" AND "offset" = 5',
         "event 6 of 'alice': does not continue the user's log, 5 is missing",
@@ -691,6 +695,10 @@ def lines_with(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[bytes]
     return lambda text: b"".join(change(text.splitlines(keepends=True)))
 
 
+def _first_cursor(text: bytes) -> bytes:
+    return next(line for line in text.splitlines(keepends=True) if line.startswith(b'{"cursor"'))
+
+
 BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "nothing at all": (lambda _: b"", "line 1: no JSON"),
     "no header": (lines_with(lambda lines: lines[1:]), "line 1: this is no export"),
@@ -717,10 +725,21 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "a column missing": (
         lines_with(lambda lines: [*lines[:3], b'{"log":{"user":"x"}}\n']),
-        "line 4: .*NOT NULL",
+        "line 4: log needs `offset`",
     ),
     "no user": (lines_with(lambda lines: [*lines[:3], b'{"log":{}}\n']), "line 4: a row needs"),
-    "the same twice": (lines_with(lambda lines: [*lines[:3], lines[2]]), "line 4: .*UNIQUE"),
+    "the same twice": (
+        lines_with(lambda lines: [*lines[:3], lines[2]]),
+        "line 4: log has user 'alice', offset 2 already",
+    ),
+    "a cursor twice": (
+        lambda text: text.replace(b'{"end":52}', _first_cursor(text) + b'{"end":53}'),
+        "line 54: cursor has user 'alice', session 'sess_.*' already",
+    ),
+    "a number as text": (
+        lambda text: text.replace(b'"start":0', b'"start":"no"', 1),
+        "`start` must be INTEGER, not TEXT",
+    ),
     "a number where text stands": (
         lambda text: text.replace(b'"say":"say-1",', b'"say":[],', 1),
         "line 2: `say` is neither text nor number",
@@ -735,7 +754,11 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "a body that says otherwise": (
         lambda text: text.replace(b'"at":1757371365000,"say"', b'"at":7,"say"', 1),
-        "event 2 of 'alice': its body says at 1757371365000, its column 7",
+        "line 3: event 2 of 'alice': its body says at 1757371365000, its column 7",
+    ),
+    "an offset of another line": (
+        lambda text: text.replace(b'"offset":3,', b'"offset":9,', 1),
+        "line 4: event 9 of 'alice': its body says offset 3, its column 9",
     ),
     "a gap": (
         lambda text: text.replace(b'"offset":21', b'"offset":22'),
@@ -757,9 +780,11 @@ def test_a_bad_export_is_refused_whole_naming_the_line(
     good = exported(story)
     spoilt = spoil(good)
     assert spoilt != good
-    with pytest.raises(BadExport, match=told):
+    with pytest.raises(BadExport, match=told) as refused:
         imported(new, spoilt)
+    assert "constraint" not in refused.value.message
     assert (rows(new) if new.exists() else None) == before
+    assert new.with_name("new.db.lock").exists() == there
     assert not [name for name in files(story) if "backup" in name]
 
 
