@@ -63,6 +63,13 @@ _ENDED_RUNS: Final = f"""
     SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_ENDS)})
     INTERSECT SELECT user, run FROM open_run
 """
+_OPEN_TOOLS: Final = f"""
+    SELECT user, run, tools FROM (
+        SELECT user, run, sum(iif(kind = '{Kind.TOOL_EXECUTING}', 1, -1)) AS tools FROM log
+        WHERE kind IN ('{Kind.TOOL_EXECUTING}', '{Kind.TOOL_COMPLETED}') GROUP BY user, run)
+    WHERE tools > 0 AND (user, run) IN (
+        SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_ENDS)}))
+"""
 _BEYOND: Final = """
     SELECT user, "{1}", last FROM (
         SELECT user, "{1}", coalesce(
@@ -80,10 +87,13 @@ _WITHIN: Final = (  # table, column, the least it may be; at most the user's las
 )
 
 
-def check(database: apsw.Connection, progress: Progress = no_progress) -> Iterator[str]:
+def check(
+    database: apsw.Connection, progress: Progress = no_progress, *, tools: bool = True
+) -> Iterator[str]:
     """Every flaw of a journal, in a sentence that says where it is; memory does not grow with it.
 
-    A damaged file is told, and then looked at no further.
+    A damaged file is told, and then looked at no further. `tools`: those that a run left open count,
+    too; earlier versions left some after a `kill -9`.
     """
     progress("checking the file", 0, 0)
     found = damages(database)
@@ -95,6 +105,8 @@ def check(database: apsw.Connection, progress: Progress = no_progress) -> Iterat
     yield from _sequence(database)
     yield from _spans(database)
     yield from _open_runs(database)
+    if tools:
+        yield from _open_tools(database)
     yield from _bounds(database)
     yield from _rows(database, progress)
 
@@ -116,6 +128,11 @@ def _open_runs(database: apsw.Connection) -> Iterator[str]:
         yield f"user {user!r}: run {run!r} is open, and is not among the open runs"
     for user, run in database.execute(_ENDED_RUNS):
         yield f"user {user!r}: run {run!r} is among the open runs, and has ended"
+
+
+def _open_tools(database: apsw.Connection) -> Iterator[str]:
+    for user, run, tools in database.execute(_OPEN_TOOLS):
+        yield f"user {user!r}: run {run!r} has ended, and left {tools} of its tools open"
 
 
 def _bounds(database: apsw.Connection) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +19,16 @@ from greenroom.delivery.errors import JournalFailed
 from greenroom.delivery.events import Event, Kind
 from greenroom.delivery.ids import RunId, ToolCallId
 from greenroom.delivery.journal import Page, Record
+from greenroom.delivery.journal_check import check
+from greenroom.delivery.journal_export import export_journal, import_journal
+from greenroom.delivery.journal_upkeep import open_for_upkeep
 from greenroom.delivery.left_runs import PAGE
 from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.delivery.run import Run
 from greenroom.delivery.timeouts import GRACE_SECONDS, Timeouts
 from greenroom.delivery.user_handle import UserHandle
 from tests.delivery.backstage import ALICE, IDS, Disk, open_backstage
-from tests.delivery.run_story import Author
+from tests.delivery.run_story import Author, write
 from tests.delivery.whole_runs import flaws
 
 
@@ -257,3 +261,22 @@ async def test_a_run_left_at_the_last_moment_is_ended_before_its_user_is_gone(
 
 async def kept(disk: Disk) -> list[Event]:
     return events_of(await disk.read(ALICE, after=0, limit=99, max_bytes=1 << 20))
+
+
+def test_a_tool_that_an_earlier_version_left_open_is_told_and_refuses_no_import(
+    tmp_path: Path,
+) -> None:
+    author = Author()
+    author.records += a_tool_executes()
+    run = author.records[0].run
+    author.tell(2, run, Kind.AGENT_FAILED, error="RunLost", message="", reason="lost")
+    write(tmp_path / "old.db", *author.records)
+    with open_for_upkeep(tmp_path / "old.db") as file:
+        assert list(check(file.database)) == [
+            f"user 'alice': run '{run}' has ended, and left 1 of its tools open"
+        ]
+    lines: list[bytes] = []
+    export_journal(tmp_path / "old.db", lines.append)
+    import_journal(tmp_path / "new.db", iter(b"".join(lines).splitlines(keepends=True)))
+    with open_for_upkeep(tmp_path / "new.db") as file:
+        assert len(list(check(file.database))) == 1
