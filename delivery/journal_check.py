@@ -92,8 +92,8 @@ def check(
 ) -> Iterator[str]:
     """Every flaw of a journal, in a sentence that says where it is; memory does not grow with it.
 
-    A damaged file is told, and then looked at no further. `tools`: those that a run left open count,
-    too; earlier versions left some after a `kill -9`.
+    A damaged file is told, and then looked at no further. `tools`: those that an ended run left
+    open count, too; earlier versions left some after a `kill -9`.
     """
     progress("checking the file", 0, 0)
     found = damages(database)

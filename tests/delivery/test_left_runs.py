@@ -192,7 +192,8 @@ def a_tool_executes() -> list[Record]:
     author = Author()
     run = author.run()
     author.tell(0, run, Kind.AGENT_STARTED, agent="analyst")
-    author.tell(1, run, Kind.TOOL_EXECUTING, tool_call="call_1", tool_name="get_costs")
+    call = IDS.new(ToolCallId)
+    author.tell(1, run, Kind.TOOL_EXECUTING, tool_call=call, tool_name="get_costs")
     return author.records
 
 
