@@ -8,6 +8,7 @@ import pytest
 from examples.machines import two_phase_commit, unguarded_connection, vending_machine
 
 from greenroom.actors.machine import Machine, On, Step, go
+from greenroom.actors.machine_actor import MachineActor
 from greenroom.delivery.grammar import (
     RUN_GRAMMAR,
     OutOfOrder,
@@ -16,9 +17,9 @@ from greenroom.delivery.grammar import (
     ToolCompleted,
     ToolExecuting,
 )
-from greenroom.testing import Exploration, explore, machine_test
+from greenroom.testing import Exploration, MachineFault, explore, machine_test
 from greenroom.transport.connection_machine import CONNECTION, Phase
-from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, TimeIsUp
+from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say, TimeIsUp
 from tests.testing.machines import (
     POSTPONE_OFF,
     TIMER_OFF,
@@ -138,6 +139,35 @@ def test_a_broken_invariant_is_reported_once_and_not_walked_past() -> None:
     assert violation.trace.way() == "Coin(), Coin(), Coin()"
     with pytest.raises(AssertionError, match="violation 1 of 1: invariant few_coins"):
         found.check()
+
+
+def test_an_invariant_that_returns_false_is_broken() -> None:
+    def never_rich(_: Gate, coins: int) -> bool:
+        return coins < 2
+
+    (violation,) = explore(TURNSTILE, 0, invariants=[never_rich]).violations
+
+    assert violation.what == (
+        "invariant never_rich: MachineFault: it does not hold: it returned False"
+    )
+    assert violation.trace.way() == "Coin(), Coin()"
+
+
+def test_an_example_that_no_state_takes_and_a_depth_below_nothing_are_refused() -> None:
+    with pytest.raises(MachineFault, match=r"takes no str in any state \(it takes Coin, "):
+        explore(TURNSTILE, 0, events=[Coin(), "hello", "you"])
+    with pytest.raises(ValueError, match="0 or more, not -1"):
+        explore(TURNSTILE, 0, depth=-1)
+    assert explore(TURNSTILE, 0, depth=0).situations == 1
+
+
+def test_the_class_of_a_machines_actor_stands_for_its_machine() -> None:
+    class Porter(MachineActor[Coin | Push | Kick, Gate, int, Say]):
+        machine = TURNSTILE
+
+    assert str(explore(Porter, 0, depth=3)) == str(explore(TURNSTILE, 0, depth=3))
+    with pytest.raises(MachineFault, match="'Gate'> is no machine"):
+        explore(Gate, 0)  # type: ignore[arg-type]  # that is the mistake
 
 
 def test_a_situation_nothing_leads_out_of_is_a_deadlock() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unittest
+from collections.abc import Callable
 
 import pytest
 from examples.machines import two_phase_commit, unguarded_connection, vending_machine
@@ -18,10 +19,11 @@ from greenroom.actors.machine import (
     UndeclaredTarget,
     UnlistedPair,
 )
+from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.machine_runner import NeverSettles
 from greenroom.testing import MachineFault, Taken, machine_test
 from greenroom.transport.connection_machine import CONNECTION
-from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, TimeIsUp
+from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say, TimeIsUp
 from tests.testing.machines import (
     POSTPONE_OFF,
     TIMER_OFF,
@@ -186,6 +188,53 @@ def test_the_first_data_may_be_drawn() -> None:
 def test_an_event_type_the_machine_does_not_know_is_refused_at_once() -> None:
     with pytest.raises(MachineFault, match="machine 'turnstile' takes no str in any state"):
         machine_test(TURNSTILE, data=0, events={str: st.text()})
+
+
+def test_what_is_no_machine_is_refused_at_once_and_an_actors_class_stands_for_its_machine() -> None:
+    with pytest.raises(MachineFault, match=r"3 is no machine \(give `Machine"):
+        machine_test(3)  # type: ignore[arg-type]  # that is the mistake
+    with pytest.raises(MachineFault, match="MachineActor'> is no machine"):
+        machine_test(MachineActor)
+
+    class Porter(MachineActor[Coin | Push | Kick, Gate, int, Say]):
+        machine = TURNSTILE
+
+    error = failure(machine_test(Porter, data=0, invariants=[few_coins]))
+    assert "machine 'turnstile' after 3 steps" in story(error)
+
+
+Answers = list[Callable[[object, object], bool | None]]
+TRUE_OR_NOTHING: Answers = [lambda _, __: True, lambda _, __: None]
+
+
+def test_an_invariant_and_a_check_that_return_true_or_nothing_hold() -> None:
+    checks = [lambda _: True, lambda _: None]
+    turn(machine_test(TURNSTILE, data=0, invariants=TRUE_OR_NOTHING, checks=checks))
+
+
+def test_an_invariant_or_a_check_that_returns_false_does_not_hold() -> None:
+    def never_rich(_: Gate, coins: int) -> bool:
+        return coins < 2
+
+    def never_open(taken: Taken) -> bool:
+        return taken.target is not Gate.UNLOCKED
+
+    rich = failure(machine_test(TURNSTILE, data=0, invariants=[never_rich]))
+    opened = failure(machine_test(TURNSTILE, data=0, checks=[never_open]))
+
+    assert str(rich) == str(opened) == "it does not hold: it returned False"
+    assert (events_of(rich), events_of(opened)) == (["Coin()", "Coin()"], ["Coin()"])
+    assert story(rich).startswith("invariant never_rich\n")
+    assert story(opened).startswith("check never_open\n")
+
+
+def test_an_invariant_or_a_check_that_returns_neither_true_nor_false_says_nothing() -> None:
+    def number(_: Gate, coins: int) -> int:
+        return coins
+
+    for given in ({"invariants": [number]}, {"checks": [repr]}):
+        error = failure(machine_test(TURNSTILE, data=0, **given))  # type: ignore[arg-type]
+        assert "which says neither that it holds nor that it does not (return True" in str(error)
 
 
 def test_illegal_events_are_tried_in_every_state() -> None:

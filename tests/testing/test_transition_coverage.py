@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from greenroom.actors.machine import Machine, UnlistedPair
+from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.machine_runner import MachineRunner
 from greenroom.testing import MachineFault, assert_transitions_covered, record_transitions
-from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, TimeIsUp
+from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say, TimeIsUp
 from tests.testing.machines import Lamp, Memory, Press, deaf, lamp
 
 pytestmark = pytest.mark.requirement("R41")
@@ -42,6 +43,16 @@ def test_all_pairs_taken_by_any_runners_pass() -> None:
         turn(Coin(), Coin(), Kick())
         turn(Coin(), TimeIsUp(), Kick())
         assert_transitions_covered(TURNSTILE)
+
+
+def test_the_class_of_a_machines_actor_stands_for_its_machine() -> None:
+    class Porter(MachineActor[Coin | Push | Kick, Gate, int, Say]):
+        machine = TURNSTILE
+
+    with record_transitions(Porter):
+        turn(Coin(), Kick())
+        with pytest.raises(AssertionError, match="'turnstile': 5 of 7 pairs"):
+            assert_transitions_covered(Porter)
 
 
 def test_a_refused_event_covers_nothing() -> None:

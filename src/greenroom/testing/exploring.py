@@ -10,18 +10,27 @@ from typing import Generic, TypeVar, cast
 import attrs
 
 from greenroom.actors.machine import Machine
+from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.machine_runner import TimerFired
 from greenroom.testing.exploration import Deadlock, Exploration, Violation
 from greenroom.testing.trace import Cause, Taken, Trace
-from greenroom.testing.watched_runner import Check, Invariant, WatchedRunner, check_step
+from greenroom.testing.watched_runner import (
+    Check,
+    Invariant,
+    WatchedRunner,
+    check_known,
+    check_step,
+    machine_of,
+)
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
 C = TypeVar("C")
+E = TypeVar("E")
 
 
 def explore(
-    machine: Machine[S, D, C],
+    machine: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
     data: D | None = None,
     *,
     events: Collection[object] = (),
@@ -38,7 +47,13 @@ def explore(
     walked again; at most `limit` are. Event types without an example are tried if they can be made
     without arguments. `invariants`, `checks` and `refusals` are those of `machine_test`; what
     breaks one is reported with its shortest sequence, not raised (`Exploration.check` does).
+    A class of machine actors stands for its machine. Raises `MachineFault` for an example that no
+    state takes, `ValueError` for a `depth` below 0.
     """
+    machine = machine_of(machine)
+    check_known(machine, (type(event) for event in events))
+    if depth < 0:
+        raise ValueError(f"depth is a number of events, 0 or more, not {depth}")
     examples = [*events, *_defaults(machine, events)]
     walk = Walk(machine, examples, tuple(invariants), tuple(checks), tuple(refusals), limit)
     return walk.run(cast(D, data), depth)

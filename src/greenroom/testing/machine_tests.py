@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from hypothesis.strategies import DataObject, SearchStrategy
 
 from greenroom.actors.machine import Machine
+from greenroom.actors.machine_actor import MachineActor
 from greenroom.testing.machine_life import (
     Events,
     Falls,
@@ -32,11 +33,12 @@ from greenroom.testing.machine_life import (
     Plan,
 )
 from greenroom.testing.simplest_failure import Failure
-from greenroom.testing.watched_runner import Check, Invariant, MachineFault
+from greenroom.testing.watched_runner import Check, Invariant, check_known, machine_of
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
 C = TypeVar("C")
+E = TypeVar("E")
 
 PHASES = tuple(phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain)
 """Explaining would name lines of this package."""
@@ -46,7 +48,7 @@ SHORT_LIFE = 12
 
 
 def machine_test(
-    machine: Machine[S, D, C],
+    machine: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
     *,
     data: D | SearchStrategy[D] | None = None,
     events: Mapping[type[object], Events] | Collection[object] = (),
@@ -57,6 +59,8 @@ def machine_test(
 ) -> type[RuleBasedStateMachine]:
     """A Hypothesis test class for any machine: `TestGate = machine_test(gate).TestCase`.
 
+    A class of machine actors stands for its machine; `data` is to be given then too.
+
     It sends events the state takes, and events it refuses, which must raise `UnlistedPair` and
     change nothing; lets any running timer fire at any time, in any order; and finds handlers that
     raise, go where their row does not say, change their data in place, or never settle.
@@ -65,12 +69,14 @@ def machine_test(
     strategy for each event type, or a function of (state, data) that gives one; types left out are
     built from their type hints, unless only timers deliver them (`Machine.timers`). Each of
     `invariants` is called with (state, data) whenever the machine rests, each of `checks` with
-    every step (`Taken`); they raise if they do not hold. `crash` throws the machine away at any
-    time and starts anew with its first data, or with what the given function keeps of the last.
-    `refusals` are errors by which a handler may refuse an event: then nothing may have changed.
+    every step (`Taken`); they raise, or return False, if they do not hold. `crash` throws the
+    machine away at any time and starts anew with its first data, or with what the given function
+    keeps of the last. `refusals` are errors by which a handler may refuse an event: then nothing
+    may have changed.
 
     A failure tells the shortest sequence found, as a table and as a Mermaid diagram, and the seed.
     """
+    machine = machine_of(machine)
     given = (
         cast(Mapping[type[object], Events], events)
         if isinstance(events, Mapping)
@@ -164,9 +170,7 @@ def _examples(events: Collection[object]) -> dict[type[object], Events]:
 def _strategies(
     machine: Machine[S, D, C], given: Mapping[type[object], Events]
 ) -> dict[type[object], Events]:
-    strays = [event.__name__ for event in given if event not in machine.events]
-    if strays:
-        raise MachineFault(f"machine {machine.name!r} takes no {', '.join(strays)} in any state")
+    check_known(machine, given)
     timers = frozenset(machine.timers or ()) - given.keys()
     sent = [event for event in machine.events if event not in timers]
     return {event: given[event] if event in given else st.from_type(event) for event in sent}

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from greenroom.actors.machine import Machine, Step
-from greenroom.testing.watched_runner import MachineFault
+from greenroom.actors.machine_actor import MachineActor
+from greenroom.testing.watched_runner import MachineFault, machine_of
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
 C = TypeVar("C")
+E = TypeVar("E")
 
 Pair = tuple[enum.Enum, type[object]]
 
@@ -53,8 +55,11 @@ class TransitionRecorder(Generic[S, D, C]):
 
 
 @contextmanager
-def record_transitions(machine: Machine[S, D, C]) -> Iterator[TransitionRecorder[S, D, C]]:
-    """Record what every runner of the machine takes within the block."""
+def record_transitions(
+    machine: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
+) -> Iterator[TransitionRecorder[S, D, C]]:
+    """Record what every runner of the machine (or an actor class's machine) takes in the block."""
+    machine = machine_of(machine)
     outer = _recorder_of(machine)
     recorder = TransitionRecorder(machine) if outer is None else outer
     vars(machine)["step"] = recorder
@@ -66,13 +71,17 @@ def record_transitions(machine: Machine[S, D, C]) -> Iterator[TransitionRecorder
 
 
 def assert_transitions_covered(
-    machine: Machine[S, D, C], *, targets: bool = False, except_for: Collection[Pair] = ()
+    machine: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
+    *,
+    targets: bool = False,
+    except_for: Collection[Pair] = (),
 ) -> None:
     """Raise `AssertionError`, naming what is missing, unless every pair was taken while recorded.
 
     `targets` asks for more: every state a row may go to. `except_for` lists pairs that need not be
     taken. Record with `pytest --greenroom-cover MODULE:NAME`, or with `record_transitions`.
     """
+    machine = machine_of(machine)
     recorder = _recorder_of(machine)
     if recorder is None:
         raise MachineFault(

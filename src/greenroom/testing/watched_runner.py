@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Generic, Self, TypeVar
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.machine import CancelTimer, Machine, StartTimer
+from greenroom.actors.machine_actor import MachineActor
+from greenroom.actors.machine_check import event_names
 from greenroom.actors.machine_runner import MachineRunner, TimerFired, check_data
-from greenroom.testing.trace import Cause, Taken, Trace
+from greenroom.testing.trace import Cause, Taken, Trace, short
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
 C = TypeVar("C")
+E = TypeVar("E")
 
-Invariant = Callable[[S, D], object]
-Check = Callable[[Taken], object]
+Invariant = Callable[[S, D], bool | None]
+Check = Callable[[Taken], bool | None]
 
 
 class MachineFault(GreenroomError, AssertionError):
-    """A machine did what no machine may do."""
+    """A machine did what no machine may do, or its test asks what cannot be asked of it."""
+
+
+def machine_of(
+    found: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
+) -> Machine[S, D, C]:
+    """The machine itself, or that of an actor's class. Raises `MachineFault` for anything else."""
+    machine: object = getattr(found, "machine", found)
+    if not isinstance(machine, Machine):
+        raise MachineFault(
+            f"{found!r} is no machine",
+            advice="give `Machine(name=…, states=…, …)`, or a class of actors that has one",
+        )
+    return machine
+
+
+def check_known(machine: Machine[S, D, C], events: Iterable[type[object]]) -> None:
+    """Raise `MachineFault` naming the types that no row of the table has."""
+    strays = [event.__name__ for event in events if event not in machine.events]
+    if strays:
+        raise MachineFault(
+            f"machine {machine.name!r} takes no {', '.join(dict.fromkeys(strays))} in any state",
+            advice=f"it takes {event_names(machine.events)}",
+        )
 
 
 class WatchedRunner(MachineRunner[S, D, C], Generic[S, D, C]):
@@ -150,15 +176,29 @@ def check_step(
     invariants: Sequence[Invariant[S, D]],
     checks: Sequence[Check],
 ) -> None:
-    """Call every check with each step from number `since` of the list on, and every invariant."""
+    """Call every check with each step from number `since` of the list on, and every invariant.
+
+    Each holds if it returns True or nothing. Raises what they raise, or `MachineFault`.
+    """
     __tracebackhide__ = True
     for check in checks:
         with noting(f"check {_name(check)}"):
             for taken in runner.steps[since:]:
-                check(taken)
+                _check_held(check(taken))
     for invariant in invariants:
         with noting(f"invariant {_name(invariant)}"):
-            invariant(runner.state, runner.data)
+            _check_held(invariant(runner.state, runner.data))
+
+
+def _check_held(answer: object) -> None:
+    __tracebackhide__ = True
+    if answer is False:
+        raise MachineFault("it does not hold: it returned False")
+    if answer is not None and answer is not True:
+        raise MachineFault(
+            f"it returned {short(answer)}, which says neither that it holds nor that it does not",
+            advice="return True or False, or nothing and raise if it does not hold",
+        )
 
 
 @contextmanager
