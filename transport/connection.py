@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -34,8 +33,6 @@ from greenroom.transport.rate_limit import SharedBuckets
 
 BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
 
-logger = logging.getLogger("greenroom.transport")
-
 
 @attrs.frozen
 class ConnectionParts:
@@ -56,7 +53,7 @@ def connection_child(
     """The spec of a connection; its value is the connection actor's ref."""
 
     async def start(*, task_status: trio.TaskStatus[object]) -> None:
-        bind(connection=connection)
+        bind(connection=connection, user=str(upgrade.identity.user))
         try:
             await _serve(upgrade, connection, parts, task_status)
         finally:
@@ -155,7 +152,6 @@ def _write_guard(
         nonlocal alarm
         since = actor.writing_since
         if since is not None and trio.current_time() - since >= patience:
-            logger.warning("%s: cut, its client reads nothing", actor.ref.name)
             actor.give_up(CloseCode.HEARTBEAT_MISSED)
             scope.cancel()
         else:

@@ -20,6 +20,7 @@ from greenroom.actors.redaction import SECRET
 from greenroom.actors.ref import Ask
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.ids import ConnectionId
+from greenroom.delivery.log_context import bind
 from greenroom.delivery.outbox import FRAME_BYTES, FRAME_EVENTS, SocketGauge
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_messages import (
@@ -169,10 +170,12 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
                 await self._take_timer(message)
             elif type(message) is Unacknowledged:
                 await self._feed(GaveUp(talks=self._heard_at > message.since))
+            elif type(message) is Answered:
+                await self._take_answer(message.event)
             else:
                 if type(message) is ReportRefused:
                     logger.warning("a report was refused: %s", message.message)
-                await self._feed(message.event if type(message) is Answered else message)
+                await self._feed(message)
 
     async def stopping(self, reason: ExitReason) -> None:
         self._patience = LAST_WORDS_SECONDS
@@ -189,6 +192,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             logger.critical("isolation: %s", reason.error)
             return Overstepped(CloseCode.ISOLATION_VIOLATION)
         if self._cut_for is not None:
+            logger.warning("cut, its client reads nothing")
             return Overstepped(self._cut_for)
         if reason.orderly and self._user.tree.stopped:
             return Draining(500, 2000)
@@ -198,6 +202,11 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     async def _feed(self, event: object) -> None:
         await self._obey(self.runner.handle(event))
+
+    async def _take_answer(self, event: object) -> None:
+        if type(event) is Attached:
+            bind(connection=self._id, user=str(self._user.user), session=event.session)
+        await self._feed(event)
 
     async def _deliver(self, news: DeliverEvents) -> None:
         if self._through is not None and news.records[0].offset > self._through + 1:

@@ -11,6 +11,7 @@ import trio
 
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.ids import ConnectionId, IdSource, UserId
+from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import StartFailed, SupervisorError, TooManyChildren
@@ -66,17 +67,20 @@ class Server:
             await trio.aclose_forcefully(stream)
 
     async def _hand_on(self, upgrade: Upgrade) -> None:
-        connection = self.ids.new(ConnectionId)
-        spec = connection_child(upgrade, connection, self.parts)
+        connection, user = self.ids.new(ConnectionId), upgrade.identity.user
+        with bound(connection=connection, user=str(user)):
+            await self._start_or_refuse(connection_child(upgrade, connection, self.parts), upgrade)
+
+    async def _start_or_refuse(self, spec: ChildSpec, upgrade: Upgrade) -> None:
         try:
             await self._start(spec, upgrade.identity.user)
         except TooManyChildren:
             sentence = "Too many connections of this user are opening."
             await self.door.refuse(upgrade, text(429, sentence))
         except StartFailed as error:
-            logger.info("%s left during the handshake: %s", connection, error.__cause__)
+            logger.info("left during the handshake: %s", error.__cause__)
         except (UserUnavailable, SupervisorError) as error:
-            logger.warning("%s could not be served: %s", connection, error)
+            logger.warning("could not be served: %s", error)
             sentence = "The server cannot take this user now."
             await self.door.refuse(upgrade, text(503, sentence, {"Retry-After": "1"}))
 

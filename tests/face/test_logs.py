@@ -150,6 +150,18 @@ def test_the_messages_of_agents_errors_can_be_left_out_and_greenrooms_own_stay()
     assert "a string is needed" in texts(log_errors=False)
 
 
+def test_what_a_connection_logs_says_whose_it_is_and_of_which_session() -> None:
+    with logged(log_format="json", log_level="debug") as lines, serving() as server:
+        live(server, token_for(USER))
+    events = [json.loads(line) for line in lines.getvalue().splitlines()]
+    theirs = [event for event in events if "connection" in event]
+    (user,) = {event["user"] for event in theirs}
+    assert any(f"/user:{user}/" in event["event"] for event in events)
+    for words in ("a new token was", "a report was", "a frame was", "closed by"):
+        sessions = {e.get("session", "none")[:5] for e in theirs if words in e["event"]}
+        assert sessions == {"sess_"}, words
+
+
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_then_a_crash_tells_what_crashed_and_where_and_not_what_its_agent_was_told(
     log_format: str,

@@ -3,6 +3,7 @@
 The server's clock stands still, so that no timer is due but where a test lets time pass.
 """
 
+import json
 import socket
 import urllib.request
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom import Pressure
+from tests.face.test_logs import logged
 from tests.protocol.client import Client
 from tests.protocol.server import serving, token_for
 
@@ -198,6 +200,7 @@ def test_a_tab_that_waits_too_long_is_closed_4103_and_resumes_with_all_of_it():
         stage.run(until_nobody_listens)
         everything = read(stage.tab(epoch=paused.ready["epoch"], offset=0), place=0)
         assert paused.closed_with() == 4103
+        assert "slowly" in paused.take("closing")["reason"]
         got = [e for frame in paused.kept if frame["type"] == "events" for e in frame["events"]]
         assert got == everything[: len(got)], "what was on its way"
         place = {"epoch": paused.ready["epoch"], "offset": len(got)}
@@ -258,7 +261,13 @@ def test_every_tab_and_device_has_a_place_of_its_own(stage):
 
 @pytest.mark.requirement("R10")
 def test_a_tab_that_stops_reading_amid_a_stream_is_cut_and_counted_as_one_that_fell_silent(stage):
-    stage.tab(reads=False)
-    stage.run(until_somebody_lags)
-    stage.pass_time(60)
+    with logged(log_format="json") as lines:
+        tab = stage.tab(reads=False)
+        stage.run(until_somebody_lags)
+        stage.pass_time(60)
     assert stage.metric('greenroom_connections_closed_total{by="server",code="4101"}') == 1
+    (cut,) = [json.loads(line) for line in lines.getvalue().splitlines() if "cut, its" in line]
+    assert {name: cut[name] for name in ("connection", "session")} == {
+        name: tab.ready[name] for name in ("connection", "session")
+    }
+    assert cut["user"].startswith("~")
