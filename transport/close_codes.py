@@ -70,7 +70,7 @@ MEANINGS: Mapping[CloseCode, Meaning] = MappingProxyType(
             "hello too late", "no hello came within its deadline", True, True
         ),
         CloseCode.TOO_SLOW: Meaning(
-            "too slow", "events were read more slowly than they came", True, True
+            "too slow", "events were taken more slowly than they came", True, True
         ),
         CloseCode.TOKEN_EXPIRING: Meaning(
             "token about to expire", "the token was not refreshed in time", True, True

@@ -217,7 +217,8 @@ def _gap_seen(link: Link, _: GapSeen) -> LinkStep:
 
 
 def _gave_up(link: Link, event: GaveUp) -> LinkStep:
-    return _close(link, CloseCode.TOO_SLOW if event.talks else CloseCode.HEARTBEAT_MISSED)
+    code = CloseCode.TOO_SLOW if event.talks else CloseCode.HEARTBEAT_MISSED
+    return _close(link, code, "events were not acknowledged")
 
 
 def _session_taken(link: Link, _: SessionTaken) -> LinkStep:

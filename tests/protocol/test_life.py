@@ -51,7 +51,9 @@ def test_a_client_that_falls_silent_over_what_it_was_sent_closes_4101(connect):
         client.story()
         assert client.closed_with() == 4101
         assert client.take("events")["replay"] is True  # it was sent them again before
-        assert client.take("closing")["reconnect"] is not None
+        closing = client.take("closing")
+        assert closing["reason"] == "events were not acknowledged"
+        assert closing["reconnect"] is not None
 
 
 @pytest.mark.requirement("R04")
@@ -63,6 +65,7 @@ def test_a_client_that_talks_and_never_acknowledges_closes_4103(connect):
         assert client.take("events")["replay"] is True
         client.send("pong")
         assert client.closed_with() == 4103
+        assert client.take("closing")["reason"] == "events were not acknowledged"
 
 
 def test_a_ping_says_how_far_was_written_to_a_client_that_knows_of_it(connect):
