@@ -92,4 +92,11 @@ class AskedItself(ActorError):
 
 
 class TimerError(ActorError):
-    """A timer was started with an unusable delay."""
+    """A timer was started with an unusable delay: negative, not finite, or no number."""
+
+    def __init__(self, timer: str, after: object) -> None:
+        super().__init__(
+            f"{timer} takes 0 or more seconds, not {after!r}",
+            advice="0 is at once; for never, start none",
+        )
+        self.after = after

@@ -7,14 +7,15 @@ time-outs, postponing. `machine_runner` interprets the actions, `diagram` draws 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Generic, NamedTuple, Never, TypeVar
 
 import attrs
 
-from greenroom.actors.errors import ActorError, Fault
-from greenroom.actors.machine_check import check_machine, event_names
+from greenroom.actors.delay import is_delay
+from greenroom.actors.errors import ActorError, Fault, TimerError
+from greenroom.actors.machine_check import check_kinds, check_machine, event_names
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
@@ -47,14 +48,28 @@ class UndeclaredTarget(MachineError):
 
     def __init__(self, machine: str, state: enum.Enum, event: object, target: enum.Enum) -> None:
         super().__init__(
-            f"machine {machine!r} may not go from {state.name} to {target.name} "
-            f"on {type(event).__name__}",
+            f"machine {machine!r} may not go from {state.name} to "
+            f"{getattr(target, 'name', repr(target))} on {type(event).__name__}",
             advice="list the target in the row's `to`, or return another one",
         )
         self.machine = machine
         self.state = state
         self.event = event
         self.target = target
+
+
+class NotAStep(MachineError):
+    """A handler, or an enter action, returned something else than a `Step`."""
+
+    fault = Fault.CALLER
+
+    def __init__(self, machine: str, whose: str, answer: object) -> None:
+        super().__init__(
+            f"machine {machine!r}: {whose} returned {answer!r}, which is no step",
+            advice="it is a plain function that returns stay(data, …) or, to move, go(state, …)",
+        )
+        self.machine = machine
+        self.answer = answer
 
 
 class TimerWithoutHandler(MachineError):
@@ -154,7 +169,7 @@ def go(state: S, data: D, *commands: C | MachineAction) -> Step[S, D, C]:
 class On(Generic[S, D, C]):
     """One row of the table: in any of `sources`, `event` (exact type) goes to `handler`.
 
-    `to` lists the states the handler may go to; staying is always allowed.
+    `to` is the state, or states, the handler may go to; staying is always allowed.
     """
 
     sources: frozenset[S]
@@ -168,9 +183,9 @@ class On(Generic[S, D, C]):
         event: type[E],
         handler: Callable[[D, E], Step[S, D, C]],
         *,
-        to: Collection[S] = (),
+        to: S | Collection[S] = (),
     ) -> None:
-        self.__attrs_init__(_as_set(source), event, handler, frozenset(to))
+        self.__attrs_init__(_as_set(source), event, handler, _as_set(to))
 
 
 class Machine(Generic[S, D, C]):
@@ -179,7 +194,8 @@ class Machine(Generic[S, D, C]):
     `timers` names the events that timers deliver and the states each may come in; a machine that
     has it starts no other timer. Raises `MisdeclaredMachine` when the table contradicts itself: an
     unknown state, a pair listed twice, a state out of reach, a dead end that is not final, a final
-    state with rows, a timer whose event is not taken where it may come.
+    state with rows, a timer whose event is not taken where it may come; or when a part is not of
+    its kind: states that are no Enum, an event that is no class, a handler that is no function.
     """
 
     def __init__(
@@ -189,19 +205,23 @@ class Machine(Generic[S, D, C]):
         states: type[S],
         initial: S,
         transitions: Collection[On[S, D, C]],
-        final: Collection[S] = (),
+        final: S | Collection[S] = (),
         on_enter: Mapping[S, Callable[[D], Step[S, D, C]]] | None = None,
         timers: Mapping[type[object], S | Collection[S]] | None = None,
     ) -> None:
+        check_kinds(name, _parts(states, transitions, on_enter, timers))
         self.name = name
         self.states: tuple[S, ...] = tuple(states)
         self.initial = initial
-        self.final: frozenset[S] = frozenset(final)
+        self.final: frozenset[S] = _as_set(final)
         self.transitions: tuple[On[S, D, C], ...] = tuple(transitions)
         self.on_enter: Mapping[S, Callable[[D], Step[S, D, C]]] = MappingProxyType(
             dict(on_enter or {})
         )
         self.timers = None if timers is None else MappingProxyType(_timer_states(timers))
+        check_kinds(
+            name, [("a row is an `On`", row, isinstance(row, On)) for row in self.transitions]
+        )
         check_machine(self)
         self._rows: dict[S, dict[type[object], On[S, D, C]]] = {s: {} for s in self.states}
         self._taken = frozenset(row.event for row in self.transitions)
@@ -231,19 +251,30 @@ class Machine(Generic[S, D, C]):
     def step(self, state: S, data: D, event: object) -> Step[S, D, C]:
         """Look the pair up and ask its handler.
 
-        Raises `UnlistedPair` or `UndeclaredTarget`, or whatever the handler raises.
+        Raises `UnlistedPair`, `UndeclaredTarget` or `NotAStep`, or whatever the handler raises.
         """
         row = self._rows[state].get(type(event))
         if row is None:
             raise UnlistedPair(self.name, state, event, event_names(self._rows[state]))
         step = row.handler(data, event)  # type: ignore[arg-type]  # it is the row's event type
-        if step.state is not None and step.state not in row.to:
-            raise UndeclaredTarget(self.name, state, event, step.state)
+        try:
+            target = step.state
+        except AttributeError:
+            whose = f"the handler of {type(event).__name__} in {state.name}"
+            raise NotAStep(self.name, whose, step) from None
+        if target is not None and target not in row.to:
+            raise UndeclaredTarget(self.name, state, event, target)
         return step
 
     def check_timer(self, state: S, timer: StateTimeout | StartTimer) -> None:
-        """Raise `TimerWithoutHandler` unless the event can be taken once the timer is due."""
+        """Raise unless it can run for its time, and its event can be taken once it is due.
+
+        `TimerError` for a time that is negative, not finite or no number; `TimerWithoutHandler`.
+        """
         event = type(timer.event)
+        if not is_delay(timer.after):
+            timed = f"machine {self.name!r} in {state.name}: the timer for {event.__name__}"
+            raise TimerError(timed, timer.after)
         if self.timers is not None and event not in self.timers:
             raise TimerWithoutHandler(self.name, timer.event, "`timers` does not list it")
         if isinstance(timer, StateTimeout) and event not in self._rows[state]:
@@ -253,7 +284,22 @@ class Machine(Generic[S, D, C]):
 
 
 def _as_set(states: S | Collection[S]) -> frozenset[S]:
-    return frozenset((states,) if isinstance(states, enum.Enum) else states)
+    """What is no collection is taken for a state, which the check of the machine then refuses."""
+    if isinstance(states, enum.Enum | str) or not isinstance(states, Iterable):
+        return frozenset((states,))
+    return frozenset(states)
+
+
+def _parts(
+    states: object, transitions: object, on_enter: object, timers: object
+) -> Iterator[tuple[str, object, bool]]:
+    yield "`states` is an Enum class", states, isinstance(states, enum.EnumMeta)
+    yield "`transitions` is a list of rows", transitions, isinstance(transitions, Iterable)
+    for sentence, mapping in (
+        ("`on_enter` maps states to functions", on_enter),
+        ("`timers` maps event types to states", timers),
+    ):
+        yield sentence, mapping, mapping is None or isinstance(mapping, Mapping)
 
 
 def _timer_states(

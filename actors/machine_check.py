@@ -24,8 +24,16 @@ class MisdeclaredMachine(ActorError):
         self.machine = machine
 
 
+def check_kinds(machine: str, parts: Iterable[tuple[str, object, bool]]) -> None:
+    """Raise `MisdeclaredMachine` for the first part that is not what its sentence says."""
+    for sentence, part, is_so in parts:
+        if not is_so:
+            raise MisdeclaredMachine(machine, f"{sentence}, not {part!r}")
+
+
 def check_machine(machine: Machine[S, D, C]) -> None:
     """Raise `MisdeclaredMachine` for the first thing that is wrong with the table."""
+    check_kinds(machine.name, _events_and_functions(machine))
     _check_states_known(machine)
     _check_pairs_unique(machine)
     exits = exits_of(machine)
@@ -73,8 +81,19 @@ def event_names(events: Iterable[type[object]]) -> str:
     return ", ".join(event.__name__ for event in events) or "nothing"
 
 
+def _events_and_functions(machine: Machine[S, D, C]) -> Iterable[tuple[str, object, bool]]:
+    for row in machine.transitions:
+        event, handler = row.event, row.handler
+        yield "the event of a row is one class", event, isinstance(event, type)
+        yield f"the handler of {event.__name__} is a function", handler, callable(handler)
+    for action in machine.on_enter.values():
+        yield "an enter action is a function", action, callable(action)
+    for event, _ in _timers_of(machine):
+        yield "the event of a timer is one class", event, isinstance(event, type)
+
+
 def _check_states_known(machine: Machine[S, D, C]) -> None:
-    known = set(machine.states)
+    """By identity: a string equals the member of a StrEnum, and has no name."""
     mentioned: list[tuple[str, Iterable[S]]] = [
         ("initial", (machine.initial,)),
         ("final", machine.final),
@@ -87,7 +106,7 @@ def _check_states_known(machine: Machine[S, D, C]) -> None:
     ]
     for where, states in mentioned:
         for state in states:
-            if state not in known:
+            if not any(state is member for member in machine.states):
                 raise MisdeclaredMachine(machine.name, f"{where} names unknown state {state!r}")
 
 

@@ -24,6 +24,7 @@ from greenroom.actors.machine import (
     MachineAction,
     MachineError,
     Next,
+    NotAStep,
     Postpone,
     StartTimer,
     StateTimeout,
@@ -166,8 +167,9 @@ class MachineRunner(Generic[S, D, C]):
         """Handle an event, and at once all that follows from it.
 
         A `TimerFired` whose timer was cancelled or started anew is ignored. Raises a `MachineError`
-        (`UnlistedPair`, `UndeclaredTarget`, `PostponedTooMany` …), or what a handler raises; the
-        machine then stands where the last good step left it, and is best thrown away.
+        (`UnlistedPair`, `UndeclaredTarget`, `PostponedTooMany` …), `TimerError` for an unusable
+        delay, or what a handler raises; the machine then stands where the last good step left it,
+        and is best thrown away.
         """
         if type(event) is TimerFired and not self._runs(event):
             return []
@@ -267,7 +269,12 @@ class MachineRunner(Generic[S, D, C]):
         action = self.machine.on_enter.get(self.state)
         if action is None:
             return
-        target, self.data, commands = action(self.data)
+        entered = action(self.data)
+        try:
+            target, self.data, commands = entered
+        except (TypeError, ValueError):
+            whose = f"the enter action of {self.state.name}"
+            raise NotAStep(self.machine.name, whose, entered) from None
         if target is not None or any(isinstance(c, Postpone | Next) for c in commands):
             raise EnterOverstepped(
                 f"machine {self.machine.name!r}: entering {self.state.name} may give commands and "

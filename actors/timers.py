@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 import attrs
 import trio
 
+from greenroom.actors.delay import is_delay
 from greenroom.actors.errors import TimerError
 
 M = TypeVar("M")
@@ -66,8 +67,8 @@ class AlarmClock:
 
     def set(self, after: float, callback: Callable[[], None]) -> Alarm:
         """Call `callback` in `after` seconds (0 or more). Raises `TimerError` otherwise."""
-        if not 0 <= after < math.inf:
-            raise TimerError(f"a timer takes 0 or more seconds, not {after!r}")
+        if not is_delay(after):
+            raise TimerError("a timer", after)
         alarm = Alarm(trio.current_time() + after, next(self._numbers), callback, self)
         heapq.heappush(self._alarms, alarm)
         if alarm.deadline < self._sleep.deadline:

@@ -9,6 +9,7 @@ import pytest
 
 from greenroom.actors.machine import (
     Machine,
+    NotAStep,
     On,
     StartTimer,
     StateTimeout,
@@ -58,6 +59,7 @@ def nothing(data: None, _: object) -> LightStep:
 
 RED_TO_GREEN = On(Light.RED, Switch, to_green, to={Light.GREEN})
 GREEN_TO_OFF = On(Light.GREEN, Cut, to_off, to={Light.OFF})
+TIMED = [RED_TO_GREEN, GREEN_TO_OFF]
 
 
 def light(*rows: On[Light, None, str], final: set[Light] | None = None) -> object:
@@ -147,6 +149,106 @@ def test_a_table_that_contradicts_itself_is_refused_naming_the_culprit(
     assert str(refused.value) == f"machine 'light': {sentence}"
 
 
+def test_one_state_needs_no_set_wherever_states_are_listed() -> None:
+    machine: Machine[Light, None, str] = Machine(
+        name="light",
+        states=Light,
+        initial=Light.RED,
+        final=Light.OFF,
+        transitions=[
+            On(Light.RED, Switch, to_green, to=Light.GREEN),
+            On(Light.GREEN, Cut, to_off, to=Light.OFF),
+        ],
+        timers={Cut: Light.GREEN},
+    )
+
+    assert machine.transitions == (RED_TO_GREEN, GREEN_TO_OFF)
+    assert machine.final == {Light.OFF}
+
+
+class Word(enum.StrEnum):
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"states": ("RED", "OFF")}, "`states` is an Enum class, not ('RED', 'OFF')"),
+        ({"initial": "RED"}, "initial names unknown state 'RED'"),
+        ({"final": "OFF"}, "final names unknown state 'OFF'"),
+        ({"final": 3}, "final names unknown state 3"),
+        ({"transitions": 5}, "`transitions` is a list of rows, not 5"),
+        ({"transitions": [5]}, "a row is an `On`, not 5"),
+        ({"on_enter": [Light.RED]}, "`on_enter` maps states to functions, not [<Light.RED: 1>]"),
+        ({"on_enter": {Light.RED: "red"}}, "an enter action is a function, not 'red'"),
+        ({"timers": [5]}, "`timers` maps event types to states, not [5]"),
+        ({"timers": {5: Light.RED}}, "the event of a timer is one class, not 5"),
+        (
+            {"transitions": [On(Light.RED, Cut(), nothing)]},  # type: ignore[arg-type]  # refused
+            "the event of a row is one class, not Cut()",
+        ),
+        (
+            {"transitions": [On(Light.RED, int | str, nothing)]},  # type: ignore[arg-type]  # refused
+            "the event of a row is one class, not int | str",
+        ),
+        (
+            {"transitions": [On(Light.RED, Cut, "cut")]},  # type: ignore[arg-type]  # refused
+            "the handler of Cut is a function, not 'cut'",
+        ),
+        (
+            {"transitions": [On("RED", Cut, nothing)]},  # type: ignore[type-var]  # refused
+            "the row of Cut names unknown state 'RED'",
+        ),
+        (
+            {"states": Word, "initial": Word.RED, "final": {"red"}, "transitions": []},
+            "final names unknown state 'red'",
+        ),
+    ],
+)
+def test_a_part_of_a_table_that_is_not_of_its_kind_is_refused_naming_it(
+    wrong: dict[str, object], sentence: str
+) -> None:
+    right = {"name": "light", "states": Light, "initial": Light.RED, "final": {Light.OFF}}
+    with pytest.raises(MisdeclaredMachine) as refused:
+        Machine(**{**right, "transitions": TIMED, **wrong})  # type: ignore[arg-type]  # refused
+
+    assert str(refused.value) == f"machine 'light': {sentence}"
+
+
+@pytest.mark.parametrize("answer", [None, Light.GREEN, (None, None, ())])
+def test_a_handler_that_returns_no_step_is_named_with_what_it_returned(answer: object) -> None:
+    row: On[Light, None, str] = On(Light.RED, Cut, lambda data, _: answer)  # type: ignore[arg-type, return-value]  # the point
+    machine = light(row, RED_TO_GREEN, GREEN_TO_OFF)
+    assert isinstance(machine, Machine)
+
+    with pytest.raises(NotAStep) as refused:
+        machine.step(Light.RED, None, Cut())
+
+    assert refused.value.message == (
+        f"machine 'light': the handler of Cut in RED returned {answer!r}, which is no step"
+    )
+
+
+def test_an_error_inside_a_handler_is_not_taken_for_a_missing_step() -> None:
+    def handler(data: None, _: object) -> LightStep:
+        raise AttributeError("of its own")
+
+    machine = light(On(Light.RED, Cut, handler), RED_TO_GREEN, GREEN_TO_OFF)
+    assert isinstance(machine, Machine)
+
+    with pytest.raises(AttributeError, match="of its own"):
+        machine.step(Light.RED, None, Cut())
+
+
+def test_a_target_that_is_no_state_at_all_is_refused_as_any_other() -> None:
+    row = On(Light.RED, Switch, lambda data, _: go("GREEN", data), to={Light.GREEN})  # type: ignore[type-var]  # the point
+    machine = light(row, GREEN_TO_OFF)
+    assert isinstance(machine, Machine)
+
+    with pytest.raises(UndeclaredTarget, match="may not go from RED to 'GREEN' on Switch"):
+        machine.step(Light.RED, None, Switch())
+
+
 def test_a_state_that_takes_events_for_ever_is_a_dead_end_when_there_is_an_end() -> None:
     with pytest.raises(MisdeclaredMachine, match="RED is a dead end"):
         Machine(
@@ -190,9 +292,6 @@ def test_a_machine_lists_its_events_and_edges() -> None:
     assert (Gate.LOCKED, Push, None) in set(TURNSTILE.edges())
     assert (Gate.UNLOCKED, Kick, Gate.BROKEN) in set(TURNSTILE.edges())
     assert set(TURNSTILE.takes(Gate.BROKEN)) == set()
-
-
-TIMED = [RED_TO_GREEN, GREEN_TO_OFF]
 
 
 def timed(timers: dict[type[object], Light | set[Light]] | None) -> Machine[Light, None, str]:

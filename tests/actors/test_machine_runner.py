@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import enum
+import math
 
 import attrs
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from greenroom.actors.errors import TimerError
 from greenroom.actors.machine import (
     STATE_TIMEOUT,
     CancelTimer,
     Machine,
     MachineAction,
     Next,
+    NotAStep,
     On,
     Postpone,
     StartTimer,
@@ -36,6 +39,7 @@ from greenroom.actors.machine_runner import (
     TimerFired,
     Transition,
 )
+from greenroom.testing import explore
 from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say
 
 pytestmark = pytest.mark.requirement("R39")
@@ -257,6 +261,40 @@ def test_a_state_time_out_returned_with_a_change_of_state_belongs_to_the_new_sta
     assert runner.data == ("", "due")
 
 
+@pytest.mark.parametrize("after", [-1, -0.001, math.inf, math.nan, "1", None])
+@pytest.mark.parametrize("to", [None, Room.B])
+def test_a_timer_that_no_clock_could_run_is_refused_when_it_is_started(
+    after: float, to: Room | None
+) -> None:
+    """As the alarm clock refuses it: the machine must not pass what crashes its actor."""
+    for timer in (StateTimeout(after, Do()), StartTimer("t", after, Do())):
+        with pytest.raises(TimerError) as refused:
+            puppet().handle(Do((timer,), to=to))
+        assert refused.value.message == (
+            f"machine 'puppet' in {(to or Room.A).name}: the timer for Do "
+            f"takes 0 or more seconds, not {after!r}"
+        )
+
+
+def test_exploring_a_machine_finds_the_timer_that_would_crash_its_actor() -> None:
+    def sooner(left: int, _: Do) -> Step[Room, int, str]:
+        return stay(left - 1, StateTimeout(left, Do()))
+
+    machine: Machine[Room, int, str] = Machine(
+        name="fuse",
+        states=Room,
+        initial=Room.A,
+        transitions=[On(Room.A, Do, sooner, to=Room.B), On(Room.B, Do, sooner)],
+    )
+
+    found = explore(machine, 1, events=[Do()])
+
+    assert [violation.what for violation in found.violations] == [
+        "Do in A: TimerError: machine 'fuse' in A: the timer for Do takes 0 or more seconds, "
+        "not -1 (0 is at once; for never, start none)"
+    ]
+
+
 def test_going_to_the_state_one_is_in_is_staying() -> None:
     """gen_statem(3): a state change is one to a different state."""
     runner = puppet(on_enter={Room.A: lambda data: stay((*data, "entered"))})
@@ -291,6 +329,20 @@ def test_entering_may_not_change_the_state_postpone_or_insert(
 
     with pytest.raises(EnterOverstepped, match="'puppet': entering B may give commands"):
         runner.handle(Do(to=Room.B))
+
+
+@pytest.mark.parametrize("answer", [None, "", Room.B])
+def test_an_enter_action_that_returns_no_step_is_named_with_what_it_returned(
+    answer: object,
+) -> None:
+    runner = puppet(on_enter={Room.B: lambda _: answer})
+
+    with pytest.raises(NotAStep) as refused:
+        runner.handle(Do(to=Room.B))
+
+    assert refused.value.message == (
+        f"machine 'puppet': the enter action of B returned {answer!r}, which is no step"
+    )
 
 
 def test_an_event_is_postponed_once_however_often_that_is_said() -> None:

@@ -87,7 +87,7 @@ async def test_a_timer_that_fired_may_start_the_next(autojump_clock: Clock) -> N
     assert ticks == [1.0, 2.0, 3.0]
 
 
-@pytest.mark.parametrize("after", [-1, math.inf, math.nan])
+@pytest.mark.parametrize("after", [-1, math.inf, math.nan, "1", None])
 async def test_a_delay_that_never_comes_is_refused(after: float) -> None:
     with pytest.raises(TimerError, match="0 or more seconds"):
         alarm_clock().set(after, lambda: None)
