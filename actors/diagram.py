@@ -44,17 +44,19 @@ def mermaid(machine: Machine[S, D, C]) -> str:
 def dot(machine: Machine[S, D, C]) -> str:
     """The machine in Graphviz' DOT; final states have a double line."""
     lines = [
-        f'digraph "{machine.name}" {{',
+        f"digraph {_quoted(machine.name)} {{",
         "    rankdir=LR;",
         "    node [shape=box, style=rounded];",
         "    start [shape=point];",
     ]
     lines += [
-        f'    "{state.name}" [peripheries=2];' for state in machine.states if state in machine.final
+        f"    {_quoted(state.name)} [peripheries=2];"
+        for state in machine.states
+        if state in machine.final
     ]
-    lines.append(f'    start -> "{machine.initial.name}";')
+    lines.append(f"    start -> {_quoted(machine.initial.name)};")
     lines += [
-        f'    "{source.name}" -> "{target.name}" [label="{_lines(events)}"];'
+        f"    {_quoted(source.name)} -> {_quoted(target.name)} [label={_quoted(*events)}];"
         for (source, target), events in _arrows(machine).items()
     ]
     return "\n".join([*lines, "}"]) + "\n"
@@ -110,8 +112,10 @@ def _mermaid_id(state: enum.Enum) -> str:
     return f"{state.name}_" if state.name.lower() in MERMAID_KEYWORDS else state.name
 
 
-def _lines(names: Iterable[str]) -> str:
-    return r"\n".join(names)
+def _quoted(*lines: str) -> str:
+    """A DOT string: a quote is escaped, and so is what would escape its end (dotlanguage)."""
+    escaped = (line.replace("\\", r"\\").replace('"', r"\"") for line in lines)
+    return '"' + r"\n".join(escaped) + '"'
 
 
 def _cells(cells: Iterable[str]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from greenroom.actors.diagram import dead_ends, dot, mermaid, reachable, table, unhandled_pairs
-from greenroom.actors.machine import Machine, On, go
+from greenroom.actors.machine import Machine, On, go, stay
 from tests.actors.turnstile import TURNSTILE, Coin, Gate, Push, TimeIsUp
 
 pytestmark = pytest.mark.requirement("R41")
@@ -54,6 +57,35 @@ def test_dot_draws_the_same() -> None:
     assert '    start -> "LOCKED";\n' in drawing
     assert r'    "UNLOCKED" -> "LOCKED" [label="Push\nTimeIsUp"];' in drawing
     assert drawing.endswith("}\n")
+
+
+def read_dot(quoted: str) -> str:
+    """What Graphviz' scanner (lib/cgraph/scan.l, <qstring>) makes of one quoted string."""
+    token = re.fullmatch(r'"((?:\\["\\]|[^"\\]|\\[^"\\])*)"', quoted, re.DOTALL)
+    assert token is not None, f"{quoted} does not end where it should"
+    return token[1].replace(r"\"", '"')
+
+
+@given(st.text(alphabet='a"\\ {'))
+def test_a_name_with_quotes_stays_one_string_of_dot(name: str) -> None:
+    """A backslash stays two there (dotlanguage); what counts is that it escapes no quote."""
+    states = enum.Enum("states", {f".{name}": 1})
+    (state,) = states
+    machine: Machine[enum.Enum, None, str] = Machine(
+        name=name,
+        states=states,
+        initial=state,
+        transitions=[On(state, type(f".{name}", (), {}), lambda data, _: stay(data))],
+    )
+
+    lines = dot(machine).splitlines()
+
+    shown = name.replace("\\", r"\\")
+    assert read_dot(lines[0].removeprefix("digraph ").removesuffix(" {")) == shown
+    assert read_dot(lines[4].removeprefix("    start -> ").removesuffix(";")) == f".{shown}"
+    source, _, rest = lines[5].strip().partition(" -> ")
+    assert read_dot(source) == f".{shown}"
+    assert read_dot(rest.partition(" [label=")[2].removesuffix("];")) == f".{shown}"
 
 
 def test_the_table_shows_targets_stays_and_refusals() -> None:
