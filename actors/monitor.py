@@ -121,9 +121,15 @@ def link(one: AnyRef, other: AnyRef) -> Link:
     The reason is of the same kind, so a supervisor judges both ends alike; its error is
     `LinkBroken`, with the true one as its cause. An actor with `traps_exits` goes on instead, and
     is told `Exited`. When one has ended already, the other learns of it at once. Raises
-    `NotLinkable` for an actor that no supervisor runs: there the nursery is the link.
+    `NotLinkable` for an actor that no supervisor runs: there the nursery is the link; and for what
+    is no actor, as a supervisor.
     """
     for each in (one, other):
+        if not isinstance(each, Ref):
+            raise NotLinkable(
+                f"{each!r} is no actor's ref, and only actors are linked",
+                advice="monitor() hears of the end of a supervisor too",
+            )
         if not each.linkable:
             raise NotLinkable(f"{each.name!r} is run by no supervisor, so nothing can stop it")
     return Link(one, other)

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import LinkBroken
+from greenroom.actors.errors import LinkBroken, NotLinkable
 from greenroom.actors.exit import ExitKind, ExitReason
 from greenroom.actors.monitor import Down, Exited, link, monitor
 from greenroom.actors.ref import Ref
@@ -97,6 +97,17 @@ async def test_it_ends_in_the_middle_of_a_message_too_and_gets_its_last_words(
     await other.wait_stopped()
     (reason,) = hanging.reasons
     assert isinstance(reason.error, LinkBroken)
+
+
+async def test_a_supervisor_is_not_linked_but_monitored(stage: DynamicSupervisorRef) -> None:
+    """Beyond OTP: there supervisors are processes as any other, and linked to their parents."""
+    one = await start(stage, "a", Partner())
+    for pair in ((one, stage), (stage, one)):
+        with pytest.raises(NotLinkable, match=r"<DynamicSupervisorRef root/pairs> is no actor's"):
+            link(*pair)  # type: ignore[arg-type]  # the point
+    one.tell("crash")
+    await settle()
+    assert stage.exit_reason is None
 
 
 async def test_a_normal_end_is_nobody_elses_business(stage: DynamicSupervisorRef) -> None:
