@@ -26,12 +26,20 @@ def test_the_delay_doubles_up_to_its_limit() -> None:
     assert [STEADY.delay(failures) for failures in (1, 2, 3, 10_000)] == [1.0, 2.0, 4.0, 4.0]
 
 
-@given(st.integers(1, 50), st.floats(0, 1, exclude_max=True))
-def test_jitter_takes_off_at_most_its_share(failures: int, drawn: float) -> None:
+@given(st.integers(1, 50), st.floats(0, 1), st.floats(0, 1, exclude_max=True))
+def test_jitter_takes_off_as_much_of_its_share_as_is_drawn(
+    failures: int, jitter: float, drawn: float
+) -> None:
     """Beyond OTP: so that many do not come back in the same moment."""
     steady = Backoff(jitter=0.0).delay(failures)
-    jittered = Backoff(jitter=0.5, draw=lambda: drawn).delay(failures)
-    assert steady * 0.5 <= jittered <= steady
+    jittered = Backoff(jitter=jitter, draw=lambda: drawn).delay(failures)
+    assert jittered == steady * (1 - jitter * drawn)
+
+
+def test_by_default_up_to_half_of_a_delay_is_drawn_anew_every_time() -> None:
+    """Beyond OTP: and no two of many are likely to draw the same."""
+    assert Backoff(draw=lambda: 1.0).delay(1) == Backoff().first / 2
+    assert len({Backoff().delay(1) for _ in range(100)}) > 1
 
 
 @pytest.mark.parametrize("wrong", [{"first": 0}, {"limit": 0.01}, {"factor": 0.5}, {"jitter": 2}])
