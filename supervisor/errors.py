@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from greenroom.actors.monitor import AnyRef
     from greenroom.supervisor.crash_report import CrashReport
 
+WHILE_RESTARTING = "it comes up by itself, terminate_child() calls that off"
+
 
 class SupervisorError(GreenroomError):
     """A supervisor could not do what was asked, or cannot go on."""
@@ -44,12 +46,14 @@ class AlreadyStarted(SupervisorError):
 
 
 class AlreadyPresent(SupervisorError):
-    """The id belongs to a stopped child."""
+    """The id belongs to a child that is stopped, or waits for its restart."""
 
-    def __init__(self, supervisor: str, child: str) -> None:
+    def __init__(self, supervisor: str, child: str, *, restarting: bool = False) -> None:
         super().__init__(
-            f"{supervisor!r} already has {child!r}, stopped",
-            advice="restart_child() starts it again, delete_child() forgets it",
+            f"{supervisor!r} already has {child!r}, {'restarting' if restarting else 'stopped'}",
+            advice=WHILE_RESTARTING
+            if restarting
+            else "restart_child() starts it again, delete_child() forgets it",
         )
         self.child = child
 
@@ -82,6 +86,10 @@ class ChildRestarting(SupervisorError):
     """The supervisor itself is busy restarting the child."""
 
     temporary = True
+
+    def __init__(self, supervisor: str, child: str) -> None:
+        super().__init__(f"{child!r} of {supervisor!r} is being restarted", advice=WHILE_RESTARTING)
+        self.child = child
 
 
 class SupervisorStopped(SupervisorError):

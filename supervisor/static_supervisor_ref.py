@@ -149,8 +149,9 @@ class StaticSupervisorRef(SupervisorRef):
     async def _add(self, spec: ChildSpec) -> object:
         present = self._children.get(spec.id)
         if present is not None:
-            if present.state in (ChildState.STOPPED, ChildState.RESTARTING):
-                raise AlreadyPresent(self.path, spec.id)
+            restarting = present.state is ChildState.RESTARTING
+            if restarting or present.state is ChildState.STOPPED:
+                raise AlreadyPresent(self.path, spec.id, restarting=restarting)
             raise AlreadyStarted(self.path, spec.id, present.value)
         child = self._children[spec.id] = Child(spec, self.default_restart)
         try:
@@ -205,9 +206,11 @@ class StaticSupervisorRef(SupervisorRef):
             case ChildState.STOPPED:
                 return child
             case ChildState.RESTARTING:
-                raise ChildRestarting(f"{id_!r} of {self.path!r} is being restarted")
+                raise ChildRestarting(self.path, id_)
             case _:
-                raise ChildRunning(f"{id_!r} of {self.path!r} is running")
+                raise ChildRunning(
+                    f"{id_!r} of {self.path!r} is running", advice="terminate_child() stops it"
+                )
 
     # ---- the loop ---------------------------------------------------------------------------
 
@@ -215,7 +218,7 @@ class StaticSupervisorRef(SupervisorRef):
         async with self._ending():
             for child in list(self._children.values()):
                 await self._start(child)
-            task_status.started(self)
+            self._come_up(task_status)
             while True:
                 await self._handle(await self._mailbox.take_all())
 

@@ -111,6 +111,23 @@ async def test_a_call_that_fits_is_done_when_it_returns(
     assert state == root.children().get(id_)
 
 
+async def test_the_advice_for_a_restarting_child_is_not_that_for_a_stopped_one(
+    root: StaticSupervisorRef, stage: Stage
+) -> None:
+    """Beyond OTP: its {error, already_present} does not tell them apart."""
+    with pytest.raises(AlreadyPresent, match=r"stopped \(restart_child\(\) starts it again"):
+        await root.start_child(stage.spec("stopped"))
+    for call in (start("restarting"), restart("restarting"), delete("restarting")):
+        with pytest.raises((AlreadyPresent, ChildRestarting)) as refusal:
+            await call(root, stage)
+        assert "restart_child" not in str(refusal.value)
+        assert "it comes up by itself, terminate_child() calls that off" in str(refusal.value)
+
+    await root.terminate_child("restarting")
+    await root.delete_child("restarting")
+    await root.start_child(stage.spec("restarting"))
+
+
 async def test_already_started_tells_the_value_of_the_one_that_is_there(
     root: StaticSupervisorRef, stage: Stage
 ) -> None:
