@@ -156,7 +156,7 @@ class DynamicSupervisorRef(SupervisorRef):
 
     async def _live(self, task_status: trio.TaskStatus[DynamicSupervisorRef]) -> None:
         async with self._ending():
-            task_status.started(self)
+            self._come_up(task_status)
             await self._end.wait()
             assert self._gave_up is not None
             raise self._gave_up

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar, copy_context
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Self
 
 import attrs
 import trio
@@ -108,6 +108,7 @@ class SupervisorRef:
         self._stopped = trio.Event()
         self._when_stopped: Callbacks = {}
         self.exit_reason: ExitReason | None = None
+        self._up_since: float | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}{' (stopped)' if self._stopping else ''}>"
@@ -153,6 +154,13 @@ class SupervisorRef:
         return self._crash_log.reports()
 
     @property
+    def uptime(self) -> float:
+        """Seconds since its children had started; 0 before, and once it has ended."""
+        if self._up_since is None or self.exit_reason is not None:
+            return 0.0
+        return trio.current_time() - self._up_since
+
+    @property
     def stopped(self) -> bool:
         """It is stopping, or gone: it takes no children any more."""
         return self._stopping
@@ -180,6 +188,10 @@ class SupervisorRef:
         return self._window.budget(trio.current_time())
 
     # ---- keeping children: for the two kinds of supervisor --------------------------------
+
+    def _come_up(self, task_status: trio.TaskStatus[Self]) -> None:
+        self._up_since = trio.current_time()
+        task_status.started(self)
 
     def _find(self, id_: str) -> Child:
         child = self._children.get(id_)

@@ -76,8 +76,14 @@ def snapshot(supervisor: SupervisorRef, *, children: int | None = None) -> TreeN
     `children`: of each supervisor no more than so many, the first ones; the others are counted.
     """
     state = ChildState.RUNNING if supervisor.exit_reason is None else ChildState.STOPPED
-    node = TreeNode(supervisor.name, supervisor.path, "supervisor", state)
-    return attrs.evolve(node, **_of_supervisor(supervisor, children))
+    return TreeNode(
+        supervisor.name,
+        supervisor.path,
+        "supervisor",
+        state,
+        uptime=supervisor.uptime,
+        **_of_supervisor(supervisor, children),
+    )
 
 
 def _of_supervisor(supervisor: SupervisorRef, limit: int | None) -> Facts:

@@ -6,10 +6,12 @@ import trio
 from greenroom.actors.actor import Actor
 from greenroom.actors.ref import Ref
 from greenroom.supervisor import (
+    ChildSpec,
     ChildState,
     DynamicSupervisorRef,
     Restart,
     Strategy,
+    SupervisorRef,
     actor_child,
     dynamic_supervisor_child,
     open_supervisor,
@@ -61,6 +63,33 @@ async def test_the_tree_shows_every_child_with_its_state_restarts_and_mailbox(
     assert (node.mailbox.depth, node.mailbox.age, node.last_message) == (2, 4.0, "str")
     assert node.uptime == 4.0
     assert (tree.budget, tree.kind, tree.state) == (2, "supervisor", ChildState.RUNNING)
+
+
+async def test_a_supervisor_is_up_since_its_children_are_also_at_the_root(
+    stage: Stage, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def slow(*, task_status: trio.TaskStatus[None]) -> None:
+        await trio.sleep(3)
+        task_status.started(None)
+        await trio.sleep_forever()
+
+    inner = supervisor_child("inner", [ChildSpec("slow", slow)])
+    async with open_supervisor("root", [inner, dynamic_supervisor_child("users")]) as root:
+        await trio.sleep(100)
+        tree = snapshot(root)
+        assert [node.uptime for node in tree.walk()] == [100.0] * 4
+        below = [root.child("inner"), root.child("users")]
+        for ref in below:
+            assert isinstance(ref, SupervisorRef)
+            assert snapshot(ref).uptime == 100.0
+
+        await root.terminate_child("inner")
+        await root.restart_child("inner")
+        await trio.sleep(1)
+        assert [node.uptime for node in snapshot(root).walk()] == [104.0, 1.0, 1.0, 104.0]
+        assert isinstance(below[0], SupervisorRef)
+        assert snapshot(below[0]).uptime == 0.0, "it has ended"
+    assert snapshot(root).uptime == 0.0
 
 
 async def test_a_supervisor_that_is_down_shows_no_children(stage: Stage) -> None:
