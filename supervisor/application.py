@@ -25,6 +25,8 @@ class Component:
     needs: tuple[str, ...] = attrs.field(default=(), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.spec, ChildSpec):
+            raise InvalidChildSpec(f"a component is made of a child spec, not {self.spec!r}")
         if isinstance(self.needs, str):
             raise InvalidChildSpec(f"component {self.id!r}: needs is a tuple of ids, not a string")
 

@@ -100,6 +100,8 @@ class ChildSpec:
             return f"its kind is 'worker' or 'supervisor', not {self.kind!r}"
         if not isinstance(self.significant, bool):
             return f"its significant is True or False, not {self.significant!r}"
+        if self.backoff is not None and not isinstance(self.backoff, Backoff):
+            return f"its backoff is a Backoff or None, not {self.backoff!r}"
         if self.significant and self.restart is Restart.PERMANENT:
             return "a permanent child cannot be significant"
         return None
@@ -150,11 +152,15 @@ def actor_child(
     `mailbox` says what becomes of what waits in it over a restart (see `OnRestart`).
     `record`: keep the last so many messages whole, so that a crash can be replayed; best with a
     `factory` that is a class or a `functools.partial` of one, and messages that never change.
+    Raises `InvalidChildSpec`; a `factory` that makes no actor fails the start with it.
     """
+    _check_actor_options(id, factory, record, mailbox)
     grace = grace_of(shutdown)
 
     async def start(*, task_status: trio.TaskStatus[object]) -> None:
         actor = factory()
+        if not isinstance(actor, Actor):
+            raise InvalidChildSpec(f"child {id!r}: its factory made {actor!r}, which is no actor")
         actor.remembered = max(actor.remembered, record)
         await run_actor(
             actor,
@@ -169,6 +175,18 @@ def actor_child(
     return ChildSpec(id, start, restart, shutdown, significant, backoff=backoff, recorded=recorded)
 
 
+def _check_actor_options(id_: str, factory: object, record: object, mailbox: object) -> None:
+    if not callable(factory):
+        raise InvalidChildSpec(
+            f"child {id_!r}: its factory is what makes a new actor, not {factory!r}",
+            advice="every start calls it anew: give the class, or a functools.partial of it",
+        )
+    if not isinstance(record, int) or record < 0:
+        raise InvalidChildSpec(f"child {id_!r}: its record is 0 or more messages, not {record!r}")
+    if not isinstance(mailbox, OnRestart):
+        raise InvalidChildSpec(f"child {id_!r}: its mailbox is an OnRestart, not {mailbox!r}")
+
+
 def task_child(
     id: str,  # noqa: A002 - supervisor(3)'s name for it
     function: Callable[[], Awaitable[object]],
@@ -178,7 +196,15 @@ def task_child(
     significant: bool = False,
     backoff: Backoff | None = None,
 ) -> ChildSpec:
-    """A spec for a plain async function: up as soon as it runs, its value None."""
+    """A spec for a plain async function: up as soon as it runs, its value None.
+
+    Raises `InvalidChildSpec`.
+    """
+    if not callable(function):
+        raise InvalidChildSpec(
+            f"child {id!r}: its function is an async function, not {function!r}",
+            advice="every start calls it anew: functools.partial(function, …) gives it arguments",
+        )
 
     async def start(*, task_status: trio.TaskStatus[object]) -> None:
         task_status.started(None)

@@ -53,6 +53,12 @@ async def test_what_started_after_a_component_restarts_with_it(stage: Stage) -> 
         assert stage.take_log() == "-b -c -a +b +a +c"
 
 
+def test_a_component_is_made_of_a_child_spec() -> None:
+    """supervisor(3), Child specification: refused when it is made, as a spec is."""
+    with pytest.raises(InvalidChildSpec, match="made of a child spec, not 'users'"):
+        Component("users")  # type: ignore[arg-type]  # refused
+
+
 def test_a_missing_name_is_refused_with_the_one_that_was_meant(stage: Stage) -> None:
     """application(3), start/1: {error, {not_started, App}}. Beyond OTP: the name that was meant."""
     wrong = [

@@ -21,8 +21,9 @@ from greenroom.supervisor import (
     dynamic_supervisor_child,
     open_supervisor,
     supervisor_child,
+    task_child,
 )
-from greenroom.supervisor.errors import InvalidChildSpec, NoSuchChild
+from greenroom.supervisor.errors import InvalidChildSpec, NoSuchChild, StartFailed
 from tests.supervisor.stage import Stage
 
 pytestmark = pytest.mark.requirement("R39")
@@ -123,6 +124,7 @@ def test_the_makers_of_specs_keep_to_the_defaults() -> None:
         {"shutdown": math.nan},
         {"kind": "wrker"},
         {"significant": "maybe"},
+        {"backoff": 5.0},
         {"significant": True, "restart": Restart.PERMANENT},
     ],
 )
@@ -131,6 +133,49 @@ def test_a_spec_that_makes_no_sense_is_refused(wrong: dict[str, object], stage: 
     right = {"id": "a", "start": stage.spec("a").start}
     with pytest.raises(InvalidChildSpec, match="child"):
         ChildSpec(**{**right, **wrong})  # type: ignore[arg-type]  # what is refused
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"factory": Actor()}, "its factory is what makes a new actor, not <greenroom"),
+        ({"factory": "Actor"}, "its factory is what makes a new actor, not 'Actor'"),
+        ({"record": -1}, "its record is 0 or more messages, not -1"),
+        ({"record": "all"}, "its record is 0 or more messages, not 'all'"),
+        ({"mailbox": "kept"}, "its mailbox is an OnRestart, not 'kept'"),
+        ({"backoff": 1}, "its backoff is a Backoff or None, not 1"),
+    ],
+)
+def test_a_spec_of_an_actor_that_makes_no_sense_is_refused(
+    wrong: dict[str, object], sentence: str
+) -> None:
+    """supervisor(3), Child specification: what start_link could never start is refused before."""
+    with pytest.raises(InvalidChildSpec, match=f"child 'a': {sentence}"):
+        actor_child(**{"id": "a", "factory": Actor, **wrong})  # type: ignore[arg-type]  # refused
+
+
+def test_a_function_that_was_called_already_is_no_task() -> None:
+    """Beyond OTP: it could be started once, and every restart would fail."""
+
+    async def clock() -> None: ...
+
+    called = clock()
+    with pytest.raises(InvalidChildSpec, match="is an async function, not <coroutine") as refused:
+        task_child("clock", called)  # type: ignore[arg-type]  # refused
+    assert "functools.partial" in refused.value.advice
+    called.close()
+
+
+@pytest.mark.parametrize("made", [5, None, Actor])
+async def test_a_factory_that_makes_no_actor_fails_the_start_and_is_named(made: object) -> None:
+    """supervisor(3), start_link: what returns no {ok, Child} is a failed start."""
+    with pytest.raises(StartFailed) as failure:
+        async with open_supervisor("root", [actor_child("a", lambda: made)]):  # type: ignore[arg-type, return-value]  # refused
+            pytest.fail("the block must not be entered")
+    assert isinstance(failure.value.__cause__, InvalidChildSpec)
+    assert (
+        str(failure.value.__cause__) == f"child 'a': its factory made {made!r}, which is no actor"
+    )
 
 
 def test_any_shutdown_time_goes_with_any_kind(stage: Stage) -> None:
