@@ -72,10 +72,19 @@ def _greenroom_run() -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker(MARKER)
-    runs = marker.kwargs.get("runs", 1) if marker is not None else 1
+    runs = _runs_of(marker, metafunc.definition.nodeid) if marker is not None else 1
     if runs > 1 and metafunc.config.getoption("--greenroom-seed") is None:
         metafunc.fixturenames.append("_greenroom_run")
         metafunc.parametrize("_greenroom_run", range(runs), ids=lambda number: f"run{number}")
+
+
+def _runs_of(marker: pytest.Mark, test: str) -> int:
+    match (*marker.args, *marker.kwargs.values()):
+        case ():
+            return 1
+        case (int() as runs,) if runs >= 1 and runs is not True and {*marker.kwargs} <= {"runs"}:
+            return runs
+    raise pytest.UsageError(f"{test}: {MARKER}(runs=20) takes one whole number, 1 or more")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -33,6 +33,20 @@ async def test_an_event_of_a_run_reaches_the_client_of_its_user_and_no_other(
         raise AssertionError(f"eve got {await eve.receive('events')}")
 
 
+async def test_fewer_events_than_asked_for_are_told_with_what_came(
+    runtime: Runtime, connect: InMemoryDoor
+) -> None:
+    tab = await connect("alice")
+    async with runtime.run(user="alice"):
+        pass
+
+    with pytest.raises(AssertionError) as fewer:
+        await tab.events(5)
+
+    assert str(fewer.value).startswith("only 2 of 5 events came, then")
+    assert str(fewer.value).endswith(": agent_started, agent_completed")
+
+
 async def test_what_a_client_says_is_answered_by_the_agent(connect: InMemoryDoor) -> None:
     tab = await connect("alice")
 

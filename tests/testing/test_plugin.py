@@ -6,6 +6,10 @@ import re
 
 import pytest
 
+from greenroom.actors.actor import Actor
+from greenroom.supervisor.errors import AlreadyStarted
+from greenroom.testing import Supervised
+
 pytestmark = pytest.mark.requirement("R41")
 
 GATE = """
@@ -127,6 +131,32 @@ def test_a_test_can_be_run_with_many_seeds_and_with_the_one_that_failed(
     project.runpytest("--greenroom-seed", seed).assert_outcomes(failed=1)
 
 
+@pytest.mark.parametrize(("given", "runs"), [("", 1), ("()", 1), ("(3)", 3), ("(runs=2)", 2)])
+def test_how_often_it_runs_may_be_said_with_and_without_its_name(
+    given: str, runs: int, project: pytest.Pytester
+) -> None:
+    project.makepyfile(MARKED.format(given))
+    project.runpytest().assert_outcomes(passed=runs)
+
+
+@pytest.mark.parametrize("given", ['(runs="x")', "(0)", "(runs=True)", "(run=3)", "(2, runs=3)"])
+def test_runs_that_are_no_number_of_runs_are_refused(given: str, project: pytest.Pytester) -> None:
+    project.makepyfile(MARKED.format(given))
+    result = project.runpytest()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*.py::test_it: deterministic(runs=20) takes one whole number, 1 or more"]
+    )
+
+
+MARKED = """
+import pytest
+
+@pytest.mark.deterministic{}
+def test_it(): pass
+"""
+
+
 def test_deterministic_and_given_do_not_go_together(project: pytest.Pytester) -> None:
     project.makepyfile("""
         import pytest
@@ -199,6 +229,15 @@ async def test_calm(supervised):
     )
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines(["*1 crashes nobody expected*", "*no crash by TypeError came*"])
+
+
+async def test_a_second_actor_of_the_same_id_is_refused_and_it_is_said_what_to_do(
+    supervised: Supervised,
+) -> None:
+    await supervised.start(Actor[str])
+    await supervised.start(Actor[str], "another")
+    with pytest.raises(AlreadyStarted, match="give each an id of its own"):
+        await supervised.start(Actor[str])
 
 
 def test_an_actor_crashes_on_the_nth_message_once_or_in_every_life(

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import attrs
 import trio
 from trio.testing import memory_stream_pair
-from trio_websocket import WebSocketConnection, wrap_client_stream
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from greenroom.delivery.events import JSON
 from greenroom.delivery.memory_journal import MemoryJournal
@@ -63,14 +63,24 @@ class Tab:
                 return frame
 
     async def events(self, count: int) -> list[Frame]:
-        """The next so many events, from as many frames as that takes."""
-        found: list[Frame] = []
-        while len(found) < count:
-            frame = await self.receive("events")
-            events = frame["events"]
-            assert isinstance(events, list)
-            found += [event for event in events if isinstance(event, dict)]
-        return found
+        """The next so many events, from as many frames as that takes.
+
+        What comes again (nothing was acknowledged) is not counted again. Raises `AssertionError`
+        with what did come if the server closes before.
+        """
+        found: dict[JSON, Frame] = {}
+        try:
+            while len(found) < count:
+                frame = await self.receive("events")
+                events = frame["events"]
+                assert isinstance(events, list)
+                found |= {each["id"]: each for each in events if isinstance(each, dict)}
+        except ConnectionClosed as closed:
+            kinds = ", ".join(str(event["kind"]) for event in found.values()) or "none"
+            raise AssertionError(
+                f"only {len(found)} of {count} events came, then {closed.reason}: {kinds}"
+            ) from closed
+        return list(found.values())
 
     async def close(self) -> None:
         """Leave, politely."""

@@ -12,6 +12,7 @@ from greenroom.actors.actor import Actor
 from greenroom.actors.ref import Ref
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child
 from greenroom.supervisor.crash_report import CrashLog, CrashReport
+from greenroom.supervisor.errors import AlreadyStarted
 from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.supervisor import open_supervisor
@@ -34,8 +35,15 @@ class Supervised:
         *,
         restart: Restart = Restart.PERMANENT,
     ) -> Ref[M]:
-        """Start an actor as a child; its first ref. `root.child(id)` gives the one of now."""
-        return cast(Ref[M], await self.start_child(actor_child(id, factory, restart=restart)))
+        """Start an actor as a child; its first ref. `root.child(id)` gives the one of now.
+
+        Raises what `start_child` of the supervisor raises; each child needs an id of its own.
+        """
+        try:
+            return cast(Ref[M], await self.start_child(actor_child(id, factory, restart=restart)))
+        except AlreadyStarted as error:
+            error.advice = 'give each an id of its own: `supervised.start(Account, "another")`'
+            raise
 
     async def start_child(self, spec: ChildSpec) -> object:
         """Start any child; its started value."""
