@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
 from greenroom.delivery.events import Kind
-from greenroom.delivery.ids import ConnectionId, IdSource
+from greenroom.delivery.ids import ConnectionId, EventId, IdSource
 from greenroom.delivery.journal import Attempt, DeadLetter
+from greenroom.delivery.legacy_ids import modern
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from tests.delivery.journal_conformance import ALICE, SESSIONS, record
 from tests.face.cli import greenroom
@@ -42,13 +46,59 @@ def test_letters_are_listed_and_shown_with_their_attempts(
     letter: DeadLetter, tmp_path: Path
 ) -> None:
     listed = greenroom("dead-letters", "list", cwd=tmp_path)
-    assert listed.out == (
-        f"{letter.event}  final_report  dead_lettered  1970-01-01T00:00:05Z  2 attempts  alice\n"
-    )
+    heading, line = listed.out.splitlines()
+    assert heading.split() == ["event", "kind", "outcome", "given", "up", "attempts", "user"]
+    told = ["final_report", "dead_lettered", "1970-01-01T00:00:05Z", "2", "alice"]
+    assert line.split() == [letter.event, *told]
+    assert line.index("alice") == heading.index("user")
+    assert listed.err == ""
     shown = greenroom("dead-letters", "show", letter.event, cwd=tmp_path)
     assert shown.out.startswith(listed.out)
     assert f"  attempt 2  1970-01-01T00:00:01Z  {SESSIONS[0]}" in shown.out
     assert '"report":"a saving"' in shown.out
+
+
+def test_a_list_that_is_cut_says_how_to_go_on(letter: DeadLetter, tmp_path: Path) -> None:
+    second = attrs.evolve(letter, event=IdSource().new(EventId))
+
+    async def main() -> None:
+        async with open_sqlite_journal(tmp_path / "greenroom.db") as journal:
+            await journal.append([second])
+
+    trio.run(main)
+    cut = greenroom("dead-letters", "list", "--limit", "1", cwd=tmp_path)
+    assert len(cut.out.splitlines()) == 2
+    assert cut.err == f"there are more: --after {letter.event}\n"
+    rest = greenroom("dead-letters", "list", "--json", "--after", letter.event, cwd=tmp_path)
+    assert [json.loads(line)["event"] for line in rest.out.splitlines()] == [second.event]
+    assert rest.err == ""
+
+
+def test_programs_get_letters_as_json(letter: DeadLetter, tmp_path: Path) -> None:
+    listed = greenroom("dead-letters", "list", "--json", cwd=tmp_path)
+    told = json.loads(listed.out)
+    assert told["event"] == letter.event
+    assert (told["user"], told["offset"], told["kind"]) == ("alice", 1, "final_report")
+    assert (told["outcome"], told["at"]) == ("dead_lettered", 5_000)
+    assert [each["attempt"] for each in told["attempts"]] == [1, 2]
+    shown = json.loads(greenroom("dead-letters", "show", "--json", letter.event, cwd=tmp_path).out)
+    assert shown.pop("record")["data"] == {"report": "a saving"}
+    assert shown == told
+
+
+@pytest.mark.requirement("R19")
+def test_a_letter_is_asked_for_by_what_its_id_was_and_garbage_gets_advice(
+    letter: DeadLetter, tmp_path: Path
+) -> None:
+    old = "event_1757371363786"
+    becomes = modern(EventId, old)
+    unknown = greenroom("dead-letters", "show", old, cwd=tmp_path)
+    assert unknown.err.startswith(f"greenroom: error: {becomes} is no dead letter\n")
+    for command in ("show", "requeue", "drop"):
+        garbage = greenroom("dead-letters", command, "garbage", cwd=tmp_path)
+        assert garbage.code == 2
+        assert "expected an event id" in garbage.err
+        assert "greenroom ids explain" in garbage.err
 
 
 @pytest.mark.requirement("R02")
@@ -80,10 +130,12 @@ async def test_beside_a_running_server_letters_are_read_and_not_touched(
             lambda: greenroom("dead-letters", "list", cwd=tmp_path)
         )
         assert letter.event in listed.out
-        refused = await trio.to_thread.run_sync(
-            lambda: greenroom("dead-letters", "drop", letter.event, cwd=tmp_path)
-        )
-        assert refused.code == 1
-        assert "has" in refused.err
-        assert "open" in refused.err
+        for command in ("requeue", "drop"):
+            told = partial(greenroom, "dead-letters", command, letter.event, cwd=tmp_path)
+            refused = await trio.to_thread.run_sync(told)
+            assert refused.code == 1
+            assert "has" in refused.err
+            assert "open" in refused.err
+            assert f"runtime.dead_letters.{command}(event)" in refused.err
+            assert "another path" not in refused.err
         assert await journal.dead_letter(letter.event) == letter
