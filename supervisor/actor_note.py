@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import cast
 
@@ -12,7 +12,7 @@ import attrs
 from greenroom.actors.actor import Actor
 from greenroom.actors.machine_runner import MachineRunner, Transition
 from greenroom.actors.ref import Ask, Ref
-from greenroom.supervisor.message_codec import JSON, WHOLE, encode, path_of
+from greenroom.supervisor.message_codec import JSON, WHOLE, encode, path_of, was_kept
 
 
 @attrs.frozen
@@ -34,6 +34,13 @@ class Recording:
 
     factory: JSON
     messages: tuple[JSON, ...]
+
+    @property
+    def makes_actor(self) -> bool:
+        """Whether it says how to make the actor: a class to import, arguments that were kept."""
+        if not isinstance(self.factory, Mapping):
+            return False
+        return "<locals>" not in str(self.factory.get("class")) and was_kept(self.factory)
 
 
 @attrs.frozen

@@ -27,7 +27,10 @@ TREE, CRASHES, CRASH = "greenroom.tree/1", "greenroom.crashes/1", "greenroom.cra
 
 @attrs.frozen
 class CrashLine:
-    """A crash report in a list of them. `replayable`: its messages were kept whole."""
+    """A crash report in a list of them. `replayable`: its messages were kept whole.
+
+    `needs_actor`: a replay has to be told how to make the actor, the report cannot.
+    """
 
     id: str
     number: int
@@ -38,6 +41,7 @@ class CrashLine:
     restarts: int
     budget: int | None
     replayable: bool
+    needs_actor: bool = False
 
 
 class NotThatSchema(GreenroomError):
@@ -93,6 +97,7 @@ def load_crashes(data: bytes) -> tuple[CrashLine, ...]:
 
 
 def line_of(report: CrashReport) -> CrashLine:
+    recording = report.actor.recording if report.actor is not None else None
     return CrashLine(
         id=report.id,
         number=report.number,
@@ -102,7 +107,8 @@ def line_of(report: CrashReport) -> CrashLine:
         summary=report.summary,
         restarts=report.restarts,
         budget=report.budget,
-        replayable=report.actor is not None and report.actor.recording is not None,
+        replayable=recording is not None,
+        needs_actor=recording is not None and not recording.makes_actor,
     )
 
 

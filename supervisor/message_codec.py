@@ -253,6 +253,15 @@ class Decoder:
         return str.__new__(cls, value)
 
 
+def was_kept(form: JSON) -> bool:
+    """False if any part of the value was too long to be kept, or of no form there is here."""
+    if isinstance(form, Mapping):
+        return not form.keys() & {"$opaque", "$cut"} and all(map(was_kept, form.values()))
+    if isinstance(form, Sequence) and not isinstance(form, str):
+        return all(map(was_kept, form))
+    return True
+
+
 def classes_of(form: JSON) -> Iterator[str]:
     """Every `module:Class` that decoding this would load."""
     if isinstance(form, Mapping):

@@ -20,6 +20,7 @@ from greenroom.actors.actor import Actor
 from greenroom.actors.machine import Machine, On, Step, go, stay
 from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.ref import Request
+from greenroom.commands.looking_output import crashes_table
 from greenroom.replaying import CannotReplay, load_case
 from greenroom.supervisor import (
     ChildSpec,
@@ -28,7 +29,12 @@ from greenroom.supervisor import (
     actor_child,
     open_supervisor,
 )
-from greenroom.supervisor.looking_json import dump_crash
+from greenroom.supervisor.looking_json import (
+    CrashLine,
+    dump_crash,
+    dump_crashes,
+    load_crashes,
+)
 from greenroom.testing.replay import Asked, replay
 from greenroom.testing.replay_source import CannotWrite, test_source
 from tests.face.cli import Result, called, command, environment, greenroom
@@ -489,6 +495,40 @@ async def test_a_factory_nobody_can_name_asks_for_one(tmp_path: Path) -> None:
     path = await report_of(spec, 3, to=tmp_path / "r.json")
     with pytest.raises(CannotReplay, match="--actor"):
         load_case(path, actor=None, trust=True)
+
+
+def test_the_list_of_crashes_says_which_replays_have_to_be_told_what_makes_the_actor() -> None:
+    class Hidden(Patient):
+        pass
+
+    def told(factory: Callable[[], Actor[object]]) -> tuple[bool, bool]:
+        (line,) = load_crashes(dump_crashes((crash_of(factory, 13),)))
+        return line.replayable, line.needs_actor
+
+    keeper: Callable[..., Patient] = Patient
+    assert told(Patient) == told(partial(Patient, limit=13)) == (True, False)
+    assert told(lambda: Patient()) == told(Hidden) == (True, True)
+    assert told(partial(keeper, limit=SameAs(13))) == (True, True)
+
+    lines = [
+        CrashLine("id", 1, 0.0, "a/b", "crashed", "boom", 0, 1, *way)
+        for way in ((True, False), (True, True), (False, False))
+    ]
+    (column,) = [each for each in crashes_table(lines).columns if each.header == "replay"]
+    assert [str(cell) for cell in column.cells] == ["yes", "--actor", ""]
+    assert column.width == len("--actor")
+
+
+class SameAs:
+    """A handle of no form that a report could keep."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __eq__(self, other: object) -> bool:
+        return other == self.number
+
+    __hash__ = None  # type: ignore[assignment]  # it is in no set
 
 
 async def test_messages_that_were_not_recorded_cannot_be_replayed_and_it_says_how(

@@ -98,7 +98,7 @@ def _facts(node: TreeNode) -> Iterator[tuple[str, str]]:
 def crashes_table(lines: Iterable[CrashLine]) -> Table:
     """Newest first."""
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-    for name, width in (("id", 8), ("when", 19), ("restarts", 8), ("replay", 6)):
+    for name, width in (("id", 8), ("when", 19), ("restarts", 8), ("replay", 7)):
         table.add_column(name, width=width)
     table.add_column("child", ratio=1, overflow="fold")
     table.add_column("reason", ratio=1, overflow="fold")
@@ -107,11 +107,18 @@ def crashes_table(lines: Iterable[CrashLine]) -> Table:
             Text(line.id, "bold"),
             moment(line.at),
             str(line.restarts),
-            "yes" if line.replayable else "",
+            _replay(line),
             Text(printable(line.path)),
             Text(printable(line.summary), "red"),
         )
     return table
+
+
+def _replay(line: CrashLine) -> str:
+    """What `greenroom replay` can do: it, it if told `--actor`, or nothing."""
+    if not line.replayable:
+        return ""
+    return "--actor" if line.needs_actor else "yes"
 
 
 def crash_view(report: CrashReport) -> Group:
