@@ -6,7 +6,7 @@ Everything greenroom asks of an agent is here: think aloud, run tools, stream th
 What it knows about tables is plain Python next door, without trio or I/O: `csv_tables` reads them,
 `csv_questions` understands a question, `csv_findings` computes the answer.
 
-What a user says is a question, as a string, or a question with a table:
+What a user says is a question, as a string that may hold a table too, or a question with a table:
 `{"text": str, "table": {"name": str, "csv": str}}`, or `"gzip": <base64>` in place of `"csv"`.
 """
 
@@ -19,9 +19,12 @@ from functools import partial
 from typing import TypeVar
 
 import trio
-from csv_findings import Finding, aggregate, find_outliers, profile_columns
+from csv_cells import clip
+from csv_findings import Finding, aggregate, profile_columns
+from csv_outliers import find_outliers
+from csv_pasted import split_pasted
 from csv_questions import ABILITIES, interpret
-from csv_tables import UnreadableTable, clip, load_table
+from csv_tables import UnreadableTable, load_table
 
 import greenroom
 
@@ -96,14 +99,20 @@ async def in_thread(work: Callable[..., T], *args: object) -> T:
 
 def unwrap(said: object) -> tuple[str, JSON | None]:
     """Split what was said into (question, table or None), whatever its shape."""
-    if not isinstance(said, Mapping):
-        return (said if isinstance(said, str) else ""), None
-    text, table = said.get("text"), said.get("table")
-    return (text if isinstance(text, str) else ""), (table if isinstance(table, Mapping) else None)
+    text, table = (
+        (said.get("text"), said.get("table")) if isinstance(said, Mapping) else (said, None)
+    )
+    if not isinstance(text, str):
+        text = ""
+    if isinstance(table, Mapping):
+        return text, table
+    question, pasted = split_pasted(text)
+    return question, {"name": "pasted table", "csv": pasted} if pasted else None
 
 
 def no_table() -> Finding:
-    return Finding("I need a table first", f"Attach a CSV file or paste one, then ask. {ABILITIES}")
+    advice = "Attach a CSV file, or paste its lines under your question: a header, then the rows."
+    return Finding("I need a table first", f"I found none in what you sent. {advice} {ABILITIES}")
 
 
 def cannot_read(name: str, error: UnreadableTable) -> Finding:

@@ -9,47 +9,71 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any  # JSON
+from typing import Any, TypeVar  # Any: JSON
 
+from csv_cells import number_text, several
+from csv_conditions import Condition, Value
 from csv_questions import ABILITIES, Plan
-from csv_tables import Column, Table, clip
+from csv_tables import Column, Table
 
-SHOWN_ROWS, SHOWN_BARS, SHOWN_POINTS = 40, 16, 60
+SHOWN_ROWS, SHOWN_BARS = 60, 16
+
+
+T = TypeVar("T")
+Chart = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An answer: `summary` in words, rows for a table and, where it helps, a chart of them."""
+    """An answer: `summary` in words, rows for a table and, where it helps, a chart of them all.
+
+    Of too many rows the report shows the first, or the `latest`, in the table and in the chart.
+    """
 
     title: str
     summary: str
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[object]] = ()
-    chart: Mapping[str, object] | None = None
+    chart: Chart | None = None
     notes: Sequence[str] = ()
+    latest: bool = False
 
     def report(self) -> dict[str, Any]:
-        notes = list(self.notes)
-        if len(self.rows) > SHOWN_ROWS:
-            notes.append(f"The table shows {SHOWN_ROWS} of {len(self.rows):,} rows.")
-        shown = [list(row) for row in self.rows[:SHOWN_ROWS]]
+        notes, rows = list(self.notes), self.rows
+        shown = [list(row) for row in self.window(rows, SHOWN_ROWS)]
+        bars = SHOWN_BARS if self.chart and self.chart["type"] == "bar" else SHOWN_ROWS
+        which, drawn = "last" if self.latest else "first", min(len(rows), bars)
+        if len(shown) < len(rows):
+            notes.append(f"The table shows the {which} {len(shown)} of {len(rows):,} rows.")
+        if self.chart and drawn < len(rows):
+            notes.append(f"The chart shows the {which} {drawn} of {len(rows):,}.")
+        chart = dict(self.chart or {})
+        for axis in chart.keys() & {"x", "y"}:
+            chart[axis] = list(self.window(chart[axis], bars))
         table = {"columns": list(self.columns), "rows": shown} if shown else None
         parts: dict[str, Any] = {"title": self.title, "summary": self.summary, "notes": notes}
-        return parts | {k: v for k, v in (("table", table), ("chart", self.chart)) if v}
+        return parts | {k: v for k, v in (("table", table), ("chart", chart)) if v}
+
+    def window(self, shown: Sequence[T], most: int) -> Sequence[T]:
+        return shown[-most:] if self.latest else shown[:most]
 
 
-REDUCE: dict[str, Callable[[list[float]], float]] = {
+REDUCE: dict[str, Callable[[list[Any]], float]] = {
     "total": math.fsum,
     "average": statistics.fmean,
+    "median": statistics.median,
     "count": lambda values: float(len(values)),
+    "distinct": lambda values: float(len(set(values))),
     "largest": max,
     "smallest": min,
 }
 
 
-def chosen_rows(table: Table, only: Mapping[str, frozenset[str]]) -> list[int]:
-    kept = [column for column in table.columns if column.name in only]
-    return [i for i in range(table.rows) if all(c.values[i] in only[c.name] for c in kept)]
+UNITED = {"total", "average", "median", "largest", "smallest"}  # in the unit of their values
+
+
+def chosen_rows(table: Table, only: Sequence[Condition]) -> list[int]:
+    return [i for i in range(table.rows) if all(c.keeps(c.column.values[i]) for c in only)]
 
 
 def group_key(plan: Plan, row: int) -> str:
@@ -58,32 +82,38 @@ def group_key(plan: Plan, row: int) -> str:
         return "(empty)" if value is None else f"{value:g}" if isinstance(value, float) else value
     week = value.isocalendar()
     names = {"year": f"{value:%Y}", "month": f"{value:%Y-%m}", "week": f"{week[0]}-W{week[1]:02}"}
+    names["quarter"] = f"{value:%Y}-Q{(value.month + 2) // 3}"
     return names.get(plan.period or "day", value.isoformat())
 
 
 def aggregate(table: Table, plan: Plan) -> Finding:
     """One number for each group: “total cost by service”, “orders per month”."""
-    cells: dict[str, list[float]] = defaultdict(list)
+    cells: dict[str, list[Value]] = defaultdict(list)
     for row in chosen_rows(table, plan.only):
         value = plan.value.values[row] if plan.value else 1.0
         undated = plan.period and plan.group and plan.group.values[row] is None
-        if isinstance(value, float) and not undated:
+        if value is not None and not undated:
             cells[group_key(plan, row)].append(value)
     results = [(key, REDUCE[plan.measure](values), len(values)) for key, values in cells.items()]
+    notes = [*plan.notes, *table.notes]
     if not results:
-        return Finding(plan.title(), "No row holds such a value.", notes=plan.notes)
-    in_time = plan.period is not None
-    results.sort(key=lambda r: r[0] if in_time else (r[1] if plan.ascending else -r[1]))
+        return Finding(plan.title(), f"{plan.title()}: no row holds such a value.", notes=notes)
+    timely = plan.period is not None and plan.limit is None  # “top 3 months” is a ranking
+    results.sort(key=lambda r: r[0] if timely else (r[1] if plan.ascending else -r[1]))
     kept = results[: plan.limit]
-    unit = plan.value.unit if plan.value and plan.measure != "count" else ""
-    words = tell_trend(kept, unit, plan) if in_time else tell_ranking(kept, results, unit, plan)
+    unit = plan.value.unit if plan.value and plan.measure in UNITED else ""
+    if plan.group is None:
+        words = tell_number(kept[0], unit, plan, table)
+    else:
+        words = tell_trend(kept, unit, plan) if timely else tell_ranking(kept, results, unit, plan)
     return Finding(
         plan.title(),
         words,
         [plan.period or (plan.group.name if plan.group else ""), *measured(plan)],
         [[key, rounded(value), count][: 1 + len(measured(plan))] for key, value, count in kept],
-        chart_of(kept, plan, in_time=in_time),
-        [*table.notes, *plan.notes],
+        chart_of(kept, plan, timely=timely),
+        notes,
+        latest=timely,
     )
 
 
@@ -91,14 +121,24 @@ Result = tuple[str, float, int]
 
 
 def measured(plan: Plan) -> list[str]:
-    return ["rows"] if plan.measure == "count" else [plan.measure, "rows"]
+    if plan.measure == "count":
+        return ["rows"]
+    return ["different" if plan.measure == "distinct" else plan.measure, "rows"]
+
+
+def tell_number(result: Result, unit: str, plan: Plan, table: Table) -> str:
+    """One number, and what part it is of all where only some rows were asked for."""
+    (_, value, rows), say = result, partial(number_text, unit=unit)
+    every = [v for v in (plan.value.values if plan.value else [1.0]) if isinstance(v, float)]
+    whole = math.fsum(every) if plan.value else float(table.rows)
+    adds_up = plan.only and plan.measure in ("total", "count") and min(every) >= 0 < whole
+    share = f", {value / whole:.0%} of {say(whole)} in all" if adds_up else ""
+    return f"{plan.title()}: {say(value)}{share}, from {several(rows, 'row')}."
 
 
 def tell_ranking(kept: list[Result], every: list[Result], unit: str, plan: Plan) -> str:
     say = partial(number_text, unit=unit)
     (first, value, _), end = kept[0], "lowest" if plan.ascending else "highest"
-    if plan.group is None:
-        return f"{plan.title()}: {say(value)}, from {kept[0][2]:,} rows."
     whole = math.fsum(r[1] for r in every)
     adds_up = plan.measure in ("total", "count") and min(r[1] for r in every) >= 0 < whole
     share = f", {value / whole:.0%} of {say(whole)}" if adds_up and len(every) > 1 else ""
@@ -121,14 +161,13 @@ def tell_trend(results: list[Result], unit: str, plan: Plan) -> str:
     )
 
 
-def chart_of(results: list[Result], plan: Plan, *, in_time: bool) -> Mapping[str, object] | None:
+def chart_of(results: list[Result], plan: Plan, *, timely: bool) -> Chart | None:
     if len(results) < 2:
         return None
-    shown = results[-SHOWN_POINTS:] if in_time else results[:SHOWN_BARS]
     return {
-        "type": "line" if in_time else "bar",
-        "x": [key for key, _, _ in shown],
-        "y": [rounded(value) for _, value, _ in shown],
+        "type": "line" if timely else "bar",
+        "x": [key for key, _, _ in results],
+        "y": [rounded(value) for _, value, _ in results],
         "x_label": plan.period or (plan.group.name if plan.group else ""),
         "y_label": f"{plan.measure} {plan.value.name}" if plan.value else "rows",
     }
@@ -140,87 +179,14 @@ def rounded(value: float) -> float | int:
     return round(value, 2) if abs(value) >= 1 else float(f"{value:.4g}")
 
 
-# Iglewicz & Hoaglin, How to Detect and Handle Outliers (1993): the modified z-score, cut at 3.5.
-CUT, MAD_TO_SIGMA, MEAN_AD_TO_SIGMA = 3.5, 1.4826, 1.2533
-
-
-def spread(values: list[float], middle: float) -> float:
-    """A robust standard deviation; by the mean deviation when over half the values are alike."""
-    away = [abs(value - middle) for value in values]
-    return statistics.median(away) * MAD_TO_SIGMA or statistics.fmean(away) * MEAN_AD_TO_SIGMA
-
-
-def unusual(column: Column, rows: list[int]) -> list[tuple[int, float, float]]:
-    """(row, value, typical value) of each value far from the typical one."""
-    pairs = [(row, value) for row in rows if isinstance(value := column.values[row], float)]
-    if len(pairs) < 5:
-        return []
-    values = [value for _, value in pairs]
-    middle = statistics.median(values)
-    wide = spread(values, middle)
-    return [
-        (row, value, middle) for row, value in pairs if wide and abs(value - middle) / wide > CUT
-    ]
-
-
-def find_outliers(table: Table, plan: Plan) -> Finding:
-    """Values far from the median of their column, or of their group in it."""
-    if plan.value is None:
-        return Finding("No numbers to judge", "There is no column of numbers in the table.")
-    groups: dict[str, list[int]] = defaultdict(list)
-    for row in chosen_rows(table, plan.only):
-        groups[group_key(plan, row)].append(row)
-    found = [hit for rows in groups.values() for hit in unusual(plan.value, rows)]
-    found.sort(key=lambda hit: -abs(hit[1] - hit[2]))
-    title = f"Unusual values of {plan.value.name}" + (
-        f" by {plan.group.name}" if plan.group else ""
-    )
-    labels = [c for c in table.columns if c.kind != "number"][:3]
-    return Finding(
-        title,
-        tell_outliers(found, labels, plan.value),
-        ["row", *(c.name for c in labels), plan.value.name, "typical"],
-        [[r + 1, *(label(c, r) for c in labels), rounded(v), rounded(m)] for r, v, m in found],
-        outlier_chart(found, labels, plan.value),
-        [*table.notes, "Unusual: over 3.5 robust standard deviations from the median."],
-    )
-
-
-def label(column: Column, row: int) -> str:
-    value = column.values[row]
-    return "" if value is None else str(value)
-
-
-def tell_outliers(found: list[tuple[int, float, float]], labels: list[Column], of: Column) -> str:
-    if not found:
-        return f"Nothing unusual: every {of.name} lies near the typical one."
-    row, value, middle = found[0]
-    where = ", ".join(filter(None, (label(c, row) for c in labels))) or f"row {row + 1}"
-    many = "One value stands" if len(found) == 1 else f"{len(found):,} values stand"
-    say = partial(number_text, unit=of.unit)
-    return f"{many} out. The furthest is {say(value)} ({where}), where {say(middle)} is typical."
-
-
-def outlier_chart(
-    found: list[tuple[int, float, float]], labels: list[Column], of: Column
-) -> Mapping[str, object] | None:
-    if not found:
-        return None
-    shown = found[:SHOWN_BARS]
-    x = [
-        clip(" · ".join(filter(None, (label(c, r) for c in labels))) or r + 1) for r, _, _ in shown
-    ]
-    y = [rounded(value) for _, value, _ in shown]
-    return {"type": "bar", "x": x, "y": y, "x_label": "row", "y_label": of.name}
-
-
 def profile_columns(table: Table) -> Finding:
     """What is in the table, column by column: the answer to no question in particular."""
     kinds = Counter(column.kind for column in table.columns)
-    made_of = ", ".join(f"{n} of {kind}s" for kind, n in kinds.items())
+    made_of = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
+    columns = f"{several(len(table.columns), 'column')} ({made_of})"
     return Finding(
         "What is in this table",
-        f"{table.rows:,} rows, {len(table.columns)} columns: {made_of}. {ABILITIES}",
+        f"{several(table.rows, 'row')}, {columns}. {ABILITIES}",
         ["column", "kind", "filled", "distinct", "from", "to", "typical"],
         [profile_row(column) for column in table.columns],
         notes=table.notes,
@@ -237,11 +203,3 @@ def profile_row(column: Column) -> list[object]:
         dates = [value for value in filled if isinstance(value, date)]
         return [*row, str(min(dates)), str(max(dates)), str(Counter(dates).most_common(1)[0][0])]
     return [*row, "", "", Counter(filled).most_common(1)[0][0] if filled else ""]
-
-
-def number_text(value: float, unit: str = "") -> str:
-    digits = f"{value:,.2f}" if abs(value) < 1e15 else f"{value:.3g}"
-    digits = digits.removesuffix(".00")
-    if unit in ("", "%"):
-        return digits + unit
-    return f"-{unit}{digits[1:]}" if digits.startswith("-") else unit + digits

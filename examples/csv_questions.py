@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any  # JSON
 
+from csv_conditions import Condition, find_conditions
+from csv_names import Mention, is_key, mentioned_columns, value_column, words_of
 from csv_tables import Column, Table
 
 ABILITIES = (
     "I can add up, average, count, rank and compare (“total cost by service”, “top 5 products by "
-    "revenue”), follow something over time (“revenue per month”) and look for unusual values."
+    "revenue”), follow something over time (“revenue per month”), leave rows out (“without Email”, "
+    "“in April”, “cost above 100”) and look for unusual values."
 )
 
 MEASURES = {
     "count": r"how many|count|number of",
     "average": r"average|mean|avg|typical",
+    "median": r"median",
     "largest": r"maximum|max|peak",
     "smallest": r"minimum|min",
     "total": r"total|sum|altogether|overall",
 }
-TOP, BOTTOM = r"top|most|highest|largest|biggest|best", r"bottom|least|lowest|smallest|fewest|worst"
+TOP = r"top|most|highest|largest|biggest|best|priciest|dearest"
+BOTTOM = r"bottom|least|lowest|smallest|fewest|worst|cheapest"
 PERIODS = {
     "day": r"daily|(?:per|by|each|every) day",
     "week": r"weekly|(?:per|by|each|every) week",
     "month": r"monthly|months?",
+    "quarter": r"quarterly|quarters?",
     "year": r"yearly|annual(?:ly)?|years?",
     "": r"trends?|over time|develop\w*|grow\w*|histor\w+",  # as fits the span of the dates
 }
 OUTLIERS = r"outliers?|unusual\w*|anomal\w+|odd|strange|suspicious|extreme\w*|wrong"
-GROUPING = {"by", "per", "each", "every", "across", "which", "between", "compare", "what"}
-COMPARING = r"compar\w*|rank\w*|break\w*|split|versus|vs|share"
+COMPARING = r"compar\w*|rank\w*|break\w*|split|versus|vs|share|percent\w*|proportion|fraction"
+DISTINCT = r"different|distinct|unique"
+NUMBER_OF = rf"(?:how many|number of|count of)(?: the)?(?: (?:{DISTINCT}))? "
+LIMITED = rf"(?:{TOP}|{BOTTOM}) (?P<n>\d{{1,3}})|(?P<m>\d{{1,3}}) (?:{TOP}|{BOTTOM})"
+PICKED = (
+    r"(?:first|last|past|previous|this|current|next) (?:\d+ )?(?:day|week|month|quarter|year)s?"
+)
+PICKED += r"|today|yesterday|tomorrow|first \d+|last \d+"
+FILLER = (
+    "a|an|the|of|is|are|was|were|be|been|what|which|who|where|when|whose|show|me|give|us|get|"
+    "please|tell|how|much|many|did|do|does|done|made|make|has|have|had|in|on|at|for|to|from|with|"
+    "and|or|by|per|each|every|all|any|across|between|through|i|we|you|my|our|your|this|that|these|"
+    "those|it|its|they|them|there|here|can|could|would|will|should|may|list|find|see|look|compute|"
+    "calculate|work|out|up|add|plot|chart|graph|draw|table|data|file|csv|rows?|columns?|values?|"
+    "numbers?|amounts?|figures?|entries|entry|records?|only|just|now|also|then|so|ok|okay|hi|"
+    "hello|hey|thanks|thank|about|as|if|let|want|need|know|like|same|again|over|time|whole|"
+    "different|distinct|unique|s|vs|versus|go|goes|went|come|comes|came|spend|spent|cost|costs|"
+    "anything|something|everything|everyone|expensive|costly|dear|most|more|earn\\w*|sold|sell|sells|selling|happen\\w*|change\\w*|answer|question"
+)
 
 
 @dataclass(frozen=True)
@@ -41,21 +63,23 @@ class Plan:
     """What to compute: `measure` of `value` for each `group` (or `period` of it) of some rows."""
 
     task: str  # "aggregate", "outliers" or "profile"
-    measure: str = "total"
+    measure: str = "total"  # or "distinct", or another of MEASURES
     value: Column | None = None
     group: Column | None = None
     period: str | None = None
     limit: int | None = None
     ascending: bool = False
-    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    only: Sequence[Condition] = ()
     notes: Sequence[str] = ()
 
     def title(self) -> str:
+        """Everything asked that the answer heeds: what is not in here is in the notes."""
         what = "Number of rows" if self.value is None else f"{self.measure} {self.value.name}"
-        split = (
-            f" per {self.period}" if self.period else f" by {self.group.name}" if self.group else ""
-        )
-        return what[:1].upper() + what[1:] + split
+        if self.value and self.measure == "distinct":
+            what = f"Number of different values of {self.value.name}"
+        by = f" by {self.group.name}" if self.group else ""
+        parts = [what[:1].upper() + what[1:] + (f" per {self.period}" if self.period else by)]
+        return ", ".join([*parts, *(condition.words for condition in self.only)])
 
     def thought(self, question: str) -> str:
         if self.task == "profile":
@@ -68,122 +92,194 @@ class Plan:
     def arguments(self) -> dict[str, Any]:
         named = {"value": self.value and self.value.name, "by": self.group and self.group.name}
         rest = {"measure": self.measure if self.task == "aggregate" else None, "per": self.period}
-        only = {name: sorted(values) for name, values in self.only.items()}
+        only = [condition.words for condition in self.only]
         return {k: v for k, v in (named | rest | {"top": self.limit, "only": only}).items() if v}
 
 
 def interpret(question: str, table: Table) -> Plan:
     """Match a question against the keywords above and the table's own names."""
-    asked = re.sub(r"\s+", " ", question[:500]).casefold()
-    only = mentioned_values(asked, table)
-    measure = next((name for name, words in MEASURES.items() if says(asked, words)), None)
+    asked = re.sub(r"['’](?:s|t|m|re|ve|ll|d)\b", "", " ".join(question[:500].split()).casefold())
+    only, asked = find_conditions(asked, table)
+    asked, unplaced = unplaced_times(asked)
     ranked = says(asked, TOP) or says(asked, BOTTOM)
     mentions = mentioned_columns(asked, table, ranked=ranked)
-    period = next((name for name, words in PERIODS.items() if says(asked, words)), None)
     if says(asked, OUTLIERS):
-        group = next((c for c, by in mentions if by and c.kind == "text"), None)
-        return Plan("outliers", value=value_column(mentions, table), group=group, only=only)
-    if not (measure or ranked or period is not None or mentions or only or says(asked, COMPARING)):
+        plan = plan_outliers(mentions, only, table)
+    else:
+        plan = plan_aggregate(asked, mentions, only, table)
+    if plan.task == "profile":
+        return plan
+    left_out = [*unplaced, *unused_columns(mentions, plan), *not_understood(asked, mentions)]
+    return replace(plan, notes=(*plan.notes, *left_out))
+
+
+def plan_outliers(mentions: list[Mention], only: Sequence[Condition], table: Table) -> Plan:
+    group = next((m.column for m in mentions if m.by and m.column.kind == "text"), None)
+    return Plan("outliers", value=asked_value(mentions, only, table), group=group, only=only)
+
+
+def plan_aggregate(
+    asked: str, mentions: list[Mention], only: Sequence[Condition], table: Table
+) -> Plan:
+    measures = said_measures(asked, mentions)
+    ranked, comparing = says(asked, TOP) or says(asked, BOTTOM), says(asked, COMPARING)
+    period = next((name for name, words in PERIODS.items() if says(asked, words)), None)
+    if not (measures or ranked or period is not None or mentions or only or comparing):
         return Plan("profile")
-    value = None if measure == "count" else value_column(mentions, table)
-    plan = Plan("aggregate", measure or "total" if value else "count", value, only=only)
-    grouped = group_column(mentions, table, wanted=ranked or says(asked, COMPARING) or bool(only))
-    plan = replace(plan, group=grouped, limit=limit_of(asked), ascending=says(asked, BOTTOM))
-    if period is None or (grouped and grouped.kind == "text"):
-        return replace(plan, period="month") if grouped and grouped.kind == "date" else plan
+    measure, value = measured(asked, measures, mentions, only, table)
+    others = [m for m in mentions if m.column is not value]
+    plan = Plan("aggregate", measure, value, only=only, ascending=says(asked, BOTTOM))
+    if is_extreme(asked, value, others):
+        many = limit_of(asked) or 1
+        notes = (f"I cannot list {many} single rows yet: this is the first.",) if many > 1 else ()
+        measure = "smallest" if plan.ascending else "largest"
+        return replace(plan, measure=measure, notes=notes)
+    compared = next((c.column for c in only if is_compared(c, comparing=comparing)), None)
+    grouped = group_column(others, table, wanted=False) or compared
+    if ranked or (comparing and not only):
+        grouped = grouped or group_column(others, table, wanted=True)
+    plan = replace(plan, group=grouped, limit=limit_of(asked), notes=other_measures(measures))
+    if value is None and measure == "count" and measures and measures[0] != "count":
+        plan = replace(plan, notes=(*plan.notes, "There is no column of numbers: I count rows."))
+    return in_time(plan, period, mentions, table)
+
+
+def is_compared(condition: Condition, *, comparing: bool) -> bool:
+    """“North and South”; and, told to compare, “April and May”."""
+    several = " and " in condition.words and not condition.words.startswith("without ")
+    return several and (comparing or condition.words.startswith("only "))
+
+
+def is_extreme(asked: str, value: Column | None, others: list[Mention]) -> bool:
+    """“the highest cost” of all, where nothing is named that has one."""
+    found = re.search(rf"\b(?:{TOP}|{BOTTOM}) (?:\d+ )?(\w+)$", asked.rstrip(" ?!."))
+    if not found or value is None or others:
+        return False
+    return bool(mentioned_columns(found[1], Table(0, [value])))
+
+
+def in_time(plan: Plan, period: str | None, mentions: list[Mention], table: Table) -> Plan:
+    """The plan, by periods of a column of dates where it is about time."""
+    if plan.group and plan.group.kind == "date":
+        return replace(plan, period=period or "month")
+    if period is None:
+        return plan
+    if plan.group and any(m.by and m.column is plan.group for m in mentions):
+        if period and not any(period in m.column.name.casefold() for m in mentions):
+            note = f"I split by one thing at a time: by {plan.group.name}, not per {period}."
+            return replace(plan, notes=(*plan.notes, note))
+        return plan
     dates = table.of_kind("date")
     if not dates:
-        return replace(plan, notes=("There is no column of dates, so I left time out.",))
-    when = grouped if grouped and grouped.kind == "date" else dates[0]
-    return replace(plan, group=when, period=period or fitting_period(when))
+        if plan.group:
+            return plan
+        note = "There is no column of dates, so I left time out."
+        return replace(plan, notes=(*plan.notes, note))
+    return replace(plan, group=dates[0], period=period or fitting_period(dates[0]))
 
 
 def says(asked: str, words: str) -> bool:
     return re.search(rf"\b(?:{words})\b", asked) is not None
 
 
+def unplaced_times(asked: str) -> tuple[str, list[str]]:
+    """Times that depend on today, or on an order: not done, so said."""
+    found = list(dict.fromkeys(re.findall(rf"\b(?:{PICKED})\b", asked)))
+    notes = [f"I cannot pick “{time}” yet, so it is not heeded: name the dates." for time in found]
+    return " ".join(re.sub(rf"\b(?:{PICKED})\b", " ", asked).split()), notes
+
+
 def limit_of(asked: str) -> int | None:
-    found = re.search(r"\b(?:top|bottom|first|last|best|worst)\s+(\d{1,3})\b", asked)
-    return int(found[1]) or None if found else None
+    found = re.search(rf"\b(?:{LIMITED})\b", asked)
+    return int(found["n"] or found["m"]) or None if found else None
 
 
-def stems(text: str) -> list[str]:
-    words = re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).casefold())
-    return [re.sub("ies$", "y", word).removesuffix("s") or word for word in words]
+def said_measures(asked: str, mentions: list[Mention]) -> list[str]:
+    """Measures named, but for those whose words are a column's name: “average total”."""
+    words = words_of(asked)
+    taken = [range(words[i].start(), words[i].end()) for m in mentions for i in m.words]
+    return [
+        name
+        for name, pattern in MEASURES.items()
+        if any(
+            not any(found.start() in span for span in taken)
+            for found in re.finditer(rf"\b(?:{pattern})\b", asked)
+        )
+    ]
 
 
-def mentioned_columns(asked: str, table: Table, *, ranked: bool) -> list[tuple[Column, bool]]:
-    """Columns named in a question, in its order, and whether each is to group by."""
-    words = stems(asked)
-    scored = sorted(
-        (
-            (score, span, at, column)
-            for column in table.columns
-            for score, span, at in likenesses(stems(column.name), words)
-        ),
-        key=lambda match: (-match[0], match[2]),
+def other_measures(measures: list[str]) -> tuple[str, ...]:
+    others = [name for name in measures[1:] if (measures[0], name) != ("count", "total")]
+    note = (
+        f"I work out one thing at a time: here the {measures[0]}, not the {{}}." if others else ""
     )
-    taken: dict[int, Column] = {}
-    for _, span, at, column in scored:
-        if column not in taken.values() and not any(i in taken for i in range(at, at + span)):
-            taken |= dict.fromkeys(range(at, at + span), column)
-    order = {id(column): at for at, column in sorted(taken.items(), reverse=True)}
-    found = sorted(
-        (column for column in table.columns if id(column) in order), key=lambda c: order[id(c)]
-    )
-    before = ["", *words]
-    return [(c, groups_by(c, before[order[id(c)]], ranked=ranked)) for c in found]
+    return (note.format(" or the ".join(others)),) if others else ()
 
 
-def groups_by(column: Column, before: str, *, ranked: bool) -> bool:
-    """“by region”, “which year”; but “top 5 by revenue” names what to rank by."""
-    if column.kind != "number":
-        return before in GROUPING
-    return before in GROUPING - {"compare", "between"} and not (ranked and before == "by")
+def measured(
+    asked: str,
+    measures: list[str],
+    mentions: list[Mention],
+    only: Sequence[Condition],
+    table: Table,
+) -> tuple[str, Column | None]:
+    """What to work out, of which column; “how many” is of rows, numbers or kinds."""
+    value = asked_value(mentions, only, table)
+    number_of = next(re.finditer(rf"\b{NUMBER_OF}", asked), None)
+    distinct = number_of and re.search(rf"\b(?:{DISTINCT})\b", number_of[0])
+    start = number_of.end() if number_of else -1
+    if not number_of and (listed := re.search(rf"\b(?:{DISTINCT}) ", asked)):
+        distinct, start = listed, listed.end()
+    words = words_of(asked)
+    counted = next((m.column for m in mentions if words[m.at].start() == start), None)
+    if counted and (distinct or counted.kind != "number" or is_key(counted)):
+        return "distinct", counted
+    if counted and not any(condition.column is counted for condition in only):
+        return "total", counted
+    if value is None or (measures and measures[0] == "count"):
+        return "count", None
+    return measures[0] if measures else "total", value
 
 
-def likenesses(name: list[str], words: list[str]) -> Iterable[tuple[float, int, int]]:
-    """(likeness, words, position) wherever a name, or one word of it, stands in a question."""
-    for span, target, weight in [(len(name), name, 1.0), *((1, [part], 0.9) for part in name)]:
-        text = " ".join(target)
-        for at in range(len(words) - span + 1 if len(text) > 1 else 0):
-            like = difflib.SequenceMatcher(None, text, " ".join(words[at : at + span])).ratio()
-            if like >= 0.83:
-                yield like * weight, span, at
+def asked_value(mentions: list[Mention], only: Sequence[Condition], table: Table) -> Column | None:
+    """The numbers a question is about; those that only limit its rows are so last."""
+    limits = [condition.column for condition in only]
+    named = [m.column for m in mentions if not m.by]
+    named.sort(key=lambda column: any(column is limit for limit in limits))
+    return value_column([*named, *limits], table)
 
 
-def mentioned_values(asked: str, table: Table) -> dict[str, frozenset[str]]:
-    """Cells named in a question (“compare North and South”), by column."""
-    found: dict[str, frozenset[str]] = {}
-    for column in table.of_kind("text"):
-        cells = {str(cell) for cell in column.filled()}
-        if len(cells) <= 200:
-            named = [c for c in cells if len(c) > 1 and says(asked, re.escape(c.casefold()))]
-            found |= {column.name: frozenset(named)} if named else {}
-    return found
-
-
-def value_column(mentions: list[tuple[Column, bool]], table: Table) -> Column | None:
-    named = [c for c, by in mentions if c.kind == "number" and not by]
-    likely = ("amount", "total", "revenue", "sale", "cost", "price", "value", "spend")
-    others = [c for c in table.of_kind("number") if not is_key(c)]
-    others.sort(key=lambda c: not set(likely) & set(stems(c.name)))
-    return next(iter(named + others), None)
-
-
-def is_key(column: Column) -> bool:
-    return bool({"id", "no", "year", "zip", "code", "key", "number"} & set(stems(column.name)))
-
-
-def group_column(
-    mentions: list[tuple[Column, bool]], table: Table, *, wanted: bool
-) -> Column | None:
+def group_column(mentions: list[Mention], table: Table, *, wanted: bool) -> Column | None:
     """What follows “by”; else a category named; else, where wanted, the first that repeats."""
-    by = [column for column, follows in mentions if follows]
-    named = [column for column, _ in mentions if column.kind == "text"]
+    by = [mention.column for mention in mentions if mention.by]
+    named = [mention.column for mention in mentions if mention.column.kind == "text"]
     texts = table.of_kind("text") if wanted else []
     repeats = [c for c in texts if 1 < len(set(c.filled())) < len(c.filled())]
     return next(iter(by + named + repeats + texts), None)
+
+
+def unused_columns(mentions: list[Mention], plan: Plan) -> list[str]:
+    used = [plan.value, plan.group, *(condition.column for condition in plan.only)]
+    names = [m.column.name for m in mentions if not any(m.column is column for column in used)]
+    names = [name for name in names if name.casefold() not in {plan.period, f"{plan.period}s"}]
+    return [f"I left {' and '.join(names)} out: I take one at a time."] if names else []
+
+
+def not_understood(asked: str, mentions: list[Mention]) -> list[str]:
+    """Words that changed nothing in the answer; whoever asked may have meant something by them."""
+    known = [*MEASURES.values(), TOP, BOTTOM, *PERIODS.values(), OUTLIERS, COMPARING, FILLER]
+    pattern = "|".join([NUMBER_OF.strip(), LIMITED, *known, "[a-z]"])
+    covered = [range(*found.span()) for found in re.finditer(rf"\b(?:{pattern})\b", asked)]
+    named = {at for mention in mentions for at in mention.words}
+    left: list[list[re.Match[str]]] = [[]]
+    for at, word in enumerate(words_of(asked)):
+        if at in named or any(word.start() in span for span in covered):
+            left.append([])
+        else:
+            left[-1].append(word)
+    phrases = [asked[run[0].start() : run[-1].end()] for run in left if run]
+    words = ", ".join(f"“{phrase}”" for phrase in dict.fromkeys(phrases))
+    return [f"I did not understand {words}, so it changed nothing here."] if phrases else []
 
 
 def fitting_period(when: Column) -> str:

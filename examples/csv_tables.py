@@ -8,13 +8,16 @@ import csv
 import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from itertools import takewhile
+
+from csv_cells import DATE_FORMATS, clip, is_data, several, to_date, to_number, unit_of
 
 MAX_BYTES = 8 * 1024 * 1024  # of a table, unpacked
-MAX_ROWS, MAX_COLUMNS, MAX_CELL = 200_000, 100, 80
-MAX_NUMBER = 1e100  # sums and squares of these stay finite
+MAX_ROWS, MAX_COLUMNS = 200_000, 100
+MAX_TITLES, MAX_CELL_NOTES = 5, 5
 
 
 class UnreadableTable(Exception):
@@ -95,18 +98,41 @@ def read_table(text: str) -> Table:
     """Text → Table: finds the delimiter, header and kinds, evens out ragged rows."""
     if "\0" in text[:4096]:
         raise UnreadableTable("It holds binary data, not text.")
-    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
-    try:
-        parsed = csv.reader(lines, delimiter=delimiter_of(lines))
-        rows = [row for row in parsed if any(cell.strip() for cell in row)]
-    except csv.Error:
-        raise UnreadableTable("One of its cells is too long or its quotes do not close.") from None
+    rows = parse(text)
     if not rows:
         raise UnreadableTable("It is empty.")
-    names, body = split_header(rows)
+    titles = title_rows(rows)
+    names, body = split_header(rows[len(titles) :])
     if not body:
         raise UnreadableTable("It has a header but no rows.")
-    return build_table(names, body)
+    return build_table(names, body, [f"I skipped “{clip(t)}” above the header." for t in titles])
+
+
+def parse(text: str) -> list[list[str]]:
+    """Text → the rows that hold something."""
+    lines = plain_lines(text.removeprefix("\ufeff").splitlines(keepends=True))
+    told = re.fullmatch(r'"?sep=(.)"?\s*', lines[0], re.IGNORECASE) if lines else None  # Excel's
+    lines = lines[1:] if told else lines
+    try:
+        parsed = csv.reader(lines, delimiter=told[1] if told else delimiter_of(lines))
+        return [row for row in parsed if any(cell.strip() for cell in row)]
+    except csv.Error:
+        raise UnreadableTable("One of its cells is too long or its quotes do not close.") from None
+
+
+def plain_lines(lines: list[str]) -> list[str]:
+    """Of a Markdown table, what stands between the outer bars; other lines as they are."""
+    if not all(re.match(r"\s*\|.*\|\s*$", line) for line in lines if line.strip()):
+        return lines
+    bare = [line.strip().strip("|") for line in lines if line.strip()]
+    return [line for line in bare if not re.fullmatch(r"[-:|\s]+", line)]
+
+
+def title_rows(rows: list[list[str]]) -> list[str]:
+    """Titles above the header: rows of a first cell alone, in a table of several columns."""
+    width = Counter(sum(map(bool, row)) for row in rows[:50]).most_common(1)[0][0]
+    alone = takewhile(lambda row: row[0].strip() and not any(row[1:]), rows[:MAX_TITLES])
+    return [row[0].strip() for row in alone] if width > 1 else []
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
@@ -129,22 +155,52 @@ def split_header(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     return first, rows[1:]
 
 
-def is_data(cell: str) -> bool:
-    return to_number(cell) is not None or any(to_date(cell, form) for form in DATE_FORMATS)
-
-
-def build_table(names: list[str], body: list[list[str]]) -> Table:
-    width = min(max(map(len, [names, *body])), MAX_COLUMNS)
-    ragged = sum(len(row) != (len(names) or width) for row in body)
-    notes = [f"{ragged:,} rows had missing or extra cells."] if ragged else []
+def build_table(names: list[str], body: list[list[str]], notes: list[str]) -> Table:
+    widest = max(map(len, [names, *body]))
+    width = min(widest, MAX_COLUMNS)
+    if widest > width:
+        notes.append(f"Only the first {width} of {widest:,} columns were read.")
+    ragged = sum(len(row) != (len(names) or widest) for row in body)
+    if ragged:
+        notes.append(f"{several(ragged, 'row')} had missing or extra cells.")
     if len(body) > MAX_ROWS:
         notes.append(f"Only the first {MAX_ROWS:,} of {len(body):,} rows were read.")
         body = body[:MAX_ROWS]
     if not names:
         notes.append("The table has no header, so its columns are numbered.")
-    cells = ([row[i].strip() if i < len(row) else "" for row in body] for i in range(width))
-    columns = [typed_column(n, c) for n, c in zip(unique_names(names, width), cells, strict=True)]
-    return Table(len(body), columns, tuple(notes))
+    columns = []
+    for index, name in enumerate(unique_names(names, width)):
+        cells = [row[index].strip() if index < len(row) else "" for row in body]
+        columns.append(column := typed_column(name, cells))
+        notes += cell_notes(column, cells)
+    return Table(len(body), columns, tuple(at_most(MAX_CELL_NOTES, notes)))
+
+
+def at_most(most: int, notes: list[str]) -> list[str]:
+    more = len(notes) - most
+    return notes if more <= 0 else [*notes[:most], f"And {several(more, 'more note')} like these."]
+
+
+EMPTY = {"", "-", "–", "—", "n/a", "na", "nan", "null", "none", "#n/a", "?"}
+
+
+def cell_notes(column: Column, cells: list[str]) -> Iterator[str]:
+    """What is not counted in a column, or would be if more of its cells could be read."""
+    filled = [cell for cell in cells if cell.casefold() not in EMPTY]
+    if column.kind == "text":
+        numbers = sum(to_number(cell) is not None for cell in filled)
+        if 2 * numbers >= len(filled) > 0:
+            words = f"only {numbers:,} of {several(len(filled), 'cell')} are numbers"
+            yield f"{column.name} is read as text: {words}."
+        return
+    held = zip(cells, column.values, strict=True)
+    odd = [cell for cell, value in held if value is None and cell.casefold() not in EMPTY]
+    if odd:
+        words = f"{several(len(odd), 'cell')} of {column.name}"
+        yield f"{words} counted as empty, being no {column.kind}: “{clip(odd[0])}”."
+    units = sorted({mark for cell in filled if (mark := unit_of(cell))})
+    if column.kind == "number" and len(units) > 1:
+        yield f"{column.name} mixes {' and '.join(units)}; I take its numbers as they stand."
 
 
 def unique_names(names: list[str], width: int) -> list[str]:
@@ -159,7 +215,7 @@ def unique_names(names: list[str], width: int) -> list[str]:
 
 def typed_column(name: str, cells: list[str]) -> Column:
     """Numbers or dates when nine cells of ten are; whatever else stands there counts as empty."""
-    filled = [cell for cell in cells if cell]
+    filled = [cell for cell in cells if cell.casefold() not in EMPTY]
     sample = filled[:: max(1, len(filled) // 200)]
     needed = 0.9 * len(sample)
     if sample and sum(to_number(cell) is not None for cell in sample) >= needed:
@@ -171,64 +227,3 @@ def typed_column(name: str, cells: list[str]) -> Column:
     if sample and fits[best] >= needed:
         return Column(name, "date", [to_date(cell, best) for cell in cells])
     return Column(name, "text", [clip(cell) if cell else None for cell in cells])
-
-
-NUMBER = re.compile(
-    r"(?P<open>\()?(?P<sign>[-+−]?)(?:[$€£¥]|[A-Z]{3}(?=[\s\d-]))?\s?(?P<late>[-−]?)"
-    r"(?P<digits>\d[\d.,' \u00a0\u202f]*|[.,]\d+)(?P<exp>[eE][-+]?\d{1,3})?"
-    r"\s?(?:[%$€£¥]|[A-Z]{3})?(?P<close>\))?"
-)
-
-
-def to_number(cell: str) -> float | None:
-    """“1,234.50”, “1.234,50 €”, “-$12”, “(12)”, “12%” → float; anything else → None."""
-    found = NUMBER.fullmatch(cell) if len(cell) <= 40 and cell.isprintable() else None
-    if not found or bool(found["open"]) != bool(found["close"]):
-        return None
-    if found["sign"] and found["late"]:
-        return None
-    digits = plain_digits(re.sub(r"[' \u00a0\u202f]", "", found["digits"]))
-    negative = found["open"] or found["sign"] not in ("", "+") or found["late"]
-    try:
-        value = float(digits + (found["exp"] or ""))
-    except ValueError:
-        return None
-    return (-value if negative else value) if abs(value) < MAX_NUMBER else None
-
-
-def plain_digits(digits: str) -> str:
-    """Of “.” and “,” the last is the decimal mark, unless it can only part thousands."""
-    comma, dot = digits.rfind(","), digits.rfind(".")
-    if comma >= 0 and dot >= 0:
-        other = "," if dot > comma else "."
-        return digits.replace(other, "").replace(",", ".")
-    if re.fullmatch(r"\d{1,3}(,\d{3})+|\d{1,3}(\.\d{3}){2,}", digits):
-        return re.sub("[.,]", "", digits)
-    return digits.replace(",", ".")
-
-
-def unit_of(cell: str) -> str:
-    mark = re.search(r"[%$€£¥]", cell)
-    return mark[0] if mark else ""
-
-
-DATE_FORMATS = (
-    "%Y-%m-%d", "%Y-%m", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y",
-    "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%b %Y", "%B %Y",
-)  # fmt: skip
-
-
-def to_date(cell: str, form: str) -> date | None:
-    """The day of a date or time stamp written in `form`."""
-    if not 6 <= len(cell) <= 35 or not any(map(str.isdigit, cell)):
-        return None
-    day = re.sub(r"[T ]\d\d?:\d\d.*$", "", cell, flags=re.DOTALL)
-    try:
-        return datetime.strptime(day, form).date()
-    except ValueError:
-        return None
-
-
-def clip(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"

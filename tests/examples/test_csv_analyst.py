@@ -6,22 +6,15 @@ import base64
 import contextlib
 import gzip
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any  # a report is plain JSON
 
 import pytest
-from csv_findings import aggregate, find_outliers, number_text, profile_columns
+from csv_cells import number_text, to_date, to_number
+from csv_findings import aggregate, profile_columns
+from csv_outliers import find_outliers
 from csv_questions import Plan, interpret
-from csv_tables import (
-    MAX_BYTES,
-    Table,
-    UnreadableTable,
-    load_table,
-    read_table,
-    to_date,
-    to_number,
-    unpack,
-)
+from csv_tables import MAX_BYTES, Table, UnreadableTable, load_table, read_table, unpack
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -118,6 +111,61 @@ def test_ragged_rows_are_evened_out_and_counted() -> None:
     assert table.names == ["a", "b", "column 3"]
     assert list(table.columns[1].values) == [2.0, None, 5.0]
     assert "2 rows had missing or extra cells." in table.notes
+
+
+def test_cells_that_do_not_count_are_told() -> None:
+    text = "item,price\n" + "a,1\n" * 18 + "b,n/a\nc,12 kg 9999\n"
+    assert read_table(text).notes == (
+        "1 cell of price counted as empty, being no number: “12 kg 9999”.",
+    )
+
+
+def test_columns_that_are_mostly_numbers_and_still_text_are_told() -> None:
+    assert read_table("item,price\na,1\nb,2\nc,3 kg\n").notes == (
+        "price is read as text: only 2 of 3 cells are numbers.",
+    )
+
+
+def test_mixed_currencies_are_told() -> None:
+    notes = read_table("item,price\na,€1\nb,$2\n").notes
+    assert notes == ("price mixes $ and €; I take its numbers as they stand.",)
+
+
+def test_columns_beyond_the_most_are_told() -> None:
+    row = ",".join(f"c{n}" for n in range(150))
+    table = read_table(f"{row}\n{row}\n")
+    assert len(table.columns) == 100
+    assert table.notes == ("Only the first 100 of 150 columns were read.",)
+
+
+@pytest.mark.parametrize("mark", ["sep=;\n", '"sep=;"\r\n', "SEP=;\n"])
+def test_the_delimiter_may_be_told_as_excel_does(mark: str) -> None:
+    assert read_table(f"{mark}a;b\nx, y;1\n").names == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "title", ["Costs of 2026", "Costs of 2026,", '"Costs of 2026"\n\nAll teams']
+)
+def test_titles_above_the_header_are_skipped_and_told(title: str) -> None:
+    table = read_table(f"{title}\n\nteam,cost\nNorth,1\nSouth,2\n")
+    assert kinds(table) == {"team": "text", "cost": "number"}
+    assert table.notes[0] == "I skipped “Costs of 2026” above the header."
+
+
+def test_a_markdown_table_is_a_table() -> None:
+    table = read_table("| team | cost |\n|:---|---:|\n| North | 1 |\n| South | 2 |\n")
+    assert kinds(table) == {"team": "text", "cost": "number"}
+    assert table.rows == 2
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_they_do_anywhere(end: str) -> None:
+    assert read_table(end.join(["a,b", "1,2", "3,4", ""])).rows == 2
+
+
+def test_one_is_not_written_in_the_plural() -> None:
+    assert str(ask("", "a,b\nx,1\n")["summary"]).startswith("1 row, 2 columns (1 text, 1 number). ")
+    assert ask("total b", "a,b\nx,1\n")["summary"] == "Total b: 1, from 1 row."
 
 
 def test_names_that_repeat_are_told_apart() -> None:
@@ -251,21 +299,48 @@ def test_a_trend_without_dates_says_why_there_is_none() -> None:
 def test_long_tables_are_cut_and_say_so() -> None:
     text = "name,n\n" + "".join(f"n{i},{i}\n" for i in range(100))
     report = ask("total n by name", text)
-    assert len(report["table"]["rows"]) == 40
-    assert "The table shows 40 of 100 rows." in report["notes"]
+    assert len(report["table"]["rows"]) == 60
+    assert len(report["chart"]["x"]) == 16
+    assert report["notes"] == [
+        "The table shows the first 60 of 100 rows.",
+        "The chart shows the first 16 of 100.",
+    ]
 
 
-def test_numbers_are_written_for_people() -> None:
-    assert [
-        number_text(1234.5),
-        number_text(-3, "€"),
-        number_text(12, "%"),
-    ] == ["1,234.50", "-€3", "12%"]
+def test_of_a_long_time_the_table_and_the_chart_show_the_same_end() -> None:
+    start = date(2026, 1, 1)
+    days = [str(start + timedelta(days=n)) for n in range(120)]
+    report = ask("v per day", "day,v\n" + "".join(f"{day},1\n" for day in days))
+    assert [row[0] for row in report["table"]["rows"]] == report["chart"]["x"] == days[-60:]
+    assert report["notes"] == [
+        "The table shows the last 60 of 120 rows.",
+        "The chart shows the last 60 of 120.",
+    ]
 
 
-QUESTIONS = st.sampled_from(
-    ["", "total by a", "top 3 a", "trend per month", "outliers by a", "average", "how many", "b"]
-) | st.text(max_size=60)
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (1234.5, "", "1,234.50"), (-3, "€", "-€3"), (12, "%", "12%"), (0.5, "€", "€0.50"),
+        (0, "", "0"), (0.0004, "", "0.0004"), (0.00183333, "$", "$0.00183"), (-0.126, "", "-0.126"),
+        (0.1 + 0.2, "", "0.30"),
+    ],
+)  # fmt: skip
+def test_numbers_are_written_for_people(value: float, unit: str, text: str) -> None:
+    assert text == number_text(value, unit)
+
+
+@given(st.floats(min_value=1e-9, max_value=1))
+def test_no_number_is_written_as_nothing(value: float) -> None:
+    assert float(number_text(value)) == pytest.approx(value, rel=0.006)
+
+
+ASKED = """
+total by a;top 3 a;trend per month;outliers by a;average;how many;b;without x;in 2026;above 1;
+between 0 and 2e9;how many a;median per quarter;highest b;since may;except x or q1 2026;
+not under 5k;from 2026-01 to 2025-02;
+"""
+QUESTIONS = st.sampled_from(ASKED.split(";")) | st.text(max_size=60)
 CELLS = st.sampled_from(
     ["", "1", "-2.5", "2026-01-05", "x", '"', "1e308", "9" * 39, "1.1.0001", "\0", "é", "a", "%"]
 )
