@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeAlias, cast
@@ -80,17 +80,19 @@ class JournalReader:
         *,
         user: UserId | None = None,
         thread: ThreadId | None = None,
+        legacy_thread: str | None = None,
         kind: Kind | None = None,
         after: int = 0,
         limit: int | None = None,
     ) -> Iterator[Numbered]:
         """Records with a number past `after`, oldest first, that match all that is given.
 
+        `legacy_thread`: what the thread's id was; a journal not yet migrated has records of both.
         Ends at the end of the log: to follow it, call again with the last number it gave.
         """
         if limit is not None:
             check_limit(limit)
-        query = _Query(user, thread, kind, after)
+        query = _Query(user, thread, legacy_thread, kind, after)
         left = limit
         while left is None or left > 0:
             size = CHUNK if left is None else min(left, CHUNK)
@@ -134,6 +136,7 @@ class _Query:
 
     user: UserId | None
     thread: ThreadId | None
+    legacy_thread: str | None
     kind: Kind | None
     number: int
     offset: int = 0
@@ -148,18 +151,17 @@ class _Query:
             f"SELECT number, {RECORD_COLUMNS} FROM log WHERE {conditions} ORDER BY {order} LIMIT ?"
         )
 
-    def values(self) -> list[str | int]:
-        return [value for _, value in self._conditions()]
+    def values(self) -> list[str | int | None]:
+        return [value for _, values in self._conditions() for value in values]
 
-    def _conditions(self) -> list[tuple[str, str | int]]:
-        conditions: list[tuple[str, str | int]] = [("number > ?", self.number)]
+    def _conditions(self) -> Iterator[tuple[str, Sequence[str | int | None]]]:
+        yield "number > ?", [self.number]
         if self.user is not None:
-            conditions += [("user = ?", self.user), ('"offset" > ?', self.offset)]
+            yield 'user = ? AND "offset" > ?', [self.user, self.offset]
         if self.thread is not None:
-            conditions.append(("thread = ?", self.thread))
+            yield "thread IN (?, ?)", [self.thread, self.legacy_thread]
         if self.kind is not None:
-            conditions.append(("kind = ?", self.kind))
-        return conditions
+            yield "kind = ?", [self.kind]
 
 
 def _connect(path: Path) -> apsw.Connection:

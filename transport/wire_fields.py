@@ -25,8 +25,9 @@ MAX_ID_LENGTH = 128
 class WrongField(ValueError):
     """A field holds something else than it should."""
 
-    def __init__(self, name: str, expected: str, given: str) -> None:
-        super().__init__(f"`{name}` must be {expected}, not {given}")
+    def __init__(self, name: str, expected: str, given: str, advice: str = "") -> None:
+        told = f" ({advice})" if advice else ""
+        super().__init__(f"`{name}` must be {expected}, not {given}{told}")
 
 
 def whole_number(name: str, lowest: int, highest: int) -> Check[int]:
@@ -67,7 +68,8 @@ def id_of(name: str, kind: type[Id]) -> Check[Id]:
         try:
             return modern(kind, value)  # type: ignore[arg-type]  # it refuses what is no string
         except BadId as error:
-            raise WrongField(name, f"a {error.expected} id", error.given) from error
+            given = f"{error.given}: {shown(value)}" if isinstance(value, str) else error.given
+            raise WrongField(name, f"a {error.expected} id", given, error.advice) from error
 
     return check
 

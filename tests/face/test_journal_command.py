@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,16 @@ def test_a_journal_of_legacy_ids_is_migrated_backed_up_and_then_sound(old: Path)
     assert greenroom("journal", "check", cwd=old.parent).code == 0
     again = greenroom("journal", "migrate", cwd=old.parent)
     assert again.out == "greenroom.db has no legacy ids: nothing to do\n"
+
+
+@pytest.mark.requirement("R19")
+def test_a_threads_old_id_finds_it_before_a_migration_and_after(old: Path) -> None:
+    threads = Counter(str(row[6]) for row in rows(old)["log"])
+    ((thread, count),) = threads.most_common(1)
+    asked = ("events", "--json", "--thread", thread)
+    assert len(greenroom(*asked, cwd=old.parent).out.splitlines()) == count > 1
+    greenroom("journal", "migrate", cwd=old.parent)
+    assert len(greenroom(*asked, cwd=old.parent).out.splitlines()) == count
 
 
 @pytest.mark.requirement("R19", "R20")

@@ -162,6 +162,14 @@ def test_an_id_of_another_kind_is_refused_naming_both_kinds(kind):
     assert f"`thread` must be a thread id, not {kind.kind}" in str(error)
 
 
+@pytest.mark.requirement("R19")
+def test_garbage_for_an_id_is_told_as_it_is_with_advice():
+    error = refused({"type": "cancel", "id": "1", "run": "my-run"})
+    assert "`run` must be a run id, not user: 'my-run'" in str(error)
+    assert "greenroom ids explain" in str(error)
+    assert "not a list" in str(refused({"type": "cancel", "id": "1", "run": ["my-run"]}))
+
+
 @pytest.mark.parametrize("token", ["", "s3cret" * 4001, ["s3cret"], {"s3cret": 1}, 53, None])
 def test_a_token_is_never_repeated_in_an_error(token):
     error = refused({"type": "refresh", "id": "1", "token": token})

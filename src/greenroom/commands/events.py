@@ -30,11 +30,17 @@ class Query:
 
     reader: JournalReader
     user: UserId | None
-    thread: ThreadId | None
+    thread: str | None
     kind: Kind | None
 
     def read(self, after: int) -> Iterator[Numbered]:
-        return self.reader.read(user=self.user, thread=self.thread, kind=self.kind, after=after)
+        return self.reader.read(
+            user=self.user,
+            thread=None if self.thread is None else modern(ThreadId, self.thread),
+            legacy_thread=self.thread,  # one not migrated is found by its old id
+            kind=self.kind,
+            after=after,
+        )
 
 
 def events(
@@ -57,7 +63,7 @@ def events(
     user
         Only this user's.
     thread
-        Only this thread's.
+        Only this thread's. Its id, or what an older system called it.
     kind
         Only of this kind.
     limit
@@ -72,7 +78,7 @@ def events(
     query = Query(
         reader=JournalReader(existing_journal(Settings.load(config, journal=journal))),
         user=UserId.parse(user) if user is not None else None,
-        thread=modern(ThreadId, thread) if thread is not None else None,
+        thread=thread,
         kind=kind,
     )
     show = print_json if json else table_printer()
