@@ -178,6 +178,7 @@ class JournalStatistics:
     """Counted since the journal was opened; `waiting` and `peak_waiting` are calls, not entries.
 
     `bytes` is what the journal takes now: on disk where there is one, else the bodies in memory.
+    `is_damaged`: a call found the journal damaged, so it is not to be relied on any more.
     """
 
     appends: int
@@ -186,6 +187,7 @@ class JournalStatistics:
     waiting: int
     peak_waiting: int
     bytes: int
+    is_damaged: bool = False
 
 
 class Journal(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 import trio
 
+from greenroom.delivery.errors import JournalCorrupt
 from greenroom.delivery.events import EventClass
 from greenroom.delivery.ids import EventId, SessionId, ThreadId, UserId
 from greenroom.delivery.journal import (
@@ -34,6 +36,8 @@ from greenroom.delivery.sqlite_file import SqliteFile, open_file
 from greenroom.delivery.sqlite_letters import SqliteLetters
 from greenroom.delivery.sqlite_store import SqliteStore
 from greenroom.delivery.sqlite_thread import SqliteThread
+
+logger = logging.getLogger("greenroom.delivery")
 
 R = TypeVar("R")
 
@@ -86,6 +90,7 @@ class SqliteJournal:
         self._letters = SqliteLetters(file.database)
         self._thread = thread
         self._appends = self._entries = self._failures = 0
+        self._is_damaged = False
 
     @property
     def epoch(self) -> str:
@@ -165,6 +170,7 @@ class SqliteJournal:
             waiting=self._thread.waiting,
             peak_waiting=self._thread.peak,
             bytes=self._file.bytes(),
+            is_damaged=self._is_damaged,
         )
 
     async def aclose(self) -> None:
@@ -175,8 +181,17 @@ class SqliteJournal:
         return await self._thread.call(lambda: self._on_thread(work))
 
     def _on_thread(self, work: Callable[[], R]) -> R:
-        with in_our_words(self._file.path):
-            return work()
+        try:
+            with in_our_words(self._file.path):
+                return work()
+        except JournalCorrupt as error:
+            self._note_damage(error)
+            raise
+
+    def _note_damage(self, error: JournalCorrupt) -> None:
+        if not self._is_damaged:
+            logger.error("%s. Stop the server: `greenroom journal check` tells more", error)
+        self._is_damaged = True
 
     def _append(self, entries: Sequence[Entry]) -> None:
         try:

@@ -114,8 +114,9 @@ class Users:
             slot.idle_since = trio.current_time()
 
     def active(self) -> tuple[UserHandle, ...]:
-        """Every user with a subtree, or about to have one."""
-        return tuple(slot.handle for slot in self._slots.values())
+        """Every user with a subtree."""
+        handles = [slot.handle for slot in self._slots.values()]
+        return tuple(handle for handle in handles if handle._tree is not None)
 
     async def passivate_idle(self) -> None:
         """Stop users that nobody leases, as they become idle; run this as a child of the tree."""
@@ -178,7 +179,8 @@ class Users:
         except SupervisorError as error:
             user = str(slot.handle.user)
             self._settings.observer.lookup_failed("user")
-            raise UserUnavailable(f"user {user!r} cannot be served now") from error
+            why = _cause_of(error)
+            raise UserUnavailable(f"user {user!r} cannot be served now: {why}") from error
         slot.handle._tree = cast(SupervisorRef, tree)
 
     async def _start(self, spec: ChildSpec) -> object:
@@ -243,6 +245,13 @@ class Users:
 
         spec = task_child(context.run, converse, restart=Restart.TEMPORARY, shutdown=15.0)
         handle.runs.start_child_soon(spec)
+
+
+def _cause_of(error: BaseException) -> BaseException:
+    """What a supervisor's error comes from: a child's own."""
+    while isinstance(error, SupervisorError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 async def _turn_of(user: UserHandle, run: RunId) -> WaitingRun:

@@ -306,7 +306,10 @@ class Runtime:
             yield
 
     def _readiness(self) -> Readiness:
-        return Readiness(not self._draining, "draining" if self._draining else "")
+        if self._draining:
+            return Readiness(False, "draining")
+        is_damaged = self.journal.statistics().is_damaged
+        return Readiness(not is_damaged, "the journal is damaged" if is_damaged else "")
 
     def _server(self, door: FrontDoor, authenticator: Authenticator) -> Server:
         settings = self.settings
