@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
@@ -13,9 +14,11 @@ from greenroom.actors.reply import Outcome, Reply
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.ids import SessionId, UserId
 from greenroom.delivery.journal import Cursor, Record
-from greenroom.delivery.outbox import Command, Outbox
+from greenroom.delivery.outbox import Command, Outbox, Position
 from greenroom.delivery.user_messages import Attach, Attached, UserMessage
 from greenroom.delivery.user_parts import UserParts
+
+logger = logging.getLogger("greenroom.delivery")
 
 Admitted: TypeAlias = Callable[[Attach, int | None, Iterable[Command]], None]
 
@@ -73,10 +76,21 @@ class Admission:
             return
         before = self._outbox.cursor(session) if session else None
         cursor = known.offset if before is None and known is not None else before
-        position = self._outbox.position(request.epoch, request.offset, cursor)
+        position = self._outbox.position(request.epoch, request.offset, cursor, session, known)
+        self._tell_of_lies(request, position)
         if session is None or not position.recovered:  # what the old one received stays received
             session, known = self._parts.ids.new(SessionId), None
         last = self._outbox.last
         commands = self._outbox.attach(request.connection, session, position, known, request.gauge)
         reply.succeed(Attached(session, self._outbox.epoch, last, position.recovered))
         self._admitted(request, before if position.recovered else None, commands)
+
+    def _tell_of_lies(self, request: Attach, position: Position) -> None:
+        """No ack of what was not sent is believed because a `hello` brings it."""
+        claimed = request.offset if request.epoch is not None else None
+        if position.recovered and claimed is not None and claimed > position.offset:
+            self._parts.observer.report_refused("received")
+            logger.info(
+                "%s: %s says that it is at offset %d, and was sent no more than %d",
+                *(self._actor.name, request.session, claimed, position.offset),
+            )

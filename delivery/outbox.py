@@ -7,6 +7,8 @@ frames beyond what it says it has written to its socket.
 
 Offsets are given out when a batch leaves for the journal, one batch in flight at a time: a batch
 that fails gives its offsets back, and nothing that is not durable is ever handed to a connection.
+
+Longer than other files: whatever one user's sequence is told or asked is one class.
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ class Outbox(Generic[T]):
         self._waiting: list[tuple[Draft, T]] = []
         self._in_flight: list[tuple[Record, T]] | None = None
         self._marks_in_flight: list[Mark] = []
-        self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach)
+        self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach, self.last)
         self._notes = Notes()
         self.durable: Sequence[Entry] = ()
         """The entries besides events that the last batch took along."""
@@ -165,14 +167,25 @@ class Outbox(Generic[T]):
         others = sum(feed.session != session for feed in self._feeds.values())
         return others >= self._limits.connections
 
-    def position(self, epoch: str | None, offset: int | None, cursor: int | None) -> Position:
-        """Where a `hello` resumes: by its epoch and offset, else by its session's cursor."""
+    def position(
+        self,
+        epoch: str | None,
+        offset: int | None,
+        cursor: int | None,
+        session: SessionId | None = None,
+        known: Cursor | None = None,
+    ) -> Position:
+        """Where a `hello` resumes: by its epoch and offset, else by its session's cursor. A
+        `session` that says it is beyond what it was sent is served from there; `known`: its cursor
+        in the journal."""
         if offset is None or epoch is None:
             offset = cursor if epoch in (None, self.epoch) else None
         elif epoch != self.epoch:
             offset = None
         if offset is None or offset > self.last:
             return Position(self.last, recovered=False)
+        if session is not None:
+            offset = min(offset, self._sessions.believable(session, known))
         return Position(max(offset, self.first - 1), recovered=offset >= self.first - 1)
 
     def attach(
@@ -205,6 +218,7 @@ class Outbox(Generic[T]):
         feed = self._feeds.pop(connection, None)
         if feed is not None:
             self._sessions.send(feed.session, feed.gauge.written)
+            self._sessions.hand(feed.session, feed.handed)
             self._retries.ended(feed)
 
     def written(self, connection: ConnectionId, through: int) -> Iterable[Command]:

@@ -12,11 +12,15 @@ from greenroom.delivery.journal import Cursor
 
 @attrs.define
 class Reach:
-    """What a session has: everything past `start` through `acked`; it was sent through `sent`."""
+    """What a session has: everything past `start` through `acked`; it was sent through `sent`.
+
+    `handed`: what connections of it that are gone were handed through, in this process.
+    """
 
     start: int
     acked: int
     sent: int
+    handed: int = 0
 
 
 class Sessions:
@@ -26,8 +30,11 @@ class Sessions:
     knows the cursors of the others.
     """
 
-    def __init__(self, remembered: int, reach: dict[SessionId, Reach]) -> None:
-        """`reach` is what an earlier outbox of the user left behind; it is kept up to date."""
+    def __init__(self, remembered: int, reach: dict[SessionId, Reach], born: int = 0) -> None:
+        """`reach` is what an earlier outbox of the user left behind; it is kept up to date.
+        `born`: the last offset there was before this one, whose end the earlier ones may not have
+        noted."""
+        self._born = born
         self._remembered = remembered
         self._reach = reach
         self._moved = set(reach)  # what the earlier one had not written yet is not known
@@ -46,6 +53,13 @@ class Sessions:
     def acked(self, session: SessionId) -> int:
         """What an attached session has received through."""
         return self._reach[session].acked
+
+    def believable(self, session: SessionId, known: Cursor | None) -> int:
+        """The furthest that a session can have got without an acknowledgement that is known here.
+        `known`: the journal's, for one that is not remembered."""
+        if reach := self._reach.get(session):
+            return max(self._born, reach.sent, reach.handed)
+        return max(self._born, known.sent if known else 0)
 
     def received(self, offset: int) -> bool:
         """Some remembered session has received this event."""
@@ -102,6 +116,11 @@ class Sessions:
         if through > reach.sent:
             reach.sent = through
             self._moved.add(session)
+
+    def hand(self, session: SessionId, through: int) -> None:
+        """A connection of the session that ends was handed everything through here."""
+        reach = self._reach[session]
+        reach.handed = max(reach.handed, through)
 
     def take_cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
         """The cursors to write now; `written` or `not_written` says how it went."""

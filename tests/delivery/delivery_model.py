@@ -133,6 +133,8 @@ class Truth:
     durable: dict[SessionId, Stages] = attrs.field(factory=dict)
     flying: dict[SessionId, Stages] = attrs.field(factory=dict)
     starts: dict[SessionId, int] = attrs.field(factory=dict)
+    handed: dict[SessionId, int] = attrs.field(factory=dict)
+    born: int = 0  # the last offset when the actor started
     flying_starts: dict[SessionId, int] = attrs.field(factory=dict)
     flying_reached: dict[SessionId, Stages] = attrs.field(factory=dict)
     durable_reached: dict[SessionId, Stages] = attrs.field(factory=dict)

@@ -80,6 +80,12 @@ BUGS = [
         "self._reach[session] = Reach(offset, offset, offset)",
         "self._reach[session] = Reach(0, offset, offset)",
     ),
+    Bug(
+        "a forged place is believed",
+        "outbox",
+        "min(offset, self._sessions.believable(session, known))",
+        "offset",
+    ),
     Bug("a forged ack is believed", "outbox", "0 <= offset <= feed.handed", "0 <= offset"),
     Bug(
         "a forged mark is believed", "outbox", "1 <= mark.offset <= feed.handed", "1 <= mark.offset"

@@ -184,7 +184,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         person.receipts = Receipts(user, parts, box, actor)
         person.reports = person.reports_on(box)
         person.admission = Admission(user, parts, box, actor, partial(self.admitted, person))
-        person.settle_at = None
+        person.settle_at, person.truth.born = None, bounds.last
         if bounds.last:
             person.settler.look()
 
@@ -264,15 +264,25 @@ class DeliveryMachine(RuleBasedStateMachine):
         if client.connection is not None:
             return
         session = None if how == "fresh" else client.session
-        place = client.place if how in ("place", "lie") and session is not None else None
+        place = client.place if how in ("place", "lie", "claim") and session is not None else None
         epoch = None if place is None else "another" if how == "lie" else EPOCH
         client.connection, client.connecting = IDS.new(ConnectionId), Reply()
         client.gauge, client.hello = SocketGauge(), (session, how != "lie", place)
-        request = Attach(client.connection, ref("tab"), session, epoch, place, client.gauge)
+        said = self.claimed(person, client) if how == "claim" else place
+        request = Attach(client.connection, ref("tab"), session, epoch, said, client.gauge)
         self.pending = []
         person.admission.attach(request, client.connecting)
         self.ready(person)
         self.counts["connects"] += 1
+
+    def claimed(self, person: Person, client: Tab) -> int | None:
+        """The end, by a tab that has all it was handed and no more: it is served from its place."""
+        if client.place is None or client.session is None:
+            return None
+        if client.place < max(person.truth.born, person.truth.handed.get(client.session, 0)):
+            return client.place
+        self.counts["false claims"] += client.place < person.outbox.last
+        return person.outbox.last
 
     def ready(self, person: Person) -> None:
         """Those whose hello was answered know their session and place."""
@@ -564,6 +574,13 @@ class DeliveryMachine(RuleBasedStateMachine):
         else:
             self.connect(who, tab, how)
 
+    @rule(who=WHO, tab=TAB, news=BATCH)
+    def a_tab_claims_what_it_was_not_sent(self, who: int, tab: int, news: list[Kind]) -> None:
+        self.a_tab_reads(who, tab, news, [4, 4], "acks", 0, "kept")
+        self.cut(who, tab)
+        self.something_is_said(who, news, "kept")
+        self.connect(who, tab, "claim")
+
     @rule(who=WHO, tab=TAB, which=SMALL, what=st.sampled_from(["ack", "ack", "show", "confirm"]))
     def a_report_comes_late(self, who: int, tab: int, which: int, what: str) -> None:
         if what == "ack":
@@ -713,6 +730,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             assert first == client.handed + 1, "a gap"
             assert person.outbox.circuit(connection_of(client)) is Circuit.CLOSED
             client.handed = last
+            person.truth.handed[session_of(client)] = last
             self.counts["events handed"] += len(batch)
         else:
             cursor = person.truth.cursor(session_of(client))

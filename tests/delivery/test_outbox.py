@@ -39,6 +39,7 @@ from greenroom.delivery.ids import (
 from greenroom.delivery.journal import Bounds, Cursor, Mark, Record, within
 from greenroom.delivery.observer import Observer
 from greenroom.delivery.outbox import Outbox
+from greenroom.delivery.sessions import Reach
 from greenroom.delivery.stages import ReceiptStage
 
 ALICE = UserId("alice")
@@ -588,6 +589,25 @@ def test_sent_means_written_to_a_socket_and_stays_so_when_that_is_gone() -> None
     assert outbox.standing(2).stage is ReceiptStage.SENT
     entries = outbox.next_append(0, lazily=True)
     assert entries == [Cursor(ALICE, SESSIONS[0], 0, 0, 2, at=0)]
+
+
+@pytest.mark.requirement("R12")
+def test_a_session_is_believed_through_what_its_connections_may_have_got() -> None:
+    reach: dict[SessionId, Reach] = {}
+    outbox = Outbox[int](ALICE, EPOCH, Bounds(0, 0), SMALL, reach)
+    connection, _ = attach(outbox)
+    append(outbox, 2)
+    outbox.detach(connection)  # with both on their way: whether they arrived is not known
+    append(outbox, 2)
+    believed = [outbox.position(EPOCH, claim, 0, SESSIONS[0]).offset for claim in (1, 2, 3, 4)]
+    assert believed == [1, 2, 2, 2]
+    cursor = Cursor(ALICE, SESSIONS[1], 0, 0, 3, at=0)
+    assert outbox.position(EPOCH, 4, 0, SESSIONS[1], cursor).offset == 3
+    later = Outbox[int](ALICE, EPOCH, Bounds(1, 4), SMALL, reach)
+    append(later, 1)
+    believed = [later.position(EPOCH, claim, 0, SESSIONS[0]).offset for claim in (4, 5)]
+    assert believed == [4, 4], "an earlier one may not have noted what it sent last"
+    assert later.position(EPOCH, 5, 0, SESSIONS[1], cursor).offset == 4
 
 
 def test_offsets_are_given_out_again_after_a_failed_append() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import trio
 import trio.testing
@@ -166,6 +168,31 @@ async def test_what_a_session_received_stays_received_when_it_loses_its_place() 
             await settled()
         assert not lost.attached.recovered
         assert (await receipt.standing()).outcome is Outcome.RECEIVED
+
+
+@pytest.mark.requirement("R12", "R02")
+async def test_a_session_that_says_it_got_what_it_was_not_sent_is_not_believed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "greenroom.delivery")
+    async with open_backstage() as stage, stage.run() as run:
+        async with stage.client(acks=False) as client:
+            received = await run.agent_thinking(text="this was handed over")
+            await settled()
+        missed = await run.agent_thinking(text="and this was not")
+        await settled()
+        session = client.attached.session
+        async with stage.client(session=session, offset=missed.offset, acks=False) as again:
+            await settled()
+            assert again.attached.session == session
+            assert again.attached.recovered
+            assert await received.stage() is RECEIVED
+            assert again.offsets == [missed.offset], "it is sent what it says it has"
+            assert await missed.stage() is SENT
+        assert "at offset 3, and was sent no more than 2" in caplog.text
+        async with stage.client(session=session, offset=missed.offset):  # as it was sent by now
+            await settled()
+            assert await missed.stage() is RECEIVED
 
 
 @pytest.mark.requirement("R16")
