@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,175 +12,36 @@ import pytest
 
 from greenroom.delivery.events import Kind
 from greenroom.delivery.folding import fold
-from greenroom.delivery.journal import Record
 from greenroom.delivery.journal_reader import JournalReader
 from tests.delivery.test_folding import THREADS, record
-from tests.system.processes import free_port
+from tests.face.browser import (
+    EXAMPLE,
+    NEEDS_CHROMIUM,
+    PHONE,
+    SCREENSHOTS,
+    WAIT,
+    Demo,
+    OpenPage,
+    StartDemo,
+    ask,
+    assert_shows_all,
+    attach,
+    give_token,
+    wait_answering,
+    wait_live,
+    wait_run,
+    wait_until,
+)
+from tests.face.played_server import PlayedServer
 
 if TYPE_CHECKING:
     from playwright import sync_api as api
-else:
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install it")
 
-CHROMIUM = os.environ.get("GREENROOM_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
-EXAMPLE = Path(__file__).parents[2] / "examples" / "csv_analyst.py"
-DESKTOP: api.ViewportSize = {"width": 1180, "height": 860}
-PHONE: api.ViewportSize = {"width": 360, "height": 740}
-WAIT = 20_000  # ms; how long the slowest machine may take, not how long it takes
-
-SECRET = "a secret of the tests, 32 bytes or more"
-COSTS = "service,cost\nCompute,100\nStorage,40\nCompute,50\nEmail,5\n"
-PASTE = """text => {
-    const data = new DataTransfer();
-    data.setData("text/plain", text);
-    const how = {clipboardData: data, bubbles: true, cancelable: true};
-    const question = document.querySelector("[data-testid=question]");
-    question.dispatchEvent(new ClipboardEvent("paste", how));
-}"""
-PAINTED = """() => new Promise(
-    painted => requestAnimationFrame(() => setTimeout(painted)) // a chart is drawn with its frame
-)"""
-SHOWN = "() => [...document.querySelectorAll('[data-offset]')].map(e => Number(e.dataset.offset))"
-
-pytestmark = [
-    pytest.mark.requirement("R34"),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
-]
-
-
-class Demo:
-    """`greenroom demo` as a process of its own, on one port and one journal over restarts."""
-
-    def __init__(self, journal: Path, pace: float) -> None:
-        self.journal, self.pace, self.port = journal, pace, free_port()
-        self.url = f"http://127.0.0.1:{self.port}/"
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self, *command: str) -> None:
-        where = ["--port", str(self.port), "--journal", str(self.journal)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "greenroom", *(command or ["demo"]), *where],
-            env=os.environ | {"GREENROOM_DEMO_PACE": str(self.pace), "GREENROOM_SECRET": SECRET},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        assert self.url in self.process.stdout.readline(), "it prints where it is, once it is up"
-
-    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self.process is not None:
-            self.process.send_signal(how)
-            self.process.communicate(timeout=30)
-            self.process = None
-
-    def accepted(self) -> list[tuple[int, str]]:
-        """(offset, kind) of every event in the journal; the tests that ask have one user."""
-        found = JournalReader(self.journal).read()
-        return [(one.record.offset, str(one.record.kind)) for one in found]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[api.Browser]:
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def start_demo(tmp_path: Path) -> Iterator[Callable[[float], Demo]]:
-    started: list[Demo] = []
-
-    def start(pace: float) -> Demo:
-        demo = Demo(tmp_path / f"demo-{len(started)}.db", pace)
-        started.append(demo)
-        demo.start()
-        return demo
-
-    yield start
-    for demo in started:
-        demo.end()
-
-
-@pytest.fixture
-def open_page(browser: api.Browser, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
-    """Each page it opens is a browser of its own; an error on a page fails the test."""
-    contexts: list[api.BrowserContext] = []
-    errors: list[str] = []
-
-    def open_page(demo: Demo, viewport: api.ViewportSize = DESKTOP) -> api.Page:
-        context = browser.new_context(viewport=viewport)
-        context.set_default_timeout(WAIT)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(demo.url)
-        wait_live(page)
-        return page
-
-    yield open_page
-    SCREENSHOTS.mkdir(exist_ok=True)
-    for index, context in enumerate(contexts):
-        context.pages[0].screenshot(path=SCREENSHOTS / f"{request.node.name}-{index}.png")
-        context.close()
-    assert errors == []
-
-
-OpenPage = Callable[..., "api.Page"]
-
-
-def wait_live(page: api.Page) -> None:
-    page.wait_for_selector("[data-testid=connection][data-state=live]")
-
-
-def attach(page: api.Page, text: str = COSTS) -> None:
-    page.evaluate(PASTE, text)
-    page.wait_for_selector("[data-testid=chip]")
-
-
-def ask(page: api.Page, question: str) -> None:
-    page.fill("[data-testid=question]", question)
-    page.click("[data-testid=send]")
-
-
-def wait_run(page: api.Page, state: str, nth: int = 0) -> None:
-    page.wait_for_selector(f"article.agent[data-state={state}] >> nth={nth}", timeout=60_000)
-    page.evaluate(PAINTED)
-
-
-def wait_answering(page: api.Page) -> None:
-    """A few chunks of the answer are on screen, and more are to come."""
-    page.wait_for_selector("[data-kind=partial_result] >> nth=1")
-
-
-def wait_until(page: api.Page, holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT / 1_000
-    while not holds():
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(20)  # playwright's events come while it waits
-
-
-def assert_shows_all(page: api.Page, demo: Demo) -> None:
-    """Every accepted event is on screen, in order, once."""
-    accepted = [offset for offset, _ in demo.accepted()]
-    page.wait_for_selector(f"[data-offset] >> nth={len(accepted) - 1}", state="attached")
-    assert sorted(page.evaluate(SHOWN)) == accepted
+pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
 
 
 def test_a_pasted_table_and_a_question_give_tools_a_report_a_table_and_a_chart(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
+    start_demo: StartDemo, open_page: OpenPage
 ) -> None:
     demo = start_demo(0.01)
     page = open_page(demo)
@@ -205,7 +60,7 @@ def test_a_pasted_table_and_a_question_give_tools_a_report_a_table_and_a_chart(
 
 
 def test_a_reload_in_the_middle_of_a_run_loses_nothing_and_doubles_nothing(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
+    start_demo: StartDemo, open_page: OpenPage
 ) -> None:
     demo = start_demo(0.3)
     page = open_page(demo)
@@ -225,7 +80,7 @@ def test_a_reload_in_the_middle_of_a_run_loses_nothing_and_doubles_nothing(
 
 
 def test_a_place_that_was_stored_late_only_makes_history_and_replay_overlap(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
+    start_demo: StartDemo, open_page: OpenPage
 ) -> None:
     demo = start_demo(0.05)
     page = open_page(demo)
@@ -244,7 +99,7 @@ def test_a_place_that_was_stored_late_only_makes_history_and_replay_overlap(
 
 
 def test_a_reload_before_the_answer_to_a_question_sends_it_once(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
+    start_demo: StartDemo, open_page: OpenPage
 ) -> None:
     demo = start_demo(0.01)
     page = open_page(demo)
@@ -258,9 +113,7 @@ def test_a_reload_before_the_answer_to_a_question_sends_it_once(
 
 
 @pytest.mark.parametrize("how", ["button", "escape", "button after a reload"])
-def test_a_run_can_be_stopped(
-    start_demo: Callable[[float], Demo], open_page: OpenPage, how: str
-) -> None:
+def test_a_run_can_be_stopped(start_demo: StartDemo, open_page: OpenPage, how: str) -> None:
     demo = start_demo(1.0)
     page = open_page(demo)
     attach(page)
@@ -282,15 +135,16 @@ def test_a_run_can_be_stopped(
 
 @pytest.mark.requirement("R28", "R35")
 def test_a_killed_server_comes_back_and_the_page_with_it(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
+    start_demo: StartDemo, open_page: OpenPage
 ) -> None:
-    demo = start_demo(0.5)
+    demo = start_demo(0.3)
     page = open_page(demo)
     attach(page)
     ask(page, "total cost by service")
     wait_answering(page)
     demo.end(signal.SIGKILL)
     page.wait_for_selector("[data-testid=connection] >> text=Reconnecting")
+    demo.pace = 0.01
     demo.start()
     wait_live(page)
     wait_run(page, "failed")
@@ -302,7 +156,7 @@ def test_a_killed_server_comes_back_and_the_page_with_it(
 
 
 def test_a_question_asked_while_the_server_is_away_is_answered_when_it_is_back(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
+    start_demo: StartDemo, open_page: OpenPage
 ) -> None:
     demo = start_demo(0.01)
     page = open_page(demo)
@@ -317,7 +171,7 @@ def test_a_question_asked_while_the_server_is_away_is_answered_when_it_is_back(
 
 @pytest.mark.requirement("R08", "R23")
 def test_two_browsers_are_two_users_and_see_only_their_own(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
+    start_demo: StartDemo, open_page: OpenPage
 ) -> None:
     demo = start_demo(0.05)
     pages = [open_page(demo), open_page(demo)]
@@ -336,7 +190,7 @@ def test_two_browsers_are_two_users_and_see_only_their_own(
 
 
 def test_a_second_tab_on_the_same_session_takes_it_and_the_first_can_go_on_afresh(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
+    start_demo: StartDemo, open_page: OpenPage
 ) -> None:
     """A duplicated tab copies sessionStorage, so both claim one session."""
     demo = start_demo(0.01)
@@ -358,7 +212,7 @@ def test_a_second_tab_on_the_same_session_takes_it_and_the_first_can_go_on_afres
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_all_without_scrolling_sideways(
-    start_demo: Callable[[float], Demo], open_page: OpenPage, scheme: Literal["light", "dark"]
+    start_demo: StartDemo, open_page: OpenPage, scheme: Literal["light", "dark"]
 ) -> None:
     demo = start_demo(0.01)
     page = open_page(demo, PHONE)
@@ -376,7 +230,7 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(
 
 
 def test_everything_can_be_done_from_the_keyboard(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
+    start_demo: StartDemo, open_page: OpenPage
 ) -> None:
     demo = start_demo(0.1)
     page = open_page(demo)
@@ -402,10 +256,7 @@ def test_everything_can_be_done_from_the_keyboard(
 
 
 @pytest.mark.requirement("R13")
-def test_what_was_on_screen_is_reported_displayed(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
-) -> None:
-    demo = start_demo(0.01)
+def test_what_was_on_screen_is_reported_displayed(demo: Demo, open_page: OpenPage) -> None:
     frames: list[str] = []
     page = open_page(demo)
     page.on("websocket", lambda ws: ws.on("framesent", lambda data: frames.append(str(data))))
@@ -419,7 +270,7 @@ def test_what_was_on_screen_is_reported_displayed(
 
 @pytest.mark.requirement("R12")
 def test_a_page_that_lagged_shows_and_reports_the_same_as_one_that_did_not(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
+    demo: Demo, open_page: OpenPage
 ) -> None:
     """Also when history brought some of what comes folded."""
     texts = [f"{number} " * (5_000 if number > 97 else 1) for number in range(1, 100)]
@@ -430,16 +281,10 @@ def test_a_page_that_lagged_shows_and_reports_the_same_as_one_that_did_not(
         record(101, Kind.FINAL_REPORT, report={"saving": "10%"}),
     ]
     folded = [*fold(log[1:51]).records, *fold(log[51:]).records]
-    page = open_page(start_demo(0.01))
+    page = open_page(demo)
     for known in (1, 70):
         server = PlayedServer(log[:known], folded)
-        page.unroute_all()
-        page.route_web_socket("**/live", server.serve)
-        page.evaluate(f"""() => {{
-            sessionStorage.clear();
-            sessionStorage.setItem("greenroom.thread", '"{THREADS[0]}"');
-        }}""")
-        page.reload()
+        server.play(page, THREADS[0])
         page.wait_for_selector("[data-testid=report]")
         assert page.text_content("[data-testid=answer]") == "".join(texts)
         look_at_all(page)
@@ -459,42 +304,8 @@ def look_at_all(page: api.Page) -> None:
     }""")
 
 
-class PlayedServer:
-    """The server's side of a page's socket: history up to somewhere, then these events."""
-
-    def __init__(self, history: Sequence[Record], events: Sequence[Record]) -> None:
-        self.history, self.events = _decoded(history), _decoded(events)
-        self.acked, self.displayed = 0, set[int]()
-
-    def serve(self, route: api.WebSocketRoute) -> None:
-        def send(type_: str, **fields: object) -> None:
-            route.send(json.dumps({"type": type_, **fields}))
-
-        def answer(message: str | bytes) -> None:
-            frame = json.loads(message)
-            match frame["type"]:
-                case "hello":
-                    place = {"session": "s", "epoch": "e", "offset": 1, "recovered": False}
-                    send("ready", user="u", connection="c", heartbeat=60_000, features=[], **place)
-                case "history":
-                    send("reply", id=frame["id"], ok=True, more=False, events=self.history)
-                    send("events", epoch="e", events=self.events)
-                case "ack":
-                    self.acked = frame["offset"]
-                case "displayed":
-                    self.displayed |= set(frame["offsets"])
-
-        route.on_message(answer)
-
-
-def _decoded(records: Sequence[Record]) -> list[object]:
-    return [json.loads(each.body) for each in records]
-
-
-def test_too_large_a_table_is_refused_in_words(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
-) -> None:
-    page = open_page(start_demo(0.01))
+def test_too_large_a_table_is_refused_in_words(demo: Demo, open_page: OpenPage) -> None:
+    page = open_page(demo)
     noise = "a,b\n" + os.urandom(150_000).hex()
     file: api.FilePayload = {"name": "noise.csv", "mimeType": "text/csv", "buffer": noise.encode()}
     page.set_input_files("[data-testid=file]", files=[file])
@@ -502,10 +313,8 @@ def test_too_large_a_table_is_refused_in_words(
     assert "too large to send, even compressed" in page.inner_text("[data-testid=problem]")
 
 
-def test_a_large_table_that_packs_well_is_sent_packed(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
-) -> None:
-    page = open_page(start_demo(0.01))
+def test_a_large_table_that_packs_well_is_sent_packed(demo: Demo, open_page: OpenPage) -> None:
+    page = open_page(demo)
     rows = "service,cost\n" + "Compute,1\nStorage,2\n" * 20_000
     file: api.FilePayload = {"name": "many.csv", "mimeType": "text/csv", "buffer": rows.encode()}
     page.set_input_files("[data-testid=file]", files=[file])
@@ -516,21 +325,13 @@ def test_a_large_table_that_packs_well_is_sent_packed(
     assert cells == ["Storage", "40,000", "20,000", "Compute", "20,000", "20,000"]
 
 
-def test_markup_in_a_table_stays_text(
-    start_demo: Callable[[float], Demo], open_page: OpenPage
-) -> None:
-    page = open_page(start_demo(0.01))
+def test_markup_in_a_table_stays_text(demo: Demo, open_page: OpenPage) -> None:
+    page = open_page(demo)
     attach(page, 'name,cost\n"<img src=x onerror=boom()>",1\n<b>b</b>,2\n')
     ask(page, "total cost by name")
     wait_run(page, "done")
     assert "<b>b</b>" in page.inner_text("[data-testid=report]")
     assert page.locator("main img").count() == 0
-
-
-def give_token(page: api.Page, token: str) -> None:
-    page.wait_for_selector("[data-testid=token-form]")
-    page.fill("[data-testid=token]", token)
-    page.press("[data-testid=token]", "Enter")
 
 
 @pytest.mark.requirement("R37")
@@ -543,11 +344,7 @@ def test_the_demos_agent_is_a_template_served_with_real_tokens(
     page.set_default_timeout(WAIT)
     try:
         page.goto(demo.url)
-        give_token(page, "not a token")
-        page.wait_for_selector("[data-testid=token-form] >> visible=true")
-        command = [sys.executable, "-m", "greenroom", "token", "--user", "alice"]
-        environ = os.environ | {"GREENROOM_SECRET": SECRET}
-        give_token(page, subprocess.check_output(command, env=environ, text=True).strip())
+        give_token(page, demo.token("alice"))
         wait_live(page)
         attach(page)
         ask(page, "total cost by service")

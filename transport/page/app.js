@@ -1,31 +1,34 @@
 // The page: joins the protocol client, the conversation on screen and the box to ask in.
 
 import { Client } from "./client.js";
-import { Composer } from "./composer.js";
+import { Composer, WORKING } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { element } from "./dom.js";
 import { Memory } from "./memory.js";
 import { packTable, sampleTable } from "./table.js";
-import { Tokens } from "./tokens.js";
+import { canBeToken, Tokens } from "./tokens.js";
 
 const PAGE = 200; // events per history request: the server's limit
-const PAGES = 15; // how far back a conversation is drawn
+const PAGES = 15; // so many more are drawn at a time
 const NEAR = 120; // px: this close to the newest, the view follows it
 const UNDER_TOP = 72; // px of the bar at the top
+const NOT_GOING = 4502; // what a cancel is answered when its run has ended: that is what was wanted
 
 const $ = (id) => document.getElementById(id);
-const memory = new Memory(sessionStorage, "greenroom.");
-const tokens = new Tokens(new Memory(localStorage, "greenroom."), askForToken);
+const memory = new Memory(() => sessionStorage, "greenroom.");
+const tokens = new Tokens(new Memory(() => localStorage, "greenroom."), askForToken);
 const url = new URL("live", document.baseURI);
 url.protocol = url.protocol.replace("http", "ws");
 const client = new Client({ url, tokens: (how) => tokens.get(how), memory });
 const conversation = new Conversation($("conversation"), (offsets) => client.displayed(offsets));
-const composer = new Composer({ onSend: send, onStop: stop });
+const composer = new Composer({ onSend: send, onStop: stop, memory });
 
 let caughtUp = false; // the thread's history is on screen
+let pages = PAGES; // how far back
 let ahead = null; // live events that wait while history is fetched
 let stopping = null; // the run that was asked to stop
 let following = true; // the view moves on with what is new
+let lastY = 0; // where it was
 
 // ── events ──
 
@@ -35,6 +38,7 @@ client.addEventListener("events", ({ detail: { events } }) => {
 });
 
 client.addEventListener("ready", async ({ detail: { resumed } }) => {
+  welcome();
   if (!resumed || !caughtUp) await catchUp();
 });
 
@@ -47,11 +51,15 @@ client.addEventListener("reset", ({ detail: { sameUser } }) => {
 client.addEventListener("refused", ({ detail }) => composer.complain(`The server refused something: ${detail.message}`));
 
 /** Fetch the thread's history, then what came meanwhile. Drawing twice is impossible: see `add`. */
-async function catchUp() {
+async function catchUp({ afresh = false } = {}) {
   if (ahead) return;
   ahead = [];
   try {
-    draw(await wholeThread(memory.get("thread")));
+    const { events, more } = await latest(memory.get("thread"));
+    if (afresh) conversation.clear();
+    if (afresh) drawUnanswered();
+    draw(events);
+    $("earlier").hidden = !more;
     caughtUp = true;
   } catch (error) {
     composer.complain(`The conversation so far could not be loaded: ${error.message}`);
@@ -62,16 +70,26 @@ async function catchUp() {
   }
 }
 
-async function wholeThread(thread) {
-  const found = [];
-  for (let page = 0; thread && page < PAGES; page += 1) {
-    const before = found.length ? { before: found[0].offset } : {};
+/** The thread's latest events, so many pages; more: there are earlier ones. */
+async function latest(thread) {
+  const found = { events: [], more: false };
+  for (let page = 0; thread && page < pages; page += 1) {
+    const before = page ? { before: found.events[0].offset } : {};
     const { events, more } = await client.history({ thread, limit: PAGE, ...before });
-    found.unshift(...events);
-    if (!more || !events.length) break;
+    found.events.unshift(...events);
+    found.more = more && events.length > 0;
+    if (!found.more) break;
   }
   return found;
 }
+
+$("earlier").addEventListener("click", async () => {
+  pages += PAGES;
+  following = false;
+  const below = document.documentElement.scrollHeight - scrollY;
+  await catchUp({ afresh: true });
+  moveTo(document.documentElement.scrollHeight - below);
+});
 
 function draw(events) {
   for (const event of events) if (isOurs(event) && conversation.add(event)) announce(event);
@@ -86,8 +104,18 @@ function newest() {
   return Math.max(0, start === null ? end : Math.min(end, start + scrollY - UNDER_TOP));
 }
 
-addEventListener("scroll", () => { following = scrollY >= newest() - NEAR; }, { passive: true });
-new ResizeObserver(() => { if (following) scrollTo({ top: newest() }); }).observe(document.querySelector("main"));
+/** Our own moves are no user's: by the time the browser tells of one, more may have come below. */
+function moveTo(top) {
+  scrollTo({ top });
+  lastY = scrollY;
+}
+
+addEventListener("scroll", () => {
+  if (scrollY >= newest() - NEAR) following = true;
+  else if (scrollY < lastY) following = false;
+  lastY = scrollY;
+}, { passive: true });
+new ResizeObserver(() => { if (following) moveTo(newest()); }).observe(document.querySelector("main"));
 
 /** Of this thread; a new thread is learnt from our own words in it, which may outrun the reply. */
 function isOurs(event) {
@@ -125,7 +153,7 @@ function send(text, table) {
   composer.complain(null);
   following = true;
   refresh();
-  scrollTo({ top: newest() });
+  moveTo(newest());
 }
 
 client.addEventListener("answered", ({ detail: { id, error, thread } }) => {
@@ -141,7 +169,7 @@ function stop() {
   refresh();
   client.cancel(run).catch((error) => {
     stopping = null;
-    composer.complain(`It could not be stopped: ${error.message}`);
+    if (error.code !== NOT_GOING) composer.complain(`It could not be stopped: ${error.message}`);
     refresh();
   });
 }
@@ -149,12 +177,16 @@ function stop() {
 function startOver() {
   memory.set("thread", null);
   memory.set("sample", null);
+  pages = PAGES;
+  $("earlier").hidden = true;
   conversation.clear();
   composer.clear();
   refresh();
 }
 
 $("new-thread").addEventListener("click", () => {
+  if (conversation.going !== null && stopping === null) // out of sight, nobody could stop it
+    return composer.complain(WORKING);
   startOver();
   composer.focus();
 });
@@ -216,7 +248,14 @@ function explain({ code, reason }) {
   $("notice").hidden = false;
 }
 
-function askForToken() {
+/** Ask until it can be one; whether it is a good one, the server says. */
+function askForToken({ refused }) {
+  const complain = (text) => {
+    $("token-problem").textContent = text;
+    $("token-problem").hidden = !text;
+  };
+  complain(refused ? "That token was not accepted, or has expired." : "");
+  document.body.classList.add("signs-in");
   document.querySelector(".connection").dataset.state = "closed";
   $("connection-text").textContent = "Not signed in";
   $("token-form").hidden = false;
@@ -224,9 +263,12 @@ function askForToken() {
   return new Promise((resolve) => {
     $("token-form").onsubmit = (event) => {
       event.preventDefault();
-      $("token-form").hidden = true;
-      resolve($("token").value.trim());
+      const token = $("token").value.trim();
       $("token").value = "";
+      if (!canBeToken(token)) return complain("That is no token: it has characters that none has. Copy it again, without quotation marks.");
+      $("token-form").hidden = true;
+      document.body.classList.remove("signs-in");
+      resolve(token);
       composer.focus();
     };
   });
@@ -234,10 +276,18 @@ function askForToken() {
 
 // ── start ──
 
-for (const { id, body, thread } of client.unanswered) {
-  conversation.addUnsent(id, body);
-  if (thread) memory.set("thread", thread);
+function drawUnanswered() {
+  for (const { id, body, thread } of client.unanswered) {
+    conversation.addUnsent(id, body);
+    if (thread) memory.set("thread", thread);
+  }
 }
+
+/** Sample data is for the demo's agent; any other agent says for itself what it can do. */
+function welcome() { document.body.classList.toggle("is-demo", tokens.fromDemo); }
+
+drawUnanswered();
+welcome();
 refresh();
 composer.focus();
 client.connect();

@@ -96,12 +96,15 @@ function ticks(low, high) {
 }
 
 function lines(chart, title, width) {
-  const height = 230, top = 14, bottom = 30, right = 18;
+  const height = 230, top = 14, bottom = 30;
   const svg = frame(chart, title, width, height);
   const low = Math.min(...chart.y), high = Math.max(...chart.y);
   // From zero unless that would flatten the line.
   const marks = ticks(low > 0 && low > high * 0.6 ? low : Math.min(0, low), Math.max(0, high));
-  const left = Math.max(...marks.map((m) => widthOf(compact.format(m)))) + 10;
+  const names = chart.x.map((name) => cut(String(name), width * 0.3));
+  const widest = Math.max(...names.map(widthOf)) + 14;
+  const left = Math.max(widest / 2, Math.max(...marks.map((m) => widthOf(compact.format(m)))) + 10);
+  const right = Math.max(widest / 2, 18); // names stand in the middle below their points
   const x = (i) => left + (chart.x.length === 1 ? 0.5 : i / (chart.x.length - 1)) * (width - left - right);
   const [bottomMark, topMark] = [marks[0], marks.at(-1)];
   const y = (v) => top + ((topMark - v) / (topMark - bottomMark)) * (height - top - bottom);
@@ -116,15 +119,13 @@ function lines(chart, title, width) {
     node("polygon", { class: "area", points: [`${x(0).toFixed(1)},${floor}`, ...points, `${x(points.length - 1).toFixed(1)},${floor}`].join(" ") }),
     node("polyline", { class: "line", points: points.join(" ") }),
   );
-  const widest = Math.max(...chart.x.map((v) => widthOf(String(v)))) + 14;
   const every = Math.max(1, Math.ceil((widest * chart.x.length) / (width - left - right)));
   chart.y.forEach((value, i) => {
     const dot = node("circle", { cx: x(i), cy: y(value), r: chart.x.length > 40 ? 2 : 3.5 });
     dot.append(node("title", {}, `${chart.x[i]}: ${exact.format(value)}`));
     svg.append(dot);
     if (i % every) return;
-    const anchor = i === 0 ? "start" : i === chart.x.length - 1 ? "end" : "middle";
-    svg.append(node("text", { x: i === 0 ? left - 4 : x(i), y: height - 10, "text-anchor": anchor }, String(chart.x[i])));
+    svg.append(node("text", { class: "name", x: x(i), y: height - 10, "text-anchor": "middle" }, names[i]));
   });
   return svg;
 }

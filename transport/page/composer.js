@@ -1,17 +1,21 @@
 // The box to ask in: question, attached table, keys, paste and drop.
 
 import { element, icon, ICONS } from "./dom.js";
-import { looksLikeTable, packTable, readFile, TableRefused } from "./table.js";
+import { findTable, isCode } from "./paste.js";
+import { packTable, readFile, shapeText, TableRefused } from "./table.js";
 
 const $ = (id) => document.getElementById(id);
 const TALLEST = 200; // px, then the question scrolls
+export const WORKING = "The agent is still working: wait, or stop it first.";
 
 export class Composer {
-  #onSend; #onStop; #table = null; #busy = false; #canStop = false; #depth = 0;
+  #onSend; #memory; #table = null; #busy = false; #canStop = false; #depth = 0;
+  #reading = null; // the table that is being read: {name, thenSend}
   online = false;
 
-  constructor({ onSend, onStop }) {
-    [this.#onSend, this.#onStop] = [onSend, onStop];
+  /** memory: what is not sent yet is kept there over a reload. */
+  constructor({ onSend, onStop, memory }) {
+    [this.#onSend, this.#memory] = [onSend, memory];
     const question = $("question");
     $("composer").addEventListener("submit", (event) => { event.preventDefault(); this.#send(); });
     question.addEventListener("keydown", (event) => {
@@ -19,13 +23,16 @@ export class Composer {
       event.preventDefault();
       this.#send();
     });
-    question.addEventListener("input", () => this.#fit());
+    question.addEventListener("input", () => this.#edited());
     question.addEventListener("paste", (event) => this.#paste(event));
     addEventListener("keydown", (event) => { if (event.key === "Escape" && this.#canStop) onStop(); });
     $("stop").addEventListener("click", () => onStop());
     $("attach").addEventListener("click", () => $("file").click());
-    $("file").addEventListener("change", () => { this.#attachFile($("file").files[0]); $("file").value = ""; });
+    $("file").addEventListener("change", () => { this.#attachFiles($("file").files); $("file").value = ""; });
     this.#acceptDrops();
+    question.value = memory.get("draft") ?? "";
+    this.#setTable(memory.get("table"));
+    this.#fit();
   }
 
   show({ busy, canStop, stopping }) {
@@ -36,6 +43,7 @@ export class Composer {
     $("stop").firstChild.data = stopping ? "Stopping… " : "Stop ";
     $("send").hidden = canStop;
     $("send").disabled = busy;
+    if (!busy && $("problem").textContent === WORKING) this.complain(null);
     if (held) this.focus(); // the button under the user's focus went away
   }
 
@@ -43,9 +51,10 @@ export class Composer {
 
   clear() {
     $("question").value = "";
+    this.#reading = null;
     this.#setTable(null);
     this.complain(null);
-    this.#fit();
+    this.#edited();
   }
 
   complain(text) {
@@ -55,7 +64,8 @@ export class Composer {
 
   #send() {
     const text = $("question").value.trim();
-    if (this.#busy) return this.complain(this.#canStop ? "The agent is still working: wait, or stop it first." : null);
+    if (this.#busy) return this.complain(this.#canStop ? WORKING : null);
+    if (this.#reading) return void (this.#reading.thenSend = true);
     if (!text && !this.#table) return this.focus();
     try {
       this.#onSend(text, this.#table);
@@ -64,6 +74,12 @@ export class Composer {
       if (!(error instanceof RangeError)) throw error;
       this.complain("That is too much for one message. Shorten the question or send a smaller table.");
     }
+  }
+
+  #edited() {
+    this.#memory.set("draft", $("question").value || null);
+    $("offer").hidden = true;
+    this.#fit();
   }
 
   #fit() {
@@ -75,38 +91,66 @@ export class Composer {
   // ── tables ──
 
   #paste(event) {
-    const [file] = event.clipboardData.files;
+    const { files } = event.clipboardData;
     const text = event.clipboardData.getData("text/plain");
-    if (!text && file) this.#attachFile(file);
-    else if (looksLikeTable(text)) this.#attach("pasted table", async () => text);
-    else return;
+    const found = findTable(text);
+    if (!text && files.length) this.#attachFiles(files);
+    else if (found) this.#attachPasted(found);
+    else return void setTimeout(() => this.#offer(text)); // once it stands in the box
     event.preventDefault();
   }
 
-  #attachFile(file) {
-    if (file) this.#attach(file.name, () => readFile(file));
+  #attachPasted({ words, table }) {
+    if (words) $("question").setRangeText(words, $("question").selectionStart, $("question").selectionEnd, "end");
+    this.#edited();
+    this.#attach("pasted table", async () => table);
   }
 
+  /** Several lines that may be a table or not: whoever pasted them knows. */
+  #offer(text) {
+    const question = $("question"), pasted = text.replace(/\r\n?/g, "\n");
+    $("offer").hidden = pasted.trim().split("\n").length < 3 || isCode(pasted) || !question.value.includes(pasted);
+    $("use-as-table").onclick = () => {
+      question.value = question.value.replace(pasted, () => "").trim();
+      this.#attachPasted({ words: "", table: pasted });
+    };
+  }
+
+  #attachFiles([file, ...others]) {
+    if (file) this.#attach(file.name, () => readFile(file));
+    if (others.length) this.complain(`Only one table goes with a question: ${file.name} was taken, ${others.map(({ name }) => name).join(", ")} not.`);
+  }
+
+  /** What is sent meanwhile waits for it; what is attached meanwhile takes its place. */
   async #attach(name, read) {
+    const reading = (this.#reading = { name, thenSend: false });
     this.complain(null);
+    this.#setTable(null);
+    let table = null;
     try {
-      this.#setTable(await packTable(name, await read()));
-      this.focus();
+      table = await packTable(name, await read());
     } catch (error) {
-      this.complain(error instanceof TableRefused ? error.message : `${name} could not be read.`);
+      if (reading === this.#reading) this.complain(error instanceof TableRefused ? error.message : `${name} could not be read.`);
     }
+    if (reading !== this.#reading) return;
+    this.#reading = null;
+    this.#setTable(table);
+    this.focus();
+    if (table && reading.thenSend) this.#send();
   }
 
   #setTable(table) {
     this.#table = table;
-    $("chips").hidden = !table;
+    this.#memory.set("table", table);
+    const name = this.#reading?.name ?? table?.name;
+    $("chips").hidden = name === undefined;
     $("chips").replaceChildren();
-    if (!table) return;
-    const remove = () => { this.#setTable(null); this.focus(); };
-    $("chips").append(element("span", { class: "chip", testid: "chip" }, icon(ICONS.table),
-      element("span", { class: "chip-name" }, table.name),
-      element("span", { class: "shape" }, `${table.rows.toLocaleString("en")} rows × ${table.columns} columns`),
-      element("button", { type: "button", "aria-label": `Remove ${table.name}`, onclick: remove }, icon(ICONS.failed))));
+    if (name === undefined) return;
+    const remove = () => { this.#reading = null; this.#setTable(null); this.focus(); };
+    $("chips").append(element("span", { class: "chip", testid: table ? "chip" : "reading" }, icon(ICONS.table),
+      element("span", { class: "chip-name" }, name),
+      element("span", { class: "shape" }, table ? shapeText(table) : "Reading…"),
+      element("button", { type: "button", "aria-label": `Remove ${name}`, onclick: remove }, icon(ICONS.failed))));
   }
 
   #acceptDrops() {
@@ -120,7 +164,7 @@ export class Composer {
       event.preventDefault();
       this.#depth = 0;
       show(false);
-      this.#attachFile(event.dataTransfer.files[0]);
+      this.#attachFiles(event.dataTransfer.files);
     });
   }
 }

@@ -1,6 +1,7 @@
-// Tables on their way in: is this text a CSV, how large is it, and does it fit a frame?
+// Tables on their way in: read, measured, and packed when they would not fit a frame.
 
 import { byteLength } from "./client.js";
+import { delimiterOf, linesOf } from "./paste.js";
 
 const PLAIN_AT_MOST = 24 * 1024; // bytes sent as they are; larger ones are packed
 const PACKED_AT_MOST = 60 * 1024; // bytes of base64: a frame holds 64 KiB, with the question
@@ -8,29 +9,8 @@ const UNPACKED_AT_MOST = 8 * 1024 * 1024; // what the agent unpacks
 
 export class TableRefused extends Error {}
 
-const count = (line, mark) => line.split(mark).length - 1;
-
-/** The delimiter if the first lines agree on one, else null. */
-export function delimiterOf(text) {
-  const lines = text.slice(0, 8192).split(/\r?\n/).filter((line) => line.trim()).slice(0, 6);
-  if (lines.length < 2) return null;
-  const bare = lines.map((line) => line.replace(/"[^"]*"/g, ""));
-  const even = [",", ";", "\t", "|"].filter((mark) => {
-    const counts = bare.slice(0, Math.max(2, bare.length - 1)).map((line) => count(line, mark));
-    return counts[0] > 0 && counts.every((n) => n === counts[0]);
-  });
-  return even[0] ?? null;
-}
-
-/** Prose has commas too, but hardly the same number of them in every line and no space after. */
-export function looksLikeTable(text) {
-  const mark = delimiterOf(text);
-  if (mark === null) return false;
-  const header = text.split(/\r?\n/, 1)[0];
-  return mark !== "," || !header.includes(", ") || text.trim().split("\n").length > 3;
-}
-
-export async function packTable(name, text) {
+export async function packTable(name, given) {
+  const text = given.replace(/^\ufeff?sep=.(\r\n?|\n)/i, ""); // Excel's word to itself
   if (!text.trim()) throw new TableRefused(`${name} is empty.`);
   if (text.slice(0, 4096).includes("\0")) throw new TableRefused(`${name} is not a text file. Save it as CSV and try again.`);
   const size = byteLength(text);
@@ -46,10 +26,13 @@ export async function packTable(name, text) {
 const megabytes = (bytes) => `${(bytes / 1024 ** 2).toFixed(1)} MB`;
 
 function shapeOf(text) {
-  const bare = text.replace(/"[^"]*"/g, "");
-  const lines = bare.split(/\r?\n/).filter((line) => line.trim());
-  return { rows: Math.max(lines.length - 1, 0), columns: count(lines[0] ?? "", delimiterOf(text) ?? ",") + 1 };
+  const lines = linesOf(text);
+  return { rows: Math.max(lines.length - 1, 0), columns: (lines[0] ?? "").split(delimiterOf(text) ?? ",").length };
 }
+
+/** “1 row × 2 columns” */
+export const shapeText = ({ rows, columns }) => `${counted(rows, "row")} × ${counted(columns, "column")}`;
+const counted = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
 
 async function gzip(text) {
   const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));

@@ -1,0 +1,94 @@
+// Is this text a table? What people paste: rows with a question above them, a single column, cells
+// with line breaks, Markdown; and what only looks like a table: prose, JSON, code. No DOM here.
+
+const MARKS = [",", ";", "\t", "|"];
+const LOOKED_AT = 8192; // characters, and
+const LINES_LOOKED_AT = 50;
+const EVEN = 0.75; // of the lines have as many cells as the header
+const WORDS_AT_MOST = 5; // lines above the table
+const NUMBER = /^[-+(]?\s*[$€£¥]?\s*[\d.,]*\d[\d.,' ]*\s*[%$€£¥)]?$|^\d{4}-\d\d(-\d\d)?/;
+
+const CODE = [
+  /^\s*(def|class|import|from|return|if|elif|else|for|while|try|with|const|let|var|function|public|private|SELECT)\b\s*[\w{("'*:]/,
+  /^\s*[\w.[\]]+(, *[\w.[\]]+)*\s*[-+*/:]?=\s/, // an assignment
+  /[{([\\:]\s*$/, /^\s*[{}[\]]/, /^\s*\((?![\d$€£¥])/, /[\]}][,;]?\s*$/, /\w\(.*\)\s*[;,:]?$/, /^\s*(#include|\/\/|[\w-]+: \S|<\w.*>$)/,
+];
+
+const split = (text) => text.split(/\r\n?|\n/);
+const count = (line, mark) => line.split(mark).length - 1;
+
+/** Quoted cells may hold anything, line breaks too: they count as one word. A lone " is no quote. */
+const unquoted = (text) => text.replace(/(^|[,;\t|\r\n]) *(?:"[^"]*")+/g, "$1_");
+
+/** Lines with something in them, quoted cells as words, without Excel's `sep=;`. */
+export const linesOf = (text) => split(unquoted(text)).filter((line, i) => line.trim() && !(i === 0 && /^\ufeff?sep=.$/i.test(line)));
+
+/** The first lines; what is cut off in the middle of a line, or of a quoted cell, is left out. */
+function headOf(text) {
+  const lines = linesOf(text.slice(0, LOOKED_AT));
+  return (text.length > LOOKED_AT && lines.length > 2 ? lines.slice(0, -1) : lines).slice(0, LINES_LOOKED_AT);
+}
+
+/** The delimiter that most of the first lines agree on with the header, else null. */
+export const delimiterOf = (text) => delimiterIn(headOf(text))?.mark ?? null;
+
+function delimiterIn(lines) {
+  const found = MARKS.map((mark) => {
+    const width = count(lines[0] ?? "", mark);
+    return { mark, width, share: lines.filter((line) => count(line, mark) === width).length / lines.length };
+  }).filter(({ width, share }) => width > 0 && share >= EVEN);
+  return found.sort((a, b) => b.share - a.share || b.width - a.width)[0] ?? null;
+}
+
+/** {words, table}: the table in a pasted text and what was written above it; null when it is none. */
+export function findTable(text) {
+  const markdown = fromMarkdown(text);
+  if (markdown) return markdown;
+  if (isCode(text)) return null;
+  const lines = split(text);
+  for (let i = 0; i < Math.min(lines.length - 1, WORDS_AT_MOST); i += 1) {
+    const table = lines.slice(i).join("\n");
+    if (!isWords(lines, i) && looksLikeTable(table)) return { words: lines.slice(0, i).join("\n").trim(), table };
+  }
+  return null;
+}
+
+/** A question, or a line of its own, is no header; nor is a blank line. */
+const isWords = (lines, i) =>
+  !lines[i].trim() || /[?!:]\s*$/.test(lines[i]) || (i === 0 && lines[1]?.trim() === "" && lines[3]?.trim() !== "");
+
+export function isCode(text) {
+  if (/^\s*[[{]/.test(text)) return true; // JSON, or cut out of it
+  const lines = headOf(text).slice(0, 20);
+  return lines.filter((line) => CODE.some((sign) => sign.test(line))).length * 3 > lines.length;
+}
+
+function looksLikeTable(text) {
+  const lines = headOf(text);
+  const found = lines.length > 1 && delimiterIn(lines);
+  if (!found) return isColumn(lines);
+  const rows = lines.map((line) => line.split(found.mark).map((cell) => cell.trim()));
+  if (rows[0].filter(Boolean).length < 2) return false;
+  // Prose has commas too, but a space after each, hardly as many in every line, and no numbers between.
+  const isProse = found.mark === "," && /, /.test(lines[0]);
+  return !isProse || hasNumbers(rows) || (lines.length > 3 && found.share === 1);
+}
+
+const hasNumbers = ([header, ...rows]) =>
+  header.some((_, i) => rows.filter((row) => NUMBER.test(row[i] ?? "")).length >= EVEN * rows.length);
+
+/** A name and numbers below it. */
+const isColumn = ([name, ...rest]) =>
+  rest.length > 1 && name.length < 60 && !NUMBER.test(name.trim()) && rest.every((line) => NUMBER.test(line.trim()));
+
+/** | a | b | over |---|---| as CSV, with what is written above it. */
+function fromMarkdown(text) {
+  const lines = split(text);
+  const rule = lines.slice(0, WORDS_AT_MOST + 2).findIndex((line) => /^[ \t|:-]*-[ \t|:-]*$/.test(line) && line.includes("|"));
+  if (rule < 1 || !lines[rule - 1].includes("|")) return null;
+  const rows = [lines[rule - 1], ...lines.slice(rule + 1)].filter((line) => line.includes("|"));
+  const cells = (line) => line.trim().replace(/^\||\|$/g, "").split("|").map((cell) => quoted(cell.trim()));
+  return { words: lines.slice(0, rule - 1).join("\n").trim(), table: `${rows.map((line) => cells(line).join(",")).join("\n")}\n` };
+}
+
+const quoted = (cell) => (/[",]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
