@@ -31,6 +31,12 @@ LATE = {
     ReceiptStage.CONFIRMED: NotConfirmed,
 }
 
+WHAT_NOW = {
+    ReceiptStage.RECEIVED: "it is kept, and sent again until a client of the user acknowledges it",
+    ReceiptStage.DISPLAYED: "it is kept; `standing()` of its receipt tells how far it got",
+    ReceiptStage.CONFIRMED: "it is kept; `standing()` of its receipt tells how far it got",
+}
+
 
 @attrs.frozen
 class Receipt:
@@ -84,7 +90,7 @@ class Receipt:
             return
         raise LATE[stage](
             f"{self.kind} {self.event} was not {stage} within {timeout} s",
-            advice="it is kept, and delivered when a client of the user connects",
+            advice=WHAT_NOW[stage],
         )
 
     async def _ask(self, request: Request[R]) -> R:

@@ -28,9 +28,18 @@ class Requirement:
             yield
 
     def set(self, displayed_within: float | None) -> Required:
-        """Demand this from now on; the block, if it is used as one, ends it."""
+        """Demand this from now on; the block, if it is used as one, ends it. Raises `ValueError`
+        for what is no time."""
+        if displayed_within is not None and not _is_time(displayed_within):
+            raise ValueError(
+                f"displayed_within is a number of seconds, 0 or more, not {displayed_within!r}"
+            )
         before, self.displayed_within = self.displayed_within, displayed_within
         return Required(self, before)
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 class Required:

@@ -262,7 +262,8 @@ class Run:
         """Fail fast: from now on an event that the user does not see within so many seconds
         raises `NotDisplayed` where it is emitted. It is kept all the same.
 
-        `async with run.require(displayed_within=5): …` demands it for a block.
+        `async with run.require(displayed_within=5): …` demands it for a block. Raises `ValueError`
+        for what is no number of seconds.
         """
         return self.requirement.set(displayed_within)
 

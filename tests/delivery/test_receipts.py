@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+from typing import Any
 
 import pytest
 import trio
@@ -131,9 +133,9 @@ async def test_each_wait_that_ends_in_vain_says_what_did_not_happen(
 ) -> None:
     async with open_backstage() as stage, stage.run() as run:
         receipt = await run.agent_thinking(text="hm")
-        with pytest.raises(NotReceived, match="not received within 1 s"):
+        with pytest.raises(NotReceived, match=r"not received within 1 s.*sent again until"):
             await receipt.wait_received(timeout=1)
-        with pytest.raises(NotDisplayed, match="not displayed within 1 s"):
+        with pytest.raises(NotDisplayed, match=r"not displayed within 1 s.*how far it got"):
             await receipt.wait_displayed(timeout=1)
         with pytest.raises(NotConfirmed, match="not confirmed within 1 s"):
             await receipt.wait_confirmed(timeout=1)
@@ -241,6 +243,16 @@ async def test_an_event_that_must_be_displayed_and_is_not_raises_where_it_was_em
                 await run.final_report(report="a saving")
             assert trio.current_time() - began == 5
         assert await stage.kinds() == ["agent_started", "final_report", "agent_completed"]
+
+
+@pytest.mark.requirement("R09", "R06")
+@pytest.mark.parametrize("seconds", [-1, math.nan, "5", True])
+async def test_a_time_that_is_none_is_refused_before_anything_is_emitted(seconds: Any) -> None:
+    async with open_backstage() as stage, stage.run() as run:
+        with pytest.raises(ValueError, match="displayed_within is a number of seconds, 0 or more"):
+            run.require(displayed_within=seconds)
+        await run.agent_thinking(text="nothing is demanded")
+        assert await stage.kinds() == ["agent_started", "agent_thinking"]
 
 
 @pytest.mark.requirement("R09", "R13")
