@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,16 @@ from hypothesis import strategies as st
 
 from greenroom.delivery.breaker import BREAKER, Circuit, Failures, Progressed, Retry, TimedOut
 from greenroom.delivery.journal import Attempt
+from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.delivery.outbox import Limits, Outbox
 from greenroom.delivery.redelivery import Patience, Redelivery
 from greenroom.delivery.user_actor import UserActor
 from greenroom.delivery.user_messages import Acked, DeliverEvents, Unacknowledged
+from greenroom.runtime import open_runtime
+from greenroom.settings import MEMORY, Settings
 from greenroom.supervisor.backoff import Backoff
 from greenroom.testing import machine_test
+from greenroom.testing.live import SECRET, open_door
 from tests.delivery.backstage import ALICE, Client, Disk, open_backstage
 
 STEADY = Patience(Backoff(2.0, 10.0, jitter=0.0))
@@ -219,3 +224,32 @@ def stage_outbox(client: Client) -> Outbox[Any]:  # Any: whoever waits
     actor = client.socket._user.actor._actor
     assert isinstance(actor, UserActor)
     return actor.outbox
+
+
+@pytest.mark.requirement("R04")
+@pytest.mark.parametrize("delay", [0.2, 60.0])
+async def test_the_settings_decide_when_a_silent_client_is_sent_it_again(
+    delay: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    settings = Settings(
+        secret=SECRET, journal=Path(MEMORY), redelivery_delay=delay, redelivery_longest=delay
+    )
+    async with (
+        open_runtime(settings, journal=MemoryJournal()) as runtime,
+        open_door(runtime) as door,
+        runtime.run(user="alice", agent="a") as run,
+    ):
+        tab = await door("alice")
+        await run.agent_thinking(text="hm")
+        first = await tab.receive("events")
+        began = trio.current_time()
+        again = await tab.receive("events")
+        assert again == {**first, "replay": True}
+        assert 0.8 * delay - 0.1 <= trio.current_time() - began <= delay + 0.1
+
+
+@pytest.mark.requirement("R04")
+def test_clients_that_were_cut_off_at_once_are_not_sent_it_again_at_once() -> None:
+    for patience in (Patience(), Settings().patience):
+        assert patience.delays.jitter > 0
+        assert len({patience.delays.delay(1) for _ in range(100)}) > 50
