@@ -1,10 +1,13 @@
 """The corner shop as a service: actors of one's own, under the runtime's root.
 
+    export GREENROOM_SECRET=$(openssl rand -base64 32)
+    export GREENROOM_ADMIN_TOKEN=$(openssl rand -base64 32)
     greenroom token --user alice
     python examples/shop_service.py
 
-Log in on its page and ask for soap. Then ask for milk, which nobody ever put on the shelf: the
-shelf crashes, is restarted and has soap again; `greenroom tree` and `greenroom crashes` show it.
+Log in on its page with the token, and ask for soap. Then ask for milk, which nobody ever put on
+the shelf: the shelf crashes, is restarted and has soap again. `greenroom tree` and
+`greenroom crashes` show it.
 """
 
 from __future__ import annotations
