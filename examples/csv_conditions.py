@@ -22,7 +22,7 @@ NOT = (
     r"remov(?:e|ing)|leav(?:e|ing)(?: out)?|(?:don['’]?t|do not) (?:include|count)"
 )
 FAR = r"(?:excluding|except|without|ignoring|omitting)(?: \w+){1,3}(?:,| or| nor| and) (?:the )?$"
-LIST = re.compile(r"(?:\s|,|&|/|\b(?:and|or|nor|the)\b)*")
+LIST = re.compile(r"(?:\s|,|&|/|\b(?:and|or|nor|vs|versus|the)\b)*")
 MAX_PHRASE = 8  # words of a cell named in a question
 PLAIN = {  # cells of these words are hardly meant when the words are said
     *("a", "i", "the", "all", "any", "no", "yes", "none", "total", "sum", "average", "mean"),
@@ -78,7 +78,9 @@ def settle(named: Sequence[Named], asked: str) -> tuple[list[Condition], str]:
         between = asked[end : each.start]
         joined = each.bare and bool(between.strip()) and LIST.fullmatch(between) is not None
         far = each.bare and re.search(FAR, between)
-        cue = re.search(rf"\b(?:{NOT})(?: the| any| all| in| for)*[\s-]*$", between)
+        cue = re.search(
+            rf"\b(?:{NOT})(?: the| any| all| in| for| those| that| are| is)*[\s-]*$", between
+        )
         negative = bool(cue or far) or (joined and negative)
         left = blanked(left, end + cue.start() if cue else each.start, each.end)
         (unwanted if negative else wanted).append(each)
@@ -192,10 +194,11 @@ COMPARE: dict[str, tuple[str, Callable[[float, float], bool]]] = {
         operator.gt,
     ),
     r"below|under|(?:less|fewer|smaller|lower) than|<": ("below", operator.lt),
-    r"equals?(?: to)?|exactly|=": ("of exactly", operator.eq),
+    r"equals?(?: to)?|(?:is )?exactly|is|=": ("of exactly", operator.eq),
 }
 LIMIT = re.compile(
-    rf"(?<![\w<>=])(?:between (?P<low>{AMOUNT}) and (?P<high>{AMOUNT})|"
+    rf"(?:(?<![\w<>=])|(?=[<>=≥≤])(?<![<>=]))"
+    rf"(?:(?:between|from) (?P<low>{AMOUNT}) (?:and|to) (?P<high>{AMOUNT})|"
     rf"(?P<how>{'|'.join(COMPARE)}) ?(?P<number>{AMOUNT}))(?! ?(?:rows?|times|entries|records)\b)"
 )
 
@@ -214,7 +217,7 @@ def find_limits(asked: str, table: Table) -> Iterator[Named]:
 
 def is_time(found: re.Match[str], table: Table) -> bool:
     """“between 2024 and 2026” is a time where such years are in the table, else a limit."""
-    if not re.fullmatch(rf"(?:between {YEAR} and|up to) {YEAR}", found[0]):
+    if not re.fullmatch(rf"(?:(?:between|from) {YEAR} (?:and|to)|up to) {YEAR}", found[0]):
         return False
     days = [day for column in table.of_kind("date") for day in column.values]
     near = {day.year + more for day in days if isinstance(day, date) for more in (-1, 0, 1)}

@@ -27,7 +27,7 @@ HOW = (
 PHRASE = re.compile(
     rf"(?:\b(?P<how>{HOW}) )?(?<![\w.,-])(?P<first>{TIME})"
     rf"(?: ?(?:-|–|to|until|till|through) ?(?P<last>{TIME}))?"
-    rf"(?P<more>(?:(?:,? and|,? or|,|/) ?{TIME})*)(?P<on> on(?:wards?)?\b)?"
+    rf"(?P<more>(?:(?:,? and|,? or| vs| versus|,|/) ?{TIME})*)(?P<on> on(?:wards?)?\b)?"
 )
 
 MEANT = re.compile(r"(?:without|excluding|except|not|and|or|,) ?$")  # before the month of May

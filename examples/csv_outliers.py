@@ -67,7 +67,7 @@ def label(column: Column, row: int) -> str:
 
 def tell_outliers(found: list[tuple[int, float, float]], labels: list[Column], of: Column) -> str:
     if not found:
-        return f"Nothing unusual: every {of.name} lies near the typical one."
+        return f"Nothing unusual: every value of {of.name} lies near the typical one."
     row, value, middle = found[0]
     where = ", ".join(filter(None, (label(c, row) for c in labels))) or f"row {row + 1}"
     many = "One value stands" if len(found) == 1 else f"{len(found):,} values stand"

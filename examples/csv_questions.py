@@ -49,7 +49,7 @@ FILLER = (
     "a|an|the|of|is|are|was|were|be|been|what|which|who|where|when|whose|show|me|give|us|get|"
     "please|tell|how|much|many|did|do|does|done|made|make|has|have|had|in|on|at|for|to|from|with|"
     "and|or|by|per|each|every|all|any|across|between|through|i|we|you|my|our|your|this|that|these|"
-    "those|it|its|they|them|there|here|can|could|would|will|should|may|list|find|see|look|compute|"
+    "those|it|its|they|them|there|here|can|could|would|will|should|list|find|see|look|compute|"
     "calculate|work|out|up|add|plot|chart|graph|draw|table|data|file|csv|rows?|columns?|values?|"
     "numbers?|amounts?|figures?|entries|entry|records?|only|just|now|also|then|so|ok|okay|hi|"
     "hello|hey|thanks|thank|about|as|if|let|want|need|know|like|same|again|over|time|whole|"
@@ -100,7 +100,7 @@ def interpret(question: str, table: Table) -> Plan:
     """Match a question against the keywords above and the table's own names."""
     asked = re.sub(r"['’](?:s|t|m|re|ve|ll|d)\b", "", " ".join(question[:500].split()).casefold())
     only, asked = find_conditions(asked, table)
-    asked, unplaced = unplaced_times(asked)
+    asked, unplaced = unplaced_times(in_digits(asked))
     ranked = says(asked, TOP) or says(asked, BOTTOM)
     mentions = mentioned_columns(asked, table, ranked=ranked)
     if says(asked, OUTLIERS):
@@ -111,6 +111,14 @@ def interpret(question: str, table: Table) -> Plan:
         return plan
     left_out = [*unplaced, *unused_columns(mentions, plan), *not_understood(asked, mentions)]
     return replace(plan, notes=(*plan.notes, *left_out))
+
+
+def in_digits(asked: str) -> str:
+    """“top three” → “top 3”."""
+    numbers = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    for number, word in enumerate(numbers, start=2):
+        asked = re.sub(rf"\b{word}\b", str(number), asked)
+    return asked
 
 
 def plan_outliers(mentions: list[Mention], only: Sequence[Condition], table: Table) -> Plan:
@@ -141,13 +149,22 @@ def plan_aggregate(
     plan = replace(plan, group=grouped, limit=limit_of(asked), notes=other_measures(measures))
     if value is None and measure == "count" and measures and measures[0] != "count":
         plan = replace(plan, notes=(*plan.notes, "There is no column of numbers: I count rows."))
-    return in_time(plan, period, mentions, table)
+    return with_row_note(in_time(plan, period, mentions, table))
+
+
+def with_row_note(plan: Plan) -> Plan:
+    """“services with total cost above 100” may have been meant of the totals."""
+    limits = [c.words for c in plan.only if c.column.kind == "number"]
+    note = f"I ask “{', '.join(limits)}” of each row, not of the results."
+    return replace(plan, notes=(*plan.notes, note)) if limits and plan.group else plan
 
 
 def is_compared(condition: Condition, *, comparing: bool) -> bool:
-    """“North and South”; and, told to compare, “April and May”."""
-    several = " and " in condition.words and not condition.words.startswith("without ")
-    return several and (comparing or condition.words.startswith("only "))
+    """“North and South”, “April vs May”; and, told to compare, “April and May”."""
+    links = set(condition.words.split()) & {"and", "vs", "versus"}
+    if not links or condition.words.startswith("without "):
+        return False
+    return comparing or links != {"and"} or condition.words.startswith("only ")
 
 
 def is_extreme(asked: str, value: Column | None, others: list[Mention]) -> bool:
@@ -160,6 +177,8 @@ def is_extreme(asked: str, value: Column | None, others: list[Mention]) -> bool:
 
 def in_time(plan: Plan, period: str | None, mentions: list[Mention], table: Table) -> Plan:
     """The plan, by periods of a column of dates where it is about time."""
+    if plan.measure == "distinct" and plan.value and plan.value.kind == "date":
+        return plan
     if plan.group and plan.group.kind == "date":
         return replace(plan, period=period or "month")
     if period is None:
