@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.actors.errors import ActorError, Fault, GreenroomError
+from greenroom.supervisor.errors import SupervisorError
 
 
 class JournalError(GreenroomError):
@@ -125,3 +126,21 @@ class UserUnavailable(DeliveryError):
 
     fault = Fault.GREENROOM
     temporary = True
+
+
+_OF_THE_SERVER = (ActorError, SupervisorError, JournalError, EventNotKept, UserUnavailable)
+
+
+def is_of_the_server(error: BaseException) -> bool:
+    """Whether it tells of the server's files and actors: for its operator, and for no client."""
+    return isinstance(error, _OF_THE_SERVER)
+
+
+def words_for_clients(error: BaseException) -> str:
+    """What clients may read of an error."""
+    if isinstance(error, GreenroomError):
+        if not is_of_the_server(error):
+            return error.message
+        if error.temporary:
+            return "the server cannot do this now"
+    return "the server failed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from greenroom.actors.exit import ended_by
 from greenroom.delivery.draft import BadEvent
+from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events import Kind
 
 MAX_MESSAGE = 1000
@@ -41,7 +42,7 @@ def checked_outcome(kind: Kind, value: object) -> str:
 def error_message(error: BaseException) -> str:
     """What an error says, short enough and fit for JSON (no lone surrogates, RFC 8259 §8.2)."""
     try:
-        message = str(error)
+        message = words_for_clients(error) if is_of_the_server(error) else str(error)
     except Exception:  # noqa: BLE001 - whatever a broken __str__ raises, the run must end
         message = f"<{type(error).__name__} cannot be shown>"
     return message[:MAX_MESSAGE].encode("utf-8", "backslashreplace").decode()

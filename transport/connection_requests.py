@@ -12,6 +12,7 @@ import outcome
 from greenroom.actors.errors import ActorError, GreenroomError
 from greenroom.actors.ref import Request
 from greenroom.actors.reply import Outcome, Reply
+from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.ids import SessionId, UserId
 from greenroom.delivery.journal import Page
 from greenroom.delivery.journal_writer import LookUp
@@ -135,11 +136,12 @@ class Requests:
             self.answer(failed(error))
 
     def _failed(self, request: ClientRequest, error: BaseException) -> RequestFailed:
-        message = error.message if isinstance(error, GreenroomError) else "the server failed"
+        if is_of_the_server(error):
+            logger.warning("%s was not done: %s", wire.type_of(request), error)
         temporary = not isinstance(error, GreenroomError) or error.temporary
         too_many = isinstance(error, TooManyRuns)
         code = CloseCode.RATE_LIMIT if too_many else CloseCode.SERVER_ERROR
-        return self._refused(request, code, message, temporary=temporary)
+        return self._refused(request, code, words_for_clients(error), temporary=temporary)
 
     def _refused(
         self, request: ClientRequest, code: CloseCode, message: str, *, temporary: bool = False

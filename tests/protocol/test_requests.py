@@ -1,8 +1,15 @@
 """PROTOCOL.md, "Client → server": what a client may ask, and what it is answered."""
 
 import pytest
+import trio
 
+from greenroom.delivery.errors import JournalCorrupt, JournalFull
+from greenroom.delivery.memory_journal import MemoryJournal
 from tests.protocol.server import serving, token_for
+
+FILE = "/srv/greenroom.db"
+TEMPORARILY = {"code": 4105, "message": "the server cannot do this now", "temporary": True}
+FOR_GOOD = {"code": 4105, "message": "the server failed", "temporary": False}
 
 # say
 
@@ -182,6 +189,58 @@ def test_a_token_that_is_refreshed_does_not(connect, user):
     while client.take("events")["events"][-1]["at"] < until + 50:
         pass
     assert client.ask("cancel", id="2", run=run)["ok"] is True
+
+
+# what fails in the server
+
+
+class BadDisk(MemoryJournal):
+    """Names its file in what it says, as the one on a disk does."""
+
+    error = None
+
+    async def append(self, entries):
+        if self.error is not None and any(getattr(each, "say", None) for each in entries):
+            raise self.error
+        await super().append(entries)
+
+    async def history(self, *args, **kwargs):
+        if self.error is not None:
+            raise self.error
+        return await super().history(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("error", "kept", "told"),
+    [
+        (JournalFull(f"no room on the disk for {FILE}"), TEMPORARILY, TEMPORARILY),
+        (JournalCorrupt(f"{FILE} is damaged"), TEMPORARILY, FOR_GOOD),
+    ],
+)
+def test_what_fails_on_the_servers_disk_is_the_logs_and_not_the_clients_to_know(
+    connect, crashes, caplog, error, kept, told
+):
+    async def agent(run, _):
+        await recalling.wait()
+        await run.history()
+
+    crashes.append(f"crashed: {type(error).__name__}")
+    disk, recalling = BadDisk(), trio.Event()
+    with serving(on=disk, agent=agent) as server:
+        client = connect(server)
+        client.hello()
+        client.ask("say", id="1", body="hello")
+        disk.error = error
+        assert client.ask("say", id="2", body="hello")["error"] == kept
+        assert client.ask("history", id="3", limit=1)["error"] == told
+        server.run_sync(recalling.set)
+        failed = client.events(until="agent_failed")[-1]["data"]
+        assert failed["error"] == type(error).__name__
+        assert failed["message"] == told["message"]
+        assert FILE not in str(client.kept)
+    for request in ("say", "history"):
+        (line,) = [text for text in caplog.messages if text.startswith(f"{request} was not done")]
+        assert FILE in line
 
 
 # typing
