@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -538,6 +539,12 @@ def test_a_damaged_file_is_told_first_and_looked_at_no_further(path: Path) -> No
     found = flaws(path)
     assert found
     assert all(flaw.startswith("file: ") for flaw in found)
+
+
+def test_every_table_is_described(story: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
+    described = re.findall(r"^\| `(\w+)` \|", page.partition("## The file")[2], re.MULTILINE)
+    assert set(described) == rows(story).keys() - {"sqlite_sequence"}
 
 
 def test_every_column_is_known_to_hold_ids_or_none() -> None:

@@ -203,6 +203,18 @@ def test_a_position_that_never_was_is_not_recovered(client, connect, seen):
     assert again.fence() == []
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [{"epoch": "another", "offset": 1}, {"offset": 99}],
+    ids=["another epoch", "an offset of the future"],
+)
+def test_a_resume_that_is_not_recovered_begins_a_new_session(client, connect, seen):
+    old = client.ready["session"]
+    ready = connect().hello(**{"session": old, "epoch": client.ready["epoch"], **seen})
+    assert ready["recovered"] is False
+    assert ready["session"] != old
+
+
 def test_a_position_before_what_is_kept_is_not_recovered(connect, tmp_path, user):
     with serving(journal=tmp_path / "journal.db") as server, connect(server) as client:
         epoch = client.hello()["epoch"]
