@@ -185,7 +185,7 @@ class Outbox(Generic[T]):
         if offset is None or offset > self.last:
             return Position(self.last, recovered=False)
         if session is not None:
-            offset = min(offset, self._sessions.believable(session, known))
+            offset = min(offset, self._believable(session, known))
         return Position(max(offset, self.first - 1), recovered=offset >= self.first - 1)
 
     def attach(
@@ -343,6 +343,10 @@ class Outbox(Generic[T]):
         return feed.session if feed else None
 
     # Inside
+
+    def _believable(self, session: SessionId, known: Cursor | None) -> int:
+        live = [feed.handed for feed in self._feeds.values() if feed.session == session]
+        return max([self._sessions.believable(session, known), *live])
 
     def _resume(self, session: SessionId, position: Position, known: Cursor | None) -> None:
         attached = [feed.session for feed in self._feeds.values()]

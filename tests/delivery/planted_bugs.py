@@ -83,7 +83,7 @@ BUGS = [
     Bug(
         "a forged place is believed",
         "outbox",
-        "min(offset, self._sessions.believable(session, known))",
+        "min(offset, self._believable(session, known))",
         "offset",
     ),
     Bug("a forged ack is believed", "outbox", "0 <= offset <= feed.handed", "0 <= offset"),

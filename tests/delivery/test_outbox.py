@@ -597,6 +597,8 @@ def test_a_session_is_believed_through_what_its_connections_may_have_got() -> No
     outbox = Outbox[int](ALICE, EPOCH, Bounds(0, 0), SMALL, reach)
     connection, _ = attach(outbox)
     append(outbox, 2)
+    believed = [outbox.position(EPOCH, claim, 0, SESSIONS[0]).offset for claim in (1, 2)]
+    assert believed == [1, 2], "its connection is there, and is about to be superseded"
     outbox.detach(connection)  # with both on their way: whether they arrived is not known
     append(outbox, 2)
     believed = [outbox.position(EPOCH, claim, 0, SESSIONS[0]).offset for claim in (1, 2, 3, 4)]
