@@ -50,7 +50,7 @@ class Supervised:
         return await self.root.start_child(spec)
 
     def expect(self, error: type[BaseException], child: str | None = None) -> None:
-        """Let crashes by this error pass, of this child or of any; `check` demands that one came."""
+        """Let crashes by this error pass, of this child or of any; `check` demands one."""
         self._expected.append((error, child))
 
     @property
