@@ -104,8 +104,8 @@ def merged(named: Sequence[Named]) -> list[Condition]:
 
 
 def any_cell(named: Sequence[Named]) -> Condition:
-    cells = list(dict.fromkeys(each.cell for each in named if each.cell is not None))
-    column, lower = named[0].condition.column, {cell.casefold() for cell in cells}
+    cells = list(dict.fromkeys(each.condition.words for each in named))
+    column, lower = named[0].condition.column, {str(each.cell).casefold() for each in named}
     words = f"only {', '.join(cells[:-1])}{' and ' if cells[1:] else ''}{cells[-1]}"
     return Condition(column, words, lambda value: str(value).casefold() in lower)
 
@@ -122,25 +122,34 @@ def find_cells(asked: str, table: Table) -> Iterator[Named]:
             text = re.sub(r"['’]s$", "", asked[start:end])
             cue = re.search(rf"\b(?:{NOT}) (?:the )?$", asked[:start])
             plain = text in PLAIN or " ".join(stems(text)) in names
-            hit = cells.get(text) or cells.get(text.removesuffix("s"))
-            if hit and (cue or not plain):
-                column, cell = hit
-                start, end = with_name(asked, start, end, column)
-                yield Named(start, end, Condition(column, cell, cell.__eq__), cell, True)
+            hits = cells.get(text) or cells.get(text.removesuffix("s"))
+            if hits and (cue or not plain):
+                yield named_cell(asked, start, end, hits)
                 at = last
                 break
         at += 1
 
 
-def cells_by_name(table: Table) -> dict[str, tuple[Column, str]]:
-    """Every cell of text as a question would have it, where it stands first."""
-    cells: dict[str, tuple[Column, str]] = {}
+def named_cell(asked: str, start: int, end: int, hits: list[tuple[Column, str]]) -> Named:
+    """A cell where it stands: in the column named beside it, else in the first, which is told."""
+    wide = {c.name: with_name(asked, start, end, c) for c, _ in hits}
+    beside = [hit for hit in hits if wide[hit[0].name] != (start, end)]
+    column, cell = (beside or hits)[0]
+    words = f"{cell} as {column.name}" if len(hits) > 1 else cell
+    start, end = wide[column.name]
+    return Named(start, end, Condition(column, words, cell.__eq__), cell, bare=True)
+
+
+def cells_by_name(table: Table) -> dict[str, list[tuple[Column, str]]]:
+    """Every cell of text as a question would have it, in each column where it stands."""
+    cells: dict[str, list[tuple[Column, str]]] = {}
     for column in table.of_kind("text"):
         for value in dict.fromkeys(column.filled()):
             cell = str(value)
             name = re.sub(r"^\W+|\W+$", "", " ".join(cell.split()).casefold())
-            if name and to_number(cell) is None:
-                cells.setdefault(name, (column, cell))
+            known = cells.setdefault(name, [])
+            if name and to_number(cell) is None and not (known and known[-1][0] is column):
+                known.append((column, cell))
     return cells
 
 

@@ -140,7 +140,9 @@ def test_columns_beyond_the_most_are_told() -> None:
 
 @pytest.mark.parametrize("mark", ["sep=;\n", '"sep=;"\r\n', "SEP=;\n"])
 def test_the_delimiter_may_be_told_as_excel_does(mark: str) -> None:
-    assert read_table(f"{mark}a;b\nx, y;1\n").names == ["a", "b"]
+    table = read_table(f"{mark}a;b\nx, y;1\n")
+    assert table.names == ["a", "b"]
+    assert table.notes == ()
 
 
 @pytest.mark.parametrize(

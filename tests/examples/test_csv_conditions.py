@@ -96,6 +96,8 @@ def test_a_condition_keeps_the_rows_it_names(question: str, keeps: Callable[[Bil
         ("average and median cost", "not the median"),
         ("cost by service per week", "not per week"),
         ("services with total cost above 700", "of each row"),
+        ("unusual total cost per quarter", "not of their totals or of periods"),
+        ("total cost " + "of it all " * 50, "first 500 characters"),
         ("10 highest costs", "cannot list 10"),
     ],
 )
@@ -128,6 +130,18 @@ def test_conditions_stand_in_the_title_and_so_in_the_answer() -> None:
     title = "Total cost by service, month in April, cost above 50, without Email"
     assert report["title"] == title
     assert str(report["summary"]).startswith(f"{title}: Compute is highest")
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "number"),
+    [("n for Oslo", "only Oslo as start", 1), ("n without Oslo end", "without Oslo as end", 4)],
+)
+def test_a_cell_of_two_columns_is_told_with_its_column(
+    question: str, words: str, number: int
+) -> None:
+    report = ask(question, "start,end,n\nOslo,Bern,1\nBern,Oslo,2\nBern,Rome,3\n")
+    assert report["title"] == f"Total n, {words}"
+    assert report["table"]["rows"][0][1] == number
 
 
 def test_no_row_left_is_no_zero() -> None:
