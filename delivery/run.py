@@ -89,6 +89,7 @@ class Run:
         self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
         self._life = RunLife(self._abandon)
         self._sub_runs: set[Run] = set()
+        self._sub_run_left = trio.lowlevel.ParkingLot()
         self._first: Receipt | None = None
         self._index = 0
         self._tool_starts: dict[ToolCallId, float] = {}
@@ -209,9 +210,10 @@ class Run:
         return await self._emitter.emit(Reported(), Kind.FINAL_REPORT, {"report": report})
 
     async def agent_completed(self, *, outcome: Literal["ok", "cancelled"] = "ok") -> Receipt:
-        """The end. Leaving the run says it, unless it was said by hand."""
-        data: JSON = {"outcome": checked_outcome(Kind.AGENT_COMPLETED, outcome)}
-        return await self._emitter.emit(Completed(), Kind.AGENT_COMPLETED, data)
+        """The end. Leaving the run says it, unless it was said by hand. Sub-runs end before it."""
+        if names := sorted(each.agent for each in self._sub_runs if not each.ended):
+            raise OutOfOrder(f"agent_completed while a sub-run goes on: {', '.join(names)}")
+        return await self._complete_run(outcome)
 
     # Beside them
 
@@ -245,6 +247,7 @@ class Run:
                 yield run
         finally:
             self._sub_runs.discard(run)
+            self._sub_run_left.unpark_all()
 
     async def history(self, *, before: int | None = None, limit: int = 200) -> list[Event]:
         """The last events of this thread, oldest first, this run's own among them.
@@ -331,6 +334,9 @@ class Run:
         self._user.observer.run_ended(outcome, trio.current_time() - self._began)
         if self.ended or self._emitter.spoken.stage is Stage.CREATED:
             return  # a run that was never begun has no end
+        if self._sub_runs:
+            with last_words(self):
+                await self._end_sub_runs()
         with self.requirement.lifted(), last_words(self):
             for call, tool_name in list(self._emitter.spoken.executing.items()):
                 await self.tool_completed(
@@ -355,7 +361,18 @@ class Run:
         elif outcome == "lost":
             await self._fail("Stopped", "the server stopped the run", "lost")
         else:
-            await self.agent_completed(outcome="cancelled" if outcome == "cancelled" else "ok")
+            await self._complete_run("cancelled" if outcome == "cancelled" else "ok")
+
+    async def _complete_run(self, outcome: str) -> Receipt:
+        data: JSON = {"outcome": checked_outcome(Kind.AGENT_COMPLETED, outcome)}
+        return await self._emitter.emit(Completed(), Kind.AGENT_COMPLETED, data)
+
+    async def _end_sub_runs(self) -> None:
+        """Those of other tasks that go on though this block was left: they end before this run."""
+        for sub_run in self._sub_runs:
+            sub_run._life.cut(self._cut or Cut.LOST)
+        while self._sub_runs:
+            await self._sub_run_left.park()
 
     @property
     def _cut(self) -> Cut | None:

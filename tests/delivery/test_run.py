@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import trio.testing
 
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.draft import MAX_EVENT_BYTES, BadEvent
-from greenroom.delivery.errors import EventNotKept, JournalFull, NotReceived
+from greenroom.delivery.errors import EventNotKept, JournalFull, NotReceived, RunStopped
 from greenroom.delivery.grammar import OutOfOrder
 from greenroom.delivery.ids import BadId, ToolCallId
 from greenroom.delivery.outbox import Limits
@@ -267,6 +268,60 @@ async def test_a_sub_run_begins_only_within_a_run_that_goes_on() -> None:
         with pytest.raises(OutOfOrder, match="sub-run"):
             async with run.sub_run(agent="scout"):
                 pass
+
+
+@pytest.mark.requirement("R31")
+async def test_a_run_is_not_completed_while_a_sub_run_goes_on() -> None:
+    async with open_backstage() as stage, stage.run() as run:
+        async with run.sub_run(agent="scout") as scout:
+            with pytest.raises(OutOfOrder, match="while a sub-run goes on: scout"):
+                await run.agent_completed()
+            await scout.agent_completed()
+            await run.agent_completed()
+        assert (await stage.kinds())[2:] == ["agent_completed", "agent_completed"]
+
+
+@pytest.mark.requirement("R31")
+@pytest.mark.parametrize(
+    ("cancels", "ends"),
+    [(False, ["agent_failed", "agent_completed"]), (True, ["agent_completed", "agent_completed"])],
+)
+async def test_a_sub_run_of_another_task_is_cut_before_the_run_it_is_a_part_of_ends(
+    cancels: bool, ends: list[str]
+) -> None:
+    async def scout(run: Run, *, task_status: trio.TaskStatus[None]) -> None:
+        with suppress(RunStopped):
+            async with run.sub_run(agent="scout") as sub, sub.tool("look_up"):
+                task_status.started()
+                await trio.sleep_forever()
+
+    async with open_backstage() as stage, trio.open_nursery() as nursery:
+        async with stage.run() as run:
+            await nursery.start(scout, run)
+            if cancels:
+                run.cancel()
+        assert (await stage.kinds())[3:] == ["tool_completed", *ends]
+        runs = [record.run for record in await stage.records()]
+        assert runs[-1] == run.context.run
+        assert run.context.run not in runs[1:-1]
+
+
+async def test_a_sub_run_whose_code_does_not_stop_holds_no_run_up_for_ever(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def scout(run: Run, *, task_status: trio.TaskStatus[None]) -> None:
+        with suppress(RunStopped):
+            async with run.sub_run(agent="scout"):
+                task_status.started()
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(300)
+
+    async with open_backstage() as stage, trio.open_nursery() as nursery:
+        async with stage.run() as run:
+            await nursery.start(scout, run)
+        assert (await stage.kinds())[2:] == ["agent_failed", "agent_completed"]
+        await trio.sleep(300)
+        assert len(await stage.kinds()) == 4
 
 
 async def test_cancelling_a_run_ends_its_sub_runs_as_cancelled_too() -> None:
