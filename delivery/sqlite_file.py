@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +55,7 @@ def open_file(path: Path, *, new_epoch: Callable[[], str]) -> SqliteFile:
     """
     path = path.absolute()
     check_place(path)
+    check_kind(path)
     with in_our_words(str(path)), ExitStack() as undo:
         lock = _lock(path)
         undo.callback(lock.release)
@@ -74,6 +75,20 @@ def check_place(path: Path) -> None:
         raise JournalFailed(
             f"there is no directory {path.parent}", advice="make it first: it may be a typo"
         )
+
+
+def check_kind(path: Path) -> None:
+    """Raise `JournalCorrupt` where another program's file is, `JournalTooNew`; leave no trace.
+
+    The file is read as if it never changed (https://sqlite.org/uri.html, "immutable"): of a
+    journal in use that shows an earlier state, which is a journal's too, or still empty.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    name = f"{path.absolute().as_uri()}?immutable=1"
+    with in_our_words(str(path)), closing(apsw.Connection(name, flags)) as database:
+        sqlite_schema.is_new(database)
 
 
 def lock_path(path: Path) -> Path:

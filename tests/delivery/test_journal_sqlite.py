@@ -177,6 +177,7 @@ def test_a_file_that_is_no_database_is_corrupt_and_left_alone(path: Path) -> Non
     path.write_bytes(garbage)
     trio.run(assert_refused, path, JournalCorrupt, "is not a journal or is damaged")
     assert path.read_bytes() == garbage
+    assert list(path.parent.iterdir()) == [path], "not even a lock beside it"
 
 
 def test_another_programs_database_is_left_alone(path: Path) -> None:
@@ -186,6 +187,23 @@ def test_another_programs_database_is_left_alone(path: Path) -> None:
     before = path.read_bytes()
     trio.run(assert_refused, path, JournalCorrupt, "not a journal .*a path of its own")
     assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path], "not even a lock beside it"
+
+
+@pytest.mark.parametrize("age", ["just made", "in use"])
+async def test_a_journal_whose_process_was_killed_is_told_from_another_programs_file(
+    path: Path, age: str
+) -> None:
+    """Killed at once it has an empty first page, and the rest in its WAL."""
+    copy = path.with_name("killed.db")
+    async with open_sqlite_journal(path) as journal:
+        if age == "in use":
+            await journal.append(records(1, 2_000))
+        for end in ("", "-wal"):
+            shutil.copy(f"{path}{end}", f"{copy}{end}")
+        epoch = journal.epoch
+    async with open_sqlite_journal(copy) as again:
+        assert again.epoch == epoch
 
 
 def test_a_newer_schema_is_refused(journal_file: Path) -> None:

@@ -294,6 +294,15 @@ def test_a_demo_in_memory_leaves_nothing_behind(here: Path) -> None:
     assert set(here.iterdir()) - before <= {here / "__pycache__"}
 
 
+def test_a_demo_given_another_programs_file_leaves_nothing_beside_it(here: Path) -> None:
+    (here / "junk.db").write_text("once upon a time " * 1_000)
+    before = set(here.iterdir())
+    result = greenroom("demo", "--port", "0", "--journal", "junk.db", cwd=here)
+    assert "junk.db is not a journal or is damaged" in complaint(result)
+    assert result.code == 1
+    assert set(here.iterdir()) - before <= {here / "__pycache__"}
+
+
 def test_a_spoilt_demo_secret_is_named_with_what_to_do(here: Path) -> None:
     (here / "greenroom-demo.db.secret").write_text("short")
     result = greenroom("demo", "--port", "0", cwd=here)

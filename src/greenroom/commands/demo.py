@@ -10,6 +10,7 @@ import trio
 
 import greenroom
 from greenroom.agent_target import load_agent
+from greenroom.delivery.sqlite_file import check_kind
 from greenroom.logs import configure_logs
 from greenroom.serving import run_server
 from greenroom.settings import MEMORY, BadSettings, Settings
@@ -47,11 +48,15 @@ def _announce(url: str) -> None:
 
 
 def _secret_of(journal: Path) -> str:
-    """The demo's own secret; kept beside a journal on disk, so that tokens outlive a restart."""
+    """The demo's own secret; kept beside a journal on disk, so that tokens outlive a restart.
+
+    Never beside what is no journal.
+    """
     if str(journal) == MEMORY:
         return secrets.token_urlsafe(32)
     if journal.is_dir():
         raise BadSettings([f"--journal: {journal} is a directory"], advice="name a file in it")
+    check_kind(journal)
     path = journal.with_name(f"{journal.name}.secret")
     try:
         return _read(path) if path.exists() else _make(path)
