@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
 
-PASTED = {
-    "a,b\n1,2\n": (2, 2, ""),
-    "service, cost\nCompute, 100\nEmail, 5": (3, 2, ""),
-    "cost\n100\n40\n50": (4, 1, ""),
-    'name,note,cost\nA,"two\nlines, here",1\nB,x,2\n': (3, 3, ""),
-    "a,b,c\n1,2,3\n4,5\n6,7,8\n9,1,2\n": (5, 3, ""),
-    "a,b\r1,2\r3,4\r": (3, 2, ""),
-    'pipe,n\n5" pipe,3\n6" pipe,4\n': (3, 2, ""),
-    "from;to;class\nRome;Oslo;first\nBonn;Bern;second\n": (3, 3, ""),
-    "Which costs most?\nservice,cost\nA,1\nB,2": (3, 2, "Which costs most?"),
-    "Total cost, please\n\nservice,cost\nA,1\nB,2": (3, 2, "Total cost, please"),
-    "name,cost\n<b>b</b>,1\nx,2\n": (3, 2, ""),
-    "| service | cost |\n|---|---:|\n| A, or B | 1 |\n": (2, 2, ""),
+PASTED = {  # its rows, its columns, the words above it
+    "a,b\n1,2\n": (1, 2, ""),
+    "service, cost\nCompute, 100\nEmail, 5": (2, 2, ""),
+    "cost\n100\n40\n50": (3, 1, ""),
+    'name,note,cost\nA,"two\nlines, here",1\nB,x,2\n': (2, 3, ""),
+    "a,b,c\n1,2,3\n4,5\n6,7,8\n9,1,2\n": (4, 3, ""),
+    "a,b\r1,2\r3,4\r": (2, 2, ""),
+    'pipe,n\n5" pipe,3\n6" pipe,4\n': (2, 2, ""),
+    "from;to;class\nRome;Oslo;first\nBonn;Bern;second\n": (2, 3, ""),
+    "Which costs most?\nservice,cost\nA,1\nB,2": (2, 2, "Which costs most?"),
+    "Total cost, please\n\nservice,cost\nA,1\nB,2": (2, 2, "Total cost, please"),
+    "name,cost\n<b>b</b>,1\nx,2\n": (2, 2, ""),
+    "sep=;\na;b\n1;2\n": (1, 2, ""),
+    "| service | cost |\n|---|---:|\n| A, or B | 1 |\n": (1, 2, ""),
 }
 NO_TABLES = [
     '{\n  "a": 1,\n  "b": 2,\n  "c": 3\n}',
@@ -43,12 +44,12 @@ NO_TABLES = [
     'costs = {\n  "a": 1,\n  "b": 2,\n}',
 ]
 FOUND = """async (texts) => {
-    const { delimiterOf, findTable, linesOf } = await import("/paste.js");
+    const { findTable, shapeOf } = await import("/paste.js");
     return texts.map((text) => {
         const found = findTable(text);
         if (found === null) return null;
-        const lines = linesOf(found.table), mark = delimiterOf(found.table) ?? ",";
-        return [lines.length, lines[0].split(mark).length, found.words];
+        const { rows, columns } = shapeOf(found.table);
+        return [rows, columns, found.words];
     });
 }"""
 DROP = """(files) => {
@@ -77,6 +78,14 @@ def test_what_people_paste_as_a_table_is_one_and_prose_json_and_code_are_not(
     assert dict(zip([*PASTED, *NO_TABLES], found, strict=True)) == dict(
         zip([*PASTED, *NO_TABLES], expected, strict=True)
     )
+
+
+def test_a_line_for_the_spreadsheet_and_a_title_are_no_header(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(demo)
+    drop(page, {"costs.csv": "sep=;\nCosts, in EUR\nservice;team;cost\nA;N;1\nB;S;2\n"})
+    page.wait_for_selector("[data-testid=chip] >> text=2 rows × 3 columns")
 
 
 def test_a_question_pasted_with_its_table_is_asked_of_it(demo: Demo, open_page: OpenPage) -> None:

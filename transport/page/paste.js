@@ -20,8 +20,8 @@ const count = (line, mark) => line.split(mark).length - 1;
 /** Quoted cells may hold anything, line breaks too: they count as one word. A lone " is no quote. */
 const unquoted = (text) => text.replace(/(^|[,;\t|\r\n]) *(?:"[^"]*")+/g, "$1_");
 
-/** Lines with something in them, quoted cells as words, without Excel's `sep=;`. */
-export const linesOf = (text) => split(unquoted(text)).filter((line, i) => line.trim() && !(i === 0 && /^\ufeff?sep=.$/i.test(line)));
+/** Lines with something in them, quoted cells as words. */
+const linesOf = (text) => split(unquoted(text)).filter((line) => line.trim());
 
 /** The first lines; what is cut off in the middle of a line, or of a quoted cell, is left out. */
 function headOf(text) {
@@ -29,9 +29,15 @@ function headOf(text) {
   return (text.length > LOOKED_AT && lines.length > 2 ? lines.slice(0, -1) : lines).slice(0, LINES_LOOKED_AT);
 }
 
-/** The delimiter that most of the first lines agree on with the header, else null. */
-export const delimiterOf = (text) => delimiterIn(headOf(text))?.mark ?? null;
+/** How many rows and columns; a title may stand above the header. */
+export function shapeOf(text) {
+  const head = headOf(text);
+  const above = Math.max(0, head.slice(0, WORDS_AT_MOST).findIndex((_, i) => head.length > i + 1 && delimiterIn(head.slice(i))));
+  const columns = (delimiterIn(head.slice(above))?.width ?? 0) + 1;
+  return { rows: Math.max(linesOf(text).length - above - 1, 0), columns };
+}
 
+/** The delimiter that most of these lines agree on with the first, their header; else null. */
 function delimiterIn(lines) {
   const found = MARKS.map((mark) => {
     const width = count(lines[0] ?? "", mark);
@@ -41,7 +47,8 @@ function delimiterIn(lines) {
 }
 
 /** {words, table}: the table in a pasted text and what was written above it; null when it is none. */
-export function findTable(text) {
+export function findTable(pasted) {
+  const text = pasted.replace(/^sep=.(\r\n?|\n)/i, ""); // Excel's word to itself
   const markdown = fromMarkdown(text);
   if (markdown) return markdown;
   if (isCode(text)) return null;

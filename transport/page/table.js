@@ -1,7 +1,7 @@
 // Tables on their way in: read, measured, and packed when they would not fit a frame.
 
 import { byteLength } from "./client.js";
-import { delimiterOf, linesOf } from "./paste.js";
+import { shapeOf } from "./paste.js";
 
 const PLAIN_AT_MOST = 24 * 1024; // bytes sent as they are; larger ones are packed
 const PACKED_AT_MOST = 60 * 1024; // bytes of base64: a frame holds 64 KiB, with the question
@@ -9,8 +9,7 @@ const UNPACKED_AT_MOST = 8 * 1024 * 1024; // what the agent unpacks
 
 export class TableRefused extends Error {}
 
-export async function packTable(name, given) {
-  const text = given.replace(/^\ufeff?sep=.(\r\n?|\n)/i, ""); // Excel's word to itself
+export async function packTable(name, text) {
   if (!text.trim()) throw new TableRefused(`${name} is empty.`);
   if (text.slice(0, 4096).includes("\0")) throw new TableRefused(`${name} is not a text file. Save it as CSV and try again.`);
   const size = byteLength(text);
@@ -24,11 +23,6 @@ export async function packTable(name, given) {
 }
 
 const megabytes = (bytes) => `${(bytes / 1024 ** 2).toFixed(1)} MB`;
-
-function shapeOf(text) {
-  const lines = linesOf(text);
-  return { rows: Math.max(lines.length - 1, 0), columns: (lines[0] ?? "").split(delimiterOf(text) ?? ",").length };
-}
 
 /** “1 row × 2 columns” */
 export const shapeText = ({ rows, columns }) => `${counted(rows, "row")} × ${counted(columns, "column")}`;
