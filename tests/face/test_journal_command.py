@@ -11,12 +11,25 @@ import signal
 import subprocess
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from greenroom.delivery.journal_upkeep import Progress
 from tests.delivery.journal_story import execute, legacy, rows, write_story
-from tests.face.cli import PATIENCE, SECRET, command, environment, greenroom, running
+from tests.face.cli import (
+    PATIENCE,
+    SECRET,
+    Result,
+    called,
+    command,
+    environment,
+    greenroom,
+    running,
+)
 
 COMMANDS = {
     "check": ["check"],
@@ -160,6 +173,75 @@ def test_a_file_that_is_there_is_not_exported_over(journal: Path) -> None:
     assert result.code == 2
     assert "precious is there already" in result.err
     assert journal.with_name("precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["export", "{}/lines.jsonl"], "there is no directory {}"),
+        (["migrate", "--to", "{}/new.db"], "there is no directory {}"),
+    ],
+    ids=["export", "migrate"],
+)
+def test_a_directory_that_is_not_there_is_named(
+    arguments: list[str], told: str, old: Path, called_here: Callable[..., Result]
+) -> None:
+    typo = str(old.parent / "typo")
+    result = called_here("journal", *(each.format(typo) for each in arguments))
+    assert result.code != 0
+    assert result.err.splitlines() == [
+        f"greenroom: error: {told.format(typo)}",
+        "greenroom: make it first: it may be a typo",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["migrate"], "as a whole"),
+        (["migrate", "--to", "new.db"], "as a whole"),
+        (["compact", "--keep", "1"], "others' not yet"),
+        (["compact", "--keep", "1", "--to", "new.db"], "as a whole"),
+        (["export", "new.jsonl"], "no file was written"),
+        (["import", "lines.jsonl", "--journal", "new.db"], "as a whole"),
+    ],
+    ids=lambda each: "-".join(each[:2]) if isinstance(each, list) else "",
+)
+def test_ctrl_c_says_what_has_become_of_the_journal_and_leaves_no_half_files(
+    arguments: list[str],
+    told: str,
+    old: Path,
+    called_here: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_story(old, "dora", turns=200, new=legacy)
+    called_here("journal", "export", "lines.jsonl")
+    before, journal = {each.name for each in old.parent.iterdir()}, rows(old)
+    monkeypatch.setattr("greenroom.commands.journal.progress_bar", interrupted)
+    result = called_here("journal", *arguments)
+    assert result.code == 130
+    assert result.err.startswith("greenroom: interrupted: ")
+    assert told in result.err
+    assert {each.name for each in old.parent.iterdir()} == before
+    assert rows(old) == journal
+
+
+@contextmanager
+def interrupted() -> Iterator[Progress]:
+    """Somebody presses Ctrl-C in the midst of the first work that takes long."""
+
+    def interrupt(what: str, done: int, total: int) -> None:
+        if what in ("copying", "exporting", "importing"):
+            signal.raise_signal(signal.SIGINT)
+
+    yield interrupt
+
+
+@pytest.fixture
+def called_here(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
+    return partial(called, cwd=here, monkeypatch=monkeypatch, capfd=capfd)
 
 
 def test_a_torn_archive_is_one_line_and_imports_nothing(journal: Path) -> None:

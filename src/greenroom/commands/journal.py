@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +33,11 @@ journal = App(
     help="Check, migrate, compact, export, import a journal.",
     help_format="plaintext",
 )
+
+
+WHOLE_OR_NOT = "it happens as a whole, at the end, or not at all: just start it again"
+USER_BY_USER = "some users' old events may be forgotten, others' not yet: just start it again"
+NOTHING_WRITTEN = "no file was written"
 
 
 class Flawed(JournalError):
@@ -85,7 +92,7 @@ def migrate_journal(
         TOML file of settings (greenroom.toml, if there is one).
     """
     path = existing_journal(Settings.load(config, journal=journal))
-    with progress_bar() as progress:
+    with _interruptible(WHOLE_OR_NOT), progress_bar() as progress:
         done = migrate(path, to=to, progress=progress)
     if not done.rows:
         return print(f"{path} has no legacy ids: nothing to do")
@@ -126,7 +133,7 @@ def compact_journal(
         if older_than is None
         else int(time.time() * 1000) - 1000 * seconds_of("--older-than", older_than)
     )
-    with progress_bar() as progress:
+    with _interruptible(USER_BY_USER if to is None else WHOLE_OR_NOT), progress_bar() as progress:
         done = compact(path, before_ms=before_ms, keep=keep, to=to, progress=progress)
     print(f"{_counted(done.forgotten, 'event')} forgotten")
     print(f"{decimal(done.before)} before, {decimal(done.after)} after")
@@ -147,7 +154,7 @@ def export_to(file: Lines, /, *, journal: Path | None = None, config: Path | Non
         TOML file of settings (greenroom.toml, if there is one).
     """
     path = existing_journal(Settings.load(config, journal=journal))
-    with progress_bar() as progress, written(file) as target:
+    with _interruptible(NOTHING_WRITTEN), progress_bar() as progress, written(file) as target:
         rows = export_journal(path, target.write, progress=progress)
     print(f"{_counted(rows, 'row')} exported", file=sys.stderr)
 
@@ -172,11 +179,21 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
     settings = Settings.load(config, journal=journal)
     if settings.in_memory:
         raise BadSettings(["a journal in memory is gone when this command ends"])
-    with progress_bar() as progress, lines_of(file) as lines:
+    with _interruptible(WHOLE_OR_NOT), progress_bar() as progress, lines_of(file) as lines:
         done = import_journal(settings.journal, lines, progress=progress)
     print(f"{_counted(done.rows, 'row')} imported")
     if done.backup:
         _tell_backups(settings.journal, done.backup)
+
+
+@contextmanager
+def _interruptible(told: str) -> Iterator[None]:
+    """Say at Ctrl-C what has become of the journal."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"greenroom: interrupted: {told}", file=sys.stderr)
+        raise
 
 
 def _tell_backups(path: Path, backup: Path | None) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -23,7 +23,7 @@ LONGEST_LINE: Final = 16 * 1024 * 1024  # an event has 1 MiB at most
 def written(path: Path) -> Iterator[BinaryIO]:
     """What to write to. A file is `<path>.part` until it is whole and synced.
 
-    Raises `BadSettings` where there is a file already.
+    Raises `BadSettings` where there is a file already, or no directory for one.
     """
     if path == STREAM:
         yield sys.stdout.buffer
@@ -31,16 +31,22 @@ def written(path: Path) -> Iterator[BinaryIO]:
         return
     if path.exists():
         raise BadSettings([f"{path} is there already"], advice="name a file that is not")
+    if not path.absolute().parent.is_dir():
+        raise BadSettings(
+            [f"there is no directory {path.parent}"], advice="make it first: it may be a typo"
+        )
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        if path.suffix == ".gz":
-            with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6) as packed:
-                yield cast(BinaryIO, packed)
-        else:
-            yield file
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    with ExitStack() as undo:
+        undo.callback(part.unlink, missing_ok=True)
+        with part.open("wb") as file:
+            if path.suffix == ".gz":
+                with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6) as packed:
+                    yield cast(BinaryIO, packed)
+            else:
+                yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
     sync_directory(path.absolute().parent)
 
 
