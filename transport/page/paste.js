@@ -14,6 +14,7 @@ const CODE = [
   /[{([\\:]\s*$/, /^\s*[{}[\]]/, /^\s*\((?![\d$€£¥])/, /[\]}][,;]?\s*$/, /\w\(.*\)\s*[;,:]?$/, /^\s*(#include|\/\/|[\w-]+: \S|<\w.*>$)/,
 ];
 
+const isNumber = (cell) => cell.length < 40 && NUMBER.test(cell); // NUMBER tries long ones in very many ways
 const split = (text) => text.split(/\r\n?|\n/);
 const count = (line, mark) => line.split(mark).length - 1;
 
@@ -82,11 +83,11 @@ function looksLikeTable(text) {
 }
 
 const hasNumbers = ([header, ...rows]) =>
-  header.some((_, i) => rows.filter((row) => NUMBER.test(row[i] ?? "")).length >= EVEN * rows.length);
+  header.some((_, i) => rows.filter((row) => isNumber(row[i] ?? "")).length >= EVEN * rows.length);
 
 /** A name and numbers below it. */
 const isColumn = ([name, ...rest]) =>
-  rest.length > 1 && name.length < 60 && !NUMBER.test(name.trim()) && rest.every((line) => NUMBER.test(line.trim()));
+  rest.length > 1 && name.length < 60 && !isNumber(name.trim()) && rest.every((line) => isNumber(line.trim()));
 
 /** | a | b | over |---|---| as CSV, with what is written above it. */
 function fromMarkdown(text) {
