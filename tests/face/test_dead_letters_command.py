@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from greenroom.delivery.journal import Attempt, DeadLetter
 from greenroom.delivery.legacy_ids import modern
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from tests.delivery.journal_conformance import ALICE, SESSIONS, record
-from tests.face.cli import greenroom
+from tests.face.cli import Result, called, greenroom
 
 BODY = (
     b'{"offset":1,"at":1,"id":"%b","kind":"final_report","class":"critical","thread":"%b",'
@@ -41,6 +42,13 @@ def letter(tmp_path: Path) -> DeadLetter:
     return letter
 
 
+@pytest.fixture
+def called_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
+    return partial(called, cwd=tmp_path, monkeypatch=monkeypatch, capfd=capfd)
+
+
 @pytest.mark.requirement("R02")
 def test_letters_are_listed_and_shown_with_their_attempts(
     letter: DeadLetter, tmp_path: Path
@@ -58,7 +66,9 @@ def test_letters_are_listed_and_shown_with_their_attempts(
     assert '"report":"a saving"' in shown.out
 
 
-def test_a_list_that_is_cut_says_how_to_go_on(letter: DeadLetter, tmp_path: Path) -> None:
+def test_a_list_that_is_cut_says_how_to_go_on(
+    letter: DeadLetter, tmp_path: Path, called_here: Callable[..., Result]
+) -> None:
     second = attrs.evolve(letter, event=IdSource().new(EventId))
 
     async def main() -> None:
@@ -66,36 +76,38 @@ def test_a_list_that_is_cut_says_how_to_go_on(letter: DeadLetter, tmp_path: Path
             await journal.append([second])
 
     trio.run(main)
-    cut = greenroom("dead-letters", "list", "--limit", "1", cwd=tmp_path)
+    cut = called_here("dead-letters", "list", "--limit", "1")
     assert len(cut.out.splitlines()) == 2
     assert cut.err == f"there are more: --after {letter.event}\n"
-    rest = greenroom("dead-letters", "list", "--json", "--after", letter.event, cwd=tmp_path)
+    rest = called_here("dead-letters", "list", "--json", "--after", letter.event)
     assert [json.loads(line)["event"] for line in rest.out.splitlines()] == [second.event]
     assert rest.err == ""
 
 
-def test_programs_get_letters_as_json(letter: DeadLetter, tmp_path: Path) -> None:
-    listed = greenroom("dead-letters", "list", "--json", cwd=tmp_path)
+def test_programs_get_letters_as_json(
+    letter: DeadLetter, called_here: Callable[..., Result]
+) -> None:
+    listed = called_here("dead-letters", "list", "--json")
     told = json.loads(listed.out)
     assert told["event"] == letter.event
     assert (told["user"], told["offset"], told["kind"]) == ("alice", 1, "final_report")
     assert (told["outcome"], told["at"]) == ("dead_lettered", 5_000)
     assert [each["attempt"] for each in told["attempts"]] == [1, 2]
-    shown = json.loads(greenroom("dead-letters", "show", "--json", letter.event, cwd=tmp_path).out)
+    shown = json.loads(called_here("dead-letters", "show", "--json", letter.event).out)
     assert shown.pop("record")["data"] == {"report": "a saving"}
     assert shown == told
 
 
 @pytest.mark.requirement("R19")
 def test_a_letter_is_asked_for_by_what_its_id_was_and_garbage_gets_advice(
-    letter: DeadLetter, tmp_path: Path
+    letter: DeadLetter, called_here: Callable[..., Result]
 ) -> None:
     old = "event_1757371363786"
     becomes = modern(EventId, old)
-    unknown = greenroom("dead-letters", "show", old, cwd=tmp_path)
+    unknown = called_here("dead-letters", "show", old)
     assert unknown.err.startswith(f"greenroom: error: {becomes} is no dead letter\n")
     for command in ("show", "requeue", "drop"):
-        garbage = greenroom("dead-letters", command, "garbage", cwd=tmp_path)
+        garbage = called_here("dead-letters", command, "garbage")
         assert garbage.code == 2
         assert "expected an event id" in garbage.err
         assert "greenroom ids explain" in garbage.err

@@ -57,6 +57,13 @@ def old(here: Path) -> Path:
     return here / "greenroom.db"
 
 
+@pytest.fixture
+def called_here(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
+    return partial(called, cwd=here, monkeypatch=monkeypatch, capfd=capfd)
+
+
 def test_a_sound_journal_is_said_to_be_and_exits_0(journal: Path) -> None:
     result = greenroom("journal", "check", cwd=journal.parent)
     assert (result.code, result.out, result.err) == (0, "greenroom.db is sound\n", "")
@@ -87,13 +94,15 @@ def test_a_journal_of_legacy_ids_is_migrated_backed_up_and_then_sound(old: Path)
 
 
 @pytest.mark.requirement("R19")
-def test_a_threads_old_id_finds_it_before_a_migration_and_after(old: Path) -> None:
+def test_a_threads_old_id_finds_it_before_a_migration_and_after(
+    old: Path, called_here: Callable[..., Result]
+) -> None:
     threads = Counter(str(row[6]) for row in rows(old)["log"])
     ((thread, count),) = threads.most_common(1)
     asked = ("events", "--json", "--thread", thread)
-    assert len(greenroom(*asked, cwd=old.parent).out.splitlines()) == count > 1
-    greenroom("journal", "migrate", cwd=old.parent)
-    assert len(greenroom(*asked, cwd=old.parent).out.splitlines()) == count
+    assert len(called_here(*asked).out.splitlines()) == count > 1
+    called_here("journal", "migrate")
+    assert len(called_here(*asked).out.splitlines()) == count
 
 
 @pytest.mark.requirement("R19", "R20")
@@ -114,10 +123,10 @@ def test_compact_tells_what_it_forgot_and_the_sizes(journal: Path) -> None:
     assert re.fullmatch(r"[\d.]+ kB before, [\d.]+ kB after", sizes)
 
 
-def test_older_backups_are_listed(journal: Path) -> None:
+def test_older_backups_are_listed(journal: Path, called_here: Callable[..., Result]) -> None:
     compact = ("journal", "compact", "--keep")
-    first = greenroom(*compact, "5", cwd=journal.parent).out.splitlines()
-    second = greenroom(*compact, "4", cwd=journal.parent).out.splitlines()
+    first = called_here(*compact, "5").out.splitlines()
+    second = called_here(*compact, "4").out.splitlines()
     assert len(first) == 3
     _, _, new, older = second
     assert new != first[2]
@@ -235,13 +244,6 @@ def interrupted() -> Iterator[Progress]:
             signal.raise_signal(signal.SIGINT)
 
     yield interrupt
-
-
-@pytest.fixture
-def called_here(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., Result]:
-    return partial(called, cwd=here, monkeypatch=monkeypatch, capfd=capfd)
 
 
 def test_a_torn_archive_is_one_line_and_imports_nothing(journal: Path) -> None:
