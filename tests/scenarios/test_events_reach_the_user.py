@@ -199,7 +199,7 @@ def test_what_fails_in_silence_is_seen_in_the_numbers_and_has_an_alert_rule(
     assert scrape.value("events_received_total") == 0
     assert scrape.value("event_retries_total") == 2
     assert scrape.value("connections", "ready") == 1
-    for metric in ("events_received_total", "event_retries_total", "breakers"):
+    for metric in ("events_received_total", "event_retries_total", "breaker_moves_total"):
         assert re.search(rf"expr: [^#]*?greenroom_{metric}\b", ALERTS)
 
 
