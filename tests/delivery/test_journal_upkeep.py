@@ -440,10 +440,6 @@ def test_a_journal_of_ours_is_sound_also_after_a_trim(story: Path) -> None:
 
 
 FLAWS: dict[str, tuple[str, str]] = {
-    "an offset of another line": (
-        lambda text: text.replace(b'"offset":3,', b'"offset":9,', 1),
-        "line 4: event 9 of 'alice': its body says offset 3, its column 9",
-    ),
     "a gap": (
         'DELETE FROM log WHERE user = "alice" AND "offset" = 5',
         "event 6 of 'alice': does not continue the user's log, 5 is missing",
