@@ -9,7 +9,7 @@ const small = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const shown = (cell, format = whole) => {
   if (cell === null || cell === undefined) return "";
   if (typeof cell !== "number") return pretty(cell);
-  return (cell !== 0 && Math.abs(cell) < 0.01 ? small : format).format(cell);
+  return (cell !== 0 && Math.abs(cell) < 0.1 ? small : format).format(cell);
 };
 const KNOWN = new Set(["title", "summary", "table", "chart", "notes"]);
 
