@@ -241,7 +241,7 @@ def interrupted() -> Iterator[Progress]:
 
     def interrupt(what: str, done: int, total: int) -> None:
         if what in ("copying", "exporting", "importing"):
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt  # a signal would be ignored in a shell's background job
 
     yield interrupt
 
