@@ -36,7 +36,7 @@ DRAW = """async (days) => {
     const chart = { type: "line", x: days, y: days.map((_, i) => i) };
     document.getElementById("conversation").append(drawChart(chart, "By day"));
 }"""
-NAMES = """() => [...document.querySelectorAll("[data-testid=chart] .name")].map((name) => {
+NAMES = """() => [...document.querySelectorAll("[data-testid=chart] .tick")].map((name) => {
     const { left, right } = name.getBoundingClientRect();
     return [left, right];
 })"""
@@ -111,7 +111,7 @@ def test_a_new_conversation_does_not_hide_a_run_that_goes_on(
 def test_the_names_below_a_line_do_not_overlap(demo: Demo, open_page: OpenPage, width: int) -> None:
     page = open_page(demo, {"width": width, "height": 700})
     page.evaluate(DRAW, DAYS)
-    page.wait_for_selector("[data-testid=chart] .name >> nth=1", state="attached")
+    page.wait_for_selector("[data-testid=chart] .tick >> nth=1", state="attached")
     names, (left, right) = page.evaluate(NAMES), page.evaluate(CHART)
     edges = [left, *[edge for name in names for edge in name], right]
     assert edges == sorted(edges)

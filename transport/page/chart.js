@@ -125,7 +125,7 @@ function lines(chart, title, width) {
     dot.append(node("title", {}, `${chart.x[i]}: ${exact.format(value)}`));
     svg.append(dot);
     if (i % every) return;
-    svg.append(node("text", { class: "name", x: x(i), y: height - 10, "text-anchor": "middle" }, names[i]));
+    svg.append(node("text", { class: "tick", x: x(i), y: height - 10, "text-anchor": "middle" }, names[i]));
   });
   return svg;
 }
