@@ -76,6 +76,7 @@ def live(server: Server, token: str) -> str:
         client.send("say", id=3, body=SAID)
         client.events(until="agent_failed")
         wait_for_end(server)
+        client.fence()  # a report still waiting when its user's actor crashes is never refused
         _crash_the_users_actor(server)
         client.closed_with()
     wait_for_restart(server)
