@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 pytest_plugins = ["pytester"]
 
-settings.register_profile("deep", max_examples=20_000, deadline=None)
-if profile := os.environ.get("HYPOTHESIS_PROFILE"):
-    settings.load_profile(profile)
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no timing in tests
+settings.register_profile("calm", calm)
+settings.register_profile("deep", calm, max_examples=20_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "calm"))
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],

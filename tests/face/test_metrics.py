@@ -70,7 +70,7 @@ class Scrape:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with serving(hello_deadline=0.3) as server:
+    with serving() as server:
         yield server
 
 
@@ -158,11 +158,14 @@ def test_connections_are_counted_by_phase_while_they_live_and_by_code_when_they_
         scrape.wait("connections_closed_total", "4502", "server")
     assert scrape.value("connections", "ready") == 0
     assert scrape.value("frames_refused_total") == 0  # a second hello is a frame, out of place
-    with Client(server.port, token_for("alice")):
-        scrape.wait("connections_closed_total", "4102", "server")
     with Client(server.port, token_for("alice")) as client:
         client.hello()
     scrape.wait("connections_closed_total", "1000", "client")
+
+
+def test_a_connection_that_says_no_hello_is_counted_by_its_code() -> None:
+    with serving(hello_deadline=0.1) as hasty, Client(hasty.port, token_for("alice")):
+        Scrape(hasty).wait("connections_closed_total", "4102", "server")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.protocol.client import Client
-from tests.protocol.server import count_tasks, serving, token_for
+from tests.protocol.hours import hours
+from tests.protocol.server import PATIENT, count_tasks, token_for
 from tests.protocol.test_bad_frames import deep
 
 FLOOD = 2_000
@@ -25,18 +26,22 @@ pytestmark = pytest.mark.requirement("R37")
 
 
 @pytest.fixture(scope="module")
-def edge(request):
-    """A server whose limits are near; its heartbeat is long unless a test says otherwise."""
-    with serving(
-        accept_deadline=0.4,
-        heartbeat=getattr(request, "param", 30.0),
+def later():
+    """A server whose limits are near, and whose deadlines are as near as a test makes them."""
+    with hours(
         max_half_open=64,
         idle_seconds=0.1,
         backlog_bytes=65_536,
         backlog_events=1_000,
         connections_per_user=200,
-    ) as server:
-        yield server
+        **PATIENT,
+    ) as later:
+        yield later
+
+
+@pytest.fixture
+def edge(later):
+    return later.server
 
 
 class Bystander:
@@ -45,24 +50,21 @@ class Bystander:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.heard: list[int] = []
-        self.acked = 0
 
     def still_hears(self) -> None:
         """Events that came into being after this call began arrive, and none before was lost."""
         since = time.time() * 1000
         while self._next_event()["at"] <= since:
             pass
-        assert self.heard == list(range(1, self.heard[-1] + 1))
-
-    def _next_event(self) -> dict[str, object]:
+        assert self.heard == list(range(1, self.last + 1))
+        self.client.send("ack", offset=self.last)
         for ping in [frame for frame in self.client.kept if frame["type"] == "ping"]:
             self.client.kept.remove(ping)
             self.client.send("pong")
+
+    def _next_event(self) -> dict[str, object]:
         events = self.client.take("events")["events"]
         self.heard += [event["offset"] for event in events if event["offset"] > self.last]
-        if self.last >= self.acked + 32:
-            self.acked = self.last
-            self.client.send("ack", offset=self.acked)
         return events[-1]
 
     @property
@@ -146,15 +148,13 @@ def test_so_does_a_binary_one(mallory, bystander):
     bystander.still_hears()
 
 
-@pytest.mark.parametrize("edge", [1.0], indirect=True)
-def test_a_frame_that_never_ends_is_cut_by_the_heartbeat(mallory, bystander):
+def test_a_frame_that_never_ends_is_cut_by_the_heartbeat(mallory, bystander, later):
     mallory.connection.socket.sendall(b"\x81\xfe\xff\xff\x00\x00\x00\x00{")
-    wait_for(bystander, lambda: mallory.connection.close_code is not None)
+    wait_for(later, bystander, lambda: mallory.connection.close_code is not None)
     assert mallory.closed_with() == 4101
 
 
-@pytest.mark.parametrize("edge", [1.0], indirect=True)
-def test_a_client_that_never_reads_is_cut(edge, bystander, token):
+def test_a_client_that_never_reads_is_cut(later, edge, bystander, token):
     """Its socket fills, a write stalls, and the write guard or the backlog limit ends it."""
     with tcp(edge.port) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -163,7 +163,7 @@ def test_a_client_that_never_reads_is_cut(edge, bystander, token):
         send_text(peer, {"type": "hello"})
         for number in range(60):
             send_text(peer, {"type": "say", "id": str(number), "body": {"shout": 200_000}})
-        wait_for(bystander, lambda: is_cut(peer))
+        wait_for(later, bystander, lambda: is_cut(peer))
 
 
 def send_text(peer: socket.socket, frame: dict[str, object]) -> None:
@@ -180,9 +180,11 @@ def is_cut(peer: socket.socket) -> bool:
     return False
 
 
-def wait_for(bystander, condition) -> None:
+def wait_for(later, bystander, condition) -> None:
+    """While time passes, and the bystander keeps up with it."""
     deadline = time.monotonic() + 30
     while not condition():
+        later.jump(5)
         bystander.still_hears()
         assert time.monotonic() < deadline
 
@@ -220,7 +222,7 @@ def test_what_is_no_good_request_gets_an_answer_and_a_close(edge, bystander, dat
     bystander.still_hears()
 
 
-def test_a_head_that_trickles_in_is_dropped_at_the_deadline(edge, bystander):
+def test_a_head_that_trickles_in_is_dropped_at_the_deadline(later, edge, bystander):
     with tcp(edge.port) as slowloris:
         slowloris.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n")
 
@@ -231,7 +233,7 @@ def test_a_head_that_trickles_in_is_dropped_at_the_deadline(edge, bystander):
                 return True
             return False
 
-        wait_for(bystander, is_dropped)
+        wait_for(later, bystander, is_dropped)
 
 
 # Sockets

@@ -11,8 +11,8 @@ import pytest
 
 from tests.face.test_metrics import Scrape
 from tests.protocol.client import Client
+from tests.protocol.hours import Hours, hours
 from tests.protocol.server import Server, serving, token_for
-from tests.scenarios.stage import Hours, hours
 
 _numbers = itertools.count(1)
 

@@ -15,9 +15,10 @@ from greenroom import BadEvent, BadId, EventClass, EventNotKept, NotDisplayed, P
 from greenroom.delivery.ids import KINDS, IdSource
 from tests.face.test_metrics import Scrape
 from tests.protocol.client import Client
+from tests.protocol.hours import Hours
 from tests.protocol.server import Server, serving, token_for
 from tests.scenarios.crowd import crowd
-from tests.scenarios.stage import FIVE, Hours, begin, kinds, offsets
+from tests.scenarios.stage import FIVE, begin, kinds, offsets
 
 IDS = IdSource()
 ALERTS = (Path(__file__).parents[2] / "docs" / "alerts.yml").read_text(encoding="utf-8")
@@ -289,7 +290,7 @@ def test_an_event_that_no_user_saw_in_time_raises_where_it_was_emitted(
 
     async def demanding() -> None:
         async with server.runtime.run(user=user, agent="analyst") as run:
-            async with run.require(displayed_within=10):
+            async with run.require(displayed_within=30):
                 await run.agent_thinking(text="this one is shown")
             async with run.require(displayed_within=0.1):
                 with pytest.raises(NotDisplayed):

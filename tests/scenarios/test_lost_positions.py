@@ -14,7 +14,7 @@ from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.delivery.user_messages import DeliverEvents
 from tests.face.test_metrics import Scrape, parsed
 from tests.protocol.client import Client
-from tests.protocol.server import SECRET, Server, serving, token_for
+from tests.protocol.server import PATIENT, SECRET, Server, serving, token_for
 from tests.scenarios.leaky_path import leaky_path
 from tests.scenarios.stage import offsets
 
@@ -39,7 +39,7 @@ async def test_an_event_that_a_bad_proxy_swallowed_is_asked_for_again(lost: Kind
         swallowed.extend([frame] * is_lost)
         return is_lost
 
-    settings = Settings(port=0, secret=SECRET, heartbeat=0.4)
+    settings = Settings(port=0, secret=SECRET, heartbeat=3.0, **PATIENT)
     async with (
         open_runtime(settings, agent, journal=MemoryJournal()) as runtime,
         leaky_path(await runtime.listen(page=False), loses) as port,

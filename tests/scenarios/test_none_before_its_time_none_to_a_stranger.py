@@ -16,9 +16,10 @@ from greenroom import Run
 from greenroom.delivery.user_messages import DeliverEvents
 from tests.face.test_metrics import Scrape
 from tests.protocol.client import Client
+from tests.protocol.hours import hours
 from tests.protocol.server import Server, serving, token_for
 from tests.scenarios.crowd import at_shared_desks, storm
-from tests.scenarios.stage import begin, hours, kinds, offsets
+from tests.scenarios.stage import begin, kinds, offsets
 
 
 async def speak(server: Server, user: str, text: str = "a word") -> None:

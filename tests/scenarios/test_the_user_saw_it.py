@@ -13,8 +13,9 @@ from greenroom import Receipt, ReceiptStage, Run, UserContext
 from tests.face.cli import SECRET, greenroom
 from tests.face.test_metrics import Scrape
 from tests.protocol.client import Client
+from tests.protocol.hours import hours
 from tests.protocol.server import Server, serving
-from tests.scenarios.stage import FIVE, hours, kinds, offsets
+from tests.scenarios.stage import FIVE, kinds, offsets
 
 TURN_SECONDS = 37.0
 
