@@ -111,30 +111,29 @@ def run_cancelled(*, event: EventId, run: UserContext) -> Draft:
 
 def run_lost(*, event: EventId, run: OpenRun) -> Draft:
     """The end of a run that can no longer say it."""
-    return draft(
-        event=event,
-        kind=Kind.AGENT_FAILED,
-        thread=run.thread,
-        run=run.run,
-        parent=run.parent,
-        request=run.request,
-        data={"error": "RunLost", "message": "the server stopped the run", "reason": "lost"},
-    )
+    said: JSON = {"error": "RunLost", "message": "the server stopped the run", "reason": "lost"}
+    return _in_its_place(event, Kind.AGENT_FAILED, run, said)
 
 
 def tool_lost(*, event: EventId, run: OpenRun, tool: Event, now: int) -> Draft:
     """The end of a tool that such a run left open. `tool`: its `tool_executing`; `now`: ms."""
+    said: JSON = {
+        "tool_call": tool.data["tool_call"],
+        "tool_name": tool.data["tool_name"],
+        "error": "it did not complete",
+        "duration_ms": max(0, now - tool.at),
+    }
+    return _in_its_place(event, Kind.TOOL_COMPLETED, run, said)
+
+
+def _in_its_place(event: EventId, kind: Kind, run: OpenRun, data: JSON) -> Draft:
+    """What a lost run would have said."""
     return draft(
         event=event,
-        kind=Kind.TOOL_COMPLETED,
+        kind=kind,
         thread=run.thread,
         run=run.run,
         parent=run.parent,
         request=run.request,
-        data={
-            "tool_call": tool.data["tool_call"],
-            "tool_name": tool.data["tool_name"],
-            "error": "it did not complete",
-            "duration_ms": max(0, now - tool.at),
-        },
+        data=data,
     )

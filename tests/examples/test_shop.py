@@ -8,12 +8,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.face.cli import Running, called, environment, heed_interrupts
+from tests.face.cli import called, started
 from tests.protocol.client import Client
 from tests.protocol.server import SECRET, token_for
 
@@ -68,7 +67,7 @@ def test_what_the_corner_shop_says_to_run_replays_its_crashes(
 def test_a_crash_of_ones_own_actor_in_a_server_is_mended_seen_and_replayed(
     place: Path, command: Callable[..., str]
 ) -> None:
-    with shop_service(place) as shop:
+    with started([sys.executable, "examples/shop_service.py"], place) as shop:
         url = shop.line().rpartition(" ")[2]
         with Client(int(url.strip("/").rpartition(":")[2]), token_for("alice")) as alice:
             alice.hello()
@@ -91,21 +90,3 @@ SHOPPING = [
     (2, "milk", "agent_failed"),
     (3, "soap", "agent_completed"),
 ]
-
-
-@contextmanager
-def shop_service(place: Path) -> Iterator[Running]:
-    """`python examples/shop_service.py`; it is killed at the end if it still runs."""
-    with subprocess.Popen(
-        [sys.executable, "examples/shop_service.py"],
-        cwd=place,
-        env=environment(None),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=heed_interrupts,
-    ) as process:
-        try:
-            yield Running(process)
-        finally:
-            process.kill()

@@ -84,9 +84,16 @@ class Running:
 
 @contextmanager
 def running(*arguments: str, cwd: Path, secret: str | None = None) -> Iterator[Running]:
-    """Start a command; it is killed at the end if it still runs."""
+    """Start a command of ours; it is killed at the end if it still runs."""
+    with started(command(arguments), cwd, secret) as process:
+        yield process
+
+
+@contextmanager
+def started(words: Sequence[str], cwd: Path, secret: str | None = None) -> Iterator[Running]:
+    """The same for any program."""
     with subprocess.Popen(
-        command(arguments),
+        words,
         cwd=cwd,
         env=environment(secret),
         stdout=subprocess.PIPE,
