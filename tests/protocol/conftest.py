@@ -1,13 +1,12 @@
 """One server for the whole walk-through, and a fresh user for every test."""
 
 import itertools
-import logging
 from contextlib import ExitStack
 
 import pytest
 
 from tests.protocol.client import Client
-from tests.protocol.server import serving, token_for
+from tests.protocol.server import serving, token_for, unnoticed
 
 _numbers = itertools.count(1)
 
@@ -21,11 +20,7 @@ def server(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def crashes(caplog):
     """What a client does is never an error of the server's. Tests that crash it say so here."""
-    expected = []
-    yield expected
-    records = [*caplog.get_records("setup"), *caplog.get_records("call")]
-    errors = [record.getMessage() for record in records if is_the_servers_error(record)]
-    assert [error for error in errors if not any(part in error for part in expected)] == []
+    yield from unnoticed(caplog)
 
 
 @pytest.fixture
@@ -55,8 +50,3 @@ def client(connect):
     client = connect()
     client.hello()
     return client
-
-
-def is_the_servers_error(record):
-    """The client shares this process; its library logs it when a socket is cut under a read."""
-    return record.levelno >= logging.ERROR and not record.name.startswith("websockets")

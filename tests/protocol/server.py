@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 import attrs
 import jwt
+import pytest
 import trio
 
 from greenroom import JSON, Agent, Run, Runtime, Settings, open_runtime
@@ -109,6 +111,22 @@ class Server:
         with suppress(trio.TooSlowError):
             self.wait_until(lambda: footprint(self.runtime) == expected)
         assert self.footprint() == expected
+
+
+def unnoticed(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
+    """A fixture's body: a test fails if its server logs an error whose words it did not announce.
+
+    The client shares the process; its library logs it when a socket is cut under a read.
+    """
+    expected: list[str] = []
+    yield expected
+    records = [*caplog.get_records("setup"), *caplog.get_records("call")]
+    errors = [
+        record.getMessage()
+        for record in records
+        if record.levelno >= logging.ERROR and not record.name.startswith("websockets")
+    ]
+    assert [error for error in errors if not any(part in error for part in expected)] == []
 
 
 def footprint(runtime: Runtime) -> Footprint:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -12,7 +11,7 @@ import pytest
 from tests.face.test_metrics import Scrape
 from tests.protocol.client import Client
 from tests.protocol.hours import Hours, hours
-from tests.protocol.server import Server, serving, token_for
+from tests.protocol.server import Server, serving, token_for, unnoticed
 
 _numbers = itertools.count(1)
 
@@ -40,11 +39,7 @@ def later() -> Iterator[Hours]:
 @pytest.fixture(autouse=True)
 def alarms(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     """An error in the log is part of the incident, and told here by its words, or a failure."""
-    expected: list[str] = []
-    yield expected
-    records = [*caplog.get_records("setup"), *caplog.get_records("call")]
-    errors = [each.getMessage() for each in records if each.levelno >= logging.ERROR]
-    assert [error for error in errors if not any(part in error for part in expected)] == []
+    yield from unnoticed(caplog)
 
 
 @pytest.fixture
