@@ -26,11 +26,23 @@ PACED = {"PIECES": "20", "PACE": "0.05"}
 
 @attrs.define
 class Weather:
-    """When the server listens; None while it is dead."""
+    """Since when the server listens; None while it is dead."""
 
     listens_since: float | None = None
     is_over: bool = False
     reconnects: list[float] = attrs.field(factory=list)
+    _stood_still: float = 0.0
+
+    def now(self) -> float:
+        """A clock that stands still while the machine does not let this process run."""
+        return trio.current_time() - self._stood_still
+
+    async def feel(self) -> None:
+        while True:
+            before = trio.current_time()
+            await trio.sleep(0.02)
+            if (late := trio.current_time() - before - 0.02) > 0.1:
+                self._stood_still += late
 
 
 @attrs.define
@@ -43,9 +55,10 @@ class Storm:
     chance: random.Random
     said: list[str] = attrs.field(factory=list)
     answered: int = 0
-    lost_at: float = attrs.field(factory=trio.current_time)
+    lost_at: float = 0.0
 
     async def live(self) -> None:
+        self.lost_at = self.weather.now()
         while not self.weather.is_over:
             try:
                 await self._connection()
@@ -59,13 +72,13 @@ class Storm:
                 try:
                     await self._talk()
                 finally:
-                    self.lost_at = trio.current_time()
+                    self.lost_at = self.weather.now()
 
     def _measure(self) -> None:
         """From the cut to ready, all failed attempts included; from when the server listens."""
         listens = self.weather.listens_since
         if listens is not None:
-            self.weather.reconnects.append(trio.current_time() - max(listens, self.lost_at))
+            self.weather.reconnects.append(self.weather.now() - max(listens, self.lost_at))
 
     async def _talk(self) -> None:
         if len(self.said) == self.answered:
@@ -94,7 +107,7 @@ async def kill_again_and_again(place: Place, weather: Weather, chance: random.Ra
     for _ in range(KILLS):
         async with place.process() as process:
             await process.until_listening()
-            weather.listens_since = trio.current_time()
+            weather.listens_since = weather.now()
             goal = len(place.ledger) + chance.randrange(1, 250)
             await eventually(lambda want=goal: len(place.ledger) >= want)
             weather.listens_since = None
@@ -128,12 +141,15 @@ async def test_twenty_kills_under_fifty_users_lose_nothing_show_nothing_twice_te
         Storm(user, Tab("127.0.0.1", place.port, sign_token(SECRET, user, 600)), weather, chance)
         for user in USERS
     ]
-    with trio.fail_after(85):
+    with trio.fail_after(240):
         async with trio.open_nursery() as nursery:
-            for storm in storms:
-                nursery.start_soon(storm.live)
-            await kill_again_and_again(place, weather, chance)
-            weather.is_over = True
+            async with trio.open_nursery() as people:
+                nursery.start_soon(weather.feel)
+                for storm in storms:
+                    people.start_soon(storm.live)
+                await kill_again_and_again(place, weather, chance)
+                weather.is_over = True
+            nursery.cancel_scope.cancel()
         async with place.process() as process:
             await process.until_listening()
             for storm in storms:
