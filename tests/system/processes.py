@@ -42,14 +42,15 @@ class Process:
 
     handle: trio.Process
     output: bytes = b""
+    is_silent: bool = False  # it closed its output: nothing more will come
     _news: trio.Event = attrs.field(factory=trio.Event)
 
     async def until_said(self, text: str, seconds: float = 30) -> None:
-        with trio.fail_after(seconds):
-            while text.encode() not in self.output:
-                assert not self.output.startswith(b"Traceback"), self.output.decode()
+        with trio.move_on_after(seconds):
+            while text.encode() not in self.output and not self.is_silent:
                 self._news = trio.Event()
                 await self._news.wait()
+        assert text.encode() in self.output, f"never said {text!r}:\n{self.output.decode()}"
 
     async def until_listening(self) -> None:
         await self.until_said("http://")
@@ -63,6 +64,8 @@ class Process:
         async for data in self.handle.stdout:
             self.output += data
             self._news.set()
+        self.is_silent = True
+        self._news.set()
 
 
 @attrs.frozen
