@@ -45,7 +45,7 @@ class Process:
     is_silent: bool = False  # it closed its output: nothing more will come
     _news: trio.Event = attrs.field(factory=trio.Event)
 
-    async def until_said(self, text: str, seconds: float = 30) -> None:
+    async def until_said(self, text: str, seconds: float = 60) -> None:
         with trio.move_on_after(seconds):
             while text.encode() not in self.output and not self.is_silent:
                 self._news = trio.Event()
@@ -55,7 +55,7 @@ class Process:
     async def until_listening(self) -> None:
         await self.until_said("http://")
 
-    async def ended(self, seconds: float = 30) -> int:
+    async def ended(self, seconds: float = 60) -> int:
         with trio.fail_after(seconds):
             return await self.handle.wait()
 
@@ -108,7 +108,7 @@ class Place:
                 nursery.cancel_scope.cancel()
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Until something another process does is seen."""
     with trio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110  # it is another process that does it

@@ -74,7 +74,7 @@ class Tab:
         return self.replies[frame["id"]]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             while not condition():
                 self._news = trio.Event()
                 await self._news.wait()

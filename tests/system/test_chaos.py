@@ -66,7 +66,7 @@ class Storm:
                 await trio.sleep(0.02)
 
     async def _connection(self) -> None:
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             async with self.tab.connected():
                 self._measure()
                 try:

@@ -60,7 +60,7 @@ class Server:
 async def grow(server: Server, lines: int) -> None:
     """Wait until that many more events were accepted."""
     goal = len(server.ledger) + lines
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         while len(server.ledger) < goal:  # noqa: ASYNC110  # another process writes it
             await trio.sleep(0.01)
 

@@ -21,7 +21,8 @@ from tests.system.tab import Tab
 
 USERS = [f"user-{number}" for number in range(8)]
 RESTARTS = 3
-ROLLING = {"GREENROOM_JOURNAL_WAIT": "30", "GREENROOM_DRAIN_SECONDS": "20"}
+ROLLING = {"GREENROOM_JOURNAL_WAIT": "300", "GREENROOM_DRAIN_SECONDS": "60"}
+"""Clients that lost several servers within seconds come back after up to 20 s each time."""
 
 
 @attrs.define
@@ -76,7 +77,7 @@ async def follow(place: Place, talkers: Sequence[Talker]) -> None:
         for number in range(RESTARTS):
             old, new = lives[-1], await nursery.start(live)
             lives.append(new)
-            await new.until_said(f"waiting up to 30 s: process {old.handle.pid} has")
+            await new.until_said(f"waiting up to 300 s: process {old.handle.pid} has")
             await eventually(lambda want=number + 1: all(t.readies >= want for t in talkers))
             goal = len(place.ledger) + 40
             await eventually(lambda want=goal: len(place.ledger) >= want)
@@ -100,7 +101,7 @@ async def records(place: Place, user: str) -> list[Record]:
 async def test_a_rolling_restart_under_load_loses_and_duplicates_nothing(tmp_path: Path) -> None:
     place = Place(tmp_path, free_port(), "paced_server.py", ROLLING)
     talkers = [Talker(user, place.port) for user in USERS]
-    with trio.fail_after(120):
+    with trio.fail_after(300):
         await follow(place, talkers)
     accepted: set[str] = set()
     for talker in talkers:
