@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -80,15 +80,13 @@ def check_place(path: Path) -> None:
 def check_kind(path: Path) -> None:
     """Raise `JournalCorrupt` where another program's file is, `JournalTooNew`; leave no trace.
 
-    The file is read as if it never changed (https://sqlite.org/uri.html, "immutable"): of a
-    journal in use that shows an earlier state, which is a journal's too, or still empty.
+    SQLite itself would lock the file and make others beside it; told not to ("immutable"), it
+    takes a file that grows meanwhile for a damaged one.
     """
-    if not path.exists() or not path.stat().st_size:
+    if not path.is_file():
         return
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    name = f"{path.absolute().as_uri()}?immutable=1"
-    with in_our_words(str(path)), closing(apsw.Connection(name, flags)) as database:
-        sqlite_schema.is_new(database)
+    with in_our_words(str(path)), path.open("rb") as file:
+        sqlite_schema.check_header(str(path), file.read(sqlite_schema.HEADER_BYTES))
 
 
 def lock_path(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 import apsw
@@ -10,6 +11,12 @@ from greenroom.delivery.errors import JournalCorrupt, JournalTooNew
 
 APPLICATION_ID: Final = 0x67726E72  # "grnr", https://sqlite.org/pragma.html#pragma_application_id
 VERSION: Final = 1
+
+# https://sqlite.org/fileformat2.html#the_database_header: the magic string, and big-endian the
+# schema's cookie at 40 (0: no table was ever made), user_version at 60, application_id at 68
+HEADER_BYTES: Final = 100
+_HEADER: Final = struct.Struct(">16s24xi16xi4xi28x")
+_MAGIC: Final = b"SQLite format 3\0"
 
 # AUTOINCREMENT: a number is never given twice, so who follows the log misses nothing after a
 # trim. It costs about 0.6 µs a record.
@@ -125,17 +132,37 @@ def is_new(database: apsw.Connection) -> bool:
     """
     if not database.pragma("schema_version"):
         return True
-    if database.pragma("application_id") != APPLICATION_ID:
+    application, version = database.pragma("application_id"), database.pragma("user_version")
+    _check(database.filename, application, version)
+    return False
+
+
+def check_header(path: str, header: bytes) -> None:
+    """The same by a file's first bytes, at most `HEADER_BYTES` of them; also beside its writer.
+
+    What is looked at never changes in a journal's life, while the pages that follow may be ahead
+    or behind in the middle of a checkpoint. Raises `apsw.NotADBError` for a file of another kind.
+    """
+    if not header:
+        return
+    if len(header) < HEADER_BYTES or not header.startswith(_MAGIC):
+        raise apsw.NotADBError("file is not a database")
+    _, cookie, version, application = _HEADER.unpack(header)
+    if cookie:
+        _check(path, application, version)
+
+
+def _check(path: str, application: int, version: int) -> None:
+    if application != APPLICATION_ID:
         raise JournalCorrupt(
-            f"{database.filename} is an SQLite database, but not a journal",
+            f"{path} is an SQLite database, but not a journal",
             advice="give the journal a path of its own",
         )
-    if (version := database.pragma("user_version")) > VERSION:
+    if version > VERSION:
         raise JournalTooNew(
-            f"{database.filename} has schema version {version}, this greenroom knows {VERSION}",
+            f"{path} has schema version {version}, this greenroom knows {VERSION}",
             advice="run the greenroom that made it, or a newer one",
         )
-    return False
 
 
 def create(database: apsw.Connection, epoch: str) -> None:

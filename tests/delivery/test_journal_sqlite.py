@@ -18,6 +18,7 @@ from typing import cast
 
 import apsw
 import attrs
+import filelock
 import pytest
 import trio
 import trio.testing
@@ -204,6 +205,25 @@ async def test_a_journal_whose_process_was_killed_is_told_from_another_programs_
         epoch = journal.epoch
     async with open_sqlite_journal(copy) as again:
         assert again.epoch == epoch
+
+
+async def test_who_waits_for_a_journal_is_not_told_that_it_is_damaged_amid_a_checkpoint(
+    path: Path,
+) -> None:
+    """A checkpoint writes the first page first: it counts pages that are not there yet."""
+    async with open_sqlite_journal(path) as journal:
+        await journal.append(records(1, 2_000))
+    os.truncate(path, 2 * 4096)
+    with filelock.FileLock(f"{path}.lock"):
+        await assert_refused(path, JournalBusy, "has .* open")
+    await assert_refused(path, JournalCorrupt, "is damaged")
+
+
+@pytest.mark.parametrize("header", [b"SQLite format 3\0", b"SQLite format 4\0" + bytes(100), b"\0"])
+def test_what_only_begins_like_a_journal_is_none(path: Path, header: bytes) -> None:
+    path.write_bytes(header)
+    trio.run(assert_refused, path, JournalCorrupt, "is not a journal or is damaged")
+    assert list(path.parent.iterdir()) == [path], "not even a lock beside it"
 
 
 def test_a_newer_schema_is_refused(journal_file: Path) -> None:
