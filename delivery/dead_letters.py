@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import trio
+
 from greenroom.delivery.draft import BadEvent, Draft, draft
 from greenroom.delivery.errors import UnknownEvent
 from greenroom.delivery.events import Event
@@ -20,6 +22,7 @@ class DeadLetters:
         self._users = users
         self._ledger = ledger
         self._ids = ids
+        self._one_at_a_time = trio.Lock()
 
     async def list(
         self, *, user: str | None = None, after: str | None = None, limit: int = 100
@@ -40,14 +43,17 @@ class DeadLetters:
     async def requeue(self, event: str) -> Receipt:
         """Emit it anew, at the end of its thread, with an id and a time of its own.
 
-        Dropped as a dead letter then; a crash in between leaves both. Raises `BadEvent` for what
-        begins a run, `BadId`, `UnknownEvent`, `EventNotKept`, `UserUnavailable`.
+        Dropped as a dead letter then: of two who ask at once, the second is told that it is none.
+        A crash in between leaves both. Raises `BadEvent` for what begins a run, `BadId`,
+        `UnknownEvent`, `EventNotKept`, `UserUnavailable`.
         """
-        letter = await self._find(EventId.parse(event))
-        again = anew(await self._ledger.record(letter.event), self._ids)
-        async with self._users.lease(letter.user) as user:
-            record = await user.actor.ask(Emit(again))
-        await self.drop(letter.event)
+        known = EventId.parse(event)
+        async with self._one_at_a_time:
+            letter = await self._find(known)
+            again = anew(await self._ledger.record(known), self._ids)
+            async with self._users.lease(letter.user) as user:
+                record = await user.actor.ask(Emit(again))
+            await self.drop(known)
         return Receipt.of(record, lambda: self._users.lease(letter.user))
 
     async def drop(self, event: str) -> None:

@@ -54,8 +54,9 @@ class Upgrade:
 class FrontDoor:
     """Answers `GET` (and `HEAD`) of a table of paths, and grants upgrades at `live_path`.
 
-    `routes` adds paths, and whole directories (`/crashes/*`); `ready` is asked by `/readyz` and
-    before every upgrade; `clock` gives seconds since the Unix epoch for the `Date` of answers.
+    `routes` adds paths, whole directories (`/crashes/*`), and other methods (`DELETE /crashes/*`);
+    `ready` is asked by `/readyz` and before every upgrade; `clock` gives seconds since the Unix
+    epoch for the `Date` of answers.
     """
 
     def __init__(
@@ -76,13 +77,15 @@ class FrontDoor:
         self._live_path = live_path
         self._clock = clock
         self._observer = observer
-        self._routes: dict[str, Handler] = {
-            **(pages or {}),
-            "/livez": self._livez,
-            "/readyz": self._readyz,
-            "/whoami": self._whoami,
-            **(routes or {}),
-        }
+        self._routes = _by_path(
+            {
+                **(pages or {}),
+                "/livez": self._livez,
+                "/readyz": self._readyz,
+                "/whoami": self._whoami,
+                **(routes or {}),
+            }
+        )
 
     async def admit(self, stream: trio.abc.Stream) -> Upgrade | None:
         """Read a request and do what it asks. None: it was answered, and the stream is closed.
@@ -159,12 +162,12 @@ class FrontDoor:
 
     async def _respond(self, head: RequestHead) -> Response:
         directory = f"{head.path.rpartition('/')[0]}/*"
-        handler = self._routes.get(head.path) or self._routes.get(directory)
-        if handler is None:
+        handlers = self._routes.get(head.path) or self._routes.get(directory)
+        if handlers is None:
             raise BadRequest("There is nothing here.", status=404)
-        _check_method(head, "GET", "HEAD")
+        _check_method(head, *handlers)
         try:
-            return await handler(head)
+            return await handlers[head.method](head)
         except BadRequest:
             raise
         except Exception:
@@ -209,6 +212,16 @@ def peer_of(stream: trio.abc.Stream) -> str | None:
     except OSError:
         return None
     return str(address[0]) if isinstance(address, tuple) else None
+
+
+def _by_path(routes: Mapping[str, Handler]) -> Mapping[str, Mapping[str, Handler]]:
+    """What answers each method of each path."""
+    table: dict[str, dict[str, Handler]] = {}
+    for route, handler in routes.items():
+        method, _, path = route.rpartition(" ")
+        for each in [method] if method else ["GET", "HEAD"]:
+            table.setdefault(path, {})[each] = handler
+    return table
 
 
 def _check_method(head: RequestHead, *allowed: str) -> None:

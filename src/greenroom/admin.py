@@ -1,18 +1,21 @@
-"""The admin endpoints: whoever has the admin token may look into the tree, and only look.
+"""The admin endpoints: who has the admin token may look into the tree, and settle dead letters.
 
-| path | answers |
+| request | answers |
 |---|---|
-| `/admin/tree` | the tree; `?children=n` shows the first n of each supervisor's (100) |
-| `/admin/crashes` | the kept crash reports in a line each, oldest first |
-| `/admin/crashes/ID` | a whole one |
+| `GET /admin/tree` | the tree; `?children=n` shows the first n of each supervisor's (100) |
+| `GET /admin/crashes` | the kept crash reports in a line each, oldest first |
+| `GET /admin/crashes/ID` | a whole one |
+| `POST /admin/dead-letters/EVENT` | emits the event anew; the new id and offset |
+| `DELETE /admin/dead-letters/EVENT` | forgets the letter; its id |
 """
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -20,6 +23,8 @@ from urllib.parse import parse_qs
 import attrs
 import orjson
 
+from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.delivery.errors import UnknownEvent
 from greenroom.supervisor.looking_json import dump_crash, dump_crashes, dump_tree
 from greenroom.transport.auth import extract_token
 from greenroom.transport.errors import BadRequest, BadToken
@@ -30,16 +35,19 @@ from greenroom.transport.responses import Response, json_answer
 if TYPE_CHECKING:
     from greenroom.runtime import Runtime
 
-TREE, CRASHES = "/admin/tree", "/admin/crashes"
+TREE, CRASHES, DEAD_LETTERS = "/admin/tree", "/admin/crashes", "/admin/dead-letters"
+REQUEUED, DROPPED = "greenroom.requeued/1", "greenroom.dropped/1"
 MOST_CHILDREN = 1000
 PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
 
-Answer = Callable[[RequestHead], Response]
+logger = logging.getLogger("greenroom")
+
+Answer = Callable[[RequestHead], Awaitable[Response]]
 
 
 @attrs.frozen
 class AdminDoor:
-    """Checks who asks, then answers from the running `runtime`; nothing is told to any actor.
+    """Checks who asks, then answers from the running `runtime`. Looking tells no actor anything.
 
     The peer must be of this machine unless `anywhere`: a request that a proxy passed on is not.
     """
@@ -55,27 +63,47 @@ class AdminDoor:
             TREE: self._tree,
             CRASHES: self._crashes,
             f"{CRASHES}/*": self._crash,
+            f"POST {DEAD_LETTERS}/*": self._requeue,
+            f"DELETE {DEAD_LETTERS}/*": self._drop,
         }
         return {path: partial(self._guarded, answer) for path, answer in answers.items()}
 
     async def _guarded(self, answer: Answer, head: RequestHead) -> Response:
         check_visitor(head, self.token, anywhere=self.anywhere)
-        return answer(head)
+        try:
+            return await answer(head)
+        except BadRequest:
+            raise
+        except GreenroomError as error:
+            return _refusal(error)
 
-    def _tree(self, head: RequestHead) -> Response:
+    async def _tree(self, head: RequestHead) -> Response:
         tree = self.runtime.tree(children=_asked_children(head))
         return json_answer(dump_tree(tree, at=self.clock()))
 
-    def _crashes(self, _: RequestHead) -> Response:
+    async def _crashes(self, _: RequestHead) -> Response:
         return json_answer(dump_crashes(self.runtime.crashes()))
 
-    def _crash(self, head: RequestHead) -> Response:
-        id_ = head.path.rpartition("/")[2]
+    async def _crash(self, head: RequestHead) -> Response:
+        id_ = _last(head)
         report = self.runtime.crash(id_)
         if report is None:
             said = {"error": f"no crash {id_[:20]!r} is kept"}
             return json_answer(orjson.dumps(said), 404)
         return json_answer(dump_crash(report))
+
+    async def _requeue(self, head: RequestHead) -> Response:
+        event = _last(head)
+        again = await self.runtime.dead_letters.requeue(event)
+        logger.info("dead letter %s was requeued by an admin, as %s", event, again.event)
+        told = {"schema": REQUEUED, "event": again.event, "offset": again.offset}
+        return json_answer(orjson.dumps(told))
+
+    async def _drop(self, head: RequestHead) -> Response:
+        event = _last(head)
+        await self.runtime.dead_letters.drop(event)
+        logger.info("dead letter %s was dropped by an admin", event)
+        return json_answer(orjson.dumps({"schema": DROPPED, "event": event}))
 
 
 def check_visitor(head: RequestHead, token: str | None, *, anywhere: bool) -> None:
@@ -86,6 +114,22 @@ def check_visitor(head: RequestHead, token: str | None, *, anywhere: bool) -> No
         raise BadRequest(
             "The admin token is needed.", status=401, headers={"WWW-Authenticate": "Bearer"}
         )
+
+
+def _refusal(error: GreenroomError) -> Response:
+    """Who has the admin token may read all of it."""
+    said = {"error": error.message, "advice": error.advice}
+    return json_answer(orjson.dumps(said), _status(error))
+
+
+def _status(error: GreenroomError) -> int:
+    if isinstance(error, UnknownEvent):
+        return 404
+    return 400 if error.fault is Fault.CALLER else 503
+
+
+def _last(head: RequestHead) -> str:
+    return head.path.rpartition("/")[2]
 
 
 def _token_of(head: RequestHead) -> str:

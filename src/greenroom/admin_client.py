@@ -10,7 +10,8 @@ import attrs
 import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
-from greenroom.settings import BadSettings
+from greenroom.delivery.ids import EventId
+from greenroom.settings import BadSettings, Settings
 from greenroom.supervisor.crash_report import CrashReport
 from greenroom.supervisor.looking_json import (
     CrashLine,
@@ -54,6 +55,16 @@ class NoSuchCrash(AdminError):
     """The report is not kept, or not any more."""
 
 
+class NotDone(AdminError):
+    """The server says why it does not do what it was asked for."""
+
+
+class NotDoneNow(NotDone):
+    """It may do it later."""
+
+    temporary = True
+
+
 @attrs.frozen
 class AdminClient:
     """One server, by its URL (`http://127.0.0.1:8700`). Every method may raise `AdminError`."""
@@ -77,42 +88,56 @@ class AdminClient:
             raise NoSuchCrash(f"{id_!r} is no crash's id", advice="`greenroom crashes` lists them")
         return self.raw(f"/admin/crashes/{id_}")
 
-    def raw(self, path: str) -> bytes:
+    def requeue(self, event: EventId) -> tuple[EventId, int]:
+        """Have a dead letter emitted anew; its new id and offset. Raises `NotDone` too."""
+        match orjson.loads(self.raw(f"/admin/dead-letters/{event}", "POST")):
+            case {"event": str(again), "offset": int(offset)}:
+                return EventId.parse(again), offset
+        raise NotThatSchema(f"{self.url} does not say what became of {event}")
+
+    def drop(self, event: EventId) -> None:
+        """Have a dead letter forgotten. Raises `NotDone` too."""
+        self.raw(f"/admin/dead-letters/{event}", "DELETE")
+
+    def raw(self, path: str, method: str = "GET") -> bytes:
         """The JSON that answers a path."""
-        status, body = self._get(path)
-        match status:
-            case 200:
-                return _checked(body, self.url)
-            case 401:
-                raise NotAdmitted(
+        status, body = self._ask(method, path)
+        if status == 200:
+            return _checked(body, self.url)
+        raise self._refusal(status, path, body)
+
+    def _refusal(self, status: int, path: str, body: bytes) -> AdminError:
+        match status, _reason(body):
+            case 401, _:
+                return NotAdmitted(
                     f"{self.url} does not take this admin token",
                     advice="give the server's own, by GREENROOM_ADMIN_TOKEN or --token",
                 )
-            case 403:
-                raise NotAdmitted(
-                    f"{self.url} shows its tree to its own machine only",
+            case 403, _:
+                return NotAdmitted(
+                    f"{self.url} listens to its own machine only",
                     advice="ask from there (ssh), or set GREENROOM_ADMIN_ANYWHERE at the server",
                 )
-            case 404:
-                raise self._missing(path, body)
-        raise NotAGreenroom(f"{self.url} answered {path} with {status}, as no greenroom does")
+            case 404, None:
+                return self._nothing_there()
+            case 404, (message, _) if path.startswith("/admin/crashes/"):
+                return NoSuchCrash(message, advice="`greenroom crashes` lists those that are")
+            case _, (message, advice) if path.startswith("/admin/dead-letters/"):
+                kind = NotDoneNow if status == 503 else NotDone
+                return kind(f"{self.url}: {message}", advice=advice)
+        return NotAGreenroom(f"{self.url} answered {path} with {status}, as no greenroom does")
 
-    def _missing(self, path: str, body: bytes) -> AdminError:
-        """404 says that a crash is not kept, that admin is off, or that this is somebody else."""
-        if path.startswith("/admin/crashes/") and body.startswith(b'{"error":'):
-            id_ = path.rpartition("/")[2]
-            return NoSuchCrash(
-                f"no crash {id_!r} is kept", advice="`greenroom crashes` lists those that are"
-            )
-        if self._get("/livez") == (200, b"alive\n"):
+    def _nothing_there(self) -> AdminError:
+        """A 404 of no words says that admin is off, or that this is somebody else."""
+        if self._ask("GET", "/livez") == (200, b"alive\n"):
             return AdminIsOff(f"{self.url} lets nobody look in: admin is off", advice=TURN_ON)
         return NotAGreenroom(f"there is no greenroom at {self.url}")
 
-    def _get(self, path: str) -> tuple[int, bytes]:
+    def _ask(self, method: str, path: str) -> tuple[int, bytes]:
         connection, prefix = self._connection()
         try:
             headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
-            connection.request("GET", prefix + path, headers=headers)
+            connection.request(method, prefix + path, headers=headers)
             answer = connection.getresponse()
             return answer.status, answer.read(LARGEST)
         except ssl.SSLError as error:
@@ -139,6 +164,34 @@ class AdminClient:
             raise BadSettings(
                 [f"{self.url!r} is no URL of a server"], advice="for example http://127.0.0.1:8700"
             ) from error
+
+
+def usual_client(settings: Settings, url: str | None = None) -> AdminClient:
+    """The server that is meant without a `url`, or its. Raises `BadSettings`."""
+    if settings.admin_token is None:
+        raise BadSettings(
+            ["a running server is asked with its admin token, and there is none"],
+            advice="set GREENROOM_ADMIN_TOKEN to that of the server, or give --token",
+        )
+    return AdminClient((url or _usual_url(settings)).rstrip("/"), settings.admin_token)
+
+
+def _usual_url(settings: Settings) -> str:
+    if settings.url is None and settings.port == 0:
+        raise BadSettings(["port is 0, any free one: give the URL that the server printed"])
+    return settings.url or f"http://127.0.0.1:{settings.port}"
+
+
+def _reason(body: bytes) -> tuple[str, str] | None:
+    """What a server says of a refusal, and its advice. None: nothing that a greenroom would."""
+    try:
+        said = orjson.loads(body)
+    except ValueError:
+        return None
+    match said:
+        case {"error": str(message)}:
+            return message, str(said.get("advice", ""))
+    return None
 
 
 def _checked(body: bytes, url: str) -> bytes:

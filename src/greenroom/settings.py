@@ -178,16 +178,17 @@ class Settings:
     admin_token: str | None = setting(
         None,
         expected.optional(expected.secret()),
-        "Whoever has it may look into the tree at `/admin/`; not set, there is no such place.",
+        "Whoever has it may look into the tree and settle dead letters at `/admin/`; "
+        "not set, there is no such place.",
         show=False,
     )
     admin_anywhere: bool = setting(
-        False, expected.flag(), "Let other machines look in too, not only this one."
+        False, expected.flag(), "Let other machines in there too, not only this one."
     )
     url: str | None = setting(
         None,
         expected.optional(expected.text("a server's URL")),
-        "Where `greenroom tree`, `crashes` and `crash` look; not set, at `port` on this machine.",
+        "The running server that commands ask; not set, the one at `port` on this machine.",
     )
     metrics: bool = setting(
         True,

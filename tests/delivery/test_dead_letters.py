@@ -17,6 +17,7 @@ from greenroom.delivery.ids import EventId
 from greenroom.delivery.journal import DeadLetter
 from greenroom.delivery.outbox import Limits
 from greenroom.delivery.policy import Policy
+from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.redelivery import Patience
 from greenroom.delivery.stages import Outcome, ReceiptStage
 from greenroom.delivery.user_messages import DisplayedThere
@@ -232,6 +233,31 @@ async def test_a_requeued_letter_is_a_new_event_at_the_end_of_its_thread(
         with pytest.raises(UnknownEvent, match="no dead letter"):
             await stage.dead_letters.drop(letter.event)
         assert first is not None
+
+
+@pytest.mark.deterministic
+async def test_of_two_who_requeue_a_letter_at_once_the_second_hears_that_it_is_none() -> None:
+    disk = Disk()
+    async with open_backstage(disk, policies=SOON, now_ms=lambda: 0) as stage:
+        async with stage.run() as run:
+            report = await run.final_report(report="a saving")
+        letter = DeadLetter(
+            ALICE, report.offset, report.event, report.kind, Outcome.DEAD_LETTERED, [], at=0
+        )
+        await disk.append([letter])
+        answers: list[object] = []
+
+        async def ask() -> None:
+            try:
+                answers.append(await stage.dead_letters.requeue(report.event))
+            except UnknownEvent as refused:
+                answers.append(refused)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            nursery.start_soon(ask)
+        assert [type(each) for each in answers] == [Receipt, UnknownEvent]
+        assert (await stage.data()).count({"report": "a saving"}) == 2
 
 
 async def test_a_stopped_servers_letter_is_requeued_in_its_journal(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterator
 
 import orjson
 import pytest
@@ -10,11 +11,15 @@ import trio
 import trio.testing
 
 from greenroom.admin import AdminDoor
+from greenroom.delivery.errors import JournalFull
+from greenroom.delivery.journal import DeadLetter
 from greenroom.settings import Settings
 from greenroom.supervisor.looking_json import load_crash, load_crashes, load_tree
 from greenroom.transport.errors import BadRequest
 from greenroom.transport.front_door import peer_of
 from greenroom.transport.request_head import RequestHead
+from tests.delivery.backstage import Disk
+from tests.face.letters import alices_letter
 from tests.protocol.client import Client
 from tests.protocol.server import Server, serving, token_for
 
@@ -23,12 +28,12 @@ PATHS = ["/admin/tree", "/admin/crashes", "/admin/crashes/abc"]
 
 
 def get(
-    server: Server, path: str, token: str | None = ADMIN, **headers: str
+    server: Server, path: str, token: str | None = ADMIN, method: str = "GET", **headers: str
 ) -> tuple[int, bytes, dict[str, str]]:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    connection.request("GET", path, headers=headers)
+    connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     return answer.status, answer.read(), {k.lower(): v for k, v in answer.getheaders()}
 
@@ -148,11 +153,83 @@ def test_a_crash_that_is_not_kept_is_404_in_json() -> None:
     assert orjson.loads(body) == {"error": "no crash 'nosuchid' is kept"}
 
 
-def test_nothing_but_looking_is_possible() -> None:
+@pytest.mark.parametrize("path", PATHS)
+def test_what_is_there_to_look_at_can_only_be_looked_at(path: str) -> None:
     with serving(admin_token=ADMIN) as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-        connection.request("POST", "/admin/tree", headers={"Authorization": f"Bearer {ADMIN}"})
-        assert connection.getresponse().status == 405
+        for method in ("POST", "DELETE", "PUT"):
+            status, _, headers = get(server, path, method=method)
+            assert (status, headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+def letter(disk: Disk) -> DeadLetter:
+    kept, letter = alices_letter()
+    trio.run(disk.append, [kept, letter])
+    return letter
+
+
+@pytest.fixture
+def with_letter(disk: Disk, letter: DeadLetter) -> Iterator[Server]:
+    with serving(disk, admin_token=ADMIN) as server:
+        yield server
+
+
+@pytest.mark.requirement("R02")
+def test_a_letter_that_is_posted_reaches_its_connected_user_at_once(
+    with_letter: Server, letter: DeadLetter
+) -> None:
+    path = f"/admin/dead-letters/{letter.event}"
+    with Client(with_letter.port, token_for("alice")) as alice:
+        alice.hello()
+        status, body, _ = get(with_letter, path, method="POST")
+        told = orjson.loads(body)
+        assert (status, told.pop("schema")) == (200, "greenroom.requeued/1")
+        (event,) = alice.take("events")["events"]
+        assert told == {"event": event["id"], "offset": event["offset"]}
+        assert (event["offset"], event["kind"]) == (2, "final_report")
+    again, body, _ = get(with_letter, path, method="POST")
+    assert again == 404
+    assert orjson.loads(body)["error"] == f"{letter.event} is no dead letter"
+
+
+def test_a_letter_that_is_deleted_is_gone_and_another_id_is_told_from_none(
+    with_letter: Server, letter: DeadLetter
+) -> None:
+    path = f"/admin/dead-letters/{letter.event}"
+    status, body, _ = get(with_letter, path, method="DELETE")
+    assert (status, orjson.loads(body)["event"]) == (200, letter.event)
+    assert get(with_letter, path, method="DELETE")[0] == 404
+    status, body, _ = get(with_letter, "/admin/dead-letters/garbage", method="DELETE")
+    assert status == 400
+    assert orjson.loads(body)["error"].startswith("expected an event id")
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_letters_are_settled_with_the_admin_token_and_without_a_proxy_only(
+    with_letter: Server, letter: DeadLetter, method: str
+) -> None:
+    path = f"/admin/dead-letters/{letter.event}"
+    for token in (None, "wrong", token_for("alice")):
+        assert get(with_letter, path, token, method)[0] == 401
+    assert get(with_letter, path, ADMIN, method, Forwarded="for=127.0.0.1")[0] == 403
+    (kept,) = with_letter.run(with_letter.runtime.dead_letters.list)
+    assert kept == letter
+
+
+def test_a_letter_stays_when_the_disk_fails_and_is_requeued_when_it_works_again(
+    with_letter: Server, letter: DeadLetter, disk: Disk
+) -> None:
+    disk.errors.append(JournalFull("no room"))
+    path = f"/admin/dead-letters/{letter.event}"
+    status, body, _ = get(with_letter, path, method="POST")
+    assert status == 503
+    assert "no room" in orjson.loads(body)["error"]
+    assert get(with_letter, path, method="POST")[0] == 200
 
 
 def test_the_admin_token_shows_in_no_repr() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,28 +11,22 @@ import attrs
 import pytest
 import trio
 
-from greenroom.delivery.events import Kind
-from greenroom.delivery.ids import ConnectionId, EventId, IdSource
-from greenroom.delivery.journal import Attempt, DeadLetter
+from greenroom.delivery.ids import EventId, IdSource
+from greenroom.delivery.journal import DeadLetter
 from greenroom.delivery.legacy_ids import modern
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
-from tests.delivery.journal_conformance import ALICE, SESSIONS, record
+from tests.delivery.journal_conformance import SESSIONS
 from tests.face.cli import Result, called, greenroom
+from tests.face.letters import alices_letter
+from tests.protocol.client import Client
+from tests.protocol.server import Server, serving, token_for
 
-BODY = (
-    b'{"offset":1,"at":1,"id":"%b","kind":"final_report","class":"critical","thread":"%b",'
-    b'"run":"%b","request":"%b","data":{"report":"a saving"}}'
-)
+ADMIN = "an-admin-token-of-the-tests-long-enough"
 
 
 @pytest.fixture
 def letter(tmp_path: Path) -> DeadLetter:
-    plain = record(1, kind=Kind.FINAL_REPORT)
-    ids = [each.encode() for each in (plain.id, plain.thread, plain.run, plain.request)]
-    kept = record(1, kind=Kind.FINAL_REPORT, body=BODY % tuple(ids))
-    connection = IdSource().new(ConnectionId)
-    attempts = [Attempt(ALICE, SESSIONS[0], connection, 0, 1, number, 1000) for number in (1, 2)]
-    letter = DeadLetter(ALICE, 1, kept.id, kept.kind, "dead_lettered", attempts, at=5_000)
+    kept, letter = alices_letter()
 
     async def main() -> None:
         async with open_sqlite_journal(tmp_path / "greenroom.db") as journal:
@@ -134,20 +128,77 @@ def test_dropping_says_what_was_dropped(letter: DeadLetter, tmp_path: Path) -> N
     assert greenroom("dead-letters", "list", cwd=tmp_path).out == ""
 
 
-async def test_beside_a_running_server_letters_are_read_and_not_touched(
+@pytest.fixture
+def server(letter: DeadLetter, tmp_path: Path) -> Iterator[Server]:
+    """A server that has the journal open; `greenroom.toml` says where it is."""
+    with serving(journal=tmp_path / "greenroom.db", admin_token=ADMIN) as server:
+        toml = f'url = "http://127.0.0.1:{server.port}"\n'
+        (tmp_path / "greenroom.toml").write_text(toml, encoding="utf-8")
+        yield server
+
+
+@pytest.mark.requirement("R02")
+def test_beside_a_running_server_a_letter_is_requeued_by_it_and_reaches_who_is_connected(
+    server: Server, letter: DeadLetter, tmp_path: Path
+) -> None:
+    assert letter.event in greenroom("dead-letters", "list", cwd=tmp_path).out
+    requeue = ("dead-letters", "requeue", letter.event, "--token", ADMIN)
+    with Client(server.port, token_for("alice")) as alice:
+        alice.hello()
+        done = greenroom(*requeue, cwd=tmp_path)
+        (event,) = alice.take("events")["events"]
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"requeued as {event['id']}, offset 2\n"
+    assert event["data"] == {"report": "a saving"}
+    again = greenroom(*requeue, cwd=tmp_path)
+    assert (again.code, again.out) == (1, "")
+    assert f"http://127.0.0.1:{server.port}: {letter.event} is no dead letter" in again.err
+    assert greenroom("dead-letters", "list", cwd=tmp_path).out == ""
+
+
+def test_beside_a_running_server_a_letter_is_dropped_by_it(
+    server: Server, letter: DeadLetter, tmp_path: Path
+) -> None:
+    drop = ("dead-letters", "drop", letter.event, "--token", ADMIN)
+    dropped = greenroom(*drop, cwd=tmp_path)
+    assert (dropped.code, dropped.out, dropped.err) == (0, f"dropped {letter.event}\n", "")
+    assert server.run(server.runtime.dead_letters.list) == []
+
+
+def test_a_server_elsewhere_is_asked_by_its_url_without_a_journal_here(
+    server: Server, letter: DeadLetter, tmp_path: Path
+) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    url = f"http://127.0.0.1:{server.port}"
+    drop = partial(greenroom, "dead-letters", "drop", letter.event, cwd=elsewhere)
+    assert "there is no" in drop().err
+    assert drop("--url", url, "--token", "a-wrong-admin-token-long-enough-for-settings").err == (
+        f"greenroom: error: {url} does not take this admin token\n"
+        "greenroom: give the server's own, by GREENROOM_ADMIN_TOKEN or --token\n"
+    )
+    assert drop("--url", url, "--token", ADMIN).out == f"dropped {letter.event}\n"
+
+
+@pytest.mark.parametrize("command", ["requeue", "drop"])
+def test_without_the_admin_token_letters_beside_a_running_server_stay(
+    server: Server, letter: DeadLetter, command: str, tmp_path: Path
+) -> None:
+    refused = greenroom("dead-letters", command, letter.event, cwd=tmp_path)
+    assert (refused.code, refused.out) == (1, "")
+    error, advice = refused.err.splitlines()
+    assert "has" in error
+    assert "open" in error
+    assert "set GREENROOM_ADMIN_TOKEN here as there" in advice
+    assert server.run(server.runtime.dead_letters.list) == [letter]
+
+
+def test_a_server_without_an_admin_token_says_how_it_gets_one(
     letter: DeadLetter, tmp_path: Path
 ) -> None:
-    async with open_sqlite_journal(tmp_path / "greenroom.db") as journal:
-        listed = await trio.to_thread.run_sync(
-            lambda: greenroom("dead-letters", "list", cwd=tmp_path)
-        )
-        assert letter.event in listed.out
-        for command in ("requeue", "drop"):
-            told = partial(greenroom, "dead-letters", command, letter.event, cwd=tmp_path)
-            refused = await trio.to_thread.run_sync(told)
-            assert refused.code == 1
-            assert "has" in refused.err
-            assert "open" in refused.err
-            assert f"runtime.dead_letters.{command}(event)" in refused.err
-            assert "another path" not in refused.err
-        assert await journal.dead_letter(letter.event) == letter
+    with serving(journal=tmp_path / "greenroom.db") as server:
+        url = f"http://127.0.0.1:{server.port}"
+        asked = ("--url", url, "--token", ADMIN)
+        refused = greenroom("dead-letters", "requeue", letter.event, *asked, cwd=tmp_path)
+    assert refused.code == 1
+    assert "admin is off" in refused.err
+    assert "GREENROOM_ADMIN_TOKEN" in refused.err

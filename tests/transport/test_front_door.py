@@ -338,6 +338,20 @@ async def test_a_caller_may_add_routes_and_a_failing_one_is_a_500(caplog):
         assert (await fetch(port, "/livez"))[0] == 200
 
 
+async def test_a_route_may_name_a_method_and_others_are_told_which_there_are():
+    async def shown(_):
+        return Response(200, b"shown")
+
+    async def gone(head):
+        return Response(200, f"{head.path} is gone".encode())
+
+    async with serving(front_door(routes={"/a/*": shown, "DELETE /a/*": gone})) as port:
+        assert (await fetch(port, "/a/b"))[2] == b"shown"
+        assert (await fetch(port, "/a/b", "DELETE"))[2] == b"/a/b is gone"
+        status, headers, _ = await fetch(port, "/a/b", "POST")
+        assert (status, headers["Allow"]) == (405, "GET, HEAD, DELETE")
+
+
 async def test_a_peer_that_leaves_early_is_no_error():
     async with serving(front_door()) as port:
         for part in (b"", b"GET / HT"):

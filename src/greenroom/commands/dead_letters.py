@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, TypeVar
 
-import orjson
 import trio
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from greenroom.admin_client import AdminClient, usual_client
+from greenroom.commands.dead_letter_output import heading, json_of, line_of, told
 from greenroom.commands.events import existing_journal
-from greenroom.commands.looking_output import printable
 from greenroom.delivery.dead_letters import no_letter, requeue_at_rest
 from greenroom.delivery.errors import JournalBusy
 from greenroom.delivery.ids import EventId, IdSource, UserId
-from greenroom.delivery.journal import DeadLetter, Record
 from greenroom.delivery.journal_reader import JournalReader
 from greenroom.delivery.legacy_ids import modern
 from greenroom.delivery.sqlite_journal import SqliteJournal, open_sqlite_journal
 from greenroom.settings import Settings
 
+T = TypeVar("T")
+
+ASK_THE_SERVER: Final = (
+    "it does this itself for who has its admin token: set GREENROOM_ADMIN_TOKEN here as there; "
+    "a program that embeds the runtime has `runtime.dead_letters`"
+)
+Url = Annotated[
+    str | None,
+    Parameter(
+        help="The server to ask, whoever has the journal here. Without it, a server that has the "
+        "journal open is looked for at GREENROOM_URL, else at this machine's port 8700 (or "
+        "GREENROOM_PORT)."
+    ),
+]
+Token = Annotated[
+    str | None,
+    Parameter(
+        help="The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN."
+    ),
+]
 Limit = Annotated[int, Parameter(validator=Number(gte=1))]
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -70,9 +88,9 @@ def list_letters(
     letters = reader.dead_letters(user=whose, after=past, limit=limit + 1)
     shown = letters[:limit]
     if shown and not json:
-        print(_heading())
+        print(heading())
     for letter in shown:
-        print(_json(letter) if json else _line(letter))
+        print(json_of(letter) if json else line_of(letter))
     if len(letters) > limit:
         sys.stdout.flush()
         print(f"there are more: --after {shown[-1].event}", file=sys.stderr)
@@ -100,123 +118,92 @@ def show(
     letter, record = reader.dead_letter(known), reader.find(known)
     if letter is None:
         raise no_letter(known)
-    print(_json(letter, record) if json else _told(letter, record))
-
-
-def _told(letter: DeadLetter, record: Record | None) -> str:
-    lines = [_heading(), _line(letter)]
-    for each in letter.attempts:
-        lines.append(
-            f"  attempt {each.number}  {_time(each.at)}  {each.session}  {each.connection}"
-        )
-    if not letter.attempts:
-        lines.append("  no attempt is known: nobody was sent it twice")
-    lines.append(printable(record.body.decode()) if record else "  the event itself was trimmed")
-    return "\n".join(lines)
+    print(json_of(letter, record) if json else told(letter, record))
 
 
 @dead_letters.command
-def requeue(event: str, /, *, journal: Path | None = None, config: Path | None = None) -> None:
-    """Emit it anew at the end of its thread. Of a stopped server's journal only.
+def requeue(
+    event: str,
+    /,
+    *,
+    url: Url = None,
+    token: Token = None,
+    journal: Path | None = None,
+    config: Path | None = None,
+) -> None:
+    """Emit it anew at the end of its thread. Beside a running server, the server does it.
 
     Parameters
     ----------
     event
         Its id, as `list` prints it.
     journal
-        The journal's file (greenroom.db). No server may have it open: in a running one, use
-        `runtime.dead_letters.requeue(event)`.
+        The journal's file (greenroom.db).
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    path, known = existing_journal(Settings.load(config, journal=journal)), modern(EventId, event)
+    known = modern(EventId, event)
 
-    async def main() -> None:
-        async with _at_rest(path, "requeue") as opened:
-            now = time.time_ns() // 1_000_000
-            record = await requeue_at_rest(opened, known, IdSource(), now)
-        print(f"requeued as {record.id}, offset {record.offset}")
+    async def at_rest(opened: SqliteJournal) -> tuple[EventId, int]:
+        now = time.time_ns() // 1_000_000
+        again = await requeue_at_rest(opened, known, IdSource(), now)
+        return again.id, again.offset
 
-    trio.run(main)
+    settings = Settings.load(config, journal=journal, admin_token=token)
+    again, offset = _done(settings, url, at_rest, lambda server: server.requeue(known))
+    print(f"requeued as {again}, offset {offset}")
 
 
 @dead_letters.command
-def drop(event: str, /, *, journal: Path | None = None, config: Path | None = None) -> None:
-    """Forget a dead letter; the event stays in its thread. Of a stopped server's journal only.
+def drop(
+    event: str,
+    /,
+    *,
+    url: Url = None,
+    token: Token = None,
+    journal: Path | None = None,
+    config: Path | None = None,
+) -> None:
+    """Forget a dead letter; the event stays in its thread. Beside a running server, it does it.
 
     Parameters
     ----------
     event
         Its id, as `list` prints it.
     journal
-        The journal's file (greenroom.db). No server may have it open: in a running one, use
-        `runtime.dead_letters.drop(event)`.
+        The journal's file (greenroom.db).
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    path, known = existing_journal(Settings.load(config, journal=journal)), modern(EventId, event)
+    known = modern(EventId, event)
 
-    async def main() -> None:
-        async with _at_rest(path, "drop") as opened:
-            if not await opened.drop_dead_letter(known):
-                raise no_letter(known)
+    async def at_rest(opened: SqliteJournal) -> None:
+        if not await opened.drop_dead_letter(known):
+            raise no_letter(known)
 
-    trio.run(main)
+    settings = Settings.load(config, journal=journal, admin_token=token)
+    _done(settings, url, at_rest, lambda server: server.drop(known))
     print(f"dropped {known}")
 
 
-@asynccontextmanager
-async def _at_rest(path: Path, what: str) -> AsyncIterator[SqliteJournal]:
-    """The journal of a stopped server. Raises `JournalBusy` beside a running one."""
+def _done(
+    settings: Settings,
+    url: str | None,
+    at_rest: Callable[[SqliteJournal], Awaitable[T]],
+    beside: Callable[[AdminClient], T],
+) -> T:
+    """By the server that has the journal open, as one process writes it; else by this one."""
+    if url is not None:
+        return beside(usual_client(settings, url))
+    path = existing_journal(settings)
+
+    async def main() -> T:
+        async with open_sqlite_journal(path) as opened:
+            return await at_rest(opened)
+
     try:
-        async with open_sqlite_journal(path) as journal:
-            yield journal
+        return trio.run(main)
     except JournalBusy as busy:
-        raise JournalBusy(
-            busy.message,
-            advice=f"a running server does it by `await runtime.dead_letters.{what}(event)`; "
-            "this command needs it stopped: clients resume when it is back",
-        ) from busy
-
-
-def _json(letter: DeadLetter, *records: Record | None) -> str:
-    """On `records` it depends whether the event itself belongs to it."""
-    told: dict[str, object] = {
-        "event": str(letter.event),
-        "user": str(letter.user),
-        "offset": letter.offset,
-        "kind": str(letter.kind),
-        "outcome": letter.outcome,
-        "at": letter.at,
-        "attempts": [
-            {
-                "attempt": each.number,
-                "at": each.at,
-                "session": str(each.session),
-                "connection": str(each.connection),
-            }
-            for each in letter.attempts
-        ],
-    }
-    for record in records:
-        told["record"] = None if record is None else orjson.Fragment(record.body)
-    return orjson.dumps(told).decode()
-
-
-def _heading() -> str:
-    return _columns("event", "kind", "outcome", "given up", "attempts", "user")
-
-
-def _line(letter: DeadLetter) -> str:
-    attempts, user = len(letter.attempts), printable(str(letter.user))
-    return _columns(
-        letter.event, letter.kind, letter.outcome, _time(letter.at), f"{attempts:>8}", user
-    )
-
-
-def _columns(event: str, kind: str, outcome: str, at: str, attempts: str, user: str) -> str:
-    return f"{event:<30}  {kind:<15}  {outcome:<13}  {at:<20}  {attempts}  {user}"
-
-
-def _time(at: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1000))
+        if settings.admin_token is None:
+            raise JournalBusy(busy.message, advice=ASK_THE_SERVER) from busy
+        return beside(usual_client(settings))

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from greenroom.admin_client import AdminClient, NoSuchCrash
+from greenroom.admin_client import AdminClient, NoSuchCrash, usual_client
 from greenroom.commands.looking_output import crash_view, crashes_table, show, tree_view
 from greenroom.settings import BadSettings, Settings
 
@@ -141,19 +141,7 @@ def _whole_id(client: AdminClient, id_: str) -> str:
 
 
 def _client(url: str | None, token: str | None, config: Path | None) -> AdminClient:
-    settings = Settings.load(config, admin_token=token)
-    if settings.admin_token is None:
-        raise BadSettings(
-            ["looking into a server needs its admin token, and there is none"],
-            advice="set GREENROOM_ADMIN_TOKEN to that of the server, or give --token",
-        )
-    return AdminClient((url or _usual_url(settings)).rstrip("/"), settings.admin_token)
-
-
-def _usual_url(settings: Settings) -> str:
-    if settings.url is None and settings.port == 0:
-        raise BadSettings(["port is 0, any free one: give the URL that the server printed"])
-    return settings.url or f"http://127.0.0.1:{settings.port}"
+    return usual_client(Settings.load(config, admin_token=token), url)
 
 
 def _print(body: bytes) -> None:

@@ -1,0 +1,66 @@
+"""Dead letters as `greenroom dead-letters` prints them."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+
+from greenroom.commands.looking_output import printable
+from greenroom.delivery.journal import DeadLetter, Record
+
+
+def told(letter: DeadLetter, record: Record | None) -> str:
+    """All of a letter, for people. `record` None: the event itself was trimmed."""
+    lines = [heading(), line_of(letter)]
+    for each in letter.attempts:
+        lines.append(
+            f"  attempt {each.number}  {_time(each.at)}  {each.session}  {each.connection}"
+        )
+    if not letter.attempts:
+        lines.append("  no attempt is known: nobody was sent it twice")
+    lines.append(printable(record.body.decode()) if record else "  the event itself was trimmed")
+    return "\n".join(lines)
+
+
+def json_of(letter: DeadLetter, *records: Record | None) -> str:
+    """The same for programs; without a `record`, nothing is said of the event itself."""
+    fields: dict[str, object] = {
+        "event": str(letter.event),
+        "user": str(letter.user),
+        "offset": letter.offset,
+        "kind": str(letter.kind),
+        "outcome": letter.outcome,
+        "at": letter.at,
+        "attempts": [
+            {
+                "attempt": each.number,
+                "at": each.at,
+                "session": str(each.session),
+                "connection": str(each.connection),
+            }
+            for each in letter.attempts
+        ],
+    }
+    for record in records:
+        fields["record"] = None if record is None else orjson.Fragment(record.body)
+    return orjson.dumps(fields).decode()
+
+
+def heading() -> str:
+    return _columns("event", "kind", "outcome", "given up", "attempts", "user")
+
+
+def line_of(letter: DeadLetter) -> str:
+    attempts, user = len(letter.attempts), printable(str(letter.user))
+    return _columns(
+        letter.event, letter.kind, letter.outcome, _time(letter.at), f"{attempts:>8}", user
+    )
+
+
+def _columns(event: str, kind: str, outcome: str, at: str, attempts: str, user: str) -> str:
+    return f"{event:<30}  {kind:<15}  {outcome:<13}  {at:<20}  {attempts}  {user}"
+
+
+def _time(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1000))
