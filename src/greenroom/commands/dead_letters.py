@@ -32,8 +32,8 @@ ASK_THE_SERVER: Final = (
 Url = Annotated[
     str | None,
     Parameter(
-        help="The server to ask, whoever has the journal here. Without it, a server that has the "
-        "journal open is looked for at GREENROOM_URL, else at this machine's port 8700 (or "
+        help="The server to ask; a journal here is then left alone. Without it, a server that has "
+        "the journal open is looked for at GREENROOM_URL, else at this machine's port 8700 (or "
         "GREENROOM_PORT)."
     ),
 ]
