@@ -44,8 +44,8 @@ class DeadLetters:
         """Emit it anew, at the end of its thread, with an id and a time of its own.
 
         Dropped as a dead letter then: of two who ask at once, the second is told that it is none.
-        A crash in between leaves both. Raises `BadEvent` for what begins a run, `BadId`,
-        `UnknownEvent`, `EventNotKept`, `UserUnavailable`.
+        A crash or a cancellation in between leaves both. Raises `BadEvent` for what begins a run,
+        `BadId`, `UnknownEvent`, `EventNotKept`, `UserUnavailable`.
         """
         known = EventId.parse(event)
         async with self._one_at_a_time:
