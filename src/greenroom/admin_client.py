@@ -10,6 +10,7 @@ import attrs
 import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.admin import CRASHES, DEAD_LETTERS, TREE
 from greenroom.delivery.ids import EventId
 from greenroom.settings import BadSettings, Settings
 from greenroom.supervisor.crash_report import CrashReport
@@ -74,10 +75,10 @@ class AdminClient:
     timeout: float = PATIENCE
 
     def tree(self, *, children: int = 100) -> TreeNode:
-        return load_tree(self.raw(f"/admin/tree?children={children}"))
+        return load_tree(self.raw(f"{TREE}?children={children}"))
 
     def crashes(self) -> tuple[CrashLine, ...]:
-        return load_crashes(self.raw("/admin/crashes"))
+        return load_crashes(self.raw(CRASHES))
 
     def crash(self, id_: str) -> CrashReport:
         return load_crash(self.raw_crash(id_))
@@ -86,18 +87,18 @@ class AdminClient:
         """The report's JSON. Raises `NoSuchCrash` too."""
         if not (id_.isascii() and id_.isalnum()):
             raise NoSuchCrash(f"{id_!r} is no crash's id", advice="`greenroom crashes` lists them")
-        return self.raw(f"/admin/crashes/{id_}")
+        return self.raw(f"{CRASHES}/{id_}")
 
     def requeue(self, event: EventId) -> tuple[EventId, int]:
         """Have a dead letter emitted anew; its new id and offset. Raises `NotDone` too."""
-        match orjson.loads(self.raw(f"/admin/dead-letters/{event}", "POST")):
+        match orjson.loads(self.raw(f"{DEAD_LETTERS}/{event}", "POST")):
             case {"event": str(again), "offset": int(offset)}:
                 return EventId.parse(again), offset
         raise NotThatSchema(f"{self.url} does not say what became of {event}")
 
     def drop(self, event: EventId) -> None:
         """Have a dead letter forgotten. Raises `NotDone` too."""
-        self.raw(f"/admin/dead-letters/{event}", "DELETE")
+        self.raw(f"{DEAD_LETTERS}/{event}", "DELETE")
 
     def raw(self, path: str, method: str = "GET") -> bytes:
         """The JSON that answers a path."""
@@ -120,9 +121,9 @@ class AdminClient:
                 )
             case 404, None:
                 return self._nothing_there()
-            case 404, (message, _) if path.startswith("/admin/crashes/"):
+            case 404, (message, _) if path.startswith(f"{CRASHES}/"):
                 return NoSuchCrash(message, advice="`greenroom crashes` lists those that are")
-            case _, (message, advice) if path.startswith("/admin/dead-letters/"):
+            case _, (message, advice) if path.startswith(f"{DEAD_LETTERS}/"):
                 kind = NotDoneNow if status == 503 else NotDone
                 return kind(f"{self.url}: {message}", advice=advice)
         return NotAGreenroom(f"{self.url} answered {path} with {status}, as no greenroom does")

@@ -14,10 +14,9 @@ import pytest
 
 from tests.face.cli import called, started
 from tests.protocol.client import Client
-from tests.protocol.server import SECRET, token_for
+from tests.protocol.server import ADMIN, SECRET, token_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-ADMIN = "an-admin-token-of-the-tests-long-enough"
 TOML = f'port = 0\njournal = ":memory:"\nsecret = "{SECRET}"\nadmin_token = "{ADMIN}"\n'
 
 pytestmark = pytest.mark.requirement("R42")

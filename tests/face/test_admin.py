@@ -21,9 +21,8 @@ from greenroom.transport.request_head import RequestHead
 from tests.delivery.backstage import Disk
 from tests.face.letters import alices_letter
 from tests.protocol.client import Client
-from tests.protocol.server import Server, serving, token_for
+from tests.protocol.server import ADMIN, Server, serving, token_for
 
-ADMIN = "an-admin-token-of-the-tests-long-enough"
 PATHS = ["/admin/tree", "/admin/crashes", "/admin/crashes/abc"]
 
 

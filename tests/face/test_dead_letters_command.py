@@ -19,9 +19,7 @@ from tests.delivery.journal_conformance import SESSIONS
 from tests.face.cli import Result, called, greenroom
 from tests.face.letters import alices_letter
 from tests.protocol.client import Client
-from tests.protocol.server import Server, serving, token_for
-
-ADMIN = "an-admin-token-of-the-tests-long-enough"
+from tests.protocol.server import ADMIN, Server, serving, token_for
 
 
 @pytest.fixture
@@ -189,6 +187,7 @@ def test_without_the_admin_token_letters_beside_a_running_server_stay(
     assert "has" in error
     assert "open" in error
     assert "set GREENROOM_ADMIN_TOKEN here as there" in advice
+    assert "another path" not in advice
     assert server.run(server.runtime.dead_letters.list) == [letter]
 
 

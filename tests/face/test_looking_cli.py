@@ -19,9 +19,8 @@ import pytest
 
 from tests.face.cli import SECRET, Result, called, command, environment, greenroom
 from tests.protocol.client import Client
-from tests.protocol.server import Server, serving, token_for
+from tests.protocol.server import ADMIN, Server, serving, token_for
 
-ADMIN = "an-admin-token-of-the-tests-long-enough"
 TMUX = shutil.which("tmux")
 
 

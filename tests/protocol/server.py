@@ -21,6 +21,7 @@ from greenroom.delivery.journal import Journal
 from greenroom.delivery.policy import Policies
 
 SECRET = "a secret of more than thirty-two bytes"
+ADMIN = "an-admin-token-of-the-tests-long-enough"
 PATIENT = {"redelivery_delay": 60.0, "redelivery_longest": 60.0}  # most clients here never ack
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from greenroom.admin import CRASHES, TREE
 from greenroom.admin_client import AdminClient, NoSuchCrash, usual_client
 from greenroom.commands.looking_output import crash_view, crashes_table, show, tree_view
 from greenroom.settings import BadSettings, Settings
@@ -50,7 +51,7 @@ def tree(
     """
     client = _client(url, token, config)
     if json:
-        _print(client.raw(f"/admin/tree?children={children}"))
+        _print(client.raw(f"{TREE}?children={children}"))
     elif not watch:
         show(tree_view(client.tree(children=children)))
     elif not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -85,7 +86,7 @@ def crashes(
     """
     client = _client(url, token, config)
     if json:
-        _print(client.raw("/admin/crashes"))
+        _print(client.raw(CRASHES))
     elif lines := client.crashes():
         show(crashes_table(lines))
     else:
