@@ -101,3 +101,26 @@ def test_pytest_in_another_project_does_not_import_greenroom(pytester: pytest.Py
         "import sys\ndef test_own(): assert 'greenroom' not in sys.modules"  # nor what it imports
     )
     assert pytester.runpytest_subprocess().ret == 0
+
+
+def test_faults_have_a_table_a_marker_and_a_report_of_their_own(project: pytest.Pytester) -> None:
+    project.makeini(
+        "[pytest]\nrequirements_file = promises.md\nfaults_file = faults.md\n"
+        "addopts = --strict-markers"
+    )
+    project.path.joinpath("faults.md").write_text("| D1 | Tea was lost. |\n| D2 | Spilled. |\n")
+    project.makepyfile(
+        test_cup="import pytest\n@pytest.mark.fault('D2')\ndef test_cup(): assert False"
+    )
+    result = project.runpytest("--faults")
+    result.stdout.fnmatch_lines(
+        [
+            "1 of 2 faults have no test yet",
+            "  D1 Tea was lost.",
+            "1 faults have tests",
+            "  D2 Spilled.",
+            "      test_cup.py::test_cup",
+        ],
+        consecutive=True,
+    )
+    assert result.ret == 0

@@ -1,4 +1,4 @@
-"""The pytest plugin's work: which promise is kept by which test."""
+"""The pytest plugin's work: which test keeps which promise, or guards against which fault."""
 
 from __future__ import annotations
 
@@ -7,53 +7,51 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.testing.requirements import read_promises, report
-
-MARKER = "requirement"
+from greenroom.testing.requirements import RowKind, read_rows, report
 
 
-class Requirements:
-    """Collects which test keeps which promise, and reports it when asked."""
+class MarkedRows:
+    """Collects which tests are marked with which rows of a table, and reports it when asked."""
 
-    def __init__(self, path: Path) -> None:
-        self._promises = _read(path)
+    def __init__(self, kind: RowKind, path: Path) -> None:
+        self._kind = kind
+        self._rows = _read(kind, path)
         self._path = path
         self._tests: defaultdict[str, dict[str, None]] = defaultdict(dict)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
-            for row in _rows_of(item):
-                self._keep(row, item.nodeid.partition("[")[0])
+            for row in self._rows_of(item):
+                self._add(row, item.nodeid.partition("[")[0])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        return True if session.config.getoption("--requirements") else None
+        return True if session.config.getoption(self._kind.option) else None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if terminalreporter.config.getoption("--requirements"):
-            terminalreporter.section("promises")
-            for line in report(self._promises, self._tests):
+        if terminalreporter.config.getoption(self._kind.option):
+            terminalreporter.section(self._kind.noun)
+            for line in report(self._kind, self._rows, self._tests):
                 terminalreporter.line(line)
 
-    def _keep(self, row: str, test: str) -> None:
-        if row not in self._promises:
+    def _rows_of(self, item: pytest.Item) -> list[str]:
+        marks = list(item.iter_markers(self._kind.marker))
+        if any(mark.args == () for mark in marks):
+            raise pytest.UsageError(f"{item.nodeid} is marked {self._kind.marker} without an id")
+        return [str(row) for mark in marks for row in mark.args]
+
+    def _add(self, row: str, test: str) -> None:
+        if row not in self._rows:
             raise pytest.UsageError(f"{test} is marked {row!r}, which {self._path.name} lacks")
         self._tests[row][test] = None  # once, however many parameters it is run with
 
 
-def _rows_of(item: pytest.Item) -> list[str]:
-    rows = [row for mark in item.iter_markers(MARKER) for row in mark.args]
-    if any(mark.args == () for mark in item.iter_markers(MARKER)):
-        raise pytest.UsageError(f"{item.nodeid} is marked {MARKER} without an id")
-    return [str(row) for row in rows]
-
-
-def _read(path: Path) -> dict[str, str]:
+def _read(kind: RowKind, path: Path) -> dict[str, str]:
     try:
-        promises = read_promises(path.read_text(encoding="utf-8"))
+        rows = read_rows(kind, path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise pytest.UsageError(f"requirements_file {path}: {error.strerror}") from error
-    if not promises:
-        raise pytest.UsageError(f"requirements_file {path} has no rows such as | R01 | … |")
-    return promises
+        raise pytest.UsageError(f"{kind.setting} {path}: {error.strerror}") from error
+    if not rows:
+        raise pytest.UsageError(f"{kind.setting} {path} has no rows with ids such as {kind.ids}")
+    return rows
