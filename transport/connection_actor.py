@@ -60,7 +60,6 @@ from greenroom.transport.connection_events import (
 from greenroom.transport.connection_machine import CONNECTION, Link, Phase, Times
 from greenroom.transport.connection_requests import Requests
 from greenroom.transport.errors import BadFrame, IsolationViolation, wrong_id_behind
-from greenroom.transport.rate_limit import TokenBucket
 
 logger = logging.getLogger("greenroom.transport")
 
@@ -83,13 +82,18 @@ class FrameCame:
 
 
 @attrs.frozen
+class Flooded:
+    """The client sent more frames than it may. Those before that came as messages."""
+
+
+@attrs.frozen
 class Answered:
     """What the client asked for is there: an event for the machine."""
 
     event: object
 
 
-LinkMessage: TypeAlias = ConnectionNews | FrameCame | Answered | Draining | SocketGone
+LinkMessage: TypeAlias = ConnectionNews | FrameCame | Flooded | Answered | Draining | SocketGone
 
 
 @attrs.frozen
@@ -117,8 +121,10 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         user: UserHandle,
         authenticator: Authenticator,
         settings: ConnectionSettings,
-        users_frames: TokenBucket,
+        *,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_ready` is called when the connection becomes ready."""
         self._socket = socket
         self._identity = identity
         self._id = connection
@@ -127,10 +133,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._requests = Requests(user, authenticator, settings.wall_clock, self._answered)
         self._heard = False
         self._heard_at = trio.current_time()
-        self._users_frames = users_frames
-        self._frames = TokenBucket(
-            settings.frames_per_second, settings.frames_burst, now=trio.current_time()
-        )
+        self._on_ready = on_ready
         self.writing_since: float | None = None
         self._reported = self._unreported_bytes = 0
         self._gauge = SocketGauge()
@@ -166,6 +169,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
                 await self._deliver(_with_followers(message, messages))
             elif type(message) is FrameCame:
                 await self._take_frame(message.message)
+            elif type(message) is Flooded:
+                await self._refuse(Overstepped(CloseCode.RATE_LIMIT))
             elif type(message) is TimerFired:
                 await self._take_timer(message)
             elif type(message) is Unacknowledged:
@@ -206,6 +211,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     async def _take_answer(self, event: object) -> None:
         if type(event) is Attached:
             bind(connection=self._id, user=str(self._user.user), session=event.session)
+            self._on_ready()
         await self._feed(event)
 
     async def _deliver(self, news: DeliverEvents) -> None:
@@ -222,14 +228,16 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._heard, self._heard_at = True, trio.current_time()
         event = self._event_of(message)
         if type(event) is Overstepped or type(event) is FrameRefused:
-            self._user.observer.frame_refused(event.code)
-            logger.info("a frame was refused: %d %s", event.code, event.code.meaning.name)
+            await self._refuse(event)
+        else:
+            await self._feed(event)
+
+    async def _refuse(self, event: Overstepped | FrameRefused) -> None:
+        self._user.observer.frame_refused(event.code)
+        logger.info("a frame was refused: %d %s", event.code, event.code.meaning.name)
         await self._feed(event)
 
     def _event_of(self, message: str | bytes) -> object:
-        now = trio.current_time()
-        if not (self._frames.take(now) and self._users_frames.take(now)):
-            return Overstepped(CloseCode.RATE_LIMIT)
         if len(message if message.isascii() else _bytes(message)) > self._max_bytes:
             return Overstepped(CloseCode.FRAME_TOO_BIG)
         try:

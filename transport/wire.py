@@ -29,6 +29,7 @@ from greenroom.transport.json_depth import brackets, nests_at_most
 from greenroom.transport.wire_fields import (
     MAX_ID_LENGTH,
     MAX_OFFSET,
+    MAX_TOKEN_LENGTH,
     Check,
     WrongField,
     bounded_text,
@@ -205,7 +206,7 @@ _CODECS: Mapping[type[ClientFrame], _Codec] = {
         thread=maybe(_thread),
         before=maybe(whole_number("before", 1, MAX_OFFSET)),
     ),
-    Refresh: _codec("refresh", Refresh, id=_id, token=secret_text("token", 16 * 1024)),
+    Refresh: _codec("refresh", Refresh, id=_id, token=secret_text("token", MAX_TOKEN_LENGTH)),
     Typing: _codec("typing", Typing, thread=_thread),
     Pong: _codec("pong", Pong),
 }

@@ -62,6 +62,7 @@ from greenroom.transport.half_open import HalfOpen
 from greenroom.transport.rate_limit import SharedBuckets
 from greenroom.transport.server import Server, listener_child
 from greenroom.transport.static_pages import load_pages
+from greenroom.transport.unready import UnreadySockets
 
 logger = logging.getLogger("greenroom")
 
@@ -326,7 +327,13 @@ class Runtime:
         )
         return Server(
             door,
-            ConnectionParts(self.users, authenticator, connection, users_frames),
+            ConnectionParts(
+                self.users,
+                authenticator,
+                connection,
+                users_frames,
+                UnreadySockets(settings.connections_per_user),
+            ),
             self._half_open,
             self._ids,
             settings.accept_deadline,
