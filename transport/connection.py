@@ -104,15 +104,15 @@ async def _serve(
 
 
 def _socket_of(upgrade: Upgrade, user: UserId, parts: ConnectionParts) -> CountedSocket:
-    settings, now = parts.settings, trio.current_time()
-    frames = TokenBucket(settings.frames_per_second, settings.frames_burst, now=now)
+    limits, now = parts.settings.limits, trio.current_time()
+    frames = TokenBucket(limits.frames_per_second, limits.frames_burst, now=now)
     users_frames = parts.users_frames.of(user, now=now)
 
     def allow() -> bool:
         now = trio.current_time()
         return frames.take(now) and users_frames.take(now)
 
-    return CountedSocket(upgrade.stream, max_bytes=settings.max_frame_bytes, allow=allow)
+    return CountedSocket(upgrade.stream, max_bytes=limits.max_frame_bytes, allow=allow)
 
 
 async def _receive(socket: CountedSocket, actor: ConnectionActor, received: trio.Event) -> None:

@@ -102,9 +102,7 @@ class ConnectionSettings:
 
     wall_clock: Callable[[], float]
     times: Times = attrs.field(factory=Times)
-    max_frame_bytes: int = wire.MAX_FRAME_BYTES
-    frames_per_second: float = 50.0
-    frames_burst: float = 100.0
+    limits: wire.FrameLimits = attrs.field(factory=wire.FrameLimits)
 
 
 class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
@@ -149,7 +147,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         return self.runner.state
 
     def initial_data(self) -> Link:
-        return Link(self._id, self._identity.user, self._settings.times)
+        return Link(self._id, self._identity.user, self._settings.times, self._settings.limits)
 
     def give_up(self, code: CloseCode) -> None:
         """Say what for it is about to be cut, in the middle of a frame maybe."""
@@ -238,7 +236,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         await self._feed(event)
 
     def _event_of(self, message: str | bytes) -> object:
-        if len(message if message.isascii() else _bytes(message)) > self._max_bytes:
+        size = len(message if message.isascii() else _bytes(message))
+        if size > self._settings.limits.max_frame_bytes:
             return Overstepped(CloseCode.FRAME_TOO_BIG)
         try:
             return wire.decode(message)
@@ -281,6 +280,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             return False
         self.writing_since, self._torn = trio.current_time(), True
         try:
+            if len(frame) > wire.LARGE_BYTES and wire.LARGE in self.runner.data.features:
+                await self._socket.send_message(wire.large(len(frame)).decode())
             await self._socket.send_message(frame.decode())
             written = True
         except (ConnectionClosed, LocalProtocolError):
@@ -311,7 +312,15 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             await self._socket.aclose(code, code.meaning.reason)
 
     def _attach(self, hello: wire.Hello) -> None:
-        request = Attach(self._id, self.ref, hello.session, hello.epoch, hello.offset, self._gauge)
+        request = Attach(
+            self._id,
+            self.ref,
+            hello.session,
+            hello.epoch,
+            hello.offset,
+            self._gauge,
+            hello.event,
+        )
         self._requests.ask_user(request, partial(self._attached, hello), _refused_attach)
 
     def _attached(self, hello: wire.Hello, attached: Attached) -> Attached:
@@ -346,10 +355,6 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         by_server = ours is not None or code in BY_WEBSOCKET
         self._user.observer.connection_closed(code, by_server=by_server)
         logger.debug("closed by the %s: %d", "server" if by_server else "client", code)
-
-    @property
-    def _max_bytes(self) -> int:
-        return self._settings.max_frame_bytes
 
 
 def _bytes(message: str | bytes) -> bytes:

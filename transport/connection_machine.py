@@ -116,6 +116,7 @@ class Link:
     connection: ConnectionId
     user: UserId
     times: Times
+    limits: wire.FrameLimits = attrs.field(factory=wire.FrameLimits)
     expires_ms: int | None = None
     early: float = 0.0
     greeted: bool = False
@@ -178,9 +179,12 @@ def _attached(link: Link, event: Attached) -> LinkStep:
         user=link.user,
         epoch=event.epoch,
         offset=event.offset,
+        after=event.after,
+        event=event.event,
         recovered=event.recovered,
         heartbeat_ms=round(link.times.heartbeat * 1000),
         expires_ms=link.expires_ms,
+        limits=link.limits,
         features=link.features,
     )
     return go(

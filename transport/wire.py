@@ -18,6 +18,7 @@ from greenroom.actors.redaction import SECRET
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import (
     ConnectionId,
+    EventId,
     RunId,
     SessionId,
     ThreadId,
@@ -53,18 +54,25 @@ MAX_EVENTS_BYTES = 256 * 1024
 MAX_DISPLAYED = 1024
 MAX_HISTORY = 200
 
-POSITION = "position"
-FEATURES = (POSITION,)
+LARGE_BYTES = 64 * 1024
+"""A longer frame is announced to a client with the feature `large`."""
+
+POSITION, LARGE = "position", "large"
+FEATURES = (POSITION, LARGE)
 """What a client may ask for in `hello` beyond the first greenroom.v1; `ready` names what it got."""
 
 
 @attrs.frozen
 class Hello:
-    """The first frame: which session to resume, and what was seen of which journal."""
+    """The first frame: which session to resume, and what was seen of which journal.
+
+    `event`: the id of the event at `offset`.
+    """
 
     session: SessionId | None = None
     epoch: str | None = None
     offset: int | None = None
+    event: EventId | None = None
     client: Mapping[str, str] | None = None
     features: tuple[str, ...] = ()
 
@@ -184,6 +192,7 @@ _CODECS: Mapping[type[ClientFrame], _Codec] = {
         session=maybe(id_of("session", SessionId)),
         epoch=maybe(bounded_text("epoch", 64, shortest=1)),
         offset=maybe(_offset),
+        event=maybe(id_of("event", EventId)),
         client=maybe(text_fields("client", 8, 128)),
         features=texts("features", 64, 64),
     ),
@@ -246,6 +255,16 @@ def type_of(frame: ClientFrame) -> str:
     return _CODECS[type(frame)].type
 
 
+@attrs.frozen
+class FrameLimits:
+    """What a connection may send, by the names that `ready` has for it: how much in a frame, and
+    how many frames a second on average and at once."""
+
+    max_frame_bytes: int = MAX_FRAME_BYTES
+    frames_per_second: float = 50.0
+    frames_burst: float = 100.0
+
+
 class EncodedEvent(Protocol):
     """What can be sent: an event's owner and its JSON, as the journal's `Record` has them."""
 
@@ -263,12 +282,16 @@ def ready(
     user: UserId,
     epoch: str,
     offset: int,
+    after: int,
+    event: EventId | None = None,
     recovered: bool,
     heartbeat_ms: int,
     expires_ms: int | None = None,
+    limits: FrameLimits,
     features: Sequence[str] = (),
 ) -> bytes:
-    """The answer to `hello`. `offset` is the last one accepted."""
+    """The answer to `hello`. `offset` is the last one accepted; events after `after` follow, whose
+    own event is `event`."""
     return _frame(
         "ready",
         session=session,
@@ -276,9 +299,12 @@ def ready(
         user=user,
         epoch=epoch,
         offset=offset,
+        **{"from": after},
+        **({} if event is None else {"event": event}),
         recovered=recovered,
         heartbeat=heartbeat_ms,
         **({} if expires_ms is None else {"expires": expires_ms}),
+        **attrs.asdict(limits),
         features=list(features),
     )
 
@@ -328,6 +354,11 @@ def typing(thread: ThreadId, sender: str) -> bytes:
 def ping(offset: int | None = None) -> bytes:
     """Ask the client for a sign of life. `offset`: the last event written to its socket."""
     return b'{"type":"ping"}' if offset is None else b'{"type":"ping","offset":%d}' % offset
+
+
+def large(size: int) -> bytes:
+    """Announces a frame of so many bytes."""
+    return b'{"type":"large","bytes":%d}' % size
 
 
 def closing(

@@ -63,6 +63,7 @@ from greenroom.transport.rate_limit import SharedBuckets
 from greenroom.transport.server import Server, listener_child
 from greenroom.transport.static_pages import load_pages
 from greenroom.transport.unready import UnreadySockets
+from greenroom.transport.wire import FrameLimits
 
 logger = logging.getLogger("greenroom")
 
@@ -317,9 +318,9 @@ class Runtime:
         connection = ConnectionSettings(
             wall_clock=self._wall_clock,
             times=Times(settings.hello_deadline, settings.heartbeat),
-            max_frame_bytes=settings.max_frame_bytes,
-            frames_per_second=settings.frames_per_second,
-            frames_burst=settings.frames_burst,
+            limits=FrameLimits(
+                settings.max_frame_bytes, settings.frames_per_second, settings.frames_burst
+            ),
         )
         users_frames = SharedBuckets(
             settings.frames_per_second * settings.frames_per_user,

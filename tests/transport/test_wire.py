@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.actors.errors import Fault
-from greenroom.delivery.ids import ConnectionId, IdSource, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.ids import (
+    ConnectionId,
+    EventId,
+    IdSource,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+)
 from greenroom.transport import wire
 from greenroom.transport.close_codes import MEANINGS, CloseCode, reconnects
 from greenroom.transport.errors import BadFrame, IsolationViolation
@@ -40,6 +48,7 @@ frames = st.one_of(
         session=st.none() | st.builds(NEW.new, st.just(SessionId)),
         epoch=st.none() | st.text(min_size=1, max_size=64),
         offset=st.none() | st.integers(0, 2**53),
+        event=st.none() | st.builds(NEW.new, st.just(EventId)),
         client=st.none() | st.fixed_dictionaries({"name": st.text(max_size=128)}),
         features=st.lists(st.text(max_size=64), max_size=4).map(tuple),
     ),
@@ -234,7 +243,7 @@ def test_the_encoder_refuses_every_event_of_another_user(owners):
 
 def test_server_frames_have_the_shapes_of_the_protocol():
     session, connection = NEW.new(SessionId), NEW.new(ConnectionId)
-    thread = NEW.new(ThreadId)
+    thread, event = NEW.new(ThreadId), NEW.new(EventId)
     assert orjson.loads(
         wire.ready(
             session=session,
@@ -242,9 +251,12 @@ def test_server_frames_have_the_shapes_of_the_protocol():
             user=ALICE,
             epoch="e1",
             offset=7,
+            after=6,
+            event=event,
             recovered=True,
             heartbeat_ms=25_000,
             expires_ms=99,
+            limits=wire.FrameLimits(1024, 5.0, 10),
             features=["typing"],
         )
     ) == {
@@ -254,9 +266,14 @@ def test_server_frames_have_the_shapes_of_the_protocol():
         "user": "alice",
         "epoch": "e1",
         "offset": 7,
+        "from": 6,
+        "event": event,
         "recovered": True,
         "heartbeat": 25_000,
         "expires": 99,
+        "max_frame_bytes": 1024,
+        "frames_per_second": 5.0,
+        "frames_burst": 10,
         "features": ["typing"],
     }
     assert orjson.loads(wire.reply_ok("1", run="r")) == {
