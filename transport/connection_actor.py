@@ -60,6 +60,7 @@ from greenroom.transport.connection_events import (
 from greenroom.transport.connection_machine import CONNECTION, Link, Phase, Times
 from greenroom.transport.connection_requests import Requests
 from greenroom.transport.errors import BadFrame, IsolationViolation, wrong_id_behind
+from greenroom.transport.frame_limits import FrameLimits
 
 logger = logging.getLogger("greenroom.transport")
 
@@ -102,7 +103,7 @@ class ConnectionSettings:
 
     wall_clock: Callable[[], float]
     times: Times = attrs.field(factory=Times)
-    limits: wire.FrameLimits = attrs.field(factory=wire.FrameLimits)
+    limits: FrameLimits = attrs.field(factory=FrameLimits)
 
 
 class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):

@@ -69,6 +69,7 @@ from greenroom.transport.connection_events import (
     TokenRefreshed,
     Upgraded,
 )
+from greenroom.transport.frame_limits import FrameLimits
 
 
 class Phase(enum.Enum):
@@ -116,7 +117,7 @@ class Link:
     connection: ConnectionId
     user: UserId
     times: Times
-    limits: wire.FrameLimits = attrs.field(factory=wire.FrameLimits)
+    limits: FrameLimits = attrs.field(factory=FrameLimits)
     expires_ms: int | None = None
     early: float = 0.0
     greeted: bool = False

@@ -26,7 +26,8 @@ from greenroom.delivery.ids import (
 )
 from greenroom.transport.close_codes import CloseCode
 from greenroom.transport.errors import BadFrame, IsolationViolation
-from greenroom.transport.json_depth import brackets, nests_at_most
+from greenroom.transport.frame_limits import FrameLimits
+from greenroom.transport.frame_object import REPLACEMENT, object_of
 from greenroom.transport.wire_fields import (
     MAX_ID_LENGTH,
     MAX_OFFSET,
@@ -34,7 +35,6 @@ from greenroom.transport.wire_fields import (
     Check,
     WrongField,
     bounded_text,
-    described,
     id_of,
     maybe,
     offsets,
@@ -47,8 +47,6 @@ from greenroom.transport.wire_fields import (
 )
 
 SUBPROTOCOL = "greenroom.v1"
-MAX_FRAME_BYTES = 64 * 1024
-MAX_DEPTH = 64
 MAX_EVENTS_PER_FRAME = 128
 MAX_EVENTS_BYTES = 256 * 1024
 MAX_DISPLAYED = 1024
@@ -226,15 +224,19 @@ _BY_TYPE: Mapping[str, _Codec] = {codec.type: codec for codec in _CODECS.values(
 def decode(message: str | bytes) -> ClientFrame:
     """Read one frame of a client. Raises `BadFrame`, and nothing else.
 
-    Size is bounded before this, by the WebSocket layer (`MAX_FRAME_BYTES`).
+    Size is bounded before this, by the WebSocket layer (`FrameLimits`).
     """
-    fields = _object(message)
+    fields, is_mended = object_of(message)
     type_ = fields.get("type")
     if type(type_) is not str:
         raise BadFrame("a frame needs a `type` that is a string", fatal=True)
     codec = _BY_TYPE.get(type_)
     if codec is None:
         raise BadFrame(f"unknown frame type {shown(type_)}")
+    if is_mended:
+        id_ = _usable_id(codec, fields)
+        broken = f"{type_}: text with half a surrogate pair is no text; U+FFFD may stand for it"
+        raise BadFrame(broken, id=None if id_ is None or REPLACEMENT in id_ else id_)
     try:
         return codec.structure(fields, None)
     except WrongField as error:
@@ -253,16 +255,6 @@ def encode(frame: ClientFrame) -> bytes:
 def type_of(frame: ClientFrame) -> str:
     """What the wire calls a frame's type."""
     return _CODECS[type(frame)].type
-
-
-@attrs.frozen
-class FrameLimits:
-    """What a connection may send, by the names that `ready` has for it: how much in a frame, and
-    how many frames a second on average and at once."""
-
-    max_frame_bytes: int = MAX_FRAME_BYTES
-    frames_per_second: float = 50.0
-    frames_burst: float = 100.0
 
 
 class EncodedEvent(Protocol):
@@ -390,20 +382,6 @@ def _joined(user: UserId, events: Iterable[EncodedEvent]) -> bytes:
             )
         bodies.append(event.body)
     return b",".join(bodies)
-
-
-def _object(message: str | bytes) -> dict[str, JSON]:
-    if not isinstance(message, str):
-        raise BadFrame("frames are text frames, not binary ones", fatal=True)
-    try:
-        value = orjson.loads(message)
-    except ValueError as error:
-        raise BadFrame(f"a frame must be JSON: {error}", fatal=True) from None
-    if type(value) is not dict:
-        raise BadFrame(f"a frame must be a JSON object, not {described(value)}", fatal=True)
-    if brackets(message) > MAX_DEPTH and not nests_at_most(MAX_DEPTH, value):
-        raise BadFrame(f"a frame nests at most {MAX_DEPTH} levels", fatal=True)
-    return value
 
 
 def _usable_id(codec: _Codec, fields: Mapping[str, JSON]) -> str | None:

@@ -57,13 +57,13 @@ from greenroom.transport.auth import Authenticator, JwtAuthenticator
 from greenroom.transport.connection import ConnectionParts
 from greenroom.transport.connection_actor import ConnectionSettings
 from greenroom.transport.connection_machine import Times
+from greenroom.transport.frame_limits import FrameLimits
 from greenroom.transport.front_door import FrontDoor, Handler, Readiness
 from greenroom.transport.half_open import HalfOpen
 from greenroom.transport.rate_limit import SharedBuckets
 from greenroom.transport.server import Server, listener_child
 from greenroom.transport.static_pages import load_pages
 from greenroom.transport.unready import UnreadySockets
-from greenroom.transport.wire import FrameLimits
 
 logger = logging.getLogger("greenroom")
 
