@@ -161,7 +161,7 @@ def stay(data: D, *commands: C | MachineAction) -> Step[Never, D, C]:
 
 
 def go(state: S, data: D, *commands: C | MachineAction) -> Step[S, D, C]:
-    """Change to `state`; going to the state one is in is staying."""
+    """Change to `state`. To go to the state that the machine is in is to stay, in every row."""
     return Step(state, data, commands)
 
 
@@ -262,7 +262,7 @@ class Machine(Generic[S, D, C]):
         except AttributeError:
             whose = f"the handler of {type(event).__name__} in {state.name}"
             raise NotAStep(self.name, whose, step) from None
-        if target is not None and target not in row.to:
+        if target is not None and target is not state and target not in row.to:
             raise UndeclaredTarget(self.name, state, event, target)
         return step
 

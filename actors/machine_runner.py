@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from copy import copy
 from types import MappingProxyType
-from typing import ClassVar, Generic, NamedTuple, Self, TypeVar, cast, get_args
+from typing import ClassVar, Generic, Self, TypeVar
 
 import attrs
 
@@ -21,21 +21,20 @@ from greenroom.actors.machine import (
     STATE_TIMEOUT,
     CancelTimer,
     Machine,
-    MachineAction,
     MachineError,
     Next,
     NotAStep,
     Postpone,
     StartTimer,
-    StateTimeout,
     Stop,
 )
+from greenroom.actors.machine_effects import Effects, TimerEntry, TimerFired
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
 C = TypeVar("C")
 
-ACTION_TYPES = frozenset(get_args(MachineAction))
+__all__ = ["MachineRunner", "TimerEntry", "TimerFired", "Transition"]
 
 
 class PostponedTooMany(MachineError):
@@ -72,14 +71,6 @@ def check_data(machine: str, data: object) -> None:
     part = mutable_part(data)
     if part is not None:
         raise MutableData(machine, part)
-
-
-@attrs.frozen
-class TimerFired:
-    """What the shell hands back when a timer is due. `serial` tells this start from others."""
-
-    name: Hashable
-    serial: int
 
 
 @attrs.frozen
@@ -124,14 +115,10 @@ class MachineRunner(Generic[S, D, C]):
         self._postponed: list[object] = []
         self._timers: dict[Hashable, TimerEntry] = {}
         self._serial = 0
-        self._at_once: list[TimerFired] = []
         self._stop: Stop | None = None
         self._due: list[C | StartTimer | CancelTimer] = []
-        self._enter()
-        self._queue.extend(self._at_once)
-        self._at_once.clear()
-        if self._stop is not None:
-            self._finish()
+        effects = self._effects(self.state)
+        self._commit(effects, self._enter(effects, data), None)
 
     @property
     def done(self) -> bool:
@@ -168,8 +155,9 @@ class MachineRunner(Generic[S, D, C]):
 
         A `TimerFired` whose timer was cancelled or started anew is ignored. Raises a `MachineError`
         (`UnlistedPair`, `UndeclaredTarget`, `PostponedTooMany` …), `TimerError` for an unusable
-        delay, or what a handler raises; the machine then stands where the last good step left it,
-        and is best thrown away.
+        delay, or what a handler raises. The step that failed has then changed nothing, not even
+        what the log, the timers or the commands still to be given say; but its event is gone, and
+        the steps before it stand. So the machine is best thrown away.
         """
         if type(event) is TimerFired and not self._runs(event):
             return []
@@ -185,7 +173,6 @@ class MachineRunner(Generic[S, D, C]):
         twin.log = self.log.copy()
         twin._queue, twin._postponed = self._queue.copy(), self._postponed.copy()
         twin._timers, twin._due = self._timers.copy(), self._due.copy()
-        twin._at_once = []
         return twin
 
     def _settle(self, cause: object) -> None:
@@ -212,106 +199,89 @@ class MachineRunner(Generic[S, D, C]):
         return entry is not None and entry.serial == fired.serial
 
     def _take(self, event: object) -> None:
-        old = self.state
-        target, data, commands = self.machine.step(old, self.data, event)
-        self.data = data
-        if target is None or target is old:
-            inserted = self._perform(commands, event)
-        else:
-            self._move(event, target)
-            inserted = self._perform(commands, event)
-            self._enter()
-            self._queue.extendleft(reversed(self._postponed))
-            self._postponed.clear()
-        self._queue.extendleft(reversed(inserted))
-        if self._at_once:
-            self._queue.extend(self._at_once)
-            self._at_once.clear()
-        if self.done and (self.state is not old or self._stop is not None):
-            self._finish()
+        """One step. All that can fail comes before the first change: a failed step leaves none."""
+        target, data, commands = self.machine.step(self.state, self.data, event)
+        state = self.state if target is None else target
+        effects = self._effects(state)
+        if state is not self.state:
+            effects.cancel(STATE_TIMEOUT)
+        effects.add(commands)
+        if effects.postpone:
+            self._check_room(state, event)
+        if state is not self.state:
+            data = self._enter(effects, data)
+        self._commit(effects, data, event)
 
-    def _move(self, event: object, target: S) -> None:
-        transition = Transition(self.state, type(event).__name__, target)
-        self.state = target
-        self.log.append(transition)
-        if self._on_move is not None:
-            self._on_move(transition)
-        self._cancel(STATE_TIMEOUT)
+    def _effects(self, state: S) -> Effects[S, D, C]:
+        return Effects(self.machine, state, self._timers, self._serial)
 
-    def _perform(self, commands: tuple[C | MachineAction, ...], event: object) -> Sequence[object]:
-        """Put commands in line for the shell, obey actions; returns the `Next` events."""
-        inserted: list[object] = []
-        postpone = False
-        for command in commands:
-            if type(command) not in ACTION_TYPES:
-                self._due.append(cast(C, command))
-                continue
-            match command:
-                case StateTimeout(after, later):
-                    self.machine.check_timer(self.state, command)
-                    self._start(STATE_TIMEOUT, after, later)
-                case StartTimer(name, after, later):
-                    self.machine.check_timer(self.state, command)
-                    self._start(name, after, later)
-                case CancelTimer(name):
-                    self._cancel(name)
-                case Stop():
-                    self._stop = command
-                case Next(following):
-                    inserted.append(following)
-                case Postpone():
-                    postpone = True  # however often it is said: gen_statem(3), `action()`
-        if postpone:
-            self._postpone(event)
-        return inserted
-
-    def _enter(self) -> None:
-        action = self.machine.on_enter.get(self.state)
+    def _enter(self, effects: Effects[S, D, C], data: D) -> D:
+        """Add what the enter action of the new state asks for; returns the data it leaves."""
+        state = effects.state
+        action = self.machine.on_enter.get(state)
         if action is None:
-            return
-        entered = action(self.data)
+            return data
+        entered = action(data)
         try:
-            target, self.data, commands = entered
+            target, data, commands = entered
         except (TypeError, ValueError):
-            whose = f"the enter action of {self.state.name}"
+            whose = f"the enter action of {state.name}"
             raise NotAStep(self.machine.name, whose, entered) from None
         if target is not None or any(isinstance(c, Postpone | Next) for c in commands):
             raise EnterOverstepped(
-                f"machine {self.machine.name!r}: entering {self.state.name} may give commands and "
+                f"machine {self.machine.name!r}: entering {state.name} may give commands and "
                 "set timers; it may not change the state, postpone or insert events"
             )
-        self._perform(commands, None)
+        effects.add(commands)
+        return data
 
-    def _postpone(self, event: object) -> None:
+    def _check_room(self, state: S, event: object) -> None:
         if len(self._postponed) >= self._max_postponed:
             raise PostponedTooMany(
                 f"machine {self.machine.name!r} has postponed {self._max_postponed} events in "
-                f"{self.state.name} and may not postpone another {type(event).__name__}"
+                f"{state.name} and may not postpone another {type(event).__name__}"
             )
+
+    def _commit(self, effects: Effects[S, D, C], data: D, event: object) -> None:
+        old, self.state, self.data = self.state, effects.state, data
+        self._due += effects.due
+        if effects.timers:
+            self._serial = effects.serial
+            self._set_timers(effects.timers)
+        if effects.postpone:
+            self._postpone(event)
+        if effects.inserted or effects.at_once or effects.state is not old:
+            self._requeue(effects, moved=effects.state is not old)
+        if effects.stop is not None or (effects.state is not old and self.done):
+            self._finish(effects.stop)
+        if effects.state is not old:
+            self._note_move(Transition(old, type(event).__name__, effects.state))
+
+    def _set_timers(self, changed: Mapping[Hashable, TimerEntry | None]) -> None:
+        for name, entry in changed.items():
+            self._timers.pop(name, None)
+            if entry is not None:
+                self._timers[name] = entry
+
+    def _requeue(self, effects: Effects[S, D, C], *, moved: bool) -> None:
+        if moved and self._postponed:
+            self._queue.extendleft(reversed(self._postponed))
+            self._postponed.clear()
+        self._queue.extendleft(reversed(effects.inserted or ()))
+        self._queue.extend(effects.at_once or ())
+
+    def _note_move(self, transition: Transition) -> None:
+        self.log.append(transition)
+        if self._on_move is not None:
+            self._on_move(transition)
+
+    def _postpone(self, event: object) -> None:
         self._postponed.append(event)
 
-    def _start(self, name: Hashable, after: float, event: object) -> None:
-        self._serial += 1
-        self._timers[name] = TimerEntry(self._serial, event)
-        fired = TimerFired(name, self._serial)
-        if after == 0:  # not started, but handled before any event from outside (gen_statem(3))
-            self._at_once.append(fired)
-        else:
-            self._due.append(StartTimer(name, after, fired))
-
-    def _cancel(self, name: Hashable) -> None:
-        if self._timers.pop(name, None) is not None:
-            self._due.append(CancelTimer(name))
-
-    def _finish(self) -> None:
+    def _finish(self, stop: Stop | None) -> None:
+        """It is at its end: forget what waits, cancel every timer."""
+        self._stop = stop
         self._queue.clear()
         self._postponed.clear()
-        for name in list(self._timers):
-            self._cancel(name)
-
-
-class TimerEntry(NamedTuple):
-    """A running timer: which start of its name, and the event it is to deliver."""
-
-    serial: int
-    event: object
+        self._due += map(CancelTimer, self._timers)
+        self._timers.clear()

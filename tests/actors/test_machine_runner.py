@@ -568,3 +568,38 @@ class RunnerAgainstModel(RuleBasedStateMachine):
 
 
 TestRunnerAgainstModel = RunnerAgainstModel.TestCase
+
+
+@pytest.mark.fault("S8")
+@pytest.mark.parametrize("to", [(), {Room.B}, {Room.A, Room.B}], ids=str)
+def test_going_to_the_state_one_is_in_is_staying_whatever_the_row_lists(to: set[Room]) -> None:
+    """The state is neither left nor entered, its time-out runs on, what was postponed waits on."""
+
+    def again(data: tuple[str, ...], event: Do) -> Step[Room, tuple[str, ...], str]:
+        return go(Room.A, (*data, event.name), *event.actions)
+
+    def leave(data: tuple[str, ...], _: Coin) -> Step[Room, tuple[str, ...], str]:
+        return go(Room.B, data)
+
+    machine: Machine[Room, tuple[str, ...], str] = Machine(
+        name="stays",
+        states=Room,
+        initial=Room.A,
+        transitions=[
+            On(Room.A, Do, again, to=to),
+            On(Room.A, Later, later),
+            On(Room.A, Coin, leave, to=Room.B),
+            On(Room.B, Coin, leave),
+        ],
+        on_enter={Room.A: lambda data: stay((*data, "entered"), StateTimeout(9, Do()))},
+    )
+    runner = MachineRunner(machine, ())
+    runner.start()
+    runner.handle(Later("waits"))
+    timers = dict(runner.timers)
+
+    assert runner.handle(Do(("said",), name="again")) == ["said"]
+
+    assert (runner.state, runner.data) == (Room.A, ("entered", "again"))
+    assert (runner.waiting, dict(runner.timers)) == ((Later("waits"),), timers)
+    assert not runner.log

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import enum
+
 import pytest
 
-from greenroom.actors.machine import Machine, UnlistedPair
+from greenroom.actors.machine import Machine, On, Step, UnlistedPair, go
 from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.machine_runner import MachineRunner
-from greenroom.testing import MachineFault, assert_transitions_covered, record_transitions
+from greenroom.testing import (
+    MachineFault,
+    assert_transitions_covered,
+    explore,
+    machine_test,
+    record_transitions,
+)
 from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say, TimeIsUp
 from tests.testing.machines import Lamp, Memory, Press, deaf, lamp
 
@@ -53,6 +61,44 @@ def test_the_class_of_a_machines_actor_stands_for_its_machine() -> None:
         turn(Coin(), Kick())
         with pytest.raises(AssertionError, match="'turnstile': 5 of 7 pairs"):
             assert_transitions_covered(Porter)
+
+
+class Level(enum.IntEnum):
+    LOW = 0
+    HIGH = 1
+
+
+@pytest.mark.fault("S8")
+def test_going_to_the_state_one_is_in_is_recorded_and_tested_as_staying() -> None:
+    def rise(height: int, _: Push) -> Step[Level, int, str]:
+        return go(Level.HIGH if height else Level.LOW, 1 - height)
+
+    def fall(height: int, _: Push) -> Step[Level, int, str]:
+        return go(Level.LOW, height)
+
+    tide: Machine[Level, int, str] = Machine(
+        name="tide",
+        states=Level,
+        initial=Level.LOW,
+        transitions=[
+            On(Level.LOW, Push, rise, to=Level.HIGH),
+            On(Level.HIGH, Push, fall, to={*Level}),
+        ],
+    )
+
+    with record_transitions(tide) as recorder:
+        runner = MachineRunner(tide, 0)
+        for _ in range(3):
+            runner.handle(Push())
+
+    assert list(recorder.taken) == [
+        (Level.LOW, Push, Level.LOW),
+        (Level.LOW, Push, Level.HIGH),
+        (Level.HIGH, Push, Level.LOW),
+    ]
+    assert recorder.missing_targets() == [((Level.HIGH, Push), Level.HIGH)]
+    machine_test(tide, data=0).TestCase("runTest").debug()
+    assert explore(tide, 0, events=[Push()]).violations == ()
 
 
 def test_a_refused_event_covers_nothing() -> None:

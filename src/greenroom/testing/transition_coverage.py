@@ -33,7 +33,8 @@ class TransitionRecorder(Generic[S, D, C]):
 
     def __call__(self, state: S, data: D, event: object) -> Step[S, D, C]:
         step = type(self.machine).step(self.machine, state, data, event)
-        self.taken[state, type(event), step.state or state] += 1
+        target = state if step.state is None else step.state  # an IntEnum's 0 is falsy
+        self.taken[state, type(event), target] += 1
         return step
 
     def missing_pairs(self) -> list[Pair]:
