@@ -11,6 +11,7 @@ from greenroom.actors.errors import ActorStopped, MailboxFull
 from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, ended_by
 from greenroom.actors.keeper import Keeper, OnRestart
 from greenroom.actors.mailbox import Mailbox, Overflow
+from greenroom.actors.own_life import OwnLife
 from greenroom.actors.probe import NO_PROBE, Probe
 from greenroom.actors.ref import Ask, Ref
 from greenroom.actors.timers import Timers
@@ -127,7 +128,7 @@ def attach(
         ref = Ref(name, mailbox, probe)
     actor.ref = ref
     actor.ref._actor = actor
-    actor.timers = Timers(actor.ref.tell_owed)
+    actor.timers = Timers(ref.tell_owed)
     actor.recent = deque(maxlen=actor.remembered)
     return ref
 
@@ -140,6 +141,8 @@ def _succeed(
         return attach(actor, name, probe)
     legacy = cast("Ref[M] | None", keeper.legacy)
     ref = attach(actor, name, probe, legacy if mailbox is OnRestart.KEPT else None)
+    ref._own = OwnLife(name, ref._mailbox, ref.tell_owed)
+    actor.timers = Timers(ref._own.tell_owed)
     if legacy is not None and legacy is not ref:
         legacy._hand_over(ref)
     keeper.legacy = cast("Ref[object]", ref)
@@ -204,6 +207,8 @@ def _leave(actor: Actor[M], ref: Ref[M], reason: ExitReason, policy: OnRestart) 
     """The end is over. What waits now fails, or waits on for the actor that comes next."""
     _close_mailbox(ref, reason, policy)
     actor.timers.cancel_all()
+    if ref._own is not None:
+        ref._own.end(reason)
     ref._task = None
     ref._fail_taken(reason)
     if policy is not OnRestart.KEPT:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, ClassVar
 
+from greenroom.actors.wording import kind_of
+
 if TYPE_CHECKING:
     from greenroom.actors.exit import ExitReason
 
@@ -85,6 +87,29 @@ class AskTimeout(ActorError):
     """No answer came in time. The request may still be handled."""
 
     temporary = True
+
+
+class NotARequest(ActorError, TypeError):
+    """What was asked is no `Request`, so it has no answer."""
+
+    def __init__(self, name: str, asked: object) -> None:
+        super().__init__(
+            f"actor {name!r} can only be asked a Request, not {kind_of(asked)}",
+            advice="derive the class from Request; tell() sends a message that has no answer",
+        )
+
+
+class AskedTwice(ActorError):
+    """The same request object waits for its answer already, and has no copies."""
+
+    temporary = True
+
+    def __init__(self, name: str, request: type[object]) -> None:
+        super().__init__(
+            f"actor {name!r} was asked the same {request.__name__} twice, and it cannot be copied "
+            "to tell the two asks apart",
+            advice="make a new request for each ask",
+        )
 
 
 class AskedItself(ActorError):

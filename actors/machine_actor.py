@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from copy import copy
 from typing import ClassVar, Generic, TypeVar
 
 import attrs
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import MailboxFull
+from greenroom.actors.errors import AskedTwice, MailboxFull
 from greenroom.actors.machine import CancelTimer, Machine, StartTimer
 from greenroom.actors.machine_runner import MachineRunner, TimerFired, Transition
 from greenroom.actors.ref import Ask, Request
@@ -26,7 +27,9 @@ class Answer(Generic[R]):
     """The command that answers a `Request` the machine took, now or in a later state.
 
     gen_statem(3), `reply/2`: for when "the reply cannot be defined in the return value of a state
-    callback". Nobody waiting any more is fine.
+    callback". `request` is the object the machine took, not an equal one: it says which ask is
+    answered. (An object asked again while it waits comes to the machine as a copy.) Nobody waiting
+    any more is fine.
     """
 
     request: Request[R]
@@ -74,8 +77,25 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
         if len(self._asked) >= self.capacity and not self._forget_abandoned():
             ask.reply.fail(MailboxFull(f"{self.ref.name!r} owes {len(self._asked)} answers"))
             return
-        self._asked[id(ask.request)] = ask
-        await self._obey(self.runner.handle(ask.request))
+        told_apart = self._told_apart(ask.request)
+        if told_apart is None:
+            ask.reply.fail(AskedTwice(self.ref.name, type(ask.request)))
+            return
+        self._asked[id(told_apart)] = Ask(told_apart, ask.reply)
+        await self._obey(self.runner.handle(told_apart))
+
+    def _told_apart(self, request: Request[object]) -> Request[object] | None:
+        """The request, or a copy if an earlier ask of the same object still waits for its answer.
+
+        So each `Answer` is for one ask. None if it cannot be copied.
+        """
+        if id(request) not in self._asked:
+            return request
+        try:
+            copied = copy(request)
+        except Exception:  # noqa: BLE001  # the request's own code; whoever asked is told
+            return None
+        return None if id(copied) in self._asked else copied
 
     async def _obey(self, commands: Iterable[C | StartTimer | CancelTimer]) -> None:
         for command in commands:

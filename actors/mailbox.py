@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Generic, TypeVar
 
 import attrs
@@ -81,6 +81,25 @@ class Mailbox(Generic[M]):
 
     def __len__(self) -> int:
         return len(self._messages)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._messages) >= self._capacity
+
+    @property
+    def added(self) -> int:
+        """How many messages were ever added: the number, from 0, of the next one."""
+        return self._first + len(self._messages)
+
+    @property
+    def handled(self) -> int:
+        """The messages with a number below this are gone: nobody can put them back."""
+        return self._first - len(self._in_hand)
+
+    @property
+    def _first(self) -> int:
+        """The number of the message that waits at the front."""
+        return self._taken + self._dropped
 
     @property
     def awaited(self) -> bool:
@@ -161,9 +180,24 @@ class Mailbox(Generic[M]):
         self._dropped += len(dropped)
         return dropped
 
+    def remove(self, numbered: Iterable[tuple[int, M]]) -> None:
+        """Drop these messages, if they still wait: each is known by its number and by identity."""
+        first, waiting = self._first, list(self._messages)
+        gone = {
+            number
+            for number, message in numbered
+            if 0 <= number - first < len(waiting) and waiting[number - first] is message
+        }
+        self._messages = deque(m for number, m in enumerate(waiting, first) if number not in gone)
+        self._dropped += len(gone)
+
     def waiting(self) -> tuple[M, ...]:
         """What waits to be taken, oldest first; it stays where it is."""
         return tuple(self._messages)
+
+    def outside(self) -> tuple[M, ...]:
+        """The messages of senders that wait for room, oldest first."""
+        return tuple(self._senders.values())
 
     def turn_away(self, error: Callable[[], Exception]) -> None:
         """Raise an `error()` of its own at every waiting sender; their messages are not added."""

@@ -9,6 +9,7 @@ import attrs
 
 from greenroom.actors.errors import LinkBroken, NotLinkable
 from greenroom.actors.exit import ExitKind, ExitReason
+from greenroom.actors.own_life import OwnLife
 from greenroom.actors.ref import Ref
 
 AnyRef = Ref[Never]
@@ -65,14 +66,15 @@ class Monitor(_Watch):
     def __init__(self, watched: Watchable, watcher: Ref[Down]) -> None:
         super().__init__()
         self.ref = watched
-        self._watch(watcher, lambda _: self._call_off())
-        self._watch(watched, lambda reason: self._down(watcher, reason))
+        addressee = watcher._addressee()
+        self._watch(addressee, lambda _: self._call_off())
+        self._watch(watched, lambda reason: self._down(addressee, reason))
 
     def demonitor(self) -> None:
         """Stop watching. A `Down` that is in the mailbox already still arrives."""
         self._call_off()
 
-    def _down(self, watcher: Ref[Down], reason: ExitReason) -> None:
+    def _down(self, watcher: Ref[Down] | OwnLife[Down], reason: ExitReason) -> None:
         watcher.tell_owed(Down(self, self.ref, reason))
         self._call_off()
 
@@ -81,6 +83,7 @@ def monitor(watched: Watchable, watcher: Ref[Down]) -> Monitor:
     """Have `watcher` told `Down` exactly once, when `watched` ends; at once if it has ended.
 
     Every call makes a monitor of its own. It goes one way: the watched actor does not notice.
+    One that the watcher itself made ends when the watcher is restarted, as its timers do.
     """
     return Monitor(watched, watcher)
 

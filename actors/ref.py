@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 import trio
 
-from greenroom.actors.errors import ActorStopped, AskedItself, AskTimeout
+from greenroom.actors.errors import ActorStopped, AskedItself, AskTimeout, NotARequest
 from greenroom.actors.exit import Callbacks, ExitReason, call_each, enrol
 from greenroom.actors.keeper import Keeper
 from greenroom.actors.mailbox import Mailbox, MailboxStatistics
+from greenroom.actors.own_life import OwnLife
 from greenroom.actors.probe import NO_PROBE, Probe
 from greenroom.actors.reply import Outcome, Reply
 
@@ -46,6 +47,7 @@ class Ref(Generic[M_contra]):
         "_actor",
         "_keeper",
         "_mailbox",
+        "_own",
         "_probe",
         "_reason",
         "_stopped",
@@ -65,7 +67,8 @@ class Ref(Generic[M_contra]):
         self._stopped = trio.Event()
         self._actor: Actor[M_contra] | None = None
         self._task: trio.lowlevel.Task | None = None
-        self._unanswered: set[object] = set()
+        self._own: OwnLife[M_contra] | None = None
+        self._unanswered: set[Reply[Any]] = set()  # Any: each request has its own answer
         self._keeper: Keeper | None = None
         self._when_stopped: Callbacks = {}
 
@@ -101,41 +104,74 @@ class Ref(Generic[M_contra]):
     async def ask(self, request: Request[R], *, timeout: float | None = None) -> R:
         """Send a request, waiting for room, and wait for its answer: `timeout` seconds at most.
 
-        Raises `ActorStopped` when the actor ends first, `AskTimeout`, `MailboxFull`, or what the
-        actor failed the request with; `AskedItself` in the actor's own task.
+        Raises `ActorStopped` when the actor ends first, `AskTimeout`, or what the actor failed the
+        request with; `AskedItself` in the actor's own task, `NotARequest`.
         """
-        if self._task is trio.lowlevel.current_task():
+        if self._in_own_task():
             raise AskedItself(f"{self.name!r} asked itself and would wait for ever")
-        reply = self.request(request)
+        reply: Reply[R] | None = None
         try:
             if timeout is None:
+                reply = await self.send_request(request)
                 return await reply.wait()
             with trio.move_on_after(timeout):
+                reply = await self.send_request(request)
                 return await reply.wait()
         finally:
             self._unanswered.discard(reply)
-        raise AskTimeout(f"{self.name!r} did not answer {type(request).__name__} in {timeout} s")
+        failed = "had no room for" if reply is None else "did not answer"
+        raise AskTimeout(f"{self.name!r} {failed} {type(request).__name__} in {timeout} s")
+
+    async def send_request(self, request: Request[R]) -> Reply[R]:
+        """Send a request, waiting for room as `send` does; the answer comes to the returned reply.
+
+        Raises `ActorStopped` or `NotARequest`. Cancelled, or raising, it has delivered nothing. It
+        is a checkpoint only when it has to wait.
+        """
+        if not self._mailbox.is_full:
+            return self.request(request)
+        self._check_alive()
+        ask = self._ask_of(request)
+        self._unanswered.add(ask.reply)  # before it waits: the actor may end as soon as it is in
+        try:
+            await self._mailbox.put(ask)  # type: ignore[arg-type]  # Ask[R], R any
+        except BaseException:
+            self._unanswered.discard(ask.reply)
+            raise
+        self._probe.told(self.name, request)
+        return ask.reply
 
     def request(self, request: Request[R]) -> Reply[R]:
         """Send a request without waiting: the answer comes to the returned reply.
 
-        Raises `ActorStopped` or `MailboxFull`. The reply fails when the actor ends unanswering.
+        Raises `ActorStopped`, `NotARequest`, or `MailboxFull` (or drops the oldest message, as
+        `tell` does). The reply fails when the actor ends unanswering.
         """
         self._check_alive()
-        reply: Reply[R] = Reply(self._unanswered.discard)
-        self._mailbox.put_nowait(Ask(request, reply))  # type: ignore[arg-type]  # Ask[R], R any
-        self._unanswered.add(reply)
+        ask = self._ask_of(request)
+        self._mailbox.put_nowait(ask)  # type: ignore[arg-type]  # Ask[R], R any
+        self._unanswered.add(ask.reply)
         self._probe.told(self.name, request)
-        return reply
+        return ask.reply
+
+    def _ask_of(self, request: Request[R]) -> Ask[R]:
+        if not isinstance(request, Request):
+            raise NotARequest(self.name, request)
+        return Ask(request, Reply(self._unanswered.discard))
 
     def pipe(self, request: Request[R], to: Ref[N], wrap: Callable[[Outcome[R]], N]) -> None:
-        """Send a request; its outcome arrives at `to` as the message `wrap(outcome)`."""
-        self.request(request).then(lambda result: to.tell_owed(wrap(result)))
+        """Send a request; its outcome arrives at `to` as the message `wrap(outcome)`.
+
+        Called by the actor behind `to`, it arrives only if that actor is not restarted before.
+        Raises as `request` does.
+        """
+        addressee = to._addressee()
+        self.request(request).then(lambda result: addressee.tell_owed(wrap(result)))
 
     async def wait_stopped(self) -> ExitReason:
         """Wait until the actor has ended, and say how."""
         await self._stopped.wait()
-        assert self._reason is not None
+        assert self._reason is not None, "_announce_end sets the reason first"
         return self._reason
 
     def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
@@ -145,13 +181,21 @@ class Ref(Generic[M_contra]):
         """
         call_off = enrol(self._when_stopped, callback)
         if self._stopped.is_set():
-            assert self._reason is not None
+            assert self._reason is not None, "_announce_end sets the reason first"
             call_each(self._when_stopped, self._reason)
         return call_off
 
     def statistics(self) -> MailboxStatistics:
         """The mailbox seen from outside; sends nothing."""
         return self._mailbox.statistics()
+
+    def _in_own_task(self) -> bool:
+        return self._task is not None and self._task is trio.lowlevel.current_task()
+
+    def _addressee(self) -> Ref[M_contra] | OwnLife[M_contra]:
+        """Whom to tell what is asked for now: if the actor itself asks, its present life alone."""
+        own = self._own
+        return own if own is not None and self._in_own_task() else self
 
     def _check_alive(self) -> None:
         if self._reason is not None:
@@ -195,9 +239,9 @@ class Ref(Generic[M_contra]):
 
     def _fail_taken(self, reason: ExitReason) -> None:
         """Asks the actor took and never answered fail: nobody else can answer them."""
-        waiting = {message.reply for message in self._mailbox.waiting() if isinstance(message, Ask)}
+        messages = (*self._mailbox.waiting(), *self._mailbox.outside())
+        waiting = {message.reply for message in messages if isinstance(message, Ask)}
         for reply in self._unanswered - waiting:
-            assert isinstance(reply, Reply)
             reply.fail(ActorStopped(self.name, reason))
 
     def _announce_end(self, reason: ExitReason) -> None:

@@ -129,7 +129,8 @@ class Timers(Generic[M]):
     """The named timers of one actor. A name runs once: starting it again replaces it.
 
     A message already delivered when its timer is cancelled still arrives (OTP's
-    `erlang:cancel_timer/1` warns of the same); a machine ignores those by itself.
+    `erlang:cancel_timer/1` warns of the same); a machine ignores those by itself. None arrives at
+    another life of the actor, whatever becomes of its mailbox (`OnRestart`).
     """
 
     def __init__(self, deliver: Callable[[M], None]) -> None:

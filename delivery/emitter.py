@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import attrs
+import trio
 
 from greenroom.actors.errors import ActorStopped, GreenroomError, MailboxFull
 from greenroom.actors.reply import Reply
@@ -32,7 +33,6 @@ REFUSALS: Mapping[type[GreenroomError], EmitRefusal] = MappingProxyType(
         BadEvent: "bad_event",
         OutOfOrder: "out_of_order",
         EventNotKept: "journal",
-        MailboxFull: "mailbox",
         UserUnavailable: "unavailable",
     }
 )
@@ -56,9 +56,12 @@ class Emitter:
     end: Draft | None = None
     ended: bool = False
     closed: bool = False
+    _waits: set[trio.CancelScope] = attrs.field(factory=set, init=False)
 
     async def emit(self, step: RunStep, kind: Kind, data: JSON) -> Receipt:
         """Have one event kept. An event that was not kept is as if it had not been said.
+
+        Waits while the user actor's mailbox is full; cancelled meanwhile, it has said nothing.
 
         Raises `NotDisplayed` for one that was kept and not seen as the run requires; else
         `BadEvent`, `OutOfOrder`, `EventNotKept`, `UserUnavailable`, or `ActorStopped`: then
@@ -75,13 +78,21 @@ class Emitter:
         if kind in TERMINAL:
             self.end = event
         try:
-            record = await self._send(event).wait()
-        except (EventNotKept, MailboxFull, UserUnavailable):
-            if not self.closed:
-                self.spoken = self.spoken.without(step, before)
+            reply = await self._send(event)
+        except BaseException:
+            self._take_back(step, before)
+            raise
+        try:
+            record = await reply.wait()
+        except EventNotKept:
+            self._take_back(step, before)
             raise
         self.ended |= kind in TERMINAL
         return Receipt.of(record, self.user.leased)
+
+    def _take_back(self, step: RunStep, before: Spoken) -> None:
+        if not self.closed:
+            self.spoken = self.spoken.without(step, before)
 
     @contextmanager
     def _refusals_counted(self) -> Iterator[None]:
@@ -93,19 +104,42 @@ class Emitter:
             raise
 
     def close(self, data: JSON) -> Draft:
-        """Refuse all that comes from now on; returns the `agent_failed` to end the run with."""
+        """Refuse all that comes from now on, and what waits for room; returns the `agent_failed`
+        to end the run with."""
+        for scope in self._waits:
+            scope.cancel()
         self.closed, self.spoken = True, Spoken(Stage.ENDED)
         self.end = self._draft(Kind.AGENT_FAILED, data)
         return self.end
 
-    def _send(self, event: Draft) -> Reply[Record]:
+    async def _send(self, event: Draft) -> Reply[Record]:
         try:
             return self.user.actor.request(Emit(event))
+        except MailboxFull:
+            return await self._send_when_there_is_room(event)
         except (ActorStopped, SupervisorError) as error:
-            raise UserUnavailable(
-                f"the actors of user {str(self.context.user)!r} are restarting",
-                advice="emit it again",
-            ) from error
+            raise self._unavailable() from error
+
+    async def _send_when_there_is_room(self, event: Draft) -> Reply[Record]:
+        """Events wait in the order they were emitted in. `close` ends the waiting."""
+        with trio.CancelScope() as scope:
+            self._waits.add(scope)
+            try:
+                return await self.user.actor.send_request(Emit(event))
+            except (ActorStopped, SupervisorError) as error:
+                raise self._unavailable() from error
+            finally:
+                self._waits.discard(scope)
+        raise OutOfOrder(
+            f"{event.kind} cannot come now: the run was ended while it waited for room",
+            advice="an agent must stop when it is cancelled",
+        )
+
+    def _unavailable(self) -> UserUnavailable:
+        return UserUnavailable(
+            f"the actors of user {str(self.context.user)!r} are restarting",
+            advice="emit it again",
+        )
 
     def _draft(self, kind: Kind, data: JSON) -> Draft:
         return draft(

@@ -90,12 +90,10 @@ Command = Deliver | ReadPage | ReadAgain | TooSlow | GivenUp | Superseded
 
 @attrs.frozen
 class Position:
-    """Where a connection starts. `recovered` is False when a resume lost its place; `parted`: for
-    the client had another event there than the journal."""
+    """Where a connection starts. `recovered` is False when a resume lost its place."""
 
     offset: int
     recovered: bool
-    parted: bool = False
 
 
 @attrs.define

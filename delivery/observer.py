@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.journal import Record
 
 Breaker: TypeAlias = Literal["closed", "half_open", "open"]
-EmitRefusal: TypeAlias = Literal["bad_event", "out_of_order", "journal", "mailbox", "unavailable"]
+EmitRefusal: TypeAlias = Literal["bad_event", "out_of_order", "journal", "unavailable"]
 Reported: TypeAlias = Literal["received", "displayed", "confirmed"]
 RunOutcome: TypeAlias = Literal["ok", "cancelled", "crash", "timeout", "lost"]
 Dropped: TypeAlias = Literal["too_late", "crowded_out"]

@@ -77,9 +77,9 @@ METRICS = (
     counter("events_accepted", "Events that became durable.", KIND, EVENTS),
     counter(
         "emits_refused",
-        "Emits that raised: `bad_event`, `out_of_order`, `journal`, `mailbox`, `unavailable`.",
+        "Emits that raised: `bad_event`, `out_of_order`, `journal`, `unavailable`.",
         ("reason",),
-        one("bad_event", "out_of_order", "journal", "mailbox", "unavailable"),
+        one("bad_event", "out_of_order", "journal", "unavailable"),
     ),
     counter(
         "events_sent",
