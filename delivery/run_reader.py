@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import ClassVar, Final, TypeAlias, cast
 
@@ -11,7 +10,16 @@ import attrs
 
 from greenroom.actors.errors import Fault
 from greenroom.delivery.errors import DeliveryError, damaged
-from greenroom.delivery.ids import EventId, RunId, ThreadId, UserId, bits_of, type_of, with_bits
+from greenroom.delivery.ids import (
+    EventId,
+    RunId,
+    ThreadId,
+    UserId,
+    bits_of,
+    kind_of,
+    type_of,
+    with_bits,
+)
 from greenroom.delivery.journal import Record
 from greenroom.delivery.journal_reader import JournalReader
 from greenroom.delivery.journal_upkeep import Progress, no_progress
@@ -33,11 +41,10 @@ from greenroom.delivery.sqlite_rows import (
 from greenroom.delivery.timeline import Reports, Timeline, of_run, timeline
 
 CHUNK: Final = 20_000  # rows looked through at a time
-SHORTEST: Final = 4  # characters of a fragment
 SHOWN: Final = 3
 SOON_MS: Final = 60_000
+WHERE: Final = "greenroom events shows which runs there are"
 
-_FRAGMENT: Final = re.compile(rf"(run_)?[0-9a-z]{{{SHORTEST},26}}")
 _FOUND: Final = "run, user, thread, min(number)"
 _BY_BIRTH: Final = f"""
     SELECT {_FOUND} FROM log INDEXED BY log_user_offset WHERE run = ?1 AND user = (
@@ -95,11 +102,17 @@ def find_run(reader: JournalReader, text: str, progress: Progress = no_progress)
     """The run that `text` means. Raises as `read_timeline`."""
     if type_of(text) is RunId and (found := _by_birth(reader, RunId.trusted(text))):
         return found
-    known = _search(reader, _Wanted.of(text), progress)
+    wanted = _Wanted.of(text)
+    known = _search(reader, wanted, progress)
     if len(known) > 1:
         some = ", ".join([each.run for each in known[:SHOWN]])
         more = ", …" if len(known) > SHOWN else ""
-        raise NoSuchRun(f"{text!r} may be one of {len(known)} runs: {some}{more}")
+        raise NoSuchRun(
+            f"{text!r} may be one of {len(known)} runs: {some}{more}",
+            advice="give more of its id",
+        )
+    if not known and wanted.fragment:
+        raise NoSuchRun(f"no run in {reader.path} begins or ends with {text!r}", advice=WHERE)
     if not known:
         raise _unknown(reader, text)
     return known[0]
@@ -110,28 +123,27 @@ class _Wanted:
     """Whole ids, or what an id begins or ends with."""
 
     ids: tuple[str, ...] = ()
-    beginning: str = ""
-    end: str = ""
+    fragment: str = ""
 
     @classmethod
     def of(cls, text: str) -> _Wanted:
-        """Raises `BadId`."""
-        if type_of(text) is None and not recognised(text) and _FRAGMENT.fullmatch(text):
-            beginning = text if text.startswith("run_") else f"run_{text}"
-            return cls(beginning=beginning, end=text)
+        """Raises `BadId` for an id of another kind, and for what is in no id."""
+        if kind_of(text) == UserId.kind and not recognised(text):  # none of our ids in full
+            return cls(fragment=text)
         return cls(ids=(text, modern(RunId, text)))  # one not migrated is found by its old id
 
     @property
     def sql(self) -> str:
         if self.ids:
             return "run IN (?, ?)"
-        return "(substr(run, 1, ?) = ? OR substr(run, ?) = ?)"
+        return "(substr(run, 1, ?) = ? OR substr(run, 1, ?) = ? OR substr(run, ?) = ?)"
 
     @property
     def values(self) -> tuple[str | int, ...]:
         if self.ids:
             return self.ids
-        return (len(self.beginning), self.beginning, -len(self.end), self.end)
+        text, prefixed = self.fragment, f"{RunId.prefix}_{self.fragment}"
+        return (len(text), text, len(prefixed), prefixed, -len(text), text)
 
 
 def _by_birth(reader: JournalReader, run: RunId) -> Found | None:
@@ -190,5 +202,5 @@ def _reports(reader: JournalReader, records: Sequence[Record]) -> Reports:
 def _unknown(reader: JournalReader, text: str) -> NoSuchRun:
     return NoSuchRun(
         f"{reader.path} has no run {text!r}: it was trimmed, or never was",
-        advice="greenroom events shows which runs there are",
+        advice=WHERE,
     )

@@ -6,15 +6,11 @@ A page marks the place: `<!-- output: NAME -->`, a fenced block, `<!-- end -->`.
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from unittest.mock import patch
 
 from examples.machines import two_phase_commit, unguarded_connection, vending_machine
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
@@ -33,6 +29,7 @@ from greenroom.testing import explore, machine_test
 from greenroom.transport.connection_machine import CONNECTION
 from tests.delivery.run_story import Afternoon, write
 
+COLUMNS = 110  # of the terminal that the pages show
 DOCS = Path(__file__).parents[1] / "docs"
 PLACE = re.compile(r"<!-- output: (?P<name>[\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 
@@ -103,11 +100,10 @@ def run_timeline() -> str:
     told = Afternoon()
     reports = Reports(told.cursors, told.marks, (), [told.letter])
     story = timeline(told.run, told.records, reports)
-    with in_utc():
-        return rendered(
-            timeline_output.heading(story),
-            timeline_output.table(story, story.moments, heads=True),
-        )
+    return rendered(
+        timeline_output.heading(story),
+        timeline_output.table(story, story.moments, heads=True, room=COLUMNS),
+    )
 
 
 def usage_overview(by: By | None = None) -> str:
@@ -122,20 +118,11 @@ def usage_overview(by: By | None = None) -> str:
 
 
 def rendered(*renderables: RenderableType) -> str:
-    """As on a terminal of 110 columns without colours."""
-    console = Console(width=110, file=StringIO(), force_terminal=False)
+    """As on a terminal of `COLUMNS` without colours."""
+    console = Console(width=COLUMNS, file=StringIO(), force_terminal=False)
     with console.capture() as printed:
         console.print(*renderables)
     return "\n".join(line.rstrip() for line in printed.get().splitlines())
-
-
-@contextmanager
-def in_utc() -> Iterator[None]:
-    """People are told their local time; this page is read everywhere."""
-    with patch.dict(os.environ, TZ="UTC"):
-        time.tzset()
-        yield
-    time.tzset()
 
 
 OUTPUTS: dict[str, Callable[[], str]] = {

@@ -1,31 +1,43 @@
-"""What an AI agent does reaches the right user: in order, durably, and provably seen."""
+"""What an AI agent does reaches the right user: in order, durably, and provably seen.
 
-from greenroom.actors.errors import ActorStopped, Fault, GreenroomError
-from greenroom.delivery.context import UserContext
-from greenroom.delivery.draft import BadEvent
-from greenroom.delivery.errors import (
-    EventNotKept,
-    JournalError,
-    NotConfirmed,
-    NotDisplayed,
-    NotReceived,
-    RunStopped,
-    RunTimedOut,
-    UnknownEvent,
-    UserUnavailable,
-)
-from greenroom.delivery.events import JSON, Event, EventClass, Kind
-from greenroom.delivery.grammar import OutOfOrder
-from greenroom.delivery.ids import BadId
-from greenroom.delivery.journal import DeadLetter
-from greenroom.delivery.policy import Policy
-from greenroom.delivery.receipt import Receipt
-from greenroom.delivery.run import Agent, Pressure, Run, ToolCall
-from greenroom.delivery.stages import ReceiptStage, Standing
-from greenroom.runtime import Runtime, open_runtime
-from greenroom.serving import run_server, serve
-from greenroom.settings import BadSettings, Settings
-from greenroom.transport.client import Client, connect
+Each name is imported when it is first asked for (PEP 562): a program pays for what it uses, and the
+command line is there at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from greenroom.actors.errors import ActorStopped, Fault, GreenroomError
+    from greenroom.delivery.context import UserContext
+    from greenroom.delivery.draft import BadEvent
+    from greenroom.delivery.errors import (
+        EventNotKept,
+        JournalError,
+        NotConfirmed,
+        NotDisplayed,
+        NotReceived,
+        RunStopped,
+        RunTimedOut,
+        UnknownEvent,
+        UserUnavailable,
+    )
+    from greenroom.delivery.events import JSON, Event, EventClass, Kind
+    from greenroom.delivery.grammar import OutOfOrder
+    from greenroom.delivery.ids import BadId
+    from greenroom.delivery.journal import DeadLetter
+    from greenroom.delivery.policy import Policy
+    from greenroom.delivery.receipt import Receipt
+    from greenroom.delivery.run import Agent, Pressure, Run, ToolCall
+    from greenroom.delivery.stages import ReceiptStage, Standing
+    from greenroom.runtime import Runtime, open_runtime
+    from greenroom.serving import run_server, serve
+    from greenroom.settings import BadSettings, Settings
+    from greenroom.transport.client import Client, connect
+
+    __version__: str
 
 __all__ = [
     "JSON",
@@ -66,3 +78,53 @@ __all__ = [
     "run_server",
     "serve",
 ]
+
+_HOMES: Final = {
+    "greenroom.actors.errors": "ActorStopped Fault GreenroomError",
+    "greenroom.delivery.context": "UserContext",
+    "greenroom.delivery.draft": "BadEvent",
+    "greenroom.delivery.errors": "EventNotKept JournalError NotConfirmed NotDisplayed NotReceived "
+    "RunStopped RunTimedOut UnknownEvent UserUnavailable",
+    "greenroom.delivery.events": "JSON Event EventClass Kind",
+    "greenroom.delivery.grammar": "OutOfOrder",
+    "greenroom.delivery.ids": "BadId",
+    "greenroom.delivery.journal": "DeadLetter",
+    "greenroom.delivery.policy": "Policy",
+    "greenroom.delivery.receipt": "Receipt",
+    "greenroom.delivery.run": "Agent Pressure Run ToolCall",
+    "greenroom.delivery.stages": "ReceiptStage Standing",
+    "greenroom.runtime": "Runtime open_runtime",
+    "greenroom.serving": "run_server serve",
+    "greenroom.settings": "BadSettings Settings",
+    "greenroom.transport.client": "Client connect",
+}
+"""Where each name of `__all__` lives; the imports above are the same for type checkers."""
+
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+if not TYPE_CHECKING:  # a checker that sees it takes every misspelt name for one of ours
+
+    def __getattr__(name: str) -> object:
+        """A name of ours, imported now; or a module, as `greenroom.supervisor`."""
+        if name == "__version__":
+            found = importlib.import_module("importlib.metadata").version("greenroom")
+        elif name in _HOME_OF:
+            found = getattr(importlib.import_module(_HOME_OF[name]), name)
+        else:
+            return _module(name)
+        globals()[name] = found
+        return found
+
+
+def _module(name: str) -> object:
+    whole = f"greenroom.{name}"
+    try:
+        return importlib.import_module(whole)
+    except ModuleNotFoundError as error:
+        if error.name != whole:
+            raise
+        raise AttributeError(f"module 'greenroom' has no attribute {name!r}", name=name) from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

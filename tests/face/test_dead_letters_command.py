@@ -123,7 +123,7 @@ def test_dropping_says_what_was_dropped(letter: DeadLetter, tmp_path: Path) -> N
     assert greenroom("dead-letters", "drop", letter.event, cwd=tmp_path).out == (
         f"dropped {letter.event}\n"
     )
-    assert greenroom("dead-letters", "list", cwd=tmp_path).out == ""
+    assert greenroom("dead-letters", "list", cwd=tmp_path).out == "no dead letters\n"
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_beside_a_running_server_a_letter_is_requeued_by_it_and_reaches_who_is_c
     again = greenroom(*requeue, cwd=tmp_path)
     assert (again.code, again.out) == (1, "")
     assert f"http://127.0.0.1:{server.port}: {letter.event} is no dead letter" in again.err
-    assert greenroom("dead-letters", "list", cwd=tmp_path).out == ""
+    assert greenroom("dead-letters", "list", cwd=tmp_path).out == "no dead letters\n"
 
 
 def test_beside_a_running_server_a_letter_is_dropped_by_it(

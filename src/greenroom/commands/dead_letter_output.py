@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import orjson
 
-from greenroom.commands.looking_output import printable
+from greenroom.commands.harmless import printable
+from greenroom.commands.times import moment
 from greenroom.delivery.journal import DeadLetter, Record
 
 
@@ -15,7 +14,7 @@ def told(letter: DeadLetter, record: Record | None) -> str:
     lines = [heading(), line_of(letter)]
     for each in letter.attempts:
         lines.append(
-            f"  attempt {each.number}  {_time(each.at)}  {each.session}  {each.connection}"
+            f"  attempt {each.number}  {moment(each.at / 1000)}  {each.session}  {each.connection}"
         )
     if not letter.attempts:
         lines.append("  no attempt is known: nobody was sent it twice")
@@ -23,7 +22,7 @@ def told(letter: DeadLetter, record: Record | None) -> str:
     return "\n".join(lines)
 
 
-def json_of(letter: DeadLetter, *records: Record | None) -> str:
+def json_of(letter: DeadLetter, *records: Record | None) -> bytes:
     """The same for programs; without a `record`, nothing is said of the event itself."""
     fields: dict[str, object] = {
         "event": str(letter.event),
@@ -44,7 +43,7 @@ def json_of(letter: DeadLetter, *records: Record | None) -> str:
     }
     for record in records:
         fields["record"] = None if record is None else orjson.Fragment(record.body)
-    return orjson.dumps(fields).decode()
+    return orjson.dumps(fields)
 
 
 def heading() -> str:
@@ -54,13 +53,9 @@ def heading() -> str:
 def line_of(letter: DeadLetter) -> str:
     attempts, user = len(letter.attempts), printable(str(letter.user))
     return _columns(
-        letter.event, letter.kind, letter.outcome, _time(letter.at), f"{attempts:>8}", user
+        letter.event, letter.kind, letter.outcome, moment(letter.at / 1000), f"{attempts:>8}", user
     )
 
 
 def _columns(event: str, kind: str, outcome: str, at: str, attempts: str, user: str) -> str:
     return f"{event:<30}  {kind:<15}  {outcome:<13}  {at:<20}  {attempts}  {user}"
-
-
-def _time(at: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -15,9 +15,12 @@ from cyclopts.validators import Number
 from greenroom.admin_client import AdminClient, usual_client
 from greenroom.commands.dead_letter_output import heading, json_of, line_of, told
 from greenroom.commands.events import existing_journal
+from greenroom.commands.printing import say_none
+from greenroom.commands.streams import write_line
 from greenroom.delivery.dead_letters import no_letter, requeue_at_rest
 from greenroom.delivery.errors import JournalBusy
 from greenroom.delivery.ids import EventId, IdSource, UserId
+from greenroom.delivery.journal import DeadLetter
 from greenroom.delivery.journal_reader import JournalReader
 from greenroom.delivery.legacy_ids import modern
 from greenroom.delivery.sqlite_journal import SqliteJournal, open_sqlite_journal
@@ -87,13 +90,19 @@ def list_letters(
     past = modern(EventId, after) if after is not None else None
     letters = reader.dead_letters(user=whose, after=past, limit=limit + 1)
     shown = letters[:limit]
-    if shown and not json:
-        print(heading())
-    for letter in shown:
-        print(json_of(letter) if json else line_of(letter))
+    for line in map(json_of, shown) if json else ():
+        write_line(line)
+    if not json:
+        _print_table(shown, user, after)
     if len(letters) > limit:
-        sys.stdout.flush()
         print(f"there are more: --after {shown[-1].event}", file=sys.stderr)
+
+
+def _print_table(letters: Sequence[DeadLetter], user: str | None, after: str | None) -> None:
+    if letters:
+        print(heading(), *map(line_of, letters), sep="\n", flush=True)
+    else:
+        say_none("dead letters", user=user, after=after)
 
 
 @dead_letters.command
@@ -118,7 +127,10 @@ def show(
     letter, record = reader.dead_letter(known), reader.find(known)
     if letter is None:
         raise no_letter(known)
-    print(json_of(letter, record) if json else told(letter, record))
+    if json:
+        write_line(json_of(letter, record))
+    else:
+        print(told(letter, record))
 
 
 @dead_letters.command

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from greenroom.commands.event_output import Printer, print_json, table_printer
+from greenroom.commands.printing import say_none
 from greenroom.delivery.events import Kind
 from greenroom.delivery.ids import ThreadId, UserId
 from greenroom.delivery.journal_reader import JournalReader, Numbered
@@ -83,6 +84,8 @@ def events(
     )
     show = print_json if json else table_printer()
     last = show_all(newest(query.read(0), limit), show)
+    if not (last or json):
+        say_none("events yet" if follow else "events", user=user, thread=thread, kind=kind)
     if follow:
         follow_on(query, last or query.reader.last_number(), show)
 

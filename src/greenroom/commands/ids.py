@@ -11,7 +11,8 @@ import orjson
 from cyclopts import App, Parameter
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.commands.looking_output import printable
+from greenroom.commands.harmless import printable
+from greenroom.commands.streams import write_line
 from greenroom.delivery.id_explanation import Explanation, Meaning, explain
 
 
@@ -44,7 +45,10 @@ def explain_ids(
     """
     explanations = [explain(text) for text in (id, *more)]
     for each in explanations:
-        print(_as_json(each) if json else "\n".join(_lines(each)))
+        if json:
+            write_line(_as_json(each))
+        else:
+            print(*_lines(each), sep="\n")
     sys.stdout.flush()
     unknown = sum(not each.known for each in explanations)
     if unknown:
@@ -74,7 +78,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield "  where a user's id stands it is one: those are the identity provider's"
 
 
-def _as_json(explanation: Explanation) -> str:
+def _as_json(explanation: Explanation) -> bytes:
     now = explanation.is_now
     told = {
         "id": explanation.text.encode("utf-8", "replace").decode(),
@@ -88,7 +92,7 @@ def _as_json(explanation: Explanation) -> str:
         "why": explanation.why or None,
         "closest": explanation.closest,
     }
-    return orjson.dumps(told).decode()
+    return orjson.dumps(told)
 
 
 def _meaning(meaning: Meaning) -> dict[str, object]:

@@ -15,8 +15,8 @@ from rich.filesize import decimal
 
 from greenroom.commands.ages import Age, seconds_of
 from greenroom.commands.events import existing_journal
+from greenroom.commands.harmless import printable
 from greenroom.commands.journal_files import lines_of, written
-from greenroom.commands.looking_output import printable
 from greenroom.commands.progress import progress_bar
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.journal_check import check

@@ -12,10 +12,14 @@ from cyclopts.validators import Number
 
 from greenroom.admin import CRASHES, TREE
 from greenroom.admin_client import AdminClient, NoSuchCrash, usual_client
-from greenroom.commands.looking_output import crash_view, crashes_table, show, tree_view
+from greenroom.commands.looking_output import crash_view, crashes_table, tree_view
+from greenroom.commands.printing import show
+from greenroom.commands.streams import write_line
+from greenroom.delivery.ids import BadId, type_of
 from greenroom.settings import BadSettings, Settings
 
 Flag = Annotated[bool, Parameter(negative="")]
+WHERE = "`greenroom crashes` lists those that are kept"
 Children = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
 
 
@@ -51,7 +55,7 @@ def tree(
     """
     client = _client(url, token, config)
     if json:
-        _print(client.raw(f"{TREE}?children={children}"))
+        write_line(client.raw(f"{TREE}?children={children}"))
     elif not watch:
         show(tree_view(client.tree(children=children)))
     elif not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -86,7 +90,7 @@ def crashes(
     """
     client = _client(url, token, config)
     if json:
-        _print(client.raw(CRASHES))
+        write_line(client.raw(CRASHES))
     elif lines := client.crashes():
         show(crashes_table(lines))
     else:
@@ -117,7 +121,7 @@ def crash(
     client = _client(url, token, config)
     whole = _whole_id(client, id_)
     if json:
-        _print(client.raw_crash(whole))
+        write_line(client.raw_crash(whole))
     else:
         show(crash_view(client.crash(whole)))
 
@@ -130,21 +134,21 @@ def _url_and_id(given: Sequence[str]) -> tuple[str | None, str]:
             return url, id_
     raise BadSettings(
         [f"a crash is named by its id, after a URL if need be; got {len(given)} arguments"],
-        advice="`greenroom crashes` lists their ids",
+        advice=WHERE,
     )
 
 
 def _whole_id(client: AdminClient, id_: str) -> str:
+    """Raises `BadId` for an id of anything else, and `NoSuchCrash`."""
+    if (kind := type_of(id_)) is not None:
+        raise BadId("crash", kind.kind, id_, advice=WHERE)
     found = [line.id for line in client.crashes() if line.id.startswith(id_.lower())]
     if len(found) > 1:
         raise NoSuchCrash(f"{id_!r} is the beginning of {len(found)}: {', '.join(found)}")
-    return found[0] if found else id_
+    if not found:
+        raise NoSuchCrash(f"no crash that is kept begins with {id_!r}", advice=WHERE)
+    return found[0]
 
 
 def _client(url: str | None, token: str | None, config: Path | None) -> AdminClient:
     return usual_client(Settings.load(config, admin_token=token), url)
-
-
-def _print(body: bytes) -> None:
-    sys.stdout.buffer.write(body + b"\n")
-    sys.stdout.buffer.flush()

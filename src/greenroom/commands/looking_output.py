@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
 import orjson
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from greenroom.commands.harmless import printable
+from greenroom.commands.times import WIDTH, moment
 from greenroom.supervisor.child import ChildState
 from greenroom.supervisor.crash_report import CrashReport
 from greenroom.supervisor.error_note import ErrorNote
@@ -20,7 +21,6 @@ from greenroom.supervisor.looking_json import CrashLine
 from greenroom.supervisor.message_codec import JSON
 from greenroom.supervisor.tree import TreeNode
 
-PIPE_WIDTH = 160  # columns where there is no terminal to ask
 STATE_STYLES = {
     ChildState.RUNNING: "green",
     ChildState.STARTING: "cyan",
@@ -29,20 +29,6 @@ STATE_STYLES = {
     ChildState.STOPPED: "dim",
 }
 LINKS = {"cause": "caused by", "context": "while handling"}
-
-
-def columns() -> int:
-    """The width of the terminal, or one wide enough for a pipe."""
-    console = Console()
-    return console.width if console.is_terminal else PIPE_WIDTH
-
-
-def show(renderable: RenderableType) -> None:
-    """Print, `columns()` wide."""
-    console = Console(width=columns())
-    with console.capture() as printed:  # rich would end the process at a closed pipe
-        console.print(renderable)
-    print(printed.get(), end="", flush=True)
 
 
 def tree_view(node: TreeNode) -> Tree:
@@ -98,7 +84,7 @@ def _facts(node: TreeNode) -> Iterator[tuple[str, str]]:
 def crashes_table(lines: Iterable[CrashLine]) -> Table:
     """Newest first."""
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-    for name, width in (("id", 8), ("when", 19), ("restarts", 8), ("replay", 7)):
+    for name, width in (("id", 8), ("when", WIDTH), ("restarts", 8), ("replay", 7)):
         table.add_column(name, width=width)
     table.add_column("child", ratio=1, overflow="fold")
     table.add_column("reason", ratio=1, overflow="fold")
@@ -136,7 +122,7 @@ def _crash_parts(report: CrashReport) -> Iterator[RenderableType]:
         yield from _section("what was raised", error_lines(report.error))
     actor = report.actor
     if actor is not None and actor.machine is not None:
-        moves = (f"{move.old} ─{move.event}→ {move.new}" for move in actor.moves)
+        moves = (f"{move.old} -{move.event}-> {move.new}" for move in actor.moves)
         title = f"machine {actor.machine}, now {actor.phase}"
         yield from _section(title, map(_plain, moves))
     if actor is not None:
@@ -212,10 +198,6 @@ def _tagged(form: dict[str, JSON]) -> str:
     return f"{{{', '.join(f'{key}: {message_text(value)}' for key, value in form.items())}}}"
 
 
-def moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at):%Y-%m-%d %H:%M:%S}"
-
-
 def duration(seconds: float) -> str:
     """`0.4s`, `12s`, `3m`, `5h`, `12d`: two figures are enough."""
     if seconds < 9.95:
@@ -225,11 +207,6 @@ def duration(seconds: float) -> str:
             return f"{seconds:.0f}{unit}"
         seconds /= size
     return f"{seconds:.0f}d"
-
-
-def printable(text: str) -> str:
-    """What a client or an exception put in it may not write to the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _plain(text: str) -> Text:

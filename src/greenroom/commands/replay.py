@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.commands.harmless import printable
 from greenroom.replaying import Case, load_case
 from greenroom.settings import BadSettings
 from greenroom.supervisor.error_note import ErrorNote
@@ -54,6 +55,7 @@ def replay(
         raise BadSettings(
             [f"{write_test} is there already"], advice="name a file that is not, or give --force"
         )
+    _check_is_a_file(report)
     case = load_case(report, actor=actor, trust=trust)
     replayed = case.run()
     print("\n".join(_told(case, replayed)), flush=True)
@@ -61,6 +63,15 @@ def replay(
         raise _not_reproduced(case, replayed)
     if write_test is not None:
         _write(write_test, case, replayed, actor)
+
+
+def _check_is_a_file(report: Path) -> None:
+    """Whoever gives a crash's id here has not saved that crash yet."""
+    if report.name.isalnum() and report.parent == Path() and not report.exists():
+        raise BadSettings(
+            [f"there is no file {report}"],
+            advice=f"a crash is saved with `greenroom crash {report} --json > {report}.json`",
+        )
 
 
 def _told(case: Case, replayed: Replayed) -> list[str]:
@@ -84,13 +95,13 @@ def _raised(error: ErrorNote | None) -> str:
     if error is None:
         return "no crash"
     said, place = error.message.partition("\n")[0], place_of(error)
-    return _printable(f"{error.name}: {said}" + (f" ({place})" if place not in said else ""))
+    return printable(f"{error.name}: {said}" + (f" ({place})" if place not in said else ""))
 
 
 def _not_reproduced(case: Case, replayed: Replayed) -> NotReproduced:
     actor = case.report.actor
     if replayed.crashed:
-        difference = _printable(str(replayed.difference(case.report)))
+        difference = printable(str(replayed.difference(case.report)))
         return NotReproduced(
             f"it crashes in another way: {difference}",
             advice="mend that first, or make the actor as it was with --actor module:factory",
@@ -118,7 +129,3 @@ def _write(path: Path, case: Case, replayed: Replayed, actor: str | None) -> Non
     )
     path.write_text(source, encoding="utf-8")
     print(f"written to {path}", flush=True)
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

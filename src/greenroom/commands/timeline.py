@@ -16,9 +16,10 @@ from rich.table import Table
 
 from greenroom.commands import timeline_output
 from greenroom.commands.events import existing_journal
-from greenroom.commands.looking_output import columns, show
 from greenroom.commands.pace import paced
+from greenroom.commands.printing import columns, on_terminal, show
 from greenroom.commands.progress import progress_bar
+from greenroom.commands.streams import write_line
 from greenroom.delivery.journal_reader import JournalReader
 from greenroom.delivery.run_reader import read_timeline
 from greenroom.delivery.timeline import Moment, Timeline
@@ -64,8 +65,7 @@ def timeline(
     with progress_bar(after=1) as progress:
         story = read_timeline(reader, run, progress)
     if json:
-        sys.stdout.buffer.write(timeline_output.as_json(story) + b"\n")
-        sys.stdout.buffer.flush()
+        write_line(timeline_output.as_json(story))
     elif replay or speed is not None:
         play(story, speed or 1)
     else:
@@ -74,8 +74,7 @@ def timeline(
 
 
 def _table(story: Timeline, moments: Sequence[Moment], *, heads: bool) -> Table:
-    wide = columns() >= timeline_output.WIDE
-    return timeline_output.table(story, moments, heads=heads, wide=wide)
+    return timeline_output.table(story, moments, heads=heads, room=columns())
 
 
 def play(story: Timeline, speed: float) -> None:
@@ -91,14 +90,14 @@ def play(story: Timeline, speed: float) -> None:
 @contextmanager
 def _stage(story: Timeline, speed: float) -> Iterator[tuple[Show, Tick]]:
     """Where the lines go, and a bar below them where somebody looks."""
-    on_screen = sys.stdout.isatty()
+    on_screen = on_terminal()
     console = Console() if on_screen else Console(stderr=True)
     total = story.moments[-1].since
     with Progress(
         TextColumn("{task.fields[now]} of {task.fields[end]} s, speed {task.fields[speed]:g}"),
         BarColumn(),
         console=console,
-        disable=not console.is_terminal,
+        disable=not (on_screen or sys.stderr.isatty()),
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,

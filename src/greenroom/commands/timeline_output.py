@@ -9,15 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from greenroom.commands.event_output import STYLES
-from greenroom.commands.looking_output import moment as date
-from greenroom.commands.looking_output import printable
+from greenroom.commands.harmless import printable
+from greenroom.commands.times import moment as date
 from greenroom.delivery.events import JSON, Event, Kind
 from greenroom.delivery.stages import ReceiptStage
 from greenroom.delivery.timeline import Moment, Sight, Timeline
 
 SCHEMA = "greenroom.timeline/1"
 WIDE = 88  # columns that a line of the table needs
-LONGEST = 400  # characters of an event's data
+LONGEST = 400  # characters of an event's data, on a terminal
+DATA_WIDTH = 48  # of a table in a pipe: what is longer sticks out
 TAIL = 8  # characters that tell a session from its user's others
 STAGE_STYLES = {
     ReceiptStage.ACCEPTED: "yellow",
@@ -42,16 +43,19 @@ def heading(story: Timeline) -> Text:
     )
 
 
-def table(story: Timeline, moments: Iterable[Moment], *, heads: bool, wide: bool = True) -> Table:
-    """Lines of the story; tables of the same width fit under each other.
+def table(story: Timeline, moments: Iterable[Moment], *, heads: bool, room: int | None) -> Table:
+    """Lines of the story; tables for the same room fit under each other.
 
-    Not `wide`: who saw an event stands below it, for terminals of less than `WIDE` columns.
+    `room`: a terminal's columns, None where a line may be of any length. With less than `WIDE`, who
+    saw an event stands below it.
     """
+    wide = room is None or room >= WIDE
     lines = Table(box=None, show_header=heads, header_style="dim", pad_edge=False, expand=True)
     lines.add_column("seconds", width=9, justify="right")
     if wide:
         lines.add_column("kind", width=17, no_wrap=True)
-        lines.add_column("data", ratio=3, no_wrap=True, overflow="ellipsis")
+        least = DATA_WIDTH if room is None else None
+        lines.add_column("data", ratio=3, min_width=least, no_wrap=True, overflow="ellipsis")
         lines.add_column("seen (session, seconds)", ratio=2, overflow="fold")
     else:
         lines.add_column("event, who saw it", ratio=1, overflow="fold")
@@ -59,7 +63,7 @@ def table(story: Timeline, moments: Iterable[Moment], *, heads: bool, wide: bool
         kind = Text(
             "  " * moment.depth + moment.event.kind, style=STYLES.get(moment.event.kind, "")
         )
-        data = Text(printable(account(moment)[:LONGEST]))
+        data = Text(printable(account(moment)[: room and LONGEST]))
         seen = Text("\n").join(_seen(moment, story.began))
         rest = [kind, data, seen] if wide else [Text.assemble(kind, " ", data, "\n", seen)]
         lines.add_row(Text(clock(moment.since), style="dim"), *rest)

@@ -15,14 +15,14 @@ from rich.text import Text
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.machine_runner import MachineRunner
 from greenroom.admin_client import AdminClient
+from greenroom.commands.harmless import printable
 from greenroom.commands.looking_output import (
     STATE_STYLES,
     duration,
-    moment,
     node_line,
-    printable,
 )
 from greenroom.commands.terminal_keys import one_by_one, read_keys
+from greenroom.commands.times import moment
 from greenroom.commands.tree_browser import (
     BROWSER,
     Key,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,9 @@ from cyclopts.validators import Number
 
 from greenroom.commands.ages import Age, seconds_of
 from greenroom.commands.events import existing_journal
-from greenroom.commands.looking_output import show
+from greenroom.commands.printing import show
 from greenroom.commands.progress import progress_bar
+from greenroom.commands.streams import write_line
 from greenroom.commands.usage_output import Window, as_json, view
 from greenroom.delivery.journal_reader import JournalReader
 from greenroom.delivery.usage import By, Usage
@@ -55,7 +55,6 @@ def usage(
         for event in usage_events(reader, since=window.since or 0, progress=progress):
             counted.add(event)
     if json:
-        sys.stdout.buffer.write(as_json(counted, window) + b"\n")
-        sys.stdout.buffer.flush()
+        write_line(as_json(counted, window))
     else:
         show(view(counted, window, limit))

@@ -11,7 +11,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from greenroom.commands.looking_output import duration, moment, printable
+from greenroom.commands.harmless import printable
+from greenroom.commands.looking_output import duration
+from greenroom.commands.times import moment
 from greenroom.delivery.durations import Durations
 from greenroom.delivery.events import Kind
 from greenroom.delivery.stages import ReceiptStage
@@ -66,6 +68,8 @@ def _overview(usage: Usage, since: str, limit: int) -> Iterator[RenderableType]:
 
 def _groups(usage: Usage, limit: int) -> Iterator[RenderableType]:
     title = "day (UTC)" if usage.by is By.DAY else str(usage.by)
+    if not usage.groups:
+        yield Text(f"no {usage.by} did anything in this time")
     table: Table | None = None
     for name in _chosen(usage, limit):
         cells = _cells(usage.groups[name])
@@ -93,6 +97,9 @@ def _cells(tally: Tally) -> dict[str, str]:
 
 
 def _tools(usage: Usage, limit: int) -> Iterator[RenderableType]:
+    if not usage.tools:
+        yield Text("no tool was called")
+        return
     table = _table("tool", ("calls", "errors", "p50", "p95"))
     for name in _ranked(usage.tools, lambda tool: (tool.calls,))[:limit]:
         tool = usage.tools[name]
