@@ -24,6 +24,7 @@ from greenroom.delivery.sqlite_store import SqliteStore
 
 NOON = 1_790_164_800_000  # 2026-09-23T12:00:00Z
 ALICE = UserId("alice")
+TOOL_CALL = "call_01m37264g0e02brvqkebz99y1a"
 
 
 class Author:
@@ -76,7 +77,7 @@ class Afternoon:
         tell(1_004, self.run, Kind.AGENT_STARTED, agent="analyst")
         tell(1_100, self.other, Kind.AGENT_COMPLETED, outcome="ok")
         tell(1_310, self.run, Kind.AGENT_THINKING, text="Reading the costs")
-        tool: dict[str, JSON] = {"tool_call": "call_1", "tool_name": "get_costs"}
+        tool: dict[str, JSON] = {"tool_call": TOOL_CALL, "tool_name": "get_costs"}
         tell(1_500, self.run, Kind.TOOL_EXECUTING, arguments={"month": "2026-08"}, **tool)
         tell(2_750, self.run, Kind.TOOL_COMPLETED, result={"eur": 1290}, duration_ms=1_249, **tool)
         tell(2_800, self.sub_run, Kind.AGENT_STARTED, parent=self.run, agent="scout")

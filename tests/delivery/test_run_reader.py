@@ -80,9 +80,31 @@ def test_an_id_of_another_kind_is_refused_naming_both(path: Path, afternoon: Aft
         find_run(JournalReader(path), afternoon.records[0].thread)
 
 
-@pytest.mark.parametrize("text", ["run_7zzzzzzzzzzzzzzzzzzzzzzzzz", "zzzz", "run_zzzz"])
-def test_an_unknown_run_is_told_of(text: str, path: Path, afternoon: Afternoon) -> None:
-    with pytest.raises(NoSuchRun, match=f"has no run {text!r}"):
+def test_an_unknown_run_is_told_of(path: Path, afternoon: Afternoon) -> None:
+    with pytest.raises(NoSuchRun, match="has no run 'run_7zzzzzzzzzzzzzzzzzzzzzzzzz'"):
+        find_run(JournalReader(path), "run_7zzzzzzzzzzzzzzzzzzzzzzzzz")
+
+
+@pytest.mark.fault("W17")
+@pytest.mark.parametrize("text", ["zzzz", "run_zzzz", "zzz", "u", "ZZZ", "thread_z", "o'clock"])
+def test_what_no_run_begins_or_ends_with_is_told_so(
+    text: str, path: Path, afternoon: Afternoon
+) -> None:
+    with pytest.raises(NoSuchRun) as unknown:
+        find_run(JournalReader(path), text)
+    assert unknown.value.message == f"no run in {path} begins or ends with {text!r}"
+
+
+@pytest.mark.fault("W17")
+def test_one_character_is_a_beginning_too(path: Path, afternoon: Afternoon) -> None:
+    with pytest.raises(NoSuchRun, match="may be one of 3 runs"):
+        find_run(JournalReader(path), "0")
+
+
+@pytest.mark.fault("W17")
+@pytest.mark.parametrize("text", ["", "a b", "\x1b[2J", "\udcff"])
+def test_what_is_in_no_id_is_refused(text: str, path: Path, afternoon: Afternoon) -> None:
+    with pytest.raises(BadId, match="expected a run id"):
         find_run(JournalReader(path), text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import queue
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from greenroom.cli import run
+from greenroom.command_line import run
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 PATIENCE = 60.0  # seconds until a silent process counts as hung, on a busy machine
@@ -106,6 +107,31 @@ def started(words: Sequence[str], cwd: Path, secret: str | None = None) -> Itera
             yield Running(process)
         finally:
             process.kill()
+
+
+def on_a_terminal(words: Sequence[str], *, cwd: Path, **environ: str) -> bytes:
+    """What a program shows on a terminal, which by itself is an xterm of 120 columns."""
+    master, slave = pty.openpty()
+    seen: list[bytes] = []
+
+    def read() -> None:
+        try:
+            while chunk := os.read(master, 4096):
+                seen.append(chunk)
+        except OSError:  # EIO: the other end is closed (pty(7))
+            return
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    env = environment(None) | {"TERM": "xterm", "COLUMNS": "120"} | environ
+    done = subprocess.run(
+        words, cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave, timeout=PATIENCE
+    )
+    os.close(slave)
+    reader.join(PATIENCE)
+    os.close(master)
+    assert done.returncode == 0, b"".join(seen)
+    return b"".join(seen)
 
 
 def heed_interrupts() -> None:

@@ -17,7 +17,7 @@ import orjson
 import pytest
 import trio
 
-from greenroom.cli import cause_of
+from greenroom.command_line import cause_of
 from greenroom.delivery.events import Kind, class_of
 from greenroom.delivery.ids import EventId, IdSource, RequestId, RunId, ThreadId, UserId
 from greenroom.delivery.journal import Record

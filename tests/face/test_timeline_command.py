@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import signal
-import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,7 +16,7 @@ from greenroom.delivery.events import Kind
 from greenroom.delivery.timeline import Reports, timeline
 from tests.delivery.run_story import Afternoon, Author, write
 from tests.face.audience import serving_alice
-from tests.face.cli import PATIENCE, Result, called, command, environment, greenroom, running
+from tests.face.cli import Result, called, command, greenroom, on_a_terminal, running
 
 
 @pytest.fixture
@@ -135,7 +131,7 @@ def test_ctrl_c_while_it_plays_is_quiet(tmp_path: Path) -> None:
 
 
 def test_a_terminal_gets_a_bar_below_the_lines(afternoon: Afternoon, tmp_path: Path) -> None:
-    shown = on_a_terminal("timeline", afternoon.run, "--speed", "10", cwd=tmp_path)
+    shown = on_a_terminal(command(["timeline", afternoon.run, "--speed", "10"]), cwd=tmp_path)
     assert b"of 3.020 s, speed 10" in shown
     assert b"agent_thinking" in shown
 
@@ -143,36 +139,12 @@ def test_a_terminal_gets_a_bar_below_the_lines(afternoon: Afternoon, tmp_path: P
 def test_a_narrow_terminal_shows_everything_below_each_other(
     afternoon: Afternoon, tmp_path: Path
 ) -> None:
-    shown = on_a_terminal("timeline", afternoon.run, cwd=tmp_path, columns=60)
+    shown = on_a_terminal(command(["timeline", afternoon.run]), cwd=tmp_path, COLUMNS="60")
     plain = re.sub(rb"\x1b\[[\d;]*m", b"", shown).decode()
     lines = [line.strip() for line in plain.splitlines()]
     assert max(map(len, plain.splitlines())) <= 60
     for line in ("1.750  tool_completed get_costs after 1.249 s:", "b3xvxt3y displayed 2.180"):
         assert line in lines
-
-
-def on_a_terminal(*arguments: str, cwd: Path, columns: int = 120) -> bytes:
-    master, slave = pty.openpty()
-    seen: list[bytes] = []
-
-    def read() -> None:
-        try:
-            while chunk := os.read(master, 4096):
-                seen.append(chunk)
-        except OSError:  # EIO: the other end is closed (pty(7))
-            return
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    env = environment(None) | {"TERM": "xterm", "COLUMNS": str(columns)}
-    done = subprocess.run(
-        command(arguments), cwd=cwd, env=env, stdout=slave, stderr=slave, timeout=PATIENCE
-    )
-    os.close(slave)
-    reader.join(PATIENCE)
-    os.close(master)
-    assert done.returncode == 0
-    return b"".join(seen)
 
 
 MISUSES = {

@@ -41,4 +41,7 @@ def machine(
     format
         mermaid, dot (Graphviz), table (Markdown: states and events), or svg.
     """
-    print(DRAW[format](load_machine(target)), end="")
+    drawn = DRAW[format](load_machine(target))
+    if format is Format.SVG:  # whatever the encoding of its file or of the terminal is
+        drawn = drawn.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    print(drawn, end="")
