@@ -137,7 +137,7 @@ def test_a_crash_that_is_not_kept_is_told_from_admin_being_off(
     server: Server, tmp_path: Path
 ) -> None:
     result = look("crash", url(server), "nosuchid", cwd=tmp_path)
-    assert "no crash 'nosuchid' is kept" in result.err
+    assert "no crash that is kept begins with 'nosuchid'" in result.err
     assert (result.code, result.out) == (1, "")
 
 

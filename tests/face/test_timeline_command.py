@@ -148,7 +148,7 @@ def test_a_narrow_terminal_shows_everything_below_each_other(
 
 
 MISUSES = {
-    "unknown": (["zzzz"], 1, "has no run 'zzzz'"),
+    "unknown": (["zzzz"], 1, "begins or ends with 'zzzz'"),
     "a thread": (["thread_01h455vb4pex5vsknk084sn02q"], 2, "expected a run id, got thread"),
     "no run": ([], 2, "RUN"),
     "speed": (["zzzz", "--speed", "0"], 2, "--speed"),
