@@ -90,10 +90,12 @@ Command = Deliver | ReadPage | ReadAgain | TooSlow | GivenUp | Superseded
 
 @attrs.frozen
 class Position:
-    """Where a connection starts. `recovered` is False when a resume lost its place."""
+    """Where a connection starts. `recovered` is False when a resume lost its place; `parted`: for
+    the client had another event there than the journal."""
 
     offset: int
     recovered: bool
+    parted: bool = False
 
 
 @attrs.define

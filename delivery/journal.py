@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -240,6 +241,14 @@ class Journal(Protocol):
         """How far the session has got; None for one that never was here."""
         ...
 
+    async def event_at(self, user: UserId, offset: int) -> EventId | None:
+        """The id of the event at this offset; None where there is none, or it is trimmed."""
+        ...
+
+    async def agrees_through(self, user: UserId, *, offset: int, event: EventId) -> int:
+        """How far the user's log is the one in which `event` had `offset`: see `agreed_through`."""
+        ...
+
     async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
         """The cursors of the sessions that were sent this offset, by session."""
         ...
@@ -317,6 +326,22 @@ def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dic
                 raise OutOfSequence(user, expected, entry.offset)
             lasts[user] = expected
     return lasts
+
+
+def agreed_through(
+    offset: int, event: EventId, bounds: Bounds, event_at: Callable[[int], EventId]
+) -> int:
+    """How far a log is the one in which `event` had `offset`; `offset` when it all is.
+
+    A journal restored from a backup gives its offsets out again. What it kept after that is younger
+    than what any client had seen before, and ids sort by birth: so the logs are the same through
+    every event that is older than `event`. Of an offset that is trimmed nobody knows.
+    """
+    first = max(1, bounds.first)
+    if offset < first or (offset <= bounds.last and event_at(offset) == event):
+        return offset
+    suspects = range(first, min(offset - 1, bounds.last) + 1)
+    return first - 1 + bisect_left(suspects, event, key=event_at)
 
 
 def check_ids(entries: Iterable[Entry]) -> None:

@@ -29,6 +29,7 @@ from greenroom.delivery.journal import (
     Said,
     Settled,
     ThreadSummary,
+    agreed_through,
     check_ids,
     check_limit,
     last_offsets,
@@ -87,6 +88,14 @@ class MemoryJournal:
 
     async def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
         return (await self._log(user)).cursors.get(session)
+
+    async def event_at(self, user: UserId, offset: int) -> EventId | None:
+        log = await self._log(user)
+        return log.event_at(offset) if log.trimmed < offset <= log.bounds().last else None
+
+    async def agrees_through(self, user: UserId, *, offset: int, event: EventId) -> int:
+        log = await self._log(user)
+        return agreed_through(offset, event, log.bounds(), log.event_at)
 
     async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
         cursors = (await self._log(user)).cursors
@@ -231,6 +240,9 @@ class _UserLog:
     def bounds(self) -> Bounds:
         last = self.trimmed + len(self.records)
         return Bounds(self.trimmed + 1 if last else 0, last)
+
+    def event_at(self, offset: int) -> EventId:
+        return self.records[offset - self.trimmed - 1].id
 
     def after(self, offset: int) -> Iterator[Record]:
         return islice(self.records, max(offset - self.trimmed, 0), None)

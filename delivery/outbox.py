@@ -174,10 +174,15 @@ class Outbox(Generic[T]):
         cursor: int | None,
         session: SessionId | None = None,
         known: Cursor | None = None,
+        agreed: int | None = None,
     ) -> Position:
         """Where a `hello` resumes: by its epoch and offset, else by its session's cursor. A
         `session` that says it is beyond what it was sent is served from there; `known`: its cursor
-        in the journal."""
+        in the journal. `agreed`: through where the client's log is this one, if it can be told; if
+        that is less than its offset, the cursor is of the log that both had before."""
+        if agreed is not None and offset is not None and agreed < offset:
+            agreed = min(agreed, self.last, agreed if cursor is None else cursor)
+            return Position(max(agreed, self.first - 1), recovered=False, parted=True)
         if offset is None or epoch is None:
             offset = cursor if epoch in (None, self.epoch) else None
         elif epoch != self.epoch:

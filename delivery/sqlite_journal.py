@@ -122,6 +122,12 @@ class SqliteJournal:
     async def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
         return await self._call(lambda: self._store.cursor(user, session))
 
+    async def event_at(self, user: UserId, offset: int) -> EventId | None:
+        return await self._call(lambda: self._store.event_at(user, offset))
+
+    async def agrees_through(self, user: UserId, *, offset: int, event: EventId) -> int:
+        return await self._call(lambda: self._store.agrees_through(user, offset, event))
+
     async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
         return await self._call(lambda: self._store.sent_to(user, offset))
 

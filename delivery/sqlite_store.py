@@ -22,6 +22,7 @@ from greenroom.delivery.journal import (
     Record,
     Said,
     ThreadSummary,
+    agreed_through,
     last_offsets,
     within,
 )
@@ -66,6 +67,7 @@ _SET_CURSOR: Final = """
 """
 _SET_MARK: Final = f"INSERT OR REPLACE INTO mark ({MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
+_EVENT_AT: Final = 'SELECT id FROM log WHERE user = ? AND "offset" = ?'
 _TAIL: Final = 'SELECT "offset", thread FROM log WHERE user = ? ORDER BY "offset" DESC LIMIT 1'
 _TRIMMED: Final = "SELECT through FROM trimmed WHERE user = ?"
 _READ: Final = f"""
@@ -169,6 +171,16 @@ class SqliteStore:
     def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
         rows = self._rows(_CURSOR, user, session)
         return next((cursor_of(cast(CursorRow, row)) for row in rows), None)
+
+    def event_at(self, user: UserId, offset: int) -> EventId | None:
+        found = self._value(_EVENT_AT, user, offset)
+        return None if found is None else EventId.trusted(str(found))
+
+    def agrees_through(self, user: UserId, offset: int, event: EventId) -> int:
+        def event_at(offset: int) -> EventId:
+            return EventId.trusted(str(self._value(_EVENT_AT, user, offset)))
+
+        return agreed_through(offset, event, self.bounds(user), event_at)
 
     def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
         return [cursor_of(cast(CursorRow, row)) for row in self._rows(_SENT_TO, user, offset)]

@@ -65,17 +65,25 @@ class RunLeft:
 
 @attrs.frozen
 class Attached:
-    """What `ready` says. `session` is new when none was given, or the one given is unknown."""
+    """What `ready` says. `session` is new when none was given, or the one given is unknown.
+
+    Events after `after` follow; `event` is its event, if the journal has it.
+    """
 
     session: SessionId
     epoch: str
     offset: int
     recovered: bool
+    after: int
+    event: EventId | None = None
 
 
 @attrs.frozen
 class Attach(Request[Attached]):
-    """Feed this connection from where its `hello` says. Fails with `TooManyConnections`."""
+    """Feed this connection from where its `hello` says: `event` is the one it has at `offset`.
+
+    Fails with `TooManyConnections`.
+    """
 
     connection: ConnectionId
     ref: Ref[ConnectionNews]
@@ -83,6 +91,7 @@ class Attach(Request[Attached]):
     epoch: str | None
     offset: int | None
     gauge: SocketGauge = attrs.field(factory=SocketGauge)
+    event: EventId | None = None
 
 
 @attrs.frozen

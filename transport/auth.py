@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import attrs
 import jwt
@@ -19,6 +19,7 @@ from greenroom.delivery.ids import BadId, UserId
 from greenroom.transport.errors import BadToken
 from greenroom.transport.request_head import RequestHead
 from greenroom.transport.token_keys import (
+    ALGORITHMS,
     FixedKey,
     KeyFile,
     KeySource,
@@ -26,18 +27,33 @@ from greenroom.transport.token_keys import (
     read_pem,
     secret_key,
 )
-from greenroom.transport.wire_fields import shown
+from greenroom.transport.wire_fields import MAX_OFFSET, MAX_TOKEN_LENGTH, shown
 
 BEARER_PROTOCOL = "greenroom.bearer."
 LEEWAY = 10.0
+LATEST = MAX_OFFSET // 1000
+"""The last NumericDate: in ms it is an integer that every JSON reader keeps (RFC 8259 §6)."""
+
+
+def _is_time(value: object) -> TypeGuard[int | float]:
+    """NaN, the infinities and what `ready.expires` could not hold are no times."""
+    return isinstance(value, int | float) and type(value) is not bool and 0 <= value <= LATEST
 
 
 @attrs.frozen
 class Identity:
-    """A proven user. `expires_at` in seconds since the Unix epoch, None for never."""
+    """A proven user. `expires_at` in seconds since the Unix epoch, None for never.
+
+    Raises `ValueError` for a time that no frame could tell: not finite, negative, or past `LATEST`.
+    """
 
     user: UserId
-    expires_at: float | None = None
+    expires_at: float | None = attrs.field(default=None)
+
+    @expires_at.validator
+    def _check_expiry(self, _: object, value: object) -> None:
+        if value is not None and not _is_time(value):
+            raise ValueError(f"expires_at must be a time from 0 to {LATEST} s, not {value!r:.40}")
 
 
 class Authenticator(Protocol):
@@ -110,7 +126,7 @@ class JwtAuthenticator:
         key = await self._keys.key_for(_kid(header))
         if header.get("alg") != key.algorithm:
             raise BadToken(
-                f"the token is signed with {shown(header.get('alg'))}, which is not "
+                f"the token is signed with {_algorithm(header)}, which is not "
                 f"the algorithm of its key, {key.algorithm}"
             )
         claims = _claims(token, key)
@@ -161,11 +177,15 @@ def sign_token(
 def extract_token(head: RequestHead) -> str | None:
     """The token of a request, from `Authorization` or an offered subprotocol; None without one.
 
-    Raises `BadToken` if there are several (RFC 6750 §2) or it cannot be read.
+    Raises `BadToken` if there are several (RFC 6750 §2), or it cannot be read or is too long.
     """
     tokens = [*_authorization_tokens(head), *_subprotocol_tokens(head)]
     if len(tokens) > 1:
         raise BadToken("the request brings more than one token")
+    if tokens and len(tokens[0]) > MAX_TOKEN_LENGTH:
+        raise BadToken(
+            f"the token has {len(tokens[0])} characters, more than the {MAX_TOKEN_LENGTH} allowed"
+        )
     return tokens[0] if tokens else None
 
 
@@ -196,6 +216,12 @@ def _header(token: str) -> Mapping[str, object]:
         return jwt.get_unverified_header(token)
     except (jwt.PyJWTError, ValueError, RecursionError):  # older PyJWT lets json's through
         raise BadToken("the token is malformed") from None
+
+
+def _algorithm(header: Mapping[str, object]) -> str:
+    """The algorithm a token names. Other text is not repeated: it would end in the log."""
+    named = header.get("alg")
+    return shown(named) if named in (None, "none", *ALGORITHMS) else "an unknown algorithm"
 
 
 def _kid(header: Mapping[str, object]) -> str | None:
@@ -233,4 +259,6 @@ def _time(claims: Mapping[str, JSON], name: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadToken(f"the token's `{name}` is not a number")
+    if not _is_time(value):
+        raise BadToken(f"the token's `{name}` must be a time from 0 to {LATEST} s")
     return float(value)

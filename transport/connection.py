@@ -8,13 +8,13 @@ from functools import partial
 
 import attrs
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.frame_protocol import CloseReason, FrameProtocol
 
 from greenroom.actors.actor import run_actor
 from greenroom.actors.errors import ActorStopped
 from greenroom.actors.timers import Alarm, alarm_clock
-from greenroom.delivery.ids import ConnectionId
+from greenroom.delivery.ids import ConnectionId, UserId
 from greenroom.delivery.log_context import bind
 from greenroom.delivery.users import Users
 from greenroom.supervisor.child_spec import ChildSpec, Restart
@@ -25,11 +25,14 @@ from greenroom.transport.connection_actor import (
     CLOSE_SECONDS,
     ConnectionActor,
     ConnectionSettings,
+    Flooded,
     FrameCame,
 )
 from greenroom.transport.connection_events import SocketGone
+from greenroom.transport.counted_socket import CountedSocket
 from greenroom.transport.front_door import Upgrade, close_gently
-from greenroom.transport.rate_limit import SharedBuckets
+from greenroom.transport.rate_limit import SharedBuckets, TokenBucket
+from greenroom.transport.unready import Place, UnreadySockets
 
 BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
 
@@ -38,25 +41,32 @@ BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_D
 class ConnectionParts:
     """What every connection of a server works with.
 
-    `users_frames`: what all connections of one user may send together.
+    `users_frames`: what all connections of one user may send together. `unready`: how many of them
+    may be open without being ready.
     """
 
     users: Users
     authenticator: Authenticator
     settings: ConnectionSettings
     users_frames: SharedBuckets
+    unready: UnreadySockets
 
 
 def connection_child(
-    upgrade: Upgrade, connection: ConnectionId, parts: ConnectionParts
+    upgrade: Upgrade, connection: ConnectionId, parts: ConnectionParts, place: Place
 ) -> ChildSpec:
-    """The spec of a connection; its value is the connection actor's ref."""
+    """The spec of a connection; its value is the connection actor's ref.
+
+    It holds its `place` but while it is ready, and releases it with its socket.
+    """
 
     async def start(*, task_status: trio.TaskStatus[object]) -> None:
         bind(connection=connection, user=str(upgrade.identity.user))
+        place.take()
         try:
-            await _serve(upgrade, connection, parts, task_status)
+            await _serve(upgrade, connection, parts, place, task_status)
         finally:
+            place.release()
             await trio.aclose_forcefully(upgrade.stream)
 
     return ChildSpec(connection, start, Restart.TEMPORARY)
@@ -66,11 +76,13 @@ async def _serve(
     upgrade: Upgrade,
     connection: ConnectionId,
     parts: ConnectionParts,
+    place: Place,
     task_status: trio.TaskStatus[object],
 ) -> None:
     async with parts.users.lease(upgrade.identity.user) as user:
         async with trio.open_nursery() as nursery:
-            socket = await _open_socket(nursery, upgrade, parts.settings.max_frame_bytes)
+            socket = _socket_of(upgrade, user.user, parts)
+            await socket.open(nursery, wire.SUBPROTOCOL)
             actor = ConnectionActor(
                 socket,
                 upgrade.identity,
@@ -78,34 +90,38 @@ async def _serve(
                 user,
                 parts.authenticator,
                 parts.settings,
-                parts.users_frames.of(user.user, now=trio.current_time()),
+                on_ready=place.release,
             )
             upgrade.stream.last_words = partial(_unsaid, socket)
             received = trio.Event()
             nursery.start_soon(_receive, socket, actor, received)
             with _write_guard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
                 await run_actor(actor, name=connection, task_status=task_status)
+            place.take()
             await _hear_out(socket, received)
             nursery.cancel_scope.cancel()
         await _end(socket, upgrade)
 
 
-async def _open_socket(
-    nursery: trio.Nursery, upgrade: Upgrade, max_bytes: int
-) -> WebSocketConnection:
-    request = await wrap_server_stream(nursery, upgrade.stream, max_message_size=max_bytes)
-    return await request.accept(subprotocol=wire.SUBPROTOCOL)
+def _socket_of(upgrade: Upgrade, user: UserId, parts: ConnectionParts) -> CountedSocket:
+    limits, now = parts.settings.limits, trio.current_time()
+    frames = TokenBucket(limits.frames_per_second, limits.frames_burst, now=now)
+    users_frames = parts.users_frames.of(user, now=now)
+
+    def allow() -> bool:
+        now = trio.current_time()
+        return frames.take(now) and users_frames.take(now)
+
+    return CountedSocket(upgrade.stream, max_bytes=limits.max_frame_bytes, allow=allow)
 
 
-async def _receive(
-    socket: WebSocketConnection, actor: ConnectionActor, received: trio.Event
-) -> None:
+async def _receive(socket: CountedSocket, actor: ConnectionActor, received: trio.Event) -> None:
     """Feed the actor what the client sends; when it is slow, the socket waits."""
     try:
         while True:
             await actor.ref.send(FrameCame(await socket.get_message()))
     except ConnectionClosed:
-        actor.ref.tell_owed(SocketGone())
+        actor.ref.tell_owed(Flooded() if socket.flooded else SocketGone())
     except ActorStopped:
         return
     finally:

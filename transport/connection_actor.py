@@ -60,7 +60,7 @@ from greenroom.transport.connection_events import (
 from greenroom.transport.connection_machine import CONNECTION, Link, Phase, Times
 from greenroom.transport.connection_requests import Requests
 from greenroom.transport.errors import BadFrame, IsolationViolation, wrong_id_behind
-from greenroom.transport.rate_limit import TokenBucket
+from greenroom.transport.frame_limits import FrameLimits
 
 logger = logging.getLogger("greenroom.transport")
 
@@ -83,13 +83,18 @@ class FrameCame:
 
 
 @attrs.frozen
+class Flooded:
+    """The client sent more frames than it may. Those before that came as messages."""
+
+
+@attrs.frozen
 class Answered:
     """What the client asked for is there: an event for the machine."""
 
     event: object
 
 
-LinkMessage: TypeAlias = ConnectionNews | FrameCame | Answered | Draining | SocketGone
+LinkMessage: TypeAlias = ConnectionNews | FrameCame | Flooded | Answered | Draining | SocketGone
 
 
 @attrs.frozen
@@ -98,9 +103,7 @@ class ConnectionSettings:
 
     wall_clock: Callable[[], float]
     times: Times = attrs.field(factory=Times)
-    max_frame_bytes: int = wire.MAX_FRAME_BYTES
-    frames_per_second: float = 50.0
-    frames_burst: float = 100.0
+    limits: FrameLimits = attrs.field(factory=FrameLimits)
 
 
 class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
@@ -117,8 +120,10 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         user: UserHandle,
         authenticator: Authenticator,
         settings: ConnectionSettings,
-        users_frames: TokenBucket,
+        *,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_ready` is called when the connection becomes ready."""
         self._socket = socket
         self._identity = identity
         self._id = connection
@@ -127,10 +132,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._requests = Requests(user, authenticator, settings.wall_clock, self._answered)
         self._heard = False
         self._heard_at = trio.current_time()
-        self._users_frames = users_frames
-        self._frames = TokenBucket(
-            settings.frames_per_second, settings.frames_burst, now=trio.current_time()
-        )
+        self._on_ready = on_ready
         self.writing_since: float | None = None
         self._reported = self._unreported_bytes = 0
         self._gauge = SocketGauge()
@@ -146,7 +148,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         return self.runner.state
 
     def initial_data(self) -> Link:
-        return Link(self._id, self._identity.user, self._settings.times)
+        return Link(self._id, self._identity.user, self._settings.times, self._settings.limits)
 
     def give_up(self, code: CloseCode) -> None:
         """Say what for it is about to be cut, in the middle of a frame maybe."""
@@ -166,6 +168,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
                 await self._deliver(_with_followers(message, messages))
             elif type(message) is FrameCame:
                 await self._take_frame(message.message)
+            elif type(message) is Flooded:
+                await self._refuse(Overstepped(CloseCode.RATE_LIMIT))
             elif type(message) is TimerFired:
                 await self._take_timer(message)
             elif type(message) is Unacknowledged:
@@ -206,6 +210,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     async def _take_answer(self, event: object) -> None:
         if type(event) is Attached:
             bind(connection=self._id, user=str(self._user.user), session=event.session)
+            self._on_ready()
         await self._feed(event)
 
     async def _deliver(self, news: DeliverEvents) -> None:
@@ -222,15 +227,18 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._heard, self._heard_at = True, trio.current_time()
         event = self._event_of(message)
         if type(event) is Overstepped or type(event) is FrameRefused:
-            self._user.observer.frame_refused(event.code)
-            logger.info("a frame was refused: %d %s", event.code, event.code.meaning.name)
+            await self._refuse(event)
+        else:
+            await self._feed(event)
+
+    async def _refuse(self, event: Overstepped | FrameRefused) -> None:
+        self._user.observer.frame_refused(event.code)
+        logger.info("a frame was refused: %d %s", event.code, event.code.meaning.name)
         await self._feed(event)
 
     def _event_of(self, message: str | bytes) -> object:
-        now = trio.current_time()
-        if not (self._frames.take(now) and self._users_frames.take(now)):
-            return Overstepped(CloseCode.RATE_LIMIT)
-        if len(message if message.isascii() else _bytes(message)) > self._max_bytes:
+        size = len(message if message.isascii() else _bytes(message))
+        if size > self._settings.limits.max_frame_bytes:
             return Overstepped(CloseCode.FRAME_TOO_BIG)
         try:
             return wire.decode(message)
@@ -273,6 +281,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             return False
         self.writing_since, self._torn = trio.current_time(), True
         try:
+            if len(frame) > wire.LARGE_BYTES and wire.LARGE in self.runner.data.features:
+                await self._socket.send_message(wire.large(len(frame)).decode())
             await self._socket.send_message(frame.decode())
             written = True
         except (ConnectionClosed, LocalProtocolError):
@@ -303,7 +313,15 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             await self._socket.aclose(code, code.meaning.reason)
 
     def _attach(self, hello: wire.Hello) -> None:
-        request = Attach(self._id, self.ref, hello.session, hello.epoch, hello.offset, self._gauge)
+        request = Attach(
+            self._id,
+            self.ref,
+            hello.session,
+            hello.epoch,
+            hello.offset,
+            self._gauge,
+            hello.event,
+        )
         self._requests.ask_user(request, partial(self._attached, hello), _refused_attach)
 
     def _attached(self, hello: wire.Hello, attached: Attached) -> Attached:
@@ -338,10 +356,6 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         by_server = ours is not None or code in BY_WEBSOCKET
         self._user.observer.connection_closed(code, by_server=by_server)
         logger.debug("closed by the %s: %d", "server" if by_server else "client", code)
-
-    @property
-    def _max_bytes(self) -> int:
-        return self._settings.max_frame_bytes
 
 
 def _bytes(message: str | bytes) -> bytes:

@@ -69,6 +69,7 @@ from greenroom.transport.connection_events import (
     TokenRefreshed,
     Upgraded,
 )
+from greenroom.transport.frame_limits import FrameLimits
 
 
 class Phase(enum.Enum):
@@ -116,6 +117,7 @@ class Link:
     connection: ConnectionId
     user: UserId
     times: Times
+    limits: FrameLimits = attrs.field(factory=FrameLimits)
     expires_ms: int | None = None
     early: float = 0.0
     greeted: bool = False
@@ -178,9 +180,12 @@ def _attached(link: Link, event: Attached) -> LinkStep:
         user=link.user,
         epoch=event.epoch,
         offset=event.offset,
+        after=event.after,
+        event=event.event,
         recovered=event.recovered,
         heartbeat_ms=round(link.times.heartbeat * 1000),
         expires_ms=link.expires_ms,
+        limits=link.limits,
         features=link.features,
     )
     return go(

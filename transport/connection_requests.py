@@ -113,6 +113,10 @@ class Requests:
         except BadToken as error:
             logger.info("a new token was refused: %s", error.message)
             return self._refused(refresh, CloseCode.BAD_TOKEN, error.message)
+        except Exception:
+            logger.exception("a new token could not be checked")
+            words = "the server cannot check tokens now"
+            return self._refused(refresh, CloseCode.SERVER_ERROR, words, temporary=True)
         if identity.user != self.user.user:
             logger.warning("a new token was refused: it is another user's")
             self._count_refusal(refresh, CloseCode.IDENTITY_CHANGED)

@@ -20,14 +20,23 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.transport.auth import Authenticator, Identity, extract_token
 from greenroom.transport.errors import BadRequest, BadToken, wrong_id_behind
 from greenroom.transport.replay_stream import ReplayStream
-from greenroom.transport.request_head import HeadParser, RequestHead
+from greenroom.transport.request_head import (
+    MAX_HEAD_BYTES,
+    TOO_LARGE,
+    HeadParser,
+    RequestHead,
+)
 from greenroom.transport.responses import Response, text
 from greenroom.transport.static_pages import Page
 from greenroom.transport.upgrade import Origins, check_handshake, handshake_for
 
 LIVE = "/live"
 READ_BYTES = 4096
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LINGER_SECONDS = 1.0
+UPGRADE_BYTES = 1024
+"""What the head of an upgrade has beside that of a question, at most."""
+
 LINGER_BYTES = 256 * 1024
 
 logger = logging.getLogger("greenroom.transport")
@@ -125,7 +134,7 @@ class FrontDoor:
             response = text(error.status, error.message, error.headers)
             if head is not None and head.path == self._live_path:
                 self._observer.handshake_refused(error.status)
-            logger.info("%s: %d %s", head or "unreadable request", error.status, error.message)
+            logger.info("%s: %d %s", self._label(head), error.status, error.message)
         await self._send(stream, response, with_body=head is None or head.method != "HEAD")
         await close_gently(stream)
         return None
@@ -150,7 +159,7 @@ class FrontDoor:
                 raise BadRequest(
                     "A token is needed.", status=401, headers={"WWW-Authenticate": "Bearer"}
                 )
-            return await self._authenticator.authenticate(token)
+            return await self._check_token(token)
         except BadToken as error:
             if (wrong := wrong_id_behind(error)) is not None:
                 self._observer.id_mismatch(wrong.expected, wrong.given)
@@ -160,9 +169,20 @@ class FrontDoor:
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             ) from error
 
+    async def _check_token(self, token: str) -> Identity:
+        """Whatever fails in an authenticator is not the client's fault: it may come back."""
+        try:
+            return await self._authenticator.authenticate(token)
+        except BadToken:
+            raise
+        except Exception as error:
+            logger.exception("a token could not be checked")
+            raise BadRequest(
+                "The server cannot check tokens now.", status=503, headers={"Retry-After": "1"}
+            ) from error
+
     async def _respond(self, head: RequestHead) -> Response:
-        directory = f"{head.path.rpartition('/')[0]}/*"
-        handlers = self._routes.get(head.path) or self._routes.get(directory)
+        handlers = self._routes.get(self._route(head))
         if handlers is None:
             raise BadRequest("There is nothing here.", status=404)
         _check_method(head, *handlers)
@@ -171,8 +191,24 @@ class FrontDoor:
         except BadRequest:
             raise
         except Exception:
-            logger.exception("the handler of %s failed", head.path)
+            logger.exception("the handler of %s failed", self._route(head))
             return text(500, "The server failed.")
+
+    def _route(self, head: RequestHead) -> str:
+        """The path as the table has it."""
+        return head.path if head.path in self._routes else f"{head.path.rpartition('/')[0]}/*"
+
+    def _label(self, head: RequestHead | None) -> str:
+        """What the log calls a request: in words of the server's own, for any other may be secret.
+
+        Tokens have been seen in paths, in methods and in the names of headers.
+        """
+        if head is None:
+            return "unreadable request"
+        route = head.path if head.path == self._live_path else self._route(head)
+        known = route == self._live_path or route in self._routes
+        method = head.method if head.method in METHODS else "another method"
+        return f"{method} {route if known else 'of an unknown path'}"
 
     async def _livez(self, _: RequestHead) -> Response:
         return text(200, "alive")
@@ -185,6 +221,7 @@ class FrontDoor:
 
     async def _whoami(self, head: RequestHead) -> Response:
         """Whose token this is: a browser cannot see why an upgrade was refused, but can ask."""
+        _check_upgrade_would_fit(head)
         identity = await self._authenticate(head)
         body = orjson.dumps({"user": identity.user, "expires_at": identity.expires_at})
         return Response(200, body, "application/json")
@@ -224,10 +261,17 @@ def _by_path(routes: Mapping[str, Handler]) -> Mapping[str, Mapping[str, Handler
     return table
 
 
+def _check_upgrade_would_fit(head: RequestHead) -> None:
+    """Whoever is told that a token is good may rely on it: an upgrade brings it in base64."""
+    token = max((len(value) for value in head.all("authorization")), default=0)
+    if head.size + token // 3 + UPGRADE_BYTES > MAX_HEAD_BYTES:
+        raise BadRequest(TOO_LARGE, status=431)
+
+
 def _check_method(head: RequestHead, *allowed: str) -> None:
     if head.method not in allowed:
         raise BadRequest(
-            f"{head.method} is not possible here.",
+            "This method is not possible here.",
             status=405,
             headers={"Allow": ", ".join(allowed)},
         )

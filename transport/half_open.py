@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,39 +22,68 @@ class HalfOpenStatistics:
 
 
 class HalfOpen:
-    """At most `limit` handshakes at once. When full, the oldest one makes room.
+    """At most `limit` handshakes at once. Of too many, the address with most loses its oldest.
 
     So a flood of idle sockets pushes itself out, and a client that speaks at once gets in
-    (RFC 4987 §3.4, recycling the oldest half-open connection, one floor up).
+    (RFC 4987 §3.4, recycling the oldest half-open connection, one floor up). Behind a proxy all
+    have its address: then it is the oldest of all.
     """
 
     def __init__(self, limit: int = 1024) -> None:
         if limit < 1:
             raise ValueError(f"room for at least 1 handshake, not {limit}")
         self._limit = limit
-        self._waiting: dict[trio.CancelScope, None] = {}  # ordered: the first is the oldest
-        self._dropped = 0
+        # ordered: the first of an address is its oldest
+        self._waiting: dict[str, dict[trio.CancelScope, None]] = {}
+        self._total = self._dropped = 0
 
     @contextmanager
-    def handshake(self, deadline: float = HANDSHAKE_DEADLINE) -> Iterator[trio.CancelScope]:
+    def handshake(
+        self, deadline: float = HANDSHAKE_DEADLINE, peer: str | None = None
+    ) -> Iterator[trio.CancelScope]:
         """Run a handshake: cancelled after `deadline` seconds, or as the oldest of too many.
 
-        Look at the scope's `cancelled_caught` afterwards, and drop the connection if it is set.
+        `peer` is the address of the other end. Look at the scope's `cancelled_caught` afterwards,
+        and drop the connection if it is set.
         """
-        if len(self._waiting) >= self._limit:
-            self._drop_oldest()
+        if self._total >= self._limit:
+            self._drop_one()
+        network = network_of(peer)
         with trio.move_on_after(deadline) as scope:
-            self._waiting[scope] = None
+            self._waiting.setdefault(network, {})[scope] = None
+            self._total += 1
             try:
                 yield scope
             finally:
-                self._waiting.pop(scope, None)
+                self._forget(network, scope)
 
     def statistics(self) -> HalfOpenStatistics:
-        return HalfOpenStatistics(len(self._waiting), self._limit, self._dropped)
+        return HalfOpenStatistics(self._total, self._limit, self._dropped)
 
-    def _drop_oldest(self) -> None:
-        oldest = next(iter(self._waiting))
-        del self._waiting[oldest]
+    def _drop_one(self) -> None:
+        network = max(self._waiting, key=lambda each: len(self._waiting[each]))
+        oldest = next(iter(self._waiting[network]))
+        self._forget(network, oldest)
         oldest.cancel()
         self._dropped += 1
+
+    def _forget(self, network: str, scope: trio.CancelScope) -> None:
+        scopes = self._waiting.get(network, {})
+        if scope in scopes:
+            del scopes[scope]
+            self._total -= 1
+            if not scopes:
+                del self._waiting[network]
+
+
+def network_of(peer: str | None) -> str:
+    """Who counts as the same peer: an IPv4 address, or an IPv6 network of 64 bits (RFC 6177)."""
+    try:
+        address = ipaddress.ip_address((peer or "").partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import trio
 
+IGNORED_BYTES, IGNORED_AT_ONCE = 256 * 1024, 64 * 1024
+"""What is still read, unseen, of a peer that floods: so that it gets to read why it is closed."""
+
 
 class ReplayStream(trio.abc.HalfCloseableStream):
     """Gives `head`, and what follows only once an answer to it is being sent.
@@ -23,6 +26,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         self._head = head
         self._early = early
         self._answered = trio.Event()
+        self._ignores = False
         self.last_words: Callable[[], bytes] = bytes
 
     def __repr__(self) -> str:
@@ -39,7 +43,24 @@ class ReplayStream(trio.abc.HalfCloseableStream):
             await trio.lowlevel.checkpoint()
             given, self._early = _cut(self._early, max_bytes)
             return given
+        if self._ignores:
+            return await self._ignored()
         return await self._stream.receive_some(max_bytes)
+
+    def ignore_rest(self) -> None:
+        """Show nothing more of what the peer sends but its end."""
+        self._ignores, self._early = True, b""
+
+    async def _ignored(self) -> bytes:
+        """Closing with bytes unread resets the connection (RFC 9112 §9.6), so read some."""
+        left = IGNORED_BYTES
+        while left > 0:
+            data = await self._stream.receive_some(IGNORED_AT_ONCE)
+            if not data:
+                return b""
+            left -= len(data)
+        await trio.sleep_forever()
+        raise AssertionError("never comes")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         self._answered.set()

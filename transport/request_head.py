@@ -10,26 +10,28 @@ import h11
 
 from greenroom.transport.errors import BadRequest
 
-MAX_HEAD_BYTES = 16 * 1024
+MAX_HEAD_BYTES = 32 * 1024
+"""Room for a token of `MAX_TOKEN_LENGTH`, in base64 (a third more), beside 10 KiB of cookies."""
+
 MAX_HEADERS = 100
+TOO_LARGE = f"The request head is too large: all headers together may take {MAX_HEAD_BYTES} bytes."
 
 
 @attrs.frozen
 class RequestHead:
-    """Method, path and headers (names in lower case). Shows neither query nor headers.
+    """Method, path and headers (names in lower case). Shows none of them: any may hold a token.
 
-    `peer` is the address of who is connected, None where the stream has none.
+    `peer` is the address of who is connected, None where the stream has none; `size` how many
+    bytes the head took.
     """
 
-    method: str
-    path: str
+    method: str = attrs.field(repr=False)
+    path: str = attrs.field(repr=False)
     http_version: str
     query: str = attrs.field(default="", repr=False)
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
     peer: str | None = attrs.field(default=None, repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path:.100}"
+    size: int = 0
 
     def all(self, name: str) -> Iterator[str]:
         """Every value of a header, in order."""
@@ -70,22 +72,32 @@ class HeadParser:
             self._h11.receive_data(data)
             event = self._h11.next_event()
         except h11.RemoteProtocolError as error:
-            raise BadRequest(f"Not a request: {error}.", status=error.error_status_hint) from None
+            raise _unreadable(error.error_status_hint) from None
         if event is h11.NEED_DATA:
             return None
         if not isinstance(event, h11.Request):  # h11 gives nothing else to a first read
-            raise BadRequest("Not a request.")
+            raise _unreadable(400)
         return self._checked(event)
 
     def _checked(self, request: h11.Request) -> RequestHead:
-        if self._fed - len(self.rest) > MAX_HEAD_BYTES or len(request.headers) > MAX_HEADERS:
-            raise BadRequest("The request head is too large.", status=431)
+        size = self._fed - len(self.rest)
+        if size > MAX_HEAD_BYTES:
+            raise BadRequest(TOO_LARGE, status=431)
+        if len(request.headers) > MAX_HEADERS:
+            raise BadRequest(f"The request has more than {MAX_HEADERS} headers.", status=431)
         if request.http_version not in (b"1.0", b"1.1"):
             raise BadRequest("Only HTTP/1.1 is spoken here.", status=505)
-        head = _head(request)
+        head = attrs.evolve(_head(request), size=size)
         if head.one("transfer-encoding") or head.one("content-length") not in (None, "0"):
             raise BadRequest("Requests with a body are not accepted.", status=413)
         return head
+
+
+def _unreadable(status: int) -> BadRequest:
+    """In fixed words: h11's own repeat what it could not read, and a token may be in there."""
+    if status == 431:
+        return BadRequest(TOO_LARGE, status=431)
+    return BadRequest("This is not an HTTP/1.1 request.", status=status)
 
 
 def _head(request: h11.Request) -> RequestHead:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 import trio
 
-from greenroom.delivery.errors import UserUnavailable
+from greenroom.delivery.errors import TooManyConnections, UserUnavailable
 from greenroom.delivery.ids import ConnectionId, IdSource, UserId
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -17,9 +17,10 @@ from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import StartFailed, SupervisorError, TooManyChildren
 from greenroom.transport.connection import ConnectionParts, connection_child
 from greenroom.transport.errors import CannotListen, PortBusy
-from greenroom.transport.front_door import FrontDoor, Upgrade
+from greenroom.transport.front_door import FrontDoor, Upgrade, peer_of
 from greenroom.transport.half_open import HalfOpen
 from greenroom.transport.responses import text
+from greenroom.transport.unready import Place
 
 logger = logging.getLogger("greenroom.transport")
 
@@ -57,7 +58,7 @@ class Server:
 
     async def _welcome(self, stream: trio.abc.Stream) -> None:
         """Answered and closed, or handed on, or dropped when it dawdles."""
-        with self.half_open.handshake(self.accept_deadline) as scope:
+        with self.half_open.handshake(self.accept_deadline, peer_of(stream)) as scope:
             upgrade = await self.door.admit(stream)
             if upgrade is not None:
                 await self._hand_on(upgrade)
@@ -69,20 +70,31 @@ class Server:
     async def _hand_on(self, upgrade: Upgrade) -> None:
         connection, user = self.ids.new(ConnectionId), upgrade.identity.user
         with bound(connection=connection, user=str(user)):
-            await self._start_or_refuse(connection_child(upgrade, connection, self.parts), upgrade)
+            try:
+                place = self.parts.unready.place(user)
+            except TooManyConnections:
+                await self._refuse_for_now(upgrade, 429, "Too many connections of this user open.")
+            else:
+                await self._start_or_refuse(connection, place, upgrade)
 
-    async def _start_or_refuse(self, spec: ChildSpec, upgrade: Upgrade) -> None:
+    async def _start_or_refuse(
+        self, connection: ConnectionId, place: Place, upgrade: Upgrade
+    ) -> None:
         try:
-            await self._start(spec, upgrade.identity.user)
+            with place.kept():
+                spec = connection_child(upgrade, connection, self.parts, place)
+                await self._start(spec, upgrade.identity.user)
         except TooManyChildren:
-            sentence = "Too many connections of this user are opening."
-            await self.door.refuse(upgrade, text(429, sentence))
+            await self._refuse_for_now(upgrade, 429, "Too many connections of this user open.")
         except StartFailed as error:
-            logger.info("left during the handshake: %s", error.__cause__)
+            logger.info("left during the handshake: %s", type(error.__cause__).__name__)
         except (UserUnavailable, SupervisorError) as error:
             logger.warning("could not be served: %s", error)
-            sentence = "The server cannot take this user now."
-            await self.door.refuse(upgrade, text(503, sentence, {"Retry-After": "1"}))
+            await self._refuse_for_now(upgrade, 503, "The server cannot take this user now.")
+
+    async def _refuse_for_now(self, upgrade: Upgrade, status: int, sentence: str) -> None:
+        logger.info("GET /live: %d %s", status, sentence)
+        await self.door.refuse(upgrade, text(status, sentence, {"Retry-After": "1"}))
 
     async def _start(self, spec: ChildSpec, user: UserId) -> None:
         patience_ends = trio.current_time() + self.restart_patience

@@ -29,6 +29,7 @@ RELOAD_INTERVAL = 3.0
 ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}) | frozenset(
     {"ES256", "ES384", "ES512", "EdDSA"}
 )
+ALGORITHMS = ASYMMETRIC | {"HS256", "HS384", "HS512"}
 HOW_TO_MAKE_A_SECRET = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
 
 logger = logging.getLogger("greenroom.transport")

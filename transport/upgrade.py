@@ -62,9 +62,10 @@ def handshake_for(head: RequestHead) -> bytes:
 class Origins:
     """Which pages may connect.
 
-    Without a list, those of the host itself: `Origin` and `Host` name the same host and port,
-    whatever the scheme, as TLS may end at a proxy. `*` allows any page. A client without an
-    `Origin` is no browser, so no page can have sent it. Raises `BadOrigin` for unusable entries.
+    Those of the host itself, always: `Origin` and `Host` name the same host and port, whatever
+    the scheme, as TLS may end at a proxy. Besides them those of the list; `*` allows any page. A
+    client without an `Origin` is no browser, so no page can have sent it. Raises `BadOrigin` for
+    unusable entries.
     """
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
@@ -75,7 +76,7 @@ class Origins:
         origin = head.one("origin")
         if origin is None or "*" in self._allowed or origin.lower() in self._allowed:
             return
-        if not self._allowed and _is_same_host(origin, head.one("host") or ""):
+        if _is_same_host(origin, head.one("host") or ""):
             return
         raise BadRequest("Pages of this origin may not connect.", status=403)
 

@@ -18,6 +18,7 @@ from greenroom.actors.redaction import SECRET
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import (
     ConnectionId,
+    EventId,
     RunId,
     SessionId,
     ThreadId,
@@ -25,14 +26,15 @@ from greenroom.delivery.ids import (
 )
 from greenroom.transport.close_codes import CloseCode
 from greenroom.transport.errors import BadFrame, IsolationViolation
-from greenroom.transport.json_depth import brackets, nests_at_most
+from greenroom.transport.frame_limits import FrameLimits
+from greenroom.transport.frame_object import REPLACEMENT, object_of
 from greenroom.transport.wire_fields import (
     MAX_ID_LENGTH,
     MAX_OFFSET,
+    MAX_TOKEN_LENGTH,
     Check,
     WrongField,
     bounded_text,
-    described,
     id_of,
     maybe,
     offsets,
@@ -45,25 +47,30 @@ from greenroom.transport.wire_fields import (
 )
 
 SUBPROTOCOL = "greenroom.v1"
-MAX_FRAME_BYTES = 64 * 1024
-MAX_DEPTH = 64
 MAX_EVENTS_PER_FRAME = 128
 MAX_EVENTS_BYTES = 256 * 1024
 MAX_DISPLAYED = 1024
 MAX_HISTORY = 200
 
-POSITION = "position"
-FEATURES = (POSITION,)
+LARGE_BYTES = 64 * 1024
+"""A longer frame is announced to a client with the feature `large`."""
+
+POSITION, LARGE = "position", "large"
+FEATURES = (POSITION, LARGE)
 """What a client may ask for in `hello` beyond the first greenroom.v1; `ready` names what it got."""
 
 
 @attrs.frozen
 class Hello:
-    """The first frame: which session to resume, and what was seen of which journal."""
+    """The first frame: which session to resume, and what was seen of which journal.
+
+    `event`: the id of the event at `offset`.
+    """
 
     session: SessionId | None = None
     epoch: str | None = None
     offset: int | None = None
+    event: EventId | None = None
     client: Mapping[str, str] | None = None
     features: tuple[str, ...] = ()
 
@@ -183,6 +190,7 @@ _CODECS: Mapping[type[ClientFrame], _Codec] = {
         session=maybe(id_of("session", SessionId)),
         epoch=maybe(bounded_text("epoch", 64, shortest=1)),
         offset=maybe(_offset),
+        event=maybe(id_of("event", EventId)),
         client=maybe(text_fields("client", 8, 128)),
         features=texts("features", 64, 64),
     ),
@@ -205,7 +213,7 @@ _CODECS: Mapping[type[ClientFrame], _Codec] = {
         thread=maybe(_thread),
         before=maybe(whole_number("before", 1, MAX_OFFSET)),
     ),
-    Refresh: _codec("refresh", Refresh, id=_id, token=secret_text("token", 16 * 1024)),
+    Refresh: _codec("refresh", Refresh, id=_id, token=secret_text("token", MAX_TOKEN_LENGTH)),
     Typing: _codec("typing", Typing, thread=_thread),
     Pong: _codec("pong", Pong),
 }
@@ -216,15 +224,19 @@ _BY_TYPE: Mapping[str, _Codec] = {codec.type: codec for codec in _CODECS.values(
 def decode(message: str | bytes) -> ClientFrame:
     """Read one frame of a client. Raises `BadFrame`, and nothing else.
 
-    Size is bounded before this, by the WebSocket layer (`MAX_FRAME_BYTES`).
+    Size is bounded before this, by the WebSocket layer (`FrameLimits`).
     """
-    fields = _object(message)
+    fields, is_mended = object_of(message)
     type_ = fields.get("type")
     if type(type_) is not str:
         raise BadFrame("a frame needs a `type` that is a string", fatal=True)
     codec = _BY_TYPE.get(type_)
     if codec is None:
         raise BadFrame(f"unknown frame type {shown(type_)}")
+    if is_mended:
+        id_ = _usable_id(codec, fields)
+        broken = f"{type_}: text with half a surrogate pair is no text; U+FFFD may stand for it"
+        raise BadFrame(broken, id=None if id_ is None or REPLACEMENT in id_ else id_)
     try:
         return codec.structure(fields, None)
     except WrongField as error:
@@ -262,12 +274,16 @@ def ready(
     user: UserId,
     epoch: str,
     offset: int,
+    after: int,
+    event: EventId | None = None,
     recovered: bool,
     heartbeat_ms: int,
     expires_ms: int | None = None,
+    limits: FrameLimits,
     features: Sequence[str] = (),
 ) -> bytes:
-    """The answer to `hello`. `offset` is the last one accepted."""
+    """The answer to `hello`. `offset` is the last one accepted; events after `after` follow, whose
+    own event is `event`."""
     return _frame(
         "ready",
         session=session,
@@ -275,9 +291,12 @@ def ready(
         user=user,
         epoch=epoch,
         offset=offset,
+        **{"from": after},
+        **({} if event is None else {"event": event}),
         recovered=recovered,
         heartbeat=heartbeat_ms,
         **({} if expires_ms is None else {"expires": expires_ms}),
+        **attrs.asdict(limits),
         features=list(features),
     )
 
@@ -329,6 +348,11 @@ def ping(offset: int | None = None) -> bytes:
     return b'{"type":"ping"}' if offset is None else b'{"type":"ping","offset":%d}' % offset
 
 
+def large(size: int) -> bytes:
+    """Announces a frame of so many bytes."""
+    return b'{"type":"large","bytes":%d}' % size
+
+
 def closing(
     code: CloseCode,
     reason: str | None = None,
@@ -358,20 +382,6 @@ def _joined(user: UserId, events: Iterable[EncodedEvent]) -> bytes:
             )
         bodies.append(event.body)
     return b",".join(bodies)
-
-
-def _object(message: str | bytes) -> dict[str, JSON]:
-    if not isinstance(message, str):
-        raise BadFrame("frames are text frames, not binary ones", fatal=True)
-    try:
-        value = orjson.loads(message)
-    except ValueError as error:
-        raise BadFrame(f"a frame must be JSON: {error}", fatal=True) from None
-    if type(value) is not dict:
-        raise BadFrame(f"a frame must be a JSON object, not {described(value)}", fatal=True)
-    if brackets(message) > MAX_DEPTH and not nests_at_most(MAX_DEPTH, value):
-        raise BadFrame(f"a frame nests at most {MAX_DEPTH} levels", fatal=True)
-    return value
 
 
 def _usable_id(codec: _Codec, fields: Mapping[str, JSON]) -> str | None:

@@ -20,6 +20,7 @@ Check: TypeAlias = Callable[[object, object], V]
 
 MAX_OFFSET = 2**53
 MAX_ID_LENGTH = 128
+MAX_TOKEN_LENGTH = 16 * 1024
 
 
 class WrongField(ValueError):

@@ -58,7 +58,7 @@ LINK = Link(ConnectionId("conn_01jz00000000000000000000c1"), ALICE, Times())
 EVENTS = [
     events.Upgraded(expires_in=60.0),
     wire.Hello(),
-    Attached(SESSION, "epoch", 0, recovered=False),
+    Attached(SESSION, "epoch", 0, recovered=False, after=0),
     DeliverEvents([_record(1)], replay=False),
     ShowTyping(THREAD, "analyst"),
     ReportRefused("never sent"),

@@ -57,11 +57,13 @@ from greenroom.transport.auth import Authenticator, JwtAuthenticator
 from greenroom.transport.connection import ConnectionParts
 from greenroom.transport.connection_actor import ConnectionSettings
 from greenroom.transport.connection_machine import Times
+from greenroom.transport.frame_limits import FrameLimits
 from greenroom.transport.front_door import FrontDoor, Handler, Readiness
 from greenroom.transport.half_open import HalfOpen
 from greenroom.transport.rate_limit import SharedBuckets
 from greenroom.transport.server import Server, listener_child
 from greenroom.transport.static_pages import load_pages
+from greenroom.transport.unready import UnreadySockets
 
 logger = logging.getLogger("greenroom")
 
@@ -316,9 +318,9 @@ class Runtime:
         connection = ConnectionSettings(
             wall_clock=self._wall_clock,
             times=Times(settings.hello_deadline, settings.heartbeat),
-            max_frame_bytes=settings.max_frame_bytes,
-            frames_per_second=settings.frames_per_second,
-            frames_burst=settings.frames_burst,
+            limits=FrameLimits(
+                settings.max_frame_bytes, settings.frames_per_second, settings.frames_burst
+            ),
         )
         users_frames = SharedBuckets(
             settings.frames_per_second * settings.frames_per_user,
@@ -326,7 +328,13 @@ class Runtime:
         )
         return Server(
             door,
-            ConnectionParts(self.users, authenticator, connection, users_frames),
+            ConnectionParts(
+                self.users,
+                authenticator,
+                connection,
+                users_frames,
+                UnreadySockets(settings.connections_per_user),
+            ),
             self._half_open,
             self._ids,
             settings.accept_deadline,

@@ -118,7 +118,11 @@ class Settings:
     frames_per_user: int = setting(
         4, expected.whole(1), "What a user's sockets may send together, in times of one's limits."
     )
-    connections_per_user: int = setting(20, expected.whole(1), "Sockets one user may hold.")
+    connections_per_user: int = setting(
+        20,
+        expected.whole(1),
+        "Sockets one user may hold that are ready, and as many that are opening or closing.",
+    )
     max_half_open: int = setting(
         1_024, expected.whole(1), "TCP connections that may wait for their upgrade at a time."
     )

@@ -28,6 +28,7 @@ from greenroom.delivery.journal import (
     Said,
     Settled,
     ThreadSummary,
+    agreed_through,
 )
 from tests.delivery.journal_conformance import (
     ALICE,
@@ -485,3 +486,53 @@ async def test_users_with_something_overdue_are_named_in_order(journal: Journal)
     await journal.append([Settled(ALICE, progress, 4)])
     assert await overdue({progress: 5}) == []
     assert await overdue({progress: 6}) == [ALICE]
+
+
+@pytest.mark.fault("D5")
+async def test_tells_the_event_at_an_offset_and_how_far_another_log_is_the_same(
+    journal: Journal,
+) -> None:
+    kept = records(1, 6)
+    unseen = [IDS.new(EventId) for _ in range(4)]  # of a log that went on from the third event
+    fresh = [record(offset) for offset in range(4, 7)]
+    await journal.append([*kept[:3], *fresh])
+    assert await journal.event_at(ALICE, 3) == kept[2].id
+    assert await journal.event_at(ALICE, 7) is None
+    assert await journal.event_at(BOB, 1) is None
+
+    async def agreed(offset: int, event: EventId) -> int:
+        return await journal.agrees_through(ALICE, offset=offset, event=event)
+
+    assert [await agreed(each.offset, each.id) for each in [*kept[:3], *fresh]] == [*range(1, 7)]
+    assert await agreed(5, kept[4].id) == 3
+    assert await agreed(60, kept[5].id) == 3
+    assert await agreed(5, unseen[0]) == 3
+    await journal.trim(ALICE, through=4)
+    assert await journal.event_at(ALICE, 4) is None
+    assert [await agreed(offset, unseen[0]) for offset in (3, 4, 5, 60)] == [3, 4, 4, 4]
+    assert await journal.agrees_through(BOB, offset=2, event=unseen[0]) == 0
+
+
+@pytest.mark.fault("D5")
+@given(
+    common=st.integers(0, 30),
+    old=st.integers(1, 30),
+    new=st.integers(0, 60),
+    jitter=st.randoms(use_true_random=False),
+    trimmed=st.integers(0, 40),
+)
+def test_no_event_of_a_restored_log_is_taken_for_one_that_a_client_has_seen(
+    common: int, old: int, new: int, jitter: Random, trimmed: int
+) -> None:
+    """Ids sort by birth to the ms, so those of one moment come in any order."""
+    ids = [IDS.new(EventId) for _ in range(common + old)]
+    moments = [ids[start : start + 3] for start in range(0, len(ids), 3)]
+    seen = [each for moment in moments for each in jitter.sample(moment, len(moment))]
+    log = [*seen[:common], *(IDS.new(EventId) for _ in range(new))]
+    bounds = Bounds(min(trimmed, len(log)) + 1 if log else 0, len(log))
+    agreed = agreed_through(len(seen), seen[-1], bounds, lambda offset: log[offset - 1])
+    if len(seen) >= max(1, bounds.first):
+        assert agreed <= max(common, bounds.first - 1)
+        assert agreed >= min(common - 3, len(log))
+    else:
+        assert agreed == len(seen)

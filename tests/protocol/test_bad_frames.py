@@ -26,7 +26,6 @@ FATAL = {
     "an infinity": '{"type":"confirm","offset":1,"verdict":-Infinity}',
     "a comment": '{"type":"pong"} // done',
     "single quotes": "{'type':'pong'}",
-    "a lone surrogate": '{"type":"pong","x":"\\ud800"}',
     "no type": '{"offset":1}',
     "a type that is no string": '{"type":7}',
     "a type of null": '{"type":null}',
@@ -97,10 +96,19 @@ WITHOUT_AN_ID = {
     "say without id": ({"type": "say", "body": "x"}, "`id` is missing"),
     "an id of a number": ({"type": "say", "id": 7, "body": "x"}, "not 7"),
     "an empty id": ({"type": "say", "id": "", "body": "x"}, "1 to 128"),
+    "half a pair": ({"type": "pong", "x": "\ud800"}, "half a surrogate pair"),
+    "half a pair in a list": ({"type": "ack", "offset": 0, "x": [["\udc00"]]}, "half a surrogate"),
+    "half a pair in a verdict": (
+        {"type": "confirm", "offset": 1, "verdict": "a\ud800b"},
+        "half a surrogate pair",
+    ),
+    "half a pair in an id": ({"type": "say", "id": "\udfff", "body": "x"}, "half a surrogate pair"),
+    "half a pair in a type": ({"type": "\ud800"}, "unknown frame type"),
     "an id too long": ({"type": "say", "id": "x" * 129, "body": "x"}, "129 characters"),
 }
 
 
+@pytest.mark.fault("D6")
 @pytest.mark.parametrize(("frame", "hint"), WITHOUT_AN_ID.values(), ids=WITHOUT_AN_ID)
 def test_a_frame_without_a_usable_id_gets_an_error_and_the_connection_goes_on(client, frame, hint):
     client.text(json.dumps(frame))
@@ -113,6 +121,10 @@ def test_a_frame_without_a_usable_id_gets_an_error_and_the_connection_goes_on(cl
 
 WITH_AN_ID = {
     "say without body": ({"type": "say"}, "`body` is missing"),
+    "say half a pair": ({"type": "say", "body": "\ud83d"}, "half a surrogate pair"),
+    "say a key of half a pair": ({"type": "say", "body": {"\ud800": 1}}, "half a surrogate pair"),
+    "refresh with half a pair": ({"type": "refresh", "token": "\ud800"}, "half a surrogate pair"),
+    "cancel half a pair": ({"type": "cancel", "run": "\ud800"}, "half a surrogate pair"),
     "say into a run": ({"type": "say", "body": 1, "thread": RUN}, "a thread id, not run"),
     "say into nonsense": ({"type": "say", "body": 1, "thread": "t1"}, "a thread id, not user"),
     "say, a half id": ({"type": "say", "body": 1, "thread": THREAD[:-1]}, "a thread id, not user"),
@@ -132,6 +144,7 @@ WITH_AN_ID = {
 
 
 @pytest.mark.requirement("R17")
+@pytest.mark.fault("D6")
 @pytest.mark.parametrize(("frame", "hint"), WITH_AN_ID.values(), ids=WITH_AN_ID)
 def test_a_request_with_a_wrong_field_is_answered_with_what_is_wrong(client, frame, hint):
     client.text(json.dumps({**frame, "id": "mine"}))

@@ -4,7 +4,6 @@ import contextlib
 import json
 import resource
 import socket
-import struct
 import time
 
 import pytest
@@ -12,15 +11,11 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.protocol.client import Client
 from tests.protocol.hours import hours
+from tests.protocol.raw_sockets import UPGRADE, tcp, vanish
 from tests.protocol.server import PATIENT, count_tasks, token_for
 from tests.protocol.test_bad_frames import deep
 
 FLOOD = 2_000
-UPGRADE = (
-    "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    "Sec-WebSocket-Protocol: greenroom.v1\r\n"
-)
 
 pytestmark = pytest.mark.requirement("R37")
 
@@ -103,10 +98,6 @@ def mallory(edge, bystander, token):
         yield client
 
 
-def tcp(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=10)
-
-
 def answer_to(port: int, data: bytes) -> bytes:
     """Everything the server says to these bytes until it closes."""
     answer = b""
@@ -115,12 +106,6 @@ def answer_to(port: int, data: bytes) -> bytes:
         while more := peer.recv(65_536):
             answer += more
     return answer
-
-
-def vanish(peer: socket.socket) -> None:
-    """Reset the connection, as a phone does that loses its network and comes back elsewhere."""
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.close()
 
 
 # Frames
@@ -203,8 +188,8 @@ def wait_for(later, bystander, condition) -> None:
         (b"CONNECT example.org:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 400 "),
         (b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 400 "),
         (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 101 + b"\r\n", b"HTTP/1.1 431 "),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", b"HTTP/1.1 431 "),
-        (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n", b"HTTP/1.1 431 "),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 40_000 + b"\r\n\r\n", b"HTTP/1.1 431 "),
+        (b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\n", b"HTTP/1.1 431 "),
         (b"POST /live HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n", b"HTTP/1.1 413 "),
         (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 413 "),
         (b"GET /live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"HTTP/1.1 400 "),
@@ -213,7 +198,7 @@ def wait_for(later, bystander, condition) -> None:
     ],
     ids=[
         *("TLS", "garbage", "HTTP/1.0", "an upgrade in HTTP/1.0", "HTTP/2", "CONNECT"),
-        *("no URL", "101 headers", "a header of 20 kB", "a path of 20 kB", "a body", "chunks"),
+        *("no URL", "101 headers", "a header of 40 kB", "a path of 40 kB", "a body", "chunks"),
         *("two hosts", "a token of bytes", "an old WebSocket"),
     ],
 )

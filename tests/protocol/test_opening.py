@@ -85,11 +85,15 @@ def test_ready_says_who_where_and_until_when(client, user):
     ready = client.ready
     assert set(ready) == {
         *("type", "session", "connection", "user", "epoch", "offset"),
-        *("recovered", "heartbeat", "expires", "features"),
+        *("from", "recovered", "heartbeat", "expires", "features"),
+        *("max_frame_bytes", "frames_per_second", "frames_burst"),
     }
     assert re.fullmatch(r"sess_[0-7][0-9a-hjkmnp-tv-z]{25}", ready["session"])
     assert re.fullmatch(r"conn_[0-7][0-9a-hjkmnp-tv-z]{25}", ready["connection"])
     assert (ready["user"], ready["offset"], ready["recovered"]) == (user, 0, False)
+    assert ready["from"] == 0
+    assert (ready["max_frame_bytes"], ready["frames_per_second"]) == (65_536, 50.0)
+    assert ready["frames_burst"] == 100
     assert (ready["heartbeat"], ready["features"]) == (25_000, [])
     assert isinstance(ready["epoch"], str)
     assert isinstance(ready["expires"], int)

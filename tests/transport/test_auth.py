@@ -8,6 +8,7 @@ import os
 import warnings
 
 import jwt
+import orjson
 import pytest
 import trio
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -22,7 +23,13 @@ from hypothesis import strategies as st
 
 from greenroom.actors.errors import Fault
 from greenroom.delivery.ids import BadId, IdSource, RunId, UserId
-from greenroom.transport.auth import Identity, JwtAuthenticator, extract_token, sign_token
+from greenroom.transport.auth import (
+    LATEST,
+    Identity,
+    JwtAuthenticator,
+    extract_token,
+    sign_token,
+)
 from greenroom.transport.errors import BadKeyFile, BadToken
 from greenroom.transport.request_head import RequestHead
 
@@ -108,6 +115,51 @@ async def test_a_run_id_is_no_subject():
     assert "it is run" in await refusal(authenticator(), token(sub=run))
     with pytest.raises(BadId, match="run"):
         sign_token(SECRET, run, 5)
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+CLAIMS = st.recursive(SCALARS, lambda some: st.lists(some) | st.dictionaries(st.text(), some))
+
+
+@pytest.mark.fault("P5")
+@given(
+    st.fixed_dictionaries(
+        {"sub": st.just("alice") | CLAIMS, "exp": CLAIMS},
+        optional=dict.fromkeys(("nbf", "iat", "aud", "iss", "jti"), CLAIMS),
+    )
+)
+def test_any_claims_make_an_identity_that_a_frame_can_tell_or_a_bad_token(claims):
+    """Python's json writes NaN, infinities and integers of any size, which a forger may sign."""
+    text = jwt.api_jws.encode(json.dumps(claims).encode(), SECRET, algorithm="HS256")
+    try:
+        identity = trio.run(authenticator(audience="a", issuer="i").authenticate, text)
+    except BadToken:
+        return
+    assert orjson.loads(orjson.dumps(round(identity.expires_at * 1000))) > NOW * 1000
+
+
+@pytest.mark.fault("P5")
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize(
+    "value", [2**63, 10**30, LATEST + 1, 1e308, -1, -1e308, float("nan"), float("inf")]
+)
+async def test_a_time_that_no_frame_could_tell_is_refused(claim, value):
+    said = await refusal(authenticator(), token(**{claim: value}))
+    assert f"`{claim}` must be a time" in said or said == "the token is malformed"
+
+
+@pytest.mark.fault("P5")
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, 2**63, True, "soon"])
+def test_an_authenticator_of_a_services_own_cannot_make_such_an_identity(value):
+    with pytest.raises(ValueError, match="expires_at must be a time"):
+        Identity(UserId("alice"), value)
+
+
+@pytest.mark.fault("P2")
+async def test_a_refusal_repeats_nothing_of_a_tokens_header():
+    header = base64.urlsafe_b64encode(b'{"alg":"s3cret"}').decode().rstrip("=")
+    said = await refusal(authenticator(), f"{header}.{token().partition('.')[2]}")
+    assert said.startswith("the token is signed with an unknown algorithm")
 
 
 async def test_clocks_may_differ_by_ten_seconds():

@@ -137,7 +137,7 @@ async def test_events_arrive_in_order_and_are_acked():
     acks = []
 
     async def script(peer):
-        assert await peer.welcome(7) == {"type": "hello", "features": ["position"]}
+        assert await peer.welcome(7) == {"type": "hello", "features": ["position", "large"]}
         await peer.send_events(*range(8, 11))
         acks.append((await peer.hear("ack"))["offset"])
 

@@ -67,7 +67,7 @@ def machine(
     way = [
         events.Upgraded(expires_in, expires_ms),
         wire.Hello(),
-        news.Attached(SESSION, "epoch", 0, False),
+        news.Attached(SESSION, "epoch", 0, False, 0),
         events.SocketGone(),
     ]
     due = runner.start()
@@ -137,7 +137,7 @@ def test_the_right_to_send_events_is_made_by_ready_and_ends_with_it():
     assert runner.data.sender is None
     runner.handle(wire.Hello())
     assert runner.data.sender is None
-    runner.handle(news.Attached(SESSION, "epoch", 0, False))
+    runner.handle(news.Attached(SESSION, "epoch", 0, False, 0))
     assert (runner.data.sender.user, runner.data.sender.epoch) == (ALICE, "epoch")
     runner.handle(events.HeartbeatDue())
     runner.handle(events.PongDue())
@@ -194,7 +194,7 @@ def test_hello_is_due_in_its_time_and_no_longer_once_ready():
     (due,) = [command for command in commands if isinstance(command, StartTimer)]
     assert due.after == 10.0
     runner.handle(wire.Hello())
-    runner.handle(news.Attached(SESSION, "epoch", 0, False))
+    runner.handle(news.Attached(SESSION, "epoch", 0, False, 0))
     assert runner.handle(due.event) == []
     assert runner.state is READY
 
@@ -342,7 +342,7 @@ class Connection(RuleBasedStateMachine):
     @initialize(steps=st.sampled_from([0, 1, 2, 3, 3, 3, 3]))
     def opened(self, steps):
         """Most examples begin where most of life is spent."""
-        way = [events.Upgraded(100.0), wire.Hello(), news.Attached(SESSION, "epoch", 0, False)]
+        way = [events.Upgraded(100.0), wire.Hello(), news.Attached(SESSION, "epoch", 0, False, 0)]
         for event in way[:steps]:
             self.feed(event)
 
@@ -371,7 +371,7 @@ class Connection(RuleBasedStateMachine):
     @precondition(lambda self: self.runner.state is AUTHENTICATED and self.runner.data.greeted)
     @rule(offset=st.integers(0, 9), recovered=st.booleans())
     def attached(self, offset, recovered):
-        speech = self.feed(news.Attached(SESSION, "epoch", offset, recovered))
+        speech = self.feed(news.Attached(SESSION, "epoch", offset, recovered, offset))
         assert [each["type"] for each in sent(speech)] == ["ready"]
 
     @precondition(lambda self: self.runner.state is READY)

@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 from greenroom.transport.auth import JwtAuthenticator, sign_token
 from greenroom.transport.front_door import FrontDoor, Readiness, Upgrade
 from greenroom.transport.half_open import HalfOpen
+from greenroom.transport.request_head import TOO_LARGE
 from greenroom.transport.responses import Response
 from greenroom.transport.static_pages import load_pages
 
@@ -76,7 +77,15 @@ async def fetch(port, path, method="GET", headers=None, body=None):
     return await trio.to_thread.run_sync(blocking)
 
 
-async def talk(port, *, token=TOKEN, message="hi", subprotocols=("greenroom.v1",), **options):
+async def talk(
+    port,
+    *,
+    token=TOKEN,
+    message="hi",
+    subprotocols=("greenroom.v1",),
+    additional_headers=None,
+    **options,
+):
     """Connect with the `websockets` client; the first two messages it gets."""
 
     def blocking():
@@ -84,7 +93,7 @@ async def talk(port, *, token=TOKEN, message="hi", subprotocols=("greenroom.v1",
         with connect(
             f"ws://127.0.0.1:{port}/live",
             subprotocols=list(subprotocols),
-            additional_headers=headers,
+            additional_headers={**headers, **(additional_headers or {})},
             proxy=None,
             **options,
         ) as socket:
@@ -216,8 +225,114 @@ async def test_the_logs_show_neither_token_nor_query(caplog):
         await raw(port, upgrade_request(path="/nothing?secret=1", token=bad))
     assert caplog.messages == [
         "GET /live: 401 Not admitted: the token's signature does not match.",
-        "GET /nothing: 404 There is nothing here.",
+        "GET of an unknown path: 404 There is nothing here.",
     ]
+
+
+HOST = "Host: a\r\n"
+HEADS_WITH_A_TOKEN = {
+    "a space before the colon": f"GET /whoami HTTP/1.1\r\n{HOST}Authorization : Bearer TOKEN\r\n",
+    "the name of a header": f"GET / HTTP/1.1\r\n{HOST}TOKEN: 1\r\n",
+    "a line without colon": f"GET / HTTP/1.1\r\n{HOST}Authorization Bearer TOKEN\r\n",
+    "a folded line": f"GET / HTTP/1.1\r\n{HOST}X: 1\r\n Bearer TOKEN\x00\r\n",
+    "a zero byte": f"GET / HTTP/1.1\r\n{HOST}Cookie: TOKEN\x00\r\n",
+    "a path": f"GET /TOKEN HTTP/1.1\r\n{HOST}",
+    "below /live": f"GET /live/TOKEN HTTP/1.1\r\n{HOST}",
+    "a parameter of the path": f"GET /live;TOKEN HTTP/1.1\r\n{HOST}",
+    "a query": f"GET /live?access_token=TOKEN HTTP/1.1\r\n{HOST}",
+    "a URL": f"GET ftp://TOKEN@a/ HTTP/1.1\r\n{HOST}",
+    "a URL with a port that is none": f"GET http://a:TOKEN/ HTTP/1.1\r\n{HOST}",
+    "a method": f"TOKEN / HTTP/1.1\r\n{HOST}",
+    "a version": f"GET / HTTP/TOKEN\r\n{HOST}",
+    "a path that is no path": f"GET TOKEN HTTP/1.1\r\n{HOST}",
+    "no request at all": "TOKEN\r\n",
+    "two tokens": f"GET /whoami HTTP/1.1\r\n{HOST}Authorization: Bearer TOKEN\r\n" * 2,
+    "a token that is none": f"GET /whoami HTTP/1.1\r\n{HOST}Authorization: Bearer TOKEN.\r\n",
+    "no base64": f"GET /whoami HTTP/1.1\r\n{HOST}"
+    "Sec-WebSocket-Protocol: greenroom.bearer.TOKEN\r\n",
+    "a body's length": f"GET / HTTP/1.1\r\n{HOST}Content-Length: TOKEN\r\n",
+    "an encoding": f"GET / HTTP/1.1\r\n{HOST}Transfer-Encoding: TOKEN\r\n",
+    "an origin": f"GET /live HTTP/1.1\r\n{HOST}Origin: TOKEN\r\n",
+    "a child of a known path": f"GET /a/TOKEN HTTP/1.1\r\n{HOST}",
+}
+
+
+@pytest.mark.fault("P2")
+@pytest.mark.parametrize("text", HEADS_WITH_A_TOKEN.values(), ids=HEADS_WITH_A_TOKEN)
+async def test_no_part_of_a_head_is_repeated_in_the_answer_or_in_the_log(text, caplog):
+    caplog.set_level(logging.DEBUG, "greenroom")
+
+    async def broken(_):
+        raise ZeroDivisionError
+
+    async with serving(front_door(routes={"/a/*": broken})) as port:
+        for secret in (TOKEN, TOKEN[::-1]):
+            head = f"{text.replace('TOKEN', secret)}\r\n".encode("latin-1")
+            answer = await raw(port, head)
+            assert answer.startswith(b"HTTP/1.1 ")
+            for piece in secret.split("."):
+                assert piece.encode() not in answer
+                assert piece not in caplog.text
+                assert piece.lower() not in caplog.text
+    assert caplog.messages
+
+
+@pytest.mark.fault("P10")
+@pytest.mark.parametrize("cookies", [0, 5_000, 10_000])
+@pytest.mark.parametrize("size", [9_000, 16_000])
+async def test_a_large_token_beside_large_cookies_is_let_in(size, cookies):
+    token = sign_token(SECRET, "alice", 3600, groups="g" * (size * 3 // 4))
+    packed = base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+    head = upgrade_request(f"Cookie: {'c' * cookies}", f"X-Padding: {'p' * 500}").replace(
+        f"greenroom.v1\r\nAuthorization: Bearer {TOKEN}".encode(),
+        f"greenroom.v1, greenroom.bearer.{packed}".encode(),
+    )
+    async with (
+        serving(front_door()) as port,
+        await trio.open_tcp_stream("127.0.0.1", port) as stream,
+    ):
+        await stream.send_all(head)
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.fault("P10")
+async def test_whoever_whoami_lets_in_gets_in_and_others_are_told_in_words():
+    """At sizes on both sides of each limit; the page shows the answer of /whoami."""
+    packed = base64.urlsafe_b64encode(TOKEN.encode()).decode().rstrip("=")
+    refused = []
+    async with serving(front_door()) as port:
+        for cookies in range(30_000, 33_500, 250):
+            cookie = {"Cookie": "c" * cookies}
+            whoami = {"Authorization": f"Bearer {TOKEN}", **cookie}
+            status, _, body = await fetch(port, "/whoami", headers=whoami)
+            if status == 200:
+                offered = ["greenroom.v1", f"greenroom.bearer.{packed}"]
+                answer = await talk(
+                    port, token=None, subprotocols=offered, additional_headers=cookie
+                )
+                assert answer[1] == "hello alice"
+            else:
+                refused.append((status, body))
+        long = {"Authorization": f"Bearer {'t' * 17_000}"}
+        status, _, body = await fetch(port, "/whoami", headers=long)
+        assert (status, b"17000 characters" in body) == (401, True)
+    assert {*refused} == {(431, f"{TOO_LARGE}\n".encode())}
+
+
+class Failing:
+    """An authenticator that asks somebody who does not answer."""
+
+    async def authenticate(self, token):
+        raise OSError("no route to the identity provider")
+
+
+@pytest.mark.fault("P5")
+async def test_an_authenticator_that_fails_is_not_the_clients_fault(caplog):
+    async with serving(FrontDoor(authenticator=Failing())) as port:
+        answered, body, headers = await refusal(port)
+    assert (answered, headers["Retry-After"]) == (503, "1")
+    assert body == "The server cannot check tokens now.\n"
+    assert "a token could not be checked" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -267,7 +382,7 @@ async def test_what_is_not_http_gets_400():
 
 async def test_a_head_without_end_gets_431():
     async with serving(front_door()) as port:
-        answer = await raw(port, b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 4000)
+        answer = await raw(port, b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 8000)
         assert answer.startswith(b"HTTP/1.1 431 ")
 
 

@@ -101,13 +101,19 @@ def test_pages_of_other_hosts_may_not(host, origin):
     assert caught.value.status == 403
 
 
-def test_a_list_of_origins_is_exact_and_replaces_the_default():
+def test_a_list_of_origins_is_exact():
     origins = Origins(["https://App.example", "http://localhost:3000"])
     origins.check(head(origin="https://app.example"))
     origins.check(head(origin="http://localhost:3000"))
-    for origin in ("http://app.example", "https://app.example:8443", "https://a.example"):
+    for origin in ("http://app.example", "https://app.example:8443", "https://b.example"):
         with pytest.raises(BadRequest):
             origins.check(head(origin=origin))
+
+
+@pytest.mark.fault("P9")
+@pytest.mark.parametrize("origin", ["https://a.example", "http://a.example"])
+def test_a_list_of_origins_adds_to_the_servers_own_page_behind_tls_or_not(origin):
+    Origins(["https://app.example"]).check(head(host="a.example", origin=origin))
 
 
 def test_a_star_allows_every_page():

@@ -10,10 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.actors.errors import Fault
-from greenroom.delivery.ids import ConnectionId, IdSource, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.ids import (
+    ConnectionId,
+    EventId,
+    IdSource,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+)
 from greenroom.transport import wire
 from greenroom.transport.close_codes import MEANINGS, CloseCode, reconnects
 from greenroom.transport.errors import BadFrame, IsolationViolation
+from greenroom.transport.frame_limits import FrameLimits
 
 NEW = IdSource()
 ALICE, BOB = UserId("alice"), UserId("bob")
@@ -40,6 +49,7 @@ frames = st.one_of(
         session=st.none() | st.builds(NEW.new, st.just(SessionId)),
         epoch=st.none() | st.text(min_size=1, max_size=64),
         offset=st.none() | st.integers(0, 2**53),
+        event=st.none() | st.builds(NEW.new, st.just(EventId)),
         client=st.none() | st.fixed_dictionaries({"name": st.text(max_size=128)}),
         features=st.lists(st.text(max_size=64), max_size=4).map(tuple),
     ),
@@ -59,8 +69,21 @@ frames = st.one_of(
     st.builds(wire.Typing, thread=threads),
     st.just(wire.Pong()),
 )
+any_text = st.text(st.characters(exclude_categories=()), max_size=6)
+any_texts = st.recursive(
+    any_text | st.integers(0, 9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),
+    max_leaves=4,
+)
 TYPES = ["hello", "ack", "displayed", "confirm", "say", "cancel", "history", "refresh", "typing"]
 FIELDS = ["session", "epoch", "offset", "offsets", "id", "body", "thread", "limit", "token", "run"]
+
+
+def taken_or_refused(message: str) -> wire.ClientFrame | BadFrame:
+    try:
+        return wire.decode(message)
+    except BadFrame as error:
+        return error
 
 
 def refused(frame: object) -> BadFrame:
@@ -78,6 +101,27 @@ def test_every_client_frame_survives_the_wire(frame):
 def test_no_text_raises_anything_but_bad_frame(text):
     with contextlib.suppress(BadFrame):
         wire.decode(text)
+
+
+@pytest.mark.fault("D6")
+@given(st.sampled_from(TYPES), st.dictionaries(st.sampled_from(FIELDS), any_texts), st.data())
+def test_what_is_taken_from_a_client_can_be_written_as_utf_8(type_, fields, data):
+    """JSON may escape half a surrogate pair, which is no text. A frame with one gets its answer."""
+    fields |= {"type": type_, "x": data.draw(any_texts)}
+    outcome = taken_or_refused(json.dumps(fields))
+    if isinstance(outcome, BadFrame):
+        assert not outcome.fatal
+        assert outcome.id in (None, fields.get("id"))
+        assert str(outcome).encode()
+    else:
+        assert wire.encode(outcome)
+        assert json.dumps(fields, ensure_ascii=False).encode()
+
+
+@pytest.mark.fault("D6")
+@given(json_values.map(lambda value: json.dumps({"type": "say", "id": "1", "body": value})))
+def test_escaped_pairs_and_backslashes_are_text_like_any_other(frame):
+    assert wire.decode(frame).body == json.loads(frame)["body"]
 
 
 @given(json_values)
@@ -234,7 +278,7 @@ def test_the_encoder_refuses_every_event_of_another_user(owners):
 
 def test_server_frames_have_the_shapes_of_the_protocol():
     session, connection = NEW.new(SessionId), NEW.new(ConnectionId)
-    thread = NEW.new(ThreadId)
+    thread, event = NEW.new(ThreadId), NEW.new(EventId)
     assert orjson.loads(
         wire.ready(
             session=session,
@@ -242,9 +286,12 @@ def test_server_frames_have_the_shapes_of_the_protocol():
             user=ALICE,
             epoch="e1",
             offset=7,
+            after=6,
+            event=event,
             recovered=True,
             heartbeat_ms=25_000,
             expires_ms=99,
+            limits=FrameLimits(1024, 5.0, 10),
             features=["typing"],
         )
     ) == {
@@ -254,9 +301,14 @@ def test_server_frames_have_the_shapes_of_the_protocol():
         "user": "alice",
         "epoch": "e1",
         "offset": 7,
+        "from": 6,
+        "event": event,
         "recovered": True,
         "heartbeat": 25_000,
         "expires": 99,
+        "max_frame_bytes": 1024,
+        "frames_per_second": 5.0,
+        "frames_burst": 10,
         "features": ["typing"],
     }
     assert orjson.loads(wire.reply_ok("1", run="r")) == {
