@@ -110,5 +110,8 @@ class Observer:
     def handshake_dropped(self, why: Dropped) -> None:
         """A peer did not get to its answer: it took too long, or newer ones pushed it out."""
 
+    def keys_looked_at(self, *, readable: bool) -> None:
+        """The file of keys that tokens are checked with was looked at, and could be read or not."""
+
 
 NO_OBSERVER = Observer()

@@ -16,6 +16,7 @@ import orjson
 
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, UserId
+from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.transport.errors import BadToken
 from greenroom.transport.request_head import RequestHead
 from greenroom.transport.token_keys import (
@@ -117,9 +118,11 @@ class JwtAuthenticator:
         audience: str | None = None,
         issuer: str | None = None,
         clock: Callable[[], float] = time.time,
+        observer: Observer = NO_OBSERVER,
     ) -> JwtAuthenticator:
         """By a JWKS file, read again when it changes. Raises `BadKeyFile`."""
-        return cls(KeyFile(path), audience=audience, issuer=issuer, clock=clock)
+        keys = KeyFile(path, observer=observer)
+        return cls(keys, audience=audience, issuer=issuer, clock=clock)
 
     async def authenticate(self, token: str) -> Identity:
         header = _header(token)

@@ -9,23 +9,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import attrs
 import jwt
 import orjson
 import trio
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.transport.errors import BadKeyFile, BadToken
 
 MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: as long as the hash
 MIN_RSA_BITS = 2048  # RFC 7518 §3.3
 MAX_KEY_FILE_BYTES = 1024 * 1024
-RELOAD_INTERVAL = 3.0
+RELOAD_INTERVAL, LONGEST_INTERVAL = 3.0, 60.0
+"""Seconds between two looks at a JWKS file; doubled with each look in a row that failed."""
+
 ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}) | frozenset(
     {"ES256", "ES384", "ES512", "EdDSA"}
 )
@@ -33,6 +37,7 @@ ALGORITHMS = ASYMMETRIC | {"HS256", "HS384", "HS512"}
 HOW_TO_MAKE_A_SECRET = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
 
 logger = logging.getLogger("greenroom.transport")
+Version: TypeAlias = tuple[int, int, int]
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 
@@ -67,20 +72,30 @@ class KeyFile:
 
     The file is looked at when a token comes, at most every `RELOAD_INTERVAL` seconds, in a
     thread; a token naming an unknown key makes that look happen before it is refused. A file
-    that went bad is logged, and the keys read before stay in use.
+    that cannot be read, or is no JWKS file, is logged and counted, and the keys read before stay in
+    use. It is read again, later each time, until it can be.
     """
 
-    def __init__(self, path: str | Path, *, clock: Callable[[], float] = trio.current_time) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        clock: Callable[[], float] = trio.current_time,
+        observer: Observer = NO_OBSERVER,
+    ) -> None:
         self._path = Path(path)
         self._clock = clock
+        self._observer = observer
         self._looking = trio.Lock()
+        self._reader = trio.CapacityLimiter(1)  # a disk that does not answer costs one thread
+        self._failures = 0
         self._looked_at: float | None = None
         self._unknown_at: float | None = None
         self._version = _version(self._path)
         self._keys = read_jwks(self._path)
 
     async def key_for(self, kid: str | None) -> VerifyingKey:
-        if self._is_due(self._looked_at):
+        if self._is_due(self._looked_at) and not self._looking.locked():
             await self._look()
         key = self._find(kid)
         if key is None and self._is_due(self._unknown_at):
@@ -97,22 +112,41 @@ class KeyFile:
         return next((key for key in self._keys if key.id == kid), None)
 
     def _is_due(self, last: float | None) -> bool:
-        return last is None or self._clock() - last >= RELOAD_INTERVAL
+        interval = min(RELOAD_INTERVAL * 2**self._failures, LONGEST_INTERVAL)
+        return last is None or self._clock() - last >= interval
 
     async def _look(self) -> None:
         self._looked_at = self._clock()
         async with self._looking:
             try:
-                await trio.to_thread.run_sync(self._reload)
+                await self._reload()
             except BadKeyFile as error:
+                self._note(failed=True)
                 logger.error("keys not reloaded, the old ones stay in use: %s", error)
+            except trio.Cancelled:
+                self._note(failed=True)
+                raise
+            else:
+                self._note(failed=False)
 
-    def _reload(self) -> None:
-        version = _version(self._path)
-        if version != self._version:
-            self._version = version
-            self._keys = read_jwks(self._path)
+    def _note(self, *, failed: bool) -> None:
+        self._failures = min(self._failures + 1, 10) if failed else 0
+        self._observer.keys_looked_at(readable=not failed)
+
+    async def _reload(self) -> None:
+        """The version is kept with its keys: a file that could not be read counts as unread."""
+        if self._reader.borrowed_tokens:
+            raise BadKeyFile(f"{self._path} is still being read: its disk does not answer")
+        new = await trio.to_thread.run_sync(
+            self._read_if_new, abandon_on_cancel=True, limiter=self._reader
+        )
+        if new is not None:
+            self._version, self._keys = new
             logger.info("read %d keys from %s", len(self._keys), self._path)
+
+    def _read_if_new(self) -> tuple[Version, Sequence[VerifyingKey]] | None:
+        version = _version(self._path)
+        return None if version == self._version else (version, read_jwks(self._path))
 
 
 def secret_key(secret: str | bytes) -> VerifyingKey:
@@ -164,11 +198,11 @@ def read_jwks(path: str | Path) -> Sequence[VerifyingKey]:
 
 
 def _jwk(entry: dict[str, object], path: str | Path) -> VerifyingKey | None:
-    if entry.get("use", "sig") != "sig" or "d" in entry:
+    if not isinstance(entry, dict) or entry.get("use", "sig") != "sig" or "d" in entry:
         return None
     try:
         jwk = jwt.PyJWK(entry)
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError):
         return None
     if jwk.algorithm_name not in ASYMMETRIC:
         return None
@@ -195,7 +229,7 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _version(path: Path) -> tuple[int, int, int]:
+def _version(path: Path) -> Version:
     """Changes when the file does."""
     try:
         status = path.stat()

@@ -11,8 +11,6 @@
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,11 +24,11 @@ import orjson
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.delivery.errors import UnknownEvent
 from greenroom.supervisor.looking_json import dump_crash, dump_crashes, dump_tree
-from greenroom.transport.auth import extract_token
-from greenroom.transport.errors import BadRequest, BadToken
+from greenroom.transport.errors import BadRequest
 from greenroom.transport.front_door import Handler
 from greenroom.transport.request_head import RequestHead
 from greenroom.transport.responses import Response, json_answer
+from greenroom.visitors import check_visitor
 
 if TYPE_CHECKING:
     from greenroom.runtime import Runtime
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 TREE, CRASHES, DEAD_LETTERS = "/admin/tree", "/admin/crashes", "/admin/dead-letters"
 REQUEUED, DROPPED = "greenroom.requeued/1", "greenroom.dropped/1"
 MOST_CHILDREN = 1000
-PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 logger = logging.getLogger("greenroom")
 
@@ -106,16 +103,6 @@ class AdminDoor:
         return json_answer(orjson.dumps({"schema": DROPPED, "event": event}))
 
 
-def check_visitor(head: RequestHead, token: str | None, *, anywhere: bool) -> None:
-    """Raise `BadRequest` for who is not of this machine (unless `anywhere`) or lacks the token."""
-    if not (anywhere or _is_local(head)):
-        raise BadRequest("Only this machine may look in.", status=403)
-    if token is not None and not hmac.compare_digest(_token_of(head).encode(), token.encode()):
-        raise BadRequest(
-            "The admin token is needed.", status=401, headers={"WWW-Authenticate": "Bearer"}
-        )
-
-
 def _refusal(error: GreenroomError) -> Response:
     """Who has the admin token may read all of it."""
     said = {"error": error.message, "advice": error.advice}
@@ -132,23 +119,8 @@ def _last(head: RequestHead) -> str:
     return head.path.rpartition("/")[2]
 
 
-def _token_of(head: RequestHead) -> str:
-    try:
-        return extract_token(head) or ""
-    except BadToken:
-        return ""
-
-
 def _asked_children(head: RequestHead) -> int:
     asked = parse_qs(head.query).get("children", ["100"])[-1]
     if not (asked.isascii() and asked.isdigit() and len(asked) < 9):
         raise BadRequest("children is a whole number.")
     return min(int(asked), MOST_CHILDREN)
-
-
-def _is_local(head: RequestHead) -> bool:
-    if head.peer is None or any(next(head.all(name), None) for name in PROXY_HEADERS):
-        return False
-    address = ipaddress.ip_address(head.peer.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)

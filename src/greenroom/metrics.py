@@ -215,6 +215,9 @@ class Metrics(Observer, Collector):
     def handshake_dropped(self, why: Dropped) -> None:
         self._counts["handshakes_dropped"].add(why)
 
+    def keys_looked_at(self, *, readable: bool) -> None:
+        self._counts["keys_unreadable"].values[()] = 0 if readable else 1
+
     # The process
 
     def crashed(self, report: CrashReport) -> None:

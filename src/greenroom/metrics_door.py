@@ -1,4 +1,4 @@
-"""`GET /metrics`: the same visitors as the admin endpoints, and only counts to see."""
+"""`GET /metrics`: for visitors with the admin token, unless a setting opens it. Only counts."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ from collections.abc import Mapping
 
 import attrs
 
-from greenroom.admin import check_visitor
 from greenroom.metrics import Metrics
+from greenroom.transport.errors import BadRequest
 from greenroom.transport.front_door import Handler
 from greenroom.transport.request_head import RequestHead
 from greenroom.transport.responses import Response
+from greenroom.visitors import check_visitor
 
 METRICS_PATH = "/metrics"
+CLOSED = "/metrics is closed: set admin_token and bring it as a bearer, or set metrics_open."
 
 
 @attrs.frozen
 class MetricsDoor:
-    """Without an admin token it opens to this machine; with one, to who brings it.
+    """Opens to who brings the admin token from this machine; `anywhere`: from other machines, too.
 
-    `anywhere` lets other machines in, with the token only.
+    `is_open` says that no token is needed.
     """
 
     metrics: Metrics
     token: str | None = attrs.field(default=None, repr=False)
     anywhere: bool = False
+    is_open: bool = False
 
     def routes(self) -> Mapping[str, Handler]:
         """What to add to a front door."""
@@ -32,6 +35,9 @@ class MetricsDoor:
 
     async def answer(self, head: RequestHead) -> Response:
         """OpenMetrics or Prometheus text, by the `Accept` header."""
-        check_visitor(head, self.token, anywhere=self.anywhere and self.token is not None)
+        if self.token is None and not self.is_open:
+            raise BadRequest(CLOSED, status=403)
+        token = None if self.is_open else self.token
+        check_visitor(head, token, anywhere=self.anywhere)
         body, content_type = self.metrics.expose(", ".join(head.all("accept")))
         return Response(200, body, content_type)

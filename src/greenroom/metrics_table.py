@@ -185,6 +185,11 @@ METRICS = (
     ),
     gauge("half_open", "Sockets that wait for their upgrade."),
     gauge("half_open_limit", "How many may."),
+    gauge(
+        "keys_unreadable",
+        "1 while the JWKS file could not be read when it was last looked at.",
+        known=((),),
+    ),
     counter(
         "frames_refused",
         "Frames that broke the protocol or a limit, by code.",

@@ -180,7 +180,9 @@ class Runtime:
         Without an `authenticator` the settings' key is used. Raises `BadSettings`, `PortBusy`,
         `CannotListen`, `BadKeyFile`.
         """
-        authenticator = authenticator or authenticator_of(self.settings, clock=self._wall_clock)
+        authenticator = authenticator or authenticator_of(
+            self.settings, clock=self._wall_clock, observer=self._observer
+        )
         door = FrontDoor(
             authenticator=authenticator,
             allow_origins=self.settings.allow_origins,
@@ -289,7 +291,9 @@ class Runtime:
         if self.metrics is None:
             return {}
         settings = self.settings
-        return MetricsDoor(self.metrics, settings.admin_token, settings.admin_anywhere).routes()
+        return MetricsDoor(
+            self.metrics, settings.admin_token, settings.admin_anywhere, settings.metrics_open
+        ).routes()
 
     def _look(self) -> Values:
         return {} if self._root is None else look_at(self, self._half_open)
@@ -390,7 +394,10 @@ async def open_runtime(
 
 
 def authenticator_of(
-    settings: Settings, *, clock: Callable[[], float] = time.time
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    observer: Observer = NO_OBSERVER,
 ) -> JwtAuthenticator:
     """How the settings say that tokens are checked. Raises `BadSettings` or `BadKeyFile`."""
     settings.require_auth()
@@ -405,7 +412,7 @@ def authenticator_of(
         )
     assert settings.jwks_file is not None, "require_auth() found one of the three"
     return JwtAuthenticator.from_jwks_file(
-        settings.jwks_file, audience=audience, issuer=issuer, clock=clock
+        settings.jwks_file, audience=audience, issuer=issuer, clock=clock, observer=observer
     )
 
 

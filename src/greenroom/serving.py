@@ -25,6 +25,7 @@ from greenroom.transport.auth import JwtAuthenticator, extract_token, sign_token
 from greenroom.transport.errors import BadRequest, BadToken
 from greenroom.transport.request_head import RequestHead
 from greenroom.transport.responses import Response
+from greenroom.visitors import is_of_this_machine
 
 logger = logging.getLogger("greenroom")
 
@@ -138,8 +139,9 @@ class DemoDoor:
     authenticator: JwtAuthenticator
 
     async def token(self, head: RequestHead) -> Response:
-        """Answers `{"token", "user"}`. Only for pages of a loopback host: see `_check_host`."""
-        _check_host(head)
+        """Answers `{"token", "user"}` to pages of this machine."""
+        if not is_of_this_machine(head):
+            raise BadRequest("The demo is for this machine only.", status=403)
         user = await self._known_user(head) or f"guest-{secrets.token_hex(4)}"
         token = sign_token(self.secret, user, DEMO_TOKEN_SECONDS)
         body = json.dumps({"token": token, "user": user}).encode()
@@ -151,13 +153,6 @@ class DemoDoor:
             return (await self.authenticator.authenticate(token)).user if token else None
         except BadToken:
             return None
-
-
-def _check_host(head: RequestHead) -> None:
-    """A foreign page that renames itself to this address (DNS rebinding) gets no token."""
-    host = (head.one("host") or "").rpartition(":")[0] or head.one("host")
-    if host not in ("127.0.0.1", "localhost", "[::1]"):
-        raise BadRequest("The demo is for this machine only.", status=403)
 
 
 def _shown_host(host: str) -> str:

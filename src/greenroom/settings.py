@@ -197,7 +197,12 @@ class Settings:
     metrics: bool = setting(
         True,
         expected.flag(),
-        "Count, and answer `/metrics`: to this machine, or to who has the admin token.",
+        "Count, and answer `/metrics` to requests with the admin token.",
+    )
+    metrics_open: bool = setting(
+        False,
+        expected.flag(),
+        "Answer `/metrics` without a token; to this machine only, unless `admin_anywhere` is set.",
     )
     measure_cpu: bool = setting(
         False, expected.flag(), "Show in the tree who uses the processor (about 1 µs a step)."

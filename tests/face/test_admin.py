@@ -81,7 +81,8 @@ def test_what_a_proxy_passed_on_is_not_of_this_machine(header: str) -> None:
 )
 async def test_only_peers_of_this_machine_are_heard(peer: str | None, local: bool) -> None:
     door = AdminDoor(None, ADMIN)  # type: ignore[arg-type]  # nobody gets as far as the runtime
-    head = RequestHead("GET", "/admin/crashes", "1.1", peer=peer)
+    headers = (("host", "127.0.0.1:8700"),)
+    head = RequestHead("GET", "/admin/crashes", "1.1", headers=headers, peer=peer)
     with pytest.raises(BadRequest) as refused:
         await door.routes()["/admin/crashes"](head)
     assert refused.value.status == (401 if local else 403)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,11 +24,14 @@ from greenroom.metrics_look import watching_lag
 from greenroom.metrics_table import METRICS, metrics_table
 from greenroom.settings import Settings
 from tests.face.test_admin import ADMIN, get
+from tests.protocol import server as protocol_server
 from tests.protocol.client import Client, refusal
-from tests.protocol.server import Server, serving, token_for
+from tests.protocol.server import Server, token_for
 
 DOCS = Path(__file__).parents[2] / "docs"
 IDS = IdSource()
+closed_serving = protocol_server.serving
+serving = partial(closed_serving, metrics_open=True)
 Samples: TypeAlias = dict[str, dict[tuple[str, ...], float]]
 
 pytestmark = [pytest.mark.requirement("R10"), pytest.mark.requirement("R02")]
@@ -326,23 +330,62 @@ def test_what_only_redelivery_can_cause_is_ready_to_be_counted() -> None:
 # Who may look, and what the text is like
 
 
-def test_without_an_admin_token_this_machine_alone_may_scrape() -> None:
-    with serving() as server:
-        assert get(server, "/metrics", None)[0] == 200
-        assert get(server, "/metrics", None, **{"X-Forwarded-For": "127.0.0.1"})[0] == 403
-    with serving(admin_anywhere=True) as server:
-        assert get(server, "/metrics", None, **{"X-Forwarded-For": "10.0.0.1"})[0] == 403
+FOREIGN = [
+    {"Host": "greenroom.example"},  # DNS rebinding, or a proxy that keeps the name
+    {"Host": "127.0.0.1.evil.example"},
+    {"Host": "localhost.evil.example:8700"},
+    {"Via": "1.1 proxy"},
+    {"Forwarded": "for=10.0.0.1"},
+    {"X-Forwarded-For": "127.0.0.1"},
+    {"X-Forwarded-Proto": "https"},
+    {"X-Real-Ip": "127.0.0.1"},
+    {"CF-Connecting-IP": "10.0.0.1"},
+]
+
+
+@pytest.mark.fault("P6")
+@pytest.mark.parametrize("anywhere", [False, True])
+def test_unless_it_is_asked_for_metrics_are_closed(anywhere: bool) -> None:
+    """Also to this machine: a proxy that says nothing looks like it."""
+    with closed_serving(admin_anywhere=anywhere) as server:
+        for headers in ({}, {"Host": "127.0.0.1"}, *FOREIGN):
+            status, body, _ = get(server, "/metrics", None, **headers)
+            assert (status, b"metrics_open" in body) == (403, True)
+
+
+@pytest.mark.fault("P6")
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_an_explicit_setting_opens_them_to_this_machine_and_another_to_all(
+    headers: dict[str, str],
+) -> None:
+    with closed_serving(metrics_open=True) as server:
+        for host in ("localhost", "LOCALHOST:8700", "127.0.0.1:8700", "[::1]", "[::1]:8700"):
+            assert get(server, "/metrics", None, Host=host)[0] == 200
+        assert get(server, "/metrics", None, **headers)[0] == 403
+    with closed_serving(metrics_open=True, admin_anywhere=True) as server:
+        assert get(server, "/metrics", None, **headers)[0] == 200
+
+
+@pytest.mark.fault("P6")
+@pytest.mark.parametrize("path", ["/metrics", "/admin/tree"])
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_with_the_token_too_other_machines_and_hosts_need_leave(
+    path: str, headers: dict[str, str]
+) -> None:
+    with closed_serving(admin_token=ADMIN) as server:
+        assert get(server, path, ADMIN)[0] == 200
+        assert get(server, path, ADMIN, **headers)[0] == 403
 
 
 def test_with_an_admin_token_it_is_needed() -> None:
-    with serving(admin_token=ADMIN, admin_anywhere=True) as server:
+    with closed_serving(admin_token=ADMIN, admin_anywhere=True) as server:
         assert get(server, "/metrics", None)[0] == 401
         assert get(server, "/metrics", token_for("alice"))[0] == 401
         assert get(server, "/metrics", ADMIN, **{"X-Forwarded-For": "10.0.0.1"})[0] == 200
 
 
 def test_switched_off_there_is_no_such_place_and_nothing_counts() -> None:
-    with serving(metrics=False) as server:
+    with closed_serving(metrics=False) as server:
         assert get(server, "/metrics", None)[:2] == get(server, "/nowhere", None)[:2]
         assert server.runtime.metrics is None
 

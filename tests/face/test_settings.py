@@ -58,6 +58,7 @@ TEXTS = {
     "hello_deadline": "11",
     "admin_token": SECRET,
     "admin_anywhere": "yes",
+    "metrics_open": "yes",
     "measure_cpu": "1",
     "metrics": "off",
     "log_users": "on",

@@ -1,11 +1,14 @@
 """Tokens: what proves an identity, and what does not."""
 
 import base64
+import errno
 import hashlib
 import hmac
 import json
 import os
+import threading
 import warnings
+from pathlib import Path
 
 import jwt
 import orjson
@@ -23,6 +26,7 @@ from hypothesis import strategies as st
 
 from greenroom.actors.errors import Fault
 from greenroom.delivery.ids import BadId, IdSource, RunId, UserId
+from greenroom.delivery.observer import Observer
 from greenroom.transport.auth import (
     LATEST,
     Identity,
@@ -32,6 +36,7 @@ from greenroom.transport.auth import (
 )
 from greenroom.transport.errors import BadKeyFile, BadToken
 from greenroom.transport.request_head import RequestHead
+from greenroom.transport.token_keys import KeyFile
 
 SECRET = "a secret of more than thirty-two bytes"
 NOW = 1_800_000_000.0
@@ -118,7 +123,7 @@ async def test_a_run_id_is_no_subject():
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-CLAIMS = st.recursive(SCALARS, lambda some: st.lists(some) | st.dictionaries(st.text(), some))
+CLAIMS = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(), SCALARS, max_size=2)
 
 
 @pytest.mark.fault("P5")
@@ -334,6 +339,105 @@ async def test_a_file_gone_bad_leaves_the_old_keys_in_use(tmp_path, autojump_clo
     await trio.sleep(3)
     os.unlink(path)
     await auth.authenticate(good)
+
+
+class Looks(Observer):
+    def __init__(self):
+        self.seen = []
+
+    def keys_looked_at(self, *, readable):
+        self.seen.append(readable)
+
+
+@pytest.mark.fault("P3")
+async def test_a_file_that_cannot_be_read_once_is_read_again_though_it_does_not_change(
+    tmp_path, autojump_clock
+):
+    """It was replaced and could not be opened: a moment later the same file can be."""
+    path, away, looks = tmp_path / "jwks.json", tmp_path / "away", Looks()
+    write_jwks(path, jwk(RSA, "1"))
+    auth = JwtAuthenticator.from_jwks_file(path, clock=lambda: NOW, observer=looks)
+    old, new = token(RSA, "RS256", {"kid": "1"}), token(OTHER_RSA, "RS256", {"kid": "2"})
+    write_jwks(away, jwk(OTHER_RSA, "2"))
+    os.unlink(path)
+    os.symlink(path, path)  # its status can be had of no one, nor can it be read, root or not
+    await auth.authenticate(old)
+    os.unlink(path)
+    os.rename(away, path)
+    await trio.sleep(6)
+    await auth.authenticate(new)
+    assert looks.seen == [False, True]
+
+
+@pytest.mark.fault("P3")
+async def test_nor_need_it_change_when_only_the_reading_failed(
+    tmp_path, autojump_clock, monkeypatch
+):
+    path, looks = tmp_path / "jwks.json", Looks()
+    write_jwks(path, jwk(RSA, "1"))
+    auth = JwtAuthenticator.from_jwks_file(path, clock=lambda: NOW, observer=looks)
+    write_jwks(path, jwk(OTHER_RSA, "2"))
+    opened = Path.open
+
+    def fail_once(self, *arguments, **more):
+        monkeypatch.setattr(Path, "open", opened)
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(Path, "open", fail_once)
+    await auth.authenticate(token(RSA, "RS256", {"kid": "1"}))
+    await trio.sleep(6)
+    await auth.authenticate(token(OTHER_RSA, "RS256", {"kid": "2"}))
+    assert looks.seen == [False, True]
+
+
+@pytest.mark.fault("P3")
+async def test_the_longer_it_cannot_be_read_the_rarer_it_is_tried(tmp_path, autojump_clock):
+    path, looks = tmp_path / "jwks.json", Looks()
+    write_jwks(path, jwk(RSA, "1"))
+    auth = JwtAuthenticator.from_jwks_file(path, clock=lambda: NOW, observer=looks)
+    os.unlink(path)
+    for _ in range(600):
+        await auth.authenticate(token(RSA, "RS256", {"kid": "1"}))
+        await trio.sleep(1)
+    assert looks.seen == [False] * (5 + 8)  # after 0, 6, 18, 42, 90 s, then once a minute
+
+
+@pytest.mark.fault("P3")
+@pytest.mark.parametrize("entry", ["null", "7", '"text"', "[]", '{"kty": "EC", "crv": []}'])
+async def test_an_entry_that_is_no_key_is_passed_over_and_fails_nobodys_token(tmp_path, entry):
+    path = tmp_path / "jwks.json"
+    path.write_text(f'{{"keys": [{entry}, {json.dumps(jwk(RSA, "1"))}]}}')
+    auth = JwtAuthenticator.from_jwks_file(path, clock=lambda: NOW)
+    await auth.authenticate(token(RSA, "RS256", {"kid": "1"}))
+
+
+@pytest.mark.fault("P3")
+async def test_a_disk_that_does_not_answer_holds_up_one_token_and_one_thread(tmp_path, monkeypatch):
+    path, looks, now, answers = tmp_path / "jwks.json", Looks(), [0.0], threading.Event()
+    write_jwks(path, jwk(RSA, "1"))
+    keys = KeyFile(path, clock=lambda: now[0], observer=looks)
+    write_jwks(path, jwk(OTHER_RSA, "2"))
+    opened, waiting = Path.open, trio.Event()
+    trio_token = trio.lowlevel.current_trio_token()
+
+    def wait(self, *arguments, **more):
+        trio_token.run_sync_soon(waiting.set)
+        answers.wait()
+        return opened(self, *arguments, **more)
+
+    monkeypatch.setattr(Path, "open", wait)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keys.key_for, "1")
+            await waiting.wait()
+            now[0] = 3.0
+            assert (await keys.key_for("1")).id == "1"  # not held up
+            nursery.cancel_scope.cancel()
+        now[0] = 60.0
+        assert (await keys.key_for("1")).id == "1"
+        assert looks.seen == [False, False]
+    finally:
+        answers.set()
 
 
 def head(*headers):

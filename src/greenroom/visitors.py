@@ -1,0 +1,69 @@
+"""Who may look in: the admin token says who, and the request whether it is of this machine.
+
+A loopback peer proves little: a proxy on this machine is one for the whole world, and so is a
+browser whose page has renamed itself to 127.0.0.1 (DNS rebinding). So nothing is shown to a peer
+because of its address alone.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+
+from greenroom.transport.auth import extract_token
+from greenroom.transport.errors import BadRequest, BadToken
+from greenroom.transport.request_head import RequestHead
+
+PROXY_HEADERS = frozenset(
+    {"via", "forwarded", "cdn-loop", "x-real-ip", "x-client-ip", "x-cluster-client-ip"}
+    | {"true-client-ip", "cf-connecting-ip", "fastly-client-ip", "x-envoy-external-address"}
+    | {"x-original-host", "x-original-url", "x-original-forwarded-for", "x-proxyuser-ip"}
+)
+
+
+def check_visitor(head: RequestHead, token: str | None, *, anywhere: bool) -> None:
+    """Raise `BadRequest` for a request of another machine (unless `anywhere`), or without `token`.
+
+    Without a `token` everybody of this machine is let in: only for what an explicit setting opens.
+    """
+    if not (anywhere or is_of_this_machine(head)):
+        raise BadRequest("Only this machine may look in.", status=403)
+    if token is not None and not hmac.compare_digest(_token_of(head).encode(), token.encode()):
+        raise BadRequest(
+            "The admin token is needed.", status=401, headers={"WWW-Authenticate": "Bearer"}
+        )
+
+
+def is_of_this_machine(head: RequestHead) -> bool:
+    """A loopback peer that asks a loopback host, and no sign of a proxy.
+
+    A proxy that says nothing and rewrites `Host` (nginx, as it comes) looks the same.
+    """
+    return _is_loopback(head.peer) and _asks_loopback(head) and not _was_passed_on(head)
+
+
+def _asks_loopback(head: RequestHead) -> bool:
+    host = head.one("host") or ""
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    return name.lower() == "localhost" or _is_loopback(name.removeprefix("[").removesuffix("]"))
+
+
+def _was_passed_on(head: RequestHead) -> bool:
+    names = (name for name, _ in head.headers)
+    return any(name in PROXY_HEADERS or name.startswith("x-forwarded") for name in names)
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        parsed = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return bool((mapped or parsed).is_loopback)
+
+
+def _token_of(head: RequestHead) -> str:
+    try:
+        return extract_token(head) or ""
+    except BadToken:
+        return ""
