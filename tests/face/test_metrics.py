@@ -24,14 +24,12 @@ from greenroom.metrics_look import watching_lag
 from greenroom.metrics_table import METRICS, metrics_table
 from greenroom.settings import Settings
 from tests.face.test_admin import ADMIN, get
-from tests.protocol import server as protocol_server
 from tests.protocol.client import Client, refusal
-from tests.protocol.server import Server, token_for
+from tests.protocol.server import Server, serving, token_for
 
 DOCS = Path(__file__).parents[2] / "docs"
 IDS = IdSource()
-closed_serving = protocol_server.serving
-serving = partial(closed_serving, metrics_open=True)
+closed_serving = partial(serving, metrics_open=False)
 Samples: TypeAlias = dict[str, dict[tuple[str, ...], float]]
 
 pytestmark = [pytest.mark.requirement("R10"), pytest.mark.requirement("R02")]
@@ -440,5 +438,6 @@ def test_the_documented_table_is_the_exporters_own() -> None:
     assert metrics_table() in (DOCS / "metrics.md").read_text(encoding="utf-8")
 
 
-def test_metrics_are_on_unless_switched_off() -> None:
+def test_metrics_are_on_unless_switched_off_and_closed_unless_opened() -> None:
     assert Settings().metrics
+    assert not Settings().metrics_open

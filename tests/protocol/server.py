@@ -157,7 +157,7 @@ def serving(
     **chosen: object,
 ) -> Iterator[Server]:
     """Serve for the length of a block, `on` a journal if given; the other keywords are settings."""
-    fixed = {"journal": ":memory:", "port": 0, "secret": SECRET}
+    fixed = {"journal": ":memory:", "port": 0, "secret": SECRET, "metrics_open": True}
     settings = Settings(**{**fixed, **({} if clock else PATIENT), **chosen})
     started: Future[Server] = Future()
     stop = trio.Event()

@@ -69,7 +69,7 @@ class Stage:
 @contextmanager
 def still(**chosen):
     clock = MockClock()
-    with serving(clock=clock, frames_burst=100_000, metrics_open=True, **chosen) as server:
+    with serving(clock=clock, frames_burst=100_000, **chosen) as server:
         try:
             with ExitStack() as sockets:
                 yield Stage(server, clock, sockets)

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from greenroom import UserContext, cli
+from greenroom import UserContext, command_line
 from greenroom.delivery.ids import IdSource, RunId, SessionId, ThreadId
 from greenroom.delivery.legacy_ids import modern
 from tests.delivery.journal_story import EPOCH, legacy, rows, write_story
@@ -46,7 +46,7 @@ def test_a_thread_has_one_id_wherever_it_is_named_and_is_found_by_it(
         client.events()
         found = client.ask("history", id="2", thread=thread, limit=200)["events"]
         (kept,) = server.run(server.runtime.journal.threads, user)
-        cli.run(["events", "--journal", str(path), "--thread", thread, "--json"])
+        command_line.run(["events", "--journal", str(path), "--thread", thread, "--json"])
     shown = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert offsets(found) == offsets(shown) == [1, 2, 3, 4, 5]
     assert (kept.thread, kept.events) == (thread, 5)
@@ -106,7 +106,7 @@ def test_ids_of_live_sessions_of_an_older_system_stay_usable(
     write_story(path, "alice", new=legacy)
     page = orjson.loads(rows(path)["log"][0][-1])  # type: ignore[arg-type]  # an event's body
     session = str(rows(path)["cursor"][0][1])
-    assert cli.run(["journal", "migrate", "--journal", str(path)]) == 0, capsys.readouterr().err
+    assert command_line.run(["journal", "migrate", "--journal", str(path)]) == 0, capsys.readouterr().err
     with serving(journal=path) as server:
         client = connect(server, token_for("alice"))
         ready = client.hello(session=session, epoch=EPOCH, offset=3)
@@ -119,7 +119,7 @@ def test_ids_of_live_sessions_of_an_older_system_stay_usable(
         assert reply["thread"] == modern(ThreadId, page["thread"])
         reply = client.ask("history", id="3", thread="thread-7", limit=1)
         assert "`thread` must be a thread id" in reply["error"]["message"]
-    assert cli.run(["events", "--journal", str(path), "--thread", "thread-7"]) == 2
+    assert command_line.run(["events", "--journal", str(path), "--thread", "thread-7"]) == 2
     assert "`greenroom ids explain` tells what an id is" in capsys.readouterr().err
 
 
