@@ -106,7 +106,9 @@ def test_ids_of_live_sessions_of_an_older_system_stay_usable(
     write_story(path, "alice", new=legacy)
     page = orjson.loads(rows(path)["log"][0][-1])  # type: ignore[arg-type]  # an event's body
     session = str(rows(path)["cursor"][0][1])
-    assert command_line.run(["journal", "migrate", "--journal", str(path)]) == 0, capsys.readouterr().err
+    assert command_line.run(["journal", "migrate", "--journal", str(path)]) == 0, (
+        capsys.readouterr().err
+    )
     with serving(journal=path) as server:
         client = connect(server, token_for("alice"))
         ready = client.hello(session=session, epoch=EPOCH, offset=3)
