@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -100,12 +100,14 @@ class Position:
 
 @attrs.define
 class SocketGauge:
-    """What a connection has written to its socket, through which offset.
+    """What a connection has written to its socket, through which offset, and whether the first
+    event after an offset may still be on its way.
 
     Set by the connection, read by the user actor when somebody asks: no message, no task switch.
     """
 
     written: int = 0
+    on_its_way: Callable[[int], bool] = lambda _: False
 
 
 @attrs.define

@@ -58,7 +58,7 @@ class Retries:
     ) -> Iterator[Command]:
         """What to do for a late connection. `recall(after)`: what is at hand. `at`: ms."""
         now, acked = self._clock(), self._sessions.acked(feed.session)
-        if feed.gauge.written <= acked:  # its socket is full: that is the write guard's to see
+        if feed.gauge.written <= acked or feed.gauge.on_its_way(acked):  # the heartbeat's to see
             feed.redelivery.postpone(now)
             return
         with self._watched(feed):

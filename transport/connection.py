@@ -157,7 +157,8 @@ async def _end(socket: WebSocketConnection, upgrade: Upgrade) -> None:
 def _write_guard(
     actor: ConnectionActor, scope: trio.CancelScope, patience: float
 ) -> Iterator[None]:
-    """Cut a connection whose peer stopped reading: one write that takes `patience` seconds.
+    """Cut a connection whose peer stopped reading: one write of which nothing leaves for `patience`
+    seconds.
 
     Looks twice per patience instead of setting a deadline for every write.
     """
@@ -166,8 +167,8 @@ def _write_guard(
 
     def look() -> None:
         nonlocal alarm
-        since = actor.writing_since
-        if since is not None and trio.current_time() - since >= patience:
+        drained, since = actor.pulse.drained_at(), actor.writing_since
+        if since is not None and trio.current_time() - max(since, drained) >= patience:
             actor.give_up(CloseCode.HEARTBEAT_MISSED)
             scope.cancel()
         else:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import attrs
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
+from trio_websocket import ConnectionClosed
 from wsproto.utilities import LocalProtocolError
 
 from greenroom.actors.exit import ExitReason
@@ -24,6 +24,7 @@ from greenroom.delivery.log_context import bind
 from greenroom.delivery.outbox import FRAME_BYTES, FRAME_EVENTS, SocketGauge
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_messages import (
+    Acked,
     Attach,
     Attached,
     ConnectionNews,
@@ -37,6 +38,7 @@ from greenroom.supervisor.errors import SupervisorError
 from greenroom.transport import wire
 from greenroom.transport.auth import Authenticator, Identity
 from greenroom.transport.close_codes import BY_WEBSOCKET, CloseCode
+from greenroom.transport.coalescing import with_followers
 from greenroom.transport.connection_events import (
     AttachTo,
     Carry,
@@ -59,8 +61,10 @@ from greenroom.transport.connection_events import (
 )
 from greenroom.transport.connection_machine import CONNECTION, Link, Phase, Times
 from greenroom.transport.connection_requests import Requests
+from greenroom.transport.counted_socket import CountedSocket
 from greenroom.transport.errors import BadFrame, IsolationViolation, wrong_id_behind
 from greenroom.transport.frame_limits import FrameLimits
+from greenroom.transport.pulse import Pulse
 
 logger = logging.getLogger("greenroom.transport")
 
@@ -114,7 +118,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     def __init__(
         self,
-        socket: WebSocketConnection,
+        socket: CountedSocket,
         identity: Identity,
         connection: ConnectionId,
         user: UserHandle,
@@ -135,7 +139,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._on_ready = on_ready
         self.writing_since: float | None = None
         self._reported = self._unreported_bytes = 0
-        self._gauge = SocketGauge()
+        self.pulse = Pulse(socket.traffic, trio.current_time)
+        self._gauge = SocketGauge(on_its_way=self._is_on_its_way)
         self._through: int | None = None  # the last offset of what there was to send
         self._patience = CLOSE_SECONDS
         self._opened = trio.current_time()
@@ -165,7 +170,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             message = messages.popleft()
             self.recent.append(message)
             if type(message) is DeliverEvents:
-                await self._deliver(_with_followers(message, messages))
+                await self._deliver(with_followers(message, messages))
             elif type(message) is FrameCame:
                 await self._take_frame(message.message)
             elif type(message) is Flooded:
@@ -248,7 +253,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             return FrameRefused(bad.code, bad.message, bad.id, bad.fatal)
 
     async def _take_timer(self, fired: TimerFired) -> None:
-        if self._heard:
+        if self.pulse.beats(self._settings.times.heartbeat) or self._heard:
             self._heard = False
             await self._feed(Heard())
         await self._feed(fired)
@@ -259,9 +264,11 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         match command:
             case SendEvents(frame, through):
                 if await self._write(frame):
+                    self.pulse.wrote(through, len(frame))
                     self._wrote(frame, through)
             case Send(frame):
                 await self._write(frame)
+                self.pulse.replied(len(frame))
             case Ping(position):
                 await self._write(wire.ping((position and self._gauge.written) or None))
             case Tell(message):
@@ -291,6 +298,10 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self.writing_since, self._torn = None, False
         return written
 
+    def _is_on_its_way(self, after: int) -> bool:
+        """What the client acknowledges is not heard amid a write, whose end is `_write_guard`."""
+        return self.writing_since is not None or self.pulse.on_its_way(after)
+
     def _wrote(self, frame: bytes, through: int) -> None:
         """Report what is written by the half frame: the window is two, so it never runs dry."""
         if through <= self._gauge.written:
@@ -308,6 +319,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._close_code = code
         after_ms, jitter_ms = reconnect or (None, 0)
         closing = wire.closing(code, reason, reconnect_after_ms=after_ms, jitter_ms=jitter_ms)
+        if self._torn:
+            return  # a close frame would be read as the rest of the frame that was cut off
         with trio.move_on_after(self._patience):
             await self._write(closing)
             await self._socket.aclose(code, code.meaning.reason)
@@ -333,6 +346,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     def _tell_user(self, message: object) -> None:
         """The user actor gone means that this connection is about to be stopped: say nothing."""
+        if type(message) is Acked:
+            self.pulse.arrived(message.offset)
         try:
             self._user.actor.tell_owed(message)  # type: ignore[arg-type]  # Tell and Written only
         except SupervisorError:
@@ -360,23 +375,6 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
 def _bytes(message: str | bytes) -> bytes:
     return message.encode() if isinstance(message, str) else message
-
-
-def _with_followers(
-    first: DeliverEvents, messages: deque[LinkMessage | TimerFired | Ask[object]]
-) -> DeliverEvents:
-    """All the events that wait right behind, up to one frame's worth, as one delivery."""
-    records = list(first.records)
-    size = sum(len(record.body) for record in records)
-    while messages and type(follower := messages[0]) is DeliverEvents:
-        size += sum(len(record.body) for record in follower.records)
-        fits = len(records) + len(follower.records) <= FRAME_EVENTS and size <= FRAME_BYTES
-        follows = follower.records[0].offset == records[-1].offset + 1  # else sent again, or a gap
-        if not (fits and follows) or follower.replay != first.replay:
-            break
-        messages.popleft()
-        records.extend(follower.records)
-    return DeliverEvents(records, first.replay) if len(records) > len(first.records) else first
 
 
 def _refused_attach(error: BaseException) -> object:

@@ -15,6 +15,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.events import BytesMessage, Ping, Pong, TextMessage
 
 from greenroom.transport.replay_stream import ReplayStream
+from greenroom.transport.traffic import Traffic
 
 
 class CountedSocket(WebSocketConnection):
@@ -30,6 +31,10 @@ class CountedSocket(WebSocketConnection):
         self.flooded = False
         self._allow = allow
         self._replay = stream
+
+    def traffic(self) -> Traffic:
+        """The bytes that came and left up to now."""
+        return self._replay.traffic()
 
     async def open(self, nursery: trio.Nursery, subprotocol: str) -> None:
         """Answer the upgrade, and read in a task of the nursery's."""

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import trio
 
+from greenroom.transport.traffic import Traffic, unsent
+
+PIECE_BYTES = 32 * 1024
 IGNORED_BYTES, IGNORED_AT_ONCE = 256 * 1024, 64 * 1024
 """What is still read, unseen, of a peer that floods: so that it gets to read why it is closed."""
 
@@ -28,6 +31,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         self._answered = trio.Event()
         self._ignores = False
         self.last_words: Callable[[], bytes] = bytes
+        self._came = self._given = self._taken = 0
 
     def __repr__(self) -> str:
         return f"<ReplayStream of {self._stream!r}>"
@@ -45,7 +49,15 @@ class ReplayStream(trio.abc.HalfCloseableStream):
             return given
         if self._ignores:
             return await self._ignored()
-        return await self._stream.receive_some(max_bytes)
+        data = await self._stream.receive_some(max_bytes)
+        self._came += len(data)
+        return data
+
+    def traffic(self) -> Traffic:
+        """The bytes up to now. What is being sent waits, be it here or in the system's queue."""
+        waiting = unsent(self._stream)  # of the piece that is being sent some is there already
+        left = self._taken - waiting
+        return Traffic(self._came, left, self._given - left)
 
     def ignore_rest(self) -> None:
         """Show nothing more of what the peer sends but its end."""
@@ -63,8 +75,13 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         raise AssertionError("never comes")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """In pieces, so that it shows how a long one goes on."""
         self._answered.set()
-        await self._stream.send_all(data)
+        self._given += len(data)
+        for start in range(0, len(data), PIECE_BYTES):
+            piece = data if len(data) <= PIECE_BYTES else memoryview(data)[start:][:PIECE_BYTES]
+            await self._stream.send_all(piece)
+            self._taken += len(piece)
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
@@ -79,7 +96,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         self._answered.set()
         unsaid, self.last_words = self.last_words(), bytes
         try:
-            if unsaid:
+            if unsaid and self._given == self._taken:  # not amid a frame
                 await self._stream.send_all(unsaid)
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
             pass  # nobody is there to hear it

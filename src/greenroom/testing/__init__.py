@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from greenroom.testing.exploring import explore
     from greenroom.testing.fault_injection import Faults, InjectedFault
     from greenroom.testing.machine_tests import machine_test
+    from greenroom.testing.slow_link import SlowLink, open_slow_link
     from greenroom.testing.supervised import Supervised, open_supervised
     from greenroom.testing.trace import Taken, Trace
     from greenroom.testing.transition_coverage import (
@@ -30,6 +31,7 @@ HOMES = {
     "Faults": "fault_injection",
     "InjectedFault": "fault_injection",
     "MachineFault": "watched_runner",
+    "SlowLink": "slow_link",
     "Supervised": "supervised",
     "Taken": "trace",
     "Trace": "trace",
@@ -38,6 +40,7 @@ HOMES = {
     "assert_transitions_covered": "transition_coverage",
     "explore": "exploring",
     "machine_test": "machine_tests",
+    "open_slow_link": "slow_link",
     "open_supervised": "supervised",
     "record_transitions": "transition_coverage",
 }
@@ -52,6 +55,7 @@ __all__ = [
     "InjectedFault",
     "MachineFault",
     "MissingExtra",
+    "SlowLink",
     "Supervised",
     "Taken",
     "Trace",
@@ -60,6 +64,7 @@ __all__ = [
     "assert_transitions_covered",
     "explore",
     "machine_test",
+    "open_slow_link",
     "open_supervised",
     "record_transitions",
 ]
