@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import secrets
+import ssl
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,7 +17,9 @@ from greenroom.actors.reply import Reply
 from greenroom.delivery.events import JSON, Event
 from greenroom.delivery.ids import RunId, ThreadId, UserId
 from greenroom.transport import wire
-from greenroom.transport.client_line import Line, Token, Watch
+from greenroom.transport.client_frames import Position, Ready
+from greenroom.transport.client_inbox import Inbox, moved
+from greenroom.transport.client_line import Line, Watch
 from greenroom.transport.client_session import (
     Answered,
     ClientSession,
@@ -25,13 +27,13 @@ from greenroom.transport.client_session import (
     Complaint,
     Deliver,
     Opened,
-    Position,
-    Ready,
     Request,
     ShowTyping,
 )
-from greenroom.transport.client_socket import plain_nursery
+from greenroom.transport.client_socket import ServerUrl, plain_nursery
+from greenroom.transport.client_token import Token
 from greenroom.transport.errors import (
+    CannotConnect,
     ClientClosed,
     ClientError,
     Refused,
@@ -40,6 +42,8 @@ from greenroom.transport.errors import (
 )
 
 MAX_WAITING_EVENTS = 1024
+OFFSET_BYTES = 17
+"""The most that an offset and its comma take in a frame."""
 
 logger = logging.getLogger("greenroom.client")
 
@@ -75,19 +79,23 @@ async def connect(
     uniform: Callable[[float, float], float] = random.uniform,
     new_id: Callable[[], str] = _random_id,
     wall_clock: Callable[[], float] = time.time,
+    ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Client]:
     """A client of the server at `url` (`ws://…` or `wss://…`; the path is `/live` if it has none).
 
     Entered once the session is ready, however long that takes: bound it with a cancel scope.
     `token` may be an async callable, asked before each connect and before a token expires, so that
-    the connection outlives its tokens. `position` resumes a session of
-    an earlier process. `on_ready` is called at each (re)connect: `recovered` False beside a
-    resume says that events were missed.
+    the connection outlives its tokens; when it fails, or gives an old one, it is asked again.
+    `position` resumes a session of an earlier process. `on_ready` is called at each (re)connect:
+    `recovered` False beside a resume says that events were missed; what was taken with an offset
+    beyond its `after` is no longer so. `ssl_context`: whom to trust with `wss://`.
 
-    Raises `BadUrl`, and `Refused` or `SessionClosed` when there is no use in coming back; so do
-    the client's methods later.
+    Raises `BadUrl`, and `CannotConnect`, `Refused` or `SessionClosed` when there is no use in
+    coming back; so do the client's methods later. Any other trouble on the way is logged as a
+    warning, once for each cause, and tried again.
     """
-    client = Client(url, token, ClientSession(position), uniform, new_id, wall_clock)
+    where = ServerUrl.parse(url, ssl_context)
+    client = Client(where, token, ClientSession(position), uniform, new_id, wall_clock)
     client.on_ready = on_ready
     client.on_typing = on_typing
     try:
@@ -115,7 +123,7 @@ class Client:
 
     def __init__(
         self,
-        url: str,
+        url: ServerUrl,
         token: Token,
         session: ClientSession,
         uniform: Callable[[float, float], float],
@@ -125,7 +133,7 @@ class Client:
         self._session = session
         self._new_id = new_id
         self._user: UserId | None = None
-        self._events: deque[Event] = deque()
+        self._inbox = Inbox()
         self._answers: dict[str, Reply[Mapping[str, JSON]]] = {}
         self._watch = Watch()
         self._line = Line(
@@ -136,7 +144,7 @@ class Client:
             perform=self._perform,
             has_room=self._has_room,
             uniform=uniform,
-            refresh=self._refresh,
+            refresh=self.refresh,
             wall_clock=wall_clock,
         )
 
@@ -148,16 +156,20 @@ class Client:
 
     @property
     def position(self) -> Position | None:
-        """Where a later process may resume. Counts received events, taken from `events` or not."""
-        return self._session.position
+        """Where a later process may resume: behind the last event that was taken from `events`.
+
+        Keep it once an event is done with. What was received and not taken comes again then.
+        """
+        taken, now = self._inbox.position, self._session.position
+        return taken if taken is None or now is None else moved(taken, now)
 
     def events(self) -> AsyncIterator[Event]:
         """Every event, in order, once; leave and take up the loop as you like."""
         return _Events(self._next_event)
 
     async def _next_event(self) -> Event:
-        await self._watch.until(lambda: bool(self._events))
-        event = self._events.popleft()
+        await self._watch.until(lambda: len(self._inbox) > 0)
+        event = self._inbox.take()
         self._watch.wake()
         return event
 
@@ -170,7 +182,9 @@ class Client:
     ) -> Started:
         """Speak; starts a run. Sent again after a reconnect until answered, never run twice.
 
-        Raises `RequestFailed`. Give `id` to make it the same `say` across processes, too.
+        Raises `RequestFailed`, and its kind `BadMessage` for what cannot be sent: it is bigger than
+        the server takes, or no JSON, or has text with half a surrogate pair. Give `id` to make it
+        the same `say` across processes, too.
         """
         answer = await self._ask(wire.Say(id or self._new_id(), body, thread))
         return Started(RunId.parse(str(answer["run"])), ThreadId.parse(str(answer["thread"])))
@@ -194,46 +208,36 @@ class Client:
         Raises `RequestFailed`; `SessionClosed` if the token is another user's.
         """
         answer = await self._ask(wire.Refresh(self._new_id(), token))
-        if isinstance(self._line.token, str):
-            self._line.token = token
+        if isinstance(self._line.tokens.given, str):
+            self._line.tokens.given = token
         expires = answer.get("expires")
         return expires if isinstance(expires, int) else None
 
-    async def _refresh(self, token: str) -> int | None:
-        """`refresh` for the line. A refusal is logged: the server will close, and we come back."""
-        try:
-            return await self.refresh(token)
-        except RequestFailed as error:
-            logger.warning("the server did not take a new token: %s", error)
-            return None
-
     async def displayed(self, offsets: Iterable[int]) -> None:
-        """Say that these events were put before the user's eyes."""
+        """Say that these events were put before the user's eyes. Raises `BadMessage`."""
         shown = tuple(offsets)
-        for start in range(0, len(shown), wire.MAX_DISPLAYED):
-            await self._line.send(wire.Displayed(shown[start : start + wire.MAX_DISPLAYED]))
+        at_once = max(1, min(wire.MAX_DISPLAYED, self._line.limit // OFFSET_BYTES - 1))
+        for start in range(0, len(shown), at_once):
+            await self._line.send(wire.Displayed(shown[start : start + at_once]))
 
     async def confirm(self, offset: int, verdict: JSON = None, note: str | None = None) -> None:
-        """Say that the user got value from an event, or not."""
+        """Say that the user got value from an event, or not. Raises `BadMessage`."""
         await self._line.send(wire.Confirm(offset, verdict, note))
 
     async def typing(self, thread: ThreadId) -> None:
         """Say that the user is typing; lost without a word while there is no connection."""
-        if self._session.ready is not None:
-            await self._line.transmit(wire.Typing(thread))
+        await self._line.send_volatile(wire.Typing(thread))
 
     async def _ask(self, request: Request) -> Mapping[str, JSON]:
-        """Send a request, now or after the next `ready`, and wait for its answer."""
+        """Have a request sent, now or after the next `ready`, and wait for its answer."""
         if self._watch.failure is not None:
             raise self._watch.failure()
         if request.id in self._answers:
             raise ClientError(f"the request {request.id!r} is still being answered")
-        reply = self._answers[request.id] = Reply()
         self._session.request(request)
+        reply = self._answers[request.id] = Reply()
         self._watch.wake()
         try:
-            if self._session.ready is not None:
-                await self._line.transmit(request)
             return await reply.wait()
         finally:
             self._session.forget(request.id)
@@ -246,21 +250,37 @@ class Client:
             self._fail(partial(SessionClosed, error.code, error.reason))
         except Refused as error:
             self._fail(partial(Refused, error.status, error.text))
+        except CannotConnect as error:
+            self._fail(partial(CannotConnect, error.message, advice=error.advice))
 
     def _perform(self, command: Command) -> None:
         match command:
-            case Opened(ready):
-                self._user = ready.user
-                if self.on_ready is not None:
-                    self.on_ready(ready)
-            case Deliver(events):
-                self._events.extend(events)
+            case Opened(ready, position, lost):
+                self._opened(ready, position, lost=lost)
+            case Deliver(arrivals):
+                self._inbox.put(arrivals)
             case Answered(id_, answer):
                 self._answer(id_, answer)
             case ShowTyping(thread, sender) if self.on_typing is not None:
-                self.on_typing(ThreadId.trusted(thread), sender)
+                self._tell(partial(self.on_typing, ThreadId.trusted(thread), sender))
             case Complaint(code, message):
                 logger.warning("the server could not use a frame: %s [%d]", message, code)
+
+    def _opened(self, ready: Ready, position: Position, *, lost: bool) -> None:
+        self._user = ready.user
+        if lost:
+            self._inbox.forget(ready.after, ready.epoch)
+        if lost or self._inbox.position is None:
+            self._inbox.begin(position)
+        if self.on_ready is not None:
+            self._tell(partial(self.on_ready, ready))
+
+    def _tell(self, callback: Callable[[], object]) -> None:
+        """It runs among what keeps the connection, which its failure must not end."""
+        try:
+            callback()
+        except Exception:
+            logger.exception("a callback of the program failed")
 
     def _answer(self, id_: str, answer: Mapping[str, JSON] | RequestFailed) -> None:
         reply = self._answers.get(id_)
@@ -273,7 +293,7 @@ class Client:
 
     def _has_room(self) -> bool:
         """An awaited answer is read past any number of events, or both would wait for ever."""
-        return len(self._events) < MAX_WAITING_EVENTS or self._session.is_waiting
+        return len(self._inbox) < MAX_WAITING_EVENTS or self._session.is_waiting
 
     def _fail(self, failure: Callable[[], ClientError]) -> None:
         """Each waiter gets an exception of its own. The first failure stays."""

@@ -4,40 +4,52 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 
 import trio
 import trio_websocket
-from trio_websocket import WebSocketConnection
 
 from greenroom.transport import wire
+from greenroom.transport.client_causes import Causes
+from greenroom.transport.client_frames import Outgoing, encoded, too_big
+from greenroom.transport.client_pacing import Pacer
 from greenroom.transport.client_session import (
     ACK_EVENTS,
+    Answered,
     ClientSession,
     Closing,
     Command,
+    Expect,
     Leave,
+    Opened,
     Transmit,
 )
 from greenroom.transport.client_socket import (
     GOODBYE_SECONDS,
     HANDSHAKE_SECONDS,
+    OpenSocket,
+    ServerUrl,
     open_socket,
     plain_nursery,
 )
+from greenroom.transport.client_token import Token, Tokens
 from greenroom.transport.close_codes import CloseCode, reconnects
-from greenroom.transport.errors import BadFrame, ClientError, SessionClosed
+from greenroom.transport.errors import (
+    BadFrame,
+    CannotConnect,
+    ClientError,
+    NoToken,
+    Refused,
+    SessionClosed,
+)
+from greenroom.transport.traffic import SLOWEST
 
 ACK_SECONDS = 0.05
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
 STEADY_SECONDS = 10.0  # a connection that lasted as long starts the backoff anew
-REFRESH_SECONDS = 60.0  # before a token expires; half-way through a shorter one
 SILENCE = 1.5  # heartbeats
 NO_CODE = 1006  # RFC 6455 §7.1.5: the connection broke without a close frame
 
 logger = logging.getLogger("greenroom.client")
-
-Token: TypeAlias = str | Callable[[], Awaitable[str]]
 
 
 class Watch:
@@ -67,7 +79,7 @@ class Line:
 
     def __init__(
         self,
-        url: str,
+        url: ServerUrl,
         token: Token,
         session: ClientSession,
         watch: Watch,
@@ -78,27 +90,29 @@ class Line:
         refresh: Callable[[str], Awaitable[int | None]],
         wall_clock: Callable[[], float],
     ) -> None:
-        self.token = token
+        self.tokens = Tokens(token, refresh, backoff=self._backoff, wall_clock=wall_clock)
         self._url = url
         self._session = session
         self._watch = watch
         self._perform = perform
         self._has_room = has_room
         self._uniform = uniform
-        self._refresh = refresh
-        self._wall_clock = wall_clock
-        self._socket: WebSocketConnection | None = None
+        self._causes = Causes()
+        self._pacer = Pacer()
+        self._socket: OpenSocket | None = None
+        self._expected_until = 0.0
         self._is_leaving = False
 
     async def run(self) -> None:
-        """Connect again and again. Raises `SessionClosed` or `Refused` when it is no use."""
+        """Connect again and again. Raises what says that it is no use: see `Causes`, and
+        `SessionClosed`."""
         attempt = 0
         while not self._is_leaving:
             since = trio.current_time()
             closing = await self._connect_once()
             if self._is_leaving:
                 return
-            if not reconnects(closing.code):
+            if not (reconnects(closing.code) or self._drop_too_big(closing)):
                 raise SessionClosed(closing.code, closing.reason)
             attempt = 1 if trio.current_time() - since > STEADY_SECONDS else attempt + 1
             delay = self._delay(closing, attempt)
@@ -106,40 +120,55 @@ class Line:
             await trio.sleep(delay)
 
     async def send(self, frame: wire.ClientFrame) -> None:
-        """Send once there is a socket that takes it."""
+        """Send once there is a socket that takes it. Raises `BadMessage`.
+
+        Not sent when the events that it is about are no longer so by then.
+        """
+        message, history = encoded(frame), self._session.history
         sent = False
         while not sent:
             await self._watch.until(lambda: self._session.ready is not None)
-            sent = await self.transmit(frame)
+            if self._session.history != history:
+                logger.warning("%s was not sent: its events are gone", wire.type_of(frame))
+                return
+            await self._pacer.turn()
+            self._check_size(message)
+            sent = await self._transmit(message)
 
-    async def transmit(self, frame: wire.ClientFrame) -> bool:
+    async def send_volatile(self, frame: wire.ClientFrame) -> None:
+        """Send if that can be done at once. Raises `BadMessage`."""
+        message = encoded(frame)
+        if self._session.ready is not None and self._pacer.spend():
+            await self._transmit(message)
+
+    async def _transmit(self, message: bytes) -> bool:
         if self._socket is None:
             return False
         try:
-            await self._socket.send_message(wire.encode(frame).decode())
+            await self._socket.websocket.send_message(message.decode())
         except trio_websocket.ConnectionClosed:
             return False
         return True
 
     async def _connect_once(self) -> Closing:
-        """One socket from its opening to its end; how it ended. Raises `Refused`."""
-        token = self.token if isinstance(self.token, str) else await self.token()
+        """One socket from its opening to its end; how it ended. Raises what is no use to retry."""
         ending = Closing(NO_CODE, "no connection")
         try:
+            token = await self.tokens.take()
             async with open_socket(self._url, token) as socket:
                 ending = await self._converse(socket)
-        except OSError as error:
-            ending = Closing(NO_CODE, str(error))
+        except (NoToken, CannotConnect, Refused, OSError) as error:
+            ending = Closing(NO_CODE, self._causes.explain(error, retoken=self.tokens.are_fresh))
         return ending
 
-    async def _converse(self, socket: WebSocketConnection) -> Closing:
+    async def _converse(self, socket: OpenSocket) -> Closing:
         self._socket = socket
         try:
-            await self.transmit(self._session.hello())
+            await self._transmit(encoded(self._session.hello()))
             async with plain_nursery() as nursery:
                 nursery.start_soon(self._ack_in_time)
-                if not isinstance(self.token, str):
-                    nursery.start_soon(self._refresh_in_time, self.token)
+                nursery.start_soon(self._send_requests)
+                nursery.start_soon(self._keep_token)
                 ending = await self._listen(socket)
                 nursery.cancel_scope.cancel()
             return ending
@@ -147,14 +176,13 @@ class Line:
             self._socket = None
             self._session.disconnected()
 
-    async def _listen(self, socket: WebSocketConnection) -> Closing:
+    async def _listen(self, socket: OpenSocket) -> Closing:
         """Read until the socket ends, falls silent, or must be left; how it ended."""
         announced: Closing | None = None
         while True:
             await self._watch.until(self._has_room)
             try:
-                with trio.fail_after(self._patience()):
-                    message = await socket.get_message()
+                message = await self._next_message(socket)
             except trio.TooSlowError:
                 return await self._leave(socket, CloseCode.HEARTBEAT_MISSED)
             except trio_websocket.ConnectionClosed as closed:
@@ -162,14 +190,40 @@ class Line:
             for command in self._understand(message):
                 match command:
                     case Transmit(frame):
-                        await self.transmit(frame)
+                        self._pacer.spend()
+                        await self._transmit(encoded(frame))
                     case Leave(code):
                         return await self._leave(socket, code)
                     case Closing():
                         announced = command
                     case _:
-                        self._perform(command)
+                        self._obey(command)
             self._watch.wake()
+
+    async def _next_message(self, socket: OpenSocket) -> str | bytes:
+        """Raises `trio.TooSlowError` when nothing comes, not even a piece of a message, for longer
+        than the server is silent or a message that it announced may take."""
+        began = trio.current_time()
+        while True:
+            since = max(began, socket.stream.came_at)
+            deadline = max(since + self._patience(), self._expected_until)
+            if trio.current_time() >= deadline:
+                raise trio.TooSlowError
+            with trio.CancelScope(deadline=deadline):
+                message = await socket.websocket.get_message()
+                self._expected_until = 0.0
+                return message
+
+    def _obey(self, command: Command) -> None:
+        match command:
+            case Expect(size):
+                self._expected_until = trio.current_time() + size / SLOWEST
+            case Opened(ready):
+                self._causes.is_there()
+                self._pacer.begin(ready.limits)
+                self._perform(command)
+            case _:
+                self._perform(command)
 
     def _understand(self, message: str | bytes) -> list[Command]:
         try:
@@ -178,9 +232,9 @@ class Line:
             logger.error("%s", error)
             return [Leave(CloseCode.POSITION_LOST)]
 
-    async def _leave(self, socket: WebSocketConnection, code: CloseCode) -> Closing:
+    async def _leave(self, socket: OpenSocket, code: CloseCode) -> Closing:
         with trio.move_on_after(GOODBYE_SECONDS):
-            await socket.aclose(code)
+            await socket.websocket.aclose(code)
         return Closing(code, code.meaning.reason)
 
     async def _ack_in_time(self) -> None:
@@ -189,28 +243,51 @@ class Line:
             await self._watch.until(lambda: session.unacked > 0)
             with trio.move_on_after(ACK_SECONDS):
                 await self._watch.until(lambda: session.unacked >= ACK_EVENTS)
+            await self._pacer.turn()
             await self._ack()
 
-    async def _refresh_in_time(self, new_token: Callable[[], Awaitable[str]]) -> None:
-        """Give a new token in good time before the old one expires, again and again.
+    async def _send_requests(self) -> None:
+        """One after the other, below the server's limits, however many there are."""
+        while True:
+            await self._watch.until(lambda: self._session.may_send)
+            await self._pacer.turn()
+            if self._session.may_send:
+                await self._send_request(self._session.next_request())
 
-        Clocks may disagree: a token that looks expired though the server took it is left alone,
-        and should the server find it expire first, it closes 4104 and the next connect asks anew.
-        """
-        session = self._session
-        await self._watch.until(lambda: session.ready is not None)
-        expires_ms = session.ready.expires_ms if session.ready else None
-        while expires_ms is not None:
-            left = expires_ms / 1000 - self._wall_clock()
-            if left <= 0:
-                return
-            await trio.sleep(max(left - REFRESH_SECONDS, left / 2))
-            expires_ms = await self._refresh(await new_token())
+    async def _send_request(self, request: Outgoing) -> None:
+        if self.limit < len(request.frame):
+            self._perform(Answered(request.id, too_big(len(request.frame), self.limit)))
+            self._session.forget(request.id)
+        else:
+            await self._transmit(request.frame)
+
+    def _check_size(self, message: bytes) -> None:
+        if self.limit < len(message):
+            raise too_big(len(message), self.limit)
+
+    @property
+    def limit(self) -> int:
+        """Of bytes in a frame, by what the server said last."""
+        return self._session.limits.max_frame_bytes
+
+    def _drop_too_big(self, closing: Closing) -> bool:
+        """Whether a request was given up for which the server, or a proxy, closed."""
+        if closing.code != CloseCode.FRAME_TOO_BIG:
+            return False
+        answer = self._session.refused_for_size()
+        if answer is not None:
+            self._perform(answer)
+        return answer is not None
+
+    async def _keep_token(self) -> None:
+        await self._watch.until(lambda: self._session.ready is not None)
+        if self._session.ready is not None:
+            await self.tokens.keep(self._session.ready.expires_ms)
 
     async def _ack(self) -> None:
         ack = self._session.ack()
         if ack is not None:
-            await self.transmit(ack)
+            await self._transmit(encoded(ack))
 
     async def say_goodbye(self) -> None:
         """What was received is acked even when the program leaves at once."""
@@ -218,16 +295,21 @@ class Line:
         with trio.CancelScope(deadline=trio.current_time() + GOODBYE_SECONDS, shield=True):
             await self._ack()
             if self._socket is not None:
-                await self._socket.aclose()
+                await self._socket.websocket.aclose()
 
     def _patience(self) -> float:
         ready = self._session.ready
         return HANDSHAKE_SECONDS if ready is None else SILENCE * ready.heartbeat
 
     def _delay(self, closing: Closing, attempt: int) -> float:
-        """As the server said, else exponential with full jitter. `attempt` counts from 1."""
-        if closing.after is not None:
-            return closing.after + self._uniform(0, closing.jitter)
+        """As the server said, but with backoff where that does not help. `attempt` from 1."""
+        if closing.after is None:
+            return self._backoff(attempt)
+        asked = closing.after + self._uniform(0, closing.jitter)
+        return asked if attempt == 1 else max(asked, self._backoff(attempt))
+
+    def _backoff(self, attempt: int) -> float:
+        """Exponential with full jitter."""
         ceiling = FIRST_BACKOFF * 2 ** min(attempt - 1, 10)
         return self._uniform(0, min(LONGEST_BACKOFF, ceiling))
 

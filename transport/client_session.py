@@ -12,38 +12,27 @@ import attrs
 import orjson
 
 from greenroom.delivery.events import JSON, Event, Kind
-from greenroom.delivery.ids import BadId, SessionId, UserId
+from greenroom.delivery.ids import BadId
 from greenroom.transport import wire
+from greenroom.transport.client_frames import (
+    Outgoing,
+    Position,
+    Ready,
+    a_list,
+    encoded,
+    end_of,
+    failure,
+    integer,
+    read_ready,
+    too_big,
+    window,
+)
 from greenroom.transport.close_codes import CloseCode
 from greenroom.transport.errors import BadFrame, RequestFailed
+from greenroom.transport.frame_limits import FrameLimits
 
 ACK_EVENTS = 32
 Request: TypeAlias = wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
-
-
-@attrs.frozen
-class Position:
-    """Where to resume: keep it across restarts of the program."""
-
-    session: SessionId
-    epoch: str
-    offset: int
-
-
-@attrs.frozen
-class Ready:
-    """The server's `ready`. `heartbeat` in seconds, `expires_ms` since the Unix epoch.
-
-    `recovered` False beside a resume means that events are gone: ask for the history.
-    """
-
-    session: SessionId
-    user: UserId
-    epoch: str
-    offset: int
-    recovered: bool
-    heartbeat: float
-    expires_ms: int | None
 
 
 # What the shell is to do
@@ -51,16 +40,36 @@ class Ready:
 
 @attrs.frozen
 class Opened:
-    """The session is ready; then come the requests that still wait, as `Transmit`."""
+    """The session is ready. The requests that still wait are unsent again.
+
+    `lost`: it is not the place that the client had, and a new one begins here.
+    """
 
     ready: Ready
+    position: Position
+    lost: bool
+
+
+@attrs.frozen
+class Arrival:
+    """An event, and where whoever took it must resume."""
+
+    event: Event
+    place: Position
 
 
 @attrs.frozen
 class Deliver:
     """Hand these to the application: new, in order, without gaps."""
 
-    events: Sequence[Event]
+    arrivals: Sequence[Arrival]
+
+
+@attrs.frozen
+class Expect:
+    """A frame of so many bytes comes next: that takes its time."""
+
+    size: int
 
 
 @attrs.frozen
@@ -112,7 +121,7 @@ class Complaint:
 
 
 Command: TypeAlias = (
-    Opened | Deliver | Answered | Transmit | Leave | Closing | ShowTyping | Complaint
+    Opened | Deliver | Expect | Answered | Transmit | Leave | Closing | ShowTyping | Complaint
 )
 
 
@@ -125,9 +134,12 @@ class ClientSession:
     def __init__(self, position: Position | None = None) -> None:
         self.position: Position | None = position
         self.ready: Ready | None = None
+        self.limits = FrameLimits()
+        self.history = 0  # another number: events that were received are no longer so
         self._acked = 0
         self._adrift = False
-        self._pending: dict[str, Request] = {}
+        self._pending: dict[str, Outgoing] = {}
+        self._unsent: dict[str, Outgoing] = {}
 
     @property
     def is_waiting(self) -> bool:
@@ -144,19 +156,47 @@ class ClientSession:
         at = self.position
         if at is None:
             return wire.Hello(features=wire.FEATURES)
-        return wire.Hello(at.session, at.epoch, at.offset, features=wire.FEATURES)
+        return wire.Hello(at.session, at.epoch, at.offset, at.event, features=wire.FEATURES)
 
     def disconnected(self) -> None:
         """The socket is gone. What was asked stays asked."""
         self.ready = None
 
     def request(self, request: Request) -> None:
-        """Remember a request until it is answered: it is sent again after each reconnect."""
-        self._pending[request.id] = request
+        """Remember a request until it is answered: it is sent again after each reconnect.
+
+        Raises `BadMessage` for one that no server could take.
+        """
+        outgoing = Outgoing(request.id, encoded(request))
+        self._pending[request.id] = self._unsent[request.id] = outgoing
 
     def forget(self, id: str) -> None:  # noqa: A002  # the wire's own word
         """Nobody waits for this answer any more."""
         self._pending.pop(id, None)
+        self._unsent.pop(id, None)
+
+    @property
+    def may_send(self) -> bool:
+        """A request waits to be sent, and not too many wait for their answers."""
+        if self.ready is None or not self._unsent:
+            return False
+        return len(self._pending) - len(self._unsent) < window(self.ready.limits)
+
+    def next_request(self) -> Outgoing:
+        """The request to send now, when `may_send` says so; asking for it counts as sending it."""
+        return self._unsent.pop(next(iter(self._unsent)))
+
+    def refused_for_size(self) -> Answered | None:
+        """The server closed for a frame that was too big: the biggest one sent is not sent again.
+
+        None when none was: then it cannot have been a request.
+        """
+        sent = [each for id_, each in self._pending.items() if id_ not in self._unsent]
+        if not sent:
+            return None
+        biggest = max(sent, key=lambda each: len(each.frame))
+        self.forget(biggest.id)
+        return Answered(biggest.id, too_big(len(biggest.frame), None))
 
     def ack(self) -> wire.Ack | None:
         """The ack that is due, if any; asking for it counts as sending it."""
@@ -177,20 +217,23 @@ class ClientSession:
     def _ready(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
         """Take up the place again, or the server's when ours means nothing to it any more.
 
-        When it means something but events after it are gone, the first event may skip them.
+        A server that does not say from where it sends may skip events that are gone.
         """
-        self.ready = ready = _read_ready(fields)
+        self.ready = ready = read_ready(fields)
+        self.limits = ready.limits
         at = self.position
-        resumed = at is not None and at.epoch == ready.epoch and at.offset <= ready.offset
-        self._adrift = resumed and not ready.recovered
-        offset = self._place if resumed else ready.offset
-        self.position = Position(ready.session, ready.epoch, offset)
-        self._acked = offset
-        yield Opened(ready)
-        yield from map(Transmit, self._pending.values())
+        same = at is not None and at.epoch == ready.epoch and at.offset <= ready.offset
+        goes_on = same and (ready.recovered or "from" not in fields)
+        self._adrift = goes_on and not ready.recovered
+        place = Position(ready.session, ready.epoch, ready.after, ready.event)
+        self.position = attrs.evolve(at, session=ready.session) if goes_on and at else place
+        self._acked = self._place
+        self.history += not goes_on
+        self._unsent = dict(self._pending)
+        yield Opened(ready, self.position, lost=not goes_on)
 
     def _events(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
-        spans = [(event, _end(event)) for event in map(Event.from_json, _list(fields["events"]))]
+        spans = [(event, end_of(event)) for event in map(Event.from_json, a_list(fields["events"]))]
         if self.ready is None or fields["epoch"] != self.ready.epoch:
             yield Leave(CloseCode.POSITION_LOST)
             return
@@ -200,19 +243,27 @@ class ClientSession:
         if is_gap:
             yield Leave(CloseCode.POSITION_LOST)
 
-    def _advance(self, spans: Iterable[tuple[Event, int]]) -> tuple[list[Event], bool]:
-        """The events not seen before, up to the first gap, and whether there was one."""
-        fresh: list[Event] = []
+    def _advance(self, spans: Iterable[tuple[Event, int]]) -> tuple[list[Arrival], bool]:
+        """The events not seen before, up to the first gap, and whether there was one.
+
+        What a `superseded` stands for may come merged later in the frame: who has taken the one
+        and not yet the other must resume before both.
+        """
+        fresh: list[Arrival] = []
+        folded: Position | None = None
         for event, end in spans:
             if end <= self._place:
                 continue
             if event.offset > self._place + 1 and not self._adrift:
-                return fresh, True
+                return _whole(fresh, self.position), True
             assert self.position is not None, "ready gave one"
-            self.position = attrs.evolve(self.position, offset=end)
+            if event.kind is Kind.SUPERSEDED and folded is None:
+                folded = self.position
+            known = event.id if end == event.offset else None
+            self.position = attrs.evolve(self.position, offset=end, event=known)
             self._adrift = False
-            fresh.append(event)
-        return fresh, False
+            fresh.append(Arrival(event, folded or self.position))
+        return _whole(fresh, self.position), False
 
     @property
     def _place(self) -> int:
@@ -222,22 +273,25 @@ class ClientSession:
         id_ = str(fields["id"])
         if self._pending.pop(id_, None) is None:
             return
-        yield Answered(id_, fields if fields["ok"] is True else _failure(fields["error"]))
+        yield Answered(id_, fields if fields["ok"] is True else failure(fields["error"]))
 
     def _ping(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
         """Frames keep their order: what was written before the ping and is not here is lost."""
         written = fields.get("offset")
-        is_gap = written is not None and _integer(written) > self._place
+        is_gap = written is not None and integer(written) > self._place
         yield Leave(CloseCode.POSITION_LOST) if is_gap else Transmit(wire.Pong())
+
+    def _large(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+        yield Expect(integer(fields["bytes"]))
 
     def _typing(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
         yield ShowTyping(str(fields["thread"]), str(fields["from"]))
 
     def _error(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
-        yield Complaint(_integer(fields["code"]), str(fields["message"]))
+        yield Complaint(integer(fields["code"]), str(fields["message"]))
 
     def _closing(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
-        code, reason = _integer(fields["code"]), str(fields["reason"])
+        code, reason = integer(fields["code"]), str(fields["reason"])
         match fields["reconnect"]:
             case {"after_ms": int(after), "jitter_ms": int(jitter)}:
                 yield Closing(code, reason, after / 1000, jitter / 1000)
@@ -251,46 +305,15 @@ class ClientSession:
         "events": _events,
         "reply": _reply,
         "ping": _ping,
+        "large": _large,
         "typing": _typing,
         "error": _error,
         "closing": _closing,
     }
 
 
-def _read_ready(fields: Mapping[str, JSON]) -> Ready:
-    expires = fields.get("expires")
-    return Ready(
-        session=SessionId.parse(str(fields["session"])),
-        user=UserId.parse(str(fields["user"])),
-        epoch=str(fields["epoch"]),
-        offset=_integer(fields["offset"]),
-        recovered=fields["recovered"] is True,
-        heartbeat=_integer(fields["heartbeat"]) / 1000,
-        expires_ms=None if expires is None else _integer(expires),
-    )
-
-
-def _end(event: Event) -> int:
-    """The last offset an event stands for."""
-    if event.kind is Kind.SUPERSEDED:
-        return max(event.offset, _integer(event.data["through"]))
-    return event.offset
-
-
-def _failure(error: JSON) -> RequestFailed:
-    match error:
-        case {"code": int(code), "message": str(message), "temporary": bool(temporary)}:
-            return RequestFailed(code, message, temporary=temporary)
-    raise TypeError("an error has code, message and temporary")
-
-
-def _integer(value: JSON) -> int:
-    if type(value) is int:
-        return value
-    raise TypeError("an integer was expected")
-
-
-def _list(value: JSON) -> list[Mapping[str, JSON]]:
-    if isinstance(value, list):
-        return value
-    raise TypeError("a list was expected")
+def _whole(arrivals: list[Arrival], end: Position | None) -> list[Arrival]:
+    """Who has taken all of a frame resumes at its end."""
+    if arrivals and end is not None:
+        arrivals[-1] = attrs.evolve(arrivals[-1], place=end)
+    return arrivals

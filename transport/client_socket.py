@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+import attrs
 import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
-from greenroom.transport.errors import BadUrl, Refused
+from greenroom.transport.client_handshake import Handshake, meaning_of
+from greenroom.transport.errors import BadUrl, CannotConnect
 from greenroom.transport.wire import SUBPROTOCOL
 
 HANDSHAKE_SECONDS = 10.0
@@ -17,23 +21,65 @@ GOODBYE_SECONDS = 1.0
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 LIVE_PATH = "/live"
 
+LOST_IN_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+NO_SUCH_HOST = (socket.EAI_NONAME, socket.EAI_FAIL, getattr(socket, "EAI_NODATA", None))
+
+
+@attrs.frozen
+class ServerUrl:
+    """Where the server is: `parsed` is its URL, `ssl_context` what a `wss` one is trusted by."""
+
+    parsed: SplitResult
+    ssl_context: ssl.SSLContext | None
+
+    @classmethod
+    def parse(cls, url: str, ssl_context: ssl.SSLContext | None) -> ServerUrl:
+        """Raises `BadUrl`."""
+        parsed = urlsplit(url)
+        if parsed.scheme not in ("ws", "wss") or not parsed.hostname:
+            raise BadUrl(f"{url!r} is not the URL of a server", advice="like ws://127.0.0.1:8700")
+        if ssl_context is not None and parsed.scheme == "ws":
+            raise BadUrl(f"{url!r} uses no TLS, so `ssl_context` has no use", advice="say wss://")
+        return cls(parsed, ssl_context)
+
+    @property
+    def host(self) -> str:
+        return self.parsed.hostname or ""
+
+    @property
+    def authority(self) -> str:
+        return self.parsed.netloc.rpartition("@")[2]
+
+    @property
+    def resource(self) -> str:
+        path = LIVE_PATH if self.parsed.path in ("", "/") else self.parsed.path
+        return f"{path}?{self.parsed.query}" if self.parsed.query else path
+
+
+@attrs.frozen
+class OpenSocket:
+    """A socket that speaks greenroom.v1, and the stream below it."""
+
+    websocket: WebSocketConnection
+    stream: Handshake
+
 
 @asynccontextmanager
-async def open_socket(url: str, token: str) -> AsyncIterator[WebSocketConnection]:
+async def open_socket(url: ServerUrl, token: str) -> AsyncIterator[OpenSocket]:
     """A socket speaking greenroom.v1.
 
-    Raises `Refused` for an HTTP answer that will not change by itself, `BadUrl`, and `OSError`
-    (also for an answer that may change) when a later try may do better.
+    Raises `Refused` for an HTTP answer and `CannotConnect` for a way there that will not change by
+    themselves, and `OSError` (also for an answer that may change) when a later try may do better.
     """
     try:
         async with _open_stream(url) as stream, plain_nursery() as nursery:
             with _handshake_deadline():
-                socket = await _handshake(nursery, stream, url, token)
-            yield socket
+                websocket = await _handshake(nursery, stream, url, token)
+            yield OpenSocket(websocket, stream)
             nursery.cancel_scope.deadline = trio.current_time() + GOODBYE_SECONDS
-            await socket.aclose()
+            await websocket.aclose()
     except ConnectionRejected as rejected:
-        raise _meaning_of(rejected) from rejected
+        raise meaning_of(rejected) from rejected
 
 
 @asynccontextmanager
@@ -51,42 +97,6 @@ async def plain_nursery() -> AsyncIterator[trio.Nursery]:
         raise error  # out here, where the group does not become its context
 
 
-class _Handshaking(trio.abc.Stream):
-    """A stream whose end is an error while the handshake lasts.
-
-    trio-websocket would take it for a closed WebSocket and wait for the handshake for ever.
-    """
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-        self.is_over = False
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        if self.is_over:
-            return await self._stream.receive_some(max_bytes)
-        try:
-            data = await self._stream.receive_some(max_bytes)
-        except trio.BrokenResourceError as error:
-            raise _hung_up() from error
-        if not data and not self.is_over:
-            raise _hung_up()
-        return data
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        try:
-            await self._stream.send_all(data)
-        except trio.BrokenResourceError as error:
-            if self.is_over:
-                raise
-            raise _hung_up() from error
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
 @contextmanager
 def _handshake_deadline() -> Iterator[None]:
     try:
@@ -97,51 +107,63 @@ def _handshake_deadline() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _open_stream(url: str) -> AsyncIterator[_Handshaking]:
+async def _open_stream(url: ServerUrl) -> AsyncIterator[Handshake]:
     """The TCP or TLS connection. Closed here: trio-websocket does not when the server closes."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise BadUrl(f"{url!r} is not the URL of a server", advice="like ws://127.0.0.1:8700")
-    stream: trio.abc.Stream
     with _handshake_deadline():
-        if parts.scheme == "wss":
-            stream = await trio.open_ssl_over_tcp_stream(
-                parts.hostname, parts.port or 443, https_compatible=True
-            )
-        else:
-            stream = await trio.open_tcp_stream(parts.hostname, parts.port or 80)
+        stream = await _connected(url)
     try:
-        yield _Handshaking(stream)
+        yield Handshake(stream)
     finally:
         await trio.aclose_forcefully(stream)
 
 
+async def _connected(url: ServerUrl) -> trio.abc.Stream:
+    try:
+        if url.parsed.scheme == "ws":
+            return await trio.open_tcp_stream(url.host, url.parsed.port or 80)
+        stream = await trio.open_ssl_over_tcp_stream(
+            url.host, url.parsed.port or 443, https_compatible=True, ssl_context=url.ssl_context
+        )
+    except socket.gaierror as error:
+        if error.errno in NO_SUCH_HOST:
+            raise CannotConnect(f"there is no host {url.host!r}: {error.strerror}") from error
+        raise
+    try:
+        await stream.do_handshake()
+    except trio.BrokenResourceError as error:
+        await trio.aclose_forcefully(stream)
+        raise _meaning_of_tls(url, error.__cause__) from error
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
+
+
+def _meaning_of_tls(url: ServerUrl, cause: BaseException | None) -> CannotConnect | OSError:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return CannotConnect(
+            f"the certificate of {url.authority} is not trusted: {cause.verify_message}",
+            advice="give `ssl_context` the authority that signed it, if it is yours",
+        )
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, LOST_IN_TLS):
+        return CannotConnect(
+            f"{url.authority} does not speak TLS as we do: {cause.reason or cause}",
+            advice="a server without TLS has a ws:// URL",
+        )
+    return ConnectionResetError(f"the server hung up during the TLS handshake: {cause}")
+
+
 async def _handshake(
-    nursery: trio.Nursery, stream: _Handshaking, url: str, token: str
+    nursery: trio.Nursery, stream: Handshake, url: ServerUrl, token: str
 ) -> WebSocketConnection:
-    parts = urlsplit(url)
-    path = LIVE_PATH if parts.path in ("", "/") else parts.path
-    socket = await wrap_client_stream(
+    websocket = await wrap_client_stream(
         nursery,
         stream,  # type: ignore[arg-type]  # annotated narrower than "an arbitrary stream"
-        parts.netloc.rpartition("@")[2],
-        f"{path}?{parts.query}" if parts.query else path,
+        url.authority,
+        url.resource,
         subprotocols=[SUBPROTOCOL],
         extra_headers=[(b"Authorization", f"Bearer {token}".encode())],
         max_message_size=MAX_MESSAGE_BYTES,
     )
     stream.is_over = True
-    return socket
-
-
-def _hung_up() -> ConnectionResetError:
-    return ConnectionResetError("the server hung up during the handshake")
-
-
-def _meaning_of(rejected: ConnectionRejected) -> Refused | OSError:
-    """A 4xx is final, but for 408 and 429; the others pass."""
-    status = rejected.status_code
-    said = (rejected.body or b"").decode(errors="replace").strip()[:200]
-    if 400 <= status < 500 and status not in (408, 429):
-        return Refused(status, said)
-    return ConnectionRefusedError(f"HTTP {status}: {said}")
+    return websocket

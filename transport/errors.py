@@ -111,6 +111,19 @@ class Refused(ClientError):
         self.text = text
 
 
+class CannotConnect(ClientError):
+    """The way to the server leads elsewhere or nowhere: no such host, a certificate that is not
+    trusted, something that speaks neither HTTP nor TLS."""
+
+    fault = Fault.OPERATOR
+
+
+class NoToken(ClientError):
+    """The program's token function failed, or gave something else than a token."""
+
+    temporary = True
+
+
 class SessionClosed(ClientError):
     """The server ended the session with a code that says not to come back as one is."""
 
@@ -127,6 +140,20 @@ class RequestFailed(ClientError):
         super().__init__(f"{message} [{code}]")
         self.code = code
         self.temporary = temporary  # type: ignore[misc]  # per answer here, per class elsewhere
+
+
+class BadMessage(RequestFailed):
+    """A request or report that the client did not send, or will not send again: no JSON, text with
+    half a surrogate pair, a field that the protocol does not allow, or more bytes than the server
+    takes."""
+
+    fault = Fault.CALLER
+
+    def __init__(
+        self, message: str, *, code: int = CloseCode.PROTOCOL_ERROR, advice: str = ""
+    ) -> None:
+        super().__init__(code, message, temporary=False)
+        self.advice = advice
 
 
 class ClientClosed(ClientError):

@@ -1,6 +1,7 @@
 """The client's side of a session, without a socket."""
 
 import contextlib
+from itertools import count
 
 import orjson
 import pytest
@@ -10,22 +11,26 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from greenroom.delivery.ids import EventId, IdSource, RequestId, RunId, SessionId, ThreadId
 from greenroom.transport import wire
+from greenroom.transport.client_frames import Outgoing, Position, window
+from greenroom.transport.client_inbox import Inbox, moved
 from greenroom.transport.client_session import (
     Answered,
     ClientSession,
     Closing,
     Complaint,
     Deliver,
+    Expect,
     Leave,
     Opened,
-    Position,
     ShowTyping,
     Transmit,
 )
 from greenroom.transport.close_codes import CloseCode
-from greenroom.transport.errors import BadFrame, RequestFailed
+from greenroom.transport.errors import BadFrame, BadMessage, RequestFailed
+from greenroom.transport.frame_limits import FrameLimits
 
 NEW = IdSource()
+ONE_BY_ONE = IdSource(now_ms=count(1).__next__)
 SESSION, RUN, THREAD = NEW.new(SessionId), NEW.new(RunId), NEW.new(ThreadId)
 REQUEST, EVENT = NEW.new(RequestId), NEW.new(EventId)
 LOST = Leave(CloseCode.POSITION_LOST)
@@ -35,7 +40,8 @@ def frame(type_, **fields):
     return orjson.dumps({"type": type_, **fields}).decode()
 
 
-def ready(offset, *, epoch="e", recovered=False):
+def ready(offset, *, epoch="e", recovered=False, after=None, event=None, **limits):
+    told = {} if after is None else {"from": after, "event": event}
     return frame(
         "ready",
         session=SESSION,
@@ -46,14 +52,16 @@ def ready(offset, *, epoch="e", recovered=False):
         recovered=recovered,
         heartbeat=25_000,
         features=[],
+        **told,
+        **limits,
     )
 
 
-def event(offset, through=None):
+def event(offset, through=None, id_=EVENT):
     superseded = through is not None
     return {
         "offset": offset,
-        "id": EVENT,
+        "id": id_,
         "kind": "superseded" if superseded else "agent_thinking",
         "class": "progress",
         "thread": THREAD,
@@ -79,7 +87,8 @@ def opened(offset=0, position=None, **options):
 
 
 def delivered(commands):
-    return [event.offset for c in commands if isinstance(c, Deliver) for event in c.events]
+    arrivals = [arrival for c in commands if isinstance(c, Deliver) for arrival in c.arrivals]
+    return [arrival.event.offset for arrival in arrivals]
 
 
 def test_a_fresh_session_starts_where_the_server_is():
@@ -89,7 +98,7 @@ def test_a_fresh_session_starts_where_the_server_is():
     assert isinstance(command, Opened)
     assert session.position == Position(SESSION, "e", 7)
     assert delivered(session.receive(events(8, 9))) == [8, 9]
-    assert session.hello() == wire.Hello(SESSION, "e", 9, features=wire.FEATURES)
+    assert session.hello() == wire.Hello(SESSION, "e", 9, EVENT, features=wire.FEATURES)
 
 
 def test_events_seen_before_are_not_delivered_again():
@@ -133,6 +142,63 @@ def test_a_place_the_server_does_not_know_is_forgotten(epoch, offset):
     assert delivered(session.receive(events(offset + 1, epoch=epoch))) == [offset + 1]
 
 
+@pytest.mark.fault("D5")
+def test_a_place_of_another_log_goes_back_to_where_the_server_says():
+    last, common = NEW.new(EventId), NEW.new(EventId)
+    session = ClientSession(Position(SESSION, "e", 40, last))
+    assert (session.hello().offset, session.hello().event) == (40, last)
+    (command,) = session.receive(ready(60, after=30, event=common))
+    assert command.lost
+    assert session.position == Position(SESSION, "e", 30, common)
+    assert delivered(session.receive(events(31, 32))) == [31, 32]
+    again = ClientSession(Position(SESSION, "e", 40, last))
+    (command,) = again.receive(ready(60, recovered=True, after=35))  # it believes no more
+    assert not command.lost
+    assert again.position == Position(SESSION, "e", 40, last)
+
+
+@pytest.mark.fault("D5")
+def test_the_event_at_a_superseded_place_is_not_known_until_the_next_comes():
+    session = opened(0)
+    session.receive(events(1, (2, 5)))
+    assert (session.hello().offset, session.hello().event) == (5, None)
+    session.receive(events(6))
+    assert session.hello().event == EVENT
+
+
+@pytest.mark.fault("C7")
+def test_who_took_a_part_of_what_came_resumes_behind_it():
+    session, inbox = opened(0), Inbox()
+    inbox.begin(session.position)
+    for frame_ in (events(1, 2, 3), events(4, (5, 8), 9, (10, 12), 13), events(14)):
+        for command in session.receive(frame_):
+            inbox.put(command.arrivals)
+    assert session.position.offset == 14
+    places = [inbox.position.offset]
+    while inbox:
+        inbox.take()
+        places.append(inbox.position.offset)
+    # What 5 to 8 and 10 to 12 stand for may be merged into what comes after them in their frame.
+    assert places == [0, 1, 2, 3, 4, 4, 4, 4, 13, 14]
+
+
+@pytest.mark.fault("D5", "C7")
+def test_what_was_not_taken_of_a_lost_log_is_never_handed_out():
+    session, inbox = opened(0), Inbox()
+    inbox.begin(session.position)
+    (command,) = session.receive(events(1, 2, 3, 4))
+    inbox.put(command.arrivals)
+    inbox.take()
+    (command,) = session.receive(ready(9, after=2))
+    inbox.forget(command.ready.after, command.ready.epoch)
+    inbox.begin(command.position)
+    assert inbox.take().offset == 2
+    assert inbox.position == session.position
+    assert not inbox
+    (command,) = session.receive(ready(3, epoch="f", after=3))
+    assert moved(inbox.position, command.position) == inbox.position  # of the journal before
+
+
 def test_events_of_another_epoch_or_before_ready_lose_the_place():
     assert opened(0).receive(events(1, epoch="other")) == [LOST]
     assert ClientSession().receive(events(1)) == [LOST]
@@ -163,14 +229,77 @@ def test_requests_are_sent_again_after_a_reconnect_until_they_are_answered():
     say, cancel = wire.Say("1", "hi"), wire.CancelRun("2", RUN)
     session.request(say)
     session.request(cancel)
+    both = [Outgoing("1", wire.encode(say)), Outgoing("2", wire.encode(cancel))]
+    assert sent_by(session) == both
     session.disconnected()
-    assert session.receive(ready(0, recovered=True))[1:] == [Transmit(say), Transmit(cancel)]
+    assert sent_by(session) == []
+    session.receive(ready(0, recovered=True))
+    assert sent_by(session) == both
     (answer,) = session.receive(frame("reply", id="1", ok=True, run=RUN, thread=THREAD))
     assert (answer.id, answer.answer["run"]) == ("1", RUN)
     session.forget("2")
     assert not session.is_waiting
     session.disconnected()
-    assert len(session.receive(ready(0, recovered=True))) == 1
+    session.receive(ready(0, recovered=True))
+    assert sent_by(session) == []
+
+
+@pytest.mark.fault("C3")
+def test_only_so_many_requests_wait_for_their_answers_at_once():
+    session = ClientSession()
+    session.receive(ready(0, frames_burst=20, frames_per_second=5))
+    for number in range(12):
+        session.request(wire.Say(str(number), "hi"))
+    assert len(sent_by(session)) == window(FrameLimits(frames_burst=20)) == 5
+    session.receive(frame("reply", id="0", ok=True, run=RUN, thread=THREAD))
+    assert [each.id for each in sent_by(session)] == ["5"]
+
+
+def sent_by(session):
+    requests = []
+    while session.may_send:
+        requests.append(session.next_request())
+    return requests
+
+
+def nested(levels):
+    return [nested(levels - 1)] if levels else 0
+
+
+NO_MESSAGES = {
+    "half a surrogate pair": wire.Say("1", "\ud800"),
+    "a key of half a pair": wire.Say("1", {"\udfff": 1}),
+    "no JSON": wire.Say("1", object()),
+    "too big a number": wire.Say("1", 2**70),
+    "too long an id": wire.Say("x" * 200, "hi"),
+    "an empty id": wire.Say("", "hi"),
+    "too big a page": wire.HistoryRequest("1", 1000),
+    "another kind of id": wire.CancelRun("1", THREAD),
+    "too deep": wire.Say("1", nested(80)),
+}
+
+
+@pytest.mark.fault("D6", "C2")
+@pytest.mark.parametrize("request_", NO_MESSAGES.values(), ids=NO_MESSAGES)
+def test_what_no_server_could_take_is_refused_at_the_call_and_never_sent(request_):
+    session = opened(0)
+    with pytest.raises(BadMessage, match="cannot be sent"):
+        session.request(request_)
+    assert not session.is_waiting
+    assert sent_by(session) == []
+
+
+@pytest.mark.fault("C2")
+def test_the_biggest_request_is_dropped_when_the_server_closes_for_its_size():
+    session = opened(0)
+    for number, body in enumerate(["small", "b" * 100, "medium"]):
+        session.request(wire.Say(str(number), body))
+    assert session.refused_for_size() is None
+    sent_by(session)
+    refusal = session.refused_for_size()
+    assert (refusal.id, type(refusal.answer)) == ("1", BadMessage)
+    session.receive(ready(0, recovered=True))
+    assert [each.id for each in sent_by(session)] == ["0", "2"]
 
 
 def test_a_failed_request_says_why():
@@ -197,6 +326,7 @@ def test_a_ping_that_tells_of_events_that_did_not_come_is_a_gap():
 
 def test_the_other_frames_are_passed_on():
     session = opened(0)
+    assert session.receive(frame("large", bytes=70_000)) == [Expect(70_000)]
     assert session.receive(frame("ping")) == [Transmit(wire.Pong())]
     typing = frame("typing", **{"thread": THREAD, "from": "bob"})
     assert session.receive(typing) == [ShowTyping(THREAD, "bob")]
@@ -292,3 +422,77 @@ class Resuming(RuleBasedStateMachine):
 
 TestResuming = Resuming.TestCase
 TestResuming.settings = settings(max_examples=60, stateful_step_count=30)
+
+
+class Restoring(RuleBasedStateMachine):
+    """A journal that is set back to a backup now and then, and the log as a program took it."""
+
+    def __init__(self):
+        super().__init__()
+        self.log, self.backup, self.taken = [], [], []
+        self.connected, self.handed = False, 0
+        self.session, self.inbox = ClientSession(), Inbox()
+
+    @rule(count=st.integers(1, 4))
+    def happen(self, count):
+        self.log += [ONE_BY_ONE.new(EventId) for _ in range(count)]
+
+    @rule()
+    def back_up(self):
+        self.backup = list(self.log)
+
+    @rule(count=st.integers(0, 6))
+    def restore(self, count):
+        self.disconnect()
+        self.log = list(self.backup)
+        self.happen(count)
+
+    @rule()
+    def disconnect(self):
+        self.session.disconnected()
+        self.connected = False
+
+    @precondition(lambda self: not self.connected)
+    @rule(restarted=st.booleans())
+    def connect(self, restarted):
+        if restarted and self.inbox.position:
+            self.session, self.inbox = ClientSession(self.inbox.position), Inbox()
+        hello = self.session.hello()
+        at = hello.offset or 0
+        known = self.log[at - 1] if 0 < at <= len(self.log) else None
+        recovered = hello.offset is not None and known == hello.event
+        common = sum(id_ < (hello.event or "") for id_ in self.log[:at])
+        self.handed = at if recovered else common
+        event = self.log[self.handed - 1] if self.handed else None
+        after = {"after": self.handed, "event": event}
+        for command in self.session.receive(ready(len(self.log), recovered=recovered, **after)):
+            if command.lost:
+                self.inbox.forget(command.ready.after, command.ready.epoch)
+                self.taken = self.taken[: command.ready.after]
+            if command.lost or self.inbox.position is None:
+                self.inbox.begin(command.position)
+        self.connected = True
+
+    @precondition(lambda self: self.connected)
+    @rule(count=st.integers(1, 4))
+    def send(self, count):
+        sent = self.log[self.handed :][:count]
+        made = [event(self.handed + 1 + each, id_=id_) for each, id_ in enumerate(sent)]
+        for command in self.session.receive(frame("events", epoch="e", events=made)):
+            self.inbox.put(command.arrivals)
+        self.handed += len(sent)
+
+    @precondition(lambda self: self.inbox)
+    @rule()
+    def take(self):
+        self.taken.append(self.inbox.take().id)
+
+    @invariant()
+    def nothing_is_missing_between_what_was_taken_and_what_comes(self):
+        if self.connected:
+            assert self.taken == self.log[: len(self.taken)]
+            assert self.inbox.position.offset == len(self.taken)
+
+
+TestRestoring = pytest.mark.fault("D5", "C7")(Restoring.TestCase)
+TestRestoring.settings = settings(max_examples=100, stateful_step_count=40)
