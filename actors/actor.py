@@ -8,12 +8,20 @@ from typing import ClassVar, Generic, TypeVar, cast
 import trio
 
 from greenroom.actors.errors import ActorStopped, MailboxFull
-from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, ended_by
+from greenroom.actors.exit import (
+    KILLED,
+    NORMAL,
+    SHUTDOWN,
+    ExitReason,
+    ended_by,
+    holds_interrupt,
+)
 from greenroom.actors.keeper import Keeper, OnRestart
 from greenroom.actors.mailbox import Mailbox, Overflow
 from greenroom.actors.own_life import OwnLife
-from greenroom.actors.probe import NO_PROBE, Probe
+from greenroom.actors.probe import NO_PROBE, Probe, guarded
 from greenroom.actors.ref import Ask, Ref
+from greenroom.actors.safe_text import safe_repr
 from greenroom.actors.timers import Timers
 
 M = TypeVar("M")
@@ -93,6 +101,7 @@ async def run_actor(
     last words are cut short and an otherwise orderly end is told as `killed`. `mailbox` matters
     under a supervisor only, which may start another actor after this one.
     """
+    probe = guarded(probe)
     keeper = task_status if isinstance(task_status, Keeper) else None
     ref = _succeed(actor, name, probe, mailbox, keeper) if keeper else attach(actor, name, probe)
     ref._keeper, ref._task = keeper, trio.lowlevel.current_task()
@@ -183,11 +192,11 @@ async def _end(
             await actor.stopping(reason)
         if last_words.cancelled_caught and reason.orderly:
             reason = KILLED
-    except Exception as error:
-        if reason.error is None:
-            reason = crashed(error)
+    except BaseException as error:
+        if reason.error is None or holds_interrupt(error):
+            reason = ended_by(error, cancelled=False)  # the scope keeps its own cancellation
             raise
-        reason.error.add_note(f"and then stopping() raised {error!r}")
+        reason.error.add_note(f"and then stopping() raised {safe_repr(error)}")
     finally:
         _leave(actor, ref, reason, policy)
         probe.stopped(ref.name, reason)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
 import attrs
+import trio
 
 from greenroom.actors.errors import OrderlyExit
+from greenroom.actors.guard import call_guarded
+from greenroom.actors.safe_text import safe_repr
 
 
 class ExitKind(enum.Enum):
@@ -25,7 +29,7 @@ class ExitReason:
     """Why something stopped. `error` is what was raised, with its traceback, if anything was."""
 
     kind: ExitKind
-    error: BaseException | None = None
+    error: BaseException | None = attrs.field(default=None, repr=safe_repr)
 
     @property
     def orderly(self) -> bool:
@@ -33,7 +37,9 @@ class ExitReason:
         return self.kind in (ExitKind.NORMAL, ExitKind.SHUTDOWN)
 
     def __str__(self) -> str:
-        return f"{self.kind.value}: {self.error!r}" if self.error else self.kind.value
+        if self.error is None:
+            return self.kind.value
+        return f"{self.kind.value}: {safe_repr(self.error)}"
 
 
 NORMAL = ExitReason(ExitKind.NORMAL)
@@ -56,9 +62,13 @@ def enrol(callbacks: Callbacks, callback: Callable[[ExitReason], None]) -> Calla
 
 
 def call_each(callbacks: Callbacks, reason: ExitReason) -> None:
-    """Call each once; one that another calls off meanwhile is not called."""
+    """Call each once; one that another calls off meanwhile is not called.
+
+    One that raises is logged: the others are still called.
+    """
     while callbacks:
-        callbacks.pop(next(iter(callbacks)))(reason)
+        callback = callbacks.pop(next(iter(callbacks)))
+        call_guarded("a callback of when_stopped() failed", callback, reason)
 
 
 def crashed(error: BaseException) -> ExitReason:
@@ -68,16 +78,44 @@ def crashed(error: BaseException) -> ExitReason:
     return ExitReason(ExitKind.CRASHED, error)
 
 
-def ended_by(error: BaseException) -> ExitReason:
-    """The reason when `error` came out: a crash, or a shutdown if it holds no `Exception`.
+def ended_by(error: BaseException, *, cancelled: bool | None = None) -> ExitReason:
+    """The reason when `error` came out: a crash, or a shutdown if it is this task's cancellation.
 
     A task cancelled while another of its nursery fails ends in a group of both: that is a crash.
-    An `OrderlyExit` alone is a shutdown that tells why.
+    So is what else is no `Exception` (`SystemExit`, asyncio's `CancelledError`) and a `Cancelled`
+    that no scope around this task asked for: somebody kept it and raised it again. Only a
+    `KeyboardInterrupt` counts as a shutdown. An `OrderlyExit` alone is a shutdown that tells why.
+    Call it in the task and the scopes that `error` came out into, or say if those are `cancelled`.
     """
+    cancelled = _is_cancelled() if cancelled is None else cancelled
+    failure = _without(error, (KeyboardInterrupt, trio.Cancelled))
+    if failure is None and not cancelled:
+        failure = _without(error, (KeyboardInterrupt,))
+    return SHUTDOWN if failure is None else _orderly_or_crashed(crashed(failure))
+
+
+def must_go_on(error: BaseException) -> bool:
+    """Whether whoever caught `error` has to raise it again: it is this task's own cancellation,
+    or it is or holds a `KeyboardInterrupt`, which stops the program."""
+    return holds_interrupt(error) or ended_by(error).error is None
+
+
+def holds_interrupt(error: BaseException) -> bool:
+    """Whether it is a `KeyboardInterrupt`, or a group with one in it."""
     if isinstance(error, BaseExceptionGroup):
-        errors = error.subgroup(Exception)
-        return SHUTDOWN if errors is None else _orderly_or_crashed(crashed(errors))
-    return _orderly_or_crashed(crashed(error)) if isinstance(error, Exception) else SHUTDOWN
+        return error.subgroup(KeyboardInterrupt) is not None
+    return isinstance(error, KeyboardInterrupt)
+
+
+def _is_cancelled() -> bool:
+    """Whether a scope around this task is cancelled: a `Cancelled` may then be its own."""
+    return trio.lowlevel.in_trio_task() and trio.current_effective_deadline() == -math.inf
+
+
+def _without(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException | None:
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(kinds)[1]
+    return None if isinstance(error, kinds) else error
 
 
 def _orderly_or_crashed(reason: ExitReason) -> ExitReason:

@@ -44,3 +44,16 @@ class Keeper:
     def abort(self, reason: ExitReason) -> None:
         """Stop the actor, and let `reason` be its exit reason. Does not wait."""
         raise NotImplementedError
+
+
+class Killable:
+    """What a supervisor's child may have started with, and more can be cut short through.
+
+    By inheritance only: to look for a method would run the code of whatever a child started with.
+    """
+
+    __slots__ = ()
+
+    def _kill(self) -> int:
+        """Cut short what is shielded, of it and of all below it; returns the levels below."""
+        raise NotImplementedError

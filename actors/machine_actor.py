@@ -11,6 +11,7 @@ import attrs
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.errors import AskedTwice, MailboxFull
+from greenroom.actors.exit import must_go_on
 from greenroom.actors.machine import CancelTimer, Machine, StartTimer
 from greenroom.actors.machine_runner import MachineRunner, TimerFired, Transition
 from greenroom.actors.ref import Ask, Request
@@ -93,7 +94,9 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
             return request
         try:
             copied = copy(request)
-        except Exception:  # noqa: BLE001  # the request's own code; whoever asked is told
+        except BaseException as error:  # the request's own code; whoever asked is told
+            if must_go_on(error):
+                raise
             return None
         return None if id(copied) in self._asked else copied
 

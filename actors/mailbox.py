@@ -16,6 +16,7 @@ import outcome
 import trio
 
 from greenroom.actors.errors import MailboxFull
+from greenroom.actors.guard import call_guarded
 
 M = TypeVar("M")
 
@@ -228,7 +229,7 @@ class Mailbox(Generic[M]):
         self._dropped += 1
         dropped = self._messages.popleft()
         if self._on_drop is not None:
-            self._on_drop(dropped)
+            call_guarded("a mailbox's on_drop failed", self._on_drop, dropped)
 
     async def _wait_for_room(self, message: M) -> None:
         task = trio.lowlevel.current_task()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from greenroom.actors.guard import call_guarded
+
 if TYPE_CHECKING:
     from greenroom.actors.exit import ExitReason
 
@@ -11,7 +13,8 @@ if TYPE_CHECKING:
 class Probe:
     """Does nothing; subclass and override what you want to see.
 
-    Hooks run inside the actor's or the sender's task: they must be quick and must not raise.
+    Hooks run inside the actor's or the sender's task: they must be quick. What they raise is
+    logged.
     """
 
     def told(self, actor: str, message: object) -> None:
@@ -31,3 +34,30 @@ class Probe:
 
 
 NO_PROBE = Probe()
+
+
+class GuardedProbe(Probe):
+    """Passes everything on to another probe; what its hooks raise harms no task it watches."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+
+    def told(self, actor: str, message: object) -> None:
+        call_guarded("Probe.told() failed", self._probe.told, actor, message)
+
+    def handled(self, actor: str, count: int) -> None:
+        call_guarded("Probe.handled() failed", self._probe.handled, actor, count)
+
+    def moved(self, actor: str, machine: str, old: str, event: str, new: str) -> None:
+        call_guarded("Probe.moved() failed", self._probe.moved, actor, machine, old, event, new)
+
+    def started(self, actor: str) -> None:
+        call_guarded("Probe.started() failed", self._probe.started, actor)
+
+    def stopped(self, actor: str, reason: ExitReason) -> None:
+        call_guarded("Probe.stopped() failed", self._probe.stopped, actor, reason)
+
+
+def guarded(probe: Probe) -> Probe:
+    """The probe as actors call it. The one that does nothing stays itself, and costs nothing."""
+    return probe if probe is NO_PROBE or isinstance(probe, GuardedProbe) else GuardedProbe(probe)

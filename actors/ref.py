@@ -10,10 +10,10 @@ import trio
 
 from greenroom.actors.errors import ActorStopped, AskedItself, AskTimeout, NotARequest
 from greenroom.actors.exit import Callbacks, ExitReason, call_each, enrol
-from greenroom.actors.keeper import Keeper
+from greenroom.actors.keeper import Keeper, Killable
 from greenroom.actors.mailbox import Mailbox, MailboxStatistics
 from greenroom.actors.own_life import OwnLife
-from greenroom.actors.probe import NO_PROBE, Probe
+from greenroom.actors.probe import NO_PROBE, Probe, guarded
 from greenroom.actors.reply import Outcome, Reply
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Ask(Generic[R]):
     reply: Reply[R]
 
 
-class Ref(Generic[M_contra]):
+class Ref(Killable, Generic[M_contra]):
     """Address of an actor. Keeps working after a stop only to say so."""
 
     __slots__ = (
@@ -62,7 +62,7 @@ class Ref(Generic[M_contra]):
     ) -> None:
         self.name: str = name
         self._mailbox = mailbox
-        self._probe = probe
+        self._probe = guarded(probe)
         self._reason: ExitReason | None = None
         self._stopped = trio.Event()
         self._actor: Actor[M_contra] | None = None

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 import outcome
 import trio
 
+from greenroom.actors.guard import call_guarded
+
 R = TypeVar("R")
 Outcome = outcome.Value[R] | outcome.Error
 
@@ -39,8 +41,9 @@ class Reply(Generic[R]):
         return self._set(outcome.Error(error))
 
     def then(self, callback: Callable[[Outcome[R]], object]) -> None:
-        """Call `callback(outcome)` once, now if the answer is there. It must not raise.
+        """Call `callback(outcome)` once, now if the answer is there.
 
+        Later it runs in the task of whoever answers: what it raises is logged there.
         Raises `trio.BusyResourceError` when somebody waits already.
         """
         if self._outcome is not None:
@@ -53,6 +56,13 @@ class Reply(Generic[R]):
 
         Raises `trio.BusyResourceError` when somebody waits already.
         """
+        return (await self.wait_outcome()).unwrap()
+
+    async def wait_outcome(self) -> Outcome[R]:
+        """The answer as a value or an error, with nothing raised but this task's cancellation.
+
+        Raises `trio.BusyResourceError` when somebody waits already.
+        """
         if self._outcome is None:
             task = trio.lowlevel.current_task()
             self._claim(lambda _: trio.lowlevel.reschedule(task))
@@ -61,7 +71,7 @@ class Reply(Generic[R]):
         else:
             await trio.lowlevel.checkpoint()
         assert self._outcome is not None
-        return self._outcome.unwrap()
+        return self._outcome
 
     def _claim(self, callback: Callable[[Outcome[R]], object]) -> None:
         if self._then is not None:
@@ -76,7 +86,7 @@ class Reply(Generic[R]):
         if self.settled is not None:
             self.settled(self)
         if then is not None:
-            then(result)
+            call_guarded("a callback of then() failed", then, result)
         return True
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:

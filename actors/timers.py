@@ -16,6 +16,7 @@ import trio
 
 from greenroom.actors.delay import is_delay
 from greenroom.actors.errors import TimerError
+from greenroom.actors.guard import call_guarded
 
 M = TypeVar("M")
 
@@ -43,11 +44,13 @@ class Alarm:
     def _fire(self) -> None:
         callback, self._callback = self._callback, None
         if callback is not None:
-            callback()
+            call_guarded("an alarm's callback failed", callback)
 
 
 class AlarmClock:
-    """One task sleeping until the earliest alarm. Callbacks must neither block nor raise.
+    """One task sleeping until the earliest alarm. Callbacks must not block.
+
+    What a callback raises is logged: an error that left this system task would end the trio run.
 
     Cancelled alarms stay in the heap until they would be due, or until they are most of it: then
     they are swept out, so a timer restarted with every message costs no growing memory.

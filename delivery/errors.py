@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from greenroom.actors.errors import ActorError, Fault, GreenroomError
+from greenroom.actors.safe_text import safe_repr
 from greenroom.supervisor.errors import SupervisorError
 
 
@@ -35,7 +36,7 @@ class JournalCorrupt(JournalError):
 def damaged(what: str, error: Exception) -> JournalCorrupt:
     """What a reader raises for a row that it cannot make sense of."""
     advice = "greenroom journal check tells more, when no server has the journal open"
-    return JournalCorrupt(f"{what} is damaged: {error!r}", advice=advice)
+    return JournalCorrupt(f"{what} is damaged: {safe_repr(error)}", advice=advice)
 
 
 class JournalTooNew(JournalError):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from greenroom.actors.exit import ended_by
+from typing import TYPE_CHECKING
+
+from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.draft import BadEvent
 from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events import Kind
+
+if TYPE_CHECKING:
+    from greenroom.actors.exit import ExitReason
 
 MAX_MESSAGE = 1000
 """Characters of an error that are shown to the user."""
@@ -41,14 +46,15 @@ def checked_outcome(kind: Kind, value: object) -> str:
 
 def error_message(error: BaseException) -> str:
     """What an error says, short enough and fit for JSON (no lone surrogates, RFC 8259 §8.2)."""
-    try:
-        message = words_for_clients(error) if is_of_the_server(error) else str(error)
-    except Exception:  # noqa: BLE001 - whatever a broken __str__ raises, the run must end
-        message = f"<{type(error).__name__} cannot be shown>"
+    if is_of_the_server(error):
+        message = words_for_clients(error)
+    else:
+        name = type(error).__name__
+        message = safe_str(error, otherwise=f"<{name} cannot be shown>")
     return message[:MAX_MESSAGE].encode("utf-8", "backslashreplace").decode()
 
 
-def tool_error(error: BaseException) -> str:
+def tool_error(reason: ExitReason) -> str:
     """What `tool_completed` says of a tool's block that ended so."""
-    cause = ended_by(error).error
+    cause = reason.error
     return "cancelled" if cause is None else f"{type(cause).__name__}: {error_message(cause)}"

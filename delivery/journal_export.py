@@ -14,6 +14,7 @@ from typing import Final, cast
 import apsw
 import attrs
 
+from greenroom.actors.safe_text import safe_str
 from greenroom.delivery import journal_lines, sqlite_schema
 from greenroom.delivery.errors import JournalCorrupt, JournalError
 from greenroom.delivery.journal_check import check, record_flaws
@@ -234,12 +235,12 @@ def _why_not(error: Exception, row: Row) -> str:
     """SQLite's reasons in our words (sqlite.org/rescode.html names the constraints)."""
     if isinstance(error, OverflowError):
         return "a number in it is too big"
-    if broken := _BROKEN.search(str(error)):
+    if broken := _BROKEN.search(safe_str(error)):
         names = [name.rpartition(".")[2] for name in broken[2].split(", ")]
         if broken[1] == "NOT":
             return f"{row.table} needs {' and '.join(f'`{name}`' for name in names)}"
         same = ", ".join(f"{name} {row.values.get(name)!r}" for name in names)
         return f"{row.table} has {same} already, on a line before"
-    if mistyped := _MISTYPED.search(str(error)):
+    if mistyped := _MISTYPED.search(safe_str(error)):
         return f"`{mistyped[3]}` must be {mistyped[2]}, not {mistyped[1]}"
-    return str(error)
+    return safe_str(error)

@@ -15,7 +15,7 @@ import trio
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.errors import ActorStopped, GreenroomError
-from greenroom.actors.exit import ended_by
+from greenroom.actors.exit import ended_by, must_go_on
 from greenroom.actors.ref import Ask, Request
 from greenroom.delivery.journal import Entry, Journal, Record
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -107,7 +107,9 @@ class JournalLookUp(Actor[LookUp[Any]]):
         began = trio.current_time()
         try:
             ask.reply.succeed(await request.question(self._journal))
-        except Exception as error:  # noqa: BLE001 - the question is its asker's code
+        except BaseException as error:
+            if must_go_on(error):
+                raise
             self._observer.lookup_failed("journal")
             ask.reply.fail(error)
         self._observer.looked_up(trio.current_time() - began)

@@ -11,6 +11,7 @@ import outcome
 from greenroom.actors.errors import ActorError
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.draft import run_lost, tool_lost
 from greenroom.delivery.events import Event, Kind
 from greenroom.delivery.ids import EventId, RunId, UserId
@@ -111,7 +112,8 @@ class LeftRuns:
         """If other runs are due by now, they are asked for together."""
         self._looking = False
         if isinstance(found, outcome.Error):
-            logger.warning("%s cannot end its runs now: %s", self._actor.name, found.error)
+            why = safe_str(found.error)
+            logger.warning("%s cannot end its runs now: %s", self._actor.name, why)
             self._later()
         elif self._due() == asked:
             self._end(found.value)

@@ -15,6 +15,7 @@ import trio
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import ended_by
+from greenroom.actors.guard import call_guarded
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.draft import BadEvent
 from greenroom.delivery.emitter import Emitter
@@ -226,8 +227,9 @@ class Run:
             yield call
             await self._complete(call, result=call.value)
         except BaseException as error:
+            words = tool_error(ended_by(error))
             with self.requirement.lifted(), last_words(self):
-                await self._complete(call, error=tool_error(error))
+                await self._complete(call, error=words)
             raise
 
     @asynccontextmanager
@@ -307,6 +309,7 @@ class Run:
         if run in runs:
             raise OutOfOrder(f"run {run} goes on already", advice="each run has an id of its own")
         runs[run] = self
+        self._life.enter()
         self._began = trio.current_time()
         self._user.observer.run_started()
         try:
@@ -330,7 +333,8 @@ class Run:
     async def _end(self, error: BaseException | None) -> None:
         """Close what is open, then say how the run ended."""
         self._life.end()
-        outcome = self._outcome(error)
+        crash = ended_by(error).error if error is not None else None
+        outcome = self._outcome(error, crash)
         self._user.observer.run_ended(outcome, trio.current_time() - self._began)
         if self.ended or self._emitter.spoken.stage is Stage.CREATED:
             return  # a run that was never begun has no end
@@ -343,19 +347,18 @@ class Run:
                     tool_name=tool_name, tool_call=call, error="it did not complete"
                 )
         with self.requirement.lifted(), last_words(self):
-            await self._last_word(outcome, error)
+            await self._last_word(outcome, crash)
 
-    def _outcome(self, error: BaseException | None) -> RunOutcome:
-        if error and ended_by(error).error is not None:
+    def _outcome(self, error: BaseException | None, crash: BaseException | None) -> RunOutcome:
+        if crash is not None:
             return "crash"
         if error is None and not self._life.scope.cancelled_caught:
             return "ok"
         return (self._cut or Cut.LOST).value
 
-    async def _last_word(self, outcome: RunOutcome, error: BaseException | None) -> None:
-        cause = error and ended_by(error).error
-        if cause is not None:
-            await self._fail(type(cause).__name__, error_message(cause), "crash")
+    async def _last_word(self, outcome: RunOutcome, crash: BaseException | None) -> None:
+        if crash is not None:
+            await self._fail(type(crash).__name__, error_message(crash), "crash")
         elif outcome == "timeout":
             await self._fail("RunTimedOut", self._life.timeout_words, "timeout")
         elif outcome == "lost":
@@ -381,8 +384,8 @@ class Run:
 
     def _abandon(self) -> None:
         """Its code was told to stop and does not: end it for the user without it."""
-        for sub_run in self._sub_runs:
-            sub_run._abandon()
+        for sub_run in list(self._sub_runs):
+            call_guarded(f"{sub_run!r} could not be abandoned", sub_run._abandon)
         if self.ended or self._emitter.closed:
             return
         words = self._life.abandoned(self, self._cut or Cut.LOST)

@@ -44,13 +44,17 @@ class RunLife:
         self._abandon = abandon
         self._began = 0.0
         self._alarm: Alarm | None = None
+        self._task: trio.lowlevel.Task | None = None
         self._is_going_on = False
+
+    def enter(self) -> None:
+        """This task runs the code; it may be stuck even before the run has begun."""
+        self._task = trio.lowlevel.current_task()
 
     def begin(self, limit: float) -> None:
         """The run may take `limit` seconds from now on."""
         self._began = trio.current_time()
         self._is_going_on = True
-        self._task = trio.lowlevel.current_task()
         if self.cause is not None:  # cut before it began
             self._ring(GRACE_SECONDS, self._abandon)
         elif limit < math.inf:
@@ -79,6 +83,8 @@ class RunLife:
 
     def whereabouts(self) -> str:
         """The task and the innermost line of the agent's code that it waits in."""
+        if self._task is None:
+            return "no task yet"
         frames = [
             (frame.f_code, line)
             for frame, line in self._task.iter_await_frames()

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 import attrs
 import outcome
 
+from greenroom.actors.guard import call_guarded
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.events import EventClass, class_of
 from greenroom.delivery.ids import UserId
 from greenroom.delivery.journal import DeadLetter, Entry, Journal, Record, Settled
@@ -158,7 +160,8 @@ class Settler:
 
     def _found(self, found: Outcome[Settlement]) -> None:
         if isinstance(found, outcome.Error):
-            logger.warning("%s cannot settle its events now: %s", self._actor.name, found.error)
+            why = safe_str(found.error)
+            logger.warning("%s cannot settle its events now: %s", self._actor.name, why)
             self._looking = False
             self._wind(AGAIN_SECONDS)
             return
@@ -197,7 +200,5 @@ class Settler:
         else:
             logger.info("%s: %s %s has expired", name, letter.kind, letter.event)
             self._parts.observer.expired(letter.kind)
-        try:
-            self._parts.on_undelivered(letter)
-        except Exception:
-            logger.exception("on_undelivered failed for %s", letter.event)
+        what = f"on_undelivered failed for {letter.event}"
+        call_guarded(what, self._parts.on_undelivered, letter)

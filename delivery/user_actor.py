@@ -19,6 +19,7 @@ from greenroom.actors.errors import ActorStopped, GreenroomError
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.ref import Ask, Ref
 from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.account import Account
 from greenroom.delivery.admission import Admission
 from greenroom.delivery.errors import EventNotKept, JournalError, OutOfSequence
@@ -242,7 +243,7 @@ class UserActor(Actor[UserMessage]):
         if not refused or isinstance(error, OutOfSequence):
             raise error
         for reply in self.outbox.append_failed():
-            lost = EventNotKept(f"the journal did not keep the event: {error}")
+            lost = EventNotKept(f"the journal did not keep the event: {safe_str(error)}")
             lost.__cause__ = error
             reply.fail(lost)
         if self._runs.any_left:
@@ -347,7 +348,8 @@ class UserActor(Actor[UserMessage]):
         self, connection: ConnectionId, page: Outcome[list[Record]], then: TakePage
     ) -> None:
         if isinstance(page, outcome.Error):
-            logger.warning("%s: no page for %s: %s", self.ref.name, connection, page.error)
+            why = safe_str(page.error)
+            logger.warning("%s: no page for %s: %s", self.ref.name, connection, why)
             self._tell_all(FellBehind(), [connection])  # it comes back, and tries again
             self._detach(Detach(connection))
         else:

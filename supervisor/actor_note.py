@@ -10,6 +10,7 @@ from typing import cast
 import attrs
 
 from greenroom.actors.actor import Actor
+from greenroom.actors.guard import call_guarded
 from greenroom.actors.machine_runner import MachineRunner, Transition
 from greenroom.actors.ref import Ask, Ref
 from greenroom.supervisor.message_codec import JSON, WHOLE, encode, path_of, was_kept
@@ -74,10 +75,16 @@ def runner_of(actor: Actor[object]) -> MachineRunner[enum.Enum, object, object] 
 def note_actor(
     value: object, factory: Callable[[], object] | None = None, *, record: bool = False
 ) -> ActorNote | None:
-    """Take notes of the actor behind a ref; None for anything else."""
+    """Take notes of the actor behind a ref; None for anything else, and if that fails."""
     actor = actor_of(value)
-    if actor is None:
-        return None
+    notes: list[ActorNote] = []
+    if actor is not None:
+        what = f"no notes could be taken of {path_of(type(actor))}"
+        call_guarded(what, lambda: notes.append(_note(actor, factory, record=record)))
+    return notes[0] if notes else None
+
+
+def _note(actor: Actor[object], factory: Callable[[], object] | None, *, record: bool) -> ActorNote:
     mailbox = actor.ref.statistics()
     runner = runner_of(actor)
     messages = tuple(actor.recent)

@@ -1,23 +1,33 @@
 """A child and its lives.
 
 Facts of trio this stands on: an exception that leaves a nursery's task cancels the siblings, so
-the wrapper catches `Exception`; cancelling a nursery unwinds its tasks in random order, so every
-life has its own scope, shielded from the outside, that only its supervisor cancels.
+the wrapper catches all but `KeyboardInterrupt`; cancelling a nursery unwinds its tasks in random
+order, so every life has its own scope, shielded from the outside, that only its supervisor cancels.
 """
 
 from __future__ import annotations
 
 import enum
 from contextvars import ContextVar
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import attrs
 import trio
 
-from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitReason, crashed, ended_by
-from greenroom.actors.keeper import Keeper
+from greenroom.actors.exit import (
+    KILLED,
+    NORMAL,
+    SHUTDOWN,
+    ExitReason,
+    crashed,
+    ended_by,
+    holds_interrupt,
+)
+from greenroom.actors.guard import call_guarded
+from greenroom.actors.keeper import Keeper, Killable
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
+from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.supervisor.errors import NeverStarted
 from greenroom.supervisor.usage import Usage
@@ -52,15 +62,6 @@ class LifeKeeper(Protocol):
 
     def _life_ended(self, child: Child, life: Life) -> None:
         """Called once by each life, in its last moment."""
-
-
-@runtime_checkable
-class Killable(Protocol):
-    """A started value through which more can be cut short than a scope reaches."""
-
-    def _kill(self) -> int:
-        """Cut short what is shielded, of it and of all below it; returns the levels below."""
-        ...
 
 
 class Life(Keeper):
@@ -102,7 +103,11 @@ class Life(Keeper):
         self.usage: Usage | None = None
 
     async def run(self) -> None:
-        """The child's task. Only what is no `Exception` (KeyboardInterrupt) gets out of it."""
+        """The child's task. Only a `KeyboardInterrupt`, alone or in a group, gets out of it.
+
+        Whatever else the child raises is its crash and its supervisor's to judge: an error that
+        left this task would cancel the nursery of the whole tree.
+        """
         assert self._child is not None
         reason = NORMAL
         current_life.set(self)
@@ -111,11 +116,11 @@ class Life(Keeper):
                 await self._child.spec.start(task_status=self)
             if self.scope.cancelled_caught:
                 reason = self.doom or (SHUTDOWN if self._is_in_time() else KILLED)
-        except Exception as error:  # noqa: BLE001 - a crash goes to the supervisor, not to siblings
-            reason = ended_by(error)
         except BaseException as error:
-            reason = crashed(error)
-            raise
+            if holds_interrupt(error):
+                reason = crashed(error)
+                raise
+            reason = ended_by(error, cancelled=False)  # the scope keeps its own cancellation
         finally:
             self._end(reason)
 
@@ -266,7 +271,7 @@ class Child:
             lived = trio.current_time() - life.since
             self.failures = 0 if lived >= backoff.reset_after else self.failures
         self.failures += 1
-        return backoff.delay(self.failures)
+        return _drawn_delay(backoff, self.failures)
 
     def cancel(self) -> None:
         """Ask the present life to stop, and call off a restart that is due."""
@@ -279,3 +284,11 @@ class Child:
         legacy, self.legacy = self.legacy, None
         if legacy is not None:
             legacy._close(self.last_end)
+
+
+def _drawn_delay(backoff: Backoff, failures: int) -> float:
+    """The delay, or the longest one if the program's `draw` fails or draws what is no share."""
+    delays: list[float] = []
+    what = "Backoff.draw() failed: the longest delay is used"
+    call_guarded(what, lambda: delays.append(backoff.delay(failures)))
+    return delays[0] if delays and 0 <= delays[0] <= backoff.limit else backoff.limit

@@ -14,6 +14,7 @@ from typing import TypeGuard
 import attrs
 
 from greenroom.actors.exit import ExitKind, ExitReason
+from greenroom.actors.guard import call_guarded, log_failure
 from greenroom.supervisor.actor_note import ActorNote
 from greenroom.supervisor.error_note import ErrorNote, note_error, traceback_text
 from greenroom.supervisor.errors import RestartIntensityExceeded
@@ -95,7 +96,8 @@ class CrashLog:
     """The last `capacity` crash reports of a tree; every one is logged once.
 
     `restarts` counts all that the tree's supervisors did.
-    `on_crash` is called with each report, in the supervisor's task: be quick.
+    `on_crash` is called with each report, in the supervisor's task: be quick. What it raises is
+    logged.
     """
 
     def __init__(
@@ -165,12 +167,8 @@ class CrashLog:
         return tuple(_earlier(report) for report in led[-CHAIN:])
 
     def _announce(self, report: CrashReport) -> None:
-        if self._on_crash is None:
-            return
-        try:
-            self._on_crash(report)
-        except Exception:
-            logger.exception("on_crash failed for %s", report)
+        if self._on_crash is not None:
+            call_guarded(f"on_crash failed for {report}", self._on_crash, report)
 
 
 def _id(number: int, at: float, path: str) -> str:
@@ -185,7 +183,7 @@ def _earlier(report: CrashReport) -> EarlierCrash:
 
 def _log(report: CrashReport) -> None:
     level = logging.WARNING if report.reason.kind is ExitKind.NORMAL else logging.ERROR
-    logger.log(level, "%s", report, exc_info=_news(report.reason.error))
+    log_failure(logger, _news(report.reason.error), "%s", report, level=level)
 
 
 def _news(error: BaseException | None) -> BaseException | None:

@@ -107,14 +107,15 @@ class DynamicSupervisorRef(SupervisorRef):
         """
         life = self._spawn(self._admit(spec))
         try:
-            return await life.up.wait()
-        except Ignore:
-            return None
-        except Exception as error:
-            raise StartFailed(self.path, spec.id, error) from error
+            up = await life.up.wait_outcome()
         except BaseException:
             life.cancel(spec.grace)
             raise
+        if isinstance(up, outcome.Value):
+            return up.value
+        if isinstance(up.error, Ignore):
+            return None
+        raise StartFailed(self.path, spec.id, up.error)
 
     def start_child_soon(self, spec: ChildSpec) -> None:
         """Start a child without waiting; a start that fails is reported like a crash.
@@ -128,7 +129,7 @@ class DynamicSupervisorRef(SupervisorRef):
         """Nobody else would hear of it."""
         wanted = self._stopping or (child.life is not None and child.life.stop_asked)
         if isinstance(up, outcome.Error) and not (wanted or isinstance(up.error, Ignore)):
-            self._report(child, ended_by(up.error))
+            self._report(child, ended_by(up.error, cancelled=False))
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Stop a child, wait until it is gone, forget it.

@@ -7,6 +7,7 @@ from typing import Literal
 
 import attrs
 
+from greenroom.actors.safe_text import safe_str
 from greenroom.supervisor.message_codec import path_of
 
 FRAMES, CAUSES, TEXT = 50, 8, 2_000
@@ -50,14 +51,26 @@ class ErrorNote:
 
 
 def note_error(error: BaseException, depth: int = CAUSES) -> ErrorNote:
-    """Take notes of an exception; chains and groups are followed `depth` errors deep."""
+    """Take notes of an exception; chains and groups are followed `depth` errors deep.
+
+    An exception that cannot be read (a property that raises) is noted by its type and words.
+    """
+    try:
+        return _note(error, depth)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # the exception's own code failed
+        return ErrorNote(path_of(type(error)), safe_str(error, TEXT))
+
+
+def _note(error: BaseException, depth: int) -> ErrorNote:
     link, cause = _cause(error)
     group = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     return ErrorNote(
         type=path_of(type(error)),
-        message=_message(error),
+        message=safe_str(error, TEXT),
         frames=tuple(_frames(error)),
-        notes=tuple(str(note)[:TEXT] for note in getattr(error, "__notes__", ())),
+        notes=tuple(safe_str(note, TEXT) for note in getattr(error, "__notes__", ())),
         link=link if cause is not None and depth > 0 else None,
         cause=note_error(cause, depth - 1) if cause is not None and depth > 0 else None,
         errors=tuple(note_error(each, depth - 2) for each in group[:CAUSES]) if depth > 0 else (),
@@ -66,7 +79,12 @@ def note_error(error: BaseException, depth: int = CAUSES) -> ErrorNote:
 
 def traceback_text(error: BaseException) -> str:
     """The traceback as Python prints it; of one without end, the end."""
-    return "".join(traceback.format_exception(error))[-40 * TEXT :]
+    try:
+        return "".join(traceback.format_exception(error))[-40 * TEXT :]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # the exception's own code failed
+        return f"{path_of(type(error))}: {safe_str(error, TEXT)}\n"
 
 
 def _cause(
@@ -82,10 +100,3 @@ def _cause(
 def _frames(error: BaseException) -> list[FrameNote]:
     stack = traceback.extract_tb(error.__traceback__, limit=-FRAMES)
     return [FrameNote(f.filename, f.lineno or 0, f.name, f.line or "") for f in stack]
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)[:TEXT]
-    except Exception as broken:  # noqa: BLE001  # an error that cannot even say itself
-        return f"(its str() raised {type(broken).__name__})"

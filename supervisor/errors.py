@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from greenroom.actors.errors import Fault, GreenroomError, OrderlyExit
+from greenroom.actors.safe_text import safe_repr
 
 if TYPE_CHECKING:
     from greenroom.actors.monitor import AnyRef
     from greenroom.supervisor.crash_report import CrashReport
+
+MOST_OF_A_CAUSE = 300
+"""Characters of a cause in the message of `StartFailed`: causes nest as deep as the tree, and the
+backslashes of quotes within quotes double with each level."""
 
 WHILE_RESTARTING = "it comes up by itself, terminate_child() calls that off"
 
@@ -26,7 +31,8 @@ class StartFailed(SupervisorError):
     """A child did not come up; `__cause__` is the error that stopped it."""
 
     def __init__(self, supervisor: str, child: str, cause: BaseException) -> None:
-        super().__init__(f"{supervisor!r} could not start {child!r}: {cause!r}")
+        shown = safe_repr(cause, MOST_OF_A_CAUSE)
+        super().__init__(f"{supervisor!r} could not start {child!r}: {shown}")
         self.supervisor = supervisor
         self.child = child
         self.__cause__: BaseException | None = cause

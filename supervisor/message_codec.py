@@ -32,6 +32,7 @@ import attrs
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.redaction import is_secret
 from greenroom.actors.ref import Ask
+from greenroom.actors.safe_text import safe_str
 
 JSON: TypeAlias = Union[str, int, float, bool, Sequence["JSON"], Mapping[str, "JSON"], None]  # noqa: UP007  # quoted members: `|` fails at run time
 
@@ -60,7 +61,9 @@ def encode(value: object, limits: Limits = SHOWN) -> JSON:
     """A value as JSON, its secrets left out, within `limits`. Never raises."""
     try:
         return _Encoder(limits).encode(value, limits.depth)
-    except Exception as error:  # noqa: BLE001  # the value's own code failed: say so, go on
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # the value's own code failed: say so, go on
         return {
             "$opaque": path_of(type(value)),
             "text": f"reading it raised {path_of(type(error))}",
@@ -130,7 +133,7 @@ class _Encoder:
         if attrs.has(kind) or dataclasses.is_dataclass(kind):
             return {"$object": path_of(kind), "fields": self._fields(value, depth)}
         if isinstance(value, BaseException):
-            return {"$opaque": path_of(kind), "text": self._text(str(value))}
+            return {"$opaque": path_of(kind), "text": self._text(safe_str(value))}
         return {"$opaque": path_of(kind)}
 
     def _items(self, items: Sequence[object], depth: int) -> JSON:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
+import outcome
 import trio
 
 from greenroom.actors.exit import crashed
@@ -304,16 +305,14 @@ class StaticSupervisorRef(SupervisorRef):
         self._restart_later(child, self._mark_restarting(child, report))
 
     async def _start(self, child: Child) -> object:
-        life = self._spawn(child)
-        try:
-            return await life.up.wait()
-        except Ignore:
-            child.life = None
-            self._retire(child)
-            return None
-        except Exception as error:
-            child.life = None
-            raise StartFailed(self.path, child.id, error) from error
+        up = await self._spawn(child).up.wait_outcome()
+        if isinstance(up, outcome.Value):
+            return up.value
+        child.life = None
+        if not isinstance(up.error, Ignore):
+            raise StartFailed(self.path, child.id, up.error)
+        self._retire(child)
+        return None
 
     async def _stop(self, child: Child) -> ChildLeftBehind | None:
         child.cancel()

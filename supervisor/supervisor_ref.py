@@ -25,6 +25,7 @@ from greenroom.actors.exit import (
     ended_by,
     enrol,
 )
+from greenroom.actors.keeper import Killable
 from greenroom.supervisor.actor_note import note_actor
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
@@ -74,7 +75,7 @@ class ChildInfo:
     kind: Literal["worker", "supervisor"]
 
 
-class SupervisorRef:
+class SupervisorRef(Killable):
     """A running supervisor. Reading it sends nothing and disturbs nothing.
 
     `path` names it in the whole tree: `root/users`. `parent` is None at the root.

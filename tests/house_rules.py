@@ -33,6 +33,10 @@ EXCUSED = {  # (module, what it imports): why a pure module may reach it
     ("greenroom.supervisor.backoff", "random"): "the default of an injected draw",
     ("greenroom.delivery.user_messages", "greenroom.actors"): "a base class, and types of fields",
 }
+SAFE_TEXT = "greenroom.actors.safe_text"
+ANY_ERROR = {"Exception", "BaseException", "ExceptionGroup", "BaseExceptionGroup"}
+HELD_ERRORS = {"error", "__cause__", "__context__"}
+LOG_CALLS = {"debug", "info", "warning", "error", "critical", "exception", "log"}
 DOING = {"open", "input", "print", "exec", "eval", "breakpoint", "__import__"}
 
 
@@ -152,6 +156,33 @@ def careless_handlers(house: House) -> Iterator[str]:
                     yield module.at(node.lineno, "catches everything and passes")
 
 
+def unsafe_words(house: House) -> Iterator[str]:
+    """Text made of an error that may be of any code: its `str` or `repr` may raise what it likes.
+
+    `safe_str` and `safe_repr` make it. Known as such an error is what a handler of everything
+    caught, a parameter annotated so, and an attribute that holds one by the house's names.
+    """
+    for module in house.modules.values():
+        if module.name != SAFE_TEXT:
+            for scope in ast.walk(module.tree):
+                for node in _texts_of(scope, _any_errors(scope)):
+                    yield module.at(node.lineno, f"shows {ast.unparse(node)} without safe_str()")
+
+
+def half_guards(house: House) -> Iterator[str]:
+    """Handlers that keep every `Exception` and let a `SystemExit` or a stray `Cancelled` through.
+
+    Other code that fails must not fail its caller: catch `BaseException`, and raise it again if
+    `must_go_on(error)`. The face above the rooms has programs, which may be exited.
+    """
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Try) and module.floor < len(ROOMS):
+                yield from (
+                    module.at(each.lineno, "keeps every Exception only") for each in _half(node)
+                )
+
+
 def _find(package: Path) -> Iterator[Module]:
     for directory, below, files in os.walk(package, followlinks=True):
         below[:] = [name for name in below if name not in NO_MODULES]
@@ -221,6 +252,54 @@ def _code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     doc = node.body[0]
     has_doc = ast.get_docstring(node) is not None and doc.end_lineno is not None
     return lines - (doc.end_lineno - doc.lineno + 1) if has_doc and doc.end_lineno else lines
+
+
+def _half(node: ast.Try) -> Iterator[ast.ExceptHandler]:
+    caught = [ast.unparse(each.type) for each in node.handlers if each.type is not None]
+    for each in node.handlers:
+        names = {n.id for n in ast.walk(each.type or each) if isinstance(n, ast.Name)}
+        raises = any(isinstance(below, ast.Raise) for below in ast.walk(each))
+        if "Exception" in names and not raises and "BaseException" not in caught:
+            yield each
+
+
+def _any_errors(scope: ast.AST) -> set[str]:
+    """The names by which a handler, a function or a module knows an error of any kind."""
+    if isinstance(scope, ast.ExceptHandler):
+        return {scope.name} if scope.name and scope.type and _is_any_error(scope.type) else set()
+    if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+        given = [*scope.args.posonlyargs, *scope.args.args, *scope.args.kwonlyargs]
+        return {each.arg for each in given if each.annotation and _is_any_error(each.annotation)}
+    return {"."} if isinstance(scope, ast.Module) else set()
+
+
+def _is_any_error(kind: ast.expr) -> bool:
+    names = {node.id for node in ast.walk(kind) if isinstance(node, ast.Name)}
+    calls = any(isinstance(node, ast.Subscript) for node in ast.walk(kind))  # list[Exception] …
+    return bool(names & ANY_ERROR) and not calls
+
+
+def _texts_of(scope: ast.AST, names: set[str]) -> Iterator[ast.expr]:
+    """Where an error of these names, or (for `.`) an attribute that is one, is made text."""
+    if names:
+        for node in ast.walk(scope):
+            for shown in _shown_by(node):
+                if (isinstance(shown, ast.Name) and shown.id in names) or (
+                    "." in names and isinstance(shown, ast.Attribute) and shown.attr in HELD_ERRORS
+                ):
+                    yield shown
+
+
+def _shown_by(node: ast.AST) -> list[ast.expr]:
+    """What a node makes text of: an f-string, `str()`, `repr()`, the arguments of a log call."""
+    if isinstance(node, ast.FormattedValue):
+        return [node.value]
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Name) and node.func.id in ("str", "repr", "format", "print"):
+            return node.args
+        if isinstance(node.func, ast.Attribute) and node.func.attr in LOG_CALLS:
+            return node.args
+    return []
 
 
 def _swallows_all(handler: ast.ExceptHandler) -> bool:

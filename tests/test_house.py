@@ -22,6 +22,8 @@ RULES: list[Rule] = [
     house_rules.files_too_long,
     house_rules.functions_too_long,
     house_rules.careless_handlers,
+    house_rules.unsafe_words,
+    house_rules.half_guards,
 ]
 
 
@@ -166,3 +168,51 @@ def test_a_reason_in_the_head_excuses_length(text: str, tmp_path: Path) -> None:
     house = plant(tmp_path, actors__ref=f'"""A table.\n\nLong: one row per frame.\n"""\n{text}')
     assert list(house_rules.files_too_long(house)) == []
     assert list(house_rules.functions_too_long(house)) == []
+
+
+UNSAFE = [
+    "def f(error: Exception) -> str:\n    return str(error)",
+    "def f(error: BaseException | None) -> str:\n    return f'{error!r}'",
+    "try:\n    g()\nexcept Exception as e:\n    logger.warning('no: %s', e)",
+    "try:\n    g()\nexcept (OSError, BaseException) as e:\n    print(e)",
+    "logger.info('left: %s', reason.error)",
+    "words = f'because of {error.__cause__}'",
+]
+SAFE = [
+    "def f(error: Exception) -> str:\n    return safe_str(error)",
+    "def f(error: Exception) -> str:\n    return type(error).__name__ + f'{safe_repr(error)}'",
+    "try:\n    g()\nexcept OSError as e:\n    print(e)",
+    "logger.error('failed', exc_info=reason.error)",
+    "def f(errors: list[Exception]) -> str:\n    return str(errors)",
+]
+
+
+@pytest.mark.fault("S3")
+@pytest.mark.parametrize("text", UNSAFE)
+def test_text_made_of_any_error_is_caught_where_it_may_raise(text: str, tmp_path: Path) -> None:
+    assert len(list(house_rules.unsafe_words(plant(tmp_path, actors__ref=text)))) == 1
+
+
+@pytest.mark.fault("S3")
+@pytest.mark.parametrize("text", SAFE)
+def test_safe_text_and_text_of_known_errors_is_fine(text: str, tmp_path: Path) -> None:
+    assert list(house_rules.unsafe_words(plant(tmp_path, actors__ref=text))) == []
+
+
+HALF = "try:\n    g()\nexcept Exception:\n    log()"
+
+
+@pytest.mark.fault("D2")
+@pytest.mark.parametrize(
+    ("text", "caught"),
+    [
+        (HALF, 1),
+        (f"{HALF}\n    raise", 0),
+        (f"{HALF}\nexcept BaseException:\n    raise", 0),
+        ("try:\n    g()\nexcept BaseException:\n    log()", 0),
+        ("try:\n    g()\nexcept OSError:\n    log()", 0),
+    ],
+)
+def test_a_guard_against_exceptions_only_is_caught(text: str, caught: int, tmp_path: Path) -> None:
+    assert len(list(house_rules.half_guards(plant(tmp_path, actors__ref=text)))) == caught
+    assert list(house_rules.half_guards(plant(tmp_path / "face", cli=text))) == []

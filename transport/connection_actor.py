@@ -18,6 +18,7 @@ from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.machine_runner import TimerFired
 from greenroom.actors.redaction import SECRET
 from greenroom.actors.ref import Ask
+from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.ids import ConnectionId
 from greenroom.delivery.log_context import bind
@@ -198,7 +199,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     def _last_event(self, reason: ExitReason) -> Draining | Overstepped:
         """Given up: as said. Stopped with the whole user: the server goes away. Else it failed."""
         if isinstance(reason.error, IsolationViolation):
-            logger.critical("isolation: %s", reason.error)
+            logger.critical("isolation: %s", safe_str(reason.error))
             return Overstepped(CloseCode.ISOLATION_VIOLATION)
         if self._cut_for is not None:
             logger.warning("cut, its client reads nothing")

@@ -12,6 +12,7 @@ import outcome
 from greenroom.actors.errors import ActorError, GreenroomError
 from greenroom.actors.ref import Request
 from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.ids import SessionId, UserId
 from greenroom.delivery.journal import Page
@@ -141,7 +142,7 @@ class Requests:
 
     def _failed(self, request: ClientRequest, error: BaseException) -> RequestFailed:
         if is_of_the_server(error):
-            logger.warning("%s was not done: %s", wire.type_of(request), error)
+            logger.warning("%s was not done: %s", wire.type_of(request), safe_str(error))
         temporary = not isinstance(error, GreenroomError) or error.temporary
         too_many = isinstance(error, TooManyRuns)
         code = CloseCode.RATE_LIMIT if too_many else CloseCode.SERVER_ERROR

@@ -16,6 +16,8 @@ import attrs
 import orjson
 import trio
 
+from greenroom.actors.exit import must_go_on
+from greenroom.actors.guard import log_failure
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.transport.auth import Authenticator, Identity, extract_token
 from greenroom.transport.errors import BadRequest, BadToken, wrong_id_behind
@@ -190,8 +192,10 @@ class FrontDoor:
             return await handlers[head.method](head)
         except BadRequest:
             raise
-        except Exception:
-            logger.exception("the handler of %s failed", self._route(head))
+        except BaseException as error:
+            if must_go_on(error):
+                raise
+            log_failure(logger, error, "the handler of %s failed", self._route(head))
             return text(500, "The server failed.")
 
     def _route(self, head: RequestHead) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 import attrs
 import trio
 
+from greenroom.actors.exit import must_go_on
+from greenroom.actors.guard import log_failure
 from greenroom.delivery.errors import TooManyConnections, UserUnavailable
 from greenroom.delivery.ids import ConnectionId, IdSource, UserId
 from greenroom.delivery.log_context import bound
@@ -49,12 +51,12 @@ class Server:
         """One accepted socket. What goes wrong with it is logged and never reaches the others."""
         try:
             await self._welcome(stream)
-        except Exception:
-            logger.exception("a socket could not be welcomed")
+        except BaseException as error:
+            if must_go_on(error):
+                await trio.aclose_forcefully(stream)
+                raise
+            log_failure(logger, error, "a socket could not be welcomed")
             await trio.aclose_forcefully(stream)
-        except trio.Cancelled:
-            await trio.aclose_forcefully(stream)
-            raise
 
     async def _welcome(self, stream: trio.abc.Stream) -> None:
         """Answered and closed, or handed on, or dropped when it dawdles."""

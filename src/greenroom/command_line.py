@@ -20,6 +20,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 from rich.console import Console
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.safe_text import safe_str
 from greenroom.commands.streams import prepare_streams
 from greenroom.interrupts import INTERRUPTED, leaving_at_once
 
@@ -227,10 +228,10 @@ def _lines(error: Exception) -> list[str]:
     if isinstance(error, UnusedCliTokensError):
         return [f"this is more than the command takes: {' '.join(error.unused_tokens or ())}"]
     if isinstance(error, CycloptsError):
-        return [" ".join(str(error).split())]
+        return [" ".join(safe_str(error).split())]
     if isinstance(error, OSError) and error.strerror:
         return [f"{error.filename}: {error.strerror}" if error.filename else error.strerror]
-    return [f"{type(error).__name__}: {' '.join(str(error).split())}"]
+    return [f"{type(error).__name__}: {' '.join(safe_str(error).split())}"]
 
 
 def _advice(error: Exception) -> str:

@@ -84,8 +84,9 @@ def watching_lag(tell: Callable[[float], None], every: float = LAG_EVERY) -> Ite
 
     def ring() -> None:
         nonlocal alarm
-        tell(trio.current_time() - alarm.deadline)
-        alarm = alarm_clock().set(every, ring)
+        late = trio.current_time() - alarm.deadline
+        alarm = alarm_clock().set(every, ring)  # before anything that could fail
+        tell(late)
 
     alarm = alarm_clock().set(every, ring)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -10,7 +11,16 @@ import trio.testing
 
 from greenroom.actors.actor import Actor, attach, run_actor
 from greenroom.actors.errors import ActorStopped
-from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitKind, ExitReason, crashed, ended_by
+from greenroom.actors.exit import (
+    KILLED,
+    NORMAL,
+    SHUTDOWN,
+    ExitKind,
+    ExitReason,
+    crashed,
+    ended_by,
+    must_go_on,
+)
 from greenroom.actors.probe import Probe
 from greenroom.actors.ref import Ref
 from tests.actors.conftest import Spawn
@@ -229,10 +239,37 @@ async def test_a_crash_beside_a_cancellation_is_a_crash_and_a_cancellation_alone
     cancelled = await a_cancellation()
     error = ValueError()
 
+    with trio.CancelScope() as scope:  # noqa: ASYNC100  # what counts is being inside
+        scope.cancel()
+        assert crashed(error) == ended_by(BaseExceptionGroup("", [cancelled, error]))
+        assert ended_by(BaseExceptionGroup("", [cancelled])) == SHUTDOWN
+        assert ended_by(cancelled) == SHUTDOWN
+        assert crashed(error) == ended_by(error)
+
+
+@pytest.mark.fault("S1")
+async def test_a_cancellation_that_no_scope_of_the_task_asked_for_is_a_crash() -> None:
+    cancelled = await a_cancellation()
+    error = ValueError()
+
+    assert crashed(cancelled) == ended_by(cancelled)
+    assert crashed(cancelled) == ended_by(BaseExceptionGroup("", [cancelled]))
     assert crashed(error) == ended_by(BaseExceptionGroup("", [cancelled, error]))
-    assert ended_by(BaseExceptionGroup("", [cancelled])) == SHUTDOWN
-    assert ended_by(cancelled) == SHUTDOWN
+    assert ended_by(cancelled, cancelled=True) == SHUTDOWN
+
+
+@pytest.mark.fault("D2")
+@pytest.mark.parametrize(
+    "error", [SystemExit(1), GeneratorExit(), asyncio.CancelledError()], ids=repr
+)
+async def test_what_is_no_exception_is_a_crash_as_well(error: BaseException) -> None:
+    group = BaseExceptionGroup("", [error, await a_cancellation()])
+
     assert crashed(error) == ended_by(error)
+    assert crashed(error) == ended_by(group)
+    assert ended_by(KeyboardInterrupt()) == SHUTDOWN
+    assert not must_go_on(group)
+    assert must_go_on(BaseExceptionGroup("", [group, KeyboardInterrupt()]))
 
 
 async def a_cancellation() -> trio.Cancelled:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import attrs
+import outcome
 import pytest
 import trio
 import trio.testing
@@ -13,6 +14,7 @@ from greenroom.actors.ref import Ref
 from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.ids import BadId
 from greenroom.delivery.journal_writer import Append, LookUp
+from greenroom.testing import STRAYS
 from tests.delivery.backstage import Disk, open_backstage
 from tests.delivery.journal_conformance import ALICE, BOB, record
 
@@ -50,3 +52,19 @@ async def test_a_question_that_fails_is_its_askers_to_know() -> None:
             with pytest.raises(ZeroDivisionError):
                 await look_up.ask(LookUp(nonsense))
         assert (await look_up.ask(LookUp(lambda journal: journal.bounds(ALICE)))).last == 0
+
+
+@pytest.mark.fault("D2")
+@pytest.mark.parametrize("kind", STRAYS)
+async def test_a_question_that_raises_anything_is_its_askers_alone(kind: str) -> None:
+    async def stray(_: object) -> None:
+        raise STRAYS[kind]()
+
+    async with open_backstage() as stage:
+        look_up = cast(Ref[LookUp[Any]], stage.root.child("look_up"))
+        lost = look_up.request(LookUp(stray))
+        other = look_up.request(LookUp(lambda journal: journal.bounds(ALICE)))
+
+        assert isinstance(await lost.wait_outcome(), outcome.Error)
+        assert (await other.wait()).last == 0
+        assert stage.root.crashes() == ()

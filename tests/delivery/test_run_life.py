@@ -17,7 +17,7 @@ from greenroom.delivery.grammar import OutOfOrder
 from greenroom.delivery.ids import UserId
 from greenroom.delivery.timeouts import GRACE_SECONDS, Timeouts
 from greenroom.runtime import Runtime
-from tests.delivery.backstage import IDS, Backstage, open_backstage
+from tests.delivery.backstage import ALICE, IDS, Backstage, Disk, open_backstage
 
 STANDARD = Timeouts(agent_seconds=60, connection_seconds=100)
 Body = Callable[[Run], Awaitable[object]]
@@ -253,3 +253,33 @@ async def test_a_run_cut_before_it_begins_is_held_to_its_grace_as_well(
         await trio.sleep(GRACE_SECONDS + 0.1)
         assert (await last(stage))[0] == "agent_failed"
         await trio.sleep(300)
+
+
+@pytest.mark.fault("S10")
+async def test_a_run_is_ended_also_when_its_shielded_code_waits_for_a_sub_run_to_begin(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = Disk()
+    async with open_backstage(disk) as stage, stage.users.lease(ALICE) as user:
+        run = Run(UserContext.new(user="alice"), agent="a", user=user, ids=IDS)
+
+        async def agent() -> None:
+            async with run.live():
+                disk.hold()
+                with trio.CancelScope(shield=True):
+                    async with run.sub_run(agent="b") as sub_run:
+                        with pytest.raises(OutOfOrder):
+                            await sub_run.agent_thinking(text="is anybody there?")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(agent)
+            await trio.testing.wait_all_tasks_blocked()
+            run.cancel()  # the user presses Stop
+            await trio.sleep(60)
+            assert "does not stop" in caplog.text
+            disk.release()
+        await trio.testing.wait_all_tasks_blocked()
+        assert run.ended
+        assert await stage.kinds() == [
+            *("agent_started", "agent_started", "agent_failed", "agent_failed")
+        ]

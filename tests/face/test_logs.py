@@ -12,6 +12,7 @@ import pytest
 import trio
 
 import greenroom
+from greenroom.actors.guard import log_failure
 from greenroom.delivery.ids import BadId, EventId, UserId
 from greenroom.delivery.log_context import bind, bound, log_context
 from greenroom.delivery.user_names import child_id, outbox_name
@@ -22,6 +23,7 @@ from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import RestartIntensityExceeded
 from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.supervisor import open_supervisor, supervisor_child
+from greenroom.testing import STRAYS
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import SECRET, Server, serving, token_for
 
@@ -298,3 +300,17 @@ def test_what_is_left_of_a_long_name_is_not_shown_either() -> None:
         EventId.parse("cn=Ann,ou=people," + "x" * 100)
     masked = Pseudonyms(b"key")(None, "", {"event": str(refused.value)})
     assert "Ann" not in str(masked)
+
+
+@pytest.mark.fault("S3")
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize("kind", STRAYS)
+def test_an_error_that_cannot_be_shown_is_logged_all_the_same(kind: str, log_format: str) -> None:
+    with logged(log_format=log_format, log_errors=True) as lines:
+        try:
+            raise STRAYS[kind]()
+        except BaseException as error:  # noqa: BLE001  # that is the question
+            log_failure(logging.getLogger("greenroom"), error, "something failed")
+    assert "something failed" in lines.getvalue()
+    assert type(STRAYS[kind]()).__name__ in lines.getvalue()
+    assert len(lines.getvalue()) < 20_000

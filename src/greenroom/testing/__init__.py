@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from greenroom.testing.fault_injection import Faults, InjectedFault
     from greenroom.testing.machine_tests import machine_test
     from greenroom.testing.slow_link import SlowLink, open_slow_link
+    from greenroom.testing.strays import STRAYS, Unshowable, stray_cancelled
     from greenroom.testing.supervised import Supervised, open_supervised
     from greenroom.testing.trace import Taken, Trace
     from greenroom.testing.transition_coverage import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from greenroom.testing.watched_runner import MachineFault
 
 HOMES = {
+    "STRAYS": "strays",
     "Deadlock": "exploration",
     "Exploration": "exploration",
     "Faults": "fault_injection",
@@ -36,6 +38,7 @@ HOMES = {
     "Taken": "trace",
     "Trace": "trace",
     "TransitionRecorder": "transition_coverage",
+    "Unshowable": "strays",
     "Violation": "exploration",
     "assert_transitions_covered": "transition_coverage",
     "explore": "exploring",
@@ -43,12 +46,14 @@ HOMES = {
     "open_slow_link": "slow_link",
     "open_supervised": "supervised",
     "record_transitions": "transition_coverage",
+    "stray_cancelled": "strays",
 }
 
 EXTRA = {"hypothesis", "pytest", "pytest_trio"}
 """What the extra `testing` brings."""
 
 __all__ = [
+    "STRAYS",
     "Deadlock",
     "Exploration",
     "Faults",
@@ -60,6 +65,7 @@ __all__ = [
     "Taken",
     "Trace",
     "TransitionRecorder",
+    "Unshowable",
     "Violation",
     "assert_transitions_covered",
     "explore",
@@ -67,6 +73,7 @@ __all__ = [
     "open_slow_link",
     "open_supervised",
     "record_transitions",
+    "stray_cancelled",
 ]
 
 

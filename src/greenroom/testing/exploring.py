@@ -12,6 +12,7 @@ import attrs
 from greenroom.actors.machine import Machine
 from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.machine_runner import TimerFired
+from greenroom.actors.safe_text import safe_str
 from greenroom.testing.exploration import Deadlock, Exploration, Violation
 from greenroom.testing.trace import Cause, Taken, Trace
 from greenroom.testing.watched_runner import (
@@ -243,7 +244,7 @@ def _hashable(value: object) -> Hashable:
 
 def _said(error: Exception) -> str:
     where = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
-    text = str(error).strip().partition("\n")[0]
+    text = safe_str(error).strip().partition("\n")[0]
     return f"{where}{type(error).__name__}{f': {text}' if text else ''}"
 
 

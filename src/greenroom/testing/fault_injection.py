@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import types
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, TypeAlias, TypeVar
 
+import attrs
+import outcome
 import trio
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.safe_text import safe_repr
+from greenroom.supervisor.child_spec import ChildSpec
 
 M = TypeVar("M")
 Factory = Callable[[], Actor[M]]
 Receive = Callable[[object], Awaitable[None]]
+Raised: TypeAlias = BaseException | Callable[[], BaseException] | None
+"""An exception, what makes one, or None for an `InjectedFault`."""
 
 
 class InjectedFault(GreenroomError):
@@ -35,11 +42,12 @@ class Faults:
         nth: int,
         factory: Factory[M],
         *,
-        error: Exception | None = None,
+        error: Raised = None,
         every: bool = False,
     ) -> Factory[M]:
         """Raise `error` (an `InjectedFault`) in place of handling the nth message (1, 2, …).
 
+        `error` is an exception, or what makes one (a class, an entry of `STRAYS`).
         Counted over all actors of the factory, so one restart is one crash; `every` counts for
         each actor anew, so that restarting never helps.
         """
@@ -53,11 +61,35 @@ class Faults:
                 nonlocal count
                 count += 1
                 if count == nth:
-                    raise error or InjectedFault(f"message {nth} was to crash: {message!r}")
+                    raise _made(error, f"message {nth} was to crash: {safe_repr(message)}")
 
             return _before_each(factory(), crash)
 
         return make
+
+    def raise_at(
+        self, nth: int, spec: ChildSpec, *, error: Raised = None, every: bool = False
+    ) -> ChildSpec:
+        """Raise `error` (an `InjectedFault`) in any child, at the nth time it has waited (1, 2, …).
+
+        That is wherever the child's task is resumed then: while it starts, handles a message, or
+        says its last words; as if the code that it waited in had raised. Counted over all lives of
+        the child, `every` counts for each life anew. `error` is as for `crash_on`.
+        """
+        count = 0
+
+        async def start(*, task_status: trio.TaskStatus[object]) -> None:
+            nonlocal count
+            count = 0 if every else count
+
+            def due() -> BaseException | None:
+                nonlocal count
+                count += 1
+                return _made(error, f"checkpoint {nth} was to raise") if count == nth else None
+
+            await _interrupted(spec.start(task_status=task_status), due)
+
+        return attrs.evolve(spec, start=start)
 
     def slow(self, seconds: float, factory: Factory[M]) -> Factory[M]:
         """Wait before each message. With `autojump_clock` that takes no time to test."""
@@ -106,6 +138,34 @@ class Faults:
     def release(self) -> None:
         """Let every deaf and every stuck actor go on."""
         self._released.set()
+
+
+def _made(error: Raised, words: str) -> BaseException:
+    if isinstance(error, BaseException):
+        return error
+    return InjectedFault(words) if error is None else error()
+
+
+@types.coroutine
+def _interrupted(
+    child: Awaitable[object], due: Callable[[], BaseException | None]
+) -> Generator[Any, Any, None]:  # Any: what trio and its traps say to each other
+    """Run `child`; in place of what trio answers it when it is resumed, answer what is `due()`.
+
+    Not before it is resumed: what waits in trio has said how to call the waiting off, so that
+    nothing else may end it. And not thrown in from outside: a `GeneratorExit` would close it.
+    """
+    steps = child.__await__()
+    answer: Any = None
+    while True:
+        try:
+            trap = steps.send(answer) if isinstance(steps, Generator) else next(steps)
+        except StopIteration:
+            return
+        answer = yield trap
+        error = due()
+        if error is not None:
+            answer = outcome.Error(error)
 
 
 def _before_each(actor: Actor[M], before: Receive) -> Actor[M]:

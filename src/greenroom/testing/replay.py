@@ -15,7 +15,7 @@ import trio.testing
 
 from greenroom.actors.actor import Actor, run_actor
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.exit import ended_by
+from greenroom.actors.exit import ended_by, must_go_on
 from greenroom.actors.machine import MachineError
 from greenroom.actors.machine_runner import MachineRunner
 from greenroom.actors.ref import Ask, Request
@@ -159,8 +159,10 @@ class _Life:
     async def run(self) -> None:
         try:
             await run_actor(self.actor, name="replayed")
-        except Exception as error:  # noqa: BLE001  # whether it crashes is the question
+        except BaseException as error:  # whether it crashes is the question
             self.error = ended_by(error).error
+            if must_go_on(error):
+                raise
         finally:
             self.over.set()
 
