@@ -13,6 +13,7 @@ from functools import partial
 
 import attrs
 
+from greenroom.actors.guard import call_guarded
 from greenroom.actors.reply import Reply
 from greenroom.delivery.events import JSON, Event
 from greenroom.delivery.ids import RunId, ThreadId, UserId
@@ -277,10 +278,7 @@ class Client:
 
     def _tell(self, callback: Callable[[], object]) -> None:
         """It runs among what keeps the connection, which its failure must not end."""
-        try:
-            callback()
-        except Exception:
-            logger.exception("a callback of the program failed")
+        call_guarded("a callback of the program failed", callback)
 
     def _answer(self, id_: str, answer: Mapping[str, JSON] | RequestFailed) -> None:
         reply = self._answers.get(id_)

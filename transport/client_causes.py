@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from greenroom.actors.safe_text import safe_str
 from greenroom.transport.errors import CannotConnect, NoToken, Refused
 
 MOST_REFUSALS = 5
@@ -48,10 +49,10 @@ class Causes:
 
 def _with_causes(error: BaseException) -> str:
     """trio wraps what each address said."""
-    causes = [str(error)]
+    causes = [safe_str(error)]
     cause = error.__cause__
     while isinstance(cause, BaseExceptionGroup) and cause.exceptions:
         cause = cause.exceptions[0]
     if isinstance(error, OSError) and isinstance(cause, OSError):
-        causes.append(str(cause))
+        causes.append(safe_str(cause))
     return ": ".join(dict.fromkeys(causes))

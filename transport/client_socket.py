@@ -12,6 +12,7 @@ import attrs
 import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
+from greenroom.actors.safe_text import safe_str
 from greenroom.transport.client_handshake import Handshake, meaning_of
 from greenroom.transport.errors import BadUrl, CannotConnect
 from greenroom.transport.wire import SUBPROTOCOL
@@ -150,7 +151,7 @@ def _meaning_of_tls(url: ServerUrl, cause: BaseException | None) -> CannotConnec
             f"{url.authority} does not speak TLS as we do: {cause.reason or cause}",
             advice="a server without TLS has a ws:// URL",
         )
-    return ConnectionResetError(f"the server hung up during the TLS handshake: {cause}")
+    return ConnectionResetError(f"the server hung up during the TLS handshake: {safe_str(cause)}")
 
 
 async def _handshake(

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import trio
 
+from greenroom.actors.safe_text import safe_repr
 from greenroom.transport.errors import NoToken, RequestFailed
 
 REFRESH_SECONDS = 60.0
@@ -50,7 +51,7 @@ class Tokens:
         try:
             token = await self.given()
         except Exception as error:
-            raise NoToken(f"the token function failed: {error!r}") from error
+            raise NoToken(f"the token function failed: {safe_repr(error)}") from error
         if not isinstance(token, str):
             raise NoToken(f"the token function gave no string but {type(token).__name__}")
         return token

@@ -10,6 +10,8 @@ import attrs
 import outcome
 
 from greenroom.actors.errors import ActorError, GreenroomError
+from greenroom.actors.exit import must_go_on
+from greenroom.actors.guard import log_failure
 from greenroom.actors.ref import Request
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.actors.safe_text import safe_str
@@ -114,8 +116,10 @@ class Requests:
         except BadToken as error:
             logger.info("a new token was refused: %s", error.message)
             return self._refused(refresh, CloseCode.BAD_TOKEN, error.message)
-        except Exception:
-            logger.exception("a new token could not be checked")
+        except BaseException as error:
+            if must_go_on(error):
+                raise
+            log_failure(logger, error, "a new token could not be checked")
             words = "the server cannot check tokens now"
             return self._refused(refresh, CloseCode.SERVER_ERROR, words, temporary=True)
         if identity.user != self.user.user:

@@ -91,7 +91,10 @@ class Worker(MachineActor[Work | Die | TimeIsUp, Life, None, object]):
 async def test_a_machine_that_is_restarted_has_its_own_time(
     policy: OnRestart, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """Both timers of the first life are due, and in its mailbox, when it dies at 20 s."""
+    """Beyond OTP: a kept mailbox.
+
+    Both timers of the first life are due, and in its mailbox, when it dies at 20 s.
+    """
     log: list[tuple[float, str]] = []
     spec = actor_child("it", lambda: Worker(log), mailbox=policy)
     async with open_supervisor("root", [spec]) as root:
@@ -149,7 +152,10 @@ class Asker(Actor[Heard]):
 async def test_timers_answers_and_news_are_for_the_life_that_asked_for_them(
     policy: OnRestart, busy: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """Whether they came before it died, and waited in the mailbox, or would have come later."""
+    """Beyond OTP: a kept mailbox.
+
+    Whether they came before it died, and waited in the mailbox, or would have come later.
+    """
     log: list[tuple[int, str]] = []
     lives: list[Asker] = []
     async with open_supervisor("root", [actor_child("oracle", Oracle)]) as root:
@@ -175,7 +181,10 @@ async def test_timers_answers_and_news_are_for_the_life_that_asked_for_them(
 async def test_what_others_asked_for_on_behalf_of_a_place_survives_its_lives(
     policy: OnRestart, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """A monitor and a pipe made by somebody else: as a message that somebody else told."""
+    """Beyond OTP: a kept mailbox.
+
+    A monitor and a pipe made by somebody else: as a message that somebody else told.
+    """
     log: list[tuple[int, str]] = []
     lives: list[Asker] = []
     specs = [actor_child("oracle", Oracle), actor_child("quiet", Oracle)]
@@ -199,6 +208,7 @@ async def test_what_others_asked_for_on_behalf_of_a_place_survives_its_lives(
 async def test_a_timer_that_a_stray_task_starts_after_the_end_reaches_nobody(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
+    """Beyond OTP: a kept mailbox (Akka keeps one, too)."""
     log: list[tuple[float, str]] = []
     lives: list[Worker] = []
 
@@ -278,6 +288,7 @@ TestMailboxOfALife = MailboxOfALife.TestCase
 
 
 async def test_the_life_of_an_actor_without_a_kept_mailbox_costs_nothing() -> None:
+    """Beyond OTP: a kept mailbox (Akka keeps one, too)."""
     async with open_supervisor("root", [actor_child("oracle", Oracle)]) as root:
         ref = root.child("oracle")
         assert isinstance(ref, Ref)

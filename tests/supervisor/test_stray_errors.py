@@ -182,7 +182,7 @@ async def test_only_an_interrupt_stops_the_whole_tree_and_in_order(
 async def test_hooks_of_the_program_that_raise_anything_stop_no_supervisor(
     kind: str, stage: Stage, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """Beyond OTP: `on_crash` and the draw of a back-off are called in tasks of the tree."""
+    """Beyond OTP: hooks. `on_crash` and the draw of a back-off are called in tasks of the tree."""
 
     def fail(*_: object) -> NoReturn:
         raise STRAYS[kind]()
