@@ -10,6 +10,7 @@ from greenroom.transport.errors import CannotConnect, Refused
 
 KEPT_BYTES = 16 * 1024
 SHOWN = 200
+HTTP = b"HTTP/"
 
 
 class Handshake(trio.abc.Stream):
@@ -34,9 +35,7 @@ class Handshake(trio.abc.Stream):
             raise self._ended() from error
         self.came_at = trio.current_time()
         if not self.is_over:
-            if not data:
-                raise self._ended()
-            self._answer = (self._answer + data)[:KEPT_BYTES]
+            self._note(data)
         return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -56,6 +55,16 @@ class Handshake(trio.abc.Stream):
         if not self.is_over:
             raise self._ended()
 
+    def _note(self, data: bytes | bytearray) -> None:
+        if not data:
+            raise self._ended()
+        self._answer = (self._answer + data)[:KEPT_BYTES]
+        if not self._answer.startswith(HTTP[: len(self._answer)]):
+            raise self._no_http()
+
+    def _no_http(self) -> CannotConnect:
+        return CannotConnect(f"what answers there does not speak HTTP: {self._answer[:SHOWN]!r}")
+
     def _ended(self) -> Exception:
         if not self._answer:
             return ConnectionResetError("the server hung up during the handshake")
@@ -65,7 +74,7 @@ class Handshake(trio.abc.Stream):
             connection.receive_data(self._answer)
             response = connection.next_event()
         except h11.RemoteProtocolError:
-            return CannotConnect(f"what answers there does not speak HTTP: {self._answer[:40]!r}")
+            return self._no_http()
         if not isinstance(response, h11.Response):
             return ConnectionResetError("the server hung up during the handshake")
         body = self._answer.partition(b"\r\n\r\n")[2]

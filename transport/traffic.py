@@ -43,9 +43,9 @@ def unsent(stream: trio.abc.Stream) -> int:
     """
     if sys.platform != "linux" or not isinstance(stream, trio.SocketStream):
         return 0
-    try:
-        queued = fcntl.ioctl(stream.socket.fileno(), termios.TIOCOUTQ, bytes(4))
-    except OSError:  # it is closed
+    descriptor = stream.socket.fileno()
+    if descriptor < 0:  # it is closed
         return 0
+    queued = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))
     (count,) = struct.unpack("i", queued)
     return int(count)

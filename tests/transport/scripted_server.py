@@ -1,6 +1,6 @@
 """Servers that say what a test wants, behind the real front door and over real sockets."""
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import orjson
@@ -28,8 +28,14 @@ class Peer:
     async def send(self, type_, **fields):
         await self._socket.send_message(orjson.dumps({"type": type_, **fields}).decode())
 
+    async def next(self):
+        """The next frame but acks and pongs."""
+        while (frame := orjson.loads(await self._socket.get_message()))["type"] in ("ack", "pong"):
+            pass
+        return frame
+
     async def hear(self, type_):
-        """The next frame of a type; acks and pongs before it are passed over."""
+        """The next frame of a type; others before it are passed over."""
         while True:
             frame = orjson.loads(await self._socket.get_message())
             if frame["type"] == type_:
@@ -37,18 +43,17 @@ class Peer:
 
     async def welcome(self, offset=0, *, recovered=False, heartbeat=25_000, **more):
         hello = await self.hear("hello")
-        await self.send(
-            "ready",
-            session=SESSION,
-            connection="conn",
-            user="alice",
-            epoch="e",
-            offset=offset,
-            recovered=recovered,
-            heartbeat=heartbeat,
-            features=[],
-            **more,
-        )
+        fields = {
+            "session": SESSION,
+            "connection": "conn",
+            "user": "alice",
+            "epoch": "e",
+            "offset": offset,
+            "recovered": recovered,
+            "heartbeat": heartbeat,
+            "features": [],
+        }
+        await self.send("ready", **{**fields, **more})
         return hello
 
     async def send_events(self, *offsets):
@@ -81,17 +86,26 @@ def event(offset):
 
 
 @asynccontextmanager
-async def server(*scripts):
-    """Serve one script per socket, in order; gives the URL. A script gets a `Peer`, or `None`
-    stands for hanging up at once. Leaving waits until every script has run."""
+async def server(*scripts, tls=None):
+    """Serve one script per socket, in order; gives the URL. A script gets a `Peer`; `None` stands
+    for hanging up at once, bytes for what is answered. Leaving waits until every script has run.
+    `tls`: an SSL context for a `wss` server."""
     door = FrontDoor(authenticator=JwtAuthenticator.from_secret(SECRET))
     waiting = list(scripts)
     done = trio.Event()
 
     async def handle(stream):
+        with suppress(trio.BrokenResourceError):  # the client does not trust our certificate
+            await serve_one(stream)
+
+    async def serve_one(stream):
         async with stream:
             script = waiting.pop(0) if waiting else None
             if script is None:
+                return
+            if isinstance(script, bytes):
+                await stream.receive_some()
+                await stream.send_all(script)
                 return
             upgrade = await door.admit(stream)
             if upgrade is None:
@@ -105,9 +119,14 @@ async def server(*scripts):
                 await Peer(socket).closed_with()
 
     async with trio.open_nursery() as nursery:
-        serve = partial(trio.serve_tcp, handle, 0, host="127.0.0.1")
-        (listener,) = await nursery.start(serve)
-        yield f"ws://127.0.0.1:{listener.socket.getsockname()[1]}"
+        if tls is None:
+            serve = partial(trio.serve_tcp, handle, 0, host="127.0.0.1")
+            (listener,) = await nursery.start(serve)
+            yield f"ws://127.0.0.1:{listener.socket.getsockname()[1]}"
+        else:
+            serve = partial(trio.serve_ssl_over_tcp, handle, 0, tls, host="127.0.0.1")
+            (listener,) = await nursery.start(serve)
+            yield f"wss://127.0.0.1:{listener.transport_listener.socket.getsockname()[1]}"
         with trio.fail_after(30):
             await done.wait()
         nursery.cancel_scope.cancel()

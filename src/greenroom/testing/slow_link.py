@@ -19,7 +19,7 @@ class SlowLink:
 
     `bytes_per_second` is for each connection and each direction, `latency` (seconds) is one way.
     Time is trio's: on a `MockClock` a slow transfer takes no time to test. `sent_down` counts the
-    bytes that reached clients, `sent_up` those that reached the server, `connections` all so far.
+    bytes passed on to clients, `sent_up` those passed on to the server, `connections` all so far.
     """
 
     def __init__(self, bytes_per_second: float, latency: float) -> None:
@@ -72,8 +72,8 @@ class SlowLink:
             async for due, piece in out_of:
                 await trio.sleep_until(due)
                 await self._flows.wait()
-                await sink.send_all(piece)
                 vars(self)[count] += len(piece)
+                await sink.send_all(piece)
         nursery.cancel_scope.cancel()
 
     async def _read(
