@@ -12,8 +12,10 @@ from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.delivery.pressure import Pressure
 from greenroom.runtime import open_runtime
 from greenroom.settings import Settings
+from greenroom.testing import open_slow_link
 from greenroom.transport.auth import sign_token
 from greenroom.transport.client import connect
+from greenroom.transport.errors import BadMessage
 
 SECRET = "a secret of more than thirty-two bytes"
 pytestmark = pytest.mark.requirement("R37")
@@ -250,3 +252,68 @@ async def test_after_a_token_that_is_refused_on_refresh_another_one_is_asked_for
             while count < 3:  # noqa: ASYNC110  # as time passes
                 await trio.sleep(0.05)
         assert (await client.history()).events == ()
+
+
+@pytest.mark.fault("C7")
+async def test_a_program_that_crashed_gets_again_what_it_had_not_taken():
+    taken, position = [], None
+
+    async def crash_at_the_third(url):
+        nonlocal position
+        async with join(url) as client:
+            await client.say(" ".join("abcdefghij"))
+            with trio.fail_after(30):
+                await client._watch.until(lambda: client._session.position.offset >= 14)
+            async for event in client.events():
+                if len(taken) == 2:
+                    raise ZeroDivisionError
+                taken.append(event.offset)
+                position = client.position
+
+    async with running() as (url, _):
+        with pytest.raises(ZeroDivisionError):
+            await crash_at_the_third(url)
+        async with join(url, position=position) as client:
+            taken += [event.offset for event in await until_completed(client)]
+            assert client.position.offset == 14
+    assert taken == list(range(1, 15))
+
+
+@pytest.mark.fault("C2", "D6")
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("x" * 70_000, "70,0.. bytes, and the server takes 65,536"),
+        ("half \ud83d", "cannot be sent"),
+    ],
+    ids=["too big", "half a surrogate pair"],
+)
+async def test_what_the_server_would_not_take_fails_at_the_call_and_the_session_goes_on(
+    body, words
+):
+    readies = []
+    async with running() as (url, _), join(url, on_ready=readies.append) as client:
+        with trio.fail_after(30), pytest.raises(BadMessage, match=words):
+            await client.say(body)
+        await client.say("and now?")
+        await until_completed(client)
+    assert len(readies) == 1
+
+
+@pytest.mark.fault("C3")
+async def test_many_requests_made_offline_are_all_answered_on_one_connection():
+    readies = []
+
+    async with (
+        running() as (url, _),
+        open_slow_link(int(url.rpartition(":")[2])) as link,
+        join(f"ws://127.0.0.1:{link.port}", on_ready=readies.append) as client,
+        trio.open_nursery() as nursery,
+    ):
+        link.stall()
+        for _ in range(150):
+            nursery.start_soon(partial(client.history, limit=1))
+        await trio.testing.wait_all_tasks_blocked()
+        link.cut()
+        link.flow()
+    assert len(readies) == 2
