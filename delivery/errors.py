@@ -43,6 +43,13 @@ class JournalTooNew(JournalError):
     """A newer greenroom made this journal."""
 
 
+class JournalLost(JournalError):
+    """The files of the open journal were removed, moved, replaced or cut short by somebody else.
+
+    What was written since may be missing; nothing more is kept until the journal is opened anew.
+    """
+
+
 class JournalFailed(JournalError):
     """The disk or the operating system refused, in a way that has no error of its own."""
 

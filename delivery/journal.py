@@ -179,7 +179,7 @@ class JournalStatistics:
     """Counted since the journal was opened; `waiting` and `peak_waiting` are calls, not entries.
 
     `bytes` is what the journal takes now: on disk where there is one, else the bodies in memory.
-    `is_damaged`: a call found the journal damaged, so it is not to be relied on any more.
+    `trouble`: in words for everybody, why nothing can be written now; empty when it can.
     """
 
     appends: int
@@ -188,7 +188,7 @@ class JournalStatistics:
     waiting: int
     peak_waiting: int
     bytes: int
-    is_damaged: bool = False
+    trouble: str = ""
 
 
 class Journal(Protocol):

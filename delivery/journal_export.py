@@ -19,6 +19,7 @@ from greenroom.delivery import journal_lines, sqlite_schema
 from greenroom.delivery.errors import JournalCorrupt, JournalError
 from greenroom.delivery.journal_check import check, record_flaws
 from greenroom.delivery.journal_lines import BadExport, Header, Row, Value
+from greenroom.delivery.journal_place import lock_path
 from greenroom.delivery.journal_upkeep import (
     EVERY,
     Progress,
@@ -32,7 +33,7 @@ from greenroom.delivery.journal_upkeep import (
     tables,
 )
 from greenroom.delivery.sqlite_errors import in_our_words
-from greenroom.delivery.sqlite_file import SqliteFile, lock_path, open_file
+from greenroom.delivery.sqlite_file import SqliteFile, open_file
 from greenroom.delivery.sqlite_rows import RECORD_COLUMNS, RecordRow
 
 SHOWN: Final = 10
@@ -84,7 +85,7 @@ def import_journal(
     keeps its own, is backed up first, and must have none of the export's. Legacy ids become new.
     Raises `BadExport`, `NotMixed`, `JournalTooNew` and the errors of `open_file`.
     """
-    lines = iter(lines)
+    lines, path = iter(lines), path.resolve()
     header = journal_lines.read_header(next(lines, b""), sqlite_schema.VERSION)
     made = [each for each in (path, lock_path(path)) if not each.exists()]
     try:

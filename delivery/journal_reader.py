@@ -165,6 +165,7 @@ class _Query:
 
 
 def _connect(path: Path) -> apsw.Connection:
+    path = path.resolve()  # the WAL is beside the file, not beside a symbolic link to it
     try:
         return _checked(_uri(path, "mode=ro"))
     except (apsw.CantOpenError, apsw.ReadOnlyError):

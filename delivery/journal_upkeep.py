@@ -16,9 +16,11 @@ import attrs
 
 from greenroom.delivery.errors import JournalCorrupt, JournalFailed
 from greenroom.delivery.ids import RunId
+from greenroom.delivery.journal_place import SIDE_FILES, check_place
 from greenroom.delivery.legacy_ids import is_mapped
+from greenroom.delivery.private_files import belongs_with, create_private
 from greenroom.delivery.sqlite_errors import in_our_words
-from greenroom.delivery.sqlite_file import SqliteFile, check_place, open_file
+from greenroom.delivery.sqlite_file import SqliteFile, open_file
 from greenroom.delivery.sqlite_journal import random_epoch
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -26,7 +28,6 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 EVERY: Final = 1_000  # rows between two reports of progress
 _PAGES: Final = 1_000  # 4 MiB a step of a backup
-_SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 
 
 @attrs.frozen
@@ -85,6 +86,7 @@ def backup_path(path: Path, now: datetime | None = None) -> Path:
 
 def backups(path: Path) -> list[Path]:
     """The journal's finished backups, the last one made first."""
+    path = path.resolve()
     named = re.compile(re.escape(path.name) + r"\.backup-\d{8}T\d{6}Z(-\d+)?")
     found = [each for each in path.parent.iterdir() if named.fullmatch(each.name)]
     return sorted(found, key=lambda each: each.stat().st_mtime_ns, reverse=True)
@@ -112,6 +114,7 @@ def back_up(file: SqliteFile, progress: Progress, now: datetime | None = None) -
 def copied(file: SqliteFile, to: Path, progress: Progress) -> Iterator[apsw.Connection]:
     """A copy of the journal, verified row by row, to work on: it becomes `to` at the block's end.
 
+    Its owner alone may read it, who is the journal's owner also when root makes the copy.
     Until then it is `<to>.part`, which goes if the block does not come to its end; one that a
     killed work left is overwritten. Raises `JournalFailed` when there is something at `to` or no
     directory for it, `JournalCorrupt` when the journal is damaged.
@@ -123,6 +126,8 @@ def copied(file: SqliteFile, to: Path, progress: Progress) -> Iterator[apsw.Conn
     _forget(part)
     with in_our_words(str(to)), ExitStack() as undo:
         undo.callback(_forget, part)
+        create_private(part).close()
+        belongs_with(part, os.stat(file.path))
         with closing(apsw.Connection(str(part))) as copy:
             _copy(file.database, copy, progress)
             _verify(file.database, copy, progress)
@@ -209,7 +214,7 @@ def _forget_parts(journal: Path) -> None:
 
 
 def _forget(path: Path) -> None:
-    for suffix in ("", *_SIDE_FILES):
+    for suffix in ("", *SIDE_FILES):
         with suppress(FileNotFoundError):
             os.unlink(f"{path}{suffix}")
 

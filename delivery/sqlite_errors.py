@@ -40,10 +40,10 @@ def in_our_words(path: str) -> Iterator[None]:
 
 def _of_sqlite(path: str, error: apsw.Error) -> JournalError:
     if getattr(error, "extendedresult", None) in _FULL_EXTENDED:
-        return _full(path)
+        return no_room(path)
     match error:
         case apsw.FullError():
-            return _full(path)
+            return no_room(path)
         case apsw.ReadOnlyError() | apsw.PermissionsError():
             return _read_only(path)
         case apsw.NotADBError() | apsw.CorruptError():
@@ -63,11 +63,12 @@ def _of_system(path: str, error: OSError) -> JournalError:
     if error.errno in _READ_ONLY:
         return _read_only(path)
     if error.errno in _FULL:
-        return _full(path)
+        return no_room(path)
     return JournalFailed(f"{path} cannot be opened: {error.strerror}")
 
 
-def _full(path: str) -> JournalFull:
+def no_room(path: str) -> JournalFull:
+    """The error of a full disk."""
     return JournalFull(
         f"no room on the disk for {path}",
         advice="make room; the journal goes on by itself, nothing accepted is lost",

@@ -10,32 +10,52 @@ from typing import Final
 
 import apsw
 import attrs
-import filelock
 
 from greenroom.delivery import sqlite_schema
-from greenroom.delivery.errors import JournalBusy, JournalFailed, JournalReadOnly
-from greenroom.delivery.sqlite_errors import in_our_words
+from greenroom.delivery.errors import JournalBusy, JournalReadOnly
+from greenroom.delivery.file_guard import FileGuard
+from greenroom.delivery.file_watch import FileWatch
+from greenroom.delivery.journal_lock import NameLock, take_lock
+from greenroom.delivery.journal_place import check_company, check_kind, check_place
+from greenroom.delivery.sqlite_errors import in_our_words, no_room
 
 BUSY_TIMEOUT_MS: Final = 5_000
 CACHE_KIB: Final = 64 * 1024
 WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 
+LEAST_ROOM: Final = 1024 * 1024
+"""Bytes that a disk must have free: the largest event takes so many."""
+
 
 @attrs.define(eq=False)
 class SqliteFile:
-    """An open journal file that no other process may write until `close`."""
+    """An open journal file that no other process may write until `close`.
+
+    `path` is where the path it was asked for leads, through symbolic links.
+    """
 
     path: str
     epoch: str
     database: apsw.Connection
-    _lock: filelock.BaseFileLock
+    watch: FileWatch
+    _guard: FileGuard
+    _lock: NameLock
 
     def close(self) -> None:
-        """Fold the WAL into the file, close it, let the next process in."""
+        """Fold the WAL into the file, close it, let the next process in.
+
+        Files that are not the journal's own any more are left as they are.
+        """
         try:
             with in_our_words(self.path):
+                if self.watch.is_lost:
+                    self.database.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                else:
+                    self._guard.let_go()
                 self.database.close()  # the last close checkpoints: sqlite.org/wal.html §2.1
         finally:
+            self.watch.close()
+            self._guard.close()
             self._lock.release()
 
     def bytes(self) -> int:
@@ -46,76 +66,63 @@ class SqliteFile:
                 total += os.stat(self.path + suffix).st_size
         return total
 
+    def check_room(self) -> None:
+        """Raise `JournalFull` when the disk is full, also before anything is written to it."""
+        disk = os.statvfs(os.path.dirname(self.path))
+        free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
+        if disk.f_blocks and free * disk.f_frsize < LEAST_ROOM:  # no blocks: it does not say
+            raise no_room(self.path)
+
+    def try_to_write(self) -> None:
+        """Write a page as a commit does. Raises what a commit would, at once when it is locked."""
+        self.database.set_busy_timeout(0)
+        try:
+            self.database.pragma("user_version", sqlite_schema.VERSION)
+        finally:
+            self.database.set_busy_timeout(BUSY_TIMEOUT_MS)
+
 
 def open_file(path: Path, *, new_epoch: Callable[[], str]) -> SqliteFile:
     """Open a journal for writing, making it where there is none (not its directory).
 
-    Raises `JournalBusy`, `JournalReadOnly`, `JournalFull`, `JournalCorrupt`, `JournalTooNew`,
-    `JournalFailed`.
+    A new one can be read by its owner alone. Raises `JournalBusy`, `JournalReadOnly`,
+    `JournalFull`, `JournalCorrupt`, `JournalTooNew`, `JournalFailed`.
     """
-    path = path.absolute()
+    given = path.absolute()
+    path = given.resolve()
     check_place(path)
     check_kind(path)
     with in_our_words(str(path)), ExitStack() as undo:
-        lock = _lock(path)
+        lock = take_lock(path)
         undo.callback(lock.release)
+        guard = _claim(path)
+        undo.callback(guard.close)
+        found = os.fstat(guard.journal)
+        lock.belong_with(found)
+        check_company(path, found)
         database = apsw.Connection(str(path))
         undo.callback(database.close)
         _set_up(database, new_epoch)
-        file = SqliteFile(str(path), sqlite_schema.epoch_of(database), database, lock)
+        epoch = sqlite_schema.epoch_of(database)
+        guard.hold(Path(f"{path}-shm"))
+        watch = FileWatch(given, path, guard)
         undo.pop_all()
-        return file
+        return SqliteFile(str(path), epoch, database, watch, guard, lock)
 
 
-def check_place(path: Path) -> None:
-    """Raise `JournalFailed` where no file can be: at a directory, or where there is none for it."""
-    if path.is_dir():
-        raise JournalFailed(f"{path} is a directory", advice="name a file in it")
-    if not path.parent.is_dir():
-        raise JournalFailed(
-            f"there is no directory {path.parent}", advice="make it first: it may be a typo"
-        )
-
-
-def check_kind(path: Path) -> None:
-    """Raise `JournalCorrupt` where another program's file is, `JournalTooNew`; leave no trace.
-
-    SQLite itself would lock the file and make others beside it; told not to ("immutable"), it
-    takes a file that grows meanwhile for a damaged one.
-    """
-    if not path.is_file():
-        return
-    with in_our_words(str(path)), path.open("rb") as file:
-        sqlite_schema.check_header(str(path), file.read(sqlite_schema.HEADER_BYTES))
-
-
-def lock_path(path: Path) -> Path:
-    """What is locked while the journal is written. Who removes one in use lets two in."""
-    return path.with_name(path.name + ".lock")
-
-
-def _lock(path: Path) -> filelock.BaseFileLock:
-    """Take `<path>.lock`, which the kernel frees however its holder ends."""
-    locked = lock_path(path)
-    lock = filelock.FileLock(locked, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise JournalBusy(
-            f"{_holder(locked)} has {path} open",
-            advice="one process writes a journal; stop that one, or give this one another path",
-        ) from None
-    with suppress(OSError):  # a full disk: the pid only makes the message above better
-        locked.write_text(str(os.getpid()))
-    return lock
-
-
-def _holder(locked: Path) -> str:
-    try:
-        pid = int(locked.read_text())
-    except (OSError, ValueError):
-        return "another process"
-    return "this process" if pid == os.getpid() else f"process {pid}"
+def _claim(path: Path) -> FileGuard:
+    with ExitStack() as undo:
+        guard = FileGuard(path)
+        undo.callback(guard.close)
+        if not guard.claim():
+            raise JournalBusy(
+                f"{path} is open already, by another name: a link, or a mount",
+                advice="one process writes a journal; stop that one, or give this one another path",
+            )
+        header = os.pread(guard.journal, sqlite_schema.HEADER_BYTES, 0)
+        sqlite_schema.check_header(str(path), header)
+        undo.pop_all()
+        return guard
 
 
 def _set_up(database: apsw.Connection, new_epoch: Callable[[], str]) -> None:

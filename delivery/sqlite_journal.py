@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import TypeVar
 
 import trio
 
-from greenroom.delivery.errors import JournalCorrupt
+from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events import EventClass
 from greenroom.delivery.ids import EventId, SessionId, ThreadId, UserId
 from greenroom.delivery.journal import (
@@ -31,13 +30,12 @@ from greenroom.delivery.journal import (
     check_ids,
     check_limit,
 )
+from greenroom.delivery.journal_health import JournalHealth
 from greenroom.delivery.sqlite_errors import in_our_words
 from greenroom.delivery.sqlite_file import SqliteFile, open_file
 from greenroom.delivery.sqlite_letters import SqliteLetters
 from greenroom.delivery.sqlite_store import SqliteStore
 from greenroom.delivery.sqlite_thread import SqliteThread
-
-logger = logging.getLogger("greenroom.delivery")
 
 R = TypeVar("R")
 
@@ -62,6 +60,7 @@ async def open_sqlite_journal(
     """
     thread = SqliteThread(capacity=capacity)
     journal = SqliteJournal(await _open(Path(path), new_epoch, thread), thread)
+    thread.look = journal._look
     try:
         yield journal
     finally:
@@ -90,7 +89,7 @@ class SqliteJournal:
         self._letters = SqliteLetters(file.database)
         self._thread = thread
         self._appends = self._entries = self._failures = 0
-        self._is_damaged = False
+        self._health = JournalHealth()
 
     @property
     def epoch(self) -> str:
@@ -98,29 +97,29 @@ class SqliteJournal:
 
     async def append(self, entries: Sequence[Entry]) -> None:
         check_ids(entries)
-        await self._call(lambda: self._append(entries))
+        await self._write(lambda: self._append(entries))
 
     async def bounds(self, user: UserId) -> Bounds:
-        return await self._call(lambda: self._store.bounds(user))
+        return await self._read(lambda: self._store.bounds(user))
 
     async def read(self, user: UserId, *, after: int, limit: int, max_bytes: int) -> list[Record]:
         check_limit(limit)
-        return await self._call(lambda: self._store.read(user, after, limit, max_bytes))
+        return await self._read(lambda: self._store.read(user, after, limit, max_bytes))
 
     async def history(
         self, user: UserId, *, thread: ThreadId | None, before: int | None, limit: int
     ) -> Page:
         check_limit(limit)
-        return await self._call(lambda: self._store.history(user, thread, before, limit))
+        return await self._read(lambda: self._store.history(user, thread, before, limit))
 
     async def said(self, user: UserId, say: str) -> Said | None:
-        return await self._call(lambda: self._store.said(user, say))
+        return await self._read(lambda: self._store.said(user, say))
 
     async def open_runs(self, user: UserId) -> list[OpenRun]:
-        return await self._call(lambda: self._store.open_runs(user))
+        return await self._read(lambda: self._store.open_runs(user))
 
     async def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
-        return await self._call(lambda: self._store.cursor(user, session))
+        return await self._read(lambda: self._store.cursor(user, session))
 
     async def event_at(self, user: UserId, offset: int) -> EventId | None:
         return await self._call(lambda: self._store.event_at(user, offset))
@@ -129,44 +128,44 @@ class SqliteJournal:
         return await self._call(lambda: self._store.agrees_through(user, offset, event))
 
     async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
-        return await self._call(lambda: self._store.sent_to(user, offset))
+        return await self._read(lambda: self._store.sent_to(user, offset))
 
     async def find(self, event: EventId) -> Record | None:
-        return await self._call(lambda: self._store.find(event))
+        return await self._read(lambda: self._store.find(event))
 
     async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
         check_limit(limit)
-        return await self._call(lambda: self._store.marks(user, after, limit))
+        return await self._read(lambda: self._store.marks(user, after, limit))
 
     async def attempts(self, user: UserId, offset: int) -> list[Attempt]:
-        return await self._call(lambda: self._letters.attempts(user, offset))
+        return await self._read(lambda: self._letters.attempts(user, offset))
 
     async def settled(self, user: UserId) -> Mapping[EventClass, int]:
-        return await self._call(lambda: self._letters.settled(user))
+        return await self._read(lambda: self._letters.settled(user))
 
     async def overdue(
         self, before: Mapping[EventClass, int], *, after: str, limit: int
     ) -> list[UserId]:
         check_limit(limit)
-        return await self._call(lambda: self._letters.overdue(before, after, limit))
+        return await self._read(lambda: self._letters.overdue(before, after, limit))
 
     async def dead_letters(
         self, *, user: UserId | None = None, after: EventId | None = None, limit: int
     ) -> list[DeadLetter]:
         check_limit(limit)
-        return await self._call(lambda: self._letters.dead_letters(user, after or "", limit))
+        return await self._read(lambda: self._letters.dead_letters(user, after or "", limit))
 
     async def dead_letter(self, event: EventId) -> DeadLetter | None:
-        return await self._call(lambda: self._letters.dead_letter(event))
+        return await self._read(lambda: self._letters.dead_letter(event))
 
     async def drop_dead_letter(self, event: EventId) -> bool:
-        return await self._call(lambda: self._letters.drop(event))
+        return await self._write(lambda: self._letters.drop(event))
 
     async def threads(self, user: UserId) -> list[ThreadSummary]:
-        return await self._call(lambda: self._store.threads(user))
+        return await self._read(lambda: self._store.threads(user))
 
     async def trim(self, user: UserId, *, through: int) -> int:
-        return await self._call(lambda: self._store.trim(user, through))
+        return await self._write(lambda: self._store.trim(user, through))
 
     def statistics(self) -> JournalStatistics:
         return JournalStatistics(
@@ -176,28 +175,47 @@ class SqliteJournal:
             waiting=self._thread.waiting,
             peak_waiting=self._thread.peak,
             bytes=self._file.bytes(),
-            is_damaged=self._is_damaged,
+            trouble=self._health.trouble,
         )
 
     async def aclose(self) -> None:
         """Finish what was accepted, checkpoint, close and unlock, even if cancelled."""
-        await self._thread.aclose(self._file.close)
+        await self._thread.aclose(self._close)
 
-    async def _call(self, work: Callable[[], R]) -> R:
-        return await self._thread.call(lambda: self._on_thread(work))
+    async def _write(self, work: Callable[[], R]) -> R:
+        """Only into the files that are at the journal's path now."""
+        return await self._thread.call(lambda: self._on_thread(work, self._file.watch.check))
 
-    def _on_thread(self, work: Callable[[], R]) -> R:
+    async def _read(self, work: Callable[[], R]) -> R:
+        watch = self._file.watch
+        return await self._thread.call(lambda: self._on_thread(work, watch.raise_if_lost))
+
+    def _on_thread(self, work: Callable[[], R], check: Callable[[], None]) -> R:
         try:
             with in_our_words(self._file.path):
+                check()
                 return work()
-        except JournalCorrupt as error:
-            self._note_damage(error)
+        except JournalError as error:
+            self._health.note(error)
             raise
 
-    def _note_damage(self, error: JournalCorrupt) -> None:
-        if not self._is_damaged:
-            logger.error("%s. Stop the server: `greenroom journal check` tells more", error)
-        self._is_damaged = True
+    def _look(self) -> None:
+        """On the thread, from time to time: are the files there, and can they be written?"""
+        file = self._file
+        try:
+            with in_our_words(file.path):
+                file.watch.look()
+                file.check_room()
+                if self._health.may_pass:
+                    file.try_to_write()
+        except JournalError as error:
+            self._health.note(error)
+        else:
+            self._health.passed()
+
+    def _close(self) -> None:
+        self._look()  # what is found lost is left alone
+        self._file.close()
 
     def _append(self, entries: Sequence[Entry]) -> None:
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import outcome
@@ -15,23 +18,28 @@ from greenroom.delivery.errors import JournalClosed
 
 R = TypeVar("R")
 
+LOOK_SECONDS: Final = 0.25
+"""Between two looks at the files, whether there are calls or not."""
+
+logger = logging.getLogger("greenroom.delivery")
+
 
 class SqliteThread:
     """Runs calls one after the other, in the order they came.
 
-    `capacity` calls may wait; further callers wait for room. The thread is a daemon, and ends by
-    itself when the trio run it answers to is gone: it never keeps a process alive.
+    `capacity` calls may wait; further callers wait for room. `look`, once it is set, is called
+    every `LOOK_SECONDS`, between two calls. The thread is a daemon, and ends by itself when the
+    trio run it answers to is gone: it never keeps a process alive.
     """
 
     def __init__(self, *, capacity: int) -> None:
+        self.look: Callable[[], None] = _look_at_nothing
         self._jobs: _Queue = SimpleQueue()
         self._room: Final = trio.Semaphore(capacity)
         self._capacity: Final = capacity
         self._closing = False
         self._closed = trio.Event()
-        self._thread = threading.Thread(
-            target=_run, args=(self._jobs,), name="greenroom journal", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="greenroom journal", daemon=True)
         self._thread.start()
         self.peak = 0
 
@@ -82,6 +90,34 @@ class SqliteThread:
         if self._closing:
             raise JournalClosed("the journal is closed")
 
+    def _run(self) -> None:
+        due = time.monotonic() + LOOK_SECONDS
+        while True:
+            with suppress(Empty):
+                job = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
+                if job is None:
+                    return
+                self._run_job(job)
+            if time.monotonic() >= due:
+                self._look()
+                due = time.monotonic() + LOOK_SECONDS
+
+    def _run_job(self, job: _Job[None]) -> None:
+        try:
+            job.run()
+        except trio.RunFinishedError:
+            self._jobs.put(None)  # what is queued is still done
+
+    def _look(self) -> None:
+        try:
+            self.look()
+        except Exception:
+            logger.exception("looking at the journal's files failed")
+
+
+def _look_at_nothing() -> None:
+    """No file is open yet."""
+
 
 class _Job(Generic[R]):
     """A call, and the way back to the task that waits for it."""
@@ -106,11 +142,3 @@ class _Job(Generic[R]):
 
 
 _Queue: TypeAlias = "SimpleQueue[_Job[None] | None]"
-
-
-def _run(jobs: _Queue) -> None:
-    for job in iter(jobs.get, None):
-        try:
-            job.run()
-        except trio.RunFinishedError:
-            jobs.put(None)  # what is queued is still done

@@ -60,6 +60,7 @@ from greenroom.delivery.user_messages import (
     FellBehind,
     FlushLazily,
     LookedUp,
+    ReadFailed,
     RedeliverDue,
     ReportRefused,
     RunLeft,
@@ -350,7 +351,7 @@ class UserActor(Actor[UserMessage]):
         if isinstance(page, outcome.Error):
             why = safe_str(page.error)
             logger.warning("%s: no page for %s: %s", self.ref.name, connection, why)
-            self._tell_all(FellBehind(), [connection])  # it comes back, and tries again
+            self._tell_all(ReadFailed(), [connection])  # it comes back, and tries again
             self._detach(Detach(connection))
         else:
             self._perform(then(connection, page.value))

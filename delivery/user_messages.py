@@ -249,6 +249,11 @@ class FellBehind:
 
 
 @attrs.frozen
+class ReadFailed:
+    """The journal could not be read for it; the feed has ended."""
+
+
+@attrs.frozen
 class Unacknowledged:
     """Nothing of what was sent since then (trio's clock) was acknowledged; the feed has ended."""
 
@@ -261,5 +266,11 @@ class SessionTaken:
 
 
 ConnectionNews: TypeAlias = (
-    DeliverEvents | ShowTyping | ReportRefused | FellBehind | Unacknowledged | SessionTaken
+    DeliverEvents
+    | ShowTyping
+    | ReportRefused
+    | FellBehind
+    | ReadFailed
+    | Unacknowledged
+    | SessionTaken
 )

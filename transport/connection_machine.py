@@ -33,6 +33,7 @@ from greenroom.delivery.user_messages import (
     DeliverEvents,
     DisplayedThere,
     FellBehind,
+    ReadFailed,
     ReportRefused,
     SessionTaken,
     ShowTyping,
@@ -215,6 +216,10 @@ def _report_refused(link: Link, news: ReportRefused) -> LinkStep:
 
 def _fell_behind(link: Link, _: FellBehind) -> LinkStep:
     return _close(link, CloseCode.TOO_SLOW)
+
+
+def _read_failed(link: Link, _: ReadFailed) -> LinkStep:
+    return _close(link, CloseCode.SERVER_ERROR)
 
 
 def _gap_seen(link: Link, _: GapSeen) -> LinkStep:
@@ -402,6 +407,7 @@ CONNECTION: Machine[Phase, Link, Command] = Machine(
         On(READY, ShowTyping, _show_typing),
         On(READY, ReportRefused, _report_refused),
         On(READY, FellBehind, _fell_behind, to={CLOSED}),
+        On(READY, ReadFailed, _read_failed, to={CLOSED}),
         On(READY, GapSeen, _gap_seen, to={CLOSED}),
         On(READY, GaveUp, _gave_up, to={CLOSED}),
         On(READY, SessionTaken, _session_taken, to={CLOSED}),

@@ -314,8 +314,8 @@ class Runtime:
     def _readiness(self) -> Readiness:
         if self._draining:
             return Readiness(False, "draining")
-        is_damaged = self.journal.statistics().is_damaged
-        return Readiness(not is_damaged, "the journal is damaged" if is_damaged else "")
+        trouble = self.journal.statistics().trouble
+        return Readiness(not trouble, trouble)
 
     def _server(self, door: FrontDoor, authenticator: Authenticator) -> Server:
         settings = self.settings

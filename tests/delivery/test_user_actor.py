@@ -32,7 +32,7 @@ from greenroom.delivery.user_messages import (
     Acked,
     ConfirmedThere,
     DisplayedThere,
-    FellBehind,
+    ReadFailed,
     ReportRefused,
     RunStarted,
     SessionTaken,
@@ -328,6 +328,7 @@ async def test_cursors_and_marks_are_written_lazily(
         }
 
 
+@pytest.mark.fault("C8")
 async def test_a_page_that_cannot_be_read_ends_the_connection_not_the_run() -> None:
     class Unreadable(Disk):
         async def read(self, *_: Any, **__: Any) -> list[Record]:
@@ -338,7 +339,7 @@ async def test_a_page_that_cannot_be_read_ends_the_connection_not_the_run() -> N
         await stage.crash("alice")  # so that the log is not in memory
         async with stage.client(offset=0) as client:
             await settled()
-            assert client.of(FellBehind) == [FellBehind()]
+            assert client.of(ReadFailed) == [ReadFailed()]
         assert (await run.agent_thinking(text="hm")).offset == 2
         assert run._user.actor is not ref
         assert len(stage.root.crashes()) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import trio
 
 import greenroom
 from greenroom.agent_target import load_agent
-from greenroom.delivery.sqlite_file import check_kind
+from greenroom.delivery.journal_place import check_kind
+from greenroom.delivery.private_files import create_private
 from greenroom.logs import configure_logs
 from greenroom.serving import run_server
 from greenroom.settings import MEMORY, BadSettings, Settings
@@ -18,7 +18,6 @@ from greenroom.settings_values import SHORTEST_SECRET
 
 LOOPBACK = "127.0.0.1"
 EXAMPLE = Path(greenroom.__file__).parent / "demo" / "csv_analyst.py"
-OWNER_ONLY = 0o600
 
 
 def demo(*, port: int = 8700, journal: Path = Path("greenroom-demo.db")) -> None:
@@ -68,11 +67,11 @@ def _make(path: Path) -> str:
     """Write a new secret for the owner alone; another demo that was faster has made ours."""
     secret = secrets.token_urlsafe(32)
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+        file = create_private(path)
     except FileExistsError:
         return _read(path)
-    with open(file, "w", encoding="ascii") as opened:
-        opened.write(secret)
+    with file:
+        file.write(secret.encode())
     return secret
 
 

@@ -199,7 +199,7 @@ def _interruptible(told: str) -> Iterator[None]:
 def _tell_backups(path: Path, backup: Path | None) -> None:
     """Where the journal as it was is, and what else of it takes up room."""
     print(f"as it was: {backup or path}")
-    for other in backups(path.absolute()) if backup else ():
+    for other in backups(path) if backup else ():
         if other != backup:
             print(f"an older backup: {other} ({decimal(other.stat().st_size)})")
 

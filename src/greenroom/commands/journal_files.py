@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, cast
 
 from greenroom.delivery.journal_lines import BadExport
 from greenroom.delivery.journal_upkeep import sync_directory
+from greenroom.delivery.private_files import replace_private
 from greenroom.settings import BadSettings
 
 STREAM: Final = Path("-")
@@ -21,7 +22,8 @@ LONGEST_LINE: Final = 16 * 1024 * 1024  # an event has 1 MiB at most
 
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
-    """What to write to. A file is `<path>.part` until it is whole and synced.
+    """What to write to. A file is `<path>.part` until it is whole and synced; its owner alone may
+    read it.
 
     Raises `BadSettings` where there is a file already, or no directory for one.
     """
@@ -38,7 +40,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
     part = path.with_name(path.name + ".part")
     with ExitStack() as undo:
         undo.callback(part.unlink, missing_ok=True)
-        with part.open("wb") as file:
+        with replace_private(part) as file:
             if path.suffix == ".gz":
                 with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6) as packed:
                     yield cast(BinaryIO, packed)

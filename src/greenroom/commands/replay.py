@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.commands.harmless import printable
+from greenroom.delivery.private_files import replace_private
 from greenroom.replaying import Case, load_case
 from greenroom.settings import BadSettings
 from greenroom.supervisor.error_note import ErrorNote
@@ -127,5 +128,6 @@ def _write(path: Path, case: Case, replayed: Replayed, actor: str | None) -> Non
         messages=case.messages,
         replayed=replayed,
     )
-    path.write_text(source, encoding="utf-8")
+    with replace_private(path) as file:  # it holds what the actor was told
+        file.write(source.encode())
     print(f"written to {path}", flush=True)

@@ -1,0 +1,76 @@
+"""Whether a journal can be written now, and why not: learnt from what its calls raise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from greenroom.delivery.errors import (
+    JournalBusy,
+    JournalCorrupt,
+    JournalError,
+    JournalFailed,
+    JournalFull,
+    JournalLost,
+    JournalReadOnly,
+)
+
+TROUBLES: Final[Mapping[type[JournalError], str]] = MappingProxyType(
+    {
+        JournalFull: "the journal's disk is full",
+        JournalReadOnly: "the journal may not be written",
+        JournalBusy: "another program has locked the journal",
+        JournalFailed: "the journal's disk fails",
+        JournalCorrupt: "the journal is damaged",
+        JournalLost: "the journal was removed or changed by another program",
+    }
+)
+"""What everybody may read of an error: no path, no user."""
+
+FOR_GOOD: Final = frozenset({JournalCorrupt, JournalLost})
+"""What does not pass while the journal is open."""
+
+_NEXT: Final = {
+    JournalCorrupt: "Stop the server: `greenroom journal check` tells more",
+    JournalLost: "Nothing is kept and no connections are taken until the server is started again",
+}
+_LATER: Final = "New connections are taken again when it can be written"
+
+logger = logging.getLogger("greenroom.delivery")
+
+
+class JournalHealth:
+    """Remembers the worst of what is wrong, and tells the log when it begins and when it ends."""
+
+    def __init__(self) -> None:
+        self._error: type[JournalError] | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why the journal cannot be written; empty when it can."""
+        return "" if self._error is None else TROUBLES[self._error]
+
+    @property
+    def may_pass(self) -> bool:
+        """There is trouble, and it is worth trying whether it is over."""
+        return self._error is not None and self._error not in FOR_GOOD
+
+    def note(self, error: JournalError) -> None:
+        """A call raised it. What is its caller's fault is no trouble of the journal."""
+        kind = type(error)
+        if kind not in TROUBLES or kind is self._error or self._is_worse_than(kind):
+            return
+        self._error = kind
+        level = logging.CRITICAL if kind is JournalLost else logging.ERROR
+        logger.log(level, "%s. %s", error, _NEXT.get(kind, _LATER))
+
+    def passed(self) -> None:
+        """It can be written after all."""
+        if self.may_pass:
+            logger.info("the journal can be written again, after: %s", self.trouble)
+            self._error = None
+
+    def _is_worse_than(self, kind: type[JournalError]) -> bool:
+        return self._error in FOR_GOOD and kind is not JournalLost
