@@ -149,6 +149,8 @@ def words_for_clients(error: BaseException) -> str:
     if isinstance(error, GreenroomError):
         if not is_of_the_server(error):
             return error.message
+        if isinstance(error, EventNotKept):
+            return "the server could not keep it"
         if error.temporary:
             return "the server cannot do this now"
     return "the server failed"

@@ -28,7 +28,7 @@ class SqliteThread:
     """Runs calls one after the other, in the order they came.
 
     `capacity` calls may wait; further callers wait for room. `look`, once it is set, is called
-    every `LOOK_SECONDS`, between two calls. The thread is a daemon, and ends by itself when the
+    every `LOOK_SECONDS`, between two calls, until `aclose`. The thread is a daemon, and ends by itself when the
     trio run it answers to is gone: it never keeps a process alive.
     """
 
@@ -98,7 +98,7 @@ class SqliteThread:
                 if job is None:
                     return
                 self._run_job(job)
-            if time.monotonic() >= due:
+            if time.monotonic() >= due and not self._closing:
                 self._look()
                 due = time.monotonic() + LOOK_SECONDS
 

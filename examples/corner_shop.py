@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 from functools import partial
+from pathlib import Path
 
 import attrs
 import trio
@@ -20,6 +21,7 @@ from greenroom.actors.machine import Machine, On, StateTimeout, Step, go, stay
 from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.redaction import SECRET
 from greenroom.actors.ref import Ref, Request
+from greenroom.delivery.private_files import replace_private
 from greenroom.supervisor import ChildSpec, Restart, SupervisorRef, actor_child, open_supervisor
 from greenroom.supervisor.looking_json import dump_crash
 
@@ -164,7 +166,8 @@ async def bring_down() -> None:
         door.tell(Push())
         await trio.sleep(1)
         for report in shop.crashes():
-            await trio.Path(f"{report.child}.json").write_bytes(dump_crash(report))
+            with replace_private(Path(f"{report.child}.json")) as file:  # it holds messages
+                file.write(dump_crash(report))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,12 @@ SAFE_TEXT = "greenroom.actors.safe_text"
 ANY_ERROR = {"Exception", "BaseException", "ExceptionGroup", "BaseExceptionGroup"}
 HELD_ERRORS = {"error", "__cause__", "__context__"}
 LOG_CALLS = {"debug", "info", "warning", "error", "critical", "exception", "log"}
+MAKERS_OF_FILES = {"greenroom.delivery.private_files", "greenroom.testing.neighbour"}
+OPENERS_OF_DATABASES = {  # of the journal's file: its writer, its reader, its upkeep
+    *("greenroom.delivery.sqlite_file", "greenroom.delivery.journal_reader"),
+    *("greenroom.delivery.journal_upkeep", "greenroom.testing.neighbour"),
+}
+COPYING = {"shutil", "tempfile"}
 DOING = {"open", "input", "print", "exec", "eval", "breakpoint", "__import__"}
 
 
@@ -181,6 +187,54 @@ def half_guards(house: House) -> Iterator[str]:
                 yield from (
                     module.at(each.lineno, "keeps every Exception only") for each in _half(node)
                 )
+
+
+def files_for_everybody(house: House) -> Iterator[str]:
+    """Files that are not made by `private_files`: their permissions are the umask's."""
+    for module in house.modules.values():
+        if module.name not in MAKERS_OF_FILES:
+            for node in ast.walk(module.tree):
+                if isinstance(node, ast.Call) and (what := _makes_file(node)):
+                    yield module.at(node.lineno, f"{what}: make files with private_files")
+
+
+def databases_opened_elsewhere(house: House) -> Iterator[str]:
+    """SQLite connections outside of the modules that know whose locks a close takes away."""
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) in ("apsw.Connection", "sqlite3.connect")
+                and module.name not in OPENERS_OF_DATABASES
+            ):
+                yield module.at(node.lineno, f"{ast.unparse(node.func)} is not for this module")
+
+
+def _makes_file(call: ast.Call) -> str:
+    """What it is called by if the call makes a file; nothing if not."""
+    name = ast.unparse(call.func)
+    owner, _, method = name.rpartition(".")
+    if method in ("write_text", "write_bytes", "touch") or owner in COPYING:
+        return name
+    if name == "os.open" and "O_CREAT" in ast.unparse(call):
+        return name
+    if method == "open" and any(_is_writing_mode(each) for each in _arguments(call)):
+        return name
+    return ""
+
+
+def _arguments(call: ast.Call) -> Iterator[ast.expr]:
+    yield from call.args
+    yield from (keyword.value for keyword in call.keywords)
+
+
+def _is_writing_mode(argument: ast.expr) -> bool:
+    value = argument.value if isinstance(argument, ast.Constant) else None
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"[rwaxbt+]{1,4}", value) is not None
+        and bool(set(value) & set("wax+"))
+    )
 
 
 def _find(package: Path) -> Iterator[Module]:

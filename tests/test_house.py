@@ -24,6 +24,8 @@ RULES: list[Rule] = [
     house_rules.careless_handlers,
     house_rules.unsafe_words,
     house_rules.half_guards,
+    house_rules.files_for_everybody,
+    house_rules.databases_opened_elsewhere,
 ]
 
 
@@ -36,6 +38,7 @@ def house() -> House:
     return House(PACKAGE)
 
 
+@pytest.mark.fault("D1", "P1")
 @pytest.mark.parametrize("rule", RULES, ids=by_name)
 def test_every_module_keeps_the_rule(rule: Rule, house: House) -> None:
     assert list(rule(house)) == []
@@ -161,6 +164,37 @@ LONG_METHOD = "class C:\n    async def f():\n" + "        x = 1\n" * 40
 )
 def test_what_is_too_long_or_careless_is_caught(rule: Rule, text: str, tmp_path: Path) -> None:
     assert len(list(rule(plant(tmp_path, actors__ref=text)))) == 1
+
+
+@pytest.mark.fault("P1")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "open(path, 'w')",
+        "path.open(mode='ab')",
+        "gzip.open(path, 'xt')",
+        "path.write_text(text)",
+        "trio.Path(path).write_bytes(data)",
+        "shutil.copy(a, b)",
+        "tempfile.mkdtemp()",
+        "os.open(path, os.O_WRONLY | os.O_CREAT)",
+    ],
+)
+def test_a_file_made_for_everybody_is_caught(text: str, tmp_path: Path) -> None:
+    house = plant(tmp_path, delivery__notes=text, delivery__private_files=text)
+    assert len(list(house_rules.files_for_everybody(house))) == 1
+
+
+@pytest.mark.parametrize("text", ["open(path)", "path.open('rb')", "data.copy()", "os.open(p, 0)"])
+def test_a_file_that_is_only_read_is_fine(text: str, tmp_path: Path) -> None:
+    assert list(house_rules.files_for_everybody(plant(tmp_path, delivery__notes=text))) == []
+
+
+@pytest.mark.fault("D1")
+@pytest.mark.parametrize("text", ["apsw.Connection(path)", "sqlite3.connect(path)"])
+def test_a_database_that_is_opened_elsewhere_is_caught(text: str, tmp_path: Path) -> None:
+    house = plant(tmp_path, delivery__notes=text, delivery__sqlite_file=text)
+    assert len(list(house_rules.databases_opened_elsewhere(house))) == 1
 
 
 @pytest.mark.parametrize("text", ["x = 1\n" * 401, LONG_FUNCTION])

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import TypeVar
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import attrs
 import jwt
@@ -93,6 +95,15 @@ class Server:
 
     def run_sync(self, function: Callable[..., T], *args: object) -> T:
         return trio.from_thread.run_sync(function, *args, trio_token=self._token)
+
+    def probe(self, name: str) -> tuple[int, str]:
+        """What `GET /name` answers."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}/{name}") as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         """Return as soon as a condition of the server's holds. Raises `trio.TooSlowError`."""

@@ -8,6 +8,7 @@ from greenroom.delivery.memory_journal import MemoryJournal
 from tests.protocol.server import serving, token_for
 
 FILE = "/srv/greenroom.db"
+NOT_KEPT = {"code": 4105, "message": "the server could not keep it", "temporary": True}
 TEMPORARILY = {"code": 4105, "message": "the server cannot do this now", "temporary": True}
 FOR_GOOD = {"code": 4105, "message": "the server failed", "temporary": False}
 
@@ -213,8 +214,8 @@ class BadDisk(MemoryJournal):
 @pytest.mark.parametrize(
     ("error", "kept", "told"),
     [
-        (JournalFull(f"no room on the disk for {FILE}"), TEMPORARILY, TEMPORARILY),
-        (JournalCorrupt(f"{FILE} is damaged"), TEMPORARILY, FOR_GOOD),
+        (JournalFull(f"no room on the disk for {FILE}"), NOT_KEPT, TEMPORARILY),
+        (JournalCorrupt(f"{FILE} is damaged"), NOT_KEPT, FOR_GOOD),
     ],
 )
 def test_what_fails_on_the_servers_disk_is_the_logs_and_not_the_clients_to_know(
