@@ -13,7 +13,7 @@ import apsw
 import attrs
 
 from greenroom.delivery import sqlite_schema
-from greenroom.delivery.errors import JournalCorrupt, JournalFailed
+from greenroom.delivery.errors import JournalFailed
 from greenroom.delivery.events import Kind
 from greenroom.delivery.ids import EventId, ThreadId, UserId
 from greenroom.delivery.journal import DeadLetter, Record, check_limit
@@ -181,7 +181,7 @@ def _checked(uri: str) -> apsw.Connection:
     try:
         database.set_busy_timeout(1_000)
         if sqlite_schema.is_new(database):
-            raise JournalCorrupt(f"{database.filename} is empty, not a journal")
+            raise sqlite_schema.empty(database.filename)
     except BaseException:
         database.close()
         raise

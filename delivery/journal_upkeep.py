@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 import apsw
 import attrs
 
+from greenroom.delivery import sqlite_schema
 from greenroom.delivery.errors import JournalCorrupt, JournalFailed
 from greenroom.delivery.ids import RunId
 from greenroom.delivery.journal_place import SIDE_FILES, check_place
@@ -21,7 +22,6 @@ from greenroom.delivery.legacy_ids import is_mapped
 from greenroom.delivery.private_files import belongs_with, create_private
 from greenroom.delivery.sqlite_errors import in_our_words
 from greenroom.delivery.sqlite_file import SqliteFile, open_file
-from greenroom.delivery.sqlite_journal import random_epoch
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """What is being done, how far it is, and how far it goes (0: nobody knows)."""
@@ -47,12 +47,14 @@ def no_progress(_what: str, _done: int, _total: int) -> None:
 def open_for_upkeep(path: Path) -> Iterator[SqliteFile]:
     """A journal that is there, opened for this process alone. Its errors come in our words.
 
-    Raises `JournalBusy` beside a server, `JournalFailed` when there is none, and what
-    `open_file` raises.
+    Raises `JournalBusy` beside a server, `JournalFailed` when there is none, `JournalCorrupt`
+    for an empty file, and what `open_file` raises.
     """
     if not path.is_file():
         raise JournalFailed(f"there is no journal at {path}")
-    with in_our_words(str(path)), closing(open_file(path, new_epoch=random_epoch)) as file:
+    if not path.stat().st_size:  # nor is a lock made beside it
+        raise sqlite_schema.empty(str(path))
+    with in_our_words(str(path)), closing(open_file(path, new_epoch=None)) as file:
         yield file
 
 

@@ -82,11 +82,12 @@ class SqliteFile:
             self.database.set_busy_timeout(BUSY_TIMEOUT_MS)
 
 
-def open_file(path: Path, *, new_epoch: Callable[[], str]) -> SqliteFile:
+def open_file(path: Path, *, new_epoch: Callable[[], str] | None) -> SqliteFile:
     """Open a journal for writing, making it where there is none (not its directory).
 
-    A new one can be read by its owner alone. Raises `JournalBusy`, `JournalReadOnly`,
-    `JournalFull`, `JournalCorrupt`, `JournalTooNew`, `JournalFailed`.
+    Without `new_epoch` none is made: an empty file is `JournalCorrupt` then. A new one can be
+    read by its owner alone. Raises `JournalBusy`, `JournalReadOnly`, `JournalFull`,
+    `JournalCorrupt`, `JournalTooNew`, `JournalFailed`.
     """
     given = path.absolute()
     path = given.resolve()
@@ -125,9 +126,11 @@ def _claim(path: Path) -> FileGuard:
         return guard
 
 
-def _set_up(database: apsw.Connection, new_epoch: Callable[[], str]) -> None:
+def _set_up(database: apsw.Connection, new_epoch: Callable[[], str] | None) -> None:
     database.set_busy_timeout(BUSY_TIMEOUT_MS)
     is_new = sqlite_schema.is_new(database)
+    if is_new and new_epoch is None:
+        raise sqlite_schema.empty(database.filename)
     if database.readonly("main"):
         raise JournalReadOnly(
             f"{database.filename} may not be written",
@@ -137,5 +140,5 @@ def _set_up(database: apsw.Connection, new_epoch: Callable[[], str]) -> None:
     database.pragma("synchronous", "full")
     database.pragma("cache_size", -CACHE_KIB)
     database.pragma("journal_size_limit", WAL_KEPT_BYTES)
-    if is_new:
+    if is_new and new_epoch is not None:
         sqlite_schema.create(database, new_epoch())

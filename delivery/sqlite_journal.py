@@ -100,26 +100,26 @@ class SqliteJournal:
         await self._write(lambda: self._append(entries))
 
     async def bounds(self, user: UserId) -> Bounds:
-        return await self._read(lambda: self._store.bounds(user))
+        return await self._call(lambda: self._store.bounds(user))
 
     async def read(self, user: UserId, *, after: int, limit: int, max_bytes: int) -> list[Record]:
         check_limit(limit)
-        return await self._read(lambda: self._store.read(user, after, limit, max_bytes))
+        return await self._call(lambda: self._store.read(user, after, limit, max_bytes))
 
     async def history(
         self, user: UserId, *, thread: ThreadId | None, before: int | None, limit: int
     ) -> Page:
         check_limit(limit)
-        return await self._read(lambda: self._store.history(user, thread, before, limit))
+        return await self._call(lambda: self._store.history(user, thread, before, limit))
 
     async def said(self, user: UserId, say: str) -> Said | None:
-        return await self._read(lambda: self._store.said(user, say))
+        return await self._call(lambda: self._store.said(user, say))
 
     async def open_runs(self, user: UserId) -> list[OpenRun]:
-        return await self._read(lambda: self._store.open_runs(user))
+        return await self._call(lambda: self._store.open_runs(user))
 
     async def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
-        return await self._read(lambda: self._store.cursor(user, session))
+        return await self._call(lambda: self._store.cursor(user, session))
 
     async def event_at(self, user: UserId, offset: int) -> EventId | None:
         return await self._call(lambda: self._store.event_at(user, offset))
@@ -128,41 +128,41 @@ class SqliteJournal:
         return await self._call(lambda: self._store.agrees_through(user, offset, event))
 
     async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
-        return await self._read(lambda: self._store.sent_to(user, offset))
+        return await self._call(lambda: self._store.sent_to(user, offset))
 
     async def find(self, event: EventId) -> Record | None:
-        return await self._read(lambda: self._store.find(event))
+        return await self._call(lambda: self._store.find(event))
 
     async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
         check_limit(limit)
-        return await self._read(lambda: self._store.marks(user, after, limit))
+        return await self._call(lambda: self._store.marks(user, after, limit))
 
     async def attempts(self, user: UserId, offset: int) -> list[Attempt]:
-        return await self._read(lambda: self._letters.attempts(user, offset))
+        return await self._call(lambda: self._letters.attempts(user, offset))
 
     async def settled(self, user: UserId) -> Mapping[EventClass, int]:
-        return await self._read(lambda: self._letters.settled(user))
+        return await self._call(lambda: self._letters.settled(user))
 
     async def overdue(
         self, before: Mapping[EventClass, int], *, after: str, limit: int
     ) -> list[UserId]:
         check_limit(limit)
-        return await self._read(lambda: self._letters.overdue(before, after, limit))
+        return await self._call(lambda: self._letters.overdue(before, after, limit))
 
     async def dead_letters(
         self, *, user: UserId | None = None, after: EventId | None = None, limit: int
     ) -> list[DeadLetter]:
         check_limit(limit)
-        return await self._read(lambda: self._letters.dead_letters(user, after or "", limit))
+        return await self._call(lambda: self._letters.dead_letters(user, after or "", limit))
 
     async def dead_letter(self, event: EventId) -> DeadLetter | None:
-        return await self._read(lambda: self._letters.dead_letter(event))
+        return await self._call(lambda: self._letters.dead_letter(event))
 
     async def drop_dead_letter(self, event: EventId) -> bool:
         return await self._write(lambda: self._letters.drop(event))
 
     async def threads(self, user: UserId) -> list[ThreadSummary]:
-        return await self._read(lambda: self._store.threads(user))
+        return await self._call(lambda: self._store.threads(user))
 
     async def trim(self, user: UserId, *, through: int) -> int:
         return await self._write(lambda: self._store.trim(user, through))
@@ -186,7 +186,7 @@ class SqliteJournal:
         """Only into the files that are at the journal's path now."""
         return await self._thread.call(lambda: self._on_thread(work, self._file.watch.check))
 
-    async def _read(self, work: Callable[[], R]) -> R:
+    async def _call(self, work: Callable[[], R]) -> R:
         watch = self._file.watch
         return await self._thread.call(lambda: self._on_thread(work, watch.raise_if_lost))
 

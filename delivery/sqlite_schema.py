@@ -137,6 +137,13 @@ def is_new(database: apsw.Connection) -> bool:
     return False
 
 
+def empty(path: str) -> JournalCorrupt:
+    """The error for a file that could become a journal, where one is asked for."""
+    return JournalCorrupt(
+        f"{path} is empty, not a journal", advice="--journal names another; serving makes one of it"
+    )
+
+
 def check_header(path: str, header: bytes) -> None:
     """The same by a file's first bytes, at most `HEADER_BYTES` of them; also beside its writer.
 

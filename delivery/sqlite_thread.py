@@ -28,8 +28,8 @@ class SqliteThread:
     """Runs calls one after the other, in the order they came.
 
     `capacity` calls may wait; further callers wait for room. `look`, once it is set, is called
-    every `LOOK_SECONDS`, between two calls, until `aclose`. The thread is a daemon, and ends by itself when the
-    trio run it answers to is gone: it never keeps a process alive.
+    every `LOOK_SECONDS`, between two calls, until `aclose`. The thread is a daemon, and ends by
+    itself when the trio run it answers to is gone: it never keeps a process alive.
     """
 
     def __init__(self, *, capacity: int) -> None:

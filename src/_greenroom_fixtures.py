@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from greenroom.delivery.run import Agent
     from greenroom.runtime import Runtime
-    from greenroom.testing import Faults, Supervised, TransitionRecorder
+    from greenroom.testing import Faults, FaultyDisk, Supervised, TransitionRecorder
     from greenroom.testing.live import InMemoryDoor
 
 SEED = pytest.StashKey[int]()
@@ -165,6 +165,18 @@ async def supervised(faults: Faults) -> AsyncIterator[Supervised]:
     async with open_supervised() as supervised:
         yield supervised
         faults.release()
+
+
+# The journal's disk
+
+
+@pytest.fixture
+def faulty_disk() -> Iterator[FaultyDisk]:
+    """The disk of every journal that the test opens: `faulty_disk.fault = DiskFault.FULL`."""
+    from greenroom.testing.faulty_disk import open_faulty_disk
+
+    with open_faulty_disk() as disk:
+        yield disk
 
 
 # The whole runtime

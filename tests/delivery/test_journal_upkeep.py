@@ -838,3 +838,38 @@ def test_packed_lines_are_lines(story: Path) -> None:
     with gzip.open(packed) as lines:
         import_journal(story.with_name("new.db"), lines)
     assert flaws(story.with_name("new.db")) == []
+
+
+# --- what is no journal
+
+
+UPKEEP: dict[str, Callable[[Path], object]] = {
+    "check": flaws,
+    "migrate": migrate,
+    "compact": compact,
+    "export": lambda path: export_journal(path, bytes),
+}
+
+
+@pytest.mark.fault("W18")
+@pytest.mark.parametrize("work", UPKEEP.values(), ids=UPKEEP.keys())
+def test_an_empty_file_is_no_journal_and_does_not_become_one(
+    work: Callable[[Path], object], path: Path
+) -> None:
+    path.touch()
+    with pytest.raises(JournalCorrupt, match="is empty, not a journal"):
+        work(path)
+    assert [(each.name, each.stat().st_size) for each in path.parent.iterdir()] == [(path.name, 0)]
+
+
+@pytest.mark.fault("W18")
+@pytest.mark.parametrize("work", UPKEEP.values(), ids=UPKEEP.keys())
+def test_a_database_without_a_table_is_no_journal_either(
+    work: Callable[[Path], object], path: Path
+) -> None:
+    with closing(apsw.Connection(str(path))) as database:
+        database.pragma("journal_mode", "wal")
+    before = path.read_bytes()
+    with pytest.raises(JournalCorrupt, match="is empty, not a journal"):
+        work(path)
+    assert path.read_bytes() == before

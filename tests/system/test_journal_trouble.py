@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from greenroom.delivery.errors import EventNotKept
-from greenroom.testing.faulty_disk import DiskFault, FaultyDisk, open_faulty_disk
+from greenroom.testing.faulty_disk import DiskFault, FaultyDisk
 from greenroom.testing.neighbour import MEDDLING, Neighbour
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import Server, serving, token_for
@@ -29,12 +29,6 @@ def path(tmp_path: Path) -> Path:
     directory = tmp_path / "journals"
     directory.mkdir()
     return directory / "journal.db"
-
-
-@pytest.fixture
-def disk() -> Iterator[FaultyDisk]:
-    with open_faulty_disk() as disk:
-        yield disk
 
 
 def until_ready_says(server: Server, expected: tuple[int, str]) -> None:
@@ -61,17 +55,21 @@ def say(client: Client, text: str) -> dict[str, object]:
     ],
 )
 def test_a_disk_that_takes_nothing_makes_the_server_unready_with_the_reason_until_it_does_again(
-    fault: DiskFault, reason: str, disk: FaultyDisk, path: Path, caplog: pytest.LogCaptureFixture
+    fault: DiskFault,
+    reason: str,
+    faulty_disk: FaultyDisk,
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "greenroom")
     with serving(journal=path) as server, Client(server.port, token_for("alice")) as client:
         client.hello()
         assert server.probe("readyz") == READY
-        disk.fault = fault
+        faulty_disk.fault = fault
         assert say(client, "one")["error"] == NOT_KEPT
         assert server.probe("readyz") == (503, f"not ready: {reason}\n")
         assert refusal(server.port, token_for("bob"))[0] == 503
-        disk.fault = None
+        faulty_disk.fault = None
         until_ready_says(server, READY)
         assert say(client, "two")["ok"], "the connection lived on"
     told = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
@@ -145,11 +143,11 @@ def test_a_server_that_nobody_talks_to_notices_that_its_journal_is_gone(path: Pa
 @pytest.mark.fault("D4")
 @pytest.mark.parametrize("fault", [DiskFault.FORGETFUL, DiskFault.TORN])
 def test_a_disk_that_says_it_wrote_and_did_not_is_found_out(
-    fault: DiskFault, disk: FaultyDisk, path: Path
+    fault: DiskFault, faulty_disk: FaultyDisk, path: Path
 ) -> None:
     with serving(journal=path) as server, Client(server.port, token_for("alice")) as client:
         client.hello()
-        disk.fault, disk.files = fault, "-wal"
+        faulty_disk.fault, faulty_disk.files = fault, "-wal"
         client.send("say", id="1", body="hello")
         until_ready_says(server, (503, f"not ready: {GONE}\n"))
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from greenroom.testing.exploration import Deadlock, Exploration, Violation
     from greenroom.testing.exploring import explore
     from greenroom.testing.fault_injection import Faults, InjectedFault
+    from greenroom.testing.faulty_disk import DiskFault, FaultyDisk, open_faulty_disk
     from greenroom.testing.machine_tests import machine_test
+    from greenroom.testing.neighbour import Neighbour
     from greenroom.testing.slow_link import SlowLink, open_slow_link
     from greenroom.testing.strays import STRAYS, Unshowable, stray_cancelled
     from greenroom.testing.supervised import Supervised, open_supervised
@@ -29,10 +31,13 @@ if TYPE_CHECKING:
 HOMES = {
     "STRAYS": "strays",
     "Deadlock": "exploration",
+    "DiskFault": "faulty_disk",
     "Exploration": "exploration",
     "Faults": "fault_injection",
+    "FaultyDisk": "faulty_disk",
     "InjectedFault": "fault_injection",
     "MachineFault": "watched_runner",
+    "Neighbour": "neighbour",
     "SlowLink": "slow_link",
     "Supervised": "supervised",
     "Taken": "trace",
@@ -43,6 +48,7 @@ HOMES = {
     "assert_transitions_covered": "transition_coverage",
     "explore": "exploring",
     "machine_test": "machine_tests",
+    "open_faulty_disk": "faulty_disk",
     "open_slow_link": "slow_link",
     "open_supervised": "supervised",
     "record_transitions": "transition_coverage",
@@ -55,11 +61,14 @@ EXTRA = {"hypothesis", "pytest", "pytest_trio"}
 __all__ = [
     "STRAYS",
     "Deadlock",
+    "DiskFault",
     "Exploration",
     "Faults",
+    "FaultyDisk",
     "InjectedFault",
     "MachineFault",
     "MissingExtra",
+    "Neighbour",
     "SlowLink",
     "Supervised",
     "Taken",
@@ -70,6 +79,7 @@ __all__ = [
     "assert_transitions_covered",
     "explore",
     "machine_test",
+    "open_faulty_disk",
     "open_slow_link",
     "open_supervised",
     "record_transitions",
