@@ -51,7 +51,7 @@ def test_a_disk_that_cannot_be_read_says_so(faulty_disk: FaultyDisk, tmp_path: P
     with closing(opened(tmp_path / "numbers.db")) as database:
         database.execute(MORE)
     faulty_disk.fault = DiskFault.UNREADABLE
-    with pytest.raises(apsw.IOError, match="injected: .*every read fails"):
+    with pytest.raises(apsw.IOError, match=r"injected: .*every read fails"):
         opened(tmp_path / "numbers.db")
 
 
