@@ -13,6 +13,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 import outcome
 import trio
 
+from greenroom.actors.exit import must_go_on
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalClosed
 
@@ -111,7 +112,9 @@ class SqliteThread:
     def _look(self) -> None:
         try:
             self.look()
-        except Exception:
+        except BaseException as error:
+            if must_go_on(error):
+                raise
             logger.exception("looking at the journal's files failed")
 
 
