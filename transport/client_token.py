@@ -78,7 +78,8 @@ class Tokens:
             except (NoToken, RequestFailed) as error:
                 logger.warning("no new token yet: %s", error)
             attempt += 1
-            await trio.sleep(max(pause, self._backoff(attempt)))
+            in_time = min(self._backoff(attempt), self._left(expires_ms) / 4)
+            await trio.sleep(max(pause, in_time))
         return None
 
     def _left(self, expires_ms: int) -> float:
