@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -11,11 +12,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from greenroom.delivery.journal_reader import JournalReader
+from greenroom.transport.auth import sign_token
 from tests.system.processes import free_port
 
 if TYPE_CHECKING:
@@ -67,11 +69,14 @@ class Demo:
         self.url = f"http://127.0.0.1:{self.port}/"
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self, *command: str) -> None:
+    def start(self, *command: str, **environ: str) -> None:
+        """`environ`: further variables, such as settings."""
         where = ["--port", str(self.port), "--journal", str(self.journal)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "greenroom", *(command or ["demo"]), *where],
-            env=os.environ | {"GREENROOM_DEMO_PACE": str(self.pace), "GREENROOM_SECRET": SECRET},
+            env=os.environ
+            | {"GREENROOM_DEMO_PACE": str(self.pace), "GREENROOM_SECRET": SECRET}
+            | environ,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -90,6 +95,10 @@ class Demo:
         environ = os.environ | {"GREENROOM_SECRET": SECRET}
         return subprocess.check_output(command, env=environ, text=True).strip()
 
+    def link(self, user: str) -> str:
+        """What signs a browser in: the page's address with a token of this user."""
+        return f"{self.url}#token={sign_token(SECRET, user, 3_600)}"
+
     def accepted(self) -> list[tuple[int, str]]:
         """(offset, kind) of every event in the journal; the tests that ask have one user."""
         found = JournalReader(self.journal).read()
@@ -102,6 +111,16 @@ OpenPage = Callable[..., "api.Page"]
 
 def wait_live(page: api.Page) -> None:
     page.wait_for_selector("[data-testid=connection][data-state=live]")
+
+
+def stored(page: api.Page, name: str) -> Any:
+    """What the page keeps over a reload under this name."""
+    return json.loads(page.evaluate(f"sessionStorage.getItem('greenroom.{name}') ?? 'null'"))
+
+
+def store(page: api.Page, name: str, value: object) -> None:
+    text = json.dumps(value)
+    page.evaluate(f"text => sessionStorage.setItem('greenroom.{name}', text)", text)
 
 
 def attach(page: api.Page, text: str = COSTS) -> None:

@@ -65,7 +65,12 @@ def open_page(browser: api.Browser, request: pytest.FixtureRequest) -> Iterator[
     errors: list[str] = []
 
     def open_page(
-        demo: Demo, viewport: api.ViewportSize = DESKTOP, *, script: str = "", live: bool = True
+        demo: Demo,
+        viewport: api.ViewportSize = DESKTOP,
+        *,
+        script: str = "",
+        live: bool = True,
+        url: str = "",
     ) -> api.Page:
         context = browser.new_context(viewport=viewport)
         context.set_default_timeout(WAIT)
@@ -73,7 +78,7 @@ def open_page(browser: api.Browser, request: pytest.FixtureRequest) -> Iterator[
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(demo.url)
+        page.goto(url or demo.url)
         if live:
             wait_live(page)
         return page

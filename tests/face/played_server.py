@@ -23,10 +23,13 @@ class PlayedServer:
         *,
         page: int = 1_000,
         on_cancel: Sequence[Record] = (),
+        announces: int | None = None,
     ) -> None:
-        """`page`: how many events of history it gives at a time; `on_cancel`: what comes then."""
+        """`page`: how many events of history it gives at a time; `on_cancel`: what comes then;
+        `announces`: the bytes of a frame that is on its way, after history."""
         self.history, self.events, self.page = _decoded(history), _decoded(events), page
         self.on_cancel = _decoded(on_cancel)
+        self.announces = announces
         self.acked, self.displayed = 0, set[int]()
 
     def play(self, page: api.Page, thread: ThreadId) -> None:
@@ -46,14 +49,17 @@ class PlayedServer:
             frame = json.loads(message)
             match frame["type"]:
                 case "hello":
-                    place = {"session": "s", "epoch": "e", "offset": 1, "recovered": False}
-                    send("ready", user="u", connection="c", heartbeat=60_000, features=[], **place)
+                    place = {"session": "s", "epoch": "e", "offset": 1, "from": 1}
+                    here = {"recovered": False, "heartbeat": 60_000, "features": []}
+                    send("ready", user="u", connection="c", **place, **here)
                 case "history":
                     known = self.history[: frame.get("before", len(self.history) + 1) - 1]
                     found, more = known[-self.page :], len(known) > self.page
                     send("reply", id=frame["id"], ok=True, more=more, events=found)
                     if self.events and "before" not in frame:
                         send("events", epoch="e", events=self.events)
+                    if self.announces is not None:
+                        send("large", bytes=self.announces)
                 case "cancel":
                     error = {"code": 4502, "message": "no such run", "temporary": False}
                     send("reply", id=frame["id"], ok=False, error=error)

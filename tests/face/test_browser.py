@@ -189,27 +189,6 @@ def test_two_browsers_are_two_users_and_see_only_their_own(
     assert len(users) == 2
 
 
-def test_a_second_tab_on_the_same_session_takes_it_and_the_first_can_go_on_afresh(
-    start_demo: StartDemo, open_page: OpenPage
-) -> None:
-    """A duplicated tab copies sessionStorage, so both claim one session."""
-    demo = start_demo(0.01)
-    page = open_page(demo)
-    attach(page)
-    ask(page, "total cost by service")
-    wait_run(page, "done")
-    with page.context.expect_page() as popup:
-        page.evaluate("window.open(location.href)")  # copies sessionStorage, as duplicating does
-    wait_live(popup.value)
-    page.wait_for_selector("[data-testid=notice]")
-    assert "another tab" in page.inner_text("[data-testid=notice]")
-    page.click("[data-testid=notice-button]")
-    wait_live(page)
-    ask(page, "how many rows by service")
-    wait_run(page, "done", nth=1)
-    assert_shows_all(page, demo)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_all_without_scrolling_sideways(
     start_demo: StartDemo, open_page: OpenPage, scheme: Literal["light", "dark"]

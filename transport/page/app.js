@@ -1,5 +1,6 @@
 // The page: joins the protocol client, the conversation on screen and the box to ask in.
 
+import { askWhy } from "./admission.js";
 import { Client } from "./client.js";
 import { Composer, WORKING } from "./composer.js";
 import { Conversation } from "./conversation.js";
@@ -12,11 +13,12 @@ const PAGE = 200; // events per history request: the server's limit
 const PAGES = 15; // so many more are drawn at a time
 const NEAR = 120; // px: this close to the newest, the view follows it
 const UNDER_TOP = 72; // px of the bar at the top
+const ASK_WHY_AFTER = 2; // attempts to connect that failed
 const NOT_GOING = 4502; // what a cancel is answered when its run has ended: that is what was wanted
 
 const $ = (id) => document.getElementById(id);
 const memory = new Memory(() => sessionStorage, "greenroom.");
-const tokens = new Tokens(new Memory(() => localStorage, "greenroom."), askForToken);
+const tokens = new Tokens(new Memory(() => localStorage, "greenroom."), { ask: askForToken, confirm: confirmUser, complain: (text) => composer.complain(text) });
 const url = new URL("live", document.baseURI);
 url.protocol = url.protocol.replace("http", "ws");
 const client = new Client({ url, tokens: (how) => tokens.get(how), memory });
@@ -26,6 +28,8 @@ const composer = new Composer({ onSend: send, onStop: stop, memory });
 let caughtUp = false; // the thread's history is on screen
 let pages = PAGES; // how far back
 let ahead = null; // live events that wait while history is fetched
+let edition = 0; // goes up when what is drawn is to be drawn anew
+let drawn = 0; // the edition on screen
 let stopping = null; // the run that was asked to stop
 let following = true; // the view moves on with what is new
 let lastY = 0; // where it was
@@ -37,8 +41,9 @@ client.addEventListener("events", ({ detail: { events } }) => {
   else draw(events);
 });
 
-client.addEventListener("ready", async ({ detail: { resumed } }) => {
+client.addEventListener("ready", async ({ detail: { resumed, anew } }) => {
   welcome();
+  if (anew) outdate();
   if (!resumed || !caughtUp) await catchUp();
 });
 
@@ -50,14 +55,21 @@ client.addEventListener("reset", ({ detail: { sameUser } }) => {
 
 client.addEventListener("refused", ({ detail }) => composer.complain(`The server refused something: ${detail.message}`));
 
+/** What is drawn, or fetched just now, may no longer be so: a journal was restored from a backup. */
+function outdate() {
+  edition += 1;
+  if (ahead) ahead = [];
+}
+
 /** Fetch the thread's history, then what came meanwhile. Drawing twice is impossible: see `add`. */
-async function catchUp({ afresh = false } = {}) {
+async function catchUp() {
   if (ahead) return;
   ahead = [];
   try {
-    const { events, more } = await latest(memory.get("thread"));
-    if (afresh) conversation.clear();
-    if (afresh) drawUnanswered();
+    const { events, more, of } = await latestOfNow();
+    if (drawn !== of) conversation.clear();
+    if (drawn !== of) drawUnanswered();
+    drawn = of;
     draw(events);
     $("earlier").hidden = !more;
     caughtUp = true;
@@ -67,6 +79,15 @@ async function catchUp({ afresh = false } = {}) {
     const late = ahead;
     ahead = null;
     draw(late);
+  }
+}
+
+/** The thread's latest events, all of one edition. */
+async function latestOfNow() {
+  for (;;) {
+    const of = edition;
+    const found = await latest(memory.get("thread"));
+    if (of === edition) return { ...found, of };
   }
 }
 
@@ -87,7 +108,8 @@ $("earlier").addEventListener("click", async () => {
   pages += PAGES;
   following = false;
   const below = document.documentElement.scrollHeight - scrollY;
-  await catchUp({ afresh: true });
+  edition += 1; // drawn anew, with more before it
+  await catchUp();
   moveTo(document.documentElement.scrollHeight - below);
 });
 
@@ -208,44 +230,74 @@ function offerNext(offered) {
 // ── the connection, in words ──
 
 const CLOSED = {
+  1009: ["This page sent a message that is larger than the server takes, and was disconnected.", "Connect"],
   4500: ["Your token was not accepted or has expired.", "Use another token"],
   4503: ["You are signed in as someone else now.", "Start again"],
-  4504: ["This conversation is open in another tab.", "Use it here"],
   4506: ["Too many tabs are open for you. Close one, then connect again.", "Connect"],
   4507: ["This page sent too much at once and was disconnected.", "Connect"],
 };
 let countdown = null;
+let shown = null; // the latest status
+let trouble = null; // why the server lets nobody in, in its words; shown until it does
 
 client.addEventListener("status", ({ detail }) => {
   clearInterval(countdown);
-  $("notice").hidden = true;
+  shown = detail;
   const pill = document.querySelector(".connection");
   pill.dataset.state = detail.state;
   const say = (text) => { if ($("connection-text").textContent !== text) $("connection-text").textContent = text; };
   if (detail.state === "live") say("Live");
   if (detail.state === "connecting") say("Connecting…");
+  if (detail.state === "offline") say("Offline");
   if (detail.state === "waiting") {
     const left = () => Math.max(0, Math.ceil((detail.retryAt - Date.now()) / 1_000));
     say(`Reconnecting in ${left()} s`);
     countdown = setInterval(() => say(`Reconnecting in ${left()} s`), 500);
   }
-  if (detail.state === "closed") {
-    say("Disconnected");
-    explain(detail);
-  }
+  if (detail.state === "live" || detail.state === "closed") trouble = null;
+  if (detail.state === "closed") say("Disconnected");
+  if (detail.state === "closed") explain(detail);
+  else if (trouble === null) $("notice").hidden = true;
+  if (detail.state === "waiting" && detail.failures >= ASK_WHY_AFTER) explainWaiting(detail);
   composer.online = detail.state === "live";
 });
 
-function explain({ code, reason }) {
-  const [text, action] = CLOSED[code] ?? [`The server closed the connection: ${reason || "no reason given"} (${code}).`, "Connect again"];
-  $("notice-text").textContent = text;
+function explain({ code, reason, words }) {
+  const [text, action] = words ? [words, "Try again"] : CLOSED[code] ?? [`The server closed the connection: ${reason || "no reason given"} (${code}).`, "Connect again"];
+  notify(text, action, () => {
+    tokens.rejected = code === 4500;
+    client.connect({ fresh: code === 4503 });
+  });
+}
+
+/** A browser hides why an upgrade was refused. What waiting may mend is tried again beside the words. */
+async function explainWaiting(detail) {
+  const why = await askWhy(tokens.kept);
+  if (shown !== detail) return;
+  trouble = why?.words ?? null;
+  if (why?.isFinal) client.stop({ words: why.words });
+  else if (why) notify(why.words, "Try now", () => client.connect());
+  else $("notice").hidden = true;
+}
+
+function notify(text, action, act) {
+  if ($("notice-text").textContent !== text) $("notice-text").textContent = text;
   $("notice-button").textContent = action;
   $("notice-button").onclick = () => {
     $("notice").hidden = true;
-    tokens.rejected = code === 4500;
-    client.connect({ fresh: code === 4503 || code === 4504 });
+    act();
   };
   $("notice").hidden = false;
+}
+
+/** A link wants to sign in somebody else: whoever sent it may not be the user. Resolves to whether it may. */
+function confirmUser({ now, then }) {
+  const dialog = $("confirm-user");
+  for (const name of dialog.querySelectorAll(".now")) name.textContent = now ?? "someone else";
+  for (const name of dialog.querySelectorAll(".then")) name.textContent = then ?? "an unknown user";
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => { dialog.onclose = () => resolve(dialog.returnValue === "switch"); });
 }
 
 /** Ask until it can be one; whether it is a good one, the server says. */
@@ -286,8 +338,14 @@ function drawUnanswered() {
 /** Sample data is for the demo's agent; any other agent says for itself what it can do. */
 function welcome() { document.body.classList.toggle("is-demo", tokens.fromDemo); }
 
+/** The address may change without a reload: by a link to this very page. */
+addEventListener("hashchange", async () => {
+  if (tokens.takeLink() && (await tokens.considerLink())) client.connect();
+});
+
 drawUnanswered();
 welcome();
 refresh();
 composer.focus();
+tokens.takeLink();
 client.connect();

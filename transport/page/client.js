@@ -1,73 +1,80 @@
 // greenroom.v1 for the browser: one class that keeps every duty of a client (docs/protocol.md).
 // It knows no DOM beyond the page's visibility. It speaks by DOM events:
-//   status  {state: "connecting" | "live" | "waiting" | "closed", retryAt?, code?, reason?}
-//   ready   the server's ready frame        events  {events: [...]} in order, each once
+//   status  {state: "connecting" | "live" | "waiting" | "offline" | "closed", retryAt?, failures?, code?, reason?}
+//   ready   the server's ready frame, with `resumed`, and `anew`: what was drawn may not be so any more
+//   events  {events: [...]} in order, each once
 //   reset   what was seen is void (a new journal or another user): draw anew from history
 //   answered {id, thread, run} or {id, error}: what became of a say
 //   refused {code, message}: an error frame that belongs to no request
+
+import { bearer, encode, randomId } from "./frames.js";
+import { Pacer } from "./pacer.js";
+import { watchPage } from "./page_life.js";
+import { Requests } from "./requests.js";
+import { SessionLock } from "./session_lock.js";
 
 const FIRST_DELAY = 500, LONGEST_DELAY = 20_000; // ms, before full jitter
 const ACK_EVERY_MS = 50, ACK_EVERY_EVENTS = 32;
 const DISPLAYED_EVERY_MS = 120, DISPLAYED_AT_MOST = 200;
 const STABLE_AFTER_MS = 5_000; // a connection that lived this long forgets earlier failures
 const OPEN_WITHIN_MS = 15_000; // the server's own two deadlines for opening are 10 s each
+const AWAKE_WITHIN_MS = 2_500; // after a sleep the server has this long to show that the socket lives
+const SLOWEST_LINK = 4 * 1024; // bytes a second that a large frame may take
 const LONGEST_TIMER = 2 ** 31 - 1;
-export const LARGEST_FRAME = 64 * 1024;
+const FRAME_TOO_BIG = 1009, BAD_DATA = 1007, PROTOCOL_ERROR = 4502;
+const TOKEN_EXPIRING = 4104, BAD_TOKEN = 4500, SUPERSEDED = 4504;
 
-export const randomId = () =>
-  [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
-
-export const byteLength = (text) => new TextEncoder().encode(text).length;
-
-const bearer = (token) =>
-  "greenroom.bearer." +
-  btoa(String.fromCharCode(...new TextEncoder().encode(token)))
-    .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-
-export class RequestFailed extends Error {
-  constructor({ code, message, temporary }) {
-    super(message);
-    Object.assign(this, { code, temporary });
-  }
-}
+const backOff = (failures) => Math.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** failures);
 
 export class Client extends EventTarget {
-  #url; #tokens; #memory; #socket = null; #ready = null;
-  #attempts = 0; #closing = null; #retry = null; #watchdog = null; #stable = null; #opening = null;
-  #refresh = null;
+  #url; #tokens; #memory; #socket = null; #ready = null; #state = null;
+  #attempts = 0; #staleTokens = 0; #closing = null; #retry = null; #watchdog = null; #stable = null; #opening = null;
+  #refresh = null; #probe = null; #large = 0;
   #ackTimer = null; #unacked = 0; #acked = 0; #displayedTimer = null; #displayed = new Set();
-  #pending = new Map(); #gapAt = null; #wanted = false;
+  #gapAt = null; #requests; #pacer = new Pacer((frame) => this.#write(frame)); #session = new SessionLock();
 
-  /** tokens: async ({renew}) => token or null; memory: {get(name), set(name, value)}, kept across reloads. */
+  /** tokens: async ({renew, ask}) => token or null; without `ask` it must not trouble the user: the socket is still live.
+   *  One that throws is asked again. memory: {get(name), set(name, value)}, kept across reloads. */
   constructor({ url, tokens, memory }) {
     super();
     [this.#url, this.#tokens, this.#memory] = [url, tokens, memory];
-    for (const frame of this.unanswered) this.#expect(frame).catch(() => {}); // told by "answered"
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) this.#flush();
-      else this.#hurry();
+    this.#requests = new Requests({
+      memory,
+      send: (frame) => { if (this.#ready) this.#send(frame); },
+      onSaid: (detail) => this.#tell("answered", detail),
     });
-    addEventListener("pagehide", () => this.#flush());
-    addEventListener("online", () => this.#hurry());
+    watchPage({
+      hidden: () => this.#flush(),
+      woke: () => this.#wake(),
+      offline: () => this.#wentOffline(),
+      left: (how) => this.#leave(how),
+      back: () => { if (this.#state !== "closed") this.#open({ renew: false }); },
+    });
   }
 
   get live() { return this.#ready !== null; }
   get user() { return this.#ready?.user ?? this.#memory.get("user"); }
-  get unanswered() { return this.#memory.get("unanswered") ?? []; }
+  get unanswered() { return this.#requests.unanswered; }
 
   connect({ fresh = false } = {}) {
     if (fresh) this.#forget();
-    this.#wanted = true;
-    this.#attempts = 0;
+    this.#attempts = this.#staleTokens = 0;
     this.#open({ renew: false });
   }
 
-  /** Speak; the answer comes as an "answered" event with this id. The frame is kept until it is answered, over reconnects and reloads: 
-   *  it starts one run. Raises RangeError when it is larger than a frame may be. */
+  /** Stay away until `connect` is called. */
+  stop(detail) {
+    this.#drop();
+    this.#status("closed", detail);
+  }
+
+  /** Speak; the answer comes as an "answered" event with this id. The frame is kept until it is answered, over reconnects and reloads:
+   *  it starts one run. Raises RangeError when it is larger than the server is known to take. */
   say(body, thread) {
     const frame = { type: "say", id: randomId(), body, ...(thread ? { thread } : {}) };
-    if (byteLength(JSON.stringify(frame)) > LARGEST_FRAME) throw new RangeError("frame too big");
-    this.#memory.set("unanswered", [...this.unanswered, frame]);
+    const tooLarge = this.#requests.tooLarge(frame);
+    if (tooLarge) throw new RangeError(tooLarge);
+    this.#requests.keep(frame);
     this.#request(frame).catch(() => {}); // told by "answered"
     return frame.id;
   }
@@ -87,9 +94,16 @@ export class Client extends EventTarget {
     this.#drop();
     const attempt = (this.#opening = Symbol("attempt"));
     this.#status("connecting");
-    const token = await this.#tokens({ renew });
+    let token;
+    try {
+      await this.#takeSession();
+      token = await this.#tokens({ renew, ask: true });
+    } catch (error) {
+      if (attempt === this.#opening) this.#comeBack({ reason: `no token could be had: ${error.message}`, renew });
+      return;
+    }
     if (attempt !== this.#opening) return;
-    if (!token) return this.#status("closed", { code: 4500, reason: "no token" });
+    if (!token) return this.#status("closed", { code: BAD_TOKEN, reason: "no token" });
     const socket = new WebSocket(this.#url, ["greenroom.v1", bearer(token)]);
     this.#socket = socket;
     const ifCurrent = (act) => (event) => this.#socket === socket && act(event);
@@ -99,43 +113,108 @@ export class Client extends EventTarget {
     socket.onclose = ifCurrent(({ code, reason }) => this.#lost(code, reason));
   }
 
+  /** A duplicated tab has the session of the first one, which keeps it: this one begins another. */
+  async #takeSession() {
+    const { session } = this.#memory.get("position") ?? {};
+    if (session && !(await this.#session.take(session))) this.#forget();
+  }
+
   #hello() {
-    const { session, epoch, offset } = this.#memory.get("position") ?? {};
-    return { type: "hello", client: { name: "greenroom-page", version: "1" }, features: ["position"],
-             ...(session ? { session, epoch, ...(offset == null ? {} : { offset }) } : {}) };
+    const { session, epoch, offset, event } = this.#memory.get("position") ?? {};
+    const seen = offset == null ? {} : { offset, event };
+    return { type: "hello", client: { name: "greenroom-page", version: "1" }, features: ["position", "large"],
+             ...(session ? { session, epoch, ...seen } : {}) };
   }
 
   #lost(code, reason) {
-    const closing = this.#closing;
-    const opened = this.#ready !== null || closing !== null;
-    this.#drop();
+    const closing = this.#closing, wasReady = this.#ready !== null;
+    const opened = wasReady || closing !== null;
     code = closing?.code ?? code;
     reason = closing?.reason || reason;
-    if (code === 4500 && this.#attempts++ < 2) return this.#open({ renew: true });
-    if ((code >= 4500 && code < 5000) || !this.#wanted) return this.#status("closed", { code, reason });
-    const told = closing?.reconnect;
-    const delay = told
-      ? told.after_ms + Math.random() * told.jitter_ms
-      : Math.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#attempts);
-    this.#attempts += 1;
-    this.#status("waiting", { retryAt: Date.now() + delay, code, reason });
+    const dropped = this.#requests.failWhatBroke(code, reason);
+    this.#drop();
+    if (!this.#mayComeBack(code, { wasReady, dropped })) return this.#status("closed", { code, reason });
     // A browser hides a 401 behind 1006, so a handshake that failed may mean a stale token.
-    this.#retry = setTimeout(() => this.#open({ renew: !opened }), delay);
+    const renew = !opened || code === TOKEN_EXPIRING || code === BAD_TOKEN;
+    this.#comeBack({ code, reason, renew, told: closing?.reconnect });
   }
 
-  #hurry() { if (this.#retry !== null) this.#open({ renew: false }); }
+  /** Whether to connect again by itself; what would be answered the same is forgotten first. */
+  #mayComeBack(code, { wasReady, dropped }) {
+    if (code === FRAME_TOO_BIG || code === BAD_DATA) return dropped;
+    if (code === BAD_TOKEN) return this.#staleTokens++ < 2;
+    const isHello = code === PROTOCOL_ERROR && !wasReady && Boolean(this.#memory.get("position")?.session);
+    if (code === SUPERSEDED || isHello) this.#forget(); // the session, or the place in it, is no longer ours
+    return code === SUPERSEDED || isHello || code < 4500 || code >= 5000;
+  }
+
+  #comeBack({ code, reason, renew, told = null }) {
+    const delay = told ? told.after_ms + Math.random() * told.jitter_ms : backOff(this.#attempts);
+    this.#attempts += 1;
+    this.#retry = { renew, timer: setTimeout(() => this.#open({ renew }), delay) };
+    this.#status("waiting", { retryAt: Date.now() + delay, failures: this.#attempts, code, reason });
+  }
 
   #drop() {
-    for (const timer of [this.#retry, this.#watchdog, this.#stable, this.#ackTimer, this.#refresh]) clearTimeout(timer);
+    for (const timer of [this.#retry?.timer, this.#watchdog, this.#stable, this.#ackTimer, this.#refresh]) clearTimeout(timer);
     this.#retry = this.#watchdog = this.#stable = this.#ackTimer = this.#ready = this.#closing = null;
-    this.#opening = this.#refresh = null;
+    this.#opening = this.#refresh = this.#probe = null;
+    this.#large = 0;
+    this.#pacer.restart();
+    this.#requests.lost();
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
   }
 
-  #send(frame) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
+  #send(frame) { this.#pacer.send(frame); }
+
+  #write(frame) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#requests.wrote(frame);
+    this.#socket.send(encode(frame));
+  }
+
+  // ── is the socket alive? ──
+
+  #leave({ isKept }) {
+    this.#flush();
+    this.#session.release();
+    if (isKept && this.#state !== "closed") this.#drop();
+  }
+
+  /** After a sleep, or on another network, a socket may be dead and say nothing: ask for a sign of life. */
+  #wake() {
+    if (this.#retry) this.#open({ renew: this.#retry.renew });
+    else if (this.#ready) this.#askForLife();
+    else if (this.#socket) this.#watch(AWAKE_WITHIN_MS);
+  }
+
+  /** Before the first event there is none: the answer is short, and costs the server next to nothing. */
+  #askForLife() {
+    if (!this.#probe) {
+      this.#probe = randomId();
+      this.#pacer.sendFirst({ type: "history", id: this.#probe, before: 1, limit: 1 });
+    }
+    this.#watchSilence();
+  }
+
+  /** The browser may be wrong, above all about a server on this machine: that one answers. */
+  #wentOffline() {
+    if (!this.#retry && !this.#socket) return;
+    this.#status("offline");
+    if (this.#ready) this.#askForLife();
+  }
+
+  #answeredProbe() {
+    this.#probe = null;
+    if (this.#state !== "live") this.#status("live");
+    this.#watchSilence();
+  }
+
+  /** How long the server may be silent now; a large frame that is on its way takes its time. */
+  #watchSilence() {
+    this.#watch((this.#probe ? AWAKE_WITHIN_MS : 1.5 * this.#ready.heartbeat) + this.#large);
   }
 
   /** Silence this long is a dead socket: half-open TCP says nothing for many minutes. */
@@ -148,37 +227,51 @@ export class Client extends EventTarget {
 
   #received(text) {
     const frame = JSON.parse(text);
-    if (this.#ready) this.#watch(1.5 * this.#ready.heartbeat);
+    this.#large = frame.type === "large" ? (1_000 * frame.bytes) / SLOWEST_LINK : 0;
+    if (this.#ready) this.#watchSilence();
     switch (frame.type) {
       case "ready": return this.#becomeReady(frame);
       case "events": return this.#takeEvents(frame);
-      case "reply": return this.#settle(frame);
+      case "reply": return frame.id === this.#probe ? this.#answeredProbe() : this.#requests.settle(frame);
       case "ping": return this.#takePing(frame);
       case "closing": this.#closing = frame; return;
-      case "error": return this.#tell("refused", frame);
+      // Before `ready` it can only be the hello that is refused, and the server waits for a better one.
+      case "error": return this.#ready ? this.#tell("refused", frame) : this.#lost(frame.code, frame.message);
     }
   }
 
   #becomeReady(frame) {
     this.#ready = frame;
-    this.#watch(1.5 * frame.heartbeat);
+    this.#staleTokens = 0;
+    this.#watchSilence();
+    this.#pacer.allow({ rate: frame.frames_per_second, burst: frame.frames_burst });
+    this.#requests.largest = frame.max_frame_bytes;
     this.#stable = setTimeout(() => { this.#attempts = 0; }, STABLE_AFTER_MS);
     const before = this.#memory.get("position");
     const user = this.#memory.get("user");
-    const isVoid = (before && before.epoch !== frame.epoch) || (user && user !== frame.user);
-    const resumed = before?.session === frame.session && frame.recovered && !isVoid;
-    // Not recovered, but asked to be: what comes first is where the journal still begins.
-    const offset = resumed ? before.offset : before?.session && !isVoid ? null : frame.offset;
-    this.#memory.set("position", { session: frame.session, epoch: frame.epoch, offset });
+    const isVoid = Boolean((before && before.epoch !== frame.epoch) || (user && user !== frame.user));
+    const resumed = Boolean(before?.session === frame.session && frame.recovered && !isVoid);
+    const anew = Boolean(before?.session) && !resumed;
+    if (anew) this.#forgetBeyond(frame.from);
+    this.#memory.set("position", { session: frame.session, epoch: frame.epoch, ...this.#place(frame, resumed && before) });
+    this.#session.take(frame.session);
     this.#memory.set("user", frame.user);
-    this.#acked = offset ?? 0;
+    this.#acked = this.#memory.get("position").offset ?? 0;
     this.#planRefresh(frame.expires);
     this.#status("live");
     if (user && user !== frame.user) this.#disown();
     if (isVoid) this.#tell("reset", { sameUser: !user || user === frame.user });
-    this.#tell("ready", { ...frame, resumed });
-    for (const { frame: request } of this.#pending.values()) this.#send(request);
+    const waiting = this.#requests.waiting; // what is asked because of "ready" goes by itself
+    this.#tell("ready", { ...frame, resumed, anew });
+    for (const request of waiting) this.#requests.dispatch(request);
     if (this.#displayed.size) this.displayed([]);
+  }
+
+  /** What was received last: of a resume, what we had; else where the server begins. An event of the same offset may be
+   *  another one after a backup was restored, so its id goes with it. */
+  #place({ from = null, event }, before) {
+    if (!before) return { offset: from, event };
+    return { offset: before.offset ?? from, event: before.event ?? (before.offset === from ? event : undefined) };
   }
 
   #takeEvents({ epoch, events }) {
@@ -194,6 +287,7 @@ export class Client extends EventTarget {
         return this.#lost(4106, "an event was missing");
       }
       position.offset = Math.max(event.offset, event.data?.through ?? 0);
+      position.event = position.offset === event.offset ? event.id : undefined;
       fresh.push(event);
     }
     if (fresh.length) this.#hand(fresh, position);
@@ -227,11 +321,15 @@ export class Client extends EventTarget {
     clearTimeout(this.#displayedTimer);
     this.#displayedTimer = null;
     if (!this.#ready || !this.#displayed.size) return;
-    const all = [...this.#displayed].sort((a, b) => a - b);
-    this.#displayed.clear();
     this.#ack(); // received comes before displayed
-    for (let i = 0; i < all.length; i += DISPLAYED_AT_MOST)
-      this.#send({ type: "displayed", offsets: all.slice(i, i + DISPLAYED_AT_MOST) });
+    const atMost = Math.min(DISPLAYED_AT_MOST, Math.floor(this.#requests.largest / 20)); // 16 digits and a comma each
+    const all = [...this.#displayed].sort((a, b) => a - b);
+    for (let i = 0; i < all.length && this.#pacer.isIdle; i += atMost) {
+      const offsets = all.slice(i, i + atMost);
+      this.#send({ type: "displayed", offsets });
+      for (const offset of offsets) this.#displayed.delete(offset);
+    }
+    if (this.#displayed.size) this.displayed([]); // the rest in a moment
   }
 
   #flush() {
@@ -239,59 +337,63 @@ export class Client extends EventTarget {
     this.#sendDisplayed();
   }
 
-  // ── requests: each is answered once, and sent again after a reconnect until it is ──
+  // ── requests ──
 
   #request(frame) {
-    const answered = this.#expect(frame);
-    if (this.#ready) this.#send(frame);
+    const answered = this.#requests.add(frame);
+    if (this.#ready) this.#requests.dispatch(frame);
     return answered;
-  }
-
-  #expect(frame) {
-    return new Promise((resolve, reject) => this.#pending.set(frame.id, { frame, resolve, reject, tries: 0 }));
-  }
-
-  #settle({ id, ok, error, ...result }) {
-    const request = this.#pending.get(id);
-    if (!request) return;
-    if (!ok && error.temporary && request.tries++ < 3)
-      return setTimeout(() => this.#ready && this.#send(request.frame), 1_000 * 2 ** request.tries);
-    this.#pending.delete(id);
-    const rest = this.unanswered.filter((frame) => frame.id !== id);
-    if (request.frame.type === "say") {
-      this.#memory.set("unanswered", rest);
-      this.#tell("answered", { id, error, ...result });
-    }
-    if (ok) request.resolve(result);
-    else request.reject(new RequestFailed(error));
   }
 
   #planRefresh(expires) {
     if (!expires) return;
     const left = expires - Date.now();
     if (left <= 0) return; // just accepted, so our clock is wrong: the server closes 4104 in time
+    this.#renewIn(Math.min(Math.max(left - 60_000, left / 2, 1_000), LONGEST_TIMER), 0);
+  }
+
+  /** A refresh that fails is tried again: the socket lives on meanwhile, for as long as its token does. */
+  #renewIn(ms, failures) {
+    const connection = this.#ready;
+    const again = () => {
+      if (connection === this.#ready) this.#renewIn(1_000 + backOff(failures), failures + 1);
+    };
     this.#refresh = setTimeout(async () => {
-      const token = await this.#tokens({ renew: true });
-      if (!token || !this.#ready) return;
-      this.#request({ type: "refresh", id: randomId(), token })
-        .then((reply) => this.#planRefresh(reply.expires))
-        .catch((error) => this.#tell("refused", error));
-    }, Math.min(Math.max(left - 60_000, left / 2, 1_000), LONGEST_TIMER));
+      try {
+        const token = await this.#tokens({ renew: true, ask: false });
+        if (connection !== this.#ready) return;
+        if (!token) return again();
+        const { expires } = await this.#request({ type: "refresh", id: randomId(), token });
+        if (connection === this.#ready) this.#planRefresh(expires);
+      } catch {
+        again(); // the token function failed, or the server refused the token that it gave
+      }
+    }, ms);
   }
 
   /** Nothing that one user left unsent may go out in another's name. */
   #disown() {
-    for (const { reject } of this.#pending.values()) reject(new RequestFailed({ code: 4503, message: "another user is signed in" }));
-    this.#pending.clear();
+    this.#requests.failAll({ code: 4503, message: "another user is signed in" });
     this.#displayed.clear();
-    this.#memory.set("unanswered", []);
   }
 
+  /** Begin a session of its own next time; what is on screen is of this journal still. */
   #forget() {
-    this.#memory.set("position", null);
+    const { epoch } = this.#memory.get("position") ?? {};
+    this.#memory.set("position", epoch ? { epoch } : null);
+    this.#gapAt = null;
+    this.#session.release();
+  }
+
+  #forgetBeyond(from) {
+    for (const offset of this.#displayed) if (!(offset <= from)) this.#displayed.delete(offset);
     this.#gapAt = null;
   }
 
-  #status(state, detail = {}) { this.#tell("status", { state, ...detail }); }
+  #status(state, detail = {}) {
+    if (!navigator.onLine && (state === "connecting" || state === "waiting")) state = "offline";
+    this.#state = state;
+    this.#tell("status", { state, ...detail });
+  }
   #tell(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
 }

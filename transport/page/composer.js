@@ -72,7 +72,7 @@ export class Composer {
       this.clear();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      this.complain("That is too much for one message. Shorten the question or send a smaller table.");
+      this.complain(`${error.message} Shorten the question or send a smaller table.`);
     }
   }
 

@@ -52,9 +52,8 @@ export class Conversation {
   }
 
   refuse(say, why) {
-    const bubble = this.#unsent.get(say);
+    const bubble = this.#unsent.get(say); // if it was taken after all, the event puts it right
     if (!bubble) return;
-    this.#unsent.delete(say);
     bubble.classList.add("refused");
     bubble.querySelector(".fate").textContent = `Not sent: ${why}`;
   }

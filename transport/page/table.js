@@ -1,6 +1,6 @@
 // Tables on their way in: read, measured, and packed when they would not fit a frame.
 
-import { byteLength } from "./client.js";
+import { byteLength } from "./frames.js";
 import { shapeOf } from "./paste.js";
 
 const PLAIN_AT_MOST = 24 * 1024; // bytes sent as they are; larger ones are packed

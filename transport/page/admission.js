@@ -1,0 +1,66 @@
+// Why the server lets nobody in. A browser hides how an upgrade was answered; over plain HTTP the server says.
+
+const WITHIN_MS = 10_000; // a request that hangs must not keep the page from trying again
+const LONGEST = 200; // characters of a server's words that are shown
+
+/** What waiting cannot mend. */
+const FINAL = new Set([400, 403, 413, 414, 431, 494]);
+const ADVICE = {
+  403: "Open the page at the address that the server allows.",
+  429: "Close other tabs of this page.",
+  431: "Ask for a smaller token, or clear the cookies of this site.",
+  494: "Ask for a smaller token, or clear the cookies of this site.",
+};
+
+export const ask = (path, token) =>
+  fetch(path, {
+    headers: token ? { Authorization: `Bearer ${token}` } : {},
+    cache: "no-store",
+    signal: AbortSignal.timeout?.(WITHIN_MS),
+  });
+
+/** Whose token this is: {user, status}. `user` is null when the server does not say, `status` when it cannot be reached. */
+export async function whoami(token) {
+  try {
+    const response = await ask("whoami", token);
+    const answer = response.ok ? await response.json().catch(() => ({})) : {};
+    return { user: typeof answer.user === "string" ? answer.user : null, status: response.status };
+  } catch {
+    return { user: null, status: null };
+  }
+}
+
+/** {words, status, isFinal}, or null when the server cannot be reached or the token is not accepted: that is asked for again. */
+export async function askWhy(token) {
+  try {
+    const answers = [await ask("whoami", token)];
+    if (answers[0].ok) answers.push(await ask("readyz"));
+    for (const answer of answers) {
+      if (answer.status === 401) return null;
+      if (!answer.ok) return await refusal(answer);
+    }
+    return isOurs(answers[0]) ? NO_WEBSOCKET : STRANGER;
+  } catch {
+    return null;
+  }
+}
+
+const isOurs = (response) => (response.headers.get("Content-Type") ?? "").startsWith("application/json");
+
+const NO_WEBSOCKET = { status: 200, isFinal: false, words:
+  "The server answers, but this page cannot connect to it. A proxy on the way may not let WebSocket through." };
+const STRANGER = { status: 200, isFinal: false, words:
+  "Something else answers in the server's place. The network may ask you to sign in first: reload this page." };
+
+async function refusal(response) {
+  const { status } = response;
+  const said = await saidBy(response);
+  const words = [`The server does not let this page connect${said ? `: ${said}` : "."} (${status})`, ADVICE[status]];
+  return { status, isFinal: FINAL.has(status), words: words.filter(Boolean).join(" ") };
+}
+
+/** One line of plain text; a proxy's page of HTML says nothing. */
+async function saidBy(response) {
+  if (!(response.headers.get("Content-Type") ?? "").startsWith("text/plain")) return "";
+  return (await response.text()).trim().split("\n", 1)[0].slice(0, LONGEST);
+}
