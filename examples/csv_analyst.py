@@ -1,13 +1,8 @@
 """An offline data analyst: the agent behind `greenroom demo`, and a template for your own.
 
-    greenroom serve examples/csv_analyst.py:agent
-
-Everything greenroom asks of an agent is here: think aloud, run tools, stream the answer, report.
-What it knows about tables is plain Python next door, without trio or I/O: `csv_tables` reads them,
-`csv_questions` understands a question, `csv_findings` computes the answer.
-
-What a user says is a question, as a string that may hold a table too, or a question with a table:
-`{"text": str, "table": {"name": str, "csv": str}}`, or `"gzip": <base64>` in place of `"csv"`.
+The files beside this one are plain Python: `csv_tables` reads a table, `csv_questions` understands
+a question, `csv_answers` answers it. A user says a question (a string), or a question with a table:
+`{"text": str, "table": {"name": str, "csv": str}}`, or `"gzip": <base64>` instead of `"csv"`.
 """
 
 from __future__ import annotations
@@ -15,60 +10,82 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 import trio
+from csv_answers import Answer, answer_to, described
 from csv_cells import clip
-from csv_findings import Finding, aggregate, profile_columns
-from csv_outliers import find_outliers
-from csv_pasted import split_pasted
-from csv_questions import ABILITIES, interpret
-from csv_tables import UnreadableTable, load_table
+from csv_questions import Question, offered, understand
+from csv_tables import Table, UnreadableTable, load_table
 
 import greenroom
 
 T = TypeVar("T")
 JSON = Mapping[str, object]
 PACE = float(os.environ.get("GREENROOM_DEMO_PACE", "0.05"))  # seconds per streamed chunk
+CHECK_PACES = 400  # a check of every value takes 20 seconds: time to pull the plug
+NO_TABLE = Answer("I need a table first", "Attach a CSV file, or paste its rows into the page.")
+AGAIN = "Save it as CSV (UTF-8) with one header row, and send it again."
+UNSURE = (
+    "I answer only what I understand for certain. Choose a question below, or use words like it."
+)
 
 
 async def csv_analyst(run: greenroom.Run, said: object, *, pace: float = PACE) -> None:
     """Answer one question about the table sent with it, or earlier in this conversation."""
-    question, attached = unwrap(said)
+    text, attached = unwrap(said)
     attached = attached or await latest_table(run)
     if attached is None:
-        return await answer(run, no_table(), pace)
+        return await say(run, NO_TABLE, pace)
     name = clip(attached.get("name") or "table")
-
     await run.agent_thinking(text=f"Reading {name}.")
     try:
-        async with run.tool("load_table", {"name": name}) as tool:
-            table = await in_thread(load_table, attached)
-            await trio.sleep(4 * pace)
-            tool.result({"rows": table.rows, "columns": table.names, "notes": list(table.notes)})
+        table = await load(run, name, attached, pace)
     except UnreadableTable as unreadable:
-        return await answer(run, cannot_read(name, unreadable), pace)
-
-    async with run.tool("profile_columns", {"columns": len(table.columns)}) as tool:
-        profile = await in_thread(profile_columns, table)
-        await trio.sleep(4 * pace)
-        tool.result({column.name: column.kind for column in table.columns})
-
-    plan = await in_thread(interpret, question, table)
-    await run.agent_thinking(text=plan.thought(question))
-    if plan.task == "profile":
-        return await answer(run, profile, pace)
-    work = find_outliers if plan.task == "outliers" else aggregate
-    async with run.tool(work.__name__, plan.arguments()) as tool:
-        finding = await in_thread(work, table, plan)
-        await trio.sleep(6 * pace)
-        tool.result({"rows": len(finding.rows)})
-    await answer(run, finding, pace)
-    return None
+        return await say(run, Answer(f"I could not read {name}", f"{unreadable} {AGAIN}"), pace)
+    question = Question("describe") if not text.strip() else understand(text, table)
+    found = (
+        await find_answer(run, question, table, pace)
+        if question
+        else Answer("I am not sure what you ask", UNSURE)
+    )
+    questions = [each.text for each in offered(table) if each != question]
+    return await say(run, replace(found, questions=questions), pace)
 
 
 agent = csv_analyst
+
+
+async def load(run: greenroom.Run, name: str, attached: JSON, pace: float) -> Table:
+    async with run.tool("load_table", {"name": name}) as tool:
+        table = await in_thread(load_table, attached)
+        await trio.sleep(4 * pace)
+        kinds = {column.name: column.kind for column in table.columns}
+        tool.result({"rows": table.rows, "columns": kinds, "notes": list(table.notes)})
+    return table
+
+
+async def find_answer(run: greenroom.Run, asked: Question, table: Table, pace: float) -> Answer:
+    await run.agent_thinking(text=f"I understand: {asked.text.rstrip('?')}.")
+    if asked.task == "check":
+        await check_columns(run, table, pace)
+    async with run.tool("answer", {"question": asked.text}) as tool:
+        answer = await in_thread(answer_to, asked, table)
+        await trio.sleep(6 * pace)
+        tool.result({"rows": len(answer.rows)})
+    return answer
+
+
+async def check_columns(run: greenroom.Run, table: Table, pace: float) -> None:
+    """Say what each column holds; deliberately slow, so that you can interrupt it."""
+    for column in table.columns:
+        async with run.tool("check_column", {"column": column.name}) as tool:
+            _, _, empty, _, unusual, *_ = await in_thread(described, column)
+            await trio.sleep(CHECK_PACES * pace / len(table.columns))
+            tool.result({"empty": empty, "unusual": unusual})
+        await run.partial_result(text=f"{column.name}: {empty} empty, {unusual} unusual. ")
 
 
 async def latest_table(run: greenroom.Run) -> JSON | None:
@@ -84,37 +101,22 @@ async def latest_table(run: greenroom.Run) -> JSON | None:
     return None
 
 
-async def answer(run: greenroom.Run, finding: Finding, pace: float) -> None:
-    """Say it in words as they come, then report it whole."""
-    for chunk in re.findall(r"(?:\S+\s*){1,3}", finding.summary):
+async def say(run: greenroom.Run, answer: Answer, pace: float) -> None:
+    """Stream the answer in words, then report it whole."""
+    for chunk in re.findall(r"(?:\S+\s*){1,3}", answer.summary):
         await run.partial_result(text=chunk)
         await trio.sleep(pace)
-    await run.final_report(report=finding.report())
+    await run.final_report(report=answer.report())
 
 
 async def in_thread(work: Callable[..., T], *args: object) -> T:
-    """Heavy work leaves trio's thread, so that other users' events flow meanwhile."""
+    """Do heavy work outside of trio's thread, so that other users' events go on."""
     return await trio.to_thread.run_sync(partial(work, *args), abandon_on_cancel=True)
 
 
 def unwrap(said: object) -> tuple[str, JSON | None]:
     """Split what was said into (question, table or None), whatever its shape."""
-    text, table = (
-        (said.get("text"), said.get("table")) if isinstance(said, Mapping) else (said, None)
-    )
-    if not isinstance(text, str):
-        text = ""
-    if isinstance(table, Mapping):
-        return text, table
-    question, pasted = split_pasted(text)
-    return question, {"name": "pasted table", "csv": pasted} if pasted else None
-
-
-def no_table() -> Finding:
-    advice = "Attach a CSV file, or paste its lines under your question: a header, then the rows."
-    return Finding("I need a table first", f"I found none in what you sent. {advice} {ABILITIES}")
-
-
-def cannot_read(name: str, error: UnreadableTable) -> Finding:
-    advice = "Save it as CSV (UTF-8) with one header row, and send it again."
-    return Finding(f"I could not read {name}", f"{error} {advice}")
+    if not isinstance(said, Mapping):
+        said = {"text": said}
+    text, table = said.get("text"), said.get("table")
+    return text if isinstance(text, str) else "", table if isinstance(table, Mapping) else None

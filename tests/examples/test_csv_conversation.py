@@ -40,17 +40,34 @@ def test_a_table_is_remembered_however_much_was_said_since(client: Client) -> No
     first = client.story({"text": "total cost", "table": TABLE})
     say = partial(client.story, thread=first[0]["thread"])
     say("chatter")
-    assert report(say("total cost"))["summary"] == "Total cost: 12, from 2 rows."
+    assert report(say("total cost"))["table"]["rows"] == [["all rows", 12, 2]]
 
 
-def test_a_table_pasted_under_the_question_is_read_and_remembered(client: Client) -> None:
-    first = client.story("total cost?\n\nservice, cost\nCompute, 10\nEmail, 2\n")
-    assert report(first)["summary"] == "Total cost: 12, from 2 rows."
-    then = client.story("cost without Email", thread=first[0]["thread"])
-    assert report(then)["summary"].startswith("Total cost, without Email: 10,")
+def test_a_table_without_a_question_is_described_and_its_questions_offered(client: Client) -> None:
+    events = client.story({"text": "", "table": TABLE})
+    found, say = report(events), partial(client.story, thread=events[0]["thread"])
+    assert [row[0] for row in found["table"]["rows"]] == ["service", "cost"]
+    unsure = report(say("xyzzy"))["title"]
+    titles = [report(say(question))["title"] for question in found["questions"]]
+    assert titles
+    assert unsure not in titles
 
 
-def test_a_message_without_a_table_is_told_how_to_send_one(client: Client) -> None:
-    found = report(client.story("Dear all,\nhow are you?"))
-    assert found["title"] == "I need a table first"
-    assert "under your question" in found["summary"]
+def test_a_question_that_is_not_understood_says_so_and_offers_others(client: Client) -> None:
+    found = report(client.story({"text": "cost without Email", "table": TABLE}))
+    assert "table" not in found
+    assert "Anything unusual in cost?" in found["questions"]
+
+
+def test_the_slow_question_goes_column_by_column(client: Client) -> None:
+    events = client.story({"text": "Check every value", "table": TABLE})
+    tools = [e["data"]["tool_name"] for e in events if e["kind"] == "tool_executing"]
+    assert tools.count("check_column") == 2
+
+
+@pytest.mark.parametrize(
+    "body", ["How are you?", {"text": "x", "table": {"csv": "a,b\n"}}, 7, None]
+)
+def test_a_message_without_a_readable_table_gets_advice(body: Json, client: Client) -> None:
+    found = report(client.story(body))
+    assert "CSV" in found["summary"]

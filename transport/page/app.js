@@ -164,7 +164,7 @@ function refresh() {
   composer.show({ busy, canStop: going !== null, stopping: stopping !== null });
   $("welcome").hidden = !conversation.isEmpty;
   $("new-thread").hidden = conversation.isEmpty;
-  offerNext(!busy && !conversation.isEmpty && memory.get("sample") === true);
+  offerNext(busy ? [] : conversation.questions);
 }
 
 // ── asking and stopping ──
@@ -198,7 +198,6 @@ function stop() {
 
 function startOver() {
   memory.set("thread", null);
-  memory.set("sample", null);
   pages = PAGES;
   $("earlier").hidden = true;
   conversation.clear();
@@ -214,17 +213,16 @@ $("new-thread").addEventListener("click", () => {
 });
 
 $("sample").addEventListener("click", async () => {
-  memory.set("sample", true);
   send("Total cost by service", await packTable("cloud-costs.csv", sampleTable()));
 });
 
-const NEXT = ["Cost per month", "Anything unusual by service?", "Top 3 teams by requests"];
-
-function offerNext(offered) {
-  if ($("next").hidden === !offered) return;
-  $("next").hidden = !offered;
+/** Buttons for the questions that the latest report offers. */
+function offerNext(questions) {
+  const offered = [...$("next").children].map(({ textContent }) => textContent);
+  if (offered.join("\n") === questions.join("\n")) return;
+  $("next").hidden = questions.length === 0;
   const button = (text) => element("li", {}, element("button", { type: "button", class: "quiet", onclick: () => send(text) }, text));
-  $("next").replaceChildren(...(offered ? NEXT.map(button) : []));
+  $("next").replaceChildren(...questions.map(button));
 }
 
 // ── the connection, in words ──

@@ -13,6 +13,7 @@ const brief = (value) => {
 export class Conversation {
   #root; #onShown; #runs = new Map(); #drawn = new Set(); #unsent = new Map(); #eyes; #waiting = new Map();
   #screen = new Set();
+  #questions = []; // that the latest report offers to ask next
 
   constructor(root, onShown) {
     this.#root = root;
@@ -29,6 +30,8 @@ export class Conversation {
   /** The latest top-level run that has begun and not ended. */
   get going() { return [...this.#runs.values()].findLast((run) => !run.ended && !run.parent)?.id ?? null; }
 
+  get questions() { return this.#questions; }
+
   /** Where the latest answer begins, in px from the window's top; null while there is none. */
   get answerTop() {
     const last = this.#root.lastElementChild;
@@ -38,6 +41,7 @@ export class Conversation {
 
   clear() {
     this.#eyes.disconnect();
+    this.#questions = [];
     for (const one of [this.#runs, this.#drawn, this.#unsent, this.#waiting, this.#screen]) one.clear();
     this.#root.replaceChildren();
   }
@@ -154,6 +158,7 @@ export class Conversation {
       else card.prepend(run.answer);
     }
     run.reports.append(card);
+    if (!run.parent) this.#questions = Array.isArray(report?.questions) ? report.questions.filter((each) => typeof each === "string") : [];
     const seen = element("span", { class: "eye" });
     card.prepend(seen);
     return seen;

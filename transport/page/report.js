@@ -1,4 +1,5 @@
 // A final report: one of the analyst's shape gets a chart and a table; any other is shown as it is.
+// Its `questions` are the page's buttons, not part of the card.
 
 import { drawChart, isChart } from "./chart.js";
 import { element, pretty } from "./dom.js";
@@ -11,7 +12,7 @@ const shown = (cell, format = whole) => {
   if (typeof cell !== "number") return pretty(cell);
   return (cell !== 0 && Math.abs(cell) < 0.1 ? small : format).format(cell);
 };
-const KNOWN = new Set(["title", "summary", "table", "chart", "notes"]);
+const KNOWN = new Set(["title", "summary", "table", "chart", "notes", "questions"]);
 
 const isTable = (table) =>
   table && Array.isArray(table.columns) && Array.isArray(table.rows) && table.rows.every(Array.isArray);
@@ -41,7 +42,7 @@ export function drawReport(report, said) {
 
 const understood = (key, value) =>
   ({ title: typeof value === "string", summary: typeof value === "string", table: isTable(value),
-     chart: isChart(value), notes: Array.isArray(value) })[key];
+     chart: isChart(value), notes: Array.isArray(value), questions: Array.isArray(value) })[key];
 
 function drawTable({ columns, rows }, title) {
   const numeric = columns.map((_, i) => rows.length > 0 && rows.every((row) => row[i] === null || typeof row[i] === "number"));
