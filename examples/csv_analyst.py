@@ -25,7 +25,7 @@ import greenroom
 T = TypeVar("T")
 JSON = Mapping[str, object]
 PACE = float(os.environ.get("GREENROOM_DEMO_PACE", "0.05"))  # seconds per streamed chunk
-CHECK_PACES = 400  # a check of every value takes 20 seconds: time to pull the plug
+CHECK_PACES = 400  # a check of every value takes 20 seconds, so that you can interrupt it
 NO_TABLE = Answer("I need a table first", "Attach a CSV file, or paste its rows into the page.")
 AGAIN = "Save it as CSV (UTF-8) with one header row, and send it again."
 UNSURE = (
@@ -79,7 +79,6 @@ async def find_answer(run: greenroom.Run, asked: Question, table: Table, pace: f
 
 
 async def check_columns(run: greenroom.Run, table: Table, pace: float) -> None:
-    """Say what each column holds; deliberately slow, so that you can interrupt it."""
     for column in table.columns:
         async with run.tool("check_column", {"column": column.name}) as tool:
             _, _, empty, _, unusual, *_ = await in_thread(described, column)
