@@ -35,3 +35,12 @@ def test_a_printed_test_passes(page: str, block: str, pytester: pytest.Pytester)
 
 def test_the_pages_that_print_tests_are_seen() -> None:
     assert "machines" in {page for page, _ in PRINTED}
+
+
+def test_every_test_that_the_failure_modes_name_exists() -> None:
+    page = (ROOT / "docs" / "failure-modes.md").read_text("utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    sources = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    defined = set(re.findall(r"def (test_\w+)", "\n".join(sources)))
+    assert len(named) > 30
+    assert sorted(named - defined) == []
