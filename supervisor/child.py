@@ -131,6 +131,8 @@ class Life(Keeper):
         self.is_up = True
         self.since = trio.current_time()
         self.value = value.value if isinstance(value, Started) else value
+        if self._child is not None:
+            self._child.leave_to(self.value)
         self.up.succeed(value)
 
     @property
@@ -140,7 +142,10 @@ class Life(Keeper):
     @legacy.setter
     def legacy(self, ref: Ref[object] | None) -> None:
         assert self._child is not None
-        self._child.legacy = ref
+        before, self._child.legacy = self._child.legacy, ref
+        if before is not None and before is not ref and before.exit_reason is None:
+            before._take_no_more(self._child.last_end)  # kept once, and handed over now
+            before._announce_end(self._child.last_end)
 
     @property
     def stop_asked(self) -> bool:
@@ -278,6 +283,11 @@ class Child:
         self.restarting = False
         if self.life is not None:
             self.life.cancel(self.spec.grace)
+
+    def leave_to(self, heir: object) -> None:
+        """A new life is up: a mailbox that an earlier spec kept fails unless it is the heir's."""
+        if self.legacy is not heir:
+            self.close()
 
     def close(self) -> None:
         """No restart will follow: what waits in a mailbox that outlived its actor fails."""

@@ -7,6 +7,7 @@ loop to go through, only one parked task that waits for the end.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import attrs
 import outcome
@@ -103,13 +104,15 @@ class DynamicSupervisorRef(SupervisorRef):
 
         None when its start raised `Ignore`. Raises `StartFailed` with the true error as cause,
         `AlreadyStarted`, `TooManyChildren`, `SupervisorStopped`. Cancelled while it waits, it
-        takes the child along, as `nursery.start` does.
+        takes the child along, as `nursery.start` does, within the child's shutdown time.
         """
-        life = self._spawn(self._admit(spec))
+        child = self._admit(spec)
+        life = self._spawn(child)
         try:
             up = await life.up.wait_outcome()
         except BaseException:
             life.cancel(spec.grace)
+            self._see_off(child)
             raise
         if isinstance(up, outcome.Value):
             return up.value
@@ -134,14 +137,30 @@ class DynamicSupervisorRef(SupervisorRef):
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Stop a child, wait until it is gone, forget it.
 
-        Raises `NoSuchChild`, or `ChildLeftBehind` when it ignores its cancellation.
+        Raises `NoSuchChild`, or `ChildLeftBehind` when it ignores its cancellation. A caller
+        that is cancelled while it waits withdraws nothing: the shutdown time still holds.
         """
         child = self._find(id)
         child.cancel()
-        left_behind = await self._await_end(child)
+        try:
+            left_behind = await self._await_end(child)
+        except BaseException:
+            self._see_off(child)
+            raise
         self._forget(child)
         if left_behind is not None:
             raise left_behind
+
+    def _see_off(self, child: Child) -> None:
+        """Hold a cancelled child to its shutdown time now that its caller has gone."""
+        if not self._stopping:  # else that is waited for already
+            name = f"{self.path}/{child.id} (ending)"
+            self._context.run(self._start_task, partial(self._wait_off, child), name)
+
+    async def _wait_off(self, child: Child) -> None:
+        with trio.CancelScope(shield=True):
+            await self._await_end(child)
+        self._forget(child)
 
     def _admit(self, spec: ChildSpec) -> Child:
         self._check_open()

@@ -46,6 +46,11 @@ class RestartWindow:
         self._times.append(now)
         return len(self._times) <= self._intensity.restarts
 
+    @property
+    def counted(self) -> int:
+        """How many restarts the window held when it was last used."""
+        return len(self._times)
+
     def budget(self, now: float) -> int:
         """How many restarts would still be bearable right now."""
         self._forget(now)

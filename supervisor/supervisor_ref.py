@@ -40,6 +40,9 @@ from greenroom.supervisor.errors import (
 )
 from greenroom.supervisor.intensity import Intensity, RestartWindow
 
+MOST_NAMED = 100
+"""Crashes that a supervisor which gives up names: the last of those in its window."""
+
 _parent: ContextVar[SupervisorRef] = ContextVar("greenroom supervisor")
 
 
@@ -289,10 +292,12 @@ class SupervisorRef(Killable):
 
     def _count_restart(self, child: Child, end: CrashReport) -> RestartIntensityExceeded | None:
         """Note that `child` will be restarted; an error when that is one time too many."""
-        self._costly_ends = [*self._costly_ends, end][-self.intensity.restarts - 1 :]
         child.restarts += 1
         self._crash_log.restarts += 1
-        if self._window.record(trio.current_time()):
+        is_bearable = self._window.record(trio.current_time())
+        named = min(self._window.counted, MOST_NAMED)
+        self._costly_ends = [*self._costly_ends, end][-named:]
+        if is_bearable:
             return None
         return RestartIntensityExceeded(self.path, str(self.intensity), self._costly_ends)
 
