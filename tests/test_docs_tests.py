@@ -30,7 +30,9 @@ def test_a_printed_test_passes(page: str, block: str, pytester: pytest.Pytester)
     pytester.makeini("[pytest]\ntrio_mode = true\naddopts = --strict-markers -p no:cacheprovider")
     pytester.makepyfile(**{f"test_{page}": block})
 
-    pytester.runpytest("-W", "error").assert_outcomes(passed=len(TEST.findall(block)))
+    outcomes = pytester.runpytest("-W", "error").parseoutcomes()
+    assert outcomes.keys() <= {"passed"}  # one may be run with several parameters
+    assert outcomes["passed"] >= len(TEST.findall(block))
 
 
 def test_the_pages_that_print_tests_are_seen() -> None:
