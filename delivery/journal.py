@@ -20,9 +20,16 @@ from greenroom.delivery.ids import (
     ThreadId,
     UserId,
 )
+from greenroom.delivery.undelivered import OverdueUsers, Place, Reached
 
 RUN_OPENS: Final = frozenset({Kind.USER_SAID, Kind.AGENT_STARTED})
 RUN_ENDS: Final = TERMINAL
+
+PAGE_BYTES: Final = 256 * 1024
+"""What a page of history has at most, unless it is told otherwise: as a frame of events."""
+
+MOST_REPORTS: Final = 1_000
+"""Sessions, or attempts, that are told of one event."""
 
 
 @attrs.frozen
@@ -147,10 +154,11 @@ class Page:
 
 @attrs.frozen
 class Said:
-    """The run and thread that a `say` started."""
+    """The run and thread that a `say` started, and its `user_said` as it is kept."""
 
     run: RunId
     thread: ThreadId
+    body: bytes = attrs.field(metadata=SECRET)
 
 
 @attrs.frozen
@@ -221,9 +229,16 @@ class Journal(Protocol):
         ...
 
     async def history(
-        self, user: UserId, *, thread: ThreadId | None, before: int | None, limit: int
+        self,
+        user: UserId,
+        *,
+        thread: ThreadId | None,
+        before: int | None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
     ) -> Page:
-        """The last `limit` records before offset `before` (None: the end), of a thread or all."""
+        """The last records before offset `before` (None: the end), of a thread or all: as many
+        as fit both limits, and one at least where there are any."""
         ...
 
     async def said(self, user: UserId, say: str) -> Said | None:
@@ -249,8 +264,20 @@ class Journal(Protocol):
         """How far the user's log is the one in which `event` had `offset`: see `agreed_through`."""
         ...
 
-    async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
-        """The cursors of the sessions that were sent this offset, by session."""
+    async def sent_to(
+        self, user: UserId, offset: int, *, limit: int = MOST_REPORTS
+    ) -> list[Cursor]:
+        """The cursors of `limit` sessions that were sent this offset, by session. Where there
+        are more, those that received it come before the others."""
+        ...
+
+    async def received_through(self, user: UserId, after: int) -> int:
+        """The furthest offset such that all past `after` was received, by one session or another;
+        `after` itself if the next one was not."""
+        ...
+
+    async def reached(self, user: UserId, *, after: int, limit: int) -> list[Reached]:
+        """How far the events past `after` got, ascending: `limit` of them at most."""
         ...
 
     async def find(self, event: EventId) -> Record | None:
@@ -265,8 +292,11 @@ class Journal(Protocol):
         """
         ...
 
-    async def attempts(self, user: UserId, offset: int) -> list[Attempt]:
-        """The redeliveries of this offset, in the order they were kept; gone once settled."""
+    async def attempts(
+        self, user: UserId, first: int, last: int | None = None, *, limit: int = MOST_REPORTS
+    ) -> list[Attempt]:
+        """The first redeliveries of these offsets (or of `first` alone), in the order they were
+        kept; gone once settled."""
         ...
 
     async def settled(self, user: UserId) -> Mapping[EventClass, int]:
@@ -274,10 +304,24 @@ class Journal(Protocol):
         ...
 
     async def overdue(
-        self, before: Mapping[EventClass, int], *, after: str, limit: int
-    ) -> list[UserId]:
-        """Users past `after`, in order, whose oldest unsettled event of some class is older than
-        what `before` gives for the class (ms)."""
+        self, event_class: EventClass, *, before: int, after: Place | None = None, limit: int
+    ) -> OverdueUsers:
+        """Users with an event of the class that has no outcome and could be delivered since before
+        `before` (ms), the longest waiting first. `after`: where an earlier call ended.
+
+        Those whose event is of the future, by a clock that was set back, come last. Looks at
+        `limit` users at most, and may find fewer. A user whose oldest event without an
+        outcome is of another class may be named, too: settling tells.
+        """
+        ...
+
+    async def alive(self, now: int, *, after: int) -> None:
+        """A server is at work now (ms by its wall clock), `after` ms of work since this was said
+        last; 0 as it starts.
+
+        What more has passed by the clock, or less, is a pause: in it nobody could have come for
+        what is kept by now, so it does not count towards any event's time to live.
+        """
         ...
 
     async def dead_letters(

@@ -22,6 +22,7 @@ from greenroom.delivery.legacy_ids import is_mapped
 from greenroom.delivery.private_files import belongs_with, create_private
 from greenroom.delivery.sqlite_errors import in_our_words
 from greenroom.delivery.sqlite_file import SqliteFile, open_file
+from greenroom.delivery.sqlite_schema import DERIVED
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """What is being done, how far it is, and how far it goes (0: nobody knows)."""
@@ -64,7 +65,7 @@ def tables(database: apsw.Connection) -> list[Table]:
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name != 'meta'"
         " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
     ).fetchall()
-    return [_table(database, str(name)) for (name,) in names]
+    return [_table(database, str(name)) for (name,) in names if name not in DERIVED]
 
 
 def count_rows(database: apsw.Connection) -> int:

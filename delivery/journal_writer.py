@@ -7,20 +7,24 @@ the backend. What arrives while the disk works is the next group.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any, Generic, Never, TypeAlias, TypeVar, cast
 
 import attrs
 import trio
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped, GreenroomError
+from greenroom.actors.errors import ActorStopped, GreenroomError, MailboxFull
 from greenroom.actors.exit import ended_by, must_go_on
-from greenroom.actors.ref import Ask, Request
+from greenroom.actors.ref import Ask, Ref, Request
+from greenroom.delivery.fair_queue import FairQueue
 from greenroom.delivery.journal import Entry, Journal, Record
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 
 R = TypeVar("R")
+
+MOST_QUESTIONS = 1_000
+"""Of one user that wait at a time."""
 
 
 @attrs.frozen
@@ -32,9 +36,21 @@ class Append(Request[None]):
 
 @attrs.frozen
 class LookUp(Request[R], Generic[R]):
-    """Ask the journal something: `question(journal)` is awaited, its result is the answer."""
+    """Ask the journal something: `question(journal)` is awaited, its result is the answer.
+
+    A question is short: a few calls of the journal, each bounded in count and bytes; what takes
+    more is asked piece by piece. Those asked for different keys (`whose`) take turns. A question
+    whose `asker` has ended by its turn is dropped.
+    """
 
     question: Callable[[Journal], Awaitable[R]]
+    whose: Hashable = None
+    asker: Ref[Never] | None = None
+
+    @property
+    def in_vain(self) -> bool:
+        """Nobody is left to take the answer."""
+        return self.asker is not None and self.asker.exit_reason is not None
 
 
 Group: TypeAlias = Sequence[Ask[Any]]  # Any: asks of a batch differ in their answer
@@ -85,24 +101,45 @@ class JournalWriter(Actor[Append]):
         self._observer.appended(trio.current_time() - began, len(entries), size)
 
 
-class JournalLookUp(Actor[LookUp[Any]]):
-    """Answers questions one after another, beside the writer and never in front of it."""
+@attrs.frozen
+class _GoOn:
+    """More questions wait."""
+
+
+class JournalLookUp(Actor[LookUp[Any] | _GoOn]):
+    """Answers questions one after another, beside the writer and never in front of it.
+
+    Users take turns: one who asks much waits longer for it, and the others no longer than for
+    one question of each.
+    """
 
     capacity = 100_000
 
     def __init__(self, journal: Journal, observer: Observer = NO_OBSERVER) -> None:
         self._journal = journal
         self._observer = observer
+        self._queue: FairQueue[Ask[Any]] = FairQueue(each=MOST_QUESTIONS)
 
-    async def receive_many(self, messages: deque[LookUp[Any] | Ask[object]]) -> None:
+    async def receive_many(self, messages: deque[LookUp[Any] | _GoOn | Ask[object]]) -> None:
+        """Put all that came in the queue and answer one, so that those who come next are seen."""
         while messages:
             message = messages.popleft()
-            self.recent.append(message)
             if isinstance(message, Ask) and isinstance(message.request, LookUp):
-                await self._look_up(message, message.request)
+                self._put(message, message.request)
+        if self._queue:
+            await self._look_up(self._queue.take())
+        if self._queue:
+            self.ref.tell_owed(_GoOn())
 
-    async def _look_up(self, ask: Ask[object], request: LookUp[Any]) -> None:
-        if ask.reply.abandoned:
+    def _put(self, ask: Ask[Any], request: LookUp[Any]) -> None:
+        self.recent.append(ask)
+        if not self._queue.put(request.whose, ask):
+            full = f"{MOST_QUESTIONS} questions of one asker wait for the journal already"
+            ask.reply.fail(MailboxFull(full, advice="ask again later"))
+
+    async def _look_up(self, ask: Ask[Any]) -> None:
+        request = cast(LookUp[Any], ask.request)
+        if ask.reply.abandoned or request.in_vain:
             return
         began = trio.current_time()
         try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import TypeAlias
+from typing import Final
 
 import outcome
 
-from greenroom.actors.errors import ActorError
+from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.actors.safe_text import safe_str
@@ -21,29 +21,44 @@ from greenroom.delivery.open_runs import OpenRuns
 from greenroom.delivery.outbox import Outbox
 from greenroom.delivery.user_messages import UserMessage
 from greenroom.delivery.user_parts import UserParts
-from greenroom.supervisor.errors import SupervisorError
 
 logger = logging.getLogger("greenroom.delivery")
 
 PAGE = 50
 """Records read at a time, back to where a run began."""
 
-Found: TypeAlias = Sequence[Event]
+
+_NO_MORE: Final[Outcome[bool]] = outcome.Value(False)
 
 
-async def open_tools(journal: Journal, user: UserId, runs: Collection[RunId]) -> Found:
-    """The `tool_executing` of these runs that no `tool_completed` followed, in order."""
-    sought, completed, found = set(runs), set[tuple[RunId, object]](), list[Event]()
-    before, more = None, True
-    while sought and more:
-        page = await journal.history(user, thread=None, before=before, limit=PAGE)
-        before, more = page.records[0].offset if page.records else None, page.more
+class OpenTools:
+    """The search for each `tool_executing` of some runs that no `tool_completed` followed.
+
+    A page at a time, since a run may have begun long ago: others ask between two pages.
+    """
+
+    def __init__(self, user: UserId, runs: Collection[RunId]) -> None:
+        self._user = user
+        self._sought = set(runs)
+        self._completed: set[tuple[RunId, object]] = set()
+        self._found: list[Event] = []
+        self._before: int | None = None
+
+    @property
+    def found(self) -> Sequence[Event]:
+        """In the order they were said."""
+        return self._found[::-1]
+
+    async def read_on(self, journal: Journal) -> bool:
+        """Look through one page more. True: there is another to look through."""
+        page = await journal.history(self._user, thread=None, before=self._before, limit=PAGE)
         for record in reversed(page.records):
-            if record.run in sought:
-                _look_at(record, completed, found)
+            self._before = record.offset
+            if record.run in self._sought:
+                _look_at(record, self._completed, self._found)
                 if record.kind in RUN_OPENS:
-                    sought.remove(record.run)
-    return found[::-1]
+                    self._sought.remove(record.run)
+        return bool(self._sought) and page.more
 
 
 def _look_at(record: Record, completed: set[tuple[RunId, object]], found: list[Event]) -> None:
@@ -88,37 +103,42 @@ class LeftRuns:
         """Begin to end what is due; to be called again after every message."""
         if not self._looking and (due := self._due()):
             self._looking = True
-            self._parts.ask_journal(
-                self._actor,
-                lambda journal: open_tools(journal, self._user, due),
-                lambda found: self._found(due, found),
-            )
+            self._look(due, OpenTools(self._user, due))
 
     async def end_at_once(self) -> None:
         """The mailbox is closed, so the answer is waited for here. What cannot be ended now is
         ended when the user is next served."""
         if due := self._due():
-            question = LookUp(lambda journal: open_tools(journal, self._user, due))
+            search, result = OpenTools(self._user, due), _NO_MORE
             try:
-                found = await outcome.acapture(self._parts.look_up().ask, question)
-            except (ActorError, SupervisorError) as error:
-                found = outcome.Error(error)
-            self._found(due, found)
+                while await self._parts.look_up().ask(LookUp(search.read_on, self._actor.name)):
+                    pass
+            except GreenroomError as error:
+                result = outcome.Error(error)
+            self._looked(due, search, result)
+
+    def _look(self, due: list[RunId], search: OpenTools) -> None:
+        self._parts.ask_journal(
+            self._actor, search.read_on, lambda more: self._looked(due, search, more)
+        )
 
     def _due(self) -> list[RunId]:
         return [run.run for run, _ in self._runs.due(self._outbox.runs_under_way())]
 
-    def _found(self, asked: list[RunId], found: Outcome[Found]) -> None:
+    def _looked(self, asked: list[RunId], search: OpenTools, more: Outcome[bool]) -> None:
         """If other runs are due by now, they are asked for together."""
+        if isinstance(more, outcome.Value) and more.value:
+            return self._look(asked, search)
         self._looking = False
-        if isinstance(found, outcome.Error):
-            why = safe_str(found.error)
+        if isinstance(more, outcome.Error):
+            why = safe_str(more.error)
             logger.warning("%s cannot end its runs now: %s", self._actor.name, why)
-            self._later()
-        elif self._due() == asked:
-            self._end(found.value)
+            return self._later()
+        if self._due() == asked:
+            self._end(search.found)
+        return None
 
-    def _end(self, tools: Found) -> None:
+    def _end(self, tools: Sequence[Event]) -> None:
         ids, now = self._parts.ids, self._parts.now_ms()
         for run, words in self._runs.due(self._outbox.runs_under_way()):
             for tool in tools:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -14,6 +15,8 @@ from greenroom.delivery.errors import JournalClosed
 from greenroom.delivery.events import EventClass
 from greenroom.delivery.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.journal import (
+    MOST_REPORTS,
+    PAGE_BYTES,
     RUN_ENDS,
     RUN_OPENS,
     Attempt,
@@ -35,6 +38,17 @@ from greenroom.delivery.journal import (
     last_offsets,
     within,
 )
+from greenroom.delivery.paging import page_of
+from greenroom.delivery.undelivered import (
+    PAUSES_KEPT,
+    OverdueUsers,
+    Pause,
+    Place,
+    Reached,
+    Stretches,
+    deliverable_since,
+    pause_between,
+)
 
 
 class MemoryJournal:
@@ -45,6 +59,10 @@ class MemoryJournal:
         self._users: dict[UserId, _UserLog] = {}
         self._closed = False
         self._appends = self._entries = self._failures = 0
+        self._number = 0  # of the newest record, in the log of all users
+        self._newest_at: int | None = None
+        self._alive: int | None = None
+        self._pauses: list[Pause] = []
 
     @property
     def epoch(self) -> str:
@@ -59,7 +77,13 @@ class MemoryJournal:
             self._failures += 1
             raise
         for entry in entries:
-            self._users.setdefault(entry.user, _UserLog()).keep(entry)
+            log = self._users.setdefault(entry.user, _UserLog())
+            if isinstance(entry, Record):
+                self._number += 1
+                self._newest_at = entry.at
+                log.keep_record(entry, self._number)
+            else:
+                log.keep(entry)
         self._appends += 1
         self._entries += len(entries)
 
@@ -72,13 +96,18 @@ class MemoryJournal:
         return list(islice(within(max_bytes, records), limit))
 
     async def history(
-        self, user: UserId, *, thread: ThreadId | None, before: int | None, limit: int
+        self,
+        user: UserId,
+        *,
+        thread: ThreadId | None,
+        before: int | None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
     ) -> Page:
         check_limit(limit)
         newest_first = (await self._log(user)).before(before)
         wanted = (record for record in newest_first if thread in (None, record.thread))
-        found = list(islice(wanted, limit + 1))
-        return Page(found[:limit][::-1], more=len(found) > limit)
+        return page_of(wanted, limit, max_bytes)
 
     async def said(self, user: UserId, say: str) -> Said | None:
         return (await self._log(user)).said.get(say)
@@ -97,10 +126,22 @@ class MemoryJournal:
         log = await self._log(user)
         return agreed_through(offset, event, log.bounds(), log.event_at)
 
-    async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
-        cursors = (await self._log(user)).cursors
-        found = [cursors[session] for session in sorted(cursors)]
-        return [cursor for cursor in found if cursor.start < offset <= cursor.sent]
+    async def sent_to(
+        self, user: UserId, offset: int, *, limit: int = MOST_REPORTS
+    ) -> list[Cursor]:
+        cursors = (await self._log(user)).cursors.values()
+        found = [cursor for cursor in cursors if cursor.start < offset <= cursor.sent]
+        found.sort(key=lambda cursor: (cursor.offset < offset, cursor.session))
+        return sorted(found[:limit], key=lambda cursor: cursor.session)
+
+    async def received_through(self, user: UserId, after: int) -> int:
+        return (await self._log(user)).stretches().through(after)
+
+    async def reached(self, user: UserId, *, after: int, limit: int) -> list[Reached]:
+        check_limit(limit)
+        log = await self._log(user)
+        stretches = log.stretches()
+        return [self._reached(log, each, stretches) for each in islice(log.after(after), limit)]
 
     async def find(self, event: EventId) -> Record | None:
         await self._ready()
@@ -114,20 +155,39 @@ class MemoryJournal:
         end = found[min(limit, len(found)) - 1].offset if found else 0
         return [mark for mark in found if mark.offset <= end]
 
-    async def attempts(self, user: UserId, offset: int) -> list[Attempt]:
+    async def attempts(
+        self, user: UserId, first: int, last: int | None = None, *, limit: int = MOST_REPORTS
+    ) -> list[Attempt]:
         attempts = (await self._log(user)).attempts
-        return [each for each in attempts if each.after < offset <= each.through]
+        end = first if last is None else last
+        found = (each for each in attempts if each.after < end and first <= each.through)
+        return list(islice(found, limit))
 
     async def settled(self, user: UserId) -> Mapping[EventClass, int]:
         return dict((await self._log(user)).settled)
 
     async def overdue(
-        self, before: Mapping[EventClass, int], *, after: str, limit: int
-    ) -> list[UserId]:
+        self, event_class: EventClass, *, before: int, after: Place | None = None, limit: int
+    ) -> OverdueUsers:
         check_limit(limit)
         await self._ready()
-        users = (user for user in sorted(self._users) if user > after)
-        return list(islice((u for u in users if self._users[u].is_overdue(before)), limit))
+        ahead = self._alive if self._alive is not None else math.inf
+        waiting = sorted(
+            (record.at, user)
+            for user, log in self._users.items()
+            if (record := log.unsettled.get(event_class))
+            and (record.at < before or record.at > ahead)
+        )
+        looked = [each for each in waiting if after is None or each > after][:limit]
+        users = [user for _, user in looked if self._since(user, event_class) < before]
+        return OverdueUsers(users, looked[-1] if len(looked) == limit else None)
+
+    async def alive(self, now: int, *, after: int) -> None:
+        await self._ready()
+        last = next((at for at in (self._alive, self._newest_at) if at is not None), now)
+        if pause := pause_between(last, now, worked=after, number=self._number):
+            self._pauses = [*self._pauses, pause][-PAUSES_KEPT:]
+        self._alive = now
 
     async def dead_letters(
         self, *, user: UserId | None = None, after: EventId | None = None, limit: int
@@ -180,6 +240,23 @@ class MemoryJournal:
         await self._ready()
         return self._users.get(user) or _UserLog()
 
+    def _since(self, user: UserId, event_class: EventClass) -> int:
+        log = self._users[user]
+        return log.since(log.unsettled[event_class], self._pauses)
+
+    def _reached(self, log: _UserLog, record: Record, stretches: Stretches) -> Reached:
+        stages = {stage for offset, _, stage in log.marks if offset == record.offset}
+        return Reached(
+            record.offset,
+            record.id,
+            record.kind,
+            record.event_class,
+            log.since(record, self._pauses),
+            received=record.offset in stretches,
+            displayed="displayed" in stages,
+            confirmed="confirmed" in stages,
+        )
+
     def _last(self, user: UserId) -> int:
         log = self._users.get(user)
         return log.bounds().last if log else 0
@@ -187,9 +264,14 @@ class MemoryJournal:
 
 @attrs.define(eq=False)
 class _UserLog:
-    """One user's entries. `records[0]` has the offset `trimmed + 1`."""
+    """One user's entries. `records[0]` has the offset `trimmed + 1`, and the number `numbers[0]`.
+
+    `unsettled`: of each class that has one, the first record past what is settled.
+    """
 
     records: list[Record] = attrs.field(factory=list)
+    numbers: list[int] = attrs.field(factory=list)
+    unsettled: dict[EventClass, Record] = attrs.field(factory=dict)
     trimmed: int = 0
     cursors: dict[SessionId, Cursor] = attrs.field(factory=dict)
     attempts: list[Attempt] = attrs.field(factory=list)
@@ -201,8 +283,6 @@ class _UserLog:
 
     def keep(self, entry: Entry) -> None:
         match entry:
-            case Record():
-                self._keep_record(entry)
             case Cursor():
                 known = self.cursors.get(entry.session)
                 self.cursors[entry.session] = entry.after(known)
@@ -215,27 +295,40 @@ class _UserLog:
             case Settled():
                 self._settle(entry)
 
-    def _settle(self, entry: Settled) -> None:
-        known = self.settled[entry.event_class]
-        self.settled[entry.event_class] = max(known, entry.through)
-        through = min(self.settled.values())
-        self.attempts = [each for each in self.attempts if each.through > through]
-
-    def is_overdue(self, before: Mapping[EventClass, int]) -> bool:
-        oldest: dict[EventClass, int] = {}
-        for record in self.records:
-            if record.offset > self.settled[record.event_class]:
-                oldest.setdefault(record.event_class, record.at)
-        return any(at < before.get(event_class, 0) for event_class, at in oldest.items())
-
-    def _keep_record(self, record: Record) -> None:
+    def keep_record(self, record: Record, number: int) -> None:
         self.records.append(record)
+        self.numbers.append(number)
+        self.unsettled.setdefault(record.event_class, record)
         self._keep_said(record)
         if record.kind in RUN_OPENS:
             run = OpenRun(record.run, record.thread, record.parent, record.request)
             self.open_runs.setdefault(record.run, run)
         elif record.kind in RUN_ENDS:
             self.open_runs.pop(record.run, None)
+
+    def since(self, record: Record, pauses: Sequence[Pause]) -> int:
+        number = self.numbers[record.offset - self.trimmed - 1]
+        return deliverable_since(record.at, number, pauses)
+
+    def stretches(self) -> Stretches:
+        return Stretches((cursor.start, cursor.offset) for cursor in self.cursors.values())
+
+    def _settle(self, entry: Settled) -> None:
+        known = self.settled[entry.event_class]
+        self.settled[entry.event_class] = max(known, entry.through)
+        through = min(self.settled.values())
+        self.attempts = [each for each in self.attempts if each.through > through]
+        self._pass_by(entry.event_class, entry.through)
+
+    def _pass_by(self, event_class: EventClass, through: int) -> None:
+        """What comes next may be of another class: whoever settles finds that out."""
+        oldest = self.unsettled.get(event_class)
+        if oldest is not None and oldest.offset <= through:
+            following = next(self.after(through), None)
+            if following is None:
+                del self.unsettled[event_class]
+            else:
+                self.unsettled[event_class] = following
 
     def bounds(self) -> Bounds:
         last = self.trimmed + len(self.records)
@@ -245,16 +338,20 @@ class _UserLog:
         return self.records[offset - self.trimmed - 1].id
 
     def after(self, offset: int) -> Iterator[Record]:
-        return islice(self.records, max(offset - self.trimmed, 0), None)
+        start = max(offset - self.trimmed, 0)
+        return (self.records[index] for index in range(start, len(self.records)))
 
     def before(self, offset: int | None) -> Iterator[Record]:
         end = len(self.records) if offset is None else max(offset - self.trimmed - 1, 0)
-        return iter(self.records[:end][::-1])
+        end = min(end, len(self.records))
+        return (self.records[index] for index in range(end - 1, -1, -1))
 
     def trim(self, through: int) -> int:
         gone = self.records[: max(through - self.trimmed, 0)]
-        del self.records[: len(gone)]
+        del self.records[: len(gone)], self.numbers[: len(gone)]
         self.trimmed += len(gone)
+        for event_class in list(self.unsettled):
+            self._pass_by(event_class, self.trimmed)
         self.marks = {key: mark for key, mark in self.marks.items() if key[0] > self.trimmed}
         self.said = {}
         for record in self.records:
@@ -263,7 +360,7 @@ class _UserLog:
 
     def _keep_said(self, record: Record) -> None:
         if record.say is not None:
-            self.said.setdefault(record.say, Said(record.run, record.thread))
+            self.said.setdefault(record.say, Said(record.run, record.thread, record.body))
 
 
 def _counted(summary: ThreadSummary | None, record: Record) -> ThreadSummary:

@@ -255,11 +255,15 @@ class Run:
         """The last events of this thread, oldest first, this run's own among them.
 
         `before` an event's offset come the ones that led to it: so a thread is read page by page,
-        back to where there are none. Raises a `JournalError`, or `ValueError` for a limit below 1.
+        back to where there are none. A page has `limit` events, or 256 KiB of them, or one event
+        that is bigger. Raises a `JournalError`, or `ValueError` for a limit below 1.
         """
         user, thread = self.context.user, self.thread
         page = await self._user.look_up.ask(
-            LookUp(lambda journal: journal.history(user, thread=thread, before=before, limit=limit))
+            LookUp(
+                lambda journal: journal.history(user, thread=thread, before=before, limit=limit),
+                whose=user,
+            )
         )
         return [Event.decode(record.body) for record in page.records]
 

@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
+import attrs
+import orjson
 import outcome
 
-from greenroom.actors.errors import ActorStopped, GreenroomError
+from greenroom.actors.errors import ActorStopped, Fault, GreenroomError
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.draft import Draft, user_said
-from greenroom.delivery.errors import UserUnavailable
+from greenroom.delivery.errors import DeliveryError, UserUnavailable, damaged
+from greenroom.delivery.events import JSON, Event
 from greenroom.delivery.ids import EventId, RunId, UserId
 from greenroom.delivery.journal import Record, Said
+from greenroom.delivery.run_queue import TooManyRuns
 from greenroom.delivery.user_messages import RunStarted, UserMessage, UserSays
 from greenroom.delivery.user_parts import UserParts
 
 Offer = Callable[[Draft, Reply[Record]], None]
 
+SAYS_AT_ONCE = 128
+"""Of one user that may be on their way to the journal."""
+
+
+class SayConflict(DeliveryError):
+    """The id of this `say` was another's, with another body or thread. Nothing was kept."""
+
+    fault: ClassVar[Fault] = Fault.CLIENT
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """A `say` on its way, and all who wait for its answer."""
+
+    request: UserSays
+    replies: list[Reply[RunStarted]] = attrs.field(factory=list)
+
 
 class Says:
     """A part of the user actor. The first `say` of a key is looked up in the journal, kept, and
-    its run launched; those that come meanwhile wait for the same answer."""
+    its run launched; the same that comes meanwhile waits for the same answer, another with that
+    key is refused."""
 
     def __init__(
         self,
@@ -39,17 +62,28 @@ class Says:
         self._actor = actor
         self._offer = offer
         self._leave = leave
-        self._waiting: dict[str, list[Reply[RunStarted]]] = {}
+        self._waiting: dict[str, _Waiting] = {}
 
     def say(self, request: UserSays, reply: Reply[RunStarted]) -> None:
-        replies = self._waiting.setdefault(request.say, [])
-        replies.append(reply)
-        if len(replies) == 1:
-            self._parts.ask_journal(
-                self._actor,
-                lambda journal: journal.said(self._user, request.say),
-                lambda said: self._known(request, said),
-            )
+        first = self._waiting.get(request.say)
+        if first is None:
+            self._look_up(request, reply)
+        elif request.thread == first.request.thread and _same(request.body, first.request.body):
+            first.replies.append(reply)
+        else:
+            reply.fail(_conflict(request))
+
+    def _look_up(self, request: UserSays, reply: Reply[RunStarted]) -> None:
+        if len(self._waiting) >= SAYS_AT_ONCE:
+            waiting = f"{SAYS_AT_ONCE} messages of yours are on their way already"
+            reply.fail(TooManyRuns(waiting, advice="say it again in a moment"))
+            return
+        self._waiting[request.say] = _Waiting(request, [reply])
+        self._parts.ask_journal(
+            self._actor,
+            lambda journal: journal.said(self._user, request.say),
+            lambda said: self._known(request, said),
+        )
 
     def fail_all(self, error: Callable[[], ActorStopped]) -> None:
         for say in list(self._waiting):
@@ -58,11 +92,10 @@ class Says:
     def _known(self, request: UserSays, known: Outcome[Said | None]) -> None:
         if isinstance(known, outcome.Error):
             self._answer(request.say, known)
-        elif known.value is not None:
-            again = RunStarted(known.value.run, known.value.thread)
-            self._answer(request.say, outcome.Value(again))
-        else:
+        elif known.value is None:
             self._keep(request)
+        else:
+            self._answer(request.say, _again(request, known.value))
 
     def _keep(self, request: UserSays) -> None:
         ids = self._parts.ids
@@ -95,8 +128,38 @@ class Says:
         return self._answer(request.say, outcome.Value(started))
 
     def _answer(self, say: str, result: Outcome[RunStarted]) -> None:
-        for reply in self._waiting.pop(say, ()):
+        for reply in self._waiting.pop(say).replies:
             if isinstance(result, outcome.Error):
                 reply.fail(result.error)
             else:
                 reply.succeed(result.value)
+
+
+def _again(request: UserSays, said: Said) -> Outcome[RunStarted]:
+    """What the same message was answered; for another one an error.
+
+    A client that let greenroom choose the thread does not know it when it repeats itself.
+    """
+    try:
+        body = Event.decode(said.body).data.get("body")
+    except (ValueError, KeyError, TypeError) as error:
+        return outcome.Error(damaged(f"what user_said of {said.run} kept", error))
+    if request.thread in (None, said.thread) and _same(request.body, body):
+        return outcome.Value(RunStarted(said.run, said.thread))
+    return outcome.Error(_conflict(request))
+
+
+def _same(body: JSON, other: JSON) -> bool:
+    """As JSON: it tells `1` from `true`, which Python does not, and knows no order of keys."""
+    return _canonical(body) == _canonical(other)
+
+
+def _canonical(body: JSON) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+
+def _conflict(request: UserSays) -> SayConflict:
+    return SayConflict(
+        f"say: `id` {request.say!r} was another message's",
+        advice="each message needs an id of its own; only a repeated one keeps it",
+    )

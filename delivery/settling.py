@@ -14,17 +14,21 @@ from greenroom.actors.reply import Outcome, Reply
 from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.events import EventClass, class_of
 from greenroom.delivery.ids import UserId
-from greenroom.delivery.journal import DeadLetter, Entry, Journal, Record, Settled
+from greenroom.delivery.journal import Attempt, DeadLetter, Entry, Journal, Record, Settled
 from greenroom.delivery.outbox import Outbox
 from greenroom.delivery.policy import Policies, Policy
-from greenroom.delivery.stages import ReceiptStage, furthest, standings
+from greenroom.delivery.stages import ReceiptStage
+from greenroom.delivery.undelivered import Reached
 from greenroom.delivery.user_messages import UserMessage
 from greenroom.delivery.user_parts import UserParts
 
 logger = logging.getLogger("greenroom.delivery")
 
 AT_ONCE = 200
-"""Events looked at in one go, so that other questions to the journal get their turn."""
+"""Events of a class looked at in one go, so that other questions to the journal get their turn."""
+
+ATTEMPTS_KEPT = 100
+"""With one dead letter: the first ones."""
 
 AGAIN_SECONDS = 60.0
 """When to try again after the journal could not answer."""
@@ -43,7 +47,7 @@ class Settlement:
 
 
 async def settle(journal: Journal, user: UserId, policies: Policies, now: int) -> Settlement:
-    """Decide all of a user's events that can be decided by `now` (ms)."""
+    """Decide a user's events that can be decided by `now` (ms), `AT_ONCE` of each class at most."""
     known = await journal.settled(user)
     found = [
         await _Settling(journal, user, each, policies[each], now).go_on(known[each])
@@ -69,44 +73,50 @@ class _Settling:
 
     async def go_on(self, start: int) -> Settlement:
         through = await self._received_through(start)
-        letters: list[DeadLetter] = []
-        due = None
-        records = await self.journal.read(
-            self.user, after=through, limit=AT_ONCE, max_bytes=1024 * 1024
-        )
-        for record in records:
-            if record.event_class is self.event_class and not await self._is_done(record):
-                if not self.policy.is_over(record.at, self.now):
-                    due = record.at + round(self.policy.expires_after * 1000)
+        events = await self.journal.reached(self.user, after=through, limit=AT_ONCE)
+        overdue: list[Reached] = []
+        due = self.now if len(events) == AT_ONCE else None  # there may be more
+        for event in events:
+            if event.event_class is self.event_class and not self._is_done(event):
+                if not self.policy.is_over(event.since, self.now):
+                    due = event.since + round(self.policy.expires_after * 1000)
                     break
-                letters.append(await self._letter(record))
-            through = record.offset
-        else:
-            due = self.now if records else None  # there may be more
+                overdue.append(event)
+            through = event.offset
         settled = [Settled(self.user, self.event_class, through)] if through > start else []
-        return Settlement(settled, letters, due)
+        return Settlement(settled, await self._letters(overdue), due)
 
     async def _received_through(self, through: int) -> int:
-        """Most of the log was received by one session from end to end: no need to look at it."""
+        """Most of the log was received from end to end: no need to look at it."""
         if self.policy.done is not ReceiptStage.RECEIVED:
             return through
-        while further := [
-            cursor.offset
-            for cursor in await self.journal.sent_to(self.user, through + 1)
-            if cursor.offset > through
-        ]:
-            through = max(further)
-        return through
+        return await self.journal.received_through(self.user, through)
 
-    async def _is_done(self, record: Record) -> bool:
-        cursors = await self.journal.sent_to(self.user, record.offset)
-        marks = await self.journal.marks(self.user, after=record.offset - 1, limit=1)
-        return furthest(standings(record.offset, cursors, marks)) >= self.policy.done
+    def _is_done(self, event: Reached) -> bool:
+        if event.confirmed:
+            return True
+        if event.displayed:
+            return self.policy.done is not ReceiptStage.CONFIRMED
+        return event.received and self.policy.done is ReceiptStage.RECEIVED
 
-    async def _letter(self, record: Record) -> DeadLetter:
-        attempts = await self.journal.attempts(self.user, record.offset)
-        given_up, now = self.policy.given_up, self.now
-        return DeadLetter(self.user, record.offset, record.id, record.kind, given_up, attempts, now)
+    async def _letters(self, events: Sequence[Reached]) -> list[DeadLetter]:
+        if not events:
+            return []
+        first, last = events[0].offset, events[-1].offset
+        attempts = await self.journal.attempts(self.user, first, last)
+        return [self._letter(event, attempts) for event in events]
+
+    def _letter(self, event: Reached, attempts: Sequence[Attempt]) -> DeadLetter:
+        own = [each for each in attempts if each.after < event.offset <= each.through]
+        return DeadLetter(
+            self.user,
+            event.offset,
+            event.event,
+            event.kind,
+            self.policy.given_up,
+            own[:ATTEMPTS_KEPT],
+            self.now,
+        )
 
 
 class Settler:
@@ -127,6 +137,7 @@ class Settler:
         self._next: int | None = None
         self._due_in: float | None = None
         self._wound = False
+        self._asked: list[Reply[None]] = []
 
     def look(self) -> None:
         """Ask the journal what can be settled now."""
@@ -138,6 +149,11 @@ class Settler:
             lambda journal: settle(journal, self._user, self._parts.policies, self._now()),
             self._found,
         )
+
+    def settle_all(self, reply: Reply[None]) -> None:
+        """Answer once all that is due has its outcome."""
+        self._asked.append(reply)
+        self.look()
 
     def take_due(self) -> float | None:
         """Seconds until `look` has something to look at; told once."""
@@ -164,6 +180,7 @@ class Settler:
             logger.warning("%s cannot settle its events now: %s", self._actor.name, why)
             self._looking = False
             self._wind(AGAIN_SECONDS)
+            self._answer(found)
             return
         self._next = found.value.due
         letters = [each for each in found.value.letters if not self._came_for(each)]
@@ -173,10 +190,21 @@ class Settler:
 
     def _go_on(self) -> None:
         self._looking = False
-        if self._next is not None:
-            self._wind(max(0.0, (self._next - self._now()) / 1000))
+        more_in = None if self._next is None else (self._next - self._now()) / 1000
+        if more_in is not None:
+            self._wind(max(0.0, more_in))
         elif self._unseen:
             self.kept()
+        if more_in is None or more_in > 0:
+            self._answer(outcome.Value(None))
+
+    def _answer(self, result: Outcome[object]) -> None:
+        asked, self._asked = self._asked, []
+        for reply in asked:
+            if isinstance(result, outcome.Error):
+                reply.fail(result.error)
+            else:
+                reply.succeed(None)
 
     def _wind(self, seconds: float) -> None:
         self._wound, self._due_in = True, seconds

@@ -142,3 +142,5 @@ def _set_up(database: apsw.Connection, new_epoch: Callable[[], str] | None) -> N
     database.pragma("journal_size_limit", WAL_KEPT_BYTES)
     if is_new and new_epoch is not None:
         sqlite_schema.create(database, new_epoch())
+    else:
+        sqlite_schema.complete(database)

@@ -15,6 +15,8 @@ from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events import EventClass
 from greenroom.delivery.ids import EventId, SessionId, ThreadId, UserId
 from greenroom.delivery.journal import (
+    MOST_REPORTS,
+    PAGE_BYTES,
     Attempt,
     Bounds,
     Cursor,
@@ -36,6 +38,7 @@ from greenroom.delivery.sqlite_file import SqliteFile, open_file
 from greenroom.delivery.sqlite_letters import SqliteLetters
 from greenroom.delivery.sqlite_store import SqliteStore
 from greenroom.delivery.sqlite_thread import SqliteThread
+from greenroom.delivery.undelivered import OverdueUsers, Place, Reached
 
 R = TypeVar("R")
 
@@ -107,10 +110,16 @@ class SqliteJournal:
         return await self._call(lambda: self._store.read(user, after, limit, max_bytes))
 
     async def history(
-        self, user: UserId, *, thread: ThreadId | None, before: int | None, limit: int
+        self,
+        user: UserId,
+        *,
+        thread: ThreadId | None,
+        before: int | None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
     ) -> Page:
         check_limit(limit)
-        return await self._call(lambda: self._store.history(user, thread, before, limit))
+        return await self._call(lambda: self._store.history(user, thread, before, limit, max_bytes))
 
     async def said(self, user: UserId, say: str) -> Said | None:
         return await self._call(lambda: self._store.said(user, say))
@@ -127,8 +136,20 @@ class SqliteJournal:
     async def agrees_through(self, user: UserId, *, offset: int, event: EventId) -> int:
         return await self._call(lambda: self._store.agrees_through(user, offset, event))
 
-    async def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
-        return await self._call(lambda: self._store.sent_to(user, offset))
+    async def sent_to(
+        self, user: UserId, offset: int, *, limit: int = MOST_REPORTS
+    ) -> list[Cursor]:
+        check_limit(limit)
+        return await self._call(lambda: self._store.sent_to(user, offset, limit))
+
+    async def received_through(self, user: UserId, after: int) -> int:
+        return await self._call(lambda: self._store.received(user, after).through(after))
+
+    async def reached(self, user: UserId, *, after: int, limit: int) -> list[Reached]:
+        check_limit(limit)
+        return await self._call(
+            lambda: self._store.reached(user, after, limit, self._letters.pauses)
+        )
 
     async def find(self, event: EventId) -> Record | None:
         return await self._call(lambda: self._store.find(event))
@@ -137,17 +158,24 @@ class SqliteJournal:
         check_limit(limit)
         return await self._call(lambda: self._store.marks(user, after, limit))
 
-    async def attempts(self, user: UserId, offset: int) -> list[Attempt]:
-        return await self._call(lambda: self._letters.attempts(user, offset))
+    async def attempts(
+        self, user: UserId, first: int, last: int | None = None, *, limit: int = MOST_REPORTS
+    ) -> list[Attempt]:
+        check_limit(limit)
+        end = first if last is None else last
+        return await self._call(lambda: self._letters.attempts(user, first, end, limit))
 
     async def settled(self, user: UserId) -> Mapping[EventClass, int]:
         return await self._call(lambda: self._letters.settled(user))
 
     async def overdue(
-        self, before: Mapping[EventClass, int], *, after: str, limit: int
-    ) -> list[UserId]:
+        self, event_class: EventClass, *, before: int, after: Place | None = None, limit: int
+    ) -> OverdueUsers:
         check_limit(limit)
-        return await self._call(lambda: self._letters.overdue(before, after, limit))
+        return await self._call(lambda: self._letters.overdue(event_class, before, after, limit))
+
+    async def alive(self, now: int, *, after: int) -> None:
+        await self._call(lambda: self._letters.alive(now, after))
 
     async def dead_letters(
         self, *, user: UserId | None = None, after: EventId | None = None, limit: int

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import apsw
+import attrs
+import orjson
 
 from greenroom.delivery.events import EventClass
 from greenroom.delivery.ids import EventId, UserId
@@ -19,6 +21,14 @@ from greenroom.delivery.sqlite_rows import (
     attempt_row,
     letter_of,
     letter_row,
+)
+from greenroom.delivery.undelivered import (
+    PAUSES_KEPT,
+    OverdueUsers,
+    Pause,
+    Place,
+    deliverable_since,
+    pause_between,
 )
 
 _ADD_ATTEMPT: Final = f"INSERT INTO attempt ({ATTEMPT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -35,18 +45,23 @@ _FORGET_ATTEMPTS: Final = f"""
 """
 _ATTEMPTS: Final = f"""
     SELECT {ATTEMPT_COLUMNS} FROM attempt
-    WHERE user = ?1 AND after < ?2 AND through >= ?2 ORDER BY number
+    WHERE user = ?1 AND after < ?3 AND through >= ?2 ORDER BY number LIMIT ?4
 """
 _LETTERS: Final = f"SELECT {LETTER_COLUMNS} FROM dead_letter WHERE event > ? ORDER BY event LIMIT ?"
 _USER_LETTERS: Final = f"""
     SELECT {LETTER_COLUMNS} FROM dead_letter WHERE user = ? AND event > ? ORDER BY event LIMIT ?
 """
-_OLDEST_UNSETTLED: Final = """
-    SELECT at FROM log WHERE user = ?1 AND class = ?2 AND "offset" > coalesce(
-        (SELECT through FROM settled WHERE user = ?1 AND class = ?2), 0)
-    ORDER BY "offset" LIMIT 1
+_UNSETTLED: Final = """
+    SELECT at, user, number FROM unsettled
+    WHERE class = ?1 AND at < ?2 AND (at, user) > (?3, ?4) ORDER BY at, user LIMIT ?5
 """
-_NEXT_USER: Final = "SELECT user FROM log WHERE user > ? ORDER BY user LIMIT 1"
+_LAST_RECORD: Final = "SELECT number, at FROM log ORDER BY number DESC LIMIT 1"
+_META: Final = "SELECT value FROM meta WHERE name = ?"
+_SET_META: Final = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
+
+_START: Final[Place] = (-(2**63), "")
+_END: Final = 2**63 - 1
+_Waiting: TypeAlias = tuple[int, str, int]
 
 
 def append_letters(database: apsw.Connection, entries: Sequence[Entry]) -> None:
@@ -66,9 +81,17 @@ class SqliteLetters:
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
+        self._pauses = [Pause(*each) for each in orjson.loads(self._meta("pauses") or "[]")]
+        alive = self._meta("alive")
+        self._alive = None if alive is None else int(alive)
 
-    def attempts(self, user: UserId, offset: int) -> list[Attempt]:
-        rows = self._database.execute(_ATTEMPTS, (user, offset)).fetchall()
+    @property
+    def pauses(self) -> Sequence[Pause]:
+        """When no server was at work, the newest of them."""
+        return self._pauses
+
+    def attempts(self, user: UserId, first: int, last: int, limit: int) -> list[Attempt]:
+        rows = self._database.execute(_ATTEMPTS, (user, first, last, limit)).fetchall()
         return [attempt_of(row) for row in cast("list[AttemptRow]", rows)]
 
     def settled(self, user: UserId) -> Mapping[EventClass, int]:
@@ -76,14 +99,39 @@ class SqliteLetters:
         known = {EventClass(str(name)): int(str(through)) for name, through in rows}
         return {event_class: known.get(event_class, 0) for event_class in EventClass}
 
-    def overdue(self, before: Mapping[EventClass, int], after: str, limit: int) -> list[UserId]:
-        """One seek a user: the first index leads from each user to the next."""
-        found: list[UserId] = []
-        while len(found) < limit and (user := self._database.execute(_NEXT_USER, (after,)).get):
-            after = str(user)
-            if any(self._is_overdue(after, *each) for each in before.items()):
-                found.append(UserId.trusted(after))
-        return found
+    def overdue(
+        self, event_class: EventClass, before: int, after: Place | None, limit: int
+    ) -> OverdueUsers:
+        """One walk along the index, of `limit` steps."""
+        rows = self._waiting(event_class, after or _START, before, limit)
+        if len(rows) < limit and self._alive is not None:
+            ahead = max(after or _START, (max(self._alive, before), ""))
+            rows += self._waiting(event_class, ahead, _END, limit - len(rows))
+        found = [
+            UserId.trusted(user)
+            for at, user, number in rows
+            if deliverable_since(at, number, self._pauses) < before
+        ]
+        return OverdueUsers(found, rows[-1][:2] if len(rows) == limit else None)
+
+    def _waiting(
+        self, event_class: EventClass, after: Place, before: int, limit: int
+    ) -> list[_Waiting]:
+        rows = self._database.execute(_UNSETTLED, (event_class, before, *after, limit))
+        return cast("list[_Waiting]", rows.fetchall())
+
+    def alive(self, now: int, after: int) -> None:
+        with self._database:
+            newest = self._database.execute(_LAST_RECORD).fetchone()
+            number, at = cast("tuple[int, int]", newest or (0, now))
+            last = at if self._alive is None else self._alive
+            pause = pause_between(last, now, worked=after, number=number)
+            pauses = [*self._pauses, pause][-PAUSES_KEPT:] if pause else self._pauses
+            if pause:
+                kept = orjson.dumps([attrs.astuple(each) for each in pauses]).decode()
+                self._database.execute(_SET_META, ("pauses", kept))
+            self._database.execute(_SET_META, ("alive", str(now)))
+        self._pauses, self._alive = pauses, now
 
     def dead_letters(self, user: UserId | None, after: str, limit: int) -> list[DeadLetter]:
         if user is None:
@@ -101,6 +149,5 @@ class SqliteLetters:
         self._database.execute("DELETE FROM dead_letter WHERE event = ?", (event,))
         return bool(self._database.changes())
 
-    def _is_overdue(self, user: str, event_class: EventClass, before: int) -> bool:
-        at = self._database.execute(_OLDEST_UNSETTLED, (user, event_class)).get
-        return at is not None and int(str(at)) < before
+    def _meta(self, name: str) -> str | None:
+        return cast("str | None", self._database.execute(_META, (name,)).get)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias, cast
 
 import orjson
@@ -17,6 +18,7 @@ from greenroom.delivery.ids import (
     UserId,
 )
 from greenroom.delivery.journal import Attempt, Cursor, DeadLetter, Mark, OpenRun, Record
+from greenroom.delivery.undelivered import Pause, Reached, deliverable_since
 
 RECORD_COLUMNS: Final = (
     'user, "offset", id, kind, class, thread, run, parent, request, at, say, body'
@@ -34,6 +36,8 @@ LETTER_COLUMNS: Final = 'event, user, "offset", kind, outcome, attempts, at'
 LetterRow: TypeAlias = tuple[str, str, int, str, str, str, int]
 RUN_COLUMNS: Final = "run, thread, parent, request"
 RunRow: TypeAlias = tuple[str, str, str | None, str]
+ReachedRow: TypeAlias = tuple[int, str, str, str, int, int, int | None]
+"""Offset, id, kind, class, at, number; and of its marks whether one is a confirmation."""
 
 
 def record_row(record: Record) -> RecordRow:
@@ -140,6 +144,20 @@ def mark_of(row: MarkRow) -> Mark:
         orjson.loads(verdict),
         note,
         at,
+    )
+
+
+def reached_of(row: ReachedRow, pauses: Sequence[Pause], *, received: bool) -> Reached:
+    offset, id_, kind, event_class, at, number, mark = row
+    return Reached(
+        offset,
+        EventId.trusted(id_),
+        Kind(kind),
+        EventClass(event_class),
+        deliverable_since(at, number, pauses),
+        received=received,
+        displayed=mark is not None,
+        confirmed=bool(mark),
     )
 
 

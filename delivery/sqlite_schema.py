@@ -124,6 +124,54 @@ CREATE TABLE settled (
 ) STRICT, WITHOUT ROWID;
 """
 
+# Follows from the others; triggers keep it, so whoever writes the others, an import or an older
+# greenroom among them, keeps it right. It names the first event past what is settled, which may be
+# of another class: to look for the next of the class would be a walk through all between.
+DERIVED: Final = ("unsettled",)
+_PASS_BY: Final = """
+    UPDATE unsettled SET (number, "offset", at) = (
+        SELECT number, "offset", at FROM log
+        WHERE user = new.user AND "offset" > new.through ORDER BY "offset" LIMIT 1)
+    WHERE user = new.user AND "offset" <= new.through {of_class}
+        AND EXISTS (SELECT 1 FROM log WHERE user = new.user AND "offset" > new.through);
+    DELETE FROM unsettled WHERE user = new.user AND "offset" <= new.through {of_class};
+"""
+_PASS_BY_CLASS: Final = _PASS_BY.format(of_class="AND class = new.class")
+_UNSETTLED: Final = f"""
+CREATE TABLE unsettled (
+    user TEXT NOT NULL,
+    class TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (user, class)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX unsettled_at ON unsettled (class, at, user);
+
+CREATE TRIGGER unsettled_begins AFTER INSERT ON log
+WHEN NOT EXISTS (SELECT 1 FROM unsettled WHERE user = new.user AND class = new.class)
+BEGIN
+    INSERT INTO unsettled VALUES (new.user, new.class, new.number, new."offset", new.at);
+END;
+CREATE TRIGGER unsettled_is_settled AFTER INSERT ON settled BEGIN {_PASS_BY_CLASS} END;
+CREATE TRIGGER unsettled_is_settled_on AFTER UPDATE ON settled BEGIN {_PASS_BY_CLASS} END;
+CREATE TRIGGER unsettled_is_trimmed AFTER INSERT ON trimmed
+BEGIN {_PASS_BY.format(of_class="")} END;
+
+WITH RECURSIVE users (user) AS (
+    SELECT min(user) FROM log
+    UNION ALL SELECT (SELECT min(user) FROM log WHERE log.user > users.user)
+    FROM users WHERE users.user IS NOT NULL)
+INSERT INTO unsettled
+SELECT log.user, classes.class, log.number, log."offset", log.at
+FROM users CROSS JOIN (SELECT 'critical' AS class UNION SELECT 'progress') AS classes
+CROSS JOIN log ON log.user = users.user AND log."offset" = (
+    SELECT min("offset") FROM log AS next
+    WHERE next.user = users.user AND next."offset" > coalesce(
+        (SELECT through FROM settled
+         WHERE settled.user = users.user AND settled.class = classes.class), 0));
+"""
+
 
 def is_new(database: apsw.Connection) -> bool:
     """True for an empty database. Raises unless it is empty or a journal we can read.
@@ -172,10 +220,19 @@ def _check(path: str, application: int, version: int) -> None:
         )
 
 
+def complete(database: apsw.Connection) -> None:
+    """Give a journal what older versions did without, in one transaction."""
+    sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'unsettled'"
+    if not database.execute(sql).get:
+        with database:
+            database.execute(_UNSETTLED)
+
+
 def create(database: apsw.Connection, epoch: str) -> None:
     """Make the tables and the epoch, in one transaction."""
     with database:
         database.execute(TABLES)
+        database.execute(_UNSETTLED)
         database.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
         database.pragma("application_id", APPLICATION_ID)
         database.pragma("user_version", VERSION)

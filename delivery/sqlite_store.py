@@ -26,6 +26,7 @@ from greenroom.delivery.journal import (
     last_offsets,
     within,
 )
+from greenroom.delivery.paging import page_of
 from greenroom.delivery.sqlite_letters import append_letters
 from greenroom.delivery.sqlite_rows import (
     CURSOR_COLUMNS,
@@ -34,6 +35,7 @@ from greenroom.delivery.sqlite_rows import (
     RUN_COLUMNS,
     CursorRow,
     MarkRow,
+    ReachedRow,
     RecordRow,
     RunRow,
     cursor_of,
@@ -41,9 +43,11 @@ from greenroom.delivery.sqlite_rows import (
     mark_of,
     mark_row,
     open_run_of,
+    reached_of,
     record_of,
     record_row,
 )
+from greenroom.delivery.undelivered import Pause, Reached, Stretches
 
 Value: TypeAlias = str | int | bytes | None
 R = TypeVar("R")
@@ -87,12 +91,23 @@ _THREAD_HISTORY: Final = f"""
     WHERE span.user = ? AND span.thread = ? AND span.first < ?
     ORDER BY span.first DESC, log."offset" DESC LIMIT ?
 """
-_SAID: Final = "SELECT run, thread FROM log WHERE user = ? AND say = ? ORDER BY number LIMIT 1"
+_SAID: Final = (
+    "SELECT run, thread, body FROM log WHERE user = ? AND say = ? ORDER BY number LIMIT 1"
+)
 _OPEN_RUNS: Final = f"SELECT {RUN_COLUMNS} FROM open_run WHERE user = ? ORDER BY number"
 _CURSOR: Final = f"SELECT {CURSOR_COLUMNS} FROM cursor WHERE user = ? AND session = ?"
 _SENT_TO: Final = f"""
-    SELECT {CURSOR_COLUMNS} FROM cursor
-    WHERE user = ?1 AND start < ?2 AND sent >= ?2 ORDER BY session
+    SELECT {CURSOR_COLUMNS} FROM (
+        SELECT {CURSOR_COLUMNS} FROM cursor WHERE user = ?1 AND start < ?2 AND sent >= ?2
+        ORDER BY "offset" >= ?2 DESC, session LIMIT ?3)
+    ORDER BY session
+"""
+_RECEIVED: Final = 'SELECT start, "offset" FROM cursor WHERE user = ? AND "offset" > ?'
+_REACHED: Final = """
+    SELECT "offset", id, kind, class, at, number, (
+        SELECT max(stage = 'confirmed') FROM mark
+        WHERE mark.user = log.user AND mark."offset" = log."offset")
+    FROM log WHERE user = ? AND "offset" > ? ORDER BY "offset" LIMIT ?
 """
 _FIND: Final = f"SELECT {RECORD_COLUMNS} FROM log WHERE id = ? ORDER BY number LIMIT 1"
 _MARKS: Final = f"""
@@ -150,19 +165,20 @@ class SqliteStore:
             return list(within(max_bytes, map(record_of, cast(Iterator[RecordRow], rows))))
 
     def history(
-        self, user: UserId, thread: ThreadId | None, before: int | None, limit: int
+        self, user: UserId, thread: ThreadId | None, before: int | None, limit: int, max_bytes: int
     ) -> Page:
+        """Rows are read one by one, so none is read beyond what the page may hold but one."""
         end = _END if before is None else before
         if thread is None:
-            rows = self._rows(_HISTORY, user, end, limit + 1)
+            rows = self._database.execute(_HISTORY, (user, end, limit + 1))
         else:
-            rows = self._rows(_THREAD_HISTORY, end, user, thread, end, limit + 1)
-        records = [record_of(cast(RecordRow, row)) for row in rows[:limit]]
-        return Page(records[::-1], more=len(rows) > limit)
+            rows = self._database.execute(_THREAD_HISTORY, (end, user, thread, end, limit + 1))
+        with closing(rows):
+            return page_of(map(record_of, cast(Iterator[RecordRow], rows)), limit, max_bytes)
 
     def said(self, user: UserId, say: str) -> Said | None:
-        for run, thread in cast(list[tuple[str, str]], self._rows(_SAID, user, say)):
-            return Said(RunId.trusted(run), ThreadId.trusted(thread))
+        for run, thread, body in cast(list[tuple[str, str, bytes]], self._rows(_SAID, user, say)):
+            return Said(RunId.trusted(run), ThreadId.trusted(thread), body)
         return None
 
     def open_runs(self, user: UserId) -> list[OpenRun]:
@@ -182,8 +198,20 @@ class SqliteStore:
 
         return agreed_through(offset, event, self.bounds(user), event_at)
 
-    def sent_to(self, user: UserId, offset: int) -> list[Cursor]:
-        return [cursor_of(cast(CursorRow, row)) for row in self._rows(_SENT_TO, user, offset)]
+    def sent_to(self, user: UserId, offset: int, limit: int) -> list[Cursor]:
+        rows = self._rows(_SENT_TO, user, offset, limit)
+        return [cursor_of(cast(CursorRow, row)) for row in rows]
+
+    def received(self, user: UserId, after: int) -> Stretches:
+        """What some session received of all past `after`."""
+        return Stretches(cast("list[tuple[int, int]]", self._rows(_RECEIVED, user, after)))
+
+    def reached(
+        self, user: UserId, after: int, limit: int, pauses: Sequence[Pause]
+    ) -> list[Reached]:
+        received = self.received(user, after)
+        rows = cast("list[ReachedRow]", self._rows(_REACHED, user, after, limit))
+        return [reached_of(row, pauses, received=row[0] in received) for row in rows]
 
     def find(self, event: EventId) -> Record | None:
         rows = self._rows(_FIND, event)

@@ -24,7 +24,7 @@ from greenroom.delivery.account import Account
 from greenroom.delivery.admission import Admission
 from greenroom.delivery.errors import EventNotKept, JournalError, OutOfSequence
 from greenroom.delivery.ids import BadId, ConnectionId, UserId
-from greenroom.delivery.journal import Entry, Journal, Record
+from greenroom.delivery.journal import Bounds, Entry, Journal, OpenRun, Record
 from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.left_runs import LeftRuns
 from greenroom.delivery.open_runs import OpenRuns
@@ -66,6 +66,7 @@ from greenroom.delivery.user_messages import (
     RunLeft,
     RunStarted,
     SessionTaken,
+    SettleAll,
     SettleDue,
     ShowTyping,
     Unacknowledged,
@@ -117,12 +118,7 @@ class UserActor(Actor[UserMessage]):
     async def started(self) -> None:
         await self._parts.writer().ask(Append(()))  # behind whatever an earlier self had in flight
         parts = self._parts
-        bounds = await parts.look_up().ask(LookUp(lambda journal: journal.bounds(self.user)))
-        runs = (  # who never had an event has no run
-            await parts.look_up().ask(LookUp(lambda journal: journal.open_runs(self.user)))
-            if bounds.last
-            else []
-        )
+        bounds, runs = await parts.look_up().ask(LookUp(self._load, self.ref.name, self.ref))
         self.outbox = Outbox(
             self.user,
             parts.epoch,
@@ -151,6 +147,12 @@ class UserActor(Actor[UserMessage]):
         if bounds.last:
             self._settler.look()
         self._flush()
+
+    async def _load(self, journal: Journal) -> tuple[Bounds, list[OpenRun]]:
+        bounds = await journal.bounds(self.user)
+        if not bounds.last:  # who never had an event has no run
+            return bounds, []
+        return bounds, await journal.open_runs(self.user)
 
     async def receive_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
         while messages:
@@ -261,6 +263,9 @@ class UserActor(Actor[UserMessage]):
 
     def _settle(self, _: SettleDue) -> None:
         self._settler.look()
+
+    def _settle_all(self, _: SettleAll, reply: Reply[None]) -> None:
+        self._settler.settle_all(reply)
 
     def _end_left_runs_later(self) -> None:
         self.timers.start(EndLeftRuns, LAZY_SECONDS, EndLeftRuns())
@@ -379,6 +384,7 @@ class UserActor(Actor[UserMessage]):
         AskStanding: _ask_standing,
         UserSays: _user_says,
         Attach: _attach,
+        SettleAll: _settle_all,
     }
     _news: ClassVar[Handlers] = {
         AgentTyping: _agent_typing,

@@ -60,6 +60,14 @@ class RunLeft:
     words: Draft | None = None
 
 
+# From the sweep
+
+
+@attrs.frozen
+class SettleAll(Request[None]):
+    """Answered once all that is due has its outcome. Fails as the journal does."""
+
+
 # From connections
 
 
@@ -208,6 +216,7 @@ class SettleDue:
 UserMessage: TypeAlias = (
     FromRun
     | FromConnection
+    | SettleAll
     | AppendDone
     | LookedUp
     | FlushLazily

@@ -34,6 +34,11 @@ def nothing_more(_: DeadLetter) -> None:
     """Nobody wants to be told of undelivered events."""
 
 
+def wall_clock_ms() -> int:
+    """Milliseconds since the Unix epoch."""
+    return time.time_ns() // 1_000_000
+
+
 @attrs.define
 class Gauge:
     """How the user's connections keep up; written by the user actor, read by runs."""
@@ -65,7 +70,7 @@ class UserParts:
     on_undelivered: OnUndelivered = nothing_more
     ids: IdSource = attrs.field(factory=IdSource)
     observer: Observer = NO_OBSERVER
-    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    now_ms: Callable[[], int] = wall_clock_ms
 
     def ask_journal(
         self,
@@ -79,6 +84,6 @@ class UserParts:
             asker.tell_owed(LookedUp(then, result))
 
         try:
-            self.look_up().request(LookUp(question)).then(answered)
+            self.look_up().request(LookUp(question, asker.name, asker)).then(answered)
         except (ActorError, SupervisorError) as error:
             answered(outcome.Error(error))

@@ -7,7 +7,6 @@ holds a lease, so that it cannot be stopped under them.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, cast
@@ -20,18 +19,26 @@ from greenroom.actors.ref import Ref
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.draft import run_cancelled
 from greenroom.delivery.errors import UserUnavailable
-from greenroom.delivery.events import JSON
+from greenroom.delivery.events import JSON, EventClass
 from greenroom.delivery.ids import EventId, IdSource, RunId, UserId
+from greenroom.delivery.journal import Journal
 from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
 from greenroom.delivery.policy import POLICIES, Policies
 from greenroom.delivery.run_turns import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
+from greenroom.delivery.undelivered import OverdueUsers, Place
 from greenroom.delivery.user_actor import UserActor
 from greenroom.delivery.user_handle import UserHandle
+from greenroom.delivery.user_messages import SettleAll
 from greenroom.delivery.user_names import child_id, outbox_name
-from greenroom.delivery.user_parts import OnUndelivered, UserParts, nothing_more
+from greenroom.delivery.user_parts import (
+    OnUndelivered,
+    UserParts,
+    nothing_more,
+    wall_clock_ms,
+)
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import AlreadyStarted, NoSuchChild, SupervisorError
@@ -41,8 +48,9 @@ from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 logger = logging.getLogger("greenroom.delivery")
 
-SWEEP_SECONDS, SWEEP_USERS = 60.0, 100
-"""How often overdue events of users that are away are looked for, and for how many at once."""
+SWEEP_SECONDS, SWEEP_USERS, SETTLE_SECONDS = 60.0, 100, 60.0
+"""How often overdue events of users that are away are looked for, for how many users at once, and
+how long one of them may take."""
 
 Converse: TypeAlias = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
 """Runs the agent for what a user said, from the first event to the last."""
@@ -61,7 +69,7 @@ class UsersSettings:
     policies: Policies = POLICIES
     on_undelivered: OnUndelivered = nothing_more
     ids: IdSource = attrs.field(factory=IdSource)
-    now_ms: Callable[[], int] | None = None
+    now_ms: Callable[[], int] = wall_clock_ms
     idle_seconds: float = 60.0
     runs_per_user: int = RUNS_AT_ONCE
     queued_runs: int = RUNS_WAITING
@@ -123,41 +131,63 @@ class Users:
         while True:
             await trio.sleep(self._settings.idle_seconds / 2)
             for slot in list(self._slots.values()):
-                await self._passivate(slot)
+                await self._passivate(slot, idle_seconds=self._settings.idle_seconds)
 
     async def settle_overdue(self) -> None:
-        """Have the events settled of users that are not active; run this as a child of the tree."""
+        """Have the events settled of users that are not active, and the journal know that there
+        is a server; run this as a child of the tree."""
         while True:
+            looked = trio.current_time()
             await trio.sleep(SWEEP_SECONDS)
-            after: str = ""
-            while users := await self._overdue(after):
-                for user in users:
-                    await self._start_once(user)
-                after = users[-1]
+            await self._tell_alive(trio.current_time() - looked)
+            for event_class, policy in self._settings.policies.items():
+                before = self._settings.now_ms() - round(policy.expires_after * 1000)
+                await self._settle_class(event_class, before)
 
-    async def _start_once(self, user: UserId) -> None:
-        """A user's actor settles as it starts."""
-        try:
-            async with self.lease(user):
-                pass
-        except UserUnavailable as error:
-            logger.warning("%s: its overdue events wait", error)
+    async def _settle_class(self, event_class: EventClass, before: int) -> None:
+        """`SWEEP_USERS` at a time: each is a whole subtree while it settles."""
+        after: Place | None = None
+        while (found := await self._overdue(event_class, before, after)) is not None:
+            async with trio.open_nursery() as nursery:
+                for user in found.users:
+                    nursery.start_soon(self._settle_away, user)
+            if (after := found.after) is None:
+                return
 
-    async def _overdue(self, after: str) -> list[UserId]:
-        policies = self._settings.policies
-        now_ms = self._settings.now_ms or (lambda: time.time_ns() // 1_000_000)
-        before = {each: now_ms() - round(policies[each].expires_after * 1000) for each in policies}
+    async def _settle_away(self, user: UserId) -> None:
+        """A user that is started for this is stopped again, unless somebody came meanwhile."""
+        was_active = user in self._slots
         try:
-            return await self._look_up().ask(
-                LookUp(lambda journal: journal.overdue(before, after=after, limit=SWEEP_USERS))
-            )
+            async with self.lease(user) as handle:
+                await handle.actor.ask(SettleAll(), timeout=SETTLE_SECONDS)
+        except GreenroomError as error:
+            logger.warning("%s: its overdue events wait: %s", user, error)
+        slot = self._slots.get(user)
+        if slot is not None and not was_active:
+            await self._passivate(slot, idle_seconds=0.0)
+
+    async def _overdue(
+        self, event_class: EventClass, before: int, after: Place | None
+    ) -> OverdueUsers | None:
+        def question(journal: Journal) -> Awaitable[OverdueUsers]:
+            return journal.overdue(event_class, before=before, after=after, limit=SWEEP_USERS)
+
+        try:
+            return await self._look_up().ask(LookUp(question))
         except (GreenroomError, SupervisorError) as error:
             logger.warning("overdue events cannot be looked for now: %s", error)
-            return []
+            return None
 
-    async def _passivate(self, slot: _Slot) -> None:
+    async def _tell_alive(self, after: float) -> None:
+        now, after_ms = self._settings.now_ms(), round(after * 1000)
+        try:
+            await self._look_up().ask(LookUp(lambda journal: journal.alive(now, after=after_ms)))
+        except (GreenroomError, SupervisorError) as error:
+            logger.warning("the journal does not know that a server is at work: %s", error)
+
+    async def _passivate(self, slot: _Slot, *, idle_seconds: float) -> None:
         idle_for = trio.current_time() - slot.idle_since
-        if slot.leases or idle_for < self._settings.idle_seconds:
+        if slot.leases or idle_for < idle_seconds:
             return
         async with slot.lock:
             if not slot.leases and self._is_running(slot):
@@ -215,9 +245,8 @@ class Users:
             on_undelivered=self._settings.on_undelivered,
             ids=self._settings.ids,
             observer=self._settings.observer,
+            now_ms=self._settings.now_ms,
         )
-        if self._settings.now_ms is not None:
-            parts = attrs.evolve(parts, now_ms=self._settings.now_ms)
         user = handle.user
         return supervisor_child(
             child_id(user),

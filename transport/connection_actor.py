@@ -134,7 +134,9 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._id = connection
         self._user = user
         self._settings = settings
-        self._requests = Requests(user, authenticator, settings.wall_clock, self._answered)
+        self._requests = Requests(
+            user, authenticator, settings.wall_clock, self._answered, asker=lambda: self.ref
+        )
         self._heard = False
         self._heard_at = trio.current_time()
         self._on_ready = on_ready
@@ -193,6 +195,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             if self.runner.state in (Phase.AUTHENTICATED, Phase.READY):
                 await self._feed(self._last_event(reason))
         finally:
+            self._requests.drop()
             self._leave_user()
             self._note_closed()
 
@@ -218,6 +221,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
             bind(connection=self._id, user=str(self._user.user), session=event.session)
             self._on_ready()
         await self._feed(event)
+        self._requests.answered(event)
 
     async def _deliver(self, news: DeliverEvents) -> None:
         if self._through is not None and news.records[0].offset > self._through + 1:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import Never, TypeAlias, TypeVar
 
 import attrs
 import outcome
@@ -12,14 +13,16 @@ import outcome
 from greenroom.actors.errors import ActorError, GreenroomError
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
-from greenroom.actors.ref import Request
+from greenroom.actors.ref import Ref, Request
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.actors.safe_text import safe_str
+from greenroom.delivery.draft import BadEvent
 from greenroom.delivery.errors import is_of_the_server, words_for_clients
-from greenroom.delivery.ids import SessionId, UserId
+from greenroom.delivery.ids import SessionId
 from greenroom.delivery.journal import Page
 from greenroom.delivery.journal_writer import LookUp
 from greenroom.delivery.run_queue import TooManyRuns
+from greenroom.delivery.says import SayConflict
 from greenroom.delivery.user_handle import UserHandle
 from greenroom.delivery.user_messages import RunStarted, UserSays
 from greenroom.supervisor.errors import SupervisorError
@@ -39,20 +42,28 @@ logger = logging.getLogger("greenroom.transport")
 
 R = TypeVar("R")
 
-HISTORY_BYTES = 1024 * 1024
-"""A page of history ends early here; `more` then says that there is more."""
+HISTORY_WAITING = 100
+"""Requests for history of one connection that wait while one is answered."""
 
 ClientRequest: TypeAlias = wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Requests:
-    """One connection's requests. `answer` takes the event, now or when the answer is there."""
+    """One connection's requests. `answer` takes the event, now or when the answer is there.
+
+    History is read a page at a time: the next when `answered` says that the last is written, so
+    what a client asks for and does not read is one page, and what it asks for and leaves is none.
+    """
 
     user: UserHandle
     authenticator: Authenticator
     wall_clock: Callable[[], float]
     answer: Callable[[object], None]
+    asker: Callable[[], Ref[Never]]
+    _histories: deque[wire.HistoryRequest] = attrs.field(factory=deque)
+    _page: object = None  # the answer that is owed, or on its way to the socket
+    _reading: bool = False
 
     async def carry(self, request: ClientRequest, session: SessionId | None) -> None:
         """Carry out one request. Waits for nothing but the check of a token."""
@@ -62,9 +73,20 @@ class Requests:
             case wire.CancelRun():
                 self.answer(self._cancel(request))
             case wire.HistoryRequest():
-                self._read_history(request)
+                self._ask_history(request)
             case wire.Refresh():
                 self.answer(await self._check_token(request))
+
+    def answered(self, event: object) -> None:
+        """An answer is written: if it was a page of history, the next one may be read."""
+        if event is self._page and self._reading:
+            self._page, self._reading = None, False
+            if self._histories:
+                self._read_history(self._histories.popleft())
+
+    def drop(self) -> None:
+        """The connection ends: what waits is not read any more."""
+        self._histories.clear()
 
     def ask_user(
         self,
@@ -96,18 +118,38 @@ class Requests:
         self.user.observer.lookup_failed("run")
         return self._refused(cancel, CloseCode.PROTOCOL_ERROR, message)
 
+    def _ask_history(self, request: wire.HistoryRequest) -> None:
+        if not self._reading:
+            self._read_history(request)
+        elif len(self._histories) < HISTORY_WAITING:
+            self._histories.append(request)
+        else:
+            waiting = f"{HISTORY_WAITING} requests for history wait already: ask again later"
+            self.answer(self._refused(request, CloseCode.RATE_LIMIT, waiting, temporary=True))
+
     def _read_history(self, request: wire.HistoryRequest) -> None:
         def read(page: Page) -> object:
             if request.thread is not None and request.before is None and not page.records:
                 self.user.observer.lookup_failed("thread")
-            kept = _newest_within(page, HISTORY_BYTES)
-            return HistoryRead(request.id, kept, page.more or len(kept.records) < len(page.records))
+            self._page = HistoryRead(request.id, page, page.more)
+            return self._page
 
-        question = _history_of(self.user.user, request)
-        self._pipe(
-            lambda: self.user.look_up.request(question),
-            read,
-            lambda error: self._failed(request, error),
+        def failed(error: BaseException) -> object:
+            self._page = self._failed(request, error)
+            return self._page
+
+        self._reading = True
+        question = self._history_of(request)
+        self._pipe(lambda: self.user.look_up.request(question), read, failed)
+
+    def _history_of(self, request: wire.HistoryRequest) -> LookUp[Page]:
+        user, thread, before = self.user.user, request.thread, request.before
+        return LookUp(
+            lambda journal: journal.history(
+                user, thread=thread, before=before, limit=request.limit
+            ),
+            whose=user,
+            asker=self.asker(),
         )
 
     async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestFailed:
@@ -148,9 +190,9 @@ class Requests:
         if is_of_the_server(error):
             logger.warning("%s was not done: %s", wire.type_of(request), safe_str(error))
         temporary = not isinstance(error, GreenroomError) or error.temporary
-        too_many = isinstance(error, TooManyRuns)
-        code = CloseCode.RATE_LIMIT if too_many else CloseCode.SERVER_ERROR
-        return self._refused(request, code, words_for_clients(error), temporary=temporary)
+        return self._refused(
+            request, _code_of(error), words_for_clients(error), temporary=temporary
+        )
 
     def _refused(
         self, request: ClientRequest, code: CloseCode, message: str, *, temporary: bool = False
@@ -162,19 +204,10 @@ class Requests:
         self.user.observer.request_refused(wire.type_of(request), code)
 
 
-def _history_of(user: UserId, request: wire.HistoryRequest) -> LookUp[Page]:
-    return LookUp(
-        lambda journal: journal.history(
-            user, thread=request.thread, before=request.before, limit=request.limit
-        )
-    )
-
-
-def _newest_within(page: Page, limit: int) -> Page:
-    size, kept = 0, 0
-    for record in reversed(page.records):
-        size += len(record.body)
-        if size > limit and kept:
-            break
-        kept += 1
-    return Page(page.records[len(page.records) - kept :], page.more)
+def _code_of(error: BaseException) -> CloseCode:
+    match error:
+        case TooManyRuns():
+            return CloseCode.RATE_LIMIT
+        case SayConflict() | BadEvent():
+            return CloseCode.PROTOCOL_ERROR
+    return CloseCode.SERVER_ERROR

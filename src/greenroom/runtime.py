@@ -22,7 +22,7 @@ from greenroom.actors.ref import Ref
 from greenroom.admin import AdminDoor
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.dead_letters import DeadLetters
-from greenroom.delivery.errors import RunStopped
+from greenroom.delivery.errors import JournalError, RunStopped
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, IdSource
 from greenroom.delivery.journal import Journal
@@ -366,6 +366,7 @@ async def open_runtime(
     """
     settings = settings or Settings.load()
     async with open_journal(settings, journal) as opened:
+        await _begin(opened, wall_clock)
         runtime = Runtime(
             settings,
             opened,
@@ -391,6 +392,14 @@ async def open_runtime(
             runtime._root = root
             with runtime._measured():
                 yield runtime
+
+
+async def _begin(journal: Journal, wall_clock: Callable[[], float]) -> None:
+    """What passed without a server is to expire no event. A full disk keeps none from starting."""
+    try:
+        await journal.alive(round(wall_clock() * 1000), after=0)
+    except JournalError as error:
+        logger.warning("the journal does not know yet that a server is at work: %s", error)
 
 
 def authenticator_of(

@@ -36,7 +36,7 @@ from greenroom.delivery.user_messages import (
     Detach,
     Written,
 )
-from greenroom.delivery.user_parts import OnUndelivered, nothing_more
+from greenroom.delivery.user_parts import OnUndelivered, nothing_more, wall_clock_ms
 from greenroom.delivery.users import Users, UsersSettings
 from greenroom.supervisor.child import ChildState
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
@@ -196,7 +196,8 @@ async def open_backstage(
     on_undelivered: OnUndelivered = nothing_more,
     now_ms: Callable[[], int] | None = None,
 ) -> AsyncIterator[Backstage]:
-    journal = journal or MemoryJournal()
+    journal, now_ms = journal or MemoryJournal(), now_ms or wall_clock_ms
+    await journal.alive(now_ms(), after=0)
     stage: list[StaticSupervisorRef] = []
     users = Users(
         UsersSettings(

@@ -150,7 +150,44 @@ async def test_events_of_an_earlier_process_expire_too(
         pass
     await trio.sleep(500)
     async with open_backstage(disk, policies=SOON, now_ms=clock()) as stage:
-        await trio.sleep(100)
+        await trio.sleep(200)
+        assert len(await stage.dead_letters.list(user="alice")) == 2
+
+
+@pytest.mark.fault("P11")
+async def test_what_nobody_could_come_for_while_no_server_was_there_has_its_time_afterwards(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk = Disk()
+    async with open_backstage(disk, policies=SOON, now_ms=clock()) as stage, stage.run() as run:
+        report = await run.final_report(report="a saving")
+        await trio.sleep(50)
+    await trio.sleep(365 * 24 * 3600)
+    async with open_backstage(disk, policies=SOON, now_ms=clock()) as stage:
+        async with stage.users.lease(ALICE):
+            await trio.sleep(80)
+            assert await stage.dead_letters.list() == []
+            async with stage.client(offset=0) as client:
+                await trio.testing.wait_all_tasks_blocked()
+                assert report.offset in client.offsets
+            await trio.sleep(200)
+        assert await stage.dead_letters.list() == []
+
+
+@pytest.mark.fault("P11")
+async def test_an_event_that_a_clock_set_back_left_in_the_future_expires_in_its_time(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk, ahead = Disk(), 365 * 24 * 3600 * 1000
+    true_time = clock()
+
+    def fast_clock() -> int:
+        return true_time() + ahead
+
+    async with open_backstage(disk, policies=SOON, now_ms=fast_clock) as stage, stage.run():
+        pass
+    async with open_backstage(disk, policies=SOON, now_ms=true_time) as stage:
+        await trio.sleep(300)
         assert len(await stage.dead_letters.list(user="alice")) == 2
 
 

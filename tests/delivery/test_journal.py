@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -51,17 +50,6 @@ from tests.delivery.journal_conformance import (
 
 PLENTY = 1_000_000
 CONNECTION = IDS.new(ConnectionId)
-
-
-@pytest.fixture(params=BACKENDS)
-def open_journal(request: pytest.FixtureRequest) -> OpenJournal:
-    return BACKENDS[request.param]
-
-
-@pytest.fixture
-async def journal(open_journal: OpenJournal, tmp_path: Path) -> AsyncIterator[Journal]:
-    async with open_journal(tmp_path) as journal:
-        yield journal
 
 
 async def read_offsets(journal: Journal, user: Any = ALICE, after: int = 0) -> list[int]:
@@ -187,8 +175,9 @@ async def test_threads_are_told_with_their_ends_and_sizes(journal: Journal) -> N
 
 
 async def test_a_say_is_known_by_its_key_for_its_user_alone(journal: Journal) -> None:
-    await journal.append([record(1, kind=Kind.USER_SAID, say="say-1", run=RUNS[2])])
-    assert Said(RUNS[2], THREADS[0]) == await journal.said(ALICE, "say-1")
+    said = record(1, kind=Kind.USER_SAID, say="say-1", run=RUNS[2])
+    await journal.append([said])
+    assert Said(RUNS[2], THREADS[0], said.body) == await journal.said(ALICE, "say-1")
     assert await journal.said(ALICE, "say-2") is None
     assert await journal.said(BOB, "say-1") is None
 
@@ -468,24 +457,6 @@ async def test_what_is_settled_never_goes_back(journal: Journal) -> None:
     assert dict(await journal.settled(ALICE)) == {EventClass.CRITICAL: 0, progress: 0}
     await journal.append([Settled(ALICE, progress, 5), Settled(ALICE, progress, 3)])
     assert dict(await journal.settled(ALICE)) == {EventClass.CRITICAL: 0, progress: 5}
-
-
-@pytest.mark.requirement("R02")
-async def test_users_with_something_overdue_are_named_in_order(journal: Journal) -> None:
-    critical, progress = EventClass.CRITICAL, EventClass.PROGRESS
-    await journal.append([*records(1, 5), record(1, user=BOB, kind=Kind.FINAL_REPORT)])
-
-    async def overdue(before: dict[EventClass, int], after: str = "") -> list[UserId]:
-        return await journal.overdue(before, after=after, limit=5)
-
-    assert await overdue({critical: 1, progress: 1}) == []
-    assert await overdue({critical: 2, progress: 2}) == [ALICE, BOB]
-    assert await overdue({critical: 2, progress: 2}, after=ALICE) == [BOB]
-    assert await overdue({progress: 2}) == [ALICE]
-    assert await journal.overdue({critical: 2, progress: 2}, after="", limit=1) == [ALICE]
-    await journal.append([Settled(ALICE, progress, 4)])
-    assert await overdue({progress: 5}) == []
-    assert await overdue({progress: 6}) == [ALICE]
 
 
 @pytest.mark.fault("D5")

@@ -196,20 +196,26 @@ class JournalMachine(RuleBasedStateMachine):
         thread=st.sampled_from([None, *THREADS]),
         before=st.none() | OFFSETS,
         limit=st.integers(1, 8),
+        max_bytes=st.integers(1, 60),
     )
     def history(
-        self, user: UserId, thread: ThreadId | None, before: int | None, limit: int
+        self, user: UserId, thread: ThreadId | None, before: int | None, limit: int, max_bytes: int
     ) -> None:
         page = self.portal.call(
-            lambda: self.journal.history(user, thread=thread, before=before, limit=limit)
+            lambda: self.journal.history(
+                user, thread=thread, before=before, limit=limit, max_bytes=max_bytes
+            )
         )
         expected = [
             r
             for r in self.kept[user]
             if (thread is None or r.thread == thread) and (before is None or r.offset < before)
         ]
-        assert expected[-limit:] == page.records
-        assert page.more == (len(expected) > limit)
+        fitting = expected[-limit:]
+        while len(fitting) > 1 and sum(len(r.body) for r in fitting) > max_bytes:
+            fitting.pop(0)
+        assert fitting == page.records
+        assert page.more == (len(expected) > len(fitting))
 
     @rule(user=USERS)
     def bounds(self, user: UserId) -> None:
@@ -250,6 +256,33 @@ class JournalMachine(RuleBasedStateMachine):
         own = [each for key, each in sorted(self.cursors.items()) if key[0] == user]
         expected = [each for each in own if each.start < offset <= each.sent]
         assert expected == self.portal.call(lambda: self.journal.sent_to(user, offset))
+
+    @rule(user=USERS, after=OFFSETS, limit=st.integers(1, 8))
+    def reached(self, user: UserId, after: int, limit: int) -> None:
+        cursors = [each for key, each in self.cursors.items() if key[0] == user]
+        marked = {(key[1], mark.stage) for key, mark in self.marked.items() if key[0] == user}
+        expected = [
+            (
+                each.offset,
+                any(c.start < each.offset <= c.offset for c in cursors),
+                any((each.offset, stage) in marked for stage in ("displayed", "confirmed")),
+                (each.offset, "confirmed") in marked,
+            )
+            for each in self.kept[user]
+            if each.offset > after
+        ]
+        found = self.portal.call(lambda: self.journal.reached(user, after=after, limit=limit))
+        told = [(r.offset, r.received, r.displayed, r.confirmed) for r in found]
+        assert expected[:limit] == told
+
+    @rule(user=USERS, after=OFFSETS)
+    def received_through(self, user: UserId, after: int) -> None:
+        cursors = [each for key, each in self.cursors.items() if key[0] == user]
+        through = after
+        while any(c.start < through + 1 <= c.offset for c in cursors):
+            through += 1
+        found = self.portal.call(lambda: self.journal.received_through(user, after))
+        assert through == found
 
     @rule(user=USERS, place=OFFSETS)
     def find(self, user: UserId, place: int) -> None:

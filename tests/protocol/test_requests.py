@@ -33,7 +33,7 @@ def test_the_same_id_never_starts_two_runs(client, connect):
     assert client.ask("say", id="once", body="hello") == first
     tab = connect()
     tab.hello()
-    assert tab.ask("say", id="once", body="something else") == first
+    assert tab.ask("say", id="once", body="hello") == first
     assert client.fence() == []
     events = client.ask("history", id="h", limit=200)["events"]
     assert [event["kind"] for event in events].count("user_said") == 1
@@ -43,6 +43,47 @@ def test_two_says_with_one_id_at_once_start_one_run(client):
     client.send("say", id="once", body="hello")
     client.send("say", id="once", body="hello")
     assert client.take("reply") == client.take("reply")
+    client.events()
+    assert client.fence() == []
+
+
+@pytest.mark.fault("D8")
+@pytest.mark.parametrize(
+    ("said", "other"), [("hello", "something else"), (1, True), ({"a": 1}, {"a": 1.5}), ("1", 1)]
+)
+def test_the_id_of_another_message_is_refused_for_good(client, connect, said, other):
+    first = client.ask("say", id="once", body=said)
+    client.events()
+    tab = connect()
+    tab.hello()
+    error = tab.ask("say", id="once", body=other)["error"]
+    assert (error["code"], error["temporary"]) == (4502, False)
+    assert "'once'" in error["message"]
+    assert client.fence() == []
+    assert tab.ask("say", id="once", body=said) == first
+
+
+@pytest.mark.fault("D8")
+def test_the_id_of_a_message_to_another_thread_is_refused(client):
+    threads = [client.ask("say", id=id, body="hello")["thread"] for id in "12"]
+    assert client.ask("say", id="3", body="hello", thread=threads[0])["ok"] is True
+    assert client.ask("say", id="3", body="hello", thread=threads[0])["ok"] is True
+    assert client.ask("say", id="3", body="hello")["thread"] == threads[0]
+    assert client.ask("say", id="3", body="hello", thread=threads[1])["error"]["code"] == 4502
+
+
+@pytest.mark.fault("D8")
+def test_the_same_object_with_its_keys_in_another_order_is_the_same_message(client):
+    first = client.ask("say", id="once", body={"a": 1, "b": [2]})
+    assert client.ask("say", id="once", body={"b": [2], "a": 1}) == first
+
+
+@pytest.mark.fault("D8")
+def test_of_two_messages_with_one_id_at_once_one_is_refused(client):
+    client.send("say", id="once", body="hello")
+    client.send("say", id="once", body="something else")
+    replies = [client.take("reply"), client.take("reply")]
+    assert sorted(reply["ok"] for reply in replies) == [False, True]
     client.events()
     assert client.fence() == []
 
@@ -150,6 +191,82 @@ def test_the_history_of_somebody_elses_thread_is_empty(client, connect):
     stranger.hello()
     reply = stranger.ask("history", id="h", thread=thread, limit=200)
     assert (reply["events"], reply["more"]) == ([], False)
+
+
+@pytest.mark.fault("S11")
+def test_a_page_of_history_is_bounded_by_bytes(client):
+    for number in range(6):
+        client.story({"shout": 100_000}, id=str(number))
+    page = client.ask("history", id="h", limit=200)
+    assert page["more"] is True
+    assert sum(len(str(event)) for event in page["events"]) < 300_000
+    before = page["events"][0]["offset"]
+    assert client.ask("history", id="h2", limit=200, before=before)["events"][-1]["offset"] == (
+        before - 1
+    )
+
+
+@pytest.mark.fault("S11")
+def test_histories_asked_for_at_once_are_answered_in_their_order(client):
+    client.story({"think": 5})
+    for number in range(30):
+        client.send("history", id=str(number), limit=1 + number % 3)
+    replies = [client.take("reply") for _ in range(30)]
+    assert [reply["id"] for reply in replies] == [str(number) for number in range(30)]
+    assert [len(reply["events"]) for reply in replies] == [1 + number % 3 for number in range(30)]
+
+
+class Counting(MemoryJournal):
+    """Counts pages of history, and how many are read at a time at most."""
+
+    def __init__(self):
+        super().__init__()
+        self.pages, self.held = [], trio.Event()
+        self.held.set()
+
+    async def history(self, user, **options):
+        self.pages.append(user)
+        await self.held.wait()
+        return await super().history(user, **options)
+
+
+@pytest.mark.fault("S11")
+def test_what_a_socket_asked_for_and_left_is_not_read(connect, token):
+    journal = Counting()
+    with serving(on=journal) as server:
+        client = connect(server)
+        client.hello()
+        client.story()
+        server.run_sync(setattr, journal, "held", trio.Event())
+        for number in range(50):
+            client.send("history", id=str(number), limit=200)
+        server.wait_until(lambda: len(journal.pages) == 1)
+        client.fence()
+        client.cut()
+        server.wait_until(lambda: not any("conn_" in n.path for n in server.runtime.tree().walk()))
+        server.run_sync(journal.held.set)
+        other = connect(server)
+        other.hello()
+        assert other.ask("history", id="h", limit=1)["ok"] is True
+        assert len(journal.pages) == 2
+
+
+@pytest.mark.fault("S11")
+def test_a_client_that_asks_and_does_not_read_is_read_one_page(connect, token):
+    """The page that does not fit its socket holds up the next, and nobody else."""
+    journal = Counting()
+    with serving(on=journal) as server:
+        silent = connect(server, max_size=None, max_queue=1)
+        silent.hello()
+        silent.ask("say", id="1", body={"shout": 900_000})
+        server.wait_until(lambda: not server.runtime.users.active()[0].live_runs)
+        for number in range(90):
+            silent.send("history", id=str(number), limit=200)
+        other = connect(server, bearing=token_for("eve"))
+        other.hello()
+        for number in range(90):
+            assert other.ask("history", id=str(number), limit=1)["ok"] is True
+        assert len(journal.pages) - journal.pages.count("eve") < 60
 
 
 # refresh
