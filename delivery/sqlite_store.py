@@ -11,6 +11,7 @@ import attrs
 
 from greenroom.delivery.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.journal import (
+    PAGE_BYTES,
     RUN_ENDS,
     RUN_OPENS,
     Bounds,
@@ -165,7 +166,12 @@ class SqliteStore:
             return list(within(max_bytes, map(record_of, cast(Iterator[RecordRow], rows))))
 
     def history(
-        self, user: UserId, thread: ThreadId | None, before: int | None, limit: int, max_bytes: int
+        self,
+        user: UserId,
+        thread: ThreadId | None,
+        before: int | None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
     ) -> Page:
         """Rows are read one by one, so none is read beyond what the page may hold but one."""
         end = _END if before is None else before

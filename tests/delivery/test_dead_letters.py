@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 import pytest
 import trio
@@ -12,17 +13,19 @@ import trio.testing
 from greenroom.delivery.dead_letters import requeue_at_rest
 from greenroom.delivery.draft import BadEvent
 from greenroom.delivery.errors import JournalFailed, UnknownEvent
-from greenroom.delivery.events import EventClass
-from greenroom.delivery.ids import EventId
-from greenroom.delivery.journal import DeadLetter
+from greenroom.delivery.events import EventClass, Kind
+from greenroom.delivery.ids import EventId, UserId
+from greenroom.delivery.journal import Attempt, Cursor, DeadLetter
 from greenroom.delivery.outbox import Limits
 from greenroom.delivery.policy import Policy
 from greenroom.delivery.receipt import Receipt
 from greenroom.delivery.redelivery import Patience
 from greenroom.delivery.stages import Outcome, ReceiptStage
+from greenroom.delivery.undelivered import Reached
 from greenroom.delivery.user_messages import DisplayedThere
 from greenroom.supervisor.backoff import Backoff
 from tests.delivery.backstage import ALICE, IDS, Disk, open_backstage
+from tests.delivery.journal_conformance import cursor, record, records
 
 CRITICAL, PROGRESS = EventClass.CRITICAL, EventClass.PROGRESS
 SOON = {
@@ -310,3 +313,84 @@ async def test_a_stopped_servers_letter_is_requeued_in_its_journal(
     assert await disk.dead_letter(report.event) is None
     with pytest.raises(UnknownEvent):
         await requeue_at_rest(disk, IDS.new(EventId), IDS, now=5)
+
+
+class Counting(Disk):
+    """Counts what is asked about undelivered events, and how much of it at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()
+
+    async def settled(self, user: UserId) -> Mapping[EventClass, int]:
+        self.asked["settled"] += 1
+        return await super().settled(user)
+
+    async def reached(self, user: UserId, *, after: int, limit: int) -> list[Reached]:
+        self.asked["reached"] += 1
+        assert limit <= 200
+        return await super().reached(user, after=after, limit=limit)
+
+    async def received_through(self, user: UserId, after: int) -> int:
+        self.asked["received_through"] += 1
+        return await super().received_through(user, after)
+
+    async def attempts(
+        self, user: UserId, first: int, last: int | None = None, *, limit: int = 1_000
+    ) -> list[Attempt]:
+        self.asked["attempts"] += 1
+        return await super().attempts(user, first, last, limit=limit)
+
+    async def sent_to(self, user: UserId, offset: int, *, limit: int = 1_000) -> list[Cursor]:
+        self.asked["one by one"] += 1
+        return await super().sent_to(user, offset, limit=limit)
+
+
+@pytest.mark.fault("S11")
+@pytest.mark.parametrize("received", [True, False])
+async def test_a_user_with_thousands_of_events_to_settle_asks_a_few_questions(
+    autojump_clock: trio.testing.MockClock, received: bool
+) -> None:
+    disk, events = Counting(), 2_000
+    await disk.append(records(1, events))
+    if received:
+        await disk.append([cursor(events)])
+    async with open_backstage(disk, policies=SOON, now_ms=clock()) as stage:
+        async with stage.users.lease(ALICE):
+            await trio.sleep(300)
+        assert (await disk.settled(ALICE))[PROGRESS] == events
+        letters = await disk.dead_letters(limit=events)
+        assert len(letters) == (0 if received else events)
+    assert disk.asked["one by one"] == 0
+    assert disk.asked.total() < 150, disk.asked
+
+
+@pytest.mark.fault("S16")
+async def test_the_sweep_starts_a_bounded_number_of_users_and_lets_them_go(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk, users = Disk(), [UserId(f"user{number:03}") for number in range(250)]
+    await disk.append([record(1, user=user, kind=Kind.FINAL_REPORT) for user in users])
+    most = 0
+    async with open_backstage(disk, policies=SOON, now_ms=clock()) as stage:
+        while len(await stage.dead_letters.list(limit=300)) < len(users):
+            most = max(most, len(stage.users.active()))
+            await trio.sleep(0.5)
+        await trio.sleep(2)
+        assert 0 < most <= 100
+        assert stage.users.active() == ()
+
+
+@pytest.mark.fault("S16")
+async def test_the_sweep_leaves_those_alone_who_came_meanwhile(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk = Disk()
+    await disk.append([record(1, kind=Kind.FINAL_REPORT)])
+    async with open_backstage(disk, policies=SOON, now_ms=clock()) as stage:
+        await trio.sleep(100)
+        async with stage.client() as client:
+            await trio.sleep(100)
+            assert len(stage.users.active()) == 1
+            assert client.socket.ref.exit_reason is None
+        assert len(await stage.dead_letters.list()) == 1

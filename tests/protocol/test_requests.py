@@ -65,7 +65,7 @@ def test_the_id_of_another_message_is_refused_for_good(client, connect, said, ot
 
 @pytest.mark.fault("D8")
 def test_the_id_of_a_message_to_another_thread_is_refused(client):
-    threads = [client.ask("say", id=id, body="hello")["thread"] for id in "12"]
+    threads = [client.ask("say", id=each, body="hello")["thread"] for each in "12"]
     assert client.ask("say", id="3", body="hello", thread=threads[0])["ok"] is True
     assert client.ask("say", id="3", body="hello", thread=threads[0])["ok"] is True
     assert client.ask("say", id="3", body="hello")["thread"] == threads[0]
