@@ -13,6 +13,7 @@ from greenroom.delivery.context import UserContext
 from greenroom.delivery.events import JSON, Event, Kind, class_of
 from greenroom.delivery.ids import EventId, RequestId, RunId, ThreadId, UserId
 from greenroom.delivery.journal import OpenRun, Record
+from greenroom.delivery.json_data import Flaw, flaw_of, half_pair_of
 
 MAX_EVENT_BYTES = 1024 * 1024
 
@@ -66,20 +67,30 @@ def draft(
     data: JSON,
     say: str | None = None,
 ) -> Draft:
-    """Encode an event. Raises `BadEvent` for data that is no JSON or too big."""
+    """Encode an event. Raises `BadEvent` for data that is too big, or that a browser would not
+    read as it is: no JSON, NaN, an integer past 2^53."""
     fields: dict[str, JSON] = {"id": event, "kind": kind, "class": class_of(kind), "thread": thread}
     fields |= {"run": run} if parent is None else {"run": run, "parent": parent}
     fields |= {"request": request, "data": data}
     try:
         rest = orjson.dumps(fields)
     except TypeError as error:
-        raise BadEvent(f"{kind}: its data is not JSON: {error}") from error
+        raise _bad(kind, flaw_of(data, "data") or half_pair_of(data, "data") or error) from error
     if len(rest) > MAX_EVENT_BYTES:
         raise BadEvent(
             f"{kind}: {len(rest):,} bytes, more than the {MAX_EVENT_BYTES:,} an event may have",
             advice="store the bulk elsewhere and send a link to it",
         )
+    if flaw := flaw_of(data, "data"):
+        raise _bad(kind, flaw)
     return Draft(event, kind, thread, run, parent, request, say, rest)
+
+
+def _bad(kind: Kind, flaw: Flaw | TypeError) -> BadEvent:
+    return BadEvent(
+        f"{kind}: its data is not JSON as browsers read it: {flaw}",
+        advice="give it as a string, or as what JSON has",
+    )
 
 
 def user_said(*, event: EventId, context: UserContext, body: JSON, say: str) -> Draft:

@@ -22,6 +22,7 @@ from greenroom.delivery.journal_upkeep import (
     no_progress,
     tables,
 )
+from greenroom.delivery.json_data import flaw_of
 from greenroom.delivery.legacy_ids import recognised
 from greenroom.delivery.legacy_rows import ID_COLUMNS
 from greenroom.delivery.sqlite_rows import RECORD_COLUMNS, RecordRow
@@ -88,12 +89,13 @@ _WITHIN: Final = (  # table, column, the least it may be; at most the user's las
 
 
 def check(
-    database: apsw.Connection, progress: Progress = no_progress, *, tools: bool = True
+    database: apsw.Connection, progress: Progress = no_progress, *, strict: bool = True
 ) -> Iterator[str]:
     """Every flaw of a journal, in a sentence that says where it is; memory does not grow with it.
 
-    A damaged file is told, and then looked at no further. `tools`: those that an ended run left
-    open count, too; earlier versions left some after a `kill -9`.
+    A damaged file is told, and then looked at no further. `strict`: what earlier versions let be
+    counts, too: tools that an ended run left open, and numbers that browsers do not read as they
+    are.
     """
     progress("checking the file", 0, 0)
     found = damages(database)
@@ -105,10 +107,10 @@ def check(
     yield from _sequence(database)
     yield from _spans(database)
     yield from _open_runs(database)
-    if tools:
+    if strict:
         yield from _open_tools(database)
     yield from _bounds(database)
-    yield from _rows(database, progress)
+    yield from _rows(database, progress, strict)
 
 
 def _sequence(database: apsw.Connection) -> Iterator[str]:
@@ -144,20 +146,20 @@ def _bounds(database: apsw.Connection) -> Iterator[str]:
             )
 
 
-def _rows(database: apsw.Connection, progress: Progress) -> Iterator[str]:
+def _rows(database: apsw.Connection, progress: Progress, strict: bool) -> Iterator[str]:
     done, total = 0, count_rows(database)
     for table in tables(database):
-        for flaws in _flaws_by_row(database, table):
+        for flaws in _flaws_by_row(database, table, strict):
             yield from flaws
             done += 1
             if done % EVERY == 0 or done == total:
                 progress("checking ids and events", done, total)
 
 
-def _flaws_by_row(database: apsw.Connection, table: Table) -> Iterator[Iterator[str]]:
+def _flaws_by_row(database: apsw.Connection, table: Table, strict: bool) -> Iterator[Iterator[str]]:
     if table.name == "log":
         for row in database.execute(f"SELECT {RECORD_COLUMNS} FROM log ORDER BY number"):
-            yield record_flaws(cast(RecordRow, row))
+            yield record_flaws(cast(RecordRow, row), strict=strict)
         return
     columns = [column for column in table.columns if column in ID_COLUMNS]
     names = ", ".join(f'"{column}"' for column in columns) or "NULL"
@@ -166,8 +168,8 @@ def _flaws_by_row(database: apsw.Connection, table: Table) -> Iterator[Iterator[
         yield _id_flaws(where, dict(zip(columns, values, strict=False)))
 
 
-def record_flaws(row: RecordRow) -> Iterator[str]:
-    """What is wrong with one event, by itself."""
+def record_flaws(row: RecordRow, *, strict: bool = False) -> Iterator[str]:
+    """What is wrong with one event, by itself. `strict` as for `check`."""
     columns = dict(zip(RECORD_COLUMNS.replace('"', "").split(", "), row, strict=True))
     where = _event(columns["user"], columns["offset"])
     yield from _id_flaws(where, {c: v for c, v in columns.items() if c in ID_COLUMNS})
@@ -175,10 +177,10 @@ def record_flaws(row: RecordRow) -> Iterator[str]:
         yield f"{where}: there is no kind of event {columns['kind']!r}"
     elif columns["class"] != class_of(Kind(str(columns["kind"]))):
         yield f"{where}: a {columns['kind']} is not {columns['class']!r}"
-    yield from (f"{where}: {flaw}" for flaw in _body_flaws(columns))
+    yield from (f"{where}: {flaw}" for flaw in _body_flaws(columns, strict))
 
 
-def _body_flaws(columns: Mapping[str, object]) -> Iterator[str]:
+def _body_flaws(columns: Mapping[str, object], strict: bool) -> Iterator[str]:
     try:
         event = orjson.loads(cast(bytes, columns["body"]))
     except ValueError as error:
@@ -193,6 +195,8 @@ def _body_flaws(columns: Mapping[str, object]) -> Iterator[str]:
     say = event["data"].get("say") if columns["kind"] == Kind.USER_SAID else None
     if say != columns["say"]:
         yield f"its body says say {say!r}, its column {columns['say']!r}"
+    if strict and (flaw := flaw_of(event["data"], "data")):
+        yield f"its {flaw}"
 
 
 def _id_flaws(where: str, ids: Mapping[str, object]) -> Iterator[str]:

@@ -137,7 +137,7 @@ def _import(
                 database.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (header.epoch,))
             rows = _insert_all(database, lines, progress)
             settle_mapped(database)
-            if found := list(islice(check(database, progress, tools=False), SHOWN)):
+            if found := list(islice(check(database, progress, strict=False), SHOWN)):
                 raise BadExport("what it holds makes no sound journal\n" + "\n".join(found))
     except BaseException:
         if backup and backup not in older:  # of what is as it was

@@ -1,13 +1,12 @@
 """What can be said in JSON such that a browser reads what was written (pure).
 
-JSON has no NaN and no Infinity, and encoders write `null` for them; a browser's numbers are doubles,
-so it rounds integers past 2**53 (RFC 8259 §6). Such a value is refused where it comes in, with the
-way to it, instead of being another one when it comes out.
+JSON has no NaN and no Infinity, and encoders write `null` for them; a browser's numbers are
+doubles, so it rounds integers past 2**53 (RFC 8259 §6). Such a value is refused where it comes in,
+with the way to it, instead of being another one when it comes out.
 """
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
@@ -109,14 +108,15 @@ def _flaw_of_leaf(value: object, way: _Link, texts: bool) -> Flaw | None:
         return Flaw(_path(way), "an integer from -2^53 to 2^53", _number(value))
     if kind is float:
         return None if math.isfinite(value) else Flaw(_path(way), "a finite number", repr(value))  # type: ignore[arg-type]  # it is a float
-    return Flaw(_path(way), "JSON", _kind(value))
+    return Flaw(_path(way), "JSON", f"of type {type(value).__name__}")
 
 
 def _flaw_of_key(key: object, way: _Link) -> Flaw | None:
     if type(key) is not str:
-        return Flaw(_path(way), "an object whose keys are all str", f"with {_kind(key)} as a key")
+        found = f"one with a key of type {type(key).__name__}"
+        return Flaw(_path(way), "an object whose keys are all str", found)
     if _is_torn(key):
-        return Flaw(_path(way), "an object whose keys are text", "half a surrogate pair as a key")
+        return Flaw(_path(way), "an object whose keys are text", "one with half a surrogate pair")
     return None
 
 
@@ -126,13 +126,6 @@ def _is_torn(text: str) -> bool:
 
 def _number(value: int) -> str:
     return str(int(value)) if abs(value) < 10**40 else f"one of {value.bit_length()} bits"
-
-
-def _kind(value: object) -> str:
-    name = type(value).__name__
-    if isinstance(value, enum.Enum):
-        return f"the enum {name}"
-    return f"an {name}" if name[:1] in "aeiouAEIOU" else f"a {name}"
 
 
 def _path(way: _Link) -> str:

@@ -8,6 +8,7 @@ import attrs
 
 from greenroom.delivery.events import JSON, Event, Kind
 from greenroom.delivery.ids import EventId, SessionId, UserId
+from greenroom.delivery.json_data import Flaw, flaw_of
 from greenroom.transport import wire
 from greenroom.transport.close_codes import CloseCode
 from greenroom.transport.errors import BadFrame, BadMessage, RequestFailed
@@ -62,15 +63,26 @@ class Outgoing:
 def encoded(frame: wire.ClientFrame) -> bytes:
     """A frame that any server takes if its size is right: it was read as a server reads it.
 
-    Raises `BadMessage` for what is no JSON, for text with half a surrogate pair, and for a field
-    that the protocol does not allow.
+    Raises `BadMessage` for what is no JSON, or not as it is (NaN, an integer past 2^53), for text
+    with half a surrogate pair, and for a field that the protocol does not allow.
     """
+    if flaw := _flaw_of(frame):
+        raise BadMessage(f"{wire.type_of(frame)} cannot be sent: {flaw}")
     try:
         message = wire.encode(frame)
         wire.decode(message.decode())
     except (TypeError, BadFrame) as error:  # the first is orjson's, for what it cannot say
         raise BadMessage(f"{wire.type_of(frame)} cannot be sent: {error}") from error
     return message
+
+
+def _flaw_of(frame: wire.ClientFrame) -> Flaw | None:
+    match frame:
+        case wire.Say():
+            return flaw_of(frame.body, "body")
+        case wire.Confirm():
+            return flaw_of(frame.verdict, "verdict")
+    return None
 
 
 def too_big(size: int, limit: int | None) -> BadMessage:

@@ -13,6 +13,7 @@ import orjson
 
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, Id
+from greenroom.delivery.json_data import flaw_of
 from greenroom.delivery.legacy_ids import modern
 
 V = TypeVar("V")
@@ -53,10 +54,12 @@ def secret_text(name: str, longest: int) -> Check[str]:
     return _text(name, 1, longest, described)
 
 
-def some_json(_: str) -> Check[JSON]:
-    """Any JSON value, `null` included."""
+def some_json(name: str) -> Check[JSON]:
+    """Any JSON value that a browser reads as it is, `null` included: no integer past 2^53."""
 
     def check(value: object, _: object) -> JSON:
+        if flaw := flaw_of(value, name):
+            raise WrongField(flaw.path, flaw.expected, flaw.given)
         return value  # type: ignore[return-value]  # orjson returned it
 
     return check

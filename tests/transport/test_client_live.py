@@ -15,7 +15,7 @@ from greenroom.settings import Settings
 from greenroom.testing import open_slow_link
 from greenroom.transport.auth import sign_token
 from greenroom.transport.client import connect
-from greenroom.transport.errors import BadMessage
+from greenroom.transport.errors import BadMessage, RequestFailed
 
 SECRET = "a secret of more than thirty-two bytes"
 pytestmark = pytest.mark.requirement("R37")
@@ -116,6 +116,28 @@ async def test_a_repeated_say_starts_no_second_run():
         await until_completed(client)
         assert await client.say("one", id="say-1") == first
         assert len((await client.history()).events) == 5
+
+
+@pytest.mark.fault("D9")
+@pytest.mark.parametrize("body", [float("nan"), 2**53 + 1, {"when": b"x"}, ["\ud800"]])
+async def test_what_would_not_arrive_as_it_is_raises_where_it_is_said(body):
+    async with running() as (url, _), join(url) as client:
+        with pytest.raises(BadMessage, match="say cannot be sent"):
+            await client.say(body)
+        with pytest.raises(BadMessage, match="confirm cannot be sent"):
+            await client.confirm(1, verdict=body)
+        await client.say("one")
+        await until_completed(client)
+
+
+@pytest.mark.fault("D8")
+async def test_the_id_of_another_message_is_refused_with_words():
+    async with running() as (url, _), join(url) as client:
+        await client.say("one", id="say-1")
+        with pytest.raises(RequestFailed, match="another message") as refused:
+            await client.say("two", id="say-1")
+        assert (refused.value.code, refused.value.temporary) == (4502, False)
+        await until_completed(client)
 
 
 async def test_a_cut_path_loses_and_doubles_nothing():
