@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from copy import copy
-from typing import ClassVar, Generic, TypeVar
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
 
 import attrs
 
@@ -14,7 +15,7 @@ from greenroom.actors.errors import AskedTwice, MailboxFull
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.machine import CancelTimer, Machine, StartTimer
 from greenroom.actors.machine_runner import MachineRunner, TimerFired, Transition
-from greenroom.actors.ref import Ask, Request
+from greenroom.actors.ref import Ask, Ref, Request
 
 E = TypeVar("E")
 S = TypeVar("S", bound=enum.Enum)
@@ -66,7 +67,7 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
             self.machine,
             self.initial_data(),
             max_postponed=self.max_postponed,
-            on_move=self._tell_probe,
+            on_move=partial(_tell_probe, self.ref, self.machine.name),
         )
         await self._obey(self.runner.start())
 
@@ -131,7 +132,6 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
         }
         return len(self._asked) < owed
 
-    def _tell_probe(self, move: Transition) -> None:
-        self.ref._probe.moved(
-            self.ref.name, self.machine.name, move.old.name, move.event, move.new.name
-        )
+
+def _tell_probe(ref: Ref[Any], machine: str, move: Transition) -> None:  # Any: it is told nothing
+    ref._probe.moved(ref.name, machine, move.old.name, move.event, move.new.name)

@@ -257,6 +257,11 @@ class Ref(Killable, Generic[M_contra]):
             if isinstance(message, Ask):
                 heir._owe(message.reply)
 
+    def _forget_actor(self) -> None:
+        """Its supervisor has taken note of its end. An actor knows its ref: were it known in turn,
+        both, and all they know, would stay in memory until the collector comes round."""
+        self._actor = None
+
     def _owe(self, reply: Reply[object]) -> None:
         self._unanswered.add(reply)
         reply.settled = self._unanswered.discard

@@ -37,7 +37,8 @@ class _Known:
 
 
 class Admission:
-    """A part of the user actor. A session that is not remembered is looked up in the journal."""
+    """A part of the user actor, made for each connection: what an actor keeps must not keep the
+    actor. A session that is not remembered is looked up in the journal."""
 
     def __init__(
         self,

@@ -106,6 +106,13 @@ class _GoOn:
     """More questions wait."""
 
 
+@attrs.frozen
+class _Asked:
+    """What is remembered of a question: it knows its asker, which is not to stay for that."""
+
+    whose: Hashable
+
+
 class JournalLookUp(Actor[LookUp[Any] | _GoOn]):
     """Answers questions one after another, beside the writer and never in front of it.
 
@@ -132,7 +139,7 @@ class JournalLookUp(Actor[LookUp[Any] | _GoOn]):
             self.ref.tell_owed(_GoOn())
 
     def _put(self, ask: Ask[Any], request: LookUp[Any]) -> None:
-        self.recent.append(ask)
+        self.recent.append(_Asked(request.whose))
         if not self._queue.put(request.whose, ask):
             full = f"{MOST_QUESTIONS} questions of one asker wait for the journal already"
             ask.reply.fail(MailboxFull(full, advice="ask again later"))

@@ -96,7 +96,7 @@ class LeftRuns:
         self._outbox = outbox
         self._runs = runs
         self._actor = actor
-        self._later = later
+        self.later = later
         self._looking = False
 
     def end(self) -> None:
@@ -133,7 +133,7 @@ class LeftRuns:
         if isinstance(more, outcome.Error):
             why = safe_str(more.error)
             logger.warning("%s cannot end its runs now: %s", self._actor.name, why)
-            return self._later()
+            return self.later()
         if self._due() == asked:
             self._end(search.found)
         return None

@@ -88,7 +88,7 @@ class Run:
         self._emitter = Emitter(context, self.parent, user, ids)
         self._timeouts = timeouts
         self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
-        self._life = RunLife(self._abandon)
+        self._life = RunLife()
         self._sub_runs: set[Run] = set()
         self._sub_run_left = trio.lowlevel.ParkingLot()
         self._first: Receipt | None = None
@@ -318,7 +318,7 @@ class Run:
         self._user.observer.run_started()
         try:
             self._first = await self.agent_started(input=input)
-            self._life.begin(self._limit)
+            self._life.begin(self._limit, self._abandon)
             with self._life.scope:
                 yield self
         except BaseException as error:

@@ -37,33 +37,32 @@ class RunLife:
     shielded or deaf to `trio.Cancelled`, and nothing in Python could stop it.
     """
 
-    def __init__(self, abandon: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self.scope = trio.CancelScope()
         self.cause: Cut | None = None
         self.limit = math.inf
-        self._abandon = abandon
+        self._abandon: Callable[[], None] | None = None  # while the code goes on
         self._began = 0.0
         self._alarm: Alarm | None = None
         self._task: trio.lowlevel.Task | None = None
-        self._is_going_on = False
 
     def enter(self) -> None:
         """This task runs the code; it may be stuck even before the run has begun."""
         self._task = trio.lowlevel.current_task()
 
-    def begin(self, limit: float) -> None:
+    def begin(self, limit: float, abandon: Callable[[], None]) -> None:
         """The run may take `limit` seconds from now on."""
         self._began = trio.current_time()
-        self._is_going_on = True
+        self._abandon = abandon
         if self.cause is not None:  # cut before it began
-            self._ring(GRACE_SECONDS, self._abandon)
+            self._ring(GRACE_SECONDS, abandon)
         elif limit < math.inf:
             self.set_limit(limit)
 
     def set_limit(self, limit: float) -> None:
         """Another limit, counted from the beginning; no use once the run was cut."""
         self.limit = limit
-        if self._is_going_on and self.cause is None:
+        if self._abandon is not None and self.cause is None:
             left = self._began + limit - trio.current_time()
             self._ring(max(0.0, left), lambda: self.cut(Cut.TIMEOUT))
 
@@ -73,12 +72,12 @@ class RunLife:
             return
         self.cause = cause
         self.scope.cancel()
-        if self._is_going_on:
+        if self._abandon is not None:
             self._ring(GRACE_SECONDS, self._abandon)
 
     def end(self) -> None:
         """The code has left."""
-        self._is_going_on = False
+        self._abandon = None
         self._silence()
 
     def whereabouts(self) -> str:

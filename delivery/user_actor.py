@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import ClassVar, Literal, TypeAlias, TypeVar
 
 import outcome
@@ -103,7 +104,6 @@ class UserActor(Actor[UserMessage]):
     _runs: OpenRuns
     _left_runs: LeftRuns
     _says: Says
-    _admission: Admission
     _receipts: Receipts
     _reports: Reports
     _settler: Settler
@@ -129,13 +129,11 @@ class UserActor(Actor[UserMessage]):
             observer=parts.observer,
         )
         self._runs = OpenRuns(runs)
-        self._left_runs = LeftRuns(
-            self.user, parts, self.outbox, self._runs, self.ref, self._end_left_runs_later
-        )
+        later = partial(self.timers.start, EndLeftRuns, LAZY_SECONDS, EndLeftRuns())
+        self._left_runs = LeftRuns(self.user, parts, self.outbox, self._runs, self.ref, later)
         self._says = Says(
             self.user, parts, actor=self.ref, offer=self.outbox.offer, leave=self._runs.leave
         )
-        self._admission = Admission(self.user, parts, self.outbox, self.ref, self._admitted)
         self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
         self._settler = Settler(self.user, parts, self.outbox, self.ref)
         self._reports = Reports(self.user, parts, self.outbox, self._account)
@@ -196,7 +194,8 @@ class UserActor(Actor[UserMessage]):
     # Connections
 
     def _attach(self, request: Attach, reply: Reply[Attached]) -> None:
-        self._admission.attach(request, reply)
+        user, parts, outbox = self.user, self._parts, self.outbox
+        Admission(user, parts, outbox, self.ref, self._admitted).attach(request, reply)
 
     def _admitted(self, request: Attach, before: int | None, commands: Iterable[Command]) -> None:
         self._connections[request.connection] = request.ref
@@ -250,7 +249,7 @@ class UserActor(Actor[UserMessage]):
             lost.__cause__ = error
             reply.fail(lost)
         if self._runs.any_left:
-            self._end_left_runs_later()
+            self._left_runs.later()
 
     def _looked_up(self, message: LookedUp) -> None:
         message.then(message.result)
@@ -266,9 +265,6 @@ class UserActor(Actor[UserMessage]):
 
     def _settle_all(self, _: SettleAll, reply: Reply[None]) -> None:
         self._settler.settle_all(reply)
-
-    def _end_left_runs_later(self) -> None:
-        self.timers.start(EndLeftRuns, LAZY_SECONDS, EndLeftRuns())
 
     def _end_left_runs(self, _: EndLeftRuns) -> None:
         """Each batch ends in a flush, which does it."""

@@ -194,6 +194,7 @@ class Users:
                 await self._stop(slot.handle.user)
             if not slot.leases:
                 self._slots.pop(slot.handle.user, None)
+                slot.handle._tree = None  # the tree's parts know the handle
 
     async def _stop(self, user: UserId) -> None:
         try:

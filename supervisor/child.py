@@ -206,6 +206,8 @@ class Life(Keeper):
         self.gone.set()
         keeper._life_ended(child, self)
         self._child = self._keeper = None
+        if isinstance(self.value, Ref):
+            self.value._forget_actor()
 
 
 current_life: ContextVar[Life] = ContextVar("greenroom life")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from types import MappingProxyType
 from typing import Literal, Self
 
@@ -226,6 +226,7 @@ class SupervisorRef(Killable):
             for child in self._children.values():
                 child.close()
             self.exit_reason = KILLED if self._killed else reason
+            self._context = Context()  # it knows this supervisor; nothing more is started in it
             self._stopped.set()
             call_each(self._when_stopped, self.exit_reason)
 

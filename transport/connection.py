@@ -159,23 +159,31 @@ def _write_guard(
 ) -> Iterator[None]:
     """Cut a connection whose peer stopped reading: one write of which nothing leaves for `patience`
     seconds.
-
-    Looks twice per patience instead of setting a deadline for every write.
     """
-
-    alarm: Alarm
-
-    def look() -> None:
-        nonlocal alarm
-        drained, since = actor.pulse.drained_at(), actor.writing_since
-        if since is not None and trio.current_time() - max(since, drained) >= patience:
-            actor.give_up(CloseCode.HEARTBEAT_MISSED)
-            scope.cancel()
-        else:
-            alarm = alarm_clock().set(patience / 2, look)
-
-    alarm = alarm_clock().set(patience / 2, look)
+    guard = _WriteGuard(actor, scope, patience)
+    guard.watch()
     try:
         yield
     finally:
-        alarm.cancel()
+        guard.alarm.cancel()
+
+
+@attrs.define(eq=False)
+class _WriteGuard:
+    """Looks twice per patience instead of setting a deadline for every write."""
+
+    actor: ConnectionActor
+    scope: trio.CancelScope
+    patience: float
+    alarm: Alarm = attrs.field(init=False)
+
+    def watch(self) -> None:
+        self.alarm = alarm_clock().set(self.patience / 2, self._look)
+
+    def _look(self) -> None:
+        drained, since = self.actor.pulse.drained_at(), self.actor.writing_since
+        if since is not None and trio.current_time() - max(since, drained) >= self.patience:
+            self.actor.give_up(CloseCode.HEARTBEAT_MISSED)
+            self.scope.cancel()
+        else:
+            self.watch()

@@ -17,7 +17,7 @@ from greenroom.actors.exit import ExitReason
 from greenroom.actors.machine_actor import MachineActor
 from greenroom.actors.machine_runner import TimerFired
 from greenroom.actors.redaction import SECRET
-from greenroom.actors.ref import Ask
+from greenroom.actors.ref import Ask, Ref
 from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.ids import ConnectionId
@@ -116,6 +116,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     capacity = 64
     machine = CONNECTION
+    _requests: Requests
 
     def __init__(
         self,
@@ -134,9 +135,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._id = connection
         self._user = user
         self._settings = settings
-        self._requests = Requests(
-            user, authenticator, settings.wall_clock, self._answered, asker=lambda: self.ref
-        )
+        self._authenticator = authenticator
         self._heard = False
         self._heard_at = trio.current_time()
         self._on_ready = on_ready
@@ -164,6 +163,13 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     async def started(self) -> None:
         await super().started()
+        self._requests = Requests(
+            self._user,
+            self._authenticator,
+            self._settings.wall_clock,
+            partial(_answer, self.ref),
+            self.ref,
+        )
         self._user.observer.connection_opened()
         logger.debug("opened")
         await self._feed(Upgraded(*self._requests.lifetime(self._identity)))
@@ -362,7 +368,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         self._answered(Overstepped(CloseCode.SERVER_ERROR))
 
     def _answered(self, event: object) -> None:
-        self.ref.tell_owed(Answered(event))
+        _answer(self.ref, event)
 
     def _leave_user(self) -> None:
         try:
@@ -380,6 +386,10 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
 def _bytes(message: str | bytes) -> bytes:
     return message.encode() if isinstance(message, str) else message
+
+
+def _answer(connection: Ref[LinkMessage], event: object) -> None:
+    connection.tell_owed(Answered(event))
 
 
 def _refused_attach(error: BaseException) -> object:

@@ -60,7 +60,7 @@ class Requests:
     authenticator: Authenticator
     wall_clock: Callable[[], float]
     answer: Callable[[object], None]
-    asker: Callable[[], Ref[Never]]
+    asker: Ref[Never]
     _histories: deque[wire.HistoryRequest] = attrs.field(factory=deque)
     _page: object = None  # the answer that is owed, or on its way to the socket
     _reading: bool = False
@@ -149,7 +149,7 @@ class Requests:
                 user, thread=thread, before=before, limit=request.limit
             ),
             whose=user,
-            asker=self.asker(),
+            asker=self.asker,
         )
 
     async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestFailed:

@@ -1,0 +1,49 @@
+"""A socket that is gone takes its memory along: nothing of it waits for the garbage collector."""
+
+import gc
+from collections import Counter
+
+import pytest
+
+from greenroom.actors.machine_runner import MachineRunner
+from greenroom.transport.connection_actor import ConnectionActor
+from greenroom.transport.connection_requests import Requests
+from greenroom.transport.counted_socket import CountedSocket
+from greenroom.transport.replay_stream import ReplayStream
+from tests.protocol.server import serving
+
+OF_A_SOCKET = (ConnectionActor, MachineRunner, Requests, CountedSocket, ReplayStream)
+
+
+def alive():
+    kinds = (type(each) for each in gc.get_objects() if isinstance(each, OF_A_SOCKET))
+    return Counter(kind.__name__ for kind in kinds)
+
+
+@pytest.mark.fault("S14")
+def test_sockets_that_were_closed_or_cut_leave_nothing_behind(connect):
+    with serving() as server:
+        stays = connect(server)
+        stays.hello()
+        ways = [lambda each: each.connection.close(), lambda each: each.cut()]
+
+        def come_and_go(times):
+            for number in range(times):
+                client = connect(server)
+                client.hello()
+                client.ask("say", id="1", body="hello")
+                client.ask("history", id="h", limit=5)
+                ways[number % 2](client)
+            users = server.runtime.users.active
+            server.wait_until(lambda: len(users()[0].connections.children()) == 1)
+            return server.run_sync(alive)
+
+        come_and_go(4)
+        gc.collect()
+        gc.disable()
+        try:
+            before = come_and_go(10)
+            after = come_and_go(30)
+        finally:
+            gc.enable()
+        assert after - before == Counter(), "the last few may be remembered, and no more"
