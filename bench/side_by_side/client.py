@@ -43,15 +43,19 @@ class Client:
 
     _stream: trio.SocketStream
     _buffer: bytearray = attrs.field(factory=bytearray)
+    ready: Frame = attrs.field(factory=dict)
+    _sending: trio.Lock = attrs.field(factory=trio.Lock)
 
     @classmethod
-    async def connect(cls, port: int, token: str) -> Client:
+    async def connect(
+        cls, port: int, token: str, *, receive_buffer: int | None = None, **hello: object
+    ) -> Client:
         """Say hello and wait for `ready`. Raises `Refused` or `OSError`."""
-        client = cls(await trio.open_tcp_stream("127.0.0.1", port))
+        client = cls(await _open_stream(port, receive_buffer))
         try:
             await client._upgrade(token)
-            await client.send(type="hello")
-            await client.wait_for("ready")
+            await client.send(type="hello", **hello)
+            client.ready = await client.wait_for("ready")
         except BaseException:
             await client.close()
             raise
@@ -61,7 +65,8 @@ class Client:
         data = orjson.dumps(frame)
         size = len(data)
         length = bytes([0x80 | size]) if size < SHORT else struct.pack("!BH", 0x80 | SHORT, size)
-        await self._stream.send_all(bytes([0x80 | TEXT]) + length + bytes(4) + data)
+        async with self._sending:
+            await self._stream.send_all(bytes([0x80 | TEXT]) + length + bytes(4) + data)
 
     async def wait_for(self, kind: str) -> Frame:
         """The next frame of this type; pings before it are answered."""
@@ -116,6 +121,15 @@ class Client:
         if opcode == CLOSE:
             raise Refused(f"closed with {int.from_bytes(payload[:2])}")
         return payload
+
+
+async def _open_stream(port: int, receive_buffer: int | None) -> trio.SocketStream:
+    """With a small buffer, what is not read is soon not sent either."""
+    opened = trio.socket.socket()
+    if receive_buffer is not None:
+        opened.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, receive_buffer)
+    await opened.connect(("127.0.0.1", port))
+    return trio.SocketStream(opened)
 
 
 def show(words: str) -> None:

@@ -40,7 +40,8 @@ class Order:
     """What a client asks of a server: so many pieces, `burst` tasks emitting them at once.
 
     With a pace, one piece `every` seconds from `begin` on (of the machine's monotonic clock).
-    `acked`: end only when the client acknowledged them all.
+    `acked`: end only when the client acknowledged them all. `size` of a piece, in characters;
+    `pad` is for nothing but the size of what was said.
     """
 
     events: int
@@ -48,15 +49,17 @@ class Order:
     every: float = 0.0
     begin: float = 0.0
     acked: bool = False
+    size: int = STAMP
+    pad: str = ""
 
     async def wait_due(self, number: int) -> None:
         if self.every:
             await trio.sleep(max(0.0, self.begin + number * self.every - time.monotonic()))
 
 
-def piece() -> str:
+def piece(size: int = STAMP) -> str:
     """So many characters that begin with the time."""
-    return f"{time.monotonic_ns():<{STAMP}}"
+    return f"{time.monotonic_ns():<{size}}"
 
 
 async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
@@ -67,7 +70,7 @@ async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
     async def emit(count: int) -> None:
         for number in range(count):
             await order.wait_due(number)
-            last = await run.partial_result(text=piece())
+            last = await run.partial_result(text=piece(order.size))
         if order.acked:
             await last.wait_received(ACK_SECONDS)
 
