@@ -22,7 +22,7 @@ from greenroom.delivery.legacy_ids import is_mapped
 from greenroom.delivery.private_files import belongs_with, create_private
 from greenroom.delivery.sqlite_errors import in_our_words
 from greenroom.delivery.sqlite_file import SqliteFile, open_file
-from greenroom.delivery.sqlite_schema import DERIVED
+from greenroom.delivery.sqlite_schema import DERIVED, catch_up
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """What is being done, how far it is, and how far it goes (0: nobody knows)."""
@@ -236,6 +236,7 @@ def settle_mapped(database: apsw.Connection) -> None:
     """What an older system accepted was its own to deliver: nobody is alarmed about it now."""
     database.create_scalar_function("is_mapped", _is_mapped, 1)
     database.execute(_SETTLE_MAPPED)
+    catch_up(database)
 
 
 def _is_mapped(*arguments: apsw.SQLiteValue) -> bool:

@@ -22,6 +22,7 @@ from greenroom.delivery.sqlite_rows import (
     letter_of,
     letter_row,
 )
+from greenroom.delivery.sqlite_schema import pass_by
 from greenroom.delivery.undelivered import (
     PAUSES_KEPT,
     OverdueUsers,
@@ -73,7 +74,16 @@ def append_letters(database: apsw.Connection, entries: Sequence[Entry]) -> None:
             database.execute(_SET_LETTER, letter_row(entry))
         elif isinstance(entry, Settled):
             database.execute(_SETTLE, (entry.user, entry.event_class, entry.through))
+            pass_by(database, entry.user, entry.event_class, entry.through)
             database.execute(_FORGET_ATTEMPTS, (entry.user,))
+
+
+@attrs.frozen
+class _Known:
+    """When a server was last at work (ms), if it is known, and the pauses without one."""
+
+    alive: int | None
+    pauses: Sequence[Pause]
 
 
 class SqliteLetters:
@@ -81,14 +91,12 @@ class SqliteLetters:
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
-        self._pauses = [Pause(*each) for each in orjson.loads(self._meta("pauses") or "[]")]
-        alive = self._meta("alive")
-        self._alive = None if alive is None else int(alive)
+        self._known: _Known | None = None
 
     @property
     def pauses(self) -> Sequence[Pause]:
         """When no server was at work, the newest of them."""
-        return self._pauses
+        return self._servers.pauses
 
     def attempts(self, user: UserId, first: int, last: int, limit: int) -> list[Attempt]:
         rows = self._database.execute(_ATTEMPTS, (user, first, last, limit)).fetchall()
@@ -104,13 +112,13 @@ class SqliteLetters:
     ) -> OverdueUsers:
         """One walk along the index, of `limit` steps."""
         rows = self._waiting(event_class, after or _START, before, limit)
-        if len(rows) < limit and self._alive is not None:
-            ahead = max(after or _START, (max(self._alive, before), ""))
+        if len(rows) < limit and (alive := self._servers.alive) is not None:
+            ahead = max(after or _START, (max(alive, before), ""))
             rows += self._waiting(event_class, ahead, _END, limit - len(rows))
         found = [
             UserId.trusted(user)
             for at, user, number in rows
-            if deliverable_since(at, number, self._pauses) < before
+            if deliverable_since(at, number, self.pauses) < before
         ]
         return OverdueUsers(found, rows[-1][:2] if len(rows) == limit else None)
 
@@ -124,14 +132,14 @@ class SqliteLetters:
         with self._database:
             newest = self._database.execute(_LAST_RECORD).fetchone()
             number, at = cast("tuple[int, int]", newest or (0, now))
-            last = at if self._alive is None else self._alive
+            last = at if self._servers.alive is None else self._servers.alive
             pause = pause_between(last, now, worked=after, number=number)
-            pauses = [*self._pauses, pause][-PAUSES_KEPT:] if pause else self._pauses
+            pauses = [*self.pauses, pause][-PAUSES_KEPT:] if pause else self.pauses
             if pause:
                 kept = orjson.dumps([attrs.astuple(each) for each in pauses]).decode()
                 self._database.execute(_SET_META, ("pauses", kept))
             self._database.execute(_SET_META, ("alive", str(now)))
-        self._pauses, self._alive = pauses, now
+        self._known = _Known(now, pauses)
 
     def dead_letters(self, user: UserId | None, after: str, limit: int) -> list[DeadLetter]:
         if user is None:
@@ -148,6 +156,14 @@ class SqliteLetters:
     def drop(self, event: EventId) -> bool:
         self._database.execute("DELETE FROM dead_letter WHERE event = ?", (event,))
         return bool(self._database.changes())
+
+    @property
+    def _servers(self) -> _Known:
+        """Read once; this process alone writes it."""
+        if self._known is None:
+            alive, pauses = self._meta("alive"), orjson.loads(self._meta("pauses") or "[]")
+            self._known = _Known(int(alive) if alive else None, [Pause(*each) for each in pauses])
+        return self._known
 
     def _meta(self, name: str) -> str | None:
         return cast("str | None", self._database.execute(_META, (name,)).get)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from typing import Final
 
 import apsw
@@ -124,40 +125,29 @@ CREATE TABLE settled (
 ) STRICT, WITHOUT ROWID;
 """
 
-# Follows from the others; triggers keep it, so whoever writes the others, an import or an older
-# greenroom among them, keeps it right. It names the first event past what is settled, which may be
-# of another class: to look for the next of the class would be a walk through all between.
+# Follows from the others, so an export has none of it. A trigger sees to it that no event is
+# missing, whoever appends: an import, or an older greenroom. What is settled or trimmed is passed
+# by where that is written; after others wrote it, `catch_up` does so. The first event past what is
+# settled may be of another class: to look for the next of the class would be a walk through all
+# between.
+#
+# Short, since the schema is read whenever a journal is opened: with this it fits on its first page.
 DERIVED: Final = ("unsettled",)
-_PASS_BY: Final = """
-    UPDATE unsettled SET (number, "offset", at) = (
-        SELECT number, "offset", at FROM log
-        WHERE user = new.user AND "offset" > new.through ORDER BY "offset" LIMIT 1)
-    WHERE user = new.user AND "offset" <= new.through {of_class}
-        AND EXISTS (SELECT 1 FROM log WHERE user = new.user AND "offset" > new.through);
-    DELETE FROM unsettled WHERE user = new.user AND "offset" <= new.through {of_class};
-"""
-_PASS_BY_CLASS: Final = _PASS_BY.format(of_class="AND class = new.class")
-_UNSETTLED: Final = f"""
+_UNSETTLED: Final = """
 CREATE TABLE unsettled (
-    user TEXT NOT NULL,
-    class TEXT NOT NULL,
-    number INTEGER NOT NULL,
-    "offset" INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    PRIMARY KEY (user, class)
+ user TEXT NOT NULL,
+ class TEXT NOT NULL,
+ number INTEGER NOT NULL,
+ "offset" INTEGER NOT NULL,
+ at INTEGER NOT NULL,
+ PRIMARY KEY (user, class)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX unsettled_at ON unsettled (class, at, user);
-
-CREATE TRIGGER unsettled_begins AFTER INSERT ON log
-WHEN NOT EXISTS (SELECT 1 FROM unsettled WHERE user = new.user AND class = new.class)
-BEGIN
-    INSERT INTO unsettled VALUES (new.user, new.class, new.number, new."offset", new.at);
-END;
-CREATE TRIGGER unsettled_is_settled AFTER INSERT ON settled BEGIN {_PASS_BY_CLASS} END;
-CREATE TRIGGER unsettled_is_settled_on AFTER UPDATE ON settled BEGIN {_PASS_BY_CLASS} END;
-CREATE TRIGGER unsettled_is_trimmed AFTER INSERT ON trimmed
-BEGIN {_PASS_BY.format(of_class="")} END;
-
+CREATE TRIGGER unsettled_begins AFTER INSERT ON log WHEN NOT EXISTS (
+ SELECT 1 FROM unsettled WHERE user = new.user AND class = new.class)
+BEGIN INSERT INTO unsettled VALUES (new.user, new.class, new.number, new."offset", new.at); END;
+"""
+_FIRST_OF_EACH: Final = """
 WITH RECURSIVE users (user) AS (
     SELECT min(user) FROM log
     UNION ALL SELECT (SELECT min(user) FROM log WHERE log.user > users.user)
@@ -166,11 +156,34 @@ INSERT INTO unsettled
 SELECT log.user, classes.class, log.number, log."offset", log.at
 FROM users CROSS JOIN (SELECT 'critical' AS class UNION SELECT 'progress') AS classes
 CROSS JOIN log ON log.user = users.user AND log."offset" = (
-    SELECT min("offset") FROM log AS next
-    WHERE next.user = users.user AND next."offset" > coalesce(
-        (SELECT through FROM settled
-         WHERE settled.user = users.user AND settled.class = classes.class), 0));
+    SELECT min("offset") FROM log AS next WHERE next.user = users.user);
 """
+_SETTLED: Final = """
+    SELECT unsettled.user, unsettled.class, settled.through
+    FROM unsettled JOIN settled USING (user, class) WHERE unsettled."offset" <= settled.through
+    UNION ALL SELECT unsettled.user, unsettled.class, trimmed.through
+    FROM unsettled JOIN trimmed USING (user) WHERE unsettled."offset" <= trimmed.through
+"""
+_PASS_BY: Final = """
+    UPDATE unsettled SET (number, "offset", at) = (
+        SELECT number, "offset", at FROM log
+        WHERE user = ?1 AND "offset" > ?3 ORDER BY "offset" LIMIT 1)
+    WHERE user = ?1 AND class = ?2 AND "offset" <= ?3
+        AND EXISTS (SELECT 1 FROM log WHERE user = ?1 AND "offset" > ?3)
+"""
+_DROP: Final = 'DELETE FROM unsettled WHERE user = ?1 AND class = ?2 AND "offset" <= ?3'
+
+
+def pass_by(database: apsw.Connection, user: str, event_class: str, through: int) -> None:
+    """Events of the class through here have their outcome, or are gone."""
+    database.execute(_PASS_BY, (user, event_class, through))
+    database.execute(_DROP, (user, event_class, through))
+
+
+def catch_up(database: apsw.Connection) -> None:
+    """Pass by what others settled or trimmed."""
+    for user, event_class, through in database.execute(_SETTLED).fetchall():
+        pass_by(database, str(user), str(event_class), int(str(through)))
 
 
 def is_new(database: apsw.Connection) -> bool:
@@ -221,11 +234,16 @@ def _check(path: str, application: int, version: int) -> None:
 
 
 def complete(database: apsw.Connection) -> None:
-    """Give a journal what older versions did without, in one transaction."""
+    """Give a journal what older versions did without, in one transaction.
+
+    A damaged one stays as it is, for the first call that meets the damage to tell.
+    """
     sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'unsettled'"
-    if not database.execute(sql).get:
-        with database:
+    with suppress(apsw.CorruptError), database:
+        if not database.execute(sql).get:
             database.execute(_UNSETTLED)
+            database.execute(_FIRST_OF_EACH)
+        catch_up(database)
 
 
 def create(database: apsw.Connection, epoch: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 import apsw
 import attrs
 
+from greenroom.delivery.events import EventClass
 from greenroom.delivery.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.journal import (
     PAGE_BYTES,
@@ -48,6 +49,7 @@ from greenroom.delivery.sqlite_rows import (
     record_of,
     record_row,
 )
+from greenroom.delivery.sqlite_schema import pass_by
 from greenroom.delivery.undelivered import Pause, Reached, Stretches
 
 Value: TypeAlias = str | int | bytes | None
@@ -241,6 +243,8 @@ class SqliteStore:
             if gone := self._database.changes():
                 self._rows("INSERT OR REPLACE INTO trimmed VALUES (?, ?)", user, through)
                 self._trim_spans(user, through)
+                for event_class in EventClass:
+                    pass_by(self._database, user, event_class, through)
             trimmed = self._trimmed(user)
             self._rows('DELETE FROM mark WHERE user = ? AND "offset" <= ?', user, trimmed)
             return gone

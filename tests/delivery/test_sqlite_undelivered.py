@@ -60,17 +60,20 @@ async def test_a_journal_of_an_older_version_gets_the_index_when_it_is_opened(pa
 
 
 @pytest.mark.fault("S16")
-async def test_an_older_version_that_appends_keeps_the_index(path: Path) -> None:
+async def test_an_older_version_that_appends_and_settles_leaves_nothing_out(path: Path) -> None:
     async with open_sqlite_journal(path) as journal:
         await journal.append([record(1), Settled(ALICE, PROGRESS, 1)])
         assert unsettled(path) == []
-    execute(
-        path,
-        "INSERT INTO log SELECT 7, user, 2, id, kind, class, thread, run, parent, request, 55,"
-        " say, body FROM log",
-    )
-    execute(path, "INSERT INTO settled VALUES ('alice', 'critical', 1)")
+    for offset in (2, 3):
+        execute(
+            path,
+            f"INSERT INTO log SELECT {offset + 5}, user, {offset}, id, kind, class, thread, run,"
+            " parent, request, 55, say, body FROM log WHERE number = 1",
+        )
     assert unsettled(path) == [("alice", "progress", 7, 2, 55)]
+    execute(path, "UPDATE settled SET through = 2")
+    async with open_sqlite_journal(path):
+        assert unsettled(path) == [("alice", "progress", 8, 3, 55)]
 
 
 @pytest.mark.fault("S16")
