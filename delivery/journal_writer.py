@@ -7,7 +7,7 @@ the backend. What arrives while the disk works is the next group.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from typing import Any, Generic, Never, TypeAlias, TypeVar, cast
 
 import attrs
@@ -22,6 +22,9 @@ from greenroom.delivery.journal import Entry, Journal, Record
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 
 R = TypeVar("R")
+
+HEAVY_BYTES = 64 * 1024
+"""Of one user's entries: more than these are committed behind what the others have."""
 
 MOST_QUESTIONS = 1_000
 """Of one user that wait at a time."""
@@ -69,7 +72,8 @@ class JournalWriter(Actor[Append]):
         group = [message for message in messages if isinstance(message, Ask)]
         self.recent.extend(group)
         try:
-            await self._commit(group)
+            for part in _the_light_first(group):
+                await self._commit(part)
         except BaseException as error:
             for ask in group:
                 ask.reply.fail(ActorStopped(self.ref.name, ended_by(error)))
@@ -157,6 +161,22 @@ class JournalLookUp(Actor[LookUp[Any] | _GoOn]):
             self._observer.lookup_failed("journal")
             ask.reply.fail(error)
         self._observer.looked_up(trio.current_time() - began)
+
+
+def _the_light_first(group: Group) -> Iterator[Group]:
+    """What a user has much of does not hold up the others' commit. Whoever asks with nothing waits
+    for all that was sent before, so they come last."""
+    heavy = [ask for ask in group if _bytes(ask) > HEAVY_BYTES]
+    if not heavy or len(heavy) == len(group):
+        yield group
+        return
+    known = set(map(id, heavy))
+    yield [ask for ask in group if id(ask) not in known and _entries(ask)]
+    yield [ask for ask in group if id(ask) in known or not _entries(ask)]
+
+
+def _bytes(ask: Ask[Any]) -> int:
+    return sum(len(entry.body) for entry in _entries(ask) if type(entry) is Record)
 
 
 def _entries(ask: Ask[Any]) -> Sequence[Entry]:

@@ -34,8 +34,10 @@ class Reports:
             case Acked(connection, offset):
                 return self._ack(connection, offset)
             case DisplayedThere(connection, offsets):
-                marks = [self._mark(connection, each, "displayed", None, None) for each in offsets]
-                return next(filter(None, marks), None)
+                refused = [
+                    self._mark(connection, each, "displayed", None, None) for each in offsets
+                ]
+                return next(filter(None, refused), None)
             case ConfirmedThere(connection, offset, verdict, note):
                 return self._mark(connection, offset, "confirmed", verdict, note)
 

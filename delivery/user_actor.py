@@ -86,6 +86,9 @@ LAZY_SECONDS = 1.0
 """How long a cursor or mark may wait for events to travel to the disk with, and how long the
 end of a run that was left waits after a failed append."""
 
+TURN = 256
+"""Messages, or events reported as displayed, that one user's actor handles before others run."""
+
 R = TypeVar("R")
 Stage: TypeAlias = Literal["displayed", "confirmed"]
 TakePage: TypeAlias = Callable[[ConnectionId, list[Record]], Iterable[Command]]
@@ -153,13 +156,16 @@ class UserActor(Actor[UserMessage]):
         return bounds, await journal.open_runs(self.user)
 
     async def receive_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
-        while messages:
+        """A turn of bounded length: what is left over comes after others had theirs."""
+        left = TURN
+        while messages and left > 0:
             message = messages.popleft()
             self.recent.append(message)
             if type(message) is Ask:
                 self._requests[type(message.request)](self, message.request, message.reply)
             else:
                 self._news[type(message)](self, message)
+            left -= len(message.offsets) if type(message) is DisplayedThere else 1
         self._flush()
 
     async def stopping(self, reason: ExitReason) -> None:

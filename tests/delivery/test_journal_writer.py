@@ -13,7 +13,8 @@ import trio.testing
 from greenroom.actors.errors import MailboxFull
 from greenroom.actors.ref import Ref
 from greenroom.delivery.errors import OutOfSequence
-from greenroom.delivery.ids import BadId
+from greenroom.delivery.ids import BadId, UserId
+from greenroom.delivery.journal import Record
 from greenroom.delivery.journal_writer import MOST_QUESTIONS, Append, LookUp
 from greenroom.testing import STRAYS
 from tests.delivery.backstage import Disk, open_backstage
@@ -128,3 +129,29 @@ async def test_too_many_questions_of_one_user_are_refused_and_no_others() -> Non
         with pytest.raises(MailboxFull, match="of one asker"):
             await replies[-1].wait()
         await replies[0].wait()
+
+
+@pytest.mark.fault("S11")
+async def test_what_one_user_has_much_of_is_committed_behind_what_the_others_have() -> None:
+    disk = Disk()
+    async with open_backstage(disk) as stage:
+        writer = cast(Ref[Append], stage.root.child("journal"))
+        disk.hold()
+        writer.request(Append([record(1, user=UserId("carol"))]))
+        await trio.testing.wait_all_tasks_blocked()
+        order: list[str] = []
+
+        def send(name: str, *entries: Record) -> None:
+            writer.request(Append(entries)).then(lambda _: order.append(name))
+
+        send("much", record(1, body=b"x" * 100_000))
+        send("nothing")
+        send("little", record(1, user=BOB))
+        disk.release()
+        await trio.testing.wait_all_tasks_blocked()
+        assert order == ["little", "much", "nothing"]
+        assert [len(entries) for entries in disk.appended] == [1, 1, 1]
+        send("little", record(2, user=BOB))
+        send("least", record(2))
+        await trio.testing.wait_all_tasks_blocked()
+        assert [len(entries) for entries in disk.appended] == [1, 1, 1, 2]
