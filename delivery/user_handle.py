@@ -17,7 +17,7 @@ from greenroom.delivery.run_turns import RunTurns
 from greenroom.delivery.user_messages import RunLeft, UserMessage
 from greenroom.delivery.user_parts import Gauge
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
-from greenroom.supervisor.errors import SupervisorError
+from greenroom.supervisor.errors import SupervisorError, SupervisorStopped
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 
@@ -73,7 +73,9 @@ class UserHandle:
 
     @property
     def tree(self) -> SupervisorRef:
-        assert self._tree is not None, "a handle is used only while leased"
+        """Raises `SupervisorStopped` once the user is passivated: code that outlived its lease."""
+        if self._tree is None:
+            raise SupervisorStopped(f"the actors of user {str(self.user)!r} have stopped")
         return self._tree
 
     def cancel(self, run: RunId) -> bool:
