@@ -9,7 +9,6 @@ from typing import Final, Literal, Protocol, TypeAlias
 import attrs
 
 from greenroom.actors.redaction import SECRET
-from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events import JSON, TERMINAL, EventClass, Kind
 from greenroom.delivery.ids import (
     ConnectionId,
@@ -355,23 +354,6 @@ class Journal(Protocol):
         ...
 
 
-def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dict[UserId, int]:
-    """The last offset of each user in a batch whose records continue what `last(user)` tells.
-
-    Raises `OutOfSequence` at the first record that does not.
-    """
-    lasts: dict[UserId, int] = {}
-    for entry in entries:
-        if isinstance(entry, Record):
-            user = entry.user
-            known = lasts.get(user)
-            expected = (last(user) if known is None else known) + 1
-            if entry.offset != expected:
-                raise OutOfSequence(user, expected, entry.offset)
-            lasts[user] = expected
-    return lasts
-
-
 def agreed_through(
     offset: int, event: EventId, bounds: Bounds, event_at: Callable[[int], EventId]
 ) -> int:
@@ -386,22 +368,6 @@ def agreed_through(
         return offset
     suspects = range(first, min(offset - 1, bounds.last) + 1)
     return first - 1 + bisect_left(suspects, event, key=event_at)
-
-
-def check_ids(entries: Iterable[Entry]) -> None:
-    """Raise `BadId` where an id is of the wrong kind: before any storage is touched."""
-    for entry in entries:
-        UserId.parse(entry.user)
-        if isinstance(entry, Record):
-            EventId.parse(entry.id)
-            ThreadId.parse(entry.thread)
-            RunId.parse(entry.run)
-            RunId.parse(entry.parent or entry.run)
-            RequestId.parse(entry.request)
-        elif isinstance(entry, DeadLetter):
-            EventId.parse(entry.event)
-        elif not isinstance(entry, Settled):
-            SessionId.parse(entry.session)
 
 
 def check_limit(limit: int) -> None:

@@ -33,11 +33,10 @@ from greenroom.delivery.journal import (
     Settled,
     ThreadSummary,
     agreed_through,
-    check_ids,
     check_limit,
-    last_offsets,
     within,
 )
+from greenroom.delivery.journal_checks import check_ids, last_offsets
 from greenroom.delivery.paging import page_of
 from greenroom.delivery.undelivered import (
     PAUSES_KEPT,

@@ -29,9 +29,9 @@ from greenroom.delivery.journal import (
     Record,
     Said,
     ThreadSummary,
-    check_ids,
     check_limit,
 )
+from greenroom.delivery.journal_checks import check_ids
 from greenroom.delivery.journal_health import JournalHealth
 from greenroom.delivery.sqlite_errors import in_our_words
 from greenroom.delivery.sqlite_file import SqliteFile, open_file

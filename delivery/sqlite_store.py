@@ -25,9 +25,9 @@ from greenroom.delivery.journal import (
     Said,
     ThreadSummary,
     agreed_through,
-    last_offsets,
     within,
 )
+from greenroom.delivery.journal_checks import last_offsets
 from greenroom.delivery.paging import page_of
 from greenroom.delivery.sqlite_letters import append_letters
 from greenroom.delivery.sqlite_rows import (

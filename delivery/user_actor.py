@@ -25,7 +25,7 @@ from greenroom.delivery.account import Account
 from greenroom.delivery.admission import Admission
 from greenroom.delivery.errors import EventNotKept, JournalError, OutOfSequence
 from greenroom.delivery.ids import BadId, ConnectionId, UserId
-from greenroom.delivery.journal import Bounds, Entry, Journal, OpenRun, Record
+from greenroom.delivery.journal import Entry, Journal, Record
 from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.left_runs import LeftRuns
 from greenroom.delivery.open_runs import OpenRuns
@@ -76,7 +76,7 @@ from greenroom.delivery.user_messages import (
     UserTyping,
     Written,
 )
-from greenroom.delivery.user_parts import Gauge, UserParts
+from greenroom.delivery.user_parts import Gauge, UserParts, known_of
 
 __all__ = ["Gauge", "UserActor", "UserMessage", "UserParts"]
 
@@ -121,7 +121,8 @@ class UserActor(Actor[UserMessage]):
     async def started(self) -> None:
         await self._parts.writer().ask(Append(()))  # behind whatever an earlier self had in flight
         parts = self._parts
-        bounds, runs = await parts.look_up().ask(LookUp(self._load, self.ref.name, self.ref))
+        question = LookUp(lambda journal: known_of(journal, self.user), self.ref.name, self.ref)
+        bounds, runs = await parts.look_up().ask(question)
         self.outbox = Outbox(
             self.user,
             parts.epoch,
@@ -148,12 +149,6 @@ class UserActor(Actor[UserMessage]):
         if bounds.last:
             self._settler.look()
         self._flush()
-
-    async def _load(self, journal: Journal) -> tuple[Bounds, list[OpenRun]]:
-        bounds = await journal.bounds(self.user)
-        if not bounds.last:  # who never had an event has no run
-            return bounds, []
-        return bounds, await journal.open_runs(self.user)
 
     async def receive_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
         """A turn of bounded length: what is left over comes after others had theirs."""

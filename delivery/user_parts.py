@@ -14,8 +14,8 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Outcome
 from greenroom.delivery.context import UserContext
 from greenroom.delivery.events import JSON
-from greenroom.delivery.ids import IdSource, RunId, SessionId
-from greenroom.delivery.journal import DeadLetter, Journal
+from greenroom.delivery.ids import IdSource, RunId, SessionId, UserId
+from greenroom.delivery.journal import Bounds, DeadLetter, Journal, OpenRun
 from greenroom.delivery.journal_writer import Append, LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox import Limits
@@ -37,6 +37,14 @@ def nothing_more(_: DeadLetter) -> None:
 def wall_clock_ms() -> int:
     """Milliseconds since the Unix epoch."""
     return time.time_ns() // 1_000_000
+
+
+async def known_of(journal: Journal, user: UserId) -> tuple[Bounds, list[OpenRun]]:
+    """What a user's actor begins with."""
+    bounds = await journal.bounds(user)
+    if not bounds.last:  # who never had an event has no run
+        return bounds, []
+    return bounds, await journal.open_runs(user)
 
 
 @attrs.define
