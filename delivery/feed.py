@@ -98,6 +98,11 @@ class Position:
     parted: bool = False
 
 
+def nothing_on_its_way(_: int) -> bool:
+    """Of a connection without a socket."""
+    return False
+
+
 @attrs.define
 class SocketGauge:
     """What a connection has written to its socket, through which offset, and whether the first
@@ -107,7 +112,7 @@ class SocketGauge:
     """
 
     written: int = 0
-    on_its_way: Callable[[int], bool] = lambda _: False
+    on_its_way: Callable[[int], bool] = nothing_on_its_way
 
 
 @attrs.define

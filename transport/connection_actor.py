@@ -20,6 +20,7 @@ from greenroom.actors.redaction import SECRET
 from greenroom.actors.ref import Ask, Ref
 from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.errors import TooManyConnections
+from greenroom.delivery.feed import nothing_on_its_way
 from greenroom.delivery.ids import ConnectionId
 from greenroom.delivery.log_context import bind
 from greenroom.delivery.outbox import FRAME_BYTES, FRAME_EVENTS, SocketGauge
@@ -202,6 +203,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
                 await self._feed(self._last_event(reason))
         finally:
             self._requests.drop()
+            self._gauge.on_its_way = nothing_on_its_way  # it knew this actor, which knows it
             self._leave_user()
             self._note_closed()
 
