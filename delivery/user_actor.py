@@ -76,7 +76,7 @@ from greenroom.delivery.user_messages import (
     UserTyping,
     Written,
 )
-from greenroom.delivery.user_parts import Gauge, UserParts, known_of
+from greenroom.delivery.user_parts import TURN, Gauge, UserParts, known_of
 
 __all__ = ["Gauge", "UserActor", "UserMessage", "UserParts"]
 
@@ -85,9 +85,6 @@ logger = logging.getLogger("greenroom.delivery")
 LAZY_SECONDS = 1.0
 """How long a cursor or mark may wait for events to travel to the disk with, and how long the
 end of a run that was left waits after a failed append."""
-
-TURN = 256
-"""Messages, or events reported as displayed, that one user's actor handles before others run."""
 
 R = TypeVar("R")
 Stage: TypeAlias = Literal["displayed", "confirmed"]

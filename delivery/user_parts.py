@@ -30,6 +30,10 @@ OnUndelivered: TypeAlias = Callable[[DeadLetter], None]
 Launch: TypeAlias = Callable[[UserContext, JSON], None]
 
 
+TURN = 256
+"""Messages, or events reported as displayed, that one user's actor handles before others run."""
+
+
 def nothing_more(_: DeadLetter) -> None:
     """Nobody wants to be told of undelivered events."""
 
