@@ -24,6 +24,9 @@ from greenroom.delivery.sqlite_store import SqliteStore
 
 CHUNK: Final = 500
 
+_NEWEST: Final = "SELECT number, id FROM log ORDER BY number DESC LIMIT 1"
+_LAST_OLDER: Final = "SELECT coalesce(max(number), 0) FROM log WHERE id < ?"
+
 _NumberedRow: TypeAlias = tuple[int, *RecordRow]
 
 
@@ -33,6 +36,14 @@ class Numbered:
 
     number: int
     record: Record
+
+
+@attrs.frozen
+class Place:
+    """How far a reader is: the number of the last record it has seen (0: none), and its event."""
+
+    number: int = 0
+    event: EventId | None = None
 
 
 class JournalReader:
@@ -71,9 +82,27 @@ class JournalReader:
             return sqlite_schema.epoch_of(database)
 
     def last_number(self) -> int:
-        """The number of the newest record, 0 if there is none: where to follow from."""
+        """The number of the newest record, 0 if there is none."""
+        return self.end().number
+
+    def end(self) -> Place:
+        """The newest record's place: where to follow from."""
         with self.look() as database:
-            return int(database.execute("SELECT coalesce(max(number), 0) FROM log").get)
+            for number, event in database.execute(_NEWEST):
+                return Place(int(number), EventId.trusted(str(event)))
+            return Place()
+
+    def agreed(self, place: Place) -> int:
+        """The number after which to read on: the place's, unless the journal has another record
+        there, for a backup was restored. Then that of the last record which is older."""
+        with self.look() as database:
+            given = database.execute("SELECT id FROM log WHERE number = ?", (place.number,)).get
+            if place.event in (None, given):
+                return place.number
+            most = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").get or 0
+            if given is None and place.number <= int(most):
+                return place.number  # it is trimmed
+            return int(database.execute(_LAST_OLDER, (place.event,)).get)
 
     def read(
         self,

@@ -14,7 +14,7 @@ import trio
 
 from greenroom.delivery.errors import JournalCorrupt, JournalFailed, JournalTooNew
 from greenroom.delivery.events import Kind
-from greenroom.delivery.journal_reader import CHUNK, JournalReader
+from greenroom.delivery.journal_reader import CHUNK, JournalReader, Place
 from greenroom.delivery.sqlite_journal import open_sqlite_journal
 from tests.delivery.journal_conformance import ALICE, BOB, THREADS, record, records
 
@@ -54,6 +54,35 @@ async def test_following_sees_each_record_once_even_over_a_trim(path: Path) -> N
         seen += reader.read(after=seen[-1].number)
         assert [found.record.offset for found in seen] == [1, 2, 3, 4]
         assert list(reader.read(after=seen[-1].number)) == []
+
+
+@pytest.mark.fault("D5")
+@pytest.mark.parametrize("fresh", [0, 2, 9], ids=["not yet", "not as far", "further"])
+async def test_following_over_a_restored_backup_goes_on_with_what_is_new(
+    path: Path, fresh: int
+) -> None:
+    await make_journal(path, 3)
+    backup = shutil.copy(path, path.with_name("backup.db"))
+    async with open_sqlite_journal(path) as journal:
+        await journal.append(records(4, 8))
+    reader = JournalReader(path)
+    end = reader.end()
+    assert (end.number, reader.agreed(end)) == (8, 8)
+    shutil.copy(backup, path)
+    async with open_sqlite_journal(path) as journal:
+        await journal.append(records(4, 3 + fresh))
+        after = reader.agreed(end)
+        assert [found.record.offset for found in reader.read(after=after)] == [*range(4, 4 + fresh)]
+
+
+async def test_following_over_a_trim_goes_on_where_it_was(path: Path) -> None:
+    async with open_sqlite_journal(path) as journal:
+        assert JournalReader(path).end() == Place()
+        await journal.append(records(1, 5))
+        reader = JournalReader(path)
+        end = reader.end()
+        await journal.trim(ALICE, through=5)
+        assert reader.agreed(end) == 5
 
 
 async def test_it_filters_by_user_thread_and_kind(path: Path) -> None:

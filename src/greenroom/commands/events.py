@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,7 @@ from greenroom.commands.event_output import Printer, print_json, table_printer
 from greenroom.commands.printing import say_none
 from greenroom.delivery.events import Kind
 from greenroom.delivery.ids import ThreadId, UserId
-from greenroom.delivery.journal_reader import JournalReader, Numbered
+from greenroom.delivery.journal_reader import JournalReader, Numbered, Place
 from greenroom.delivery.legacy_ids import modern
 from greenroom.settings import BadSettings, Settings
 
@@ -87,15 +88,15 @@ def events(
     if not (last or json):
         say_none("events yet" if follow else "events", user=user, thread=thread, kind=kind)
     if follow:
-        follow_on(query, last or query.reader.last_number(), show)
+        follow_on(query, last or query.reader.end(), show)
 
 
-def show_all(records: Iterable[Numbered], show: Printer) -> int:
-    """Print by the chunk. The number of the last one, 0 if there was none."""
-    records, last = iter(records), 0
+def show_all(records: Iterable[Numbered], show: Printer) -> Place | None:
+    """Print by the chunk. The place of the last one, if there was one."""
+    records, last = iter(records), None
     while chunk := list(islice(records, CHUNK)):
         show(chunk)
-        last = chunk[-1].number
+        last = Place(chunk[-1].number, chunk[-1].record.id)
     return last
 
 
@@ -104,11 +105,18 @@ def newest(records: Iterator[Numbered], limit: int | None) -> Iterable[Numbered]
 
 
 def follow_on(
-    query: Query, last: int, show: Printer, sleep: Callable[[float], None] = time.sleep
+    query: Query, last: Place, show: Printer, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Print what comes after number `last`, for ever."""
+    """Print what comes after the place `last`, for ever."""
     while True:
-        last = show_all(query.read(last), show) or last
+        after = query.reader.agreed(last)
+        if after < last.number:
+            words = (
+                "the journal was set back to a backup: what follows took the place of some above"
+            )
+            print(words, file=sys.stderr, flush=True)
+            last = Place(after)
+        last = show_all(query.read(after), show) or last
         sleep(POLL_SECONDS)
 
 
