@@ -43,6 +43,11 @@ OPENERS_OF_DATABASES = {  # of the journal's file: its writer, its reader, its u
     *("greenroom.delivery.journal_upkeep", "greenroom.testing.neighbour"),
 }
 COPYING = {"shutil", "tempfile"}
+ASKS_WHETHER_PRINTABLE = {
+    *("greenroom.actors.escaping", "greenroom.delivery.ids", "greenroom.delivery.id_explanation"),
+    *("greenroom.delivery.legacy_ids", "greenroom.commands.terminal_keys"),
+    "greenroom.testing.replay_source",  # names in generated code, where nothing odd may be at all
+}
 DOING = {"open", "input", "print", "exec", "eval", "breakpoint", "__import__"}
 
 
@@ -235,6 +240,15 @@ def _is_writing_mode(argument: ast.expr) -> bool:
         and re.fullmatch(r"[rwaxbt+]{1,4}", value) is not None
         and bool(set(value) & set("wax+"))
     )
+
+
+def escapes_of_their_own(house: House) -> Iterator[str]:
+    """Text of others is made harmless in one place; elsewhere it is only checked, or typed."""
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            asks = isinstance(node, ast.Attribute) and node.attr == "isprintable"
+            if asks and module.name not in ASKS_WHETHER_PRINTABLE:
+                yield module.at(node.lineno, "asks isprintable; use actors.escaping.one_line")
 
 
 def _find(package: Path) -> Iterator[Module]:

@@ -26,6 +26,7 @@ RULES: list[Rule] = [
     house_rules.half_guards,
     house_rules.files_for_everybody,
     house_rules.databases_opened_elsewhere,
+    house_rules.escapes_of_their_own,
 ]
 
 
@@ -160,6 +161,7 @@ LONG_METHOD = "class C:\n    async def f():\n" + "        x = 1\n" * 40
         (house_rules.functions_too_long, LONG_METHOD),
         (house_rules.careless_handlers, "try:\n    f()\nexcept:\n    raise"),
         (house_rules.careless_handlers, "try:\n    f()\nexcept Exception:\n    pass"),
+        (house_rules.escapes_of_their_own, "x = ''.join(c for c in 'a' if c.isprintable())"),
     ],
 )
 def test_what_is_too_long_or_careless_is_caught(rule: Rule, text: str, tmp_path: Path) -> None:

@@ -251,7 +251,12 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     async def _refuse(self, event: Overstepped | FrameRefused) -> None:
         self._user.observer.frame_refused(event.code)
-        logger.info("a frame was refused: %d %s", event.code, event.code.meaning.name)
+        logger.info(
+            "a frame was refused: %d %s",
+            event.code,
+            event.code.meaning.name,
+            extra={"kind": str(event.code)},
+        )
         await self._feed(event)
 
     def _event_of(self, message: str | bytes) -> object:

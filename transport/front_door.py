@@ -136,10 +136,14 @@ class FrontDoor:
             response = text(error.status, error.message, error.headers)
             if head is not None and head.path == self._live_path:
                 self._observer.handshake_refused(error.status)
-            logger.info("%s: %d %s", self._label(head), error.status, error.message)
+            self._log(head, error)
         await self._send(stream, response, with_body=head is None or head.method != "HEAD")
         await close_gently(stream)
         return None
+
+    def _log(self, head: RequestHead | None, error: BadRequest) -> None:
+        kind = {"kind": str(error.status)}  # a flood of one hides no other from a limited log
+        logger.info("%s: %d %s", self._label(head), error.status, error.message, extra=kind)
 
     async def _authorise(self, head: RequestHead) -> Identity:
         _check_method(head, "GET")

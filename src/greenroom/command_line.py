@@ -20,6 +20,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 from rich.console import Console
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.escaping import one_line
 from greenroom.actors.safe_text import safe_str
 from greenroom.commands.streams import prepare_streams
 from greenroom.interrupts import INTERRUPTED, leaving_at_once
@@ -206,10 +207,10 @@ def _has(error: BaseException, kind: type[BaseException]) -> bool:
 
 def _complain(error: Exception) -> int:
     for line in _lines(error):
-        print(f"greenroom: error: {line}", file=sys.stderr)
+        print(f"greenroom: error: {one_line(line)}", file=sys.stderr)
     advice = _advice(error)
     if advice:
-        print(f"greenroom: {advice}", file=sys.stderr)
+        print(f"greenroom: {one_line(advice)}", file=sys.stderr)
     return MISUSED if _is_misuse(error) else FAILED
 
 

@@ -1,7 +1,9 @@
 """Logs of a server process: every room logs through `logging`, this says how it looks.
 
 A library does not configure logging; only the commands and `greenroom.serve` do. One event is one
-line of JSON. Tracebacks come without local variables: those hold tokens and what users say.
+line; behind it, for people, stands its traceback, indented. Tracebacks come without local
+variables: those hold tokens and what users say. Text of others is escaped, cut, and counted when it
+comes too fast.
 """
 
 from __future__ import annotations
@@ -19,12 +21,18 @@ from typing import TypeAlias
 import attrs
 import structlog
 
+from greenroom.actors.escaping import one_line
 from greenroom.delivery.log_context import log_context
 from greenroom.delivery.user_names import QUOTED, unquoted
+from greenroom.log_limit import LimitedHandler
 from greenroom.settings import Settings
 from greenroom.supervisor.error_note import ErrorNote, note_error
 
 Event: TypeAlias = structlog.types.EventDict
+
+TRACEBACK = "exception"  # the field that structlog prints behind the others
+LONGEST, LONGEST_TRACEBACK = 8_000, 64_000
+"""Characters of a text in a line, and of what is told of an error behind it."""
 
 USER_NAMES = re.compile(
     rf"(?P<before>\b(?:user|outbox):)(?P<name>{QUOTED})"
@@ -42,7 +50,7 @@ def configure_logs(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(log_formatter(settings, colors=sys.stderr.isatty()))
     logger = logging.getLogger("greenroom")
-    logger.handlers = [handler]
+    logger.handlers = [LimitedHandler(handler)]
     logger.setLevel(settings.log_level.upper())
     logger.propagate = False
 
@@ -50,7 +58,10 @@ def configure_logs(settings: Settings) -> None:
 def log_formatter(
     settings: Settings, *, colors: bool = False
 ) -> structlog.stdlib.ProcessorFormatter:
-    """How greenroom's records look; a service may give it to a handler of its own."""
+    """How greenroom's records look; a service may give it to a handler of its own.
+
+    Put that handler into a `LimitedHandler`, so that no client can flood the log.
+    """
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -62,6 +73,7 @@ def log_formatter(
     ]
     if not settings.log_users:
         last.append(Pseudonyms(_pseudonym_key(settings)))
+    last.append(_in_one_line)
     last.append(_renderer(settings.log_format, colors=colors))
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
@@ -81,12 +93,30 @@ def _with_context(_: object, __: str, event: Event) -> Event:
     return {**event, **log_context()}
 
 
+def _in_one_line(_: object, __: str, event: Event) -> Event:
+    """The processor that lets no text of others end a line, or reach a terminal as a command."""
+    return {
+        name: value if name == TRACEBACK and isinstance(value, str) else _harmless(value)
+        for name, value in event.items()
+    }
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, str):
+        return one_line(value if len(value) <= LONGEST else f"{value[:LONGEST]}… (cut)")
+    if isinstance(value, Mapping):
+        return {key: _harmless(each) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [_harmless(each) for each in value]
+    return value
+
+
 @attrs.frozen
 class Errors:
     """The processor for `exc_info`: type, message and frames, never the frames' variables.
 
     Without `messages` only greenroom's own errors say theirs: what an agent raises may hold what
-    its user said.
+    its user said. Of a group without end, or a chain of large errors, only the outermost is told.
     """
 
     messages: bool
@@ -95,9 +125,20 @@ class Errors:
     def __call__(self, _: object, __: str, event: Event) -> Event:
         error = _error_in(event.pop("exc_info", None))
         if error is not None:
-            note = note_error(error)
-            event["exception"] = self._data(note) if self.as_data else "\n".join(self._text(note))
+            event[TRACEBACK] = self._shown(note_error(error))
         return event
+
+    def _shown(self, note: ErrorNote) -> object:
+        shown = self._data(note) if self.as_data else self._traceback(note)
+        if len(str(shown)) <= LONGEST_TRACEBACK:
+            return shown
+        alone = attrs.evolve(note, cause=None, errors=())
+        cut = {"cut": True, **self._data(alone)}
+        return cut if self.as_data else f"{self._traceback(alone)}\n  (cut)"
+
+    def _traceback(self, note: ErrorNote) -> str:
+        """Lines made harmless one by one, and indented: none looks like a line of the log."""
+        return "\n".join(f"  {one_line(line)}" for line in self._text(note))
 
     def _message(self, note: ErrorNote) -> str:
         ours = note.type.startswith("greenroom.")

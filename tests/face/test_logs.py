@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import orjson
 import pytest
 import trio
 
 import greenroom
+from greenroom.actors.escaping import one_line
 from greenroom.actors.guard import log_failure
 from greenroom.delivery.ids import BadId, EventId, UserId
 from greenroom.delivery.log_context import bind, bound, log_context
@@ -24,6 +27,7 @@ from greenroom.supervisor.errors import RestartIntensityExceeded
 from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.supervisor import open_supervisor, supervisor_child
 from greenroom.testing import STRAYS
+from tests.face.forged import FORGED
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import SECRET, Server, serving, token_for
 
@@ -314,3 +318,57 @@ def test_an_error_that_cannot_be_shown_is_logged_all_the_same(kind: str, log_for
     assert "something failed" in lines.getvalue()
     assert type(STRAYS[kind]()).__name__ in lines.getvalue()
     assert len(lines.getvalue()) < 20_000
+
+
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[\w+ *\] .+|  .*")
+
+
+@contextmanager
+def an_error_of(words: str) -> Iterator[None]:
+    """An agent's error of every shape that a log shows, with a user's text wherever it can be."""
+
+    async def agent(_: greenroom.Run, said: greenroom.JSON) -> None:
+        try:
+            raise type(words, (Exception,), {})(words)
+        except Exception as error:
+            raise ExceptionGroup(words, [KeyError(said), ValueError(words)]) from error
+
+    with serving(agent=agent) as server, Client(server.port, token_for(USER)) as client:
+        client.hello()
+        client.send("say", id="1", body=words.replace("\ud800", ""))
+        client.events(until="agent_failed")
+        logging.getLogger("greenroom").error("%s", words)
+        wait_for_end(server)
+        yield
+
+
+@pytest.mark.fault("P4")
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_text_of_a_user_forges_a_line_or_commands_a_terminal(log_format: str) -> None:
+    with logged(log_format=log_format) as lines, an_error_of(f"{FORGED}\ud800"):
+        pass
+    text = lines.getvalue()
+    assert "is an admin" in text
+    assert set(text) - {"\n"} == {each for each in text if each.isprintable()}
+    for line in text.split("\n")[:-1]:
+        if log_format == "console":
+            assert LOG_LINE.fullmatch(line), line
+            assert not line.startswith("1999-01-01T00:00:00Z")
+        else:
+            assert orjson.loads(line)["event"] == one_line(orjson.loads(line)["event"])
+
+
+@pytest.mark.fault("P2")
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_error_however_large_makes_a_large_line(log_format: str) -> None:
+    def grown(depth: int) -> Exception:
+        if depth == 0:
+            return ValueError("x" * 100_000)
+        return ExceptionGroup("y" * 100_000, [grown(depth - 1) for _ in range(8)])
+
+    with logged(log_format=log_format) as lines:
+        log = logging.getLogger("greenroom")
+        log.error("failed", exc_info=grown(4))
+        log.error("z" * 1_000_000)
+    assert "cut" in lines.getvalue()
+    assert len(lines.getvalue()) < 200_000

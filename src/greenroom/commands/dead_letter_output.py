@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from greenroom.commands.harmless import printable
+from greenroom.actors.escaping import one_line
 from greenroom.commands.times import moment
 from greenroom.delivery.journal import DeadLetter, Record
 
@@ -18,7 +18,7 @@ def told(letter: DeadLetter, record: Record | None) -> str:
         )
     if not letter.attempts:
         lines.append("  no attempt is known: nobody was sent it twice")
-    lines.append(printable(record.body.decode()) if record else "  the event itself was trimmed")
+    lines.append(one_line(record.body.decode()) if record else "  the event itself was trimmed")
     return "\n".join(lines)
 
 
@@ -51,7 +51,7 @@ def heading() -> str:
 
 
 def line_of(letter: DeadLetter) -> str:
-    attempts, user = len(letter.attempts), printable(str(letter.user))
+    attempts, user = len(letter.attempts), one_line(str(letter.user))
     return _columns(
         letter.event, letter.kind, letter.outcome, moment(letter.at / 1000), f"{attempts:>8}", user
     )

@@ -10,7 +10,7 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-from greenroom.commands.harmless import printable
+from greenroom.actors.escaping import one_line
 from greenroom.commands.printing import columns, show
 from greenroom.commands.times import CLOCK_WIDTH, WIDTH, clock_time, moment
 from greenroom.delivery.events import Event, Kind
@@ -49,7 +49,7 @@ def table_printer() -> Printer:
 
 def summary(data: object, longest: int | None = LONGEST) -> str:
     """The data of an event in one line, harmless to a terminal whatever a client put in it."""
-    return printable(orjson.dumps(data).decode()[:longest])
+    return one_line(orjson.dumps(data).decode()[:longest])
 
 
 def _json_line(numbered: Numbered) -> bytes:
@@ -77,7 +77,7 @@ def _cells(numbered: Numbered, time: Callable[[float], str], longest: int | None
     record = numbered.record
     return [
         Text(time(record.at / 1000), style="dim"),
-        Text(printable(record.user)),
+        Text(one_line(record.user)),
         Text(str(record.offset)),
         Text(record.run[-8:], style="dim"),
         Text(record.kind, style=STYLES.get(record.kind, "")),

@@ -11,7 +11,7 @@ import orjson
 from cyclopts import App, Parameter
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.commands.harmless import printable
+from greenroom.actors.escaping import one_line
 from greenroom.commands.streams import write_line
 from greenroom.delivery.id_explanation import Explanation, Meaning, explain
 
@@ -56,7 +56,7 @@ def explain_ids(
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
-    text = printable(explanation.text)
+    text = one_line(explanation.text)
     if now := explanation.is_now:
         yield f"{text}: {_a(now.kind)} id, {_born(now.born_ms)}" + (
             " (it was a legacy id)" if explanation.mapped else ""

@@ -13,9 +13,9 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from rich.filesize import decimal
 
+from greenroom.actors.escaping import one_line
 from greenroom.commands.ages import Age, seconds_of
 from greenroom.commands.events import existing_journal
-from greenroom.commands.harmless import printable
 from greenroom.commands.journal_files import lines_of, written
 from greenroom.commands.progress import progress_bar
 from greenroom.delivery.errors import JournalError
@@ -67,7 +67,7 @@ def check_journal(
         for flaw in check(file.database, progress):
             flaws += 1
             if flaws <= limit:
-                print(printable(flaw))
+                print(one_line(flaw))
     sys.stdout.flush()
     if flaws:
         raise Flawed(f"{path} has {_counted(flaws, 'flaw')}")

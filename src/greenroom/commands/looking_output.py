@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from greenroom.commands.harmless import printable
+from greenroom.actors.escaping import one_line
 from greenroom.commands.times import WIDTH, moment
 from greenroom.supervisor.child import ChildState
 from greenroom.supervisor.crash_report import CrashReport
@@ -48,12 +48,12 @@ def _grow(tree: Tree, node: TreeNode) -> None:
 def node_line(node: TreeNode) -> Text:
     """Name, state in colour and in words, and whatever is not as it should be."""
     line = Text.assemble(
-        (printable(node.id), "bold" if node.kind == "supervisor" else ""),
+        (one_line(node.id), "bold" if node.kind == "supervisor" else ""),
         " ",
         (node.state.value, STATE_STYLES[node.state]),
     )
     if node.phase is not None:
-        line.append(f" · {printable(node.phase.lower())}", "cyan")
+        line.append(f" · {one_line(node.phase.lower())}", "cyan")
     for fact, style in _facts(node):
         line.append(f" · {fact}", style)
     return line
@@ -68,7 +68,7 @@ def _facts(node: TreeNode) -> Iterator[tuple[str, str]]:
     if node.mailbox is not None and node.mailbox.depth >= node.mailbox.capacity:
         yield "mailbox full", "bold red"
     if node.mailbox is not None and node.processed:
-        yield f"{node.processed} processed, last {printable(node.last_message or '?')}", "dim"
+        yield f"{node.processed} processed, last {one_line(node.last_message or '?')}", "dim"
     if node.restarts:
         yield f"{node.restarts} restarts", "yellow"
     if node.budget is not None and node.budget == 0:
@@ -76,7 +76,7 @@ def _facts(node: TreeNode) -> Iterator[tuple[str, str]]:
     if node.cpu_share is not None and node.cpu_share >= 0.005:
         yield f"{node.cpu_share:.0%} cpu", "blue"
     if node.left_behind:
-        yield f"left behind: {printable(', '.join(node.left_behind))}", "bold red"
+        yield f"left behind: {one_line(', '.join(node.left_behind))}", "bold red"
     if node.uptime:
         yield f"up {duration(node.uptime)}", "dim"
 
@@ -94,8 +94,8 @@ def crashes_table(lines: Iterable[CrashLine]) -> Table:
             moment(line.at),
             str(line.restarts),
             _replay(line),
-            Text(printable(line.path)),
-            Text(printable(line.summary), "red"),
+            Text(one_line(line.path)),
+            Text(one_line(line.summary), "red"),
         )
     return table
 
@@ -114,9 +114,9 @@ def crash_view(report: CrashReport) -> Group:
 
 def _crash_parts(report: CrashReport) -> Iterator[RenderableType]:
     yield Text.assemble(
-        ("crash ", "dim"), (report.id, "bold"), "  ", (printable(report.path), "bold")
+        ("crash ", "dim"), (report.id, "bold"), "  ", (one_line(report.path), "bold")
     )
-    yield Text(printable(f"{report.reason.kind.value}: {report.summary}"), "bold red")
+    yield Text(one_line(f"{report.reason.kind.value}: {report.summary}"), "bold red")
     yield Text(_circumstances(report), "dim")
     if report.error is not None:
         yield from _section("what was raised", error_lines(report.error))
@@ -144,19 +144,19 @@ def _circumstances(report: CrashReport) -> str:
 
 def _section(title: str, lines: Iterable[RenderableType]) -> Iterator[RenderableType]:
     yield Text("")
-    yield Rule(Text(printable(title), "dim"), align="left", style="dim", characters="─")
+    yield Rule(Text(one_line(title), "dim"), align="left", style="dim", characters="─")
     for line in lines:
         yield Padding(line, (0, 0, 0, 2))
 
 
 def error_lines(error: ErrorNote) -> Iterator[Text]:
     """The error, where it came from innermost first, then what caused it."""
-    yield Text(printable(f"{error.name}: {error.message}"), "red")
+    yield Text(one_line(f"{error.name}: {error.message}"), "red")
     for frame in reversed(error.frames):
-        yield Text(printable(f"  {frame.source}"))
-        yield Text(printable(f"    {frame.function}, {frame.file}:{frame.line}"), "dim")
+        yield Text(one_line(f"  {frame.source}"))
+        yield Text(one_line(f"    {frame.function}, {frame.file}:{frame.line}"), "dim")
     for note in error.notes:
-        yield Text(printable(f"  note: {note}"), "yellow")
+        yield Text(one_line(f"  note: {note}"), "yellow")
     for member in error.errors:
         yield from error_lines(member)
     if error.cause is not None and error.link is not None:
@@ -210,4 +210,4 @@ def duration(seconds: float) -> str:
 
 
 def _plain(text: str) -> Text:
-    return Text(printable(text))
+    return Text(one_line(text))

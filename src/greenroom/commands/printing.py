@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console, RenderableType
 
-from greenroom.commands.harmless import printable
+from greenroom.actors.escaping import one_line
 from greenroom.commands.plain_text import plain_lines
 
 
@@ -34,4 +34,4 @@ def show(renderable: RenderableType) -> None:
 def say_none(what: str, **asked: str | None) -> None:
     """Where a list would be: `no events (user alice, kind agent_failed)`."""
     told = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
-    print(printable(f"no {what} ({told})" if told else f"no {what}"), flush=True)
+    print(one_line(f"no {what} ({told})" if told else f"no {what}"), flush=True)

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from greenroom.actors.errors import Fault, GreenroomError
-from greenroom.commands.harmless import printable
+from greenroom.actors.escaping import one_line
 from greenroom.delivery.private_files import replace_private
 from greenroom.replaying import Case, load_case
 from greenroom.settings import BadSettings
@@ -96,13 +96,13 @@ def _raised(error: ErrorNote | None) -> str:
     if error is None:
         return "no crash"
     said, place = error.message.partition("\n")[0], place_of(error)
-    return printable(f"{error.name}: {said}" + (f" ({place})" if place not in said else ""))
+    return one_line(f"{error.name}: {said}" + (f" ({place})" if place not in said else ""))
 
 
 def _not_reproduced(case: Case, replayed: Replayed) -> NotReproduced:
     actor = case.report.actor
     if replayed.crashed:
-        difference = printable(str(replayed.difference(case.report)))
+        difference = one_line(str(replayed.difference(case.report)))
         return NotReproduced(
             f"it crashes in another way: {difference}",
             advice="mend that first, or make the actor as it was with --actor module:factory",

@@ -8,8 +8,8 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
+from greenroom.actors.escaping import one_line
 from greenroom.commands.event_output import STYLES
-from greenroom.commands.harmless import printable
 from greenroom.commands.times import moment as date
 from greenroom.delivery.events import JSON, Event, Kind
 from greenroom.delivery.stages import ReceiptStage
@@ -32,13 +32,13 @@ STAGE_STYLES = {
 def heading(story: Timeline) -> Text:
     """Whose run it was, when, and how it ended."""
     within = f", a sub-run of {story.parent}" if story.parent else ""
-    agent = printable(story.agent) if story.agent else "no agent"
+    agent = one_line(story.agent) if story.agent else "no agent"
     end = f"{story.ending} after {clock(story.ended - story.began)} s" if story.ended else "goes on"
     events = f"{len(story.moments)} events" if len(story.moments) > 1 else "1 event"
     return Text.assemble(
         (f"{story.run}", "bold"),
         f"{within}\n{agent} for ",
-        (printable(story.user), "bold"),
+        (one_line(story.user), "bold"),
         f", in {story.thread}\n{date(story.began / 1000)}, {end}, {events}\n",
     )
 
@@ -63,7 +63,7 @@ def table(story: Timeline, moments: Iterable[Moment], *, heads: bool, room: int 
         kind = Text(
             "  " * moment.depth + moment.event.kind, style=STYLES.get(moment.event.kind, "")
         )
-        data = Text(printable(account(moment)[: room and LONGEST]))
+        data = Text(one_line(account(moment)[: room and LONGEST]))
         seen = Text("\n").join(_seen(moment, story.began))
         rest = [kind, data, seen] if wide else [Text.assemble(kind, " ", data, "\n", seen)]
         lines.add_row(Text(clock(moment.since), style="dim"), *rest)
@@ -139,7 +139,7 @@ def _sight(sight: Sight, began: int) -> Text:
     said = [_text(each) for each in (standing.verdict, standing.note) if each is not None]
     told = ", ".join(when) or str(standing.stage)
     told = f"{standing.session[-TAIL:]} {told}{': ' if said else ''}{', '.join(said)}"
-    return Text(printable(told[:LONGEST]), STAGE_STYLES[standing.stage])
+    return Text(one_line(told[:LONGEST]), STAGE_STYLES[standing.stage])
 
 
 def clock(ms: float) -> str:

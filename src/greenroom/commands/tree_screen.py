@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.escaping import one_line
 from greenroom.actors.machine_runner import MachineRunner
 from greenroom.admin_client import AdminClient
-from greenroom.commands.harmless import printable
 from greenroom.commands.looking_output import (
     STATE_STYLES,
     duration,
@@ -97,7 +97,7 @@ def screen(browser: MachineRunner[Mode, View, None], url: str, console: Console)
 def _heading(view: View, url: str) -> Text:
     nodes = len(list(view.tree.walk())) if view.tree is not None else 0
     heading = Text.assemble(
-        ("greenroom ", "bold"), (printable(url), "dim"), f"  {nodes} nodes", no_wrap=True
+        ("greenroom ", "bold"), (one_line(url), "dim"), f"  {nodes} nodes", no_wrap=True
     )
     heading.append(f"  sorted by {view.order.value}", "cyan")
     if view.crashes:
@@ -107,11 +107,11 @@ def _heading(view: View, url: str) -> Text:
 
 def _footing(mode: Mode, view: View) -> RenderableType:
     if view.problem is not None:
-        return Group(Rule(style="dim"), Text(printable(view.problem), "bold red", no_wrap=True))
+        return Group(Rule(style="dim"), Text(one_line(view.problem), "bold red", no_wrap=True))
     if mode is Mode.SEARCHING or view.query:
         cursor = "▏" if mode is Mode.SEARCHING else ""
         found = f"  {len(view.rows)} found"
-        line = Text.assemble(("/", "bold"), printable(view.query), cursor, (found, "dim"))
+        line = Text.assemble(("/", "bold"), one_line(view.query), cursor, (found, "dim"))
         return Group(Rule(style="dim"), line)
     return Group(Rule(style="dim"), Text(HELP[mode], "dim", no_wrap=True))
 
@@ -146,8 +146,8 @@ def _columns(width: int) -> list[tuple[str, int]]:
 def _name(view: View, row: Row) -> Text:
     style = "bold" if row.node.kind == "supervisor" else ""
     if view.order is Order.TREE and not view.query:
-        return Text("  " * row.depth + printable(row.node.id), style)
-    return Text(printable(row.node.path), style)
+        return Text("  " * row.depth + one_line(row.node.id), style)
+    return Text(one_line(row.node.path), style)
 
 
 def _cells(node: TreeNode) -> dict[str, Text]:
@@ -155,25 +155,25 @@ def _cells(node: TreeNode) -> dict[str, Text]:
     state = node.state.value if node.phase is None else f"{node.state.value} {node.phase.lower()}"
     budget = f"/{node.budget} left" if node.budget is not None and node.restarts else ""
     return {
-        "state": Text(printable(state), STATE_STYLES[node.state]),
+        "state": Text(one_line(state), STATE_STYLES[node.state]),
         "waiting": Text(str(node.waiting) if mailbox else "", "magenta" if node.waiting else "dim"),
         "age": Text(duration(mailbox.age) if mailbox and node.waiting else ""),
         "restarts": Text(f"{node.restarts}{budget}", "yellow" if node.restarts else "dim"),
         "cpu": Text("–" if node.cpu_share is None else f"{node.cpu_share:.0%}"),
         "peak": Text(str(mailbox.peak) if mailbox else ""),
         "processed": Text(str(node.processed) if mailbox else ""),
-        "last message": Text(printable(node.last_message or "")),
+        "last message": Text(one_line(node.last_message or "")),
         "up": Text(duration(node.uptime) if node.uptime else "", "dim"),
     }
 
 
 def _history(view: View, node: TreeNode, height: int) -> RenderableType:
-    lines = [Text(printable(node.path), "bold"), node_line(node), *_mailbox_lines(node)]
+    lines = [Text(one_line(node.path), "bold"), node_line(node), *_mailbox_lines(node)]
     if node.budget is not None:
         lines.append(Text(f"{node.budget} restarts left before it gives up", "dim"))
     if node.moves:
-        lines += [Text(""), Text(f"machine {printable(node.machine or '')}, latest last", "dim")]
-        lines += [Text(printable(f"  {m.old} ─{m.event}→ {m.new}")) for m in node.moves]
+        lines += [Text(""), Text(f"machine {one_line(node.machine or '')}, latest last", "dim")]
+        lines += [Text(one_line(f"  {m.old} ─{m.event}→ {m.new}")) for m in node.moves]
     lines += [Text(""), *_crash_lines(view, node)]
     return Group(*lines[:height])
 
@@ -199,8 +199,8 @@ def _crash_lines(view: View, node: TreeNode) -> list[Text]:
             Text.assemble(
                 f"  {moment(crash.at)} ",
                 (crash.id, "bold"),
-                (f" {printable(crash.summary)}", "red"),
-                "" if crash.path == node.path else f"  {printable(crash.path)}",
+                (f" {one_line(crash.summary)}", "red"),
+                "" if crash.path == node.path else f"  {one_line(crash.path)}",
             )
             for crash in reversed(own)
         ),

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from greenroom.commands.harmless import printable
+from greenroom.actors.escaping import one_line
 from greenroom.commands.looking_output import duration
 from greenroom.commands.times import moment
 from greenroom.delivery.durations import Durations
@@ -58,7 +58,7 @@ def _overview(usage: Usage, since: str, limit: int) -> Iterator[RenderableType]:
     facts.add_row("events", f"{total.events:,}")
     facts.add_row("  reached", Text(", ".join(f"{s} {_share(total, s)}" for s in STAGES)))
     facts.add_row("  kinds", Text(_listed(_kinds(total))))
-    facts.add_row("verdicts", Text(printable(_listed(dict(total.verdicts.most_common(10))))))
+    facts.add_row("verdicts", Text(one_line(_listed(dict(total.verdicts.most_common(10))))))
     yield Text(f"{since}\n")
     yield facts
     if usage.tools:
@@ -76,7 +76,7 @@ def _groups(usage: Usage, limit: int) -> Iterator[RenderableType]:
         if usage.by is By.USER:
             del cells["users"]
         table = table or _table(title, cells)
-        table.add_row(Text(printable(name)), *cells.values())
+        table.add_row(Text(one_line(name)), *cells.values())
     if table is not None:
         yield table
     yield from _more(len(usage.groups) - limit)
@@ -104,7 +104,7 @@ def _tools(usage: Usage, limit: int) -> Iterator[RenderableType]:
     for name in _ranked(usage.tools, lambda tool: (tool.calls,))[:limit]:
         tool = usage.tools[name]
         p50, p95 = _took(tool.took, MEDIAN), _took(tool.took, MOST)
-        table.add_row(Text(printable(name)), f"{tool.calls:,}", f"{tool.errors:,}", p50, p95)
+        table.add_row(Text(one_line(name)), f"{tool.calls:,}", f"{tool.errors:,}", p50, p95)
     yield table
     yield from _more(len(usage.tools) - limit)
 

@@ -1,0 +1,110 @@
+"""A log that nobody can flood: of each kind of line so many a minute, and then how many more."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import attrs
+
+from greenroom.delivery.log_context import bound
+
+LINES, SECONDS = 100, 60.0
+"""So many lines of a kind are written in so many seconds."""
+
+KINDS = 256
+"""So many kinds are told apart; what comes beyond them is one kind."""
+
+SAMPLE = 200
+"""Characters of a line that is counted, as an example of those like it."""
+
+Kind: TypeAlias = tuple[object, ...]
+OTHER: Kind = ("other",)
+
+
+@attrs.define(eq=False)
+class Window:
+    """What became of one kind of lines since `began`."""
+
+    began: float
+    written: int = 0
+    more: int = 0
+    sample: str = ""
+    logger: str = ""
+    level: int = logging.INFO
+
+
+class LimitedHandler(logging.Handler):
+    """Hands records on to `target`: the first `LINES` of a kind in each `SECONDS`.
+
+    A kind is a line of code that logs; or, where that logs things of several kinds, what the
+    record's attribute `kind` says besides (`extra={"kind": "404"}`). The rest is counted, and told
+    in a line with the first record after the minute, of whatever kind, or when the handler is
+    closed. `clock` is monotonic, in seconds.
+    """
+
+    def __init__(
+        self, target: logging.Handler, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._target = target
+        self._clock = clock
+        self._windows: dict[Kind, Window] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = self._clock()
+        self._tell_ended(now)
+        window = self._window_of(record, now)
+        if window.written < LINES:
+            window.written += 1
+            self._target.handle(record)
+        else:
+            self._count(record, window)
+
+    def close(self) -> None:
+        """Tell what was counted last, and close the target."""
+        self.acquire()
+        try:
+            self._tell_ended(float("inf"))
+        finally:
+            self.release()
+        self._target.close()
+        super().close()
+
+    def flush(self) -> None:
+        self._target.flush()
+
+    def _window_of(self, record: logging.LogRecord, now: float) -> Window:
+        kind = _kind_of(record)
+        if kind not in self._windows and len(self._windows) >= KINDS:
+            kind = OTHER
+        return self._windows.setdefault(kind, Window(now))
+
+    def _count(self, record: logging.LogRecord, window: Window) -> None:
+        if not window.more:
+            window.sample = record.getMessage()[:SAMPLE]
+            window.logger, window.level = record.name, record.levelno
+            self._say(window, "more lines like this are counted, not written: %s", window.sample)
+        window.more += 1
+
+    def _tell_ended(self, now: float) -> None:
+        for window in self._take_ended(now):
+            if window.more:
+                self._say(window, "and %s more like it: %s", f"{window.more:,}", window.sample)
+
+    def _take_ended(self, now: float) -> Iterator[Window]:
+        ended = [kind for kind, each in self._windows.items() if now - each.began >= SECONDS]
+        return iter([self._windows.pop(kind) for kind in ended])
+
+    def _say(self, window: Window, words: str, *values: str) -> None:
+        record = logging.LogRecord(
+            window.logger, window.level, __file__, 0, words, values, exc_info=None
+        )
+        with bound():  # what is counted belongs to many connections
+            self._target.handle(record)
+
+
+def _kind_of(record: logging.LogRecord) -> Kind:
+    return (record.pathname, record.lineno, getattr(record, "kind", None))
