@@ -127,7 +127,6 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         user: UserHandle,
         authenticator: Authenticator,
         settings: ConnectionSettings,
-        *,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         """`on_ready` is called when the connection becomes ready."""
@@ -251,12 +250,8 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     async def _refuse(self, event: Overstepped | FrameRefused) -> None:
         self._user.observer.frame_refused(event.code)
-        logger.info(
-            "a frame was refused: %d %s",
-            event.code,
-            event.code.meaning.name,
-            extra={"kind": str(event.code)},
-        )
+        code, kind = event.code, {"kind": str(event.code)}
+        logger.info("a frame was refused: %d %s", code, code.meaning.name, extra=kind)
         await self._feed(event)
 
     def _event_of(self, message: str | bytes) -> object:

@@ -181,8 +181,10 @@ class FrontDoor:
             return await self._authenticator.authenticate(token)
         except BadToken:
             raise
-        except Exception as error:
-            logger.exception("a token could not be checked")
+        except BaseException as error:
+            if must_go_on(error):
+                raise
+            log_failure(logger, error, "a token could not be checked")
             raise BadRequest(
                 "The server cannot check tokens now.", status=503, headers={"Retry-After": "1"}
             ) from error

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
+from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.log_context import bound
 
 LINES, SECONDS = 100, 60.0
@@ -39,10 +40,10 @@ class Window:
 class LimitedHandler(logging.Handler):
     """Hands records on to `target`: the first `LINES` of a kind in each `SECONDS`.
 
-    A kind is a line of code that logs; or, where that logs things of several kinds, what the
-    record's attribute `kind` says besides (`extra={"kind": "404"}`). The rest is counted, and told
-    in a line with the first record after the minute, of whatever kind, or when the handler is
-    closed. `clock` is monotonic, in seconds.
+    A kind is a line of code that logs, with its sentence before anything is filled in; where that
+    is not enough, the record's attribute `kind` tells them apart (`extra={"kind": "404"}`). The
+    rest is counted, and told in a line with the first record after the minute, of whatever kind, or
+    when the handler is closed. `clock` is monotonic, in seconds.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class LimitedHandler(logging.Handler):
 
     def _count(self, record: logging.LogRecord, window: Window) -> None:
         if not window.more:
-            window.sample = record.getMessage()[:SAMPLE]
+            window.sample = safe_str(Words(record), SAMPLE)
             window.logger, window.level = record.name, record.levelno
             self._say(window, "more lines like this are counted, not written: %s", window.sample)
         window.more += 1
@@ -106,5 +107,17 @@ class LimitedHandler(logging.Handler):
             self._target.handle(record)
 
 
+@attrs.frozen
+class Words:
+    """What a record says; what it is made of may fail to be a text."""
+
+    record: logging.LogRecord
+
+    def __str__(self) -> str:
+        return self.record.getMessage()
+
+
 def _kind_of(record: logging.LogRecord) -> Kind:
-    return (record.pathname, record.lineno, getattr(record, "kind", None))
+    """Failures of many kinds are logged by one line of code: their sentences tell them apart."""
+    template = record.msg if type(record.msg) is str else ""
+    return (record.pathname, record.lineno, template, getattr(record, "kind", None))

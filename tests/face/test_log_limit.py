@@ -15,8 +15,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from greenroom.actors.safe_text import safe_str
 from greenroom.delivery.log_context import bound, log_context
-from greenroom.log_limit import KINDS, LINES, SECONDS, LimitedHandler
+from greenroom.log_limit import KINDS, LINES, SECONDS, LimitedHandler, Words
 from greenroom.logs import log_formatter
 from greenroom.settings import Settings
 from tests.protocol.raw_sockets import tcp
@@ -34,7 +35,7 @@ class Kept(logging.Handler):
         self.contexts: list[dict[str, str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        self.lines.append(safe_str(Words(record)))
         self.contexts.append(dict(log_context()))
 
 
@@ -101,6 +102,22 @@ def test_what_is_counted_is_not_said_to_be_of_the_connection_that_comes_next() -
     with bound(connection="two"):
         stage.say("refused")
     assert [each.get("connection") for each in stage.kept.contexts[-3:]] == [None, None, "two"]
+
+
+def test_failures_that_one_function_logs_are_told_apart_by_their_sentences() -> None:
+    stage = Stage()
+    stage.say("an alarm failed", LINES + 1)
+    stage.say("a callback failed")
+    assert stage.lines[-1] == "a callback failed"
+
+
+def test_what_cannot_be_shown_is_counted_all_the_same() -> None:
+    stage = Stage()
+    for _ in range(LINES + 2):
+        broken = logging.LogRecord("greenroom", logging.INFO, __file__, 1, "%d", ("x",), None)
+        stage.log.handle(broken)
+    stage.log.close()
+    assert stage.lines[-1].startswith("and 2 more like it: (its str() raised")
 
 
 class Floods(RuleBasedStateMachine):
