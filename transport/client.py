@@ -13,6 +13,7 @@ from functools import partial
 
 import attrs
 
+from greenroom.actors.escaping import one_line
 from greenroom.actors.guard import call_guarded
 from greenroom.actors.reply import Reply
 from greenroom.delivery.events import JSON, Event
@@ -265,7 +266,8 @@ class Client:
             case ShowTyping(thread, sender) if self.on_typing is not None:
                 self._tell(partial(self.on_typing, ThreadId.trusted(thread), sender))
             case Complaint(code, message):
-                logger.warning("the server could not use a frame: %s [%d]", message, code)
+                said = one_line(message)
+                logger.warning("the server could not use a frame: %s [%d]", said, code)
 
     def _opened(self, ready: Ready, position: Position, *, lost: bool) -> None:
         self._user = ready.user

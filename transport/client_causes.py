@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from greenroom.actors.escaping import one_line
 from greenroom.actors.safe_text import safe_str
 from greenroom.transport.errors import CannotConnect, NoToken, Refused
 
@@ -34,7 +35,7 @@ class Causes:
             raise error
         cause = _with_causes(error)
         if cause != self._told:
-            logger.warning("cannot connect, trying again: %s", cause)
+            logger.warning("cannot connect, trying again: %s", one_line(cause))
         self._told = cause
         return cause
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import trio
 import trio_websocket
 
+from greenroom.actors.escaping import one_line
 from greenroom.transport import wire
 from greenroom.transport.client_causes import Causes
 from greenroom.transport.client_frames import Outgoing, encoded, too_big
@@ -116,7 +117,8 @@ class Line:
                 raise SessionClosed(closing.code, closing.reason)
             attempt = 1 if trio.current_time() - since > STEADY_SECONDS else attempt + 1
             delay = self._delay(closing, attempt)
-            logger.info("closed (%d %s), back in %.1f s", closing.code, closing.reason, delay)
+            said = one_line(closing.reason)
+            logger.info("closed (%d %s), back in %.1f s", closing.code, said, delay)
             await trio.sleep(delay)
 
     async def send(self, frame: wire.ClientFrame) -> None:

@@ -406,6 +406,13 @@ def test_no_label_names_a_user_a_run_or_a_connection(client: Client, server: Ser
     assert not re.search(r"(run|conn|sess|thread|evt|req|call)_[0-9a-z]{26}", body)
 
 
+@pytest.mark.fault("P2")
+def test_ids_of_every_length_are_one_series(server: Server, scrape: Scrape) -> None:
+    for length in range(256, 266):
+        assert refusal(server.port, token_for("x" * length))[0] == 401
+    assert scrape.value("id_mismatches_total", "user", "a long string") == 10
+
+
 def test_labels_that_never_end_stop_at_a_bound() -> None:
     metrics = Metrics()
     for number in range(10 * MOST_SERIES):

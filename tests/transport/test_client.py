@@ -330,6 +330,28 @@ async def test_the_bodys_own_error_comes_out_as_itself():
                 raise ZeroDivisionError
 
 
+@pytest.mark.fault("P4")
+async def test_what_a_server_says_forges_no_line_of_a_programs_log(caplog):
+    caplog.set_level("INFO", "greenroom")
+
+    async def first(peer):
+        await peer.welcome()
+        await peer.send("error", code=4502, message="no\n\x1b[2J", temporary=False)
+        reconnect = {"after_ms": 0, "jitter_ms": 0}
+        await peer.send("closing", code=1001, reason="no\n\u2028", reconnect=reconnect)
+        await peer.close(1001)
+
+    async def second(peer):
+        await peer.welcome(1, recovered=True)
+        await peer.send_events(1)
+
+    async with server(first, second) as url, join(url) as client:
+        await take(client, 1)
+    assert [len(each.splitlines()) for each in caplog.messages] == [1] * len(caplog.messages)
+    assert r"no\n\x1b[2J" in caplog.text
+    assert r"no\n\u2028" in caplog.text
+
+
 async def test_after_its_block_a_client_is_closed():
     async def script(peer):
         await peer.welcome()
