@@ -70,7 +70,7 @@ class Reply(Generic[R]):
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         else:
             await trio.lowlevel.checkpoint()
-        assert self._outcome is not None
+        assert self._outcome is not None, "it is rescheduled by _set alone"
         return self._outcome
 
     def _claim(self, callback: Callable[[Outcome[R]], object]) -> None:

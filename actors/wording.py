@@ -8,7 +8,7 @@ VOWELS = tuple("aeioAEIO")
 
 def a(noun: str) -> str:
     """With its indefinite article: `an int`, `a str`, `a UserId`."""
-    return f"an {noun}" if noun.startswith(VOWELS) else f"a {noun}"
+    return ("an " if noun.startswith(VOWELS) else "a ") + noun
 
 
 def kind_of(value: object) -> str:

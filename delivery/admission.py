@@ -108,7 +108,7 @@ class Admission:
         is_known = before is not None or known.cursor is not None
         session = request.session if is_known else None
         if self._outbox.full_for(session):
-            too_many = TooManyConnections(f"user {self._user!r} has too many live connections")
+            too_many = TooManyConnections(f"user {str(self._user)!r} has too many live connections")
             reply.fail(too_many)
             return None
         position = self._position(request, session, before, known)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Never, TypeAlias
+from typing import ClassVar, Never, TypeAlias
 
 import attrs
 
@@ -44,17 +44,17 @@ class RunState:
 
 @attrs.frozen
 class Started:
-    """agent_started"""
+    words: ClassVar[str] = "agent_started"
 
 
 @attrs.frozen
 class Progress:
-    """agent_thinking or partial_result"""
+    words: ClassVar[str] = "agent_thinking or partial_result"
 
 
 @attrs.frozen
 class ToolExecuting:
-    """tool_executing"""
+    words: ClassVar[str] = "tool_executing"
 
     call: ToolCallId
     tool_name: str
@@ -62,24 +62,24 @@ class ToolExecuting:
 
 @attrs.frozen
 class ToolCompleted:
-    """tool_completed"""
+    words: ClassVar[str] = "tool_completed"
 
     call: ToolCallId
 
 
 @attrs.frozen
 class Reported:
-    """final_report"""
+    words: ClassVar[str] = "final_report"
 
 
 @attrs.frozen
 class Completed:
-    """agent_completed"""
+    words: ClassVar[str] = "agent_completed"
 
 
 @attrs.frozen
 class Failed:
-    """agent_failed"""
+    words: ClassVar[str] = "agent_failed"
 
 
 GrammarStep: TypeAlias = Step[Stage, RunState, Never]
@@ -167,7 +167,7 @@ class Spoken:
             done = RUN_GRAMMAR.step(self.stage, self.state, step)
         except UnlistedPair as error:
             raise OutOfOrder(
-                f"{type(step).__doc__} cannot come now: the run is {self.stage.value}",
+                f"{step.words} cannot come now: the run is {self.stage.value}",
                 advice="see the grammar in docs/runs.md",
             ) from error
         return Spoken(done.state or self.stage, done.data)

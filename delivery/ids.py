@@ -17,16 +17,14 @@ from typeid import TypeID
 from typeid.errors import TypeIDException
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.wording import a
 
 
 class BadId(GreenroomError):
     """Not an id of the expected kind. `expected` and `given` name the kinds."""
 
     def __init__(self, expected: str, given: str, value: object, *, advice: str = "") -> None:
-        article = "an" if expected[:1] in "aeio" else "a"
-        super().__init__(
-            f"expected {article} {expected} id, got {given}: {_shown(value)}", advice=advice
-        )
+        super().__init__(f"expected {a(expected)} id, got {given}: {_shown(value)}", advice=advice)
         self.expected = expected
         self.given = given
 
@@ -145,7 +143,7 @@ I = TypeVar("I", bound=Id)  # noqa: E741  # reads well at its few uses
 def kind_of(value: object) -> str:
     """What `value` is, in words for an error message: a kind of id, or why it is none."""
     if not isinstance(value, str):
-        return f"a {type(value).__name__}"
+        return a(type(value).__name__)
     if (prefix := _prefix_of(value)) is not None:
         return _KINDS[prefix].kind
     if not value:

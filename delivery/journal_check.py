@@ -9,6 +9,7 @@ from typing import Final, cast
 import apsw
 import orjson
 
+from greenroom.actors.wording import a
 from greenroom.delivery import sqlite_schema
 from greenroom.delivery.events import Kind, class_of
 from greenroom.delivery.ids import BadId, UserId, kind_of, type_of
@@ -176,7 +177,7 @@ def record_flaws(row: RecordRow, *, strict: bool = False) -> Iterator[str]:
     if columns["kind"] not in _KINDS:
         yield f"{where}: there is no kind of event {columns['kind']!r}"
     elif columns["class"] != class_of(Kind(str(columns["kind"]))):
-        yield f"{where}: a {columns['kind']} is not {columns['class']!r}"
+        yield f"{where}: {a(str(columns['kind']))} is not {columns['class']!r}"
     yield from (f"{where}: {flaw}" for flaw in _body_flaws(columns, strict))
 
 

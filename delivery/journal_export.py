@@ -177,7 +177,7 @@ class _Strangers:
                 raise BadExport(f"line {row.line}: a row needs a `user`")
             if self._is_old(user):
                 raise NotMixed(
-                    f"line {row.line}: the journal has events of user {user!r} already",
+                    f"line {row.line}: the journal has events of user {str(user)!r} already",
                     advice="import into a new journal; nothing was changed",
                 )
             yield row

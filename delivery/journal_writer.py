@@ -180,5 +180,5 @@ def _bytes(ask: Ask[Any]) -> int:
 
 
 def _entries(ask: Ask[Any]) -> Sequence[Entry]:
-    assert isinstance(ask.request, Append)
+    assert isinstance(ask.request, Append), "its type of messages has no other request"
     return ask.request.entries

@@ -51,7 +51,8 @@ class UserHandle:
 
     def leased(self) -> AbstractAsyncContextManager[UserHandle]:
         """This door, open for the length of a block, whoever holds it otherwise."""
-        assert self._lease is not None, "a handle is made by Users"
+        if self._lease is None:
+            raise self._stopped()
         return self._lease(self.user)
 
     @property
@@ -75,8 +76,11 @@ class UserHandle:
     def tree(self) -> SupervisorRef:
         """Raises `SupervisorStopped` once the user is passivated: code that outlived its lease."""
         if self._tree is None:
-            raise SupervisorStopped(f"the actors of user {str(self.user)!r} have stopped")
+            raise self._stopped()
         return self._tree
+
+    def _stopped(self) -> SupervisorStopped:
+        return SupervisorStopped(f"the actors of user {str(self.user)!r} have stopped")
 
     def cancel(self, run: RunId) -> bool:
         """Cancel a live run of this user; False if there is none such."""

@@ -208,10 +208,10 @@ class Users:
         try:
             tree = await self._start(self._user_child(slot.handle))
         except SupervisorError as error:
-            user = str(slot.handle.user)
+            user = slot.handle.user
             self._settings.observer.lookup_failed("user")
             why = _cause_of(error)
-            raise UserUnavailable(f"user {user!r} cannot be served now: {why}") from error
+            raise UserUnavailable(f"user {str(user)!r} cannot be served now: {why}") from error
         slot.handle._tree = cast(SupervisorRef, tree)
 
     async def _start(self, spec: ChildSpec) -> object:

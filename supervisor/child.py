@@ -108,7 +108,7 @@ class Life(Keeper):
         Whatever else the child raises is its crash and its supervisor's to judge: an error that
         left this task would cancel the nursery of the whole tree.
         """
-        assert self._child is not None
+        assert self._child is not None, "a life that runs knows its child"
         reason = NORMAL
         current_life.set(self)
         try:
@@ -141,7 +141,7 @@ class Life(Keeper):
 
     @legacy.setter
     def legacy(self, ref: Ref[object] | None) -> None:
-        assert self._child is not None
+        assert self._child is not None, "a life that runs knows its child"
         before, self._child.legacy = self._child.legacy, ref
         if before is not None and before is not ref and before.exit_reason is None:
             before._take_no_more(self._child.last_end)  # kept once, and handed over now
@@ -169,7 +169,7 @@ class Life(Keeper):
         Returns how many levels there are below.
         """
         self.cancel(0)
-        assert self.deadline is not None
+        assert self.deadline is not None, "cancel() came before"
         self.deadline = min(self.deadline, trio.current_time())
         for scope in self._waits:
             scope.deadline = self.deadline
@@ -182,7 +182,7 @@ class Life(Keeper):
 
         When its time is over it is killed, which takes a supervisor's whole subtree down.
         """
-        assert self.deadline is not None
+        assert self.deadline is not None, "cancel() came before"
         if not self.gone.is_set():
             with trio.CancelScope(deadline=self.deadline) as scope:
                 self._waits = (*self._waits, scope)
@@ -198,8 +198,8 @@ class Life(Keeper):
 
     def _end(self, reason: ExitReason) -> None:
         child, keeper = self._child, self._keeper
-        assert child is not None
-        assert keeper is not None
+        assert child is not None, "a life ends once"
+        assert keeper is not None, "a life ends once"
         self.reason = child.last_end = reason
         if not self.is_up:
             self.up.fail(reason.error or NeverStarted(f"it ended ({reason}) before it was up"))

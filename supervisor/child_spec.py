@@ -58,6 +58,11 @@ class Shutdown(enum.Enum):
 Kind = Literal["worker", "supervisor"]
 
 
+def _plain(id_: str) -> str:
+    """Text that shows as text: a subclass of `str`, as ids are, may show its class."""
+    return str(id_) if isinstance(id_, str) else id_
+
+
 @attrs.frozen
 class ChildSpec:
     """One child: its `id` (unique among its siblings), how to start it, when to restart it.
@@ -70,7 +75,7 @@ class ChildSpec:
     `actor_child`).
     """
 
-    id: str
+    id: str = attrs.field(converter=_plain)
     start: StartFunction
     restart: Restart | None = None
     kind: Kind = attrs.field(default="worker", kw_only=True)

@@ -178,7 +178,7 @@ class DynamicSupervisorRef(SupervisorRef):
         async with self._ending():
             self._come_up(task_status)
             await self._end.wait()
-            assert self._gave_up is not None
+            assert self._gave_up is not None, "it is set before _end"
             raise self._gave_up
 
     async def _stop_children(self) -> None:
@@ -204,13 +204,13 @@ class DynamicSupervisorRef(SupervisorRef):
 
         A restart that is declined is the child's end (OTP's simple_one_for_one_restart_ignore).
         """
-        assert life.reason is not None
+        assert life.reason is not None, "called when a life has ended"
         first = child.restarts == 0 and not life.is_up
         declined = not life.is_up and isinstance(life.reason.error, Ignore)
         return not (first or declined) and child.restart.follows(life.reason)
 
     def _restart(self, child: Child, life: Life) -> None:
-        assert life.reason is not None
+        assert life.reason is not None, "called when a life has ended"
         report = self._report(child, life.reason, life.value)
         too_many = self._count_restart(child, report)
         if too_many is None:

@@ -74,7 +74,7 @@ class NoSuchChild(SupervisorError):
     """No child has this id."""
 
     def __init__(self, supervisor: str, child: str) -> None:
-        super().__init__(f"{supervisor!r} has no child {child!r}")
+        super().__init__(f"{supervisor!r} has no child {str(child)!r}")
         self.child = child
 
 
@@ -94,7 +94,9 @@ class ChildRestarting(SupervisorError):
     temporary = True
 
     def __init__(self, supervisor: str, child: str) -> None:
-        super().__init__(f"{child!r} of {supervisor!r} is being restarted", advice=WHILE_RESTARTING)
+        super().__init__(
+            f"{str(child)!r} of {supervisor!r} is being restarted", advice=WHILE_RESTARTING
+        )
         self.child = child
 
 

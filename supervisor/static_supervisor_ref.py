@@ -210,7 +210,7 @@ class StaticSupervisorRef(SupervisorRef):
                 raise ChildRestarting(self.path, id_)
             case _:
                 raise ChildRunning(
-                    f"{id_!r} of {self.path!r} is running", advice="terminate_child() stops it"
+                    f"{child.id!r} of {self.path!r} is running", advice="terminate_child() stops it"
                 )
 
     # ---- the loop ---------------------------------------------------------------------------
@@ -244,7 +244,7 @@ class StaticSupervisorRef(SupervisorRef):
                 await self._ended(child, life, report)
 
     async def _ended(self, child: Child, life: Life, report: CrashReport | None) -> None:
-        assert life.reason is not None
+        assert life.reason is not None, "called when a life has ended"
         if report is None or not child.restart.follows(life.reason):
             child.life = None
             self._retire(child)
@@ -300,7 +300,7 @@ class StaticSupervisorRef(SupervisorRef):
         return self.strategy.affected(self._children, failed)
 
     def _retry(self, child: Child, failure: StartFailed) -> None:
-        assert failure.__cause__ is not None
+        assert failure.__cause__ is not None, "_start raises it from the error"
         report = self._report(child, crashed(failure.__cause__))
         self._restart_later(child, self._mark_restarting(child, report))
 

@@ -126,7 +126,7 @@ class SupervisorRef(Killable):
         """
         child = self._find(id)
         if child.state not in (ChildState.RUNNING, ChildState.STOPPING):
-            raise ChildNotRunning(f"{id!r} of {self.path!r} is {child.state.value}")
+            raise ChildNotRunning(f"{child.id!r} of {self.path!r} is {child.state.value}")
         return child.value
 
     def children(self) -> Mapping[str, ChildState]:
@@ -176,7 +176,7 @@ class SupervisorRef(Killable):
     async def wait_stopped(self) -> ExitReason:
         """Wait until the supervisor has ended, its children before it, and say how."""
         await self._stopped.wait()
-        assert self.exit_reason is not None
+        assert self.exit_reason is not None, "_ending sets the reason first"
         return self.exit_reason
 
     def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
@@ -259,7 +259,7 @@ class SupervisorRef(Killable):
         To a child that is killed by its spec, dying is no accident.
         """
         reason = life.reason
-        assert reason is not None
+        assert reason is not None, "called when a life has ended"
         by_spec = child.spec.shutdown is Shutdown.BRUTAL_KILL and life.stop_asked
         if not life.is_up or (reason.kind is ExitKind.KILLED and by_spec):
             return None

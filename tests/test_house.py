@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import greenroom
-from tests import house_rules
+from tests import house_rules, house_words
 from tests.house_rules import ROOMS, House
 
 Rule = Callable[[House], Iterator[str]]
@@ -27,6 +27,10 @@ RULES: list[Rule] = [
     house_rules.files_for_everybody,
     house_rules.databases_opened_elsewhere,
     house_rules.escapes_of_their_own,
+    house_words.asserts_that_check,
+    house_words.words_from_docstrings,
+    house_words.articles_before_placeholders,
+    house_words.reprs_of_ids,
 ]
 
 
@@ -197,6 +201,39 @@ def test_a_file_that_is_only_read_is_fine(text: str, tmp_path: Path) -> None:
 def test_a_database_that_is_opened_elsewhere_is_caught(text: str, tmp_path: Path) -> None:
     house = plant(tmp_path, delivery__notes=text, delivery__sqlite_file=text)
     assert len(list(house_rules.databases_opened_elsewhere(house))) == 1
+
+
+@pytest.mark.fault("W3", "W16")
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (house_words.asserts_that_check, "assert x > 0, 'why'"),
+        (house_words.asserts_that_check, "assert x is not None"),
+        (house_words.asserts_that_check, "def f(x):\n    assert isinstance(x, int)"),
+        (house_words.words_from_docstrings, "f'{type(x).__doc__} cannot come'"),
+        (house_words.articles_before_placeholders, "f'it is a {kind}'"),
+        (house_words.articles_before_placeholders, "f'An {kind} came'"),
+        (house_words.articles_before_placeholders, "('no ' f'{x}' ' is a ' f'{kind}')"),
+        (house_words.reprs_of_ids, "f'of {self._user!r}'"),
+        (house_words.reprs_of_ids, "f'run {run!r} is over'"),
+    ],
+)
+def test_a_check_that_can_be_taken_away_and_broken_grammar_are_caught(
+    rule: Rule, text: str, tmp_path: Path
+) -> None:
+    assert len(list(rule(plant(tmp_path, actors__ref=text)))) == 1
+
+
+@pytest.mark.fault("W3", "W16")
+def test_asserts_that_narrow_and_messages_of_plain_text_are_fine(tmp_path: Path) -> None:
+    text = """
+assert x is not None, "the caller looked"
+assert isinstance(x, int), "it is typed so"
+f"{a(kind)} is no plan {b!r}, user {str(user)!r} of {run}"
+"""
+    house = plant(tmp_path, actors__ref=text)
+    for rule in RULES:
+        assert list(rule(house)) == []
 
 
 @pytest.mark.parametrize("text", ["x = 1\n" * 401, LONG_FUNCTION])

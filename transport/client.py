@@ -153,7 +153,8 @@ class Client:
     @property
     def user(self) -> UserId:
         """Who the server says we are."""
-        assert self._user is not None, "connect waits for ready"
+        if self._user is None:
+            raise ClientError("the client is not connected", advice="use it inside `connect(…)`")
         return self._user
 
     @property
@@ -201,7 +202,8 @@ class Client:
         """A page of the past, before an offset if given. `limit` ≤ 200. Raises `RequestFailed`."""
         answer = await self._ask(wire.HistoryRequest(self._new_id(), limit, thread, before))
         events = answer["events"]
-        assert isinstance(events, list), "PROTOCOL.md, reply to history"
+        if not isinstance(events, list):
+            raise ClientError("the server's answer to `history` has no list of events")
         return HistoryPage(tuple(map(Event.from_json, events)), answer["more"] is True)
 
     async def refresh(self, token: str) -> int | None:

@@ -26,7 +26,7 @@ class UnreadySockets:
         """A place for a socket of this user. Raises `TooManyConnections` when all are taken."""
         if self.held(user) >= self._limit:
             raise TooManyConnections(
-                f"{self._limit} connections of user {user!r} are opening or closing already"
+                f"{self._limit} connections of user {str(user)!r} are opening or closing already"
             )
         place = Place(self, user)
         place.take()

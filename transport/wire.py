@@ -378,7 +378,7 @@ def _joined(user: UserId, events: Iterable[EncodedEvent]) -> bytes:
     for event in events:
         if event.user != user:
             raise IsolationViolation(
-                f"an event of {event.user!r} was stopped on its way to {user!r}"
+                f"an event of {str(event.user)!r} was stopped on its way to {str(user)!r}"
             )
         bodies.append(event.body)
     return b",".join(bodies)

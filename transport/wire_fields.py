@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 
 import orjson
 
+from greenroom.actors.wording import a
 from greenroom.delivery.events import JSON
 from greenroom.delivery.ids import BadId, Id
 from greenroom.delivery.json_data import flaw_of
@@ -73,7 +74,7 @@ def id_of(name: str, kind: type[Id]) -> Check[Id]:
             return modern(kind, value)  # type: ignore[arg-type]  # it refuses what is no string
         except BadId as error:
             given = f"{error.given}: {shown(value)}" if isinstance(value, str) else error.given
-            raise WrongField(name, f"a {error.expected} id", given, error.advice) from error
+            raise WrongField(name, f"{a(error.expected)} id", given, error.advice) from error
 
     return check
 

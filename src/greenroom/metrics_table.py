@@ -245,6 +245,3 @@ def metrics_table() -> str:
         f"| {', '.join(f'`{label}`' for label in metric.labels) or '—'} | {metric.about} |\n"
         for metric in METRICS
     )
-
-
-assert len(BY_NAME) == len(METRICS), "each name once"

@@ -72,6 +72,10 @@ class UnknownAgent(GreenroomError):
     """No agent of this name was given to the runtime."""
 
 
+class NotOpen(GreenroomError):
+    """A runtime is used inside the block of `open_runtime` alone."""
+
+
 class Runtime:
     """A running greenroom: made by `open_runtime`, valid inside its block.
 
@@ -129,8 +133,9 @@ class Runtime:
 
     @property
     def root(self) -> StaticSupervisorRef:
-        """The root of the supervision tree."""
-        assert self._root is not None, "a runtime is used inside its block"
+        """The root of the supervision tree. Raises `NotOpen` outside of the runtime's block."""
+        if self._root is None:
+            raise NotOpen("the runtime is not open", advice="use it inside `open_runtime(…)`")
         return self._root
 
     @property

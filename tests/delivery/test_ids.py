@@ -84,7 +84,7 @@ def test_a_given_clock_and_randomness_give_known_ids() -> None:
         ("alice\n", "a string with invisible characters"),
         ("a\u200bb", "a string with invisible characters"),
         ("\ud800", "a string with invisible characters"),
-        (7, "a int"),
+        (7, "an int"),
         (None, "a NoneType"),
     ],
 )

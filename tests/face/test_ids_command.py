@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from greenroom.delivery import id_explanation
 from greenroom.delivery.id_explanation import explain
 from greenroom.delivery.ids import IdSource, RunId, ThreadId
-from greenroom.delivery.legacy_ids import modern
+from greenroom.delivery.legacy_ids import FORMS, modern
 from tests.face.cli import greenroom
 
 IDS = IdSource(now_ms=lambda: 1_757_371_363_786, random_bits=lambda _: 7)
 RUN = IDS.new(RunId)
 LEGACY = "websocket_factory_1757371363786"
+
+
+def test_every_legacy_form_has_ids_that_resemble_it() -> None:
+    assert {shape for _, shape in id_explanation._RESEMBLING} == {form.shape for form in FORMS}
 
 
 def test_an_id_of_ours_is_told_with_kind_and_birth(tmp_path: Path) -> None:

@@ -431,6 +431,7 @@ def test_two_runtimes_in_one_process_count_apart() -> None:
 
 
 def test_names_are_as_prometheus_wants_them() -> None:
+    assert len({metric.name for metric in METRICS}) == len(METRICS), "each name once"
     for metric in METRICS:
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", metric.name), metric.name
         assert not metric.name.endswith("_total"), metric.name

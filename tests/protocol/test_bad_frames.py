@@ -130,7 +130,7 @@ WITH_AN_ID = {
     "say, a half id": ({"type": "say", "body": 1, "thread": THREAD[:-1]}, "a thread id, not user"),
     "cancel without run": ({"type": "cancel"}, "`run` is missing"),
     "cancel a thread": ({"type": "cancel", "run": THREAD}, "a run id, not thread"),
-    "cancel, a number": ({"type": "cancel", "run": 7}, "a run id, not a int"),
+    "cancel, a number": ({"type": "cancel", "run": 7}, "a run id, not an int"),
     "history without limit": ({"type": "history"}, "`limit` is missing"),
     "history, limit 0": ({"type": "history", "limit": 0}, "from 1 to 200, not 0"),
     "history, limit 201": ({"type": "history", "limit": 201}, "not 201"),

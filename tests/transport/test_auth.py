@@ -104,7 +104,7 @@ async def test_a_signed_token_is_accepted_until_it_expires():
         ({"nbf": NOW + 11}, "not valid yet: its `nbf`"),
         ({"iat": NOW + 11}, "not valid yet: its `iat`"),
         ({"sub": None}, "no `sub`"),
-        ({"sub": 7}, "it is a int"),
+        ({"sub": 7}, "it is an int"),
         ({"sub": ""}, "it is an empty string"),
         ({"sub": "a\nb"}, "invisible"),
         ({"sub": "x" * 256}, "256 characters"),

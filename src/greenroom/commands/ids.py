@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.escaping import one_line
+from greenroom.actors.wording import a
 from greenroom.commands.streams import write_line
 from greenroom.delivery.id_explanation import Explanation, Meaning, explain
 
@@ -58,7 +59,7 @@ def explain_ids(
 def _lines(explanation: Explanation) -> Iterator[str]:
     text = one_line(explanation.text)
     if now := explanation.is_now:
-        yield f"{text}: {_a(now.kind)} id, {_born(now.born_ms)}" + (
+        yield f"{text}: {a(now.kind)} id, {_born(now.born_ms)}" + (
             " (it was a legacy id)" if explanation.mapped else ""
         )
     elif explanation.becomes:
@@ -67,7 +68,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield f"{text}: a legacy {likeliest.kind} id ({explanation.form}), {born}"
         yield f"  becomes {likeliest.id}"
         for other in others:
-            yield f"  as {_a(other.kind)} id: {other.id}"
+            yield f"  as {a(other.kind)} id: {other.id}"
     elif explanation.why:
         yield f"{text or '(nothing)'}: no id of ours: {explanation.why}"
     else:
@@ -107,7 +108,3 @@ def _born(born_ms: int | None) -> str:
     except (OverflowError, ValueError):  # 48 bits of milliseconds reach the year 10889
         return f"born {born_ms} ms after 1970"
     return f"born {moment:%Y-%m-%d %H:%M:%S}.{born_ms % 1000:03} UTC"
-
-
-def _a(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"

@@ -62,8 +62,7 @@ def node_line(node: TreeNode) -> Text:
 def _facts(node: TreeNode) -> Iterator[tuple[str, str]]:
     if node.strategy is not None:
         yield node.strategy, "dim"
-    if node.waiting:
-        assert node.mailbox is not None
+    if node.mailbox is not None and node.waiting:
         yield f"{node.waiting} waiting for {duration(node.mailbox.age)}", "magenta"
     if node.mailbox is not None and node.mailbox.depth >= node.mailbox.capacity:
         yield "mailbox full", "bold red"
@@ -179,8 +178,8 @@ def _tagged(form: dict[str, JSON]) -> str:
     match tag:
         case "$object":
             fields = form.get("fields")
-            assert isinstance(fields, dict)
-            return f"{name}({', '.join(f'{k}={message_text(v)}' for k, v in fields.items())})"
+            items = fields.items() if isinstance(fields, dict) else ()  # the report is a file
+            return f"{name}({', '.join(f'{k}={message_text(v)}' for k, v in items)})"
         case "$enum":
             return f"{name}.{form.get('name')}"
         case "$text":

@@ -17,6 +17,8 @@ from rich.table import Column, Table
 from rich.text import Text
 from rich.tree import Tree
 
+from greenroom.actors.wording import a
+
 WIDEST: Final = 60
 GAP: Final = "  "
 
@@ -39,7 +41,7 @@ def plain_lines(renderable: RenderableType) -> Iterator[str]:
         case Rule():
             yield f"{renderable.title}:"
         case _:
-            raise TypeError(f"there is no plain form of a {type(renderable).__name__} yet")
+            raise TypeError(f"there is no plain form of {a(type(renderable).__name__)} yet")
 
 
 def _tree_lines(tree: Tree) -> Iterator[str]:

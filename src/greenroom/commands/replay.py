@@ -77,8 +77,8 @@ def _check_is_a_file(report: Path) -> None:
 
 def _told(case: Case, replayed: Replayed) -> list[str]:
     actor = case.report.actor
-    assert actor is not None
-    assert case.report.error is not None
+    assert actor is not None, "load_case refuses such a report"
+    assert case.report.error is not None, "load_case refuses such a report"
     lines = [
         f"crash {case.report.id} of {case.report.path}",
         f"  recorded: {_raised(case.report.error)}",

@@ -73,7 +73,7 @@ class Tab:
             while len(found) < count:
                 frame = await self.receive("events")
                 events = frame["events"]
-                assert isinstance(events, list)
+                assert isinstance(events, list), "receive() gave a frame of events"
                 found |= {each["id"]: each for each in events if isinstance(each, dict)}
         except ConnectionClosed as closed:
             kinds = ", ".join(str(event["kind"]) for event in found.values()) or "none"

@@ -21,6 +21,7 @@ from greenroom.actors.machine_runner import MachineRunner
 from greenroom.actors.ref import Ask, Request
 from greenroom.actors.reply import Reply
 from greenroom.actors.timers import hold_alarms
+from greenroom.actors.wording import a
 from greenroom.supervisor.actor_note import runner_of
 from greenroom.supervisor.crash_report import CrashReport
 from greenroom.supervisor.error_note import ErrorNote, FrameNote, note_error
@@ -144,7 +145,7 @@ def _made_by(factory: Factory) -> Actor[object]:
     actor: object = factory()
     if not isinstance(actor, Actor):
         raise NoActor(
-            f"what was to make an actor made a {path_of(type(actor))}",
+            f"what was to make an actor made {a(path_of(type(actor)))}",
             advice="give a class of actors, or a function that returns a fresh one",
         )
     return actor

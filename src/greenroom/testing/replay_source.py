@@ -12,6 +12,7 @@ from functools import partial
 import attrs
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.wording import a
 from greenroom.supervisor.message_codec import path_of
 from greenroom.testing.replay import Asked, Factory, Replayed
 
@@ -143,7 +144,7 @@ class _Writer:
         elif dataclasses.is_dataclass(kind):
             names = [(each.name, each.name) for each in dataclasses.fields(kind) if each.init]
         else:
-            raise CannotWrite(f"a {path_of(kind)} cannot be written down")
+            raise CannotWrite(f"{a(path_of(kind))} cannot be written down")
         given = (f"{_name(to)}={self.expression(getattr(value, own))}" for to, own in names)
         return f"{self._class(kind)}({', '.join(given)})"
 

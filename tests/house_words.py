@@ -1,0 +1,71 @@
+"""The house's rules on messages and checks: what `python -OO` takes away, and how ids are shown."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tests.house_rules import House, Module
+
+ARTICLE = re.compile(r"(^|[^\w'])[Aa]n? $")
+IDS = {"user", "thread", "run", "session", "connection", "tool_call", "parent"}
+"""Names of values that are ids: their `repr` names their class."""
+ANY_TEXT = {"greenroom.delivery.journal_check"}
+"""Here such names are columns of a file, plain text that may hold anything."""
+
+
+def asserts_that_check(house: House) -> Iterator[str]:
+    """`python -O` takes asserts away, so one may only tell a type checker what cannot be otherwise.
+
+    That is `assert x is not None, "why"` or `assert isinstance(x, T), "why"`.
+    """
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Assert) and not (node.msg and _narrows(node.test)):
+                yield module.at(
+                    node.lineno, "raise an error; or narrow a type, and say why it cannot fail"
+                )
+
+
+def words_from_docstrings(house: House) -> Iterator[str]:
+    """`python -OO` takes docstrings away."""
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Attribute) and node.attr == "__doc__":
+                yield module.at(node.lineno, "reads __doc__, which is None under -OO")
+
+
+def articles_before_placeholders(house: House) -> Iterator[str]:
+    """`f"it is a {kind}"` says "it is a int" one day."""
+    for module, text in _f_strings(house):
+        for before, part in zip(text.values, text.values[1:], strict=False):
+            ends_in_article = isinstance(before, ast.Constant) and ARTICLE.search(str(before.value))
+            if ends_in_article and isinstance(part, ast.FormattedValue):
+                yield module.at(text.lineno, "use greenroom.actors.wording.a()")
+
+
+def reprs_of_ids(house: House) -> Iterator[str]:
+    """`f"user {user!r}"` says "user UserId('alice')"."""
+    for module, text in _f_strings(house):
+        for part in () if module.name in ANY_TEXT else text.values:
+            if isinstance(part, ast.FormattedValue) and part.conversion == ord("r"):
+                name = getattr(part.value, "id", getattr(part.value, "attr", "")).lstrip("_")
+                if name in IDS:
+                    yield module.at(text.lineno, f"write {{str({name})!r}}, or {{{name}}}")
+
+
+def _narrows(test: ast.expr) -> bool:
+    match test:
+        case ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            return True
+        case ast.Call(func=ast.Name(id="isinstance")):
+            return True
+    return False
+
+
+def _f_strings(house: House) -> Iterator[tuple[Module, ast.JoinedStr]]:
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.JoinedStr):
+                yield module, node
