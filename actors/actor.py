@@ -145,11 +145,15 @@ def attach(
 def _succeed(
     actor: Actor[M], name: str, probe: Probe, mailbox: OnRestart, keeper: Keeper
 ) -> Ref[M]:
-    """Attach an actor, to the mailbox of the one before it if that is to outlive it."""
+    """Attach an actor, to the mailbox of the one before it if that is to outlive it.
+
+    The one before may have lived by another spec. What this one does not continue is closed.
+    """
     if mailbox is OnRestart.FAILED:
         return attach(actor, name, probe)
     legacy = cast("Ref[M] | None", keeper.legacy)
-    ref = attach(actor, name, probe, legacy if mailbox is OnRestart.KEPT else None)
+    goes_on = mailbox is OnRestart.KEPT and legacy is not None and legacy.exit_reason is None
+    ref = attach(actor, name, probe, legacy if goes_on else None)
     ref._own = OwnLife(name, ref._mailbox, ref.tell_owed)
     actor.timers = Timers(ref._own.tell_owed)
     if legacy is not None and legacy is not ref:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ class Keeper:
 
     @property
     def legacy(self) -> Ref[object] | None:
-        """The ref of the actor before, when its mailbox is not to fail with it."""
+        """The ref of the actor before, when its mailbox is not to fail with it.
+
+        Setting another, or None, closes the one before: what still waits there fails.
+        """
         raise NotImplementedError
 
     @legacy.setter
@@ -54,6 +58,17 @@ class Killable:
 
     __slots__ = ()
 
-    def _kill(self) -> int:
-        """Cut short what is shielded, of it and of all below it; returns the levels below."""
+    def _kill(self) -> Iterable[Killable]:
+        """Cut short what is shielded of it; returns what is below it, to be killed next."""
         raise NotImplementedError
+
+
+def kill(first: Killable) -> int:
+    """Kill it and all below; returns how many levels there are below.
+
+    Level by level: a tree may be deeper than Python's stack.
+    """
+    levels, doomed = 0, list(first._kill())
+    while doomed:
+        levels, doomed = levels + 1, [below for each in doomed for below in each._kill()]
+    return levels

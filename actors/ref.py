@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
@@ -226,12 +226,12 @@ class Ref(Killable, Generic[M_contra]):
         """Any actor may be linked; one that traps exits has to expect this message."""
         self.tell_owed(message)  # type: ignore[arg-type]  # see above
 
-    def _kill(self) -> int:
+    def _kill(self) -> Iterable[Killable]:
         """Cut the actor's last words short, shielded as they are. There is nobody below it."""
         actor = self._actor
         if actor is not None and actor._last_words is not None:
             actor._last_words.cancel()
-        return 0
+        return ()
 
     def _take_no_more(self, reason: ExitReason) -> None:
         self._reason = reason
@@ -252,10 +252,12 @@ class Ref(Killable, Generic[M_contra]):
 
     def _hand_over(self, heir: Ref[M_contra]) -> None:
         """Give what waits to the ref of the next actor, which then owes the answers."""
-        for message in self._mailbox.take_all_nowait():
-            heir._mailbox.put_owed(message)
-            if isinstance(message, Ask):
-                heir._owe(message.reply)
+        while batch := self._mailbox.take_all_nowait():  # taking lets in who waits for room
+            for message in batch:
+                heir._mailbox.put_owed(message)
+                if isinstance(message, Ask):
+                    self._unanswered.discard(message.reply)
+                    heir._owe(message.reply)
 
     def _forget_actor(self) -> None:
         """Its supervisor has taken note of its end. An actor knows its ref: were it known in turn,

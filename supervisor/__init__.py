@@ -18,6 +18,7 @@ from greenroom.supervisor.dynamic_supervisor import (
     DynamicSupervisor,
     DynamicSupervisorRef,
     dynamic_supervisor_child,
+    open_dynamic_supervisor,
 )
 from greenroom.supervisor.flags import check_child_specs
 from greenroom.supervisor.intensity import Intensity
@@ -58,6 +59,7 @@ __all__ = [
     "dynamic_supervisor_child",
     "measuring_cpu",
     "open_application",
+    "open_dynamic_supervisor",
     "open_supervisor",
     "parent",
     "render",

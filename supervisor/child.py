@@ -8,6 +8,7 @@ order, so every life has its own scope, shielded from the outside, that only its
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Protocol
 
@@ -24,7 +25,7 @@ from greenroom.actors.exit import (
     holds_interrupt,
 )
 from greenroom.actors.guard import call_guarded
-from greenroom.actors.keeper import Keeper, Killable
+from greenroom.actors.keeper import Keeper, Killable, kill
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.supervisor.backoff import Backoff
@@ -64,7 +65,7 @@ class LifeKeeper(Protocol):
         """Called once by each life, in its last moment."""
 
 
-class Life(Keeper):
+class Life(Keeper, Killable):
     """One incarnation: a task. It is the `task_status` of its own start function.
 
     It knows its child and supervisor only until it ends, so that nothing it leaves behind waits
@@ -75,10 +76,12 @@ class Life(Keeper):
         "_child",
         "_keeper",
         "_waits",
+        "callers",
         "deadline",
         "doom",
         "gone",
         "is_up",
+        "path",
         "reason",
         "scope",
         "since",
@@ -87,7 +90,9 @@ class Life(Keeper):
         "value",
     )
 
-    def __init__(self, child: Child, keeper: LifeKeeper) -> None:
+    def __init__(self, child: Child, keeper: LifeKeeper, path: str) -> None:
+        self.path = path
+        self.callers = child.callers
         self._child: Child | None = child
         self._keeper: LifeKeeper | None = keeper
         self._waits: tuple[trio.CancelScope, ...] = ()
@@ -163,11 +168,8 @@ class Life(Keeper):
             self.doom = reason
             self.scope.cancel()
 
-    def kill(self) -> int:
-        """Its time is over: leave it, and all below it, nothing that a shield protects.
-
-        Returns how many levels there are below.
-        """
+    def _kill(self) -> Iterable[Killable]:
+        """Its time is over: leave it nothing that a shield protects."""
         self.cancel(0)
         assert self.deadline is not None, "cancel() came before"
         self.deadline = min(self.deadline, trio.current_time())
@@ -175,7 +177,7 @@ class Life(Keeper):
             scope.deadline = self.deadline
         if self.reason is None and isinstance(self.value, Killable):
             return self.value._kill()
-        return 0
+        return ()
 
     async def wait_gone(self) -> bool:
         """Wait until a cancelled life has ended; False when it outlived all patience.
@@ -188,7 +190,7 @@ class Life(Keeper):
                 self._waits = (*self._waits, scope)
                 await self.gone.wait()
         if not self.gone.is_set():
-            patience = KILL_PATIENCE + self.kill() * PATIENCE_A_LEVEL
+            patience = KILL_PATIENCE + kill(self) * PATIENCE_A_LEVEL
             with trio.CancelScope(deadline=self.deadline + patience):
                 await self.gone.wait()
         return self.gone.is_set()
@@ -214,10 +216,21 @@ current_life: ContextVar[Life] = ContextVar("greenroom life")
 """The life a task belongs to; tasks it starts inherit it."""
 
 
+MOST_CALLERS = 10
+
+
+def callers_here() -> tuple[str, ...]:
+    """Who asks for a child in this task: the path of the child it belongs to, and who had asked
+    for that one, and so on (Elixir: `$callers`). Empty outside of the tree."""
+    life = current_life.get(None)
+    return (life.path, *life.callers)[:MOST_CALLERS] if life is not None else ()
+
+
 class Child:
     """A place among a supervisor's children: a spec, and the life that fills it at the moment."""
 
     __slots__ = (
+        "callers",
         "failures",
         "last_end",
         "legacy",
@@ -228,7 +241,8 @@ class Child:
         "spec",
     )
 
-    def __init__(self, spec: ChildSpec, restart: Restart) -> None:
+    def __init__(self, spec: ChildSpec, restart: Restart, callers: tuple[str, ...] = ()) -> None:
+        self.callers = callers
         self.life: Life | None = None
         self.restarting = False
         self.restarts = 0

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TypeGuard
+from typing import Literal, TypeAlias, TypeGuard
 
 import attrs
 
@@ -21,6 +21,10 @@ from greenroom.supervisor.errors import RestartIntensityExceeded
 from greenroom.supervisor.message_codec import JSON
 
 logger = logging.getLogger("greenroom.supervisor")
+
+ReportContext: TypeAlias = Literal["start", "restart", "shutdown", "crash"]
+"""When a child ended (supervisor(3), error reports: start_error for the first two, shutdown_error,
+child_terminated)."""
 
 CHAIN = 10
 SUMMARY = 200
@@ -45,7 +49,9 @@ class CrashReport:
     supervisor had left. `chain` are earlier crashes that led here, the latest last: of the child
     itself, of a sibling that takes it along, of a supervisor above, or, when a supervisor gave
     up, those that it gave up over. `actor` says what an actor was doing. `reason.error` is the
-    live exception, in the process it happened in; `error` tells the same in data.
+    live exception, in the process it happened in; `error` tells the same in data. `context` says
+    what the supervisor was doing with the child: starting, restarting or stopping it, or nothing
+    (`crash`). `callers` are the paths of the children that had it started, the nearest first.
     """
 
     id: str
@@ -61,6 +67,8 @@ class CrashReport:
     budget: int | None = None
     chain: tuple[EarlierCrash, ...] = ()
     actor: ActorNote | None = None
+    context: ReportContext = "crash"
+    callers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.path} {self.end}, after {self.restarts} restarts (crash {self.id})"
@@ -127,6 +135,8 @@ class CrashLog:
         child: str,
         reason: ExitReason,
         *,
+        context: ReportContext = "crash",
+        callers: tuple[str, ...] = (),
         restarts: int = 0,
         uptime: float = 0.0,
         budget: int | None = None,
@@ -153,6 +163,8 @@ class CrashLog:
             budget=budget,
             chain=self._chain(reason, led_here or (lambda earlier: earlier.path == path)),
             actor=actor,
+            context=context,
+            callers=callers,
         )
         self._reports.append(report)
         _log(report)

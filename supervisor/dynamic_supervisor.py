@@ -7,6 +7,7 @@ loop to go through, only one parked task that waits for the end.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import attrs
@@ -17,7 +18,7 @@ from greenroom.actors.exit import ended_by
 from greenroom.actors.reply import Outcome
 from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.backoff import Backoff
-from greenroom.supervisor.child import Child, Life
+from greenroom.supervisor.child import Child, Life, callers_here
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash_report import CrashLog
 from greenroom.supervisor.errors import (
@@ -32,7 +33,7 @@ from greenroom.supervisor.flags import check_child_specs, check_flags
 from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
-from greenroom.supervisor.tree_nursery import run_in_tree
+from greenroom.supervisor.tree_nursery import open_root, run_in_tree
 
 
 @attrs.frozen
@@ -53,11 +54,36 @@ class DynamicSupervisor:
         self, *, task_status: trio.TaskStatus[DynamicSupervisorRef] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Run until cancelled. Raises `RestartIntensityExceeded`, all children stopped before."""
+        await run_in_tree(self._live, task_status)
 
-        async def live(nursery: trio.Nursery, parent: SupervisorRef | None) -> None:
-            await DynamicSupervisorRef(self, nursery, parent)._live(task_status)
+    async def _live(
+        self,
+        nursery: trio.Nursery,
+        parent: SupervisorRef | None,
+        task_status: trio.TaskStatus[DynamicSupervisorRef],
+    ) -> None:
+        await DynamicSupervisorRef(self, nursery, parent)._live(task_status)
 
-        await run_in_tree(live)
+
+def open_dynamic_supervisor(
+    name: str,
+    *,
+    max_children: float = math.inf,
+    intensity: Intensity | None = None,
+    crash_log: CrashLog | None = None,
+) -> AbstractAsyncContextManager[DynamicSupervisorRef]:
+    """Run a dynamic supervisor as a tree's root for the length of a block, as `open_supervisor`.
+
+    Leaving the block stops its children. A root that gives up cancels the block and raises
+    `RestartIntensityExceeded` out of it.
+    """
+    root = DynamicSupervisor(
+        name,
+        max_children=max_children,
+        intensity=intensity or Intensity(),
+        crash_log=crash_log,
+    )
+    return open_root(root._live)
 
 
 def dynamic_supervisor_child(
@@ -132,7 +158,7 @@ class DynamicSupervisorRef(SupervisorRef):
         """Nobody else would hear of it."""
         wanted = self._stopping or (child.life is not None and child.life.stop_asked)
         if isinstance(up, outcome.Error) and not (wanted or isinstance(up.error, Ignore)):
-            self._report(child, ended_by(up.error, cancelled=False))
+            self._report(child, ended_by(up.error, cancelled=False), "start")
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Stop a child, wait until it is gone, forget it.
@@ -171,7 +197,8 @@ class DynamicSupervisorRef(SupervisorRef):
             raise AlreadyStarted(self.path, spec.id, present.value)
         if len(self._children) >= self.max_children:
             raise TooManyChildren(f"{self.path!r} has {self.max_children} children already")
-        child = self._children[spec.id] = Child(spec, self.default_restart)
+        child = Child(spec, self.default_restart, callers_here())
+        self._children[spec.id] = child
         return child
 
     async def _live(self, task_status: trio.TaskStatus[DynamicSupervisorRef]) -> None:
@@ -211,7 +238,7 @@ class DynamicSupervisorRef(SupervisorRef):
 
     def _restart(self, child: Child, life: Life) -> None:
         assert life.reason is not None, "called when a life has ended"
-        report = self._report(child, life.reason, life.value)
+        report = self._report(child, life.reason, "crash" if life.is_up else "restart", life.value)
         too_many = self._count_restart(child, report)
         if too_many is None:
             self._spawn_after(child, child.next_delay())

@@ -123,7 +123,8 @@ class RestartIntensityExceeded(SupervisorError, OrderlyExit):
     """Children ended more often than the restart intensity allows, so the supervisor gave up.
 
     To its own supervisor that is the exit reason `shutdown`, as in OTP. `crashes` are the reports
-    of the ends that used up the budget, oldest first; `__cause__` is the error of the last one.
+    of the ends that used up the budget, the last 100, oldest first; `__cause__` is the error of
+    the last one.
     """
 
     fault = Fault.GREENROOM

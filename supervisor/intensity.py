@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 import attrs
 
@@ -58,4 +59,5 @@ class RestartWindow:
 
     def _forget(self, now: float) -> None:
         if self._times and now - self._times[0] > self._intensity.period:
-            self._times = [each for each in self._times if now - each <= self._intensity.period]
+            period = self._intensity.period
+            del self._times[: bisect_left(self._times, True, key=lambda at: now - at <= period)]

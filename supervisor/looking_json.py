@@ -19,6 +19,9 @@ from greenroom.supervisor.crash_report import CrashReport
 from greenroom.supervisor.message_codec import JSON
 from greenroom.supervisor.tree import TreeNode
 
+MOST_LEVELS = 50
+"""Levels of a tree in its JSON: encoders and readers of JSON have a limit of their own."""
+
 T = TypeVar("T")
 Object: TypeAlias = Mapping[str, JSON]
 
@@ -66,8 +69,18 @@ _CONVERTER = _converter()
 
 
 def dump_tree(node: TreeNode, *, at: float) -> bytes:
-    """`at` is Unix time in seconds."""
-    return orjson.dumps({"schema": TREE, "at": at, "tree": _CONVERTER.unstructure(node)})
+    """`at` is Unix time in seconds. What is deeper than `MOST_LEVELS` is counted as hidden."""
+    shown = _pruned(node, MOST_LEVELS)
+    return orjson.dumps({"schema": TREE, "at": at, "tree": _CONVERTER.unstructure(shown)})
+
+
+def _pruned(node: TreeNode, levels: int) -> TreeNode:
+    if not node.children:
+        return node
+    if levels == 1:
+        return attrs.evolve(node, children=(), hidden=node.hidden + len(node.children))
+    children = tuple(_pruned(child, levels - 1) for child in node.children)
+    return attrs.evolve(node, children=children)
 
 
 def load_tree(data: bytes) -> TreeNode:

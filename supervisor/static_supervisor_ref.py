@@ -15,7 +15,7 @@ from greenroom.actors.exit import crashed
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.reply import Reply
 from greenroom.actors.timers import alarm_clock
-from greenroom.supervisor.child import Child, ChildState, Life
+from greenroom.supervisor.child import Child, ChildState, Life, callers_here, current_life
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.supervisor.crash_report import CrashLog, CrashReport
 from greenroom.supervisor.errors import (
@@ -87,8 +87,10 @@ class StaticSupervisorRef(SupervisorRef):
         self.strategy_name: str = definition.strategy.value
         self.auto_shutdown: AutoShutdown = definition.auto_shutdown
         self._mailbox: Mailbox[_Ended | _Retry | _Call] = Mailbox()
+        life = current_life.get(None)
+        callers = life.callers if life is not None and parent is not None else ()
         for spec in definition.children:
-            self._children[spec.id] = Child(spec, self.default_restart)
+            self._children[spec.id] = Child(spec, self.default_restart, callers)
 
     # ---- admin calls ----------------------------------------------------------------------
 
@@ -98,7 +100,8 @@ class StaticSupervisorRef(SupervisorRef):
         Raises `AlreadyStarted`, `AlreadyPresent`, or `StartFailed` (and forgets the spec).
         """
         check_child_specs([spec], self.auto_shutdown, supervisor=self.name)
-        return await self._call(lambda: self._add(spec))
+        callers = callers_here()
+        return await self._call(lambda: self._add(spec, callers))
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Stop a child and wait until it is gone. Its spec stays, unless it is temporary.
@@ -147,14 +150,14 @@ class StaticSupervisorRef(SupervisorRef):
             self._refuse_calls()
         return await reply.wait()
 
-    async def _add(self, spec: ChildSpec) -> object:
+    async def _add(self, spec: ChildSpec, callers: tuple[str, ...]) -> object:
         present = self._children.get(spec.id)
         if present is not None:
             restarting = present.state is ChildState.RESTARTING
             if restarting or present.state is ChildState.STOPPED:
                 raise AlreadyPresent(self.path, spec.id, restarting=restarting)
             raise AlreadyStarted(self.path, spec.id, present.value)
-        child = self._children[spec.id] = Child(spec, self.default_restart)
+        child = self._children[spec.id] = Child(spec, self.default_restart, callers)
         try:
             return await self._start(child)
         except StartFailed:
@@ -301,7 +304,7 @@ class StaticSupervisorRef(SupervisorRef):
 
     def _retry(self, child: Child, failure: StartFailed) -> None:
         assert failure.__cause__ is not None, "_start raises it from the error"
-        report = self._report(child, crashed(failure.__cause__))
+        report = self._report(child, crashed(failure.__cause__), "restart")
         self._restart_later(child, self._mark_restarting(child, report))
 
     async def _start(self, child: Child) -> object:

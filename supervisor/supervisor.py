@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 
 import attrs
 import trio
@@ -17,7 +17,7 @@ from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
-from greenroom.supervisor.tree_nursery import run_in_tree, unwrapped
+from greenroom.supervisor.tree_nursery import open_root, run_in_tree
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ class Supervisor:
         Raises `StartFailed` or `RestartIntensityExceeded`, with every child stopped before; under
         a supervisor `SignificantChildrenEnded` as well, so that it counts as a shutdown.
         """
-        await run_in_tree(lambda nursery, parent: self._live(nursery, parent, task_status))
+        await run_in_tree(self._live, task_status)
 
     async def _live(
         self,
@@ -62,8 +62,7 @@ class Supervisor:
                 raise
 
 
-@asynccontextmanager
-async def open_supervisor(
+def open_supervisor(
     name: str,
     children: Iterable[ChildSpec] = (),
     *,
@@ -71,7 +70,7 @@ async def open_supervisor(
     intensity: Intensity | None = None,
     auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
     crash_log: CrashLog | None = None,
-) -> AsyncIterator[StaticSupervisorRef]:
+) -> AbstractAsyncContextManager[StaticSupervisorRef]:
     """Run a tree's root for the length of a block; leaving the block stops it in order.
 
     Raises `StartFailed` instead of entering the block; a root that gives up cancels the block
@@ -85,18 +84,7 @@ async def open_supervisor(
         auto_shutdown=auto_shutdown,
         crash_log=crash_log,
     )
-    with unwrapped():
-        async with trio.open_nursery() as nursery:
-            yield await nursery.start(_run_as_root, root)
-            nursery.cancel_scope.cancel()
-
-
-async def _run_as_root(
-    root: Supervisor, *, task_status: trio.TaskStatus[StaticSupervisorRef]
-) -> None:
-    with unwrapped():
-        async with trio.open_nursery() as nursery:
-            await root._live(nursery, None, task_status)
+    return open_root(root._live)
 
 
 def supervisor_child(

@@ -6,7 +6,7 @@ that ignores cancellation holds up nothing but the end of the whole tree.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar, copy_context
 from types import MappingProxyType
@@ -29,7 +29,7 @@ from greenroom.actors.keeper import Killable
 from greenroom.supervisor.actor_note import note_actor
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
-from greenroom.supervisor.crash_report import CrashLog, CrashReport
+from greenroom.supervisor.crash_report import CrashLog, CrashReport, ReportContext
 from greenroom.supervisor.errors import (
     ChildLeftBehind,
     ChildNotRunning,
@@ -230,20 +230,20 @@ class SupervisorRef(Killable):
             self._stopped.set()
             call_each(self._when_stopped, self.exit_reason)
 
-    def _kill(self) -> int:
+    def _kill(self) -> Iterable[Killable]:
         """Its time is over: end all below it now, in whatever order that happens."""
         self._killed = True
-        lives = [child.life for child in self._children.values() if child.life is not None]
-        return 1 + max((life.kill() for life in lives), default=0)
+        return [child.life for child in self._children.values() if child.life is not None]
 
     async def _stop_children(self) -> None:
         raise NotImplementedError
 
     def _spawn(self, child: Child) -> Life:
         """Begin a new life. Its task gets this supervisor's context, not the caller's."""
-        life = child.life = Life(child, self)
+        path = f"{self.path}/{child.id}"
+        life = child.life = Life(child, self, path)
         child.restarting = False
-        self._context.run(self._start_task, life.run, f"{self.path}/{child.id}")
+        self._context.run(self._start_task, life.run, path)
         return life
 
     def _start_task(self, run: Callable[[], object], name: str) -> None:
@@ -266,14 +266,19 @@ class SupervisorRef(Killable):
         unwanted = child.restart.follows(reason) and not (life.stop_asked or self._stopping)
         gave_up = isinstance(reason.error, RestartIntensityExceeded)
         news = unwanted or gave_up or not reason.orderly
-        return self._report(child, reason, life.value) if news else None
+        context: ReportContext = "shutdown" if life.stop_asked or self._stopping else "crash"
+        return self._report(child, reason, context, life.value) if news else None
 
-    def _report(self, child: Child, reason: ExitReason, value: object = None) -> CrashReport:
+    def _report(
+        self, child: Child, reason: ExitReason, context: ReportContext, value: object = None
+    ) -> CrashReport:
         life, factory = child.life, child.spec.recorded
         return self._crash_log.record(
             self.path,
             child.id,
             reason,
+            context=context,
+            callers=child.callers,
             restarts=child.restarts,
             uptime=trio.current_time() - life.since if life is not None and life.is_up else 0.0,
             budget=self.restart_budget,
@@ -316,5 +321,5 @@ class SupervisorRef(Killable):
         error = ChildLeftBehind(self.path, child.id)
         if life not in self._left_behind:
             self._left_behind[life] = child.id
-            self._report(child, ExitReason(ExitKind.KILLED, error), life.value)
+            self._report(child, ExitReason(ExitKind.KILLED, error), "shutdown", life.value)
         return error

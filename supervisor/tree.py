@@ -62,9 +62,11 @@ class TreeNode:
 
     def walk(self) -> Iterator[TreeNode]:
         """This node and all below, parents first."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        left = [self]
+        while left:
+            node = left.pop()
+            yield node
+            left += reversed(node.children)
 
     def find(self, path: str) -> TreeNode | None:
         return next((node for node in self.walk() if node.path == path), None)
@@ -75,47 +77,65 @@ def snapshot(supervisor: SupervisorRef, *, children: int | None = None) -> TreeN
 
     `children`: of each supervisor no more than so many, the first ones; the others are counted.
     """
-    state = ChildState.RUNNING if supervisor.exit_reason is None else ChildState.STOPPED
-    return TreeNode(
-        supervisor.name,
-        supervisor.path,
-        "supervisor",
-        state,
-        uptime=supervisor.uptime,
-        **_of_supervisor(supervisor, children),
-    )
+    drafts = [_Draft(_of_root(supervisor), supervisor)]
+    for draft in drafts:  # it grows meanwhile: a tree may be deeper than Python's stack
+        if draft.supervisor is not None:
+            draft.facts |= _of_supervisor(draft.supervisor, children)
+            draft.below = list(_drafts_below(draft.supervisor, children))
+            drafts += draft.below
+    for draft in reversed(drafts):  # children were found after their parents
+        draft.node = TreeNode(**draft.facts, children=tuple(each.node for each in draft.below))
+    return drafts[0].node
+
+
+@attrs.define(eq=False)
+class _Draft:
+    """A node whose children are still to be found."""
+
+    facts: Facts
+    supervisor: SupervisorRef | None
+    below: list[_Draft] = attrs.field(factory=list)
+    node: TreeNode = attrs.field(init=False)
+
+
+def _of_root(supervisor: SupervisorRef) -> Facts:
+    return {
+        "id": supervisor.name,
+        "path": supervisor.path,
+        "kind": "supervisor",
+        "state": ChildState.RUNNING if supervisor.exit_reason is None else ChildState.STOPPED,
+        "uptime": supervisor.uptime,
+    }
+
+
+def _drafts_below(supervisor: SupervisorRef, limit: int | None) -> Iterator[_Draft]:
+    for child in islice(supervisor._children.values(), limit):
+        value = child.value
+        below = value if isinstance(value, SupervisorRef) else None
+        yield _Draft(_of_child(supervisor.path, child), below)
 
 
 def _of_supervisor(supervisor: SupervisorRef, limit: int | None) -> Facts:
-    children = supervisor._children
+    children = len(supervisor._children)
     return {
         "strategy": supervisor.strategy_name,
         "budget": supervisor.restart_budget,
         "left_behind": supervisor.left_behind(),
-        "hidden": max(0, len(children) - limit) if limit is not None else 0,
-        "children": tuple(
-            _node(supervisor.path, child, limit) for child in islice(children.values(), limit)
-        ),
+        "hidden": max(0, children - limit) if limit is not None else 0,
     }
 
 
-def _node(parent_path: str, child: Child, limit: int | None) -> TreeNode:
-    value = child.value
-    facts: Facts = {}
-    if isinstance(value, SupervisorRef):
-        facts = _of_supervisor(value, limit)
-    elif isinstance(value, Ref):
-        facts = _of_actor(value)
-    return TreeNode(
-        id=child.id,
-        path=f"{parent_path}/{child.id}",
-        kind=child.spec.kind,
-        state=child.state,
-        restarts=child.restarts,
-        uptime=_uptime(child),
+def _of_child(parent_path: str, child: Child) -> Facts:
+    return {
+        "id": child.id,
+        "path": f"{parent_path}/{child.id}",
+        "kind": child.spec.kind,
+        "state": child.state,
+        "restarts": child.restarts,
+        "uptime": _uptime(child),
         **_usage(child),
-        **facts,
-    )
+        **(_of_actor(child.value) if isinstance(child.value, Ref) else {}),
+    }
 
 
 def _of_actor(ref: Ref[object]) -> Facts:
@@ -147,15 +167,17 @@ def _uptime(child: Child) -> float:
 
 def render(node: TreeNode) -> str:
     """The tree as text, a line for each node."""
-    return "\n".join(_lines(node, "", ""))
+    return "\n".join(_lines(node))
 
 
-def _lines(node: TreeNode, first: str, rest: str) -> Iterator[str]:
-    yield first + _line(node)
-    for child in node.children[:-1]:
-        yield from _lines(child, f"{rest}├─ ", f"{rest}│  ")
-    for child in node.children[-1:]:
-        yield from _lines(child, f"{rest}└─ ", f"{rest}   ")
+def _lines(root: TreeNode) -> Iterator[str]:
+    left = [(root, "", "")]
+    while left:
+        node, first, rest = left.pop()
+        yield first + _line(node)
+        below = [(child, f"{rest}├─ ", f"{rest}│  ") for child in node.children[:-1]]
+        below += [(child, f"{rest}└─ ", f"{rest}   ") for child in node.children[-1:]]
+        left += reversed(below)
 
 
 def _line(node: TreeNode) -> str:

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TypeAlias, TypeVar
 
 import trio
 
 from greenroom.supervisor.supervisor_ref import SupervisorRef, _parent
 
+R = TypeVar("R")
+Live: TypeAlias = Callable[
+    [trio.Nursery, SupervisorRef | None, trio.TaskStatus[R]], Awaitable[None]
+]
+"""Lives a supervisor's life in a nursery, below a parent, and tells its ref once it is up."""
 
-async def run_in_tree(
-    live: Callable[[trio.Nursery, SupervisorRef | None], Awaitable[None]],
-) -> None:
+
+async def run_in_tree(live: Live[R], task_status: trio.TaskStatus[R]) -> None:
     """Run a supervisor in the tree its task belongs to, or else as the root of a new one."""
     parent = _parent.get(None)
     if parent is not None:
-        return await live(parent._nursery, parent)
+        return await live(parent._nursery, parent, task_status)
     with unwrapped():
         async with trio.open_nursery() as nursery:
-            await live(nursery, None)
+            await live(nursery, None, task_status)
     return None
+
+
+@asynccontextmanager
+async def open_root(live: Live[R]) -> AsyncIterator[R]:
+    """Run a supervisor as a tree's root for the length of a block; its ref.
+
+    Leaving the block stops the tree. A root that ends by an error cancels the block and raises it.
+    """
+    with unwrapped():
+        async with trio.open_nursery() as nursery:
+            yield await nursery.start(_run_as_root, live)
+            nursery.cancel_scope.cancel()
+
+
+async def _run_as_root(live: Live[R], *, task_status: trio.TaskStatus[R]) -> None:
+    """The nursery of the tree is another than the block's, which ends in its own time."""
+    with unwrapped():
+        async with trio.open_nursery() as nursery:
+            await live(nursery, None, task_status)
 
 
 @contextmanager

@@ -117,6 +117,8 @@ def _crash_parts(report: CrashReport) -> Iterator[RenderableType]:
     )
     yield Text(one_line(f"{report.reason.kind.value}: {report.summary}"), "bold red")
     yield Text(_circumstances(report), "dim")
+    if report.callers:
+        yield Text(printable(f"asked for by {', and that by '.join(report.callers)}"), "dim")
     if report.error is not None:
         yield from _section("what was raised", error_lines(report.error))
     actor = report.actor
@@ -133,10 +135,18 @@ def _crash_parts(report: CrashReport) -> Iterator[RenderableType]:
         yield from _section("crashes that led here", map(_plain, chain))
 
 
+WHEN = {
+    "start": "while it was started, ",
+    "restart": "while it was restarted, ",
+    "shutdown": "while it was stopped, ",
+    "crash": "",
+}
+
+
 def _circumstances(report: CrashReport) -> str:
     budget = f", {report.budget} restarts left" if report.budget is not None else ""
     return (
-        f"{moment(report.at)}, up {duration(report.uptime)}, "
+        f"{moment(report.at)}, {WHEN[report.context]}up {duration(report.uptime)}, "
         f"restarted {report.restarts} times before{budget}"
     )
 
