@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, ClassVar
+from copy import copy
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from greenroom.actors.wording import kind_of
 
 if TYPE_CHECKING:
     from greenroom.actors.exit import ExitReason
+
+
+E = TypeVar("E", bound=BaseException)
 
 
 class Fault(enum.Enum):
@@ -37,6 +41,25 @@ class GreenroomError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.advice})" if self.advice else self.message
+
+
+def another(error: E) -> E:
+    """The same error as another object, for a second task to raise.
+
+    Raised by two tasks, one object would gather the tracebacks of both, and its `__context__`
+    would be what the other was doing. An error that cannot be made anew is returned itself.
+    """
+    kind = type(error)
+    try:
+        twin = copy(error) if kind.__module__ == "builtins" else kind.__new__(kind, *error.args)
+        twin.args = error.args  # without `__init__`: it may take what is not in `args`
+        twin.__dict__.update(error.__dict__)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # the class's own __new__ or properties
+        return error
+    twin.__cause__, twin.__suppress_context__ = error.__cause__, error.__suppress_context__
+    return twin
 
 
 class ActorError(GreenroomError):

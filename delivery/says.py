@@ -9,7 +9,7 @@ import attrs
 import orjson
 import outcome
 
-from greenroom.actors.errors import ActorStopped, Fault, GreenroomError
+from greenroom.actors.errors import ActorStopped, Fault, GreenroomError, another
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.delivery.context import UserContext
@@ -128,9 +128,9 @@ class Says:
         return self._answer(request.say, outcome.Value(started))
 
     def _answer(self, say: str, result: Outcome[RunStarted]) -> None:
-        for reply in self._waiting.pop(say).replies:
+        for number, reply in enumerate(self._waiting.pop(say).replies):
             if isinstance(result, outcome.Error):
-                reply.fail(result.error)
+                reply.fail(another(result.error) if number else result.error)
             else:
                 reply.succeed(result.value)
 

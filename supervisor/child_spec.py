@@ -5,29 +5,33 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol
 
 import attrs
 import trio
+from typing_extensions import TypeVar
 
 from greenroom.actors.actor import Actor, run_actor
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.keeper import OnRestart
 from greenroom.actors.probe import NO_PROBE, Probe
+from greenroom.actors.ref import Ref
 from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.errors import InvalidChildSpec
 
 M = TypeVar("M")
+V_co = TypeVar("V_co", covariant=True, default=object)
+"""What a child starts with."""
 
 
-class StartFunction(Protocol):
+class StartFunction(Protocol[V_co]):
     """What `nursery.start` takes: calls `task_status.started(value)` once up, runs until done.
 
     Raising before that fails the start; raising `Ignore` declines it. `parent()` inside it is
     the supervisor's ref, through which it finds the siblings that started before.
     """
 
-    def __call__(self, *, task_status: trio.TaskStatus[object]) -> Awaitable[object]: ...
+    def __call__(self, *, task_status: trio.TaskStatus[V_co]) -> Awaitable[object]: ...
 
 
 class Restart(enum.Enum):
@@ -64,9 +68,10 @@ def _plain(id_: str) -> str:
 
 
 @attrs.frozen
-class ChildSpec:
+class ChildSpec(Generic[V_co]):
     """One child: its `id` (unique among its siblings), how to start it, when to restart it.
 
+    `ChildSpec[V]` starts with a `V`; if its start may raise `Ignore`, that is a `V | None`.
     `restart` None means the supervisor's default: permanent, or temporary in a
     `DynamicSupervisor`. `shutdown` is how many seconds the child has to end after it was
     cancelled, by default 5 for a worker and without limit for a supervisor. `backoff` delays
@@ -76,7 +81,7 @@ class ChildSpec:
     """
 
     id: str = attrs.field(converter=_plain)
-    start: StartFunction
+    start: StartFunction[V_co]
     restart: Restart | None = None
     kind: Kind = attrs.field(default="worker", kw_only=True)
     shutdown: float | Shutdown = attrs.field(
@@ -149,7 +154,7 @@ def actor_child(
     probe: Probe = NO_PROBE,
     record: int = 0,
     mailbox: OnRestart = OnRestart.FAILED,
-) -> ChildSpec:
+) -> ChildSpec[Ref[M]]:
     """A spec for an actor; each incarnation is a fresh one from `factory`, its value the `Ref`.
 
     `factory` runs in the child's task, so `parent()` works in it. The shutdown time is also the
@@ -162,7 +167,7 @@ def actor_child(
     _check_actor_options(id, factory, record, mailbox)
     grace = grace_of(shutdown)
 
-    async def start(*, task_status: trio.TaskStatus[object]) -> None:
+    async def start(*, task_status: trio.TaskStatus[Ref[M]]) -> None:
         actor = factory()
         if not isinstance(actor, Actor):
             raise InvalidChildSpec(f"child {id!r}: its factory made {actor!r}, which is no actor")
@@ -200,7 +205,7 @@ def task_child(
     shutdown: float | Shutdown = 5.0,
     significant: bool = False,
     backoff: Backoff | None = None,
-) -> ChildSpec:
+) -> ChildSpec[None]:
     """A spec for a plain async function: up as soon as it runs, its value None.
 
     Raises `InvalidChildSpec`.
@@ -211,7 +216,7 @@ def task_child(
             advice="every start calls it anew: functools.partial(function, …) gives it arguments",
         )
 
-    async def start(*, task_status: trio.TaskStatus[object]) -> None:
+    async def start(*, task_status: trio.TaskStatus[None]) -> None:
         task_status.started(None)
         await function()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import TypeVar, cast
 
 import attrs
 import outcome
@@ -22,7 +23,6 @@ from greenroom.supervisor.child import Child, Life, callers_here
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash_report import CrashLog
 from greenroom.supervisor.errors import (
-    AlreadyStarted,
     Ignore,
     InvalidChildSpec,
     RestartIntensityExceeded,
@@ -34,6 +34,8 @@ from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 from greenroom.supervisor.tree_nursery import open_root, run_in_tree
+
+V = TypeVar("V")
 
 
 @attrs.frozen
@@ -95,7 +97,7 @@ def dynamic_supervisor_child(
     shutdown: float | Shutdown = Shutdown.INFINITY,
     significant: bool = False,
     backoff: Backoff | None = None,
-) -> ChildSpec:
+) -> ChildSpec[DynamicSupervisorRef]:
     """A spec for a dynamic supervisor; its value is a `DynamicSupervisorRef`."""
     supervisor = DynamicSupervisor(
         id, max_children=max_children, intensity=intensity or Intensity()
@@ -125,12 +127,13 @@ class DynamicSupervisorRef(SupervisorRef):
         self._gave_up: RestartIntensityExceeded | None = None
         self._end = trio.Event()
 
-    async def start_child(self, spec: ChildSpec) -> object:
+    async def start_child(self, spec: ChildSpec[V]) -> V:
         """Start a child and wait until it is up; returns its started value.
 
-        None when its start raised `Ignore`. Raises `StartFailed` with the true error as cause,
-        `AlreadyStarted`, `TooManyChildren`, `SupervisorStopped`. Cancelled while it waits, it
-        takes the child along, as `nursery.start` does, within the child's shutdown time.
+        A `Started` whole; None when its start raised `Ignore`. Raises `StartFailed` with the true
+        error as cause, `AlreadyStarted`, `AlreadyPresent` (it waits for its restart),
+        `TooManyChildren`, `SupervisorStopped`. Cancelled while it waits, it takes the child along,
+        as `nursery.start` does, within the child's shutdown time.
         """
         child = self._admit(spec)
         life = self._spawn(child)
@@ -141,15 +144,15 @@ class DynamicSupervisorRef(SupervisorRef):
             self._see_off(child)
             raise
         if isinstance(up, outcome.Value):
-            return up.value
+            return cast(V, up.value)
         if isinstance(up.error, Ignore):
-            return None
+            return cast(V, None)
         raise StartFailed(self.path, spec.id, up.error)
 
     def start_child_soon(self, spec: ChildSpec) -> None:
         """Start a child without waiting; a start that fails is reported like a crash.
 
-        Raises `AlreadyStarted`, `TooManyChildren`, `SupervisorStopped`.
+        Raises `AlreadyStarted`, `AlreadyPresent`, `TooManyChildren`, `SupervisorStopped`.
         """
         child = self._admit(spec)
         self._spawn(child).up.then(lambda up: self._report_failed(child, up))
@@ -163,9 +166,11 @@ class DynamicSupervisorRef(SupervisorRef):
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Stop a child, wait until it is gone, forget it.
 
-        Raises `NoSuchChild`, or `ChildLeftBehind` when it ignores its cancellation. A caller
-        that is cancelled while it waits withdraws nothing: the shutdown time still holds.
+        Raises `NoSuchChild`, `SupervisorStopped`, or `ChildLeftBehind` when it ignores its
+        cancellation. A caller that is cancelled while it waits withdraws nothing: the shutdown
+        time still holds.
         """
+        self._check_open()
         child = self._find(id)
         child.cancel()
         try:
@@ -176,6 +181,17 @@ class DynamicSupervisorRef(SupervisorRef):
         self._forget(child)
         if left_behind is not None:
             raise left_behind
+
+    async def restart_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
+        """Always raises, as a static supervisor does for children that are not stopped.
+
+        None ever is here: `NoSuchChild`, `ChildRunning`, `ChildRestarting`, `SupervisorStopped`.
+        """
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        self._find_stopped(id)
+
+    delete_child = restart_child
 
     def _see_off(self, child: Child) -> None:
         """Hold a cancelled child to its shutdown time now that its caller has gone."""
@@ -192,9 +208,7 @@ class DynamicSupervisorRef(SupervisorRef):
         self._check_open()
         if not isinstance(spec, ChildSpec) or spec.significant:
             check_child_specs([spec], AutoShutdown.NEVER, supervisor=self.name)
-        present = self._children.get(spec.id)
-        if present is not None:
-            raise AlreadyStarted(self.path, spec.id, present.value)
+        self._check_absent(spec.id)
         if len(self._children) >= self.max_children:
             raise TooManyChildren(f"{self.path!r} has {self.max_children} children already")
         child = Child(spec, self.default_restart, callers_here())

@@ -84,6 +84,19 @@ class ChildNotRunning(SupervisorError):
     temporary = True
 
 
+class UnexpectedChild(SupervisorError):
+    """The child is of another kind than the caller of `child(id, kind)` takes it for."""
+
+    def __init__(self, supervisor: str, child: str, value: object, kind: type[object]) -> None:
+        super().__init__(
+            f"{child!r} of {supervisor!r} started with {safe_repr(value)}, not with a "
+            f"{kind.__name__}",
+            advice="look at the spec of this id, and at the class that was given",
+        )
+        self.child = child
+        self.value = value
+
+
 class ChildRunning(SupervisorError):
     """Only a stopped child can be restarted by hand or deleted."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 import outcome
@@ -19,11 +19,7 @@ from greenroom.supervisor.child import Child, ChildState, Life, callers_here, cu
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.supervisor.crash_report import CrashLog, CrashReport
 from greenroom.supervisor.errors import (
-    AlreadyPresent,
-    AlreadyStarted,
     ChildLeftBehind,
-    ChildRestarting,
-    ChildRunning,
     Ignore,
     SignificantChildrenEnded,
     StartFailed,
@@ -38,6 +34,7 @@ if TYPE_CHECKING:
     from greenroom.supervisor.supervisor import Supervisor
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 @attrs.frozen(eq=False)
@@ -94,14 +91,15 @@ class StaticSupervisorRef(SupervisorRef):
 
     # ---- admin calls ----------------------------------------------------------------------
 
-    async def start_child(self, spec: ChildSpec) -> object:
+    async def start_child(self, spec: ChildSpec[V]) -> V:
         """Add a child after the others and start it; returns its started value.
 
+        A `Started` whole; None when its start raised `Ignore`.
         Raises `AlreadyStarted`, `AlreadyPresent`, or `StartFailed` (and forgets the spec).
         """
         check_child_specs([spec], self.auto_shutdown, supervisor=self.name)
         callers = callers_here()
-        return await self._call(lambda: self._add(spec, callers))
+        return cast(V, await self._call(lambda: self._add(spec, callers)))
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Stop a child and wait until it is gone. Its spec stays, unless it is temporary.
@@ -151,12 +149,7 @@ class StaticSupervisorRef(SupervisorRef):
         return await reply.wait()
 
     async def _add(self, spec: ChildSpec, callers: tuple[str, ...]) -> object:
-        present = self._children.get(spec.id)
-        if present is not None:
-            restarting = present.state is ChildState.RESTARTING
-            if restarting or present.state is ChildState.STOPPED:
-                raise AlreadyPresent(self.path, spec.id, restarting=restarting)
-            raise AlreadyStarted(self.path, spec.id, present.value)
+        self._check_absent(spec.id)
         child = self._children[spec.id] = Child(spec, self.default_restart, callers)
         try:
             return await self._start(child)

@@ -98,7 +98,7 @@ def supervisor_child(
     shutdown: float | Shutdown = Shutdown.INFINITY,
     significant: bool = False,
     backoff: Backoff | None = None,
-) -> ChildSpec:
+) -> ChildSpec[StaticSupervisorRef]:
     """A spec for a supervisor; its value is a `StaticSupervisorRef`.
 
     Leave `shutdown` at infinity: its children's own times bound how long it takes.

@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar, copy_context
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar, overload
 
 import attrs
 import trio
 
+from greenroom.actors.actor import Actor
 from greenroom.actors.exit import (
     KILLED,
     NORMAL,
@@ -26,22 +27,31 @@ from greenroom.actors.exit import (
     enrol,
 )
 from greenroom.actors.keeper import Killable
-from greenroom.supervisor.actor_note import note_actor
+from greenroom.actors.ref import Ref
+from greenroom.supervisor.actor_note import actor_of, note_actor
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash_report import CrashLog, CrashReport, ReportContext
 from greenroom.supervisor.errors import (
+    AlreadyPresent,
+    AlreadyStarted,
     ChildLeftBehind,
     ChildNotRunning,
+    ChildRestarting,
+    ChildRunning,
     NoSuchChild,
     RestartIntensityExceeded,
     SupervisorError,
     SupervisorStopped,
+    UnexpectedChild,
 )
 from greenroom.supervisor.intensity import Intensity, RestartWindow
 
 MOST_NAMED = 100
 """Crashes that a supervisor which gives up names: the last of those in its window."""
+
+M = TypeVar("M")
+V = TypeVar("V")
 
 _parent: ContextVar[SupervisorRef] = ContextVar("greenroom supervisor")
 
@@ -119,14 +129,26 @@ class SupervisorRef(Killable):
 
     # ---- reading -------------------------------------------------------------------------
 
-    def child(self, id: str) -> object:  # noqa: A002 - supervisor(3)'s name for it
+    @overload
+    def child(self, id: ChildSpec[V], /) -> V: ...
+    @overload
+    def child(self, id: str, kind: type[Actor[M]]) -> Ref[M]: ...
+    @overload
+    def child(self, id: str, kind: type[V]) -> V: ...
+    @overload
+    def child(self, id: str) -> object: ...
+    def child(self, id: str | ChildSpec[V], kind: type[object] = object) -> object:  # noqa: A002
         """What the child's present incarnation started with: a `Ref`, a supervisor's ref, None.
 
+        `kind` is the class of that, or of the actor behind a `Ref`: type checkers then know it,
+        and another child raises `UnexpectedChild`. They know it of a spec as well.
         Raises `NoSuchChild`, or `ChildNotRunning` while it is stopped, starting or restarting.
         """
-        child = self._find(id)
+        child = self._find(id.id if isinstance(id, ChildSpec) else id)
         if child.state not in (ChildState.RUNNING, ChildState.STOPPING):
             raise ChildNotRunning(f"{child.id!r} of {self.path!r} is {child.state.value}")
+        if not (isinstance(child.value, kind) or isinstance(actor_of(child.value), kind)):
+            raise UnexpectedChild(self.path, child.id, child.value, kind)
         return child.value
 
     def children(self) -> Mapping[str, ChildState]:
@@ -202,6 +224,28 @@ class SupervisorRef(Killable):
         if child is None:
             raise NoSuchChild(self.path, id_)
         return child
+
+    def _find_stopped(self, id_: str) -> Child:
+        child = self._find(id_)
+        match child.state:
+            case ChildState.STOPPED:
+                return child
+            case ChildState.RESTARTING:
+                raise ChildRestarting(self.path, id_)
+            case _:
+                raise ChildRunning(
+                    f"{id_!r} of {self.path!r} is running", advice="terminate_child() stops it"
+                )
+
+    def _check_absent(self, id_: str) -> None:
+        """Raises `AlreadyStarted` or `AlreadyPresent`."""
+        present = self._children.get(id_)
+        if present is None:
+            return
+        restarting = present.state is ChildState.RESTARTING
+        if restarting or present.state is ChildState.STOPPED:
+            raise AlreadyPresent(self.path, id_, restarting=restarting)
+        raise AlreadyStarted(self.path, id_, present.value)
 
     def _check_open(self) -> None:
         if self._stopping:

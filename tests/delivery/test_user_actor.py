@@ -104,6 +104,28 @@ async def test_a_say_that_cannot_be_kept_is_its_senders_to_know() -> None:
         assert stage.root.crashes() == ()
 
 
+@pytest.mark.fault("W4")
+async def test_each_who_waits_for_a_say_that_is_not_kept_has_an_error_of_its_own() -> None:
+    disk = Disk()
+    errors: list[BaseException] = []
+
+    async def say_once(user: UserHandle) -> None:
+        with pytest.raises(EventNotKept, match="no disk") as caught:
+            await say(user, "s1")
+        errors.append(caught.value)
+
+    async with open_backstage(disk) as stage, stage.users.lease(ALICE) as user:
+        disk.hold()
+        disk.errors.append(JournalFailed("no disk"))
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(say_once, user)
+            await settled()
+            disk.release()
+    assert len({id(error) for error in errors}) == 3
+    assert all(isinstance(error.__cause__, JournalFailed) for error in errors)
+
+
 @pytest.mark.requirement("R28")
 async def test_a_run_whose_agent_fails_before_it_begins_is_ended() -> None:
     async def fail(user: UserHandle, context: UserContext, said: JSON) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from typing import NoReturn
 
 import pytest
 import trio
@@ -208,3 +209,42 @@ def test_it_is_a_plain_dictionary_of_those_alive(script: list[tuple[str, str]], 
             }
 
     trio.run(play)
+
+
+@pytest.mark.fault("W5")
+async def test_keys_and_monitors_are_served_also_when_a_callback_before_them_raises(
+    owners: DynamicSupervisorRef,
+) -> None:
+    """Elixir's Registry: keys are removed once their owner exits."""
+
+    def fail(_: ExitReason) -> NoReturn:
+        raise SystemExit(1)
+
+    registry: Registry[str] = Registry()
+    heard: list[ExitReason] = []
+    actor = await owners.start_child(actor_child("a", lambda: Owner(registry, "key")))
+    registry.register("another", actor)
+    actor.when_stopped(fail)
+    registry.register("third", actor)
+    actor.when_stopped(heard.append)
+
+    actor.tell("stop")
+    await actor.wait_stopped()
+    await settle()
+
+    assert len(registry) == 0
+    assert len(heard) == 1
+
+
+@pytest.mark.fault("W5")
+async def test_a_callback_of_a_supervisors_end_that_raises_keeps_no_other_from_hearing() -> None:
+    """erlang(3): monitor/2, each monitor gets its message."""
+
+    def fail(_: ExitReason) -> NoReturn:
+        raise SystemExit(1)
+
+    heard: list[ExitReason] = []
+    async with open_supervisor("root") as root:
+        for callback in (heard.append, fail, heard.append):
+            root.when_stopped(callback)
+    assert len(heard) == 2

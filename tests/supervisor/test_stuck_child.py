@@ -6,13 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 import trio
+import trio.testing
 
+from greenroom.actors.actor import Actor
 from greenroom.actors.exit import ExitKind
 from greenroom.supervisor import (
     ChildSpec,
     CrashLog,
     CrashReport,
     Strategy,
+    actor_child,
+    open_dynamic_supervisor,
     open_supervisor,
     supervisor_child,
     task_child,
@@ -104,3 +108,43 @@ async def test_a_group_restart_goes_on_beside_it(
         assert stage.take_log() == "+a -a +a"
         assert root.left_behind() == ("stubborn",)
         stubborn.release.set()
+
+
+class LongWords(Actor[str]):
+    async def receive(self, message: str) -> None: ...
+
+    async def stopping(self, reason: object) -> None:
+        await trio.sleep(500)
+
+
+@pytest.mark.fault("S7")
+@pytest.mark.parametrize("call", ["terminate_child", "start_child"])
+async def test_the_shutdown_time_holds_also_when_the_caller_is_cancelled(
+    call: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """supervisor(3), shutdown; the caller of a dynamic supervisor may be gone by then."""
+
+    async def never_up(*, task_status: trio.TaskStatus[object]) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await let_go.wait()
+
+    let_go = trio.Event()
+    spec = supervisor_child("a", [actor_child("b", LongWords, shutdown=600)], shutdown=2)
+    async with open_dynamic_supervisor("root") as root:
+        if call == "terminate_child":
+            await root.start_child(spec)
+            with trio.move_on_after(1):
+                await root.terminate_child("a")
+        else:
+            with trio.move_on_after(1):
+                await root.start_child(ChildSpec("a", never_up, shutdown=2))
+        await trio.sleep(5)
+        assert root.children() == {}
+        (crash,) = [each for each in root.crashes() if each.path == "root/a"]
+        assert (crash.reason.kind, crash.context) == (ExitKind.KILLED, "shutdown")
+        if call == "start_child":
+            assert root.left_behind() == ("a",)
+        let_go.set()

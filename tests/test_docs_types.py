@@ -1,0 +1,31 @@
+"""The examples of the guides pass `mypy --strict`, as a reader's own program would have to."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.fault("W8")
+@pytest.mark.skipif(not (ROOT / "docs").exists(), reason="the guides stand beside the tests")
+def test_every_example_of_the_guides_to_actors_and_supervision_is_typed(tmp_path: Path) -> None:
+    for page in ("actors", "supervision"):
+        text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+        for number, example in enumerate(EXAMPLE.findall(text), start=1):
+            (tmp_path / f"{page}_{number}.py").write_text(example, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
+    checked = subprocess.run(
+        [*command, *map(str, sorted(tmp_path.glob("*.py")))],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.stdout.splitlines()[-1].startswith("Success"), checked.stdout
