@@ -20,12 +20,14 @@ class Crash(Exception):
 class Stage:
     """Makes specs of children that end on cue.
 
-    `log` has `+a` for a start, `!a` for a start that failed, `-a` for an end.
+    `log` has `+a` for a start, `!a` for a start that failed, `-a` for an end. A start fails as
+    often as `failing` says, the next time by the error in `failing_by`.
     """
 
     def __init__(self) -> None:
         self.log: list[str] = []
         self.failing: Counter[str] = Counter()
+        self.failing_by: dict[str, BaseException] = {}
         self._starts: Counter[str] = Counter()
         self._cues: dict[str, tuple[trio.Event, list[outcome.Outcome[None]]]] = {}
 
@@ -35,7 +37,7 @@ class Stage:
             if self.failing[id_]:
                 self.failing[id_] -= 1
                 self.log.append(f"!{id_}")
-                raise Crash(f"{id_} did not come up")
+                raise self.failing_by.pop(id_, None) or Crash(f"{id_} did not come up")
             cue, ends = self._cues[id_] = trio.Event(), []
             self.log.append(f"+{id_}")
             self._starts[id_] += 1
@@ -48,8 +50,8 @@ class Stage:
 
         return ChildSpec(id_, start, **options)  # type: ignore[arg-type]  # test shorthand
 
-    def crash(self, id_: str) -> None:
-        self._end(id_, outcome.Error(Crash(id_)))
+    def crash(self, id_: str, error: BaseException | None = None) -> None:
+        self._end(id_, outcome.Error(error or Crash(id_)))
 
     def finish(self, id_: str) -> None:
         self._end(id_, outcome.Value(None))

@@ -100,7 +100,7 @@ async def test_who_calls_from_outside_of_the_tree_has_no_name(stage: Stage) -> N
 
 
 async def test_callers_of_callers_are_named_the_nearest_first() -> None:
-    """Beyond OTP: `$callers` is a list."""
+    """Beyond OTP: Elixir keeps `$callers` as a list."""
     many = dynamic_supervisor_child("many")
 
     async def call(id_: str, then: list[str]) -> None:

@@ -25,12 +25,17 @@ from greenroom.supervisor import (
     supervisor_child,
 )
 from greenroom.supervisor.errors import RestartIntensityExceeded, StartFailed, SupervisorError
+from greenroom.testing import STRAYS
 from tests.supervisor.model import Group, Model, Node
 from tests.supervisor.stage import Stage, settle
 
 Act = tuple[str, str]
-ENDS = {"crash": False, "finish": True, "shut_down": True}
-DEEDS = [*ENDS, "crash", "crash", "fail_next_starts", "terminate", "restart", "delete", "add"]
+ODD = ["SystemExit", "GeneratorExit", "asyncio.CancelledError", "trio.Cancelled", "group"]
+ODD += ["Unshowable", "ExitsWhenShown", "Unreadable"]
+RAISES = {f"raise {kind}": kind for kind in ODD}
+ENDS = {"crash": False, "finish": True, "shut_down": True, **dict.fromkeys(RAISES, False)}
+DEEDS = [*ENDS, *["crash"] * 6, "finish", "shut_down"]
+DEEDS += ["fail_next_starts", "terminate", "restart", "delete", "add"] * 2
 
 
 def run_on_a_still_clock(play: Callable[[], Coroutine[object, object, None]]) -> None:
@@ -99,6 +104,14 @@ def supervisor_of(id_: str, root: StaticSupervisorRef, model: Model) -> StaticSu
     return found
 
 
+def finish(end: str, id_: str, stage: Stage) -> None:
+    """Let a child end by itself."""
+    if end in RAISES:
+        stage.crash(id_, STRAYS[RAISES[end]]())
+    else:
+        getattr(stage, end)(id_)
+
+
 async def act(deed: str, id_: str, root: StaticSupervisorRef, stage: Stage, model: Model) -> None:
     """Do it to the real tree, whatever it answers."""
     supervisor = supervisor_of(id_, root, model)
@@ -113,7 +126,7 @@ async def act(deed: str, id_: str, root: StaticSupervisorRef, stage: Stage, mode
             case "add":
                 await supervisor.start_child(spec_of(model.nodes[id_], stage))
             case end:
-                getattr(stage, end)(id_)
+                finish(end, id_, stage)
 
 
 def act_on_paper(deed: str, id_: str, model: Model) -> None:
@@ -144,6 +157,7 @@ def check(group: Group, supervisor: StaticSupervisorRef) -> None:
             check(child, below)
 
 
+@pytest.mark.fault("D2", "S1", "S3")
 @pytest.mark.requirement("R39")
 @settings(max_examples=400, deadline=None)
 @given(st.random_module(), plays())
@@ -163,9 +177,12 @@ def test_a_tree_does_what_the_manual_says_step_by_step(
             intensity=Intensity(tree.budget, 5.0),
             auto_shutdown=tree.auto_shutdown,
         ) as root:
+            failures = len(script)
             for deed, id_ in script:
                 if deed == "fail_next_starts":
                     stage.failing[id_] = model.failing[id_] = 2
+                    stage.failing_by[id_] = STRAYS[ODD[failures % len(ODD)]]()
+                    failures += 1
                 elif tree.up and is_possible(deed, id_, model):
                     await act(deed, id_, root, stage, model)
                     act_on_paper(deed, id_, model)
@@ -188,6 +205,7 @@ def test_a_tree_does_what_the_manual_says_step_by_step(
     assert " ".join(model.log) == " ".join(stage.log)
 
 
+@pytest.mark.fault("D2", "S1", "S3")
 @pytest.mark.requirement("R39")
 @settings(max_examples=150, deadline=None)
 @given(
@@ -232,7 +250,7 @@ def test_a_dynamic_supervisor_keeps_those_alive_that_the_manual_says(
                         left -= 1 + bool(stage.failing[node.id])  # a failed try counts too
                     else:
                         del alive[node.id]
-                    getattr(stage, deed)(node.id)
+                    finish(deed, node.id, stage)
                 await settle()
                 assert users.stopped == (left < 0)
                 if not users.stopped:
@@ -275,9 +293,10 @@ async def act_at_once(deed: str, id_: str, place: StaticSupervisorRef, stage: St
             case "add":
                 await place.start_child(stage.spec(id_, restart=Restart.TRANSIENT))
             case end if place.children().get(id_) is ChildState.RUNNING:
-                getattr(stage, end)(id_)
+                finish(end, id_, stage)
 
 
+@pytest.mark.fault("D2", "S1", "S3")
 @pytest.mark.requirement("R39")
 @settings(max_examples=200, deadline=None)
 @given(st.random_module(), st.sampled_from(Strategy), st.lists(acts, min_size=2, max_size=4))
