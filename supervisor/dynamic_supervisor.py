@@ -182,17 +182,6 @@ class DynamicSupervisorRef(SupervisorRef):
         if left_behind is not None:
             raise left_behind
 
-    async def restart_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
-        """Always raises, as a static supervisor does for children that are not stopped.
-
-        None ever is here: `NoSuchChild`, `ChildRunning`, `ChildRestarting`, `SupervisorStopped`.
-        """
-        await trio.lowlevel.checkpoint()
-        self._check_open()
-        self._find_stopped(id)
-
-    delete_child = restart_child
-
     def _see_off(self, child: Child) -> None:
         """Hold a cancelled child to its shutdown time now that its caller has gone."""
         if not self._stopping:  # else that is waited for already

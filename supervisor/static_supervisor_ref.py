@@ -20,6 +20,8 @@ from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.supervisor.crash_report import CrashLog, CrashReport
 from greenroom.supervisor.errors import (
     ChildLeftBehind,
+    ChildRestarting,
+    ChildRunning,
     Ignore,
     SignificantChildrenEnded,
     StartFailed,

@@ -37,8 +37,6 @@ from greenroom.supervisor.errors import (
     AlreadyStarted,
     ChildLeftBehind,
     ChildNotRunning,
-    ChildRestarting,
-    ChildRunning,
     NoSuchChild,
     RestartIntensityExceeded,
     SupervisorError,
@@ -224,18 +222,6 @@ class SupervisorRef(Killable):
         if child is None:
             raise NoSuchChild(self.path, id_)
         return child
-
-    def _find_stopped(self, id_: str) -> Child:
-        child = self._find(id_)
-        match child.state:
-            case ChildState.STOPPED:
-                return child
-            case ChildState.RESTARTING:
-                raise ChildRestarting(self.path, id_)
-            case _:
-                raise ChildRunning(
-                    f"{id_!r} of {self.path!r} is running", advice="terminate_child() stops it"
-                )
 
     def _check_absent(self, id_: str) -> None:
         """Raises `AlreadyStarted` or `AlreadyPresent`."""
