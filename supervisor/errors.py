@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from greenroom.actors.errors import Fault, GreenroomError, OrderlyExit
 from greenroom.actors.safe_text import safe_repr
+from greenroom.actors.wording import a
 
 if TYPE_CHECKING:
     from greenroom.actors.monitor import AnyRef
@@ -89,8 +90,8 @@ class UnexpectedChild(SupervisorError):
 
     def __init__(self, supervisor: str, child: str, value: object, kind: type[object]) -> None:
         super().__init__(
-            f"{child!r} of {supervisor!r} started with {safe_repr(value)}, not with a "
-            f"{kind.__name__}",
+            f"{child!r} of {supervisor!r} started with {safe_repr(value)}, "
+            f"not with {a(kind.__name__)}",
             advice="look at the spec of this id, and at the class that was given",
         )
         self.child = child

@@ -118,7 +118,7 @@ def _crash_parts(report: CrashReport) -> Iterator[RenderableType]:
     yield Text(one_line(f"{report.reason.kind.value}: {report.summary}"), "bold red")
     yield Text(_circumstances(report), "dim")
     if report.callers:
-        yield Text(printable(f"asked for by {', and that by '.join(report.callers)}"), "dim")
+        yield Text(one_line(f"asked for by {', and that by '.join(report.callers)}"), "dim")
     if report.error is not None:
         yield from _section("what was raised", error_lines(report.error))
     actor = report.actor
