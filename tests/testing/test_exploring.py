@@ -37,7 +37,7 @@ from tests.testing.machines import (
     stops,
     strays,
 )
-from tests.testing.test_machine_tests import turn
+from tests.testing.turned import turn
 
 pytestmark = pytest.mark.requirement("R41")
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import unittest
 from collections.abc import Callable
 
 import pytest
 from examples.machines import two_phase_commit, unguarded_connection, vending_machine
-from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import Phase, settings
 from hypothesis import seed as with_seed
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine
 
 from greenroom.actors.machine import (
     StateTimeout,
@@ -41,40 +39,9 @@ from tests.testing.machines import (
     stops,
     strays,
 )
+from tests.testing.turned import QUIET, failure, run, story, turn
 
 pytestmark = pytest.mark.requirement("R41")
-
-QUIET = settings(
-    derandomize=False,  # which Hypothesis does by itself in CI; then there is no seed to tell
-    print_blob=False,
-    deadline=None,
-    database=None,
-    max_examples=50,
-    verbosity=Verbosity.quiet,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate, Phase.shrink],
-)
-
-
-def turn(test: type[RuleBasedStateMachine], chosen: settings = QUIET) -> None:
-    case = test.TestCase
-    case.settings = chosen
-    with_seed(1)(test)
-    run(case)
-
-
-def run(case: type[unittest.TestCase]) -> None:
-    case("runTest").debug()
-
-
-def failure(test: type[RuleBasedStateMachine]) -> Exception:
-    with pytest.raises(Exception) as failed:  # noqa: PT011  # whatever it is, it is the result
-        turn(test)
-    return failed.value
-
-
-def story(error: Exception) -> str:
-    return "\n".join(error.__notes__)
 
 
 def events_of(error: Exception) -> list[str]:

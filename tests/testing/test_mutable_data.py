@@ -11,7 +11,7 @@ import pytest
 from greenroom.actors.machine import Machine, On, Step, stay
 from greenroom.actors.machine_runner import MachineRunner, MutableData
 from greenroom.testing import explore, machine_test
-from tests.testing.test_machine_tests import failure, story
+from tests.testing.turned import failure, story
 
 pytestmark = pytest.mark.requirement("R41")
 

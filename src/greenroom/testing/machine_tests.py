@@ -23,6 +23,7 @@ from hypothesis.strategies import DataObject, SearchStrategy
 
 from greenroom.actors.machine import Machine
 from greenroom.actors.machine_actor import MachineActor
+from greenroom.testing.drawn_events import events_of
 from greenroom.testing.machine_life import (
     Events,
     Falls,
@@ -67,7 +68,8 @@ def machine_test(
 
     `data` is what the machine starts with, or a strategy for it. `events` are examples, or a
     strategy for each event type, or a function of (state, data) that gives one; types left out are
-    built from their type hints, unless only timers deliver them (`Machine.timers`). Each of
+    built from their type hints, as their validators take them, unless only timers deliver them
+    (`Machine.timers`); `MachineFault` says which types need a strategy. Each of
     `invariants` is called with (state, data) whenever the machine rests, each of `checks` with
     every step (`Taken`); they raise, or return False, if they do not hold. `crash` throws the
     machine away at any time and starts anew with its first data, or with what the given function
@@ -173,7 +175,9 @@ def _strategies(
     check_known(machine, given)
     timers = frozenset(machine.timers or ()) - given.keys()
     sent = [event for event in machine.events if event not in timers]
-    return {event: given[event] if event in given else st.from_type(event) for event in sent}
+    return {
+        event: given[event] if event in given else events_of(machine.name, event) for event in sent
+    }
 
 
 def _taking(event: type[object], plan: Plan[S, D, C]) -> Callable[..., None]:
