@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from greenroom import Kind, Run, Settings, connect, open_runtime
 from greenroom.delivery.memory_journal import MemoryJournal
 from greenroom.testing import open_slow_link
+from greenroom.transport.client import Client as Connected
 from tests.face.test_metrics import parsed
 from tests.protocol.client import Client
 from tests.protocol.server import SECRET, token_for
@@ -29,6 +30,16 @@ async def big_reporter(run: Run, said: object) -> None:
     await run.final_report(report="x" * said)
 
 
+async def kinds_until_completed(client: Connected) -> list[Kind]:
+    kinds = []
+    with trio.fail_after(600):
+        async for event in client.events():
+            kinds.append(event.kind)
+            if event.kind is Kind.AGENT_COMPLETED:
+                return kinds
+    raise AssertionError("the client's events ended")
+
+
 @pytest.mark.fault("D7")
 @pytest.mark.parametrize(("rate", "heartbeat"), [(20, 25.0), (20, 10.0), (60, 10.0), (5, 10.0)])
 async def test_a_big_event_over_a_slow_link_arrives_once_and_on_one_connection(
@@ -42,11 +53,7 @@ async def test_a_big_event_over_a_slow_link_arrives_once_and_on_one_connection(
         connect(f"ws://127.0.0.1:{link.port}", token=token_for("alice", seconds=1e6)) as client,
     ):
         await client.say(size)
-        kinds = []
-        async for event in client.events():
-            kinds.append(event.kind)
-            if event.kind is Kind.AGENT_COMPLETED:
-                break
+        kinds = await kinds_until_completed(client)
         assert kinds[-2:] == [Kind.FINAL_REPORT, Kind.AGENT_COMPLETED]
         assert link.connections == 1
         assert link.sent_down < size + 20 * KIB
@@ -72,9 +79,7 @@ async def test_a_link_that_stalls_amid_a_big_event_is_cut_and_its_event_comes_la
         assert counted["greenroom_connections_closed_total"]["server", "4101"] == 1
         link.bytes_per_second = 1000 * KIB
         link.flow()
-        async for event in client.events():
-            if event.kind is Kind.AGENT_COMPLETED:
-                break
+        await kinds_until_completed(client)
 
 
 @pytest.mark.fault("D7")
@@ -92,9 +97,7 @@ async def test_what_a_client_takes_long_to_send_arrives(slow_clock: MockClock) -
         connect(f"ws://127.0.0.1:{link.port}", token=token_for("alice", seconds=1e6)) as client,
     ):
         await client.say("x" * 300 * KIB)
-        async for event in client.events():
-            if event.kind is Kind.AGENT_COMPLETED:
-                break
+        await kinds_until_completed(client)
         assert said == ["x" * 300 * KIB]
         assert link.connections == 1
 

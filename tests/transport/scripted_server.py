@@ -137,7 +137,7 @@ def join(url, **options):
     return connect(url, **options)
 
 
-async def take(client, count):
+async def take(client, count, *, seconds=30):
     events = client.events()
-    with trio.fail_after(30):
+    with trio.fail_after(seconds):
         return [(await anext(events)).offset for _ in range(count)]

@@ -5,7 +5,9 @@ import socket
 
 import pytest
 import trio
+from trio.testing import MockClock
 
+from greenroom.testing import open_slow_link
 from greenroom.transport.auth import sign_token
 from greenroom.transport.client import Started
 from greenroom.transport.errors import BadMessage, BadUrl, CannotConnect, Refused
@@ -17,6 +19,12 @@ ENDLESS_PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>Sign in"
 ELSEWHERE = (
     b"HTTP/1.1 301 Moved Permanently\r\nLocation: https://b.example/\r\nContent-Length: 0\r\n\r\n"
 )
+
+
+@pytest.fixture
+def slow_clock():
+    """Jumps only when sockets have been still for a moment: the kernel has a clock of its own."""
+    return MockClock(autojump_threshold=0.02)
 
 
 async def welcome(peer):
@@ -198,6 +206,47 @@ async def test_what_was_asked_while_away_comes_no_faster_than_the_server_takes_i
                 nursery.start_soon(client.history)
     for later in (1, 5, 10):
         assert sum(came[0] <= each <= came[0] + later for each in came) <= 20 + 10 * later
+
+
+# Slow links
+
+
+@pytest.mark.fault("D7")
+async def test_a_client_waits_as_long_as_bytes_come(slow_clock):
+    """From a server that does not say how long a frame is."""
+
+    async def first(peer):
+        await peer.welcome(heartbeat=4000)
+        await peer.send_events(*range(1, 500))  # 140 kB
+
+    async with (
+        server(first) as url,
+        open_slow_link(int(url.rpartition(":")[2]), bytes_per_second=5000.0) as link,
+        join(f"ws://127.0.0.1:{link.port}") as client,
+    ):
+        assert len(await take(client, 499, seconds=300)) == 499
+        assert link.connections == 1
+
+
+@pytest.mark.fault("D7")
+async def test_a_client_waits_for_a_frame_that_was_announced_as_long_as_it_may_take(autojump_clock):
+    """Its bytes may be on their way though none comes through a proxy that collects them."""
+    codes = []
+
+    async def first(peer):
+        await peer.welcome(heartbeat=4000)
+        await peer.send("large", bytes=400 * 1024)
+        await trio.sleep(99)
+        await peer.send_events(1)
+        codes.append(await peer.closed_with())
+
+    async def second(peer):
+        await peer.welcome(1, recovered=True)
+        await peer.send_events(2)
+
+    async with server(first, second) as url, join(url) as client:
+        assert await take(client, 2, seconds=300) == [1, 2]
+    assert codes == [4101], "it waits no longer than ever for what comes after that frame"
 
 
 # Ways
