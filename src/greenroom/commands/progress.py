@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from greenroom.delivery import journal_upkeep
+from greenroom.delivery.journal_upkeep import no_progress
 
 
 @contextmanager
@@ -27,15 +28,16 @@ def progress_bar(*, after: float = 0) -> Iterator[journal_upkeep.Progress]:
 
     What is done within `after` seconds gets no bar.
     """
-    console = Console(stderr=True)
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=console,
-        disable=not sys.stderr.isatty(),
+        console=Console(stderr=True),
         redirect_stdout=False,
     )
     bars = _Bars(progress, time.monotonic() + after)
