@@ -91,13 +91,15 @@ def play(story: Timeline, speed: float) -> None:
 def _stage(story: Timeline, speed: float) -> Iterator[tuple[Show, Tick]]:
     """Where the lines go, and a bar below them where somebody looks."""
     on_screen = on_terminal()
+    if not (on_screen or sys.stderr.isatty()):
+        yield show, lambda _: None
+        return
     console = Console() if on_screen else Console(stderr=True)
     total = story.moments[-1].since
     with Progress(
         TextColumn("{task.fields[now]} of {task.fields[end]} s, speed {task.fields[speed]:g}"),
         BarColumn(),
         console=console,
-        disable=not (on_screen or sys.stderr.isatty()),
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
