@@ -4,7 +4,8 @@ Name a Markdown file of promises in the configuration, `requirements_file = "doc
 (its table rows start with an id: R01), and mark tests `@pytest.mark.requirement("R01")`, with
 several ids if they keep several. `pytest --requirements` then prints, instead of running tests, the
 promises without a test and those with theirs. `faults_file`, `@pytest.mark.fault("D5")` and
-`pytest --faults` do the same for a table of faults that were found and mended. Without these
+`pytest --faults` do the same for a table of faults that were found and mended. With `--every-row`
+the exit code is 1 if a row has no test. Without these
 settings a project that has greenroom installed sees nothing of this.
 
 It stands outside the package because pytest imports it in every project of an environment, and
@@ -31,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             action="store_true",
             help=f"print which {noun} of {setting} have no test, instead of running tests",
         )
+    group.addoption(
+        "--every-row",
+        action="store_true",
+        help=f"with {' or '.join(OPTIONS)}: exit code 1 if a row has no test",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import greenroom
+from tests.house_rules import House
 
 PACKAGE = Path(greenroom.__file__).parent
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
@@ -52,10 +53,10 @@ def declared(*extras: str) -> dict[str, list[Requirement]]:
 
 
 def modules() -> Iterator[Module]:
-    for path in [*PACKAGE.rglob("*.py"), *PACKAGE.parent.glob("_greenroom_*.py")]:
-        for_tests = "testing" in path.parts or path.stem.startswith("_greenroom")
-        if "demo" not in path.parts:
-            yield Module(path, for_tests, ast.parse(path.read_text(encoding="utf-8")))
+    for module in House(PACKAGE).modules.values():
+        yield Module(module.path, module.name.startswith("greenroom.testing"), module.tree)
+    for path in PACKAGE.parent.glob("_greenroom_*.py"):
+        yield Module(path, True, ast.parse(path.read_text(encoding="utf-8")))
 
 
 def imports(module: Module) -> Iterator[str]:

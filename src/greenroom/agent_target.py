@@ -49,7 +49,7 @@ def load_object(
 
 
 def _import(place: str, example: str) -> ModuleType:
-    if place.endswith(".py") or os.sep in place:
+    if place.endswith(".py") or os.sep in place or place.startswith("."):
         return _import_file(Path(place), example)
     return _import_module(place)
 

@@ -52,7 +52,7 @@ class Settings:
     port: int = setting(8700, expected.whole(0, 65535), "Port to listen on; 0 takes a free one.")
     journal: Path = setting(
         Path("greenroom.db"),
-        expected.path(Path),
+        expected.sqlite_path(Path),
         f"The journal's file. `{MEMORY}` keeps it in memory: nothing survives a restart.",
     )
     secret: str | None = setting(

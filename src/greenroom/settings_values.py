@@ -39,7 +39,9 @@ class Expected:
 
     def shown(self, value: object) -> str:
         """The value as an error message may show it."""
-        return "what was given (not shown)" if self.hidden else repr(value)
+        if self.hidden:
+            return "what was given (not shown)"
+        return repr(str(value) if isinstance(value, PurePath) else value)
 
 
 def setting(default: T, shape: Expected, about: str, *, show: bool = True) -> T:
@@ -112,6 +114,21 @@ def path(kind: Callable[[str], PurePath]) -> Expected:
         return value if isinstance(value, PurePath) else kind(_non_empty(value))
 
     return Expected("a file path", read)
+
+
+def sqlite_path(kind: Callable[[str], PurePath]) -> Expected:
+    """The same for SQLite, which takes names in UTF-8 alone (https://sqlite.org/c3ref/open.html)."""
+    plain = path(kind)
+
+    def read(value: object) -> object:
+        found = plain.read(value)
+        try:
+            str(found).encode()
+        except UnicodeEncodeError as error:
+            raise Refused from error
+        return found
+
+    return Expected("a file path in UTF-8", read)
 
 
 def secret() -> Expected:

@@ -373,6 +373,42 @@ def test_a_journal_that_is_none_or_not_to_be_read_is_named_in_a_line(
     assert (result.code, result.out) == (code, "")
 
 
+@pytest.mark.parametrize("name", READING)
+def test_a_journal_whose_name_is_not_utf_8_is_refused_as_sqlite_cannot_open_it(
+    name: str, call: Here, world: World
+) -> None:
+    name_of_bytes = os.fsdecode(b"\xff.db")
+    shutil.copy(world.directory / "greenroom.db", world.directory / name_of_bytes)
+    result = call(*world.words(CASES[name].words), "--journal", name_of_bytes)
+    assert "--journal: expected a file path in UTF-8, got '\\udcff.db'" in told(result)
+    assert result.code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("replay .", 1, ".: Is a directory"),
+        ("journal import .", 1, ".: Is a directory"),
+        ("journal export .", 2, ". is there already"),
+        ("events --config .", 2, ".: cannot be read: Is a directory"),
+        ("machine .:gate", 2, "there is no file ."),
+        ("machine ..x:gate", 2, "there is no file ..x"),
+        ("events --limit 99999999999999999999", 2, "--limit"),
+        ("usage --limit 99999999999999999999", 2, "--limit"),
+        ("dead-letters list --limit 99999999999999999999", 2, "--limit"),
+        ("journal check --limit 99999999999999999999", 2, "--limit"),
+        ("journal compact --keep 99999999999999999999", 2, "--keep"),
+        ("tree --watch --every 1e300", 2, "--every"),
+    ],
+)
+def test_what_cannot_be_is_a_line(words: str, code: int, said: str, call: Here) -> None:
+    result = call(*words.split())
+    first, *_ = result.err.splitlines()
+    assert said in first
+    assert "Traceback" not in result.err
+    assert (result.code, result.out) == (code, "")
+
+
 def spoil(directory: Path) -> None:
     shutil.copy(directory / "greenroom.db", directory / "locked.db")
     (directory / "locked.db").chmod(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points, version
@@ -37,10 +38,12 @@ TELL_MODULES = "import sys; {}; print(*sys.modules, file=sys.stderr)"
 def interrupted(words: list[str], at: str, cwd: Path) -> Result:
     """Run a program; Ctrl-C comes when it is about to import the module `at`."""
     (cwd / "sitecustomize.py").write_text(INTERRUPTING)
+    before = os.environ.get("PYTHONPATH")
+    paths = os.pathsep.join([str(cwd), *([before] if before else [])])
     done = subprocess.run(
         words,
         cwd=cwd,
-        env=environment(None) | {"PYTHONPATH": str(cwd), "CTRL_C_AT": at},
+        env=environment(None) | {"PYTHONPATH": paths, "CTRL_C_AT": at},
         capture_output=True,
         text=True,
         timeout=PATIENCE,

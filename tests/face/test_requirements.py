@@ -57,6 +57,13 @@ def test_the_report_stands_in_place_of_a_run(project: pytest.Pytester) -> None:
     result.assert_outcomes()
 
 
+def test_a_row_without_a_test_can_be_made_to_fail(project: pytest.Pytester) -> None:
+    assert project.runpytest("--requirements", "--every-row").ret == pytest.ExitCode.TESTS_FAILED
+    milk = "import pytest\n@pytest.mark.requirement('R02')\ndef test_milk(): pass"
+    project.makepyfile(test_milk=milk)
+    assert project.runpytest("--requirements", "--every-row").ret == 0
+
+
 def test_without_the_option_tests_run_as_ever(project: pytest.Pytester) -> None:
     result = project.runpytest()
     result.assert_outcomes(passed=1, failed=2)

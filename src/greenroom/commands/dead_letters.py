@@ -10,11 +10,11 @@ from typing import Annotated, Final, TypeVar
 
 import trio
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 
 from greenroom.admin_client import AdminClient, usual_client
 from greenroom.commands.dead_letter_output import heading, json_of, line_of, told
 from greenroom.commands.events import existing_journal
+from greenroom.commands.options import Flag, Limit
 from greenroom.commands.printing import say_none
 from greenroom.commands.streams import write_line
 from greenroom.delivery.dead_letters import no_letter, requeue_at_rest
@@ -46,8 +46,6 @@ Token = Annotated[
         help="The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN."
     ),
 ]
-Limit = Annotated[int, Parameter(validator=Number(gte=1))]
-Flag = Annotated[bool, Parameter(negative="")]
 
 dead_letters = App(
     name="dead-letters",

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import attrs
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from greenroom.commands.event_output import Printer, print_json, table_printer
+from greenroom.commands.options import Flag, Limit
 from greenroom.commands.printing import say_none
 from greenroom.delivery.events import Kind
 from greenroom.delivery.ids import ThreadId, UserId
@@ -51,9 +51,9 @@ def events(
     user: str | None = None,
     thread: str | None = None,
     kind: Annotated[Kind | None, Parameter(name_transform=str.lower)] = None,
-    limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    limit: Limit | None = None,
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Flag = False,
     config: Path | None = None,
 ) -> None:
     """Show the events of a journal, oldest first. A server may be writing it meanwhile.

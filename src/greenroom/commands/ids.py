@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated
 
 import orjson
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.escaping import one_line
 from greenroom.actors.wording import a
+from greenroom.commands.options import Flag
 from greenroom.commands.streams import write_line
 from greenroom.delivery.id_explanation import Explanation, Meaning, explain
 
@@ -29,7 +29,7 @@ def explain_ids(
     id: str,  # noqa: A002  # the command line's word
     /,
     *more: str,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Flag = False,
 ) -> None:
     """Say what each id is: its kind, when it was born, and what a legacy id becomes.
 

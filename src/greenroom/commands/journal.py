@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 from rich.filesize import decimal
 
 from greenroom.actors.escaping import one_line
 from greenroom.commands.ages import Age, seconds_of
 from greenroom.commands.events import existing_journal
 from greenroom.commands.journal_files import lines_of, written
+from greenroom.commands.options import Kept, Limit
 from greenroom.commands.progress import progress_bar
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.journal_check import check
@@ -47,7 +47,7 @@ class Flawed(JournalError):
 @journal.command(name="check")
 def check_journal(
     *,
-    limit: Annotated[int, Parameter(validator=Number(gte=1))] = 100,
+    limit: Limit = 100,
     journal: Path | None = None,
     config: Path | None = None,
 ) -> None:
@@ -105,7 +105,7 @@ def migrate_journal(
 def compact_journal(
     *,
     older_than: Age | None = None,
-    keep: Annotated[int | None, Parameter(validator=Number(gte=0))] = None,
+    keep: Kept | None = None,
     to: Path | None = None,
     journal: Path | None = None,
     config: Path | None = None,

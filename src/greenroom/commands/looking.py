@@ -13,12 +13,12 @@ from cyclopts.validators import Number
 from greenroom.admin import CRASHES, TREE
 from greenroom.admin_client import AdminClient, NoSuchCrash, usual_client
 from greenroom.commands.looking_output import crash_view, crashes_table, tree_view
+from greenroom.commands.options import Flag
 from greenroom.commands.printing import show
 from greenroom.commands.streams import write_line
 from greenroom.delivery.ids import BadId, type_of
 from greenroom.settings import BadSettings, Settings
 
-Flag = Annotated[bool, Parameter(negative="")]
 WHERE = "`greenroom crashes` lists those that are kept"
 Children = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
 
@@ -29,7 +29,7 @@ def tree(
     *,
     token: str | None = None,
     watch: Flag = False,
-    every: Annotated[float, Parameter(validator=Number(gte=0.1))] = 1.0,
+    every: Annotated[float, Parameter(validator=Number(gte=0.1, lte=86_400))] = 1.0,
     children: Children = 100,
     json: Flag = False,
     config: Path | None = None,

@@ -11,13 +11,12 @@ from cyclopts import Parameter
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.actors.escaping import one_line
 from greenroom.delivery.private_files import replace_private
+from greenroom.commands.options import Flag
 from greenroom.replaying import Case, load_case
 from greenroom.settings import BadSettings
 from greenroom.supervisor.error_note import ErrorNote
 from greenroom.testing.replay import Replayed, place_of
 from greenroom.testing.replay_source import test_source
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 class NotReproduced(GreenroomError):

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from greenroom.commands import timeline_output
 from greenroom.commands.events import existing_journal
+from greenroom.commands.options import Flag
 from greenroom.commands.pace import paced
 from greenroom.commands.printing import columns, on_terminal, show
 from greenroom.commands.progress import progress_bar
@@ -25,7 +26,6 @@ from greenroom.delivery.run_reader import read_timeline
 from greenroom.delivery.timeline import Moment, Timeline
 from greenroom.settings import BadSettings, Settings
 
-Flag = Annotated[bool, Parameter(negative="")]
 Show: TypeAlias = Callable[[RenderableType], object]
 Tick: TypeAlias = Callable[[float], object]
 

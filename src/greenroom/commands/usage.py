@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from greenroom.commands.ages import Age, seconds_of
 from greenroom.commands.events import existing_journal
+from greenroom.commands.options import Flag, Limit
 from greenroom.commands.printing import show
 from greenroom.commands.progress import progress_bar
 from greenroom.commands.streams import write_line
@@ -25,8 +25,8 @@ def usage(
     *,
     since: Age | None = None,
     by: Annotated[By | None, Parameter(name_transform=str.lower)] = None,
-    limit: Annotated[int, Parameter(validator=Number(gte=1))] = 50,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    limit: Limit = 50,
+    json: Flag = False,
     journal: Path | None = None,
     config: Path | None = None,
 ) -> None:

@@ -29,6 +29,13 @@ class MarkedRows:
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         return True if session.config.getoption(self._kind.option) else None
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        wanted = session.config.getoption(self._kind.option)
+        strict = session.config.getoption("--every-row")
+        if wanted and strict and not self._rows.keys() <= self._tests.keys():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if terminalreporter.config.getoption(self._kind.option):
             terminalreporter.section(self._kind.noun)
