@@ -10,8 +10,8 @@ from cyclopts import Parameter
 
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.actors.escaping import one_line
-from greenroom.delivery.private_files import replace_private
 from greenroom.commands.options import Flag
+from greenroom.delivery.private_files import replace_private
 from greenroom.replaying import Case, load_case
 from greenroom.settings import BadSettings
 from greenroom.supervisor.error_note import ErrorNote
