@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -362,11 +363,12 @@ def calls(path: Path) -> Iterator[str]:
 def test_a_journal_that_is_none_or_not_to_be_read_is_named_in_a_line(
     journal: str, code: int, said: str, name: str, call: Here, world: World
 ) -> None:
-    spoil(world.directory)
     words = [*world.words(CASES[name].words), "--journal", journal]
     call(*words)  # whatever is imported must be readable
-    with as_nobody():
-        result = call(*words)
+    with tempfile.TemporaryDirectory() as place:  # pytest closes its own directories to others
+        spoil(world.directory, Path(place))
+        with as_nobody():
+            result = call(*words, cwd=place)
     first, *_ = result.err.splitlines()
     assert said in first
     assert "Traceback" not in result.err
@@ -409,12 +411,13 @@ def test_what_cannot_be_is_a_line(words: str, code: int, said: str, call: Here) 
     assert (result.code, result.out) == (code, "")
 
 
-def spoil(directory: Path) -> None:
-    shutil.copy(directory / "greenroom.db", directory / "locked.db")
-    (directory / "locked.db").chmod(0)
-    (directory / "closed").mkdir(mode=0)
-    for parent in [directory, *directory.parents][:4]:
-        parent.chmod(0o755)
+def spoil(directory: Path, place: Path) -> None:
+    """A directory that everybody may look into, with things that nobody may read."""
+    shutil.copy(directory / "world.py", place)
+    shutil.copy(directory / "greenroom.db", place / "locked.db")
+    (place / "locked.db").chmod(0)
+    (place / "closed").mkdir(mode=0)
+    place.chmod(0o755)
 
 
 @contextmanager
