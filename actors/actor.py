@@ -20,6 +20,7 @@ from greenroom.actors.keeper import Keeper, OnRestart
 from greenroom.actors.mailbox import Mailbox, Overflow
 from greenroom.actors.own_life import OwnLife
 from greenroom.actors.probe import NO_PROBE, Probe, guarded
+from greenroom.actors.recent import RECENT_BYTES, Recent
 from greenroom.actors.ref import Ask, Ref
 from greenroom.actors.safe_text import safe_repr
 from greenroom.actors.timers import Timers
@@ -33,15 +34,17 @@ class Actor(Generic[M]):
     Whatever `receive` returns for a `Request` is its answer. To answer later, or to handle
     messages by the batch, override `receive_many` and set each `Ask.reply` yourself.
     `traps_exits`: be told `Exited` when a linked actor ends, rather than end with it.
+    `remembered` of its last messages are kept for crash reports, of `remembered_bytes` in all.
     """
 
     capacity: ClassVar[int] = 1024
     overflow: ClassVar[Overflow] = Overflow.REJECT
     remembered: int = 16
+    remembered_bytes: int = RECENT_BYTES
 
     ref: Ref[M]
     timers: Timers[M]
-    recent: deque[object]
+    recent: Recent
     traps_exits: ClassVar[bool] = False
     _stop = False
     _last_words: trio.CancelScope | None = None
@@ -138,7 +141,7 @@ def attach(
     actor.ref = ref
     actor.ref._actor = actor
     actor.timers = Timers(ref.tell_owed)
-    actor.recent = deque(maxlen=actor.remembered)
+    actor.recent = Recent(actor.remembered, actor.remembered_bytes)
     return ref
 
 
@@ -175,6 +178,7 @@ async def _loop(actor: Actor[M], ref: Ref[M], probe: Probe) -> None:
         count = len(batch)
         try:
             await actor.receive_many(batch)
+            actor.recent.handled(count - len(batch))
         finally:
             mailbox.put_back(batch)
             probe.handled(ref.name, count - len(batch))
@@ -221,7 +225,8 @@ def _leave(actor: Actor[M], ref: Ref[M], reason: ExitReason, policy: OnRestart) 
     _close_mailbox(ref, reason, policy)
     actor.timers.cancel_all()
     if ref._own is not None:
-        ref._own.end(reason)
+        own, ref._own = ref._own, None
+        own.end(reason)
     ref._task = None
     ref._fail_taken(reason)
     if policy is not OnRestart.KEPT:

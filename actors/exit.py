@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 import trio
@@ -98,6 +98,30 @@ def must_go_on(error: BaseException) -> bool:
     """Whether whoever caught `error` has to raise it again: it is this task's own cancellation,
     or it is or holds a `KeyboardInterrupt`, which stops the program."""
     return holds_interrupt(error) or ended_by(error).error is None
+
+
+def forget_frames(error: BaseException) -> None:
+    """Let go of the frames an error came through, those of its causes and its group, too.
+
+    A frame holds all its function knew. The actor's are among them, and the actor's ref knows the
+    error: a circle that waits for the garbage collector.
+    """
+    waiting: list[BaseException | None] = [error]
+    done: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if each is not None and id(each) not in done:
+            done.add(id(each))
+            BaseException.__setattr__(each, "__traceback__", None)
+            waiting += (_own(each, "__cause__"), _own(each, "__context__"))
+            waiting += (
+                _own(each, "exceptions") if issubclass(type(each), BaseExceptionGroup) else ()
+            )
+
+
+def _own(error: BaseException, name: str) -> Any:  # Any: whatever is under that name
+    """What an exception has by that name, whatever its class does to hide it."""
+    return BaseException.__getattribute__(error, name)
 
 
 def holds_interrupt(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 from greenroom.actors.safe_text import safe_repr
+from greenroom.actors.wording import a
 
 P = ParamSpec("P")
 
@@ -55,5 +56,5 @@ def log_failure(
         if error is None:
             print(f"greenroom: logging failed: {safe_repr(broken)}", file=sys.stderr)
         else:
-            words = f"{message} (a %s, which cannot be shown)"
-            log_failure(log, None, words, *args, type(error).__name__, level=level)
+            words = f"{message} (%s, which cannot be shown)"
+            log_failure(log, None, words, *args, a(type(error).__name__), level=level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import outcome
 import trio
@@ -12,6 +12,11 @@ from greenroom.actors.guard import call_guarded
 
 R = TypeVar("R")
 Outcome = outcome.Value[R] | outcome.Error
+
+
+_TAKEN: outcome.Value[Any] = outcome.Value(None)
+"""In the place of an error that was raised: as any outcome, it can be unwrapped only once."""
+_TAKEN.unwrap()
 
 
 class Reply(Generic[R]):
@@ -56,7 +61,13 @@ class Reply(Generic[R]):
 
         Raises `trio.BusyResourceError` when somebody waits already.
         """
-        return (await self.wait_outcome()).unwrap()
+        result = await self.wait_outcome()
+        if isinstance(result, outcome.Error):
+            self._outcome = _TAKEN
+        try:
+            return result.unwrap()
+        finally:
+            del result  # the error's traceback holds this frame and its reply: a circle otherwise
 
     async def wait_outcome(self) -> Outcome[R]:
         """The answer as a value or an error, with nothing raised but this task's cancellation.

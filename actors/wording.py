@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-VOWELS = tuple("aeioAEIO")
-"""Letters that are spoken as a vowel at the start of most names of types: not the u of `user`."""
+import re
+
+VOWEL = re.compile(r"[aeio]|un(?!i)|up|ul|um", re.IGNORECASE)
+"""How a word begins that is spoken with a vowel first: `unknown`, and neither `user` nor `unit`."""
 
 
 def a(noun: str) -> str:
     """With its indefinite article: `an int`, `a str`, `a UserId`."""
-    return ("an " if noun.startswith(VOWELS) else "a ") + noun
+    return ("an " if VOWEL.match(noun) else "a ") + noun
 
 
 def kind_of(value: object) -> str:

@@ -17,6 +17,7 @@ from typeid import TypeID
 from typeid.errors import TypeIDException
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.small import Small
 from greenroom.actors.wording import a
 
 
@@ -29,7 +30,7 @@ class BadId(GreenroomError):
         self.given = given
 
 
-class Id(str):
+class Id(str, Small):
     """An id of one kind. `kind` is what errors call it, `prefix` what it starts with."""
 
     __slots__ = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -12,8 +12,24 @@ import attrs
 from greenroom.actors.actor import Actor
 from greenroom.actors.guard import call_guarded
 from greenroom.actors.machine_runner import MachineRunner, Transition
+from greenroom.actors.recent import TooLarge
 from greenroom.actors.ref import Ask, Ref
-from greenroom.supervisor.message_codec import JSON, WHOLE, encode, path_of, was_kept
+from greenroom.actors.weight import weight_of
+from greenroom.supervisor.message_codec import (
+    JSON,
+    SHOWN,
+    WHOLE,
+    Limits,
+    encode,
+    path_of,
+    was_kept,
+)
+
+NOTE_BYTES = 256 * 1024
+"""What the encoded last messages of one actor may take in a crash report."""
+
+RECORDED_BYTES = 4 * 1024 * 1024
+"""What the messages that a recorded actor keeps whole may take; the same in a crash report."""
 
 
 @attrs.frozen
@@ -49,7 +65,7 @@ class ActorNote:
     """An actor at one moment. `messages` are its last, encoded, secrets left out, the newest last.
 
     `forgotten` counts the earlier ones; `phase` is its machine's state, `moves` the machine's
-    last transitions.
+    last transitions. `let_go`: there was a recording, which had to make room for newer reports.
     """
 
     type: str
@@ -59,6 +75,7 @@ class ActorNote:
     phase: str | None = None
     moves: tuple[Move, ...] = ()
     recording: Recording | None = None
+    let_go: bool = False
 
 
 def actor_of(value: object) -> Actor[object] | None:
@@ -87,15 +104,15 @@ def note_actor(
 def _note(actor: Actor[object], factory: Callable[[], object] | None, *, record: bool) -> ActorNote:
     mailbox = actor.ref.statistics()
     runner = runner_of(actor)
-    messages = tuple(actor.recent)
+    messages = _newest(actor.recent, SHOWN, NOTE_BYTES)
     return ActorNote(
         type=path_of(type(actor)),
-        messages=tuple(encode(message) for message in messages),
+        messages=messages,
         forgotten=max(0, mailbox.taken - mailbox.in_hand - len(messages)),
         machine=runner.machine.name if runner else None,
         phase=runner.state.name if runner else None,
         moves=moves_of(runner.log) if runner else (),
-        recording=_record(factory, messages) if record else None,
+        recording=_record(factory, actor.recent) if record else None,
     )
 
 
@@ -107,15 +124,41 @@ def last_message(actor: Actor[object]) -> str | None:
     """The name of the type of the message it took last."""
     if not actor.recent:
         return None
-    message = actor.recent[-1]
-    return type(message.request if isinstance(message, Ask) else message).__name__
+    return _type_of(actor.recent[-1]).__name__
 
 
-def _record(factory: Callable[[], object] | None, messages: tuple[object, ...]) -> Recording:
-    return Recording(_factory(factory), tuple(encode(message, WHOLE) for message in messages))
+def _record(factory: Callable[[], object] | None, messages: Sequence[object]) -> Recording:
+    return Recording(_factory(factory), _newest(messages, WHOLE, RECORDED_BYTES))
+
+
+def _newest(messages: Sequence[object], limits: Limits, limit: int) -> tuple[JSON, ...]:
+    """As many of the newest messages as `limit` bytes hold, encoded; of the last at least the type.
+
+    The last is what an actor died of, and has not been weighed when it does.
+    """
+    kept: list[JSON] = []
+    left = limit
+    for message in reversed(messages):
+        form = encode(message, limits)
+        left -= weight_of(form, limit)
+        if left < 0:
+            return tuple(reversed(kept or [encode(TooLarge(_type_of(message), limit))]))
+        kept.append(form)
+    return tuple(reversed(kept))
+
+
+def _type_of(message: object) -> type[object]:
+    if isinstance(message, TooLarge):
+        return message.type
+    return type(message.request if isinstance(message, Ask) else message)
 
 
 def _factory(factory: object) -> JSON:
+    made = _encoded_factory(factory)
+    return made if weight_of(made, RECORDED_BYTES) <= RECORDED_BYTES else None
+
+
+def _encoded_factory(factory: object) -> JSON:
     if isinstance(factory, type):
         return {"class": path_of(factory), "args": [], "kwargs": {}}
     if isinstance(factory, partial) and isinstance(factory.func, type):

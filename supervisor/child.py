@@ -22,6 +22,7 @@ from greenroom.actors.exit import (
     ExitReason,
     crashed,
     ended_by,
+    forget_frames,
     holds_interrupt,
 )
 from greenroom.actors.guard import call_guarded
@@ -208,6 +209,8 @@ class Life(Keeper, Killable):
         self.gone.set()
         keeper._life_ended(child, self)
         self._child = self._keeper = None
+        if reason.orderly and reason.error is not None:
+            forget_frames(reason.error)  # no crash report is to show them
         if isinstance(self.value, Ref):
             self.value._forget_actor()
 

@@ -16,6 +16,7 @@ from greenroom.actors.exit import ExitReason
 from greenroom.actors.keeper import OnRestart
 from greenroom.actors.probe import NO_PROBE, Probe
 from greenroom.actors.ref import Ref
+from greenroom.supervisor.actor_note import RECORDED_BYTES
 from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.errors import InvalidChildSpec
 
@@ -160,8 +161,9 @@ def actor_child(
     `factory` runs in the child's task, so `parent()` works in it. The shutdown time is also the
     grace of `stopping`, so brutal_kill cuts that off. `name` is the ref's, by default the id.
     `mailbox` says what becomes of what waits in it over a restart (see `OnRestart`).
-    `record`: keep the last so many messages whole, so that a crash can be replayed; best with a
-    `factory` that is a class or a `functools.partial` of one, and messages that never change.
+    `record`: keep the last so many messages whole, up to 4 MiB, so that a crash can be replayed;
+    best with a `factory` that is a class or a `functools.partial` of one, and messages that never
+    change.
     Raises `InvalidChildSpec`; a `factory` that makes no actor fails the start with it.
     """
     _check_actor_options(id, factory, record, mailbox)
@@ -171,7 +173,9 @@ def actor_child(
         actor = factory()
         if not isinstance(actor, Actor):
             raise InvalidChildSpec(f"child {id!r}: its factory made {actor!r}, which is no actor")
-        actor.remembered = max(actor.remembered, record)
+        if record:
+            actor.remembered = max(actor.remembered, record)
+            actor.remembered_bytes = max(actor.remembered_bytes, RECORDED_BYTES)
         await run_actor(
             actor,
             name=name or id,

@@ -7,18 +7,18 @@ import hashlib
 import itertools
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Literal, TypeAlias, TypeGuard
 
 import attrs
 
-from greenroom.actors.exit import ExitKind, ExitReason
+from greenroom.actors.exit import ExitKind, ExitReason, forget_frames
 from greenroom.actors.guard import call_guarded, log_failure
+from greenroom.actors.weight import weight_of
 from greenroom.supervisor.actor_note import ActorNote
-from greenroom.supervisor.error_note import ErrorNote, note_error, traceback_text
+from greenroom.supervisor.error_note import ErrorNote, note_within, traceback_text
 from greenroom.supervisor.errors import RestartIntensityExceeded
-from greenroom.supervisor.message_codec import JSON
+from greenroom.supervisor.message_codec import JSON, path_of
 
 logger = logging.getLogger("greenroom.supervisor")
 
@@ -28,6 +28,13 @@ child_terminated)."""
 
 CHAIN = 10
 SUMMARY = 200
+
+GAVE_UP = path_of(RestartIntensityExceeded)
+LIVE_ERRORS = 10
+"""How many of the newest reports in a log still have `reason.error`."""
+
+LOG_BYTES = 16 * 1024 * 1024
+"""What all reports of a log may take: past it the oldest lose their recordings, then go."""
 
 
 @attrs.frozen
@@ -49,7 +56,8 @@ class CrashReport:
     supervisor had left. `chain` are earlier crashes that led here, the latest last: of the child
     itself, of a sibling that takes it along, of a supervisor above, or, when a supervisor gave
     up, those that it gave up over. `actor` says what an actor was doing. `reason.error` is the
-    live exception, in the process it happened in; `error` tells the same in data. `context` says
+    live exception, in the process it happened in and in the newest ten reports; `error` tells the
+    same in data. `context` says
     what the supervisor was doing with the child: starting, restarting or stopping it, or nothing
     (`crash`). `callers` are the paths of the children that had it started, the nearest first.
     """
@@ -83,8 +91,29 @@ class CrashReport:
         """How it ended, for a headline. What the error says may be private: it stays with it."""
         if self.error is None:
             return self.reason.kind.value
-        words = self.error.message if _gave_up(self.reason.error) else self.error.name
+        words = self.error.message if self.error.type == GAVE_UP else self.error.name
         return f"{self.reason.kind.value}: {words}"
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the messages were kept whole, and still are."""
+        return self.actor is not None and self.actor.recording is not None
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it keeps, save the live error."""
+        return weight_of((self.error, self.traceback, self.chain, self.actor), LOG_BYTES)
+
+    def without_live_error(self) -> CrashReport:
+        """`reason.error` holds the frames it came from, and all that was in their hands."""
+        return attrs.evolve(self, reason=ExitReason(self.reason.kind))
+
+    def without_recording(self) -> CrashReport:
+        """The messages in short stay."""
+        if self.actor is None:
+            return self
+        actor = attrs.evolve(self.actor, recording=None, let_go=self.is_recorded)
+        return attrs.evolve(self, actor=actor)
 
     @property
     def messages(self) -> tuple[JSON, ...]:
@@ -101,7 +130,7 @@ class CrashReport:
 
 
 class CrashLog:
-    """The last `capacity` crash reports of a tree; every one is logged once.
+    """The last `capacity` crash reports of a tree, 16 MiB of them; every one is logged once.
 
     `restarts` counts all that the tree's supervisors did.
     `on_crash` is called with each report, in the supervisor's task: be quick. What it raises is
@@ -115,7 +144,9 @@ class CrashLog:
         on_crash: Callable[[CrashReport], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._reports: deque[CrashReport] = deque(maxlen=capacity)
+        self._reports: list[CrashReport] = []
+        self._weights: list[int] = []
+        self._capacity = capacity
         self._numbers = itertools.count(1)
         self._on_crash = on_crash
         self._clock = clock
@@ -156,7 +187,7 @@ class CrashLog:
             supervisor=supervisor,
             child=child,
             reason=reason,
-            error=note_error(reason.error) if reason.error else None,
+            error=note_within(reason.error) if reason.error else None,
             traceback=traceback_text(reason.error) if reason.error else "",
             restarts=restarts,
             uptime=uptime,
@@ -166,10 +197,34 @@ class CrashLog:
             context=context,
             callers=callers,
         )
-        self._reports.append(report)
+        self._keep(report)
         _log(report)
         self._announce(report)
         return report
+
+    def _keep(self, report: CrashReport) -> None:
+        """And let go of what is too much: live errors, then recordings, then whole reports."""
+        self._reports.append(report)
+        self._weights.append(report.weight)
+        if len(self._reports) > LIVE_ERRORS:
+            self._forget_error(len(self._reports) - LIVE_ERRORS - 1)
+        for place in range(len(self._reports) - 1):
+            if sum(self._weights) <= LOG_BYTES:
+                break
+            if self._reports[place].is_recorded:
+                self._reports[place] = self._reports[place].without_recording()
+                self._weights[place] = self._reports[place].weight
+        while len(self._reports) > self._capacity or (
+            sum(self._weights) > LOG_BYTES and len(self._reports) > 1
+        ):
+            del self._reports[0], self._weights[0]
+
+    def _forget_error(self, place: int) -> None:
+        report = self._reports[place]
+        self._reports[place] = report.without_live_error()
+        error, newer = report.reason.error, self._reports[place + 1 :]
+        if error is not None and not any(each.reason.error is error for each in newer):
+            forget_frames(error)
 
     def _chain(
         self, reason: ExitReason, led_here: Callable[[CrashReport], bool]

@@ -8,9 +8,13 @@ from typing import Literal
 import attrs
 
 from greenroom.actors.safe_text import safe_str
+from greenroom.actors.weight import weight_of
 from greenroom.supervisor.message_codec import path_of
 
-FRAMES, CAUSES, TEXT = 50, 8, 2_000
+FRAMES, CAUSES, TEXT, LINE = 50, 8, 2_000, 500
+
+ERROR_BYTES = 256 * 1024
+"""What the notes of an error, its causes and its group may take."""
 
 
 @attrs.frozen
@@ -50,6 +54,12 @@ class ErrorNote:
         return self.cause.root if self.cause is not None and self.link == "cause" else self
 
 
+def note_within(error: BaseException, limit: int = ERROR_BYTES) -> ErrorNote:
+    """Take notes of an exception: as deep as `limit` bytes allow, at least of itself."""
+    notes = (note_error(error, depth) for depth in (CAUSES, CAUSES // 2, 2))
+    return next((each for each in notes if weight_of(each, limit) <= limit), note_error(error, 0))
+
+
 def note_error(error: BaseException, depth: int = CAUSES) -> ErrorNote:
     """Take notes of an exception; chains and groups are followed `depth` errors deep.
 
@@ -70,7 +80,9 @@ def _note(error: BaseException, depth: int) -> ErrorNote:
         type=path_of(type(error)),
         message=safe_str(error, TEXT),
         frames=tuple(_frames(error)),
-        notes=tuple(safe_str(note, TEXT) for note in getattr(error, "__notes__", ())),
+        notes=tuple(
+            safe_str(note, TEXT) for note in list(getattr(error, "__notes__", ()))[:CAUSES]
+        ),
         link=link if cause is not None and depth > 0 else None,
         cause=note_error(cause, depth - 1) if cause is not None and depth > 0 else None,
         errors=tuple(note_error(each, depth - 2) for each in group[:CAUSES]) if depth > 0 else (),
@@ -97,6 +109,10 @@ def _cause(
     return None, None
 
 
+def _notes(error: BaseException) -> list[object]:
+    return list(getattr(error, "__notes__", ()))[:CAUSES]
+
+
 def _frames(error: BaseException) -> list[FrameNote]:
     stack = traceback.extract_tb(error.__traceback__, limit=-FRAMES)
-    return [FrameNote(f.filename, f.lineno or 0, f.name, f.line or "") for f in stack]
+    return [FrameNote(f.filename, f.lineno or 0, f.name, (f.line or "")[:LINE]) for f in stack]

@@ -13,7 +13,7 @@ What JSON has stays as it is. The rest is an object with one key that starts wit
 | `{"$ask": …}` | a request that somebody awaits the answer of |
 | `{"$redacted": "str"}` | a secret field (see `greenroom.actors.redaction`) |
 | `{"$cut": …, "length": n}` | the beginning of something too long |
-| `{"$opaque": "module:Class"}` | anything else: no value, only its type |
+| `{"$opaque": "module:Class"}` | anything else: only its type, and how many bytes it is `over` |
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from typing import TypeAlias, Union
 import attrs
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.recent import TooLarge
 from greenroom.actors.redaction import is_secret
 from greenroom.actors.ref import Ask
 from greenroom.actors.safe_text import safe_str
@@ -124,6 +125,8 @@ class _Encoder:
         kind = type(value)
         if kind is Ask:
             return {"$ask": self.encode(value.request, depth)}  # type: ignore[attr-defined]  # an Ask
+        if isinstance(value, TooLarge):
+            return {"$opaque": path_of(value.type), "over": value.limit}
         if kind is list:
             return self._items(value, depth)  # type: ignore[arg-type]  # a list
         if kind in (tuple, set, frozenset):

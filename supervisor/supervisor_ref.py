@@ -332,10 +332,11 @@ class SupervisorRef(Killable):
         self._crash_log.restarts += 1
         is_bearable = self._window.record(trio.current_time())
         named = min(self._window.counted, MOST_NAMED)
-        self._costly_ends = [*self._costly_ends, end][-named:]
+        led_here = self._costly_ends[1 - named :] if named > 1 else []
+        self._costly_ends = [*led_here, end.without_live_error().without_recording()]
         if is_bearable:
             return None
-        return RestartIntensityExceeded(self.path, str(self.intensity), self._costly_ends)
+        return RestartIntensityExceeded(self.path, str(self.intensity), [*led_here, end])
 
     async def _await_end(self, child: Child) -> ChildLeftBehind | None:
         """Wait for a cancelled child; past its time leave it behind, with an error that says so."""

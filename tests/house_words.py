@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from tests.house_rules import House, Module
 
 ARTICLE = re.compile(r"(^|[^\w'])[Aa]n? $")
+PERCENT = re.compile(r"(^|[^\w'])[Aa]n? %[sr]")
 IDS = {"user", "thread", "run", "session", "connection", "tool_call", "parent"}
 """Names of values that are ids: their `repr` names their class."""
 ANY_TEXT = {"greenroom.delivery.journal_check"}
@@ -43,6 +44,14 @@ def articles_before_placeholders(house: House) -> Iterator[str]:
             ends_in_article = isinstance(before, ast.Constant) and ARTICLE.search(str(before.value))
             if ends_in_article and isinstance(part, ast.FormattedValue):
                 yield module.at(text.lineno, "use greenroom.actors.wording.a()")
+
+
+def articles_before_percent_signs(house: House) -> Iterator[str]:
+    """The same in the format of a log line: `"it is a %s"`."""
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Constant) and PERCENT.search(str(node.value)):
+                yield module.at(node.lineno, "use greenroom.actors.wording.a()")
 
 
 def reprs_of_ids(house: House) -> Iterator[str]:

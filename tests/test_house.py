@@ -30,6 +30,7 @@ RULES: list[Rule] = [
     house_words.asserts_that_check,
     house_words.words_from_docstrings,
     house_words.articles_before_placeholders,
+    house_words.articles_before_percent_signs,
     house_words.reprs_of_ids,
 ]
 
@@ -214,6 +215,7 @@ def test_a_database_that_is_opened_elsewhere_is_caught(text: str, tmp_path: Path
         (house_words.articles_before_placeholders, "f'it is a {kind}'"),
         (house_words.articles_before_placeholders, "f'An {kind} came'"),
         (house_words.articles_before_placeholders, "('no ' f'{x}' ' is a ' f'{kind}')"),
+        (house_words.articles_before_percent_signs, "log('it is a %s', kind)"),
         (house_words.reprs_of_ids, "f'of {self._user!r}'"),
         (house_words.reprs_of_ids, "f'run {run!r} is over'"),
     ],

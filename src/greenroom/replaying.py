@@ -62,10 +62,7 @@ def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
         ) from error
     recording = report.actor.recording if report.actor is not None else None
     if recording is None:
-        raise CannotReplay(
-            f"the messages of crash {report.id} were not recorded",
-            advice="record them: actor_child(…, record=100)",
-        )
+        raise _not_recorded(report)
     if report.error is None:
         raise CannotReplay(f"crash {report.id} has no error to come to: it was {report.reason}")
     named = _named_factory(actor) if actor is not None else None
@@ -83,6 +80,18 @@ def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
 
 def _read(path: Path) -> bytes:
     return sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
+
+
+def _not_recorded(report: CrashReport) -> CannotReplay:
+    if report.actor is not None and report.actor.let_go:
+        return CannotReplay(
+            f"the recorded messages of crash {report.id} had to make room for newer reports",
+            advice="save a report while it is new",
+        )
+    return CannotReplay(
+        f"the messages of crash {report.id} were not recorded",
+        advice="record them: actor_child(…, record=100)",
+    )
 
 
 @attrs.frozen

@@ -41,7 +41,7 @@ def raising(kind: str) -> Callable[..., NoReturn]:
 
 def failures(caplog: pytest.LogCaptureFixture) -> list[str]:
     lines = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
-    return [line.removesuffix(" (a Unreadable, which cannot be shown)") for line in lines]
+    return [line.removesuffix(" (an Unreadable, which cannot be shown)") for line in lines]
 
 
 @pytest.mark.fault("S10")

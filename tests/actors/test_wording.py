@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.requirement("R17"), pytest.mark.fault("W16")]
     [
         *(("int", "an int"), ("str", "a str"), ("event id", "an event id"), ("float", "a float")),
         *(("OSError", "an OSError"), ("user", "a user"), ("UserId", "a UserId")),
+        *(("UnicodeError", "a UnicodeError"), ("UnboundLocalError", "an UnboundLocalError")),
     ],
 )
 def test_a_noun_gets_its_article(noun: str, words: str) -> None:

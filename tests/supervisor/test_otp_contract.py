@@ -73,7 +73,9 @@ SOURCES = re.compile(
 NO_CONTRACT = {  # what greenroom adds: looking at trees and crashes, and what carries it
     "test_census.py",
     "test_crash_report.py",
+    "test_kept_bytes.py",
     "test_looking.py",
+    "test_memory.py",
     "test_message_codec.py",
     "test_otp_contract.py",
     "test_tree.py",

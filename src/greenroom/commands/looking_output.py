@@ -201,7 +201,8 @@ def _tagged(form: dict[str, JSON]) -> str:
         case "$cut":
             return f"{message_text(held)}… ({form.get('length')} in all)"
         case "$opaque":
-            return f"<{name}>"
+            over = form.get("over")
+            return f"<{name}>" if over is None else f"<{name}, over {over} bytes>"
         case "$bytes" | "$int" | "$float" | "$tuple" | "$set" | "$frozenset" | "$dict":
             return f"{tag[1:]} {message_text(held)}"
     return f"{{{', '.join(f'{key}: {message_text(value)}' for key, value in form.items())}}}"

@@ -84,8 +84,9 @@ def _told(case: Case, replayed: Replayed) -> list[str]:
         f"  replayed: {_raised(replayed.error)}",
         f"  {replayed.handled} of {replayed.messages} messages handled",
     ]
-    if actor.forgotten:
-        lines.append(f"  {actor.forgotten} messages before them were not kept")
+    forgotten = actor.forgotten + len(actor.messages) - replayed.messages
+    if forgotten > 0:
+        lines.append(f"  {forgotten} messages before them were not kept")
     if case.redacted:
         lines.append(f"  {case.redacted} secrets were left out; stand-ins took their place")
     return lines
