@@ -464,7 +464,7 @@ FLAWS: dict[str, tuple[str, str]] = {
     ),
     "another class": (
         "UPDATE log SET class = 'progress' WHERE number = 2",
-        "event 2 of 'alice': a agent_started is not 'progress'",
+        "event 2 of 'alice': an agent_started is not 'progress'",
     ),
     "a body that is no JSON": (
         "UPDATE log SET body = x'7b' WHERE number = 4",
