@@ -6,9 +6,10 @@ import attrs
 import pytest
 from rich.console import Console
 
+from greenroom.actors.escaping import one_line
 from greenroom.actors.machine_runner import MachineRunner
 from greenroom.actors.mailbox import MailboxStatistics
-from greenroom.commands.looking_output import duration, message_text, printable
+from greenroom.commands.looking_output import duration, message_text
 from greenroom.commands.terminal_keys import key_names
 from greenroom.commands.tree_browser import BROWSER, Key, Looked, LookFailed, Mode, Order, View
 from greenroom.commands.tree_screen import CHROME, screen
@@ -231,4 +232,4 @@ def test_messages_read_like_python(form: object, text: str) -> None:
 
 
 def test_nothing_unprintable_reaches_the_terminal() -> None:
-    assert printable("a\x1b\u202eb") == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}b"
+    assert one_line("a\x1b\u202eb") == r"a\x1b\u202eb"
