@@ -101,9 +101,9 @@ class _File(apsw.VFSFile):
         if lie is not DiskFault.FORGETFUL:
             super().xWrite(data[: len(data) // 2] if lie is DiskFault.TORN else data, offset)
 
-    def xTruncate(self, size: int) -> None:  # noqa: N802  # SQLite's name
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802  # SQLite's name
         self._disk._check(self._name, DiskFault.READ_ONLY, DiskFault.UNWRITABLE)
-        super().xTruncate(size)
+        super().xTruncate(newsize)
 
     def xSync(self, flags: int) -> None:  # noqa: N802  # SQLite's name
         self._disk._check(self._name, DiskFault.UNSYNCED, DiskFault.UNWRITABLE)
