@@ -41,7 +41,7 @@ class Recent(deque[object]):
 
     def __init__(self, maxlen: int, limit: int = RECENT_BYTES) -> None:
         super().__init__(maxlen=maxlen)
-        self.limit = limit
+        self.limit: int = limit
         self._new = 0
         self._added = 0  # bytes, of those that went as well: an upper bound
 

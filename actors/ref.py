@@ -60,7 +60,7 @@ class Ref(Killable, Generic[M_contra]):
     def __init__(
         self, name: str, mailbox: Mailbox[M_contra | Ask[object]], probe: Probe = NO_PROBE
     ) -> None:
-        self.name = str(name)  # plain text also if it is an id, which shows its class
+        self.name: str = str(name)  # plain text also if it is an id, which shows its class
         self._mailbox = mailbox
         self._probe = guarded(probe)
         self._reason: ExitReason | None = None

@@ -134,8 +134,8 @@ class ClientSession:
     def __init__(self, position: Position | None = None) -> None:
         self.position: Position | None = position
         self.ready: Ready | None = None
-        self.limits = FrameLimits()
-        self.history = 0  # another number: events that were received are no longer so
+        self.limits: FrameLimits = FrameLimits()
+        self.history: int = 0  # another number: events that were received are no longer so
         self._acked = 0
         self._adrift = False
         self._pending: dict[str, Outgoing] = {}
