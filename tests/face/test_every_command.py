@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -367,7 +367,7 @@ def test_a_journal_that_is_none_or_not_to_be_read_is_named_in_a_line(
     call(*words)  # whatever is imported must be readable
     with tempfile.TemporaryDirectory() as place:  # pytest closes its own directories to others
         spoil(world.directory, Path(place))
-        with as_nobody():
+        with chdir(place), as_nobody():  # nobody may not go back to where the tests run
             result = call(*words, cwd=place)
     first, *_ = result.err.splitlines()
     assert said in first
