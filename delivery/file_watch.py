@@ -40,6 +40,19 @@ class _Checkpoints:
         return self.done == self.begun
 
 
+@attrs.frozen
+class _Frame:
+    """The last frame of the WAL: it stays as it is until the WAL begins again, with other salts.
+
+    A WAL that is cut short amid a commit is made as long as it was by that commit, with zeros in
+    place of what was cut: of this frame, at least.
+    """
+
+    salts: int
+    start: int
+    content: bytes
+
+
 @attrs.define
 class _File:
     """A path, and the file that SQLite opened there."""
@@ -78,6 +91,8 @@ class FileWatch:
         opened, index = os.fstat(guard.journal), os.fstat(guard.index)
         self._journal = _File(str(given), opened.st_dev, opened.st_ino)
         self._wal = _File.at(f"{path}-wal")
+        self._wal_descriptor = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        self._frame: _Frame | None = None
         self._index = _File(f"{path}-shm", index.st_dev, index.st_ino)
         self._guard = guard
         self._memory = mmap.mmap(guard.index, _INDEX_BYTES, prot=mmap.PROT_READ)
@@ -109,6 +124,7 @@ class FileWatch:
     def close(self) -> None:
         """Call it when SQLite has closed the file: this, too, closes a descriptor."""
         self._memory.close()
+        os.close(self._wal_descriptor)
 
     def _keep_to(self, look: Callable[[], None]) -> None:
         self.raise_if_lost()
@@ -132,6 +148,23 @@ class FileWatch:
             before, needed = needed, self._wal_bytes()
             if needed == before:
                 raise lost(f"{self._wal.path} was cut short, from {needed} bytes to {size}")
+        self._check_frame()
+
+    def _check_frame(self) -> None:
+        """What was the last frame at the last look must be as it was."""
+        before = self._frame
+        if before is not None and before.salts == self._checkpoints().salts:
+            now = os.pread(self._wal_descriptor, len(before.content), before.start)
+            if now != before.content:
+                raise lost(f"{self._wal.path} was cut short while it was written")
+        self._frame = self._last_frame()
+
+    def _last_frame(self) -> _Frame | None:
+        end, size = self._wal_bytes(), self._frame_bytes()
+        if not end:
+            return None
+        content = os.pread(self._wal_descriptor, size, end - size)
+        return _Frame(self._checkpoints().salts, end - size, content)
 
     def _look(self) -> None:
         self._check()
@@ -156,10 +189,13 @@ class FileWatch:
     def _checkpoints(self) -> _Checkpoints:
         return _Checkpoints(*_CHECKPOINTS.unpack_from(self._memory))
 
+    def _frame_bytes(self) -> int:
+        page, _ = _PAGE_AND_FRAMES.unpack_from(self._memory)
+        return _FRAME_HEADER + (65_536 if page == 1 else int(page))
+
     def _wal_bytes(self) -> int:
-        page, frames = _PAGE_AND_FRAMES.unpack_from(self._memory)
-        page = 65_536 if page == 1 else page
-        return int(_WAL_HEADER + frames * (_FRAME_HEADER + page) if frames else 0)
+        _, frames = _PAGE_AND_FRAMES.unpack_from(self._memory)
+        return _WAL_HEADER + int(frames) * self._frame_bytes() if frames else 0
 
 
 def lost(what: str) -> JournalLost:

@@ -21,6 +21,7 @@ from greenroom.delivery.journal_compaction import compact
 from greenroom.delivery.journal_place import check_kind
 from greenroom.delivery.journal_reader import JournalReader
 from greenroom.delivery.journal_upkeep import open_for_upkeep
+from greenroom.delivery.sqlite_file import open_file
 from greenroom.delivery.sqlite_journal import SqliteJournal, open_sqlite_journal
 from greenroom.testing.neighbour import MEDDLING, Neighbour
 from tests.delivery.journal_conformance import ALICE, record, records
@@ -288,6 +289,27 @@ async def test_no_append_is_answered_for_once_the_files_are_gone_or_changed(
     critical = [each for each in caplog.records if each.levelno == logging.CRITICAL]
     assert len(critical) == 1
     assert str(path) in critical[0].getMessage()
+
+
+@pytest.mark.fault("D4")
+@pytest.mark.parametrize("kept", [0, 0.5, -4096, -100], ids=str)
+def test_a_wal_that_is_cut_short_amid_a_commit_is_noticed_though_it_is_as_long_again(
+    kept: float, path: Path
+) -> None:
+    file = open_file(path, new_epoch=lambda: "an epoch")
+    try:
+        wal = f"{path}-wal"
+        for name in ("before", "amid"):
+            file.watch.check()
+            size = os.path.getsize(wal)
+            if name == "amid":
+                os.truncate(wal, int(size + kept if kept < 0 else size * kept))
+            file.database.execute("INSERT INTO meta VALUES (?, ?)", (name, "x" * 5_000))
+            assert os.path.getsize(wal) > size
+        with pytest.raises(JournalLost, match="cut short"):
+            file.watch.check()
+    finally:
+        file.close()
 
 
 @pytest.mark.fault("D4")
