@@ -154,7 +154,7 @@ def test_a_live_socket_lives_on_while_its_token_cannot_be_refreshed(
     wait_client(page, "live")
     page.clock.run_for(21_000)  # half of the token's life: it is to be refreshed
     for asked in (3, 4):
-        wait_for(page, f"asked === {asked - 1}")
+        wait_for(page, f"asked >= {asked - 1}")  # a retry may come within the same jump
         while page.evaluate("asked") < asked:
             page.clock.run_for(500)
     assert page.evaluate("client.history({ limit: 1 }).then(({ events }) => events)") == []
