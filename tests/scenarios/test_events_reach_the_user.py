@@ -55,7 +55,7 @@ def test_an_emit_that_a_full_disk_refuses_raises_and_the_run_still_ends_for_its_
     connect: Callable[..., Client], tmp_path: Path, alarms: list[str]
 ) -> None:
     """Without it: "methods returned False and execution went on"."""
-    alarms.append("crashed: EventNotKept")
+    alarms += ["crashed: EventNotKept", "no room on the disk"]
     went_on = []
 
     async def agent(run: Run, _: object) -> None:
