@@ -20,9 +20,9 @@ from greenroom.actors.keeper import Keeper, OnRestart
 from greenroom.actors.mailbox import Mailbox, Overflow
 from greenroom.actors.own_life import OwnLife
 from greenroom.actors.probe import NO_PROBE, Probe, guarded
-from greenroom.actors.recent import RECENT_BYTES, Recent
+from greenroom.actors.recording.recent import RECENT_BYTES, Recent
 from greenroom.actors.ref import Ask, Ref
-from greenroom.actors.safe_text import safe_repr
+from greenroom.actors.text.safe import safe_repr
 from greenroom.actors.timers import Timers
 
 M = TypeVar("M")

@@ -6,7 +6,7 @@ import enum
 from copy import copy
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from greenroom.actors.wording import kind_of
+from greenroom.actors.text.wording import kind_of
 
 if TYPE_CHECKING:
     from greenroom.actors.exit import ExitReason

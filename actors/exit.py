@@ -12,7 +12,7 @@ import trio
 
 from greenroom.actors.errors import OrderlyExit
 from greenroom.actors.guard import call_guarded
-from greenroom.actors.safe_text import safe_repr
+from greenroom.actors.text.safe import safe_repr
 
 
 class ExitKind(enum.Enum):

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import ParamSpec
 
-from greenroom.actors.safe_text import safe_repr
-from greenroom.actors.wording import a
+from greenroom.actors.text.safe import safe_repr
+from greenroom.actors.text.wording import a
 
 P = ParamSpec("P")
 

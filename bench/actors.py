@@ -17,8 +17,8 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import Actor, run_actor
-from greenroom.actors.machine import Machine, On, Step, stay
-from greenroom.actors.machine_runner import MachineRunner
+from greenroom.actors.machine.machine import Machine, On, Step, stay
+from greenroom.actors.machine.runner import MachineRunner
 from greenroom.actors.ref import Ref, Request
 
 BURST = 64  # messages told before the receiver gets its turn

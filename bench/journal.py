@@ -20,12 +20,13 @@ from tempfile import TemporaryDirectory
 import attrs
 import trio
 
-from greenroom.delivery import sqlite_file, sqlite_schema
-from greenroom.delivery.events import EventClass, Kind
-from greenroom.delivery.ids import EventId, IdSource, RequestId, RunId, ThreadId, UserId
-from greenroom.delivery.journal import Record
-from greenroom.delivery.sqlite_journal import open_sqlite_journal
-from greenroom.delivery.sqlite_rows import RECORD_COLUMNS, record_row
+from greenroom.delivery.events.ids import EventId, IdSource, RequestId, RunId, ThreadId, UserId
+from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.sqlite import file as sqlite_file
+from greenroom.delivery.journal.sqlite import schema as sqlite_schema
+from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
+from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, record_row
 
 Batch = Sequence[Record]
 

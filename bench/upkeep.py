@@ -18,12 +18,12 @@ from tempfile import TemporaryDirectory
 
 import attrs
 
-from greenroom.delivery.draft import draft
-from greenroom.delivery.events import JSON, Kind
-from greenroom.delivery.ids import EventId, RequestId, RunId, ThreadId, UserId
-from greenroom.delivery.journal import Record
-from greenroom.delivery.sqlite_file import open_file
-from greenroom.delivery.sqlite_store import SqliteStore
+from greenroom.delivery.events.draft import draft
+from greenroom.delivery.events.ids import EventId, RequestId, RunId, ThreadId, UserId
+from greenroom.delivery.events.kinds import JSON, Kind
+from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.sqlite.file import open_file
+from greenroom.delivery.journal.sqlite.store import SqliteStore
 
 START_MS = 1_757_371_363_000
 CALL = "get_costs_1757371363786"

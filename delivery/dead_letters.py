@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import trio
 
-from greenroom.delivery.draft import BadEvent, Draft, draft
 from greenroom.delivery.errors import UnknownEvent
-from greenroom.delivery.events import Event
-from greenroom.delivery.ids import EventId, IdSource, UserId
-from greenroom.delivery.journal import RUN_OPENS, DeadLetter, Journal, Record
+from greenroom.delivery.events.draft import BadEvent, Draft, draft
+from greenroom.delivery.events.ids import EventId, IdSource, UserId
+from greenroom.delivery.events.kinds import Event
+from greenroom.delivery.events.record import RUN_OPENS, DeadLetter, Record
+from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.ledger import Ledger
-from greenroom.delivery.receipt import Receipt
-from greenroom.delivery.user_messages import Emit
-from greenroom.delivery.users import Users
+from greenroom.delivery.run.receipt import Receipt
+from greenroom.delivery.user.messages import Emit
+from greenroom.delivery.user.users import Users
 
 
 class DeadLetters:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from greenroom.actors.errors import ActorError, Fault, GreenroomError
-from greenroom.actors.safe_text import safe_repr
+from greenroom.actors.text.safe import safe_repr
 from greenroom.supervisor.errors import SupervisorError
 
 

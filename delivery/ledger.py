@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 from greenroom.actors.ref import Ref
 from greenroom.delivery.errors import UnknownEvent
-from greenroom.delivery.ids import EventId, ThreadId, UserId
-from greenroom.delivery.journal import Journal, Record
-from greenroom.delivery.journal_writer import LookUp
+from greenroom.delivery.events.ids import EventId, ThreadId, UserId
+from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.writer import LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
-from greenroom.delivery.receipt import Receipt
-from greenroom.delivery.users import Users
+from greenroom.delivery.run.receipt import Receipt
+from greenroom.delivery.user.users import Users
 
 R = TypeVar("R")
 

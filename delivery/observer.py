@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from greenroom.delivery.events import Kind
-    from greenroom.delivery.journal import Record
+    from greenroom.delivery.events.kinds import Kind
+    from greenroom.delivery.events.record import Record
 
 Breaker: TypeAlias = Literal["closed", "half_open", "open"]
 EmitRefusal: TypeAlias = Literal["bad_event", "out_of_order", "journal", "unavailable"]

@@ -17,13 +17,13 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.machine import Machine, On, StateTimeout, Step, go, stay
-from greenroom.actors.machine_actor import MachineActor
-from greenroom.actors.redaction import SECRET
+from greenroom.actors.machine.actor import MachineActor
+from greenroom.actors.machine.machine import Machine, On, StateTimeout, Step, go, stay
+from greenroom.actors.recording.redaction import SECRET
 from greenroom.actors.ref import Ref, Request
-from greenroom.delivery.private_files import replace_private
+from greenroom.delivery.journal.private_files import replace_private
 from greenroom.supervisor import ChildSpec, Restart, SupervisorRef, actor_child, open_supervisor
-from greenroom.supervisor.looking_json import dump_crash
+from greenroom.supervisor.inspection.as_json import dump_crash
 
 # A till: shares its takings among the staff, and forgets that everybody may have gone home.
 

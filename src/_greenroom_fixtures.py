@@ -26,7 +26,7 @@ import pytest
 if TYPE_CHECKING:
     from trio.abc import Clock, Instrument
 
-    from greenroom.delivery.run import Agent
+    from greenroom.delivery.run.run import Agent
     from greenroom.runtime import Runtime
     from greenroom.testing import Faults, FaultyDisk, Supervised, TransitionRecorder
     from greenroom.testing.live import InMemoryDoor
@@ -102,7 +102,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if item.get_closest_marker(MARKER) is None:
         return (yield)
-    from greenroom.testing.data_checks import checking_data
+    from greenroom.testing.machines.data_checks import checking_data
 
     given = item.config.getoption("--greenroom-seed")
     item.stash[SEED] = secrets.randbits(32) if given is None else given
@@ -244,7 +244,7 @@ class PairCoverage:
 
     def pytest_sessionstart(self) -> None:
         from greenroom.actors.errors import GreenroomError
-        from greenroom.machine_target import load_machine
+        from greenroom.loading.machine import load_machine
         from greenroom.testing import record_transitions
 
         for target in self._targets:
@@ -269,6 +269,6 @@ class PairCoverage:
                 terminalreporter.line(f"machine {recorder.machine.name!r}: every pair was taken")
 
     def _missing(self) -> list[str]:
-        from greenroom.testing.transition_coverage import describe_missing
+        from greenroom.testing.machines.transition_coverage import describe_missing
 
         return [line for each in self._recorders for line in describe_missing(each)]

@@ -12,8 +12,7 @@ from greenroom.supervisor.child_spec import (
     actor_child,
     task_child,
 )
-from greenroom.supervisor.cpu_meter import CpuMeter, measuring_cpu
-from greenroom.supervisor.crash_report import CrashLog, CrashReport
+from greenroom.supervisor.crash.crash_report import CrashLog, CrashReport
 from greenroom.supervisor.dynamic_supervisor import (
     DynamicSupervisor,
     DynamicSupervisorRef,
@@ -21,13 +20,14 @@ from greenroom.supervisor.dynamic_supervisor import (
     open_dynamic_supervisor,
 )
 from greenroom.supervisor.flags import check_child_specs
+from greenroom.supervisor.inspection.cpu_meter import CpuMeter, measuring_cpu
+from greenroom.supervisor.inspection.tree import TreeNode, render, snapshot
 from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.registry import Registry
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor import Supervisor, open_supervisor, supervisor_child
 from greenroom.supervisor.supervisor_ref import ChildCounts, ChildInfo, SupervisorRef, parent
-from greenroom.supervisor.tree import TreeNode, render, snapshot
 
 __all__ = [
     "AutoShutdown",

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 import attrs
 
 from greenroom.supervisor.child_spec import ChildSpec
-from greenroom.supervisor.crash_report import CrashLog
+from greenroom.supervisor.crash.crash_report import CrashLog
 from greenroom.supervisor.errors import CircularNeeds, InvalidChildSpec, UnknownNeed
 from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef

@@ -31,8 +31,8 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child_spec import ChildSpec, Restart
+from greenroom.supervisor.cpu_usage import Usage
 from greenroom.supervisor.errors import NeverStarted
-from greenroom.supervisor.usage import Usage
 
 KILL_PATIENCE = 1.0
 """Seconds a child has to unwind once its shutdown time is over, before it is left behind."""

@@ -16,8 +16,8 @@ from greenroom.actors.exit import ExitReason
 from greenroom.actors.keeper import OnRestart
 from greenroom.actors.probe import NO_PROBE, Probe
 from greenroom.actors.ref import Ref
-from greenroom.supervisor.actor_note import RECORDED_BYTES
 from greenroom.supervisor.backoff import Backoff
+from greenroom.supervisor.crash.actor_note import RECORDED_BYTES
 from greenroom.supervisor.errors import InvalidChildSpec
 
 M = TypeVar("M")

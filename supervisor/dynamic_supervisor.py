@@ -21,7 +21,7 @@ from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child import Child, Life, callers_here
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
-from greenroom.supervisor.crash_report import CrashLog
+from greenroom.supervisor.crash.crash_report import CrashLog
 from greenroom.supervisor.errors import (
     Ignore,
     InvalidChildSpec,

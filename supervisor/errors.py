@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from greenroom.actors.errors import Fault, GreenroomError, OrderlyExit
-from greenroom.actors.safe_text import safe_repr
-from greenroom.actors.wording import a
+from greenroom.actors.text.safe import safe_repr
+from greenroom.actors.text.wording import a
 
 if TYPE_CHECKING:
     from greenroom.actors.monitor import AnyRef
-    from greenroom.supervisor.crash_report import CrashReport
+    from greenroom.supervisor.crash.crash_report import CrashReport
 
 MOST_OF_A_CAUSE = 300
 """Characters of a cause in the message of `StartFailed`: causes nest as deep as the tree, and the

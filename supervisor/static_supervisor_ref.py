@@ -17,7 +17,7 @@ from greenroom.actors.reply import Reply
 from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.child import Child, ChildState, Life, callers_here, current_life
 from greenroom.supervisor.child_spec import ChildSpec, Restart
-from greenroom.supervisor.crash_report import CrashLog, CrashReport
+from greenroom.supervisor.crash.crash_report import CrashLog, CrashReport
 from greenroom.supervisor.errors import (
     ChildLeftBehind,
     ChildRestarting,

@@ -10,7 +10,7 @@ import trio
 
 from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
-from greenroom.supervisor.crash_report import CrashLog
+from greenroom.supervisor.crash.crash_report import CrashLog
 from greenroom.supervisor.errors import SignificantChildrenEnded
 from greenroom.supervisor.flags import check_child_specs, check_flags
 from greenroom.supervisor.intensity import Intensity

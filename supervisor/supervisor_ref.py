@@ -28,10 +28,10 @@ from greenroom.actors.exit import (
 )
 from greenroom.actors.keeper import Killable
 from greenroom.actors.ref import Ref
-from greenroom.supervisor.actor_note import actor_of, note_actor
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
-from greenroom.supervisor.crash_report import CrashLog, CrashReport, ReportContext
+from greenroom.supervisor.crash.actor_note import actor_of, note_actor
+from greenroom.supervisor.crash.crash_report import CrashLog, CrashReport, ReportContext
 from greenroom.supervisor.errors import (
     AlreadyPresent,
     AlreadyStarted,

@@ -16,18 +16,19 @@ from examples.machines import two_phase_commit, unguarded_connection, vending_ma
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from rich.console import Console, RenderableType
 
-from greenroom.actors.diagram import mermaid, table
-from greenroom.actors.machine_svg import svg
-from greenroom.commands import timeline_output, usage_output
-from greenroom.commands.tree_browser import BROWSER
-from greenroom.delivery.grammar import RUN_GRAMMAR
-from greenroom.delivery.journal_reader import JournalReader
-from greenroom.delivery.timeline import Reports, timeline
-from greenroom.delivery.usage import By, Usage
-from greenroom.delivery.usage_reader import usage_events
+from greenroom.actors.machine.diagram import mermaid, table
+from greenroom.commands.output import timeline as timeline_output
+from greenroom.commands.output import usage as usage_output
+from greenroom.commands.tree.browser import BROWSER
+from greenroom.delivery.history.timeline import Reports, timeline
+from greenroom.delivery.history.usage import By, Usage
+from greenroom.delivery.history.usage_reader import usage_events
+from greenroom.delivery.journal.sqlite.reader import JournalReader
+from greenroom.delivery.run.grammar import RUN_GRAMMAR
+from greenroom.drawing.machine_svg import svg
 from greenroom.testing import explore, machine_test
-from greenroom.transport.connection_machine import CONNECTION
-from tests.delivery.run_story import Afternoon, write
+from greenroom.transport.connection.machine import CONNECTION
+from tests.delivery.history.run_story import Afternoon, write
 
 COLUMNS = 110  # of the terminal that the pages show
 DOCS = Path(__file__).parents[1] / "docs"

@@ -26,27 +26,34 @@ HARMLESS = {
 }
 EXCUSED = {  # (module, what it imports): why a pure module may reach it
     **{
-        ("greenroom.delivery.ids", each): "defaults of IdSource, which shells hold; tests inject"
+        (
+            "greenroom.delivery.events.ids",
+            each,
+        ): "defaults of IdSource, which shells hold; tests inject"
         for each in ("secrets", "time", "uuid_utils", "typeid")
     },
-    ("greenroom.delivery.usage", "datetime"): "the day of a given time; it asks no clock",
+    ("greenroom.delivery.history.usage", "datetime"): "the day of a given time; it asks no clock",
     ("greenroom.supervisor.backoff", "random"): "the default of an injected draw",
-    ("greenroom.delivery.user_messages", "greenroom.actors"): "a base class, and types of fields",
+    ("greenroom.delivery.user.messages", "greenroom.actors"): "a base class, and types of fields",
 }
-SAFE_TEXT = "greenroom.actors.safe_text"
+SAFE_TEXT = "greenroom.actors.text.safe"
 ANY_ERROR = {"Exception", "BaseException", "ExceptionGroup", "BaseExceptionGroup"}
 HELD_ERRORS = {"error", "__cause__", "__context__"}
 LOG_CALLS = {"debug", "info", "warning", "error", "critical", "exception", "log"}
-MAKERS_OF_FILES = {"greenroom.delivery.private_files", "greenroom.testing.neighbour"}
+MAKERS_OF_FILES = {"greenroom.delivery.journal.private_files", "greenroom.testing.neighbour"}
 OPENERS_OF_DATABASES = {  # of the journal's file: its writer, its reader, its upkeep
-    *("greenroom.delivery.sqlite_file", "greenroom.delivery.journal_reader"),
-    *("greenroom.delivery.journal_upkeep", "greenroom.testing.neighbour"),
+    *("greenroom.delivery.journal.sqlite.file", "greenroom.delivery.journal.sqlite.reader"),
+    *("greenroom.delivery.upkeep.journal_upkeep", "greenroom.testing.neighbour"),
 }
 COPYING = {"shutil", "tempfile"}
 ASKS_WHETHER_PRINTABLE = {
-    *("greenroom.actors.escaping", "greenroom.delivery.ids", "greenroom.delivery.id_explanation"),
-    *("greenroom.delivery.legacy_ids", "greenroom.commands.terminal_keys"),
-    "greenroom.testing.replay_source",  # names in generated code, where nothing odd may be at all
+    *(
+        "greenroom.actors.text.escaping",
+        "greenroom.delivery.events.ids",
+        "greenroom.delivery.legacy.id_explanation",
+    ),
+    *("greenroom.delivery.legacy.legacy_ids", "greenroom.commands.tree.terminal_keys"),
+    "greenroom.testing.replay.source",  # names in generated code, where nothing odd may be at all
 }
 DOING = {"open", "input", "print", "exec", "eval", "breakpoint", "__import__"}
 

@@ -12,7 +12,7 @@ ARTICLE = re.compile(r"(^|[^\w'])[Aa]n? $")
 PERCENT = re.compile(r"(^|[^\w'])[Aa]n? %[sr]")
 IDS = {"user", "thread", "run", "session", "connection", "tool_call", "parent"}
 """Names of values that are ids: their `repr` names their class."""
-ANY_TEXT = {"greenroom.delivery.journal_check"}
+ANY_TEXT = {"greenroom.delivery.upkeep.journal_check"}
 """Here such names are columns of a file, plain text that may hold anything."""
 
 
@@ -43,7 +43,7 @@ def articles_before_placeholders(house: House) -> Iterator[str]:
         for before, part in zip(text.values, text.values[1:], strict=False):
             ends_in_article = isinstance(before, ast.Constant) and ARTICLE.search(str(before.value))
             if ends_in_article and isinstance(part, ast.FormattedValue):
-                yield module.at(text.lineno, "use greenroom.actors.wording.a()")
+                yield module.at(text.lineno, "use greenroom.actors.text.wording.a()")
 
 
 def articles_before_percent_signs(house: House) -> Iterator[str]:
@@ -51,7 +51,7 @@ def articles_before_percent_signs(house: House) -> Iterator[str]:
     for module in house.modules.values():
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Constant) and PERCENT.search(str(node.value)):
-                yield module.at(node.lineno, "use greenroom.actors.wording.a()")
+                yield module.at(node.lineno, "use greenroom.actors.text.wording.a()")
 
 
 def reprs_of_ids(house: House) -> Iterator[str]:

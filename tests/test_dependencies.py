@@ -22,10 +22,10 @@ from tests.house_rules import House
 PACKAGE = Path(greenroom.__file__).parent
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 PRIVATE = {
-    ("transport/counted_socket.py", "super()._handle_ping_event"): "trio-websocket",
-    ("transport/connection.py", "FrameProtocol(client=False"): "wsproto",
-    ("transport/replay_stream.py", "H11Handshake._accept"): "wsproto",
-    ("delivery/ids.py", "TypeID.from_uuid(uuid_utils.UUID"): "typeid-python",
+    ("transport/connection/counted_socket.py", "super()._handle_ping_event"): "trio-websocket",
+    ("transport/connection/child.py", "FrameProtocol(client=False"): "wsproto",
+    ("transport/door/early_stream.py", "H11Handshake._accept"): "wsproto",
+    ("delivery/events/ids.py", "TypeID.from_uuid(uuid_utils.UUID"): "typeid-python",
     ("../_greenroom_fixtures.py", "from trio._core import _run"): "trio",
     ("../_greenroom_fixtures.py", '"_fixtureinfo"'): "pytest",
     ("../_greenroom_fixtures.py", "pytest.mark.trio(run="): "pytest-trio",

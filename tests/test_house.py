@@ -53,7 +53,7 @@ def test_every_module_keeps_the_rule(rule: Rule, house: House) -> None:
 def test_every_room_and_pure_modules_in_it_are_seen(house: House) -> None:
     assert {"greenroom.actors.mailbox", "greenroom.settings"} <= house.modules.keys()
     assert {module.floor for module in house.modules.values()} == {0, 1, 2, 3, 4}
-    assert house.modules["greenroom.transport.wire"].pure
+    assert house.modules["greenroom.transport.protocol.wire"].pure
     assert not house.modules["greenroom.actors.mailbox"].pure
 
 
@@ -188,7 +188,7 @@ def test_what_is_too_long_or_careless_is_caught(rule: Rule, text: str, tmp_path:
     ],
 )
 def test_a_file_made_for_everybody_is_caught(text: str, tmp_path: Path) -> None:
-    house = plant(tmp_path, delivery__notes=text, delivery__private_files=text)
+    house = plant(tmp_path, delivery__notes=text, delivery__journal__private_files=text)
     assert len(list(house_rules.files_for_everybody(house))) == 1
 
 
@@ -200,7 +200,7 @@ def test_a_file_that_is_only_read_is_fine(text: str, tmp_path: Path) -> None:
 @pytest.mark.fault("D1")
 @pytest.mark.parametrize("text", ["apsw.Connection(path)", "sqlite3.connect(path)"])
 def test_a_database_that_is_opened_elsewhere_is_caught(text: str, tmp_path: Path) -> None:
-    house = plant(tmp_path, delivery__notes=text, delivery__sqlite_file=text)
+    house = plant(tmp_path, delivery__notes=text, delivery__journal__sqlite__file=text)
     assert len(list(house_rules.databases_opened_elsewhere(house))) == 1
 
 

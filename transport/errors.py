@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from greenroom.actors.errors import Fault, GreenroomError
-from greenroom.delivery.ids import BadId
-from greenroom.transport.close_codes import CloseCode
+from greenroom.delivery.events.ids import BadId
+from greenroom.transport.protocol.close_codes import CloseCode
 
 
 class TransportError(GreenroomError):

@@ -12,17 +12,17 @@ import trio
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
 from greenroom.delivery.errors import TooManyConnections, UserUnavailable
-from greenroom.delivery.ids import ConnectionId, IdSource, UserId
+from greenroom.delivery.events.ids import ConnectionId, IdSource, UserId
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import StartFailed, SupervisorError, TooManyChildren
-from greenroom.transport.connection import ConnectionParts, connection_child
+from greenroom.transport.connection.child import ConnectionParts, connection_child
+from greenroom.transport.door.front_door import FrontDoor, Upgrade, peer_of
+from greenroom.transport.door.half_open import HalfOpen
+from greenroom.transport.door.unready import Place
 from greenroom.transport.errors import CannotListen, PortBusy
-from greenroom.transport.front_door import FrontDoor, Upgrade, peer_of
-from greenroom.transport.half_open import HalfOpen
-from greenroom.transport.responses import text
-from greenroom.transport.unready import Place
+from greenroom.transport.http.responses import text
 
 logger = logging.getLogger("greenroom.transport")
 

@@ -13,7 +13,7 @@ import attrs
 import orjson
 import trio
 
-from greenroom.transport.auth import sign_token
+from greenroom.transport.auth.tokens import sign_token
 from side_by_side.server import SECRET
 
 Frame = dict[str, Any]

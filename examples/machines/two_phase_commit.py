@@ -11,7 +11,7 @@ import enum
 
 import attrs
 
-from greenroom.actors.machine import Machine, On, StartTimer, StateTimeout, Step, go, stay
+from greenroom.actors.machine.machine import Machine, On, StartTimer, StateTimeout, Step, go, stay
 from greenroom.testing import explore
 
 PARTICIPANTS = ("a", "b")

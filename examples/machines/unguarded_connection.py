@@ -6,9 +6,8 @@ Run it: `python examples/machines/unguarded_connection.py`.
 
 from __future__ import annotations
 
-from greenroom.actors.machine import Machine, On, Step, stay
-from greenroom.delivery.events import Kind, class_of
-from greenroom.delivery.ids import (
+from greenroom.actors.machine.machine import Machine, On, Step, stay
+from greenroom.delivery.events.ids import (
     ConnectionId,
     EventId,
     RequestId,
@@ -17,8 +16,9 @@ from greenroom.delivery.ids import (
     ThreadId,
     UserId,
 )
-from greenroom.delivery.journal import Page, Record
-from greenroom.delivery.user_messages import (
+from greenroom.delivery.events.kinds import Kind, class_of
+from greenroom.delivery.events.record import Page, Record
+from greenroom.delivery.user.messages import (
     Attached,
     DeliverEvents,
     ReportRefused,
@@ -26,10 +26,10 @@ from greenroom.delivery.user_messages import (
     ShowTyping,
 )
 from greenroom.testing import Taken, explore
-from greenroom.transport import connection_events as events
-from greenroom.transport import wire
-from greenroom.transport.close_codes import CloseCode
-from greenroom.transport.connection_machine import CONNECTION, Link, Phase, Times
+from greenroom.transport.connection import events
+from greenroom.transport.connection.machine import CONNECTION, Link, Phase, Times
+from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.close_codes import CloseCode
 
 ALICE = UserId("alice")
 SESSION = SessionId("sess_01jz00000000000000000000s1")

@@ -10,7 +10,7 @@ import enum
 
 import attrs
 
-from greenroom.actors.machine import Machine, On, StateTimeout, Step, go, stay
+from greenroom.actors.machine.machine import Machine, On, StateTimeout, Step, go, stay
 from greenroom.testing import explore
 
 PRICE = 100

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from greenroom.actors.errors import ActorStopped, Fault, GreenroomError
-    from greenroom.delivery.context import UserContext
-    from greenroom.delivery.draft import BadEvent
     from greenroom.delivery.errors import (
         EventNotKept,
         JournalError,
@@ -24,18 +22,20 @@ if TYPE_CHECKING:
         UnknownEvent,
         UserUnavailable,
     )
-    from greenroom.delivery.events import JSON, Event, EventClass, Kind
-    from greenroom.delivery.grammar import OutOfOrder
-    from greenroom.delivery.ids import BadId
-    from greenroom.delivery.journal import DeadLetter
-    from greenroom.delivery.policy import Policy
-    from greenroom.delivery.receipt import Receipt
-    from greenroom.delivery.run import Agent, Pressure, Run, ToolCall
-    from greenroom.delivery.stages import ReceiptStage, Standing
+    from greenroom.delivery.events.context import UserContext
+    from greenroom.delivery.events.draft import BadEvent
+    from greenroom.delivery.events.ids import BadId
+    from greenroom.delivery.events.kinds import JSON, Event, EventClass, Kind
+    from greenroom.delivery.events.policy import Policy
+    from greenroom.delivery.events.record import DeadLetter
+    from greenroom.delivery.events.stages import ReceiptStage, Standing
+    from greenroom.delivery.run.grammar import OutOfOrder
+    from greenroom.delivery.run.receipt import Receipt
+    from greenroom.delivery.run.run import Agent, Pressure, Run, ToolCall
     from greenroom.runtime import Runtime, open_runtime
     from greenroom.serving import run_server, serve
-    from greenroom.settings import BadSettings, Settings
-    from greenroom.transport.client import Client, connect
+    from greenroom.settings.settings import BadSettings, Settings
+    from greenroom.transport.client.client import Client, connect
 
     __version__: str
 
@@ -81,22 +81,22 @@ __all__ = [
 
 _HOMES: Final = {
     "greenroom.actors.errors": "ActorStopped Fault GreenroomError",
-    "greenroom.delivery.context": "UserContext",
-    "greenroom.delivery.draft": "BadEvent",
+    "greenroom.delivery.events.context": "UserContext",
+    "greenroom.delivery.events.draft": "BadEvent",
     "greenroom.delivery.errors": "EventNotKept JournalError NotConfirmed NotDisplayed NotReceived "
     "RunStopped RunTimedOut UnknownEvent UserUnavailable",
-    "greenroom.delivery.events": "JSON Event EventClass Kind",
-    "greenroom.delivery.grammar": "OutOfOrder",
-    "greenroom.delivery.ids": "BadId",
-    "greenroom.delivery.journal": "DeadLetter",
-    "greenroom.delivery.policy": "Policy",
-    "greenroom.delivery.receipt": "Receipt",
-    "greenroom.delivery.run": "Agent Pressure Run ToolCall",
-    "greenroom.delivery.stages": "ReceiptStage Standing",
+    "greenroom.delivery.events.kinds": "JSON Event EventClass Kind",
+    "greenroom.delivery.run.grammar": "OutOfOrder",
+    "greenroom.delivery.events.ids": "BadId",
+    "greenroom.delivery.journal.journal": "DeadLetter",
+    "greenroom.delivery.events.policy": "Policy",
+    "greenroom.delivery.run.receipt": "Receipt",
+    "greenroom.delivery.run.run": "Agent Pressure Run ToolCall",
+    "greenroom.delivery.events.stages": "ReceiptStage Standing",
     "greenroom.runtime": "Runtime open_runtime",
     "greenroom.serving": "run_server serve",
-    "greenroom.settings": "BadSettings Settings",
-    "greenroom.transport.client": "Client connect",
+    "greenroom.settings.settings": "BadSettings Settings",
+    "greenroom.transport.client.client": "Client connect",
 }
 """Where each name of `__all__` lives; the imports above are the same for type checkers."""
 

@@ -20,9 +20,9 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 from rich.console import Console
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.escaping import one_line
-from greenroom.actors.safe_text import safe_str
-from greenroom.commands.streams import prepare_streams
+from greenroom.actors.text.escaping import one_line
+from greenroom.actors.text.safe import safe_str
+from greenroom.commands.output.streams import prepare_streams
 from greenroom.interrupts import INTERRUPTED, leaving_at_once
 
 FAILED, MISUSED = 1, 2
@@ -215,9 +215,9 @@ def _complain(error: Exception) -> int:
 
 
 def _is_misuse(error: Exception) -> bool:
-    from greenroom.agent_target import BadTarget
-    from greenroom.delivery.ids import BadId
-    from greenroom.settings import BadSettings
+    from greenroom.delivery.events.ids import BadId
+    from greenroom.loading.agent import BadTarget
+    from greenroom.settings.settings import BadSettings
     from greenroom.transport.errors import BadKeyFile
 
     return isinstance(error, (CycloptsError, BadSettings, BadTarget, BadId, BadKeyFile))

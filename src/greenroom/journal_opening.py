@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import trio
 
 from greenroom.delivery.errors import JournalBusy
-from greenroom.delivery.journal import Journal
-from greenroom.delivery.memory_journal import MemoryJournal
-from greenroom.delivery.sqlite_journal import open_sqlite_journal
-from greenroom.settings import Settings
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
+from greenroom.settings.settings import Settings
 
 JOURNAL_LOOK_SECONDS = 0.1
 """Between two looks whether another process has let go of the journal."""

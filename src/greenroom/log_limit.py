@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
-from greenroom.actors.safe_text import safe_str
+from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.log_context import bound
 
 LINES, SECONDS = 100, 60.0

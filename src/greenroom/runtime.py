@@ -19,51 +19,51 @@ from typing import Any, cast
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
-from greenroom.admin import AdminDoor
-from greenroom.delivery.context import UserContext
+from greenroom.admin.door import AdminDoor
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import JournalError, RunStopped
-from greenroom.delivery.events import JSON
-from greenroom.delivery.ids import BadId, IdSource
-from greenroom.delivery.journal import Journal
-from greenroom.delivery.journal_writer import Append, JournalLookUp, JournalWriter, LookUp
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.ids import BadId, IdSource
+from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.events.policy import Policies
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.writer import Append, JournalLookUp, JournalWriter, LookUp
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
-from greenroom.delivery.outbox import Limits
-from greenroom.delivery.policy import Policies
-from greenroom.delivery.receipt import Receipt
-from greenroom.delivery.run import Agent, Run
-from greenroom.delivery.timeouts import Timeouts
-from greenroom.delivery.user_handle import UserHandle
-from greenroom.delivery.user_parts import OnUndelivered, nothing_more
-from greenroom.delivery.users import Users, UsersSettings
+from greenroom.delivery.outbox.outbox import Limits
+from greenroom.delivery.run.receipt import Receipt
+from greenroom.delivery.run.run import Agent, Run
+from greenroom.delivery.run.timeouts import Timeouts
+from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.parts import OnUndelivered, nothing_more
+from greenroom.delivery.user.users import Users, UsersSettings
 from greenroom.draining import drain_users
 from greenroom.journal_opening import open_journal
-from greenroom.metrics import Metrics, Values
-from greenroom.metrics_door import MetricsDoor
-from greenroom.metrics_look import look_at, watching_lag
-from greenroom.settings import Settings
+from greenroom.metrics.counts import Metrics, Values
+from greenroom.metrics.door import MetricsDoor
+from greenroom.metrics.gauges import look_at, watching_lag
+from greenroom.settings.settings import Settings
 from greenroom.supervisor.application import Component, open_application
 from greenroom.supervisor.child_spec import actor_child, task_child
-from greenroom.supervisor.cpu_meter import measuring_cpu
-from greenroom.supervisor.crash_report import CrashLog, CrashReport
+from greenroom.supervisor.crash.crash_report import CrashLog, CrashReport
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import StartFailed
+from greenroom.supervisor.inspection.cpu_meter import measuring_cpu
+from greenroom.supervisor.inspection.tree import TreeNode, snapshot
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import Strategy
-from greenroom.supervisor.tree import TreeNode, snapshot
-from greenroom.transport.auth import Authenticator, JwtAuthenticator
-from greenroom.transport.connection import ConnectionParts
-from greenroom.transport.connection_actor import ConnectionSettings
-from greenroom.transport.connection_machine import Times
-from greenroom.transport.frame_limits import FrameLimits
-from greenroom.transport.front_door import FrontDoor, Handler, Readiness
-from greenroom.transport.half_open import HalfOpen
-from greenroom.transport.rate_limit import SharedBuckets
+from greenroom.transport.auth.tokens import Authenticator, JwtAuthenticator
+from greenroom.transport.connection.actor import ConnectionSettings
+from greenroom.transport.connection.child import ConnectionParts
+from greenroom.transport.connection.machine import Times
+from greenroom.transport.connection.rate_limit import SharedBuckets
+from greenroom.transport.door.front_door import FrontDoor, Handler, Readiness
+from greenroom.transport.door.half_open import HalfOpen
+from greenroom.transport.door.static_pages import load_pages
+from greenroom.transport.door.unready import UnreadySockets
+from greenroom.transport.protocol.frame_limits import FrameLimits
 from greenroom.transport.server import Server, listener_child
-from greenroom.transport.static_pages import load_pages
-from greenroom.transport.unready import UnreadySockets
 
 logger = logging.getLogger("greenroom")
 

@@ -17,14 +17,14 @@ from pathlib import Path
 import attrs
 import trio
 
-from greenroom.delivery.run import Agent
+from greenroom.delivery.run.run import Agent
 from greenroom.logs import configure_logs
 from greenroom.runtime import Runtime, open_runtime
-from greenroom.settings import Settings
-from greenroom.transport.auth import JwtAuthenticator, extract_token, sign_token
+from greenroom.settings.settings import Settings
+from greenroom.transport.auth.tokens import JwtAuthenticator, extract_token, sign_token
 from greenroom.transport.errors import BadRequest, BadToken
-from greenroom.transport.request_head import RequestHead
-from greenroom.transport.responses import Response
+from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.http.responses import Response
 from greenroom.visitors import is_of_this_machine
 
 logger = logging.getLogger("greenroom")

@@ -11,8 +11,8 @@ import trio
 import trio.testing
 
 from greenroom.actors.errors import AskedTwice, AskTimeout
-from greenroom.actors.machine import Machine, On, Step, stay
-from greenroom.actors.machine_actor import Answer, MachineActor
+from greenroom.actors.machine.actor import Answer, MachineActor
+from greenroom.actors.machine.machine import Machine, On, Step, stay
 from greenroom.actors.ref import Ref, Request
 from tests.actors.conftest import Spawn
 

@@ -8,12 +8,12 @@ import trio
 
 from greenroom.actors.actor import Actor, attach
 from greenroom.actors.exit import ExitReason
-from greenroom.actors.machine import CancelTimer, Machine, StartTimer, Step
-from greenroom.actors.machine_runner import MachineRunner, TimerFired
+from greenroom.actors.machine.machine import CancelTimer, Machine, StartTimer, Step
+from greenroom.actors.machine.runner import MachineRunner, TimerFired
 from greenroom.actors.ref import Ref, Request
 from greenroom.actors.reply import Reply
-from tests.actors.test_machine_actor import Turnstile
-from tests.actors.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say
+from tests.actors.machine.test_machine_actor import Turnstile
+from tests.actors.machine.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say
 
 
 class Balance(Request[int]):

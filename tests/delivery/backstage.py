@@ -15,19 +15,19 @@ import trio
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.ref import Ref
-from greenroom.delivery.context import UserContext
 from greenroom.delivery.dead_letters import DeadLetters
-from greenroom.delivery.events import JSON
-from greenroom.delivery.ids import ConnectionId, IdSource, SessionId, UserId
-from greenroom.delivery.journal import Entry, Record
-from greenroom.delivery.journal_writer import JournalLookUp, JournalWriter
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.ids import ConnectionId, IdSource, SessionId, UserId
+from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.events.policy import POLICIES, Policies
+from greenroom.delivery.events.record import Entry, Record
+from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.journal.writer import JournalLookUp, JournalWriter
 from greenroom.delivery.ledger import Ledger
-from greenroom.delivery.memory_journal import MemoryJournal
-from greenroom.delivery.outbox import Limits, SocketGauge
-from greenroom.delivery.policy import POLICIES, Policies
-from greenroom.delivery.run import Run
-from greenroom.delivery.user_handle import UserHandle
-from greenroom.delivery.user_messages import (
+from greenroom.delivery.outbox.outbox import Limits, SocketGauge
+from greenroom.delivery.run.run import Run
+from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.messages import (
     Acked,
     Attach,
     Attached,
@@ -36,8 +36,8 @@ from greenroom.delivery.user_messages import (
     Detach,
     Written,
 )
-from greenroom.delivery.user_parts import OnUndelivered, nothing_more, wall_clock_ms
-from greenroom.delivery.users import Users, UsersSettings
+from greenroom.delivery.user.parts import OnUndelivered, nothing_more, wall_clock_ms
+from greenroom.delivery.user.users import Users, UsersSettings
 from greenroom.supervisor.child import ChildState
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child

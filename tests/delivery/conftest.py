@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.delivery.journal import Journal
-from tests.delivery.journal_conformance import BACKENDS, OpenJournal
+from greenroom.delivery.journal.journal import Journal
+from tests.delivery.journal.journal_conformance import BACKENDS, OpenJournal
 
 
 @pytest.fixture(params=BACKENDS)

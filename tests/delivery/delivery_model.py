@@ -18,21 +18,22 @@ from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Outcome as Result
 from greenroom.actors.reply import Reply
-from greenroom.delivery.account import Account
-from greenroom.delivery.admission import Admission
 from greenroom.delivery.errors import JournalFailed
-from greenroom.delivery.events import EventClass, Kind
-from greenroom.delivery.feed import SocketGauge
-from greenroom.delivery.ids import ConnectionId, EventId, SessionId, UserId
-from greenroom.delivery.journal import DeadLetter, Entry, Journal, Record
-from greenroom.delivery.memory_journal import MemoryJournal
-from greenroom.delivery.outbox import Outbox
-from greenroom.delivery.receipts import Receipts
-from greenroom.delivery.reports import Reports
-from greenroom.delivery.settling import Settler
-from greenroom.delivery.stages import Outcome, ReceiptStage
-from greenroom.delivery.user_messages import Attached
-from greenroom.delivery.user_parts import UserParts
+from greenroom.delivery.events.ids import ConnectionId, EventId, SessionId, UserId
+from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.record import DeadLetter, Entry, Record
+from greenroom.delivery.events.stages import Outcome, ReceiptStage
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.outbox.feed import SocketGauge
+from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.user.account import Account
+from greenroom.delivery.user.admission import Admission
+from greenroom.delivery.user.messages import Attached
+from greenroom.delivery.user.parts import UserParts
+from greenroom.delivery.user.receipts import Receipts
+from greenroom.delivery.user.reports import Reports
+from greenroom.delivery.user.settling import Settler
 
 R = TypeVar("R")
 Stages = dict[int, ReceiptStage]

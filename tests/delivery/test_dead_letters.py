@@ -11,21 +11,21 @@ import trio
 import trio.testing
 
 from greenroom.delivery.dead_letters import requeue_at_rest
-from greenroom.delivery.draft import BadEvent
 from greenroom.delivery.errors import JournalFailed, UnknownEvent
-from greenroom.delivery.events import EventClass, Kind
-from greenroom.delivery.ids import EventId, UserId
-from greenroom.delivery.journal import Attempt, Cursor, DeadLetter
-from greenroom.delivery.outbox import Limits
-from greenroom.delivery.policy import Policy
-from greenroom.delivery.receipt import Receipt
-from greenroom.delivery.redelivery import Patience
-from greenroom.delivery.stages import Outcome, ReceiptStage
-from greenroom.delivery.undelivered import Reached
-from greenroom.delivery.user_messages import DisplayedThere
+from greenroom.delivery.events.draft import BadEvent
+from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.policy import Policy
+from greenroom.delivery.events.record import Attempt, Cursor, DeadLetter
+from greenroom.delivery.events.stages import Outcome, ReceiptStage
+from greenroom.delivery.journal.undelivered import Reached
+from greenroom.delivery.outbox.outbox import Limits
+from greenroom.delivery.outbox.redelivery import Patience
+from greenroom.delivery.run.receipt import Receipt
+from greenroom.delivery.user.messages import DisplayedThere
 from greenroom.supervisor.backoff import Backoff
 from tests.delivery.backstage import ALICE, IDS, Disk, open_backstage
-from tests.delivery.journal_conformance import cursor, record, records
+from tests.delivery.journal.journal_conformance import cursor, record, records
 
 CRITICAL, PROGRESS = EventClass.CRITICAL, EventClass.PROGRESS
 SOON = {

@@ -27,11 +27,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from greenroom.actors.reply import Reply
-from greenroom.delivery.admission import Admission
-from greenroom.delivery.breaker import Circuit
-from greenroom.delivery.draft import draft
-from greenroom.delivery.events import EventClass, Kind
-from greenroom.delivery.feed import (
+from greenroom.delivery.events.draft import draft
+from greenroom.delivery.events.ids import (
+    ConnectionId,
+    EventId,
+    IdSource,
+    RequestId,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+)
+from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.policy import Policies, Policy, outcome_of
+from greenroom.delivery.events.record import DeadLetter, Entry, Record
+from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest, standings
+from greenroom.delivery.outbox.breaker import Circuit
+from greenroom.delivery.outbox.feed import (
     Command,
     Deliver,
     GivenUp,
@@ -42,30 +54,18 @@ from greenroom.delivery.feed import (
     Superseded,
     TooSlow,
 )
-from greenroom.delivery.ids import (
-    ConnectionId,
-    EventId,
-    IdSource,
-    RequestId,
-    RunId,
-    SessionId,
-    ThreadId,
-    UserId,
-)
-from greenroom.delivery.journal import DeadLetter, Entry, Record
-from greenroom.delivery.outbox import Outbox
-from greenroom.delivery.policy import Policies, Policy, outcome_of
-from greenroom.delivery.receipts import Receipts
-from greenroom.delivery.redelivery import Patience
-from greenroom.delivery.settling import Settler
-from greenroom.delivery.stages import Outcome, ReceiptStage, furthest, standings
-from greenroom.delivery.user_messages import (
+from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.outbox.redelivery import Patience
+from greenroom.delivery.user.admission import Admission
+from greenroom.delivery.user.messages import (
     Acked,
     Attach,
     AwaitStage,
     ConfirmedThere,
     DisplayedThere,
 )
+from greenroom.delivery.user.receipts import Receipts
+from greenroom.delivery.user.settling import Settler
 from greenroom.supervisor.backoff import Backoff
 from tests.delivery.delivery_model import (
     Person,

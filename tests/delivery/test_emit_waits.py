@@ -11,11 +11,11 @@ import trio.testing
 from greenroom import Run, UserContext
 from greenroom.actors.errors import MailboxFull
 from greenroom.delivery.errors import UserUnavailable
-from greenroom.delivery.grammar import OutOfOrder
-from greenroom.delivery.ids import ConnectionId
-from greenroom.delivery.timeouts import GRACE_SECONDS
-from greenroom.delivery.user_handle import UserHandle
-from greenroom.delivery.user_messages import Detach
+from greenroom.delivery.events.ids import ConnectionId
+from greenroom.delivery.run.grammar import OutOfOrder
+from greenroom.delivery.run.timeouts import GRACE_SECONDS
+from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.messages import Detach
 from greenroom.testing import Faults
 from tests.delivery.backstage import IDS, open_backstage
 

@@ -13,10 +13,10 @@ import trio.testing
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.ref import Ref
 from greenroom.actors.timers import Timers
-from greenroom.delivery.outbox import Outbox
-from greenroom.delivery.run import Run
-from greenroom.delivery.user_actor import UserActor
-from greenroom.delivery.user_handle import UserHandle
+from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.run.run import Run
+from greenroom.delivery.user.actor import UserActor
+from greenroom.delivery.user.handle import UserHandle
 from greenroom.supervisor.child import Child, Life
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 from tests.delivery.backstage import Socket, open_backstage

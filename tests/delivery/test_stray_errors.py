@@ -15,10 +15,10 @@ import pytest
 import trio
 
 from greenroom import Run, Settings, connect, open_runtime
-from greenroom.delivery.events import JSON
+from greenroom.delivery.events.kinds import JSON
 from greenroom.testing import STRAYS
-from greenroom.transport.auth import Identity, JwtAuthenticator, sign_token
-from greenroom.transport.client import Client
+from greenroom.transport.auth.tokens import Identity, JwtAuthenticator, sign_token
+from greenroom.transport.client.client import Client
 
 SECRET = "a secret of more than thirty-two bytes"
 SETTINGS = Settings(port=0, journal=":memory:", secret=SECRET)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import trio
 
-from greenroom.delivery.events import Kind
-from greenroom.transport.auth import sign_token
-from greenroom.transport.client import connect
+from greenroom.delivery.events.kinds import Kind
+from greenroom.transport.auth.tokens import sign_token
+from greenroom.transport.client.client import connect
 from tests.face.cli import SECRET, running
 
 AGENT = """

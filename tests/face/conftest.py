@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.face.browser import (
+from tests.face.page.browser import (
     CHROMIUM,
     DESKTOP,
     QUIET,

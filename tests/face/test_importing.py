@@ -29,7 +29,13 @@ sys.meta_path.insert(0, CtrlC())
 """
 ON_THE_WAY = [
     *("greenroom.command_line", "cyclopts", "attr", "rich.console", "greenroom.commands.events"),
-    *("orjson", "apsw", "greenroom.delivery.journal_reader", "greenroom.settings", "trio"),
+    *(
+        "orjson",
+        "apsw",
+        "greenroom.delivery.journal.sqlite.reader",
+        "greenroom.settings.settings",
+        "trio",
+    ),
 ]
 LIGHT = {"greenroom", "sitecustomize"}  # and the standard library
 TELL_MODULES = "import sys; {}; print(*sys.modules, file=sys.stderr)"
@@ -125,7 +131,7 @@ def test_before_ctrl_c_is_provided_for_nothing_of_weight_is_imported() -> None:
 def test_help_imports_no_command(words: str) -> None:
     loaded = imported(f"from greenroom.command_line import run; run([{words!r}])")
     ours = {name for name in loaded if name.startswith("greenroom.commands.")}
-    assert ours == {"greenroom.commands.streams"}
+    assert ours == {"greenroom.commands.output.streams"}
     assert (
         not loaded & {"trio", "apsw", "jwt", "structlog", "greenroom.runtime"} or words == "sreve"
     )
@@ -158,7 +164,9 @@ def test_every_exported_name_is_what_type_checkers_take_it_for() -> None:
 
 
 def test_a_room_is_an_attribute_and_a_misspelt_name_is_none() -> None:
-    told = imported("import greenroom; greenroom.supervisor.snapshot; greenroom.settings.Settings")
+    told = imported(
+        "import greenroom; greenroom.supervisor.snapshot; greenroom.settings.settings.Settings"
+    )
     assert "greenroom.supervisor" in told
     with pytest.raises(AttributeError, match="module 'greenroom' has no attribute 'Runtme'"):
         greenroom.Runtme  # noqa: B018

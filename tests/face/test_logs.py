@@ -14,20 +14,20 @@ import pytest
 import trio
 
 import greenroom
-from greenroom.actors.escaping import one_line
 from greenroom.actors.guard import log_failure
-from greenroom.delivery.ids import BadId, EventId, UserId
+from greenroom.actors.text.escaping import one_line
+from greenroom.delivery.events.ids import BadId, EventId, UserId
 from greenroom.delivery.log_context import bind, bound, log_context
-from greenroom.delivery.user_names import child_id, outbox_name
+from greenroom.delivery.user.names import child_id, outbox_name
 from greenroom.logs import Pseudonyms, log_formatter
-from greenroom.settings import Settings
+from greenroom.settings.settings import Settings
 from greenroom.supervisor.child import ChildState
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import RestartIntensityExceeded
 from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.supervisor import open_supervisor, supervisor_child
 from greenroom.testing import STRAYS
-from tests.face.forged import FORGED
+from tests.face.commands.forged import FORGED
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import SECRET, Server, serving, token_for
 

@@ -19,8 +19,8 @@ import pytest
 import trio
 
 from greenroom import JSON, Agent, Run, Runtime, Settings, open_runtime
-from greenroom.delivery.journal import Journal
-from greenroom.delivery.policy import Policies
+from greenroom.delivery.events.policy import Policies
+from greenroom.delivery.journal.journal import Journal
 
 SECRET = "a secret of more than thirty-two bytes"
 ADMIN = "an-admin-token-of-the-tests-long-enough"

@@ -8,10 +8,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from greenroom.delivery.ids import RunId, SessionId, ThreadId
-from greenroom.delivery.journal_migration import migrate
-from greenroom.delivery.legacy_ids import modern
-from tests.delivery.journal_story import EPOCH, legacy, rows, write_story
+from greenroom.delivery.events.ids import RunId, SessionId, ThreadId
+from greenroom.delivery.legacy.legacy_ids import modern
+from greenroom.delivery.upkeep.journal_migration import migrate
+from tests.delivery.journal.journal_story import EPOCH, legacy, rows, write_story
 from tests.protocol.client import Client, Json
 from tests.protocol.server import Server, serving, token_for
 

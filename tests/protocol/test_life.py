@@ -6,7 +6,7 @@ import pytest
 import trio
 from websockets.exceptions import InvalidStatus
 
-from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.supervisor.child import ChildState
 from tests.protocol.client import opening
 from tests.protocol.hours import hours

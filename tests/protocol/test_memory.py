@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from greenroom.actors.machine_runner import MachineRunner
-from greenroom.transport.connection_actor import ConnectionActor
-from greenroom.transport.connection_requests import Requests
-from greenroom.transport.counted_socket import CountedSocket
-from greenroom.transport.replay_stream import ReplayStream
+from greenroom.actors.machine.runner import MachineRunner
+from greenroom.transport.connection.actor import ConnectionActor
+from greenroom.transport.connection.counted_socket import CountedSocket
+from greenroom.transport.connection.requests import Requests
+from greenroom.transport.door.early_stream import ReplayStream
 from tests.protocol.server import serving
 
 OF_A_SOCKET = (ConnectionActor, MachineRunner, Requests, CountedSocket, ReplayStream)

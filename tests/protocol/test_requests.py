@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from greenroom.delivery.errors import JournalCorrupt, JournalFull
-from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.delivery.journal.memory import MemoryJournal
 from tests.protocol.server import serving, token_for
 
 FILE = "/srv/greenroom.db"

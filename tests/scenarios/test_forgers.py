@@ -17,9 +17,9 @@ import jwt
 import pytest
 
 from greenroom import ReceiptStage
-from greenroom.delivery.ids import IdSource, RunId
+from greenroom.delivery.events.ids import IdSource, RunId
+from tests.face.metrics.test_metrics import Scrape
 from tests.face.test_logs import logged
-from tests.face.test_metrics import Scrape
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import SECRET, Server, serving, token_for
 

@@ -13,8 +13,8 @@ import pytest
 import trio
 
 from greenroom import Run
-from greenroom.delivery.user_messages import DeliverEvents
-from tests.face.test_metrics import Scrape
+from greenroom.delivery.user.messages import DeliverEvents
+from tests.face.metrics.test_metrics import Scrape
 from tests.protocol.client import Client
 from tests.protocol.hours import hours
 from tests.protocol.server import Server, serving, token_for

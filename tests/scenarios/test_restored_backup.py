@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from greenroom.delivery.ids import EventId, IdSource
+from greenroom.delivery.events.ids import EventId, IdSource
 from tests.protocol.client import Client, Json
 from tests.protocol.server import Server, serving
 from tests.scenarios.stage import kinds, offsets

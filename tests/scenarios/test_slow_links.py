@@ -9,10 +9,10 @@ import trio
 from trio.testing import MockClock
 
 from greenroom import Kind, Run, Settings, connect, open_runtime
-from greenroom.delivery.memory_journal import MemoryJournal
+from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.testing import open_slow_link
-from greenroom.transport.client import Client as Connected
-from tests.face.test_metrics import parsed
+from greenroom.transport.client.client import Client as Connected
+from tests.face.metrics.test_metrics import parsed
 from tests.protocol.client import Client
 from tests.protocol.server import SECRET, token_for
 

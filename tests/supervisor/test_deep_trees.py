@@ -16,7 +16,7 @@ from greenroom.supervisor import (
     supervisor_child,
 )
 from greenroom.supervisor.errors import StartFailed
-from greenroom.supervisor.looking_json import MOST_LEVELS, dump_tree, load_tree
+from greenroom.supervisor.inspection.as_json import MOST_LEVELS, dump_tree, load_tree
 from tests.supervisor.stage import Stage, settle
 
 pytestmark = pytest.mark.fault("W10")

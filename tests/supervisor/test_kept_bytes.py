@@ -13,16 +13,16 @@ import trio.testing
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.exit import crashed
-from greenroom.actors.recent import WEIGHED_AFTER
+from greenroom.actors.recording.recent import WEIGHED_AFTER
+from greenroom.actors.recording.weight import weight_of
 from greenroom.actors.ref import Ref
-from greenroom.actors.weight import weight_of
-from greenroom.replaying import CannotReplay, load_case
+from greenroom.loading.replay import CannotReplay, load_case
 from greenroom.supervisor import Intensity, StaticSupervisorRef, actor_child, open_supervisor
-from greenroom.supervisor.actor_note import NOTE_BYTES, RECORDED_BYTES
-from greenroom.supervisor.crash_report import LIVE_ERRORS, LOG_BYTES, CrashLog
-from greenroom.supervisor.error_note import ERROR_BYTES, note_within
-from greenroom.supervisor.looking_json import dump_crash, load_crash
-from greenroom.supervisor.message_codec import JSON
+from greenroom.supervisor.crash.actor_note import NOTE_BYTES, RECORDED_BYTES
+from greenroom.supervisor.crash.crash_report import LIVE_ERRORS, LOG_BYTES, CrashLog
+from greenroom.supervisor.crash.error_note import ERROR_BYTES, note_within
+from greenroom.supervisor.crash.message_codec import JSON
+from greenroom.supervisor.inspection.as_json import dump_crash, load_crash
 from tests.supervisor.stage import settle
 
 pytestmark = [pytest.mark.requirement("R39"), pytest.mark.fault("S15")]

@@ -13,8 +13,8 @@ import trio.testing
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.errors import ActorStopped, OrderlyExit
-from greenroom.actors.machine import Machine, On, StateTimeout, Stop, stay
-from greenroom.actors.machine_actor import MachineActor
+from greenroom.actors.machine.actor import MachineActor
+from greenroom.actors.machine.machine import Machine, On, StateTimeout, Stop, stay
 from greenroom.actors.monitor import link, monitor
 from greenroom.actors.ref import Ref, Request
 from greenroom.supervisor import (
@@ -26,7 +26,7 @@ from greenroom.supervisor import (
     open_supervisor,
     supervisor_child,
 )
-from greenroom.supervisor.crash_report import LIVE_ERRORS
+from greenroom.supervisor.crash.crash_report import LIVE_ERRORS
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
 from tests.supervisor.stage import Crash, settle
 

@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.exit import NORMAL
-from greenroom.actors.machine import Machine, On, StartTimer, StateTimeout, Step, Stop, stay
-from greenroom.actors.machine_actor import MachineActor
+from greenroom.actors.machine.actor import MachineActor
+from greenroom.actors.machine.machine import Machine, On, StartTimer, StateTimeout, Step, Stop, stay
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.monitor import Down, monitor
 from greenroom.actors.own_life import OwnLife

@@ -29,7 +29,7 @@ from greenroom.supervisor import (
     task_child,
 )
 from greenroom.supervisor.errors import StartFailed
-from greenroom.supervisor.looking_json import dump_crash, load_crash
+from greenroom.supervisor.inspection.as_json import dump_crash, load_crash
 from greenroom.testing import STRAYS, Faults
 from tests.supervisor.stage import Stage, settle
 

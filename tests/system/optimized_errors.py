@@ -13,12 +13,12 @@ import greenroom
 from greenroom.actors.errors import NotARequest
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.ref import Ref
-from greenroom.delivery.grammar import OutOfOrder, RunStep, Spoken, Stage
-from greenroom.delivery.ids import IdSource, ToolCallId, UserId
-from greenroom.delivery.memory_journal import MemoryJournal
-from greenroom.delivery.user_handle import UserHandle
+from greenroom.delivery.events.ids import IdSource, ToolCallId, UserId
+from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.run.grammar import OutOfOrder, RunStep, Spoken, Stage
+from greenroom.delivery.user.handle import UserHandle
 from greenroom.runtime import NotOpen, Runtime
-from greenroom.settings import Settings
+from greenroom.settings.settings import Settings
 from greenroom.supervisor.errors import SupervisorStopped
 
 CALL = IdSource().new(ToolCallId)

@@ -12,9 +12,9 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError
 
-from greenroom.delivery.ids import UserId
-from greenroom.delivery.sqlite_journal import open_sqlite_journal
-from greenroom.transport.auth import sign_token
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
+from greenroom.transport.auth.tokens import sign_token
 from tests.system.processes import SECRET, Place, eventually, free_port
 from tests.system.tab import Tab
 

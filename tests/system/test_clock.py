@@ -12,7 +12,7 @@ import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import greenroom
-from greenroom.transport.auth import sign_token
+from greenroom.transport.auth.tokens import sign_token
 from tests.system.processes import SECRET
 from tests.system.tab import Tab
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from greenroom.delivery.events import TERMINAL, Event
-from greenroom.delivery.ids import UserId
-from greenroom.delivery.sqlite_journal import open_sqlite_journal
-from greenroom.transport.auth import sign_token
-from tests.delivery.whole_runs import flaws
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.kinds import TERMINAL, Event
+from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
+from greenroom.transport.auth.tokens import sign_token
+from tests.delivery.history.whole_runs import flaws
 from tests.system.processes import SECRET, Place, eventually, free_port
 from tests.system.tab import Tab
 

@@ -17,8 +17,8 @@ import pytest
 import trio
 
 import greenroom
-from greenroom.delivery.stages import Outcome
-from greenroom.transport.auth import sign_token
+from greenroom.delivery.events.stages import Outcome
+from greenroom.transport.auth.tokens import sign_token
 from tests.system.tab import Tab
 
 SECRET = "a secret of the tests, 32 bytes or more"

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 import greenroom
-from greenroom.transport.auth import sign_token
+from greenroom.transport.auth.tokens import sign_token
 from tests.system.tab import Frame, Tab
 
 SECRET = "a secret of the tests, 32 bytes or more"

@@ -12,10 +12,10 @@ import pytest
 import trio
 
 import greenroom
-from greenroom.delivery.ids import UserId
-from greenroom.delivery.journal import Record
-from greenroom.delivery.sqlite_journal import open_sqlite_journal
-from greenroom.transport.auth import sign_token
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
+from greenroom.transport.auth.tokens import sign_token
 from tests.system.processes import SECRET, Place, Process, eventually, free_port
 from tests.system.tab import Tab
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.requirement("R41")
 GATE = """
 import enum
 
-from greenroom.actors.machine import Machine, On, go
+from greenroom.actors.machine.machine import Machine, On, go
 
 class Gate(enum.Enum):
     SHUT = 1
@@ -308,7 +308,7 @@ def test_a_suite_that_leaves_pairs_of_a_machine_untaken_fails_naming_them(
     project.makepyfile(
         test_gate="""
         from gates import Gate, Kick, Pull, gate
-        from greenroom.actors.machine_runner import MachineRunner
+        from greenroom.actors.machine.runner import MachineRunner
 
         def test_pull(): MachineRunner(gate, ()).handle(Pull())
         def test_kick(): MachineRunner(gate, ()).handle(Kick())

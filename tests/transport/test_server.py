@@ -7,7 +7,7 @@ import pytest
 import trio
 from websockets.exceptions import InvalidMessage
 
-from greenroom.delivery.ids import ConnectionId, IdSource
+from greenroom.delivery.events.ids import ConnectionId, IdSource
 from greenroom.transport.errors import CannotListen, PortBusy
 from greenroom.transport.server import open_listeners
 from tests.protocol.client import Client, refusal

@@ -11,20 +11,20 @@ from typing import Annotated, Final, TypeVar
 import trio
 from cyclopts import App, Parameter
 
-from greenroom.admin_client import AdminClient, usual_client
-from greenroom.commands.dead_letter_output import heading, json_of, line_of, told
+from greenroom.admin.client import AdminClient, usual_client
 from greenroom.commands.events import existing_journal
 from greenroom.commands.options import Flag, Limit
-from greenroom.commands.printing import say_none
-from greenroom.commands.streams import write_line
+from greenroom.commands.output.dead_letters import heading, json_of, line_of, told
+from greenroom.commands.output.printing import say_none
+from greenroom.commands.output.streams import write_line
 from greenroom.delivery.dead_letters import no_letter, requeue_at_rest
 from greenroom.delivery.errors import JournalBusy
-from greenroom.delivery.ids import EventId, IdSource, UserId
-from greenroom.delivery.journal import DeadLetter
-from greenroom.delivery.journal_reader import JournalReader
-from greenroom.delivery.legacy_ids import modern
-from greenroom.delivery.sqlite_journal import SqliteJournal, open_sqlite_journal
-from greenroom.settings import Settings
+from greenroom.delivery.events.ids import EventId, IdSource, UserId
+from greenroom.delivery.events.record import DeadLetter
+from greenroom.delivery.journal.sqlite.journal import SqliteJournal, open_sqlite_journal
+from greenroom.delivery.journal.sqlite.reader import JournalReader
+from greenroom.delivery.legacy.legacy_ids import modern
+from greenroom.settings.settings import Settings
 
 T = TypeVar("T")
 

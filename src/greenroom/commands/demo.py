@@ -8,13 +8,13 @@ from pathlib import Path
 import trio
 
 import greenroom
-from greenroom.agent_target import load_agent
-from greenroom.delivery.journal_place import check_kind
-from greenroom.delivery.private_files import create_private
+from greenroom.delivery.journal.private_files import create_private
+from greenroom.delivery.journal.sqlite.place import check_kind
+from greenroom.loading.agent import load_agent
 from greenroom.logs import configure_logs
 from greenroom.serving import run_server
-from greenroom.settings import MEMORY, BadSettings, Settings
-from greenroom.settings_values import SHORTEST_SECRET
+from greenroom.settings.settings import MEMORY, BadSettings, Settings
+from greenroom.settings.values import SHORTEST_SECRET
 
 LOOPBACK = "127.0.0.1"
 EXAMPLE = Path(greenroom.__file__).parent / "demo" / "csv_analyst.py"

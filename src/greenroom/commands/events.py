@@ -13,14 +13,14 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 
-from greenroom.commands.event_output import Printer, print_json, table_printer
 from greenroom.commands.options import Flag, Limit
-from greenroom.commands.printing import say_none
-from greenroom.delivery.events import Kind
-from greenroom.delivery.ids import ThreadId, UserId
-from greenroom.delivery.journal_reader import JournalReader, Numbered, Place
-from greenroom.delivery.legacy_ids import modern
-from greenroom.settings import BadSettings, Settings
+from greenroom.commands.output.events import Printer, print_json, table_printer
+from greenroom.commands.output.printing import say_none
+from greenroom.delivery.events.ids import ThreadId, UserId
+from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.journal.sqlite.reader import JournalReader, Numbered, Place
+from greenroom.delivery.legacy.legacy_ids import modern
+from greenroom.settings.settings import BadSettings, Settings
 
 POLL_SECONDS = 0.25
 CHUNK = 500

@@ -10,11 +10,11 @@ import orjson
 from cyclopts import App
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.escaping import one_line
-from greenroom.actors.wording import a
+from greenroom.actors.text.escaping import one_line
+from greenroom.actors.text.wording import a
 from greenroom.commands.options import Flag
-from greenroom.commands.streams import write_line
-from greenroom.delivery.id_explanation import Explanation, Meaning, explain
+from greenroom.commands.output.streams import write_line
+from greenroom.delivery.legacy.id_explanation import Explanation, Meaning, explain
 
 
 class NoIds(GreenroomError):

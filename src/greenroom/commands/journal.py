@@ -12,19 +12,19 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.filesize import decimal
 
-from greenroom.actors.escaping import one_line
-from greenroom.commands.ages import Age, seconds_of
+from greenroom.actors.text.escaping import one_line
 from greenroom.commands.events import existing_journal
 from greenroom.commands.journal_files import lines_of, written
 from greenroom.commands.options import Kept, Limit
-from greenroom.commands.progress import progress_bar
+from greenroom.commands.output.ages import Age, seconds_of
+from greenroom.commands.output.progress import progress_bar
 from greenroom.delivery.errors import JournalError
-from greenroom.delivery.journal_check import check
-from greenroom.delivery.journal_compaction import compact
-from greenroom.delivery.journal_export import export_journal, import_journal
-from greenroom.delivery.journal_migration import migrate
-from greenroom.delivery.journal_upkeep import backups, open_for_upkeep
-from greenroom.settings import BadSettings, Settings
+from greenroom.delivery.upkeep.journal_check import check
+from greenroom.delivery.upkeep.journal_compaction import compact
+from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
+from greenroom.delivery.upkeep.journal_migration import migrate
+from greenroom.delivery.upkeep.journal_upkeep import backups, open_for_upkeep
+from greenroom.settings.settings import BadSettings, Settings
 
 Lines = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 

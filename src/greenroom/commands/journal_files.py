@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from greenroom.delivery.journal_lines import BadExport
-from greenroom.delivery.journal_upkeep import sync_directory
-from greenroom.delivery.private_files import replace_private
-from greenroom.settings import BadSettings
+from greenroom.delivery.journal.private_files import replace_private
+from greenroom.delivery.upkeep.journal_lines import BadExport
+from greenroom.delivery.upkeep.journal_upkeep import sync_directory
+from greenroom.settings.settings import BadSettings
 
 STREAM: Final = Path("-")
 LONGEST_LINE: Final = 16 * 1024 * 1024  # an event has 1 MiB at most

@@ -10,14 +10,14 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from greenroom.admin import CRASHES, TREE
-from greenroom.admin_client import AdminClient, NoSuchCrash, usual_client
-from greenroom.commands.looking_output import crash_view, crashes_table, tree_view
+from greenroom.admin.client import AdminClient, NoSuchCrash, usual_client
+from greenroom.admin.door import CRASHES, TREE
 from greenroom.commands.options import Flag
-from greenroom.commands.printing import show
-from greenroom.commands.streams import write_line
-from greenroom.delivery.ids import BadId, type_of
-from greenroom.settings import BadSettings, Settings
+from greenroom.commands.output.looking import crash_view, crashes_table, tree_view
+from greenroom.commands.output.printing import show
+from greenroom.commands.output.streams import write_line
+from greenroom.delivery.events.ids import BadId, type_of
+from greenroom.settings.settings import BadSettings, Settings
 
 WHERE = "`greenroom crashes` lists those that are kept"
 Children = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
@@ -61,7 +61,7 @@ def tree(
     elif not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadSettings(["--watch needs a terminal"], advice="--json is for programs")
     else:
-        from greenroom.commands.tree_screen import watch_tree  # needs termios: no Windows
+        from greenroom.commands.tree.screen import watch_tree  # needs termios: no Windows
 
         client.tree(children=0)  # say what is wrong before the screen is taken
         watch_tree(client, every=every, children=children)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from greenroom.actors.diagram import dot, mermaid, table
-from greenroom.actors.machine_svg import svg
-from greenroom.machine_target import load_machine
+from greenroom.actors.machine.diagram import dot, mermaid, table
+from greenroom.drawing.machine_svg import svg
+from greenroom.loading.machine import load_machine
 
 
 class Format(enum.StrEnum):

@@ -9,14 +9,14 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from greenroom.actors.errors import Fault, GreenroomError
-from greenroom.actors.escaping import one_line
+from greenroom.actors.text.escaping import one_line
 from greenroom.commands.options import Flag
-from greenroom.delivery.private_files import replace_private
-from greenroom.replaying import Case, load_case
-from greenroom.settings import BadSettings
-from greenroom.supervisor.error_note import ErrorNote
-from greenroom.testing.replay import Replayed, place_of
-from greenroom.testing.replay_source import test_source
+from greenroom.delivery.journal.private_files import replace_private
+from greenroom.loading.replay import Case, load_case
+from greenroom.settings.settings import BadSettings
+from greenroom.supervisor.crash.error_note import ErrorNote
+from greenroom.testing.replay.replay import Replayed, place_of
+from greenroom.testing.replay.source import test_source
 
 
 class NotReproduced(GreenroomError):

@@ -8,10 +8,10 @@ from typing import Annotated
 import trio
 from cyclopts import Parameter
 
-from greenroom.agent_target import load_agent
+from greenroom.loading.agent import load_agent
 from greenroom.logs import configure_logs
 from greenroom.serving import run_server
-from greenroom.settings import Settings
+from greenroom.settings.settings import Settings
 
 
 def serve(

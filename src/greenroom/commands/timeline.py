@@ -14,17 +14,17 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from greenroom.commands import timeline_output
 from greenroom.commands.events import existing_journal
 from greenroom.commands.options import Flag
-from greenroom.commands.pace import paced
-from greenroom.commands.printing import columns, on_terminal, show
-from greenroom.commands.progress import progress_bar
-from greenroom.commands.streams import write_line
-from greenroom.delivery.journal_reader import JournalReader
-from greenroom.delivery.run_reader import read_timeline
-from greenroom.delivery.timeline import Moment, Timeline
-from greenroom.settings import BadSettings, Settings
+from greenroom.commands.output import timeline as timeline_output
+from greenroom.commands.output.pace import paced
+from greenroom.commands.output.printing import columns, on_terminal, show
+from greenroom.commands.output.progress import progress_bar
+from greenroom.commands.output.streams import write_line
+from greenroom.delivery.history.run_reader import read_timeline
+from greenroom.delivery.history.timeline import Moment, Timeline
+from greenroom.delivery.journal.sqlite.reader import JournalReader
+from greenroom.settings.settings import BadSettings, Settings
 
 Show: TypeAlias = Callable[[RenderableType], object]
 Tick: TypeAlias = Callable[[float], object]

@@ -8,8 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from greenroom.settings import BadSettings, Settings
-from greenroom.transport.auth import sign_token
+from greenroom.settings.settings import BadSettings, Settings
+from greenroom.transport.auth.tokens import sign_token
 
 LONGEST_TTL = 100 * 365 * 86_400
 

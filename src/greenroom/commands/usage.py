@@ -8,17 +8,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from greenroom.commands.ages import Age, seconds_of
 from greenroom.commands.events import existing_journal
 from greenroom.commands.options import Flag, Limit
-from greenroom.commands.printing import show
-from greenroom.commands.progress import progress_bar
-from greenroom.commands.streams import write_line
-from greenroom.commands.usage_output import Window, as_json, view
-from greenroom.delivery.journal_reader import JournalReader
-from greenroom.delivery.usage import By, Usage
-from greenroom.delivery.usage_reader import usage_events
-from greenroom.settings import Settings
+from greenroom.commands.output.ages import Age, seconds_of
+from greenroom.commands.output.printing import show
+from greenroom.commands.output.progress import progress_bar
+from greenroom.commands.output.streams import write_line
+from greenroom.commands.output.usage import Window, as_json, view
+from greenroom.delivery.history.usage import By, Usage
+from greenroom.delivery.history.usage_reader import usage_events
+from greenroom.delivery.journal.sqlite.reader import JournalReader
+from greenroom.settings.settings import Settings
 
 
 def usage(

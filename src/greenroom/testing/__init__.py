@@ -11,47 +11,47 @@ from typing import TYPE_CHECKING
 from greenroom.actors.errors import Fault, GreenroomError
 
 if TYPE_CHECKING:
-    from greenroom.testing.exploration import Deadlock, Exploration, Violation
-    from greenroom.testing.exploring import explore
     from greenroom.testing.fault_injection import Faults, InjectedFault
     from greenroom.testing.faulty_disk import DiskFault, FaultyDisk, open_faulty_disk
-    from greenroom.testing.machine_tests import machine_test
-    from greenroom.testing.neighbour import Neighbour
-    from greenroom.testing.slow_link import SlowLink, open_slow_link
-    from greenroom.testing.strays import STRAYS, Unshowable, stray_cancelled
-    from greenroom.testing.supervised import Supervised, open_supervised
-    from greenroom.testing.trace import Taken, Trace
-    from greenroom.testing.transition_coverage import (
+    from greenroom.testing.machines.exploration import Deadlock, Exploration, Violation
+    from greenroom.testing.machines.exploring import explore
+    from greenroom.testing.machines.machine_tests import machine_test
+    from greenroom.testing.machines.trace import Taken, Trace
+    from greenroom.testing.machines.transition_coverage import (
         TransitionRecorder,
         assert_transitions_covered,
         record_transitions,
     )
-    from greenroom.testing.watched_runner import MachineFault
+    from greenroom.testing.machines.watched_runner import MachineFault
+    from greenroom.testing.neighbour import Neighbour
+    from greenroom.testing.slow_link import SlowLink, open_slow_link
+    from greenroom.testing.strays import STRAYS, Unshowable, stray_cancelled
+    from greenroom.testing.supervised import Supervised, open_supervised
 
 HOMES = {
     "STRAYS": "strays",
-    "Deadlock": "exploration",
+    "Deadlock": "machines.exploration",
     "DiskFault": "faulty_disk",
-    "Exploration": "exploration",
+    "Exploration": "machines.exploration",
     "Faults": "fault_injection",
     "FaultyDisk": "faulty_disk",
     "InjectedFault": "fault_injection",
-    "MachineFault": "watched_runner",
+    "MachineFault": "machines.watched_runner",
     "Neighbour": "neighbour",
     "SlowLink": "slow_link",
     "Supervised": "supervised",
-    "Taken": "trace",
-    "Trace": "trace",
-    "TransitionRecorder": "transition_coverage",
+    "Taken": "machines.trace",
+    "Trace": "machines.trace",
+    "TransitionRecorder": "machines.transition_coverage",
     "Unshowable": "strays",
-    "Violation": "exploration",
-    "assert_transitions_covered": "transition_coverage",
-    "explore": "exploring",
-    "machine_test": "machine_tests",
+    "Violation": "machines.exploration",
+    "assert_transitions_covered": "machines.transition_coverage",
+    "explore": "machines.exploring",
+    "machine_test": "machines.machine_tests",
     "open_faulty_disk": "faulty_disk",
     "open_slow_link": "slow_link",
     "open_supervised": "supervised",
-    "record_transitions": "transition_coverage",
+    "record_transitions": "machines.transition_coverage",
     "stray_cancelled": "strays",
 }
 

@@ -13,7 +13,7 @@ import trio
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.safe_text import safe_repr
+from greenroom.actors.text.safe import safe_repr
 from greenroom.supervisor.child_spec import ChildSpec
 
 M = TypeVar("M")

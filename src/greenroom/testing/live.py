@@ -13,15 +13,15 @@ import trio
 from trio.testing import memory_stream_pair
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
-from greenroom.delivery.events import JSON
-from greenroom.delivery.memory_journal import MemoryJournal
-from greenroom.delivery.run import Agent
+from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.run.run import Agent
 from greenroom.runtime import Runtime, authenticator_of, open_runtime
-from greenroom.settings import MEMORY, Settings
-from greenroom.transport.auth import sign_token
-from greenroom.transport.front_door import FrontDoor
+from greenroom.settings.settings import MEMORY, Settings
+from greenroom.transport.auth.tokens import sign_token
+from greenroom.transport.door.front_door import FrontDoor
+from greenroom.transport.protocol.wire import SUBPROTOCOL
 from greenroom.transport.server import Server
-from greenroom.transport.wire import SUBPROTOCOL
 
 SECRET = "a secret for tests, known to everyone"
 TOKEN_SECONDS = 24 * 3600.0

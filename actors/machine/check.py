@@ -1,0 +1,170 @@
+"""What makes a machine's table sound, asked once when the machine is made (pure)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Set
+from typing import TYPE_CHECKING, TypeVar
+
+from greenroom.actors.errors import ActorError
+
+if TYPE_CHECKING:
+    from greenroom.actors.machine.machine import Machine
+
+S = TypeVar("S", bound=enum.Enum)
+D = TypeVar("D")
+C = TypeVar("C")
+
+
+class MisdeclaredMachine(ActorError):
+    """The table of a machine contradicts itself; the sentence names the culprit."""
+
+    def __init__(self, machine: str, fault: str) -> None:
+        super().__init__(f"machine {machine!r}: {fault}")
+        self.machine = machine
+
+
+def check_kinds(machine: str, parts: Iterable[tuple[str, object, bool]]) -> None:
+    """Raise `MisdeclaredMachine` for the first part that is not what its sentence says."""
+    for sentence, part, is_so in parts:
+        if not is_so:
+            raise MisdeclaredMachine(machine, f"{sentence}, not {part!r}")
+
+
+def check_machine(machine: Machine[S, D, C]) -> None:
+    """Raise `MisdeclaredMachine` for the first thing that is wrong with the table."""
+    check_kinds(machine.name, _events_and_functions(machine))
+    _check_states_known(machine)
+    _check_pairs_unique(machine)
+    exits = exits_of(machine)
+    _check_final_states_end(machine)
+    _check_all_reachable(machine, exits)
+    _check_no_dead_ends(machine, exits)
+    _check_timers_taken(machine)
+
+
+def exits_of(machine: Machine[S, D, C]) -> dict[S, set[S]]:
+    """For each state the other states its rows may go to."""
+    exits: dict[S, set[S]] = {state: set() for state in machine.states}
+    for row in machine.transitions:
+        for source in row.sources:
+            exits[source] |= row.to - {source}
+    return exits
+
+
+def reachable_from(start: S, exits: Mapping[S, Set[S]]) -> frozenset[S]:
+    """`start` and every state some path leads to from there."""
+    found, frontier = {start}, {start}
+    while frontier:
+        frontier = set[S]().union(*(exits[state] for state in frontier)) - found
+        found |= frontier
+    return frozenset(found)
+
+
+def dead_ends_among(
+    states: Iterable[S], final: Set[S], taking: Set[S], exits: Mapping[S, Set[S]]
+) -> list[S]:
+    """States that are stuck: neither final nor `taking` any event, or cut off from every end.
+
+    A machine without final states runs for ever: there, taking events is enough.
+    """
+    return [
+        state
+        for state in states
+        if state not in final
+        and (state not in taking or (final and not final & reachable_from(state, exits)))
+    ]
+
+
+def event_names(events: Iterable[type[object]]) -> str:
+    """For sentences: `Say, SocketGone`, or `nothing`."""
+    return ", ".join(event.__name__ for event in events) or "nothing"
+
+
+def _events_and_functions(machine: Machine[S, D, C]) -> Iterable[tuple[str, object, bool]]:
+    for row in machine.transitions:
+        event, handler = row.event, row.handler
+        yield "the event of a row is one class", event, isinstance(event, type)
+        yield f"the handler of {event.__name__} is a function", handler, callable(handler)
+    for action in machine.on_enter.values():
+        yield "an enter action is a function", action, callable(action)
+    for event, _ in _timers_of(machine):
+        yield "the event of a timer is one class", event, isinstance(event, type)
+
+
+def _check_states_known(machine: Machine[S, D, C]) -> None:
+    """By identity: a string equals the member of a StrEnum, and has no name."""
+    mentioned: list[tuple[str, Iterable[S]]] = [
+        ("initial", (machine.initial,)),
+        ("final", machine.final),
+        ("on_enter", machine.on_enter),
+        *((f"the timer {event.__name__}", states) for event, states in _timers_of(machine)),
+        *(
+            (f"the row of {row.event.__name__}", row.sources | row.to)
+            for row in machine.transitions
+        ),
+    ]
+    for where, states in mentioned:
+        for state in states:
+            if not any(state is member for member in machine.states):
+                raise MisdeclaredMachine(machine.name, f"{where} names unknown state {state!r}")
+
+
+def _check_pairs_unique(machine: Machine[S, D, C]) -> None:
+    seen: set[tuple[S, type[object]]] = set()
+    for row in machine.transitions:
+        if not row.sources:
+            raise MisdeclaredMachine(
+                machine.name, f"the row of {row.event.__name__} names no state"
+            )
+        for source in row.sources:
+            if (source, row.event) in seen:
+                raise MisdeclaredMachine(
+                    machine.name, f"{row.event.__name__} in {source.name} is listed twice"
+                )
+            seen.add((source, row.event))
+
+
+def _check_final_states_end(machine: Machine[S, D, C]) -> None:
+    for row in machine.transitions:
+        for source in row.sources & machine.final:
+            raise MisdeclaredMachine(
+                machine.name, f"{source.name} is final, yet takes {row.event.__name__}"
+            )
+
+
+def _check_all_reachable(machine: Machine[S, D, C], exits: Mapping[S, Set[S]]) -> None:
+    reached = reachable_from(machine.initial, exits)
+    for state in machine.states:
+        if state not in reached:
+            raise MisdeclaredMachine(
+                machine.name,
+                f"no row leads to {state.name} from {machine.initial.name}, the initial state",
+            )
+
+
+def _check_no_dead_ends(machine: Machine[S, D, C], exits: Mapping[S, Set[S]]) -> None:
+    taking = set[S]().union(*(row.sources for row in machine.transitions))
+    for state in dead_ends_among(machine.states, machine.final, taking, exits):
+        raise MisdeclaredMachine(
+            machine.name, f"{state.name} is a dead end: not final, and no row leads to an end"
+        )
+
+
+def _check_timers_taken(machine: Machine[S, D, C]) -> None:
+    taken = {(source, row.event) for row in machine.transitions for source in row.sources}
+    for event, states in _timers_of(machine):
+        if not states:
+            raise MisdeclaredMachine(
+                machine.name, f"the timer {event.__name__} names no state it may come in"
+            )
+        for state in sorted(states, key=machine.states.index):
+            if (state, event) not in taken:
+                raise MisdeclaredMachine(
+                    machine.name,
+                    f"the timer {event.__name__} may come in {state.name}, which does not take it",
+                )
+
+
+def _timers_of(machine: Machine[S, D, C]) -> Iterable[tuple[type[object], frozenset[S]]]:
+    return () if machine.timers is None else machine.timers.items()

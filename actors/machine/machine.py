@@ -1,0 +1,308 @@
+"""A declared state machine: the table is the only source of truth (pure).
+
+Terms and order of things follow Erlang/OTP's gen_statem(3): states, events, actions, state
+time-outs, postponing. `machine_runner` interprets the actions, `diagram` draws the table.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Generic, NamedTuple, Never, TypeVar
+
+import attrs
+
+from greenroom.actors.delay import is_delay
+from greenroom.actors.errors import ActorError, Fault, TimerError
+from greenroom.actors.machine.check import check_kinds, check_machine, event_names
+
+S = TypeVar("S", bound=enum.Enum)
+D = TypeVar("D")
+C = TypeVar("C")
+E = TypeVar("E")
+S_co = TypeVar("S_co", bound=enum.Enum, covariant=True)
+D_co = TypeVar("D_co", covariant=True)
+C_co = TypeVar("C_co", covariant=True)
+
+
+class MachineError(ActorError):
+    """A machine was given, or did, what its table does not list."""
+
+    fault = Fault.GREENROOM
+
+
+class UnlistedPair(MachineError):
+    """An event came in a state that does not take it; nothing changed."""
+
+    def __init__(self, machine: str, state: enum.Enum, event: object, takes: str) -> None:
+        name = type(event).__name__
+        super().__init__(f"machine {machine!r} takes no {name} in {state.name}, only {takes}")
+        self.machine = machine
+        self.state = state
+        self.event = event
+
+
+class UndeclaredTarget(MachineError):
+    """A handler went to a state its row of the table does not allow; nothing changed."""
+
+    def __init__(self, machine: str, state: enum.Enum, event: object, target: enum.Enum) -> None:
+        super().__init__(
+            f"machine {machine!r} may not go from {state.name} to "
+            f"{getattr(target, 'name', repr(target))} on {type(event).__name__}",
+            advice="list the target in the row's `to`, or return another one",
+        )
+        self.machine = machine
+        self.state = state
+        self.event = event
+        self.target = target
+
+
+class NotAStep(MachineError):
+    """A handler, or an enter action, returned something else than a `Step`."""
+
+    fault = Fault.CALLER
+
+    def __init__(self, machine: str, whose: str, answer: object) -> None:
+        super().__init__(
+            f"machine {machine!r}: {whose} returned {answer!r}, which is no step",
+            advice="it is a plain function that returns stay(data, …) or, to move, go(state, …)",
+        )
+        self.machine = machine
+        self.answer = answer
+
+
+class TimerWithoutHandler(MachineError):
+    """A timer was to be started whose event no row takes where it would come."""
+
+    def __init__(self, machine: str, event: object, why: str) -> None:
+        super().__init__(
+            f"machine {machine!r} may not start a timer for {type(event).__name__}: {why}",
+            advice="give it a row, and list it in `timers` if the machine has that",
+        )
+        self.machine = machine
+        self.event = event
+
+
+@attrs.frozen
+class StateTimeout:
+    """Deliver `event` in `after` seconds, unless the state is left first.
+
+    Returned with a change of state it belongs to the state that is entered. Set again, it
+    replaces the one that runs. After 0 seconds means before any event from outside
+    (gen_statem(3), `state_timeout()`).
+    """
+
+    after: float
+    event: object
+
+
+@attrs.frozen
+class StartTimer:
+    """Deliver `event` in `after` seconds, whatever the state; the same name replaces."""
+
+    name: Hashable
+    after: float
+    event: object
+
+
+@attrs.frozen
+class CancelTimer:
+    """Forget a named timer; one that does not run is fine. `STATE_TIMEOUT` is a name too."""
+
+    name: Hashable
+
+
+@attrs.frozen
+class Postpone:
+    """Deliver the current event again after the next change of state."""
+
+
+@attrs.frozen
+class Next:
+    """Handle `event` before anything that waits, in the order given."""
+
+    event: object
+
+
+@attrs.frozen
+class Stop:
+    """End the machine after this step, in whatever state: normally, or failing with `error`.
+
+    What the step answers and commands is still done (gen_statem(3), `stop` and
+    `stop_and_reply`); what waits is forgotten, every timer cancelled.
+    """
+
+    error: Exception | None = None
+
+
+class StateTimeoutName(enum.Enum):
+    """The type of `STATE_TIMEOUT`, so that no name of yours can equal it."""
+
+    STATE_TIMEOUT = "state timeout"
+
+
+STATE_TIMEOUT = StateTimeoutName.STATE_TIMEOUT
+
+MachineAction = StateTimeout | StartTimer | CancelTimer | Postpone | Next | Stop
+
+
+class Step(NamedTuple, Generic[S_co, D_co, C_co]):
+    """What a handler decided. `state` None stays; commands are for the shell or the runner."""
+
+    state: S_co | None
+    data: D_co
+    commands: tuple[C_co | MachineAction, ...] = ()
+
+
+def stay(data: D, *commands: C | MachineAction) -> Step[Never, D, C]:
+    """Keep the state."""
+    return Step(None, data, commands)
+
+
+def go(state: S, data: D, *commands: C | MachineAction) -> Step[S, D, C]:
+    """Change to `state`. To go to the state that the machine is in is to stay, in every row."""
+    return Step(state, data, commands)
+
+
+@attrs.frozen(init=False)
+class On(Generic[S, D, C]):
+    """One row of the table: in any of `sources`, `event` (exact type) goes to `handler`.
+
+    `to` is the state, or states, the handler may go to; staying is always allowed.
+    """
+
+    sources: frozenset[S]
+    event: type[object]
+    handler: Callable[[D, Never], Step[S, D, C]]
+    to: frozenset[S]
+
+    def __init__(
+        self,
+        source: S | Collection[S],
+        event: type[E],
+        handler: Callable[[D, E], Step[S, D, C]],
+        *,
+        to: S | Collection[S] = (),
+    ) -> None:
+        self.__attrs_init__(_as_set(source), event, handler, _as_set(to))
+
+
+class Machine(Generic[S, D, C]):
+    """States, events and transitions as a table; `step` is its one look-up.
+
+    `timers` names the events that timers deliver and the states each may come in; a machine that
+    has it starts no other timer. Raises `MisdeclaredMachine` when the table contradicts itself: an
+    unknown state, a pair listed twice, a state out of reach, a dead end that is not final, a final
+    state with rows, a timer whose event is not taken where it may come; or when a part is not of
+    its kind: states that are no Enum, an event that is no class, a handler that is no function.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        states: type[S],
+        initial: S,
+        transitions: Collection[On[S, D, C]],
+        final: S | Collection[S] = (),
+        on_enter: Mapping[S, Callable[[D], Step[S, D, C]]] | None = None,
+        timers: Mapping[type[object], S | Collection[S]] | None = None,
+    ) -> None:
+        check_kinds(name, _parts(states, transitions, on_enter, timers))
+        self.name = name
+        self.states: tuple[S, ...] = tuple(states)
+        self.initial = initial
+        self.final: frozenset[S] = _as_set(final)
+        self.transitions: tuple[On[S, D, C], ...] = tuple(transitions)
+        self.on_enter: Mapping[S, Callable[[D], Step[S, D, C]]] = MappingProxyType(
+            dict(on_enter or {})
+        )
+        self.timers = None if timers is None else MappingProxyType(_timer_states(timers))
+        check_kinds(
+            name, [("a row is an `On`", row, isinstance(row, On)) for row in self.transitions]
+        )
+        check_machine(self)
+        self._rows: dict[S, dict[type[object], On[S, D, C]]] = {s: {} for s in self.states}
+        self._taken = frozenset(row.event for row in self.transitions)
+        for row in self.transitions:
+            for source in row.sources:
+                self._rows[source][row.event] = row
+
+    def __repr__(self) -> str:
+        return f"<Machine {self.name}: {len(self.states)} states, {len(self.events)} events>"
+
+    @property
+    def events(self) -> tuple[type[object], ...]:
+        """Every event type of the table, in the order of its rows."""
+        return tuple(dict.fromkeys(row.event for row in self.transitions))
+
+    def takes(self, state: S) -> Mapping[type[object], On[S, D, C]]:
+        """The rows of one state, by event type."""
+        return MappingProxyType(self._rows[state])
+
+    def edges(self) -> Iterator[tuple[S, type[object], S | None]]:
+        """Every arrow of the table: (state, event, target); target None: the row only stays."""
+        for state in self.states:
+            for event, row in self._rows[state].items():
+                for target in sorted(row.to, key=self.states.index) or (None,):
+                    yield state, event, target
+
+    def step(self, state: S, data: D, event: object) -> Step[S, D, C]:
+        """Look the pair up and ask its handler.
+
+        Raises `UnlistedPair`, `UndeclaredTarget` or `NotAStep`, or whatever the handler raises.
+        """
+        row = self._rows[state].get(type(event))
+        if row is None:
+            raise UnlistedPair(self.name, state, event, event_names(self._rows[state]))
+        step = row.handler(data, event)  # type: ignore[arg-type]  # it is the row's event type
+        try:
+            target = step.state
+        except AttributeError:
+            whose = f"the handler of {type(event).__name__} in {state.name}"
+            raise NotAStep(self.name, whose, step) from None
+        if target is not None and target is not state and target not in row.to:
+            raise UndeclaredTarget(self.name, state, event, target)
+        return step
+
+    def check_timer(self, state: S, timer: StateTimeout | StartTimer) -> None:
+        """Raise unless it can run for its time, and its event can be taken once it is due.
+
+        `TimerError` for a time that is negative, not finite or no number; `TimerWithoutHandler`.
+        """
+        event = type(timer.event)
+        if not is_delay(timer.after):
+            timed = f"machine {self.name!r} in {state.name}: the timer for {event.__name__}"
+            raise TimerError(timed, timer.after)
+        if self.timers is not None and event not in self.timers:
+            raise TimerWithoutHandler(self.name, timer.event, "`timers` does not list it")
+        if isinstance(timer, StateTimeout) and event not in self._rows[state]:
+            raise TimerWithoutHandler(self.name, timer.event, f"{state.name} does not take it")
+        if event not in self._taken:
+            raise TimerWithoutHandler(self.name, timer.event, "no row takes it")
+
+
+def _as_set(states: S | Collection[S]) -> frozenset[S]:
+    """What is no collection is taken for a state, which the check of the machine then refuses."""
+    if isinstance(states, enum.Enum | str) or not isinstance(states, Iterable):
+        return frozenset((states,))
+    return frozenset(states)
+
+
+def _parts(
+    states: object, transitions: object, on_enter: object, timers: object
+) -> Iterator[tuple[str, object, bool]]:
+    yield "`states` is an Enum class", states, isinstance(states, enum.EnumMeta)
+    yield "`transitions` is a list of rows", transitions, isinstance(transitions, Iterable)
+    for sentence, mapping in (
+        ("`on_enter` maps states to functions", on_enter),
+        ("`timers` maps event types to states", timers),
+    ):
+        yield sentence, mapping, mapping is None or isinstance(mapping, Mapping)
+
+
+def _timer_states(
+    timers: Mapping[type[object], S | Collection[S]],
+) -> dict[type[object], frozenset[S]]:
+    return {event: _as_set(states) for event, states in timers.items()}

@@ -1,0 +1,140 @@
+"""About how many bytes a value keeps in memory.
+
+Good enough to bound what is kept, and cheap enough for every message: of a record only those fields
+are looked at that can be large by their type, which is found out once for each class. No value
+takes longer than the limit allows, for every part counts and the count ends at the limit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+from greenroom.actors.exit import must_go_on
+from greenroom.actors.recording.small import Small
+
+PART = 56
+"""What is counted for each part by itself: a small object of Python's, in bytes."""
+
+SMALL, OPAQUE, TEXT, INT, RECORD, COLLECTION = range(6)
+
+Parts: TypeAlias = Callable[[Any], Iterable[object]]  # Any: a value of the form's class
+
+
+class _Form(NamedTuple):
+    """What is true of all values of a class: how they are weighed, and how to see their parts."""
+
+    kind: int
+    parts: Parts = tuple
+
+
+SMALL_TYPES = (Small, int, float, enum.Enum, type(None))
+"""Of a field with such a type nothing is looked at."""
+
+FORMS: tuple[tuple[tuple[type, ...], _Form], ...] = (
+    ((Small, float, enum.Enum, type(None)), _Form(SMALL)),
+    ((str, bytes, bytearray), _Form(TEXT)),
+    ((int,), _Form(INT)),
+    ((tuple, list, set, frozenset, deque), _Form(COLLECTION)),
+    ((dict, MappingProxyType), _Form(COLLECTION, lambda held: (*held.keys(), *held.values()))),
+)
+
+
+def weight_of(value: object, limit: int) -> int:
+    """The bytes of texts, collections and records (attrs, dataclasses), however deep.
+
+    Once that is more than `limit`, or if it cannot be found out, some number above it. What has
+    another form is taken for a handle, whose owner keeps it, save `value` itself: a message may be
+    of any class.
+    """
+    try:
+        waiting = [value]
+        if _form_of(type(value)).kind == OPAQUE:  # type: ignore[arg-type]  # mypy doubts __hash__
+            waiting += _attributes_of(value)
+        return _weighed(waiting, limit)
+    except BaseException as error:
+        if must_go_on(error):
+            raise
+        return limit + 1  # the value's own code failed
+
+
+def is_small(cls: type) -> bool:
+    """Whether nothing of its instances can be large."""
+    return _form_of(cls).kind == SMALL
+
+
+def _weighed(waiting: list[Any], limit: int) -> int:
+    weight = 0
+    while waiting and weight <= limit:
+        part = waiting.pop()
+        weight += PART
+        kind, parts = _form_of(type(part))  # type: ignore[arg-type]  # see above
+        if kind == RECORD:
+            waiting.extend(parts(part))
+        elif kind == TEXT:
+            weight += len(part)
+        elif kind == INT:
+            weight += part.bit_length() >> 3
+        elif kind == COLLECTION:
+            if len(part) * PART > limit:  # too many to look at each
+                return limit + 1
+            waiting.extend(parts(part))
+    return weight
+
+
+def _attributes_of(value: object) -> Iterable[object]:
+    """Those of an instance of a plain class."""
+    held = object.__getattribute__(value, "__dict__") if type(value).__dictoffset__ else {}
+    return tuple(held.values())
+
+
+@lru_cache(maxsize=1024)
+def _form_of(cls: type) -> _Form:
+    if attrs.has(cls) or dataclasses.is_dataclass(cls):
+        return _form_of_records(cls)
+    return next((form for kinds, form in FORMS if issubclass(cls, kinds)), _Form(OPAQUE))
+
+
+def _form_of_records(cls: type) -> _Form:
+    hints = _hints(cls)
+    large = [name for name in _field_names(cls) if not _is_small(hints.get(name, object))]
+    if not large:
+        return _Form(SMALL)
+    get = attrgetter(*large, large[0])  # of two or more it makes a tuple
+
+    def parts(record: object) -> Iterable[object]:
+        try:
+            return get(record)[:-1]
+        except AttributeError:  # one was never set
+            return [getattr(record, name, None) for name in large]
+
+    return _Form(RECORD, parts)
+
+
+def _is_small(hint: object) -> bool:
+    """Whether all values of a type are; False where that cannot be known."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return all(map(_is_small, get_args(hint)))
+    return isinstance(hint, type) and issubclass(hint, SMALL_TYPES)
+
+
+def _field_names(cls: type) -> list[str]:
+    if attrs.has(cls):
+        return [field.name for field in attrs.fields(cls)]
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def _hints(cls: type) -> dict[str, object]:
+    try:
+        return get_type_hints(cls)
+    except (NameError, AttributeError, TypeError):
+        return {}  # types that only checkers see

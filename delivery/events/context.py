@@ -1,0 +1,74 @@
+"""Who an event is for: the one thing routing looks at."""
+
+from __future__ import annotations
+
+import attrs
+
+from greenroom.delivery.events.ids import (
+    BadId,
+    Id,
+    IdSource,
+    RequestId,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+    kind_of,
+)
+
+_default_ids = IdSource()
+
+
+_KINDS: dict[str, type[Id]] = {
+    "user": UserId,
+    "thread": ThreadId,
+    "run": RunId,
+    "request": RequestId,
+    "session": SessionId,
+}
+
+
+@attrs.frozen
+class UserContext:
+    """The ids that travel with a run. An id of another kind raises `BadId`.
+
+    `new` takes strings, as they come from outside; the constructor takes ids only.
+    """
+
+    user: UserId
+    thread: ThreadId
+    run: RunId
+    request: RequestId
+    session: SessionId | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if type(value) is not kind and not (name == "session" and value is None):
+                raise BadId(kind.kind, _given(value), value)
+
+    @classmethod
+    def new(
+        cls,
+        *,
+        user: str,
+        thread: str | None = None,
+        run: str | None = None,
+        request: str | None = None,
+        session: str | None = None,
+        ids: IdSource = _default_ids,
+    ) -> UserContext:
+        """A context for `user`; ids that are not given are made. Raises `BadId`."""
+        return cls(
+            user=UserId.parse(user),
+            thread=ids.new(ThreadId) if thread is None else ThreadId.parse(thread),
+            run=ids.new(RunId) if run is None else RunId.parse(run),
+            request=ids.new(RequestId) if request is None else RequestId.parse(request),
+            session=None if session is None else SessionId.parse(session),
+        )
+
+
+def _given(value: object) -> str:
+    if type(value) is str:
+        return f"a str not parsed yet ({kind_of(value)})"
+    return value.kind if isinstance(value, Id) else kind_of(value)

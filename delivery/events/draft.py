@@ -1,0 +1,150 @@
+"""An event before it has its place in the user's sequence (pure)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+import orjson
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.recording.redaction import SECRET
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.ids import EventId, RequestId, RunId, ThreadId, UserId
+from greenroom.delivery.events.json_data import Flaw, flaw_of, half_pair_of
+from greenroom.delivery.events.kinds import JSON, Event, Kind, class_of
+from greenroom.delivery.events.record import OpenRun, Record
+
+MAX_EVENT_BYTES = 1024 * 1024
+
+
+class BadEvent(GreenroomError):
+    """An event's field is missing, of the wrong type, or too big. Raised at the call."""
+
+    temporary: ClassVar[bool] = False
+
+
+@attrs.frozen
+class Draft:
+    """All of an event but its offset and time. `rest` is its JSON without those two, encoded
+    where it was emitted, so that what cannot be encoded raises there."""
+
+    id: EventId
+    kind: Kind
+    thread: ThreadId
+    run: RunId
+    parent: RunId | None
+    request: RequestId
+    say: str | None
+    rest: bytes = attrs.field(metadata=SECRET)
+
+    def record(self, user: UserId, offset: int, at: int) -> Record:
+        """The event at its place. `at`: ms since the Unix epoch."""
+        return Record(
+            user=user,
+            offset=offset,
+            id=self.id,
+            kind=self.kind,
+            event_class=class_of(self.kind),
+            thread=self.thread,
+            run=self.run,
+            parent=self.parent,
+            request=self.request,
+            at=at,
+            say=self.say,
+            body=b'{"offset":%d,"at":%d,%b' % (offset, at, self.rest[1:]),
+        )
+
+
+def draft(
+    *,
+    event: EventId,
+    kind: Kind,
+    thread: ThreadId,
+    run: RunId,
+    parent: RunId | None,
+    request: RequestId,
+    data: JSON,
+    say: str | None = None,
+) -> Draft:
+    """Encode an event. Raises `BadEvent` for data that is too big, or that a browser would not
+    read as it is: no JSON, NaN, an integer past 2^53."""
+    fields: dict[str, JSON] = {"id": event, "kind": kind, "class": class_of(kind), "thread": thread}
+    fields |= {"run": run} if parent is None else {"run": run, "parent": parent}
+    fields |= {"request": request, "data": data}
+    try:
+        rest = orjson.dumps(fields)
+    except TypeError as error:
+        raise _bad(kind, flaw_of(data, "data") or half_pair_of(data, "data") or error) from error
+    if len(rest) > MAX_EVENT_BYTES:
+        raise BadEvent(
+            f"{kind}: {len(rest):,} bytes, more than the {MAX_EVENT_BYTES:,} an event may have",
+            advice="store the bulk elsewhere and send a link to it",
+        )
+    if flaw := flaw_of(data, "data"):
+        raise _bad(kind, flaw)
+    return Draft(event, kind, thread, run, parent, request, say, rest)
+
+
+def _bad(kind: Kind, flaw: Flaw | TypeError) -> BadEvent:
+    return BadEvent(
+        f"{kind}: its data is not JSON as browsers read it: {flaw}",
+        advice="give it as a string, or as what JSON has",
+    )
+
+
+def user_said(*, event: EventId, context: UserContext, body: JSON, say: str) -> Draft:
+    """What the user said. Raises `BadEvent`."""
+    return draft(
+        event=event,
+        kind=Kind.USER_SAID,
+        thread=context.thread,
+        run=context.run,
+        parent=None,
+        request=context.request,
+        data={"body": body, "say": say},
+        say=say,
+    )
+
+
+def run_cancelled(*, event: EventId, run: UserContext) -> Draft:
+    """The end of a run that was cancelled before its turn came."""
+    return draft(
+        event=event,
+        kind=Kind.AGENT_COMPLETED,
+        thread=run.thread,
+        run=run.run,
+        parent=None,
+        request=run.request,
+        data={"outcome": "cancelled"},
+    )
+
+
+def run_lost(*, event: EventId, run: OpenRun) -> Draft:
+    """The end of a run that can no longer say it."""
+    said: JSON = {"error": "RunLost", "message": "the server stopped the run", "reason": "lost"}
+    return _in_its_place(event, Kind.AGENT_FAILED, run, said)
+
+
+def tool_lost(*, event: EventId, run: OpenRun, tool: Event, now: int) -> Draft:
+    """The end of a tool that such a run left open. `tool`: its `tool_executing`; `now`: ms."""
+    said: JSON = {
+        "tool_call": tool.data["tool_call"],
+        "tool_name": tool.data["tool_name"],
+        "error": "it did not complete",
+        "duration_ms": max(0, now - tool.at),
+    }
+    return _in_its_place(event, Kind.TOOL_COMPLETED, run, said)
+
+
+def _in_its_place(event: EventId, kind: Kind, run: OpenRun, data: JSON) -> Draft:
+    """What a lost run would have said."""
+    return draft(
+        event=event,
+        kind=kind,
+        thread=run.thread,
+        run=run.run,
+        parent=run.parent,
+        request=run.request,
+        data=data,
+    )

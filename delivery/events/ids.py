@@ -1,0 +1,217 @@
+"""Every id greenroom knows: made here, parsed here, nowhere else.
+
+An id is a TypeID (https://github.com/jetify-com/typeid, UUIDv7 inside, so ids sort by birth):
+`run_01h45…`. Each kind is its own type, a `str` that fits in JSON, and `parse` is the only door:
+an id of another kind is refused with an error that names both kinds.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import ClassVar, Final, Self, TypeVar
+
+import uuid_utils
+from typeid import TypeID
+from typeid.errors import TypeIDException
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.recording.small import Small
+from greenroom.actors.text.wording import a
+
+
+class BadId(GreenroomError):
+    """Not an id of the expected kind. `expected` and `given` name the kinds."""
+
+    def __init__(self, expected: str, given: str, value: object, *, advice: str = "") -> None:
+        super().__init__(f"expected {a(expected)} id, got {given}: {_shown(value)}", advice=advice)
+        self.expected = expected
+        self.given = given
+
+
+class Id(str, Small):
+    """An id of one kind. `kind` is what errors call it, `prefix` what it starts with."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    prefix: ClassVar[str]
+
+    @classmethod
+    def parse(cls, value: str) -> Self:
+        """The id in `value`. Raises `BadId` naming the expected and the given kind."""
+        if type(value) is cls:
+            return value
+        if not isinstance(value, str) or _prefix_of(value) != cls.prefix:
+            raise BadId(cls.kind, kind_of(value), value)
+        return cls(value)
+
+    @classmethod
+    def trusted(cls, value: str) -> Self:
+        """The id in a string this process made or stored itself; not checked."""
+        return cls(value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+class ThreadId(Id):
+    """A conversation."""
+
+    __slots__ = ()
+    kind: ClassVar[str] = "thread"
+    prefix: ClassVar[str] = "thread"
+
+
+class RunId(Id):
+    """One turn of an agent."""
+
+    __slots__ = ()
+    kind: ClassVar[str] = "run"
+    prefix: ClassVar[str] = "run"
+
+
+class RequestId(Id):
+    """What asked for a run: follows it through logs and events."""
+
+    __slots__ = ()
+    kind: ClassVar[str] = "request"
+    prefix: ClassVar[str] = "req"
+
+
+class SessionId(Id):
+    """One device or tab of a user, across reconnects."""
+
+    __slots__ = ()
+    kind: ClassVar[str] = "session"
+    prefix: ClassVar[str] = "sess"
+
+
+class ConnectionId(Id):
+    """One socket."""
+
+    __slots__ = ()
+    kind: ClassVar[str] = "connection"
+    prefix: ClassVar[str] = "conn"
+
+
+class EventId(Id):
+    """One event, the same for every session that sees it."""
+
+    __slots__ = ()
+    kind: ClassVar[str] = "event"
+    prefix: ClassVar[str] = "evt"
+
+
+class ToolCallId(Id):
+    """One call of a tool within a run."""
+
+    __slots__ = ()
+    kind: ClassVar[str] = "tool call"
+    prefix: ClassVar[str] = "call"
+
+
+class UserId(Id):
+    """A user: the identity provider's subject, opaque, 1 to 255 visible characters.
+
+    It has no prefix of ours; whatever *is* one of our ids is refused.
+    """
+
+    __slots__ = ()
+    kind: ClassVar[str] = "user"
+    prefix: ClassVar[str] = ""
+
+    @classmethod
+    def parse(cls, value: str) -> Self:
+        """The user id in `value`. Raises `BadId`."""
+        if type(value) is cls:
+            return value
+        given = value.kind if isinstance(value, Id) else kind_of(value)
+        if not isinstance(value, str) or given != cls.kind:
+            raise BadId(cls.kind, given, value)
+        return cls(value)
+
+
+KINDS: Final[tuple[type[Id], ...]] = (
+    *(ThreadId, RunId, RequestId, SessionId, ConnectionId, EventId, ToolCallId),
+)
+"""The kinds greenroom makes itself: all but the users."""
+
+_KINDS: Final = {kind.prefix: kind for kind in KINDS}
+I = TypeVar("I", bound=Id)  # noqa: E741  # reads well at its few uses
+
+
+def kind_of(value: object) -> str:
+    """What `value` is, in words for an error message: a kind of id, or why it is none."""
+    if not isinstance(value, str):
+        return a(type(value).__name__)
+    if (prefix := _prefix_of(value)) is not None:
+        return _KINDS[prefix].kind
+    if not value:
+        return "an empty string"
+    if len(value) > 255:
+        return f"a string of {len(value)} characters"
+    if not value.isprintable() or any(character.isspace() for character in value):
+        return "a string with invisible characters"
+    return UserId.kind
+
+
+def type_of(value: str) -> type[Id] | None:
+    """The kind that `value` is an id of in full; None for anything else, users among it."""
+    prefix = _prefix_of(value)
+    return None if prefix is None else _KINDS[prefix]
+
+
+def bits_of(id_: Id) -> int:
+    """The UUID in an id of ours, as its 128 bits."""
+    return TypeID.from_string(str(id_)).uuid.int
+
+
+def with_bits(kind: type[I], bits: int) -> I:
+    """The id of `kind` that holds this UUID."""
+    typeid: TypeID[str] = TypeID.from_uuid(uuid_utils.UUID(int=bits), prefix=kind.prefix)
+    return kind.trusted(str(typeid))
+
+
+class IdSource:
+    """Makes new ids. `now_ms` and `random_bits` (bits → int) may be injected."""
+
+    def __init__(
+        self,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        random_bits: Callable[[int], int] = secrets.randbits,
+    ) -> None:
+        self._now_ms = now_ms
+        self._random_bits = random_bits
+
+    def new(self, kind: type[I]) -> I:
+        """A new id of `kind` (not of users: those come from the identity provider)."""
+        return with_bits(kind, uuid_bits(7, self._now_ms(), self._random_bits(74)))
+
+
+def uuid_bits(version: int, at_ms: int, rest: int) -> int:
+    """RFC 9562 §5.7: 48 bits of milliseconds, version, 12 of `rest`, variant, 62 of `rest`."""
+    return (
+        (at_ms & (1 << 48) - 1) << 80
+        | version << 76
+        | (rest >> 62 & (1 << 12) - 1) << 64
+        | 2 << 62
+        | rest & (1 << 62) - 1
+    )
+
+
+def _prefix_of(value: str) -> str | None:
+    """The prefix, if `value` is one of our ids in full."""
+    prefix, _, suffix = value.rpartition("_")
+    if prefix not in _KINDS or len(suffix) != 26:
+        return None
+    try:
+        TypeID(prefix=prefix, suffix=suffix)
+    except TypeIDException:
+        return None
+    return prefix
+
+
+def _shown(value: object) -> str:
+    shown = repr(value if not isinstance(value, Id) else str(value))
+    return shown if len(shown) <= 80 else f"{shown[:77]}…"

@@ -1,0 +1,90 @@
+"""The events of greenroom.v1: their kinds, classes and shape (pure)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, Union
+
+import attrs
+import orjson
+
+from greenroom.actors.recording.redaction import SECRET
+from greenroom.delivery.events.ids import EventId, RequestId, RunId, ThreadId
+
+JSON: TypeAlias = Union[str, int, float, bool, Sequence["JSON"], Mapping[str, "JSON"], None]  # noqa: UP007  # quoted members: `|` fails at run time
+
+
+class Kind(enum.StrEnum):
+    """What an event says. The names are the wire's."""
+
+    AGENT_STARTED = "agent_started"
+    AGENT_THINKING = "agent_thinking"
+    PARTIAL_RESULT = "partial_result"
+    TOOL_EXECUTING = "tool_executing"
+    TOOL_COMPLETED = "tool_completed"
+    FINAL_REPORT = "final_report"
+    AGENT_COMPLETED = "agent_completed"
+    AGENT_FAILED = "agent_failed"
+    USER_SAID = "user_said"
+    SUPERSEDED = "superseded"
+
+
+class EventClass(enum.StrEnum):
+    """How an event may be treated when a connection lags."""
+
+    CRITICAL = "critical"
+    PROGRESS = "progress"
+
+
+PROGRESS = frozenset({Kind.AGENT_THINKING, Kind.PARTIAL_RESULT, Kind.SUPERSEDED})
+TERMINAL = frozenset({Kind.AGENT_COMPLETED, Kind.AGENT_FAILED})
+
+
+def class_of(kind: Kind) -> EventClass:
+    """The class PROTOCOL.md gives a kind."""
+    return EventClass.PROGRESS if kind in PROGRESS else EventClass.CRITICAL
+
+
+@attrs.frozen
+class Event:
+    """An event as a client or an agent reads it. `at` is in ms since the Unix epoch."""
+
+    offset: int
+    id: EventId
+    kind: Kind
+    event_class: EventClass
+    thread: ThreadId
+    run: RunId
+    parent: RunId | None
+    request: RequestId
+    at: int
+    data: Mapping[str, JSON] = attrs.field(metadata=SECRET)
+
+    @classmethod
+    def decode(cls, body: bytes | str) -> Event:
+        """Read PROTOCOL.md's JSON object. Raises `ValueError`, `KeyError` or `TypeError`."""
+        return cls.from_json(_object(orjson.loads(body)))
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, JSON]) -> Event:
+        """Read an event already parsed from JSON."""
+        parent = fields.get("parent")
+        return cls(
+            offset=int(str(fields["offset"])),
+            id=EventId.trusted(str(fields["id"])),
+            kind=Kind(str(fields["kind"])),
+            event_class=EventClass(str(fields["class"])),
+            thread=ThreadId.trusted(str(fields["thread"])),
+            run=RunId.trusted(str(fields["run"])),
+            parent=RunId.trusted(str(parent)) if parent is not None else None,
+            request=RequestId.trusted(str(fields["request"])),
+            at=int(str(fields["at"])),
+            data=_object(fields["data"]),
+        )
+
+
+def _object(data: JSON) -> Mapping[str, JSON]:
+    if isinstance(data, Mapping):
+        return data
+    raise TypeError(f"an event and its data are objects, not {type(data).__name__}")

@@ -1,0 +1,94 @@
+"""How far an event has got, for each session of its user and for all of them together (pure)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+import attrs
+
+from greenroom.actors.recording.redaction import SECRET
+from greenroom.delivery.events.ids import SessionId
+from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.events.record import Cursor, Mark
+
+
+class ReceiptStage(enum.IntEnum):
+    """Each stage implies those before it. `SENT`: written to a socket, seen by nobody for sure."""
+
+    ACCEPTED = 0
+    SENT = 1
+    RECEIVED = 2
+    DISPLAYED = 3
+    CONFIRMED = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Outcome(enum.StrEnum):
+    """How an event ended. Exactly one, for ever."""
+
+    CONFIRMED = "confirmed"
+    DISPLAYED = "displayed"
+    RECEIVED = "received"
+    EXPIRED = "expired"
+    DEAD_LETTERED = "dead_lettered"
+
+
+MARK_STAGES = {"displayed": ReceiptStage.DISPLAYED, "confirmed": ReceiptStage.CONFIRMED}
+
+
+@attrs.frozen
+class SessionStanding:
+    """How far an event got with one session. `verdict` and `note` came with its confirmation."""
+
+    session: SessionId
+    stage: ReceiptStage
+    verdict: JSON = attrs.field(default=None, metadata=SECRET)
+    note: str | None = attrs.field(default=None, metadata=SECRET)
+
+
+@attrs.frozen
+class Standing:
+    """How far an event got: the furthest of its user's sessions, and each of them.
+
+    `outcome` is None as long as it may still get further, by the policy of its class.
+    """
+
+    stage: ReceiptStage
+    sessions: tuple[SessionStanding, ...]
+    outcome: Outcome | None = None
+
+
+def standings(
+    offset: int, cursors: Iterable[Cursor], marks: Iterable[Mark]
+) -> tuple[SessionStanding, ...]:
+    """Each session's standing, by session. Of two reports of one session the further counts."""
+    found: dict[SessionId, SessionStanding] = {}
+    for cursor in cursors:
+        _raise(found, SessionStanding(cursor.session, cursor_stage(cursor, offset)))
+    for mark in marks:
+        if mark.offset == offset:
+            stage = MARK_STAGES[mark.stage]
+            _raise(found, SessionStanding(mark.session, stage, mark.verdict, mark.note))
+    reached = [found[session] for session in sorted(found)]
+    return tuple(each for each in reached if each.stage is not ReceiptStage.ACCEPTED)
+
+
+def cursor_stage(cursor: Cursor, offset: int) -> ReceiptStage:
+    """What a session's cursor says of an event."""
+    if not cursor.start < offset <= cursor.sent:
+        return ReceiptStage.ACCEPTED
+    return ReceiptStage.RECEIVED if offset <= cursor.offset else ReceiptStage.SENT
+
+
+def furthest(sessions: Iterable[SessionStanding]) -> ReceiptStage:
+    """The fold over a user's sessions."""
+    return max((each.stage for each in sessions), default=ReceiptStage.ACCEPTED)
+
+
+def _raise(found: dict[SessionId, SessionStanding], new: SessionStanding) -> None:
+    known = found.get(new.session)
+    if known is None or new.stage >= known.stage:
+        found[new.session] = new

@@ -1,0 +1,206 @@
+"""One run in a journal's file: found by what is known of its id, read with what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final, TypeAlias, cast
+
+import apsw
+import attrs
+
+from greenroom.actors.errors import Fault
+from greenroom.delivery.errors import DeliveryError, damaged
+from greenroom.delivery.events.ids import (
+    EventId,
+    RunId,
+    ThreadId,
+    UserId,
+    bits_of,
+    kind_of,
+    type_of,
+    with_bits,
+)
+from greenroom.delivery.events.record import Record
+from greenroom.delivery.history.timeline import Reports, Timeline, of_run, timeline
+from greenroom.delivery.journal.sqlite.reader import JournalReader
+from greenroom.delivery.journal.sqlite.rows import (
+    ATTEMPT_COLUMNS,
+    CURSOR_COLUMNS,
+    LETTER_COLUMNS,
+    MARK_COLUMNS,
+    AttemptRow,
+    CursorRow,
+    LetterRow,
+    MarkRow,
+    attempt_of,
+    cursor_of,
+    letter_of,
+    mark_of,
+)
+from greenroom.delivery.legacy.legacy_ids import modern, recognised
+from greenroom.delivery.upkeep.journal_upkeep import Progress, no_progress
+
+CHUNK: Final = 20_000  # rows looked through at a time
+SHOWN: Final = 3
+SOON_MS: Final = 60_000
+WHERE: Final = "greenroom events shows which runs there are"
+
+_FOUND: Final = "run, user, thread, min(number)"
+_BY_BIRTH: Final = f"""
+    SELECT {_FOUND} FROM log INDEXED BY log_user_offset WHERE run = ?1 AND user = (
+        SELECT user FROM log INDEXED BY log_id
+        WHERE id BETWEEN ?2 AND ?3 AND run = ?1 ORDER BY id LIMIT 1)
+    GROUP BY run
+"""
+_CURSORS: Final = f"SELECT {CURSOR_COLUMNS} FROM cursor WHERE user = ? AND start < ? AND sent >= ?"
+_MARKS: Final = f'SELECT {MARK_COLUMNS} FROM mark WHERE user = ? AND "offset" BETWEEN ? AND ?'
+_ATTEMPTS: Final = f"""
+    SELECT {ATTEMPT_COLUMNS} FROM attempt WHERE user = ? AND through >= ? AND after < ?
+    ORDER BY number
+"""
+_LETTERS: Final = f"""
+    SELECT {LETTER_COLUMNS} FROM dead_letter WHERE user = ? AND "offset" BETWEEN ? AND ?
+"""
+
+
+class NoSuchRun(DeliveryError):
+    """The journal has no event of such a run, or of more than one."""
+
+    fault: ClassVar[Fault] = Fault.OPERATOR
+
+
+@attrs.frozen
+class Found:
+    """Where a run is: its user and thread, and the number of its first record."""
+
+    run: RunId
+    user: UserId
+    thread: ThreadId
+    number: int
+
+
+def read_timeline(reader: JournalReader, run: str, progress: Progress = no_progress) -> Timeline:
+    """The story of the run, as far as it is kept by now.
+
+    `run`: its id, or an older system's, or the beginning or the end of one. Takes memory for the
+    run's events, and reads the log of its user from its beginning to the end.
+
+    Raises `BadId` for what can be no run's, `NoSuchRun`, and what `JournalReader` raises.
+    """
+    found = find_run(reader, run, progress)
+    log = reader.read(user=found.user, thread=found.thread, after=found.number - 1)
+    records = [record for record, _ in of_run(found.run, (each.record for each in log))]
+    if not records:
+        raise _unknown(reader, run)  # trimmed, between the two looks
+    try:
+        return timeline(found.run, records, _reports(reader, records))
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(f"an event of {found.run}", error) from error
+
+
+def find_run(reader: JournalReader, text: str, progress: Progress = no_progress) -> Found:
+    """The run that `text` means. Raises as `read_timeline`."""
+    if type_of(text) is RunId and (found := _by_birth(reader, RunId.trusted(text))):
+        return found
+    wanted = _Wanted.of(text)
+    known = _search(reader, wanted, progress)
+    if len(known) > 1:
+        some = ", ".join([each.run for each in known[:SHOWN]])
+        more = ", …" if len(known) > SHOWN else ""
+        raise NoSuchRun(
+            f"{text!r} may be one of {len(known)} runs: {some}{more}",
+            advice="give more of its id",
+        )
+    if not known and wanted.fragment:
+        raise NoSuchRun(f"no run in {reader.path} begins or ends with {text!r}", advice=WHERE)
+    if not known:
+        raise _unknown(reader, text)
+    return known[0]
+
+
+@attrs.frozen
+class _Wanted:
+    """Whole ids, or what an id begins or ends with."""
+
+    ids: tuple[str, ...] = ()
+    fragment: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> _Wanted:
+        """Raises `BadId` for an id of another kind, and for what is in no id."""
+        if kind_of(text) == UserId.kind and not recognised(text):  # none of our ids in full
+            return cls(fragment=text)
+        return cls(ids=(text, modern(RunId, text)))  # one not migrated is found by its old id
+
+    @property
+    def sql(self) -> str:
+        if self.ids:
+            return "run IN (?, ?)"
+        return "(substr(run, 1, ?) = ? OR substr(run, 1, ?) = ? OR substr(run, ?) = ?)"
+
+    @property
+    def values(self) -> tuple[str | int, ...]:
+        if self.ids:
+            return self.ids
+        text, prefixed = self.fragment, f"{RunId.prefix}_{self.fragment}"
+        return (len(text), text, len(prefixed), prefixed, -len(text), text)
+
+
+def _by_birth(reader: JournalReader, run: RunId) -> Found | None:
+    """Without a search: a run's first event is born soon after it, and is found by its id.
+
+    None where there is no such event, or a clock was set in between.
+    """
+    born_ms = bits_of(run) >> 80
+    soon_ms = min(born_ms + SOON_MS, (1 << 48) - 1)
+    first, last = (with_bits(EventId, ms << 80) for ms in (born_ms, soon_ms))
+    with reader.look() as database:
+        return next(iter(_founds(database.execute(_BY_BIRTH, (run, first, last)))), None)
+
+
+def _search(reader: JournalReader, wanted: _Wanted, progress: Progress) -> list[Found]:
+    known: dict[str, Found] = {}
+    last = reader.last_number()
+    query = (
+        f"SELECT {_FOUND} FROM log WHERE number > ? AND number <= ? AND {wanted.sql} GROUP BY run"
+    )
+    for after in range(0, last, CHUNK):
+        with reader.look() as database:
+            rows = database.execute(query, (after, after + CHUNK, *wanted.values))
+            for found in _founds(rows):
+                known.setdefault(found.run, found)
+        progress("looking for the run", min(after + CHUNK, last), last)
+    return list(known.values())
+
+
+_FoundRow: TypeAlias = tuple[str, str, str, int]
+
+
+def _founds(rows: apsw.Cursor) -> list[Found]:
+    return [
+        Found(RunId.trusted(run), UserId.trusted(user), ThreadId.trusted(thread), number)
+        for run, user, thread, number in cast("list[_FoundRow]", rows.fetchall())
+    ]
+
+
+def _reports(reader: JournalReader, records: Sequence[Record]) -> Reports:
+    """What the journal knows of these records of one user, all at one moment."""
+    user, first, last = records[0].user, records[0].offset, records[-1].offset
+    with reader.look() as database, database:
+        cursors = database.execute(_CURSORS, (user, last, first)).fetchall()
+        marks = database.execute(_MARKS, (user, first, last)).fetchall()
+        attempts = database.execute(_ATTEMPTS, (user, first, last)).fetchall()
+        letters = database.execute(_LETTERS, (user, first, last)).fetchall()
+    return Reports(
+        cursors=[cursor_of(row) for row in cast("list[CursorRow]", cursors)],
+        marks=[mark_of(row) for row in cast("list[MarkRow]", marks)],
+        attempts=[attempt_of(row) for row in cast("list[AttemptRow]", attempts)],
+        letters=[letter_of(row) for row in cast("list[LetterRow]", letters)],
+    )
+
+
+def _unknown(reader: JournalReader, text: str) -> NoSuchRun:
+    return NoSuchRun(
+        f"{reader.path} has no run {text!r}: it was trimmed, or never was",
+        advice=WHERE,
+    )

@@ -1,0 +1,220 @@
+"""One run's story: its events in order, and how each session of its user saw them (pure)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from greenroom.delivery.events.ids import RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.kinds import JSON, TERMINAL, Event, Kind
+from greenroom.delivery.events.policy import POLICIES, Policies, outcome_of
+from greenroom.delivery.events.record import Attempt, Cursor, DeadLetter, Mark, Record
+from greenroom.delivery.events.stages import (
+    Outcome,
+    ReceiptStage,
+    SessionStanding,
+    cursor_stage,
+    furthest,
+    standings,
+)
+
+
+@attrs.frozen
+class Reports:
+    """What a journal knows of how far events of one user got."""
+
+    cursors: Sequence[Cursor] = ()
+    marks: Sequence[Mark] = ()
+    attempts: Sequence[Attempt] = ()
+    letters: Sequence[DeadLetter] = ()
+
+
+@attrs.frozen
+class Sight:
+    """How one session saw an event. Times in ms since the Unix epoch; None where it did not.
+
+    `received_by` is the latest that it can have been: an acknowledgement is of everything before
+    it too, and a journal keeps a session's last one only.
+    """
+
+    standing: SessionStanding
+    received_by: int | None
+    displayed_at: int | None
+    confirmed_at: int | None
+
+
+@attrs.frozen
+class Moment:
+    """One event of a run or of its sub-runs.
+
+    `since`: ms since the run's first event. `depth`: 0 for the run itself, 1 for its sub-runs,
+    and so on. `took`: ms, of the tool that completed or the run that ended. `outcome` is by the
+    `policies` that `timeline` was given; None as long as the event may still get further.
+    """
+
+    event: Event
+    since: int
+    depth: int
+    took: int | None
+    sights: tuple[Sight, ...]
+    outcome: Outcome | None
+    attempts: tuple[Attempt, ...]
+    letter: DeadLetter | None
+
+    @property
+    def stage(self) -> ReceiptStage:
+        """The furthest that any session got with it."""
+        return furthest(sight.standing for sight in self.sights)
+
+
+@attrs.frozen
+class Timeline:
+    """A run from its first event on. `ending`: `ok`, `cancelled`, `crash`, `timeout`, `lost`.
+
+    `began` and `ended` in ms since the Unix epoch; `ended` and `ending` are None while it goes on.
+    """
+
+    user: UserId
+    thread: ThreadId
+    run: RunId
+    parent: RunId | None
+    agent: str | None
+    began: int
+    ended: int | None
+    ending: str | None
+    moments: tuple[Moment, ...]
+
+
+def of_run(run: RunId, records: Iterable[Record]) -> Iterator[tuple[Record, int]]:
+    """The records of a run and its sub-runs, each with its depth. `records`: a user's, in order."""
+    depths = {run: 0}
+    for record in records:
+        if record.run not in depths and record.parent in depths:
+            depths[record.run] = depths[record.parent] + 1
+        if record.run in depths:
+            yield record, depths[record.run]
+
+
+def timeline(
+    run: RunId, records: Iterable[Record], reports: Reports, policies: Policies = POLICIES
+) -> Timeline:
+    """The story of `run`, told from its user's records in order; those of other runs are left out.
+
+    Raises `ValueError` when none is of the run.
+    """
+    told = list(of_run(run, records))
+    if not told:
+        raise ValueError(f"none of the records is of {run}")
+    first = told[0][0]
+    seen = _Seen(reports, policies)
+    clock = _Clock()
+    moments = tuple(
+        seen.moment(record, event, depth, since=_gap(first.at, event.at), took=clock.took(event))
+        for record, depth in told
+        for event in [Event.decode(record.body)]
+    )
+    own = [moment.event for moment in moments if moment.depth == 0]
+    end = next((event for event in own if event.kind in TERMINAL), None)
+    return Timeline(
+        user=first.user,
+        thread=first.thread,
+        run=run,
+        parent=first.parent,
+        agent=_agent(own),
+        began=first.at,
+        ended=end.at if end else None,
+        ending=ending_of(end.kind, end.data) if end else None,
+        moments=moments,
+    )
+
+
+def ending_of(kind: Kind, data: Mapping[str, JSON]) -> str:
+    """How a run ended, by its last event: `ok`, `cancelled`, or why it failed."""
+    return str(data.get("outcome" if kind is Kind.AGENT_COMPLETED else "reason"))
+
+
+class _Clock:
+    """How long runs and tools took: as the event says, else from their beginning to it."""
+
+    def __init__(self) -> None:
+        self._began: dict[str, int] = {}
+
+    def took(self, event: Event) -> int | None:
+        self._began.setdefault(event.run, event.at)
+        call = f"{event.run} {event.data.get('tool_call')}"
+        if event.kind is Kind.TOOL_EXECUTING:
+            self._began[call] = event.at
+        elif event.kind is Kind.TOOL_COMPLETED:
+            said = event.data.get("duration_ms")
+            return said if isinstance(said, int) else self._since(call, event)
+        elif event.kind in TERMINAL:
+            return self._since(event.run, event)
+        return None
+
+    def _since(self, key: str, event: Event) -> int | None:
+        return _gap(self._began[key], event.at) if key in self._began else None
+
+
+_NOBODY: Final[Sequence[Mark]] = ()
+
+
+class _Seen:
+    """The reports, so laid out that an event's are found without going through all of them."""
+
+    def __init__(self, reports: Reports, policies: Policies) -> None:
+        self._policies = policies
+        self._cursors = {cursor.session: cursor for cursor in reports.cursors}
+        self._attempts = reports.attempts
+        self._letters = {letter.event: letter for letter in reports.letters}
+        self._marks: dict[int, list[Mark]] = defaultdict(list)
+        for mark in reports.marks:
+            self._marks[mark.offset].append(mark)
+
+    def moment(
+        self, record: Record, event: Event, depth: int, *, since: int, took: int | None
+    ) -> Moment:
+        marks = self._marks.get(event.offset, _NOBODY)
+        cursors = self._cursors.values()
+        sights = tuple(
+            self._sight(standing, event.offset, marks)
+            for standing in standings(event.offset, cursors, marks)
+        )
+        letter = self._letters.get(event.id)
+        stage = furthest(sight.standing for sight in sights)
+        return Moment(
+            event=event,
+            since=since,
+            depth=depth,
+            took=took,
+            sights=sights,
+            outcome=outcome_of(stage, self._policies[record.event_class], letter),
+            attempts=self._tried(event.offset, letter),
+            letter=letter,
+        )
+
+    def _sight(self, standing: SessionStanding, offset: int, marks: Sequence[Mark]) -> Sight:
+        at = {mark.stage: mark.at for mark in marks if mark.session == standing.session}
+        known = [*at.values()]
+        cursor = self._cursors.get(SessionId.trusted(standing.session))
+        if cursor is not None and cursor_stage(cursor, offset) is ReceiptStage.RECEIVED:
+            known.append(cursor.at)
+        return Sight(standing, min(known, default=None), at.get("displayed"), at.get("confirmed"))
+
+    def _tried(self, offset: int, letter: DeadLetter | None) -> tuple[Attempt, ...]:
+        """Attempts are forgotten once an event has its outcome; a dead letter keeps its own."""
+        if letter is not None:
+            return tuple(letter.attempts)
+        return tuple(each for each in self._attempts if each.after < offset <= each.through)
+
+
+def _agent(events: Iterable[Event]) -> str | None:
+    started = (event for event in events if event.kind is Kind.AGENT_STARTED)
+    return next((str(event.data.get("agent")) for event in started), None)
+
+
+def _gap(since: int, until: int) -> int:
+    """In ms of a wall clock, which may have been set back."""
+    return max(0, until - since)

@@ -1,0 +1,212 @@
+"""How greenroom is used: runs, users, events and tools, counted from a journal's events (pure).
+
+Memory does not grow with events. It grows with active users, with runs that have not ended, with
+the names of agents and tools, and with the groups asked for.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+import attrs
+import orjson
+
+from greenroom.actors.recording.redaction import SECRET
+from greenroom.delivery.events.kinds import JSON, TERMINAL, Kind
+from greenroom.delivery.events.record import RUN_OPENS
+from greenroom.delivery.events.stages import ReceiptStage
+from greenroom.delivery.history.durations import Durations
+from greenroom.delivery.history.timeline import ending_of
+
+ENDINGS: Final = ("ok", "cancelled", "crash", "timeout", "lost")
+TELLING: Final = frozenset(
+    {Kind.AGENT_STARTED, Kind.TOOL_EXECUTING, Kind.TOOL_COMPLETED, *TERMINAL}
+)
+"""The kinds whose data is looked at."""
+
+MOST_VERDICTS: Final = 100
+OTHERS: Final = "(others)"
+_LONGEST_VERDICT: Final = 60
+_DAY_MS: Final = 86_400_000
+
+
+class By(enum.StrEnum):
+    """What to group by."""
+
+    DAY = "day"
+    USER = "user"
+    AGENT = "agent"
+    TOOL = "tool"
+
+
+@attrs.frozen
+class UsageEvent:
+    """An event, as far as it is counted. `data` may be left out unless its kind is `TELLING`.
+
+    `at` in ms since the Unix epoch; `stage` is the furthest of any session, `verdicts` are those
+    that came with its confirmations.
+    """
+
+    user: str
+    run: str
+    parent: str | None
+    kind: Kind
+    at: int
+    stage: ReceiptStage
+    data: Mapping[str, JSON] = attrs.field(factory=dict, metadata=SECRET)
+    verdicts: Sequence[JSON] = ()
+
+
+@attrs.define
+class ToolTally:
+    """Calls of a tool, those that ended with an error, how long they took (ms)."""
+
+    calls: int = 0
+    errors: int = 0
+    took: Durations = attrs.field(factory=Durations)
+
+
+@attrs.define
+class Tally:
+    """What was counted. A user is active who said something or whose client received something.
+
+    `runs` holds the sub-runs too. A run counts where it began: `endings`, by how it ended, and
+    `took` (ms, from its first event to its last) are of the same runs. `reached` says how many
+    events got to a stage or further.
+    """
+
+    runs: int = 0
+    sub_runs: int = 0
+    endings: Counter[str] = attrs.field(factory=Counter)
+    took: Durations = attrs.field(factory=Durations)
+    users: set[str] = attrs.field(factory=set)
+    kinds: Counter[Kind] = attrs.field(factory=Counter)
+    reached: Counter[ReceiptStage] = attrs.field(factory=Counter)
+    tool_calls: int = 0
+    tool_errors: int = 0
+    verdicts: Counter[str] = attrs.field(factory=Counter)
+
+    @property
+    def events(self) -> int:
+        return self.kinds.total()
+
+    @property
+    def going_on(self) -> int:
+        """Runs without an end."""
+        return self.runs - self.endings.total()
+
+    def add(self, event: UsageEvent) -> None:
+        """Count an event; runs are counted apart, for they may be another group's."""
+        self.kinds[event.kind] += 1
+        for stage in range(ReceiptStage.RECEIVED, event.stage + 1):
+            self.reached[ReceiptStage(stage)] += 1
+        if event.kind is Kind.USER_SAID or event.stage >= ReceiptStage.RECEIVED:
+            self.users.add(event.user)
+        self.tool_calls += event.kind is Kind.TOOL_EXECUTING
+        self.tool_errors += _is_tool_error(event)
+        for verdict in event.verdicts:
+            if verdict is not None:
+                self._add_verdict(verdict)
+
+    def _add_verdict(self, verdict: JSON) -> None:
+        """Clients may say anything: the first `MOST_VERDICTS` different ones keep their names."""
+        text = verdict if isinstance(verdict, str) else orjson.dumps(verdict).decode()
+        text = text[:_LONGEST_VERDICT]
+        is_known = text in self.verdicts or len(self.verdicts) < MOST_VERDICTS
+        self.verdicts[text if is_known else OTHERS] += 1
+
+
+@attrs.define
+class _OpenRun:
+    """A run that has not ended, and where it is counted."""
+
+    began: int
+    is_sub_run: bool
+    tallies: list[Tally]
+    agent: str | None = None
+
+
+class Usage:
+    """Counts events, given in the order of a journal. `groups` is empty unless asked for `by`.
+
+    Groups by tool are `tools`, which is always there. An agent's group holds what its runs
+    emitted: not what users said, nor a run that ended before an agent began. Days are UTC's.
+    """
+
+    def __init__(self, by: By | None = None) -> None:
+        self.total = Tally()
+        self.groups: defaultdict[str, Tally] = defaultdict(Tally)
+        self.tools: defaultdict[str, ToolTally] = defaultdict(ToolTally)
+        self.by = by
+        self._open: dict[str, _OpenRun] = {}
+
+    def add(self, event: UsageEvent) -> None:
+        """Count the next event. Ends of runs whose beginning was not counted are left out."""
+        if event.kind in RUN_OPENS and event.run not in self._open:
+            self._begin(event)
+        if event.kind is Kind.AGENT_STARTED:
+            self._start_agent(event)
+        for tally in self._tallies(event):
+            tally.add(event)
+        self._count_tool(event)
+        if event.kind in TERMINAL and (run := self._open.pop(event.run, None)):
+            for tally in run.tallies:
+                tally.endings[ending_of(event.kind, event.data)] += 1
+                tally.took.add(event.at - run.began)
+
+    def _begin(self, event: UsageEvent) -> None:
+        run = self._open[event.run] = _OpenRun(event.at, event.parent is not None, [])
+        for tally in self._tallies(event):
+            _count_run(run, tally)
+
+    def _start_agent(self, event: UsageEvent) -> None:
+        run = self._open[event.run]
+        run.agent = str(event.data.get("agent"))
+        if self.by is By.AGENT:
+            _count_run(run, self.groups[run.agent])
+
+    def _tallies(self, event: UsageEvent) -> Iterator[Tally]:
+        yield self.total
+        group = self._group(event)
+        if group is not None:
+            yield self.groups[group]
+
+    def _group(self, event: UsageEvent) -> str | None:
+        match self.by:
+            case By.DAY:
+                return _day(event.at // _DAY_MS)
+            case By.USER:
+                return event.user
+            case By.AGENT if event.run in self._open:
+                return self._open[event.run].agent
+        return None
+
+    def _count_tool(self, event: UsageEvent) -> None:
+        name = str(event.data.get("tool_name"))
+        if event.kind is Kind.TOOL_EXECUTING:
+            self.tools[name].calls += 1
+        elif event.kind is Kind.TOOL_COMPLETED:
+            took = event.data.get("duration_ms")
+            self.tools[name].errors += _is_tool_error(event)
+            if isinstance(took, int):
+                self.tools[name].took.add(took)
+
+
+def _count_run(run: _OpenRun, tally: Tally) -> None:
+    tally.runs += 1
+    tally.sub_runs += run.is_sub_run
+    run.tallies.append(tally)
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    return f"{datetime.fromtimestamp(number * _DAY_MS / 1000, UTC):%Y-%m-%d}"
+
+
+def _is_tool_error(event: UsageEvent) -> bool:
+    return event.kind is Kind.TOOL_COMPLETED and event.data.get("error") is not None

@@ -1,0 +1,68 @@
+"""A journal's events as `Usage` counts them, read beside the server that writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias, cast
+
+import orjson
+
+from greenroom.delivery.errors import damaged
+from greenroom.delivery.events.kinds import JSON, Kind
+from greenroom.delivery.events.stages import ReceiptStage
+from greenroom.delivery.history.usage import TELLING, UsageEvent
+from greenroom.delivery.journal.sqlite.reader import JournalReader
+from greenroom.delivery.upkeep.journal_upkeep import Progress, no_progress
+
+CHUNK: Final = 5_000  # rows a look
+
+_TELLING: Final = ", ".join(f"'{kind}'" for kind in sorted(TELLING))
+_EVENTS: Final = f"""
+    SELECT number, user, run, parent, kind, at,
+        EXISTS (SELECT 1 FROM cursor WHERE cursor.user = log.user
+                AND cursor.start < log."offset" AND cursor."offset" >= log."offset"),
+        (SELECT json_group_array(json_array(stage, json(verdict))) FROM mark
+         WHERE mark.user = log.user AND mark."offset" = log."offset"),
+        CASE WHEN kind IN ({_TELLING}) THEN body END
+    FROM log WHERE number > ? AND number <= ? AND at >= ? ORDER BY number
+"""
+_Row: TypeAlias = tuple[int, str, str, str | None, str, int, int, str, bytes | None]
+
+
+def usage_events(
+    reader: JournalReader, *, since: int = 0, progress: Progress = no_progress
+) -> Iterator[UsageEvent]:
+    """The events from `since` (ms since the Unix epoch) on, oldest first, as they are kept now.
+
+    What `JournalReader` raises, and `JournalCorrupt`.
+    """
+    with reader.look() as database:
+        first = int(database.execute("SELECT coalesce(min(number), 1) FROM log").get)
+    last = reader.last_number()
+    for after in range(first - 1, last, CHUNK):
+        with reader.look() as database:
+            until = min(after + CHUNK, last)
+            rows = database.execute(_EVENTS, (after, until, since)).fetchall()
+        for row in cast("list[_Row]", rows):
+            yield _event(row)
+        progress("counting events", until - first + 1, last - first + 1)
+
+
+def _event(row: _Row) -> UsageEvent:
+    number, user, run, parent, kind, at, received, marks, body = row
+    stage, verdicts = _reports(bool(received), orjson.loads(marks) if marks != "[]" else ())
+    try:
+        data = orjson.loads(body)["data"] if body is not None else {}
+        return UsageEvent(user, run, parent, Kind(kind), at, stage, data, verdicts)
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(f"the event with number {number}", error) from error
+
+
+def _reports(
+    received: bool, marks: Sequence[tuple[str, JSON]]
+) -> tuple[ReceiptStage, Sequence[JSON]]:
+    """As `stages.standings` has it: each stage implies those before it."""
+    if not marks:
+        return (ReceiptStage.RECEIVED if received else ReceiptStage.ACCEPTED), ()
+    verdicts = [verdict for stage, verdict in marks if stage == "confirmed"]
+    return (ReceiptStage.CONFIRMED if verdicts else ReceiptStage.DISPLAYED), verdicts

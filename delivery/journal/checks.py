@@ -1,0 +1,42 @@
+"""What every backend refuses before it keeps anything: ids of the wrong kind, gaps (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from greenroom.delivery.errors import OutOfSequence
+from greenroom.delivery.events.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.record import DeadLetter, Entry, Record, Settled
+
+
+def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dict[UserId, int]:
+    """The last offset of each user in a batch whose records continue what `last(user)` tells.
+
+    Raises `OutOfSequence` at the first record that does not.
+    """
+    lasts: dict[UserId, int] = {}
+    for entry in entries:
+        if isinstance(entry, Record):
+            user = entry.user
+            known = lasts.get(user)
+            expected = (last(user) if known is None else known) + 1
+            if entry.offset != expected:
+                raise OutOfSequence(user, expected, entry.offset)
+            lasts[user] = expected
+    return lasts
+
+
+def check_ids(entries: Iterable[Entry]) -> None:
+    """Raise `BadId` where an id is of the wrong kind: before any storage is touched."""
+    for entry in entries:
+        UserId.parse(entry.user)
+        if isinstance(entry, Record):
+            EventId.parse(entry.id)
+            ThreadId.parse(entry.thread)
+            RunId.parse(entry.run)
+            RunId.parse(entry.parent or entry.run)
+            RequestId.parse(entry.request)
+        elif isinstance(entry, DeadLetter):
+            EventId.parse(entry.event)
+        elif not isinstance(entry, Settled):
+            SessionId.parse(entry.session)

@@ -1,0 +1,146 @@
+"""The file of an SQLite journal: found, locked, opened and set up for writing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Final
+
+import apsw
+import attrs
+
+from greenroom.delivery.errors import JournalBusy, JournalReadOnly
+from greenroom.delivery.journal.sqlite import schema as sqlite_schema
+from greenroom.delivery.journal.sqlite.errors import in_our_words, no_room
+from greenroom.delivery.journal.sqlite.file_guard import FileGuard
+from greenroom.delivery.journal.sqlite.file_watch import FileWatch
+from greenroom.delivery.journal.sqlite.lock import NameLock, take_lock
+from greenroom.delivery.journal.sqlite.place import check_company, check_kind, check_place
+
+BUSY_TIMEOUT_MS: Final = 5_000
+CACHE_KIB: Final = 64 * 1024
+WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
+
+LEAST_ROOM: Final = 1024 * 1024
+"""Bytes that a disk must have free: the largest event takes so many."""
+
+
+@attrs.define(eq=False)
+class SqliteFile:
+    """An open journal file that no other process may write until `close`.
+
+    `path` is where the path it was asked for leads, through symbolic links.
+    """
+
+    path: str
+    epoch: str
+    database: apsw.Connection
+    watch: FileWatch
+    _guard: FileGuard
+    _lock: NameLock
+
+    def close(self) -> None:
+        """Fold the WAL into the file, close it, let the next process in.
+
+        Files that are not the journal's own any more are left as they are.
+        """
+        try:
+            with in_our_words(self.path):
+                if self.watch.is_lost:
+                    self.database.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                else:
+                    self._guard.let_go()
+                self.database.close()  # the last close checkpoints: sqlite.org/wal.html §2.1
+        finally:
+            self.watch.close()
+            self._guard.close()
+            self._lock.release()
+
+    def bytes(self) -> int:
+        """The size of the file and its WAL."""
+        total = 0
+        for suffix in ("", "-wal"):
+            with suppress(FileNotFoundError):
+                total += os.stat(self.path + suffix).st_size
+        return total
+
+    def check_room(self) -> None:
+        """Raise `JournalFull` when the disk is full, also before anything is written to it."""
+        disk = os.statvfs(os.path.dirname(self.path))
+        free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
+        if disk.f_blocks and free * disk.f_frsize < LEAST_ROOM:  # no blocks: it does not say
+            raise no_room(self.path)
+
+    def try_to_write(self) -> None:
+        """Write a page as a commit does. Raises what a commit would, at once when it is locked."""
+        self.database.set_busy_timeout(0)
+        try:
+            self.database.pragma("user_version", sqlite_schema.VERSION)
+        finally:
+            self.database.set_busy_timeout(BUSY_TIMEOUT_MS)
+
+
+def open_file(path: Path, *, new_epoch: Callable[[], str] | None) -> SqliteFile:
+    """Open a journal for writing, making it where there is none (not its directory).
+
+    Without `new_epoch` none is made: an empty file is `JournalCorrupt` then. A new one can be
+    read by its owner alone. Raises `JournalBusy`, `JournalReadOnly`, `JournalFull`,
+    `JournalCorrupt`, `JournalTooNew`, `JournalFailed`.
+    """
+    given = path.absolute()
+    path = given.resolve()
+    check_place(path)
+    check_kind(path)
+    with in_our_words(str(path)), ExitStack() as undo:
+        lock = take_lock(path)
+        undo.callback(lock.release)
+        guard = _claim(path)
+        undo.callback(guard.close)
+        found = os.fstat(guard.journal)
+        lock.belong_with(found)
+        check_company(path, found)
+        database = apsw.Connection(str(path))
+        undo.callback(database.close)
+        _set_up(database, new_epoch)
+        epoch = sqlite_schema.epoch_of(database)
+        guard.hold(Path(f"{path}-shm"))
+        watch = FileWatch(given, path, guard)
+        undo.pop_all()
+        return SqliteFile(str(path), epoch, database, watch, guard, lock)
+
+
+def _claim(path: Path) -> FileGuard:
+    with ExitStack() as undo:
+        guard = FileGuard(path)
+        undo.callback(guard.close)
+        if not guard.claim():
+            raise JournalBusy(
+                f"{path} is open already, by another name: a link, or a mount",
+                advice="one process writes a journal; stop that one, or give this one another path",
+            )
+        header = os.pread(guard.journal, sqlite_schema.HEADER_BYTES, 0)
+        sqlite_schema.check_header(str(path), header)
+        undo.pop_all()
+        return guard
+
+
+def _set_up(database: apsw.Connection, new_epoch: Callable[[], str] | None) -> None:
+    database.set_busy_timeout(BUSY_TIMEOUT_MS)
+    is_new = sqlite_schema.is_new(database)
+    if is_new and new_epoch is None:
+        raise sqlite_schema.empty(database.filename)
+    if database.readonly("main"):
+        raise JournalReadOnly(
+            f"{database.filename} may not be written",
+            advice="give this process write permission, or look with JournalReader",
+        )
+    database.pragma("journal_mode", "wal")
+    database.pragma("synchronous", "full")
+    database.pragma("cache_size", -CACHE_KIB)
+    database.pragma("journal_size_limit", WAL_KEPT_BYTES)
+    if is_new and new_epoch is not None:
+        sqlite_schema.create(database, new_epoch())
+    else:
+        sqlite_schema.complete(database)

@@ -1,0 +1,93 @@
+"""Locks on a journal's files that belong to a descriptor of ours and not to the process.
+
+SQLite's own locks are POSIX locks: they are gone when *any* descriptor of the file is closed in
+the process, by another SQLite library or by `open(path).close()`
+(https://sqlite.org/howtocorrupt.html §2.2). The next program that closes the journal then deletes
+the WAL under its writer. Open file description locks (fcntl(2)) stay until their own descriptor
+is closed, conflict with POSIX locks of every process, and are of the file, whatever its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from greenroom.delivery.journal.private_files import open_private
+
+_Range: TypeAlias = tuple[int, int]
+
+_PENDING_BYTE: Final = 0x40000000  # https://sqlite.org/fileformat2.html#the_lock_byte_page
+_SHARED: Final[_Range] = (_PENDING_BYTE + 2, 510)  # SHARED_FIRST, SHARED_SIZE in SQLite's os.h
+_WRITER: Final[_Range] = (_PENDING_BYTE + 1024, 1)  # past what SQLite locks, and no data is there
+_INDEX_IN_USE: Final[_Range] = (128, 1)  # UNIX_SHM_DMS in SQLite's os_unix.c
+
+_SET_LOCK: Final[int | None] = getattr(fcntl, "F_OFD_SETLK", None)  # Linux
+_FLOCK: Final = struct.Struct("hhqqi4x")
+_TAKEN: Final = frozenset({errno.EAGAIN, errno.EACCES})
+_NO_SUCH_LOCKS: Final = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+
+
+class FileGuard:
+    """Holds a journal's file from before SQLite opens it until after SQLite has closed it.
+
+    Where there are no such locks (not Linux, or a file system without them) it does nothing;
+    `FileWatch` notices there what this prevents here.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, making it for its owner alone where there is none. Raises `OSError`."""
+        self.journal: int = open_private(path, os.O_RDWR)
+        self.index: int | None = None
+
+    def claim(self) -> bool:
+        """Be the file's one writer, by whatever name it was found. False: there is one already."""
+        return _lock(self.journal, fcntl.LOCK_EX, _WRITER)
+
+    def hold(self, index: Path) -> None:
+        """Keep every other SQLite from taking the file for unused; SQLite has it open in WAL mode.
+
+        The last connection to close needs the file exclusively to delete the WAL, and the first
+        to open needs the index (`-shm`) exclusively to empty it.
+        """
+        self.index = os.open(index, os.O_RDONLY | os.O_CLOEXEC)
+        _lock(self.journal, fcntl.LOCK_SH, _SHARED)
+        _lock(self.index, fcntl.LOCK_SH, _INDEX_IN_USE)
+
+    def let_go(self) -> None:
+        """Let SQLite close the file as its last user. Closes nothing: see the module's text."""
+        _lock(self.journal, fcntl.LOCK_UN, _SHARED)
+        if self.index is not None:
+            _lock(self.index, fcntl.LOCK_UN, _INDEX_IN_USE)
+
+    def close(self) -> None:
+        """Call it when SQLite has closed the file."""
+        os.close(self.journal)
+        if self.index is not None:
+            os.close(self.index)
+
+
+_KINDS: Final = {
+    fcntl.LOCK_SH: fcntl.F_RDLCK,
+    fcntl.LOCK_EX: fcntl.F_WRLCK,
+    fcntl.LOCK_UN: fcntl.F_UNLCK,
+}
+
+
+def _lock(descriptor: int, kind: int, place: _Range) -> bool:
+    """False when a lock of somebody else is in the way."""
+    if _SET_LOCK is None:
+        return True
+    start, length = place
+    try:
+        fcntl.fcntl(descriptor, _SET_LOCK, _FLOCK.pack(_KINDS[kind], 0, start, length, 0))
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return False
+        if error.errno in _NO_SUCH_LOCKS:
+            return True
+        raise
+    return True

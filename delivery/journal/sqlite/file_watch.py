@@ -1,0 +1,206 @@
+"""Whether a journal's files are still the ones that SQLite has open, and as long as they must be.
+
+SQLite itself writes on into a file that was removed, moved away, replaced or cut short, and says
+that all is well: its descriptors stay good and most pages are in its cache.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from greenroom.delivery.errors import JournalLost
+from greenroom.delivery.journal.sqlite.file_guard import FileGuard
+
+# https://sqlite.org/walformat.html#the_wal_index_file_format, in the machine's byte order:
+# the page size at 14, mxFrame at 16, the salts at 32, nBackfill at 96, nBackfillAttempted at 128
+_PAGE_AND_FRAMES: Final = struct.Struct("=14xHI")
+_CHECKPOINTS: Final = struct.Struct("=32xQ56xI28xI")
+_INDEX_BYTES: Final = _CHECKPOINTS.size
+_WAL_HEADER, _FRAME_HEADER = 32, 24
+_HEADER_BYTES: Final = 100
+
+
+@attrs.frozen
+class _Checkpoints:
+    """How far the WAL is copied into the file: whoever writes the file properly changes this."""
+
+    salts: int
+    done: int
+    begun: int
+
+    @property
+    def is_settled(self) -> bool:
+        return self.done == self.begun
+
+
+@attrs.frozen
+class _Frame:
+    """The last frame of the WAL: it stays as it is until the WAL begins again, with other salts.
+
+    A WAL that is cut short amid a commit is made as long as it was by that commit, with zeros in
+    place of what was cut: of this frame, at least.
+    """
+
+    salts: int
+    start: int
+    content: bytes
+
+
+@attrs.define
+class _File:
+    """A path, and the file that SQLite opened there."""
+
+    path: str
+    device: int
+    inode: int
+
+    @classmethod
+    def at(cls, path: str) -> _File:
+        found = os.stat(path)
+        return cls(path, found.st_dev, found.st_ino)
+
+    def look(self) -> int:
+        """The file's size. Raises `JournalLost` when the path no longer leads to it."""
+        try:
+            found = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise lost(f"{self.path} was removed or moved away") from None
+        except OSError as error:
+            raise lost(f"{self.path} cannot be found any more: {error.strerror}") from error
+        if (found.st_dev, found.st_ino) != (self.device, self.inode):
+            raise lost(f"{self.path} was replaced by another file")
+        return found.st_size
+
+
+class FileWatch:
+    """Looks at the files of one open journal; used on the journal's thread alone.
+
+    `given` is the path as it was asked for, `path` where it leads: SQLite names its WAL by that.
+    """
+
+    def __init__(self, given: Path, path: Path, guard: FileGuard) -> None:
+        """Begin when SQLite has opened the WAL. Raises `JournalLost`, `OSError`."""
+        assert guard.index is not None, "the guard holds the index"
+        opened, index = os.fstat(guard.journal), os.fstat(guard.index)
+        self._journal = _File(str(given), opened.st_dev, opened.st_ino)
+        self._wal = _File.at(f"{path}-wal")
+        self._wal_descriptor = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        self._frame: _Frame | None = None
+        self._index = _File(f"{path}-shm", index.st_dev, index.st_ino)
+        self._guard = guard
+        self._memory = mmap.mmap(guard.index, _INDEX_BYTES, prot=mmap.PROT_READ)
+        self._size = 0
+        self._lost: JournalLost | None = None
+        self._written = self._header(), self._checkpoints()
+        self.check()
+
+    @property
+    def is_lost(self) -> bool:
+        """The files were found to be gone or changed. They stay lost until they are opened anew."""
+        return self._lost is not None
+
+    def check(self) -> None:
+        """Before each commit: afterwards the files may be as long again as they were. Raises
+        `JournalLost`."""
+        self._keep_to(self._check)
+
+    def look(self) -> None:
+        """The same, and what takes a little longer: from time to time. Raises `JournalLost`."""
+        self._keep_to(self._look)
+
+    def raise_if_lost(self) -> None:
+        """Raise `JournalLost` if it was raised before: what is lost does not come back by itself,
+        since what was written meanwhile may be missing in what is there then."""
+        if self._lost is not None:
+            raise lost(self._lost.message)
+
+    def close(self) -> None:
+        """Call it when SQLite has closed the file: this, too, closes a descriptor."""
+        self._memory.close()
+        os.close(self._wal_descriptor)
+
+    def _keep_to(self, look: Callable[[], None]) -> None:
+        self.raise_if_lost()
+        try:
+            look()
+        except JournalLost as error:
+            self._lost = error
+            raise
+
+    def _check(self) -> None:
+        size = self._journal.look()
+        if size < self._size:
+            raise lost(f"{self._journal.path} was cut short, from {self._size} bytes to {size}")
+        self._size = size
+        self._check_wal()
+
+    def _check_wal(self) -> None:
+        """Every frame that the index counts must be there; another program may be folding it."""
+        needed = self._wal_bytes()
+        while (size := self._wal.look()) < needed:
+            before, needed = needed, self._wal_bytes()
+            if needed == before:
+                raise lost(f"{self._wal.path} was cut short, from {needed} bytes to {size}")
+        self._check_frame()
+
+    def _check_frame(self) -> None:
+        """What was the last frame at the last look must be as it was."""
+        before = self._frame
+        if before is not None and before.salts == self._checkpoints().salts:
+            now = os.pread(self._wal_descriptor, len(before.content), before.start)
+            if now != before.content:
+                raise lost(f"{self._wal.path} was cut short while it was written")
+        self._frame = self._last_frame()
+
+    def _last_frame(self) -> _Frame | None:
+        end, size = self._wal_bytes(), self._frame_bytes()
+        if not end:
+            return None
+        content = os.pread(self._wal_descriptor, size, end - size)
+        return _Frame(self._checkpoints().salts, end - size, content)
+
+    def _look(self) -> None:
+        self._check()
+        self._index.look()
+        self._check_header()
+
+    def _check_header(self) -> None:
+        """The first page changes when a checkpoint writes it, and must not otherwise: a file
+        copied over the journal may be as long as it was."""
+        before = self._checkpoints()
+        now = self._header(), self._checkpoints()
+        if now[1] != before:
+            return  # a checkpoint is under way: look again later
+        header, checkpoints = self._written
+        if now[0] != header and now[1] == checkpoints and checkpoints.is_settled:
+            raise lost(f"{self._journal.path} was written over by another program")
+        self._written = now
+
+    def _header(self) -> bytes:
+        return os.pread(self._guard.journal, _HEADER_BYTES, 0)
+
+    def _checkpoints(self) -> _Checkpoints:
+        return _Checkpoints(*_CHECKPOINTS.unpack_from(self._memory))
+
+    def _frame_bytes(self) -> int:
+        page, _ = _PAGE_AND_FRAMES.unpack_from(self._memory)
+        return _FRAME_HEADER + (65_536 if page == 1 else int(page))
+
+    def _wal_bytes(self) -> int:
+        _, frames = _PAGE_AND_FRAMES.unpack_from(self._memory)
+        return _WAL_HEADER + int(frames) * self._frame_bytes() if frames else 0
+
+
+def lost(what: str) -> JournalLost:
+    """The error for it."""
+    return JournalLost(
+        what,
+        advice="stop the server; put the journal and its WAL back or restore a backup; start again",
+    )

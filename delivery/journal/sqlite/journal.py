@@ -1,0 +1,257 @@
+"""The durable journal of one machine: SQLite in WAL mode, `synchronous=FULL`, one writer thread."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from greenroom.delivery.errors import JournalError
+from greenroom.delivery.events.ids import EventId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.record import (
+    Attempt,
+    Bounds,
+    Cursor,
+    DeadLetter,
+    Entry,
+    Mark,
+    OpenRun,
+    Page,
+    Record,
+    Said,
+    ThreadSummary,
+)
+from greenroom.delivery.journal.checks import check_ids
+from greenroom.delivery.journal.health import JournalHealth
+from greenroom.delivery.journal.journal import (
+    MOST_REPORTS,
+    PAGE_BYTES,
+    JournalStatistics,
+    check_limit,
+)
+from greenroom.delivery.journal.sqlite.errors import in_our_words
+from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
+from greenroom.delivery.journal.sqlite.letters import SqliteLetters
+from greenroom.delivery.journal.sqlite.store import SqliteStore
+from greenroom.delivery.journal.sqlite.thread import SqliteThread
+from greenroom.delivery.journal.undelivered import OverdueUsers, Place, Reached
+
+R = TypeVar("R")
+
+
+def random_epoch() -> str:
+    """16 characters no other journal has."""
+    return secrets.token_urlsafe(12)
+
+
+@asynccontextmanager
+async def open_sqlite_journal(
+    path: str | os.PathLike[str],
+    *,
+    new_epoch: Callable[[], str] = random_epoch,
+    capacity: int = 1024,
+) -> AsyncIterator[SqliteJournal]:
+    """Open a journal, making the file where there is none (but not its directory).
+
+    `capacity` bounds the calls that wait for the disk; more callers wait for room. Leaving the
+    block finishes what was accepted, folds the WAL into the file and closes it. Raises the
+    errors of `open_file`.
+    """
+    thread = SqliteThread(capacity=capacity)
+    journal = SqliteJournal(await _open(Path(path), new_epoch, thread), thread)
+    thread.look = journal._look
+    try:
+        yield journal
+    finally:
+        await journal.aclose()
+
+
+async def _open(path: Path, new_epoch: Callable[[], str], thread: SqliteThread) -> SqliteFile:
+    try:
+        with trio.CancelScope(shield=True):  # a cancelled opening would leave the file locked
+            return await thread.call(lambda: open_file(path, new_epoch=new_epoch))
+    except BaseException:
+        await thread.aclose(lambda: None)
+        raise
+    raise AssertionError("nothing cancels a shielded scope")
+
+
+class SqliteJournal:
+    """A `Journal` in a file; made by `open_sqlite_journal`.
+
+    Every call is made on the journal's thread, in the order they came, one transaction each.
+    """
+
+    def __init__(self, file: SqliteFile, thread: SqliteThread) -> None:
+        self._file = file
+        self._store = SqliteStore(file.database)
+        self._letters = SqliteLetters(file.database)
+        self._thread = thread
+        self._appends = self._entries = self._failures = 0
+        self._health = JournalHealth()
+
+    @property
+    def epoch(self) -> str:
+        return self._file.epoch
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        check_ids(entries)
+        await self._write(lambda: self._append(entries))
+
+    async def bounds(self, user: UserId) -> Bounds:
+        return await self._call(lambda: self._store.bounds(user))
+
+    async def read(self, user: UserId, *, after: int, limit: int, max_bytes: int) -> list[Record]:
+        check_limit(limit)
+        return await self._call(lambda: self._store.read(user, after, limit, max_bytes))
+
+    async def history(
+        self,
+        user: UserId,
+        *,
+        thread: ThreadId | None,
+        before: int | None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Page:
+        check_limit(limit)
+        return await self._call(lambda: self._store.history(user, thread, before, limit, max_bytes))
+
+    async def said(self, user: UserId, say: str) -> Said | None:
+        return await self._call(lambda: self._store.said(user, say))
+
+    async def open_runs(self, user: UserId) -> list[OpenRun]:
+        return await self._call(lambda: self._store.open_runs(user))
+
+    async def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
+        return await self._call(lambda: self._store.cursor(user, session))
+
+    async def event_at(self, user: UserId, offset: int) -> EventId | None:
+        return await self._call(lambda: self._store.event_at(user, offset))
+
+    async def agrees_through(self, user: UserId, *, offset: int, event: EventId) -> int:
+        return await self._call(lambda: self._store.agrees_through(user, offset, event))
+
+    async def sent_to(
+        self, user: UserId, offset: int, *, limit: int = MOST_REPORTS
+    ) -> list[Cursor]:
+        check_limit(limit)
+        return await self._call(lambda: self._store.sent_to(user, offset, limit))
+
+    async def received_through(self, user: UserId, after: int) -> int:
+        return await self._call(lambda: self._store.received(user, after).through(after))
+
+    async def reached(self, user: UserId, *, after: int, limit: int) -> list[Reached]:
+        check_limit(limit)
+        return await self._call(
+            lambda: self._store.reached(user, after, limit, self._letters.pauses)
+        )
+
+    async def find(self, event: EventId) -> Record | None:
+        return await self._call(lambda: self._store.find(event))
+
+    async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
+        check_limit(limit)
+        return await self._call(lambda: self._store.marks(user, after, limit))
+
+    async def attempts(
+        self, user: UserId, first: int, last: int | None = None, *, limit: int = MOST_REPORTS
+    ) -> list[Attempt]:
+        check_limit(limit)
+        end = first if last is None else last
+        return await self._call(lambda: self._letters.attempts(user, first, end, limit))
+
+    async def settled(self, user: UserId) -> Mapping[EventClass, int]:
+        return await self._call(lambda: self._letters.settled(user))
+
+    async def overdue(
+        self, event_class: EventClass, *, before: int, after: Place | None = None, limit: int
+    ) -> OverdueUsers:
+        check_limit(limit)
+        return await self._call(lambda: self._letters.overdue(event_class, before, after, limit))
+
+    async def alive(self, now: int, *, after: int) -> None:
+        await self._call(lambda: self._letters.alive(now, after))
+
+    async def dead_letters(
+        self, *, user: UserId | None = None, after: EventId | None = None, limit: int
+    ) -> list[DeadLetter]:
+        check_limit(limit)
+        return await self._call(lambda: self._letters.dead_letters(user, after or "", limit))
+
+    async def dead_letter(self, event: EventId) -> DeadLetter | None:
+        return await self._call(lambda: self._letters.dead_letter(event))
+
+    async def drop_dead_letter(self, event: EventId) -> bool:
+        return await self._write(lambda: self._letters.drop(event))
+
+    async def threads(self, user: UserId) -> list[ThreadSummary]:
+        return await self._call(lambda: self._store.threads(user))
+
+    async def trim(self, user: UserId, *, through: int) -> int:
+        return await self._write(lambda: self._store.trim(user, through))
+
+    def statistics(self) -> JournalStatistics:
+        return JournalStatistics(
+            appends=self._appends,
+            entries=self._entries,
+            failures=self._failures,
+            waiting=self._thread.waiting,
+            peak_waiting=self._thread.peak,
+            bytes=self._file.bytes(),
+            trouble=self._health.trouble,
+        )
+
+    async def aclose(self) -> None:
+        """Finish what was accepted, checkpoint, close and unlock, even if cancelled."""
+        await self._thread.aclose(self._close)
+
+    async def _write(self, work: Callable[[], R]) -> R:
+        """Only into the files that are at the journal's path now."""
+        return await self._thread.call(lambda: self._on_thread(work, self._file.watch.check))
+
+    async def _call(self, work: Callable[[], R]) -> R:
+        watch = self._file.watch
+        return await self._thread.call(lambda: self._on_thread(work, watch.raise_if_lost))
+
+    def _on_thread(self, work: Callable[[], R], check: Callable[[], None]) -> R:
+        try:
+            with in_our_words(self._file.path):
+                check()
+                return work()
+        except JournalError as error:
+            self._health.note(error)
+            raise
+
+    def _look(self) -> None:
+        """On the thread, from time to time: are the files there, and can they be written?"""
+        file = self._file
+        try:
+            with in_our_words(file.path):
+                file.watch.look()
+                file.check_room()
+                if self._health.may_pass:
+                    file.try_to_write()
+        except JournalError as error:
+            self._health.note(error)
+        else:
+            self._health.passed()
+
+    def _close(self) -> None:
+        self._look()  # what is found lost is left alone
+        self._file.close()
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        try:
+            self._store.append(entries)
+        except BaseException:
+            self._failures += 1
+            raise
+        self._appends += 1
+        self._entries += len(entries)

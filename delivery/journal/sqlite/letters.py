@@ -1,0 +1,169 @@
+"""Attempts, dead letters and how far events are settled, in SQL. Used by one thread at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias, cast
+
+import apsw
+import attrs
+import orjson
+
+from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.record import Attempt, DeadLetter, Entry, Settled
+from greenroom.delivery.journal.sqlite.rows import (
+    ATTEMPT_COLUMNS,
+    LETTER_COLUMNS,
+    AttemptRow,
+    LetterRow,
+    attempt_of,
+    attempt_row,
+    letter_of,
+    letter_row,
+)
+from greenroom.delivery.journal.sqlite.schema import pass_by
+from greenroom.delivery.journal.undelivered import (
+    PAUSES_KEPT,
+    OverdueUsers,
+    Pause,
+    Place,
+    deliverable_since,
+    pause_between,
+)
+
+_ADD_ATTEMPT: Final = f"INSERT INTO attempt ({ATTEMPT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_SET_LETTER: Final = (
+    f"INSERT OR REPLACE INTO dead_letter ({LETTER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_SETTLE: Final = """
+    INSERT INTO settled (user, class, through) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET through = max(through, excluded.through)
+"""
+_FORGET_ATTEMPTS: Final = f"""
+    DELETE FROM attempt WHERE user = ?1 AND {len(EventClass)} =
+        (SELECT count(*) FROM settled WHERE user = ?1 AND settled.through >= attempt.through)
+"""
+_ATTEMPTS: Final = f"""
+    SELECT {ATTEMPT_COLUMNS} FROM attempt
+    WHERE user = ?1 AND after < ?3 AND through >= ?2 ORDER BY number LIMIT ?4
+"""
+_LETTERS: Final = f"SELECT {LETTER_COLUMNS} FROM dead_letter WHERE event > ? ORDER BY event LIMIT ?"
+_USER_LETTERS: Final = f"""
+    SELECT {LETTER_COLUMNS} FROM dead_letter WHERE user = ? AND event > ? ORDER BY event LIMIT ?
+"""
+_UNSETTLED: Final = """
+    SELECT at, user, number FROM unsettled
+    WHERE class = ?1 AND at < ?2 AND (at, user) > (?3, ?4) ORDER BY at, user LIMIT ?5
+"""
+_LAST_RECORD: Final = "SELECT number, at FROM log ORDER BY number DESC LIMIT 1"
+_META: Final = "SELECT value FROM meta WHERE name = ?"
+_SET_META: Final = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
+
+_START: Final[Place] = (-(2**63), "")
+_END: Final = 2**63 - 1
+_Waiting: TypeAlias = tuple[int, str, int]
+
+
+def append_letters(database: apsw.Connection, entries: Sequence[Entry]) -> None:
+    """Keep the attempts, dead letters and settled marks among the entries of a transaction."""
+    for entry in entries:
+        if isinstance(entry, Attempt):
+            database.execute(_ADD_ATTEMPT, attempt_row(entry))
+        elif isinstance(entry, DeadLetter):
+            database.execute(_SET_LETTER, letter_row(entry))
+        elif isinstance(entry, Settled):
+            database.execute(_SETTLE, (entry.user, entry.event_class, entry.through))
+            pass_by(database, entry.user, entry.event_class, entry.through)
+            database.execute(_FORGET_ATTEMPTS, (entry.user,))
+
+
+@attrs.frozen
+class _Known:
+    """When a server was last at work (ms), if it is known, and the pauses without one."""
+
+    alive: int | None
+    pauses: Sequence[Pause]
+
+
+class SqliteLetters:
+    """What `Journal` tells of undelivered events, on the connection of an `SqliteStore`."""
+
+    def __init__(self, database: apsw.Connection) -> None:
+        self._database = database
+        self._known: _Known | None = None
+
+    @property
+    def pauses(self) -> Sequence[Pause]:
+        """When no server was at work, the newest of them."""
+        return self._servers.pauses
+
+    def attempts(self, user: UserId, first: int, last: int, limit: int) -> list[Attempt]:
+        rows = self._database.execute(_ATTEMPTS, (user, first, last, limit)).fetchall()
+        return [attempt_of(row) for row in cast("list[AttemptRow]", rows)]
+
+    def settled(self, user: UserId) -> Mapping[EventClass, int]:
+        rows = self._database.execute("SELECT class, through FROM settled WHERE user = ?", (user,))
+        known = {EventClass(str(name)): int(str(through)) for name, through in rows}
+        return {event_class: known.get(event_class, 0) for event_class in EventClass}
+
+    def overdue(
+        self, event_class: EventClass, before: int, after: Place | None, limit: int
+    ) -> OverdueUsers:
+        """One walk along the index, of `limit` steps."""
+        rows = self._waiting(event_class, after or _START, before, limit)
+        if len(rows) < limit and (alive := self._servers.alive) is not None:
+            ahead = max(after or _START, (max(alive, before), ""))
+            rows += self._waiting(event_class, ahead, _END, limit - len(rows))
+        found = [
+            UserId.trusted(user)
+            for at, user, number in rows
+            if deliverable_since(at, number, self.pauses) < before
+        ]
+        return OverdueUsers(found, rows[-1][:2] if len(rows) == limit else None)
+
+    def _waiting(
+        self, event_class: EventClass, after: Place, before: int, limit: int
+    ) -> list[_Waiting]:
+        rows = self._database.execute(_UNSETTLED, (event_class, before, *after, limit))
+        return cast("list[_Waiting]", rows.fetchall())
+
+    def alive(self, now: int, after: int) -> None:
+        with self._database:
+            newest = self._database.execute(_LAST_RECORD).fetchone()
+            number, at = cast("tuple[int, int]", newest or (0, now))
+            last = at if self._servers.alive is None else self._servers.alive
+            pause = pause_between(last, now, worked=after, number=number)
+            pauses = [*self.pauses, pause][-PAUSES_KEPT:] if pause else self.pauses
+            if pause:
+                kept = orjson.dumps([attrs.astuple(each) for each in pauses]).decode()
+                self._database.execute(_SET_META, ("pauses", kept))
+            self._database.execute(_SET_META, ("alive", str(now)))
+        self._known = _Known(now, pauses)
+
+    def dead_letters(self, user: UserId | None, after: str, limit: int) -> list[DeadLetter]:
+        if user is None:
+            rows = self._database.execute(_LETTERS, (after, limit))
+        else:
+            rows = self._database.execute(_USER_LETTERS, (user, after, limit))
+        return [letter_of(row) for row in cast("list[LetterRow]", rows.fetchall())]
+
+    def dead_letter(self, event: EventId) -> DeadLetter | None:
+        sql = f"SELECT {LETTER_COLUMNS} FROM dead_letter WHERE event = ?"
+        rows = self._database.execute(sql, (event,)).fetchall()
+        return next((letter_of(row) for row in cast("list[LetterRow]", rows)), None)
+
+    def drop(self, event: EventId) -> bool:
+        self._database.execute("DELETE FROM dead_letter WHERE event = ?", (event,))
+        return bool(self._database.changes())
+
+    @property
+    def _servers(self) -> _Known:
+        """Read once; this process alone writes it."""
+        if self._known is None:
+            alive, pauses = self._meta("alive"), orjson.loads(self._meta("pauses") or "[]")
+            self._known = _Known(int(alive) if alive else None, [Pause(*each) for each in pauses])
+        return self._known
+
+    def _meta(self, name: str) -> str | None:
+        return cast("str | None", self._database.execute(_META, (name,)).get)

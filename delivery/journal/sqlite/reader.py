@@ -1,0 +1,222 @@
+"""Reading a journal's file beside the server that writes it, or after that server is gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final, TypeAlias, cast
+from urllib.parse import quote
+
+import apsw
+import attrs
+
+from greenroom.delivery.errors import JournalFailed
+from greenroom.delivery.events.ids import EventId, ThreadId, UserId
+from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.record import DeadLetter, Record
+from greenroom.delivery.journal.journal import check_limit
+from greenroom.delivery.journal.sqlite import schema as sqlite_schema
+from greenroom.delivery.journal.sqlite.errors import in_our_words
+from greenroom.delivery.journal.sqlite.letters import SqliteLetters
+from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow, record_of
+from greenroom.delivery.journal.sqlite.store import SqliteStore
+
+CHUNK: Final = 500
+
+_NEWEST: Final = "SELECT number, id FROM log ORDER BY number DESC LIMIT 1"
+_LAST_OLDER: Final = "SELECT coalesce(max(number), 0) FROM log WHERE id < ?"
+
+_NumberedRow: TypeAlias = tuple[int, *RecordRow]
+
+
+@attrs.frozen
+class Numbered:
+    """A record and its number in the log of all users: numbers rise and are never given twice."""
+
+    number: int
+    record: Record
+
+
+@attrs.frozen
+class Place:
+    """How far a reader is: the number of the last record it has seen (0: none), and its event."""
+
+    number: int = 0
+    event: EventId | None = None
+
+
+class JournalReader:
+    """Reads the records of a journal file, which it needs only permission to read.
+
+    It never makes the writer wait: a snapshot lasts for one chunk of rows, and is closed before
+    the records are yielded. Raises `JournalFailed` (no such file), `JournalCorrupt`,
+    `JournalTooNew`, `JournalBusy`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path).absolute()
+        if not self._path.is_file():
+            raise JournalFailed(f"there is no journal at {self._path}")
+        with self.look():
+            pass
+
+    @property
+    def path(self) -> Path:
+        """The journal's file."""
+        return self._path
+
+    @contextmanager
+    def look(self) -> Iterator[apsw.Connection]:
+        """A connection for one look, which may only read. SQLite's errors come in our words.
+
+        Keep it short: the writer cannot fold away its WAL meanwhile. The server may start, stop
+        or move the file between two looks.
+        """
+        with in_our_words(str(self._path)), closing(_connect(self._path)) as database:
+            yield database
+
+    def epoch(self) -> str:
+        """The journal's epoch."""
+        with self.look() as database:
+            return sqlite_schema.epoch_of(database)
+
+    def last_number(self) -> int:
+        """The number of the newest record, 0 if there is none."""
+        return self.end().number
+
+    def end(self) -> Place:
+        """The newest record's place: where to follow from."""
+        with self.look() as database:
+            for number, event in database.execute(_NEWEST):
+                return Place(int(number), EventId.trusted(str(event)))
+            return Place()
+
+    def agreed(self, place: Place) -> int:
+        """The number after which to read on: the place's, unless the journal has another record
+        there, for a backup was restored. Then that of the last record which is older."""
+        with self.look() as database:
+            given = database.execute("SELECT id FROM log WHERE number = ?", (place.number,)).get
+            if place.event in (None, given):
+                return place.number
+            most = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").get or 0
+            if given is None and place.number <= int(most):
+                return place.number  # it is trimmed
+            return int(database.execute(_LAST_OLDER, (place.event,)).get)
+
+    def read(
+        self,
+        *,
+        user: UserId | None = None,
+        thread: ThreadId | None = None,
+        legacy_thread: str | None = None,
+        kind: Kind | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[Numbered]:
+        """Records with a number past `after`, oldest first, that match all that is given.
+
+        `legacy_thread`: what the thread's id was; a journal not yet migrated has records of both.
+        Ends at the end of the log: to follow it, call again with the last number it gave.
+        """
+        if limit is not None:
+            check_limit(limit)
+        query = _Query(user, thread, legacy_thread, kind, after)
+        left = limit
+        while left is None or left > 0:
+            size = CHUNK if left is None else min(left, CHUNK)
+            chunk = self._chunk(query, size)
+            yield from chunk
+            if len(chunk) < size:
+                return
+            query = query.past(chunk[-1])
+            left = None if left is None else left - size
+
+    def find(self, event: EventId) -> Record | None:
+        """The record of this id."""
+        with self.look() as database:
+            return SqliteStore(database).find(event)
+
+    def dead_letters(
+        self, *, user: UserId | None = None, after: EventId | None = None, limit: int
+    ) -> list[DeadLetter]:
+        """As `Journal.dead_letters`."""
+        check_limit(limit)
+        with self.look() as database:
+            return SqliteLetters(database).dead_letters(user, after or "", limit)
+
+    def dead_letter(self, event: EventId) -> DeadLetter | None:
+        """As `Journal.dead_letter`."""
+        with self.look() as database:
+            return SqliteLetters(database).dead_letter(event)
+
+    def _chunk(self, query: _Query, size: int) -> list[Numbered]:
+        with self.look() as database:
+            rows = database.execute(query.sql(), (*query.values(), size)).fetchall()
+            return [
+                Numbered(number, record_of(cast(RecordRow, tuple(row))))
+                for number, *row in cast("list[_NumberedRow]", rows)
+            ]
+
+
+@attrs.frozen
+class _Query:
+    """Which records, and past which one: of one user by offset, the index that keeps the order."""
+
+    user: UserId | None
+    thread: ThreadId | None
+    legacy_thread: str | None
+    kind: Kind | None
+    number: int
+    offset: int = 0
+
+    def past(self, last: Numbered) -> _Query:
+        return attrs.evolve(self, number=last.number, offset=last.record.offset)
+
+    def sql(self) -> str:
+        conditions = " AND ".join(condition for condition, _ in self._conditions())
+        order = "number" if self.user is None else '"offset"'
+        return (
+            f"SELECT number, {RECORD_COLUMNS} FROM log WHERE {conditions} ORDER BY {order} LIMIT ?"
+        )
+
+    def values(self) -> list[str | int | None]:
+        return [value for _, values in self._conditions() for value in values]
+
+    def _conditions(self) -> Iterator[tuple[str, Sequence[str | int | None]]]:
+        yield "number > ?", [self.number]
+        if self.user is not None:
+            yield 'user = ? AND "offset" > ?', [self.user, self.offset]
+        if self.thread is not None:
+            yield "thread IN (?, ?)", [self.thread, self.legacy_thread]
+        if self.kind is not None:
+            yield "kind = ?", [self.kind]
+
+
+def _connect(path: Path) -> apsw.Connection:
+    path = path.resolve()  # the WAL is beside the file, not beside a symbolic link to it
+    try:
+        return _checked(_uri(path, "mode=ro"))
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        # Closed cleanly, in a directory we may not write: SQLite cannot make the WAL index it
+        # would need beside a writer, and there is none (https://sqlite.org/wal.html#readonly).
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        return _checked(_uri(path, "mode=ro&immutable=1"))
+
+
+def _checked(uri: str) -> apsw.Connection:
+    database = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    try:
+        database.set_busy_timeout(1_000)
+        if sqlite_schema.is_new(database):
+            raise sqlite_schema.empty(database.filename)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _uri(path: Path, options: str) -> str:
+    return f"file:{quote(str(path))}?{options}"

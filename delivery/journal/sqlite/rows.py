@@ -1,0 +1,175 @@
+"""Entries as rows and back (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal, TypeAlias, cast
+
+import orjson
+
+from greenroom.delivery.events.ids import (
+    ConnectionId,
+    EventId,
+    RequestId,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+)
+from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.record import Attempt, Cursor, DeadLetter, Mark, OpenRun, Record
+from greenroom.delivery.journal.undelivered import Pause, Reached, deliverable_since
+
+RECORD_COLUMNS: Final = (
+    'user, "offset", id, kind, class, thread, run, parent, request, at, say, body'
+)
+RecordRow: TypeAlias = tuple[
+    str, int, str, str, str, str, str, str | None, str, int, str | None, bytes
+]
+MARK_COLUMNS: Final = 'user, "offset", session, stage, verdict, note, at'
+MarkRow: TypeAlias = tuple[str, int, str, str, str, str | None, int]
+CURSOR_COLUMNS: Final = 'user, session, start, "offset", sent, at'
+CursorRow: TypeAlias = tuple[str, str, int, int, int, int]
+ATTEMPT_COLUMNS: Final = "user, session, connection, after, through, attempt, at"
+AttemptRow: TypeAlias = tuple[str, str, str, int, int, int, int]
+LETTER_COLUMNS: Final = 'event, user, "offset", kind, outcome, attempts, at'
+LetterRow: TypeAlias = tuple[str, str, int, str, str, str, int]
+RUN_COLUMNS: Final = "run, thread, parent, request"
+RunRow: TypeAlias = tuple[str, str, str | None, str]
+ReachedRow: TypeAlias = tuple[int, str, str, str, int, int, int | None]
+"""Offset, id, kind, class, at, number; and of its marks whether one is a confirmation."""
+
+
+def record_row(record: Record) -> RecordRow:
+    return (
+        record.user,
+        record.offset,
+        record.id,
+        record.kind,
+        record.event_class,
+        record.thread,
+        record.run,
+        record.parent,
+        record.request,
+        record.at,
+        record.say,
+        record.body,
+    )
+
+
+def record_of(row: RecordRow) -> Record:
+    user, offset, id_, kind, event_class, thread, run, parent, request, at, say, body = row
+    return Record(
+        UserId.trusted(user),
+        offset,
+        EventId.trusted(id_),
+        Kind(kind),
+        EventClass(event_class),
+        ThreadId.trusted(thread),
+        RunId.trusted(run),
+        _run_or_none(parent),
+        RequestId.trusted(request),
+        at,
+        say,
+        body,
+    )
+
+
+def cursor_row(cursor: Cursor) -> CursorRow:
+    return (cursor.user, cursor.session, cursor.start, cursor.offset, cursor.sent, cursor.at)
+
+
+def cursor_of(row: CursorRow) -> Cursor:
+    user, session, *rest = row
+    return Cursor(UserId.trusted(user), SessionId.trusted(session), *rest)
+
+
+def attempt_row(attempt: Attempt) -> AttemptRow:
+    return (
+        attempt.user,
+        attempt.session,
+        attempt.connection,
+        attempt.after,
+        attempt.through,
+        attempt.number,
+        attempt.at,
+    )
+
+
+def attempt_of(row: AttemptRow) -> Attempt:
+    user, session, connection, *rest = row
+    return Attempt(
+        UserId.trusted(user), SessionId.trusted(session), ConnectionId.trusted(connection), *rest
+    )
+
+
+def letter_row(letter: DeadLetter) -> LetterRow:
+    attempts = orjson.dumps([attempt_row(attempt) for attempt in letter.attempts]).decode()
+    return (
+        letter.event,
+        letter.user,
+        letter.offset,
+        letter.kind,
+        letter.outcome,
+        attempts,
+        letter.at,
+    )
+
+
+def letter_of(row: LetterRow) -> DeadLetter:
+    event, user, offset, kind, outcome, attempts, at = row
+    return DeadLetter(
+        UserId.trusted(user),
+        offset,
+        EventId.trusted(event),
+        Kind(kind),
+        cast(Literal["expired", "dead_lettered"], outcome),
+        [attempt_of(attempt) for attempt in orjson.loads(attempts)],
+        at,
+    )
+
+
+def mark_row(mark: Mark) -> MarkRow:
+    verdict = orjson.dumps(mark.verdict).decode()
+    return (mark.user, mark.offset, mark.session, mark.stage, verdict, mark.note, mark.at)
+
+
+def mark_of(row: MarkRow) -> Mark:
+    user, offset, session, stage, verdict, note, at = row
+    return Mark(
+        UserId.trusted(user),
+        SessionId.trusted(session),
+        offset,
+        cast(Literal["displayed", "confirmed"], stage),
+        orjson.loads(verdict),
+        note,
+        at,
+    )
+
+
+def reached_of(row: ReachedRow, pauses: Sequence[Pause], *, received: bool) -> Reached:
+    offset, id_, kind, event_class, at, number, mark = row
+    return Reached(
+        offset,
+        EventId.trusted(id_),
+        Kind(kind),
+        EventClass(event_class),
+        deliverable_since(at, number, pauses),
+        received=received,
+        displayed=mark is not None,
+        confirmed=bool(mark),
+    )
+
+
+def open_run_of(row: RunRow) -> OpenRun:
+    run, thread, parent, request = row
+    return OpenRun(
+        RunId.trusted(run),
+        ThreadId.trusted(thread),
+        _run_or_none(parent),
+        RequestId.trusted(request),
+    )
+
+
+def _run_or_none(run: str | None) -> RunId | None:
+    return None if run is None else RunId.trusted(run)

@@ -1,0 +1,322 @@
+"""What a journal keeps and answers, in SQL. Synchronous; used by one thread at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Final, TypeAlias, TypeVar, cast
+
+import apsw
+import attrs
+
+from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.record import (
+    RUN_ENDS,
+    RUN_OPENS,
+    Bounds,
+    Cursor,
+    Entry,
+    Mark,
+    OpenRun,
+    Page,
+    Record,
+    Said,
+    ThreadSummary,
+)
+from greenroom.delivery.journal.checks import last_offsets
+from greenroom.delivery.journal.journal import PAGE_BYTES, agreed_through, within
+from greenroom.delivery.journal.paging import page_of
+from greenroom.delivery.journal.sqlite.letters import append_letters
+from greenroom.delivery.journal.sqlite.rows import (
+    CURSOR_COLUMNS,
+    MARK_COLUMNS,
+    RECORD_COLUMNS,
+    RUN_COLUMNS,
+    CursorRow,
+    MarkRow,
+    ReachedRow,
+    RecordRow,
+    RunRow,
+    cursor_of,
+    cursor_row,
+    mark_of,
+    mark_row,
+    open_run_of,
+    reached_of,
+    record_of,
+    record_row,
+)
+from greenroom.delivery.journal.sqlite.schema import pass_by
+from greenroom.delivery.journal.undelivered import Pause, Reached, Stretches
+
+Value: TypeAlias = str | int | bytes | None
+R = TypeVar("R")
+
+_END: Final = 2**63 - 1
+_TAILS_KEPT: Final = 50_000
+
+_INSERT_RECORD: Final = (
+    f"INSERT INTO log ({RECORD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_SPAN: Final = "INSERT INTO span (user, first, thread) VALUES (?, ?, ?)"
+_OPEN_RUN: Final = f"INSERT OR IGNORE INTO open_run (user, {RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
+_END_RUN: Final = "DELETE FROM open_run WHERE user = ? AND run = ?"
+_SET_CURSOR: Final = """
+    INSERT INTO cursor (user, session, start, "offset", sent, at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET
+        start = iif(excluded.start > sent, excluded.start, min(start, excluded.start)),
+        "offset" = iif(excluded.start > sent, excluded."offset", max("offset", excluded."offset")),
+        sent = max(sent, excluded.sent),
+        at = excluded.at
+"""
+_SET_MARK: Final = f"INSERT OR REPLACE INTO mark ({MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+_EVENT_AT: Final = 'SELECT id FROM log WHERE user = ? AND "offset" = ?'
+_TAIL: Final = 'SELECT "offset", thread FROM log WHERE user = ? ORDER BY "offset" DESC LIMIT 1'
+_TRIMMED: Final = "SELECT through FROM trimmed WHERE user = ?"
+_READ: Final = f"""
+    SELECT {RECORD_COLUMNS} FROM log WHERE user = ? AND "offset" > ? ORDER BY "offset" LIMIT ?
+"""
+_HISTORY: Final = f"""
+    SELECT {RECORD_COLUMNS} FROM log
+    WHERE user = ? AND "offset" < ? ORDER BY "offset" DESC LIMIT ?
+"""
+# Walks the thread's spans backwards, and in each its records backwards: no sorting.
+_THREAD_HISTORY: Final = f"""
+    SELECT {", ".join("log." + name for name in RECORD_COLUMNS.split(", "))}
+    FROM span CROSS JOIN log ON log.user = span.user AND log."offset" >= span.first
+        AND log."offset" < min(?, coalesce(
+            (SELECT min(later.first) FROM span AS later
+             WHERE later.user = span.user AND later.first > span.first), {_END}))
+    WHERE span.user = ? AND span.thread = ? AND span.first < ?
+    ORDER BY span.first DESC, log."offset" DESC LIMIT ?
+"""
+_SAID: Final = (
+    "SELECT run, thread, body FROM log WHERE user = ? AND say = ? ORDER BY number LIMIT 1"
+)
+_OPEN_RUNS: Final = f"SELECT {RUN_COLUMNS} FROM open_run WHERE user = ? ORDER BY number"
+_CURSOR: Final = f"SELECT {CURSOR_COLUMNS} FROM cursor WHERE user = ? AND session = ?"
+_SENT_TO: Final = f"""
+    SELECT {CURSOR_COLUMNS} FROM (
+        SELECT {CURSOR_COLUMNS} FROM cursor WHERE user = ?1 AND start < ?2 AND sent >= ?2
+        ORDER BY "offset" >= ?2 DESC, session LIMIT ?3)
+    ORDER BY session
+"""
+_RECEIVED: Final = 'SELECT start, "offset" FROM cursor WHERE user = ? AND "offset" > ?'
+_REACHED: Final = """
+    SELECT "offset", id, kind, class, at, number, (
+        SELECT max(stage = 'confirmed') FROM mark
+        WHERE mark.user = log.user AND mark."offset" = log."offset")
+    FROM log WHERE user = ? AND "offset" > ? ORDER BY "offset" LIMIT ?
+"""
+_FIND: Final = f"SELECT {RECORD_COLUMNS} FROM log WHERE id = ? ORDER BY number LIMIT 1"
+_MARKS: Final = f"""
+    SELECT {MARK_COLUMNS} FROM mark
+    WHERE user = ?1 AND "offset" > ?2 AND "offset" <= coalesce(
+        (SELECT "offset" FROM mark WHERE user = ?1 AND "offset" > ?2
+         ORDER BY "offset" LIMIT 1 OFFSET ?3 - 1), {_END})
+    ORDER BY "offset", session, stage
+"""
+_THREADS: Final = """
+    WITH ends AS (
+        SELECT thread, first, lead(first, 1, ?2 + 1) OVER (ORDER BY first) - 1 AS last
+        FROM span WHERE user = ?1
+    ), threads AS (
+        SELECT thread, min(first) AS first, max(last) AS last, sum(last - first + 1) AS events
+        FROM ends GROUP BY thread
+    )
+    SELECT threads.thread, threads.first, threads.last, threads.events, log.at
+    FROM threads JOIN log ON log.user = ?1 AND log."offset" = threads.last
+    ORDER BY threads.first
+"""
+
+
+@attrs.frozen
+class _Tail:
+    """Where a user's log ends: the last offset, and its thread unless that record is trimmed."""
+
+    last: int
+    thread: str | None
+
+
+class SqliteStore:
+    """The questions and answers of `Journal`, on a connection this store alone uses."""
+
+    def __init__(self, database: apsw.Connection) -> None:
+        self._database = database
+        self._tails: dict[UserId, _Tail] = {}
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        records = [entry for entry in entries if isinstance(entry, Record)]
+        with self._transaction():
+            if records:
+                self._append_records(records)
+            self._many(_SET_CURSOR, (cursor_row(e) for e in entries if isinstance(e, Cursor)))
+            self._many(_SET_MARK, (mark_row(e) for e in entries if isinstance(e, Mark)))
+            append_letters(self._database, entries)
+        self._remember(records)
+
+    def bounds(self, user: UserId) -> Bounds:
+        last = self._tail(user).last
+        return Bounds(self._trimmed(user) + 1 if last else 0, last)
+
+    def read(self, user: UserId, after: int, limit: int, max_bytes: int) -> list[Record]:
+        with closing(self._database.execute(_READ, (user, after, limit))) as rows:
+            return list(within(max_bytes, map(record_of, cast(Iterator[RecordRow], rows))))
+
+    def history(
+        self,
+        user: UserId,
+        thread: ThreadId | None,
+        before: int | None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Page:
+        """Rows are read one by one, so none is read beyond what the page may hold but one."""
+        end = _END if before is None else before
+        if thread is None:
+            rows = self._database.execute(_HISTORY, (user, end, limit + 1))
+        else:
+            rows = self._database.execute(_THREAD_HISTORY, (end, user, thread, end, limit + 1))
+        with closing(rows):
+            return page_of(map(record_of, cast(Iterator[RecordRow], rows)), limit, max_bytes)
+
+    def said(self, user: UserId, say: str) -> Said | None:
+        for run, thread, body in cast(list[tuple[str, str, bytes]], self._rows(_SAID, user, say)):
+            return Said(RunId.trusted(run), ThreadId.trusted(thread), body)
+        return None
+
+    def open_runs(self, user: UserId) -> list[OpenRun]:
+        return [open_run_of(cast(RunRow, row)) for row in self._rows(_OPEN_RUNS, user)]
+
+    def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
+        rows = self._rows(_CURSOR, user, session)
+        return next((cursor_of(cast(CursorRow, row)) for row in rows), None)
+
+    def event_at(self, user: UserId, offset: int) -> EventId | None:
+        found = self._value(_EVENT_AT, user, offset)
+        return None if found is None else EventId.trusted(str(found))
+
+    def agrees_through(self, user: UserId, offset: int, event: EventId) -> int:
+        def event_at(offset: int) -> EventId:
+            return EventId.trusted(str(self._value(_EVENT_AT, user, offset)))
+
+        return agreed_through(offset, event, self.bounds(user), event_at)
+
+    def sent_to(self, user: UserId, offset: int, limit: int) -> list[Cursor]:
+        rows = self._rows(_SENT_TO, user, offset, limit)
+        return [cursor_of(cast(CursorRow, row)) for row in rows]
+
+    def received(self, user: UserId, after: int) -> Stretches:
+        """What some session received of all past `after`."""
+        return Stretches(cast("list[tuple[int, int]]", self._rows(_RECEIVED, user, after)))
+
+    def reached(
+        self, user: UserId, after: int, limit: int, pauses: Sequence[Pause]
+    ) -> list[Reached]:
+        received = self.received(user, after)
+        rows = cast("list[ReachedRow]", self._rows(_REACHED, user, after, limit))
+        return [reached_of(row, pauses, received=row[0] in received) for row in rows]
+
+    def find(self, event: EventId) -> Record | None:
+        rows = self._rows(_FIND, event)
+        return next((record_of(cast(RecordRow, row)) for row in rows), None)
+
+    def marks(self, user: UserId, after: int, limit: int) -> list[Mark]:
+        return [mark_of(cast(MarkRow, row)) for row in self._rows(_MARKS, user, after, limit)]
+
+    def threads(self, user: UserId) -> list[ThreadSummary]:
+        rows = self._rows(_THREADS, user, self._tail(user).last)
+        return [
+            ThreadSummary(ThreadId.trusted(thread), first, last, events, at)
+            for thread, first, last, events, at in cast(list[tuple[str, int, int, int, int]], rows)
+        ]
+
+    def trim(self, user: UserId, through: int) -> int:
+        self._tails.pop(user, None)
+        with self._transaction():
+            through = min(through, self._tail(user).last)
+            self._rows('DELETE FROM log WHERE user = ? AND "offset" <= ?', user, through)
+            if gone := self._database.changes():
+                self._rows("INSERT OR REPLACE INTO trimmed VALUES (?, ?)", user, through)
+                self._trim_spans(user, through)
+                for event_class in EventClass:
+                    pass_by(self._database, user, event_class, through)
+            trimmed = self._trimmed(user)
+            self._rows('DELETE FROM mark WHERE user = ? AND "offset" <= ?', user, trimmed)
+            return gone
+
+    def _append_records(self, records: list[Record]) -> None:
+        tails = {user: self._tail(user) for user in {record.user for record in records}}
+        last_offsets(records, lambda user: tails[user].last)
+        self._many(_INSERT_RECORD, map(record_row, records))
+        self._many(_INSERT_SPAN, _spans(records, tails))
+        for record in records:
+            if record.kind in RUN_OPENS:
+                self._open_run(record)
+            elif record.kind in RUN_ENDS:
+                self._rows(_END_RUN, record.user, record.run)
+
+    def _open_run(self, record: Record) -> None:
+        self._rows(_OPEN_RUN, record.user, record.run, record.thread, record.parent, record.request)
+
+    def _trim_spans(self, user: UserId, through: int) -> None:
+        """Drop the spans that are gone; one that reaches past `through` begins after it now."""
+        first = through + 1
+        self._rows("DELETE FROM span WHERE user = ? AND first <= ?", user, through)
+        self._rows(
+            "INSERT OR IGNORE INTO span (user, first, thread)"
+            ' SELECT user, "offset", thread FROM log WHERE user = ? AND "offset" = ?',
+            user,
+            first,
+        )
+
+    def _remember(self, records: Iterable[Record]) -> None:
+        """Keep the tails of what is committed: looking one up costs as much as a record."""
+        if len(self._tails) > _TAILS_KEPT:
+            self._tails.clear()
+        for record in records:
+            self._tails[record.user] = _Tail(record.offset, record.thread)
+
+    def _tail(self, user: UserId) -> _Tail:
+        return self._tails.get(user) or self._look_up_tail(user)
+
+    def _look_up_tail(self, user: UserId) -> _Tail:
+        for last, thread in cast(list[tuple[int, str]], self._rows(_TAIL, user)):
+            return _Tail(last, thread)
+        return _Tail(self._trimmed(user), None)
+
+    def _trimmed(self, user: UserId) -> int:
+        return cast("int | None", self._value(_TRIMMED, user)) or 0
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:  # SQLite ends it itself after some errors
+                self._database.execute("ROLLBACK")
+            raise
+
+    def _rows(self, sql: str, *values: Value) -> list[tuple[Value, ...]]:
+        return cast("list[tuple[Value, ...]]", self._database.execute(sql, values).fetchall())
+
+    def _value(self, sql: str, *values: Value) -> Value:
+        return cast(Value, self._database.execute(sql, values).get)
+
+    def _many(self, sql: str, rows: Iterable[tuple[Value, ...]]) -> None:
+        """Without rows nothing is called: a call gives up the interpreter's lock, and waits."""
+        if listed := list(rows):
+            self._database.executemany(sql, listed)
+
+
+def _spans(records: Iterable[Record], tails: dict[UserId, _Tail]) -> Iterator[tuple[str, int, str]]:
+    """A row wherever a user's next record is of another thread than the one before it."""
+    threads = {user: tail.thread for user, tail in tails.items()}
+    for record in records:
+        if threads[record.user] != record.thread:
+            threads[record.user] = record.thread
+            yield record.user, record.offset, record.thread

@@ -1,0 +1,124 @@
+"""What an id is, or why it is none and which id it resembles most (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Final
+
+import attrs
+
+from greenroom.delivery.events.ids import KINDS, Id, UserId, bits_of, kind_of, type_of
+from greenroom.delivery.legacy.legacy_ids import VERSION, LegacyId, recognised
+
+ALPHABET: Final = frozenset("0123456789abcdefghjkmnpqrstvwxyz")
+"""Crockford's, in lower case: https://github.com/jetify-com/typeid/tree/main/spec"""
+
+_MISREAD: Final = str.maketrans("ilo", "110")
+_PREFIXES: Final = [kind.prefix for kind in KINDS]
+_RESEMBLING: Final = (  # of no exact form; the more telling first
+    (re.compile(r".+_req_[0-9A-Fa-f]+_[0-9A-Fa-f]+"), "<user>_req_<hex12>_<hex8>"),
+    (re.compile(r"thread_.+_[0-9]+_[0-9A-Fa-f]+"), "thread_<name>_<ms>_<n>_<hex8>"),
+    (re.compile(r"ws_.+_[0-9]+_[0-9A-Fa-f]+"), "ws_<user8>_<sec>_<hex8>"),
+    (re.compile(r"req_[0-9A-Fa-f]+"), "req_<hex12>"),
+    (re.compile(r"websocket_factory_.*"), "websocket_factory_<ms>"),
+    (re.compile(r".*_[0-9]{10,16}"), "<name>_<ms>"),
+)
+
+
+@attrs.frozen
+class Meaning:
+    """An id of ours that a text is or stands for. `born_ms`: ms since the Unix epoch, if known."""
+
+    id: Id
+    kind: str
+    born_ms: int | None
+
+
+@attrs.frozen
+class Explanation:
+    """What a text is: an id of ours (`is_now`), a legacy id (`form`; `becomes`, likeliest first).
+
+    `maybe_user`: in the place of a user's id it is one. `why` says what is wrong where it is
+    none of ours but resembles one: `closest`, an id or a legacy form.
+    """
+
+    text: str
+    is_now: Meaning | None = None
+    mapped: bool = False
+    form: str | None = None
+    becomes: tuple[Meaning, ...] = ()
+    why: str = ""
+    closest: str | None = None
+
+    @property
+    def maybe_user(self) -> bool:
+        return kind_of(self.text) == UserId.kind
+
+    @property
+    def known(self) -> bool:
+        """It is an id of ours, a legacy one, or one that can only be a user's."""
+        return self.is_now is not None or self.form is not None or not self.why
+
+
+def explain(text: str) -> Explanation:
+    """What `text` is. Never raises."""
+    if kind := type_of(text):
+        return _ours(text, kind)
+    if legacy := recognised(text):
+        return _legacy(legacy)
+    if repaired := _repaired(text):
+        closest, why = repaired
+        return Explanation(text, why=why, closest=closest)
+    for pattern, shape in _RESEMBLING:
+        if pattern.fullmatch(text):
+            return Explanation(text, why="it has none of the legacy forms in full", closest=shape)
+    return Explanation(text, why="" if kind_of(text) == UserId.kind else f"it is {kind_of(text)}")
+
+
+def _ours(text: str, kind: type[Id]) -> Explanation:
+    bits = bits_of(kind.trusted(text))
+    mapped = bits >> 76 & 15 == VERSION
+    born_ms = bits >> 80
+    meaning = Meaning(kind.trusted(text), kind.kind, None if mapped and not born_ms else born_ms)
+    return Explanation(text, is_now=meaning, mapped=mapped)
+
+
+def _legacy(legacy: LegacyId) -> Explanation:
+    becomes = (Meaning(legacy.as_kind(kind), kind.kind, legacy.at_ms) for kind in legacy.kinds)
+    return Explanation(legacy.text, form=legacy.form.shape, becomes=tuple(becomes))
+
+
+def _repaired(text: str) -> tuple[str | None, str] | None:
+    """The id that one correction makes of `text`, and what had to be corrected."""
+    for candidate, why in _corrections(text):
+        if type_of(candidate) or recognised(candidate):
+            return candidate, why
+    prefix, _, suffix = text.rpartition("_")
+    if prefix in _PREFIXES and suffix.isalnum() and 20 <= len(suffix) <= 32:
+        return None, _flaw(suffix)
+    return None
+
+
+def _corrections(text: str) -> Iterator[tuple[str, str]]:
+    bare = "".join(c for c in text if c.isprintable() and not c.isspace())
+    yield bare, "there are spaces or invisible characters in it"
+    yield bare.strip("\"'`,;:.<>()[]{}"), "there is punctuation around it"
+    yield bare.lower(), "ids are in lower case"
+    yield bare.replace("-", "_"), "a kind ends with an underscore"
+    prefix, _, suffix = bare.rpartition("_")
+    yield (
+        f"{prefix}_{suffix.lower().translate(_MISREAD)}",
+        "i, l and o are in no id: 1, 1 and 0 are",
+    )
+    for close in get_close_matches(prefix, _PREFIXES, n=1, cutoff=0.5):
+        yield f"{close}_{suffix}", f"{prefix or 'nothing'!r} is no kind of id"
+
+
+def _flaw(suffix: str) -> str:
+    if len(suffix) != 26:
+        return f"26 characters follow the kind, not {len(suffix)}"
+    if strange := sorted(set(suffix.lower()) - ALPHABET):
+        return f"{', '.join(strange)} is in no id"
+    return "it holds more than 128 bits"

@@ -1,0 +1,161 @@
+"""Ids of older systems: recognised by their form, and the new id that each becomes (pure).
+
+The forms cannot be mistaken for each other or for ids of ours: they differ in the length of what
+follows the last underscore (13 digits, 12 or 8 hexadecimal digits; ours have 26 characters) and,
+where that is 8, in what stands before it. Read from the right, each form has one reading, however
+many underscores a name or a user has.
+
+The new id is a UUIDv8 (RFC 9562 §5.8; built like the name-based example in its appendix B.2): the
+milliseconds of the old id, 0 where it holds none, then 74 bits of SHA-256 over the new kind and the
+old text. So it is the same on every machine, sorts by the old birth, and, being no UUIDv7, is never
+an id that `IdSource` makes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final
+
+import attrs
+
+from greenroom.delivery.events.ids import (
+    KINDS,
+    BadId,
+    ConnectionId,
+    I,
+    Id,
+    RequestId,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+    bits_of,
+    kind_of,
+    type_of,
+    uuid_bits,
+    with_bits,
+)
+
+VERSION: Final = 8
+ADVICE: Final = (
+    "`greenroom ids explain` tells what an id is; docs/ids.md has the forms that are known"
+)
+_NAMESPACE: Final = b"greenroom legacy id\0"
+
+_NAME: Final = "(?P<name>[A-Za-z][A-Za-z0-9_.:-]{0,127})"
+_USER: Final = r"(?P<user>\S{1,255})"
+_MS: Final = "(?P<ms>[1-9][0-9]{12})"  # 2001 to 2286
+_SEC: Final = "(?P<sec>[1-9][0-9]{9})"
+_HEX8: Final = "(?P<random>[0-9a-f]{8})"
+
+
+@attrs.frozen
+class Form:
+    """How an older system wrote ids of the `kinds`; by itself such an id is of the first."""
+
+    shape: str
+    pattern: re.Pattern[str] = attrs.field(repr=False)
+    kinds: tuple[type[Id], ...]
+
+
+def _form(shape: str, pattern: str, *kinds: type[Id]) -> Form:
+    return Form(shape, re.compile(pattern), kinds)
+
+
+# One string often served as both thread and run; a socket was all the session there was. What
+# holds a whole request id, and more, is not that request but the one run of it.
+NAMED: Final = _form("<name>_<ms>", f"{_NAME}_{_MS}", RunId, *(k for k in KINDS if k is not RunId))
+FORMS: Final = (
+    _form("websocket_factory_<ms>", f"websocket_factory_{_MS}", RunId, ThreadId),
+    _form(
+        "thread_<name>_<ms>_<n>_<hex8>",
+        f"thread_{_NAME}_{_MS}_(?P<n>[0-9]{{1,19}})_{_HEX8}",
+        ThreadId,
+    ),
+    _form("req_<hex12>", "req_(?P<random>[0-9a-f]{12})", RequestId),
+    _form(
+        "ws_<user8>_<sec>_<hex8>",
+        rf"ws_(?P<user>\S{{1,8}})_{_SEC}_{_HEX8}",
+        ConnectionId,
+        SessionId,
+    ),
+    _form(
+        "<user>_req_<hex12>_<hex8>",
+        rf"{_USER}_(?P<request>req_[0-9a-f]{{12}})_{_HEX8}",
+        *(RunId, RequestId),
+    ),
+    NAMED,
+)
+
+
+class UnknownId(BadId):
+    """Neither an id of the expected kind nor a legacy id that may stand for one."""
+
+
+@attrs.frozen
+class LegacyId:
+    """An id in one of the `FORMS`. `parts` are the form's fields as they were written."""
+
+    text: str
+    form: Form
+    parts: Mapping[str, str]
+
+    @property
+    def kinds(self) -> tuple[type[Id], ...]:
+        """What it may stand for; by itself, the first. A name may begin with its kind."""
+        first = _BY_WORD.get(self.parts.get("name", "").partition("_")[0])
+        if self.form is not NAMED or first is None:
+            return self.form.kinds
+        return (first, *(kind for kind in self.form.kinds if kind is not first))
+
+    @property
+    def at_ms(self) -> int | None:
+        """When it was made (ms since the Unix epoch), if the form tells."""
+        if "sec" in self.parts:
+            return int(self.parts["sec"]) * 1000
+        return int(self.parts["ms"]) if "ms" in self.parts else None
+
+    def as_kind(self, kind: type[I]) -> I:
+        """The new id. Raises `UnknownId` for a kind that the form never stood for."""
+        if kind not in self.kinds:
+            given = f"a legacy {self.kinds[0].kind} id ({self.form.shape})"
+            raise UnknownId(kind.kind, given, self.text, advice=ADVICE)
+        name = f"{kind.prefix}\0{self.text}".encode()
+        rest = int.from_bytes(sha256(_NAMESPACE + name).digest()[:10], "big")
+        return with_bits(kind, uuid_bits(VERSION, self.at_ms or 0, rest))
+
+
+_BY_WORD: Final = {word: kind for kind in KINDS for word in (kind.prefix, kind.kind)}
+
+
+def recognised(text: str) -> LegacyId | None:
+    """The legacy id in `text`; None where it has none of the forms."""
+    if not text.isprintable():
+        return None
+    for form in FORMS:
+        if match := form.pattern.fullmatch(text):
+            return LegacyId(text, form, match.groupdict())
+    return None
+
+
+def modern(kind: type[I], text: str) -> I:
+    """The id of `kind` that `text` is, or stands for as a legacy id.
+
+    Where an id stands decides what it is: a user id is opaque, so `UserId` takes one that looks
+    like a legacy id as it is. Raises `UnknownId`, or `BadId` for a user's.
+    """
+    if issubclass(kind, UserId):
+        return kind.parse(text)
+    if isinstance(text, str):
+        if type_of(text) is kind:
+            return kind.trusted(text)
+        if legacy := recognised(text):
+            return legacy.as_kind(kind)
+    raise UnknownId(kind.kind, kind_of(text), text, advice=ADVICE)
+
+
+def is_mapped(id_: Id) -> bool:
+    """Whether an id of ours was mapped from an older system's: its UUID says so (version 8)."""
+    return bits_of(id_) >> 76 & 0xF == VERSION

@@ -1,0 +1,102 @@
+"""What a connection that lags is handed in place of every progress event (pure).
+
+In a stretch of progress events between two critical ones, the newest thought of a run stays, and
+partial results of a run with no such thought between them merge into the last one. What stays does
+so at its own offset; `superseded` events explain the offsets in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import attrs
+import orjson
+
+from greenroom.delivery.events.draft import draft
+from greenroom.delivery.events.ids import RunId
+from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.record import Record
+
+FOLDABLE = frozenset({Kind.AGENT_THINKING, Kind.PARTIAL_RESULT})
+
+
+@attrs.frozen
+class Folded:
+    """What is left, in offset order, and how many events `superseded` ones stand for."""
+
+    records: Sequence[Record]
+    superseded: int
+
+
+def fold(records: Sequence[Record]) -> Folded:
+    """Fewer records of one user that say the same. The last one stays the last.
+
+    They belong into one frame: a merged partial result has the text of those just superseded, so
+    a client that had the one without the other would be sent that text twice, or never.
+    """
+    left: list[Record] = []
+    superseded = 0
+    for foldable, stretch in groupby(records, lambda record: record.kind in FOLDABLE):
+        if foldable:
+            events = list(stretch)
+            stays = _what_stays(events)
+            left += _folded(events, stays)
+            superseded += len(events) - len(stays)
+        else:
+            left += stretch
+    return Folded(left, superseded)
+
+
+def _what_stays(stretch: Sequence[Record]) -> dict[int, list[Record]]:
+    """By offset, each event that stays, with those that merge into it: newest first."""
+    stays: dict[int, list[Record]] = {}
+    thinking: set[RunId] = set()
+    answer: dict[RunId, list[Record]] = {}
+    for record in reversed(stretch):
+        if record.kind is Kind.PARTIAL_RESULT and record.run in answer:
+            answer[record.run].append(record)
+        elif record.kind is Kind.PARTIAL_RESULT:
+            answer[record.run] = stays[record.offset] = [record]
+        elif record.run not in thinking:
+            stays[record.offset] = [record]
+            thinking.add(record.run)
+            answer.pop(record.run, None)  # text before this thought stays before it
+    return stays
+
+
+def _folded(stretch: Sequence[Record], stays: dict[int, list[Record]]) -> Iterator[Record]:
+    gone: list[Record] = []
+    for record in stretch:
+        if record.offset not in stays:
+            gone.append(record)
+            continue
+        if gone:
+            yield _superseded(gone[0], gone[-1].offset)
+            gone = []
+        yield _merged(stays[record.offset])
+
+
+def _superseded(first: Record, through: int) -> Record:
+    """All but its kind and data is that of the first event it stands for."""
+    event = draft(
+        event=first.id,
+        kind=Kind.SUPERSEDED,
+        thread=first.thread,
+        run=first.run,
+        parent=first.parent,
+        request=first.request,
+        data={"through": through},
+    )
+    return event.record(first.user, first.offset, first.at)
+
+
+def _merged(newest_first: Sequence[Record]) -> Record:
+    last, *earlier = newest_first
+    if not earlier:
+        return last
+    event = orjson.loads(last.body)
+    texts = [orjson.loads(record.body)["data"]["text"] for record in earlier]
+    event["data"]["text"] = "".join([*reversed(texts), event["data"]["text"]])
+    event["data"]["merges"] = [record.offset for record in reversed(earlier)]
+    return attrs.evolve(last, body=orjson.dumps(event))

@@ -1,0 +1,101 @@
+"""A user's redeliveries: who is late, what is sent again, and every attempt at it (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.record import Attempt, Record
+from greenroom.delivery.observer import Observer
+from greenroom.delivery.outbox.breaker import Retry
+from greenroom.delivery.outbox.feed import Command, Deliver, Feed, GivenUp, Limits, ReadAgain
+from greenroom.delivery.outbox.notes import Notes
+from greenroom.delivery.outbox.sessions import Sessions
+
+
+class Retries:
+    """A part of the outbox. What a connection is sent again does not count against its window:
+    it is one frame at most each time."""
+
+    def __init__(
+        self,
+        user: UserId,
+        limits: Limits,
+        sessions: Sessions,
+        notes: Notes,
+        clock: Callable[[], float],
+        observer: Observer,
+    ) -> None:
+        self._user = user
+        self._limits = limits
+        self._sessions = sessions
+        self._clock = clock
+        self._observer = observer
+        self._notes = notes
+
+    def began(self, feed: Feed) -> None:
+        self._observer.breaker_moved(None, feed.redelivery.circuit.value)
+
+    def ended(self, feed: Feed) -> None:
+        self._observer.breaker_moved(feed.redelivery.circuit.value, None)
+
+    def sent(self, feed: Feed) -> None:
+        feed.redelivery.sent(self._clock())
+
+    def acked(self, feed: Feed, offset: int) -> None:
+        """The client acknowledged something new."""
+        with self._watched(feed):
+            feed.redelivery.progressed(self._clock(), waiting=offset < feed.handed)
+
+    def late(self, feeds: Iterable[Feed]) -> list[Feed]:
+        now = self._clock()
+        return [feed for feed in feeds if (due := feed.redelivery.due) is not None and due <= now]
+
+    def time_out(
+        self, feed: Feed, at: int, recall: Callable[[int], Sequence[Record]]
+    ) -> Iterator[Command]:
+        """What to do for a late connection. `recall(after)`: what is at hand. `at`: ms."""
+        now, acked = self._clock(), self._sessions.acked(feed.session)
+        if feed.gauge.written <= acked or feed.gauge.on_its_way(acked):  # the heartbeat's to see
+            feed.redelivery.postpone(now)
+            return
+        with self._watched(feed):
+            retry = feed.redelivery.time_out(now)
+        if retry is Retry.GIVE_UP:
+            yield GivenUp(feed.connection, feed.redelivery.since)
+        elif retry is not None:
+            limit = 1 if retry is Retry.PROBE else self._limits.frame_events
+            self._note(feed, acked, acked + limit, now, at)
+            if records := recall(acked)[:limit]:
+                yield from self.again(feed, records)
+            else:
+                yield ReadAgain(feed.connection, acked, limit)
+
+    def again(self, feed: Feed, records: Sequence[Record]) -> Iterator[Command]:
+        """Send those again that were written and are not acknowledged."""
+        acked, written = self._sessions.acked(feed.session), feed.gauge.written
+        wanted = [record for record in records if acked < record.offset <= written]
+        for kind, events in Counter(record.kind for record in wanted).items():
+            self._observer.retried(kind, events)
+        if wanted:
+            yield Deliver(feed.connection, wanted, replay=True)
+
+    def _note(self, feed: Feed, after: int, limit: int, now: float, at: int) -> None:
+        """The first sending becomes of interest with the second one, so both are noted then."""
+        written, number = feed.gauge.written, feed.redelivery.failures + 1
+        if number == 2:
+            first_at = at - round((now - feed.redelivery.since) * 1000)
+            self._notes.add([self._attempt(feed, after, written, 1, first_at)])
+        self._notes.add([self._attempt(feed, after, min(limit, written), number, at)])
+
+    def _attempt(self, feed: Feed, after: int, through: int, number: int, at: int) -> Attempt:
+        return Attempt(self._user, feed.session, feed.connection, after, through, number, at)
+
+    @contextmanager
+    def _watched(self, feed: Feed) -> Iterator[None]:
+        old = feed.redelivery.circuit
+        yield
+        if feed.redelivery.circuit is not old:
+            self._observer.breaker_moved(old.value, feed.redelivery.circuit.value)

@@ -1,0 +1,57 @@
+"""The newest records of a user, kept at hand for connections that are nearly there (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.journal import within
+from greenroom.delivery.outbox.feed import Limits
+
+
+class Tail:
+    """The end of a user's log, `memory_frames` of it and at most twice that."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.records: list[Record] = []
+        self._bytes = 0
+
+    def add(self, records: Sequence[Record]) -> None:
+        self.records.extend(records)
+        self._bytes += sum(len(record.body) for record in records)
+        frames = 2 * self._limits.memory_frames  # let it grow to twice: forgetting costs a pass
+        if (
+            len(self.records) > frames * self._limits.frame_events
+            or self._bytes > frames * self._limits.frame_bytes
+        ):
+            self.records = newest(
+                self.records,
+                self._limits.memory_frames * self._limits.frame_events,
+                self._limits.memory_frames * self._limits.frame_bytes,
+            )
+            self._bytes = sum(len(record.body) for record in self.records)
+
+    def after(self, offset: int) -> Sequence[Record]:
+        """At most a frame past `offset`; nothing when what comes next is not at hand."""
+        if not self.records or offset + 1 < self.records[0].offset:
+            return ()
+        start = offset + 1 - self.records[0].offset
+        events = self.records[start : start + self._limits.frame_events]
+        return list(within(self._limits.frame_bytes, events))
+
+    def at(self, offset: int) -> Record | None:
+        """The record at `offset`, while it is at hand."""
+        index = offset - self.records[0].offset if self.records else -1
+        return self.records[index] if 0 <= index < len(self.records) else None
+
+
+def newest(records: Sequence[Record], events: int, size: int) -> list[Record]:
+    """The longest end of at most so many events and bytes; possibly none."""
+    kept: list[Record] = []
+    for record in reversed(records[-events:]):
+        size -= len(record.body)
+        if size < 0:
+            break
+        kept.append(record)
+    return kept[::-1]

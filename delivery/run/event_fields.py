@@ -1,0 +1,60 @@
+"""Checks of what an event method is given: the error names the event and the field (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greenroom.actors.text.safe import safe_str
+from greenroom.delivery.errors import is_of_the_server, words_for_clients
+from greenroom.delivery.events.draft import BadEvent
+from greenroom.delivery.events.kinds import Kind
+
+if TYPE_CHECKING:
+    from greenroom.actors.exit import ExitReason
+
+MAX_MESSAGE = 1000
+"""Characters of an error that are shown to the user."""
+
+
+def checked_text(kind: Kind, field: str, value: object) -> str:
+    """A str, possibly empty. Raises `BadEvent`."""
+    if not isinstance(value, str):
+        raise BadEvent(f"{kind}: {field} is a str, not {type(value).__name__}")
+    return value
+
+
+def checked_name(kind: Kind, field: str, value: object) -> str:
+    """A str that is not empty. Raises `BadEvent`."""
+    if not checked_text(kind, field, value):
+        raise BadEvent(f"{kind}: {field} is empty")
+    return str(value)
+
+
+def checked_whole(kind: Kind, field: str, value: object) -> int:
+    """An int of 0 or more. Raises `BadEvent`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadEvent(f"{kind}: {field} is an int of 0 or more, not {value!r}")
+    return value
+
+
+def checked_outcome(kind: Kind, value: object) -> str:
+    """How a run may complete. Raises `BadEvent`."""
+    if value not in ("ok", "cancelled"):
+        raise BadEvent(f'{kind}: outcome is "ok" or "cancelled", not {value!r}')
+    return str(value)
+
+
+def error_message(error: BaseException) -> str:
+    """What an error says, short enough and fit for JSON (no lone surrogates, RFC 8259 §8.2)."""
+    if is_of_the_server(error):
+        message = words_for_clients(error)
+    else:
+        name = type(error).__name__
+        message = safe_str(error, otherwise=f"<{name} cannot be shown>")
+    return message[:MAX_MESSAGE].encode("utf-8", "backslashreplace").decode()
+
+
+def tool_error(reason: ExitReason) -> str:
+    """What `tool_completed` says of a tool's block that ended so."""
+    cause = reason.error
+    return "cancelled" if cause is None else f"{type(cause).__name__}: {error_message(cause)}"

@@ -1,0 +1,190 @@
+"""The grammar of a run: which event may follow which, as a machine (pure).
+
+created → running → reported → ended. A tool completes once, while it executes; after the final
+report only the end may come; after the end, nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Never, TypeAlias
+
+import attrs
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.machine.machine import Machine, On, Step, UnlistedPair, go, stay
+from greenroom.delivery.events.ids import ToolCallId
+
+
+class Stage(enum.Enum):
+    """How far a run has got."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    REPORTED = "reported"
+    ENDED = "ended"
+
+
+class OutOfOrder(GreenroomError):
+    """An event the run's grammar does not allow now. Nothing was emitted."""
+
+
+def _for_good(tools: Mapping[ToolCallId, str]) -> Mapping[ToolCallId, str]:
+    return MappingProxyType(dict(tools))
+
+
+@attrs.frozen
+class RunState:
+    """The tools that execute now, by call: the names they were called by."""
+
+    executing: Mapping[ToolCallId, str] = attrs.field(factory=dict, converter=_for_good)
+
+
+@attrs.frozen
+class Started:
+    words: ClassVar[str] = "agent_started"
+
+
+@attrs.frozen
+class Progress:
+    words: ClassVar[str] = "agent_thinking or partial_result"
+
+
+@attrs.frozen
+class ToolExecuting:
+    words: ClassVar[str] = "tool_executing"
+
+    call: ToolCallId
+    tool_name: str
+
+
+@attrs.frozen
+class ToolCompleted:
+    words: ClassVar[str] = "tool_completed"
+
+    call: ToolCallId
+
+
+@attrs.frozen
+class Reported:
+    words: ClassVar[str] = "final_report"
+
+
+@attrs.frozen
+class Completed:
+    words: ClassVar[str] = "agent_completed"
+
+
+@attrs.frozen
+class Failed:
+    words: ClassVar[str] = "agent_failed"
+
+
+GrammarStep: TypeAlias = Step[Stage, RunState, Never]
+
+
+def _started(state: RunState, _: Started) -> GrammarStep:
+    return go(Stage.RUNNING, state)
+
+
+def _progress(state: RunState, _: Progress) -> GrammarStep:
+    return stay(state)
+
+
+def _executing(state: RunState, event: ToolExecuting) -> GrammarStep:
+    if event.call in state.executing:
+        raise OutOfOrder(f"tool call {event.call} is executing already")
+    return stay(RunState({**state.executing, event.call: event.tool_name}))
+
+
+def _completed_tool(state: RunState, event: ToolCompleted) -> GrammarStep:
+    if event.call not in state.executing:
+        raise OutOfOrder(
+            f"tool call {event.call} is not executing",
+            advice="emit tool_executing first, and tool_completed once",
+        )
+    return stay(RunState({k: v for k, v in state.executing.items() if k != event.call}))
+
+
+def _reported(state: RunState, _: Reported) -> GrammarStep:
+    _refuse_open_tools(state, "final_report")
+    return go(Stage.REPORTED, state)
+
+
+def _completed(state: RunState, _: Completed) -> GrammarStep:
+    _refuse_open_tools(state, "agent_completed")
+    return go(Stage.ENDED, state)
+
+
+def _failed(state: RunState, _: Failed) -> GrammarStep:
+    return go(Stage.ENDED, RunState())
+
+
+def _refuse_open_tools(state: RunState, kind: str) -> None:
+    if state.executing:
+        names = ", ".join(sorted(state.executing.values()))
+        raise OutOfOrder(f"{kind} while a tool executes: {names}")
+
+
+RUN_GRAMMAR: Machine[Stage, RunState, Never] = Machine(
+    name="run",
+    states=Stage,
+    initial=Stage.CREATED,
+    final={Stage.ENDED},
+    transitions=[
+        On(Stage.CREATED, Started, _started, to={Stage.RUNNING}),
+        On(Stage.RUNNING, Progress, _progress),
+        On(Stage.RUNNING, ToolExecuting, _executing),
+        On(Stage.RUNNING, ToolCompleted, _completed_tool),
+        On(Stage.RUNNING, Reported, _reported, to={Stage.REPORTED}),
+        On({Stage.RUNNING, Stage.REPORTED}, Completed, _completed, to={Stage.ENDED}),
+        On({Stage.CREATED, Stage.RUNNING, Stage.REPORTED}, Failed, _failed, to={Stage.ENDED}),
+    ],
+)
+
+RunStep: TypeAlias = (
+    Started | Progress | ToolExecuting | ToolCompleted | Reported | Completed | Failed
+)
+
+
+@attrs.frozen
+class Spoken:
+    """What a run has said so far."""
+
+    stage: Stage = Stage.CREATED
+    state: RunState = attrs.field(factory=RunState)
+
+    @property
+    def executing(self) -> Mapping[ToolCallId, str]:
+        """The tools at work: call to name, the first called first."""
+        return self.state.executing
+
+    def after(self, step: RunStep) -> Spoken:
+        """With one event more. Raises `OutOfOrder` when it cannot come now."""
+        try:
+            done = RUN_GRAMMAR.step(self.stage, self.state, step)
+        except UnlistedPair as error:
+            raise OutOfOrder(
+                f"{step.words} cannot come now: the run is {self.stage.value}",
+                advice="see the grammar in docs/runs.md",
+            ) from error
+        return Spoken(done.state or self.stage, done.data)
+
+    def without(self, step: RunStep, before: Spoken) -> Spoken:
+        """As if `step`, taken in `before`, had not come: the journal did not keep it.
+
+        Tools that others began or ended since then stay as they are.
+        """
+        executing = dict(self.executing)
+        match step:
+            case Progress():
+                return self
+            case ToolExecuting(call):
+                executing.pop(call, None)
+            case ToolCompleted(call):
+                executing[call] = before.executing[call]
+            case _:
+                return before
+        return Spoken(self.stage, RunState(executing))

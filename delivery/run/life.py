@@ -1,0 +1,149 @@
+"""The life of a run: what cuts it, and what happens when its code does not leave."""
+
+from __future__ import annotations
+
+import enum
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import trio
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.timers import Alarm, alarm_clock
+from greenroom.delivery.errors import RunStopped, RunTimedOut
+from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.run.timeouts import GRACE_SECONDS
+
+logger = logging.getLogger("greenroom.delivery")
+
+END_SECONDS = 10.0
+"""How long a run's last words may take, also when it is cancelled."""
+
+
+class Cut(enum.Enum):
+    """Why a run was cut."""
+
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+
+
+class RunLife:
+    """A run's cancel scope and its two clocks: the limit, then the grace after a cut.
+
+    `abandon` is called when the code has not left `GRACE_SECONDS` after the cut: it runs on,
+    shielded or deaf to `trio.Cancelled`, and nothing in Python could stop it.
+    """
+
+    def __init__(self) -> None:
+        self.scope = trio.CancelScope()
+        self.cause: Cut | None = None
+        self.limit = math.inf
+        self._abandon: Callable[[], None] | None = None  # while the code goes on
+        self._began = 0.0
+        self._alarm: Alarm | None = None
+        self._task: trio.lowlevel.Task | None = None
+
+    def enter(self) -> None:
+        """This task runs the code; it may be stuck even before the run has begun."""
+        self._task = trio.lowlevel.current_task()
+
+    def begin(self, limit: float, abandon: Callable[[], None]) -> None:
+        """The run may take `limit` seconds from now on."""
+        self._began = trio.current_time()
+        self._abandon = abandon
+        if self.cause is not None:  # cut before it began
+            self._ring(GRACE_SECONDS, abandon)
+        elif limit < math.inf:
+            self.set_limit(limit)
+
+    def set_limit(self, limit: float) -> None:
+        """Another limit, counted from the beginning; no use once the run was cut."""
+        self.limit = limit
+        if self._abandon is not None and self.cause is None:
+            left = self._began + limit - trio.current_time()
+            self._ring(max(0.0, left), lambda: self.cut(Cut.TIMEOUT))
+
+    def cut(self, cause: Cut) -> None:
+        """Cancel the code; the first cause counts."""
+        if self.cause is not None:
+            return
+        self.cause = cause
+        self.scope.cancel()
+        if self._abandon is not None:
+            self._ring(GRACE_SECONDS, self._abandon)
+
+    def end(self) -> None:
+        """The code has left."""
+        self._abandon = None
+        self._silence()
+
+    def whereabouts(self) -> str:
+        """The task and the innermost line of the agent's code that it waits in."""
+        if self._task is None:
+            return "no task yet"
+        frames = [
+            (frame.f_code, line)
+            for frame, line in self._task.iter_await_frames()
+            if "/trio/" not in frame.f_code.co_filename
+        ]
+        if not frames:
+            return repr(self._task.name)
+        code, line = frames[-1]
+        return f"{code.co_name} ({code.co_filename}:{line})"
+
+    def raise_if_stopped(self, *, closed: bool) -> None:
+        """The code after the block is not to take a run that was cut for one that was done.
+
+        `closed`: it was ended from outside. Raises `RunTimedOut` or `RunStopped`.
+        """
+        if closed or self.scope.cancelled_caught:
+            if self.cause is Cut.TIMEOUT:
+                raise RunTimedOut(self.timeout_words)
+            if self.cause is Cut.LOST:
+                raise RunStopped("the server stopped the run")
+
+    @property
+    def timeout_words(self) -> str:
+        return f"the run took longer than the {self.limit:g} s it may take"
+
+    def abandoned(self, run: object, cause: Cut) -> JSON:
+        """Report the run whose code does not stop; the data of its last event."""
+        logger.error(
+            "%r does not stop, %g s after it was cut (%s): it is shielded, or swallows Cancelled; "
+            "it is in %s",
+            run,
+            GRACE_SECONDS,
+            cause.value,
+            self.whereabouts(),
+        )
+        if cause is Cut.LOST:
+            message, reason = "the server stopped the run", "lost"
+        else:
+            message, reason = "the agent did not stop when told to", "timeout"
+        return {"error": "Abandoned", "message": message, "reason": reason}
+
+    def _ring(self, after: float, callback: Callable[[], None]) -> None:
+        self._silence()
+        self._alarm = alarm_clock().set(after, callback)
+
+    def _silence(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+
+@contextmanager
+def last_words(run: object) -> Iterator[None]:
+    """Time for a run to say something even when it is cancelled.
+
+    What cannot be kept raises nothing, for the error the block ended with is the one to raise:
+    it is logged, and a run without an end is ended by the user actor.
+    """
+    with trio.CancelScope(shield=True, deadline=trio.current_time() + END_SECONDS):
+        try:
+            yield
+        except GreenroomError as error:
+            logger.warning("%r could not say its last words: %s", run, error)

@@ -1,0 +1,428 @@
+"""A run: one turn of an agent, and the only place events of agents come from.
+
+Longer than other files: the seven events and their fields are one class's API.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import attrs
+import trio
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.exit import ended_by
+from greenroom.actors.guard import call_guarded
+from greenroom.delivery.errors import NotDisplayed
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.draft import BadEvent
+from greenroom.delivery.events.ids import IdSource, RunId, ThreadId, ToolCallId
+from greenroom.delivery.events.kinds import JSON, Event, Kind
+from greenroom.delivery.journal.writer import LookUp
+from greenroom.delivery.observer import RunOutcome
+from greenroom.delivery.run.emitter import Emitter
+from greenroom.delivery.run.event_fields import (
+    checked_name,
+    checked_outcome,
+    checked_text,
+    checked_whole,
+    error_message,
+    tool_error,
+)
+from greenroom.delivery.run.grammar import (
+    Completed,
+    Failed,
+    OutOfOrder,
+    Progress,
+    Reported,
+    Stage,
+    Started,
+    ToolCompleted,
+    ToolExecuting,
+)
+from greenroom.delivery.run.life import Cut, RunLife, last_words
+from greenroom.delivery.run.pressure import Pressure, pressure_of
+from greenroom.delivery.run.receipt import Receipt
+from greenroom.delivery.run.requirement import Required, Requirement
+from greenroom.delivery.run.timeouts import Timeouts
+from greenroom.delivery.run.tool_call import ToolCall
+from greenroom.delivery.user.messages import AgentTyping
+from greenroom.supervisor.errors import SupervisorError
+
+if TYPE_CHECKING:
+    from greenroom.delivery.user.handle import UserHandle
+
+__all__ = ["Agent", "Pressure", "Run", "ToolCall"]
+
+
+class Run:
+    """One turn of an agent for one user, entered with `runtime.run(...)`.
+
+    Every event method is keyword-only, checks its fields at the call (`BadEvent`), keeps to the
+    run's grammar (`OutOfOrder`), and returns a `Receipt` once the event is durable. It raises
+    `EventNotKept` when the journal refused and `UserUnavailable` while the user's actors restart:
+    then nothing was emitted, and the same call may be made again. `ActorStopped` says that they
+    stopped meanwhile: the event may have been kept.
+    """
+
+    def __init__(
+        self,
+        context: UserContext,
+        *,
+        agent: str,
+        user: UserHandle,
+        ids: IdSource,
+        parent: Run | None = None,
+        timeouts: Timeouts | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """`timeouts` bound it, `seconds` instead of the usual limit; without them nothing does."""
+        self.context = context
+        self.agent = agent
+        self._parent = parent
+        self._user = user
+        self._ids = ids
+        self._emitter = Emitter(context, self.parent, user, ids)
+        self._timeouts = timeouts
+        self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
+        self._life = RunLife()
+        self._sub_runs: set[Run] = set()
+        self._sub_run_left = trio.lowlevel.ParkingLot()
+        self._first: Receipt | None = None
+        self._index = 0
+        self._tool_starts: dict[ToolCallId, float] = {}
+        self._began = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Run {self.context.run} of {self.agent!r} for {str(self.context.user)!r}>"
+
+    @property
+    def thread(self) -> ThreadId:
+        """The conversation this run belongs to."""
+        return self.context.thread
+
+    @property
+    def parent(self) -> RunId | None:
+        """The run this one is a sub-run of."""
+        return self._parent.context.run if self._parent else None
+
+    @property
+    def cancelled(self) -> bool:
+        """The user stopped this run, or the one it is a part of."""
+        return self._cut is Cut.CANCELLED
+
+    @property
+    def ended(self) -> bool:
+        """Its last event was emitted."""
+        return self._emitter.spoken.stage is Stage.ENDED
+
+    @property
+    def requirement(self) -> Requirement:
+        """What the run demands of each of its events."""
+        return self._emitter.requirement
+
+    @property
+    def pressure(self) -> Pressure:
+        """Whether the user's clients keep up; reading it costs nothing."""
+        return pressure_of(self._user.gauge)
+
+    # The seven events
+
+    async def agent_started(self, *, input: JSON = None) -> Receipt:  # noqa: A002  # wire's word
+        """The agent is at work. Entering the run says it; by hand it may be said once more,
+        which gives the same receipt."""
+        if self._first is not None:
+            if input is not None:
+                raise BadEvent("agent_started: the run has begun; give its input when entering it")
+            first, self._first = self._first, None
+            return first
+        data: dict[str, JSON] = {"agent": checked_name(Kind.AGENT_STARTED, "agent", self.agent)}
+        data |= {} if input is None else {"input": input}
+        return await self._emitter.emit(Started(), Kind.AGENT_STARTED, data)
+
+    async def agent_thinking(self, *, text: str) -> Receipt:
+        """What the agent is thinking, for people to follow."""
+        data: JSON = {"text": checked_text(Kind.AGENT_THINKING, "text", text)}
+        return await self._emitter.emit(Progress(), Kind.AGENT_THINKING, data)
+
+    async def partial_result(self, *, text: str) -> Receipt:
+        """The next piece of the answer; pieces are numbered from 0."""
+        index, kind = self._index, Kind.PARTIAL_RESULT
+        data: JSON = {"text": checked_text(kind, "text", text), "index": index}
+        self._index += 1
+        try:
+            return await self._emitter.emit(Progress(), kind, data)
+        except NotDisplayed:  # it is kept
+            raise
+        except GreenroomError:
+            if self._index == index + 1:  # nobody has spoken since: the number is free again
+                self._index = index
+            raise
+
+    async def tool_executing(
+        self, *, tool_name: str, arguments: JSON = None, tool_call: ToolCallId | None = None
+    ) -> Receipt:
+        """A tool starts. `tool_call` tells calls of one tool apart; made if not given."""
+        call = self._ids.new(ToolCallId) if tool_call is None else ToolCallId.parse(tool_call)
+        data: dict[str, JSON] = {"tool_call": call}
+        data["tool_name"] = checked_name(Kind.TOOL_EXECUTING, "tool_name", tool_name)
+        data |= {} if arguments is None else {"arguments": arguments}
+        started = trio.current_time()
+        receipt = await self._emitter.emit(
+            ToolExecuting(call, tool_name), Kind.TOOL_EXECUTING, data
+        )
+        self._tool_starts[call] = started
+        return receipt
+
+    async def tool_completed(
+        self,
+        *,
+        tool_name: str,
+        tool_call: ToolCallId | None = None,
+        result: JSON = None,
+        error: str | None = None,
+        duration_ms: int | None = None,
+    ) -> Receipt:
+        """A tool is done: its `result`, or the `error` that it failed with.
+
+        Without `tool_call`: the last one of that name that executes. `duration_ms` is measured
+        from `tool_executing` unless given.
+        """
+        kind = Kind.TOOL_COMPLETED
+        call = self._executing(checked_name(kind, "tool_name", tool_name), tool_call)
+        if error is not None and result is not None:
+            raise BadEvent(f"{kind}: give result or error, not both")
+        if duration_ms is None:
+            duration_ms = self._age_ms(call)
+        data: dict[str, JSON] = {"tool_call": call, "tool_name": tool_name}
+        data |= (
+            {"result": result} if error is None else {"error": checked_text(kind, "error", error)}
+        )
+        data["duration_ms"] = checked_whole(kind, "duration_ms", duration_ms)
+        receipt = await self._emitter.emit(ToolCompleted(call), kind, data)
+        self._tool_starts.pop(call, None)
+        return receipt
+
+    async def final_report(self, *, report: JSON) -> Receipt:
+        """The answer as a whole, in whatever shape the agent's clients know."""
+        return await self._emitter.emit(Reported(), Kind.FINAL_REPORT, {"report": report})
+
+    async def agent_completed(self, *, outcome: Literal["ok", "cancelled"] = "ok") -> Receipt:
+        """The end. Leaving the run says it, unless it was said by hand. Sub-runs end before it."""
+        if names := sorted(each.agent for each in self._sub_runs if not each.ended):
+            raise OutOfOrder(f"agent_completed while a sub-run goes on: {', '.join(names)}")
+        return await self._complete_run(outcome)
+
+    # Beside them
+
+    @asynccontextmanager
+    async def tool(self, tool_name: str, arguments: JSON = None) -> AsyncIterator[ToolCall]:
+        """A tool's work as a block: says when it starts, when it is done, or how it failed."""
+        call = ToolCall(self._ids.new(ToolCallId), tool_name)
+        await self.tool_executing(tool_name=tool_name, arguments=arguments, tool_call=call.id)
+        try:
+            yield call
+            await self._complete(call, result=call.value)
+        except BaseException as error:
+            words = tool_error(ended_by(error))
+            with self.requirement.lifted(), last_words(self):
+                await self._complete(call, error=words)
+            raise
+
+    @asynccontextmanager
+    async def sub_run(self, *, agent: str, input: JSON = None) -> AsyncIterator[Run]:  # noqa: A002  # wire's word
+        """A run within this one: same user and thread, its events carry this run as parent.
+
+        Raises `OutOfOrder` before this run has begun and after its end.
+        """
+        if self._emitter.spoken.stage is not Stage.RUNNING:
+            raise OutOfOrder(f"a sub-run cannot begin: {self._emitter.spoken.stage.value}")
+        context = attrs.evolve(self.context, run=self._ids.new(RunId))
+        run = Run(context, agent=agent, user=self._user, ids=self._ids, parent=self)
+        run._life.limit = self._life.limit
+        self._sub_runs.add(run)
+        try:
+            async with run.live(input):
+                yield run
+        finally:
+            self._sub_runs.discard(run)
+            self._sub_run_left.unpark_all()
+
+    async def history(self, *, before: int | None = None, limit: int = 200) -> list[Event]:
+        """The last events of this thread, oldest first, this run's own among them.
+
+        `before` an event's offset come the ones that led to it: so a thread is read page by page,
+        back to where there are none. A page has `limit` events, or 256 KiB of them, or one event
+        that is bigger. Raises a `JournalError`, or `ValueError` for a limit below 1.
+        """
+        user, thread = self.context.user, self.thread
+        page = await self._user.look_up.ask(
+            LookUp(
+                lambda journal: journal.history(user, thread=thread, before=before, limit=limit),
+                whose=user,
+            )
+        )
+        return [Event.decode(record.body) for record in page.records]
+
+    def require(self, *, displayed_within: float) -> Required:
+        """Fail fast: from now on an event that the user does not see within so many seconds
+        raises `NotDisplayed` where it is emitted. It is kept all the same.
+
+        `async with run.require(displayed_within=5): …` demands it for a block. Raises `ValueError`
+        for what is no number of seconds.
+        """
+        return self.requirement.set(displayed_within)
+
+    def typing(self) -> None:
+        """Show that the agent is writing, on live sockets only. Never kept, never blocks."""
+        try:
+            self._user.actor.tell_owed(AgentTyping(self.thread, self.agent))
+        except SupervisorError:
+            return  # the actor restarts, so no socket is live that could show it
+
+    def cancel(self) -> None:
+        """Stop this run: its block is cancelled and it ends with outcome `cancelled`."""
+        self._life.cut(Cut.CANCELLED)
+
+    def stop(self) -> None:
+        """The server stops: its block is cancelled and it ends as lost."""
+        self._life.cut(Cut.LOST)
+
+    def set_limit(self, seconds: float) -> None:
+        """Let this run take `seconds` from its beginning, more or less than the settings say.
+
+        Raises `ValueError` for a time outside of the tier (see `Timeouts`), and for a sub-run,
+        which has the time of the run it is a part of.
+        """
+        if self._timeouts is None:
+            raise ValueError(f"{self!r} has no limit of its own")
+        self._life.set_limit(self._timeouts.run_limit(seconds))
+
+    @asynccontextmanager
+    async def live(self, input: JSON = None) -> AsyncIterator[Run]:  # noqa: A002  # wire's word
+        """Run for the length of a block; the runtime enters it for you.
+
+        However the block ends, the run ends for the user: completed, cancelled, or failed. Raises
+        `OutOfOrder` for a run that goes on already, and `RunTimedOut` or `RunStopped` for one that
+        was cut.
+        """
+        run, runs = self.context.run, self._user.live_runs
+        if run in runs:
+            raise OutOfOrder(f"run {run} goes on already", advice="each run has an id of its own")
+        runs[run] = self
+        self._life.enter()
+        self._began = trio.current_time()
+        self._user.observer.run_started()
+        try:
+            self._first = await self.agent_started(input=input)
+            self._life.begin(self._limit, self._abandon)
+            with self._life.scope:
+                yield self
+        except BaseException as error:
+            await self._end(error)
+            raise
+        else:
+            await self._end(None)
+            self._life.raise_if_stopped(closed=self._emitter.closed)
+        finally:
+            runs.pop(run, None)
+            if not self._emitter.ended:
+                self._user.leave(run, self._emitter.end)
+
+    # Inside
+
+    async def _end(self, error: BaseException | None) -> None:
+        """Close what is open, then say how the run ended."""
+        self._life.end()
+        crash = ended_by(error).error if error is not None else None
+        outcome = self._outcome(error, crash)
+        self._user.observer.run_ended(outcome, trio.current_time() - self._began)
+        if self.ended or self._emitter.spoken.stage is Stage.CREATED:
+            return  # a run that was never begun has no end
+        if self._sub_runs:
+            with last_words(self):
+                await self._end_sub_runs()
+        with self.requirement.lifted(), last_words(self):
+            for call, tool_name in list(self._emitter.spoken.executing.items()):
+                await self.tool_completed(
+                    tool_name=tool_name, tool_call=call, error="it did not complete"
+                )
+        with self.requirement.lifted(), last_words(self):
+            await self._last_word(outcome, crash)
+
+    def _outcome(self, error: BaseException | None, crash: BaseException | None) -> RunOutcome:
+        if crash is not None:
+            return "crash"
+        if error is None and not self._life.scope.cancelled_caught:
+            return "ok"
+        return (self._cut or Cut.LOST).value
+
+    async def _last_word(self, outcome: RunOutcome, crash: BaseException | None) -> None:
+        if crash is not None:
+            await self._fail(type(crash).__name__, error_message(crash), "crash")
+        elif outcome == "timeout":
+            await self._fail("RunTimedOut", self._life.timeout_words, "timeout")
+        elif outcome == "lost":
+            await self._fail("Stopped", "the server stopped the run", "lost")
+        else:
+            await self._complete_run("cancelled" if outcome == "cancelled" else "ok")
+
+    async def _complete_run(self, outcome: str) -> Receipt:
+        data: JSON = {"outcome": checked_outcome(Kind.AGENT_COMPLETED, outcome)}
+        return await self._emitter.emit(Completed(), Kind.AGENT_COMPLETED, data)
+
+    async def _end_sub_runs(self) -> None:
+        """Those of other tasks that go on though this block was left: they end before this run."""
+        for sub_run in self._sub_runs:
+            sub_run._life.cut(self._cut or Cut.LOST)
+        while self._sub_runs:
+            await self._sub_run_left.park()
+
+    @property
+    def _cut(self) -> Cut | None:
+        """Why it was cut, or the run it is a part of."""
+        return self._life.cause or (self._parent._cut if self._parent else None)
+
+    def _abandon(self) -> None:
+        """Its code was told to stop and does not: end it for the user without it."""
+        for sub_run in list(self._sub_runs):
+            call_guarded(f"{sub_run!r} could not be abandoned", sub_run._abandon)
+        if self.ended or self._emitter.closed:
+            return
+        words = self._life.abandoned(self, self._cut or Cut.LOST)
+        self._user.abandon(self.context.run, self._emitter.close(words))
+
+    async def _fail(self, error: str, message: str, reason: str) -> None:
+        data: JSON = {"error": error, "message": message, "reason": reason}
+        await self._emitter.emit(Failed(), Kind.AGENT_FAILED, data)
+
+    async def _complete(
+        self, call: ToolCall, *, result: JSON = None, error: str | None = None
+    ) -> None:
+        if call.id in self._emitter.spoken.executing:  # else it was said by hand
+            await self.tool_completed(
+                tool_name=call.name, tool_call=call.id, result=result, error=error
+            )
+
+    def _executing(self, tool_name: str, call: ToolCallId | None) -> ToolCallId:
+        """The call meant. One that does not execute is the grammar's to refuse."""
+        executing = self._emitter.spoken.executing
+        if call is None:
+            calls = [call for call, name in executing.items() if name == tool_name]
+            if not calls:
+                raise OutOfOrder(f"tool_completed: no tool {tool_name!r} is executing")
+            return calls[-1]
+        called = executing.get(ToolCallId.parse(call), tool_name)
+        if called != tool_name:
+            raise BadEvent(f"tool_completed: tool_name of {call} is {called!r}, not {tool_name!r}")
+        return ToolCallId.parse(call)
+
+    def _age_ms(self, call: ToolCallId) -> int:
+        now = trio.current_time()
+        return round((now - self._tool_starts.get(call, now)) * 1000)
+
+
+Agent: TypeAlias = Callable[[Run, JSON], Awaitable[None]]

@@ -1,0 +1,225 @@
+"""Whether a journal holds what it promises: every flaw is told, where and what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Final, cast
+
+import apsw
+import orjson
+
+from greenroom.actors.text.wording import a
+from greenroom.delivery.events.ids import BadId, UserId, kind_of, type_of
+from greenroom.delivery.events.json_data import flaw_of
+from greenroom.delivery.events.kinds import Kind, class_of
+from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS
+from greenroom.delivery.journal.sqlite import schema as sqlite_schema
+from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow
+from greenroom.delivery.legacy.legacy_ids import recognised
+from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS
+from greenroom.delivery.upkeep.journal_upkeep import (
+    EVERY,
+    Progress,
+    Table,
+    count_rows,
+    damages,
+    no_progress,
+    tables,
+)
+
+_KINDS: Final = frozenset(Kind)
+_COLUMNS_OF_BODY: Final = ("offset", "id", "kind", "class", "thread", "run", "request", "at")
+
+_GAPS: Final = """
+    SELECT user, "offset", expected FROM (
+        SELECT log.user, log."offset", 1 + coalesce(
+            lag(log."offset") OVER (PARTITION BY log.user ORDER BY log."offset"),
+            (SELECT through FROM trimmed WHERE trimmed.user = log.user), 0) AS expected
+        FROM log)
+    WHERE "offset" != expected
+"""
+_CHANGES: Final = """
+    SELECT user, "offset", thread FROM (
+        SELECT user, "offset", thread,
+            lag(thread) OVER (PARTITION BY user ORDER BY "offset") AS previous FROM log)
+    WHERE thread IS NOT previous
+"""
+_SPANS: Final = "SELECT user, first, thread FROM span"
+
+
+def _listed(kinds: frozenset[Kind]) -> str:
+    return ", ".join(f"'{kind}'" for kind in sorted(kinds))
+
+
+# The last word about a run decides; SQLite takes the other columns from the row of the max().
+_LAST_WORDS: Final = f"""
+    SELECT user, run, kind, max(number) FROM log
+    WHERE kind IN ({_listed(RUN_OPENS | RUN_ENDS)}) GROUP BY user, run
+"""
+_FORGOTTEN_RUNS: Final = f"""
+    SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_OPENS)})
+    EXCEPT SELECT user, run FROM open_run
+"""
+_ENDED_RUNS: Final = f"""
+    SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_ENDS)})
+    INTERSECT SELECT user, run FROM open_run
+"""
+_OPEN_TOOLS: Final = f"""
+    SELECT user, run, tools FROM (
+        SELECT user, run, sum(iif(kind = '{Kind.TOOL_EXECUTING}', 1, -1)) AS tools FROM log
+        WHERE kind IN ('{Kind.TOOL_EXECUTING}', '{Kind.TOOL_COMPLETED}') GROUP BY user, run)
+    WHERE tools > 0 AND (user, run) IN (
+        SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_ENDS)}))
+"""
+_BEYOND: Final = """
+    SELECT user, "{1}", last FROM (
+        SELECT user, "{1}", coalesce(
+            (SELECT max("offset") FROM log WHERE log.user = "{0}".user),
+            (SELECT through FROM trimmed WHERE trimmed.user = "{0}".user), 0) AS last FROM "{0}")
+    WHERE "{1}" NOT BETWEEN {2} AND last
+"""
+_WITHIN: Final = (  # table, column, the least it may be; at most the user's last offset
+    ("cursor", "offset", 0),
+    ("cursor", "sent", 0),
+    ("mark", "offset", 1),
+    ("attempt", "through", 1),
+    ("dead_letter", "offset", 1),
+    ("settled", "through", 0),
+)
+
+
+def check(
+    database: apsw.Connection, progress: Progress = no_progress, *, strict: bool = True
+) -> Iterator[str]:
+    """Every flaw of a journal, in a sentence that says where it is; memory does not grow with it.
+
+    A damaged file is told, and then looked at no further. `strict`: what earlier versions let be
+    counts, too: tools that an ended run left open, and numbers that browsers do not read as they
+    are.
+    """
+    progress("checking the file", 0, 0)
+    found = damages(database)
+    yield from (f"file: {line}" for line in found)
+    if found:
+        return
+    sqlite_schema.epoch_of(database)
+    progress("checking the sequence of events", 0, 0)
+    yield from _sequence(database)
+    yield from _spans(database)
+    yield from _open_runs(database)
+    if strict:
+        yield from _open_tools(database)
+    yield from _bounds(database)
+    yield from _rows(database, progress, strict)
+
+
+def _sequence(database: apsw.Connection) -> Iterator[str]:
+    for user, offset, expected in database.execute(_GAPS):
+        yield f"{_event(user, offset)}: does not continue the user's log, {expected} is missing"
+
+
+def _spans(database: apsw.Connection) -> Iterator[str]:
+    for user, first, thread in database.execute(f"{_CHANGES} EXCEPT {_SPANS}"):
+        yield f"{_event(user, first)}: begins a stretch in {thread!r} that no span tells"
+    for user, first, thread in database.execute(f"{_SPANS} EXCEPT {_CHANGES}"):
+        yield f"{_event(user, first)}: a span says that {thread!r} begins here, and it does not"
+
+
+def _open_runs(database: apsw.Connection) -> Iterator[str]:
+    for user, run in database.execute(_FORGOTTEN_RUNS):
+        yield f"user {user!r}: run {run!r} is open, and is not among the open runs"
+    for user, run in database.execute(_ENDED_RUNS):
+        yield f"user {user!r}: run {run!r} is among the open runs, and has ended"
+
+
+def _open_tools(database: apsw.Connection) -> Iterator[str]:
+    for user, run, tools in database.execute(_OPEN_TOOLS):
+        yield f"user {user!r}: run {run!r} has ended, and left {tools} of its tools open"
+
+
+def _bounds(database: apsw.Connection) -> Iterator[str]:
+    for table, column, lowest in _WITHIN:
+        for user, offset, last in database.execute(_BEYOND.format(table, column, lowest)):
+            yield (
+                f"{table} of {user!r}: its {column} is {offset}, "
+                f"while the user's events end at {last}"
+            )
+
+
+def _rows(database: apsw.Connection, progress: Progress, strict: bool) -> Iterator[str]:
+    done, total = 0, count_rows(database)
+    for table in tables(database):
+        for flaws in _flaws_by_row(database, table, strict):
+            yield from flaws
+            done += 1
+            if done % EVERY == 0 or done == total:
+                progress("checking ids and events", done, total)
+
+
+def _flaws_by_row(database: apsw.Connection, table: Table, strict: bool) -> Iterator[Iterator[str]]:
+    if table.name == "log":
+        for row in database.execute(f"SELECT {RECORD_COLUMNS} FROM log ORDER BY number"):
+            yield record_flaws(cast(RecordRow, row), strict=strict)
+        return
+    columns = [column for column in table.columns if column in ID_COLUMNS]
+    names = ", ".join(f'"{column}"' for column in columns) or "NULL"
+    for values in database.execute(f'SELECT {names} FROM "{table.name}"'):
+        where = f"{table.name} of {values[0]!r}"
+        yield _id_flaws(where, dict(zip(columns, values, strict=False)))
+
+
+def record_flaws(row: RecordRow, *, strict: bool = False) -> Iterator[str]:
+    """What is wrong with one event, by itself. `strict` as for `check`."""
+    columns = dict(zip(RECORD_COLUMNS.replace('"', "").split(", "), row, strict=True))
+    where = _event(columns["user"], columns["offset"])
+    yield from _id_flaws(where, {c: v for c, v in columns.items() if c in ID_COLUMNS})
+    if columns["kind"] not in _KINDS:
+        yield f"{where}: there is no kind of event {columns['kind']!r}"
+    elif columns["class"] != class_of(Kind(str(columns["kind"]))):
+        yield f"{where}: {a(str(columns['kind']))} is not {columns['class']!r}"
+    yield from (f"{where}: {flaw}" for flaw in _body_flaws(columns, strict))
+
+
+def _body_flaws(columns: Mapping[str, object], strict: bool) -> Iterator[str]:
+    try:
+        event = orjson.loads(cast(bytes, columns["body"]))
+    except ValueError as error:
+        yield f"its body is no JSON: {error}"
+        return
+    if not isinstance(event, dict) or not isinstance(event.get("data"), dict):
+        yield "its body is no event: an object with an object as `data`"
+        return
+    for name in (*_COLUMNS_OF_BODY, "parent"):
+        if event.get(name) != columns[name]:
+            yield f"its body says {name} {event.get(name)!r}, its column {columns[name]!r}"
+    say = event["data"].get("say") if columns["kind"] == Kind.USER_SAID else None
+    if say != columns["say"]:
+        yield f"its body says say {say!r}, its column {columns['say']!r}"
+    if strict and (flaw := flaw_of(event["data"], "data")):
+        yield f"its {flaw}"
+
+
+def _id_flaws(where: str, ids: Mapping[str, object]) -> Iterator[str]:
+    for column, value in ids.items():
+        if value is not None and (flaw := _id_flaw(column, value)):
+            yield f"{where}: {flaw}"
+
+
+@lru_cache(maxsize=65_536)
+def _id_flaw(column: str, value: object) -> str:
+    """What is wrong with an id in this column, if anything."""
+    kind = ID_COLUMNS[column]
+    if kind is UserId:
+        given = kind_of(value)
+        return "" if given == UserId.kind else BadId(kind.kind, given, value).message
+    text = str(value)
+    if type_of(text) is kind:
+        return ""
+    if recognised(text):
+        return f"{column} {text!r} is a legacy id (`greenroom journal migrate` gives it a new one)"
+    return f"{column}: {BadId(kind.kind, kind_of(text), text).message}"
+
+
+def _event(user: object, offset: object) -> str:
+    return f"event {offset} of {user!r}"

@@ -1,0 +1,106 @@
+"""Forgetting old events by a rule, and giving their space back to the file system."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Final, cast
+
+import apsw
+import attrs
+
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.sqlite.store import SqliteStore
+from greenroom.delivery.upkeep.journal_upkeep import (
+    Progress,
+    back_up,
+    copied,
+    no_progress,
+    open_for_upkeep,
+)
+
+# What follows a user's first event that is young enough stays, whatever its own time says: clocks
+# step back, and a log is forgotten from its beginning without gaps.
+_DUE: Final = """
+    CREATE TEMP TABLE due AS SELECT user, through FROM (
+        SELECT user, min("offset") AS first, min(
+            coalesce(min("offset") FILTER (WHERE at >= ?1) - 1, max("offset")),
+            max("offset") - ?2) AS through
+        FROM log GROUP BY user)
+    WHERE through >= first
+"""
+_FOR_EVER: Final = 2**63 - 1
+
+
+@attrs.frozen
+class Compacted:
+    """Events forgotten, bytes before and after, and where the journal as it was is kept."""
+
+    forgotten: int
+    before: int
+    after: int
+    backup: Path | None
+
+
+def compact(
+    path: Path,
+    *,
+    before_ms: int | None = None,
+    keep: int | None = None,
+    to: Path | None = None,
+    now: datetime | None = None,
+    progress: Progress = no_progress,
+) -> Compacted:
+    """Forget events older than `before_ms` (ms since the Unix epoch) but for a user's last `keep`.
+
+    With one of the two, it alone decides; with neither, nothing is forgotten and only free space
+    is given back. A backup is made first; with `to`, a compacted copy is made there and the
+    journal is not touched. Killed at any moment, every user's log is whole from where it then
+    begins, and doing it again goes on. Raises the errors of `open_for_upkeep`.
+    """
+    with open_for_upkeep(path) as file:
+        before = file.bytes()
+        due = _Due(before_ms, keep)
+        if to is not None:
+            with copied(file, to, progress) as copy:
+                forgotten = _compact(copy, due, progress)
+            return Compacted(forgotten, before, os.stat(to).st_size, None)
+        backup = back_up(file, progress, now)
+        forgotten = _compact(file.database, due, progress)
+        return Compacted(forgotten, before, file.bytes(), backup)
+
+
+@attrs.frozen
+class _Due:
+    before_ms: int | None
+    keep: int | None
+
+    @property
+    def values(self) -> tuple[int, int] | None:
+        """The parameters of `_DUE`; None when nothing is to be forgotten."""
+        if self.before_ms is None and self.keep is None:
+            return None
+        before = _FOR_EVER if self.before_ms is None else self.before_ms
+        return before, self.keep or 0
+
+
+def _compact(database: apsw.Connection, due: _Due, progress: Progress) -> int:
+    database.pragma("synchronous", "normal")  # safe in WAL mode, without a sync per user
+    forgotten = _forget(database, due.values, progress) if due.values else 0
+    progress("giving space back", 0, 0)
+    database.execute("VACUUM")
+    database.pragma("synchronous", "full")
+    database.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    return forgotten
+
+
+def _forget(database: apsw.Connection, values: tuple[int, int], progress: Progress) -> int:
+    database.execute(_DUE, values)
+    store, forgotten = SqliteStore(database), 0
+    total = cast(int, database.execute("SELECT count(*) FROM due").get)
+    for done, (user, through) in enumerate(database.execute("SELECT user, through FROM due"), 1):
+        forgotten += store.trim(UserId.trusted(str(user)), cast(int, through))
+        progress("forgetting", done, total)
+    database.execute("DROP TABLE due")
+    return forgotten

@@ -1,0 +1,147 @@
+"""A journal as JSON Lines: one tells of it, one for every row, and one ends it (pure).
+
+    {"schema":"greenroom.journal/1","epoch":"…","version":1}
+    {"log":{"user":"alice","offset":1,…,"body":{…the event as on the wire…}}}
+    {"cursor":{"user":"alice","session":"sess_…","offset":1,"at":…}}
+    {"end":2}
+
+A row's object is keyed by the journal's own columns. The last line says how many rows came before,
+so that a file cut short is known as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import attrs
+import orjson
+
+from greenroom.actors.errors import Fault
+from greenroom.delivery.errors import JournalError, JournalTooNew
+from greenroom.delivery.events.ids import BadId
+from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS, modern_body, modern_id
+
+SCHEMA: Final = "greenroom.journal/1"
+JSON_COLUMNS: Final = {"body": bytes, "verdict": str, "attempts": str}
+"""Columns that hold JSON, and as what."""
+
+Value = str | int | float | bytes | None
+
+
+class BadExport(JournalError):
+    """A file is no export of a journal, or is damaged; the message names the line."""
+
+    fault = Fault.CALLER
+
+
+@attrs.frozen
+class Header:
+    """Of which journal an export is: its epoch, and its schema's version."""
+
+    epoch: str
+    version: int
+
+
+@attrs.frozen
+class Row:
+    """A row of a table, and the line it stood on."""
+
+    line: int
+    table: str
+    values: Mapping[str, Value]
+
+
+def header_line(header: Header) -> bytes:
+    return _line({"schema": SCHEMA, "epoch": header.epoch, "version": header.version})
+
+
+def row_line(table: str, values: Mapping[str, Value]) -> bytes:
+    """Raises `ValueError` for a column that should hold JSON and does not."""
+    shown = {
+        column: orjson.loads(value)
+        if column in JSON_COLUMNS and isinstance(value, str | bytes)
+        else value
+        for column, value in values.items()
+    }
+    return _line({table: shown})
+
+
+def end_line(rows: int) -> bytes:
+    return _line({"end": rows})
+
+
+def read_header(line: bytes, version: int) -> Header:
+    """The first line. Raises `BadExport`, `JournalTooNew` for a schema above `version`."""
+    fields = _fields(1, line)
+    epoch, given = fields.get("epoch"), fields.get("version")
+    if fields.get("schema") != SCHEMA or not isinstance(epoch, str) or not epoch:
+        raise BadExport(
+            "line 1: this is no export of a journal",
+            advice=f'`greenroom journal export` writes {{"schema":"{SCHEMA}",…}} there',
+        )
+    if not isinstance(given, int) or given > version:
+        raise JournalTooNew(
+            f"the export has schema version {given}, this greenroom knows {version}",
+            advice="run the greenroom that made it, or a newer one",
+        )
+    return Header(epoch, given)
+
+
+def read_rows(lines: Iterable[bytes]) -> Iterator[Row]:
+    """The rows of all lines but the first, with legacy ids made new. Raises `BadExport`."""
+    rows = 0
+    lines = iter(lines)
+    for number, line in enumerate(lines, 2):
+        fields = _fields(number, line)
+        if "end" in fields:
+            return _end(fields["end"], rows, number, lines)
+        yield _row(number, fields)
+        rows += 1
+    raise BadExport(
+        f"line {rows + 2}: the file ends here, without its last line", advice="it was cut short"
+    )
+
+
+def _end(told: object, rows: int, number: int, rest: Iterator[bytes]) -> None:
+    if told != rows:
+        raise BadExport(f"line {number}: the export had {told} rows, there are {rows} here")
+    if next(rest, None) is not None:
+        raise BadExport(f"line {number + 1}: there is more after the end")
+
+
+def _row(number: int, fields: Mapping[str, object]) -> Row:
+    if len(fields) != 1 or not isinstance(row := next(iter(fields.values())), dict):
+        raise BadExport(f"line {number}: a row is an object in an object of one field")
+    try:
+        values = {column: _value(column, value) for column, value in row.items()}
+    except (BadId, ValueError) as error:
+        message = error.message if isinstance(error, BadId) else str(error)
+        raise BadExport(f"line {number}: {message}") from error
+    return Row(number, next(iter(fields)), values)
+
+
+def _value(column: str, value: object) -> Value:
+    """What the column holds: JSON encoded, ids of older systems made new."""
+    if column in JSON_COLUMNS:
+        encoded = orjson.dumps(value)
+        return modern_body(encoded) if JSON_COLUMNS[column] is bytes else encoded.decode()
+    if value is not None and column in ID_COLUMNS and column != "user":
+        return modern_id(column, str(value))
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise ValueError(f"`{column}` is neither text nor number")
+
+
+def _fields(number: int, line: bytes) -> dict[str, object]:
+    try:
+        fields = orjson.loads(line)
+    except ValueError as error:
+        raise BadExport(f"line {number}: no JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise BadExport(f"line {number}: no JSON object")
+    return fields
+
+
+def _line(fields: Mapping[str, object]) -> bytes:
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,243 @@
+"""What every work on a closed journal needs: the file to itself, a verified copy, its tables."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import zip_longest
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import apsw
+import attrs
+
+from greenroom.delivery.errors import JournalCorrupt, JournalFailed
+from greenroom.delivery.events.ids import RunId
+from greenroom.delivery.journal.private_files import belongs_with, create_private
+from greenroom.delivery.journal.sqlite import schema as sqlite_schema
+from greenroom.delivery.journal.sqlite.errors import in_our_words
+from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
+from greenroom.delivery.journal.sqlite.place import SIDE_FILES, check_place
+from greenroom.delivery.journal.sqlite.schema import DERIVED, catch_up
+from greenroom.delivery.legacy.legacy_ids import is_mapped
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""What is being done, how far it is, and how far it goes (0: nobody knows)."""
+
+EVERY: Final = 1_000  # rows between two reports of progress
+_PAGES: Final = 1_000  # 4 MiB a step of a backup
+
+
+@attrs.frozen
+class Table:
+    """A table and its columns. `numbered`: besides these its rows have a `number`, by age."""
+
+    name: str
+    columns: tuple[str, ...]
+    numbered: bool
+
+
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """For those who do not look."""
+
+
+@contextmanager
+def open_for_upkeep(path: Path) -> Iterator[SqliteFile]:
+    """A journal that is there, opened for this process alone. Its errors come in our words.
+
+    Raises `JournalBusy` beside a server, `JournalFailed` when there is none, `JournalCorrupt`
+    for an empty file, and what `open_file` raises.
+    """
+    if not path.is_file():
+        raise JournalFailed(f"there is no journal at {path}")
+    if not path.stat().st_size:  # nor is a lock made beside it
+        raise sqlite_schema.empty(str(path))
+    with in_our_words(str(path)), closing(open_file(path, new_epoch=None)) as file:
+        yield file
+
+
+def tables(database: apsw.Connection) -> list[Table]:
+    """All that hold entries, in the order they were made."""
+    names = database.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name != 'meta'"
+        " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+    ).fetchall()
+    return [_table(database, str(name)) for (name,) in names if name not in DERIVED]
+
+
+def count_rows(database: apsw.Connection) -> int:
+    """How many rows the tables have together."""
+    counts = (
+        database.execute(f'SELECT count(*) FROM "{table.name}"').get for table in tables(database)
+    )
+    return sum(map(int, counts))
+
+
+def backup_path(path: Path, now: datetime | None = None) -> Path:
+    """`<journal>.backup-<UTC time>`; another one while that is taken."""
+    moment = now or datetime.now(UTC)
+    first = path.with_name(f"{path.name}.backup-{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    number, free = 1, first
+    while free.exists():
+        number += 1
+        free = first.with_name(f"{first.name}-{number}")
+    return free
+
+
+def backups(path: Path) -> list[Path]:
+    """The journal's finished backups, the last one made first."""
+    path = path.resolve()
+    named = re.compile(re.escape(path.name) + r"\.backup-\d{8}T\d{6}Z(-\d+)?")
+    found = [each for each in path.parent.iterdir() if named.fullmatch(each.name)]
+    return sorted(found, key=lambda each: each.stat().st_mtime_ns, reverse=True)
+
+
+def back_up(file: SqliteFile, progress: Progress, now: datetime | None = None) -> Path:
+    """A verified copy beside the journal. Where it is.
+
+    That is the last one made if the journal is still the same: an interrupted work that is
+    started again needs no other. What interrupted copies left of others goes (nobody else is
+    copying: the journal is locked).
+    """
+    journal = Path(file.path)
+    _forget_parts(journal)
+    for last in backups(journal)[:1]:
+        if _is_copy(file.database, last, progress):
+            return last
+    path = backup_path(journal, now)
+    with copied(file, path, progress):
+        pass
+    return path
+
+
+@contextmanager
+def copied(file: SqliteFile, to: Path, progress: Progress) -> Iterator[apsw.Connection]:
+    """A copy of the journal, verified row by row, to work on: it becomes `to` at the block's end.
+
+    Its owner alone may read it, who is the journal's owner also when root makes the copy.
+    Until then it is `<to>.part`, which goes if the block does not come to its end; one that a
+    killed work left is overwritten. Raises `JournalFailed` when there is something at `to` or no
+    directory for it, `JournalCorrupt` when the journal is damaged.
+    """
+    if to.exists():
+        raise JournalFailed(f"{to} is there already", advice="name a file that is not")
+    check_place(to)
+    part = to.with_name(to.name + ".part")
+    _forget(part)
+    with in_our_words(str(to)), ExitStack() as undo:
+        undo.callback(_forget, part)
+        create_private(part).close()
+        belongs_with(part, os.stat(file.path))
+        with closing(apsw.Connection(str(part))) as copy:
+            _copy(file.database, copy, progress)
+            _verify(file.database, copy, progress)
+            yield copy
+        part.replace(to)
+        sync_directory(to.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a renaming durable (fsync(2): the directory needs its own)."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def damages(database: apsw.Connection) -> list[str]:
+    """What `PRAGMA integrity_check` says against the file; nothing if it is sound."""
+    lines = [str(line) for (line,) in database.execute("PRAGMA integrity_check(100)")]
+    return [] if lines == ["ok"] else lines
+
+
+def _table(database: apsw.Connection, name: str) -> Table:
+    columns = database.execute("SELECT name, pk FROM pragma_table_info(?)", (name,)).fetchall()
+    others = tuple(str(column) for column, pk in columns if not (column == "number" and pk))
+    return Table(name, others, numbered=len(others) < len(columns))
+
+
+def _copy(source: apsw.Connection, copy: apsw.Connection, progress: Progress) -> None:
+    with copy.backup("main", source, "main") as backup:
+        while not backup.done:
+            backup.step(_PAGES)
+            progress("copying", backup.page_count - backup.remaining, backup.page_count)
+
+
+def _verify(source: apsw.Connection, copy: apsw.Connection, progress: Progress) -> None:
+    """Raise `JournalCorrupt` unless the copy is sound and has every row as it is."""
+    if found := damages(copy):
+        raise JournalCorrupt(
+            f"{source.filename} is damaged: {found[0]}",
+            advice="keep it; restore a backup, or rescue rows with `sqlite3 .recover`",
+        )
+    if (table := _differing(source, copy, "verifying the copy", progress)) is not None:
+        raise JournalCorrupt(f"the copy of {source.filename} differs in {table}")
+
+
+def _is_copy(source: apsw.Connection, path: Path, progress: Progress) -> bool:
+    """Whether a file is as good a copy of a sound journal as one made now."""
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as copy:
+            return (
+                count_rows(copy) == count_rows(source)
+                and _differing(source, copy, "looking at the last backup", progress) is None
+                and not damages(copy)
+                and not damages(source)
+            )
+    except apsw.Error:  # it is no journal, or may not be read: then it is no copy
+        return False
+
+
+def _differing(
+    source: apsw.Connection, copy: apsw.Connection, what: str, progress: Progress
+) -> str | None:
+    """A table, `meta` among them, whose rows are not the same in both; None if all are."""
+    done, total = 0, count_rows(source)
+    for table in ("meta", *(table.name for table in tables(source))):
+        query = f'SELECT * FROM "{table}"'
+        for row, same in zip_longest(source.execute(query), copy.execute(query)):
+            if row != same:
+                return table
+            done += table != "meta"
+            if done % EVERY == 0 or done == total:
+                progress(what, done, total)
+    return None
+
+
+def _forget_parts(journal: Path) -> None:
+    """Remove what copies that were killed left: `<backup>.part`, and what SQLite has beside it."""
+    part = re.compile(re.escape(journal.name) + r"\.backup-.+\.part")
+    for each in list(journal.parent.iterdir()):
+        if part.fullmatch(each.name):
+            _forget(each)
+
+
+def _forget(path: Path) -> None:
+    for suffix in ("", *SIDE_FILES):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")
+
+
+_SETTLE_MAPPED: Final = """
+    INSERT INTO settled (user, class, through)
+    SELECT log.user, classes.class, max(log."offset")
+    FROM log, (SELECT 'critical' AS class UNION SELECT 'progress') AS classes
+    WHERE is_mapped(log.run)
+    GROUP BY log.user, classes.class
+    ON CONFLICT (user, class) DO UPDATE SET through = max(through, excluded.through)
+"""
+
+
+def settle_mapped(database: apsw.Connection) -> None:
+    """What an older system accepted was its own to deliver: nobody is alarmed about it now."""
+    database.create_scalar_function("is_mapped", _is_mapped, 1)
+    database.execute(_SETTLE_MAPPED)
+    catch_up(database)
+
+
+def _is_mapped(*arguments: apsw.SQLiteValue) -> bool:
+    return is_mapped(RunId.trusted(str(arguments[0])))

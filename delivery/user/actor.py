@@ -1,0 +1,399 @@
+"""The user actor: the single writer of one user's sequence.
+
+A shell around the pure `Outbox`: it turns messages into calls and commands into tells. Once
+started it awaits nothing but its mailbox, so neither a slow disk nor a slow socket holds it up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import ClassVar, Literal, TypeAlias, TypeVar
+
+import outcome
+import trio
+
+from greenroom.actors.actor import Actor
+from greenroom.actors.errors import ActorStopped, GreenroomError
+from greenroom.actors.exit import ExitReason
+from greenroom.actors.ref import Ask, Ref
+from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.text.safe import safe_str
+from greenroom.delivery.errors import EventNotKept, JournalError, OutOfSequence
+from greenroom.delivery.events.ids import BadId, ConnectionId, UserId
+from greenroom.delivery.events.record import Entry, Record
+from greenroom.delivery.events.stages import Standing
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.writer import Append, LookUp
+from greenroom.delivery.outbox.outbox import (
+    Command,
+    Deliver,
+    GivenUp,
+    Outbox,
+    ReadAgain,
+    ReadPage,
+    Superseded,
+)
+from greenroom.delivery.user.account import Account
+from greenroom.delivery.user.admission import Admission
+from greenroom.delivery.user.left_runs import LeftRuns
+from greenroom.delivery.user.messages import (
+    Acked,
+    AgentTyping,
+    AppendDone,
+    AskStanding,
+    Attach,
+    Attached,
+    AwaitStage,
+    ConfirmedThere,
+    ConnectionNews,
+    DeliverEvents,
+    Detach,
+    DisplayedThere,
+    Emit,
+    EndLeftRuns,
+    FellBehind,
+    FlushLazily,
+    LookedUp,
+    ReadFailed,
+    RedeliverDue,
+    ReportRefused,
+    RunLeft,
+    RunStarted,
+    SessionTaken,
+    SettleAll,
+    SettleDue,
+    ShowTyping,
+    Unacknowledged,
+    UserMessage,
+    UserSays,
+    UserTyping,
+    Written,
+)
+from greenroom.delivery.user.open_runs import OpenRuns
+from greenroom.delivery.user.parts import TURN, Gauge, UserParts, known_of
+from greenroom.delivery.user.receipts import Receipts
+from greenroom.delivery.user.reports import Reports
+from greenroom.delivery.user.says import Says
+from greenroom.delivery.user.settling import Settler
+
+__all__ = ["Gauge", "UserActor", "UserMessage", "UserParts"]
+
+logger = logging.getLogger("greenroom.delivery")
+
+LAZY_SECONDS = 1.0
+"""How long a cursor or mark may wait for events to travel to the disk with, and how long the
+end of a run that was left waits after a failed append."""
+
+R = TypeVar("R")
+Stage: TypeAlias = Literal["displayed", "confirmed"]
+TakePage: TypeAlias = Callable[[ConnectionId, list[Record]], Iterable[Command]]
+Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
+
+
+class UserActor(Actor[UserMessage]):
+    """Owns one user's outbox, loaded from the journal when it starts.
+
+    Runs that the journal says are open and that are not alive here were lost with an earlier
+    process: they are ended with `agent_failed`, reason `lost`. So are those whose code left
+    without an end that could be kept.
+    """
+
+    outbox: Outbox[Reply[Record]]
+    _runs: OpenRuns
+    _left_runs: LeftRuns
+    _says: Says
+    _receipts: Receipts
+    _reports: Reports
+    _settler: Settler
+
+    def __init__(self, user: UserId, parts: UserParts) -> None:
+        self.user = user
+        self._parts = parts
+        self._connections: dict[ConnectionId, Ref[ConnectionNews]] = {}
+        self._landed: AppendDone | None = None
+        self._account = Account(parts.observer)
+
+    async def started(self) -> None:
+        await self._parts.writer().ask(Append(()))  # behind whatever an earlier self had in flight
+        parts = self._parts
+        question = LookUp(lambda journal: known_of(journal, self.user), self.ref.name, self.ref)
+        bounds, runs = await parts.look_up().ask(question)
+        self.outbox = Outbox(
+            self.user,
+            parts.epoch,
+            bounds,
+            parts.limits,
+            parts.reach,
+            clock=trio.current_time,
+            observer=parts.observer,
+        )
+        self._runs = OpenRuns(runs)
+        later = partial(self.timers.start, EndLeftRuns, LAZY_SECONDS, EndLeftRuns())
+        self._left_runs = LeftRuns(self.user, parts, self.outbox, self._runs, self.ref, later)
+        self._says = Says(
+            self.user, parts, actor=self.ref, offer=self.outbox.offer, leave=self._runs.leave
+        )
+        self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
+        self._settler = Settler(self.user, parts, self.outbox, self.ref)
+        self._reports = Reports(self.user, parts, self.outbox, self._account)
+        # No checkpoint from here until this actor is up: a run that ends now finds it, or is
+        # found here to be gone.
+        for run in self._runs:
+            if run not in parts.live_runs:
+                self._runs.leave(run)
+        if bounds.last:
+            self._settler.look()
+        self._flush()
+
+    async def receive_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
+        """A turn of bounded length: what is left over comes after others had theirs."""
+        left = TURN
+        while messages and left > 0:
+            message = messages.popleft()
+            self.recent.append(message)
+            if type(message) is Ask:
+                self._requests[type(message.request)](self, message.request, message.reply)
+            else:
+                self._news[type(message)](self, message)
+            left -= len(message.offsets) if type(message) is DisplayedThere else 1
+        self._flush()
+
+    async def stopping(self, reason: ExitReason) -> None:
+        try:
+            if reason.orderly:
+                await self._write_rest()
+        except GreenroomError as error:
+            logger.warning("%s could not write all it had: %s", self.ref.name, error)
+        finally:
+            self._fail_all(reason)
+
+    # Runs
+
+    def _emit(self, request: Emit, reply: Reply[Record]) -> None:
+        self.outbox.offer(request.draft, reply)
+
+    def _await_stage(self, request: AwaitStage, reply: Reply[None]) -> None:
+        self._receipts.wait(request, reply)
+
+    def _ask_standing(self, request: AskStanding, reply: Reply[Standing]) -> None:
+        self._receipts.tell(request, reply)
+
+    def _run_left(self, message: RunLeft) -> None:
+        self._runs.leave(message.run, message.words)
+
+    def _user_says(self, request: UserSays, reply: Reply[RunStarted]) -> None:
+        self._says.say(request, reply)
+
+    def _agent_typing(self, message: AgentTyping) -> None:
+        self._tell_all(ShowTyping(message.thread, message.agent), self._connections)
+
+    # Connections
+
+    def _attach(self, request: Attach, reply: Reply[Attached]) -> None:
+        user, parts, outbox = self.user, self._parts, self.outbox
+        Admission(user, parts, outbox, self.ref, self._admitted).attach(request, reply)
+
+    def _admitted(self, request: Attach, before: int | None, commands: Iterable[Command]) -> None:
+        self._connections[request.connection] = request.ref
+        self._reports.resumed(request.connection, before)
+        self._receipts.resolve()
+        self._perform(commands)
+
+    def _detach(self, message: Detach) -> None:
+        self._connections.pop(message.connection, None)
+        self.outbox.detach(message.connection)
+
+    def _written(self, message: Written) -> None:
+        self._perform(self.outbox.written(message.connection, message.through))
+
+    def _reported(self, message: Acked | DisplayedThere | ConfirmedThere) -> None:
+        refused = self._reports.take(message)
+        if refused is None:
+            self._receipts.resolve()
+            self._perform(self.outbox.wake(message.connection))
+        else:
+            self._tell_all(ReportRefused(refused), [message.connection])
+
+    def _user_typing(self, message: UserTyping) -> None:
+        others = [each for each in self._connections if each != message.connection]
+        self._tell_all(ShowTyping(message.thread, self.user), others)
+
+    # The journal
+
+    def _append_done(self, message: AppendDone) -> None:
+        self._landed = None
+        if isinstance(message.result, outcome.Error):
+            return self._append_failed(message.result.error)
+        done, commands = self.outbox.appended()
+        for record, reply in done:
+            self._runs.kept(record)
+            reply.succeed(record)
+        self._account.kept([record for record, _ in done])
+        self._settler.tell(self.outbox.durable)
+        if done:
+            self._settler.kept()
+        return self._perform(commands)
+
+    def _append_failed(self, error: BaseException) -> None:
+        """What was not kept fails at its emitter. If it is not known whether it was kept, or
+        another writer was there, this actor must load its user anew: it crashes."""
+        refused = isinstance(error, JournalError | BadId)
+        if not refused or isinstance(error, OutOfSequence):
+            raise error
+        for reply in self.outbox.append_failed():
+            lost = EventNotKept(f"the journal did not keep the event: {safe_str(error)}")
+            lost.__cause__ = error
+            reply.fail(lost)
+        if self._runs.any_left:
+            self._left_runs.later()
+
+    def _looked_up(self, message: LookedUp) -> None:
+        message.then(message.result)
+
+    def _flush_lazily(self, _: FlushLazily) -> None:
+        self._append(self.outbox.next_append(self._now(), lazily=True))
+
+    def _redeliver(self, _: RedeliverDue) -> None:
+        self._perform(self.outbox.redeliver(self._now()))
+
+    def _settle(self, _: SettleDue) -> None:
+        self._settler.look()
+
+    def _settle_all(self, _: SettleAll, reply: Reply[None]) -> None:
+        self._settler.settle_all(reply)
+
+    def _end_left_runs(self, _: EndLeftRuns) -> None:
+        """Each batch ends in a flush, which does it."""
+
+    async def _write_rest(self) -> None:
+        """The last append. The mailbox is closed, so its answer is waited for here."""
+        if self.outbox.busy:
+            await outcome.acapture(self._parts.writer().ask, Append(()))
+            if self._landed is not None:  # to what was in flight, in front of the empty append
+                self._append_done(self._landed)
+        await self._left_runs.end_at_once()
+        entries = self.outbox.next_append(self._now(), lazily=True)
+        if entries is not None:
+            result = await outcome.acapture(self._parts.writer().ask, Append(entries))
+            self._append_done(AppendDone(result))
+
+    # Inside
+
+    def _flush(self) -> None:
+        if self._runs.any_left and EndLeftRuns not in self.timers:
+            self._left_runs.end()
+        self._append(self.outbox.next_append(self._now()))
+        self._parts.gauge.listening = self.outbox.connections
+        self._parts.gauge.behind = self.outbox.furthest_behind
+        self._parts.gauge.bytes_behind = self.outbox.bytes_behind
+        if self.outbox.has_lazy and FlushLazily not in self.timers:
+            self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
+        self._wind_redelivery()
+        if (due_in := self._settler.take_due()) is not None:
+            self.timers.start(SettleDue, due_in, SettleDue())
+
+    def _wind_redelivery(self) -> None:
+        """One timer, for whatever is due first; it is not stopped when that is acknowledged."""
+        if RedeliverDue not in self.timers and (due := self.outbox.next_due) is not None:
+            after = max(0.0, due - trio.current_time())
+            self.timers.start(RedeliverDue, after, RedeliverDue())
+
+    def _append(self, entries: list[Entry] | None) -> None:
+        if entries is not None:
+            self._parts.writer().request(Append(entries)).then(self._appended)
+
+    def _appended(self, result: Outcome[None]) -> None:
+        self._landed = AppendDone(result)
+        self.ref.tell_owed(self._landed)
+
+    def _look_up(
+        self, question: Callable[[Journal], Awaitable[R]], then: Callable[[Outcome[R]], None]
+    ) -> None:
+        self._parts.ask_journal(self.ref, question, then)
+
+    def _perform(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            if type(command) is Deliver:
+                news = DeliverEvents(command.records, command.replay)
+                if command.replay:
+                    self._account.replayed(command.records, self.outbox.received)
+                self._connections[command.connection].tell_owed(news)
+            elif type(command) is ReadPage:
+                self._read(command, self._parts.limits.frame_events, self.outbox.page)
+            elif type(command) is ReadAgain:
+                self._read(command, command.limit, self.outbox.again)
+            elif type(command) is GivenUp:
+                logger.warning("%s: %s acknowledges nothing", self.ref.name, command.connection)
+                self._part_with(command.connection, Unacknowledged(command.since))
+            elif type(command) is Superseded:
+                self._part_with(command.connection, SessionTaken())
+            else:
+                self._part_with(command.connection, FellBehind())
+
+    def _part_with(self, connection: ConnectionId, news: ConnectionNews) -> None:
+        self._connections.pop(connection).tell_owed(news)
+
+    def _read(self, command: ReadPage | ReadAgain, limit: int, then: TakePage) -> None:
+        size = self._parts.limits.frame_bytes
+        self._look_up(
+            lambda journal: journal.read(
+                self.user, after=command.after, limit=limit, max_bytes=size
+            ),
+            lambda page: self._page_read(command.connection, page, then),
+        )
+
+    def _page_read(
+        self, connection: ConnectionId, page: Outcome[list[Record]], then: TakePage
+    ) -> None:
+        if isinstance(page, outcome.Error):
+            why = safe_str(page.error)
+            logger.warning("%s: no page for %s: %s", self.ref.name, connection, why)
+            self._tell_all(ReadFailed(), [connection])  # it comes back, and tries again
+            self._detach(Detach(connection))
+        else:
+            self._perform(then(connection, page.value))
+
+    def _tell_all(self, news: ConnectionNews, connections: Iterable[ConnectionId]) -> None:
+        for connection in connections:
+            if connection in self._connections:
+                self._connections[connection].tell_owed(news)
+
+    def _fail_all(self, reason: ExitReason) -> None:
+        def stopped() -> ActorStopped:
+            return ActorStopped(self.ref.name, reason)
+
+        for reply in self.outbox.abandon():
+            reply.fail(stopped())
+        self._receipts.fail_all(stopped)
+        self._says.fail_all(stopped)
+
+    def _now(self) -> int:
+        return self._parts.now_ms()
+
+    _requests: ClassVar[Handlers] = {
+        Emit: _emit,
+        AwaitStage: _await_stage,
+        AskStanding: _ask_standing,
+        UserSays: _user_says,
+        Attach: _attach,
+        SettleAll: _settle_all,
+    }
+    _news: ClassVar[Handlers] = {
+        AgentTyping: _agent_typing,
+        RunLeft: _run_left,
+        Detach: _detach,
+        Written: _written,
+        Acked: _reported,
+        DisplayedThere: _reported,
+        ConfirmedThere: _reported,
+        UserTyping: _user_typing,
+        AppendDone: _append_done,
+        LookedUp: _looked_up,
+        FlushLazily: _flush_lazily,
+        EndLeftRuns: _end_left_runs,
+        RedeliverDue: _redeliver,
+        SettleDue: _settle,
+    }

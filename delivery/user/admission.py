@@ -1,0 +1,176 @@
+"""How a connection gets its feed: its session is found, its place and the limit checked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeAlias, TypeVar
+
+import attrs
+import outcome
+
+from greenroom.actors.errors import ActorStopped
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Outcome, Reply
+from greenroom.delivery.errors import TooManyConnections
+from greenroom.delivery.events.ids import EventId, SessionId, UserId
+from greenroom.delivery.events.record import Cursor, Record
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.outbox.outbox import Command, Outbox, Position
+from greenroom.delivery.user.messages import Attach, Attached, UserMessage
+from greenroom.delivery.user.parts import UserParts
+
+logger = logging.getLogger("greenroom.delivery")
+
+R = TypeVar("R")
+Admitted: TypeAlias = Callable[[Attach, int | None, Iterable[Command]], None]
+
+
+@attrs.frozen
+class _Known:
+    """What the journal told: the session's cursor, if it is not remembered; through where the
+    client's log `agreed` with it, if the client told its event; and the `event` at `place`."""
+
+    cursor: Cursor | None = None
+    agreed: int | None = None
+    place: int | None = None
+    event: EventId | None = None
+
+
+class Admission:
+    """A part of the user actor, made for each connection: what an actor keeps must not keep the
+    actor. A session that is not remembered is looked up in the journal."""
+
+    def __init__(
+        self,
+        user: UserId,
+        parts: UserParts,
+        outbox: Outbox[Reply[Record]],
+        actor: Ref[UserMessage],
+        admitted: Admitted,
+    ) -> None:
+        """`admitted` is told of each connection, once it was answered: what its session had
+        received before, if it goes on from there, and what to do."""
+        self._user = user
+        self._parts = parts
+        self._outbox = outbox
+        self._actor = actor
+        self._admitted = admitted
+
+    def attach(self, request: Attach, reply: Reply[Attached]) -> None:
+        """Answer a connection, now or when the journal has told what is not at hand."""
+        session, claim = request.session, self._claim(request)
+        asks_session = session is not None and self._outbox.cursor(session) is None
+        if not asks_session and not isinstance(claim, EventId):
+            return self._admit(request, reply, _Known(agreed=claim))
+
+        async def question(journal: Journal) -> _Known:
+            cursor = await self._cursor(journal, session)
+            if not isinstance(claim, EventId):
+                return _Known(cursor, claim)
+            offset = request.offset or 0
+            agreed = await journal.agrees_through(self._user, offset=offset, event=claim)
+            return _Known(cursor, agreed)
+
+        return self._ask(question, reply, lambda known: self._admit(request, reply, known))
+
+    async def _cursor(self, journal: Journal, session: SessionId | None) -> Cursor | None:
+        """Asked for with every question: the session may be forgotten until the answer comes."""
+        return None if session is None else await journal.cursor(self._user, session)
+
+    def _claim(self, request: Attach) -> int | EventId | None:
+        """Through where a client's log is this one, or the event that the journal must know to
+        tell; None if the client does not say what it has seen of this journal."""
+        if request.epoch != self._outbox.epoch or request.offset is None or request.event is None:
+            return None
+        record = self._outbox.recall(request.offset)
+        at_hand = record is not None and record.id == request.event
+        return request.offset if at_hand else request.event
+
+    def _ask(
+        self,
+        question: Callable[[Journal], Awaitable[R]],
+        reply: Reply[Attached],
+        then: Callable[[R], None],
+    ) -> None:
+        def answered(result: Outcome[R]) -> None:
+            if isinstance(result, outcome.Error):
+                reply.fail(result.error)
+            else:
+                then(result.value)
+
+        self._parts.ask_journal(self._actor, question, answered)
+
+    def _admit(self, request: Attach, reply: Reply[Attached], known: _Known) -> None:
+        if request.ref.exit_reason is not None:
+            reply.fail(ActorStopped(request.ref.name, request.ref.exit_reason))
+            return None  # it left while its session was looked up
+        before = self._outbox.cursor(request.session) if request.session else None
+        is_known = before is not None or known.cursor is not None
+        session = request.session if is_known else None
+        if self._outbox.full_for(session):
+            too_many = TooManyConnections(f"user {str(self._user)!r} has too many live connections")
+            reply.fail(too_many)
+            return None
+        position = self._position(request, session, before, known)
+        event = self._event_at(position.offset, known)
+        if event is None and position.offset and known.place != position.offset:
+            return self._ask_event(request, reply, known, position.offset)
+        self._tell_of_lies(request, position)
+        commands = self._begin(request, reply, session, position, known.cursor, event)
+        return self._admitted(request, before if position.recovered else None, commands)
+
+    def _begin(
+        self,
+        request: Attach,
+        reply: Reply[Attached],
+        session: SessionId | None,
+        position: Position,
+        cursor: Cursor | None,
+        event: EventId | None,
+    ) -> list[Command]:
+        if session is None or not position.recovered:  # what the old one received stays received
+            session, cursor = self._parts.ids.new(SessionId), None
+        last, epoch = self._outbox.last, self._outbox.epoch
+        commands = self._outbox.attach(request.connection, session, position, cursor, request.gauge)
+        reply.succeed(Attached(session, epoch, last, position.recovered, position.offset, event))
+        return commands
+
+    def _position(
+        self, request: Attach, session: SessionId | None, before: int | None, known: _Known
+    ) -> Position:
+        cursor = known.cursor.offset if before is None and known.cursor is not None else before
+        epoch, offset = request.epoch, request.offset
+        return self._outbox.position(epoch, offset, cursor, session, known.cursor, known.agreed)
+
+    def _event_at(self, offset: int, known: _Known) -> EventId | None:
+        record = self._outbox.recall(offset)
+        if record is not None:
+            return record.id
+        return known.event if known.place == offset else None
+
+    def _ask_event(
+        self, request: Attach, reply: Reply[Attached], known: _Known, offset: int
+    ) -> None:
+        async def question(journal: Journal) -> _Known:
+            cursor = await self._cursor(journal, request.session)
+            event = await journal.event_at(self._user, offset)
+            return attrs.evolve(known, cursor=cursor, place=offset, event=event)
+
+        self._ask(question, reply, lambda known: self._admit(request, reply, known))
+
+    def _tell_of_lies(self, request: Attach, position: Position) -> None:
+        """No ack of what was not sent is believed because a `hello` brings it."""
+        claimed = request.offset if request.epoch is not None else None
+        if position.recovered and claimed is not None and claimed > position.offset:
+            self._parts.observer.report_refused("received")
+            logger.info(
+                "%s: %s says that it is at offset %d, and was sent no more than %d",
+                *(self._actor.name, request.session, claimed, position.offset),
+            )
+        elif position.parted:
+            logger.warning(
+                "%s: a client has another event at offset %s than the journal, as after a backup "
+                "was restored: it is sent everything after offset %d",
+                *(self._actor.name, claimed, position.offset),
+            )

@@ -1,0 +1,104 @@
+"""A user's subtree seen from outside: who writes, who runs, who is connected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, cast
+
+import attrs
+
+from greenroom.actors.ref import Ref
+from greenroom.delivery.events.draft import Draft
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.journal.writer import LookUp
+from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.user.messages import RunLeft, UserMessage
+from greenroom.delivery.user.parts import Gauge
+from greenroom.delivery.user.run_turns import RunTurns
+from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
+from greenroom.supervisor.errors import SupervisorError, SupervisorStopped
+from greenroom.supervisor.supervisor_ref import SupervisorRef
+
+
+class LiveRun(Protocol):
+    """A run of this process that goes on, or waits for its turn."""
+
+    def cancel(self) -> None:
+        """The user stops it."""
+
+    def stop(self) -> None:
+        """The server stops it."""
+
+
+@attrs.define(eq=False)
+class UserHandle:
+    """One user's door, valid while it is leased. Refs are looked up anew: actors restart.
+
+    `live_runs`: each run that is alive in this process, supervised, embedded or waiting.
+    `turns`: the places of the runs that the user started.
+    `gauge`: how the connections keep up, set by the user actor, read by runs.
+    """
+
+    user: UserId
+    _look_up: Callable[[], Ref[LookUp[Any]]]  # Any: each question has its own answer
+    turns: RunTurns = attrs.field(factory=RunTurns)
+    live_runs: dict[RunId, LiveRun] = attrs.field(factory=dict)
+    gauge: Gauge = attrs.field(factory=Gauge)
+    observer: Observer = NO_OBSERVER
+    _lease: Callable[[UserId], AbstractAsyncContextManager[UserHandle]] | None = None
+    _tree: SupervisorRef | None = None
+
+    def leased(self) -> AbstractAsyncContextManager[UserHandle]:
+        """This door, open for the length of a block, whoever holds it otherwise."""
+        if self._lease is None:
+            raise self._stopped()
+        return self._lease(self.user)
+
+    @property
+    def look_up(self) -> Ref[LookUp[Any]]:
+        return self._look_up()
+
+    @property
+    def actor(self) -> Ref[UserMessage]:
+        """The user actor of the present incarnation. Raises `ChildNotRunning` in between."""
+        return cast(Ref[UserMessage], self.tree.child("outbox"))
+
+    @property
+    def runs(self) -> DynamicSupervisorRef:
+        return cast(DynamicSupervisorRef, self.tree.child("runs"))
+
+    @property
+    def connections(self) -> DynamicSupervisorRef:
+        return cast(DynamicSupervisorRef, self.tree.child("connections"))
+
+    @property
+    def tree(self) -> SupervisorRef:
+        """Raises `SupervisorStopped` once the user is passivated: code that outlived its lease."""
+        if self._tree is None:
+            raise self._stopped()
+        return self._tree
+
+    def _stopped(self) -> SupervisorStopped:
+        return SupervisorStopped(f"the actors of user {str(self.user)!r} have stopped")
+
+    def cancel(self, run: RunId) -> bool:
+        """Cancel a live run of this user; False if there is none such."""
+        live = self.live_runs.get(run)
+        if live is not None:
+            live.cancel()
+        return live is not None
+
+    def abandon(self, run: RunId, words: Draft) -> None:
+        """End a run whose code does not stop, and let others have its turn."""
+        self.live_runs.pop(run, None)
+        self.turns.leave(run)
+        self.leave(run, words)
+
+    def leave(self, run: RunId, words: Draft | None = None) -> None:
+        """The run's code is gone; if it has not ended, the user actor ends it: with `words`, or
+        as lost."""
+        try:
+            self.actor.tell_owed(RunLeft(run, words))
+        except SupervisorError:
+            return  # its next incarnation finds the run open, and not among `live_runs`

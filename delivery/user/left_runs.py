@@ -1,0 +1,149 @@
+"""Ending the runs that nobody else will end: tools left open are completed first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+import outcome
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.text.safe import safe_str
+from greenroom.delivery.events.draft import run_lost, tool_lost
+from greenroom.delivery.events.ids import EventId, RunId, UserId
+from greenroom.delivery.events.kinds import Event, Kind
+from greenroom.delivery.events.record import RUN_OPENS, Record
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.writer import LookUp
+from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.user.messages import UserMessage
+from greenroom.delivery.user.open_runs import OpenRuns
+from greenroom.delivery.user.parts import UserParts
+
+logger = logging.getLogger("greenroom.delivery")
+
+PAGE = 50
+"""Records read at a time, back to where a run began."""
+
+
+_NO_MORE: Final[Outcome[bool]] = outcome.Value(False)
+
+
+class OpenTools:
+    """The search for each `tool_executing` of some runs that no `tool_completed` followed.
+
+    A page at a time, since a run may have begun long ago: others ask between two pages.
+    """
+
+    def __init__(self, user: UserId, runs: Collection[RunId]) -> None:
+        self._user = user
+        self._sought = set(runs)
+        self._completed: set[tuple[RunId, object]] = set()
+        self._found: list[Event] = []
+        self._before: int | None = None
+
+    @property
+    def found(self) -> Sequence[Event]:
+        """In the order they were said."""
+        return self._found[::-1]
+
+    async def read_on(self, journal: Journal) -> bool:
+        """Look through one page more. True: there is another to look through."""
+        page = await journal.history(self._user, thread=None, before=self._before, limit=PAGE)
+        for record in reversed(page.records):
+            self._before = record.offset
+            if record.run in self._sought:
+                _look_at(record, self._completed, self._found)
+                if record.kind in RUN_OPENS:
+                    self._sought.remove(record.run)
+        return bool(self._sought) and page.more
+
+
+def _look_at(record: Record, completed: set[tuple[RunId, object]], found: list[Event]) -> None:
+    """From the last record to the first: a call that was completed is met so before it began."""
+    if record.kind is Kind.TOOL_COMPLETED:
+        completed.add(_call(Event.decode(record.body)))
+    elif record.kind is Kind.TOOL_EXECUTING:
+        event = Event.decode(record.body)
+        if _call(event) in completed:
+            completed.remove(_call(event))
+        else:
+            found.append(event)
+
+
+def _call(event: Event) -> tuple[RunId, object]:
+    return event.run, event.data["tool_call"]
+
+
+class LeftRuns:
+    """A part of the user actor. What a run left open is asked of the journal when it is ended, so
+    a run that ends as it should costs nothing here."""
+
+    def __init__(
+        self,
+        user: UserId,
+        parts: UserParts,
+        outbox: Outbox[Reply[Record]],
+        runs: OpenRuns,
+        actor: Ref[UserMessage],
+        later: Callable[[], None],
+    ) -> None:
+        """`later` has `end` called again in a while: the journal did not answer."""
+        self._user = user
+        self._parts = parts
+        self._outbox = outbox
+        self._runs = runs
+        self._actor = actor
+        self.later = later
+        self._looking = False
+
+    def end(self) -> None:
+        """Begin to end what is due; to be called again after every message."""
+        if not self._looking and (due := self._due()):
+            self._looking = True
+            self._look(due, OpenTools(self._user, due))
+
+    async def end_at_once(self) -> None:
+        """The mailbox is closed, so the answer is waited for here. What cannot be ended now is
+        ended when the user is next served."""
+        if due := self._due():
+            search, result = OpenTools(self._user, due), _NO_MORE
+            try:
+                while await self._parts.look_up().ask(LookUp(search.read_on, self._actor.name)):
+                    pass
+            except GreenroomError as error:
+                result = outcome.Error(error)
+            self._looked(due, search, result)
+
+    def _look(self, due: list[RunId], search: OpenTools) -> None:
+        self._parts.ask_journal(
+            self._actor, search.read_on, lambda more: self._looked(due, search, more)
+        )
+
+    def _due(self) -> list[RunId]:
+        return [run.run for run, _ in self._runs.due(self._outbox.runs_under_way())]
+
+    def _looked(self, asked: list[RunId], search: OpenTools, more: Outcome[bool]) -> None:
+        """If other runs are due by now, they are asked for together."""
+        if isinstance(more, outcome.Value) and more.value:
+            return self._look(asked, search)
+        self._looking = False
+        if isinstance(more, outcome.Error):
+            why = safe_str(more.error)
+            logger.warning("%s cannot end its runs now: %s", self._actor.name, why)
+            return self.later()
+        if self._due() == asked:
+            self._end(search.found)
+        return None
+
+    def _end(self, tools: Sequence[Event]) -> None:
+        ids, now = self._parts.ids, self._parts.now_ms()
+        for run, words in self._runs.due(self._outbox.runs_under_way()):
+            for tool in tools:
+                if tool.run == run.run:
+                    lost = tool_lost(event=ids.new(EventId), run=run, tool=tool, now=now)
+                    self._outbox.offer(lost, Reply())
+            self._outbox.offer(words or run_lost(event=ids.new(EventId), run=run), Reply())

@@ -1,0 +1,285 @@
+"""What a user actor is told, and what it tells connections (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from greenroom.actors.recording.redaction import SECRET
+from greenroom.actors.ref import Ref, Request
+from greenroom.actors.reply import Outcome
+from greenroom.delivery.events.draft import Draft
+from greenroom.delivery.events.ids import ConnectionId, EventId, RunId, SessionId, ThreadId
+from greenroom.delivery.events.kinds import JSON, EventClass
+from greenroom.delivery.events.record import Record
+from greenroom.delivery.events.stages import ReceiptStage, Standing
+from greenroom.delivery.outbox.feed import SocketGauge
+
+# From runs
+
+
+@attrs.frozen
+class Emit(Request[Record]):
+    """Accept an event. Answered with its record once that is durable."""
+
+    draft: Draft
+
+
+@attrs.frozen
+class AwaitStage(Request[None]):
+    """Answered when some session of the user got the event at `offset` as far as `stage`."""
+
+    offset: int
+    stage: ReceiptStage
+
+
+@attrs.frozen
+class AskStanding(Request[Standing]):
+    """How far the event has got."""
+
+    event: EventId
+    offset: int
+    event_class: EventClass
+
+
+@attrs.frozen
+class AgentTyping:
+    """Show on the live sockets that an agent is writing. Never kept."""
+
+    thread: ThreadId
+    agent: str
+
+
+@attrs.frozen
+class RunLeft:
+    """The run's code is gone: end the run if it is open. `words`: the end it could not say."""
+
+    run: RunId
+    words: Draft | None = None
+
+
+# From the sweep
+
+
+@attrs.frozen
+class SettleAll(Request[None]):
+    """Answered once all that is due has its outcome. Fails as the journal does."""
+
+
+# From connections
+
+
+@attrs.frozen
+class Attached:
+    """What `ready` says. `session` is new when none was given, or the one given is unknown.
+
+    Events after `after` follow; `event` is its event, if the journal has it.
+    """
+
+    session: SessionId
+    epoch: str
+    offset: int
+    recovered: bool
+    after: int
+    event: EventId | None = None
+
+
+@attrs.frozen
+class Attach(Request[Attached]):
+    """Feed this connection from where its `hello` says: `event` is the one it has at `offset`.
+
+    Fails with `TooManyConnections`.
+    """
+
+    connection: ConnectionId
+    ref: Ref[ConnectionNews]
+    session: SessionId | None
+    epoch: str | None
+    offset: int | None
+    gauge: SocketGauge = attrs.field(factory=SocketGauge)
+    event: EventId | None = None
+
+
+@attrs.frozen
+class Detach:
+    """The connection is gone."""
+
+    connection: ConnectionId
+
+
+@attrs.frozen
+class Written:
+    """The connection wrote everything up to `through` to its socket."""
+
+    connection: ConnectionId
+    through: int
+
+
+@attrs.frozen
+class Acked:
+    """The client received everything up to `offset`."""
+
+    connection: ConnectionId
+    offset: int
+
+
+@attrs.frozen
+class DisplayedThere:
+    """The client put these before the user's eyes."""
+
+    connection: ConnectionId
+    offsets: Sequence[int]
+
+
+@attrs.frozen
+class ConfirmedThere:
+    """The user got value from this event, or says not."""
+
+    connection: ConnectionId
+    offset: int
+    verdict: JSON = attrs.field(metadata=SECRET)
+    note: str | None = attrs.field(metadata=SECRET)
+
+
+@attrs.frozen
+class UserTyping:
+    """Show on the user's other sockets that they are writing."""
+
+    connection: ConnectionId
+    thread: ThreadId
+
+
+@attrs.frozen
+class RunStarted:
+    """The answer to a `say`; the same for a repeated one."""
+
+    run: RunId
+    thread: ThreadId
+
+
+@attrs.frozen
+class UserSays(Request[RunStarted]):
+    """Keep what the user said and start a run for it. `say` is the client's idempotency key."""
+
+    say: str
+    thread: ThreadId | None
+    session: SessionId | None
+    body: JSON = attrs.field(metadata=SECRET)
+
+
+FromRun: TypeAlias = Emit | AwaitStage | AskStanding | AgentTyping | RunLeft
+FromConnection: TypeAlias = (
+    Attach | Detach | Written | Acked | DisplayedThere | ConfirmedThere | UserTyping | UserSays
+)
+
+
+# From the journal, and from itself
+
+
+@attrs.frozen
+class AppendDone:
+    """The batch in flight is durable, or lost."""
+
+    result: Outcome[None]
+
+
+@attrs.frozen
+class LookedUp:
+    """The journal answered a question; `then` goes on with the answer."""
+
+    then: Callable[[Outcome[Any]], None]  # Any: the question decides the type of its answer
+    result: Outcome[Any]
+
+
+@attrs.frozen
+class FlushLazily:
+    """Time to write cursors and marks that no event took along."""
+
+
+@attrs.frozen
+class EndLeftRuns:
+    """Time to try once more to end the runs that were left."""
+
+
+@attrs.frozen
+class RedeliverDue:
+    """Time to look for what was not acknowledged."""
+
+
+@attrs.frozen
+class SettleDue:
+    """Time to see what became of events."""
+
+
+UserMessage: TypeAlias = (
+    FromRun
+    | FromConnection
+    | SettleAll
+    | AppendDone
+    | LookedUp
+    | FlushLazily
+    | EndLeftRuns
+    | RedeliverDue
+    | SettleDue
+)
+
+
+# To connections
+
+
+@attrs.frozen
+class DeliverEvents:
+    """Send these to the client: one user's records in offset order."""
+
+    records: Sequence[Record]
+    replay: bool
+
+
+@attrs.frozen
+class ShowTyping:
+    """Volatile: someone is writing in the thread."""
+
+    thread: ThreadId
+    sender: str
+
+
+@attrs.frozen
+class ReportRefused:
+    """What the client reported cannot be: tell it so."""
+
+    message: str
+
+
+@attrs.frozen
+class FellBehind:
+    """The backlog is over the limit; the feed has ended."""
+
+
+@attrs.frozen
+class ReadFailed:
+    """The journal could not be read for it; the feed has ended."""
+
+
+@attrs.frozen
+class Unacknowledged:
+    """Nothing of what was sent since then (trio's clock) was acknowledged; the feed has ended."""
+
+    since: float
+
+
+@attrs.frozen
+class SessionTaken:
+    """The session has moved to another connection; the feed has ended."""
+
+
+ConnectionNews: TypeAlias = (
+    DeliverEvents
+    | ShowTyping
+    | ReportRefused
+    | FellBehind
+    | ReadFailed
+    | Unacknowledged
+    | SessionTaken
+)

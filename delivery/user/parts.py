@@ -1,0 +1,102 @@
+"""What a user actor works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Container
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+import outcome
+
+from greenroom.actors.errors import ActorError
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Outcome
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.ids import IdSource, RunId, SessionId, UserId
+from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.events.policy import POLICIES, Policies
+from greenroom.delivery.events.record import Bounds, DeadLetter, OpenRun
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.writer import Append, LookUp
+from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.outbox.outbox import Limits
+from greenroom.delivery.outbox.sessions import Reach
+from greenroom.delivery.user.messages import LookedUp, UserMessage
+from greenroom.delivery.user.run_turns import RunTurns
+from greenroom.supervisor.errors import SupervisorError
+
+R = TypeVar("R")
+OnUndelivered: TypeAlias = Callable[[DeadLetter], None]
+Launch: TypeAlias = Callable[[UserContext, JSON], None]
+
+
+TURN = 256
+"""Messages, or events reported as displayed, that one user's actor handles before others run."""
+
+
+def nothing_more(_: DeadLetter) -> None:
+    """Nobody wants to be told of undelivered events."""
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since the Unix epoch."""
+    return time.time_ns() // 1_000_000
+
+
+async def known_of(journal: Journal, user: UserId) -> tuple[Bounds, list[OpenRun]]:
+    """What a user's actor begins with."""
+    bounds = await journal.bounds(user)
+    if not bounds.last:  # who never had an event has no run
+        return bounds, []
+    return bounds, await journal.open_runs(user)
+
+
+@attrs.define
+class Gauge:
+    """How the user's connections keep up; written by the user actor, read by runs."""
+
+    listening: int = 0
+    behind: int = 0
+    bytes_behind: int = 0
+
+
+@attrs.frozen
+class UserParts:
+    """What a user actor works with; the refs are looked up anew, since their actors restart.
+
+    `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for
+    what the user said; it must not block, and the run has its place among `turns` by then.
+    `gauge` and `reach` outlive the actor's incarnations.
+    """
+
+    writer: Callable[[], Ref[Append]]
+    look_up: Callable[[], Ref[LookUp[Any]]]  # Any: each question has its own answer
+    epoch: str
+    live_runs: Container[RunId]
+    launch: Launch
+    turns: RunTurns = attrs.field(factory=RunTurns)
+    gauge: Gauge = attrs.field(factory=Gauge)
+    reach: dict[SessionId, Reach] = attrs.field(factory=dict)
+    limits: Limits = attrs.field(factory=Limits)
+    policies: Policies = POLICIES
+    on_undelivered: OnUndelivered = nothing_more
+    ids: IdSource = attrs.field(factory=IdSource)
+    observer: Observer = NO_OBSERVER
+    now_ms: Callable[[], int] = wall_clock_ms
+
+    def ask_journal(
+        self,
+        asker: Ref[UserMessage],
+        question: Callable[[Journal], Awaitable[R]],
+        then: Callable[[Outcome[R]], None],
+    ) -> None:
+        """Have the asker go on with `then(answer)` once the journal answered, or cannot."""
+
+        def answered(result: Outcome[R]) -> None:
+            asker.tell_owed(LookedUp(then, result))
+
+        try:
+            self.look_up().request(LookUp(question, asker.name, asker)).then(answered)
+        except (ActorError, SupervisorError) as error:
+            answered(outcome.Error(error))

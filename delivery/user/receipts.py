@@ -1,0 +1,113 @@
+"""What emitters and operators ask of events: how far they got, and when they get further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import attrs
+import outcome
+
+from greenroom.actors.errors import ActorStopped
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Outcome, Reply
+from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.events.policy import Policy, outcome_of
+from greenroom.delivery.events.record import Cursor, DeadLetter, Mark, Record
+from greenroom.delivery.events.stages import ReceiptStage, Standing, furthest, standings
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.user.messages import AskStanding, AwaitStage, UserMessage
+from greenroom.delivery.user.parts import UserParts
+
+Waiting: TypeAlias = tuple[int, ReceiptStage, Reply[None]]
+
+
+@attrs.frozen
+class Kept:
+    """What the journal knows of one event."""
+
+    cursors: Sequence[Cursor]
+    marks: Sequence[Mark]
+    letter: DeadLetter | None
+
+
+class Receipts:
+    """A part of the user actor. An event nobody asks about costs nothing here."""
+
+    def __init__(
+        self, user: UserId, parts: UserParts, outbox: Outbox[Reply[Record]], actor: Ref[UserMessage]
+    ) -> None:
+        self._user = user
+        self._parts = parts
+        self._outbox = outbox
+        self._actor = actor
+        self._waiting: list[Waiting] = []
+
+    def wait(self, request: AwaitStage, reply: Reply[None]) -> None:
+        """Answer when some session got so far: now, by what the journal knows, or later."""
+        self._waiting.append((request.offset, request.stage, reply))
+        self.resolve()
+        if reply.is_set:
+            return
+        self._ask_journal(
+            None, request.offset, lambda kept: self._journal_told(request, reply, kept)
+        )
+
+    def tell(self, request: AskStanding, reply: Reply[Standing]) -> None:
+        """Answer with the event's standing."""
+        policy = self._parts.policies[request.event_class]
+        self._ask_journal(
+            request.event,
+            request.offset,
+            lambda kept: self._answer(request.offset, policy, reply, kept),
+        )
+
+    def resolve(self) -> None:
+        """Somebody reported: answer those who waited for it."""
+        if self._waiting:
+            self._waiting = [each for each in self._waiting if not self._resolved(each)]
+
+    def fail_all(self, error: Callable[[], ActorStopped]) -> None:
+        for _, _, reply in self._waiting:
+            reply.fail(error())
+
+    def _resolved(self, waiting: Waiting) -> bool:
+        offset, stage, reply = waiting
+        if not reply.abandoned and self._outbox.standing(offset).stage >= stage:
+            reply.succeed(None)
+        return reply.abandoned or reply.is_set
+
+    def _journal_told(self, request: AwaitStage, reply: Reply[None], kept: Outcome[Kept]) -> None:
+        """An error leaves it waiting: what comes from now on is seen without the journal."""
+        if isinstance(kept, outcome.Value):
+            sessions = standings(request.offset, kept.value.cursors, kept.value.marks)
+            if furthest(sessions) >= request.stage:
+                reply.succeed(None)
+        self.resolve()
+
+    def _answer(
+        self, offset: int, policy: Policy, reply: Reply[Standing], kept: Outcome[Kept]
+    ) -> None:
+        if isinstance(kept, outcome.Error):
+            reply.fail(kept.error)
+            return
+        known = kept.value
+        there = standings(offset, known.cursors, known.marks)
+        here = {each.session: each for each in self._outbox.standing(offset).sessions}
+        for each in there:
+            if each.session not in here or here[each.session].stage < each.stage:
+                here[each.session] = each
+        sessions = tuple(here[session] for session in sorted(here))
+        ending = outcome_of(furthest(there), policy, known.letter)
+        reply.succeed(Standing(furthest(sessions), sessions, ending))
+
+    def _ask_journal(
+        self, event: EventId | None, offset: int, then: Callable[[Outcome[Kept]], None]
+    ) -> None:
+        async def question(journal: Journal) -> Kept:
+            marks = await journal.marks(self._user, after=offset - 1, limit=1)
+            letter = await journal.dead_letter(event) if event else None
+            return Kept(await journal.sent_to(self._user, offset), marks, letter)
+
+        self._parts.ask_journal(self._actor, question, then)

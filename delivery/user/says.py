@@ -1,0 +1,165 @@
+"""What a user says: kept once for each key, however often it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import attrs
+import orjson
+import outcome
+
+from greenroom.actors.errors import ActorStopped, Fault, GreenroomError, another
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Outcome, Reply
+from greenroom.delivery.errors import DeliveryError, UserUnavailable, damaged
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.draft import Draft, user_said
+from greenroom.delivery.events.ids import EventId, RunId, UserId
+from greenroom.delivery.events.kinds import JSON, Event
+from greenroom.delivery.events.record import Record, Said
+from greenroom.delivery.user.messages import RunStarted, UserMessage, UserSays
+from greenroom.delivery.user.parts import UserParts
+from greenroom.delivery.user.run_queue import TooManyRuns
+
+Offer = Callable[[Draft, Reply[Record]], None]
+
+SAYS_AT_ONCE = 128
+"""Of one user that may be on their way to the journal."""
+
+
+class SayConflict(DeliveryError):
+    """The id of this `say` was another's, with another body or thread. Nothing was kept."""
+
+    fault: ClassVar[Fault] = Fault.CLIENT
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """A `say` on its way, and all who wait for its answer."""
+
+    request: UserSays
+    replies: list[Reply[RunStarted]] = attrs.field(factory=list)
+
+
+class Says:
+    """A part of the user actor. The first `say` of a key is looked up in the journal, kept, and
+    its run launched; the same that comes meanwhile waits for the same answer, another with that
+    key is refused."""
+
+    def __init__(
+        self,
+        user: UserId,
+        parts: UserParts,
+        *,
+        actor: Ref[UserMessage],
+        offer: Offer,
+        leave: Callable[[RunId], None],
+    ) -> None:
+        """`offer` has a draft kept; `leave` tells of a run that was kept but not launched."""
+        self._user = user
+        self._parts = parts
+        self._actor = actor
+        self._offer = offer
+        self._leave = leave
+        self._waiting: dict[str, _Waiting] = {}
+
+    def say(self, request: UserSays, reply: Reply[RunStarted]) -> None:
+        first = self._waiting.get(request.say)
+        if first is None:
+            self._look_up(request, reply)
+        elif request.thread == first.request.thread and _same(request.body, first.request.body):
+            first.replies.append(reply)
+        else:
+            reply.fail(_conflict(request))
+
+    def _look_up(self, request: UserSays, reply: Reply[RunStarted]) -> None:
+        if len(self._waiting) >= SAYS_AT_ONCE:
+            waiting = f"{SAYS_AT_ONCE} messages of yours are on their way already"
+            reply.fail(TooManyRuns(waiting, advice="say it again in a moment"))
+            return
+        self._waiting[request.say] = _Waiting(request, [reply])
+        self._parts.ask_journal(
+            self._actor,
+            lambda journal: journal.said(self._user, request.say),
+            lambda said: self._known(request, said),
+        )
+
+    def fail_all(self, error: Callable[[], ActorStopped]) -> None:
+        for say in list(self._waiting):
+            self._answer(say, outcome.Error(error()))
+
+    def _known(self, request: UserSays, known: Outcome[Said | None]) -> None:
+        if isinstance(known, outcome.Error):
+            self._answer(request.say, known)
+        elif known.value is None:
+            self._keep(request)
+        else:
+            self._answer(request.say, _again(request, known.value))
+
+    def _keep(self, request: UserSays) -> None:
+        ids = self._parts.ids
+        try:
+            context = UserContext.new(
+                user=self._user, thread=request.thread, session=request.session, ids=ids
+            )
+            said = user_said(
+                event=ids.new(EventId), context=context, body=request.body, say=request.say
+            )
+            self._parts.turns.enter(context.run)
+        except GreenroomError as error:  # it cannot be kept: that is its sender's to know
+            return self._answer(request.say, outcome.Error(error))
+        kept: Reply[Record] = Reply()
+        kept.then(lambda result: self._kept(request, context, result))
+        return self._offer(said, kept)
+
+    def _kept(self, request: UserSays, context: UserContext, kept: Outcome[Record]) -> None:
+        if isinstance(kept, outcome.Error):
+            self._parts.turns.leave(context.run)
+            return self._answer(request.say, kept)
+        try:
+            self._parts.launch(context, request.body)
+        except GreenroomError as error:  # the supervisor of runs is stopping or restarting
+            self._parts.turns.leave(context.run)
+            self._leave(context.run)
+            unavailable = UserUnavailable(f"the run could not be started: {error}")
+            return self._answer(request.say, outcome.Error(unavailable))
+        started = RunStarted(context.run, context.thread)
+        return self._answer(request.say, outcome.Value(started))
+
+    def _answer(self, say: str, result: Outcome[RunStarted]) -> None:
+        for number, reply in enumerate(self._waiting.pop(say).replies):
+            if isinstance(result, outcome.Error):
+                reply.fail(another(result.error) if number else result.error)
+            else:
+                reply.succeed(result.value)
+
+
+def _again(request: UserSays, said: Said) -> Outcome[RunStarted]:
+    """What the same message was answered; for another one an error.
+
+    A client that let greenroom choose the thread does not know it when it repeats itself.
+    """
+    try:
+        body = Event.decode(said.body).data.get("body")
+    except (ValueError, KeyError, TypeError) as error:
+        return outcome.Error(damaged(f"what user_said of {said.run} kept", error))
+    if request.thread in (None, said.thread) and _same(request.body, body):
+        return outcome.Value(RunStarted(said.run, said.thread))
+    return outcome.Error(_conflict(request))
+
+
+def _same(body: JSON, other: JSON) -> bool:
+    """As JSON: it tells `1` from `true`, which Python does not, and knows no order of keys."""
+    return _canonical(body) == _canonical(other)
+
+
+def _canonical(body: JSON) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+
+def _conflict(request: UserSays) -> SayConflict:
+    return SayConflict(
+        f"say: `id` {request.say!r} was another message's",
+        advice="each message needs an id of its own; only a repeated one keeps it",
+    )

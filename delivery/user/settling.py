@@ -1,0 +1,233 @@
+"""Settling: every event gets its one outcome, those that nobody came for become dead letters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+import attrs
+import outcome
+
+from greenroom.actors.guard import call_guarded
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.text.safe import safe_str
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.kinds import EventClass, class_of
+from greenroom.delivery.events.policy import Policies, Policy
+from greenroom.delivery.events.record import Attempt, DeadLetter, Entry, Record, Settled
+from greenroom.delivery.events.stages import ReceiptStage
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.undelivered import Reached
+from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.user.messages import UserMessage
+from greenroom.delivery.user.parts import UserParts
+
+logger = logging.getLogger("greenroom.delivery")
+
+AT_ONCE = 200
+"""Events of a class looked at in one go, so that other questions to the journal get their turn."""
+
+ATTEMPTS_KEPT = 100
+"""With one dead letter: the first ones."""
+
+AGAIN_SECONDS = 60.0
+"""When to try again after the journal could not answer."""
+
+
+@attrs.frozen
+class Settlement:
+    """What is settled through where, the letters of those given up, and when to look again (ms).
+
+    `due` is None when every event has its outcome.
+    """
+
+    settled: Sequence[Settled]
+    letters: Sequence[DeadLetter]
+    due: int | None
+
+
+async def settle(journal: Journal, user: UserId, policies: Policies, now: int) -> Settlement:
+    """Decide a user's events that can be decided by `now` (ms), `AT_ONCE` of each class at most."""
+    known = await journal.settled(user)
+    found = [
+        await _Settling(journal, user, each, policies[each], now).go_on(known[each])
+        for each in EventClass
+    ]
+    dues = [each.due for each in found if each.due is not None]
+    return Settlement(
+        [settled for each in found for settled in each.settled],
+        [letter for each in found for letter in each.letters],
+        min(dues, default=None),
+    )
+
+
+@attrs.frozen
+class _Settling:
+    """One class of one user's events."""
+
+    journal: Journal
+    user: UserId
+    event_class: EventClass
+    policy: Policy
+    now: int
+
+    async def go_on(self, start: int) -> Settlement:
+        through = await self._received_through(start)
+        events = await self.journal.reached(self.user, after=through, limit=AT_ONCE)
+        overdue: list[Reached] = []
+        due = self.now if len(events) == AT_ONCE else None  # there may be more
+        for event in events:
+            if event.event_class is self.event_class and not self._is_done(event):
+                if not self.policy.is_over(event.since, self.now):
+                    due = event.since + round(self.policy.expires_after * 1000)
+                    break
+                overdue.append(event)
+            through = event.offset
+        settled = [Settled(self.user, self.event_class, through)] if through > start else []
+        return Settlement(settled, await self._letters(overdue), due)
+
+    async def _received_through(self, through: int) -> int:
+        """Most of the log was received from end to end: no need to look at it."""
+        if self.policy.done is not ReceiptStage.RECEIVED:
+            return through
+        return await self.journal.received_through(self.user, through)
+
+    def _is_done(self, event: Reached) -> bool:
+        if event.confirmed:
+            return True
+        if event.displayed:
+            return self.policy.done is not ReceiptStage.CONFIRMED
+        return event.received and self.policy.done is ReceiptStage.RECEIVED
+
+    async def _letters(self, events: Sequence[Reached]) -> list[DeadLetter]:
+        if not events:
+            return []
+        first, last = events[0].offset, events[-1].offset
+        attempts = await self.journal.attempts(self.user, first, last)
+        return [self._letter(event, attempts) for event in events]
+
+    def _letter(self, event: Reached, attempts: Sequence[Attempt]) -> DeadLetter:
+        own = [each for each in attempts if each.after < event.offset <= each.through]
+        return DeadLetter(
+            self.user,
+            event.offset,
+            event.event,
+            event.kind,
+            self.policy.given_up,
+            own[:ATTEMPTS_KEPT],
+            self.now,
+        )
+
+
+class Settler:
+    """A part of the user actor: settles when it starts, and whenever something is due.
+
+    It looks again only when what it found is durable, so nothing is found twice.
+    """
+
+    def __init__(
+        self, user: UserId, parts: UserParts, outbox: Outbox[Reply[Record]], actor: Ref[UserMessage]
+    ) -> None:
+        self._user = user
+        self._parts = parts
+        self._outbox = outbox
+        self._actor = actor
+        self._looking = False
+        self._unseen = False  # events became durable that no look has seen
+        self._next: int | None = None
+        self._due_in: float | None = None
+        self._wound = False
+        self._asked: list[Reply[None]] = []
+
+    def look(self) -> None:
+        """Ask the journal what can be settled now."""
+        if self._looking:
+            return
+        self._looking, self._unseen, self._wound, self._due_in = True, False, False, None
+        self._parts.ask_journal(
+            self._actor,
+            lambda journal: settle(journal, self._user, self._parts.policies, self._now()),
+            self._found,
+        )
+
+    def settle_all(self, reply: Reply[None]) -> None:
+        """Answer once all that is due has its outcome."""
+        self._asked.append(reply)
+        self.look()
+
+    def take_due(self) -> float | None:
+        """Seconds until `look` has something to look at; told once."""
+        due, self._due_in = self._due_in, None
+        return due
+
+    def kept(self) -> None:
+        """New events are durable: none of them is due before the shortest time to live."""
+        self._unseen = True
+        if not (self._looking or self._wound):
+            self._wind(min(policy.expires_after for policy in self._parts.policies.values()))
+
+    def tell(self, entries: Iterable[Entry]) -> None:
+        """These are durable: make the bad outcomes known, each once."""
+        for entry in entries:
+            if isinstance(entry, DeadLetter):
+                self._tell(entry)
+        if any(isinstance(entry, Settled) for entry in entries):
+            self._go_on()
+
+    def _found(self, found: Outcome[Settlement]) -> None:
+        if isinstance(found, outcome.Error):
+            why = safe_str(found.error)
+            logger.warning("%s cannot settle its events now: %s", self._actor.name, why)
+            self._looking = False
+            self._wind(AGAIN_SECONDS)
+            self._answer(found)
+            return
+        self._next = found.value.due
+        letters = [each for each in found.value.letters if not self._came_for(each)]
+        self._outbox.note([*letters, *found.value.settled])
+        if not found.value.settled:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._looking = False
+        more_in = None if self._next is None else (self._next - self._now()) / 1000
+        if more_in is not None:
+            self._wind(max(0.0, more_in))
+        elif self._unseen:
+            self.kept()
+        if more_in is None or more_in > 0:
+            self._answer(outcome.Value(None))
+
+    def _answer(self, result: Outcome[object]) -> None:
+        asked, self._asked = self._asked, []
+        for reply in asked:
+            if isinstance(result, outcome.Error):
+                reply.fail(result.error)
+            else:
+                reply.succeed(None)
+
+    def _wind(self, seconds: float) -> None:
+        self._wound, self._due_in = True, seconds
+
+    def _now(self) -> int:
+        return self._parts.now_ms()
+
+    def _came_for(self, letter: DeadLetter) -> bool:
+        """Somebody may have, while the journal was asked: this actor knows it first."""
+        policy = self._parts.policies[class_of(letter.kind)]
+        return self._outbox.standing(letter.offset).stage >= policy.done
+
+    def _tell(self, letter: DeadLetter) -> None:
+        name, attempts = self._actor.name, len(letter.attempts)
+        if letter.outcome == "dead_lettered":
+            logger.critical(
+                "%s: %s %s was received by nobody: dead letter after %d attempts",
+                *(name, letter.kind, letter.event, attempts),
+            )
+            self._parts.observer.dead_lettered(letter.kind)
+        else:
+            logger.info("%s: %s %s has expired", name, letter.kind, letter.event)
+            self._parts.observer.expired(letter.kind)
+        what = f"on_undelivered failed for {letter.event}"
+        call_guarded(what, self._parts.on_undelivered, letter)

@@ -1,0 +1,290 @@
+"""The users that are active: each a supervised subtree, started at need, passivated when idle.
+
+There is no routing table: a user's subtree is looked up by the user's id, and whoever uses it
+holds a lease, so that it cannot be stopped under them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeAlias, cast
+
+import attrs
+import trio
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.ref import Ref
+from greenroom.delivery.errors import UserUnavailable
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.draft import run_cancelled
+from greenroom.delivery.events.ids import EventId, IdSource, RunId, UserId
+from greenroom.delivery.events.kinds import JSON, EventClass
+from greenroom.delivery.events.policy import POLICIES, Policies
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.undelivered import OverdueUsers, Place
+from greenroom.delivery.journal.writer import Append, LookUp
+from greenroom.delivery.log_context import bound
+from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.outbox.outbox import Limits
+from greenroom.delivery.user.actor import UserActor
+from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.messages import SettleAll
+from greenroom.delivery.user.names import child_id, outbox_name
+from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms
+from greenroom.delivery.user.run_turns import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
+from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
+from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
+from greenroom.supervisor.errors import AlreadyStarted, NoSuchChild, SupervisorError
+from greenroom.supervisor.strategy import Strategy
+from greenroom.supervisor.supervisor import supervisor_child
+from greenroom.supervisor.supervisor_ref import SupervisorRef
+
+logger = logging.getLogger("greenroom.delivery")
+
+SWEEP_SECONDS, SWEEP_USERS, SETTLE_SECONDS = 60.0, 100, 60.0
+"""How often overdue events of users that are away are looked for, for how many users at once, and
+how long one of them may take."""
+
+Converse: TypeAlias = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
+"""Runs the agent for what a user said, from the first event to the last."""
+
+
+@attrs.frozen
+class UsersSettings:
+    """`idle_seconds`: how long a user without connections and runs is kept.
+
+    Of the runs a user started by saying something, `runs_per_user` go on at once, and
+    `queued_runs` more wait for their turn.
+    """
+
+    epoch: str
+    limits: Limits = attrs.field(factory=Limits)
+    policies: Policies = POLICIES
+    on_undelivered: OnUndelivered = nothing_more
+    ids: IdSource = attrs.field(factory=IdSource)
+    now_ms: Callable[[], int] = wall_clock_ms
+    idle_seconds: float = 60.0
+    runs_per_user: int = RUNS_AT_ONCE
+    queued_runs: int = RUNS_WAITING
+    observer: Observer = NO_OBSERVER
+
+
+@attrs.define(eq=False)
+class _Slot:
+    handle: UserHandle
+    leases: int = 0
+    idle_since: float = 0.0
+    lock: trio.Lock = attrs.field(factory=trio.Lock)
+
+
+class Users:
+    """The door to every user. `supervisor`, `writer` and `look_up` give the tree's parts."""
+
+    def __init__(
+        self,
+        settings: UsersSettings,
+        *,
+        supervisor: Callable[[], DynamicSupervisorRef],
+        writer: Callable[[], Ref[Append]],
+        look_up: Callable[[], Ref[LookUp[Any]]],  # Any: each question has its own answer
+        converse: Converse,
+    ) -> None:
+        self._settings = settings
+        self._supervisor = supervisor
+        self._writer = writer
+        self._look_up = look_up
+        self._converse = converse
+        self._slots: dict[UserId, _Slot] = {}
+
+    @asynccontextmanager
+    async def lease(self, user: UserId) -> AsyncIterator[UserHandle]:
+        """The user's subtree, running, for the length of the block.
+
+        Raises `UserUnavailable` when it cannot be started (the journal is down, say).
+        """
+        slot = self._slots.get(user)
+        if slot is None:
+            slot = self._slots[user] = _Slot(self._handle(user))
+        slot.leases += 1
+        try:
+            async with slot.lock:
+                await self._ensure_started(slot)
+            yield slot.handle
+        finally:
+            slot.leases -= 1
+            slot.idle_since = trio.current_time()
+
+    def active(self) -> tuple[UserHandle, ...]:
+        """Every user with a subtree."""
+        handles = [slot.handle for slot in self._slots.values()]
+        return tuple(handle for handle in handles if handle._tree is not None)
+
+    async def passivate_idle(self) -> None:
+        """Stop users that nobody leases, as they become idle; run this as a child of the tree."""
+        while True:
+            await trio.sleep(self._settings.idle_seconds / 2)
+            for slot in list(self._slots.values()):
+                await self._passivate(slot, idle_seconds=self._settings.idle_seconds)
+
+    async def settle_overdue(self) -> None:
+        """Have the events settled of users that are not active, and the journal know that there
+        is a server; run this as a child of the tree."""
+        while True:
+            looked = trio.current_time()
+            await trio.sleep(SWEEP_SECONDS)
+            await self._tell_alive(trio.current_time() - looked)
+            for event_class, policy in self._settings.policies.items():
+                before = self._settings.now_ms() - round(policy.expires_after * 1000)
+                await self._settle_class(event_class, before)
+
+    async def _settle_class(self, event_class: EventClass, before: int) -> None:
+        """`SWEEP_USERS` at a time: each is a whole subtree while it settles."""
+        after: Place | None = None
+        while (found := await self._overdue(event_class, before, after)) is not None:
+            async with trio.open_nursery() as nursery:
+                for user in found.users:
+                    nursery.start_soon(self._settle_away, user)
+            if (after := found.after) is None:
+                return
+
+    async def _settle_away(self, user: UserId) -> None:
+        """A user that is started for this is stopped again, unless somebody came meanwhile."""
+        was_active = user in self._slots
+        try:
+            async with self.lease(user) as handle:
+                await handle.actor.ask(SettleAll(), timeout=SETTLE_SECONDS)
+        except GreenroomError as error:
+            logger.warning("%s: its overdue events wait: %s", user, error)
+        slot = self._slots.get(user)
+        if slot is not None and not was_active:
+            await self._passivate(slot, idle_seconds=0.0)
+
+    async def _overdue(
+        self, event_class: EventClass, before: int, after: Place | None
+    ) -> OverdueUsers | None:
+        def question(journal: Journal) -> Awaitable[OverdueUsers]:
+            return journal.overdue(event_class, before=before, after=after, limit=SWEEP_USERS)
+
+        try:
+            return await self._look_up().ask(LookUp(question))
+        except (GreenroomError, SupervisorError) as error:
+            logger.warning("overdue events cannot be looked for now: %s", error)
+            return None
+
+    async def _tell_alive(self, after: float) -> None:
+        now, after_ms = self._settings.now_ms(), round(after * 1000)
+        try:
+            await self._look_up().ask(LookUp(lambda journal: journal.alive(now, after=after_ms)))
+        except (GreenroomError, SupervisorError) as error:
+            logger.warning("the journal does not know that a server is at work: %s", error)
+
+    async def _passivate(self, slot: _Slot, *, idle_seconds: float) -> None:
+        idle_for = trio.current_time() - slot.idle_since
+        if slot.leases or idle_for < idle_seconds:
+            return
+        async with slot.lock:
+            if not slot.leases and self._is_running(slot):
+                await self._stop(slot.handle.user)
+            if not slot.leases:
+                self._slots.pop(slot.handle.user, None)
+                slot.handle._tree = None  # the tree's parts know the handle
+
+    async def _stop(self, user: UserId) -> None:
+        try:
+            await self._supervisor().terminate_child(child_id(user))
+        except SupervisorError as error:  # one user that will not stop keeps no other from it
+            logger.warning("user %r was not stopped: %s", str(user), error)
+
+    async def _ensure_started(self, slot: _Slot) -> None:
+        if self._is_running(slot):
+            return
+        try:
+            tree = await self._start(self._user_child(slot.handle))
+        except SupervisorError as error:
+            user = slot.handle.user
+            self._settings.observer.lookup_failed("user")
+            why = _cause_of(error)
+            raise UserUnavailable(f"user {str(user)!r} cannot be served now: {why}") from error
+        slot.handle._tree = cast(SupervisorRef, tree)
+
+    async def _start(self, spec: ChildSpec) -> object:
+        while True:
+            try:
+                with bound():
+                    return await self._supervisor().start_child(spec)
+            except AlreadyStarted:  # on its way out: its starter was cancelled, or it gave up
+                with suppress(NoSuchChild):
+                    await self._supervisor().terminate_child(spec.id)
+
+    def _handle(self, user: UserId) -> UserHandle:
+        settings = self._settings
+        turns = RunTurns(settings.runs_per_user, settings.queued_runs)
+        return UserHandle(user, self._look_up, turns, observer=settings.observer, lease=self.lease)
+
+    def _is_running(self, slot: _Slot) -> bool:
+        tree = slot.handle._tree
+        return tree is not None and not tree.stopped
+
+    def _user_child(self, handle: UserHandle) -> ChildSpec:
+        parts = UserParts(
+            writer=self._writer,
+            look_up=self._look_up,
+            epoch=self._settings.epoch,
+            live_runs=handle.live_runs,
+            launch=lambda context, said: self._launch(handle, context, said),
+            turns=handle.turns,
+            gauge=handle.gauge,
+            limits=self._settings.limits,
+            policies=self._settings.policies,
+            on_undelivered=self._settings.on_undelivered,
+            ids=self._settings.ids,
+            observer=self._settings.observer,
+            now_ms=self._settings.now_ms,
+        )
+        user = handle.user
+        return supervisor_child(
+            child_id(user),
+            [
+                actor_child("outbox", lambda: UserActor(user, parts), name=outbox_name(user)),
+                dynamic_supervisor_child("runs"),
+                dynamic_supervisor_child("connections"),
+            ],
+            strategy=Strategy.REST_FOR_ONE,
+        )
+
+    def _launch(self, handle: UserHandle, context: UserContext, said: JSON) -> None:
+        async def converse() -> None:
+            words = None
+            try:
+                async with self.lease(handle.user) as leased:
+                    waiting = await _turn_of(leased, context.run)
+                    if waiting.cancelled:
+                        words = run_cancelled(event=self._settings.ids.new(EventId), run=context)
+                    elif not waiting.scope.cancel_called:
+                        await self._converse(leased, context, said)
+            finally:
+                handle.turns.leave(context.run)
+                handle.leave(context.run, words)  # it may not even have begun
+
+        spec = task_child(context.run, converse, restart=Restart.TEMPORARY, shutdown=15.0)
+        handle.runs.start_child_soon(spec)
+
+
+def _cause_of(error: BaseException) -> BaseException:
+    """What a supervisor's error comes from: a child's own."""
+    while isinstance(error, SupervisorError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+async def _turn_of(user: UserHandle, run: RunId) -> WaitingRun:
+    """Wait for a run's turn, or until it is not to begin any more."""
+    waiting = user.live_runs[run] = WaitingRun(run)
+    try:
+        with waiting.scope:
+            await user.turns.wait(run)
+    finally:
+        del user.live_runs[run]
+    return waiting

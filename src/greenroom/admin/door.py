@@ -1,0 +1,126 @@
+"""The admin endpoints: who has the admin token may look into the tree, and settle dead letters.
+
+| request | answers |
+|---|---|
+| `GET /admin/tree` | the tree; `?children=n` shows the first n of each supervisor's (100) |
+| `GET /admin/crashes` | the kept crash reports in a line each, oldest first |
+| `GET /admin/crashes/ID` | a whole one |
+| `POST /admin/dead-letters/EVENT` | emits the event anew; the new id and offset |
+| `DELETE /admin/dead-letters/EVENT` | forgets the letter; its id |
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+import attrs
+import orjson
+
+from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.delivery.errors import UnknownEvent
+from greenroom.supervisor.inspection.as_json import dump_crash, dump_crashes, dump_tree
+from greenroom.transport.door.front_door import Handler
+from greenroom.transport.errors import BadRequest
+from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.http.responses import Response, json_answer
+from greenroom.visitors import check_visitor
+
+if TYPE_CHECKING:
+    from greenroom.runtime import Runtime
+
+TREE, CRASHES, DEAD_LETTERS = "/admin/tree", "/admin/crashes", "/admin/dead-letters"
+REQUEUED, DROPPED = "greenroom.requeued/1", "greenroom.dropped/1"
+MOST_CHILDREN = 1000
+
+logger = logging.getLogger("greenroom")
+
+Answer = Callable[[RequestHead], Awaitable[Response]]
+
+
+@attrs.frozen
+class AdminDoor:
+    """Checks who asks, then answers from the running `runtime`. Looking tells no actor anything.
+
+    The peer must be of this machine unless `anywhere`: a request that a proxy passed on is not.
+    """
+
+    runtime: Runtime
+    token: str = attrs.field(repr=False)
+    anywhere: bool = False
+    clock: Callable[[], float] = time.time
+
+    def routes(self) -> Mapping[str, Handler]:
+        """What to add to a front door."""
+        answers: Mapping[str, Answer] = {
+            TREE: self._tree,
+            CRASHES: self._crashes,
+            f"{CRASHES}/*": self._crash,
+            f"POST {DEAD_LETTERS}/*": self._requeue,
+            f"DELETE {DEAD_LETTERS}/*": self._drop,
+        }
+        return {path: partial(self._guarded, answer) for path, answer in answers.items()}
+
+    async def _guarded(self, answer: Answer, head: RequestHead) -> Response:
+        check_visitor(head, self.token, anywhere=self.anywhere)
+        try:
+            return await answer(head)
+        except BadRequest:
+            raise
+        except GreenroomError as error:
+            return _refusal(error)
+
+    async def _tree(self, head: RequestHead) -> Response:
+        tree = self.runtime.tree(children=_asked_children(head))
+        return json_answer(dump_tree(tree, at=self.clock()))
+
+    async def _crashes(self, _: RequestHead) -> Response:
+        return json_answer(dump_crashes(self.runtime.crashes()))
+
+    async def _crash(self, head: RequestHead) -> Response:
+        id_ = _last(head)
+        report = self.runtime.crash(id_)
+        if report is None:
+            said = {"error": f"no crash {id_[:20]!r} is kept"}
+            return json_answer(orjson.dumps(said), 404)
+        return json_answer(dump_crash(report))
+
+    async def _requeue(self, head: RequestHead) -> Response:
+        event = _last(head)
+        again = await self.runtime.dead_letters.requeue(event)
+        logger.info("dead letter %s was requeued by an admin, as %s", event, again.event)
+        told = {"schema": REQUEUED, "event": again.event, "offset": again.offset}
+        return json_answer(orjson.dumps(told))
+
+    async def _drop(self, head: RequestHead) -> Response:
+        event = _last(head)
+        await self.runtime.dead_letters.drop(event)
+        logger.info("dead letter %s was dropped by an admin", event)
+        return json_answer(orjson.dumps({"schema": DROPPED, "event": event}))
+
+
+def _refusal(error: GreenroomError) -> Response:
+    """Who has the admin token may read all of it."""
+    said = {"error": error.message, "advice": error.advice}
+    return json_answer(orjson.dumps(said), _status(error))
+
+
+def _status(error: GreenroomError) -> int:
+    if isinstance(error, UnknownEvent):
+        return 404
+    return 400 if error.fault is Fault.CALLER else 503
+
+
+def _last(head: RequestHead) -> str:
+    return head.path.rpartition("/")[2]
+
+
+def _asked_children(head: RequestHead) -> int:
+    asked = parse_qs(head.query).get("children", ["100"])[-1]
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 9):
+        raise BadRequest("children is a whole number.")
+    return min(int(asked), MOST_CHILDREN)

@@ -1,0 +1,61 @@
+"""Dead letters as `greenroom dead-letters` prints them."""
+
+from __future__ import annotations
+
+import orjson
+
+from greenroom.actors.text.escaping import one_line
+from greenroom.commands.output.times import moment
+from greenroom.delivery.events.record import DeadLetter, Record
+
+
+def told(letter: DeadLetter, record: Record | None) -> str:
+    """All of a letter, for people. `record` None: the event itself was trimmed."""
+    lines = [heading(), line_of(letter)]
+    for each in letter.attempts:
+        lines.append(
+            f"  attempt {each.number}  {moment(each.at / 1000)}  {each.session}  {each.connection}"
+        )
+    if not letter.attempts:
+        lines.append("  no attempt is known: nobody was sent it twice")
+    lines.append(one_line(record.body.decode()) if record else "  the event itself was trimmed")
+    return "\n".join(lines)
+
+
+def json_of(letter: DeadLetter, *records: Record | None) -> bytes:
+    """The same for programs; without a `record`, nothing is said of the event itself."""
+    fields: dict[str, object] = {
+        "event": str(letter.event),
+        "user": str(letter.user),
+        "offset": letter.offset,
+        "kind": str(letter.kind),
+        "outcome": letter.outcome,
+        "at": letter.at,
+        "attempts": [
+            {
+                "attempt": each.number,
+                "at": each.at,
+                "session": str(each.session),
+                "connection": str(each.connection),
+            }
+            for each in letter.attempts
+        ],
+    }
+    for record in records:
+        fields["record"] = None if record is None else orjson.Fragment(record.body)
+    return orjson.dumps(fields)
+
+
+def heading() -> str:
+    return _columns("event", "kind", "outcome", "given up", "attempts", "user")
+
+
+def line_of(letter: DeadLetter) -> str:
+    attempts, user = len(letter.attempts), one_line(str(letter.user))
+    return _columns(
+        letter.event, letter.kind, letter.outcome, moment(letter.at / 1000), f"{attempts:>8}", user
+    )
+
+
+def _columns(event: str, kind: str, outcome: str, at: str, attempts: str, user: str) -> str:
+    return f"{event:<30}  {kind:<15}  {outcome:<13}  {at:<20}  {attempts}  {user}"

@@ -1,0 +1,37 @@
+"""Printing for people: with rich on a terminal, as plain text anywhere else."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console, RenderableType
+
+from greenroom.actors.text.escaping import one_line
+from greenroom.commands.output.plain_text import plain_lines
+
+
+def on_terminal() -> bool:
+    """Whether standard output is one. FORCE_COLOR makes none of a pipe."""
+    return sys.stdout.isatty()
+
+
+def columns() -> int | None:
+    """The width of the terminal. None elsewhere: there is no end to a line."""
+    return Console().width if on_terminal() else None
+
+
+def show(renderable: RenderableType) -> None:
+    """Print to standard output."""
+    if not on_terminal():
+        print(*plain_lines(renderable), sep="\n", flush=True)
+        return
+    console = Console()
+    with console.capture() as printed:  # rich would end the process at a closed pipe
+        console.print(renderable)
+    print(printed.get(), end="", flush=True)
+
+
+def say_none(what: str, **asked: str | None) -> None:
+    """Where a list would be: `no events (user alice, kind agent_failed)`."""
+    told = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
+    print(one_line(f"no {what} ({told})" if told else f"no {what}"), flush=True)

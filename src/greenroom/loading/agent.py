@@ -1,0 +1,161 @@
+"""Finding an agent by its name on the command line, `MODULE_OR_FILE:AGENT`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import sysconfig
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.delivery.run.run import Agent
+
+EXAMPLE = "name it as MODULE_OR_FILE:AGENT, for example app:agent or agents/app.py:agent"
+SHAPE = "an agent is `async def agent(run, said)`"
+
+
+class BadTarget(GreenroomError):
+    """The target names no agent."""
+
+
+class TargetFailed(GreenroomError):
+    """The target's own code raised while it was imported; the message ends with its place."""
+
+
+def load_agent(target: str) -> Agent:
+    """The async function a target names, `app:agent` or `path/to/app.py:agent`.
+
+    A module is looked for from the working directory, a file may import its neighbours; both
+    as if Python itself had been given them. Raises `BadTarget` or `TargetFailed`.
+    """
+    return _checked(load_object(target), target)
+
+
+def load_object(
+    target: str, what: str = "agent", example: str = EXAMPLE, shape: str = SHAPE
+) -> object:
+    """Whatever a target names; the rest is for the words of `BadTarget`. Or `TargetFailed`."""
+    place, colon, name = target.rpartition(":")
+    if not (place and colon and name):
+        raise BadTarget(f"{target!r} names no {what}", advice=example)
+    return _attribute(_import(place, example), name, target, shape)
+
+
+def _import(place: str, example: str) -> ModuleType:
+    if place.endswith(".py") or os.sep in place or place.startswith("."):
+        return _import_file(Path(place), example)
+    return _import_module(place)
+
+
+def _import_module(name: str) -> ModuleType:
+    search_first(Path.cwd())
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            raise BadTarget(
+                f"there is no module {error.name!r}",
+                advice=f"modules are looked for from {Path.cwd()}; a file's name ends in .py",
+            ) from error
+        raise _failed(name, error) from error
+    except (Exception, SystemExit) as error:
+        raise _failed(name, error) from error
+
+
+def _import_file(path: Path, example: str) -> ModuleType:
+    if not path.is_file():
+        raise BadTarget(f"there is no file {path}", advice=example)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise BadTarget(f"{path} is not a Python file", advice="its name must end in .py")
+    search_first(path.resolve().parent)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # attrs and dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[spec.name]
+        raise _failed(str(path), error) from error
+    return module
+
+
+def search_first(directory: Path) -> None:
+    """Import from here before anywhere else."""
+    if str(directory) not in sys.path:
+        sys.path.insert(0, str(directory))
+
+
+def _attribute(module: ModuleType, name: str, target: str, shape: str) -> object:
+    found: object = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            close = difflib.get_close_matches(part, dir(found), n=1)
+            advice = f"did you mean {close[0]!r}?" if close else shape
+            raise BadTarget(f"{target} has no {part!r}", advice=advice)
+        found = getattr(found, part)
+    return found
+
+
+def _checked(found: object, target: str) -> Agent:
+    if not _is_async_function(found):
+        raise BadTarget(f"{target} is {_described(found)}, not an async function", advice=SHAPE)
+    agent = cast(Agent, found)
+    try:
+        inspect.signature(agent).bind(None, None)
+    except TypeError:
+        raise BadTarget(
+            f"{target} takes {inspect.signature(agent)}, not a run and what was said",
+            advice=SHAPE,
+        ) from None
+    return agent
+
+
+def _is_async_function(found: object) -> bool:
+    """A function, a partial of one, or an object whose `__call__` is one."""
+    if inspect.isclass(found):
+        return False
+    call = getattr(found, "__call__", None)  # noqa: B004  # the method itself is asked, below
+    return inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(call)
+
+
+def _described(found: object) -> str:
+    if inspect.isclass(found):
+        return "a class"
+    if inspect.isasyncgenfunction(found):
+        return "an async generator"
+    if inspect.isfunction(found):
+        return "a plain function"
+    return f"of type {type(found).__name__}"
+
+
+def _failed(place: str, error: BaseException) -> TargetFailed:
+    said = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    where = _last_line(error)
+    return TargetFailed(
+        f"{place} failed while it was imported: {said}{where}",
+        advice="--debug shows the whole traceback",
+    )
+
+
+def _last_line(error: BaseException) -> str:
+    """The last line of the traceback in code that is not installed: the user's own."""
+    if isinstance(error, SyntaxError):
+        return f" (line {error.lineno} of {error.filename})"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename)]
+    if not frames:
+        return ""
+    return f" (line {frames[-1].lineno} of {frames[-1].filename}: {frames[-1].line})"
+
+
+def _is_users(filename: str) -> bool:
+    installed = {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}
+    here = str(Path(__file__).parents[1])
+    others = (*installed, here, "<frozen")
+    return not filename.startswith(others) or filename.startswith(os.path.join(here, "demo"))

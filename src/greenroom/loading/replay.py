@@ -1,0 +1,181 @@
+"""From a saved crash report to a replay: what may be imported, and how values are made of it.
+
+A report is a stranger's file. Without `trust`, no module is imported because it says so: what it
+names must be loaded already, by the actor that the user named. Nothing it names is called but
+attrs classes, dataclasses, enums, texts and actors, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import attrs
+
+from greenroom.actors.actor import Actor
+from greenroom.actors.errors import GreenroomError
+from greenroom.loading.agent import load_object, search_first
+from greenroom.supervisor.crash.crash_report import CrashReport
+from greenroom.supervisor.crash.message_codec import JSON, CannotDecode, Decoder, classes_of
+from greenroom.supervisor.inspection.as_json import NotThatSchema, load_crash
+from greenroom.testing.replay.replay import Asked, Factory, Replayed, replay
+
+STANDARD_INPUT = Path("-")
+EXAMPLE = "name it as MODULE_OR_FILE:FACTORY, for example app:Till or shop/app.py:make_till"
+SHAPE = "it is an actor's class, or a function that returns a fresh actor"
+
+
+class CannotReplay(GreenroomError):
+    """The report does not hold what a replay needs, or needs more trust than it was given."""
+
+
+@attrs.frozen
+class Case:
+    """A replay that is ready to run. `redacted` secrets have stand-ins among the messages."""
+
+    report: CrashReport
+    factory: Factory
+    messages: tuple[object, ...]
+    redacted: int
+
+    def run(self) -> Replayed:
+        return replay(self.factory, self.messages)
+
+
+def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
+    """Read a report saved by `greenroom crash ID --json`; `-` is standard input.
+
+    `actor` names what makes a fresh actor, `module:factory`; else the report must. An actor's
+    class is given the arguments that the report has. Raises `CannotReplay`, `NotThatSchema`,
+    `BadTarget`, and what the imported code raises.
+    """
+    try:
+        report = load_crash(_read(path))
+    except NotThatSchema as error:
+        raise NotThatSchema(
+            f"{path} is no crash report: {error.message}",
+            advice="save one with `greenroom crash ID --json > CRASH.json`",
+        ) from error
+    recording = report.actor.recording if report.actor is not None else None
+    if recording is None:
+        raise _not_recorded(report)
+    if report.error is None:
+        raise CannotReplay(f"crash {report.id} has no error to come to: it was {report.reason}")
+    named = _named_factory(actor) if actor is not None else None
+    form = recording.factory if named is None or isinstance(named, type) else None
+    loader = _Loader(trust)
+    loader.check([*classes_of(list(recording.messages)), *_classes_of_factory(form, named)])
+    decoder = Decoder(loader.load)
+    if named is None or (form is not None and isinstance(named, type)):
+        factory = _factory(form, decoder, named)
+    else:
+        factory = named
+    messages = tuple(_message(form, decoder) for form in recording.messages)
+    return Case(report, factory, messages, decoder.redacted)
+
+
+def _read(path: Path) -> bytes:
+    return sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
+
+
+def _not_recorded(report: CrashReport) -> CannotReplay:
+    if report.actor is not None and report.actor.let_go:
+        return CannotReplay(
+            f"the recorded messages of crash {report.id} had to make room for newer reports",
+            advice="save a report while it is new",
+        )
+    return CannotReplay(
+        f"the messages of crash {report.id} were not recorded",
+        advice="record them: actor_child(…, record=100)",
+    )
+
+
+@attrs.frozen
+class _Loader:
+    """Finds classes by `module:Class`, in modules that are loaded or may be."""
+
+    trust: bool
+
+    def check(self, paths: Collection[str]) -> None:
+        """Raises `CannotReplay`, naming every module that needs trust."""
+        modules = sorted({path.partition(":")[0] for path in paths})
+        strange = [name for name in modules if not self._may_import(name)]
+        if strange:
+            raise CannotReplay(
+                f"the report asks for code of {', '.join(map(repr, strange))}",
+                advice="--trust imports it: only for a report of your own; or name the actor's "
+                "own module with --actor module:factory",
+            )
+
+    def load(self, path: str) -> object:
+        module, _, name = path.partition(":")
+        self.check([path])
+        if "<locals>" in name:
+            raise CannotReplay(f"{path} is defined inside a function and cannot be imported")
+        search_first(Path.cwd())
+        try:
+            found: object = importlib.import_module(module)
+            for part in name.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise CannotReplay(
+                f"{path} cannot be imported: {error}",
+                advice=f"modules are looked for from {Path.cwd()}",
+            ) from error
+        return found
+
+    def _may_import(self, module: str) -> bool:
+        return self.trust or module in sys.modules
+
+
+def _classes_of_factory(form: JSON, named: object | None) -> list[str]:
+    if not isinstance(form, Mapping):
+        return []
+    arguments = [*classes_of(form.get("args")), *classes_of(form.get("kwargs"))]
+    return arguments if named is not None else [str(form.get("class")), *arguments]
+
+
+def _named_factory(target: str) -> Factory:
+    found = load_object(target, "actor", EXAMPLE, SHAPE)
+    if not callable(found):
+        raise CannotReplay(f"{target} makes no actor: it cannot be called", advice=SHAPE)
+    return cast(Factory, found)
+
+
+def _factory(form: JSON, decoder: Decoder, named: object | None) -> Factory:
+    """The `named` class, or else the recorded one, with the recorded arguments."""
+    if not isinstance(form, Mapping):
+        raise CannotReplay(
+            "the report does not say how to make the actor",
+            advice="--actor module:factory does; or give actor_child a class or a partial of one",
+        )
+    made = named or decoder.load(str(form.get("class")))
+    if not (isinstance(made, type) and issubclass(made, Actor)):
+        raise CannotReplay(
+            f"{getattr(made, '__qualname__', made)} is no actor's class",
+            advice="name one that is, or a function, with --actor module:factory",
+        )
+    args, kwargs = form.get("args"), form.get("kwargs")
+    if not isinstance(args, Sequence) or not isinstance(kwargs, Mapping):
+        raise CannotReplay("the actor's arguments were not kept whole")
+    try:
+        given = [decoder.decode(each) for each in args]
+        named = {name: decoder.decode(each) for name, each in kwargs.items()}
+    except CannotDecode as error:
+        raise CannotReplay(
+            f"the actor cannot be made again: {error.message}", advice="--actor module:factory can"
+        ) from error
+    return partial(made, *given, **named)
+
+
+def _message(form: JSON, decoder: Decoder) -> object:
+    try:
+        if isinstance(form, Mapping) and "$ask" in form:
+            return Asked(decoder.decode(form["$ask"]))  # type: ignore[arg-type]  # it was one
+        return decoder.decode(form)
+    except CannotDecode as error:
+        raise CannotReplay(f"a message cannot be made again: {error.message}") from error

@@ -1,0 +1,263 @@
+"""Numbers for operators, as Prometheus reads them: an observer that counts, and a look at scrape.
+
+What happens is counted in plain dicts (one thread, no locks); what *is* (backlog, mailboxes,
+phases) is looked at only when somebody asks. Each runtime has its own; nothing is global.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeAlias
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from greenroom.delivery.events.kinds import Kind, class_of
+from greenroom.delivery.observer import (
+    Breaker,
+    Dropped,
+    EmitRefusal,
+    Observer,
+    Reported,
+    RunOutcome,
+    Wanted,
+)
+from greenroom.metrics.table import METRICS, PREFIX, Labels, Metric
+from greenroom.supervisor.crash.crash_report import CrashReport
+from greenroom.supervisor.errors import RestartIntensityExceeded
+from greenroom.transport.protocol.close_codes import MEANINGS
+
+if TYPE_CHECKING:
+    from greenroom.delivery.events.record import Record
+
+MOST_SERIES = 200
+"""Of one metric. What comes after them counts under `other`."""
+
+CLOSE_CODES = frozenset({*MEANINGS, 1000, 1003, 1005, 1006, 1011})
+
+Values: TypeAlias = Mapping[str, Mapping[Labels, float]]
+"""Gauges by name and labels."""
+
+
+class Counts:
+    """One counter or gauge, a number for each of its labels."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.values: dict[Labels, float] = dict.fromkeys(metric.known, 0)
+
+    def add(self, *labels: str, by: float = 1) -> None:
+        key = bounded(self.values, labels)
+        self.values[key] = self.values.get(key, 0) + by
+
+
+class Buckets:
+    """One histogram: for each of its labels, how many fell in each bucket, and their sum."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.counts: dict[Labels, list[int]] = {}
+        self.sums: dict[Labels, float] = {}
+        for labels in metric.known:
+            self.observe(0.0, *labels, times=0)
+
+    def observe(self, value: float, *labels: str, times: int = 1) -> None:
+        """`le` means less or equal, so a value on the edge falls in the bucket below."""
+        key = bounded(self.counts, labels)
+        counts = self.counts.setdefault(key, [0] * (len(self.metric.buckets) + 1))
+        counts[bisect_left(self.metric.buckets, value)] += times
+        self.sums[key] = self.sums.get(key, 0.0) + value * times
+
+
+class Metrics(Observer, Collector):
+    """Counts what it is told, and gives it to Prometheus with what `look` sees at that moment.
+
+    It may be registered with a registry of an embedding service's own (`registry.register`).
+    """
+
+    def __init__(self, look: Callable[[], Values] = dict) -> None:
+        self._look = look
+        self._counts = {m.name: Counts(m) for m in METRICS if m.type != "histogram"}
+        self._buckets = {m.name: Buckets(m) for m in METRICS if m.type == "histogram"}
+        self._counts["build_info"].add(_version())
+        self.registry: CollectorRegistry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+        ProcessCollector(registry=self.registry)
+
+    def expose(self, accept: str = "") -> tuple[bytes, str]:
+        """The text and its content type: OpenMetrics for who accepts that, else Prometheus'."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+    def collect(self) -> Iterable[Family]:
+        """Called at every scrape, by a registry."""
+        seen = self._look()
+        return [*self._numbers(seen), *(_histogram(each) for each in self._buckets.values())]
+
+    def describe(self) -> Iterable[Family]:
+        """Called by a registry to learn the names; looks at nothing."""
+        return [*self._numbers({}), *(_histogram(each) for each in self._buckets.values())]
+
+    def _numbers(self, seen: Values) -> Iterator[Family]:
+        for name, counts in self._counts.items():
+            yield _number(counts.metric, {**counts.values, **seen.get(name, {})})
+
+    # Events
+
+    def accepted(self, records: Sequence[Record]) -> None:
+        add = self._counts["events_accepted"].add
+        for record in records:
+            add(record.kind, record.event_class)
+
+    def emit_refused(self, reason: EmitRefusal, events: int = 1) -> None:
+        self._counts["emits_refused"].add(reason, by=events)
+
+    def sent(self, events: int, size: int, *, replay: bool) -> None:
+        word = "true" if replay else "false"
+        self._counts["events_sent"].add(word, by=events)
+        self._counts["sent_bytes"].add(word, by=size)
+
+    def received(self, kind: Kind, seconds: float, events: int = 1) -> None:
+        self._reached("received", kind, seconds, events)
+
+    def displayed(self, kind: Kind, seconds: float) -> None:
+        self._reached("displayed", kind, seconds, 1)
+
+    def confirmed(self, kind: Kind, seconds: float) -> None:
+        self._reached("confirmed", kind, seconds, 1)
+
+    def _reached(self, stage: Reported, kind: Kind, seconds: float, events: int) -> None:
+        self._counts[f"events_{stage}"].add(kind, class_of(kind), by=events)
+        self._buckets[f"event_{stage}_seconds"].observe(seconds, class_of(kind), times=events)
+
+    def superseded(self, events: int) -> None:
+        self._counts["events_superseded"].add(by=events)
+
+    def retried(self, kind: Kind, events: int = 1) -> None:
+        self._counts["event_retries"].add(kind, class_of(kind), by=events)
+
+    def expired(self, kind: Kind, events: int = 1) -> None:
+        self._counts["events_expired"].add(kind, class_of(kind), by=events)
+
+    def dead_lettered(self, kind: Kind, events: int = 1) -> None:
+        self._counts["events_dead_lettered"].add(kind, class_of(kind), by=events)
+
+    def report_refused(self, stage: Reported) -> None:
+        self._counts["reports_refused"].add(stage)
+
+    def breaker_moved(self, old: Breaker | None, new: Breaker | None) -> None:
+        if old is not None:
+            self._counts["breakers"].add(old, by=-1)
+        if new is not None:
+            self._counts["breakers"].add(new)
+            self._counts["breaker_moves"].add(new)
+
+    # Runs and ids
+
+    def run_started(self) -> None:
+        self._counts["runs_live"].add()
+
+    def run_ended(self, outcome: RunOutcome, seconds: float) -> None:
+        self._counts["runs_live"].add(by=-1)
+        self._counts["runs_ended"].add(outcome)
+        self._buckets["run_seconds"].observe(seconds, outcome)
+
+    def id_mismatch(self, expected: str, given: str) -> None:
+        is_long = given.startswith("a string of ")  # one series, whatever lengths clients send
+        self._counts["id_mismatches"].add(expected, "a long string" if is_long else given)
+
+    def lookup_failed(self, wanted: Wanted) -> None:
+        self._counts["lookups_failed"].add(wanted)
+
+    # The journal
+
+    def appended(self, seconds: float, entries: int, size: int) -> None:
+        self._buckets["journal_append_seconds"].observe(seconds)
+        self._buckets["journal_append_entries"].observe(entries)
+        self._counts["journal_appended_bytes"].add(by=size)
+
+    def append_failed(self, error: str) -> None:
+        self._counts["journal_appends_failed"].add(error)
+
+    def looked_up(self, seconds: float) -> None:
+        self._buckets["journal_lookup_seconds"].observe(seconds)
+
+    # Connections
+
+    def connection_opened(self) -> None:
+        self._counts["connections_opened"].add()
+
+    def connection_ready(self, seconds: float) -> None:
+        self._buckets["connection_ready_seconds"].observe(seconds)
+
+    def connection_closed(self, code: int, *, by_server: bool) -> None:
+        word = str(int(code)) if code in CLOSE_CODES else "other"
+        self._counts["connections_closed"].add(word, "server" if by_server else "client")
+
+    def frame_refused(self, code: int) -> None:
+        self._counts["frames_refused"].add(str(int(code)))
+
+    def request_refused(self, request: str, code: int) -> None:
+        self._counts["requests_refused"].add(request, str(int(code)))
+
+    def handshake_refused(self, status: int) -> None:
+        self._counts["handshakes_refused"].add(str(status))
+
+    def handshake_dropped(self, why: Dropped) -> None:
+        self._counts["handshakes_dropped"].add(why)
+
+    def keys_looked_at(self, *, readable: bool) -> None:
+        self._counts["keys_unreadable"].values[()] = 0 if readable else 1
+
+    # The process
+
+    def crashed(self, report: CrashReport) -> None:
+        """For a `CrashLog`: a child ended badly."""
+        gave_up = isinstance(report.reason.error, RestartIntensityExceeded)
+        self._counts["crashes"].add("gave_up" if gave_up else "crash")
+
+    def lagged(self, seconds: float) -> None:
+        """The event loop was so late."""
+        self._buckets["event_loop_lag_seconds"].observe(seconds)
+
+
+def bounded(known: Mapping[Labels, object], labels: Labels) -> Labels:
+    """The labels, or `other` for ones that would be one series too many."""
+    if labels in known or len(known) < MOST_SERIES:
+        return labels
+    return ("other",) * len(labels)
+
+
+def _number(metric: Metric, values: Mapping[Labels, float]) -> Family:
+    cls = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
+    family = cls(PREFIX + metric.name, metric.about, labels=metric.labels)
+    for labels, value in values.items():
+        family.add_metric(labels, value)
+    return family
+
+
+def _histogram(buckets: Buckets) -> Family:
+    metric = buckets.metric
+    family = HistogramMetricFamily(PREFIX + metric.name, metric.about, labels=metric.labels)
+    edges = [*(str(edge) for edge in metric.buckets), "+Inf"]
+    for labels, counts in buckets.counts.items():
+        cumulative = zip(edges, accumulate(counts), strict=True)
+        family.add_metric(labels, list(cumulative), sum_value=buckets.sums[labels])
+    return family
+
+
+def _version() -> str:
+    try:
+        return version("greenroom")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,43 @@
+"""`GET /metrics`: for visitors with the admin token, unless a setting opens it. Only counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from greenroom.metrics.counts import Metrics
+from greenroom.transport.door.front_door import Handler
+from greenroom.transport.errors import BadRequest
+from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.http.responses import Response
+from greenroom.visitors import check_visitor
+
+METRICS_PATH = "/metrics"
+CLOSED = "/metrics is closed: set admin_token and bring it as a bearer, or set metrics_open."
+
+
+@attrs.frozen
+class MetricsDoor:
+    """Opens to who brings the admin token from this machine; `anywhere`: from other machines, too.
+
+    `is_open` says that no token is needed.
+    """
+
+    metrics: Metrics
+    token: str | None = attrs.field(default=None, repr=False)
+    anywhere: bool = False
+    is_open: bool = False
+
+    def routes(self) -> Mapping[str, Handler]:
+        """What to add to a front door."""
+        return {METRICS_PATH: self.answer}
+
+    async def answer(self, head: RequestHead) -> Response:
+        """OpenMetrics or Prometheus text, by the `Accept` header."""
+        if self.token is None and not self.is_open:
+            raise BadRequest(CLOSED, status=403)
+        token = None if self.is_open else self.token
+        check_visitor(head, token, anywhere=self.anywhere)
+        body, content_type = self.metrics.expose(", ".join(head.all("accept")))
+        return Response(200, body, content_type)

@@ -1,0 +1,418 @@
+"""Settings: defaults, then a TOML file, then `GREENROOM_*`, then what the caller says.
+
+Longer than other files: every setting is a field of one class.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import attrs
+
+from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.policy import DONE, POLICIES, Policies
+from greenroom.delivery.outbox.redelivery import Patience
+from greenroom.delivery.run.timeouts import Tier, Timeouts, TimeoutsClash
+from greenroom.delivery.user.run_turns import RUNS_AT_ONCE, RUNS_WAITING
+from greenroom.settings import values as expected
+from greenroom.settings.values import Expected, setting
+from greenroom.supervisor.backoff import Backoff
+
+PREFIX = "GREENROOM_"
+CONFIG_FILE = Path("greenroom.toml")
+MEMORY = ":memory:"
+NO_SETTINGS = frozenset({"GREENROOM_DEMO_PACE"})  # ours, but read by who they are for
+MIB = 1024 * 1024
+DONE_BY_NAME = {str(stage): stage for stage in DONE}
+
+
+class BadSettings(GreenroomError):
+    """Settings that cannot be used. `problems` holds one line each, the source named first."""
+
+    fault = Fault.OPERATOR
+
+    def __init__(self, problems: Iterable[str], *, advice: str = "") -> None:
+        self.problems: tuple[str, ...] = tuple(problems)
+        super().__init__("\n".join(self.problems), advice=advice)
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Everything an operator can choose. Durations are seconds unless the name says otherwise.
+
+    Building one checks every field and raises `BadSettings` with all that is wrong.
+    """
+
+    host: str = setting("127.0.0.1", expected.text("an address or host name"), "Where to listen.")
+    port: int = setting(8700, expected.whole(0, 65535), "Port to listen on; 0 takes a free one.")
+    journal: Path = setting(
+        Path("greenroom.db"),
+        expected.sqlite_path(Path),
+        f"The journal's file. `{MEMORY}` keeps it in memory: nothing survives a restart.",
+    )
+    secret: str | None = setting(
+        None,
+        expected.optional(expected.secret()),
+        "Shared secret of HS256 tokens, 32 bytes or more.",
+        show=False,
+    )
+    key_file: Path | None = setting(
+        None,
+        expected.optional(expected.path(Path)),
+        "PEM file with the public key of RS256 or ES256 tokens.",
+    )
+    jwks_file: Path | None = setting(
+        None,
+        expected.optional(expected.path(Path)),
+        "JWKS file (RFC 7517) with the public keys of RS256 or ES256 tokens.",
+    )
+    audience: str | None = setting(
+        None, expected.optional(expected.text()), "The `aud` a token must carry, if set."
+    )
+    issuer: str | None = setting(
+        None, expected.optional(expected.text()), "The `iss` a token must carry, if set."
+    )
+    allow_origins: tuple[str, ...] = setting(
+        (),
+        expected.origins(),
+        "Web origins that may connect besides the server's own; `*` lets all in.",
+    )
+    accept_deadline: float = setting(
+        10.0, expected.seconds(), "From TCP connection to answered upgrade."
+    )
+    hello_deadline: float = setting(10.0, expected.seconds(), "From upgrade to `hello`.")
+    heartbeat: float = setting(25.0, expected.seconds(), "Between two `ping` frames.")
+    tier: str = setting(
+        Tier.STANDARD.value,
+        expected.one_of(*Tier),
+        "What is promised to users: a run gets 40 s at least on standard, 60 s on enterprise.",
+    )
+    agent_seconds: float = setting(
+        120.0, expected.seconds(), "What a run may take before it is cut."
+    )
+    connection_seconds: float = setting(
+        300.0,
+        expected.seconds(),
+        "What a client must wait for the end of a run; `agent_seconds` and 5 s fit into it.",
+    )
+    runs_per_user: int = setting(
+        RUNS_AT_ONCE, expected.whole(1), "Runs a user may start that go on at once."
+    )
+    queued_runs: int = setting(
+        RUNS_WAITING, expected.whole(0), "Runs a user may start that wait for their turn."
+    )
+    max_frame_bytes: int = setting(
+        65_536, expected.whole(1_024, unit=" bytes"), "Largest frame taken from a client."
+    )
+    frames_per_second: float = setting(
+        50.0, expected.number(0), "Frames a connection may send per second, on average."
+    )
+    frames_burst: int = setting(
+        100, expected.whole(1), "Frames a connection may send at once before the average counts."
+    )
+    frames_per_user: int = setting(
+        4, expected.whole(1), "What a user's sockets may send together, in times of one's limits."
+    )
+    connections_per_user: int = setting(
+        20,
+        expected.whole(1),
+        "Sockets one user may hold that are ready, and as many that are opening or closing.",
+    )
+    max_half_open: int = setting(
+        1_024, expected.whole(1), "TCP connections that may wait for their upgrade at a time."
+    )
+    idle_seconds: float = setting(
+        60.0, expected.seconds(), "A user without socket and run leaves memory after this."
+    )
+    drain_seconds: float = setting(
+        10.0, expected.seconds(), "What runs get to end when the server is told to stop."
+    )
+    journal_wait: float | None = setting(
+        None,
+        expected.optional(expected.seconds()),
+        "How long to wait for the process that has the journal to end, if set (`--wait`).",
+    )
+    backlog_events: int = setting(
+        10_000,
+        expected.whole(1),
+        "Events that may wait for a connection before it is closed as too slow (4103).",
+    )
+    backlog_bytes: int = setting(
+        16 * MIB,
+        expected.whole(65_536, unit=" bytes"),
+        "Bytes that may wait for a connection before it is closed as too slow (4103).",
+    )
+    redelivery_delay: float = setting(
+        2.0,
+        expected.seconds(),
+        "What a client gets to acknowledge before it is sent events again; then twice that.",
+    )
+    redelivery_longest: float = setting(
+        10.0, expected.seconds(), "What it gets at most, however often it was sent them."
+    )
+    redelivery_attempts: int = setting(
+        3, expected.whole(3), "How often it is sent them before its connection is given up."
+    )
+    critical_done: str = setting(
+        str(POLICIES[EventClass.CRITICAL].done),
+        expected.one_of(*map(str, DONE)),
+        "The stage at which a critical event has been delivered.",
+    )
+    critical_seconds: float = setting(
+        POLICIES[EventClass.CRITICAL].expires_after,
+        expected.seconds(),
+        "What it has to get there before it is a dead letter.",
+    )
+    progress_done: str = setting(
+        str(POLICIES[EventClass.PROGRESS].done),
+        expected.one_of(*map(str, DONE)),
+        "The stage at which a progress event has been delivered.",
+    )
+    progress_seconds: float = setting(
+        POLICIES[EventClass.PROGRESS].expires_after,
+        expected.seconds(),
+        "What it has to get there before it expires.",
+    )
+    mailbox_capacity: int = setting(1_024, expected.whole(16), "Messages a mailbox holds.")
+    admin_token: str | None = setting(
+        None,
+        expected.optional(expected.secret()),
+        "Whoever has it may look into the tree and settle dead letters at `/admin/`; "
+        "not set, there is no such place.",
+        show=False,
+    )
+    admin_anywhere: bool = setting(
+        False, expected.flag(), "Let other machines in there too, not only this one."
+    )
+    url: str | None = setting(
+        None,
+        expected.optional(expected.text("a server's URL")),
+        "The running server that commands ask; not set, the one at `port` on this machine.",
+    )
+    metrics: bool = setting(
+        True,
+        expected.flag(),
+        "Count, and answer `/metrics` to requests with the admin token.",
+    )
+    metrics_open: bool = setting(
+        False,
+        expected.flag(),
+        "Answer `/metrics` without a token; to this machine only, unless `admin_anywhere` is set.",
+    )
+    measure_cpu: bool = setting(
+        False, expected.flag(), "Show in the tree who uses the processor (about 1 µs a step)."
+    )
+    log_level: str = setting(
+        "info",
+        expected.one_of("debug", "info", "warning", "error", "critical"),
+        "The least that is logged.",
+    )
+    log_users: bool = setting(
+        False, expected.flag(), "Log users' ids; else a name that is the same for a user."
+    )
+    log_errors: bool = setting(
+        True,
+        expected.flag(),
+        "Log the messages of errors that agents raise: they may hold what users say.",
+    )
+    log_format: str = setting(
+        "console", expected.one_of("console", "json"), "Logs for people or for machines."
+    )
+
+    def __attrs_post_init__(self) -> None:
+        given = attrs.asdict(self, recurse=False)
+        _raise_if_any(_problem(name, name, value) for name, value in given.items())
+        _raise_if_any(_clashes(given, {}))
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | None = None,
+        environ: Mapping[str, str] = os.environ,
+        **overrides: object,
+    ) -> Settings:
+        """Settings from `path` (or `greenroom.toml`, where there is one), environment, overrides.
+
+        A later source wins. An empty variable and an override of None count as not given.
+        Raises `BadSettings` with every problem of every source.
+        """
+        layers = [
+            *_from_toml(path),
+            *_from_environment(environ),
+            *((f"--{name.replace('_', '-')}", name, v) for name, v in overrides.items()),
+        ]
+        given = [(source, name, value) for source, name, value in layers if value is not None]
+        _raise_if_any(_problem(*each) for each in given)
+        chosen = {name: value for _, name, value in given}
+        _raise_if_any(_clashes(chosen, {name: source for source, name, _ in given}))
+        return cls(**chosen)  # type: ignore[arg-type]  # checked
+
+    @property
+    def in_memory(self) -> bool:
+        """True when the journal is not to touch the disk."""
+        return str(self.journal) == MEMORY
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """The hierarchy of time-outs, which holds."""
+        return _timeouts(attrs.asdict(self, recurse=False))
+
+    @property
+    def patience(self) -> Patience:
+        """When what was not acknowledged is sent again, and when that is given up."""
+        delays = Backoff(self.redelivery_delay, self.redelivery_longest, jitter=0.2)
+        attempts = self.redelivery_attempts
+        return Patience(delays, attempts=attempts, opens_at=attempts - 1)
+
+    @property
+    def policies(self) -> Policies:
+        """What counts as delivered, and how long that is tried, for each class of events."""
+        critical, progress = POLICIES[EventClass.CRITICAL], POLICIES[EventClass.PROGRESS]
+        return {
+            EventClass.CRITICAL: attrs.evolve(
+                critical, done=DONE_BY_NAME[self.critical_done], expires_after=self.critical_seconds
+            ),
+            EventClass.PROGRESS: attrs.evolve(
+                progress, done=DONE_BY_NAME[self.progress_done], expires_after=self.progress_seconds
+            ),
+        }
+
+    def require_auth(self) -> None:
+        """Raise `BadSettings` unless exactly one way to check tokens is chosen."""
+        names = ("secret", "key_file", "jwks_file")
+        chosen = [name for name in names if getattr(self, name) is not None]
+        if len(chosen) != 1:
+            said = f"{' and '.join(chosen)} are set" if chosen else "none of them is set"
+            raise BadSettings(
+                [f"exactly one of secret, key_file and jwks_file must be set; {said}"],
+                advice="set GREENROOM_SECRET to 32 random bytes or more, for example from "
+                "`openssl rand -base64 32`"
+                if not chosen
+                else "keep one of them",
+            )
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table (docs/settings.md is made of it)."""
+    head = "| setting | variable | default | what it is |\n|---|---|---|---|\n"
+    return head + "".join(
+        f"| `{name}` | `{PREFIX}{name.upper()}` | {_default_words(field.default)} "
+        f"| {field.metadata['about']} Expected: {field.metadata['expected'].words}. |\n"
+        for name, field in attrs.fields_dict(Settings).items()
+    )
+
+
+Given = tuple[str, str, object]  # where it came from, which setting, the value
+
+
+def _from_toml(path: Path | None) -> Iterator[Given]:
+    if path is None and not CONFIG_FILE.is_file():
+        return
+    path = path or CONFIG_FILE
+    for name, value in _read_toml(path).items():
+        yield f"{path}: {name}", name, value
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadSettings([f"{path}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise BadSettings([f"{path}: is not UTF-8 text"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings([f"{path}: is not TOML: {error}"]) from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
+    for variable in sorted(environ):
+        if _is_given(variable, environ):
+            name = variable.removeprefix(PREFIX).lower()
+            yield variable, name, _parsed(name, environ[variable])
+
+
+def _is_given(variable: str, environ: Mapping[str, str]) -> bool:
+    return variable.startswith(PREFIX) and variable not in NO_SETTINGS and environ[variable] != ""
+
+
+def _parsed(name: str, text: str) -> object:
+    """The text as a value where that works; else as it is, for `_problem` to speak of."""
+    field = attrs.fields_dict(Settings).get(name)
+    try:
+        return field.metadata["expected"].parse(text) if field else text
+    except ValueError:
+        return text
+
+
+def _problem(source: str, name: str, value: object) -> str | None:
+    """What is wrong with a given value, or None."""
+    field = attrs.fields_dict(Settings).get(name)
+    if field is None:
+        return f"{source}: there is no such setting{_closest(source, name)}"
+    shape: Expected = field.metadata["expected"]
+    try:
+        shape.read(value)
+    except ValueError:
+        return f"{source}: expected {shape.words}, got {shape.shown(value)}{_hint(value)}"
+    return None
+
+
+def _timeouts(given: Mapping[str, object]) -> Timeouts:
+    names = attrs.fields_dict(Timeouts)
+    chosen = {name: value for name, value in given.items() if name in names}
+    return Timeouts(**chosen)  # type: ignore[arg-type]  # the values were checked one by one
+
+
+def _clashes(given: Mapping[str, object], sources: Mapping[str, str]) -> Iterator[str]:
+    """The pairs of times that do not fit, each value with its source."""
+    yield from _redelivery_clash(given, sources)
+    try:
+        _timeouts(given)
+    except TimeoutsClash as error:
+        for clash in error.clashes:
+            by_default = " (by default)" if sources else ""
+            lower, upper = (
+                sources.get(name, name + by_default) for name in (clash.lower, clash.upper)
+            )
+            yield f"{lower}: {clash.sentence} of {upper}"
+
+
+def _redelivery_clash(given: Mapping[str, object], sources: Mapping[str, str]) -> Iterator[str]:
+    fields, names = attrs.fields_dict(Settings), ("redelivery_delay", "redelivery_longest")
+    first, longest = (given.get(name, fields[name].default) for name in names)
+    if float(str(first)) > float(str(longest)):
+        lower, upper = (sources.get(name, name) for name in names)
+        yield f"{lower}: {first} s exceeds the {longest} s of {upper}"
+
+
+def _raise_if_any(problems: Iterable[str | None]) -> None:
+    found = [problem for problem in problems if problem is not None]
+    if found:
+        raise BadSettings(found)
+
+
+def _closest(source: str, name: str) -> str:
+    """The known name most like this one, spelled as its source spells names."""
+    close = difflib.get_close_matches(name.lower(), attrs.fields_dict(Settings), n=1)
+    if not close:
+        return ""
+    if source.startswith(PREFIX):
+        return f"; did you mean {PREFIX}{close[0].upper()}?"
+    return f"; did you mean {close[0]}?"
+
+
+def _hint(value: object) -> str:
+    if isinstance(value, str) and value.startswith("tcp://"):
+        return "; Kubernetes sets this for a service named greenroom: enableServiceLinks: false"
+    return ""
+
+
+def _default_words(default: object) -> str:
+    if default is None or default == ():
+        return "—"
+    return f"`{default}`"

@@ -1,0 +1,63 @@
+"""Events out of nothing but their class: drawn from its type hints, as its validators take them."""
+
+from __future__ import annotations
+
+from hypothesis import reject
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException, InvalidArgument
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from greenroom.testing.machines.watched_runner import MachineFault
+
+TRIES = 100
+"""How often an event that its class refuses is drawn again, before the example is given up as by a
+`filter`: in 0.6 % of cases if the class takes one in 20."""
+
+HOPELESS = 10
+"""So many examples given up, and none taken before: the class needs a strategy. (In Hypothesis's
+first example all that is drawn is the same, so one proves nothing.)"""
+
+
+def events_of(machine: str, event: type[object]) -> SearchStrategy[object]:
+    """Draws events of a class; one that the class refuses, by raising, is drawn again.
+
+    Raises `MachineFault` in the test if the class has refused all so far, or if Hypothesis cannot
+    draw its fields at all.
+    """
+    drawn = st.from_type(event)
+    given_up: int | None = 0  # None once one was taken
+
+    @st.composite
+    def taken(draw: DrawFn) -> object:
+        nonlocal given_up
+        refusal: Exception | None = None
+        for _ in range(TRIES):
+            try:
+                made: object = draw(drawn)
+            except InvalidArgument as error:  # ResolutionFailed is one
+                raise _needs_strategy(machine, event, "cannot be drawn", error) from error
+            except HypothesisException:
+                raise
+            except Exception as error:  # noqa: BLE001  # a validator, or the class's own code
+                refusal = error
+            else:
+                given_up = None
+                return made
+        if given_up is None or given_up < HOPELESS:
+            given_up = None if given_up is None else given_up + 1
+            reject()
+        raise _needs_strategy(machine, event, "refuses what is drawn", refusal) from refusal
+
+    return taken()
+
+
+def _needs_strategy(
+    machine: str, event: type[object], why: str, error: Exception | None
+) -> MachineFault:
+    name = event.__name__
+    said = error.args[0] if error is not None and error.args else ""  # attrs adds its objects
+    said = str(said).partition("\n")[0]
+    return MachineFault(
+        f"machine {machine!r}: {name} {why} from its type hints: {type(error).__name__}: {said}",
+        advice=f"give `events={{{name}: …}}` a strategy for {name}",
+    )

@@ -1,0 +1,142 @@
+"""The tree and crash reports as JSON, and back: the schemas of `docs/looking-in.md`.
+
+Fields are those of `TreeNode` and `CrashReport`, under their own names; enums are their values.
+New fields may come; none goes, and none changes its meaning, without a new schema name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias, TypeVar, get_args
+
+import attrs
+import cattrs
+import orjson
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.exit import ExitKind, ExitReason
+from greenroom.supervisor.crash.crash_report import CrashReport
+from greenroom.supervisor.crash.message_codec import JSON
+from greenroom.supervisor.inspection.tree import TreeNode
+
+MOST_LEVELS = 50
+"""Levels of a tree in its JSON: encoders and readers of JSON have a limit of their own."""
+
+T = TypeVar("T")
+Object: TypeAlias = Mapping[str, JSON]
+
+TREE, CRASHES, CRASH = "greenroom.tree/1", "greenroom.crashes/1", "greenroom.crash/1"
+
+
+@attrs.frozen
+class CrashLine:
+    """A crash report in a list of them. `replayable`: its messages were kept whole.
+
+    `needs_actor`: a replay has to be told how to make the actor, the report cannot.
+    """
+
+    id: str
+    number: int
+    at: float
+    path: str
+    reason: str
+    summary: str
+    restarts: int
+    budget: int | None
+    replayable: bool
+    needs_actor: bool = False
+
+
+class NotThatSchema(GreenroomError):
+    """The JSON is not of the schema that was expected."""
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    converter.register_structure_hook_func(_is_json, lambda value, _: value)
+    converter.register_unstructure_hook_func(_is_json, lambda value: value)
+    converter.register_unstructure_hook(ExitReason, lambda reason: reason.kind.value)
+    converter.register_structure_hook(ExitReason, lambda kind, _: ExitReason(ExitKind(kind)))
+    return converter
+
+
+def _is_json(kind: object) -> bool:
+    """The alias `JSON`, however far its forward references were resolved."""
+    return {str, float, bool, type(None)} <= set(get_args(kind))
+
+
+_CONVERTER = _converter()
+
+
+def dump_tree(node: TreeNode, *, at: float) -> bytes:
+    """`at` is Unix time in seconds. What is deeper than `MOST_LEVELS` is counted as hidden."""
+    shown = _pruned(node, MOST_LEVELS)
+    return orjson.dumps({"schema": TREE, "at": at, "tree": _CONVERTER.unstructure(shown)})
+
+
+def _pruned(node: TreeNode, levels: int) -> TreeNode:
+    if not node.children:
+        return node
+    if levels == 1:
+        return attrs.evolve(node, children=(), hidden=node.hidden + len(node.children))
+    children = tuple(_pruned(child, levels - 1) for child in node.children)
+    return attrs.evolve(node, children=children)
+
+
+def load_tree(data: bytes) -> TreeNode:
+    """Raises `NotThatSchema`."""
+    return _structured(_opened(data, TREE).get("tree"), TreeNode)
+
+
+def dump_crash(report: CrashReport) -> bytes:
+    """All of it but the live exception."""
+    return orjson.dumps({"schema": CRASH, "crash": _CONVERTER.unstructure(report)})
+
+
+def load_crash(data: bytes) -> CrashReport:
+    """The report, its `reason` without the exception. Raises `NotThatSchema`."""
+    return _structured(_opened(data, CRASH).get("crash"), CrashReport)
+
+
+def dump_crashes(reports: tuple[CrashReport, ...]) -> bytes:
+    """In the order given; what makes a report long is left out."""
+    lines = [_CONVERTER.unstructure(line_of(report)) for report in reports]
+    return orjson.dumps({"schema": CRASHES, "crashes": lines})
+
+
+def load_crashes(data: bytes) -> tuple[CrashLine, ...]:
+    """Raises `NotThatSchema`."""
+    return _structured(_opened(data, CRASHES).get("crashes"), tuple[CrashLine, ...])
+
+
+def line_of(report: CrashReport) -> CrashLine:
+    recording = report.actor.recording if report.actor is not None else None
+    return CrashLine(
+        id=report.id,
+        number=report.number,
+        at=report.at,
+        path=report.path,
+        reason=report.reason.kind.value,
+        summary=report.summary,
+        restarts=report.restarts,
+        budget=report.budget,
+        replayable=recording is not None,
+        needs_actor=recording is not None and not recording.makes_actor,
+    )
+
+
+def _opened(data: bytes, schema: str) -> Object:
+    try:
+        fields = orjson.loads(data)
+    except ValueError as error:
+        raise NotThatSchema(f"this is no JSON: {error}") from error
+    if not isinstance(fields, dict) or fields.get("schema") != schema:
+        raise NotThatSchema(f"this JSON is not of the schema {schema}")
+    return fields
+
+
+def _structured(form: JSON, kind: type[T]) -> T:
+    try:
+        return _CONVERTER.structure(form, kind)
+    except Exception as error:
+        raise NotThatSchema(f"this is no {kind.__name__}") from error

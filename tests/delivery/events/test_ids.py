@@ -1,0 +1,135 @@
+"""One module makes and parses every id, and says what it was given instead."""
+
+from __future__ import annotations
+
+from itertools import count, permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typeid import TypeID
+
+from greenroom.delivery.events.ids import (
+    BadId,
+    ConnectionId,
+    EventId,
+    Id,
+    IdSource,
+    RequestId,
+    RunId,
+    SessionId,
+    ThreadId,
+    ToolCallId,
+    UserId,
+    kind_of,
+)
+
+MADE: list[type[Id]] = [
+    ThreadId,
+    RunId,
+    RequestId,
+    SessionId,
+    ConnectionId,
+    EventId,
+    ToolCallId,
+]
+IDS = IdSource()
+
+
+def made(kind: type[Id]) -> Id:
+    return UserId.parse("alice") if kind is UserId else IDS.new(kind)
+
+
+@pytest.mark.requirement("R01", "R17")
+@pytest.mark.parametrize(("given_kind", "expected"), list(permutations([*MADE, UserId], 2)))
+def test_an_id_of_one_kind_is_refused_as_another_naming_both(
+    given_kind: type[Id], expected: type[Id]
+) -> None:
+    given_id = made(given_kind)
+    for value in (given_id, str(given_id)):  # as a typed id, and as text from outside
+        with pytest.raises(BadId) as caught:
+            expected.parse(value)
+        assert caught.value.expected == expected.kind
+        assert caught.value.given == given_kind.kind
+        assert f" {expected.kind} id, got {given_kind.kind}" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_an_id_comes_back_from_its_text(kind: type[Id]) -> None:
+    new = IDS.new(kind)
+    assert type(kind.parse(str(new))) is kind
+    assert kind.parse(str(new)) == new
+    assert new.startswith(f"{kind.prefix}_")
+
+
+def test_ids_sort_by_the_millisecond_of_their_birth() -> None:
+    clock = count(1_700_000_000_000, 7)
+    ids = IdSource(now_ms=lambda: next(clock))
+    born = [ids.new(EventId) for _ in range(200)]
+    assert sorted(born) == born
+
+
+def test_a_given_clock_and_randomness_give_known_ids() -> None:
+    ids = IdSource(now_ms=lambda: 1_700_000_000_000, random_bits=lambda bits: (1 << bits) - 1)
+    assert ids.new(RunId) == "run_01hf7yat00fzzvzzzzzzzzzzzz"
+    assert str(TypeID.from_string(ids.new(RunId)).uuid) == "018bcfe5-6800-7fff-bfff-ffffffffffff"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("", "an empty string"),
+        ("a" * 256, "a string of 256 characters"),
+        ("al ice", "a string with invisible characters"),
+        ("alice\n", "a string with invisible characters"),
+        ("a\u200bb", "a string with invisible characters"),
+        ("\ud800", "a string with invisible characters"),
+        (7, "an int"),
+        (None, "a NoneType"),
+    ],
+)
+def test_a_user_id_is_1_to_255_visible_characters(value: object, words: str) -> None:
+    with pytest.raises(BadId) as caught:
+        UserId.parse(value)  # type: ignore[arg-type]  # what a caller without types may pass
+    assert caught.value.given == words
+
+
+@pytest.mark.parametrize("user", ["a", "a" * 255, "auth0|6f2", "ada@example.org", "run_x", "Ünsal"])
+def test_a_user_id_is_whatever_the_identity_provider_says(user: str) -> None:
+    assert UserId.parse(user) == user
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run_",
+        "run_01hf7yat00fzztzzzzzzzzzzz",  # a character short
+        "run_81hf7yat00fzztzzzzzzzzzzzz",  # more than 128 bits
+        "run_01HF7YAT00FZZTZZZZZZZZZZZZ",  # upper case
+        "run_01hf7yat00fzztzzzzzzzzzzzl",  # not in the alphabet
+        "01hf7yat00fzztzzzzzzzzzzzz",
+        "_01hf7yat00fzztzzzzzzzzzzzz",
+    ],
+)
+def test_text_that_only_looks_like_an_id_is_none(text: str) -> None:
+    with pytest.raises(BadId):
+        RunId.parse(text)
+
+
+@pytest.mark.requirement("R17")
+@given(st.text(max_size=300))
+def test_any_text_is_a_user_id_or_refused_and_never_an_id_of_ours(text: str) -> None:
+    for kind in MADE:
+        with pytest.raises(BadId):
+            kind.parse(text)
+    if kind_of(text) == UserId.kind:
+        assert UserId.parse(text) == text
+    else:
+        with pytest.raises(BadId):
+            UserId.parse(text)
+
+
+def test_an_error_shows_no_more_than_the_beginning_of_a_long_value() -> None:
+    with pytest.raises(BadId) as caught:
+        RunId.parse("x" * 10_000)
+    assert len(str(caught.value)) < 200

@@ -1,0 +1,313 @@
+"""Every backend against a plain model: whatever the order of calls, the answers agree."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from queue import Queue
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+import pytest
+import trio
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from greenroom.delivery.errors import OutOfSequence
+from greenroom.delivery.events.ids import RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.record import (
+    RUN_ENDS,
+    RUN_OPENS,
+    Bounds,
+    Cursor,
+    Entry,
+    Mark,
+    Record,
+    ThreadSummary,
+)
+from greenroom.delivery.journal.journal import Journal
+from tests.delivery.journal.journal_conformance import (
+    ALICE,
+    BACKENDS,
+    BOB,
+    DURABLE,
+    RUNS,
+    SESSIONS,
+    THREADS,
+    OpenJournal,
+    cursor,
+    displayed,
+    record,
+)
+
+R = TypeVar("R")
+USERS = st.sampled_from([ALICE, BOB])
+OFFSETS = st.integers(0, 30)
+SAYS = st.sampled_from(["say-1", "say-2"])
+
+
+class Portal:
+    """A journal in a trio run of its own thread, called from plain code."""
+
+    def __init__(self, open_journal: OpenJournal, directory: Path) -> None:
+        self._started: Queue[tuple[Journal, trio.lowlevel.TrioToken, trio.Event]] = Queue()
+        self._thread = threading.Thread(target=trio.run, args=(self._main, open_journal, directory))
+        self._thread.start()
+        self.journal, self._token, self._stop = self._started.get(timeout=10)
+
+    async def _main(self, open_journal: OpenJournal, directory: Path) -> None:
+        stop = trio.Event()
+        async with open_journal(directory) as journal:
+            self._started.put((journal, trio.lowlevel.current_trio_token(), stop))
+            await stop.wait()
+
+    def call(self, work: Callable[[], Awaitable[R]]) -> R:
+        return trio.from_thread.run(work, trio_token=self._token)
+
+    def close(self) -> None:
+        self._token.run_sync_soon(self._stop.set)
+        self._thread.join()
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """The model: everything appended, and how far each user is trimmed."""
+
+    open_journal: OpenJournal
+    durable: bool
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = TemporaryDirectory()
+        self.portal = Portal(type(self).open_journal, Path(self.directory.name))
+        self.kept: dict[UserId, list[Record]] = defaultdict(list)
+        self.trimmed: dict[UserId, int] = defaultdict(int)
+        self.open: dict[UserId, dict[RunId, Record]] = {ALICE: {}, BOB: {}}
+        self.cursors: dict[tuple[UserId, SessionId], Cursor] = {}
+        self.marked: dict[tuple[UserId, int, SessionId], Mark] = {}
+
+    def teardown(self) -> None:
+        self.portal.close()
+        self.directory.cleanup()
+
+    @property
+    def journal(self) -> Journal:
+        return self.portal.journal
+
+    def last(self, user: UserId) -> int:
+        return self.trimmed[user] + len(self.kept[user])
+
+    @rule(data=st.data(), size=st.integers(1, 6), gap=st.sampled_from([0, 0, 0, 0, 1, -1]))
+    def append(self, data: st.DataObject, size: int, gap: int) -> None:
+        lasts = {user: self.last(user) for user in (ALICE, BOB)}
+        batch: list[Entry] = [self.draw_entry(data, lasts) for _ in range(size)]
+        if gap:
+            batch.append(record(lasts[ALICE] + 1 + gap))
+        with suppress(OutOfSequence):
+            self.portal.call(lambda: self.journal.append(batch))
+            assert not gap
+            self.keep(batch)
+
+    def draw_entry(self, data: st.DataObject, lasts: dict[UserId, int]) -> Entry:
+        user = data.draw(USERS)
+        session = data.draw(st.sampled_from(SESSIONS))
+        match data.draw(st.sampled_from(["record", "record", "record", "cursor", "mark"])):
+            case "cursor":
+                start = data.draw(OFFSETS)
+                offset = start + data.draw(OFFSETS)
+                sent = offset + data.draw(OFFSETS)
+                return cursor(offset, user=user, session=session, start=start, sent=sent)
+            case "mark":
+                return displayed(data.draw(OFFSETS), user=user, session=session)
+        lasts[user] += 1
+        kind = data.draw(st.sampled_from(Kind))
+        return record(
+            lasts[user],
+            user=user,
+            kind=kind,
+            thread=data.draw(st.sampled_from(THREADS)),
+            run=data.draw(st.sampled_from(RUNS)),
+            say=data.draw(SAYS) if kind is Kind.USER_SAID else None,
+        )
+
+    def keep(self, batch: list[Entry]) -> None:
+        for entry in batch:
+            if isinstance(entry, Record):
+                self.kept[entry.user].append(entry)
+                self.follow_run(entry)
+            elif isinstance(entry, Mark):
+                self.marked[entry.user, entry.offset, entry.session] = entry
+            elif isinstance(entry, Cursor):
+                key = (entry.user, entry.session)
+                self.cursors[key] = self.merged(self.cursors.get(key), entry)
+
+    def merged(self, known: Cursor | None, new: Cursor) -> Cursor:
+        """What was reached is reached, unless the session begins anew beyond a gap."""
+        if known is None or new.start > known.sent:
+            return new
+        start, offset = min(known.start, new.start), max(known.offset, new.offset)
+        sent = max(known.sent, new.sent)
+        return Cursor(new.user, new.session, start, offset, sent, new.at)
+
+    def follow_run(self, entry: Record) -> None:
+        if entry.kind in RUN_OPENS:
+            self.open[entry.user].setdefault(entry.run, entry)
+        elif entry.kind in RUN_ENDS:
+            self.open[entry.user].pop(entry.run, None)
+
+    @rule(user=USERS, through=OFFSETS)
+    def trim(self, user: UserId, through: int) -> None:
+        gone = self.portal.call(lambda: self.journal.trim(user, through=through))
+        expected = [r for r in self.kept[user] if r.offset <= through]
+        assert len(expected) == gone
+        self.kept[user] = self.kept[user][gone:]
+        self.trimmed[user] += gone
+        trimmed = self.trimmed[user]
+        self.marked = {
+            key: mark
+            for key, mark in self.marked.items()
+            if mark.user != user or mark.offset > trimmed
+        }
+
+    @rule()
+    def reopen(self) -> None:
+        if self.durable:
+            epoch = self.journal.epoch
+            self.portal.close()
+            self.portal = Portal(type(self).open_journal, Path(self.directory.name))
+            assert epoch == self.journal.epoch
+
+    @rule(user=USERS, after=OFFSETS, limit=st.integers(1, 8), max_bytes=st.integers(1, 90))
+    def read(self, user: UserId, after: int, limit: int, max_bytes: int) -> None:
+        found = self.portal.call(
+            lambda: self.journal.read(user, after=after, limit=limit, max_bytes=max_bytes)
+        )
+        expected = [r for r in self.kept[user] if r.offset > after][:limit]
+        while len(expected) > 1 and sum(len(r.body) for r in expected) > max_bytes:
+            expected.pop()
+        assert expected == found
+
+    @rule(
+        user=USERS,
+        thread=st.sampled_from([None, *THREADS]),
+        before=st.none() | OFFSETS,
+        limit=st.integers(1, 8),
+        max_bytes=st.integers(1, 60),
+    )
+    def history(
+        self, user: UserId, thread: ThreadId | None, before: int | None, limit: int, max_bytes: int
+    ) -> None:
+        page = self.portal.call(
+            lambda: self.journal.history(
+                user, thread=thread, before=before, limit=limit, max_bytes=max_bytes
+            )
+        )
+        expected = [
+            r
+            for r in self.kept[user]
+            if (thread is None or r.thread == thread) and (before is None or r.offset < before)
+        ]
+        fitting = expected[-limit:]
+        while len(fitting) > 1 and sum(len(r.body) for r in fitting) > max_bytes:
+            fitting.pop(0)
+        assert fitting == page.records
+        assert page.more == (len(expected) > len(fitting))
+
+    @rule(user=USERS)
+    def bounds(self, user: UserId) -> None:
+        last = self.last(user)
+        expected = Bounds(self.trimmed[user] + 1 if last else 0, last)
+        assert expected == self.portal.call(lambda: self.journal.bounds(user))
+
+    @rule(user=USERS)
+    def threads(self, user: UserId) -> None:
+        by_thread: dict[ThreadId, list[Record]] = defaultdict(list)
+        for entry in self.kept[user]:
+            by_thread[entry.thread].append(entry)
+        expected = [
+            ThreadSummary(thread, own[0].offset, own[-1].offset, len(own), own[-1].at)
+            for thread, own in by_thread.items()
+        ]
+        assert expected == self.portal.call(lambda: self.journal.threads(user))
+
+    @rule(user=USERS, say=SAYS)
+    def said(self, user: UserId, say: str) -> None:
+        expected = next(((r.run, r.thread) for r in self.kept[user] if r.say == say), None)
+        found = self.portal.call(lambda: self.journal.said(user, say))
+        assert expected == (found and (found.run, found.thread))
+
+    @rule(user=USERS)
+    def open_runs(self, user: UserId) -> None:
+        expected = [(r.run, r.thread, r.parent) for r in self.open[user].values()]
+        found = self.portal.call(lambda: self.journal.open_runs(user))
+        assert expected == [(run.run, run.thread, run.parent) for run in found]
+
+    @rule(user=USERS, session=st.sampled_from(SESSIONS))
+    def cursor(self, user: UserId, session: SessionId) -> None:
+        expected = self.cursors.get((user, session))
+        assert expected == self.portal.call(lambda: self.journal.cursor(user, session))
+
+    @rule(user=USERS, offset=OFFSETS)
+    def sent_to(self, user: UserId, offset: int) -> None:
+        own = [each for key, each in sorted(self.cursors.items()) if key[0] == user]
+        expected = [each for each in own if each.start < offset <= each.sent]
+        assert expected == self.portal.call(lambda: self.journal.sent_to(user, offset))
+
+    @rule(user=USERS, after=OFFSETS, limit=st.integers(1, 8))
+    def reached(self, user: UserId, after: int, limit: int) -> None:
+        cursors = [each for key, each in self.cursors.items() if key[0] == user]
+        marked = {(key[1], mark.stage) for key, mark in self.marked.items() if key[0] == user}
+        expected = [
+            (
+                each.offset,
+                any(c.start < each.offset <= c.offset for c in cursors),
+                any((each.offset, stage) in marked for stage in ("displayed", "confirmed")),
+                (each.offset, "confirmed") in marked,
+            )
+            for each in self.kept[user]
+            if each.offset > after
+        ]
+        found = self.portal.call(lambda: self.journal.reached(user, after=after, limit=limit))
+        told = [(r.offset, r.received, r.displayed, r.confirmed) for r in found]
+        assert expected[:limit] == told
+
+    @rule(user=USERS, after=OFFSETS)
+    def received_through(self, user: UserId, after: int) -> None:
+        cursors = [each for key, each in self.cursors.items() if key[0] == user]
+        through = after
+        while any(c.start < through + 1 <= c.offset for c in cursors):
+            through += 1
+        found = self.portal.call(lambda: self.journal.received_through(user, after))
+        assert through == found
+
+    @rule(user=USERS, place=OFFSETS)
+    def find(self, user: UserId, place: int) -> None:
+        if place < len(self.kept[user]):
+            kept = self.kept[user][place]
+            assert kept == self.portal.call(lambda: self.journal.find(kept.id))
+
+    @rule(user=USERS, after=OFFSETS, limit=st.integers(1, 4))
+    def marks(self, user: UserId, after: int, limit: int) -> None:
+        own = [mark for key, mark in sorted(self.marked.items()) if key[0] == user]
+        past = [mark for mark in own if mark.offset > after]
+        expected = past[:limit]
+        expected += [m for m in past[limit:] if m.offset == expected[-1].offset]
+        assert expected == self.portal.call(
+            lambda: self.journal.marks(user, after=after, limit=limit)
+        )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_journal_answers_as_its_model(backend: str) -> None:
+    machine = type(
+        f"{backend.title()}JournalMachine",
+        (JournalMachine,),
+        {"open_journal": staticmethod(BACKENDS[backend]), "durable": backend in DURABLE},
+    )
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+    )

@@ -1,0 +1,207 @@
+"""Folding, whatever a lagging connection missed: what may go goes, and nothing is lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count, groupby
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenroom.delivery.events.draft import draft
+from greenroom.delivery.events.ids import EventId, IdSource, RequestId, RunId, ThreadId, UserId
+from greenroom.delivery.events.kinds import JSON, Event, EventClass, Kind
+from greenroom.delivery.events.record import Record
+from greenroom.delivery.outbox.folding import fold
+
+ALICE = UserId("alice")
+_numbers = count(1)
+IDS = IdSource(now_ms=lambda: 0, random_bits=lambda _: next(_numbers))
+RUNS = [IDS.new(RunId) for _ in range(3)]
+THREADS = [IDS.new(ThreadId) for _ in range(3)]
+REQUEST = IDS.new(RequestId)
+THINKING, PARTIAL, REPORT = Kind.AGENT_THINKING, Kind.PARTIAL_RESULT, Kind.FINAL_REPORT
+CRITICAL = [REPORT, Kind.TOOL_EXECUTING, Kind.USER_SAID, Kind.AGENT_COMPLETED]
+
+pytestmark = pytest.mark.requirement("R12")
+
+
+def record(offset: int, kind: Kind, run: int = 0, text: str = "", **data: JSON) -> Record:
+    event = draft(
+        event=IDS.new(EventId),
+        kind=kind,
+        thread=THREADS[run],
+        run=RUNS[run],
+        parent=RUNS[0] if run == 2 else None,
+        request=REQUEST,
+        data={"text": text, **data},
+    )
+    return event.record(ALICE, offset, at=offset)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Record]:
+    """Runs side by side that think and answer, with critical events in between."""
+    start = draw(st.integers(1, 10_000))
+    kinds = st.sampled_from([THINKING, PARTIAL, PARTIAL, *CRITICAL[: draw(st.integers(0, 4))]])
+    events = draw(st.lists(st.tuples(kinds, st.integers(0, 2), st.text(max_size=5)), max_size=40))
+    return [
+        record(start + index, kind, run, text, index=index)
+        for index, (kind, run, text) in enumerate(events)
+    ]
+
+
+def data(record: Record) -> dict[str, JSON]:
+    fields: dict[str, JSON] = orjson.loads(record.body)["data"]
+    return fields
+
+
+def end(record: Record) -> int:
+    return int(str(data(record).get("through", record.offset)))
+
+
+def brief(records: Sequence[Record]) -> list[str]:
+    """`1-3` for a superseded, else the offset, the run and the text."""
+    return [
+        f"{each.offset}-{end(each)}"
+        if each.kind is Kind.SUPERSEDED
+        else f"{each.offset}{'abc'[RUNS.index(each.run)]} {data(each)['text']}"
+        for each in records
+    ]
+
+
+@given(logs())
+def test_critical_events_are_left_as_they_are_where_they_are(log: list[Record]) -> None:
+    folded = fold(log).records
+    for offset in [each.offset for each in log if each.event_class is EventClass.CRITICAL]:
+        (there,) = [each for each in folded if each.offset <= offset <= end(each)]
+        (original,) = [each for each in log if each.offset == offset]
+        assert there is original
+
+
+@given(logs())
+def test_superseded_events_explain_every_gap(log: list[Record]) -> None:
+    folded = fold(log)
+    place = log[0].offset - 1 if log else 0
+    stood_for = 0
+    for each in folded.records:
+        assert each.offset == place + 1
+        place = end(each)
+        assert place >= each.offset
+        if each.kind is Kind.SUPERSEDED:
+            stood_for += place - each.offset + 1
+    assert place == (log[-1].offset if log else 0)
+    assert folded.superseded == stood_for
+
+
+@given(logs())
+def test_a_runs_text_is_whole_and_stands_where_it_stood_among_thoughts_and_events(
+    log: list[Record],
+) -> None:
+    """Read run by run: text that ends at each thing that is left stays the same."""
+    folded = fold(log).records
+    left = {each.offset for each in folded if each.kind is not Kind.SUPERSEDED}
+    for run in RUNS:
+        assert _story(folded, run, left) == _story(log, run, left)
+
+
+def _story(records: Sequence[Record], run: RunId, left: set[int]) -> list[str | EventId]:
+    """The run's text in one piece for each stretch without anything else that is left."""
+    own = [each for each in records if each.run == run and each.kind is not Kind.SUPERSEDED]
+    own = [each for each in own if each.kind is PARTIAL or each.offset in left]
+    story: list[str | EventId] = []
+    for is_text, some in groupby(own, lambda each: each.kind is PARTIAL):
+        if is_text:
+            story.append("".join(str(data(each)["text"]) for each in some))
+        else:
+            story.extend(each.id for each in some)
+    return story
+
+
+@given(logs())
+def test_of_each_stretch_every_runs_newest_thought_is_left_and_no_other(log: list[Record]) -> None:
+    newest = []
+    for is_progress, some in groupby(log, lambda each: each.event_class is EventClass.PROGRESS):
+        if is_progress:
+            thoughts = {each.run: each for each in some if each.kind is THINKING}
+            newest += thoughts.values()
+    left = [each for each in fold(log).records if each.kind is THINKING]
+    assert left == sorted(newest, key=lambda each: each.offset)
+
+
+@given(logs())
+def test_what_a_merged_partial_result_is_made_of_is_told(log: list[Record]) -> None:
+    texts = {each.offset: str(data(each)["text"]) for each in log}
+    told: list[int] = []
+    for each in fold(log).records:
+        if each.kind is PARTIAL:
+            merges = data(each).get("merges", [])
+            assert isinstance(merges, list)
+            assert merges == sorted(merges)
+            offsets = [*merges, each.offset]
+            assert data(each)["text"] == "".join(texts[offset] for offset in offsets)
+            told += offsets
+    assert sorted(told) == [each.offset for each in log if each.kind is PARTIAL]
+
+
+@given(logs())
+def test_what_is_left_is_the_event_it_was_but_for_the_text(log: list[Record]) -> None:
+    originals = {each.offset: Event.decode(each.body) for each in log}
+    for each in fold(log).records:
+        event, original = Event.decode(each.body), originals[each.offset]
+        assert (each.user, each.offset, each.id) == (ALICE, event.offset, event.id)
+        assert (event.id, event.run, event.thread) == (original.id, original.run, original.thread)
+        assert (event.parent, event.at) == (original.parent, original.at)
+        assert (event.kind, event.event_class) == (each.kind, each.event_class)
+        if each.kind is not Kind.SUPERSEDED:
+            assert event.kind is original.kind
+            assert event.data["index"] == original.data["index"]
+            continue
+        assert event.event_class is EventClass.PROGRESS
+
+
+@given(logs())
+def test_what_is_folded_cannot_be_folded_further(log: list[Record]) -> None:
+    once = fold(log).records
+    assert fold(once).records == once
+    assert fold(once).superseded == 0
+
+
+@given(logs())
+def test_what_is_left_is_three_events_a_run_and_their_gaps_at_most(log: list[Record]) -> None:
+    for is_progress, some in groupby(
+        fold(log).records, lambda each: each.event_class is EventClass.PROGRESS
+    ):
+        kept = [each for each in some if each.kind is not Kind.SUPERSEDED] if is_progress else []
+        assert len(kept) <= 3 * len({each.run for each in kept})
+
+
+def test_a_stretch_of_one_run_becomes_one_gap_and_what_it_came_to() -> None:
+    log = [
+        record(4, REPORT),
+        record(5, PARTIAL, text="You "),
+        record(6, PARTIAL, text="can "),
+        record(7, PARTIAL, text="save"),
+        record(8, REPORT, text="10%"),
+    ]
+    assert brief(fold(log).records) == ["4a ", "5-6", "7a You can save", "8a 10%"]
+    assert data(fold(log).records[2])["merges"] == [5, 6]
+
+
+def test_text_before_a_thought_that_is_left_stays_before_it() -> None:
+    log = [
+        record(1, THINKING, text="hm"),
+        record(2, PARTIAL, text="a"),
+        record(3, THINKING, text="ah"),
+        record(4, PARTIAL, text="b"),
+        record(5, THINKING, text="so"),
+        record(6, PARTIAL, text="c"),
+    ]
+    assert brief(fold(log).records) == ["1-3", "4a ab", "5a so", "6a c"]
+
+
+def test_runs_side_by_side_are_folded_each_for_itself() -> None:
+    log = [record(n, PARTIAL, run=n % 2, text=str(n)) for n in range(1, 7)]
+    assert brief(fold(log).records) == ["1-4", "5b 135", "6a 246"]

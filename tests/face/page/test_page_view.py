@@ -1,0 +1,117 @@
+"""What the page shows of a conversation: the newest, the earlier, the stopped; its charts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from greenroom.delivery.events.kinds import Kind
+from tests.delivery.outbox.test_folding import THREADS, record
+from tests.face.commands.played_server import PlayedServer
+from tests.face.page.browser import NEEDS_CHROMIUM, Demo, OpenPage, wait_run, wait_until
+
+if TYPE_CHECKING:
+    from playwright import sync_api as api
+
+pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
+
+GROW = """(times) => {
+    // Each time right after the page has followed, before the browser tells it that it moved.
+    const grow = () => {
+        const tall = document.createElement("p");
+        tall.style.height = "500px";
+        document.getElementById("conversation").append(tall);
+    };
+    return new Promise((done) => new ResizeObserver((_, observer) => {
+        if (times-- > 0) return grow();
+        observer.disconnect();
+        requestAnimationFrame(() => setTimeout(done));
+    }).observe(document.querySelector("main")));
+}"""
+BELOW = "document.documentElement.scrollHeight - innerHeight - scrollY"
+DAYS = [f"2026-0{1 + day // 28}-{1 + day % 28:02}" for day in range(60)]
+DRAW = """async (days) => {
+    const { drawChart } = await import("/chart.js");
+    const chart = { type: "line", x: days, y: days.map((_, i) => i) };
+    document.getElementById("conversation").append(drawChart(chart, "By day"));
+}"""
+NAMES = """() => [...document.querySelectorAll("[data-testid=chart] .tick")].map((name) => {
+    const { left, right } = name.getBoundingClientRect();
+    return [left, right];
+})"""
+CHART = """() => {
+    const { left, right } = document.querySelector(".chart svg").getBoundingClientRect();
+    return [left, right];
+}"""
+
+
+def scroll_y(page: api.Page) -> float:
+    return float(page.evaluate("scrollY"))
+
+
+def test_the_view_follows_what_is_new_however_fast_it_comes_until_the_user_looks_back(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(demo)
+    page.evaluate(GROW, 4)
+    wait_until(page, lambda: page.evaluate(BELOW) < 2)
+    followed = scroll_y(page)
+    assert followed > 0
+    page.mouse.move(400, 300)
+    page.mouse.wheel(0, -700)
+    wait_until(page, lambda: abs(scroll_y(page) - (followed - 700)) < 1)
+    page.evaluate(GROW, 2)
+    assert abs(scroll_y(page) - (followed - 700)) < 1
+
+
+def test_a_conversation_too_long_to_draw_at_once_shows_what_was_earlier_when_asked(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    texts = [f"<{number}>" for number in range(2, 20)]
+    log = [
+        record(1, Kind.AGENT_STARTED, agent="analyst"),
+        *[record(n, Kind.PARTIAL_RESULT, text=text) for n, text in enumerate(texts, 2)],
+    ]
+    page = open_page(demo)
+    PlayedServer(log, page=1).play(page, THREADS[0])
+    page.wait_for_selector("[data-testid=earlier]")
+    assert page.text_content("[data-testid=answer]") == "".join(texts[-15:])
+    page.click("[data-testid=earlier]")
+    page.wait_for_selector("[data-testid=earlier]", state="hidden")
+    assert page.text_content("[data-testid=answer]") == "".join(texts)
+    assert page.locator("article.agent").count() == 1
+
+
+def test_a_run_that_ended_meanwhile_is_stopped_without_complaint(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(demo)
+    log = [record(1, Kind.AGENT_STARTED, agent="analyst")]
+    end = [record(2, Kind.AGENT_FAILED, reason="lost")]
+    server = PlayedServer(log, on_cancel=end)
+    server.play(page, THREADS[0])
+    page.click("[data-testid=stop]")
+    wait_run(page, "failed")
+    assert page.is_hidden("[data-testid=problem]")
+
+
+def test_a_new_conversation_does_not_hide_a_run_that_goes_on(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(demo)
+    PlayedServer([record(1, Kind.AGENT_STARTED, agent="analyst")]).play(page, THREADS[0])
+    page.wait_for_selector("[data-testid=stop]")
+    page.click("[data-testid=new-thread]")
+    page.wait_for_selector("[data-testid=problem] >> text=stop it first")
+    assert page.is_visible("[data-testid=stop]")
+
+
+@pytest.mark.parametrize("width", [360, 1_000])
+def test_the_names_below_a_line_do_not_overlap(demo: Demo, open_page: OpenPage, width: int) -> None:
+    page = open_page(demo, {"width": width, "height": 700})
+    page.evaluate(DRAW, DAYS)
+    page.wait_for_selector("[data-testid=chart] .tick >> nth=1", state="attached")
+    names, (left, right) = page.evaluate(NAMES), page.evaluate(CHART)
+    edges = [left, *[edge for name in names for edge in name], right]
+    assert edges == sorted(edges)

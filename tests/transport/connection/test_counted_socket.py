@@ -1,0 +1,103 @@
+"""A WebSocket that counts frames."""
+
+import pytest
+import trio
+import wsproto
+from trio.testing import memory_stream_pair, wait_all_tasks_blocked
+from trio_websocket import ConnectionClosed
+from websockets.frames import Frame, Opcode
+
+from greenroom.transport.connection.counted_socket import CountedSocket
+from greenroom.transport.door.early_stream import IGNORED_BYTES, ReplayStream
+
+MAX_BYTES = 1_000
+HANDSHAKE = wsproto.WSConnection(wsproto.ConnectionType.CLIENT).send(
+    wsproto.events.Request(host="greenroom", target="/live", subprotocols=["greenroom.v1"])
+)
+
+pytestmark = pytest.mark.fault("S13")
+
+
+class Budget:
+    """So many frames, and how often it was asked for one more."""
+
+    def __init__(self, frames):
+        self.left = frames
+        self.asked = 0
+
+    def allow(self):
+        self.asked += 1
+        self.left -= 1
+        return self.left >= 0
+
+
+async def opened(nursery, budget):
+    client, server = memory_stream_pair()
+    stream = ReplayStream(server, HANDSHAKE)
+    socket = CountedSocket(stream, max_bytes=MAX_BYTES, allow=budget.allow)
+    await socket.open(nursery, "greenroom.v1")
+    await client.receive_some()
+    return client, socket
+
+
+def masked(opcode, payload=b"", *, fin=True):
+    return Frame(opcode, payload, fin=fin).serialize(mask=True)
+
+
+async def test_the_work_for_a_flood_ends_with_the_budget(autojump_clock):
+    """Nothing behind the frame that is too many is even parsed."""
+    budget = Budget(10)
+    async with trio.open_nursery() as nursery:
+        client, socket = await opened(nursery, budget)
+        await client.send_all(masked(Opcode.PING) * 5_000)
+        await wait_all_tasks_blocked()
+        assert (budget.asked, socket.flooded) == (11, True)
+        assert await client.receive_some() == bytes([0x8A, 0]) * 10  # a pong for each it may send
+        nursery.cancel_scope.cancel()
+
+
+async def test_messages_before_the_flood_are_got_and_then_the_end(autojump_clock):
+    async with trio.open_nursery() as nursery:
+        client, socket = await opened(nursery, Budget(3))
+        texts = [masked(Opcode.TEXT, b"%d" % number) for number in range(9)]
+        nursery.start_soon(client.send_all, b"".join(texts))
+        assert [await socket.get_message() for _ in range(3)] == ["0", "1", "2"]
+        with pytest.raises(ConnectionClosed):
+            await socket.get_message()
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("kept", [b"", b"x"], ids=["empty", "of a byte"])
+async def test_a_message_in_very_many_fragments_takes_bounded_memory(kept, autojump_clock):
+    async with trio.open_nursery() as nursery:
+        client, socket = await opened(nursery, Budget(10**6))
+        await client.send_all(masked(Opcode.TEXT, kept, fin=False))
+        await client.send_all(masked(Opcode.CONT, b"", fin=False) * 20_000)
+        await wait_all_tasks_blocked()
+        assert len(socket._message_parts) <= 1
+        await client.send_all(masked(Opcode.CONT, b"end"))
+        assert await socket.get_message() == f"{kept.decode()}end"
+        nursery.cancel_scope.cancel()
+
+
+async def test_of_a_flood_no_more_is_read_than_lets_its_peer_read_why(autojump_clock):
+    async with trio.open_nursery() as nursery:
+        client, server = memory_stream_pair()
+        stream = ReplayStream(server, b"", b"early")
+        await stream.send_all(b"101")
+        stream.ignore_rest()
+        nursery.start_soon(stream.receive_some)
+        await client.send_all(b"x" * (IGNORED_BYTES + 1000))
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert await server.receive_some() == b"x" * 1000
+
+
+async def test_the_end_of_a_flood_is_seen():
+    client, server = memory_stream_pair()
+    stream = ReplayStream(server, b"")
+    await stream.send_all(b"101")
+    stream.ignore_rest()
+    await client.send_all(b"x" * 1000)
+    await client.aclose()
+    assert await stream.receive_some() == b""

@@ -1,0 +1,267 @@
+"""Who is there: the token of a request, and what it proves."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol, TypeGuard
+
+import attrs
+import jwt
+import orjson
+
+from greenroom.delivery.events.ids import BadId, UserId
+from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.transport.auth.keys import (
+    ALGORITHMS,
+    FixedKey,
+    KeyFile,
+    KeySource,
+    VerifyingKey,
+    read_pem,
+    secret_key,
+)
+from greenroom.transport.errors import BadToken
+from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.protocol.wire_fields import MAX_OFFSET, MAX_TOKEN_LENGTH, shown
+
+BEARER_PROTOCOL = "greenroom.bearer."
+LEEWAY = 10.0
+LATEST = MAX_OFFSET // 1000
+"""The last NumericDate: in ms it is an integer that every JSON reader keeps (RFC 8259 §6)."""
+
+
+def _is_time(value: object) -> TypeGuard[int | float]:
+    """NaN, the infinities and what `ready.expires` could not hold are no times."""
+    return isinstance(value, int | float) and type(value) is not bool and 0 <= value <= LATEST
+
+
+@attrs.frozen
+class Identity:
+    """A proven user. `expires_at` in seconds since the Unix epoch, None for never.
+
+    Raises `ValueError` for a time that no frame could tell: not finite, negative, or past `LATEST`.
+    """
+
+    user: UserId
+    expires_at: float | None = attrs.field(default=None)
+
+    @expires_at.validator
+    def _check_expiry(self, _: object, value: object) -> None:
+        if value is not None and not _is_time(value):
+            raise ValueError(f"expires_at must be a time from 0 to {LATEST} s, not {value!r:.40}")
+
+
+class Authenticator(Protocol):
+    """Tells who a token's bearer is."""
+
+    async def authenticate(self, token: str) -> Identity:
+        """Raises `BadToken`, whose message says why and never holds the token."""
+
+
+class JwtAuthenticator:
+    """JSON Web Tokens (RFC 7519) with `sub` and `exp`.
+
+    `audience` and `issuer` are demanded if given, and otherwise not looked at. `iat` and `nbf`
+    may lie `LEEWAY` seconds ahead; `exp` gets none. `clock` gives seconds since the Unix epoch.
+    """
+
+    def __init__(
+        self,
+        keys: KeySource,
+        *,
+        audience: str | None = None,
+        issuer: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = keys
+        self._audience = audience
+        self._issuer = issuer
+        self._clock = clock
+
+    @classmethod
+    def from_secret(
+        cls,
+        secret: str | bytes,
+        *,
+        audience: str | None = None,
+        issuer: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> JwtAuthenticator:
+        """HS256 with a shared secret of at least 32 bytes. Raises `BadKeyFile`."""
+        keys = FixedKey(secret_key(secret))
+        return cls(keys, audience=audience, issuer=issuer, clock=clock)
+
+    @classmethod
+    def from_key_file(
+        cls,
+        path: str | Path,
+        *,
+        audience: str | None = None,
+        issuer: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> JwtAuthenticator:
+        """RS256 or ES256, by the PEM public key in a file, read once. Raises `BadKeyFile`."""
+        keys = FixedKey(read_pem(path))
+        return cls(keys, audience=audience, issuer=issuer, clock=clock)
+
+    @classmethod
+    def from_jwks_file(
+        cls,
+        path: str | Path,
+        *,
+        audience: str | None = None,
+        issuer: str | None = None,
+        clock: Callable[[], float] = time.time,
+        observer: Observer = NO_OBSERVER,
+    ) -> JwtAuthenticator:
+        """By a JWKS file, read again when it changes. Raises `BadKeyFile`."""
+        keys = KeyFile(path, observer=observer)
+        return cls(keys, audience=audience, issuer=issuer, clock=clock)
+
+    async def authenticate(self, token: str) -> Identity:
+        header = _header(token)
+        key = await self._keys.key_for(_kid(header))
+        if header.get("alg") != key.algorithm:
+            raise BadToken(
+                f"the token is signed with {_algorithm(header)}, which is not "
+                f"the algorithm of its key, {key.algorithm}"
+            )
+        claims = _claims(token, key)
+        expires_at = self._check_times(claims)
+        self._check_origin(claims)
+        return Identity(_subject(claims), expires_at)
+
+    def _check_times(self, claims: Mapping[str, JSON]) -> float:
+        now = self._clock()
+        expires_at = _time(claims, "exp")
+        if expires_at is None:
+            raise BadToken("the token has no `exp`: it would never expire")
+        if now >= expires_at:
+            raise BadToken(f"the token expired {now - expires_at:.0f} s ago")
+        for claim in ("nbf", "iat"):
+            if (_time(claims, claim) or now) > now + LEEWAY:
+                raise BadToken(f"the token is not valid yet: its `{claim}` lies ahead")
+        return expires_at
+
+    def _check_origin(self, claims: Mapping[str, JSON]) -> None:
+        audience = claims.get("aud")
+        named = audience if isinstance(audience, list) else [audience]
+        if self._audience is not None and self._audience not in named:
+            raise BadToken("the token is for another audience")
+        if self._issuer is not None and self._issuer != claims.get("iss"):
+            raise BadToken("the token is from another issuer")
+
+
+def sign_token(
+    secret: str | bytes,
+    user: str,
+    ttl_seconds: float,
+    *,
+    now: float | None = None,
+    **claims: JSON,
+) -> str:
+    """An HS256 token for `user` that expires in `ttl_seconds`; further `claims` as they are.
+
+    Raises `BadKeyFile` for a weak secret and `BadId` for a user id that is none.
+    """
+    issued = time.time() if now is None else now
+    times = {"iat": math.floor(issued), "exp": math.ceil(issued + ttl_seconds)}
+    key = secret_key(secret)
+    payload = {"sub": str(UserId.parse(user)), **times, **claims}
+    return jwt.encode(payload, key.key, algorithm=key.algorithm)  # type: ignore[arg-type]  # bytes
+
+
+def extract_token(head: RequestHead) -> str | None:
+    """The token of a request, from `Authorization` or an offered subprotocol; None without one.
+
+    Raises `BadToken` if there are several (RFC 6750 §2), or it cannot be read or is too long.
+    """
+    tokens = [*_authorization_tokens(head), *_subprotocol_tokens(head)]
+    if len(tokens) > 1:
+        raise BadToken("the request brings more than one token")
+    if tokens and len(tokens[0]) > MAX_TOKEN_LENGTH:
+        raise BadToken(
+            f"the token has {len(tokens[0])} characters, more than the {MAX_TOKEN_LENGTH} allowed"
+        )
+    return tokens[0] if tokens else None
+
+
+def _authorization_tokens(head: RequestHead) -> list[str]:
+    pairs = [value.partition(" ") for value in head.all("authorization")]
+    return [token.strip() for scheme, _, token in pairs if scheme.lower() == "bearer"]
+
+
+def _subprotocol_tokens(head: RequestHead) -> list[str]:
+    offered = head.listed("sec-websocket-protocol")
+    return [
+        _unpacked(protocol.removeprefix(BEARER_PROTOCOL))
+        for protocol in offered
+        if protocol.startswith(BEARER_PROTOCOL)
+    ]
+
+
+def _unpacked(packed: str) -> str:
+    try:
+        padded = packed + "=" * (-len(packed) % 4)
+        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise BadToken("the token in the subprotocol is not base64url") from None
+
+
+def _header(token: str) -> Mapping[str, object]:
+    try:
+        return jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, RecursionError):  # older PyJWT lets json's through
+        raise BadToken("the token is malformed") from None
+
+
+def _algorithm(header: Mapping[str, object]) -> str:
+    """The algorithm a token names. Other text is not repeated: it would end in the log."""
+    named = header.get("alg")
+    return shown(named) if named in (None, "none", *ALGORITHMS) else "an unknown algorithm"
+
+
+def _kid(header: Mapping[str, object]) -> str | None:
+    kid = header.get("kid")
+    return kid if isinstance(kid, str) else None
+
+
+def _claims(token: str, key: VerifyingKey) -> Mapping[str, JSON]:
+    try:
+        signed = jwt.PyJWS().decode_complete(token, key.key, algorithms=[key.algorithm])
+        claims = orjson.loads(signed["payload"])
+    except jwt.InvalidSignatureError:
+        raise BadToken("the token's signature does not match") from None
+    except (jwt.PyJWTError, ValueError):
+        raise BadToken("the token is malformed") from None
+    if not isinstance(claims, dict):
+        raise BadToken("the token's claims are not an object")
+    return claims
+
+
+def _subject(claims: Mapping[str, JSON]) -> UserId:
+    subject = claims.get("sub")
+    if subject is None:
+        raise BadToken("the token has no `sub`: it does not say whose it is")
+    try:
+        return UserId.parse(subject)  # type: ignore[arg-type]  # parse refuses what is no string
+    except BadId as error:
+        raise BadToken(f"the token's `sub` is no user id: it is {error.given}") from error
+
+
+def _time(claims: Mapping[str, JSON], name: str) -> float | None:
+    """A NumericDate (RFC 7519 §2)."""
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadToken(f"the token's `{name}` is not a number")
+    if not _is_time(value):
+        raise BadToken(f"the token's `{name}` must be a time from 0 to {LATEST} s")
+    return float(value)

@@ -1,0 +1,59 @@
+"""Why a client cannot connect: what ends it, and what is told once and tried again."""
+
+from __future__ import annotations
+
+import logging
+
+from greenroom.actors.text.escaping import one_line
+from greenroom.actors.text.safe import safe_str
+from greenroom.transport.errors import CannotConnect, NoToken, Refused
+
+MOST_REFUSALS = 5
+"""Tokens in a row that a server may refuse before it is taken at its word."""
+
+UNAUTHORIZED = 401
+
+logger = logging.getLogger("greenroom.client")
+
+
+class Causes:
+    """What the attempts to connect came to."""
+
+    def __init__(self) -> None:
+        self._was_there = False
+        self._refusals = 0
+        self._told: str | None = None
+
+    def is_there(self) -> None:
+        """A session is ready."""
+        self._was_there, self._refusals, self._told = True, 0, None
+
+    def explain(self, error: NoToken | CannotConnect | Refused | OSError, *, retoken: bool) -> str:
+        """Why there is no connection now, logged as a warning once for each cause. Raises the
+        error when another try is no use. `retoken`: that brings another token."""
+        if self._is_final(error, retoken):
+            raise error
+        cause = _with_causes(error)
+        if cause != self._told:
+            logger.warning("cannot connect, trying again: %s", one_line(cause))
+        self._told = cause
+        return cause
+
+    def _is_final(self, error: Exception, retoken: bool) -> bool:
+        """A server that was there once may be away for now, and something else in its place."""
+        if isinstance(error, Refused) and error.status >= 400:
+            self._refusals += 1
+            may_pass = error.status == UNAUTHORIZED and retoken
+            return not may_pass or self._refusals >= MOST_REFUSALS
+        return isinstance(error, CannotConnect | Refused) and not self._was_there
+
+
+def _with_causes(error: BaseException) -> str:
+    """trio wraps what each address said."""
+    causes = [safe_str(error)]
+    cause = error.__cause__
+    while isinstance(cause, BaseExceptionGroup) and cause.exceptions:
+        cause = cause.exceptions[0]
+    if isinstance(error, OSError) and isinstance(cause, OSError):
+        causes.append(safe_str(cause))
+    return ": ".join(dict.fromkeys(causes))

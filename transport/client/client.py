@@ -1,0 +1,315 @@
+"""The reconnecting Python client: a trio shell around `ClientSession`."""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+
+import attrs
+
+from greenroom.actors.guard import call_guarded
+from greenroom.actors.reply import Reply
+from greenroom.actors.text.escaping import one_line
+from greenroom.delivery.events.ids import RunId, ThreadId, UserId
+from greenroom.delivery.events.kinds import JSON, Event
+from greenroom.transport.client.frames import Position, Ready
+from greenroom.transport.client.inbox import Inbox, moved
+from greenroom.transport.client.line import Line, Watch
+from greenroom.transport.client.session import (
+    Answered,
+    ClientSession,
+    Command,
+    Complaint,
+    Deliver,
+    Opened,
+    Request,
+    ShowTyping,
+)
+from greenroom.transport.client.socket import ServerUrl, plain_nursery
+from greenroom.transport.client.token import Token
+from greenroom.transport.errors import (
+    CannotConnect,
+    ClientClosed,
+    ClientError,
+    Refused,
+    RequestFailed,
+    SessionClosed,
+)
+from greenroom.transport.protocol import wire
+
+MAX_WAITING_EVENTS = 1024
+OFFSET_BYTES = 17
+"""The most that an offset and its comma take in a frame."""
+
+logger = logging.getLogger("greenroom.client")
+
+
+@attrs.frozen
+class Started:
+    """What a `say` started."""
+
+    run: RunId
+    thread: ThreadId
+
+
+@attrs.frozen
+class HistoryPage:
+    """Events in ascending order; `more` says that there are earlier ones."""
+
+    events: tuple[Event, ...]
+    more: bool
+
+
+def _random_id() -> str:
+    return secrets.token_urlsafe(12)
+
+
+@asynccontextmanager
+async def connect(
+    url: str,
+    *,
+    token: Token,
+    position: Position | None = None,
+    on_ready: Callable[[Ready], object] | None = None,
+    on_typing: Callable[[ThreadId, str], object] | None = None,
+    uniform: Callable[[float, float], float] = random.uniform,
+    new_id: Callable[[], str] = _random_id,
+    wall_clock: Callable[[], float] = time.time,
+    ssl_context: ssl.SSLContext | None = None,
+) -> AsyncIterator[Client]:
+    """A client of the server at `url` (`ws://…` or `wss://…`; the path is `/live` if it has none).
+
+    Entered once the session is ready, however long that takes: bound it with a cancel scope.
+    `token` may be an async callable, asked before each connect and before a token expires, so that
+    the connection outlives its tokens; when it fails, or gives an old one, it is asked again.
+    `position` resumes a session of an earlier process. `on_ready` is called at each (re)connect:
+    `recovered` False beside a resume says that events were missed; what was taken with an offset
+    beyond its `after` is no longer so. `ssl_context`: whom to trust with `wss://`.
+
+    Raises `BadUrl`, and `CannotConnect`, `Refused` or `SessionClosed` when there is no use in
+    coming back; so do the client's methods later. Any other trouble on the way is logged as a
+    warning, once for each cause, and tried again.
+    """
+    where = ServerUrl.parse(url, ssl_context)
+    client = Client(where, token, ClientSession(position), uniform, new_id, wall_clock)
+    client.on_ready = on_ready
+    client.on_typing = on_typing
+    try:
+        async with plain_nursery() as nursery:
+            nursery.start_soon(client._run)
+            try:
+                await client._watch.until(lambda: client._session.ready is not None)
+                yield client
+            finally:
+                await client._line.say_goodbye()
+                nursery.cancel_scope.cancel()
+    finally:
+        client._fail(partial(ClientClosed, "the client was closed"))
+
+
+class Client:
+    """One session with a server, across any number of sockets. Made by `connect`.
+
+    Received events are kept until `events` takes them; past `MAX_WAITING_EVENTS` the client
+    stops reading, unless an answer is awaited.
+    """
+
+    on_ready: Callable[[Ready], object] | None = None
+    on_typing: Callable[[ThreadId, str], object] | None = None
+
+    def __init__(
+        self,
+        url: ServerUrl,
+        token: Token,
+        session: ClientSession,
+        uniform: Callable[[float, float], float],
+        new_id: Callable[[], str],
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = session
+        self._new_id = new_id
+        self._user: UserId | None = None
+        self._inbox = Inbox()
+        self._answers: dict[str, Reply[Mapping[str, JSON]]] = {}
+        self._watch = Watch()
+        self._line = Line(
+            url,
+            token,
+            session,
+            self._watch,
+            perform=self._perform,
+            has_room=self._has_room,
+            uniform=uniform,
+            refresh=self.refresh,
+            wall_clock=wall_clock,
+        )
+
+    @property
+    def user(self) -> UserId:
+        """Who the server says we are."""
+        if self._user is None:
+            raise ClientError("the client is not connected", advice="use it inside `connect(…)`")
+        return self._user
+
+    @property
+    def position(self) -> Position | None:
+        """Where a later process may resume: behind the last event that was taken from `events`.
+
+        Keep it once an event is done with. What was received and not taken comes again then.
+        """
+        taken, now = self._inbox.position, self._session.position
+        return taken if taken is None or now is None else moved(taken, now)
+
+    def events(self) -> AsyncIterator[Event]:
+        """Every event, in order, once; leave and take up the loop as you like."""
+        return _Events(self._next_event)
+
+    async def _next_event(self) -> Event:
+        await self._watch.until(lambda: len(self._inbox) > 0)
+        event = self._inbox.take()
+        self._watch.wake()
+        return event
+
+    async def say(
+        self,
+        body: JSON,
+        *,
+        thread: ThreadId | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> Started:
+        """Speak; starts a run. Sent again after a reconnect until answered, never run twice.
+
+        Raises `RequestFailed`, and its kind `BadMessage` for what cannot be sent: it is bigger than
+        the server takes, or no JSON, or has text with half a surrogate pair. Give `id` to make it
+        the same `say` across processes, too.
+        """
+        answer = await self._ask(wire.Say(id or self._new_id(), body, thread))
+        return Started(RunId.parse(str(answer["run"])), ThreadId.parse(str(answer["thread"])))
+
+    async def cancel(self, run: RunId) -> None:
+        """Stop a run. Raises `RequestFailed`."""
+        await self._ask(wire.CancelRun(self._new_id(), run))
+
+    async def history(
+        self, thread: ThreadId | None = None, *, before: int | None = None, limit: int = 100
+    ) -> HistoryPage:
+        """A page of the past, before an offset if given. `limit` ≤ 200. Raises `RequestFailed`."""
+        answer = await self._ask(wire.HistoryRequest(self._new_id(), limit, thread, before))
+        events = answer["events"]
+        if not isinstance(events, list):
+            raise ClientError("the server's answer to `history` has no list of events")
+        return HistoryPage(tuple(map(Event.from_json, events)), answer["more"] is True)
+
+    async def refresh(self, token: str) -> int | None:
+        """Give a new token before the old one expires; when it does (ms since the Unix epoch).
+
+        Raises `RequestFailed`; `SessionClosed` if the token is another user's.
+        """
+        answer = await self._ask(wire.Refresh(self._new_id(), token))
+        if isinstance(self._line.tokens.given, str):
+            self._line.tokens.given = token
+        expires = answer.get("expires")
+        return expires if isinstance(expires, int) else None
+
+    async def displayed(self, offsets: Iterable[int]) -> None:
+        """Say that these events were put before the user's eyes. Raises `BadMessage`."""
+        shown = tuple(offsets)
+        at_once = max(1, min(wire.MAX_DISPLAYED, self._line.limit // OFFSET_BYTES - 1))
+        for start in range(0, len(shown), at_once):
+            await self._line.send(wire.Displayed(shown[start : start + at_once]))
+
+    async def confirm(self, offset: int, verdict: JSON = None, note: str | None = None) -> None:
+        """Say that the user got value from an event, or not. Raises `BadMessage`."""
+        await self._line.send(wire.Confirm(offset, verdict, note))
+
+    async def typing(self, thread: ThreadId) -> None:
+        """Say that the user is typing; lost without a word while there is no connection."""
+        await self._line.send_volatile(wire.Typing(thread))
+
+    async def _ask(self, request: Request) -> Mapping[str, JSON]:
+        """Have a request sent, now or after the next `ready`, and wait for its answer."""
+        if self._watch.failure is not None:
+            raise self._watch.failure()
+        if request.id in self._answers:
+            raise ClientError(f"the request {request.id!r} is still being answered")
+        self._session.request(request)
+        reply = self._answers[request.id] = Reply()
+        self._watch.wake()
+        try:
+            return await reply.wait()
+        finally:
+            self._session.forget(request.id)
+            del self._answers[request.id]
+
+    async def _run(self) -> None:
+        try:
+            await self._line.run()
+        except SessionClosed as error:
+            self._fail(partial(SessionClosed, error.code, error.reason))
+        except Refused as error:
+            self._fail(partial(Refused, error.status, error.text))
+        except CannotConnect as error:
+            self._fail(partial(CannotConnect, error.message, advice=error.advice))
+
+    def _perform(self, command: Command) -> None:
+        match command:
+            case Opened(ready, position, lost):
+                self._opened(ready, position, lost=lost)
+            case Deliver(arrivals):
+                self._inbox.put(arrivals)
+            case Answered(id_, answer):
+                self._answer(id_, answer)
+            case ShowTyping(thread, sender) if self.on_typing is not None:
+                self._tell(partial(self.on_typing, ThreadId.trusted(thread), sender))
+            case Complaint(code, message):
+                said = one_line(message)
+                logger.warning("the server could not use a frame: %s [%d]", said, code)
+
+    def _opened(self, ready: Ready, position: Position, *, lost: bool) -> None:
+        self._user = ready.user
+        if lost:
+            self._inbox.forget(ready.after, ready.epoch)
+        if lost or self._inbox.position is None:
+            self._inbox.begin(position)
+        if self.on_ready is not None:
+            self._tell(partial(self.on_ready, ready))
+
+    def _tell(self, callback: Callable[[], object]) -> None:
+        """It runs among what keeps the connection, which its failure must not end."""
+        call_guarded("a callback of the program failed", callback)
+
+    def _answer(self, id_: str, answer: Mapping[str, JSON] | RequestFailed) -> None:
+        reply = self._answers.get(id_)
+        if reply is None:
+            return
+        if isinstance(answer, RequestFailed):
+            reply.fail(answer)
+        else:
+            reply.succeed(answer)
+
+    def _has_room(self) -> bool:
+        """An awaited answer is read past any number of events, or both would wait for ever."""
+        return len(self._inbox) < MAX_WAITING_EVENTS or self._session.is_waiting
+
+    def _fail(self, failure: Callable[[], ClientError]) -> None:
+        """Each waiter gets an exception of its own. The first failure stays."""
+        failure = self._watch.failure = self._watch.failure or failure
+        for reply in self._answers.values():
+            reply.fail(failure())
+        self._watch.wake()
+
+
+class _Events(AsyncIterator[Event]):
+    """No async generator: one that is left by `break` would need closing."""
+
+    def __init__(self, take: Callable[[], Awaitable[Event]]) -> None:
+        self._take = take
+
+    async def __anext__(self) -> Event:
+        return await self._take()

@@ -1,0 +1,156 @@
+"""Frames as a client writes and reads them, and what a server's say (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from greenroom.delivery.events.ids import EventId, SessionId, UserId
+from greenroom.delivery.events.json_data import Flaw, flaw_of
+from greenroom.delivery.events.kinds import JSON, Event, Kind
+from greenroom.transport.errors import BadFrame, BadMessage, RequestFailed
+from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.close_codes import CloseCode
+from greenroom.transport.protocol.frame_limits import FrameLimits
+
+WINDOW = 32
+
+
+@attrs.frozen
+class Position:
+    """Where to resume: keep it across restarts of the program.
+
+    `event`: the id of the event at `offset`, where it is known. By it a server whose journal was
+    restored from a backup sees that it has another one there.
+    """
+
+    session: SessionId
+    epoch: str
+    offset: int
+    event: EventId | None = None
+
+
+@attrs.frozen
+class Ready:
+    """The server's `ready`. `heartbeat` in seconds, `expires_ms` since the Unix epoch.
+
+    `recovered` False beside a resume means that what came beyond `after` is no longer so, and that
+    events before it may not have come: forget the former, ask for the history. Events past `after`
+    follow. `limits` are those of what the client sends.
+    """
+
+    session: SessionId
+    user: UserId
+    epoch: str
+    offset: int
+    recovered: bool
+    heartbeat: float
+    expires_ms: int | None
+    after: int
+    event: EventId | None = None
+    limits: FrameLimits = attrs.field(factory=FrameLimits)
+
+
+@attrs.frozen
+class Outgoing:
+    """A request, as it is sent."""
+
+    id: str
+    frame: bytes
+
+
+def encoded(frame: wire.ClientFrame) -> bytes:
+    """A frame that any server takes if its size is right: it was read as a server reads it.
+
+    Raises `BadMessage` for what is no JSON, or not as it is (NaN, an integer past 2^53), for text
+    with half a surrogate pair, and for a field that the protocol does not allow.
+    """
+    if flaw := _flaw_of(frame):
+        raise BadMessage(f"{wire.type_of(frame)} cannot be sent: {flaw}")
+    try:
+        message = wire.encode(frame)
+        wire.decode(message.decode())
+    except (TypeError, BadFrame) as error:  # the first is orjson's, for what it cannot say
+        raise BadMessage(f"{wire.type_of(frame)} cannot be sent: {error}") from error
+    return message
+
+
+def _flaw_of(frame: wire.ClientFrame) -> Flaw | None:
+    match frame:
+        case wire.Say():
+            return flaw_of(frame.body, "body")
+        case wire.Confirm():
+            return flaw_of(frame.verdict, "verdict")
+    return None
+
+
+def too_big(size: int, limit: int | None) -> BadMessage:
+    """Why a frame of so many bytes is not sent (again)."""
+    most = "less" if limit is None else f"{limit:,} at most"
+    return BadMessage(
+        f"the message takes {size:,} bytes, and the server takes {most}",
+        code=CloseCode.FRAME_TOO_BIG,
+        advice="send less at once, or raise the server's `max_frame_bytes`",
+    )
+
+
+def window(limits: FrameLimits) -> int:
+    """How many requests may wait for their answers: networks let frames arrive in bunches."""
+    return max(1, min(WINDOW, int(limits.frames_burst / 4)))
+
+
+def read_ready(fields: Mapping[str, JSON]) -> Ready:
+    """What `ready` says. Raises `KeyError`, `TypeError` or `BadId`."""
+    expires, event = fields.get("expires"), fields.get("event")
+    return Ready(
+        session=SessionId.parse(str(fields["session"])),
+        user=UserId.parse(str(fields["user"])),
+        epoch=str(fields["epoch"]),
+        offset=integer(fields["offset"]),
+        recovered=fields["recovered"] is True,
+        heartbeat=integer(fields["heartbeat"]) / 1000,
+        expires_ms=None if expires is None else integer(expires),
+        after=integer(fields.get("from", fields["offset"])),
+        event=None if event is None else EventId.parse(str(event)),
+        limits=_read_limits(fields),
+    )
+
+
+def end_of(event: Event) -> int:
+    """The last offset an event stands for."""
+    if event.kind is Kind.SUPERSEDED:
+        return max(event.offset, integer(event.data["through"]))
+    return event.offset
+
+
+def failure(error: JSON) -> RequestFailed:
+    """The error of a `reply`. Raises `TypeError`."""
+    match error:
+        case {"code": int(code), "message": str(message), "temporary": bool(temporary)}:
+            return RequestFailed(code, message, temporary=temporary)
+    raise TypeError("an error has code, message and temporary")
+
+
+def integer(value: JSON) -> int:
+    """Raises `TypeError` for anything else."""
+    if type(value) is int:
+        return value
+    raise TypeError("an integer was expected")
+
+
+def a_list(value: JSON) -> list[Mapping[str, JSON]]:
+    """Raises `TypeError` for anything else."""
+    if isinstance(value, list):
+        return value
+    raise TypeError("a list was expected")
+
+
+def _read_limits(fields: Mapping[str, JSON]) -> FrameLimits:
+    """Where an older server does not tell them, they are what they always were."""
+    told = {
+        field.name: fields[field.name]
+        for field in attrs.fields(FrameLimits)
+        if isinstance(fields.get(field.name), int | float)
+    }
+    return FrameLimits(**told)  # type: ignore[arg-type]  # numbers, by their names

@@ -1,0 +1,35 @@
+"""Keeps a client below the server's limit of frames."""
+
+from __future__ import annotations
+
+import trio
+
+from greenroom.transport.connection.rate_limit import TokenBucket
+from greenroom.transport.protocol.frame_limits import FrameLimits
+
+SHARE = 0.8
+"""Of the limits: the user has other clients, and a network lets frames arrive in bunches."""
+
+
+class Pacer:
+    """Frames take their turn, in order. One for all sockets of a client."""
+
+    def __init__(self) -> None:
+        self._queue = trio.StrictFIFOLock()
+        self.begin(FrameLimits())
+
+    def begin(self, limits: FrameLimits) -> None:
+        """A connection begins that has these limits."""
+        self._rate = SHARE * limits.frames_per_second
+        burst = max(1.0, SHARE * limits.frames_burst)
+        self._bucket = TokenBucket(self._rate, burst, now=trio.current_time())
+
+    async def turn(self) -> None:
+        """Wait until one more frame may be sent."""
+        async with self._queue:
+            while not self._bucket.take(now := trio.current_time()):  # noqa: ASYNC110  # time fills it
+                await trio.sleep((1 - self._bucket.level(now)) / self._rate)
+
+    def spend(self) -> bool:
+        """Whether a frame may be sent at once; one that cannot wait is sent all the same."""
+        return self._bucket.take(trio.current_time())

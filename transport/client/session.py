@@ -1,0 +1,319 @@
+"""A client's side of a session: what to say, what to deliver, when the place is lost (pure).
+
+Outlives sockets. The shell feeds it the server's frames and carries out what it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar, TypeAlias
+
+import attrs
+import orjson
+
+from greenroom.delivery.events.ids import BadId
+from greenroom.delivery.events.kinds import JSON, Event, Kind
+from greenroom.transport.client.frames import (
+    Outgoing,
+    Position,
+    Ready,
+    a_list,
+    encoded,
+    end_of,
+    failure,
+    integer,
+    read_ready,
+    too_big,
+    window,
+)
+from greenroom.transport.errors import BadFrame, RequestFailed
+from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.close_codes import CloseCode
+from greenroom.transport.protocol.frame_limits import FrameLimits
+
+ACK_EVENTS = 32
+Request: TypeAlias = wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
+
+
+# What the shell is to do
+
+
+@attrs.frozen
+class Opened:
+    """The session is ready. The requests that still wait are unsent again.
+
+    `lost`: it is not the place that the client had, and a new one begins here.
+    """
+
+    ready: Ready
+    position: Position
+    lost: bool
+
+
+@attrs.frozen
+class Arrival:
+    """An event, and where whoever took it must resume."""
+
+    event: Event
+    place: Position
+
+
+@attrs.frozen
+class Deliver:
+    """Hand these to the application: new, in order, without gaps."""
+
+    arrivals: Sequence[Arrival]
+
+
+@attrs.frozen
+class Expect:
+    """A frame of so many bytes comes next: that takes its time."""
+
+    size: int
+
+
+@attrs.frozen
+class Answered:
+    """A request has its answer: a result or an error."""
+
+    id: str
+    answer: Mapping[str, JSON] | RequestFailed
+
+
+@attrs.frozen
+class Transmit:
+    """Send this frame."""
+
+    frame: wire.ClientFrame
+
+
+@attrs.frozen
+class Leave:
+    """Close with this code and come back."""
+
+    code: CloseCode
+
+
+@attrs.frozen
+class Closing:
+    """The server is about to close. `after` and `jitter` in seconds; None: do as the code says."""
+
+    code: int
+    reason: str
+    after: float | None = None
+    jitter: float = 0.0
+
+
+@attrs.frozen
+class ShowTyping:
+    """Someone is typing. Volatile."""
+
+    thread: str
+    sender: str
+
+
+@attrs.frozen
+class Complaint:
+    """The server could not use a frame of ours that had no id."""
+
+    code: int
+    message: str
+
+
+Command: TypeAlias = (
+    Opened | Deliver | Expect | Answered | Transmit | Leave | Closing | ShowTyping | Complaint
+)
+
+
+class ClientSession:
+    """Remembers session, epoch, offset and unanswered requests across sockets.
+
+    Call `hello` for each new socket, `receive` for each of its frames, `disconnected` at its end.
+    """
+
+    def __init__(self, position: Position | None = None) -> None:
+        self.position: Position | None = position
+        self.ready: Ready | None = None
+        self.limits: FrameLimits = FrameLimits()
+        self.history: int = 0  # another number: events that were received are no longer so
+        self._acked = 0
+        self._adrift = False
+        self._pending: dict[str, Outgoing] = {}
+        self._unsent: dict[str, Outgoing] = {}
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether some request has no answer yet."""
+        return bool(self._pending)
+
+    @property
+    def unacked(self) -> int:
+        """How many offsets were received since the last ack."""
+        return self._place - self._acked if self.ready else 0
+
+    def hello(self) -> wire.Hello:
+        """The first frame for a new socket."""
+        at = self.position
+        if at is None:
+            return wire.Hello(features=wire.FEATURES)
+        return wire.Hello(at.session, at.epoch, at.offset, at.event, features=wire.FEATURES)
+
+    def disconnected(self) -> None:
+        """The socket is gone. What was asked stays asked."""
+        self.ready = None
+
+    def request(self, request: Request) -> None:
+        """Remember a request until it is answered: it is sent again after each reconnect.
+
+        Raises `BadMessage` for one that no server could take.
+        """
+        outgoing = Outgoing(request.id, encoded(request))
+        self._pending[request.id] = self._unsent[request.id] = outgoing
+
+    def forget(self, id: str) -> None:  # noqa: A002  # the wire's own word
+        """Nobody waits for this answer any more."""
+        self._pending.pop(id, None)
+        self._unsent.pop(id, None)
+
+    @property
+    def may_send(self) -> bool:
+        """A request waits to be sent, and not too many wait for their answers."""
+        if self.ready is None or not self._unsent:
+            return False
+        return len(self._pending) - len(self._unsent) < window(self.ready.limits)
+
+    def next_request(self) -> Outgoing:
+        """The request to send now, when `may_send` says so; asking for it counts as sending it."""
+        return self._unsent.pop(next(iter(self._unsent)))
+
+    def refused_for_size(self) -> Answered | None:
+        """The server closed for a frame that was too big: the biggest one sent is not sent again.
+
+        None when none was: then it cannot have been a request.
+        """
+        sent = [each for id_, each in self._pending.items() if id_ not in self._unsent]
+        if not sent:
+            return None
+        biggest = max(sent, key=lambda each: len(each.frame))
+        self.forget(biggest.id)
+        return Answered(biggest.id, too_big(len(biggest.frame), None))
+
+    def ack(self) -> wire.Ack | None:
+        """The ack that is due, if any; asking for it counts as sending it."""
+        if not self.unacked:
+            return None
+        self._acked = self._place
+        return wire.Ack(self._place)
+
+    def receive(self, message: str | bytes) -> list[Command]:
+        """What to do about a frame. Raises `BadFrame` for what no server of ours would send."""
+        try:
+            fields = orjson.loads(message)
+            handler = self._HANDLERS.get(fields["type"])
+            return [] if handler is None else list(handler(self, fields))
+        except (ValueError, KeyError, TypeError, AttributeError, BadId) as error:
+            raise BadFrame(f"the server sent an unusable frame: {error!r}", fatal=True) from error
+
+    def _ready(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+        """Take up the place again, or the server's when ours means nothing to it any more.
+
+        A server that does not say from where it sends may skip events that are gone.
+        """
+        self.ready = ready = read_ready(fields)
+        self.limits = ready.limits
+        at = self.position
+        same = at is not None and at.epoch == ready.epoch and at.offset <= ready.offset
+        goes_on = same and (ready.recovered or "from" not in fields)
+        self._adrift = goes_on and not ready.recovered
+        place = Position(ready.session, ready.epoch, ready.after, ready.event)
+        self.position = attrs.evolve(at, session=ready.session) if goes_on and at else place
+        self._acked = self._place
+        self.history += not goes_on
+        self._unsent = dict(self._pending)
+        yield Opened(ready, self.position, lost=not goes_on)
+
+    def _events(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+        spans = [(event, end_of(event)) for event in map(Event.from_json, a_list(fields["events"]))]
+        if self.ready is None or fields["epoch"] != self.ready.epoch:
+            yield Leave(CloseCode.POSITION_LOST)
+            return
+        fresh, is_gap = self._advance(spans)
+        if fresh:
+            yield Deliver(fresh)
+        if is_gap:
+            yield Leave(CloseCode.POSITION_LOST)
+
+    def _advance(self, spans: Iterable[tuple[Event, int]]) -> tuple[list[Arrival], bool]:
+        """The events not seen before, up to the first gap, and whether there was one.
+
+        What a `superseded` stands for may come merged later in the frame: who has taken the one
+        and not yet the other must resume before both.
+        """
+        fresh: list[Arrival] = []
+        folded: Position | None = None
+        for event, end in spans:
+            if end <= self._place:
+                continue
+            if event.offset > self._place + 1 and not self._adrift:
+                return _whole(fresh, self.position), True
+            assert self.position is not None, "ready gave one"
+            if event.kind is Kind.SUPERSEDED and folded is None:
+                folded = self.position
+            known = event.id if end == event.offset else None
+            self.position = attrs.evolve(self.position, offset=end, event=known)
+            self._adrift = False
+            fresh.append(Arrival(event, folded or self.position))
+        return _whole(fresh, self.position), False
+
+    @property
+    def _place(self) -> int:
+        return self.position.offset if self.position else 0
+
+    def _reply(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+        id_ = str(fields["id"])
+        if self._pending.pop(id_, None) is None:
+            return
+        yield Answered(id_, fields if fields["ok"] is True else failure(fields["error"]))
+
+    def _ping(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+        """Frames keep their order: what was written before the ping and is not here is lost."""
+        written = fields.get("offset")
+        is_gap = written is not None and integer(written) > self._place
+        yield Leave(CloseCode.POSITION_LOST) if is_gap else Transmit(wire.Pong())
+
+    def _large(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+        yield Expect(integer(fields["bytes"]))
+
+    def _typing(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+        yield ShowTyping(str(fields["thread"]), str(fields["from"]))
+
+    def _error(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+        yield Complaint(integer(fields["code"]), str(fields["message"]))
+
+    def _closing(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+        code, reason = integer(fields["code"]), str(fields["reason"])
+        match fields["reconnect"]:
+            case {"after_ms": int(after), "jitter_ms": int(jitter)}:
+                yield Closing(code, reason, after / 1000, jitter / 1000)
+            case _:
+                yield Closing(code, reason)
+
+    _HANDLERS: ClassVar[
+        Mapping[str, Callable[[ClientSession, Mapping[str, JSON]], Iterator[Command]]]
+    ] = {
+        "ready": _ready,
+        "events": _events,
+        "reply": _reply,
+        "ping": _ping,
+        "large": _large,
+        "typing": _typing,
+        "error": _error,
+        "closing": _closing,
+    }
+
+
+def _whole(arrivals: list[Arrival], end: Position | None) -> list[Arrival]:
+    """Who has taken all of a frame resumes at its end."""
+    if arrivals and end is not None:
+        arrivals[-1] = attrs.evolve(arrivals[-1], place=end)
+    return arrivals

@@ -1,0 +1,189 @@
+"""A connection as a supervised child: its WebSocket, what reads that, and the actor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+
+import attrs
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
+from wsproto.frame_protocol import CloseReason, FrameProtocol
+
+from greenroom.actors.actor import run_actor
+from greenroom.actors.errors import ActorStopped
+from greenroom.actors.timers import Alarm, alarm_clock
+from greenroom.delivery.events.ids import ConnectionId, UserId
+from greenroom.delivery.log_context import bind
+from greenroom.delivery.user.users import Users
+from greenroom.supervisor.child_spec import ChildSpec, Restart
+from greenroom.transport.auth.tokens import Authenticator
+from greenroom.transport.connection.actor import (
+    CLOSE_SECONDS,
+    ConnectionActor,
+    ConnectionSettings,
+    Flooded,
+    FrameCame,
+)
+from greenroom.transport.connection.counted_socket import CountedSocket
+from greenroom.transport.connection.events import SocketGone
+from greenroom.transport.connection.rate_limit import SharedBuckets, TokenBucket
+from greenroom.transport.door.front_door import Upgrade, close_gently
+from greenroom.transport.door.unready import Place, UnreadySockets
+from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.close_codes import CloseCode
+
+BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
+
+
+@attrs.frozen
+class ConnectionParts:
+    """What every connection of a server works with.
+
+    `users_frames`: what all connections of one user may send together. `unready`: how many of them
+    may be open without being ready.
+    """
+
+    users: Users
+    authenticator: Authenticator
+    settings: ConnectionSettings
+    users_frames: SharedBuckets
+    unready: UnreadySockets
+
+
+def connection_child(
+    upgrade: Upgrade, connection: ConnectionId, parts: ConnectionParts, place: Place
+) -> ChildSpec:
+    """The spec of a connection; its value is the connection actor's ref.
+
+    It holds its `place` but while it is ready, and releases it with its socket.
+    """
+
+    async def start(*, task_status: trio.TaskStatus[object]) -> None:
+        bind(connection=connection, user=str(upgrade.identity.user))
+        place.take()
+        try:
+            await _serve(upgrade, connection, parts, place, task_status)
+        finally:
+            place.release()
+            await trio.aclose_forcefully(upgrade.stream)
+
+    return ChildSpec(connection, start, Restart.TEMPORARY)
+
+
+async def _serve(
+    upgrade: Upgrade,
+    connection: ConnectionId,
+    parts: ConnectionParts,
+    place: Place,
+    task_status: trio.TaskStatus[object],
+) -> None:
+    async with parts.users.lease(upgrade.identity.user) as user:
+        async with trio.open_nursery() as nursery:
+            socket = _socket_of(upgrade, user.user, parts)
+            await socket.open(nursery, wire.SUBPROTOCOL)
+            actor = ConnectionActor(
+                socket,
+                upgrade.identity,
+                connection,
+                user,
+                parts.authenticator,
+                parts.settings,
+                on_ready=place.release,
+            )
+            upgrade.stream.last_words = partial(_unsaid, socket)
+            received = trio.Event()
+            nursery.start_soon(_receive, socket, actor, received)
+            with _write_guard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
+                await run_actor(actor, name=connection, task_status=task_status)
+            place.take()
+            await _hear_out(socket, received)
+            nursery.cancel_scope.cancel()
+        await _end(socket, upgrade)
+
+
+def _socket_of(upgrade: Upgrade, user: UserId, parts: ConnectionParts) -> CountedSocket:
+    limits, now = parts.settings.limits, trio.current_time()
+    frames = TokenBucket(limits.frames_per_second, limits.frames_burst, now=now)
+    users_frames = parts.users_frames.of(user, now=now)
+
+    def allow() -> bool:
+        now = trio.current_time()
+        return frames.take(now) and users_frames.take(now)
+
+    return CountedSocket(upgrade.stream, max_bytes=limits.max_frame_bytes, allow=allow)
+
+
+async def _receive(socket: CountedSocket, actor: ConnectionActor, received: trio.Event) -> None:
+    """Feed the actor what the client sends; when it is slow, the socket waits."""
+    try:
+        while True:
+            await actor.ref.send(FrameCame(await socket.get_message()))
+    except ConnectionClosed:
+        actor.ref.tell_owed(Flooded() if socket.flooded else SocketGone())
+    except ActorStopped:
+        return
+    finally:
+        received.set()
+
+
+async def _hear_out(socket: WebSocketConnection, received: trio.Event) -> None:
+    """A writer hears of a close (1009) before its frame is sent, a reader after: wait for that."""
+    if socket.closed is not None:
+        with trio.move_on_after(CLOSE_SECONDS):
+            await received.wait()
+
+
+def _unsaid(socket: WebSocketConnection) -> bytes:
+    """trio-websocket (0.12) hangs up on a frame that breaks RFC 6455 without saying so.
+
+    wsproto gives a `CloseConnection` for it that looks like the peer's, which needs no frame.
+    """
+    closed = socket.closed
+    if closed is None or closed.code not in BROKEN_FRAMES:
+        return b""
+    return bytes(FrameProtocol(client=False, extensions=[]).close(closed.code, closed.reason))
+
+
+async def _end(socket: WebSocketConnection, upgrade: Upgrade) -> None:
+    """A close that the WebSocket layer began (1009) must still reach the peer."""
+    if socket.closed is not None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await close_gently(upgrade.stream)
+
+
+@contextmanager
+def _write_guard(
+    actor: ConnectionActor, scope: trio.CancelScope, patience: float
+) -> Iterator[None]:
+    """Cut a connection whose peer stopped reading: one write of which nothing leaves for `patience`
+    seconds.
+    """
+    guard = _WriteGuard(actor, scope, patience)
+    guard.watch()
+    try:
+        yield
+    finally:
+        guard.alarm.cancel()
+
+
+@attrs.define(eq=False)
+class _WriteGuard:
+    """Looks twice per patience instead of setting a deadline for every write."""
+
+    actor: ConnectionActor
+    scope: trio.CancelScope
+    patience: float
+    alarm: Alarm = attrs.field(init=False)
+
+    def watch(self) -> None:
+        self.alarm = alarm_clock().set(self.patience / 2, self._look)
+
+    def _look(self) -> None:
+        drained, since = self.actor.pulse.drained_at(), self.actor.writing_since
+        if since is not None and trio.current_time() - max(since, drained) >= self.patience:
+            self.actor.give_up(CloseCode.HEARTBEAT_MISSED)
+            self.scope.cancel()
+        else:
+            self.watch()

@@ -1,0 +1,67 @@
+"""A WebSocket of which every frame counts: text, pings, pongs and fragments.
+
+trio-websocket answers pings, drops pongs and joins fragments by itself; only its handlers of
+wsproto's events see them. Overriding those relies on names that are private in 0.12, so
+pyproject.toml caps the version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+import wsproto
+from trio_websocket import ConnectionClosed, WebSocketConnection
+from wsproto.events import BytesMessage, Ping, Pong, TextMessage
+
+from greenroom.transport.connection.traffic import Traffic
+from greenroom.transport.door.early_stream import ReplayStream
+
+
+class CountedSocket(WebSocketConnection):
+    """Reads on as long as `allow()` says so, which is asked for every frame but the closing one.
+
+    After the first frame that is too many nothing more is read, `flooded` is True, and
+    `get_message` raises `ConnectionClosed` behind the messages that came before it.
+    """
+
+    def __init__(self, stream: ReplayStream, *, max_bytes: int, allow: Callable[[], bool]) -> None:
+        server = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+        super().__init__(stream, server, max_message_size=max_bytes)
+        self.flooded = False
+        self._allow = allow
+        self._replay = stream
+
+    def traffic(self) -> Traffic:
+        """The bytes that came and left up to now."""
+        return self._replay.traffic()
+
+    async def open(self, nursery: trio.Nursery, subprotocol: str) -> None:
+        """Answer the upgrade, and read in a task of the nursery's."""
+        nursery.start_soon(self._reader_task)
+        request = await self._get_request()
+        await request.accept(subprotocol=subprotocol)
+
+    async def _handle_ping_event(self, event: Ping) -> None:
+        await self._count()
+        await super()._handle_ping_event(event)
+
+    async def _handle_pong_event(self, event: Pong) -> None:
+        await self._count()
+        await super()._handle_pong_event(event)
+
+    async def _handle_message_event(self, event: BytesMessage | TextMessage) -> None:
+        """Called for each piece of a frame that was read, too. Empty ones are not kept: they have
+        no size, so the limit of a message's bytes would not bound how many are."""
+        if event.frame_finished:
+            await self._count()
+        if event.data or event.message_finished:
+            await super()._handle_message_event(event)
+
+    async def _count(self) -> None:
+        if self._allow():
+            return
+        self.flooded = True
+        self._replay.ignore_rest()
+        await self._send_channel.aclose()
+        raise ConnectionClosed(None)  # the reader takes that for its end

@@ -1,0 +1,214 @@
+"""What a connection's machine is told besides frames and news, and what it commands (pure)."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import attrs
+
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.record import Page
+from greenroom.delivery.user.messages import (
+    Acked,
+    ConfirmedThere,
+    DisplayedThere,
+    RunStarted,
+    UserTyping,
+)
+from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.close_codes import CloseCode
+
+# Events beside the client's frames and the user actor's news
+
+
+@attrs.frozen
+class Upgraded:
+    """The socket is open and its user proven. `expires_in`: seconds the token is good for."""
+
+    expires_in: float | None = None
+    expires_ms: int | None = None
+
+
+@attrs.frozen
+class FrameRefused:
+    """A frame that breaks the protocol."""
+
+    code: CloseCode
+    message: str
+    id: str | None
+    fatal: bool
+
+
+@attrs.frozen
+class Overstepped:
+    """A limit was passed, or the server must close: `code` says which and why."""
+
+    code: CloseCode
+    message: str | None = None
+
+
+@attrs.frozen
+class GaveUp:
+    """The client acknowledges nothing; `talks` says whether it sent any other frame meanwhile."""
+
+    talks: bool
+
+
+@attrs.frozen
+class GapSeen:
+    """What was to be sent next does not follow what was sent: events between them are gone."""
+
+
+@attrs.frozen
+class Heard:
+    """The client gave a sign of life."""
+
+
+@attrs.frozen
+class HelloLate:
+    """No `hello` in time."""
+
+
+@attrs.frozen
+class HeartbeatDue:
+    """Time for a ping."""
+
+
+@attrs.frozen
+class PongDue:
+    """Half a heartbeat after a ping."""
+
+
+@attrs.frozen
+class TokenDue:
+    """The token should be about to expire: time to look at the wall clock."""
+
+
+@attrs.frozen
+class TokenLeft:
+    """What the wall clock says of the token now, in seconds; less than 0 once it expired."""
+
+    seconds: float
+
+
+@attrs.frozen
+class RequestFailed:
+    """A request with an `id` cannot be done."""
+
+    id: str
+    code: CloseCode
+    message: str
+    temporary: bool = False
+
+
+@attrs.frozen
+class RunBegan:
+    """The answer to a `say`."""
+
+    id: str
+    started: RunStarted
+
+
+@attrs.frozen
+class RunCancelled:
+    """The answer to a `cancel`."""
+
+    id: str
+    run: RunId
+
+
+@attrs.frozen
+class HistoryRead:
+    """The answer to a `history`."""
+
+    id: str
+    page: Page
+    more: bool
+
+
+@attrs.frozen
+class TokenRefreshed:
+    """The answer to a `refresh`: a good token of this or another user."""
+
+    id: str
+    user: UserId
+    expires_in: float | None
+    expires_ms: int | None
+
+
+@attrs.frozen
+class Draining:
+    """The server stops; when to come back, in ms."""
+
+    after_ms: int
+    jitter_ms: int
+
+
+@attrs.frozen
+class SocketGone:
+    """The socket is closed already."""
+
+
+# Commands to the shell
+
+
+@attrs.frozen
+class Send:
+    """Write this frame."""
+
+    frame: bytes
+
+
+@attrs.frozen
+class SendEvents:
+    """Write this frame, then tell the user actor that everything `through` here is written."""
+
+    frame: bytes
+    through: int
+
+
+@attrs.frozen
+class Ping:
+    """Ask for a sign of life; `position`: and say how far the connection was written."""
+
+    position: bool
+
+
+@attrs.frozen
+class AttachTo:
+    """Ask the user actor to feed this connection."""
+
+    hello: wire.Hello
+
+
+@attrs.frozen
+class Tell:
+    """Tell the user actor."""
+
+    message: Acked | DisplayedThere | ConfirmedThere | UserTyping
+
+
+@attrs.frozen
+class Carry:
+    """Carry out a request of the client; its answer comes back as an event."""
+
+    request: wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
+
+
+@attrs.frozen
+class CheckToken:
+    """Look how long the token is good for; the answer comes back as `TokenLeft`."""
+
+    expires_ms: int
+
+
+@attrs.frozen
+class Close:
+    """Say `closing`, then close."""
+
+    code: CloseCode
+    reason: str | None = None
+    reconnect: tuple[int, int] | None = None
+
+
+Command: TypeAlias = Send | SendEvents | Ping | AttachTo | Tell | Carry | CheckToken | Close

@@ -1,0 +1,108 @@
+"""Whether a connection lives, told by its bytes: a link that is slow is not one that is dead."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+
+from greenroom.transport.connection.traffic import HIDDEN_BYTES, SLOWEST, Traffic
+from greenroom.transport.protocol.wire import LARGE_BYTES
+
+MOST_FRAMES = 64
+
+
+@attrs.define
+class _Frame:
+    """A frame with events through an offset (0: a reply), and the bytes written by its end."""
+
+    through: int
+    end: int
+    size: int
+
+
+class Pulse:
+    """Watches one socket. `clock`: monotonic, in seconds.
+
+    Looks only when it is asked, and knows what happened since it looked before.
+    """
+
+    def __init__(self, traffic: Callable[[], Traffic], clock: Callable[[], float]) -> None:
+        self._traffic = traffic
+        self._clock = clock
+        self._seen = Traffic()
+        self._came = 0
+        self._drained_at = float("-inf")
+        self._frames: deque[_Frame] = deque()
+        self._left = 0  # frames with events through here have left
+        self._was_waiting = 0  # those through here had not when it was asked before
+        self._arriving: tuple[int, float] = (0, float("-inf"))  # a big one that left: until when
+
+    def beats(self, within: float) -> bool:
+        """Whether bytes came since this was asked before, or left a backlog `within` seconds, or
+        what left may still be on its way through a slow link."""
+        self._look()
+        came, self._came = self._seen.came > self._came, self._seen.came
+        now = self._clock()
+        has_left = self._seen.waiting < SLOWEST and now < self._arriving[1]
+        return came or now - self._drained_at < within or has_left
+
+    def drained_at(self) -> float:
+        """When it was last seen that some of a backlog had left."""
+        self._look()
+        return self._drained_at
+
+    def wrote(self, through: int, size: int) -> None:
+        """A frame with events through this offset was written."""
+        if size <= LARGE_BYTES and not self._frames and self._traffic().waiting < SLOWEST:
+            self._left = max(self._left, through)  # it is as good as gone
+        else:
+            self._keep(through, size)
+
+    def replied(self, size: int) -> None:
+        """Another frame was written."""
+        if size > LARGE_BYTES:
+            self._keep(0, size)
+
+    def arrived(self, offset: int) -> None:
+        """The client has what was sent through this offset."""
+        while self._frames and 0 < self._frames[0].through <= offset:
+            self._left = self._frames.popleft().through
+        if 0 < self._arriving[0] <= offset:
+            self._arriving = (0, float("-inf"))
+
+    def on_its_way(self, after: int) -> bool:
+        """Whether the first frame with events after this offset may not have arrived yet: it waits
+        to leave, or has left since this was asked before, or is big and left a moment ago."""
+        self._look()
+        if self._left <= after:
+            self._was_waiting = max((frame.through for frame in self._frames), default=0)
+            return self._was_waiting > after
+        just_left, self._was_waiting = after < self._was_waiting, 0
+        through, until = self._arriving
+        return just_left or (through > after and self._clock() < until)
+
+    def _keep(self, through: int, size: int) -> None:
+        frame = _Frame(through, self._written(), size)
+        if len(self._frames) < MOST_FRAMES:
+            self._frames.append(frame)
+        else:  # the two leave as one
+            last = self._frames[-1]
+            frame.through, frame.size = max(through, last.through), max(size, last.size)
+            self._frames[-1] = frame
+
+    def _written(self) -> int:
+        now = self._traffic()
+        return now.left + now.waiting
+
+    def _look(self) -> None:
+        before, self._seen = self._seen, self._traffic()
+        if self._seen.drained_since(before):
+            self._drained_at = self._clock()
+        while self._frames and self._frames[0].end <= self._seen.left:
+            frame = self._frames.popleft()
+            self._left = max(self._left, frame.through)
+            if frame.size > LARGE_BYTES:
+                hidden = min(frame.size, HIDDEN_BYTES)
+                self._arriving = (frame.through, self._clock() + hidden / SLOWEST)

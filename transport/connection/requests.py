@@ -1,0 +1,213 @@
+"""What a client asks for with an `id`: carried out, and answered with an event for the machine."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Never, TypeAlias, TypeVar
+
+import attrs
+import outcome
+
+from greenroom.actors.errors import ActorError, GreenroomError
+from greenroom.actors.exit import must_go_on
+from greenroom.actors.guard import log_failure
+from greenroom.actors.ref import Ref, Request
+from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.text.safe import safe_str
+from greenroom.delivery.errors import is_of_the_server, words_for_clients
+from greenroom.delivery.events.draft import BadEvent
+from greenroom.delivery.events.ids import SessionId
+from greenroom.delivery.events.record import Page
+from greenroom.delivery.journal.writer import LookUp
+from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.messages import RunStarted, UserSays
+from greenroom.delivery.user.run_queue import TooManyRuns
+from greenroom.delivery.user.says import SayConflict
+from greenroom.supervisor.errors import SupervisorError
+from greenroom.transport.auth.tokens import Authenticator, Identity
+from greenroom.transport.connection.events import (
+    HistoryRead,
+    RequestFailed,
+    RunBegan,
+    RunCancelled,
+    TokenRefreshed,
+)
+from greenroom.transport.errors import BadToken
+from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.close_codes import CloseCode
+
+logger = logging.getLogger("greenroom.transport")
+
+R = TypeVar("R")
+
+HISTORY_WAITING = 100
+"""Requests for history of one connection that wait while one is answered."""
+
+ClientRequest: TypeAlias = wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
+
+
+@attrs.define(eq=False)
+class Requests:
+    """One connection's requests. `answer` takes the event, now or when the answer is there.
+
+    History is read a page at a time: the next when `answered` says that the last is written, so
+    what a client asks for and does not read is one page, and what it asks for and leaves is none.
+    """
+
+    user: UserHandle
+    authenticator: Authenticator
+    wall_clock: Callable[[], float]
+    answer: Callable[[object], None]
+    asker: Ref[Never]
+    _histories: deque[wire.HistoryRequest] = attrs.field(factory=deque)
+    _page: object = None  # the answer that is owed, or on its way to the socket
+    _reading: bool = False
+
+    async def carry(self, request: ClientRequest, session: SessionId | None) -> None:
+        """Carry out one request. Waits for nothing but the check of a token."""
+        match request:
+            case wire.Say():
+                self._say(request, session)
+            case wire.CancelRun():
+                self.answer(self._cancel(request))
+            case wire.HistoryRequest():
+                self._ask_history(request)
+            case wire.Refresh():
+                self.answer(await self._check_token(request))
+
+    def answered(self, event: object) -> None:
+        """An answer is written: if it was a page of history, the next one may be read."""
+        if event is self._page and self._reading:
+            self._page, self._reading = None, False
+            if self._histories:
+                self._read_history(self._histories.popleft())
+
+    def drop(self) -> None:
+        """The connection ends: what waits is not read any more."""
+        self._histories.clear()
+
+    def ask_user(
+        self,
+        request: Request[R],
+        done: Callable[[R], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        """Ask the user actor without waiting; the answer is an event made by `done` or `failed`."""
+        self._pipe(lambda: self.user.actor.request(request), done, failed)
+
+    def lifetime(self, identity: Identity) -> tuple[float | None, int | None]:
+        """How long the token is good for, in seconds; and until when, in ms."""
+        if identity.expires_at is None:
+            return None, None
+        left = identity.expires_at - self.wall_clock()
+        return max(0.0, left), round(identity.expires_at * 1000)
+
+    def _say(self, say: wire.Say, session: SessionId | None) -> None:
+        def began(started: RunStarted) -> object:
+            return RunBegan(say.id, started)
+
+        request = UserSays(say.id, say.thread, session, say.body)
+        self.ask_user(request, began, lambda error: self._failed(say, error))
+
+    def _cancel(self, cancel: wire.CancelRun) -> RunCancelled | RequestFailed:
+        if self.user.cancel(cancel.run):
+            return RunCancelled(cancel.id, cancel.run)
+        message = f"no run {cancel.run} of yours is going on"
+        self.user.observer.lookup_failed("run")
+        return self._refused(cancel, CloseCode.PROTOCOL_ERROR, message)
+
+    def _ask_history(self, request: wire.HistoryRequest) -> None:
+        if not self._reading:
+            self._read_history(request)
+        elif len(self._histories) < HISTORY_WAITING:
+            self._histories.append(request)
+        else:
+            waiting = f"{HISTORY_WAITING} requests for history wait already: ask again later"
+            self.answer(self._refused(request, CloseCode.RATE_LIMIT, waiting, temporary=True))
+
+    def _read_history(self, request: wire.HistoryRequest) -> None:
+        def read(page: Page) -> object:
+            if request.thread is not None and request.before is None and not page.records:
+                self.user.observer.lookup_failed("thread")
+            self._page = HistoryRead(request.id, page, page.more)
+            return self._page
+
+        def failed(error: BaseException) -> object:
+            self._page = self._failed(request, error)
+            return self._page
+
+        self._reading = True
+        question = self._history_of(request)
+        self._pipe(lambda: self.user.look_up.request(question), read, failed)
+
+    def _history_of(self, request: wire.HistoryRequest) -> LookUp[Page]:
+        user, thread, before = self.user.user, request.thread, request.before
+        return LookUp(
+            lambda journal: journal.history(
+                user, thread=thread, before=before, limit=request.limit
+            ),
+            whose=user,
+            asker=self.asker,
+        )
+
+    async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestFailed:
+        try:
+            identity = await self.authenticator.authenticate(refresh.token)
+        except BadToken as error:
+            logger.info("a new token was refused: %s", error.message)
+            return self._refused(refresh, CloseCode.BAD_TOKEN, error.message)
+        except BaseException as error:
+            if must_go_on(error):
+                raise
+            log_failure(logger, error, "a new token could not be checked")
+            words = "the server cannot check tokens now"
+            return self._refused(refresh, CloseCode.SERVER_ERROR, words, temporary=True)
+        if identity.user != self.user.user:
+            logger.warning("a new token was refused: it is another user's")
+            self._count_refusal(refresh, CloseCode.IDENTITY_CHANGED)
+        return TokenRefreshed(refresh.id, identity.user, *self.lifetime(identity))
+
+    def _pipe(
+        self,
+        ask: Callable[[], Reply[R]],
+        done: Callable[[R], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        def answered(result: Outcome[R]) -> None:
+            if isinstance(result, outcome.Error):
+                self.answer(failed(result.error))
+            else:
+                self.answer(done(result.value))
+
+        try:
+            ask().then(answered)
+        except (ActorError, SupervisorError) as error:
+            self.answer(failed(error))
+
+    def _failed(self, request: ClientRequest, error: BaseException) -> RequestFailed:
+        if is_of_the_server(error):
+            logger.warning("%s was not done: %s", wire.type_of(request), safe_str(error))
+        temporary = not isinstance(error, GreenroomError) or error.temporary
+        return self._refused(
+            request, _code_of(error), words_for_clients(error), temporary=temporary
+        )
+
+    def _refused(
+        self, request: ClientRequest, code: CloseCode, message: str, *, temporary: bool = False
+    ) -> RequestFailed:
+        self._count_refusal(request, code)
+        return RequestFailed(request.id, code, message, temporary)
+
+    def _count_refusal(self, request: ClientRequest, code: CloseCode) -> None:
+        self.user.observer.request_refused(wire.type_of(request), code)
+
+
+def _code_of(error: BaseException) -> CloseCode:
+    match error:
+        case TooManyRuns():
+            return CloseCode.RATE_LIMIT
+        case SayConflict() | BadEvent():
+            return CloseCode.PROTOCOL_ERROR
+    return CloseCode.SERVER_ERROR

@@ -1,0 +1,297 @@
+"""The front door: one port for the page, the probes and the WebSocket.
+
+Reads one request head from an accepted stream and either answers it and closes, or hands the
+stream on. Nobody gets past it as a stranger: an `Upgrade` names a proven user.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from email.utils import formatdate
+from typing import TypeAlias
+
+import attrs
+import orjson
+import trio
+
+from greenroom.actors.exit import must_go_on
+from greenroom.actors.guard import log_failure
+from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
+from greenroom.transport.door.early_stream import ReplayStream
+from greenroom.transport.door.static_pages import Page
+from greenroom.transport.door.upgrade import Origins, check_handshake, handshake_for
+from greenroom.transport.errors import BadRequest, BadToken, wrong_id_behind
+from greenroom.transport.http.request_head import MAX_HEAD_BYTES, TOO_LARGE, HeadParser, RequestHead
+from greenroom.transport.http.responses import Response, text
+
+LIVE = "/live"
+READ_BYTES = 4096
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+LINGER_SECONDS = 1.0
+UPGRADE_BYTES = 1024
+"""What the head of an upgrade has beside that of a question, at most."""
+
+LINGER_BYTES = 256 * 1024
+
+logger = logging.getLogger("greenroom.transport")
+
+Handler: TypeAlias = Callable[[RequestHead], Awaitable[Response]]
+
+
+@attrs.frozen
+class Readiness:
+    """Whether this server takes new users; `reason` says why not, in a few words."""
+
+    ready: bool
+    reason: str = ""
+
+
+@attrs.frozen
+class Upgrade:
+    """An upgrade that was granted. The 101 is still to be sent, on `stream`."""
+
+    identity: Identity
+    stream: ReplayStream
+
+
+class FrontDoor:
+    """Answers `GET` (and `HEAD`) of a table of paths, and grants upgrades at `live_path`.
+
+    `routes` adds paths, whole directories (`/crashes/*`), and other methods (`DELETE /crashes/*`);
+    `ready` is asked by `/readyz` and before every upgrade; `clock` gives seconds since the Unix
+    epoch for the `Date` of answers.
+    """
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        allow_origins: Iterable[str] = (),
+        ready: Callable[[], Readiness] = lambda: Readiness(True),
+        pages: Mapping[str, Page] | None = None,
+        routes: Mapping[str, Handler] | None = None,
+        live_path: str = LIVE,
+        clock: Callable[[], float] = time.time,
+        observer: Observer = NO_OBSERVER,
+    ) -> None:
+        self._authenticator = authenticator
+        self._origins = Origins(allow_origins)
+        self._ready = ready
+        self._live_path = live_path
+        self._clock = clock
+        self._observer = observer
+        self._routes = _by_path(
+            {
+                **(pages or {}),
+                "/livez": self._livez,
+                "/readyz": self._readyz,
+                "/whoami": self._whoami,
+                **(routes or {}),
+            }
+        )
+
+    async def admit(self, stream: trio.abc.Stream) -> Upgrade | None:
+        """Read a request and do what it asks. None: it was answered, and the stream is closed.
+
+        Takes as long as the peer does: call it with a deadline, and drop the stream if that
+        passes. A peer that goes away is not an error.
+        """
+        try:
+            return await self._admit(stream)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await trio.aclose_forcefully(stream)
+            return None
+
+    async def refuse(self, upgrade: Upgrade, response: Response) -> None:
+        """Answer an upgrade that was granted with something else than 101 after all."""
+        self._observer.handshake_refused(response.status)
+        try:
+            await self._send(upgrade.stream, response, with_body=True)
+            await close_gently(upgrade.stream)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await trio.aclose_forcefully(upgrade.stream)
+
+    async def _admit(self, stream: trio.abc.Stream) -> Upgrade | None:
+        head = None
+        try:
+            parser = HeadParser()
+            head = await read_head(stream, parser)
+            if head is None:
+                await trio.aclose_forcefully(stream)
+                return None
+            if head.path == self._live_path:
+                identity = await self._authorise(head)
+                early = ReplayStream(stream, handshake_for(head), parser.rest)
+                return Upgrade(identity, early)
+            response = await self._respond(attrs.evolve(head, peer=peer_of(stream)))
+        except BadRequest as error:
+            response = text(error.status, error.message, error.headers)
+            if head is not None and head.path == self._live_path:
+                self._observer.handshake_refused(error.status)
+            self._log(head, error)
+        await self._send(stream, response, with_body=head is None or head.method != "HEAD")
+        await close_gently(stream)
+        return None
+
+    def _log(self, head: RequestHead | None, error: BadRequest) -> None:
+        kind = {"kind": str(error.status)}  # a flood of one hides no other from a limited log
+        logger.info("%s: %d %s", self._label(head), error.status, error.message, extra=kind)
+
+    async def _authorise(self, head: RequestHead) -> Identity:
+        _check_method(head, "GET")
+        check_handshake(head)
+        self._origins.check(head)
+        readiness = self._ready()
+        if not readiness.ready:
+            raise BadRequest(
+                f"Not taking connections: {readiness.reason}.",
+                status=503,
+                headers={"Retry-After": "1"},
+            )
+        return await self._authenticate(head)
+
+    async def _authenticate(self, head: RequestHead) -> Identity:
+        try:
+            token = extract_token(head)
+            if token is None:
+                raise BadRequest(
+                    "A token is needed.", status=401, headers={"WWW-Authenticate": "Bearer"}
+                )
+            return await self._check_token(token)
+        except BadToken as error:
+            if (wrong := wrong_id_behind(error)) is not None:
+                self._observer.id_mismatch(wrong.expected, wrong.given)
+            raise BadRequest(
+                f"Not admitted: {error.message}.",
+                status=401,
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            ) from error
+
+    async def _check_token(self, token: str) -> Identity:
+        """Whatever fails in an authenticator is not the client's fault: it may come back."""
+        try:
+            return await self._authenticator.authenticate(token)
+        except BadToken:
+            raise
+        except BaseException as error:
+            if must_go_on(error):
+                raise
+            log_failure(logger, error, "a token could not be checked")
+            raise BadRequest(
+                "The server cannot check tokens now.", status=503, headers={"Retry-After": "1"}
+            ) from error
+
+    async def _respond(self, head: RequestHead) -> Response:
+        handlers = self._routes.get(self._route(head))
+        if handlers is None:
+            raise BadRequest("There is nothing here.", status=404)
+        _check_method(head, *handlers)
+        try:
+            return await handlers[head.method](head)
+        except BadRequest:
+            raise
+        except BaseException as error:
+            if must_go_on(error):
+                raise
+            log_failure(logger, error, "the handler of %s failed", self._route(head))
+            return text(500, "The server failed.")
+
+    def _route(self, head: RequestHead) -> str:
+        """The path as the table has it."""
+        return head.path if head.path in self._routes else f"{head.path.rpartition('/')[0]}/*"
+
+    def _label(self, head: RequestHead | None) -> str:
+        """What the log calls a request: in words of the server's own, for any other may be secret.
+
+        Tokens have been seen in paths, in methods and in the names of headers.
+        """
+        if head is None:
+            return "unreadable request"
+        route = head.path if head.path == self._live_path else self._route(head)
+        known = route == self._live_path or route in self._routes
+        method = head.method if head.method in METHODS else "another method"
+        return f"{method} {route if known else 'of an unknown path'}"
+
+    async def _livez(self, _: RequestHead) -> Response:
+        return text(200, "alive")
+
+    async def _readyz(self, _: RequestHead) -> Response:
+        readiness = self._ready()
+        if readiness.ready:
+            return text(200, "ready")
+        return text(503, f"not ready: {readiness.reason}")
+
+    async def _whoami(self, head: RequestHead) -> Response:
+        """Whose token this is: a browser cannot see why an upgrade was refused, but can ask."""
+        _check_upgrade_would_fit(head)
+        identity = await self._authenticate(head)
+        body = orjson.dumps({"user": identity.user, "expires_at": identity.expires_at})
+        return Response(200, body, "application/json")
+
+    async def _send(self, stream: trio.abc.Stream, response: Response, *, with_body: bool) -> None:
+        date = formatdate(self._clock(), usegmt=True)
+        await stream.send_all(response.encode(date=date, with_body=with_body))
+
+
+async def read_head(stream: trio.abc.Stream, parser: HeadParser) -> RequestHead | None:
+    """Read until the parser has a head. None if the peer leaves first. Raises `BadRequest`."""
+    while data := await stream.receive_some(READ_BYTES):
+        head = parser.feed(bytes(data))
+        if head is not None:
+            return head
+    return None
+
+
+def peer_of(stream: trio.abc.Stream) -> str | None:
+    """The address of the other end of a TCP socket; None if it is gone, or no such socket."""
+    if not isinstance(stream, trio.SocketStream):
+        return None
+    try:
+        address = stream.socket.getpeername()
+    except OSError:
+        return None
+    return str(address[0]) if isinstance(address, tuple) else None
+
+
+def _by_path(routes: Mapping[str, Handler]) -> Mapping[str, Mapping[str, Handler]]:
+    """What answers each method of each path."""
+    table: dict[str, dict[str, Handler]] = {}
+    for route, handler in routes.items():
+        method, _, path = route.rpartition(" ")
+        for each in [method] if method else ["GET", "HEAD"]:
+            table.setdefault(path, {})[each] = handler
+    return table
+
+
+def _check_upgrade_would_fit(head: RequestHead) -> None:
+    """Whoever is told that a token is good may rely on it: an upgrade brings it in base64."""
+    token = max((len(value) for value in head.all("authorization")), default=0)
+    if head.size + token // 3 + UPGRADE_BYTES > MAX_HEAD_BYTES:
+        raise BadRequest(TOO_LARGE, status=431)
+
+
+def _check_method(head: RequestHead, *allowed: str) -> None:
+    if head.method not in allowed:
+        raise BadRequest(
+            "This method is not possible here.",
+            status=405,
+            headers={"Allow": ", ".join(allowed)},
+        )
+
+
+async def close_gently(stream: trio.abc.Stream) -> None:
+    """Close so that the answer arrives even if the peer is still sending.
+
+    Closing a TCP socket with unread data resets it, and the reset may overtake the answer
+    (RFC 9112 §9.6): so say that we are done, then read what still comes, within limits.
+    """
+    with trio.move_on_after(LINGER_SECONDS):
+        if isinstance(stream, trio.abc.HalfCloseableStream):
+            await stream.send_eof()
+            left = LINGER_BYTES
+            while left > 0 and (data := await stream.receive_some(READ_BYTES)):
+                left -= len(data)
+    await trio.aclose_forcefully(stream)

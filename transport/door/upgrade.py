@@ -1,0 +1,106 @@
+"""What an upgrade to greenroom.v1 must bring (pure).
+
+The checks go from the cheapest to the dearest and raise `BadRequest` with the status to answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from greenroom.transport.errors import BadOrigin, BadRequest
+from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.protocol.wire import SUBPROTOCOL
+
+_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
+_DEFAULT_PORT = {"http": "80", "https": "443"}
+
+
+def check_handshake(head: RequestHead) -> None:
+    """RFC 6455 §4.2.1, and the subprotocol."""
+    if "websocket" not in _lowered(head, "upgrade") or "upgrade" not in _lowered(
+        head, "connection"
+    ):
+        raise BadRequest(
+            "This path speaks WebSocket only.",
+            status=426,
+            headers={"Upgrade": "websocket"},
+        )
+    if head.one("sec-websocket-version") != "13":
+        raise BadRequest(
+            "Only version 13 of WebSocket is spoken here.",
+            status=426,
+            headers={"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
+        )
+    if head.http_version != "1.1":
+        raise BadRequest("An upgrade needs HTTP/1.1.")
+    if not _KEY.fullmatch(head.one("sec-websocket-key") or ""):
+        raise BadRequest("Sec-WebSocket-Key must be 16 bytes in base64.")
+    if SUBPROTOCOL not in head.listed("sec-websocket-protocol"):
+        raise BadRequest(f"The client must offer the subprotocol {SUBPROTOCOL}.")
+
+
+def handshake_for(head: RequestHead) -> bytes:
+    """The request as the WebSocket layer gets to see it: what was checked, and nothing else.
+
+    So neither the token nor a header that wsproto stumbles over (a `Host` that is no IDNA, bytes
+    that are no ASCII) goes further than the front door.
+    """
+    lines = [
+        f"GET {head.path} HTTP/1.1",
+        "Host: greenroom",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {head.one('sec-websocket-key')}",
+        f"Sec-WebSocket-Protocol: {SUBPROTOCOL}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+class Origins:
+    """Which pages may connect.
+
+    Those of the host itself, always: `Origin` and `Host` name the same host and port, whatever
+    the scheme, as TLS may end at a proxy. Besides them those of the list; `*` allows any page. A
+    client without an `Origin` is no browser, so no page can have sent it. Raises `BadOrigin` for
+    unusable entries.
+    """
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self._allowed = frozenset(_checked_origin(origin) for origin in allowed)
+
+    def check(self, head: RequestHead) -> None:
+        """Raises `BadRequest` (403)."""
+        origin = head.one("origin")
+        if origin is None or "*" in self._allowed or origin.lower() in self._allowed:
+            return
+        if _is_same_host(origin, head.one("host") or ""):
+            return
+        raise BadRequest("Pages of this origin may not connect.", status=403)
+
+
+def _lowered(head: RequestHead, name: str) -> list[str]:
+    return [piece.lower() for piece in head.listed(name)]
+
+
+def _is_same_host(origin: str, host: str) -> bool:
+    scheme, separator, authority = origin.lower().partition("://")
+    if not separator or scheme not in _DEFAULT_PORT or not authority:
+        return False
+    return authority == host.lower() or _without_port(scheme, host.lower()) == authority
+
+
+def _without_port(scheme: str, host: str) -> str:
+    """Browsers leave the default port out of `Origin`; a proxy may write it into `Host`."""
+    return host.removesuffix(f":{_DEFAULT_PORT[scheme]}")
+
+
+def _checked_origin(origin: str) -> str:
+    """An origin as browsers write it (RFC 6454 §6.2), or the star."""
+    if origin != "*" and not _ORIGIN.fullmatch(origin.lower()):
+        raise BadOrigin(
+            f"{origin!r} is not an origin", advice="write it like https://app.example, no path"
+        )
+    return origin.lower()

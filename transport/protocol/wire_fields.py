@@ -1,0 +1,154 @@
+"""What each field of a client frame may hold (pure).
+
+A check is made for a field by its name, `bounded_text("note", 4096)`, and is a cattrs structure
+hook: it returns the value or raises `WrongField`, which names field, expectation and given value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+
+import orjson
+
+from greenroom.actors.text.wording import a
+from greenroom.delivery.events.ids import BadId, Id
+from greenroom.delivery.events.json_data import flaw_of
+from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.legacy.legacy_ids import modern
+
+V = TypeVar("V")
+Check: TypeAlias = Callable[[object, object], V]
+
+MAX_OFFSET = 2**53
+MAX_ID_LENGTH = 128
+MAX_TOKEN_LENGTH = 16 * 1024
+
+
+class WrongField(ValueError):
+    """A field holds something else than it should."""
+
+    def __init__(self, name: str, expected: str, given: str, advice: str = "") -> None:
+        told = f" ({advice})" if advice else ""
+        super().__init__(f"`{name}` must be {expected}, not {given}{told}")
+
+
+def whole_number(name: str, lowest: int, highest: int) -> Check[int]:
+    """An integer in a range; neither `true` nor `1.0` is one."""
+    expected = f"an integer from {lowest} to {highest}"
+
+    def check(value: object, _: object) -> int:
+        if type(value) is int and lowest <= value <= highest:
+            return value
+        raise WrongField(name, expected, shown(value))
+
+    return check
+
+
+def bounded_text(name: str, longest: int, *, shortest: int = 0) -> Check[str]:
+    """A string of so many characters."""
+    return _text(name, shortest, longest, shown)
+
+
+def secret_text(name: str, longest: int) -> Check[str]:
+    """A string that is never repeated in an error."""
+    return _text(name, 1, longest, described)
+
+
+def some_json(name: str) -> Check[JSON]:
+    """Any JSON value that a browser reads as it is, `null` included: no integer past 2^53."""
+
+    def check(value: object, _: object) -> JSON:
+        if flaw := flaw_of(value, name):
+            raise WrongField(flaw.path, flaw.expected, flaw.given)
+        return value  # type: ignore[return-value]  # orjson returned it
+
+    return check
+
+
+def id_of(name: str, kind: type[Id]) -> Check[Id]:
+    """An id of one kind. A client may still know it by its legacy id; it gets the new one."""
+
+    def check(value: object, _: object) -> Id:
+        try:
+            return modern(kind, value)  # type: ignore[arg-type]  # it refuses what is no string
+        except BadId as error:
+            given = f"{error.given}: {shown(value)}" if isinstance(value, str) else error.given
+            raise WrongField(name, f"{a(error.expected)} id", given, error.advice) from error
+
+    return check
+
+
+def offsets(name: str, most: int) -> Check[tuple[int, ...]]:
+    """A list of 1 to `most` offsets."""
+    return _list_of(name, most, whole_number(f"{name}[]", 1, MAX_OFFSET), shortest=1)
+
+
+def texts(name: str, most: int, longest: int) -> Check[tuple[str, ...]]:
+    """A list of at most `most` strings."""
+    return _list_of(name, most, bounded_text(f"{name}[]", longest))
+
+
+def text_fields(name: str, most: int, longest: int) -> Check[dict[str, str]]:
+    """An object of at most `most` fields that are all strings."""
+    key, text = bounded_text(f"{name}.*", longest), bounded_text(f"{name}.*", longest)
+
+    def check(value: object, _: object) -> dict[str, str]:
+        if not isinstance(value, dict) or len(value) > most:
+            raise WrongField(name, f"an object of at most {most} fields", shown(value))
+        return {key(k, str): text(v, str) for k, v in value.items()}
+
+    return check
+
+
+def maybe(check: Check[V]) -> Check[V | None]:
+    """`null` is as good as absent."""
+    return lambda value, kind: None if value is None else check(value, kind)
+
+
+def shown(value: object) -> str:
+    """A value for an error message, shortened."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= 40 else f"{value[:40]!r}… ({len(value)} characters)"
+    if value is None or isinstance(value, bool | int | float):
+        return orjson.dumps(value).decode()
+    return described(value)
+
+
+def described(value: object) -> str:
+    """What a JSON value is, without repeating it."""
+    match value:
+        case str():
+            return f"a string of {len(value)} characters"
+        case list():
+            return f"a list of {len(value)}"
+        case dict():
+            return f"an object of {len(value)} fields"
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case _:
+            return "a number"
+
+
+def _text(
+    name: str, shortest: int, longest: int, name_value: Callable[[object], str]
+) -> Check[str]:
+    expected = f"a string of {shortest} to {longest} characters"
+
+    def check(value: object, _: object) -> str:
+        if type(value) is str and shortest <= len(value) <= longest:
+            return value
+        raise WrongField(name, expected, name_value(value))
+
+    return check
+
+
+def _list_of(name: str, most: int, check: Check[V], *, shortest: int = 0) -> Check[tuple[V, ...]]:
+    def check_list(value: object, kind: object) -> tuple[V, ...]:
+        if not isinstance(value, list) or not shortest <= len(value) <= most:
+            raise WrongField(name, f"a list of {shortest} to {most}", shown(value))
+        return tuple([check(item, kind) for item in value])
+
+    return check_list
