@@ -25,6 +25,17 @@ class Coin:
     cents: int = attrs.field(validator=attrs.validators.in_((1, 2, 5, 10)))
 
 
+RARE = tuple(7**power for power in range(15, 21))
+"""Computed: Hypothesis tries the numbers that are written in a program."""
+
+
+@attrs.frozen
+class Token:
+    worth: int = attrs.field(validator=[attrs.validators.gt(0), attrs.validators.in_(RARE)])
+    for_whom: str
+    where: int = attrs.field(default=0, validator=attrs.validators.in_(set(RARE)))
+
+
 @attrs.frozen
 class Note:
     euros: int = attrs.field(validator=[attrs.validators.ge(5), attrs.validators.lt(1000)])
@@ -81,6 +92,29 @@ def test_events_with_validators_are_drawn_as_they_take_them() -> None:
 
     assert {type(event) for event in seen} == {Coin, Note, Even, Strict}
     assert len({event.number for event in seen if isinstance(event, Even)}) > 3
+
+
+def test_of_values_that_a_validator_lists_every_one_is_drawn_however_rare() -> None:
+    seen: list[object] = []
+
+    turn(machine_test(purse_of(Token, seen=seen), data=0))
+
+    tokens = [event for event in seen if isinstance(event, Token)]
+    assert {token.worth for token in tokens} == {token.where for token in tokens} == set(RARE)
+    assert len({token.for_whom for token in tokens}) > 1
+
+
+def test_a_strategy_that_is_registered_for_a_class_is_the_one_that_is_drawn_from() -> None:
+    @attrs.frozen
+    class Known:
+        worth: int = attrs.field(validator=attrs.validators.in_(RARE))
+
+    seen: list[object] = []
+    st.register_type_strategy(Known, st.just(Known(RARE[0])))
+
+    turn(machine_test(purse_of(Known, seen=seen), data=0))
+
+    assert set(seen) == {Known(RARE[0])}
 
 
 @pytest.mark.parametrize(

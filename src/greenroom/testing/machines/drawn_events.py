@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import get_type_hints
+
+import attrs
 from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException, InvalidArgument
@@ -19,21 +23,22 @@ first example all that is drawn is the same, and later ones repeat parts of earl
 
 
 def events_of(machine: str, event: type[object]) -> SearchStrategy[object]:
-    """Draws events of a class; one that the class refuses, by raising, is drawn again.
+    """Draws events of a class; one that the class refuses, by raising, is drawn again: from the
+    values that its attrs validators `in_` list, which type hints hardly ever find.
 
     Raises `MachineFault` in the test if the class has refused all so far, or if Hypothesis cannot
     draw its fields at all.
     """
-    drawn = st.from_type(event)
+    drawn, again = st.from_type(event), st.deferred(lambda: _from_listed_values(event))
     given_up: int | None = 0  # None once one was taken
 
     @st.composite
     def taken(draw: DrawFn) -> object:
         nonlocal given_up
         refusal: Exception | None = None
-        for _ in range(TRIES):
+        for attempt in range(TRIES):
             try:
-                made: object = draw(drawn)
+                made: object = draw(again if attempt else drawn)
             except InvalidArgument as error:  # ResolutionFailed is one
                 raise _needs_strategy(machine, event, "cannot be drawn", error) from error
             except HypothesisException:
@@ -49,6 +54,42 @@ def events_of(machine: str, event: type[object]) -> SearchStrategy[object]:
         raise _needs_strategy(machine, event, "refuses what is drawn", refusal) from refusal
 
     return taken()
+
+
+def _from_listed_values(event: type[object]) -> SearchStrategy[object]:
+    """By its type hints alone where no validator lists values."""
+    listed = _listed_values(event)
+    if not listed:
+        return st.from_type(event)
+    hints = get_type_hints(event.__init__)
+    fields = {
+        name: st.from_type(hint)
+        for name, hint in hints.items()
+        if name != "return" and name not in listed
+    }
+    return st.builds(event, **fields, **listed)
+
+
+def _listed_values(event: type[object]) -> dict[str, SearchStrategy[object]]:
+    """What Hypothesis draws of the fields of `builds(event, field=...)`, but not by `from_type`."""
+    if not attrs.has(event):
+        return {}
+    return {
+        field.alias: st.sampled_from(options)
+        for field in attrs.fields(event)
+        if field.init and (options := _options(field.validator))
+    }
+
+
+def _options(validator: object) -> Sequence[object]:
+    """Of an `in_`, alone or among others; sorted where a set has another order in each process."""
+    for each in getattr(validator, "_validators", (validator,)):
+        found = getattr(each, "options", None)
+        if isinstance(found, Sequence):
+            return found
+        if isinstance(found, Iterable):
+            return sorted(found, key=repr)
+    return ()
 
 
 def _needs_strategy(
