@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -208,3 +210,24 @@ def test_a_flood_of_refused_requests_leaves_a_small_log_without_their_tokens(
     assert LINES <= len(refused) <= LINES + 3
     assert f"and {4 * LINES} more like it" in text
     assert not any(piece in text for piece in token.split("."))
+
+
+PROGRAM = """
+import logging
+from greenroom.logs import configure_logs
+from greenroom.settings import Settings
+configure_logs(Settings())
+for number in range({lines}):
+    logging.getLogger("greenroom.transport").info("refused: %d", number)
+"""
+
+
+def test_the_log_of_every_program_that_serves_is_limited() -> None:
+    """`serve`, `demo` and `run_server` set their logs up by this one function."""
+    program = PROGRAM.format(lines=5 * LINES)
+
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    lines = told.stderr.decode().splitlines()
+    assert LINES <= len(lines) <= LINES + 3
+    assert f"and {4 * LINES} more like it" in lines[-1]
