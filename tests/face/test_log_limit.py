@@ -215,7 +215,7 @@ def test_a_flood_of_refused_requests_leaves_a_small_log_without_their_tokens(
 PROGRAM = """
 import logging
 from greenroom.logs import configure_logs
-from greenroom.settings import Settings
+from greenroom.settings.settings import Settings
 configure_logs(Settings())
 for number in range({lines}):
     logging.getLogger("greenroom.transport").info("refused: %d", number)

@@ -15,7 +15,7 @@ import pytest
 
 from greenroom.commands.journal_files import written
 from greenroom.delivery.errors import JournalFailed
-from greenroom.delivery.journal.private_files import replace_private
+from greenroom.delivery.journal.private_files import open_private, replace_private
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.upkeep.journal_compaction import compact
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
@@ -196,3 +196,18 @@ def hold(path: Path, user: int) -> subprocess.Popen[str]:
 def said(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
+
+
+@pytest.mark.parametrize("target", ["there", "not there"])
+def test_no_file_is_opened_or_made_through_a_link_that_somebody_put_there(
+    target: str, tmp_path: Path
+) -> None:
+    elsewhere, link = tmp_path / "elsewhere", tmp_path / "link"
+    link.symlink_to(elsewhere)
+    if target == "there":
+        elsewhere.write_text("another's")
+
+    with pytest.raises(OSError, match="symbolic link"):
+        open_private(link, os.O_RDWR)
+
+    assert elsewhere.exists() is (target == "there")

@@ -109,6 +109,31 @@ async def test_a_second_opening_in_this_process_is_refused_and_leaves_the_locks(
         assert (await journal.bounds(ALICE)).last == 100
 
 
+EMPTY_INDEX = """
+import fcntl, os, sys
+index = os.open(sys.argv[1], os.O_RDWR)
+try:
+    fcntl.lockf(index, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+except (BlockingIOError, PermissionError):
+    print("in use")
+else:
+    print("mine to empty")
+"""
+"""Who gets this lock is the first to open it, and empties it: unixLockSharedMemory in os_unix.c."""
+
+
+@pytest.mark.fault("D1")
+async def test_no_process_takes_the_index_for_unused_after_another_library_has_closed_it(
+    path: Path,
+) -> None:
+    async with open_sqlite_journal(path) as journal:
+        await journal.append(records(1, 3))
+        Neighbour(path).ask_here(COUNT)
+        command = [sys.executable, "-c", EMPTY_INDEX, f"{path}-shm"]
+        told = await trio.run_process(command, capture_stdout=True)
+    assert told.stdout == b"in use\n"
+
+
 @pytest.mark.fault("D1")
 async def test_after_other_libraries_have_looked_the_last_close_still_folds_the_wal(
     path: Path,
