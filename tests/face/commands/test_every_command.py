@@ -21,6 +21,7 @@ import pytest
 import greenroom
 from greenroom.command_line import COMMANDS, run
 from greenroom.commands.output.streams import PLAIN
+from greenroom.commands.output.times import clock_time
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.sqlite.file import open_file
 from tests.delivery.history.run_story import Author, write
@@ -430,3 +431,8 @@ def as_nobody() -> Iterator[None]:
         yield
     finally:
         os.seteuid(me)
+
+
+@pytest.mark.fault("W12")
+def test_the_time_of_day_alone_says_its_zone_too() -> None:
+    assert clock_time(12 * 3600 + 1) == "12:00:01Z"

@@ -33,11 +33,15 @@ class Budget:
 
 async def opened(nursery, budget):
     client, server = memory_stream_pair()
+    return client, await opened_on(nursery, budget, client, server)
+
+
+async def opened_on(nursery, budget, client, server):
     stream = ReplayStream(server, HANDSHAKE)
     socket = CountedSocket(stream, max_bytes=MAX_BYTES, allow=budget.allow)
     await socket.open(nursery, "greenroom.v1")
     await client.receive_some()
-    return client, socket
+    return socket
 
 
 def masked(opcode, payload=b"", *, fin=True):
@@ -91,6 +95,23 @@ async def test_of_a_flood_no_more_is_read_than_lets_its_peer_read_why(autojump_c
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert await server.receive_some() == b"x" * 1000
+
+
+async def test_what_comes_behind_a_flood_is_taken_from_its_peer_and_not_looked_at(autojump_clock):
+    """What is left unread would reset the connection, and its peer would not read the close."""
+    budget = Budget(10)
+    client, server = memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        await opened_on(nursery, budget, client, server)
+        await client.send_all(masked(Opcode.PING) * 5_000)
+        for _ in range(3):
+            await client.send_all(masked(Opcode.PING) * 5_000)
+            await wait_all_tasks_blocked()
+        assert budget.asked == 11
+        nursery.cancel_scope.cancel()
+    with trio.move_on_after(1) as nothing_left:
+        await server.receive_some()
+    assert nothing_left.cancelled_caught
 
 
 async def test_the_end_of_a_flood_is_seen():
