@@ -7,7 +7,7 @@ from typing import ClassVar, Generic, TypeVar, cast
 
 import trio
 
-from greenroom.actors.errors import ActorStopped, MailboxFull
+from greenroom.actors.errors import MailboxFull
 from greenroom.actors.exit import (
     KILLED,
     NORMAL,
@@ -16,16 +16,40 @@ from greenroom.actors.exit import (
     ended_by,
     holds_interrupt,
 )
-from greenroom.actors.keeper import Keeper, OnRestart
-from greenroom.actors.mailbox import Mailbox, Overflow
+from greenroom.actors.mailbox import Mailbox, OnRestart, Overflow
 from greenroom.actors.own_life import OwnLife
 from greenroom.actors.probe import NO_PROBE, Probe, guarded
 from greenroom.actors.recording.recent import RECENT_BYTES, Recent
-from greenroom.actors.ref import Ask, Ref
+from greenroom.actors.ref import ActorStopped, Ask, Ref
 from greenroom.actors.text.safe import safe_repr
 from greenroom.actors.timers import Timers
 
 M = TypeVar("M")
+
+
+class SupervisedStart:
+    """The `task_status` of a child that a supervisor runs: one life of an actor.
+
+    `run_actor` knows it by its class, and lets the supervisor stop the actor.
+    """
+
+    __slots__ = ()
+
+    doom: ExitReason | None
+    """Why the actor is being stopped, if it is."""
+
+    @property
+    def kept(self) -> Ref[object] | None:
+        """The ref of the actor before this one, if its mailbox was kept."""
+        raise NotImplementedError
+
+    def keep(self, ref: Ref[object]) -> None:
+        """Keep the mailbox of this actor for the next one."""
+        raise NotImplementedError
+
+    def abort(self, reason: ExitReason) -> None:
+        """Stop the actor, and let `reason` be its exit reason. Does not wait."""
+        raise NotImplementedError
 
 
 class Actor(Generic[M]):
@@ -47,7 +71,6 @@ class Actor(Generic[M]):
     recent: Recent
     traps_exits: ClassVar[bool] = False
     _stop = False
-    _last_words: trio.CancelScope | None = None
 
     async def started(self) -> None:
         """Runs before the first message. Raising fails the start, and `stopping` is not called.
@@ -105,14 +128,16 @@ async def run_actor(
     under a supervisor only, which may start another actor after this one.
     """
     probe = guarded(probe)
-    keeper = task_status if isinstance(task_status, Keeper) else None
-    ref = _succeed(actor, name, probe, mailbox, keeper) if keeper else attach(actor, name, probe)
-    ref._keeper, ref._task = keeper, trio.lowlevel.current_task()
-    policy = mailbox if keeper else OnRestart.FAILED
+    start = task_status if isinstance(task_status, SupervisedStart) else None
+    policy = mailbox if start else OnRestart.FAILED
+    kept = start is not None and policy is OnRestart.KEPT
+    ref = _go_on(actor, name, probe, start) if start and kept else attach(actor, name, probe)
+    ref._abort = start.abort if start else None
+    ref._task = trio.lowlevel.current_task()
     try:
         await actor.started()
     except BaseException as error:
-        _leave(actor, ref, _reason(error, keeper), policy)
+        _leave(actor, ref, _reason(error, start), policy)
         raise
     probe.started(name)
     reason = NORMAL
@@ -120,7 +145,7 @@ async def run_actor(
         task_status.started(ref)
         await _loop(actor, ref, probe)
     except BaseException as error:  # noted before any awaiting clean-up can erase it
-        reason = _reason(error, keeper)
+        reason = _reason(error, start)
         raise
     finally:
         await _end(actor, ref, reason, probe, grace, policy)
@@ -139,36 +164,30 @@ def attach(
         )
         ref = Ref(name, mailbox, probe)
     actor.ref = ref
-    actor.ref._actor = actor
+    ref._actor, ref.traps_exits = actor, actor.traps_exits
     actor.timers = Timers(ref.tell_owed)
     actor.recent = Recent(actor.remembered, actor.remembered_bytes)
     return ref
 
 
-def _succeed(
-    actor: Actor[M], name: str, probe: Probe, mailbox: OnRestart, keeper: Keeper
-) -> Ref[M]:
-    """Attach an actor, to the mailbox of the one before it if that is to outlive it.
+def _go_on(actor: Actor[M], name: str, probe: Probe, start: SupervisedStart) -> Ref[M]:
+    """Attach an actor to the kept mailbox of the one before it, or to one that is kept from now on.
 
-    The one before may have lived by another spec. What this one does not continue is closed.
+    What belongs to one life alone, its timers and answers, goes through its `OwnLife`.
     """
-    if mailbox is OnRestart.FAILED:
-        return attach(actor, name, probe)
-    legacy = cast("Ref[M] | None", keeper.legacy)
-    goes_on = mailbox is OnRestart.KEPT and legacy is not None and legacy.exit_reason is None
-    ref = attach(actor, name, probe, legacy if goes_on else None)
+    before = cast("Ref[M] | None", start.kept)
+    goes_on = before is not None and before.exit_reason is None
+    ref = attach(actor, name, probe, before if goes_on else None)
     ref._own = OwnLife(name, ref._mailbox, ref.tell_owed)
     actor.timers = Timers(ref._own.tell_owed)
-    if legacy is not None and legacy is not ref:
-        legacy._hand_over(ref)
-    keeper.legacy = cast("Ref[object]", ref)
+    start.keep(cast("Ref[object]", ref))
     return ref
 
 
-def _reason(error: BaseException, keeper: Keeper | None) -> ExitReason:
-    """Cancelled by its keeper for a reason, it ended for that reason."""
+def _reason(error: BaseException, start: SupervisedStart | None) -> ExitReason:
+    """Cancelled by its supervisor for a reason, it ended for that reason."""
     reason = ended_by(error)
-    return keeper.doom if keeper and keeper.doom and reason == SHUTDOWN else reason
+    return start.doom if start and start.doom and reason == SHUTDOWN else reason
 
 
 async def _loop(actor: Actor[M], ref: Ref[M], probe: Probe) -> None:
@@ -192,8 +211,9 @@ async def _end(
     grace: float,
     policy: OnRestart,
 ) -> None:
-    _close_mailbox(ref, reason, policy)
-    last_words = actor._last_words = trio.CancelScope(shield=True)
+    if policy is OnRestart.FAILED:
+        ref._refuse(reason)
+    last_words = ref._last_words = trio.CancelScope(shield=True)
     try:
         with last_words:
             last_words.deadline = trio.current_time() + grace
@@ -210,26 +230,17 @@ async def _end(
         probe.stopped(ref.name, reason)
 
 
-def _close_mailbox(ref: Ref[M], reason: ExitReason, policy: OnRestart) -> None:
-    match policy:
-        case OnRestart.FAILED:
-            ref._refuse(reason)
-        case OnRestart.HANDED_OVER:
-            ref._take_no_more(reason)
-        case OnRestart.KEPT:
-            pass
-
-
 def _leave(actor: Actor[M], ref: Ref[M], reason: ExitReason, policy: OnRestart) -> None:
     """The end is over. What waits now fails, or waits on for the actor that comes next."""
-    _close_mailbox(ref, reason, policy)
+    if policy is OnRestart.FAILED:
+        ref._refuse(reason)
     actor.timers.cancel_all()
     if ref._own is not None:
         own, ref._own = ref._own, None
         own.end(reason)
     ref._task = None
     ref._fail_taken(reason)
-    if policy is not OnRestart.KEPT:
+    if policy is OnRestart.FAILED:
         ref._announce_end(reason)
 
 

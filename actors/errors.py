@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import enum
 from copy import copy
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from greenroom.actors.text.wording import kind_of
-
-if TYPE_CHECKING:
-    from greenroom.actors.exit import ExitReason
-
 
 E = TypeVar("E", bound=BaseException)
 
@@ -72,38 +68,12 @@ class MailboxFull(ActorError):
     temporary = True
 
 
-class ActorStopped(ActorError):
-    """The actor is gone; `reason` says how it ended."""
-
-    temporary = True
-
-    def __init__(self, name: str, reason: ExitReason) -> None:
-        super().__init__(f"actor {name!r} has stopped: {reason}")
-        self.name = name
-        self.reason = reason
-        self.__cause__: BaseException | None = reason.error
-
-
 class OrderlyExit(ActorError):
     """Raise it in an actor, or in any child of a supervisor, to end it without that being a crash.
 
     Its exit reason is then `shutdown` (OTP: `exit({shutdown, Term})`): a transient child stays
     down, links still carry it on.
     """
-
-
-class LinkBroken(ActorError):
-    """A linked actor ended otherwise than normally, and took this one along; see `link`."""
-
-    def __init__(self, name: str, reason: ExitReason) -> None:
-        super().__init__(f"linked actor {name!r} ended: {reason}")
-        self.name = name
-        self.reason = reason
-        self.__cause__: BaseException | None = reason.error
-
-
-class NotLinkable(ActorError):
-    """Only an actor that a supervisor runs can be linked: somebody must be able to stop it."""
 
 
 class AskTimeout(ActorError):

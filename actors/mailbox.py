@@ -28,6 +28,18 @@ class Overflow(enum.Enum):
     DROP_OLDEST = "drop_oldest"
 
 
+class OnRestart(enum.Enum):
+    """What becomes of a mailbox when its actor ends and is started again.
+
+    `failed`: waiting messages are dropped and counted, waiting asks fail. `kept`: the ref stays as
+    it is and takes messages all the while, for the next actor.
+    In both cases, what the actor had in hand when it ended is not handled again.
+    """
+
+    FAILED = "failed"
+    KEPT = "kept"
+
+
 @attrs.frozen
 class MailboxStatistics:
     """A look at a mailbox; reading it disturbs nothing.

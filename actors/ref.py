@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 import trio
 
-from greenroom.actors.errors import ActorStopped, AskedItself, AskTimeout, NotARequest
+from greenroom.actors.errors import ActorError, AskedItself, AskTimeout, NotARequest
 from greenroom.actors.exit import Callbacks, ExitReason, call_each, enrol
-from greenroom.actors.keeper import Keeper, Killable
+from greenroom.actors.killable import Killable
 from greenroom.actors.mailbox import Mailbox, MailboxStatistics
 from greenroom.actors.own_life import OwnLife
 from greenroom.actors.probe import NO_PROBE, Probe, guarded
 from greenroom.actors.reply import Outcome, Reply
 
-if TYPE_CHECKING:
-    from greenroom.actors.actor import Actor
-
 M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 N = TypeVar("N")
+
+
+class ActorStopped(ActorError):
+    """The actor is gone; `reason` says how it ended."""
+
+    temporary = True
+
+    def __init__(self, name: str, reason: ExitReason) -> None:
+        super().__init__(f"actor {name!r} has stopped: {reason}")
+        self.name = name
+        self.reason = reason
+        self.__cause__: BaseException | None = reason.error
 
 
 class Request(Generic[R_co]):
@@ -44,8 +53,9 @@ class Ref(Killable, Generic[M_contra]):
 
     __slots__ = (
         "__weakref__",
+        "_abort",
         "_actor",
-        "_keeper",
+        "_last_words",
         "_mailbox",
         "_own",
         "_probe",
@@ -55,6 +65,7 @@ class Ref(Killable, Generic[M_contra]):
         "_unanswered",
         "_when_stopped",
         "name",
+        "traps_exits",
     )
 
     def __init__(
@@ -62,14 +73,17 @@ class Ref(Killable, Generic[M_contra]):
     ) -> None:
         self.name: str = str(name)  # plain text also if it is an id, which shows its class
         self._mailbox = mailbox
+        self.traps_exits: bool = False
+        """Whether it is told of a linked actor's end, instead of ending with it."""
         self._probe = guarded(probe)
         self._reason: ExitReason | None = None
         self._stopped = trio.Event()
-        self._actor: Actor[M_contra] | None = None
+        self._actor: object = None
+        self._last_words: trio.CancelScope | None = None
         self._task: trio.lowlevel.Task | None = None
         self._own: OwnLife[M_contra] | None = None
         self._unanswered: set[Reply[Any]] = set()  # Any: each request has its own answer
-        self._keeper: Keeper | None = None
+        self._abort: Callable[[ExitReason], None] | None = None
         self._when_stopped: Callbacks = {}
 
     def __repr__(self) -> str:
@@ -203,24 +217,16 @@ class Ref(Killable, Generic[M_contra]):
 
     def _refuse(self, reason: ExitReason) -> None:
         """From here on every tell raises; senders and asks that wait fail."""
-        self._take_no_more(reason)
+        self._reason = reason
+        self._mailbox.turn_away(lambda: ActorStopped(self.name, reason))
         for message in self._mailbox.discard_all():
             if isinstance(message, Ask):
                 message.reply.fail(ActorStopped(self.name, reason))
 
     @property
-    def traps_exits(self) -> bool:
-        """Whether it is told of a linked actor's end, instead of ending with it."""
-        return self._actor is not None and self._actor.traps_exits
-
-    @property
     def linkable(self) -> bool:
         """Whether a supervisor runs it, or did."""
-        return self._keeper is not None or self._reason is not None
-
-    def _abort(self, reason: ExitReason) -> None:
-        if self._keeper is not None:
-            self._keeper.abort(reason)
+        return self._abort is not None or self._reason is not None
 
     def _tell_exited(self, message: object) -> None:
         """Any actor may be linked; one that traps exits has to expect this message."""
@@ -228,14 +234,9 @@ class Ref(Killable, Generic[M_contra]):
 
     def _kill(self) -> Iterable[Killable]:
         """Cut the actor's last words short, shielded as they are. There is nobody below it."""
-        actor = self._actor
-        if actor is not None and actor._last_words is not None:
-            actor._last_words.cancel()
+        if self._last_words is not None:
+            self._last_words.cancel()
         return ()
-
-    def _take_no_more(self, reason: ExitReason) -> None:
-        self._reason = reason
-        self._mailbox.turn_away(lambda: ActorStopped(self.name, reason))
 
     def _fail_taken(self, reason: ExitReason) -> None:
         """Asks the actor took and never answered fail: nobody else can answer them."""
@@ -246,31 +247,19 @@ class Ref(Killable, Generic[M_contra]):
 
     def _announce_end(self, reason: ExitReason) -> None:
         self._reason = reason
-        self._keeper = None
+        self._abort = None
         self._stopped.set()
         call_each(self._when_stopped, reason)
 
-    def _hand_over(self, heir: Ref[M_contra]) -> None:
-        """Give what waits to the ref of the next actor, which then owes the answers."""
-        while batch := self._mailbox.take_all_nowait():  # taking lets in who waits for room
-            for message in batch:
-                heir._mailbox.put_owed(message)
-                if isinstance(message, Ask):
-                    self._unanswered.discard(message.reply)
-                    heir._owe(message.reply)
-
     def _forget_actor(self) -> None:
         """Its supervisor has taken note of its end. An actor knows its ref: were it known in turn,
-        both, and all they know, would stay in memory until the collector comes round."""
-        self._actor = None
-
-    def _owe(self, reply: Reply[object]) -> None:
-        self._unanswered.add(reply)
-        reply.settled = self._unanswered.discard
+        both, and all they know, would stay in memory until the garbage collector runs."""
+        self._actor = self._last_words = None
+        self.traps_exits = False
 
     def _close(self, reason: ExitReason) -> None:
-        """No actor comes after the last one: whatever still waits fails. Once is enough."""
-        self._refuse(self._reason or reason)
-        self._fail_taken(self._reason or reason)
+        """No actor comes after the last one: whatever still waits fails."""
         if not self._stopped.is_set():
+            self._refuse(reason)
+            self._fail_taken(reason)
             self._announce_end(reason)

@@ -1,6 +1,6 @@
 """Floor 2: supervision. Child specs, supervisors, restart intensity, tree snapshots."""
 
-from greenroom.actors.keeper import OnRestart
+from greenroom.actors.mailbox import OnRestart
 from greenroom.supervisor.application import Component, open_application, start_order
 from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child import ChildState, Started

@@ -15,6 +15,7 @@ from typing import Protocol
 import attrs
 import trio
 
+from greenroom.actors.actor import SupervisedStart
 from greenroom.actors.exit import (
     KILLED,
     NORMAL,
@@ -26,7 +27,7 @@ from greenroom.actors.exit import (
     holds_interrupt,
 )
 from greenroom.actors.guard import call_guarded
-from greenroom.actors.keeper import Keeper, Killable, kill
+from greenroom.actors.killable import Killable, kill
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.supervisor.backoff import Backoff
@@ -66,7 +67,7 @@ class LifeKeeper(Protocol):
         """Called once by each life, in its last moment."""
 
 
-class Life(Keeper, Killable):
+class Life(SupervisedStart, Killable):
     """One incarnation: a task. It is the `task_status` of its own start function.
 
     It knows its child and supervisor only until it ends, so that nothing it leaves behind waits
@@ -142,16 +143,12 @@ class Life(Keeper, Killable):
         self.up.succeed(value)
 
     @property
-    def legacy(self) -> Ref[object] | None:
-        return self._child.legacy if self._child is not None else None
+    def kept(self) -> Ref[object] | None:
+        return self._child.kept if self._child is not None else None
 
-    @legacy.setter
-    def legacy(self, ref: Ref[object] | None) -> None:
+    def keep(self, ref: Ref[object]) -> None:
         assert self._child is not None, "a life that runs knows its child"
-        before, self._child.legacy = self._child.legacy, ref
-        if before is not None and before is not ref and before.exit_reason is None:
-            before._take_no_more(self._child.last_end)  # kept once, and handed over now
-            before._announce_end(self._child.last_end)
+        self._child.kept = ref
 
     @property
     def stop_asked(self) -> bool:
@@ -235,8 +232,8 @@ class Child:
     __slots__ = (
         "callers",
         "failures",
+        "kept",
         "last_end",
-        "legacy",
         "life",
         "restart",
         "restarting",
@@ -251,7 +248,7 @@ class Child:
         self.restarts = 0
         self.failures = 0
         self.last_end = SHUTDOWN
-        self.legacy: Ref[object] | None = None
+        self.kept: Ref[object] | None = None
         self.take(spec, restart)
 
     def take(self, spec: ChildSpec, default: Restart) -> None:
@@ -305,14 +302,14 @@ class Child:
 
     def leave_to(self, heir: object) -> None:
         """A new life is up: a mailbox that an earlier spec kept fails unless it is the heir's."""
-        if self.legacy is not heir:
+        if self.kept is not heir:
             self.close()
 
     def close(self) -> None:
         """No restart will follow: what waits in a mailbox that outlived its actor fails."""
-        legacy, self.legacy = self.legacy, None
-        if legacy is not None:
-            legacy._close(self.last_end)
+        kept, self.kept = self.kept, None
+        if kept is not None:
+            kept._close(self.last_end)
 
 
 def _drawn_delay(backoff: Backoff, failures: int) -> float:

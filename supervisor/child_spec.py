@@ -13,7 +13,7 @@ from typing_extensions import TypeVar
 
 from greenroom.actors.actor import Actor, run_actor
 from greenroom.actors.exit import ExitReason
-from greenroom.actors.keeper import OnRestart
+from greenroom.actors.mailbox import OnRestart
 from greenroom.actors.probe import NO_PROBE, Probe
 from greenroom.actors.ref import Ref
 from greenroom.supervisor.backoff import Backoff

@@ -10,7 +10,7 @@ from greenroom.actors.text.safe import safe_repr
 from greenroom.actors.text.wording import a
 
 if TYPE_CHECKING:
-    from greenroom.actors.monitor import AnyRef
+    from greenroom.actors.monitors import AnyRef
     from greenroom.supervisor.crash.crash_report import CrashReport
 
 MOST_OF_A_CAUSE = 300

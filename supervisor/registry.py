@@ -6,8 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from greenroom.actors.errors import ActorStopped
-from greenroom.actors.ref import Ref
+from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.supervisor.errors import NotRegistered, RegistryConflict
 
 M = TypeVar("M")

@@ -26,7 +26,7 @@ from greenroom.actors.exit import (
     ended_by,
     enrol,
 )
-from greenroom.actors.keeper import Killable
+from greenroom.actors.killable import Killable
 from greenroom.actors.ref import Ref
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown

@@ -14,9 +14,9 @@ import attrs
 import trio
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped, GreenroomError, MailboxFull
+from greenroom.actors.errors import GreenroomError, MailboxFull
 from greenroom.actors.exit import ended_by, must_go_on
-from greenroom.actors.ref import Ask, Ref, Request
+from greenroom.actors.ref import ActorStopped, Ask, Ref, Request
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.fair_queue import FairQueue
 from greenroom.delivery.journal.journal import Journal

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from greenroom.actors.errors import ActorStopped, GreenroomError, MailboxFull
+from greenroom.actors.errors import GreenroomError, MailboxFull
+from greenroom.actors.ref import ActorStopped
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import EventNotKept, UserUnavailable
 from greenroom.delivery.events.context import UserContext

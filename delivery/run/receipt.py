@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 import trio
 
-from greenroom.actors.errors import ActorStopped
-from greenroom.actors.ref import Request
+from greenroom.actors.ref import ActorStopped, Request
 from greenroom.delivery.errors import NotConfirmed, NotDisplayed, NotReceived, UserUnavailable
 from greenroom.delivery.events.ids import EventId
 from greenroom.delivery.events.kinds import Kind, class_of

@@ -16,9 +16,9 @@ import outcome
 import trio
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped, GreenroomError
+from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import ExitReason
-from greenroom.actors.ref import Ask, Ref
+from greenroom.actors.ref import ActorStopped, Ask, Ref
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import EventNotKept, JournalError, OutOfSequence

@@ -9,8 +9,7 @@ from typing import TypeAlias, TypeVar
 import attrs
 import outcome
 
-from greenroom.actors.errors import ActorStopped
-from greenroom.actors.ref import Ref
+from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.events.ids import EventId, SessionId, UserId

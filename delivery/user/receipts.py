@@ -8,8 +8,7 @@ from typing import TypeAlias
 import attrs
 import outcome
 
-from greenroom.actors.errors import ActorStopped
-from greenroom.actors.ref import Ref
+from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.policy import Policy, outcome_of

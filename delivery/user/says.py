@@ -9,8 +9,8 @@ import attrs
 import orjson
 import outcome
 
-from greenroom.actors.errors import ActorStopped, Fault, GreenroomError, another
-from greenroom.actors.ref import Ref
+from greenroom.actors.errors import Fault, GreenroomError, another
+from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.delivery.errors import DeliveryError, UserUnavailable, damaged
 from greenroom.delivery.events.context import UserContext

@@ -10,7 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from greenroom.actors.errors import ActorStopped, Fault, GreenroomError
+    from greenroom.actors.errors import Fault, GreenroomError
+    from greenroom.actors.ref import ActorStopped
     from greenroom.delivery.errors import (
         EventNotKept,
         JournalError,
@@ -80,7 +81,8 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "greenroom.actors.errors": "ActorStopped Fault GreenroomError",
+    "greenroom.actors.errors": "Fault GreenroomError",
+    "greenroom.actors.ref": "ActorStopped",
     "greenroom.delivery.events.context": "UserContext",
     "greenroom.delivery.events.draft": "BadEvent",
     "greenroom.delivery.errors": "EventNotKept JournalError NotConfirmed NotDisplayed NotReceived "

@@ -10,7 +10,6 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import Actor, attach, run_actor
-from greenroom.actors.errors import ActorStopped
 from greenroom.actors.exit import (
     KILLED,
     NORMAL,
@@ -22,7 +21,7 @@ from greenroom.actors.exit import (
     must_go_on,
 )
 from greenroom.actors.probe import Probe
-from greenroom.actors.ref import Ref
+from greenroom.actors.ref import ActorStopped, Ref
 from tests.actors.conftest import Spawn
 
 pytestmark = pytest.mark.requirement("R39")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from greenroom.actors.errors import ActorStopped, AskTimeout, TimerError, another
+from greenroom.actors.errors import AskTimeout, TimerError, another
 from greenroom.actors.exit import crashed
+from greenroom.actors.ref import ActorStopped
 from greenroom.testing import STRAYS
 
 pytestmark = pytest.mark.fault("W4")

@@ -8,15 +8,9 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import Actor, run_actor
-from greenroom.actors.errors import (
-    ActorError,
-    ActorStopped,
-    AskTimeout,
-    MailboxFull,
-    NotARequest,
-)
+from greenroom.actors.errors import ActorError, AskTimeout, MailboxFull, NotARequest
 from greenroom.actors.mailbox import Overflow
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors.ref import ActorStopped, Ref, Request
 from greenroom.supervisor import OnRestart, actor_child, open_supervisor
 from tests.actors.conftest import Spawn
 

@@ -10,9 +10,10 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greenroom.actors.errors import ActorStopped, MailboxFull
+from greenroom.actors.errors import MailboxFull
 from greenroom.actors.exit import NORMAL
 from greenroom.actors.mailbox import Mailbox, Overflow
+from greenroom.actors.ref import ActorStopped
 
 pytestmark = pytest.mark.requirement("R39")
 

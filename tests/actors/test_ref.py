@@ -10,16 +10,10 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import Actor, run_actor
-from greenroom.actors.errors import (
-    ActorStopped,
-    AskedItself,
-    AskTimeout,
-    GreenroomError,
-    MailboxFull,
-)
+from greenroom.actors.errors import AskedItself, AskTimeout, GreenroomError, MailboxFull
 from greenroom.actors.exit import NORMAL, ExitReason
 from greenroom.actors.mailbox import Overflow
-from greenroom.actors.ref import Ask, Ref, Request
+from greenroom.actors.ref import ActorStopped, Ask, Ref, Request
 from greenroom.actors.reply import Outcome, Reply
 from tests.actors.conftest import Spawn
 

@@ -6,8 +6,7 @@ import pytest
 import trio
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors.ref import ActorStopped, Ref, Request
 from greenroom.supervisor import ChildSpec, OnRestart, actor_child, open_supervisor, task_child
 from tests.supervisor.stage import settle
 
@@ -75,16 +74,15 @@ async def test_a_ref_of_before_goes_on_or_ends_and_answers_every_ask(
             assert len(answers) == 4
 
 
-async def test_a_mailbox_that_was_handed_over_may_be_kept_from_then_on() -> None:
+async def test_a_mailbox_that_failed_may_be_kept_from_then_on() -> None:
     """supervisor(3), code_change: the new specification holds from the next start."""
-    async with open_supervisor("s", [spec(OnRestart.HANDED_OVER)]) as supervisor:
+    async with open_supervisor("s", [spec(OnRestart.FAILED)]) as supervisor:
         first = supervisor.child("a", Account)
         await supervisor.change_specs([spec(OnRestart.KEPT)])
         first.tell("die")
-        waiting = first.request(Get())
+        assert await answer_of(first) == "stopped"
         await settle()
         second = supervisor.child("a", Account)
-        assert await waiting.wait() == 1
         second.tell("die")
         assert await second.ask(Get()) == 1
         assert supervisor.child("a", Account) is second

@@ -1,6 +1,6 @@
 """Links (erlang(3), link/1; Reference Manual, Processes): supervised actors that end together.
 
-And monitors of supervisors; those of actors are in `tests.actors.test_monitor`.
+And monitors of supervisors; those of actors are in `tests.actors.test_monitors`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import pytest
 import trio
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import LinkBroken, NotLinkable
 from greenroom.actors.exit import ExitKind, ExitReason
-from greenroom.actors.monitor import Down, Exited, link, monitor
+from greenroom.actors.monitors import Down, Exited, LinkBroken, NotLinkable, link, monitor
 from greenroom.actors.ref import Ref
 from greenroom.supervisor import (
     DynamicSupervisorRef,

@@ -9,10 +9,9 @@ import pytest
 import trio
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped
 from greenroom.actors.exit import ExitKind, ExitReason
-from greenroom.actors.monitor import Down, monitor
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors.monitors import Down, monitor
+from greenroom.actors.ref import ActorStopped, Ref, Request
 from greenroom.actors.reply import Reply
 from greenroom.supervisor import (
     Backoff,
@@ -30,7 +29,7 @@ from greenroom.supervisor.errors import RestartIntensityExceeded
 from tests.supervisor.stage import Crash, settle
 
 pytestmark = pytest.mark.requirement("R39")
-FAILED, HANDED_OVER, KEPT = OnRestart.FAILED, OnRestart.HANDED_OVER, OnRestart.KEPT
+FAILED, KEPT = OnRestart.FAILED, OnRestart.KEPT
 STEADY = Backoff(first=5.0, limit=5.0, jitter=0.0)
 
 
@@ -119,20 +118,6 @@ async def test_by_default_waiting_asks_fail_with_the_crash_and_waiting_messages_
     assert troupe.log == []
 
 
-async def test_handed_over_what_waits_goes_to_the_next_incarnation_in_order() -> None:
-    """Beyond OTP: in OTP what waits is lost."""
-    troupe = Troupe()
-    async with stage(HANDED_OVER, troupe) as (root, ref):
-        for message in ("crash", "one", "two"):
-            ref.tell(message)
-        answer = ref.request(Which())
-        assert await answer.wait() == "by 2"
-        assert troupe.log == ["one by 2", "two by 2"]
-        with pytest.raises(ActorStopped):
-            ref.tell("too late")
-        assert root.child("player") is not ref
-
-
 async def test_kept_the_ref_goes_on_and_takes_messages_all_the_while(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -160,31 +145,26 @@ async def test_what_an_actor_died_of_is_never_handled_again(policy: OnRestart) -
         assert len(root.crashes()) == 1
 
 
-@pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
-async def test_failed_starts_in_between_lose_nothing(policy: OnRestart) -> None:
+async def test_failed_starts_in_between_lose_nothing() -> None:
     """Beyond OTP: what waits, waits for an incarnation that is up."""
     troupe = Troupe()
     troupe.failing_starts = 2
-    async with stage(policy, troupe) as (_, ref):
+    async with stage(KEPT, troupe) as (_, ref):
         ref.tell("crash")
         ref.tell("patient")
         assert await ref.request(Which()).wait() == "by 4"
     assert troupe.log == ["patient by 4"]
 
 
-@pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
-async def test_an_ask_that_is_handed_on_twice_is_answered_by_the_last(policy: OnRestart) -> None:
-    """Beyond OTP: pending asks are handed on as messages are."""
-    async with stage(policy, Troupe()) as (_, ref):
+async def test_an_ask_that_outlives_two_actors_is_answered_by_the_last() -> None:
+    """Beyond OTP: pending asks are kept as messages are."""
+    async with stage(KEPT, Troupe()) as (_, ref):
         ref.tell("crash")
         ref.tell("crash")
         assert await ref.request(Which()).wait() == "by 3"
 
 
-@pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
-async def test_an_answer_owed_by_the_dead_actor_fails_but_those_that_wait_do_not(
-    policy: OnRestart,
-) -> None:
+async def test_an_answer_owed_by_the_dead_actor_fails_but_those_that_wait_do_not() -> None:
     """Beyond OTP: gen_server(3), call/2, fails only for what was taken already."""
 
     class Forgetful(Player):
@@ -199,15 +179,14 @@ async def test_an_answer_owed_by_the_dead_actor_fails_but_those_that_wait_do_not
             return Forgetful(self, 1) if self.incarnations == 1 else player
 
     troupe = FirstForgets()
-    async with stage(policy, troupe) as (_, ref):
+    async with stage(KEPT, troupe) as (_, ref):
         owed, waiting = ref.request(Which()), ref.request(Which())
         assert await waiting.wait() == "by 2"
         with pytest.raises(ActorStopped):
             await owed.wait()
 
 
-@pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
-async def test_a_sender_that_waits_for_room_gets_in_or_is_told(policy: OnRestart) -> None:
+async def test_a_sender_that_waits_for_room_gets_in_or_is_told() -> None:
     """Beyond OTP: mailboxes are bounded, so senders may wait."""
     troupe = Troupe()
     outcomes: list[str] = []
@@ -219,7 +198,7 @@ async def test_a_sender_that_waits_for_room_gets_in_or_is_told(policy: OnRestart
         except ActorStopped:
             outcomes.append("told")
 
-    async with stage(policy, troupe) as (_, ref), trio.open_nursery() as nursery:
+    async with stage(KEPT, troupe) as (_, ref), trio.open_nursery() as nursery:
         ref.tell("wait")
         await settle()
         ref.tell("crash")
@@ -234,7 +213,7 @@ async def test_a_sender_that_waits_for_room_gets_in_or_is_told(policy: OnRestart
     assert troupe.log[-1] == "ninth by 2"
 
 
-@pytest.mark.parametrize(("policy", "told"), [(FAILED, True), (HANDED_OVER, True), (KEPT, False)])
+@pytest.mark.parametrize(("policy", "told"), [(FAILED, True), (KEPT, False)])
 async def test_from_its_last_words_on_only_a_kept_mailbox_takes_messages(
     policy: OnRestart, told: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -274,20 +253,17 @@ async def test_from_its_last_words_on_only_a_kept_mailbox_takes_messages(
         await trio.sleep(5)
     expected = ["who waited for room", "who came late"] if told else []
     assert expected == refused
-    handled = [*(f"{number} by 2" for number in range(8))] if policy is not FAILED else []
-    handled += ["waited for room by 2", "in the last words by 2"] if policy is KEPT else []
+    handled = [*map(str, range(8)), "waited for room", "in the last words"]
+    handled = [f"{message} by 2" for message in handled] if policy is KEPT else []
     assert handled == troupe.log
 
 
-@pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
 @pytest.mark.parametrize(
     ("restart", "last"), [(Restart.TEMPORARY, "crash"), (Restart.TRANSIENT, "stop")]
 )
-async def test_when_no_restart_follows_what_waits_fails(
-    policy: OnRestart, restart: Restart, last: str
-) -> None:
+async def test_when_no_restart_follows_what_waits_fails(restart: Restart, last: str) -> None:
     """gen_server(3), call/2: fails when the server ends. Beyond OTP: whatever the spec keeps."""
-    async with stage(policy, Troupe(), restart=restart) as (_, ref):
+    async with stage(KEPT, Troupe(), restart=restart) as (_, ref):
         ref.tell(last)
         waiting = ref.request(Which())
         ref.tell("lost")
@@ -300,16 +276,15 @@ async def test_when_no_restart_follows_what_waits_fails(
             ref.tell("too late")
 
 
-@pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
 @pytest.mark.parametrize("how", ["terminate", "stop the tree", "give up"])
 async def test_who_calls_a_restart_off_fails_what_waits_for_it(
-    policy: OnRestart, how: str, autojump_clock: trio.testing.MockClock
+    how: str, autojump_clock: trio.testing.MockClock
 ) -> None:
     """Beyond OTP: nothing waits for an incarnation that will not come."""
     waiting: list[Reply[str]] = []
     troupe = Troupe()
     try:
-        async with stage(policy, troupe, backoff=STEADY) as (root, ref):
+        async with stage(KEPT, troupe, backoff=STEADY) as (root, ref):
             ref.tell("crash")
             waiting.append(ref.request(Which()))
             await trio.sleep(1)
@@ -351,10 +326,7 @@ async def test_a_kept_ref_stands_for_the_place_so_monitors_wait_for_its_last_end
         assert new is not ref
 
 
-@pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
-async def test_a_bystander_of_a_group_restart_hands_its_messages_on_too(
-    policy: OnRestart,
-) -> None:
+async def test_a_bystander_of_a_group_restart_keeps_its_messages_too() -> None:
     """Beyond OTP: whoever is restarted, for whatever reason, by its own spec."""
 
     class Bystander(Player):
@@ -369,7 +341,7 @@ async def test_a_bystander_of_a_group_restart_hands_its_messages_on_too(
             return Bystander(self, self.incarnations)
 
     first, second = Troupe(), Bystanders()
-    specs = [actor_child("first", first), actor_child("second", second, mailbox=policy)]
+    specs = [actor_child("first", first), actor_child("second", second, mailbox=KEPT)]
     async with open_supervisor("root", specs, strategy=Strategy.ONE_FOR_ALL) as root:
         falls, bystander = root.child("first"), root.child("second")
         assert isinstance(falls, Ref)
@@ -382,14 +354,13 @@ async def test_a_bystander_of_a_group_restart_hands_its_messages_on_too(
     assert second.log == ["waiting by 2"]
 
 
-@pytest.mark.parametrize("policy", [HANDED_OVER, KEPT])
-async def test_children_of_a_dynamic_supervisor_hand_on_as_well(policy: OnRestart) -> None:
+async def test_children_of_a_dynamic_supervisor_keep_theirs_as_well() -> None:
     """Beyond OTP: the same under a dynamic supervisor."""
     troupe = Troupe()
     async with open_supervisor("root", [dynamic_supervisor_child("players")]) as root:
         players = root.child("players")
         assert isinstance(players, DynamicSupervisorRef)
-        spec = actor_child("a", troupe, mailbox=policy, restart=Restart.TRANSIENT)
+        spec = actor_child("a", troupe, mailbox=KEPT, restart=Restart.TRANSIENT)
         ref = await players.start_child(spec)
         assert isinstance(ref, Ref)
         ref.tell("crash")

@@ -12,11 +12,11 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped, OrderlyExit
+from greenroom.actors.errors import OrderlyExit
 from greenroom.actors.machine.actor import MachineActor
 from greenroom.actors.machine.machine import Machine, On, StateTimeout, Stop, stay
-from greenroom.actors.monitor import link, monitor
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors.monitors import link, monitor
+from greenroom.actors.ref import ActorStopped, Ref, Request
 from greenroom.supervisor import (
     Intensity,
     OnRestart,

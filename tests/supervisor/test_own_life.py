@@ -17,7 +17,7 @@ from greenroom.actors.exit import NORMAL
 from greenroom.actors.machine.actor import MachineActor
 from greenroom.actors.machine.machine import Machine, On, StartTimer, StateTimeout, Step, Stop, stay
 from greenroom.actors.mailbox import Mailbox
-from greenroom.actors.monitor import Down, monitor
+from greenroom.actors.monitors import Down, monitor
 from greenroom.actors.own_life import OwnLife
 from greenroom.actors.ref import Ref, Request
 from greenroom.actors.reply import Outcome
@@ -26,9 +26,6 @@ from greenroom.supervisor import Backoff, OnRestart, actor_child, open_superviso
 from tests.supervisor.stage import Crash
 
 pytestmark = [pytest.mark.requirement("R39"), pytest.mark.fault("S2")]
-
-OUTLIVING = [OnRestart.KEPT, OnRestart.HANDED_OVER]
-outliving = pytest.mark.parametrize("policy", OUTLIVING, ids=lambda policy: policy.value)
 
 
 class Life(enum.Enum):
@@ -87,16 +84,15 @@ class Worker(MachineActor[Work | Die | TimeIsUp, Life, None, object]):
             self.log.append((trio.current_time(), str(command)))
 
 
-@outliving
 async def test_a_machine_that_is_restarted_has_its_own_time(
-    policy: OnRestart, autojump_clock: trio.testing.MockClock
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Beyond OTP: a kept mailbox.
 
     Both timers of the first life are due, and in its mailbox, when it dies at 20 s.
     """
     log: list[tuple[float, str]] = []
-    spec = actor_child("it", lambda: Worker(log), mailbox=policy)
+    spec = actor_child("it", lambda: Worker(log), mailbox=OnRestart.KEPT)
     async with open_supervisor("root", [spec]) as root:
         ref = root.child("it")
         assert isinstance(ref, Ref)
@@ -147,10 +143,9 @@ class Asker(Actor[Heard]):
         self.log.append((self.number, "down" if isinstance(message, Down) else message))
 
 
-@outliving
 @pytest.mark.parametrize("busy", [True, False], ids=["delivered", "under way"])
 async def test_timers_answers_and_news_are_for_the_life_that_asked_for_them(
-    policy: OnRestart, busy: bool, autojump_clock: trio.testing.MockClock
+    busy: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     """Beyond OTP: a kept mailbox.
 
@@ -162,7 +157,10 @@ async def test_timers_answers_and_news_are_for_the_life_that_asked_for_them(
         oracle = root.child("oracle")
         assert isinstance(oracle, Ref)
         asker = actor_child(
-            "asker", lambda: Asker(log, lives, oracle), mailbox=policy, backoff=Backoff(2, 2)
+            "asker",
+            lambda: Asker(log, lives, oracle),
+            mailbox=OnRestart.KEPT,
+            backoff=Backoff(2, 2),
         )
         ref = await root.start_child(asker)
         assert isinstance(ref, Ref)
@@ -177,9 +175,8 @@ async def test_timers_answers_and_news_are_for_the_life_that_asked_for_them(
     assert sorted(log[2:]) == [(2, "answer for 2"), (2, "down"), (2, "tick of 2")]
 
 
-@outliving
 async def test_what_others_asked_for_on_behalf_of_a_place_survives_its_lives(
-    policy: OnRestart, autojump_clock: trio.testing.MockClock
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Beyond OTP: a kept mailbox.
 

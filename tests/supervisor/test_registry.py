@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.actors.actor import Actor, attach
-from greenroom.actors.errors import ActorStopped
 from greenroom.actors.exit import NORMAL, ExitReason
-from greenroom.actors.ref import Ref
+from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.supervisor import (
     DynamicSupervisorRef,
     Registry,

@@ -11,9 +11,8 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped
 from greenroom.actors.exit import ExitKind
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors.ref import ActorStopped, Ref, Request
 from greenroom.supervisor import (
     Backoff,
     ChildSpec,

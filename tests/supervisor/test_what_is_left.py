@@ -11,8 +11,7 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors.ref import ActorStopped, Ref, Request
 from greenroom.supervisor import (
     ChildSpec,
     ChildState,
@@ -103,14 +102,13 @@ async def test_a_supervisor_that_gives_up_names_a_bounded_number_of_crashes() ->
 
 
 @pytest.mark.fault("S6")
-@pytest.mark.parametrize("to", ["failed", "handed over", "task"])
+@pytest.mark.parametrize("to", ["failed", "task"])
 async def test_a_ref_that_an_earlier_spec_kept_ends_when_the_next_life_has_another(
     to: str,
 ) -> None:
     """supervisor(3), change of specs: what a spec says holds from the next start."""
     specs = {
         "failed": actor_child("a", Mortal),
-        "handed over": actor_child("a", Mortal, mailbox=OnRestart.HANDED_OVER),
         "task": task_child("a", trio.sleep_forever),
     }
     kept = actor_child("a", Mortal, mailbox=OnRestart.KEPT)

@@ -175,7 +175,8 @@ def test_deterministic_and_given_do_not_go_together(project: pytest.Pytester) ->
 ACTORS = """
 import pytest, trio
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped, AskTimeout
+from greenroom.actors.ref import ActorStopped
+from greenroom.actors.errors import AskTimeout
 from greenroom.actors.ref import Request
 from greenroom.supervisor.errors import ChildLeftBehind
 from greenroom.testing import InjectedFault

@@ -12,7 +12,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.frame_protocol import CloseReason, FrameProtocol
 
 from greenroom.actors.actor import run_actor
-from greenroom.actors.errors import ActorStopped
+from greenroom.actors.ref import ActorStopped
 from greenroom.actors.timers import Alarm, alarm_clock
 from greenroom.delivery.events.ids import ConnectionId, UserId
 from greenroom.delivery.log_context import bind

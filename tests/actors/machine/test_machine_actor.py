@@ -10,13 +10,13 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import run_actor
-from greenroom.actors.errors import ActorStopped, AskTimeout, MailboxFull
+from greenroom.actors.errors import AskTimeout, MailboxFull
 from greenroom.actors.exit import NORMAL
 from greenroom.actors.machine.actor import Answer, MachineActor
 from greenroom.actors.machine.machine import Machine, On, Step, Stop, UnlistedPair, go, stay
 from greenroom.actors.machine.runner import TimerFired
 from greenroom.actors.probe import Probe
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors.ref import ActorStopped, Ref, Request
 from tests.actors.conftest import Spawn
 from tests.actors.machine.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say
 

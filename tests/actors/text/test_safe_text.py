@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.actors.errors import ActorStopped
 from greenroom.actors.exit import crashed
-from greenroom.actors.monitor import LinkBroken
+from greenroom.actors.monitors import LinkBroken
+from greenroom.actors.ref import ActorStopped
 from greenroom.actors.text.safe import LONGEST, safe_repr, safe_str
 from greenroom.testing import STRAYS
 

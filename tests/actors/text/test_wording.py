@@ -6,8 +6,7 @@ import pytest
 import trio.testing
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import ActorStopped
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors.ref import ActorStopped, Ref, Request
 from greenroom.actors.text.wording import a, kind_of
 from greenroom.delivery.events.ids import BadId, IdSource, RunId, UserId
 from greenroom.supervisor import ChildSpec, actor_child, open_supervisor

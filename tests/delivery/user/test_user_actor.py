@@ -12,7 +12,8 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greenroom.actors.errors import ActorStopped, GreenroomError
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.ref import ActorStopped
 from greenroom.actors.timers import alarm_clock
 from greenroom.delivery.errors import (
     EventNotKept,

@@ -90,12 +90,12 @@ def claims_in(path: Path) -> Iterator[Function]:
 
 
 def files() -> list[Path]:
-    return sorted(Path(__file__).parent.glob("test_*.py"))
+    return sorted(Path(__file__).parents[1].rglob("test_*.py"))
 
 
 @cache
 def cited() -> set[str]:
-    """The cases named after "SUITE:" in the docstrings of this folder's tests."""
+    """The cases named after "SUITE:" in the docstrings of the tests of supervision."""
     docs = (ast.get_docstring(node) or "" for path in files() for node in claims_in(path))
     return {
         case.strip()

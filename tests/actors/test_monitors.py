@@ -8,9 +8,8 @@ import pytest
 import trio
 
 from greenroom.actors.actor import Actor, run_actor
-from greenroom.actors.errors import NotLinkable
 from greenroom.actors.exit import NORMAL, ExitKind
-from greenroom.actors.monitor import Down, Monitor, link, monitor
+from greenroom.actors.monitors import Down, Monitor, NotLinkable, link, monitor
 from greenroom.actors.ref import Ref
 
 

@@ -7,13 +7,27 @@ from typing import Never, Protocol
 
 import attrs
 
-from greenroom.actors.errors import LinkBroken, NotLinkable
+from greenroom.actors.errors import ActorError
 from greenroom.actors.exit import ExitKind, ExitReason
 from greenroom.actors.own_life import OwnLife
 from greenroom.actors.ref import Ref
 
 AnyRef = Ref[Never]
 """A ref of any actor: nothing can be told to it, but it can be watched."""
+
+
+class LinkBroken(ActorError):
+    """A linked actor ended otherwise than normally, and took this one along; see `link`."""
+
+    def __init__(self, name: str, reason: ExitReason) -> None:
+        super().__init__(f"linked actor {name!r} ended: {reason}")
+        self.name = name
+        self.reason = reason
+        self.__cause__: BaseException | None = reason.error
+
+
+class NotLinkable(ActorError):
+    """Only an actor that a supervisor runs can be linked: somebody must be able to stop it."""
 
 
 class Watchable(Protocol):
@@ -114,7 +128,7 @@ class Link(_Watch):
         self._call_off()
         if partner.traps_exits:
             partner._tell_exited(Exited(ended, reason))
-        elif reason.kind is not ExitKind.NORMAL:
+        elif partner._abort is not None and reason.kind is not ExitKind.NORMAL:
             partner._abort(ExitReason(reason.kind, LinkBroken(ended.name, reason)))
 
 
