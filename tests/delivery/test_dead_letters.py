@@ -178,6 +178,21 @@ async def test_what_nobody_could_come_for_while_no_server_was_there_has_its_time
 
 
 @pytest.mark.fault("P11")
+async def test_the_time_that_a_server_was_at_work_counts_also_after_a_restart(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """But for the last minute: a server tells the journal once a minute that it is there."""
+    disk, policies = Disk(), {**SOON, CRITICAL: Policy(expires_after=200)}
+    async with open_backstage(disk, policies=policies, now_ms=clock()) as stage, stage.run() as run:
+        report = await run.final_report(report="a saving")
+        await trio.sleep(150)
+    async with open_backstage(disk, policies=policies, now_ms=clock()) as stage:
+        async with stage.users.lease(ALICE):
+            await trio.sleep(100)
+        assert report.event in [letter.event for letter in await stage.dead_letters.list()]
+
+
+@pytest.mark.fault("P11")
 async def test_an_event_that_a_clock_set_back_left_in_the_future_expires_in_its_time(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
