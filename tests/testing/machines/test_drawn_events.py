@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Callable
 
 import attrs
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from greenroom.actors.machine.machine import Machine, On, Step, stay
 from greenroom.testing import MachineFault, explore, machine_test
-from tests.testing.machines.turned import failure, turn
+from tests.testing.machines.turned import QUIET, failure, turn
 
 pytestmark = [pytest.mark.requirement("R41"), pytest.mark.fault("W11")]
 
@@ -102,6 +104,24 @@ def test_of_values_that_a_validator_lists_every_one_is_drawn_however_rare() -> N
     tokens = [event for event in seen if isinstance(event, Token)]
     assert {token.worth for token in tokens} == {token.where for token in tokens} == set(RARE)
     assert len({token.for_whom for token in tokens}) > 1
+
+
+def test_a_class_with_an_init_of_its_own_is_given_what_that_takes() -> None:
+    calls, seen = itertools.count(), list[object]()
+
+    @attrs.define(init=False, eq=False)
+    class Own:
+        worth: int = attrs.field(validator=attrs.validators.in_(RARE))
+
+        def __init__(self, power: int) -> None:
+            if next(calls) % 40 < 39:
+                raise ValueError("not yet")
+            self.worth = RARE[power % len(RARE)]
+
+    few = settings(QUIET, max_examples=5, stateful_step_count=5)
+    turn(machine_test(purse_of(Own, seen=seen), data=0), few)
+
+    assert len(seen) > 5
 
 
 def test_a_strategy_that_is_registered_for_a_class_is_the_one_that_is_drawn_from() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from inspect import signature
 from typing import get_type_hints
 
 import attrs
@@ -74,10 +75,11 @@ def _listed_values(event: type[object]) -> dict[str, SearchStrategy[object]]:
     """What Hypothesis draws of the fields of `builds(event, field=...)`, but not by `from_type`."""
     if not attrs.has(event):
         return {}
+    taken = signature(event).parameters  # a class may have an `__init__` of its own
     return {
         field.alias: st.sampled_from(options)
         for field in attrs.fields(event)
-        if field.init and (options := _options(field.validator))
+        if field.alias in taken and (options := _options(field.validator))
     }
 
 
