@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from greenroom.actors.errors import Fault, GreenroomError, OrderlyExit
@@ -74,8 +75,10 @@ class TooManyChildren(SupervisorError):
 class NoSuchChild(SupervisorError):
     """No child has this id."""
 
-    def __init__(self, supervisor: str, child: str) -> None:
-        super().__init__(f"{supervisor!r} has no child {str(child)!r}")
+    def __init__(self, supervisor: str, child: str, among: Iterable[str] = ()) -> None:
+        alike = difflib.get_close_matches(str(child), among, n=1)
+        advice = f"did you mean {str(alike[0])!r}?" if alike else ""
+        super().__init__(f"{supervisor!r} has no child {str(child)!r}", advice=advice)
         self.child = child
 
 

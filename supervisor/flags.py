@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 
+from greenroom.actors.text.wording import a
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import InvalidChildSpec
 from greenroom.supervisor.intensity import Intensity
@@ -16,13 +18,20 @@ def check_flags(
     """Raises `InvalidChildSpec` when one of them is not of its kind."""
     if not isinstance(name, str) or not name:
         raise InvalidChildSpec(f"a supervisor's name is a string that is not empty, not {name!r}")
-    for value, kind in (
-        (strategy, Strategy),
-        (intensity, Intensity),
-        (auto_shutdown, AutoShutdown),
+    for flag, value, kind in (
+        ("strategy", strategy, Strategy),
+        ("intensity", intensity, Intensity),
+        ("auto_shutdown", auto_shutdown, AutoShutdown),
     ):
         if not isinstance(value, kind):
-            raise InvalidChildSpec(f"{name!r} needs one of {kind.__name__}, not {value!r}")
+            must = f"`{flag}` must be {a(kind.__name__)}, not {value!r}"
+            raise InvalidChildSpec(f"{name!r}: {must}", advice=_example(kind))
+
+
+def _example(kind: type) -> str:
+    if not issubclass(kind, enum.Enum):
+        return "for example Intensity(3, 5.0): 3 restarts in 5 seconds"
+    return "one of " + ", ".join(map(str, (f"{kind.__name__}.{each.name}" for each in kind)))
 
 
 def check_child_specs(

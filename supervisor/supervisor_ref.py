@@ -220,7 +220,7 @@ class SupervisorRef(Killable):
     def _find(self, id_: str) -> Child:
         child = self._children.get(id_)
         if child is None:
-            raise NoSuchChild(self.path, id_)
+            raise NoSuchChild(self.path, id_, among=self._children)
         return child
 
     def _check_absent(self, id_: str) -> None:

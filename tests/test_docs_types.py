@@ -10,16 +10,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PAGES = ("actors", "supervision", "runs", "delivery", "embedding", "client", "what-happened")
 EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.fault("W8")
 @pytest.mark.skipif(not (ROOT / "docs").exists(), reason="the guides stand beside the tests")
-def test_every_example_of_the_guides_to_actors_and_supervision_is_typed(tmp_path: Path) -> None:
-    for page in ("actors", "supervision"):
+def test_every_example_that_a_reader_begins_with_is_typed(tmp_path: Path) -> None:
+    for page in PAGES:
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
         for number, example in enumerate(EXAMPLE.findall(text), start=1):
-            (tmp_path / f"{page}_{number}.py").write_text(example, encoding="utf-8")
+            module = f"{page.replace('-', '_')}_{number}.py"
+            (tmp_path / module).write_text(example, encoding="utf-8")
+    readme = EXAMPLE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    (tmp_path / "readme.py").write_text("\n".join(readme), encoding="utf-8")  # one program
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
     checked = subprocess.run(
         [*command, *map(str, sorted(tmp_path.glob("*.py")))],

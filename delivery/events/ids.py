@@ -25,9 +25,15 @@ class BadId(GreenroomError):
     """Not an id of the expected kind. `expected` and `given` name the kinds."""
 
     def __init__(self, expected: str, given: str, value: object, *, advice: str = "") -> None:
-        super().__init__(f"expected {a(expected)} id, got {given}: {_shown(value)}", advice=advice)
         self.expected = expected
         self.given = given
+        message = f"expected {a(expected)} id, got {self.given_words}: {_shown(value)}"
+        super().__init__(message, advice=advice)
+
+    @property
+    def given_words(self) -> str:
+        """`given` for people: any text may be a user's id, so "user" alone would mislead."""
+        return "a user id or no id at all" if self.given == UserId.kind else self.given
 
 
 class Id(str, Small):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenroom.actors.text.safe import safe_str
+from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.kinds import Kind
@@ -19,28 +20,28 @@ MAX_MESSAGE = 1000
 def checked_text(kind: Kind, field: str, value: object) -> str:
     """A str, possibly empty. Raises `BadEvent`."""
     if not isinstance(value, str):
-        raise BadEvent(f"{kind}: {field} is a str, not {type(value).__name__}")
+        raise BadEvent(f"{kind}: `{field}` must be a str, not {kind_of(value)}")
     return value
 
 
 def checked_name(kind: Kind, field: str, value: object) -> str:
     """A str that is not empty. Raises `BadEvent`."""
     if not checked_text(kind, field, value):
-        raise BadEvent(f"{kind}: {field} is empty")
+        raise BadEvent(f"{kind}: `{field}` must not be empty")
     return str(value)
 
 
 def checked_whole(kind: Kind, field: str, value: object) -> int:
     """An int of 0 or more. Raises `BadEvent`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadEvent(f"{kind}: {field} is an int of 0 or more, not {value!r}")
+        raise BadEvent(f"{kind}: `{field}` must be an int of 0 or more, not {value!r}")
     return value
 
 
 def checked_outcome(kind: Kind, value: object) -> str:
     """How a run may complete. Raises `BadEvent`."""
     if value not in ("ok", "cancelled"):
-        raise BadEvent(f'{kind}: outcome is "ok" or "cancelled", not {value!r}')
+        raise BadEvent(f'{kind}: `outcome` must be "ok" or "cancelled", not {value!r}')
     return str(value)
 
 

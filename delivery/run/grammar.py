@@ -27,6 +27,14 @@ class Stage(enum.Enum):
     ENDED = "ended"
 
 
+SO_FAR = {
+    Stage.CREATED: "has not started",
+    Stage.RUNNING: "goes on",
+    Stage.REPORTED: "has its final report",
+    Stage.ENDED: "has ended",
+}
+
+
 class OutOfOrder(GreenroomError):
     """An event the run's grammar does not allow now. Nothing was emitted."""
 
@@ -167,7 +175,7 @@ class Spoken:
             done = RUN_GRAMMAR.step(self.stage, self.state, step)
         except UnlistedPair as error:
             raise OutOfOrder(
-                f"{step.words} cannot come now: the run is {self.stage.value}",
+                f"{step.words} cannot come now: the run {SO_FAR[self.stage]}",
                 advice="see the grammar in docs/runs.md",
             ) from error
         return Spoken(done.state or self.stage, done.data)

@@ -160,6 +160,6 @@ def _canonical(body: JSON) -> bytes:
 
 def _conflict(request: UserSays) -> SayConflict:
     return SayConflict(
-        f"say: `id` {request.say!r} was another message's",
+        f"say: `id` {request.say!r} was used for another message",
         advice="each message needs an id of its own; only a repeated one keeps it",
     )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.run.grammar import OutOfOrder
     from greenroom.delivery.run.receipt import Receipt
     from greenroom.delivery.run.run import Agent, Pressure, Run, ToolCall
+    from greenroom.loading.agent import BadAgent
     from greenroom.runtime import Runtime, open_runtime
     from greenroom.serving import run_server, serve
     from greenroom.settings.settings import BadSettings, Settings
@@ -44,6 +45,7 @@ __all__ = [
     "JSON",
     "ActorStopped",
     "Agent",
+    "BadAgent",
     "BadEvent",
     "BadId",
     "BadSettings",
@@ -83,6 +85,7 @@ __all__ = [
 _HOMES: Final = {
     "greenroom.actors.errors": "Fault GreenroomError",
     "greenroom.actors.ref": "ActorStopped",
+    "greenroom.loading.agent": "BadAgent",
     "greenroom.delivery.events.context": "UserContext",
     "greenroom.delivery.events.draft": "BadEvent",
     "greenroom.delivery.errors": "EventNotKept JournalError NotConfirmed NotDisplayed NotReceived "

@@ -40,6 +40,7 @@ from greenroom.delivery.user.parts import OnUndelivered, nothing_more
 from greenroom.delivery.user.users import Users, UsersSettings
 from greenroom.draining import drain_users
 from greenroom.journal_opening import open_journal
+from greenroom.loading.agent import named_agents
 from greenroom.metrics.counts import Metrics, Values
 from greenroom.metrics.door import MetricsDoor
 from greenroom.metrics.gauges import look_at, watching_lag
@@ -367,15 +368,16 @@ async def open_runtime(
     `agents` answer what users say. Without a `journal` the one of the settings is opened, and
     closed again. `policies` say what counts as delivered, in place of the settings;
     `on_undelivered` is called with each dead letter and must be quick. Raises the errors of
-    opening a journal; `BadSettings` for settings.
+    opening a journal; `BadSettings` and `BadAgent` for what cannot be settings or agents.
     """
-    settings = settings or Settings.load()
+    settings = Settings.load() if settings is None else Settings.checked(settings)
+    answering = named_agents(agents)
     async with open_journal(settings, journal) as opened:
         await _begin(opened, wall_clock)
         runtime = Runtime(
             settings,
             opened,
-            _named(agents),
+            answering,
             ids=ids or IdSource(),
             policies=policies,
             on_undelivered=on_undelivered,
@@ -432,11 +434,3 @@ def authenticator_of(
 
 def _logged_as(context: UserContext) -> AbstractContextManager[None]:
     return bound(run=context.run, thread=context.thread, request=context.request)
-
-
-def _named(agents: Mapping[str, Agent] | Agent | None) -> Mapping[str, Agent]:
-    if agents is None:
-        return {}
-    if isinstance(agents, Mapping):
-        return agents
-    return {getattr(agents, "__name__", "agent"): agents}

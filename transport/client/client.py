@@ -92,9 +92,9 @@ async def connect(
     `recovered` False beside a resume says that events were missed; what was taken with an offset
     beyond its `after` is no longer so. `ssl_context`: whom to trust with `wss://`.
 
-    Raises `BadUrl`, and `CannotConnect`, `Refused` or `SessionClosed` when there is no use in
-    coming back; so do the client's methods later. Any other trouble on the way is logged as a
-    warning, once for each cause, and tried again.
+    Raises `BadUrl`, `TypeError` for a token that is neither, and `CannotConnect`, `Refused` or
+    `SessionClosed` when there is no use in coming back; so do the client's methods later. Any
+    other trouble on the way is logged as a warning, once for each cause, and tried again.
     """
     where = ServerUrl.parse(url, ssl_context)
     client = Client(where, token, ClientSession(position), uniform, new_id, wall_clock)

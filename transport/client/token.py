@@ -9,6 +9,7 @@ from typing import TypeAlias
 import trio
 
 from greenroom.actors.text.safe import safe_repr
+from greenroom.actors.text.wording import kind_of
 from greenroom.transport.errors import NoToken, RequestFailed
 
 REFRESH_SECONDS = 60.0
@@ -34,6 +35,9 @@ class Tokens:
         backoff: Callable[[int], float],
         wall_clock: Callable[[], float],
     ) -> None:
+        if not (isinstance(given, str) or callable(given)):
+            kind = kind_of(given)
+            raise TypeError(f"`token` must be a string or an async function for tokens, not {kind}")
         self.given = given
         self._refresh = refresh
         self._backoff = backoff

@@ -78,7 +78,9 @@ class Origins:
             return
         if _is_same_host(origin, head.one("host") or ""):
             return
-        raise BadRequest("Pages of this origin may not connect.", status=403)
+        raise BadRequest(
+            "Pages of this origin may not connect: it is not in `allow_origins`.", status=403
+        )
 
 
 def _lowered(head: RequestHead, name: str) -> list[str]:

@@ -29,7 +29,7 @@ def object_of(message: str | bytes) -> tuple[dict[str, JSON], bool]:
     journal nor another client could be told of it. Raises `BadFrame`, fatal.
     """
     if not isinstance(message, str):
-        raise BadFrame("frames are text frames, not binary ones", fatal=True)
+        raise BadFrame("a frame must be a text frame, not a binary one", fatal=True)
     value, is_mended = _parsed(message)
     if type(value) is not dict:
         raise BadFrame(f"a frame must be a JSON object, not {described(value)}", fatal=True)

@@ -228,7 +228,7 @@ def decode(message: str | bytes) -> ClientFrame:
         raise BadFrame(f"unknown frame type {shown(type_)}")
     if is_mended:
         id_ = _usable_id(codec, fields)
-        broken = f"{type_}: text with half a surrogate pair is no text; U+FFFD may stand for it"
+        broken = f"{type_}: text must not hold half a surrogate pair; send U+FFFD in its place"
         raise BadFrame(broken, id=None if id_ is None or REPLACEMENT in id_ else id_)
     try:
         return codec.structure(fields, None)

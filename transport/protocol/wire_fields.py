@@ -73,7 +73,8 @@ def id_of(name: str, kind: type[Id]) -> Check[Id]:
         try:
             return modern(kind, value)  # type: ignore[arg-type]  # it refuses what is no string
         except BadId as error:
-            given = f"{error.given}: {shown(value)}" if isinstance(value, str) else error.given
+            words = error.given_words
+            given = f"{words}: {shown(value)}" if isinstance(value, str) else words
             raise WrongField(name, f"{a(error.expected)} id", given, error.advice) from error
 
     return check

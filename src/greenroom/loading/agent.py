@@ -1,4 +1,4 @@
-"""Finding an agent by its name on the command line, `MODULE_OR_FILE:AGENT`."""
+"""What an agent is, and finding one by its name on the command line, `MODULE_OR_FILE:AGENT`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import sys
 import sysconfig
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -21,7 +22,11 @@ EXAMPLE = "name it as MODULE_OR_FILE:AGENT, for example app:agent or agents/app.
 SHAPE = "an agent is `async def agent(run, said)`"
 
 
-class BadTarget(GreenroomError):
+class BadAgent(GreenroomError):
+    """What is to answer users is not `async def agent(run, said)`."""
+
+
+class BadTarget(BadAgent):
     """The target names no agent."""
 
 
@@ -35,7 +40,11 @@ def load_agent(target: str) -> Agent:
     A module is looked for from the working directory, a file may import its neighbours; both
     as if Python itself had been given them. Raises `BadTarget` or `TargetFailed`.
     """
-    return _checked(load_object(target), target)
+    found = load_object(target)
+    try:
+        return checked_agent(found, target)
+    except BadAgent as error:
+        raise BadTarget(error.message, advice=error.advice) from None
 
 
 def load_object(
@@ -103,15 +112,25 @@ def _attribute(module: ModuleType, name: str, target: str, shape: str) -> object
     return found
 
 
-def _checked(found: object, target: str) -> Agent:
+def named_agents(agents: Mapping[str, Agent] | Agent | None) -> Mapping[str, Agent]:
+    """Agents by their names, each of them looked at. Raises `BadAgent`."""
+    if agents is None:
+        return {}
+    if not isinstance(agents, Mapping):
+        agents = {getattr(agents, "__name__", "agent"): agents}
+    return {name: checked_agent(each, f"agent {name!r}") for name, each in agents.items()}
+
+
+def checked_agent(found: object, called: str) -> Agent:
+    """`found`, if it can be an agent; `called` begins the error. Raises `BadAgent`."""
     if not _is_async_function(found):
-        raise BadTarget(f"{target} is {_described(found)}, not an async function", advice=SHAPE)
+        raise BadAgent(f"{called} is {_described(found)}, not an async function", advice=SHAPE)
     agent = cast(Agent, found)
     try:
         inspect.signature(agent).bind(None, None)
     except TypeError:
-        raise BadTarget(
-            f"{target} takes {inspect.signature(agent)}, not a run and what was said",
+        raise BadAgent(
+            f"{called} takes {inspect.signature(agent)}, not a run and what was said",
             advice=SHAPE,
         ) from None
     return agent

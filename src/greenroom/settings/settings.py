@@ -10,17 +10,19 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import attrs
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import DONE, POLICIES, Policies
 from greenroom.delivery.outbox.redelivery import Patience
 from greenroom.delivery.run.timeouts import Tier, Timeouts, TimeoutsClash
 from greenroom.delivery.user.run_turns import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
-from greenroom.settings.values import Expected, setting
+from greenroom.settings.values import Expected, described, setting
 from greenroom.supervisor.backoff import Backoff
 
 PREFIX = "GREENROOM_"
@@ -41,6 +43,25 @@ class BadSettings(GreenroomError):
         super().__init__("\n".join(self.problems), advice=advice)
 
 
+JOURNAL = expected.sqlite_path(Path)
+FILE = expected.optional(expected.path(Path))
+ORIGINS = expected.origins()
+
+
+# Type checkers take what `Settings(…)` may be given from a converter with a name and types. A value
+# that is refused comes out as it is, so that all refusals are told together: hence the casts.
+def _as_path(value: str | Path) -> Path:
+    return cast(Path, JOURNAL.convert(value))
+
+
+def _as_file(value: str | Path | None) -> Path | None:
+    return cast("Path | None", FILE.convert(value))
+
+
+def _as_origins(value: Iterable[str]) -> tuple[str, ...]:
+    return cast("tuple[str, ...]", ORIGINS.convert(value))
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """Everything an operator can choose. Durations are seconds unless the name says otherwise.
@@ -50,10 +71,13 @@ class Settings:
 
     host: str = setting("127.0.0.1", expected.text("an address or host name"), "Where to listen.")
     port: int = setting(8700, expected.whole(0, 65535), "Port to listen on; 0 takes a free one.")
-    journal: Path = setting(
-        Path("greenroom.db"),
-        expected.sqlite_path(Path),
-        f"The journal's file. `{MEMORY}` keeps it in memory: nothing survives a restart.",
+    journal: Path = attrs.field(
+        default=Path("greenroom.db"),
+        converter=_as_path,
+        metadata=described(
+            JOURNAL,
+            f"The journal's file. `{MEMORY}` keeps it in memory: nothing survives a restart.",
+        ),
     )
     secret: str | None = setting(
         None,
@@ -61,15 +85,17 @@ class Settings:
         "Shared secret of HS256 tokens, 32 bytes or more.",
         show=False,
     )
-    key_file: Path | None = setting(
-        None,
-        expected.optional(expected.path(Path)),
-        "PEM file with the public key of RS256 or ES256 tokens.",
+    key_file: Path | None = attrs.field(
+        default=None,
+        converter=_as_file,
+        metadata=described(FILE, "PEM file with the public key of RS256 or ES256 tokens."),
     )
-    jwks_file: Path | None = setting(
-        None,
-        expected.optional(expected.path(Path)),
-        "JWKS file (RFC 7517) with the public keys of RS256 or ES256 tokens.",
+    jwks_file: Path | None = attrs.field(
+        default=None,
+        converter=_as_file,
+        metadata=described(
+            FILE, "JWKS file (RFC 7517) with the public keys of RS256 or ES256 tokens."
+        ),
     )
     audience: str | None = setting(
         None, expected.optional(expected.text()), "The `aud` a token must carry, if set."
@@ -77,10 +103,13 @@ class Settings:
     issuer: str | None = setting(
         None, expected.optional(expected.text()), "The `iss` a token must carry, if set."
     )
-    allow_origins: tuple[str, ...] = setting(
-        (),
-        expected.origins(),
-        "Web origins that may connect besides the server's own; `*` lets all in.",
+    allow_origins: tuple[str, ...] = attrs.field(
+        default=(),
+        converter=_as_origins,
+        metadata=described(
+            ORIGINS,
+            "Web origins that may connect besides the server's own; `*` lets all in.",
+        ),
     )
     accept_deadline: float = setting(
         10.0, expected.seconds(), "From TCP connection to answered upgrade."
@@ -251,6 +280,14 @@ class Settings:
         chosen = {name: value for _, name, value in given}
         _raise_if_any(_clashes(chosen, {name: source for source, name, _ in given}))
         return cls(**chosen)  # type: ignore[arg-type]  # checked
+
+    @classmethod
+    def checked(cls, given: object) -> Settings:
+        """`given`, where settings are due. Raises `BadSettings` for anything else."""
+        if isinstance(given, cls):
+            return given
+        problem = f"settings must be a greenroom.Settings, not {kind_of(given)}"
+        raise BadSettings([problem], advice="make them with `greenroom.Settings(port=8700, …)`")
 
     @property
     def in_memory(self) -> bool:

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import attrs
 
+from greenroom.actors.text.wording import kind_of
+
 T = TypeVar("T")
 
 SHORTEST_SECRET = 32  # bytes: an HS256 key is at least as long as the hash (RFC 7518 §3.2)
@@ -40,7 +42,8 @@ class Expected:
     def shown(self, value: object) -> str:
         """The value as an error message may show it."""
         if self.hidden:
-            return "what was given (not shown)"
+            length = f"{len(value.encode())} of them" if isinstance(value, str) else kind_of(value)
+            return f"{length} (not shown)"
         return repr(str(value) if isinstance(value, PurePath) else value)
 
 
@@ -50,9 +53,14 @@ def setting(default: T, shape: Expected, about: str, *, show: bool = True) -> T:
         default=default,
         converter=shape.convert,
         repr=show,
-        metadata={"expected": shape, "about": about},
+        metadata=described(shape, about),
     )
     return field
+
+
+def described(shape: Expected, about: str) -> dict[str, object]:
+    """The metadata of a field: what it may be, and the sentence of its documentation."""
+    return {"expected": shape, "about": about}
 
 
 def text(words: str = "a text") -> Expected:

@@ -128,7 +128,7 @@ TestGrammar.pytestmark = [pytest.mark.requirement("R03", "R31")]
 
 
 def test_the_refusal_names_the_event_and_where_the_run_is() -> None:
-    with pytest.raises(OutOfOrder, match="final_report cannot come now: the run is created"):
+    with pytest.raises(OutOfOrder, match="final_report cannot come now: the run has not started"):
         Spoken().after(Reported())
 
 
