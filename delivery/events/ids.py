@@ -27,13 +27,17 @@ class BadId(GreenroomError):
     def __init__(self, expected: str, given: str, value: object, *, advice: str = "") -> None:
         self.expected = expected
         self.given = given
+        self.given_words = _in_words(given, value)
         message = f"expected {a(expected)} id, got {self.given_words}: {_shown(value)}"
         super().__init__(message, advice=advice)
 
-    @property
-    def given_words(self) -> str:
-        """`given` for people: any text may be a user's id, so "user" alone would mislead."""
-        return "a user id or no id at all" if self.given == UserId.kind else self.given
+
+def _in_words(given: str, value: object) -> str:
+    """Any text may be a user's id, so "user" alone would mislead where nothing says that it is one.
+
+    The kind is the last word all the same: by it logs know what follows for the name of a user.
+    """
+    return f"other text, perhaps a {given}" if given == "user" and type(value) is str else given
 
 
 class Id(str, Small):

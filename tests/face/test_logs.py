@@ -267,7 +267,7 @@ USERS = [
         "user '{}' was not stopped",
         "<Run run_1 of 'agent' for '{}'> could not say",
         "UserId('{}')",
-        "expected an event id, got a user id or no id at all: '{}'",
+        "expected an event id, got other text, perhaps a user: '{}'",
     ],
 )
 @pytest.mark.parametrize("user", USERS)

@@ -63,7 +63,7 @@ async def test_a_token_that_is_neither_text_nor_a_function_is_refused_at_once() 
 @pytest.mark.parametrize("parse", [RunId.parse, EventId.parse])
 def test_text_that_is_no_id_is_not_called_a_user(parse: Callable[[str], object]) -> None:
     with pytest.raises(
-        greenroom.BadId, match="got a user id or no id at all: 'nonsense'"
+        greenroom.BadId, match="got other text, perhaps a user: 'nonsense'"
     ) as refused:
         parse("nonsense")
     assert refused.value.given == "user"  # as metrics count it

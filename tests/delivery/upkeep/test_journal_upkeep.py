@@ -266,7 +266,7 @@ def test_an_id_of_no_known_form_refuses_the_whole_before_anything_is_written(old
     with pytest.raises(NotMigratable) as refused:
         migrate(old)
     assert (
-        "log: expected a run id, got a user id or no id at all: 'mystery-7'"
+        "log: expected a run id, got other text, perhaps a user: 'mystery-7'"
         in refused.value.message
     )
     assert "cursor: expected a session id, got a legacy request id" in refused.value.message

@@ -209,7 +209,7 @@ def test_an_id_of_another_kind_is_refused_naming_both_kinds(kind):
 @pytest.mark.requirement("R19")
 def test_garbage_for_an_id_is_told_as_it_is_with_advice():
     error = refused({"type": "cancel", "id": "1", "run": "my-run"})
-    assert "`run` must be a run id, not a user id or no id at all: 'my-run'" in str(error)
+    assert "`run` must be a run id, not other text, perhaps a user: 'my-run'" in str(error)
     assert "greenroom ids explain" in str(error)
     assert "not a list" in str(refused({"type": "cancel", "id": "1", "run": ["my-run"]}))
 
