@@ -37,7 +37,7 @@ def _in_words(given: str, value: object) -> str:
 
     The kind is the last word all the same: by it logs know what follows for the name of a user.
     """
-    return f"other text, perhaps a {given}" if given == "user" and type(value) is str else given
+    return f"other text, perhaps {a(given)}" if given == "user" and type(value) is str else given
 
 
 class Id(str, Small):
