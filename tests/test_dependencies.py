@@ -29,7 +29,7 @@ PRIVATE = {
     ("../_greenroom_fixtures.py", "from trio._core import _run"): "trio",
     ("../_greenroom_fixtures.py", '"_fixtureinfo"'): "pytest",
     ("../_greenroom_fixtures.py", "pytest.mark.trio(run="): "pytest-trio",
-    ("testing/machine_tests.py", "_hypothesis_internal_use_seed"): "hypothesis",
+    ("testing/machines/machine_tests.py", "_hypothesis_internal_use_seed"): "hypothesis",
 }
 """Where we use what a library does not promise, and whose it is."""
 
