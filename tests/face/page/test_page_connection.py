@@ -84,7 +84,7 @@ KEPT_FOR_BACK = """() => {
 }"""
 SMALL_FRAMES = {"GREENROOM_MAX_FRAME_BYTES": str(16 * 1024)}
 LONG = "word " * 6_000
-LONG_ANSWERS = Path(__file__).parent / "long_answers.py"
+LONG_ANSWERS = Path(__file__).parents[1] / "commands" / "long_answers.py"
 
 
 @pytest.fixture(scope="module")
