@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 Breaker: TypeAlias = Literal["closed", "half_open", "open"]
 EmitRefusal: TypeAlias = Literal["bad_event", "out_of_order", "journal", "unavailable"]
-Reported: TypeAlias = Literal["received", "displayed", "confirmed"]
+ReportedStage: TypeAlias = Literal["received", "displayed", "confirmed"]
 RunOutcome: TypeAlias = Literal["ok", "cancelled", "crash", "timeout", "lost"]
 Dropped: TypeAlias = Literal["too_late", "crowded_out"]
-Wanted: TypeAlias = Literal["session", "run", "thread", "event", "user", "journal"]
+Sought: TypeAlias = Literal["session", "run", "thread", "event", "user", "journal"]
 
 
 class Observer:
@@ -56,7 +56,7 @@ class Observer:
     def dead_lettered(self, kind: Kind, events: int = 1) -> None:
         """Events ended undelivered after all attempts, and are kept as dead letters."""
 
-    def report_refused(self, stage: Reported) -> None:
+    def report_refused(self, stage: ReportedStage) -> None:
         """A client reported on an event that was not sent to it."""
 
     def breaker_moved(self, old: Breaker | None, new: Breaker | None) -> None:
@@ -73,7 +73,7 @@ class Observer:
     def id_mismatch(self, expected: str, given: str) -> None:
         """An id was no `expected` one but, in the words of `BadId.given`, something else."""
 
-    def lookup_failed(self, wanted: Wanted) -> None:
+    def lookup_failed(self, wanted: Sought) -> None:
         """What somebody named is not there, or (`journal`) could not be looked for."""
 
     # The journal

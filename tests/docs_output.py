@@ -20,7 +20,7 @@ from greenroom.actors.machine.diagram import mermaid, table
 from greenroom.commands.output import timeline as timeline_output
 from greenroom.commands.output import usage as usage_output
 from greenroom.commands.tree.browser import BROWSER
-from greenroom.delivery.history.timeline import Reports, timeline
+from greenroom.delivery.history.timeline import EventReports, timeline
 from greenroom.delivery.history.usage import By, Usage
 from greenroom.delivery.history.usage_reader import usage_events
 from greenroom.delivery.journal.sqlite.reader import JournalReader
@@ -99,7 +99,7 @@ def connection_exploration() -> str:
 def run_timeline() -> str:
     """What `greenroom timeline` says of the afternoon that the tests have in their journals."""
     told = Afternoon()
-    reports = Reports(told.cursors, told.marks, (), [told.letter])
+    reports = EventReports(told.cursors, told.marks, (), [told.letter])
     story = timeline(told.run, told.records, reports)
     return rendered(
         timeline_output.heading(story),

@@ -1,1 +1,1 @@
-"""Events."""
+"""Events: their ids, kinds and records, the drafts they begin as, the policies they end by."""

@@ -17,7 +17,7 @@ LARGEST_INTEGER: Final = 2**53
 DEEPEST: Final = 200
 
 _PLAIN: Final = frozenset({str, bool, type(None)})
-_Link: TypeAlias = "tuple[_Link | None, str | int]"
+_Path: TypeAlias = "tuple[_Path | None, str | int]"
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ def half_pair_of(data: object, name: str) -> Flaw | None:
 
 
 def _first_flaw(data: object, name: str, *, texts: bool) -> Flaw | None:
-    pending: list[tuple[object, _Link, int]] = [(data, (None, name), 0)]
+    pending: list[tuple[object, _Path, int]] = [(data, (None, name), 0)]
     while pending:
         value, way, depth = pending.pop()
         if isinstance(value, dict | list) or type(value) is tuple:
@@ -62,9 +62,9 @@ def _first_flaw(data: object, name: str, *, texts: bool) -> Flaw | None:
 
 def _look_into(
     value: dict[object, object] | Sequence[object],
-    way: _Link,
+    way: _Path,
     depth: int,
-    pending: list[tuple[object, _Link, int]],
+    pending: list[tuple[object, _Path, int]],
     texts: bool,
 ) -> Flaw | None:
     """Most of what is said needs no look at each: strings, or numbers that are all in range."""
@@ -94,7 +94,7 @@ def _are_plain(children: Iterable[object]) -> bool:
     return False
 
 
-def _flaw_of_leaf(value: object, way: _Link, texts: bool) -> Flaw | None:
+def _flaw_of_leaf(value: object, way: _Path, texts: bool) -> Flaw | None:
     kind = type(value)
     if isinstance(value, str):
         return (
@@ -111,7 +111,7 @@ def _flaw_of_leaf(value: object, way: _Link, texts: bool) -> Flaw | None:
     return Flaw(_path(way), "JSON", f"of type {type(value).__name__}")
 
 
-def _flaw_of_key(key: object, way: _Link) -> Flaw | None:
+def _flaw_of_key(key: object, way: _Path) -> Flaw | None:
     if type(key) is not str:
         found = f"one with a key of type {type(key).__name__}"
         return Flaw(_path(way), "an object whose keys are all str", found)
@@ -128,10 +128,10 @@ def _number(value: int) -> str:
     return str(int(value)) if abs(value) < 10**40 else f"one of {value.bit_length()} bits"
 
 
-def _path(way: _Link) -> str:
+def _path(way: _Path) -> str:
     """`data.result.rows[3]`"""
     steps: list[str] = []
-    link: _Link | None = way
+    link: _Path | None = way
     while link is not None:
         link, key = link
         steps.append(_step(key) if link is not None else str(key))

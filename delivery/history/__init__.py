@@ -1,1 +1,1 @@
-"""History."""
+"""History: what happened in a run, and how much was done for whom, read from a journal."""

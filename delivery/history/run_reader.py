@@ -21,7 +21,7 @@ from greenroom.delivery.events.ids import (
     with_bits,
 )
 from greenroom.delivery.events.record import Record
-from greenroom.delivery.history.timeline import Reports, Timeline, of_run, timeline
+from greenroom.delivery.history.timeline import EventReports, Timeline, of_run, timeline
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.journal.sqlite.rows import (
     ATTEMPT_COLUMNS,
@@ -38,7 +38,7 @@ from greenroom.delivery.journal.sqlite.rows import (
     mark_of,
 )
 from greenroom.delivery.legacy.legacy_ids import modern, recognised
-from greenroom.delivery.upkeep.journal_upkeep import Progress, no_progress
+from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress
 
 CHUNK: Final = 20_000  # rows looked through at a time
 SHOWN: Final = 3
@@ -79,7 +79,9 @@ class Found:
     number: int
 
 
-def read_timeline(reader: JournalReader, run: str, progress: Progress = no_progress) -> Timeline:
+def read_timeline(
+    reader: JournalReader, run: str, progress: TellProgress = no_progress
+) -> Timeline:
     """The story of the run, as far as it is kept by now.
 
     `run`: its id, or an older system's, or the beginning or the end of one. Takes memory for the
@@ -98,11 +100,11 @@ def read_timeline(reader: JournalReader, run: str, progress: Progress = no_progr
         raise damaged(f"an event of {found.run}", error) from error
 
 
-def find_run(reader: JournalReader, text: str, progress: Progress = no_progress) -> Found:
+def find_run(reader: JournalReader, text: str, progress: TellProgress = no_progress) -> Found:
     """The run that `text` means. Raises as `read_timeline`."""
     if type_of(text) is RunId and (found := _by_birth(reader, RunId.trusted(text))):
         return found
-    wanted = _Wanted.of(text)
+    wanted = _WantedRun.of(text)
     known = _search(reader, wanted, progress)
     if len(known) > 1:
         some = ", ".join([each.run for each in known[:SHOWN]])
@@ -119,14 +121,14 @@ def find_run(reader: JournalReader, text: str, progress: Progress = no_progress)
 
 
 @attrs.frozen
-class _Wanted:
+class _WantedRun:
     """Whole ids, or what an id begins or ends with."""
 
     ids: tuple[str, ...] = ()
     fragment: str = ""
 
     @classmethod
-    def of(cls, text: str) -> _Wanted:
+    def of(cls, text: str) -> _WantedRun:
         """Raises `BadId` for an id of another kind, and for what is in no id."""
         if kind_of(text) == UserId.kind and not recognised(text):  # none of our ids in full
             return cls(fragment=text)
@@ -158,7 +160,7 @@ def _by_birth(reader: JournalReader, run: RunId) -> Found | None:
         return next(iter(_founds(database.execute(_BY_BIRTH, (run, first, last)))), None)
 
 
-def _search(reader: JournalReader, wanted: _Wanted, progress: Progress) -> list[Found]:
+def _search(reader: JournalReader, wanted: _WantedRun, progress: TellProgress) -> list[Found]:
     known: dict[str, Found] = {}
     last = reader.last_number()
     query = (
@@ -183,7 +185,7 @@ def _founds(rows: apsw.Cursor) -> list[Found]:
     ]
 
 
-def _reports(reader: JournalReader, records: Sequence[Record]) -> Reports:
+def _reports(reader: JournalReader, records: Sequence[Record]) -> EventReports:
     """What the journal knows of these records of one user, all at one moment."""
     user, first, last = records[0].user, records[0].offset, records[-1].offset
     with reader.look() as database, database:
@@ -191,7 +193,7 @@ def _reports(reader: JournalReader, records: Sequence[Record]) -> Reports:
         marks = database.execute(_MARKS, (user, first, last)).fetchall()
         attempts = database.execute(_ATTEMPTS, (user, first, last)).fetchall()
         letters = database.execute(_LETTERS, (user, first, last)).fetchall()
-    return Reports(
+    return EventReports(
         cursors=[cursor_of(row) for row in cast("list[CursorRow]", cursors)],
         marks=[mark_of(row) for row in cast("list[MarkRow]", marks)],
         attempts=[attempt_of(row) for row in cast("list[AttemptRow]", attempts)],

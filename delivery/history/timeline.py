@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -23,7 +24,7 @@ from greenroom.delivery.events.stages import (
 
 
 @attrs.frozen
-class Reports:
+class EventReports:
     """What a journal knows of how far events of one user got."""
 
     cursors: Sequence[Cursor] = ()
@@ -99,7 +100,7 @@ def of_run(run: RunId, records: Iterable[Record]) -> Iterator[tuple[Record, int]
 
 
 def timeline(
-    run: RunId, records: Iterable[Record], reports: Reports, policies: Policies = POLICIES
+    run: RunId, records: Iterable[Record], reports: EventReports, policies: Policies = POLICIES
 ) -> Timeline:
     """The story of `run`, told from its user's records in order; those of other runs are left out.
 
@@ -164,7 +165,7 @@ _NOBODY: Final[Sequence[Mark]] = ()
 class _Seen:
     """The reports, so laid out that an event's are found without going through all of them."""
 
-    def __init__(self, reports: Reports, policies: Policies) -> None:
+    def __init__(self, reports: EventReports, policies: Policies) -> None:
         self._policies = policies
         self._cursors = {cursor.session: cursor for cursor in reports.cursors}
         self._attempts = reports.attempts
@@ -218,3 +219,33 @@ def _agent(events: Iterable[Event]) -> str | None:
 def _gap(since: int, until: int) -> int:
     """In ms of a wall clock, which may have been set back."""
     return max(0, until - since)
+
+
+WIDTH: Final = 1.02
+_LOG_WIDTH: Final = math.log(WIDTH)
+_NONE: Final = -1  # the bucket of durations below a millisecond
+
+
+class Durations:
+    """Durations in milliseconds, and how many of them there are."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._buckets: Counter[int] = Counter()
+
+    def add(self, ms: float) -> None:
+        """Count one; what is negative, as after a clock was set back, is none."""
+        self.count += 1
+        self._buckets[math.ceil(math.log(ms) / _LOG_WIDTH) if ms >= 1 else _NONE] += 1
+
+    def percentile(self, share: float) -> int | None:
+        """The least duration that is not exceeded by `share` of them, within 1 %, in whole ms.
+
+        `share` from 0 to 1; None when there are none.
+        """
+        left = max(1, math.ceil(share * self.count))
+        for bucket in sorted(self._buckets):
+            left -= self._buckets[bucket]
+            if left <= 0:
+                return 0 if bucket == _NONE else round(2 * WIDTH**bucket / (WIDTH + 1))
+        return None

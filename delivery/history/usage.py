@@ -20,8 +20,7 @@ from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.kinds import JSON, TERMINAL, Kind
 from greenroom.delivery.events.record import RUN_OPENS
 from greenroom.delivery.events.stages import ReceiptStage
-from greenroom.delivery.history.durations import Durations
-from greenroom.delivery.history.timeline import ending_of
+from greenroom.delivery.history.timeline import Durations, ending_of
 
 ENDINGS: Final = ("ok", "cancelled", "crash", "timeout", "lost")
 TELLING: Final = frozenset(
@@ -122,7 +121,7 @@ class Tally:
 
 
 @attrs.define
-class _OpenRun:
+class _RunSoFar:
     """A run that has not ended, and where it is counted."""
 
     began: int
@@ -143,7 +142,7 @@ class Usage:
         self.groups: defaultdict[str, Tally] = defaultdict(Tally)
         self.tools: defaultdict[str, ToolTally] = defaultdict(ToolTally)
         self.by = by
-        self._open: dict[str, _OpenRun] = {}
+        self._open: dict[str, _RunSoFar] = {}
 
     def add(self, event: UsageEvent) -> None:
         """Count the next event. Ends of runs whose beginning was not counted are left out."""
@@ -160,7 +159,7 @@ class Usage:
                 tally.took.add(event.at - run.began)
 
     def _begin(self, event: UsageEvent) -> None:
-        run = self._open[event.run] = _OpenRun(event.at, event.parent is not None, [])
+        run = self._open[event.run] = _RunSoFar(event.at, event.parent is not None, [])
         for tally in self._tallies(event):
             _count_run(run, tally)
 
@@ -197,7 +196,7 @@ class Usage:
                 self.tools[name].took.add(took)
 
 
-def _count_run(run: _OpenRun, tally: Tally) -> None:
+def _count_run(run: _RunSoFar, tally: Tally) -> None:
     tally.runs += 1
     tally.sub_runs += run.is_sub_run
     run.tallies.append(tally)

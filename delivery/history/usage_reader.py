@@ -12,7 +12,7 @@ from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.history.usage import TELLING, UsageEvent
 from greenroom.delivery.journal.sqlite.reader import JournalReader
-from greenroom.delivery.upkeep.journal_upkeep import Progress, no_progress
+from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress
 
 CHUNK: Final = 5_000  # rows a look
 
@@ -26,11 +26,11 @@ _EVENTS: Final = f"""
         CASE WHEN kind IN ({_TELLING}) THEN body END
     FROM log WHERE number > ? AND number <= ? AND at >= ? ORDER BY number
 """
-_Row: TypeAlias = tuple[int, str, str, str | None, str, int, int, str, bytes | None]
+_UsageRow: TypeAlias = tuple[int, str, str, str | None, str, int, int, str, bytes | None]
 
 
 def usage_events(
-    reader: JournalReader, *, since: int = 0, progress: Progress = no_progress
+    reader: JournalReader, *, since: int = 0, progress: TellProgress = no_progress
 ) -> Iterator[UsageEvent]:
     """The events from `since` (ms since the Unix epoch) on, oldest first, as they are kept now.
 
@@ -43,12 +43,12 @@ def usage_events(
         with reader.look() as database:
             until = min(after + CHUNK, last)
             rows = database.execute(_EVENTS, (after, until, since)).fetchall()
-        for row in cast("list[_Row]", rows):
+        for row in cast("list[_UsageRow]", rows):
             yield _event(row)
         progress("counting events", until - first + 1, last - first + 1)
 
 
-def _event(row: _Row) -> UsageEvent:
+def _event(row: _UsageRow) -> UsageEvent:
     number, user, run, parent, kind, at, received, marks, body = row
     stage, verdicts = _reports(bool(received), orjson.loads(marks) if marks != "[]" else ())
     try:

@@ -28,7 +28,7 @@ from greenroom.delivery.events.record import (
     Said,
     ThreadSummary,
 )
-from greenroom.delivery.journal.undelivered import OverdueUsers, Place, Reached
+from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
 PAGE_BYTES: Final = 256 * 1024
 """What a page of history has at most, unless it is told otherwise: as a frame of events."""
@@ -159,7 +159,7 @@ class Journal(Protocol):
         ...
 
     async def overdue(
-        self, event_class: EventClass, *, before: int, after: Place | None = None, limit: int
+        self, event_class: EventClass, *, before: int, after: SearchedTo | None = None, limit: int
     ) -> OverdueUsers:
         """Users with an event of the class that has no outcome and could be delivered since before
         `before` (ms), the longest waiting first. `after`: where an earlier call ended.

@@ -44,8 +44,8 @@ from greenroom.delivery.journal.undelivered import (
     PAUSES_KEPT,
     OverdueUsers,
     Pause,
-    Place,
     Reached,
+    SearchedTo,
     Stretches,
     deliverable_since,
     pause_between,
@@ -168,7 +168,7 @@ class MemoryJournal:
         return dict((await self._log(user)).settled)
 
     async def overdue(
-        self, event_class: EventClass, *, before: int, after: Place | None = None, limit: int
+        self, event_class: EventClass, *, before: int, after: SearchedTo | None = None, limit: int
     ) -> OverdueUsers:
         check_limit(limit)
         await self._ready()

@@ -39,7 +39,7 @@ class Reached:
     confirmed: bool
 
 
-Place: TypeAlias = tuple[int, str]
+SearchedTo: TypeAlias = tuple[int, str]
 """Where a search for overdue events goes on: a time (ms) and a user."""
 
 
@@ -48,7 +48,7 @@ class OverdueUsers:
     """Users with an overdue event, and where to look on; None at the end."""
 
     users: Sequence[UserId]
-    after: Place | None
+    after: SearchedTo | None
 
 
 @attrs.frozen

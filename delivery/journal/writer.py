@@ -112,7 +112,7 @@ class _GoOn:
 
 
 @attrs.frozen
-class _Asked:
+class _QuestionOf:
     """What is remembered of a question: it knows its asker, which is not to stay for that."""
 
     whose: Hashable
@@ -144,7 +144,7 @@ class JournalLookUp(Actor[LookUp[Any] | _GoOn]):
             self.ref.tell_owed(_GoOn())
 
     def _put(self, ask: Ask[Any], request: LookUp[Any]) -> None:
-        self.recent.append(_Asked(request.whose))
+        self.recent.append(_QuestionOf(request.whose))
         if not self._queue.put(request.whose, ask):
             full = f"{MOST_QUESTIONS} questions of one asker wait for the journal already"
             ask.reply.fail(MailboxFull(full, advice="ask again later"))

@@ -1,1 +1,1 @@
-"""Legacy."""
+"""Ids of older systems: how they are read, and what they mean."""

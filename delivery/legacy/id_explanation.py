@@ -28,7 +28,7 @@ _RESEMBLING: Final = (  # of no exact form; the more telling first
 
 
 @attrs.frozen
-class Meaning:
+class IdMeaning:
     """An id of ours that a text is or stands for. `born_ms`: ms since the Unix epoch, if known."""
 
     id: Id
@@ -45,10 +45,10 @@ class Explanation:
     """
 
     text: str
-    is_now: Meaning | None = None
+    is_now: IdMeaning | None = None
     mapped: bool = False
     form: str | None = None
-    becomes: tuple[Meaning, ...] = ()
+    becomes: tuple[IdMeaning, ...] = ()
     why: str = ""
     closest: str | None = None
 
@@ -81,12 +81,12 @@ def _ours(text: str, kind: type[Id]) -> Explanation:
     bits = bits_of(kind.trusted(text))
     mapped = bits >> 76 & 15 == VERSION
     born_ms = bits >> 80
-    meaning = Meaning(kind.trusted(text), kind.kind, None if mapped and not born_ms else born_ms)
+    meaning = IdMeaning(kind.trusted(text), kind.kind, None if mapped and not born_ms else born_ms)
     return Explanation(text, is_now=meaning, mapped=mapped)
 
 
 def _legacy(legacy: LegacyId) -> Explanation:
-    becomes = (Meaning(legacy.as_kind(kind), kind.kind, legacy.at_ms) for kind in legacy.kinds)
+    becomes = (IdMeaning(legacy.as_kind(kind), kind.kind, legacy.at_ms) for kind in legacy.kinds)
     return Explanation(legacy.text, form=legacy.form.shape, becomes=tuple(becomes))
 
 

@@ -52,7 +52,7 @@ _HEX8: Final = "(?P<random>[0-9a-f]{8})"
 
 
 @attrs.frozen
-class Form:
+class LegacyForm:
     """How an older system wrote ids of the `kinds`; by itself such an id is of the first."""
 
     shape: str
@@ -60,8 +60,8 @@ class Form:
     kinds: tuple[type[Id], ...]
 
 
-def _form(shape: str, pattern: str, *kinds: type[Id]) -> Form:
-    return Form(shape, re.compile(pattern), kinds)
+def _form(shape: str, pattern: str, *kinds: type[Id]) -> LegacyForm:
+    return LegacyForm(shape, re.compile(pattern), kinds)
 
 
 # One string often served as both thread and run; a socket was all the session there was. What
@@ -99,7 +99,7 @@ class LegacyId:
     """An id in one of the `FORMS`. `parts` are the form's fields as they were written."""
 
     text: str
-    form: Form
+    form: LegacyForm
     parts: Mapping[str, str]
 
     @property

@@ -1,1 +1,1 @@
-"""Outbox."""
+"""The outbox: one user's sequence, and how far each connection and session has got in it."""

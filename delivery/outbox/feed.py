@@ -15,7 +15,7 @@ FRAME_EVENTS, FRAME_BYTES = 128, 256 * 1024
 
 
 @attrs.frozen
-class Limits:
+class OutboxLimits:
     """How far a live connection may fall behind, and how many a user may have.
 
     A connection is handed frames of `frame_events` and `frame_bytes`, or of one event that is
@@ -37,7 +37,7 @@ class Limits:
 
 
 @attrs.frozen
-class Deliver:
+class HandOver:
     """Hand these records to the connection, in one frame: one user's, in offset order, without
     a gap but those that a `superseded` explains."""
 
@@ -85,17 +85,7 @@ class GivenUp:
     since: float
 
 
-Command = Deliver | ReadPage | ReadAgain | TooSlow | GivenUp | Superseded
-
-
-@attrs.frozen
-class Position:
-    """Where a connection starts. `recovered` is False when a resume lost its place; `parted`: for
-    the client had another event there than the journal."""
-
-    offset: int
-    recovered: bool
-    parted: bool = False
+OutboxCommand = HandOver | ReadPage | ReadAgain | TooSlow | GivenUp | Superseded
 
 
 def nothing_on_its_way(_: int) -> bool:
@@ -139,7 +129,7 @@ class Feed:
     unwritten_events: int = 0
     unwritten_bytes: int = 0
 
-    def has_room(self, limits: Limits) -> bool:
+    def has_room(self, limits: OutboxLimits) -> bool:
         """At most a frame is unwritten, so at most two are with the next one."""
         return (
             self.unwritten_events <= limits.frame_events

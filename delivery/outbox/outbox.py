@@ -7,8 +7,6 @@ frames beyond what it says it has written to its socket.
 
 Offsets are given out when a batch leaves for the journal, one batch in flight at a time: a batch
 that fails gives its offsets back, and nothing that is not durable is ever handed to a connection.
-
-Longer than other files: whatever one user's sequence is told or asked is one class.
 """
 
 from __future__ import annotations
@@ -21,17 +19,12 @@ from greenroom.delivery.events.ids import ConnectionId, RunId, SessionId, UserId
 from greenroom.delivery.events.record import Bounds, Cursor, Entry, Mark, Record
 from greenroom.delivery.events.stages import Standing, furthest, standings
 from greenroom.delivery.observer import NO_OBSERVER, Observer
-from greenroom.delivery.outbox.breaker import Circuit
 from greenroom.delivery.outbox.feed import (
-    FRAME_BYTES,
-    FRAME_EVENTS,
-    Command,
-    Deliver,
     Feed,
     GivenUp,
-    Limits,
-    Position,
-    ReadAgain,
+    HandOver,
+    OutboxCommand,
+    OutboxLimits,
     ReadPage,
     SocketGauge,
     Superseded,
@@ -39,28 +32,13 @@ from greenroom.delivery.outbox.feed import (
 )
 from greenroom.delivery.outbox.folding import fold
 from greenroom.delivery.outbox.notes import Notes
-from greenroom.delivery.outbox.redelivery import Redelivery
+from greenroom.delivery.outbox.redelivery import Circuit, Redelivery
+from greenroom.delivery.outbox.resumption import Log, Resumption
 from greenroom.delivery.outbox.retries import Retries
 from greenroom.delivery.outbox.sessions import Reach, Sessions
 from greenroom.delivery.outbox.tail import Tail
 
 T = TypeVar("T")
-
-__all__ = [
-    "FRAME_BYTES",
-    "FRAME_EVENTS",
-    "Command",
-    "Deliver",
-    "GivenUp",
-    "Limits",
-    "Outbox",
-    "Position",
-    "ReadAgain",
-    "ReadPage",
-    "SocketGauge",
-    "Superseded",
-    "TooSlow",
-]
 
 
 class Outbox(Generic[T]):
@@ -71,7 +49,7 @@ class Outbox(Generic[T]):
         user: UserId,
         epoch: str,
         bounds: Bounds,
-        limits: Limits | None = None,
+        limits: OutboxLimits | None = None,
         reach: dict[SessionId, Reach] | None = None,
         *,
         clock: Callable[[], float] = lambda: 0.0,
@@ -83,7 +61,7 @@ class Outbox(Generic[T]):
         self.epoch = epoch
         self.first = max(1, bounds.first)
         self.last = bounds.last
-        self._limits = limits or Limits()
+        self._limits = limits or OutboxLimits()
         self._tail = Tail(self._limits)
         self._feeds: dict[ConnectionId, Feed] = {}
         self._waiting: list[tuple[Draft, T]] = []
@@ -126,7 +104,7 @@ class Outbox(Generic[T]):
             *self._notes.take(),
         ]
 
-    def appended(self) -> tuple[list[tuple[Record, T]], list[Command]]:
+    def appended(self) -> tuple[list[tuple[Record, T]], list[OutboxCommand]]:
         """The batch in flight is durable: its records and tokens, and what to do now."""
         done, self._in_flight = self._in_flight or [], None
         self._marks_in_flight = []
@@ -175,32 +153,29 @@ class Outbox(Generic[T]):
         session: SessionId | None = None,
         known: Cursor | None = None,
         agreed: int | None = None,
-    ) -> Position:
+    ) -> Resumption:
         """Where a `hello` resumes: by its epoch and offset, else by its session's cursor. A
         `session` that says it is beyond what it was sent is served from there; `known`: its cursor
         in the journal. `agreed`: through where the client's log is this one, if it can be told; if
         that is less than its offset, the cursor is of the log that both had before."""
+        log = Log(self.epoch, self.first, self.last)
         if agreed is not None and offset is not None and agreed < offset:
-            agreed = min(agreed, self.last, agreed if cursor is None else cursor)
-            return Position(max(agreed, self.first - 1), recovered=False, parted=True)
-        if offset is None or epoch is None:
-            offset = cursor if epoch in (None, self.epoch) else None
-        elif epoch != self.epoch:
-            offset = None
-        if offset is None or offset > self.last:
-            return Position(self.last, recovered=False)
+            return log.parted(agreed, cursor)
+        claimed = log.claimed(epoch, offset, cursor)
+        if claimed is None:
+            return Resumption(self.last, recovered=False)
         if session is not None:
-            offset = min(offset, self._believable(session, known))
-        return Position(max(offset, self.first - 1), recovered=offset >= self.first - 1)
+            claimed = min(claimed, self._believable(session, known))
+        return log.behind(claimed)
 
     def attach(
         self,
         connection: ConnectionId,
         session: SessionId,
-        position: Position,
+        position: Resumption,
         known: Cursor | None = None,
         gauge: SocketGauge | None = None,
-    ) -> list[Command]:
+    ) -> list[OutboxCommand]:
         """Start feeding a connection; an older one of the same session is superseded.
 
         `known`: the session's cursor in the journal, for one that is not remembered here.
@@ -226,7 +201,7 @@ class Outbox(Generic[T]):
             self._sessions.hand(feed.session, feed.handed)
             self._retries.ended(feed)
 
-    def written(self, connection: ConnectionId, through: int) -> Iterable[Command]:
+    def written(self, connection: ConnectionId, through: int) -> Iterable[OutboxCommand]:
         """The connection wrote everything up to here to its socket: it may have more."""
         feed = self._feeds.get(connection)
         if feed is None:
@@ -234,7 +209,7 @@ class Outbox(Generic[T]):
         feed.written(through)
         return self._pump(feed) if feed.handed < self.last else ()
 
-    def page(self, connection: ConnectionId, records: Sequence[Record]) -> Iterable[Command]:
+    def page(self, connection: ConnectionId, records: Sequence[Record]) -> Iterable[OutboxCommand]:
         """The answer to a `ReadPage`. Records that were trimmed meanwhile are passed over: the
         client sees the gap, and is told `recovered: false` when it resumes."""
         feed = self._feeds.get(connection)
@@ -255,9 +230,9 @@ class Outbox(Generic[T]):
         due = [feed.redelivery.due for feed in self._feeds.values()]
         return min((each for each in due if each is not None), default=None)
 
-    def redeliver(self, at: int) -> list[Command]:
+    def redeliver(self, at: int) -> list[OutboxCommand]:
         """Send again what was not acknowledged in time, or give its connection up. `at`: ms."""
-        commands: list[Command] = []
+        commands: list[OutboxCommand] = []
         for feed in self._retries.late(self._feeds.values()):
             commands += self._retries.time_out(feed, at, self._tail.after)
         for command in commands:
@@ -265,7 +240,7 @@ class Outbox(Generic[T]):
                 self.detach(command.connection)
         return commands
 
-    def again(self, connection: ConnectionId, records: Sequence[Record]) -> Iterable[Command]:
+    def again(self, connection: ConnectionId, records: Sequence[Record]) -> Iterable[OutboxCommand]:
         """The answer to a `ReadAgain`."""
         feed = self._feeds.get(connection)
         return () if feed is None else self._retries.again(feed, records)
@@ -286,7 +261,7 @@ class Outbox(Generic[T]):
             self._retries.acked(feed, offset)
         return True
 
-    def wake(self, connection: ConnectionId) -> Iterable[Command]:
+    def wake(self, connection: ConnectionId) -> Iterable[OutboxCommand]:
         """What the connection may have now that its circuit is closed again."""
         feed = self._feeds.get(connection)
         return self._pump(feed) if feed is not None and feed.handed < self.last else ()
@@ -353,7 +328,7 @@ class Outbox(Generic[T]):
         live = [feed.handed for feed in self._feeds.values() if feed.session == session]
         return max([self._sessions.believable(session, known), *live])
 
-    def _resume(self, session: SessionId, position: Position, known: Cursor | None) -> None:
+    def _resume(self, session: SessionId, position: Resumption, known: Cursor | None) -> None:
         attached = [feed.session for feed in self._feeds.values()]
         if position.recovered:
             self._sessions.resume(session, position.offset, attached, known)
@@ -369,7 +344,7 @@ class Outbox(Generic[T]):
             self.first = max(self.first, next_kept)
             feed.handed = next_kept - 1
 
-    def _fall_behind(self, done: Sequence[tuple[Record, T]]) -> Iterator[Command]:
+    def _fall_behind(self, done: Sequence[tuple[Record, T]]) -> Iterator[OutboxCommand]:
         """What waited before this batch counts: one burst is no slowness."""
         limits, size = self._limits, sum(len(record.body) for record, _ in done)
         before = self.last - len(done)
@@ -381,11 +356,11 @@ class Outbox(Generic[T]):
                 feed.lags = True
             feed.bytes_behind += size
 
-    def _pump_all(self) -> Iterator[Command]:
+    def _pump_all(self) -> Iterator[OutboxCommand]:
         for feed in self._feeds.values():
             yield from self._pump(feed)
 
-    def _pump(self, feed: Feed) -> Iterator[Command]:
+    def _pump(self, feed: Feed) -> Iterator[OutboxCommand]:
         while (
             feed.handed < self.last
             and feed.reading_until is None
@@ -401,7 +376,7 @@ class Outbox(Generic[T]):
         if feed.handed == self.last:
             feed.caught_up()
 
-    def _hand(self, feed: Feed, records: Sequence[Record]) -> Iterator[Command]:
+    def _hand(self, feed: Feed, records: Sequence[Record]) -> Iterator[OutboxCommand]:
         """At most two commands: what was there at the attach is replay, the rest is live."""
         cut = sum(record.offset <= feed.replay_until for record in records)
         for part, replay in ((records[:cut], True), (records[cut:], False)):
@@ -409,7 +384,7 @@ class Outbox(Generic[T]):
                 given = self._folded(part) if feed.lags else part
                 feed.hand(part, given)
                 self._retries.sent(feed)
-                yield Deliver(feed.connection, given, replay)
+                yield HandOver(feed.connection, given, replay)
 
     def _folded(self, records: Sequence[Record]) -> Sequence[Record]:
         folded = fold(records)

@@ -9,9 +9,16 @@ from contextlib import contextmanager
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.record import Attempt, Record
 from greenroom.delivery.observer import Observer
-from greenroom.delivery.outbox.breaker import Retry
-from greenroom.delivery.outbox.feed import Command, Deliver, Feed, GivenUp, Limits, ReadAgain
+from greenroom.delivery.outbox.feed import (
+    Feed,
+    GivenUp,
+    HandOver,
+    OutboxCommand,
+    OutboxLimits,
+    ReadAgain,
+)
 from greenroom.delivery.outbox.notes import Notes
+from greenroom.delivery.outbox.redelivery import Retry
 from greenroom.delivery.outbox.sessions import Sessions
 
 
@@ -22,7 +29,7 @@ class Retries:
     def __init__(
         self,
         user: UserId,
-        limits: Limits,
+        limits: OutboxLimits,
         sessions: Sessions,
         notes: Notes,
         clock: Callable[[], float],
@@ -55,7 +62,7 @@ class Retries:
 
     def time_out(
         self, feed: Feed, at: int, recall: Callable[[int], Sequence[Record]]
-    ) -> Iterator[Command]:
+    ) -> Iterator[OutboxCommand]:
         """What to do for a late connection. `recall(after)`: what is at hand. `at`: ms."""
         now, acked = self._clock(), self._sessions.acked(feed.session)
         if feed.gauge.written <= acked or feed.gauge.on_its_way(acked):  # the heartbeat's to see
@@ -73,14 +80,14 @@ class Retries:
             else:
                 yield ReadAgain(feed.connection, acked, limit)
 
-    def again(self, feed: Feed, records: Sequence[Record]) -> Iterator[Command]:
+    def again(self, feed: Feed, records: Sequence[Record]) -> Iterator[OutboxCommand]:
         """Send those again that were written and are not acknowledged."""
         acked, written = self._sessions.acked(feed.session), feed.gauge.written
         wanted = [record for record in records if acked < record.offset <= written]
         for kind, events in Counter(record.kind for record in wanted).items():
             self._observer.retried(kind, events)
         if wanted:
-            yield Deliver(feed.connection, wanted, replay=True)
+            yield HandOver(feed.connection, wanted, replay=True)
 
     def _note(self, feed: Feed, after: int, limit: int, now: float, at: int) -> None:
         """The first sending becomes of interest with the second one, so both are noted then."""

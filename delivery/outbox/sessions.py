@@ -65,15 +65,6 @@ class Sessions:
         """Some remembered session has received this event."""
         return any(reach.start < offset <= reach.acked for reach in self._reach.values())
 
-    def received_through(self, after: int) -> int:
-        """The furthest offset such that all past `after` was received by remembered sessions."""
-        through = after
-        while further := [
-            reach.acked for reach in self._reach.values() if reach.start <= through < reach.acked
-        ]:
-            through = max(further)
-        return through
-
     def cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
         """What is known of every remembered session."""
         return (self._cursor(user, session, at) for session in self._reach)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.journal.journal import within
-from greenroom.delivery.outbox.feed import Limits
+from greenroom.delivery.outbox.feed import OutboxLimits
 
 
 class Tail:
     """The end of a user's log, `memory_frames` of it and at most twice that."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: OutboxLimits) -> None:
         self._limits = limits
         self.records: list[Record] = []
         self._bytes = 0

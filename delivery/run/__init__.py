@@ -1,1 +1,1 @@
-"""Run."""
+"""A run: one turn of an agent, its grammar, its limits, and the receipts of its events."""

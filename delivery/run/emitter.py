@@ -20,9 +20,8 @@ from greenroom.delivery.events.ids import EventId, IdSource, RunId
 from greenroom.delivery.events.kinds import JSON, TERMINAL, Kind
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.observer import EmitRefusal
-from greenroom.delivery.run.grammar import OutOfOrder, RunStep, Spoken, Stage
-from greenroom.delivery.run.receipt import Receipt
-from greenroom.delivery.run.requirement import Requirement
+from greenroom.delivery.run.grammar import OutOfOrder, RunStage, RunStep, Spoken
+from greenroom.delivery.run.receipt import Receipt, Requirement
 from greenroom.delivery.user.messages import Emit
 from greenroom.supervisor.errors import SupervisorError
 
@@ -109,7 +108,7 @@ class Emitter:
         to end the run with."""
         for scope in self._waits:
             scope.cancel()
-        self.closed, self.spoken = True, Spoken(Stage.ENDED)
+        self.closed, self.spoken = True, Spoken(RunStage.ENDED)
         self.end = self._draft(Kind.AGENT_FAILED, data)
         return self.end
 

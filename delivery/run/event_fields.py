@@ -8,7 +8,8 @@ from greenroom.actors.text.safe import safe_str
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events.draft import BadEvent
-from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.kinds import JSON, Kind
+from greenroom.delivery.observer import RunOutcome
 
 if TYPE_CHECKING:
     from greenroom.actors.exit import ExitReason
@@ -53,6 +54,19 @@ def error_message(error: BaseException) -> str:
         name = type(error).__name__
         message = safe_str(error, otherwise=f"<{name} cannot be shown>")
     return message[:MAX_MESSAGE].encode("utf-8", "backslashreplace").decode()
+
+
+def failure(outcome: RunOutcome, crash: BaseException | None, timeout_words: str) -> JSON:
+    """The data of the `agent_failed` that ends such a run; None for a run that completes."""
+    if crash is not None:
+        error, message, reason = type(crash).__name__, error_message(crash), "crash"
+    elif outcome == "timeout":
+        error, message, reason = "RunTimedOut", timeout_words, "timeout"
+    elif outcome == "lost":
+        error, message, reason = "Stopped", "the server stopped the run", "lost"
+    else:
+        return None
+    return {"error": error, "message": message, "reason": reason}
 
 
 def tool_error(reason: ExitReason) -> str:

@@ -18,7 +18,7 @@ from greenroom.actors.machine.machine import Machine, On, Step, UnlistedPair, go
 from greenroom.delivery.events.ids import ToolCallId
 
 
-class Stage(enum.Enum):
+class RunStage(enum.Enum):
     """How far a run has got."""
 
     CREATED = "created"
@@ -51,7 +51,7 @@ class RunState:
 
 
 @attrs.frozen
-class Started:
+class AgentStarted:
     words: ClassVar[str] = "agent_started"
 
 
@@ -76,25 +76,25 @@ class ToolCompleted:
 
 
 @attrs.frozen
-class Reported:
+class FinalReport:
     words: ClassVar[str] = "final_report"
 
 
 @attrs.frozen
-class Completed:
+class AgentCompleted:
     words: ClassVar[str] = "agent_completed"
 
 
 @attrs.frozen
-class Failed:
+class AgentFailed:
     words: ClassVar[str] = "agent_failed"
 
 
-GrammarStep: TypeAlias = Step[Stage, RunState, Never]
+GrammarStep: TypeAlias = Step[RunStage, RunState, Never]
 
 
-def _started(state: RunState, _: Started) -> GrammarStep:
-    return go(Stage.RUNNING, state)
+def _started(state: RunState, _: AgentStarted) -> GrammarStep:
+    return go(RunStage.RUNNING, state)
 
 
 def _progress(state: RunState, _: Progress) -> GrammarStep:
@@ -116,18 +116,18 @@ def _completed_tool(state: RunState, event: ToolCompleted) -> GrammarStep:
     return stay(RunState({k: v for k, v in state.executing.items() if k != event.call}))
 
 
-def _reported(state: RunState, _: Reported) -> GrammarStep:
+def _reported(state: RunState, _: FinalReport) -> GrammarStep:
     _refuse_open_tools(state, "final_report")
-    return go(Stage.REPORTED, state)
+    return go(RunStage.REPORTED, state)
 
 
-def _completed(state: RunState, _: Completed) -> GrammarStep:
+def _completed(state: RunState, _: AgentCompleted) -> GrammarStep:
     _refuse_open_tools(state, "agent_completed")
-    return go(Stage.ENDED, state)
+    return go(RunStage.ENDED, state)
 
 
-def _failed(state: RunState, _: Failed) -> GrammarStep:
-    return go(Stage.ENDED, RunState())
+def _failed(state: RunState, _: AgentFailed) -> GrammarStep:
+    return go(RunStage.ENDED, RunState())
 
 
 def _refuse_open_tools(state: RunState, kind: str) -> None:
@@ -136,24 +136,35 @@ def _refuse_open_tools(state: RunState, kind: str) -> None:
         raise OutOfOrder(f"{kind} while a tool executes: {names}")
 
 
-RUN_GRAMMAR: Machine[Stage, RunState, Never] = Machine(
+RUN_GRAMMAR: Machine[RunStage, RunState, Never] = Machine(
     name="run",
-    states=Stage,
-    initial=Stage.CREATED,
-    final={Stage.ENDED},
+    states=RunStage,
+    initial=RunStage.CREATED,
+    final={RunStage.ENDED},
     transitions=[
-        On(Stage.CREATED, Started, _started, to={Stage.RUNNING}),
-        On(Stage.RUNNING, Progress, _progress),
-        On(Stage.RUNNING, ToolExecuting, _executing),
-        On(Stage.RUNNING, ToolCompleted, _completed_tool),
-        On(Stage.RUNNING, Reported, _reported, to={Stage.REPORTED}),
-        On({Stage.RUNNING, Stage.REPORTED}, Completed, _completed, to={Stage.ENDED}),
-        On({Stage.CREATED, Stage.RUNNING, Stage.REPORTED}, Failed, _failed, to={Stage.ENDED}),
+        On(RunStage.CREATED, AgentStarted, _started, to={RunStage.RUNNING}),
+        On(RunStage.RUNNING, Progress, _progress),
+        On(RunStage.RUNNING, ToolExecuting, _executing),
+        On(RunStage.RUNNING, ToolCompleted, _completed_tool),
+        On(RunStage.RUNNING, FinalReport, _reported, to={RunStage.REPORTED}),
+        On({RunStage.RUNNING, RunStage.REPORTED}, AgentCompleted, _completed, to={RunStage.ENDED}),
+        On(
+            {RunStage.CREATED, RunStage.RUNNING, RunStage.REPORTED},
+            AgentFailed,
+            _failed,
+            to={RunStage.ENDED},
+        ),
     ],
 )
 
 RunStep: TypeAlias = (
-    Started | Progress | ToolExecuting | ToolCompleted | Reported | Completed | Failed
+    AgentStarted
+    | Progress
+    | ToolExecuting
+    | ToolCompleted
+    | FinalReport
+    | AgentCompleted
+    | AgentFailed
 )
 
 
@@ -161,7 +172,7 @@ RunStep: TypeAlias = (
 class Spoken:
     """What a run has said so far."""
 
-    stage: Stage = Stage.CREATED
+    stage: RunStage = RunStage.CREATED
     state: RunState = attrs.field(factory=RunState)
 
     @property

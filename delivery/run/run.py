@@ -1,7 +1,4 @@
-"""A run: one turn of an agent, and the only place events of agents come from.
-
-Longer than other files: the seven events and their fields are one class's API.
-"""
+"""A run: one turn of an agent, and the only place events of agents come from."""
 
 from __future__ import annotations
 
@@ -29,33 +26,30 @@ from greenroom.delivery.run.event_fields import (
     checked_outcome,
     checked_text,
     checked_whole,
-    error_message,
+    failure,
     tool_error,
 )
 from greenroom.delivery.run.grammar import (
-    Completed,
-    Failed,
+    AgentCompleted,
+    AgentFailed,
+    AgentStarted,
+    FinalReport,
     OutOfOrder,
     Progress,
-    Reported,
-    Stage,
-    Started,
+    RunStage,
     ToolCompleted,
     ToolExecuting,
 )
 from greenroom.delivery.run.life import Cut, RunLife, last_words
 from greenroom.delivery.run.pressure import Pressure, pressure_of
-from greenroom.delivery.run.receipt import Receipt
-from greenroom.delivery.run.requirement import Required, Requirement
+from greenroom.delivery.run.receipt import Receipt, Required, Requirement
 from greenroom.delivery.run.timeouts import Timeouts
-from greenroom.delivery.run.tool_call import ToolCall
+from greenroom.delivery.run.tools import ToolCall, ToolClock, call_meant
 from greenroom.delivery.user.messages import AgentTyping
 from greenroom.supervisor.errors import SupervisorError
 
 if TYPE_CHECKING:
     from greenroom.delivery.user.handle import UserHandle
-
-__all__ = ["Agent", "Pressure", "Run", "ToolCall"]
 
 
 class Run:
@@ -93,7 +87,7 @@ class Run:
         self._sub_run_left = trio.lowlevel.ParkingLot()
         self._first: Receipt | None = None
         self._index = 0
-        self._tool_starts: dict[ToolCallId, float] = {}
+        self._tools = ToolClock()
         self._began = 0.0
 
     def __repr__(self) -> str:
@@ -117,7 +111,7 @@ class Run:
     @property
     def ended(self) -> bool:
         """Its last event was emitted."""
-        return self._emitter.spoken.stage is Stage.ENDED
+        return self._emitter.spoken.stage is RunStage.ENDED
 
     @property
     def requirement(self) -> Requirement:
@@ -141,7 +135,7 @@ class Run:
             return first
         data: dict[str, JSON] = {"agent": checked_name(Kind.AGENT_STARTED, "agent", self.agent)}
         data |= {} if input is None else {"input": input}
-        return await self._emitter.emit(Started(), Kind.AGENT_STARTED, data)
+        return await self._emitter.emit(AgentStarted(), Kind.AGENT_STARTED, data)
 
     async def agent_thinking(self, *, text: str) -> Receipt:
         """What the agent is thinking, for people to follow."""
@@ -174,7 +168,7 @@ class Run:
         receipt = await self._emitter.emit(
             ToolExecuting(call, tool_name), Kind.TOOL_EXECUTING, data
         )
-        self._tool_starts[call] = started
+        self._tools.start(call, started)
         return receipt
 
     async def tool_completed(
@@ -192,23 +186,24 @@ class Run:
         from `tool_executing` unless given.
         """
         kind = Kind.TOOL_COMPLETED
-        call = self._executing(checked_name(kind, "tool_name", tool_name), tool_call)
+        name = checked_name(kind, "tool_name", tool_name)
+        call = call_meant(self._emitter.spoken.executing, name, tool_call)
         if error is not None and result is not None:
             raise BadEvent(f"{kind}: give result or error, not both")
         if duration_ms is None:
-            duration_ms = self._age_ms(call)
+            duration_ms = self._tools.age_ms(call, trio.current_time())
         data: dict[str, JSON] = {"tool_call": call, "tool_name": tool_name}
         data |= (
             {"result": result} if error is None else {"error": checked_text(kind, "error", error)}
         )
         data["duration_ms"] = checked_whole(kind, "duration_ms", duration_ms)
         receipt = await self._emitter.emit(ToolCompleted(call), kind, data)
-        self._tool_starts.pop(call, None)
+        self._tools.stop(call)
         return receipt
 
     async def final_report(self, *, report: JSON) -> Receipt:
         """The answer as a whole, in whatever shape the agent's clients know."""
-        return await self._emitter.emit(Reported(), Kind.FINAL_REPORT, {"report": report})
+        return await self._emitter.emit(FinalReport(), Kind.FINAL_REPORT, {"report": report})
 
     async def agent_completed(self, *, outcome: Literal["ok", "cancelled"] = "ok") -> Receipt:
         """The end. Leaving the run says it, unless it was said by hand. Sub-runs end before it."""
@@ -238,7 +233,7 @@ class Run:
 
         Raises `OutOfOrder` before this run has begun and after its end.
         """
-        if self._emitter.spoken.stage is not Stage.RUNNING:
+        if self._emitter.spoken.stage is not RunStage.RUNNING:
             raise OutOfOrder(f"a sub-run cannot begin: {self._emitter.spoken.stage.value}")
         context = attrs.evolve(self.context, run=self._ids.new(RunId))
         run = Run(context, agent=agent, user=self._user, ids=self._ids, parent=self)
@@ -340,7 +335,7 @@ class Run:
         crash = ended_by(error).error if error is not None else None
         outcome = self._outcome(error, crash)
         self._user.observer.run_ended(outcome, trio.current_time() - self._began)
-        if self.ended or self._emitter.spoken.stage is Stage.CREATED:
+        if self.ended or self._emitter.spoken.stage is RunStage.CREATED:
             return  # a run that was never begun has no end
         if self._sub_runs:
             with last_words(self):
@@ -361,18 +356,15 @@ class Run:
         return (self._cut or Cut.LOST).value
 
     async def _last_word(self, outcome: RunOutcome, crash: BaseException | None) -> None:
-        if crash is not None:
-            await self._fail(type(crash).__name__, error_message(crash), "crash")
-        elif outcome == "timeout":
-            await self._fail("RunTimedOut", self._life.timeout_words, "timeout")
-        elif outcome == "lost":
-            await self._fail("Stopped", "the server stopped the run", "lost")
-        else:
+        data = failure(outcome, crash, self._life.timeout_words)
+        if data is None:
             await self._complete_run("cancelled" if outcome == "cancelled" else "ok")
+        else:
+            await self._emitter.emit(AgentFailed(), Kind.AGENT_FAILED, data)
 
     async def _complete_run(self, outcome: str) -> Receipt:
         data: JSON = {"outcome": checked_outcome(Kind.AGENT_COMPLETED, outcome)}
-        return await self._emitter.emit(Completed(), Kind.AGENT_COMPLETED, data)
+        return await self._emitter.emit(AgentCompleted(), Kind.AGENT_COMPLETED, data)
 
     async def _end_sub_runs(self) -> None:
         """Those of other tasks that go on though this block was left: they end before this run."""
@@ -395,10 +387,6 @@ class Run:
         words = self._life.abandoned(self, self._cut or Cut.LOST)
         self._user.abandon(self.context.run, self._emitter.close(words))
 
-    async def _fail(self, error: str, message: str, reason: str) -> None:
-        data: JSON = {"error": error, "message": message, "reason": reason}
-        await self._emitter.emit(Failed(), Kind.AGENT_FAILED, data)
-
     async def _complete(
         self, call: ToolCall, *, result: JSON = None, error: str | None = None
     ) -> None:
@@ -406,23 +394,6 @@ class Run:
             await self.tool_completed(
                 tool_name=call.name, tool_call=call.id, result=result, error=error
             )
-
-    def _executing(self, tool_name: str, call: ToolCallId | None) -> ToolCallId:
-        """The call meant. One that does not execute is the grammar's to refuse."""
-        executing = self._emitter.spoken.executing
-        if call is None:
-            calls = [call for call, name in executing.items() if name == tool_name]
-            if not calls:
-                raise OutOfOrder(f"tool_completed: no tool {tool_name!r} is executing")
-            return calls[-1]
-        called = executing.get(ToolCallId.parse(call), tool_name)
-        if called != tool_name:
-            raise BadEvent(f"tool_completed: tool_name of {call} is {called!r}, not {tool_name!r}")
-        return ToolCallId.parse(call)
-
-    def _age_ms(self, call: ToolCallId) -> int:
-        now = trio.current_time()
-        return round((now - self._tool_starts.get(call, now)) * 1000)
 
 
 Agent: TypeAlias = Callable[[Run, JSON], Awaitable[None]]

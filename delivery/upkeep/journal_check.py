@@ -20,8 +20,8 @@ from greenroom.delivery.legacy.legacy_ids import recognised
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS
 from greenroom.delivery.upkeep.journal_upkeep import (
     EVERY,
-    Progress,
     Table,
+    TellProgress,
     count_rows,
     damages,
     no_progress,
@@ -90,7 +90,7 @@ _WITHIN: Final = (  # table, column, the least it may be; at most the user's las
 
 
 def check(
-    database: apsw.Connection, progress: Progress = no_progress, *, strict: bool = True
+    database: apsw.Connection, progress: TellProgress = no_progress, *, strict: bool = True
 ) -> Iterator[str]:
     """Every flaw of a journal, in a sentence that says where it is; memory does not grow with it.
 
@@ -147,7 +147,7 @@ def _bounds(database: apsw.Connection) -> Iterator[str]:
             )
 
 
-def _rows(database: apsw.Connection, progress: Progress, strict: bool) -> Iterator[str]:
+def _rows(database: apsw.Connection, progress: TellProgress, strict: bool) -> Iterator[str]:
     done, total = 0, count_rows(database)
     for table in tables(database):
         for flaws in _flaws_by_row(database, table, strict):

@@ -13,7 +13,7 @@ import attrs
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.upkeep.journal_upkeep import (
-    Progress,
+    TellProgress,
     back_up,
     copied,
     no_progress,
@@ -50,7 +50,7 @@ def compact(
     keep: int | None = None,
     to: Path | None = None,
     now: datetime | None = None,
-    progress: Progress = no_progress,
+    progress: TellProgress = no_progress,
 ) -> Compacted:
     """Forget events older than `before_ms` (ms since the Unix epoch) but for a user's last `keep`.
 
@@ -85,7 +85,7 @@ class _Due:
         return before, self.keep or 0
 
 
-def _compact(database: apsw.Connection, due: _Due, progress: Progress) -> int:
+def _compact(database: apsw.Connection, due: _Due, progress: TellProgress) -> int:
     database.pragma("synchronous", "normal")  # safe in WAL mode, without a sync per user
     forgotten = _forget(database, due.values, progress) if due.values else 0
     progress("giving space back", 0, 0)
@@ -95,7 +95,7 @@ def _compact(database: apsw.Connection, due: _Due, progress: Progress) -> int:
     return forgotten
 
 
-def _forget(database: apsw.Connection, values: tuple[int, int], progress: Progress) -> int:
+def _forget(database: apsw.Connection, values: tuple[int, int], progress: TellProgress) -> int:
     database.execute(_DUE, values)
     store, forgotten = SqliteStore(database), 0
     total = cast(int, database.execute("SELECT count(*) FROM due").get)

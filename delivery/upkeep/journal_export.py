@@ -23,11 +23,11 @@ from greenroom.delivery.journal.sqlite.place import lock_path
 from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow
 from greenroom.delivery.upkeep import journal_lines
 from greenroom.delivery.upkeep.journal_check import check, record_flaws
-from greenroom.delivery.upkeep.journal_lines import BadExport, Header, Row, Value
+from greenroom.delivery.upkeep.journal_lines import BadExport, Header, TableRow
 from greenroom.delivery.upkeep.journal_upkeep import (
     EVERY,
-    Progress,
     Table,
+    TellProgress,
     back_up,
     backups,
     count_rows,
@@ -54,7 +54,7 @@ class Imported:
 
 
 def export_journal(
-    path: Path, write: Callable[[bytes], object], *, progress: Progress = no_progress
+    path: Path, write: Callable[[bytes], object], *, progress: TellProgress = no_progress
 ) -> int:
     """Write all rows of the journal, a line each. How many.
 
@@ -78,7 +78,7 @@ def import_journal(
     lines: Iterable[bytes],
     *,
     now: datetime | None = None,
-    progress: Progress = no_progress,
+    progress: TellProgress = no_progress,
 ) -> Imported:
     """Read an export into a journal: all of it, checked as `check` does, or nothing.
 
@@ -106,7 +106,7 @@ def import_journal(
 def _lines(database: apsw.Connection, table: Table) -> Iterator[bytes]:
     names = ", ".join(f'"{column}"' for column in table.columns)
     for values in database.execute(f'SELECT {names} FROM "{table.name}" ORDER BY {_order(table)}'):
-        row = cast("dict[str, Value]", dict(zip(table.columns, values, strict=True)))
+        row = cast("dict[str, journal_lines.TableValue]", dict(zip(table.columns, values, strict=True)))
         try:
             yield journal_lines.row_line(table.name, row)
         except ValueError as error:
@@ -126,7 +126,7 @@ def _import(
     header: Header,
     lines: Iterable[bytes],
     now: datetime | None,
-    progress: Progress,
+    progress: TellProgress,
 ) -> Imported:
     database = file.database
     empty = not count_rows(database)
@@ -147,7 +147,7 @@ def _import(
     return Imported(rows, backup)
 
 
-def _insert_all(database: apsw.Connection, lines: Iterable[bytes], progress: Progress) -> int:
+def _insert_all(database: apsw.Connection, lines: Iterable[bytes], progress: TellProgress) -> int:
     strangers, intake, rows = _Strangers(database), _Intake(database), 0
     for row in strangers.only(journal_lines.read_rows(lines)):
         intake.insert(row)
@@ -170,7 +170,7 @@ class _Strangers:
                     f'INSERT OR IGNORE INTO old_user SELECT DISTINCT user FROM "{table.name}"'
                 )
 
-    def only(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def only(self, rows: Iterable[TableRow]) -> Iterator[TableRow]:
         """The rows as they come. Raises `NotMixed` at the first that is no stranger's."""
         for row in rows:
             user = row.values.get("user")
@@ -195,7 +195,7 @@ class _Intake:
         self._columns = {table.name: table.columns for table in tables(database)}
         self._statement = lru_cache(maxsize=64)(self._new_statement)
 
-    def insert(self, row: Row) -> None:
+    def insert(self, row: TableRow) -> None:
         """Raises `BadExport` for a row that has no place, or an event that contradicts itself."""
         try:
             statement = self._statement(row.table, tuple(row.values))
@@ -222,7 +222,7 @@ class _NoPlace(ValueError):
     """No table or column of that name, or no sound event."""
 
 
-def _event_flaws(row: Row) -> Iterator[str]:
+def _event_flaws(row: TableRow) -> Iterator[str]:
     """Here, where the line is known: `check` would tell them of the finished journal."""
     columns = [row.values.get(column) for column in _RECORD]
     if None not in (columns[1], columns[-1]):  # its offset, its body: SQLite asks for the rest
@@ -233,7 +233,7 @@ _BROKEN: Final = re.compile(r"(\w+)(?: \w+)? constraint failed: (.*)")
 _MISTYPED: Final = re.compile(r"cannot store (\w+) value in (\w+) column \w+\.(\w+)")
 
 
-def _why_not(error: Exception, row: Row) -> str:
+def _why_not(error: Exception, row: TableRow) -> str:
     """SQLite's reasons in our words (sqlite.org/rescode.html names the constraints)."""
     if isinstance(error, OverflowError):
         return "a number in it is too big"

@@ -26,7 +26,7 @@ SCHEMA: Final = "greenroom.journal/1"
 JSON_COLUMNS: Final = {"body": bytes, "verdict": str, "attempts": str}
 """Columns that hold JSON, and as what."""
 
-Value = str | int | float | bytes | None
+TableValue = str | int | float | bytes | None
 
 
 class BadExport(JournalError):
@@ -44,19 +44,19 @@ class Header:
 
 
 @attrs.frozen
-class Row:
+class TableRow:
     """A row of a table, and the line it stood on."""
 
     line: int
     table: str
-    values: Mapping[str, Value]
+    values: Mapping[str, TableValue]
 
 
 def header_line(header: Header) -> bytes:
     return _line({"schema": SCHEMA, "epoch": header.epoch, "version": header.version})
 
 
-def row_line(table: str, values: Mapping[str, Value]) -> bytes:
+def row_line(table: str, values: Mapping[str, TableValue]) -> bytes:
     """Raises `ValueError` for a column that should hold JSON and does not."""
     shown = {
         column: orjson.loads(value)
@@ -88,7 +88,7 @@ def read_header(line: bytes, version: int) -> Header:
     return Header(epoch, given)
 
 
-def read_rows(lines: Iterable[bytes]) -> Iterator[Row]:
+def read_rows(lines: Iterable[bytes]) -> Iterator[TableRow]:
     """The rows of all lines but the first, with legacy ids made new. Raises `BadExport`."""
     rows = 0
     lines = iter(lines)
@@ -110,7 +110,7 @@ def _end(told: object, rows: int, number: int, rest: Iterator[bytes]) -> None:
         raise BadExport(f"line {number + 1}: there is more after the end")
 
 
-def _row(number: int, fields: Mapping[str, object]) -> Row:
+def _row(number: int, fields: Mapping[str, object]) -> TableRow:
     if len(fields) != 1 or not isinstance(row := next(iter(fields.values())), dict):
         raise BadExport(f"line {number}: a row is an object in an object of one field")
     try:
@@ -118,10 +118,10 @@ def _row(number: int, fields: Mapping[str, object]) -> Row:
     except (BadId, ValueError) as error:
         message = error.message if isinstance(error, BadId) else str(error)
         raise BadExport(f"line {number}: {message}") from error
-    return Row(number, next(iter(fields)), values)
+    return TableRow(number, next(iter(fields)), values)
 
 
-def _value(column: str, value: object) -> Value:
+def _value(column: str, value: object) -> TableValue:
     """What the column holds: JSON encoded, ids of older systems made new."""
     if column in JSON_COLUMNS:
         encoded = orjson.dumps(value)

@@ -16,8 +16,8 @@ from greenroom.delivery.legacy.legacy_ids import ADVICE
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS, modern_body, modern_id
 from greenroom.delivery.upkeep.journal_upkeep import (
     EVERY,
-    Progress,
     Table,
+    TellProgress,
     back_up,
     copied,
     count_rows,
@@ -58,7 +58,7 @@ def migrate(
     *,
     to: Path | None = None,
     now: datetime | None = None,
-    progress: Progress = no_progress,
+    progress: TellProgress = no_progress,
 ) -> Migrated:
     """Give every legacy id in the journal its new one, in one transaction, after a backup.
 
@@ -80,7 +80,7 @@ def migrate(
 class _Rows:
     """SQL's way to ask of a row whether it holds legacy ids. Counts rows, keeps some complaints."""
 
-    def __init__(self, database: apsw.Connection, what: str, progress: Progress) -> None:
+    def __init__(self, database: apsw.Connection, what: str, progress: TellProgress) -> None:
         self._what = what
         self._progress = progress
         self._total = count_rows(database)
@@ -112,7 +112,7 @@ def _is_legacy(column: str, value: apsw.SQLiteValue) -> bool:
     return modern_id(column, str(value)) != value
 
 
-def _legacy_rows(database: apsw.Connection, progress: Progress) -> int:
+def _legacy_rows(database: apsw.Connection, progress: TellProgress) -> int:
     """How many rows hold legacy ids. Raises `NotMigratable`."""
     rows = _Rows(database, "looking for legacy ids", progress)
     database.create_scalar_function("is_legacy", rows.is_legacy)
@@ -128,7 +128,7 @@ def _legacy_rows(database: apsw.Connection, progress: Progress) -> int:
     return sum(map(int, counts))
 
 
-def _rewrite(database: apsw.Connection, progress: Progress) -> dict[str, int]:
+def _rewrite(database: apsw.Connection, progress: TellProgress) -> dict[str, int]:
     """New ids in every table, in one transaction. How many rows of each."""
     rows = _Rows(database, "giving new ids", progress)
     database.create_scalar_function("is_legacy", rows.is_legacy)

@@ -24,7 +24,7 @@ from greenroom.delivery.journal.sqlite.place import SIDE_FILES, check_place
 from greenroom.delivery.journal.sqlite.schema import DERIVED, catch_up
 from greenroom.delivery.legacy.legacy_ids import is_mapped
 
-Progress: TypeAlias = Callable[[str, int, int], None]
+TellProgress: TypeAlias = Callable[[str, int, int], None]
 """What is being done, how far it is, and how far it goes (0: nobody knows)."""
 
 EVERY: Final = 1_000  # rows between two reports of progress
@@ -95,7 +95,7 @@ def backups(path: Path) -> list[Path]:
     return sorted(found, key=lambda each: each.stat().st_mtime_ns, reverse=True)
 
 
-def back_up(file: SqliteFile, progress: Progress, now: datetime | None = None) -> Path:
+def back_up(file: SqliteFile, progress: TellProgress, now: datetime | None = None) -> Path:
     """A verified copy beside the journal. Where it is.
 
     That is the last one made if the journal is still the same: an interrupted work that is
@@ -114,7 +114,7 @@ def back_up(file: SqliteFile, progress: Progress, now: datetime | None = None) -
 
 
 @contextmanager
-def copied(file: SqliteFile, to: Path, progress: Progress) -> Iterator[apsw.Connection]:
+def copied(file: SqliteFile, to: Path, progress: TellProgress) -> Iterator[apsw.Connection]:
     """A copy of the journal, verified row by row, to work on: it becomes `to` at the block's end.
 
     Its owner alone may read it, who is the journal's owner also when root makes the copy.
@@ -160,14 +160,14 @@ def _table(database: apsw.Connection, name: str) -> Table:
     return Table(name, others, numbered=len(others) < len(columns))
 
 
-def _copy(source: apsw.Connection, copy: apsw.Connection, progress: Progress) -> None:
+def _copy(source: apsw.Connection, copy: apsw.Connection, progress: TellProgress) -> None:
     with copy.backup("main", source, "main") as backup:
         while not backup.done:
             backup.step(_PAGES)
             progress("copying", backup.page_count - backup.remaining, backup.page_count)
 
 
-def _verify(source: apsw.Connection, copy: apsw.Connection, progress: Progress) -> None:
+def _verify(source: apsw.Connection, copy: apsw.Connection, progress: TellProgress) -> None:
     """Raise `JournalCorrupt` unless the copy is sound and has every row as it is."""
     if found := damages(copy):
         raise JournalCorrupt(
@@ -178,7 +178,7 @@ def _verify(source: apsw.Connection, copy: apsw.Connection, progress: Progress) 
         raise JournalCorrupt(f"the copy of {source.filename} differs in {table}")
 
 
-def _is_copy(source: apsw.Connection, path: Path, progress: Progress) -> bool:
+def _is_copy(source: apsw.Connection, path: Path, progress: TellProgress) -> bool:
     """Whether a file is as good a copy of a sound journal as one made now."""
     try:
         with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as copy:
@@ -193,7 +193,7 @@ def _is_copy(source: apsw.Connection, path: Path, progress: Progress) -> bool:
 
 
 def _differing(
-    source: apsw.Connection, copy: apsw.Connection, what: str, progress: Progress
+    source: apsw.Connection, copy: apsw.Connection, what: str, progress: TellProgress
 ) -> str | None:
     """A table, `meta` among them, whose rows are not the same in both; None if all are."""
     done, total = 0, count_rows(source)

@@ -1,1 +1,1 @@
-"""User."""
+"""The user actor, single writer of one user's sequence, and its parts."""

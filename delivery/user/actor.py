@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
-from typing import ClassVar, Literal, TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 import outcome
 import trio
@@ -27,18 +27,17 @@ from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.events.stages import Standing
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.writer import Append, LookUp
-from greenroom.delivery.outbox.outbox import (
-    Command,
-    Deliver,
+from greenroom.delivery.outbox.feed import (
     GivenUp,
-    Outbox,
+    HandOver,
+    OutboxCommand,
     ReadAgain,
     ReadPage,
     Superseded,
 )
-from greenroom.delivery.user.account import Account
+from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
-from greenroom.delivery.user.left_runs import LeftRuns
+from greenroom.delivery.user.left_runs import LeftRuns, OpenRuns
 from greenroom.delivery.user.messages import (
     Acked,
     AgentTyping,
@@ -72,10 +71,9 @@ from greenroom.delivery.user.messages import (
     UserTyping,
     Written,
 )
-from greenroom.delivery.user.open_runs import OpenRuns
 from greenroom.delivery.user.parts import TURN, Gauge, UserParts, known_of
 from greenroom.delivery.user.receipts import Receipts
-from greenroom.delivery.user.reports import Reports
+from greenroom.delivery.user.reports import Account, Reports
 from greenroom.delivery.user.says import Says
 from greenroom.delivery.user.settling import Settler
 
@@ -88,8 +86,7 @@ LAZY_SECONDS = 1.0
 end of a run that was left waits after a failed append."""
 
 R = TypeVar("R")
-Stage: TypeAlias = Literal["displayed", "confirmed"]
-TakePage: TypeAlias = Callable[[ConnectionId, list[Record]], Iterable[Command]]
+TakePage: TypeAlias = Callable[[ConnectionId, list[Record]], Iterable[OutboxCommand]]
 Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
 
 
@@ -196,7 +193,9 @@ class UserActor(Actor[UserMessage]):
         user, parts, outbox = self.user, self._parts, self.outbox
         Admission(user, parts, outbox, self.ref, self._admitted).attach(request, reply)
 
-    def _admitted(self, request: Attach, before: int | None, commands: Iterable[Command]) -> None:
+    def _admitted(
+        self, request: Attach, before: int | None, commands: Iterable[OutboxCommand]
+    ) -> None:
         self._connections[request.connection] = request.ref
         self._reports.resumed(request.connection, before)
         self._receipts.resolve()
@@ -314,9 +313,9 @@ class UserActor(Actor[UserMessage]):
     ) -> None:
         self._parts.ask_journal(self.ref, question, then)
 
-    def _perform(self, commands: Iterable[Command]) -> None:
+    def _perform(self, commands: Iterable[OutboxCommand]) -> None:
         for command in commands:
-            if type(command) is Deliver:
+            if type(command) is HandOver:
                 news = DeliverEvents(command.records, command.replay)
                 if command.replay:
                     self._account.replayed(command.records, self.outbox.received)

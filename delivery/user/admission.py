@@ -15,18 +15,20 @@ from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.events.ids import EventId, SessionId, UserId
 from greenroom.delivery.events.record import Cursor, Record
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.outbox.outbox import Command, Outbox, Position
+from greenroom.delivery.outbox.feed import OutboxCommand
+from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.outbox.resumption import Resumption
 from greenroom.delivery.user.messages import Attach, Attached, UserMessage
 from greenroom.delivery.user.parts import UserParts
 
 logger = logging.getLogger("greenroom.delivery")
 
 R = TypeVar("R")
-Admitted: TypeAlias = Callable[[Attach, int | None, Iterable[Command]], None]
+Admitted: TypeAlias = Callable[[Attach, int | None, Iterable[OutboxCommand]], None]
 
 
 @attrs.frozen
-class _Known:
+class _KnownSession:
     """What the journal told: the session's cursor, if it is not remembered; through where the
     client's log `agreed` with it, if the client told its event; and the `event` at `place`."""
 
@@ -61,15 +63,15 @@ class Admission:
         session, claim = request.session, self._claim(request)
         asks_session = session is not None and self._outbox.cursor(session) is None
         if not asks_session and not isinstance(claim, EventId):
-            return self._admit(request, reply, _Known(agreed=claim))
+            return self._admit(request, reply, _KnownSession(agreed=claim))
 
-        async def question(journal: Journal) -> _Known:
+        async def question(journal: Journal) -> _KnownSession:
             cursor = await self._cursor(journal, session)
             if not isinstance(claim, EventId):
-                return _Known(cursor, claim)
+                return _KnownSession(cursor, claim)
             offset = request.offset or 0
             agreed = await journal.agrees_through(self._user, offset=offset, event=claim)
-            return _Known(cursor, agreed)
+            return _KnownSession(cursor, agreed)
 
         return self._ask(question, reply, lambda known: self._admit(request, reply, known))
 
@@ -100,7 +102,7 @@ class Admission:
 
         self._parts.ask_journal(self._actor, question, answered)
 
-    def _admit(self, request: Attach, reply: Reply[Attached], known: _Known) -> None:
+    def _admit(self, request: Attach, reply: Reply[Attached], known: _KnownSession) -> None:
         if request.ref.exit_reason is not None:
             reply.fail(ActorStopped(request.ref.name, request.ref.exit_reason))
             return None  # it left while its session was looked up
@@ -124,10 +126,10 @@ class Admission:
         request: Attach,
         reply: Reply[Attached],
         session: SessionId | None,
-        position: Position,
+        position: Resumption,
         cursor: Cursor | None,
         event: EventId | None,
-    ) -> list[Command]:
+    ) -> list[OutboxCommand]:
         if session is None or not position.recovered:  # what the old one received stays received
             session, cursor = self._parts.ids.new(SessionId), None
         last, epoch = self._outbox.last, self._outbox.epoch
@@ -136,29 +138,29 @@ class Admission:
         return commands
 
     def _position(
-        self, request: Attach, session: SessionId | None, before: int | None, known: _Known
-    ) -> Position:
+        self, request: Attach, session: SessionId | None, before: int | None, known: _KnownSession
+    ) -> Resumption:
         cursor = known.cursor.offset if before is None and known.cursor is not None else before
         epoch, offset = request.epoch, request.offset
         return self._outbox.position(epoch, offset, cursor, session, known.cursor, known.agreed)
 
-    def _event_at(self, offset: int, known: _Known) -> EventId | None:
+    def _event_at(self, offset: int, known: _KnownSession) -> EventId | None:
         record = self._outbox.recall(offset)
         if record is not None:
             return record.id
         return known.event if known.place == offset else None
 
     def _ask_event(
-        self, request: Attach, reply: Reply[Attached], known: _Known, offset: int
+        self, request: Attach, reply: Reply[Attached], known: _KnownSession, offset: int
     ) -> None:
-        async def question(journal: Journal) -> _Known:
+        async def question(journal: Journal) -> _KnownSession:
             cursor = await self._cursor(journal, request.session)
             event = await journal.event_at(self._user, offset)
             return attrs.evolve(known, cursor=cursor, place=offset, event=event)
 
         self._ask(question, reply, lambda known: self._admit(request, reply, known))
 
-    def _tell_of_lies(self, request: Attach, position: Position) -> None:
+    def _tell_of_lies(self, request: Attach, position: Resumption) -> None:
         """No ack of what was not sent is believed because a `hello` brings it."""
         claimed = request.offset if request.epoch is not None else None
         if position.recovered and claimed is not None and claimed > position.offset:

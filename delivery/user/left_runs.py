@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from typing import Final
 
 import outcome
@@ -12,15 +12,14 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Outcome, Reply
 from greenroom.actors.text.safe import safe_str
-from greenroom.delivery.events.draft import run_lost, tool_lost
+from greenroom.delivery.events.draft import Draft, run_lost, tool_lost
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import Event, Kind
-from greenroom.delivery.events.record import RUN_OPENS, Record
+from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, OpenRun, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.writer import LookUp
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.messages import UserMessage
-from greenroom.delivery.user.open_runs import OpenRuns
 from greenroom.delivery.user.parts import UserParts
 
 logger = logging.getLogger("greenroom.delivery")
@@ -147,3 +146,50 @@ class LeftRuns:
                     lost = tool_lost(event=ids.new(EventId), run=run, tool=tool, now=now)
                     self._outbox.offer(lost, Reply())
             self._outbox.offer(words or run_lost(event=ids.new(EventId), run=run), Reply())
+
+
+class OpenRuns:
+    """Follows the journal record by record, so that no run is left open for the user.
+
+    A run that was *left* (its code is gone) and is still open is due to be ended. It stays so
+    until its end is durable.
+    """
+
+    def __init__(self, runs: Iterable[OpenRun]) -> None:
+        """`runs` are open already, the first begun first."""
+        self._open = {run.run: run for run in runs}
+        self._left: dict[RunId, Draft | None] = {}
+
+    def __iter__(self) -> Iterator[RunId]:
+        return iter(tuple(self._open))
+
+    @property
+    def any_left(self) -> bool:
+        """Some run was left and may have to be ended."""
+        return bool(self._left)
+
+    def kept(self, record: Record) -> None:
+        """A record is durable."""
+        if record.kind in RUN_OPENS:
+            run = OpenRun(record.run, record.thread, record.parent, record.request)
+            self._open.setdefault(record.run, run)
+        elif record.kind in RUN_ENDS:
+            self._open.pop(record.run, None)
+            self._left.pop(record.run, None)
+
+    def leave(self, run: RunId, words: Draft | None = None) -> None:
+        """Nobody will end this run; `words` is the end it could not get kept."""
+        self._left[run] = words or self._left.get(run)
+
+    def due(self, under_way: Set[RunId]) -> list[tuple[OpenRun, Draft | None]]:
+        """The runs to end now, the last begun first: so a sub-run ends before the run it is a
+        part of. While one has events under way none is due: what it is decided by is not kept."""
+        for run in [
+            each for each in self._left if each not in under_way and each not in self._open
+        ]:
+            del self._left[run]
+        if not under_way.isdisjoint(self._left):
+            return []
+        return [
+            (self._open[run], self._left[run]) for run in reversed(self._open) if run in self._left
+        ]

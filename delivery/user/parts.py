@@ -20,10 +20,10 @@ from greenroom.delivery.events.record import Bounds, DeadLetter, OpenRun
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.writer import Append, LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
-from greenroom.delivery.outbox.outbox import Limits
+from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.outbox.sessions import Reach
 from greenroom.delivery.user.messages import LookedUp, UserMessage
-from greenroom.delivery.user.run_turns import RunTurns
+from greenroom.delivery.user.run_queue import RunTurns
 from greenroom.supervisor.errors import SupervisorError
 
 R = TypeVar("R")
@@ -78,7 +78,7 @@ class UserParts:
     turns: RunTurns = attrs.field(factory=RunTurns)
     gauge: Gauge = attrs.field(factory=Gauge)
     reach: dict[SessionId, Reach] = attrs.field(factory=dict)
-    limits: Limits = attrs.field(factory=Limits)
+    limits: OutboxLimits = attrs.field(factory=OutboxLimits)
     policies: Policies = POLICIES
     on_undelivered: OnUndelivered = nothing_more
     ids: IdSource = attrs.field(factory=IdSource)

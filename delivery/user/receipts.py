@@ -19,11 +19,11 @@ from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.messages import AskStanding, AwaitStage, UserMessage
 from greenroom.delivery.user.parts import UserParts
 
-Waiting: TypeAlias = tuple[int, ReceiptStage, Reply[None]]
+_StageWaiter: TypeAlias = tuple[int, ReceiptStage, Reply[None]]
 
 
 @attrs.frozen
-class Kept:
+class Evidence:
     """What the journal knows of one event."""
 
     cursors: Sequence[Cursor]
@@ -41,7 +41,7 @@ class Receipts:
         self._parts = parts
         self._outbox = outbox
         self._actor = actor
-        self._waiting: list[Waiting] = []
+        self._waiting: list[_StageWaiter] = []
 
     def wait(self, request: AwaitStage, reply: Reply[None]) -> None:
         """Answer when some session got so far: now, by what the journal knows, or later."""
@@ -71,13 +71,15 @@ class Receipts:
         for _, _, reply in self._waiting:
             reply.fail(error())
 
-    def _resolved(self, waiting: Waiting) -> bool:
+    def _resolved(self, waiting: _StageWaiter) -> bool:
         offset, stage, reply = waiting
         if not reply.abandoned and self._outbox.standing(offset).stage >= stage:
             reply.succeed(None)
         return reply.abandoned or reply.is_set
 
-    def _journal_told(self, request: AwaitStage, reply: Reply[None], kept: Outcome[Kept]) -> None:
+    def _journal_told(
+        self, request: AwaitStage, reply: Reply[None], kept: Outcome[Evidence]
+    ) -> None:
         """An error leaves it waiting: what comes from now on is seen without the journal."""
         if isinstance(kept, outcome.Value):
             sessions = standings(request.offset, kept.value.cursors, kept.value.marks)
@@ -86,7 +88,7 @@ class Receipts:
         self.resolve()
 
     def _answer(
-        self, offset: int, policy: Policy, reply: Reply[Standing], kept: Outcome[Kept]
+        self, offset: int, policy: Policy, reply: Reply[Standing], kept: Outcome[Evidence]
     ) -> None:
         if isinstance(kept, outcome.Error):
             reply.fail(kept.error)
@@ -102,11 +104,11 @@ class Receipts:
         reply.succeed(Standing(furthest(sessions), sessions, ending))
 
     def _ask_journal(
-        self, event: EventId | None, offset: int, then: Callable[[Outcome[Kept]], None]
+        self, event: EventId | None, offset: int, then: Callable[[Outcome[Evidence]], None]
     ) -> None:
-        async def question(journal: Journal) -> Kept:
+        async def question(journal: Journal) -> Evidence:
             marks = await journal.marks(self._user, after=offset - 1, limit=1)
             letter = await journal.dead_letter(event) if event else None
-            return Kept(await journal.sent_to(self._user, offset), marks, letter)
+            return Evidence(await journal.sent_to(self._user, offset), marks, letter)
 
         self._parts.ask_journal(self._actor, question, then)

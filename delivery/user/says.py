@@ -35,7 +35,7 @@ class SayConflict(DeliveryError):
 
 
 @attrs.define(eq=False)
-class _Waiting:
+class _WaitingSay:
     """A `say` on its way, and all who wait for its answer."""
 
     request: UserSays
@@ -62,7 +62,7 @@ class Says:
         self._actor = actor
         self._offer = offer
         self._leave = leave
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[str, _WaitingSay] = {}
 
     def say(self, request: UserSays, reply: Reply[RunStarted]) -> None:
         first = self._waiting.get(request.say)
@@ -78,7 +78,7 @@ class Says:
             waiting = f"{SAYS_AT_ONCE} messages of yours are on their way already"
             reply.fail(TooManyRuns(waiting, advice="say it again in a moment"))
             return
-        self._waiting[request.say] = _Waiting(request, [reply])
+        self._waiting[request.say] = _WaitingSay(request, [reply])
         self._parts.ask_journal(
             self._actor,
             lambda journal: journal.said(self._user, request.say),

@@ -23,17 +23,17 @@ from greenroom.delivery.events.ids import EventId, IdSource, RunId, UserId
 from greenroom.delivery.events.kinds import JSON, EventClass
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.undelivered import OverdueUsers, Place
+from greenroom.delivery.journal.undelivered import OverdueUsers, SearchedTo
 from greenroom.delivery.journal.writer import Append, LookUp
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
-from greenroom.delivery.outbox.outbox import Limits
+from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.user.actor import UserActor
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import SettleAll
 from greenroom.delivery.user.names import child_id, outbox_name
 from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms
-from greenroom.delivery.user.run_turns import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
+from greenroom.delivery.user.run_queue import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import AlreadyStarted, NoSuchChild, SupervisorError
@@ -60,7 +60,7 @@ class UsersSettings:
     """
 
     epoch: str
-    limits: Limits = attrs.field(factory=Limits)
+    limits: OutboxLimits = attrs.field(factory=OutboxLimits)
     policies: Policies = POLICIES
     on_undelivered: OnUndelivered = nothing_more
     ids: IdSource = attrs.field(factory=IdSource)
@@ -141,7 +141,7 @@ class Users:
 
     async def _settle_class(self, event_class: EventClass, before: int) -> None:
         """`SWEEP_USERS` at a time: each is a whole subtree while it settles."""
-        after: Place | None = None
+        after: SearchedTo | None = None
         while (found := await self._overdue(event_class, before, after)) is not None:
             async with trio.open_nursery() as nursery:
                 for user in found.users:
@@ -162,7 +162,7 @@ class Users:
             await self._passivate(slot, idle_seconds=0.0)
 
     async def _overdue(
-        self, event_class: EventClass, before: int, after: Place | None
+        self, event_class: EventClass, before: int, after: SearchedTo | None
     ) -> OverdueUsers | None:
         def question(journal: Journal) -> Awaitable[OverdueUsers]:
             return journal.overdue(event_class, before=before, after=after, limit=SWEEP_USERS)

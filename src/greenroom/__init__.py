@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from greenroom.delivery.events.record import DeadLetter
     from greenroom.delivery.events.stages import ReceiptStage, Standing
     from greenroom.delivery.run.grammar import OutOfOrder
+    from greenroom.delivery.run.pressure import Pressure
     from greenroom.delivery.run.receipt import Receipt
-    from greenroom.delivery.run.run import Agent, Pressure, Run, ToolCall
+    from greenroom.delivery.run.run import Agent, Run
+    from greenroom.delivery.run.tools import ToolCall
     from greenroom.loading.agent import BadAgent
     from greenroom.runtime import Runtime, open_runtime
     from greenroom.serving import run_server, serve

@@ -31,7 +31,7 @@ from greenroom.delivery.journal.writer import Append, JournalLookUp, JournalWrit
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
-from greenroom.delivery.outbox.outbox import Limits
+from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.run.run import Agent, Run
 from greenroom.delivery.run.timeouts import Timeouts
@@ -277,7 +277,7 @@ class Runtime:
         settings = self.settings
         return UsersSettings(
             epoch=self.journal.epoch,
-            limits=Limits(
+            limits=OutboxLimits(
                 backlog_events=settings.backlog_events,
                 backlog_bytes=settings.backlog_bytes,
                 connections=settings.connections_per_user,

@@ -24,7 +24,7 @@ from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.writer import JournalLookUp, JournalWriter
 from greenroom.delivery.ledger import Ledger
-from greenroom.delivery.outbox.outbox import Limits, SocketGauge
+from greenroom.delivery.outbox.feed import OutboxLimits, SocketGauge
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import (
@@ -190,7 +190,7 @@ async def open_backstage(
     journal: MemoryJournal | None = None,
     *,
     converse: Converse = answer_nothing,
-    limits: Limits | None = None,
+    limits: OutboxLimits | None = None,
     idle_seconds: float = 60.0,
     policies: Policies = POLICIES,
     on_undelivered: OnUndelivered = nothing_more,
@@ -202,7 +202,7 @@ async def open_backstage(
     users = Users(
         UsersSettings(
             epoch=journal.epoch,
-            limits=limits or Limits(),
+            limits=limits or OutboxLimits(),
             idle_seconds=idle_seconds,
             policies=policies,
             on_undelivered=on_undelivered,

@@ -27,12 +27,11 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.delivery.outbox.outbox import Outbox
-from greenroom.delivery.user.account import Account
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.messages import Attached
 from greenroom.delivery.user.parts import UserParts
 from greenroom.delivery.user.receipts import Receipts
-from greenroom.delivery.user.reports import Reports
+from greenroom.delivery.user.reports import Account, Reports
 from greenroom.delivery.user.settling import Settler
 
 R = TypeVar("R")

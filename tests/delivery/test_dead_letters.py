@@ -19,7 +19,7 @@ from greenroom.delivery.events.policy import Policy
 from greenroom.delivery.events.record import Attempt, Cursor, DeadLetter
 from greenroom.delivery.events.stages import Outcome, ReceiptStage
 from greenroom.delivery.journal.undelivered import Reached
-from greenroom.delivery.outbox.outbox import Limits
+from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.outbox.redelivery import Patience
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.user.messages import DisplayedThere
@@ -229,7 +229,7 @@ async def test_a_disk_that_fails_delays_an_outcome_and_loses_none(
 async def test_a_dead_letter_tells_of_every_attempt(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    limits = Limits(patience=Patience(Backoff(2.0, 10.0, jitter=0.0)))
+    limits = OutboxLimits(patience=Patience(Backoff(2.0, 10.0, jitter=0.0)))
     async with open_backstage(policies=SOON, now_ms=clock(), limits=limits) as stage:
         async with stage.run() as run, stage.client(acks=False) as client:
             await run.final_report(report="a saving")

@@ -42,12 +42,11 @@ from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.policy import Policies, Policy, outcome_of
 from greenroom.delivery.events.record import DeadLetter, Entry, Record
 from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest, standings
-from greenroom.delivery.outbox.breaker import Circuit
 from greenroom.delivery.outbox.feed import (
-    Command,
-    Deliver,
     GivenUp,
-    Limits,
+    HandOver,
+    OutboxCommand,
+    OutboxLimits,
     ReadAgain,
     ReadPage,
     SocketGauge,
@@ -55,7 +54,7 @@ from greenroom.delivery.outbox.feed import (
     TooSlow,
 )
 from greenroom.delivery.outbox.outbox import Outbox
-from greenroom.delivery.outbox.redelivery import Patience
+from greenroom.delivery.outbox.redelivery import Circuit, Patience
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.messages import (
     Acked,
@@ -86,7 +85,7 @@ _numbers = count(1)
 IDS = IdSource(now_ms=lambda: 0, random_bits=lambda _: next(_numbers))
 RUN, THREAD, REQUEST = IDS.new(RunId), IDS.new(ThreadId), IDS.new(RequestId)
 EPOCH, TABS = "epoch", 3
-LIMITS = Limits(
+LIMITS = OutboxLimits(
     backlog_events=8,
     lag_events=1,
     backlog_bytes=100_000,
@@ -140,7 +139,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         }
         self.journal = StillJournal(epoch=EPOCH)
         self.mono, self.wall = 1.0, 1_000_000
-        self.pending: list[Command] = []
+        self.pending: list[OutboxCommand] = []
         self.people = [self.person(UserId(name)) for name in ("alice", "bob")]
         self.counts["examples"] += 1
 
@@ -189,7 +188,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             person.settler.look()
 
     def admitted(
-        self, person: Person, request: Attach, before: int | None, commands: Iterable[Command]
+        self, person: Person, request: Attach, before: int | None, commands: Iterable[OutboxCommand]
     ) -> None:
         person.reports.resumed(request.connection, before)
         person.receipts.resolve()
@@ -696,11 +695,11 @@ class DeliveryMachine(RuleBasedStateMachine):
         person = self.whose(who)
         return person, person.tabs[tab % len(person.tabs)]
 
-    def obey(self, person: Person, commands: Iterable[Command]) -> None:
+    def obey(self, person: Person, commands: Iterable[OutboxCommand]) -> None:
         for command in commands:
             client = person.tab_of(command.connection)
             match command:
-                case Deliver(_, records, _):
+                case HandOver(_, records, _):
                     self.deliver(person, client, records)
                 case ReadPage() | ReadAgain():
                     self.read(person, command)

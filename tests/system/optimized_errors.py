@@ -15,7 +15,7 @@ from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.ref import Ref
 from greenroom.delivery.events.ids import IdSource, ToolCallId, UserId
 from greenroom.delivery.journal.memory import MemoryJournal
-from greenroom.delivery.run.grammar import OutOfOrder, RunStep, Spoken, Stage
+from greenroom.delivery.run.grammar import OutOfOrder, RunStage, RunStep, Spoken
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.runtime import NotOpen, Runtime
 from greenroom.settings.settings import Settings
@@ -42,7 +42,7 @@ def steps() -> list[RunStep]:
 def words_of_the_grammar() -> None:
     for step in steps():
         try:
-            Spoken(Stage.ENDED).after(step)
+            Spoken(RunStage.ENDED).after(step)
         except OutOfOrder as error:
             print(error)
 

@@ -22,8 +22,12 @@ from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.events.ids import ConnectionId
 from greenroom.delivery.log_context import bind
-from greenroom.delivery.outbox.feed import nothing_on_its_way
-from greenroom.delivery.outbox.outbox import FRAME_BYTES, FRAME_EVENTS, SocketGauge
+from greenroom.delivery.outbox.feed import (
+    FRAME_BYTES,
+    FRAME_EVENTS,
+    SocketGauge,
+    nothing_on_its_way,
+)
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import (
     Acked,

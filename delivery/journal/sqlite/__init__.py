@@ -1,1 +1,1 @@
-"""Sqlite."""
+"""The journal in an SQLite file: its one thread, its one writer, its readers."""

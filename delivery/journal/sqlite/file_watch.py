@@ -41,7 +41,7 @@ class _Checkpoints:
 
 
 @attrs.frozen
-class _Frame:
+class _WalFrame:
     """The last frame of the WAL: it stays as it is until the WAL begins again, with other salts.
 
     A WAL that is cut short amid a commit is made as long as it was by that commit, with zeros in
@@ -54,7 +54,7 @@ class _Frame:
 
 
 @attrs.define
-class _File:
+class _WatchedFile:
     """A path, and the file that SQLite opened there."""
 
     path: str
@@ -62,7 +62,7 @@ class _File:
     inode: int
 
     @classmethod
-    def at(cls, path: str) -> _File:
+    def at(cls, path: str) -> _WatchedFile:
         found = os.stat(path)
         return cls(path, found.st_dev, found.st_ino)
 
@@ -89,11 +89,11 @@ class FileWatch:
         """Begin when SQLite has opened the WAL. Raises `JournalLost`, `OSError`."""
         assert guard.index is not None, "the guard holds the index"
         opened, index = os.fstat(guard.journal), os.fstat(guard.index)
-        self._journal = _File(str(given), opened.st_dev, opened.st_ino)
-        self._wal = _File.at(f"{path}-wal")
+        self._journal = _WatchedFile(str(given), opened.st_dev, opened.st_ino)
+        self._wal = _WatchedFile.at(f"{path}-wal")
         self._wal_descriptor = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC)
-        self._frame: _Frame | None = None
-        self._index = _File(f"{path}-shm", index.st_dev, index.st_ino)
+        self._frame: _WalFrame | None = None
+        self._index = _WatchedFile(f"{path}-shm", index.st_dev, index.st_ino)
         self._guard = guard
         self._memory = mmap.mmap(guard.index, _INDEX_BYTES, prot=mmap.PROT_READ)
         self._size = 0
@@ -159,12 +159,12 @@ class FileWatch:
                 raise lost(f"{self._wal.path} was cut short while it was written")
         self._frame = self._last_frame()
 
-    def _last_frame(self) -> _Frame | None:
+    def _last_frame(self) -> _WalFrame | None:
         end, size = self._wal_bytes(), self._frame_bytes()
         if not end:
             return None
         content = os.pread(self._wal_descriptor, size, end - size)
-        return _Frame(self._checkpoints().salts, end - size, content)
+        return _WalFrame(self._checkpoints().salts, end - size, content)
 
     def _look(self) -> None:
         self._check()

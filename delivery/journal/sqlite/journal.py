@@ -40,7 +40,7 @@ from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
 from greenroom.delivery.journal.sqlite.letters import SqliteLetters
 from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.journal.sqlite.thread import SqliteThread
-from greenroom.delivery.journal.undelivered import OverdueUsers, Place, Reached
+from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
 R = TypeVar("R")
 
@@ -171,7 +171,7 @@ class SqliteJournal:
         return await self._call(lambda: self._letters.settled(user))
 
     async def overdue(
-        self, event_class: EventClass, *, before: int, after: Place | None = None, limit: int
+        self, event_class: EventClass, *, before: int, after: SearchedTo | None = None, limit: int
     ) -> OverdueUsers:
         check_limit(limit)
         return await self._call(lambda: self._letters.overdue(event_class, before, after, limit))

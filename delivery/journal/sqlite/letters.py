@@ -27,7 +27,7 @@ from greenroom.delivery.journal.undelivered import (
     PAUSES_KEPT,
     OverdueUsers,
     Pause,
-    Place,
+    SearchedTo,
     deliverable_since,
     pause_between,
 )
@@ -60,9 +60,9 @@ _LAST_RECORD: Final = "SELECT number, at FROM log ORDER BY number DESC LIMIT 1"
 _META: Final = "SELECT value FROM meta WHERE name = ?"
 _SET_META: Final = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
 
-_START: Final[Place] = (-(2**63), "")
+_START: Final[SearchedTo] = (-(2**63), "")
 _END: Final = 2**63 - 1
-_Waiting: TypeAlias = tuple[int, str, int]
+_WaitingUser: TypeAlias = tuple[int, str, int]
 
 
 def append_letters(database: apsw.Connection, entries: Sequence[Entry]) -> None:
@@ -79,7 +79,7 @@ def append_letters(database: apsw.Connection, entries: Sequence[Entry]) -> None:
 
 
 @attrs.frozen
-class _Known:
+class _ServerTimes:
     """When a server was last at work (ms), if it is known, and the pauses without one."""
 
     alive: int | None
@@ -91,7 +91,7 @@ class SqliteLetters:
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
-        self._known: _Known | None = None
+        self._known: _ServerTimes | None = None
 
     @property
     def pauses(self) -> Sequence[Pause]:
@@ -108,7 +108,7 @@ class SqliteLetters:
         return {event_class: known.get(event_class, 0) for event_class in EventClass}
 
     def overdue(
-        self, event_class: EventClass, before: int, after: Place | None, limit: int
+        self, event_class: EventClass, before: int, after: SearchedTo | None, limit: int
     ) -> OverdueUsers:
         """One walk along the index, of `limit` steps."""
         rows = self._waiting(event_class, after or _START, before, limit)
@@ -123,10 +123,10 @@ class SqliteLetters:
         return OverdueUsers(found, rows[-1][:2] if len(rows) == limit else None)
 
     def _waiting(
-        self, event_class: EventClass, after: Place, before: int, limit: int
-    ) -> list[_Waiting]:
+        self, event_class: EventClass, after: SearchedTo, before: int, limit: int
+    ) -> list[_WaitingUser]:
         rows = self._database.execute(_UNSETTLED, (event_class, before, *after, limit))
-        return cast("list[_Waiting]", rows.fetchall())
+        return cast("list[_WaitingUser]", rows.fetchall())
 
     def alive(self, now: int, after: int) -> None:
         with self._database:
@@ -139,7 +139,7 @@ class SqliteLetters:
                 kept = orjson.dumps([attrs.astuple(each) for each in pauses]).decode()
                 self._database.execute(_SET_META, ("pauses", kept))
             self._database.execute(_SET_META, ("alive", str(now)))
-        self._known = _Known(now, pauses)
+        self._known = _ServerTimes(now, pauses)
 
     def dead_letters(self, user: UserId | None, after: str, limit: int) -> list[DeadLetter]:
         if user is None:
@@ -158,11 +158,13 @@ class SqliteLetters:
         return bool(self._database.changes())
 
     @property
-    def _servers(self) -> _Known:
+    def _servers(self) -> _ServerTimes:
         """Read once; this process alone writes it."""
         if self._known is None:
             alive, pauses = self._meta("alive"), orjson.loads(self._meta("pauses") or "[]")
-            self._known = _Known(int(alive) if alive else None, [Pause(*each) for each in pauses])
+            self._known = _ServerTimes(
+                int(alive) if alive else None, [Pause(*each) for each in pauses]
+            )
         return self._known
 
     def _meta(self, name: str) -> str | None:

@@ -40,7 +40,7 @@ class Numbered:
 
 
 @attrs.frozen
-class Place:
+class ReadTo:
     """How far a reader is: the number of the last record it has seen (0: none), and its event."""
 
     number: int = 0
@@ -86,14 +86,14 @@ class JournalReader:
         """The number of the newest record, 0 if there is none."""
         return self.end().number
 
-    def end(self) -> Place:
+    def end(self) -> ReadTo:
         """The newest record's place: where to follow from."""
         with self.look() as database:
             for number, event in database.execute(_NEWEST):
-                return Place(int(number), EventId.trusted(str(event)))
-            return Place()
+                return ReadTo(int(number), EventId.trusted(str(event)))
+            return ReadTo()
 
-    def agreed(self, place: Place) -> int:
+    def agreed(self, place: ReadTo) -> int:
         """The number after which to read on: the place's, unless the journal has another record
         there, for a backup was restored. Then that of the last record which is older."""
         with self.look() as database:
@@ -122,7 +122,7 @@ class JournalReader:
         """
         if limit is not None:
             check_limit(limit)
-        query = _Query(user, thread, legacy_thread, kind, after)
+        query = _Statement(user, thread, legacy_thread, kind, after)
         left = limit
         while left is None or left > 0:
             size = CHUNK if left is None else min(left, CHUNK)
@@ -151,7 +151,7 @@ class JournalReader:
         with self.look() as database:
             return SqliteLetters(database).dead_letter(event)
 
-    def _chunk(self, query: _Query, size: int) -> list[Numbered]:
+    def _chunk(self, query: _Statement, size: int) -> list[Numbered]:
         with self.look() as database:
             rows = database.execute(query.sql(), (*query.values(), size)).fetchall()
             return [
@@ -161,7 +161,7 @@ class JournalReader:
 
 
 @attrs.frozen
-class _Query:
+class _Statement:
     """Which records, and past which one: of one user by offset, the index that keeps the order."""
 
     user: UserId | None
@@ -171,7 +171,7 @@ class _Query:
     number: int
     offset: int = 0
 
-    def past(self, last: Numbered) -> _Query:
+    def past(self, last: Numbered) -> _Statement:
         return attrs.evolve(self, number=last.number, offset=last.record.offset)
 
     def sql(self) -> str:

@@ -50,7 +50,7 @@ from greenroom.delivery.journal.sqlite.rows import (
 from greenroom.delivery.journal.sqlite.schema import pass_by
 from greenroom.delivery.journal.undelivered import Pause, Reached, Stretches
 
-Value: TypeAlias = str | int | bytes | None
+SqlValue: TypeAlias = str | int | bytes | None
 R = TypeVar("R")
 
 _END: Final = 2**63 - 1
@@ -133,7 +133,7 @@ _THREADS: Final = """
 
 
 @attrs.frozen
-class _Tail:
+class _LogEnd:
     """Where a user's log ends: the last offset, and its thread unless that record is trimmed."""
 
     last: int
@@ -145,7 +145,7 @@ class SqliteStore:
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
-        self._tails: dict[UserId, _Tail] = {}
+        self._tails: dict[UserId, _LogEnd] = {}
 
     def append(self, entries: Sequence[Entry]) -> None:
         records = [entry for entry in entries if isinstance(entry, Record)]
@@ -277,15 +277,15 @@ class SqliteStore:
         if len(self._tails) > _TAILS_KEPT:
             self._tails.clear()
         for record in records:
-            self._tails[record.user] = _Tail(record.offset, record.thread)
+            self._tails[record.user] = _LogEnd(record.offset, record.thread)
 
-    def _tail(self, user: UserId) -> _Tail:
+    def _tail(self, user: UserId) -> _LogEnd:
         return self._tails.get(user) or self._look_up_tail(user)
 
-    def _look_up_tail(self, user: UserId) -> _Tail:
+    def _look_up_tail(self, user: UserId) -> _LogEnd:
         for last, thread in cast(list[tuple[int, str]], self._rows(_TAIL, user)):
-            return _Tail(last, thread)
-        return _Tail(self._trimmed(user), None)
+            return _LogEnd(last, thread)
+        return _LogEnd(self._trimmed(user), None)
 
     def _trimmed(self, user: UserId) -> int:
         return cast("int | None", self._value(_TRIMMED, user)) or 0
@@ -301,19 +301,21 @@ class SqliteStore:
                 self._database.execute("ROLLBACK")
             raise
 
-    def _rows(self, sql: str, *values: Value) -> list[tuple[Value, ...]]:
-        return cast("list[tuple[Value, ...]]", self._database.execute(sql, values).fetchall())
+    def _rows(self, sql: str, *values: SqlValue) -> list[tuple[SqlValue, ...]]:
+        return cast("list[tuple[SqlValue, ...]]", self._database.execute(sql, values).fetchall())
 
-    def _value(self, sql: str, *values: Value) -> Value:
-        return cast(Value, self._database.execute(sql, values).get)
+    def _value(self, sql: str, *values: SqlValue) -> SqlValue:
+        return cast(SqlValue, self._database.execute(sql, values).get)
 
-    def _many(self, sql: str, rows: Iterable[tuple[Value, ...]]) -> None:
+    def _many(self, sql: str, rows: Iterable[tuple[SqlValue, ...]]) -> None:
         """Without rows nothing is called: a call gives up the interpreter's lock, and waits."""
         if listed := list(rows):
             self._database.executemany(sql, listed)
 
 
-def _spans(records: Iterable[Record], tails: dict[UserId, _Tail]) -> Iterator[tuple[str, int, str]]:
+def _spans(
+    records: Iterable[Record], tails: dict[UserId, _LogEnd]
+) -> Iterator[tuple[str, int, str]]:
     """A row wherever a user's next record is of another thread than the one before it."""
     threads = {user: tail.thread for user, tail in tails.items()}
     for record in records:

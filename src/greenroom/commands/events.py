@@ -18,7 +18,7 @@ from greenroom.commands.output.events import Printer, print_json, table_printer
 from greenroom.commands.output.printing import say_none
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.kinds import Kind
-from greenroom.delivery.journal.sqlite.reader import JournalReader, Numbered, Place
+from greenroom.delivery.journal.sqlite.reader import JournalReader, Numbered, ReadTo
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.settings.settings import BadSettings, Settings
 
@@ -91,12 +91,12 @@ def events(
         follow_on(query, last or query.reader.end(), show)
 
 
-def show_all(records: Iterable[Numbered], show: Printer) -> Place | None:
+def show_all(records: Iterable[Numbered], show: Printer) -> ReadTo | None:
     """Print by the chunk. The place of the last one, if there was one."""
     records, last = iter(records), None
     while chunk := list(islice(records, CHUNK)):
         show(chunk)
-        last = Place(chunk[-1].number, chunk[-1].record.id)
+        last = ReadTo(chunk[-1].number, chunk[-1].record.id)
     return last
 
 
@@ -105,7 +105,7 @@ def newest(records: Iterator[Numbered], limit: int | None) -> Iterable[Numbered]
 
 
 def follow_on(
-    query: Query, last: Place, show: Printer, sleep: Callable[[float], None] = time.sleep
+    query: Query, last: ReadTo, show: Printer, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Print what comes after the place `last`, for ever."""
     while True:
@@ -115,7 +115,7 @@ def follow_on(
                 "the journal was set back to a backup: what follows took the place of some above"
             )
             print(words, file=sys.stderr, flush=True)
-            last = Place(after)
+            last = ReadTo(after)
         last = show_all(query.read(after), show) or last
         sleep(POLL_SECONDS)
 

@@ -14,7 +14,7 @@ from greenroom.actors.text.escaping import one_line
 from greenroom.actors.text.wording import a
 from greenroom.commands.options import Flag
 from greenroom.commands.output.streams import write_line
-from greenroom.delivery.legacy.id_explanation import Explanation, Meaning, explain
+from greenroom.delivery.legacy.id_explanation import Explanation, IdMeaning, explain
 
 
 class NoIds(GreenroomError):
@@ -96,7 +96,7 @@ def _as_json(explanation: Explanation) -> bytes:
     return orjson.dumps(told)
 
 
-def _meaning(meaning: Meaning) -> dict[str, object]:
+def _meaning(meaning: IdMeaning) -> dict[str, object]:
     return {"id": str(meaning.id), "kind": meaning.kind, "born_ms": meaning.born_ms}
 
 

@@ -28,9 +28,9 @@ from greenroom.delivery.observer import (
     Dropped,
     EmitRefusal,
     Observer,
-    Reported,
+    ReportedStage,
     RunOutcome,
-    Wanted,
+    Sought,
 )
 from greenroom.metrics.table import METRICS, PREFIX, Labels, Metric
 from greenroom.supervisor.crash.crash_report import CrashReport
@@ -136,7 +136,7 @@ class Metrics(Observer, Collector):
     def confirmed(self, kind: Kind, seconds: float) -> None:
         self._reached("confirmed", kind, seconds, 1)
 
-    def _reached(self, stage: Reported, kind: Kind, seconds: float, events: int) -> None:
+    def _reached(self, stage: ReportedStage, kind: Kind, seconds: float, events: int) -> None:
         self._counts[f"events_{stage}"].add(kind, class_of(kind), by=events)
         self._buckets[f"event_{stage}_seconds"].observe(seconds, class_of(kind), times=events)
 
@@ -152,7 +152,7 @@ class Metrics(Observer, Collector):
     def dead_lettered(self, kind: Kind, events: int = 1) -> None:
         self._counts["events_dead_lettered"].add(kind, class_of(kind), by=events)
 
-    def report_refused(self, stage: Reported) -> None:
+    def report_refused(self, stage: ReportedStage) -> None:
         self._counts["reports_refused"].add(stage)
 
     def breaker_moved(self, old: Breaker | None, new: Breaker | None) -> None:
@@ -176,7 +176,7 @@ class Metrics(Observer, Collector):
         is_long = given.startswith("a string of ")  # one series, whatever lengths clients send
         self._counts["id_mismatches"].add(expected, "a long string" if is_long else given)
 
-    def lookup_failed(self, wanted: Wanted) -> None:
+    def lookup_failed(self, wanted: Sought) -> None:
         self._counts["lookups_failed"].add(wanted)
 
     # The journal

@@ -20,7 +20,7 @@ from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import DONE, POLICIES, Policies
 from greenroom.delivery.outbox.redelivery import Patience
 from greenroom.delivery.run.timeouts import Tier, Timeouts, TimeoutsClash
-from greenroom.delivery.user.run_turns import RUNS_AT_ONCE, RUNS_WAITING
+from greenroom.delivery.user.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
 from greenroom.settings.values import Expected, described, setting
 from greenroom.supervisor.backoff import Backoff

@@ -12,7 +12,7 @@ from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.policy import Policy
 from greenroom.delivery.events.record import Cursor, Mark
 from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest, standings
-from greenroom.delivery.history.timeline import Moment, Reports, Timeline, timeline
+from greenroom.delivery.history.timeline import EventReports, Moment, Timeline, timeline
 from tests.delivery.history.run_story import ALICE, NOON, Afternoon, Author
 
 pytestmark = pytest.mark.requirement("R38")
@@ -24,7 +24,7 @@ def afternoon() -> Afternoon:
 
 
 def told(afternoon: Afternoon, run: RunId) -> Timeline:
-    reports = Reports(afternoon.cursors, afternoon.marks, (), [afternoon.letter])
+    reports = EventReports(afternoon.cursors, afternoon.marks, (), [afternoon.letter])
     return timeline(run, afternoon.records, reports)
 
 
@@ -91,7 +91,7 @@ def test_what_was_given_up_is_told_with_its_attempts(afternoon: Afternoon) -> No
 
 def test_an_outcome_is_by_the_policies_it_is_given(afternoon: Afternoon) -> None:
     strict = dict.fromkeys(EventClass, Policy(done=ReceiptStage.DISPLAYED))
-    reports = Reports(afternoon.cursors, afternoon.marks)
+    reports = EventReports(afternoon.cursors, afternoon.marks)
     story = timeline(afternoon.run, afternoon.records, reports, strict)
     assert moment_of(story, Kind.TOOL_COMPLETED).outcome is None
     assert moment_of(story, Kind.FINAL_REPORT).outcome is Outcome.DISPLAYED
@@ -109,7 +109,7 @@ def test_a_run_that_goes_on_has_no_end_and_a_tool_without_a_time_is_measured() -
     author.tell(0, run, Kind.AGENT_STARTED, agent="a")
     author.tell(10, run, Kind.TOOL_EXECUTING, tool_call="call_1", tool_name="t")
     author.tell(25, run, Kind.TOOL_COMPLETED, tool_call="call_1", tool_name="t", result=None)
-    story = timeline(run, author.records, Reports())
+    story = timeline(run, author.records, EventReports())
     assert (story.ended, story.ending) == (None, None)
     assert [m.took for m in story.moments] == [None, None, 15]
     assert {m.outcome for m in story.moments} == {None}
@@ -120,14 +120,14 @@ def test_a_clock_that_was_set_back_makes_nothing_negative() -> None:
     run = author.run()
     author.tell(5_000, run, Kind.AGENT_STARTED, agent="a")
     author.tell(0, run, Kind.AGENT_FAILED, error="E", message="m", reason="lost")
-    story = timeline(run, author.records, Reports())
+    story = timeline(run, author.records, EventReports())
     assert [(m.since, m.took) for m in story.moments] == [(0, None), (0, 0)]
     assert story.ending == "lost"
 
 
 def test_a_run_of_which_nothing_is_kept_is_refused(afternoon: Afternoon) -> None:
     with pytest.raises(ValueError, match="none of the records is of run_"):
-        timeline(Author(salt=9).run(), afternoon.records, Reports())
+        timeline(Author(salt=9).run(), afternoon.records, EventReports())
 
 
 @st.composite
@@ -171,7 +171,7 @@ def test_whatever_the_mix_it_holds_a_runs_own_and_its_sub_runs_events(
 
     depths = {run: depth(place) for place, run in enumerate(runs)}
     expected = [(r.offset, depths[r.run]) for r in author.records if depths[r.run] is not None]
-    story = timeline(runs[chosen], author.records, Reports())
+    story = timeline(runs[chosen], author.records, EventReports())
     assert [(m.event.offset, m.depth) for m in story.moments] == expected
 
 
@@ -185,7 +185,7 @@ def test_an_events_stage_is_the_one_its_emitter_is_told(
 ) -> None:
     afternoon = Afternoon()
     both = [afternoon.laptop, afternoon.phone]
-    reports = Reports(
+    reports = EventReports(
         cursors=[
             Cursor(ALICE, session, *numbers, at=0)
             for session, numbers in zip(both, (one, two), strict=True)
@@ -204,4 +204,4 @@ def test_an_events_stage_is_the_one_its_emitter_is_told(
 def test_a_damaged_event_is_not_told_of(afternoon: Afternoon) -> None:
     bad = attrs.evolve(afternoon.records[1], body=b"{}")
     with pytest.raises(KeyError):
-        timeline(afternoon.run, [bad], Reports())
+        timeline(afternoon.run, [bad], EventReports())

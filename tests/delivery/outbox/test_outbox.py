@@ -30,10 +30,9 @@ from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.journal.journal import within
 from greenroom.delivery.observer import Observer
 from greenroom.delivery.outbox.feed import (
-    Command,
-    Deliver,
-    Limits,
-    Position,
+    HandOver,
+    OutboxCommand,
+    OutboxLimits,
     ReadPage,
     SocketGauge,
     Superseded,
@@ -41,6 +40,7 @@ from greenroom.delivery.outbox.feed import (
 )
 from greenroom.delivery.outbox.folding import fold
 from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.outbox.resumption import Resumption
 from greenroom.delivery.outbox.sessions import Reach
 
 ALICE = UserId("alice")
@@ -49,7 +49,7 @@ IDS = IdSource(now_ms=lambda: 0, random_bits=lambda _: next(_numbers))
 RUN, THREAD, REQUEST = IDS.new(RunId), IDS.new(ThreadId), IDS.new(RequestId)
 SESSIONS = [IDS.new(SessionId) for _ in range(4)]
 EPOCH = "epoch"
-SMALL = Limits(
+SMALL = OutboxLimits(
     backlog_events=8,
     backlog_bytes=10_000,
     lag_events=2,
@@ -290,12 +290,12 @@ class OutboxMachine(RuleBasedStateMachine):
         self.obey(commands)
         client.look(len(self.log))
 
-    def settle_session(self, session: SessionId, position: Position) -> None:
+    def settle_session(self, session: SessionId, position: Resumption) -> None:
         acked = self.outbox.cursor(session) or 0
         self.acked[session] = max(acked, position.offset) if position.recovered else position.offset
 
     def check_position(
-        self, position: Position, epoch: str | None, offset: int | None, cursor: int | None
+        self, position: Resumption, epoch: str | None, offset: int | None, cursor: int | None
     ) -> None:
         wanted = None
         if epoch == EPOCH:
@@ -303,7 +303,7 @@ class OutboxMachine(RuleBasedStateMachine):
         elif epoch is None:
             wanted = cursor
         if wanted is None or wanted > len(self.log):
-            assert position == Position(len(self.log), recovered=False)
+            assert position == Resumption(len(self.log), recovered=False)
         elif position.recovered:
             assert position.offset == wanted, "a resume yields exactly the missing suffix"
         else:
@@ -443,11 +443,11 @@ class OutboxMachine(RuleBasedStateMachine):
     def some_client(self, data: st.DataObject) -> ConnectionId:
         return data.draw(st.sampled_from(sorted(self.clients)))
 
-    def obey(self, commands: Iterable[Command]) -> None:
+    def obey(self, commands: Iterable[OutboxCommand]) -> None:
         for command in commands:
             client = self.clients[command.connection]
             match command:
-                case Deliver(_, records, replay):
+                case HandOver(_, records, replay):
                     assert client.asked is None, "handed on while a page is read"
                     assert 0 < len(records) <= SMALL.frame_events
                     originals = self.log[client.handed : records[-1].offset]
@@ -474,13 +474,13 @@ TestOutbox.settings = settings(max_examples=300, stateful_step_count=30, deadlin
 TestOutbox.pytestmark = [pytest.mark.requirement("R03", "R08", "R12", "R16", "R34")]
 
 
-def an_outbox(limits: Limits = SMALL, last: int = 0, **options: Any) -> Outbox[int]:
+def an_outbox(limits: OutboxLimits = SMALL, last: int = 0, **options: Any) -> Outbox[int]:
     return Outbox(ALICE, EPOCH, Bounds(1 if last else 0, last), limits, **options)
 
 
 def append(
     outbox: Outbox[int], many: int, size: int = 0, kind: Kind = Kind.AGENT_THINKING
-) -> list[Command]:
+) -> list[OutboxCommand]:
     for _ in range(many):
         outbox.offer(a_draft(size, kind), 0)
     assert outbox.next_append(0) is not None
@@ -489,15 +489,15 @@ def append(
 
 def attach(
     outbox: Outbox[int], session: SessionId = SESSIONS[0]
-) -> tuple[ConnectionId, list[Command]]:
+) -> tuple[ConnectionId, list[OutboxCommand]]:
     connection = IDS.new(ConnectionId)
-    return connection, outbox.attach(connection, session, Position(outbox.last, False))
+    return connection, outbox.attach(connection, session, Resumption(outbox.last, False))
 
 
 def test_a_live_connection_that_stops_reading_is_too_slow() -> None:
     outbox = an_outbox()
     connection, _ = attach(outbox)
-    commands: list[Command] = []
+    commands: list[OutboxCommand] = []
     for _ in range(WINDOW + SMALL.backlog_events + 2):
         commands += append(outbox, 1)
     assert commands[-1] == TooSlow(connection)
@@ -514,7 +514,7 @@ def test_a_connection_that_replays_is_never_too_slow() -> None:
     """It reads pages at its own pace; nothing is kept for it."""
     outbox = an_outbox(last=100)
     connection = IDS.new(ConnectionId)
-    outbox.attach(connection, SESSIONS[0], Position(0, True))
+    outbox.attach(connection, SESSIONS[0], Resumption(0, True))
     commands = [c for _ in range(50) for c in append(outbox, 1)]
     assert TooSlow(connection) not in commands
     assert outbox.furthest_behind == 150
@@ -530,25 +530,25 @@ def test_a_client_that_lost_its_place_to_a_trim_is_told_when_it_resumes() -> Non
     """The client sees the gap; resumed with its offset, it must not be sent into it again."""
     outbox = an_outbox(last=10)
     connection = IDS.new(ConnectionId)
-    assert outbox.attach(connection, SESSIONS[0], Position(0, True)) == [ReadPage(connection, 0)]
+    assert outbox.attach(connection, SESSIONS[0], Resumption(0, True)) == [ReadPage(connection, 0)]
     kept = [a_draft().record(ALICE, offset, 0) for offset in (8, 9, 10)]
     (delivered,) = outbox.page(connection, kept)
-    assert delivered == Deliver(connection, kept, replay=True)
-    assert outbox.position(EPOCH, 3, None) == Position(7, recovered=False)
+    assert delivered == HandOver(connection, kept, replay=True)
+    assert outbox.position(EPOCH, 3, None) == Resumption(7, recovered=False)
 
 
 def test_what_a_page_shows_before_its_emitter_knows_waits_for_its_turn() -> None:
     """The journal may be ahead of the answer to the append; handed over now, it would be twice."""
     outbox = an_outbox(last=1)
     connection = IDS.new(ConnectionId)
-    outbox.attach(connection, SESSIONS[0], Position(0, True))
+    outbox.attach(connection, SESSIONS[0], Resumption(0, True))
     outbox.offer(a_draft(), 0)
     entries = outbox.next_append(0)
     assert entries is not None
     first, second = a_draft().record(ALICE, 1, 0), entries[0]
     assert isinstance(second, Record)
-    assert outbox.page(connection, [first, second]) == [Deliver(connection, [first], replay=True)]
-    assert outbox.appended()[1] == [Deliver(connection, [second], replay=False)]
+    assert outbox.page(connection, [first, second]) == [HandOver(connection, [first], replay=True)]
+    assert outbox.appended()[1] == [HandOver(connection, [second], replay=False)]
 
 
 def test_sessions_are_forgotten_but_for_the_newest_and_those_in_use() -> None:
@@ -579,7 +579,7 @@ def test_received_means_by_a_session_that_was_there() -> None:
 def test_sent_means_written_to_a_socket_and_stays_so_when_that_is_gone() -> None:
     outbox = an_outbox()
     connection, gauge = IDS.new(ConnectionId), SocketGauge()
-    outbox.attach(connection, SESSIONS[0], Position(0, False), gauge=gauge)
+    outbox.attach(connection, SESSIONS[0], Resumption(0, False), gauge=gauge)
     append(outbox, 2)
     assert [outbox.standing(offset).stage for offset in (1, 2)] == [ReceiptStage.ACCEPTED] * 2
     gauge.written = 1
@@ -634,7 +634,7 @@ class Counting(Observer):
         self.folded += events
 
 
-ROOMY = Limits(
+ROOMY = OutboxLimits(
     backlog_events=100, lag_events=8, lag_bytes=1 << 30, frame_events=8, memory_frames=20
 )
 
@@ -644,9 +644,9 @@ def fill_the_window(outbox: Outbox[int]) -> None:
         append(outbox, ROOMY.frame_events)
 
 
-def delivered(commands: Iterable[Command]) -> list[tuple[int, Kind]]:
+def delivered(commands: Iterable[OutboxCommand]) -> list[tuple[int, Kind]]:
     """What is handed over, a `superseded` by the end of what it stands for."""
-    records = [r for c in commands if isinstance(c, Deliver) for r in c.records]
+    records = [r for c in commands if isinstance(c, HandOver) for r in c.records]
     return [
         (orjson.loads(r.body)["data"].get("through", r.offset), r.kind)  # of a superseded
         for r in records
@@ -658,7 +658,7 @@ def test_a_connection_that_lags_is_handed_folded_progress_and_its_neighbour_all_
     outbox = an_outbox(ROOMY, observer=observer)
     slow, _ = attach(outbox)
     quick, _ = attach(outbox, SESSIONS[1])
-    got: list[Command] = []
+    got: list[OutboxCommand] = []
     for _ in range(5):
         got += [c for c in append(outbox, 8, kind=Kind.PARTIAL_RESULT) if c.connection == quick]
         assert list(outbox.written(quick, outbox.last)) == []
@@ -695,7 +695,7 @@ def test_a_replay_is_whole_however_slow_it_is() -> None:
     outbox = an_outbox(ROOMY)
     append(outbox, 40)
     connection = IDS.new(ConnectionId)
-    commands = outbox.attach(connection, SESSIONS[0], Position(8, True))
+    commands = outbox.attach(connection, SESSIONS[0], Resumption(8, True))
     for _ in range(5):
         commands += append(outbox, 5)
     for through in range(16, 66, 8):
@@ -721,7 +721,7 @@ def test_what_was_sent_folded_is_sent_again_as_it_is() -> None:
     now = 1.0
     outbox = an_outbox(ROOMY, clock=lambda: now)
     connection, gauge = IDS.new(ConnectionId), SocketGauge()
-    outbox.attach(connection, SESSIONS[0], Position(0, False), gauge=gauge)
+    outbox.attach(connection, SESSIONS[0], Resumption(0, False), gauge=gauge)
     fill_the_window(outbox)
     for _ in range(3):
         append(outbox, 8)
@@ -730,6 +730,6 @@ def test_what_was_sent_folded_is_sent_again_as_it_is() -> None:
     assert outbox.ack(connection, 16)
     now = 4.0
     (again,) = outbox.redeliver(at=0)
-    assert isinstance(again, Deliver)
+    assert isinstance(again, HandOver)
     assert again.replay
     assert delivered([again]) == [(n, Kind.AGENT_THINKING) for n in range(17, 25)]

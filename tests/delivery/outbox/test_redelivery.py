@@ -14,16 +14,18 @@ from hypothesis import strategies as st
 
 from greenroom.delivery.events.record import Attempt
 from greenroom.delivery.journal.memory import MemoryJournal
-from greenroom.delivery.outbox.breaker import (
+from greenroom.delivery.outbox.feed import OutboxLimits
+from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.outbox.redelivery import (
     BREAKER,
     Circuit,
     Failures,
+    Patience,
     Progressed,
+    Redelivery,
     Retry,
     TimedOut,
 )
-from greenroom.delivery.outbox.outbox import Limits, Outbox
-from greenroom.delivery.outbox.redelivery import Patience, Redelivery
 from greenroom.delivery.user.actor import UserActor
 from greenroom.delivery.user.messages import Acked, DeliverEvents, Unacknowledged
 from greenroom.runtime import open_runtime
@@ -121,7 +123,7 @@ def deliveries(client: Client) -> list[tuple[list[int], bool]]:
 async def test_a_silent_connection_is_sent_it_again_and_then_given_up(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    limits = Limits(patience=STEADY)
+    limits = OutboxLimits(patience=STEADY)
     async with open_backstage(limits=limits) as stage, stage.run() as run:
         async with stage.client(acks=False) as client:
             began = trio.current_time()
@@ -144,7 +146,7 @@ async def test_a_silent_connection_is_sent_it_again_and_then_given_up(
 async def test_while_its_circuit_is_open_a_connection_is_handed_nothing_new(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    limits = Limits(patience=STEADY)
+    limits = OutboxLimits(patience=STEADY)
     async with (
         open_backstage(limits=limits) as stage,
         stage.run() as run,
@@ -195,7 +197,7 @@ async def test_a_full_socket_is_no_failure_of_its_client(
 async def test_what_is_no_longer_at_hand_is_sent_again_from_the_journal(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    limits = Limits(frame_events=4, memory_frames=1, patience=STEADY)
+    limits = OutboxLimits(frame_events=4, memory_frames=1, patience=STEADY)
     async with (
         open_backstage(limits=limits) as stage,
         stage.run() as run,
@@ -213,7 +215,10 @@ async def test_every_attempt_is_kept_with_its_time(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     disk = Disk()
-    async with open_backstage(disk, limits=Limits(patience=STEADY)) as stage, stage.run() as run:
+    async with (
+        open_backstage(disk, limits=OutboxLimits(patience=STEADY)) as stage,
+        stage.run() as run,
+    ):
         async with stage.client(acks=False) as client:
             receipt = await run.agent_thinking(text="hm")
             await trio.sleep(20)

@@ -14,15 +14,15 @@ from greenroom.actors.machine.diagram import mermaid
 from greenroom.delivery.events.ids import IdSource, ToolCallId
 from greenroom.delivery.run.grammar import (
     RUN_GRAMMAR,
-    Completed,
-    Failed,
+    AgentCompleted,
+    AgentFailed,
+    AgentStarted,
+    FinalReport,
     OutOfOrder,
     Progress,
-    Reported,
+    RunStage,
     RunStep,
     Spoken,
-    Stage,
-    Started,
     ToolCompleted,
     ToolExecuting,
 )
@@ -42,14 +42,14 @@ class GrammarMachine(RuleBasedStateMachine):
         self.said: list[RunStep] = []
 
     def allowed(self, step: RunStep) -> bool:
-        begun = any(isinstance(each, Started) for each in self.said)
-        reported = any(isinstance(each, Reported) for each in self.said)
-        if any(isinstance(each, Completed | Failed) for each in self.said):
+        begun = any(isinstance(each, AgentStarted) for each in self.said)
+        reported = any(isinstance(each, FinalReport) for each in self.said)
+        if any(isinstance(each, AgentCompleted | AgentFailed) for each in self.said):
             return False
         match step:
-            case Started():
+            case AgentStarted():
                 return not begun
-            case Failed():
+            case AgentFailed():
                 return True
             case Progress():
                 return begun and not reported
@@ -57,9 +57,9 @@ class GrammarMachine(RuleBasedStateMachine):
                 return begun and not reported and call not in self.open_tools()
             case ToolCompleted(call):
                 return begun and not reported and call in self.open_tools()
-            case Reported():
+            case FinalReport():
                 return begun and not reported and not self.open_tools()
-            case Completed():
+            case AgentCompleted():
                 return begun and not self.open_tools()
 
     def open_tools(self) -> set[ToolCallId]:
@@ -80,7 +80,7 @@ class GrammarMachine(RuleBasedStateMachine):
                 self.run.after(step)
             assert self.run == before
 
-    @rule(step=st.sampled_from([Started(), Progress(), Reported()]))
+    @rule(step=st.sampled_from([AgentStarted(), Progress(), FinalReport()]))
     def say_something(self, step: RunStep) -> None:
         self.say(step)
 
@@ -92,11 +92,15 @@ class GrammarMachine(RuleBasedStateMachine):
     def complete(self, call: ToolCallId) -> None:
         self.say(ToolCompleted(call))
 
-    @rule(step=st.sampled_from([Completed(), Failed()]))
+    @rule(step=st.sampled_from([AgentCompleted(), AgentFailed()]))
     def end(self, step: RunStep) -> None:
         self.say(step)
 
-    @rule(step=st.sampled_from([Started(), Progress(), Reported(), Completed(), Failed()]))
+    @rule(
+        step=st.sampled_from(
+            [AgentStarted(), Progress(), FinalReport(), AgentCompleted(), AgentFailed()]
+        )
+    )
     def say_what_is_not_kept(self, step: RunStep) -> None:
         self.not_kept(step)
 
@@ -117,8 +121,8 @@ class GrammarMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_stage_and_the_open_tools_are_the_models(self) -> None:
-        ended = any(isinstance(each, Completed | Failed) for each in self.said)
-        assert (self.run.stage is Stage.ENDED) is ended
+        ended = any(isinstance(each, AgentCompleted | AgentFailed) for each in self.said)
+        assert (self.run.stage is RunStage.ENDED) is ended
         assert set(self.run.executing) == (set() if ended else self.open_tools())
 
 
@@ -129,13 +133,13 @@ TestGrammar.pytestmark = [pytest.mark.requirement("R03", "R31")]
 
 def test_the_refusal_names_the_event_and_where_the_run_is() -> None:
     with pytest.raises(OutOfOrder, match="final_report cannot come now: the run has not started"):
-        Spoken().after(Reported())
+        Spoken().after(FinalReport())
 
 
 def test_a_report_while_a_tool_executes_names_the_tool() -> None:
-    run = Spoken().after(Started()).after(ToolExecuting(CALLS[0], "get_costs"))
+    run = Spoken().after(AgentStarted()).after(ToolExecuting(CALLS[0], "get_costs"))
     with pytest.raises(OutOfOrder, match="final_report while a tool executes: get_costs"):
-        run.after(Reported())
+        run.after(FinalReport())
 
 
 def test_the_diagram_in_the_guide_is_the_grammars() -> None:

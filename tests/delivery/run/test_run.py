@@ -14,9 +14,10 @@ from greenroom.delivery.errors import EventNotKept, JournalFull, NotReceived, Ru
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import MAX_EVENT_BYTES, BadEvent
 from greenroom.delivery.events.ids import BadId, ToolCallId
-from greenroom.delivery.outbox.outbox import Limits
+from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.run.grammar import OutOfOrder
-from greenroom.delivery.run.run import Pressure, Run
+from greenroom.delivery.run.pressure import Pressure
+from greenroom.delivery.run.run import Run
 from tests.delivery.backstage import IDS, Disk, open_backstage
 
 SEVEN = [
@@ -528,7 +529,7 @@ async def test_a_receipt_outlives_its_users_actor(autojump_clock: trio.testing.M
 
 
 async def test_pressure_tells_whether_anybody_keeps_up() -> None:
-    limits = Limits(frame_events=1)
+    limits = OutboxLimits(frame_events=1)
     async with open_backstage(limits=limits) as stage, stage.run() as run:
         assert run.pressure is Pressure.NOBODY_LISTENING
         async with stage.client() as client:

@@ -13,7 +13,7 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import Mark, Record
 from greenroom.delivery.observer import Observer
 from greenroom.delivery.user import account
-from greenroom.delivery.user.account import Account
+from greenroom.delivery.user.reports import Account
 
 pytestmark = pytest.mark.requirement("R10")
 

@@ -26,7 +26,7 @@ from greenroom.delivery.events.ids import ThreadId
 from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.record import Cursor, Mark, Record
 from greenroom.delivery.journal.memory import MemoryJournal
-from greenroom.delivery.outbox.outbox import Limits
+from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import (
@@ -288,7 +288,7 @@ async def test_a_session_moves_to_its_newest_connection() -> None:
 
 
 async def test_one_connection_too_many_is_refused_but_a_take_over_is_not() -> None:
-    async with open_backstage(limits=Limits(connections=2)) as stage:
+    async with open_backstage(limits=OutboxLimits(connections=2)) as stage:
         async with stage.client() as one, stage.client():
             with pytest.raises(TooManyConnections):
                 async with stage.client():

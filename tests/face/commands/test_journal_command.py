@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.delivery.upkeep.journal_upkeep import Progress
+from greenroom.delivery.upkeep.journal_upkeep import TellProgress
 from tests.delivery.journal.journal_story import execute, legacy, rows, write_story
 from tests.face.cli import (
     PATIENCE,
@@ -236,7 +236,7 @@ def test_ctrl_c_says_what_has_become_of_the_journal_and_leaves_no_half_files(
 
 
 @contextmanager
-def interrupted() -> Iterator[Progress]:
+def interrupted() -> Iterator[TellProgress]:
     """Somebody presses Ctrl-C in the midst of the first work that takes long."""
 
     def interrupt(what: str, done: int, total: int) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from greenroom.commands.output.pace import paced
 from greenroom.delivery.events.kinds import Kind
-from greenroom.delivery.history.timeline import Reports, timeline
+from greenroom.delivery.history.timeline import EventReports, timeline
 from tests.delivery.history.run_story import Afternoon, Author, write
 from tests.face.audience import serving_alice
 from tests.face.cli import Result, called, command, greenroom, on_a_terminal, running
@@ -102,7 +102,7 @@ class Clock:
 
 @pytest.mark.requirement("R38")
 def test_it_plays_back_at_the_recorded_pace_times_the_speed(afternoon: Afternoon) -> None:
-    story = timeline(afternoon.run, afternoon.records, Reports())
+    story = timeline(afternoon.run, afternoon.records, EventReports())
     clock, ticks = Clock(), []
 
     def played() -> Iterator[tuple[float, int]]:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.delivery.outbox.breaker import Circuit, Retry
-from greenroom.delivery.outbox.redelivery import Redelivery
+from greenroom.delivery.outbox.redelivery import Circuit, Redelivery, Retry
 from greenroom.metrics.table import METRICS
 from greenroom.settings.settings import Settings
 from greenroom.transport.client.line import LONGEST_BACKOFF

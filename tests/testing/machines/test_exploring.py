@@ -12,8 +12,8 @@ from greenroom.actors.machine.machine import Machine, On, Step, go
 from greenroom.delivery.run.grammar import (
     RUN_GRAMMAR,
     OutOfOrder,
+    RunStage,
     RunState,
-    Stage,
     ToolCompleted,
     ToolExecuting,
 )
@@ -81,7 +81,7 @@ def test_it_says_whether_it_saw_everything() -> None:
 def test_situations_met_before_are_not_walked_again() -> None:
     found = explore(RUN_GRAMMAR, RunState(), depth=50)
 
-    assert found.situations == len(Stage)
+    assert found.situations == len(RunStage)
     assert found.complete
 
 

@@ -16,7 +16,7 @@ from greenroom.commands.output.looking import duration
 from greenroom.commands.output.times import moment
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.stages import ReceiptStage
-from greenroom.delivery.history.durations import Durations
+from greenroom.delivery.history.timeline import Durations
 from greenroom.delivery.history.usage import ENDINGS, By, Tally, Usage
 
 SCHEMA = "greenroom.usage/1"

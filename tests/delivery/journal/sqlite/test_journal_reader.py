@@ -15,7 +15,7 @@ import trio
 from greenroom.delivery.errors import JournalCorrupt, JournalFailed, JournalTooNew
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.delivery.journal.sqlite.reader import CHUNK, JournalReader, Place
+from greenroom.delivery.journal.sqlite.reader import CHUNK, JournalReader, ReadTo
 from tests.delivery.journal.journal_conformance import ALICE, BOB, THREADS, record, records
 
 
@@ -77,7 +77,7 @@ async def test_following_over_a_restored_backup_goes_on_with_what_is_new(
 
 async def test_following_over_a_trim_goes_on_where_it_was(path: Path) -> None:
     async with open_sqlite_journal(path) as journal:
-        assert JournalReader(path).end() == Place()
+        assert JournalReader(path).end() == ReadTo()
         await journal.append(records(1, 5))
         reader = JournalReader(path)
         end = reader.end()
