@@ -23,7 +23,7 @@ from greenroom.delivery.journal.sqlite.place import lock_path
 from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow
 from greenroom.delivery.upkeep import journal_lines
 from greenroom.delivery.upkeep.journal_check import check, record_flaws
-from greenroom.delivery.upkeep.journal_lines import BadExport, Header, TableRow
+from greenroom.delivery.upkeep.journal_lines import BadExport, Header, TableRow, TableValue
 from greenroom.delivery.upkeep.journal_upkeep import (
     EVERY,
     Table,
@@ -106,7 +106,7 @@ def import_journal(
 def _lines(database: apsw.Connection, table: Table) -> Iterator[bytes]:
     names = ", ".join(f'"{column}"' for column in table.columns)
     for values in database.execute(f'SELECT {names} FROM "{table.name}" ORDER BY {_order(table)}'):
-        row = cast("dict[str, journal_lines.TableValue]", dict(zip(table.columns, values, strict=True)))
+        row = dict(zip(table.columns, cast("tuple[TableValue, ...]", values), strict=True))
         try:
             yield journal_lines.row_line(table.name, row)
         except ValueError as error:

@@ -12,7 +12,7 @@ from greenroom.delivery.events.ids import EventId, IdSource, SessionId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import Mark, Record
 from greenroom.delivery.observer import Observer
-from greenroom.delivery.user import account
+from greenroom.delivery.user import reports
 from greenroom.delivery.user.reports import Account
 
 pytestmark = pytest.mark.requirement("R10")
@@ -99,7 +99,7 @@ def test_an_ack_far_ahead_costs_no_more_than_what_is_remembered() -> None:
 
 
 def test_memory_is_bounded_and_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account, "UNRECEIVED", 2)
+    monkeypatch.setattr(reports, "UNRECEIVED", 2)
     heard = Heard()
     kept = Account(heard)
     kept.kept(records(1, 2, 3))
