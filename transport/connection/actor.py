@@ -1,4 +1,7 @@
-"""The connection actor: one socket's machine, its mailbox, and what its commands do."""
+"""The connection actor: one socket's machine, its mailbox, and what its commands do.
+
+Longer than other files, until it is split.
+"""
 
 from __future__ import annotations
 
