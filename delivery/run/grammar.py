@@ -28,10 +28,10 @@ class RunStage(enum.Enum):
 
 
 SO_FAR = {
-    Stage.CREATED: "has not started",
-    Stage.RUNNING: "goes on",
-    Stage.REPORTED: "has its final report",
-    Stage.ENDED: "has ended",
+    RunStage.CREATED: "has not started",
+    RunStage.RUNNING: "goes on",
+    RunStage.REPORTED: "has its final report",
+    RunStage.ENDED: "has ended",
 }
 
 
