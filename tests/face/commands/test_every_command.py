@@ -329,14 +329,14 @@ def zone(name: str) -> Iterator[None]:
 def test_one_place_formats_times_and_few_make_consoles() -> None:
     """Whoever prints another way has to see to zones, pipes and encodings anew."""
     package = Path(greenroom.__file__).parent
-    paths = [*package.glob("*.py"), *(package / "commands").glob("*.py")]
+    paths = [*package.glob("*.py"), *(package / "commands").rglob("*.py")]
     used = {(path.stem, name) for path in paths for name in calls(path)}
     assert {module for module, name in used if name in ("fromtimestamp", "strftime")} <= {
         "times",
         "ids",
     }
     assert {module for module, name in used if name == "Console"} == {
-        *("command_line", "printing", "progress", "timeline", "tree_screen")
+        *("command_line", "printing", "progress", "timeline", "screen")
     }
 
 
