@@ -17,8 +17,10 @@ import trio
 import trio.testing
 
 from greenroom.actors.actor import Actor, run_actor
-from greenroom.actors.machine.machine import Machine, On, Step, stay
+from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.runner import MachineRunner
+from greenroom.actors.machine.step import Step, stay
+from greenroom.actors.machine.table import On
 from greenroom.actors.ref import Ref, Request
 
 BURST = 64  # messages told before the receiver gets its turn

@@ -18,7 +18,9 @@ import trio.testing
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import Machine, On, StateTimeout, Step, go, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import StateTimeout, Step, go, stay
+from greenroom.actors.machine.table import On
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.actors.ref import Ref, Request
 from greenroom.delivery.journal.private_files import replace_private

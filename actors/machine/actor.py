@@ -13,8 +13,9 @@ import attrs
 from greenroom.actors.actor import Actor
 from greenroom.actors.errors import AskedTwice, MailboxFull
 from greenroom.actors.exit import must_go_on
-from greenroom.actors.machine.machine import CancelTimer, Machine, StartTimer
+from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.runner import MachineRunner, TimerFired, Transition
+from greenroom.actors.machine.step import CancelTimer, StartTimer
 from greenroom.actors.ref import Ask, Ref, Request
 
 E = TypeVar("E")

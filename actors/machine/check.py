@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Set
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from greenroom.actors.errors import ActorError
-
-if TYPE_CHECKING:
-    from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.table import On, Table
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
@@ -31,25 +29,16 @@ def check_kinds(machine: str, parts: Iterable[tuple[str, object, bool]]) -> None
             raise MisdeclaredMachine(machine, f"{sentence}, not {part!r}")
 
 
-def check_machine(machine: Machine[S, D, C]) -> None:
+def check_table(table: Table[S, D, C]) -> None:
     """Raise `MisdeclaredMachine` for the first thing that is wrong with the table."""
-    check_kinds(machine.name, _events_and_functions(machine))
-    _check_states_known(machine)
-    _check_pairs_unique(machine)
-    exits = exits_of(machine)
-    _check_final_states_end(machine)
-    _check_all_reachable(machine, exits)
-    _check_no_dead_ends(machine, exits)
-    _check_timers_taken(machine)
-
-
-def exits_of(machine: Machine[S, D, C]) -> dict[S, set[S]]:
-    """For each state the other states its rows may go to."""
-    exits: dict[S, set[S]] = {state: set() for state in machine.states}
-    for row in machine.transitions:
-        for source in row.sources:
-            exits[source] |= row.to - {source}
-    return exits
+    check_kinds(table.name, _events_and_functions(table))
+    _check_states_known(table)
+    _check_pairs_unique(table)
+    exits = table.exits
+    _check_final_states_end(table)
+    _check_all_reachable(table, exits)
+    _check_no_dead_ends(table, exits)
+    _check_timers_taken(table)
 
 
 def reachable_from(start: S, exits: Mapping[S, Set[S]]) -> frozenset[S]:
@@ -81,90 +70,86 @@ def event_names(events: Iterable[type[object]]) -> str:
     return ", ".join(event.__name__ for event in events) or "nothing"
 
 
-def _events_and_functions(machine: Machine[S, D, C]) -> Iterable[tuple[str, object, bool]]:
-    for row in machine.transitions:
+def _events_and_functions(table: Table[S, D, C]) -> Iterable[tuple[str, object, bool]]:
+    for row in table.transitions:
+        yield "a row of `transitions` must be an `On`", row, isinstance(row, On)
         event, handler = row.event, row.handler
         yield "the event of a row is one class", event, isinstance(event, type)
         yield f"the handler of {event.__name__} is a function", handler, callable(handler)
-    for action in machine.on_enter.values():
+    for action in table.on_enter.values():
         yield "an enter action is a function", action, callable(action)
-    for event, _ in _timers_of(machine):
+    for event, _ in _timers_of(table):
         yield "the event of a timer is one class", event, isinstance(event, type)
 
 
-def _check_states_known(machine: Machine[S, D, C]) -> None:
+def _check_states_known(table: Table[S, D, C]) -> None:
     """By identity: a string equals the member of a StrEnum, and has no name."""
     mentioned: list[tuple[str, Iterable[S]]] = [
-        ("initial", (machine.initial,)),
-        ("final", machine.final),
-        ("on_enter", machine.on_enter),
-        *((f"the timer {event.__name__}", states) for event, states in _timers_of(machine)),
-        *(
-            (f"the row of {row.event.__name__}", row.sources | row.to)
-            for row in machine.transitions
-        ),
+        ("initial", (table.initial,)),
+        ("final", table.final),
+        ("on_enter", table.on_enter),
+        *((f"the timer {event.__name__}", states) for event, states in _timers_of(table)),
+        *((f"the row of {row.event.__name__}", row.sources | row.to) for row in table.transitions),
     ]
     for where, states in mentioned:
         for state in states:
-            if not any(state is member for member in machine.states):
-                raise MisdeclaredMachine(machine.name, f"{where} names unknown state {state!r}")
+            if not any(state is member for member in table.states):
+                raise MisdeclaredMachine(table.name, f"{where} names unknown state {state!r}")
 
 
-def _check_pairs_unique(machine: Machine[S, D, C]) -> None:
+def _check_pairs_unique(table: Table[S, D, C]) -> None:
     seen: set[tuple[S, type[object]]] = set()
-    for row in machine.transitions:
+    for row in table.transitions:
         if not row.sources:
-            raise MisdeclaredMachine(
-                machine.name, f"the row of {row.event.__name__} names no state"
-            )
+            raise MisdeclaredMachine(table.name, f"the row of {row.event.__name__} names no state")
         for source in row.sources:
             if (source, row.event) in seen:
                 raise MisdeclaredMachine(
-                    machine.name, f"{row.event.__name__} in {source.name} is listed twice"
+                    table.name, f"{row.event.__name__} in {source.name} is listed twice"
                 )
             seen.add((source, row.event))
 
 
-def _check_final_states_end(machine: Machine[S, D, C]) -> None:
-    for row in machine.transitions:
-        for source in row.sources & machine.final:
+def _check_final_states_end(table: Table[S, D, C]) -> None:
+    for row in table.transitions:
+        for source in row.sources & table.final:
             raise MisdeclaredMachine(
-                machine.name, f"{source.name} is final, yet takes {row.event.__name__}"
+                table.name, f"{source.name} is final, yet takes {row.event.__name__}"
             )
 
 
-def _check_all_reachable(machine: Machine[S, D, C], exits: Mapping[S, Set[S]]) -> None:
-    reached = reachable_from(machine.initial, exits)
-    for state in machine.states:
+def _check_all_reachable(table: Table[S, D, C], exits: Mapping[S, Set[S]]) -> None:
+    reached = reachable_from(table.initial, exits)
+    for state in table.states:
         if state not in reached:
             raise MisdeclaredMachine(
-                machine.name,
-                f"no row leads to {state.name} from {machine.initial.name}, the initial state",
+                table.name,
+                f"no row leads to {state.name} from {table.initial.name}, the initial state",
             )
 
 
-def _check_no_dead_ends(machine: Machine[S, D, C], exits: Mapping[S, Set[S]]) -> None:
-    taking = set[S]().union(*(row.sources for row in machine.transitions))
-    for state in dead_ends_among(machine.states, machine.final, taking, exits):
+def _check_no_dead_ends(table: Table[S, D, C], exits: Mapping[S, Set[S]]) -> None:
+    taking = set[S]().union(*(row.sources for row in table.transitions))
+    for state in dead_ends_among(table.states, table.final, taking, exits):
         raise MisdeclaredMachine(
-            machine.name, f"{state.name} is a dead end: not final, and no row leads to an end"
+            table.name, f"{state.name} is a dead end: not final, and no row leads to an end"
         )
 
 
-def _check_timers_taken(machine: Machine[S, D, C]) -> None:
-    taken = {(source, row.event) for row in machine.transitions for source in row.sources}
-    for event, states in _timers_of(machine):
+def _check_timers_taken(table: Table[S, D, C]) -> None:
+    taken = {(source, row.event) for row in table.transitions for source in row.sources}
+    for event, states in _timers_of(table):
         if not states:
             raise MisdeclaredMachine(
-                machine.name, f"the timer {event.__name__} names no state it may come in"
+                table.name, f"the timer {event.__name__} names no state it may come in"
             )
-        for state in sorted(states, key=machine.states.index):
+        for state in sorted(states, key=table.states.index):
             if (state, event) not in taken:
                 raise MisdeclaredMachine(
-                    machine.name,
+                    table.name,
                     f"the timer {event.__name__} may come in {state.name}, which does not take it",
                 )
 
 
-def _timers_of(machine: Machine[S, D, C]) -> Iterable[tuple[type[object], frozenset[S]]]:
-    return () if machine.timers is None else machine.timers.items()
+def _timers_of(table: Table[S, D, C]) -> Iterable[tuple[type[object], frozenset[S]]]:
+    return () if table.timers is None else table.timers.items()

@@ -9,7 +9,7 @@ import enum
 from collections.abc import Iterable
 from typing import TypeVar
 
-from greenroom.actors.machine.check import dead_ends_among, exits_of, reachable_from
+from greenroom.actors.machine.check import dead_ends_among, reachable_from
 from greenroom.actors.machine.machine import Machine
 
 S = TypeVar("S", bound=enum.Enum)
@@ -74,13 +74,13 @@ def table(machine: Machine[S, D, C]) -> str:
 
 def reachable(machine: Machine[S, D, C], start: S | None = None) -> frozenset[S]:
     """The states some sequence of events may lead to, from `start` (default: the initial one)."""
-    return reachable_from(machine.initial if start is None else start, exits_of(machine))
+    return reachable_from(machine.initial if start is None else start, machine.table.exits)
 
 
 def dead_ends(machine: Machine[S, D, C]) -> list[S]:
     """The states one cannot get out of that are not final; a `Machine` that was made has none."""
     taking = {state for state in machine.states if machine.takes(state)}
-    return dead_ends_among(machine.states, machine.final, taking, exits_of(machine))
+    return dead_ends_among(machine.states, machine.final, taking, machine.table.exits)
 
 
 def unhandled_pairs(machine: Machine[S, D, C]) -> list[tuple[S, type[object]]]:

@@ -8,10 +8,10 @@ from typing import Generic, NamedTuple, TypeVar, cast, get_args
 
 import attrs
 
-from greenroom.actors.machine.machine import (
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import (
     STATE_TIMEOUT,
     CancelTimer,
-    Machine,
     MachineAction,
     Next,
     Postpone,

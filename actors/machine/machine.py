@@ -1,29 +1,25 @@
 """A declared state machine: the table is the only source of truth (pure).
 
 Terms and order of things follow Erlang/OTP's gen_statem(3): states, events, actions, state
-time-outs, postponing. `machine_runner` interprets the actions, `diagram` draws the table.
+time-outs, postponing. `runner` interprets the actions, `diagram` draws the table.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Generic, NamedTuple, Never, TypeVar
-
-import attrs
+from typing import Generic, TypeVar
 
 from greenroom.actors.delay import is_delay
 from greenroom.actors.errors import ActorError, Fault, TimerError
-from greenroom.actors.machine.check import check_kinds, check_machine, event_names
+from greenroom.actors.machine.check import check_kinds, check_table, event_names
+from greenroom.actors.machine.step import StartTimer, StateTimeout, Step
+from greenroom.actors.machine.table import On, Table, states_of
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
 C = TypeVar("C")
-E = TypeVar("E")
-S_co = TypeVar("S_co", bound=enum.Enum, covariant=True)
-D_co = TypeVar("D_co", covariant=True)
-C_co = TypeVar("C_co", covariant=True)
 
 
 class MachineError(ActorError):
@@ -84,110 +80,6 @@ class TimerWithoutHandler(MachineError):
         self.event = event
 
 
-@attrs.frozen
-class StateTimeout:
-    """Deliver `event` in `after` seconds, unless the state is left first.
-
-    Returned with a change of state it belongs to the state that is entered. Set again, it
-    replaces the one that runs. After 0 seconds means before any event from outside
-    (gen_statem(3), `state_timeout()`).
-    """
-
-    after: float
-    event: object
-
-
-@attrs.frozen
-class StartTimer:
-    """Deliver `event` in `after` seconds, whatever the state; the same name replaces."""
-
-    name: Hashable
-    after: float
-    event: object
-
-
-@attrs.frozen
-class CancelTimer:
-    """Forget a named timer; one that does not run is fine. `STATE_TIMEOUT` is a name too."""
-
-    name: Hashable
-
-
-@attrs.frozen
-class Postpone:
-    """Deliver the current event again after the next change of state."""
-
-
-@attrs.frozen
-class Next:
-    """Handle `event` before anything that waits, in the order given."""
-
-    event: object
-
-
-@attrs.frozen
-class Stop:
-    """End the machine after this step, in whatever state: normally, or failing with `error`.
-
-    What the step answers and commands is still done (gen_statem(3), `stop` and
-    `stop_and_reply`); what waits is forgotten, every timer cancelled.
-    """
-
-    error: Exception | None = None
-
-
-class StateTimeoutName(enum.Enum):
-    """The type of `STATE_TIMEOUT`, so that no name of yours can equal it."""
-
-    STATE_TIMEOUT = "state timeout"
-
-
-STATE_TIMEOUT = StateTimeoutName.STATE_TIMEOUT
-
-MachineAction = StateTimeout | StartTimer | CancelTimer | Postpone | Next | Stop
-
-
-class Step(NamedTuple, Generic[S_co, D_co, C_co]):
-    """What a handler decided. `state` None stays; commands are for the shell or the runner."""
-
-    state: S_co | None
-    data: D_co
-    commands: tuple[C_co | MachineAction, ...] = ()
-
-
-def stay(data: D, *commands: C | MachineAction) -> Step[Never, D, C]:
-    """Keep the state."""
-    return Step(None, data, commands)
-
-
-def go(state: S, data: D, *commands: C | MachineAction) -> Step[S, D, C]:
-    """Change to `state`. To go to the state that the machine is in is to stay, in every row."""
-    return Step(state, data, commands)
-
-
-@attrs.frozen(init=False)
-class On(Generic[S, D, C]):
-    """One row of the table: in any of `sources`, `event` (exact type) goes to `handler`.
-
-    `to` is the state, or states, the handler may go to; staying is always allowed.
-    """
-
-    sources: frozenset[S]
-    event: type[object]
-    handler: Callable[[D, Never], Step[S, D, C]]
-    to: frozenset[S]
-
-    def __init__(
-        self,
-        source: S | Collection[S],
-        event: type[E],
-        handler: Callable[[D, E], Step[S, D, C]],
-        *,
-        to: S | Collection[S] = (),
-    ) -> None:
-        self.__attrs_init__(_as_set(source), event, handler, _as_set(to))
-
-
 class Machine(Generic[S, D, C]):
     """States, events and transitions as a table; `step` is its one look-up.
 
@@ -210,19 +102,23 @@ class Machine(Generic[S, D, C]):
         timers: Mapping[type[object], S | Collection[S]] | None = None,
     ) -> None:
         check_kinds(name, _parts(states, transitions, on_enter, timers))
+        self.table: Table[S, D, C] = Table(
+            name,
+            tuple(states),
+            initial,
+            states_of(final),
+            tuple(transitions),
+            MappingProxyType(dict(on_enter or {})),
+            None if timers is None else MappingProxyType(_timer_states(timers)),
+        )
+        check_table(self.table)
         self.name = name
-        self.states: tuple[S, ...] = tuple(states)
+        self.states = self.table.states
         self.initial = initial
-        self.final: frozenset[S] = _as_set(final)
-        self.transitions: tuple[On[S, D, C], ...] = tuple(transitions)
-        self.on_enter: Mapping[S, Callable[[D], Step[S, D, C]]] = MappingProxyType(
-            dict(on_enter or {})
-        )
-        self.timers = None if timers is None else MappingProxyType(_timer_states(timers))
-        check_kinds(
-            name, [("a row is an `On`", row, isinstance(row, On)) for row in self.transitions]
-        )
-        check_machine(self)
+        self.final = self.table.final
+        self.transitions = self.table.transitions
+        self.on_enter = self.table.on_enter
+        self.timers = self.table.timers
         self._rows: dict[S, dict[type[object], On[S, D, C]]] = {s: {} for s in self.states}
         self._taken = frozenset(row.event for row in self.transitions)
         for row in self.transitions:
@@ -283,13 +179,6 @@ class Machine(Generic[S, D, C]):
             raise TimerWithoutHandler(self.name, timer.event, "no row takes it")
 
 
-def _as_set(states: S | Collection[S]) -> frozenset[S]:
-    """What is no collection is taken for a state, which the check of the machine then refuses."""
-    if isinstance(states, enum.Enum | str) or not isinstance(states, Iterable):
-        return frozenset((states,))
-    return frozenset(states)
-
-
 def _parts(
     states: object, transitions: object, on_enter: object, timers: object
 ) -> Iterator[tuple[str, object, bool]]:
@@ -305,4 +194,4 @@ def _parts(
 def _timer_states(
     timers: Mapping[type[object], S | Collection[S]],
 ) -> dict[type[object], frozenset[S]]:
-    return {event: _as_set(states) for event, states in timers.items()}
+    return {event: states_of(states) for event, states in timers.items()}

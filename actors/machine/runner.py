@@ -18,13 +18,11 @@ import attrs
 
 from greenroom.actors.machine.effects import Effects, TimerEntry, TimerFired
 from greenroom.actors.machine.immutability import mutable_part
-from greenroom.actors.machine.machine import (
+from greenroom.actors.machine.machine import Machine, MachineError, NotAStep
+from greenroom.actors.machine.step import (
     STATE_TIMEOUT,
     CancelTimer,
-    Machine,
-    MachineError,
     Next,
-    NotAStep,
     Postpone,
     StartTimer,
     Stop,

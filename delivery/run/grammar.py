@@ -14,7 +14,9 @@ from typing import ClassVar, Never, TypeAlias
 import attrs
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.machine.machine import Machine, On, Step, UnlistedPair, go, stay
+from greenroom.actors.machine.machine import Machine, UnlistedPair
+from greenroom.actors.machine.step import Step, go, stay
+from greenroom.actors.machine.table import On
 from greenroom.delivery.events.ids import ToolCallId
 
 

@@ -10,7 +10,9 @@ import enum
 
 import attrs
 
-from greenroom.actors.machine.machine import Machine, On, StateTimeout, Step, go, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import StateTimeout, Step, go, stay
+from greenroom.actors.machine.table import On
 from greenroom.testing import explore
 
 PRICE = 100

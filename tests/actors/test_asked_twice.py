@@ -12,7 +12,9 @@ import trio.testing
 
 from greenroom.actors.errors import AskedTwice, AskTimeout
 from greenroom.actors.machine.actor import Answer, MachineActor
-from greenroom.actors.machine.machine import Machine, On, Step, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Step, stay
+from greenroom.actors.machine.table import On
 from greenroom.actors.ref import Ref, Request
 from tests.actors.conftest import Spawn
 

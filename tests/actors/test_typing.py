@@ -8,8 +8,9 @@ import trio
 
 from greenroom.actors.actor import Actor, attach
 from greenroom.actors.exit import ExitReason
-from greenroom.actors.machine.machine import CancelTimer, Machine, StartTimer, Step
+from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.runner import MachineRunner, TimerFired
+from greenroom.actors.machine.step import CancelTimer, StartTimer, Step
 from greenroom.actors.ref import Ref, Request
 from greenroom.actors.reply import Reply
 from tests.actors.machine.test_machine_actor import Turnstile

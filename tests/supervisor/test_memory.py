@@ -14,7 +14,9 @@ import trio.testing
 from greenroom.actors.actor import Actor
 from greenroom.actors.errors import OrderlyExit
 from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import Machine, On, StateTimeout, Stop, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import StateTimeout, Stop, stay
+from greenroom.actors.machine.table import On
 from greenroom.actors.monitors import link, monitor
 from greenroom.actors.ref import ActorStopped, Ref, Request
 from greenroom.supervisor import (

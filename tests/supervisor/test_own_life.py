@@ -15,7 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from greenroom.actors.actor import Actor
 from greenroom.actors.exit import NORMAL
 from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import Machine, On, StartTimer, StateTimeout, Step, Stop, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import StartTimer, StateTimeout, Step, Stop, stay
+from greenroom.actors.machine.table import On
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.monitors import Down, monitor
 from greenroom.actors.own_life import OwnLife

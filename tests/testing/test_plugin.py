@@ -15,7 +15,9 @@ pytestmark = pytest.mark.requirement("R41")
 GATE = """
 import enum
 
-from greenroom.actors.machine.machine import Machine, On, go
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.table import On
+from greenroom.actors.machine.step import go
 
 class Gate(enum.Enum):
     SHUT = 1

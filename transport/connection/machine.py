@@ -13,16 +13,9 @@ from typing import TypeAlias
 
 import attrs
 
-from greenroom.actors.machine.machine import (
-    CancelTimer,
-    Machine,
-    On,
-    StartTimer,
-    StateTimeout,
-    Step,
-    go,
-    stay,
-)
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import CancelTimer, StartTimer, StateTimeout, Step, go, stay
+from greenroom.actors.machine.table import On
 from greenroom.delivery.events.ids import ConnectionId, SessionId, UserId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.record import Page, Record

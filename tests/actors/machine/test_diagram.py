@@ -17,7 +17,9 @@ from greenroom.actors.machine.diagram import (
     table,
     unhandled_pairs,
 )
-from greenroom.actors.machine.machine import Machine, On, go, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import go, stay
+from greenroom.actors.machine.table import On
 from tests.actors.machine.turnstile import TURNSTILE, Coin, Gate, Push, TimeIsUp
 
 pytestmark = pytest.mark.requirement("R41")

@@ -11,16 +11,12 @@ from greenroom.actors.machine.check import MisdeclaredMachine
 from greenroom.actors.machine.machine import (
     Machine,
     NotAStep,
-    On,
-    StartTimer,
-    StateTimeout,
-    Step,
     TimerWithoutHandler,
     UndeclaredTarget,
     UnlistedPair,
-    go,
-    stay,
 )
+from greenroom.actors.machine.step import StartTimer, StateTimeout, Step, go, stay
+from greenroom.actors.machine.table import On
 from tests.actors.machine.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say, TimeIsUp
 
 pytestmark = [pytest.mark.requirement("R39"), pytest.mark.requirement("R22")]

@@ -13,8 +13,10 @@ from greenroom.actors.actor import run_actor
 from greenroom.actors.errors import AskTimeout, MailboxFull
 from greenroom.actors.exit import NORMAL
 from greenroom.actors.machine.actor import Answer, MachineActor
-from greenroom.actors.machine.machine import Machine, On, Step, Stop, UnlistedPair, go, stay
+from greenroom.actors.machine.machine import Machine, UnlistedPair
 from greenroom.actors.machine.runner import TimerFired
+from greenroom.actors.machine.step import Step, Stop, go, stay
+from greenroom.actors.machine.table import On
 from greenroom.actors.probe import Probe
 from greenroom.actors.ref import ActorStopped, Ref, Request
 from tests.actors.conftest import Spawn

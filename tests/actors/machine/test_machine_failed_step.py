@@ -14,21 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from greenroom.actors.errors import TimerError
 from greenroom.actors.machine.machine import (
-    CancelTimer,
     Machine,
-    MachineAction,
-    Next,
     NotAStep,
-    On,
-    Postpone,
-    StartTimer,
-    StateTimeout,
-    Step,
-    Stop,
     TimerWithoutHandler,
     UndeclaredTarget,
     UnlistedPair,
-    stay,
 )
 from greenroom.actors.machine.runner import (
     EnterOverstepped,
@@ -37,6 +27,18 @@ from greenroom.actors.machine.runner import (
     TimerFired,
     Transition,
 )
+from greenroom.actors.machine.step import (
+    CancelTimer,
+    MachineAction,
+    Next,
+    Postpone,
+    StartTimer,
+    StateTimeout,
+    Step,
+    Stop,
+    stay,
+)
+from greenroom.actors.machine.table import On
 
 pytestmark = [pytest.mark.requirement("R39"), pytest.mark.fault("S9")]
 

@@ -11,24 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from greenroom.actors.errors import TimerError
-from greenroom.actors.machine.machine import (
-    STATE_TIMEOUT,
-    CancelTimer,
-    Machine,
-    MachineAction,
-    Next,
-    NotAStep,
-    On,
-    Postpone,
-    StartTimer,
-    StateTimeout,
-    Step,
-    Stop,
-    TimerWithoutHandler,
-    UnlistedPair,
-    go,
-    stay,
-)
+from greenroom.actors.machine.machine import Machine, NotAStep, TimerWithoutHandler, UnlistedPair
 from greenroom.actors.machine.runner import (
     EnterOverstepped,
     MachineRunner,
@@ -39,6 +22,20 @@ from greenroom.actors.machine.runner import (
     TimerFired,
     Transition,
 )
+from greenroom.actors.machine.step import (
+    STATE_TIMEOUT,
+    CancelTimer,
+    MachineAction,
+    Next,
+    Postpone,
+    StartTimer,
+    StateTimeout,
+    Step,
+    Stop,
+    go,
+    stay,
+)
+from greenroom.actors.machine.table import On
 from greenroom.testing import explore
 from tests.actors.machine.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say
 

@@ -6,7 +6,9 @@ import enum
 
 import attrs
 
-from greenroom.actors.machine.machine import Machine, On, Postpone, StateTimeout, Step, go, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Postpone, StateTimeout, Step, go, stay
+from greenroom.actors.machine.table import On
 
 
 class Gate(enum.Enum):

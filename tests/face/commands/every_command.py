@@ -27,7 +27,9 @@ LONG = "a long word " * 100
 STRANGE = UserId("zoë·日本")
 GATES = """
 import enum
-from greenroom.actors.machine.machine import Machine, On, go
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.table import On
+from greenroom.actors.machine.step import go
 
 class Gate(enum.Enum):
     GESCHLOSSEN = 1

@@ -18,7 +18,9 @@ import trio.testing
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import Machine, On, Step, go, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Step, go, stay
+from greenroom.actors.machine.table import On
 from greenroom.actors.ref import Request
 from greenroom.commands.output.looking import crashes_table
 from greenroom.loading.replay import CannotReplay, load_case

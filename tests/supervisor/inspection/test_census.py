@@ -10,7 +10,9 @@ import trio
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import Machine, On, Step, go
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Step, go
+from greenroom.actors.machine.table import On
 from greenroom.actors.ref import Ref
 from greenroom.supervisor.child_spec import actor_child
 from greenroom.supervisor.inspection.census import take_census

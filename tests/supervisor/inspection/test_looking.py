@@ -14,7 +14,9 @@ import trio.testing
 from greenroom.actors.actor import Actor
 from greenroom.actors.exit import crashed
 from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import Machine, On, Step, go
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Step, go
+from greenroom.actors.machine.table import On
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.actors.ref import Ref, Request
 from greenroom.supervisor import (

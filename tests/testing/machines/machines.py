@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import attrs
 
-from greenroom.actors.machine.machine import (
-    Machine,
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import (
     MachineAction,
     Next,
-    On,
     Postpone,
     StartTimer,
     Step,
@@ -19,6 +18,7 @@ from greenroom.actors.machine.machine import (
     go,
     stay,
 )
+from greenroom.actors.machine.table import On
 
 
 class Lamp(enum.Enum):

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from greenroom.actors.machine.machine import Machine, On, Step, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Step, stay
+from greenroom.actors.machine.table import On
 from greenroom.testing import MachineFault, explore, machine_test
 from tests.testing.machines.turned import QUIET, failure, turn
 

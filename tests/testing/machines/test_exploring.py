@@ -8,7 +8,9 @@ import pytest
 from examples.machines import two_phase_commit, unguarded_connection, vending_machine
 
 from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import Machine, On, Step, go
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Step, go
+from greenroom.actors.machine.table import On
 from greenroom.delivery.run.grammar import (
     RUN_GRAMMAR,
     OutOfOrder,

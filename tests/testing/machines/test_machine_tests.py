@@ -12,13 +12,9 @@ from hypothesis import seed as with_seed
 from hypothesis import strategies as st
 
 from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import (
-    StateTimeout,
-    TimerWithoutHandler,
-    UndeclaredTarget,
-    UnlistedPair,
-)
+from greenroom.actors.machine.machine import TimerWithoutHandler, UndeclaredTarget, UnlistedPair
 from greenroom.actors.machine.runner import NeverSettles
+from greenroom.actors.machine.step import StateTimeout
 from greenroom.testing import MachineFault, Taken, machine_test
 from greenroom.transport.connection.machine import CONNECTION
 from tests.actors.machine.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say, TimeIsUp

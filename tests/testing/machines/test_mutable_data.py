@@ -8,8 +8,10 @@ from types import MappingProxyType
 import attrs
 import pytest
 
-from greenroom.actors.machine.machine import Machine, On, Step, stay
+from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.runner import MachineRunner, MutableData
+from greenroom.actors.machine.step import Step, stay
+from greenroom.actors.machine.table import On
 from greenroom.testing import explore, machine_test
 from tests.testing.machines.turned import failure, story
 

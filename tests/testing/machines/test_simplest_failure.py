@@ -8,7 +8,9 @@ import attrs
 import pytest
 from hypothesis import strategies as st
 
-from greenroom.actors.machine.machine import Machine, On, Step, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Step, stay
+from greenroom.actors.machine.table import On
 from greenroom.testing.machines.machine_life import Given, Life, Plan
 from greenroom.testing.machines.simplest_failure import Failure
 

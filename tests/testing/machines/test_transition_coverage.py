@@ -7,8 +7,10 @@ import enum
 import pytest
 
 from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import Machine, On, Step, UnlistedPair, go
+from greenroom.actors.machine.machine import Machine, UnlistedPair
 from greenroom.actors.machine.runner import MachineRunner
+from greenroom.actors.machine.step import Step, go
+from greenroom.actors.machine.table import On
 from greenroom.testing import (
     MachineFault,
     assert_transitions_covered,

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from greenroom.actors.machine.diagram import mermaid, unhandled_pairs
-from greenroom.actors.machine.machine import CancelTimer, StartTimer, UnlistedPair
+from greenroom.actors.machine.machine import UnlistedPair
 from greenroom.actors.machine.runner import MachineRunner
+from greenroom.actors.machine.step import CancelTimer, StartTimer
 from greenroom.delivery.events.ids import (
     ConnectionId,
     EventId,

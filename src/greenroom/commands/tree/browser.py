@@ -11,7 +11,9 @@ from typing import TypeAlias
 
 import attrs
 
-from greenroom.actors.machine.machine import Machine, On, Step, go, stay
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Step, go, stay
+from greenroom.actors.machine.table import On
 from greenroom.supervisor.inspection.as_json import CrashLine
 from greenroom.supervisor.inspection.tree import TreeNode
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from greenroom.actors.machine.machine import Machine, Step
+from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.runner import check_data
+from greenroom.actors.machine.step import Step
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from greenroom.actors.machine.machine import STATE_TIMEOUT, CancelTimer, StartTimer
+from greenroom.actors.machine.step import STATE_TIMEOUT, CancelTimer, StartTimer
 
 LONGEST_CELL = 56
 LONGEST_TABLE = 60

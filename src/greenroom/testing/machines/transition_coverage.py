@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import Machine, Step
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Step
 from greenroom.testing.machines.watched_runner import MachineFault, machine_of
 
 S = TypeVar("S", bound=enum.Enum)

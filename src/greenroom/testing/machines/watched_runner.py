@@ -11,8 +11,9 @@ from typing import Generic, Self, TypeVar
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.machine.actor import MachineActor
 from greenroom.actors.machine.check import event_names
-from greenroom.actors.machine.machine import CancelTimer, Machine, StartTimer
+from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.runner import MachineRunner, TimerFired, check_data
+from greenroom.actors.machine.step import CancelTimer, StartTimer
 from greenroom.testing.machines.trace import Cause, Taken, Trace, short
 
 S = TypeVar("S", bound=enum.Enum)
