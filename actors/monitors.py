@@ -50,7 +50,7 @@ class Down:
     reason: ExitReason
 
 
-class _Watch:
+class _Watching:
     """Callbacks on two ends, called off together: by hand, or by whichever end comes first."""
 
     __slots__ = ("__weakref__", "_calls_off", "_over")
@@ -72,7 +72,7 @@ class _Watch:
             self._calls_off.pop()()
 
 
-class Monitor(_Watch):
+class Monitor(_Watching):
     """An actor watching another, or a supervisor, until either ends; made by `monitor`."""
 
     __slots__ = ("ref",)
@@ -110,7 +110,7 @@ class Exited:
     reason: ExitReason
 
 
-class Link(_Watch):
+class Link(_Watching):
     """Two actors that end together; made by `link`."""
 
     __slots__ = ()

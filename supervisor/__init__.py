@@ -2,7 +2,6 @@
 
 from greenroom.actors.mailbox import OnRestart
 from greenroom.supervisor.application import Component, open_application, start_order
-from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child import ChildState, Started
 from greenroom.supervisor.child_spec import (
     ChildSpec,
@@ -12,7 +11,8 @@ from greenroom.supervisor.child_spec import (
     actor_child,
     task_child,
 )
-from greenroom.supervisor.crash.crash_report import CrashLog, CrashReport
+from greenroom.supervisor.crash.crash_log import CrashLog
+from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.dynamic_supervisor import (
     DynamicSupervisor,
     DynamicSupervisorRef,
@@ -22,8 +22,8 @@ from greenroom.supervisor.dynamic_supervisor import (
 from greenroom.supervisor.flags import check_child_specs
 from greenroom.supervisor.inspection.cpu_meter import CpuMeter, measuring_cpu
 from greenroom.supervisor.inspection.tree import TreeNode, render, snapshot
-from greenroom.supervisor.intensity import Intensity
 from greenroom.supervisor.registry import Registry
+from greenroom.supervisor.restarts import Backoff, Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor import Supervisor, open_supervisor, supervisor_child

@@ -9,9 +9,9 @@ from contextlib import AbstractAsyncContextManager
 import attrs
 
 from greenroom.supervisor.child_spec import ChildSpec
-from greenroom.supervisor.crash.crash_report import CrashLog
+from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import CircularNeeds, InvalidChildSpec, UnknownNeed
-from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.restarts import Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor import open_supervisor

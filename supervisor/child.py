@@ -30,10 +30,10 @@ from greenroom.actors.guard import call_guarded
 from greenroom.actors.killable import Killable, kill
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
-from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child_spec import ChildSpec, Restart
-from greenroom.supervisor.cpu_usage import Usage
 from greenroom.supervisor.errors import NeverStarted
+from greenroom.supervisor.inspection.cpu_usage import CpuUsage
+from greenroom.supervisor.restarts import Backoff
 
 KILL_PATIENCE = 1.0
 """Seconds a child has to unwind once its shutdown time is over, before it is left behind."""
@@ -107,7 +107,7 @@ class Life(SupervisedStart, Killable):
         self.value: object = None
         self.doom: ExitReason | None = None
         self.reason: ExitReason | None = None
-        self.usage: Usage | None = None
+        self.usage: CpuUsage | None = None
 
     async def run(self) -> None:
         """The child's task. Only a `KeyboardInterrupt`, alone or in a group, gets out of it.

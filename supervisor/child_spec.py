@@ -16,9 +16,9 @@ from greenroom.actors.exit import ExitReason
 from greenroom.actors.mailbox import OnRestart
 from greenroom.actors.probe import NO_PROBE, Probe
 from greenroom.actors.ref import Ref
-from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.crash.actor_note import RECORDED_BYTES
 from greenroom.supervisor.errors import InvalidChildSpec
+from greenroom.supervisor.restarts import Backoff
 
 M = TypeVar("M")
 V_co = TypeVar("V_co", covariant=True, default=object)
@@ -60,7 +60,7 @@ class Shutdown(enum.Enum):
     INFINITY = "infinity"
 
 
-Kind = Literal["worker", "supervisor"]
+ChildKind = Literal["worker", "supervisor"]
 
 
 def _plain(id_: str) -> str:
@@ -84,7 +84,7 @@ class ChildSpec(Generic[V_co]):
     id: str = attrs.field(converter=_plain)
     start: StartFunction[V_co]
     restart: Restart | None = None
-    kind: Kind = attrs.field(default="worker", kw_only=True)
+    kind: ChildKind = attrs.field(default="worker", kw_only=True)
     shutdown: float | Shutdown = attrs.field(
         default=attrs.Factory(lambda spec: _shutdown_of(spec.kind), takes_self=True)
     )
@@ -123,7 +123,7 @@ class ChildSpec(Generic[V_co]):
         return grace_of(self.shutdown)
 
 
-def _shutdown_of(kind: Kind) -> float | Shutdown:
+def _shutdown_of(kind: ChildKind) -> float | Shutdown:
     return Shutdown.INFINITY if kind == "supervisor" else 5.0
 
 

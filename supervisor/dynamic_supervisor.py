@@ -18,10 +18,9 @@ import trio
 from greenroom.actors.exit import ended_by
 from greenroom.actors.reply import Outcome
 from greenroom.actors.timers import alarm_clock
-from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child import Child, Life, callers_here
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
-from greenroom.supervisor.crash.crash_report import CrashLog
+from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import (
     Ignore,
     InvalidChildSpec,
@@ -30,7 +29,7 @@ from greenroom.supervisor.errors import (
     TooManyChildren,
 )
 from greenroom.supervisor.flags import check_child_specs, check_flags
-from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.restarts import Backoff, Intensity
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 from greenroom.supervisor.tree_nursery import open_root, run_in_tree

@@ -1,15 +1,38 @@
-"""What a supervisor's flags and children may be, as supervisor(3) says."""
+"""The definition of a supervisor: its flags and children, and what they may be (supervisor(3))."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
 
+import attrs
+
 from greenroom.actors.text.wording import a
 from greenroom.supervisor.child_spec import ChildSpec
+from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import InvalidChildSpec
-from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.restarts import Intensity
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
+
+
+@attrs.frozen
+class SupervisorDefinition:
+    """What is declared of a supervisor, as data; `Supervisor` is the one that can be run.
+
+    Raises `InvalidChildSpec` when a flag is not of its kind, or the children cannot be those of
+    one supervisor.
+    """
+
+    name: str
+    children: tuple[ChildSpec, ...] = ()
+    strategy: Strategy = attrs.field(default=Strategy.ONE_FOR_ONE, kw_only=True)
+    intensity: Intensity = attrs.field(factory=Intensity, kw_only=True)
+    auto_shutdown: AutoShutdown = attrs.field(default=AutoShutdown.NEVER, kw_only=True)
+    crash_log: CrashLog | None = attrs.field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        check_flags(self.name, self.strategy, self.intensity, self.auto_shutdown)
+        check_child_specs(self.children, self.auto_shutdown, supervisor=self.name)
 
 
 def check_flags(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 import attrs
 import outcome
@@ -17,7 +17,8 @@ from greenroom.actors.reply import Reply
 from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.child import Child, ChildState, Life, callers_here, current_life
 from greenroom.supervisor.child_spec import ChildSpec, Restart
-from greenroom.supervisor.crash.crash_report import CrashLog, CrashReport
+from greenroom.supervisor.crash.crash_log import CrashLog
+from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.errors import (
     ChildLeftBehind,
     ChildRestarting,
@@ -27,13 +28,10 @@ from greenroom.supervisor.errors import (
     StartFailed,
     SupervisorStopped,
 )
-from greenroom.supervisor.flags import check_child_specs, check_flags
-from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.flags import SupervisorDefinition, check_child_specs, check_flags
+from greenroom.supervisor.restarts import Intensity
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
-
-if TYPE_CHECKING:
-    from greenroom.supervisor.supervisor import Supervisor
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -49,7 +47,7 @@ class _Ended:
 
 
 @attrs.frozen(eq=False)
-class _Retry:
+class _RestartDue:
     """The restart with this number is due; void when the child was stopped or restarted since."""
 
     child: Child
@@ -73,7 +71,7 @@ class StaticSupervisorRef(SupervisorRef):
     """
 
     def __init__(
-        self, definition: Supervisor, nursery: trio.Nursery, parent: SupervisorRef | None
+        self, definition: SupervisorDefinition, nursery: trio.Nursery, parent: SupervisorRef | None
     ) -> None:
         super().__init__(
             definition.name,
@@ -85,7 +83,7 @@ class StaticSupervisorRef(SupervisorRef):
         self.strategy: Strategy = definition.strategy
         self.strategy_name: str = definition.strategy.value
         self.auto_shutdown: AutoShutdown = definition.auto_shutdown
-        self._mailbox: Mailbox[_Ended | _Retry | _Call] = Mailbox()
+        self._mailbox: Mailbox[_Ended | _RestartDue | _Call] = Mailbox()
         life = current_life.get(None)
         callers = life.callers if life is not None and parent is not None else ()
         for spec in definition.children:
@@ -225,18 +223,18 @@ class StaticSupervisorRef(SupervisorRef):
         await self._stop_all(self._children.values())
         self._refuse_calls()
 
-    async def _handle(self, batch: deque[_Ended | _Retry | _Call]) -> None:
+    async def _handle(self, batch: deque[_Ended | _RestartDue | _Call]) -> None:
         try:
             while batch:
                 await self._handle_one(batch.popleft())
         finally:
             self._mailbox.put_back(batch)
 
-    async def _handle_one(self, event: _Ended | _Retry | _Call) -> None:
+    async def _handle_one(self, event: _Ended | _RestartDue | _Call) -> None:
         match event:
             case _Call(do, reply):
                 await _answer(do, reply)
-            case _Retry(child, number) if child.restarting and child.restarts == number:
+            case _RestartDue(child, number) if child.restarting and child.restarts == number:
                 await self._restart(child)
             case _Ended(child, life, report) if child.life is life:
                 await self._ended(child, life, report)
@@ -268,7 +266,7 @@ class StaticSupervisorRef(SupervisorRef):
 
     def _restart_later(self, child: Child, delay: float) -> None:
         """Even without delay it goes through the mailbox, so other calls get their turn."""
-        retry = _Retry(child, child.restarts)
+        retry = _RestartDue(child, child.restarts)
         if delay:
             alarm_clock().set(delay, lambda: self._mailbox.put_owed(retry))
         else:

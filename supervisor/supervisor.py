@@ -8,12 +8,11 @@ from contextlib import AbstractAsyncContextManager
 import attrs
 import trio
 
-from greenroom.supervisor.backoff import Backoff
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
-from greenroom.supervisor.crash.crash_report import CrashLog
+from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import SignificantChildrenEnded
-from greenroom.supervisor.flags import check_child_specs, check_flags
-from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.flags import SupervisorDefinition
+from greenroom.supervisor.restarts import Backoff, Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
@@ -21,22 +20,11 @@ from greenroom.supervisor.tree_nursery import open_root, run_in_tree
 
 
 @attrs.frozen
-class Supervisor:
+class Supervisor(SupervisorDefinition):
     """The definition of a supervisor; `run` is a start function, so it can be a child itself.
 
     `crash_log` matters at the root only: every supervisor below shares the root's.
     """
-
-    name: str
-    children: tuple[ChildSpec, ...] = ()
-    strategy: Strategy = attrs.field(default=Strategy.ONE_FOR_ONE, kw_only=True)
-    intensity: Intensity = attrs.field(factory=Intensity, kw_only=True)
-    auto_shutdown: AutoShutdown = attrs.field(default=AutoShutdown.NEVER, kw_only=True)
-    crash_log: CrashLog | None = attrs.field(default=None, kw_only=True)
-
-    def __attrs_post_init__(self) -> None:
-        check_flags(self.name, self.strategy, self.intensity, self.auto_shutdown)
-        check_child_specs(self.children, self.auto_shutdown, supervisor=self.name)
 
     async def run(
         self, *, task_status: trio.TaskStatus[StaticSupervisorRef] = trio.TASK_STATUS_IGNORED

@@ -31,7 +31,8 @@ from greenroom.actors.ref import Ref
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash.actor_note import actor_of, note_actor
-from greenroom.supervisor.crash.crash_report import CrashLog, CrashReport, ReportContext
+from greenroom.supervisor.crash.crash_log import CrashLog
+from greenroom.supervisor.crash.crash_report import CrashReport, ReportContext
 from greenroom.supervisor.errors import (
     AlreadyPresent,
     AlreadyStarted,
@@ -43,7 +44,7 @@ from greenroom.supervisor.errors import (
     SupervisorStopped,
     UnexpectedChild,
 )
-from greenroom.supervisor.intensity import Intensity, RestartWindow
+from greenroom.supervisor.restarts import Intensity, RestartWindow
 
 MOST_NAMED = 100
 """Crashes that a supervisor which gives up names: the last of those in its window."""

@@ -33,7 +33,7 @@ EXCUSED = {  # (module, what it imports): why a pure module may reach it
         for each in ("secrets", "time", "uuid_utils", "typeid")
     },
     ("greenroom.delivery.history.usage", "datetime"): "the day of a given time; it asks no clock",
-    ("greenroom.supervisor.backoff", "random"): "the default of an injected draw",
+    ("greenroom.supervisor.restarts", "random"): "the default of an injected draw",
     ("greenroom.delivery.user.messages", "greenroom.actors"): "a base class, and types of fields",
 }
 SAFE_TEXT = "greenroom.actors.text.safe"

@@ -1,4 +1,4 @@
-"""What makes a machine's table sound, asked once when the machine is made (pure)."""
+"""The check of a machine's table, made once when the machine is made (pure)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ C = TypeVar("C")
 
 
 class MisdeclaredMachine(ActorError):
-    """The table of a machine contradicts itself; the sentence names the culprit."""
+    """The table of a machine contradicts itself; the message names the part."""
 
     def __init__(self, machine: str, fault: str) -> None:
         super().__init__(f"machine {machine!r}: {fault}")
@@ -23,7 +23,7 @@ class MisdeclaredMachine(ActorError):
 
 
 def check_kinds(machine: str, parts: Iterable[tuple[str, object, bool]]) -> None:
-    """Raise `MisdeclaredMachine` for the first part that is not what its sentence says."""
+    """Raise `MisdeclaredMachine` for the first part that is not what its sentence asks for."""
     for sentence, part, is_so in parts:
         if not is_so:
             raise MisdeclaredMachine(machine, f"{sentence}, not {part!r}")
@@ -74,12 +74,12 @@ def _events_and_functions(table: Table[S, D, C]) -> Iterable[tuple[str, object, 
     for row in table.transitions:
         yield "a row of `transitions` must be an `On`", row, isinstance(row, On)
         event, handler = row.event, row.handler
-        yield "the event of a row is one class", event, isinstance(event, type)
-        yield f"the handler of {event.__name__} is a function", handler, callable(handler)
+        yield "the event of a row must be a class", event, isinstance(event, type)
+        yield f"the handler of {event.__name__} must be a function", handler, callable(handler)
     for action in table.on_enter.values():
-        yield "an enter action is a function", action, callable(action)
+        yield "an enter action must be a function", action, callable(action)
     for event, _ in _timers_of(table):
-        yield "the event of a timer is one class", event, isinstance(event, type)
+        yield "the event of a timer must be a class", event, isinstance(event, type)
 
 
 def _check_states_known(table: Table[S, D, C]) -> None:
@@ -94,7 +94,9 @@ def _check_states_known(table: Table[S, D, C]) -> None:
     for where, states in mentioned:
         for state in states:
             if not any(state is member for member in table.states):
-                raise MisdeclaredMachine(table.name, f"{where} names unknown state {state!r}")
+                raise MisdeclaredMachine(
+                    table.name, f"{where} names a state that is not in `states`: {state!r}"
+                )
 
 
 def _check_pairs_unique(table: Table[S, D, C]) -> None:
@@ -105,7 +107,8 @@ def _check_pairs_unique(table: Table[S, D, C]) -> None:
         for source in row.sources:
             if (source, row.event) in seen:
                 raise MisdeclaredMachine(
-                    table.name, f"{row.event.__name__} in {source.name} is listed twice"
+                    table.name,
+                    f"{row.event.__name__} in {source.name} is listed twice; a pair has one row",
                 )
             seen.add((source, row.event))
 
@@ -114,7 +117,8 @@ def _check_final_states_end(table: Table[S, D, C]) -> None:
     for row in table.transitions:
         for source in row.sources & table.final:
             raise MisdeclaredMachine(
-                table.name, f"{source.name} is final, yet takes {row.event.__name__}"
+                table.name,
+                f"{source.name} is final, so it must have no row; it takes {row.event.__name__}",
             )
 
 
@@ -132,7 +136,8 @@ def _check_no_dead_ends(table: Table[S, D, C], exits: Mapping[S, Set[S]]) -> Non
     taking = set[S]().union(*(row.sources for row in table.transitions))
     for state in dead_ends_among(table.states, table.final, taking, exits):
         raise MisdeclaredMachine(
-            table.name, f"{state.name} is a dead end: not final, and no row leads to an end"
+            table.name,
+            f"{state.name} is a dead end: it is not final, and no row leads to a final state",
         )
 
 

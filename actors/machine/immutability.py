@@ -33,14 +33,14 @@ class _Frozen:
     """All frozen attrs classes share one `__setattr__`: what refuses."""
 
 
-class _Form(NamedTuple):
+class _Mutability(NamedTuple):
     """What is true of all values of a class: what is wrong with them, and how to see parts."""
 
     fault: str | None = None
     parts: Callable[[object], Iterable[tuple[str, object]]] = lambda _: ()
 
 
-OPAQUE = _Form()
+OPAQUE = _Mutability()
 
 
 def mutable_part(value: object, name: str = "data") -> str | None:
@@ -50,31 +50,31 @@ def mutable_part(value: object, name: str = "data") -> str | None:
     or that declare a field of such a type. What has no such form is taken for a handle, and so is
     what is compared by identity (`eq=False`): its owner changes it, not who holds it.
     """
-    waiting = [(name, value, _form_of(type(value)))]  # type: ignore[arg-type]  # see below
+    waiting = [(name, value, _mutability_of(type(value)))]  # type: ignore[arg-type]  # see below
     while waiting:
         way, whole, form = waiting.pop()
         if form.fault is not None:
             return way + form.fault
         for step, part in form.parts(whole):
-            form = _form_of(type(part))  # type: ignore[arg-type]  # mypy doubts type.__hash__
+            form = _mutability_of(type(part))  # type: ignore[arg-type]  # mypy doubts type.__hash__
             if form is not OPAQUE:
                 waiting.append((way + step, part, form))
     return None
 
 
 @lru_cache(maxsize=1024)
-def _form_of(cls: type) -> _Form:
+def _mutability_of(cls: type) -> _Mutability:
     if issubclass(cls, MUTABLE):
-        return _Form(f": {cls.__name__}")
+        return _Mutability(f": {cls.__name__}")
     if issubclass(cls, tuple):
-        return _Form(parts=_named if hasattr(cls, "_fields") else _numbered)
+        return _Mutability(parts=_named if hasattr(cls, "_fields") else _numbered)
     if issubclass(cls, Mapping):
-        return _Form(parts=_by_key)
+        return _Mutability(parts=_by_key)
     if not _is_record(cls):
         return OPAQUE
     names = _field_names(cls)
     steps = [(f".{name}", name) for name in names]
-    return _Form(
+    return _Mutability(
         _fault_of(cls, names), lambda value: [(step, getattr(value, name)) for step, name in steps]
     )
 

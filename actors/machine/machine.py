@@ -23,7 +23,7 @@ C = TypeVar("C")
 
 
 class MachineError(ActorError):
-    """A machine was given, or did, what its table does not list."""
+    """A machine got an event, or did something, that its table does not list."""
 
     fault = Fault.GREENROOM
 
@@ -55,25 +55,25 @@ class UndeclaredTarget(MachineError):
 
 
 class NotAStep(MachineError):
-    """A handler, or an enter action, returned something else than a `Step`."""
+    """A handler, or an enter action, returned something other than a `Step`."""
 
     fault = Fault.CALLER
 
     def __init__(self, machine: str, whose: str, answer: object) -> None:
         super().__init__(
             f"machine {machine!r}: {whose} returned {answer!r}, which is no step",
-            advice="it is a plain function that returns stay(data, …) or, to move, go(state, …)",
+            advice="it must be a plain function that returns stay(data, …) or go(state, …)",
         )
         self.machine = machine
         self.answer = answer
 
 
 class TimerWithoutHandler(MachineError):
-    """A timer was to be started whose event no row takes where it would come."""
+    """A timer was to be started for an event that no row takes in the state it would come in."""
 
     def __init__(self, machine: str, event: object, why: str) -> None:
         super().__init__(
-            f"machine {machine!r} may not start a timer for {type(event).__name__}: {why}",
+            f"machine {machine!r} must not start a timer for {type(event).__name__}: {why}",
             advice="give it a row, and list it in `timers` if the machine has that",
         )
         self.machine = machine
@@ -86,8 +86,9 @@ class Machine(Generic[S, D, C]):
     `timers` names the events that timers deliver and the states each may come in; a machine that
     has it starts no other timer. Raises `MisdeclaredMachine` when the table contradicts itself: an
     unknown state, a pair listed twice, a state out of reach, a dead end that is not final, a final
-    state with rows, a timer whose event is not taken where it may come; or when a part is not of
-    its kind: states that are no Enum, an event that is no class, a handler that is no function.
+    state with rows, a timer whose event is not taken in a state it may come in; or when a part is
+    not of its kind: states that are no Enum, an event that is no class, a handler that is no
+    function.
     """
 
     def __init__(
@@ -145,7 +146,7 @@ class Machine(Generic[S, D, C]):
                     yield state, event, target
 
     def step(self, state: S, data: D, event: object) -> Step[S, D, C]:
-        """Look the pair up and ask its handler.
+        """Find the row of the pair and call its handler.
 
         Raises `UnlistedPair`, `UndeclaredTarget` or `NotAStep`, or whatever the handler raises.
         """
@@ -182,11 +183,11 @@ class Machine(Generic[S, D, C]):
 def _parts(
     states: object, transitions: object, on_enter: object, timers: object
 ) -> Iterator[tuple[str, object, bool]]:
-    yield "`states` is an Enum class", states, isinstance(states, enum.EnumMeta)
-    yield "`transitions` is a list of rows", transitions, isinstance(transitions, Iterable)
+    yield "`states` must be an Enum class", states, isinstance(states, enum.EnumMeta)
+    yield "`transitions` must be a list of rows", transitions, isinstance(transitions, Iterable)
     for sentence, mapping in (
-        ("`on_enter` maps states to functions", on_enter),
-        ("`timers` maps event types to states", timers),
+        ("`on_enter` must map states to functions", on_enter),
+        ("`timers` must map event types to states", timers),
     ):
         yield sentence, mapping, mapping is None or isinstance(mapping, Mapping)
 

@@ -30,7 +30,7 @@ SMALL, OPAQUE, TEXT, INT, RECORD, COLLECTION = range(6)
 Parts: TypeAlias = Callable[[Any], Iterable[object]]  # Any: a value of the form's class
 
 
-class _Form(NamedTuple):
+class _Weighing(NamedTuple):
     """What is true of all values of a class: how they are weighed, and how to see their parts."""
 
     kind: int
@@ -40,12 +40,12 @@ class _Form(NamedTuple):
 SMALL_TYPES = (Small, int, float, enum.Enum, type(None))
 """Of a field with such a type nothing is looked at."""
 
-FORMS: tuple[tuple[tuple[type, ...], _Form], ...] = (
-    ((Small, float, enum.Enum, type(None)), _Form(SMALL)),
-    ((str, bytes, bytearray), _Form(TEXT)),
-    ((int,), _Form(INT)),
-    ((tuple, list, set, frozenset, deque), _Form(COLLECTION)),
-    ((dict, MappingProxyType), _Form(COLLECTION, lambda held: (*held.keys(), *held.values()))),
+WEIGHINGS: tuple[tuple[tuple[type, ...], _Weighing], ...] = (
+    ((Small, float, enum.Enum, type(None)), _Weighing(SMALL)),
+    ((str, bytes, bytearray), _Weighing(TEXT)),
+    ((int,), _Weighing(INT)),
+    ((tuple, list, set, frozenset, deque), _Weighing(COLLECTION)),
+    ((dict, MappingProxyType), _Weighing(COLLECTION, lambda held: (*held.keys(), *held.values()))),
 )
 
 
@@ -58,7 +58,7 @@ def weight_of(value: object, limit: int) -> int:
     """
     try:
         waiting = [value]
-        if _form_of(type(value)).kind == OPAQUE:  # type: ignore[arg-type]  # mypy doubts __hash__
+        if _weighing_of(type(value)).kind == OPAQUE:  # type: ignore[arg-type]  # mypy doubts __hash__
             waiting += _attributes_of(value)
         return _weighed(waiting, limit)
     except BaseException as error:
@@ -69,7 +69,7 @@ def weight_of(value: object, limit: int) -> int:
 
 def is_small(cls: type) -> bool:
     """Whether nothing of its instances can be large."""
-    return _form_of(cls).kind == SMALL
+    return _weighing_of(cls).kind == SMALL
 
 
 def _weighed(waiting: list[Any], limit: int) -> int:
@@ -77,7 +77,7 @@ def _weighed(waiting: list[Any], limit: int) -> int:
     while waiting and weight <= limit:
         part = waiting.pop()
         weight += PART
-        kind, parts = _form_of(type(part))  # type: ignore[arg-type]  # see above
+        kind, parts = _weighing_of(type(part))  # type: ignore[arg-type]  # see above
         if kind == RECORD:
             waiting.extend(parts(part))
         elif kind == TEXT:
@@ -98,17 +98,17 @@ def _attributes_of(value: object) -> Iterable[object]:
 
 
 @lru_cache(maxsize=1024)
-def _form_of(cls: type) -> _Form:
+def _weighing_of(cls: type) -> _Weighing:
     if attrs.has(cls) or dataclasses.is_dataclass(cls):
-        return _form_of_records(cls)
-    return next((form for kinds, form in FORMS if issubclass(cls, kinds)), _Form(OPAQUE))
+        return _weighing_of_records(cls)
+    return next((form for kinds, form in WEIGHINGS if issubclass(cls, kinds)), _Weighing(OPAQUE))
 
 
-def _form_of_records(cls: type) -> _Form:
+def _weighing_of_records(cls: type) -> _Weighing:
     hints = _hints(cls)
     large = [name for name in _field_names(cls) if not _is_small(hints.get(name, object))]
     if not large:
-        return _Form(SMALL)
+        return _Weighing(SMALL)
     get = attrgetter(*large, large[0])  # of two or more it makes a tuple
 
     def parts(record: object) -> Iterable[object]:
@@ -117,7 +117,7 @@ def _form_of_records(cls: type) -> _Form:
         except AttributeError:  # one was never set
             return [getattr(record, name, None) for name in large]
 
-    return _Form(RECORD, parts)
+    return _Weighing(RECORD, parts)
 
 
 def _is_small(hint: object) -> bool:

@@ -7,8 +7,10 @@ from typing import TypeAlias
 
 import attrs
 
-from greenroom.actors.machine.machine import Machine, On, Step, go, stay
-from greenroom.supervisor.backoff import Backoff
+from greenroom.actors.machine.machine import Machine
+from greenroom.actors.machine.step import Step, go, stay
+from greenroom.actors.machine.table import On
+from greenroom.supervisor.restarts import Backoff
 
 
 @attrs.frozen

@@ -47,7 +47,8 @@ from greenroom.metrics.gauges import look_at, watching_lag
 from greenroom.settings.settings import Settings
 from greenroom.supervisor.application import Component, open_application
 from greenroom.supervisor.child_spec import actor_child, task_child
-from greenroom.supervisor.crash.crash_report import CrashLog, CrashReport
+from greenroom.supervisor.crash.crash_log import CrashLog
+from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.inspection.cpu_meter import measuring_cpu

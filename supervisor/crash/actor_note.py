@@ -19,7 +19,7 @@ from greenroom.supervisor.crash.message_codec import (
     JSON,
     SHOWN,
     WHOLE,
-    Limits,
+    EncodingLimits,
     encode,
     path_of,
     was_kept,
@@ -131,7 +131,7 @@ def _record(factory: Callable[[], object] | None, messages: Sequence[object]) ->
     return Recording(_factory(factory), _newest(messages, WHOLE, RECORDED_BYTES))
 
 
-def _newest(messages: Sequence[object], limits: Limits, limit: int) -> tuple[JSON, ...]:
+def _newest(messages: Sequence[object], limits: EncodingLimits, limit: int) -> tuple[JSON, ...]:
     """As many of the newest messages as `limit` bytes hold, encoded; of the last at least the type.
 
     The last is what an actor died of, and has not been weighed when it does.

@@ -45,7 +45,7 @@ class CannotDecode(GreenroomError):
 
 
 @attrs.frozen
-class Limits:
+class EncodingLimits:
     """How much is kept: characters of a text, items of a collection, nesting, values in all."""
 
     text: int = 200
@@ -54,11 +54,11 @@ class Limits:
     values: int = 400
 
 
-SHOWN = Limits()
-WHOLE = Limits(text=1 << 20, items=100_000, depth=64, values=200_000)
+SHOWN = EncodingLimits()
+WHOLE = EncodingLimits(text=1 << 20, items=100_000, depth=64, values=200_000)
 
 
-def encode(value: object, limits: Limits = SHOWN) -> JSON:
+def encode(value: object, limits: EncodingLimits = SHOWN) -> JSON:
     """A value as JSON, its secrets left out, within `limits`. Never raises."""
     try:
         return _Encoder(limits).encode(value, limits.depth)
@@ -86,7 +86,7 @@ def _main_name() -> str:
 
 
 class _Encoder:
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: EncodingLimits) -> None:
         self._limits = limits
         self._left = limits.values
 

@@ -17,6 +17,7 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import ExitKind, ExitReason
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.crash.message_codec import JSON
+from greenroom.supervisor.errors import RestartIntensityExceeded
 from greenroom.supervisor.inspection.tree import TreeNode
 
 MOST_LEVELS = 50
@@ -95,7 +96,16 @@ def dump_crash(report: CrashReport) -> bytes:
 
 def load_crash(data: bytes) -> CrashReport:
     """The report, its `reason` without the exception. Raises `NotThatSchema`."""
-    return _structured(_opened(data, CRASH).get("crash"), CrashReport)
+    return _structured(_with_gave_up(_opened(data, CRASH).get("crash")), CrashReport)
+
+
+def _with_gave_up(form: JSON) -> JSON:
+    """A report that was saved before it had `gave_up` says the same by the class of its error."""
+    if not isinstance(form, Mapping) or "gave_up" in form:
+        return form
+    error = form.get("error")
+    cls = str(error.get("type")).rpartition(":")[2] if isinstance(error, Mapping) else ""
+    return {**form, "gave_up": cls == RestartIntensityExceeded.__name__}
 
 
 def dump_crashes(reports: tuple[CrashReport, ...]) -> bytes:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import trio
 
 from greenroom.supervisor.child import current_life
-from greenroom.supervisor.cpu_usage import Usage
+from greenroom.supervisor.inspection.cpu_usage import CpuUsage
 
 
 class CpuMeter(trio.abc.Instrument):
@@ -31,7 +31,7 @@ class CpuMeter(trio.abc.Instrument):
         if life is not None:
             now = self._clock()
             if life.usage is None:
-                life.usage = Usage()
+                life.usage = CpuUsage()
             life.usage.note(now - self._began, now)
 
     def now(self) -> float:

@@ -12,7 +12,7 @@ import trio
 from greenroom.actors.mailbox import MailboxStatistics
 from greenroom.actors.ref import Ref
 from greenroom.supervisor.child import Child, ChildState
-from greenroom.supervisor.child_spec import Kind
+from greenroom.supervisor.child_spec import ChildKind
 from greenroom.supervisor.crash.actor_note import Move, actor_of, last_message, moves_of, runner_of
 from greenroom.supervisor.inspection.cpu_meter import cpu_meter
 from greenroom.supervisor.supervisor_ref import SupervisorRef
@@ -33,7 +33,7 @@ class TreeNode:
 
     id: str
     path: str
-    kind: Kind
+    kind: ChildKind
     state: ChildState
     restarts: int = 0
     uptime: float = 0.0
@@ -77,7 +77,7 @@ def snapshot(supervisor: SupervisorRef, *, children: int | None = None) -> TreeN
 
     `children`: of each supervisor no more than so many, the first ones; the others are counted.
     """
-    drafts = [_Draft(_of_root(supervisor), supervisor)]
+    drafts = [_DraftNode(_of_root(supervisor), supervisor)]
     for draft in drafts:  # it grows meanwhile: a tree may be deeper than Python's stack
         if draft.supervisor is not None:
             draft.facts |= _of_supervisor(draft.supervisor, children)
@@ -89,12 +89,12 @@ def snapshot(supervisor: SupervisorRef, *, children: int | None = None) -> TreeN
 
 
 @attrs.define(eq=False)
-class _Draft:
+class _DraftNode:
     """A node whose children are still to be found."""
 
     facts: Facts
     supervisor: SupervisorRef | None
-    below: list[_Draft] = attrs.field(factory=list)
+    below: list[_DraftNode] = attrs.field(factory=list)
     node: TreeNode = attrs.field(init=False)
 
 
@@ -108,11 +108,11 @@ def _of_root(supervisor: SupervisorRef) -> Facts:
     }
 
 
-def _drafts_below(supervisor: SupervisorRef, limit: int | None) -> Iterator[_Draft]:
+def _drafts_below(supervisor: SupervisorRef, limit: int | None) -> Iterator[_DraftNode]:
     for child in islice(supervisor._children.values(), limit):
         value = child.value
         below = value if isinstance(value, SupervisorRef) else None
-        yield _Draft(_of_child(supervisor.path, child), below)
+        yield _DraftNode(_of_child(supervisor.path, child), below)
 
 
 def _of_supervisor(supervisor: SupervisorRef, limit: int | None) -> Facts:

@@ -23,7 +23,7 @@ from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.outbox.redelivery import Patience
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.user.messages import DisplayedThere
-from greenroom.supervisor.backoff import Backoff
+from greenroom.supervisor.restarts import Backoff
 from tests.delivery.backstage import ALICE, IDS, Disk, open_backstage
 from tests.delivery.journal.journal_conformance import cursor, record, records
 

@@ -65,7 +65,7 @@ from greenroom.delivery.user.messages import (
 )
 from greenroom.delivery.user.receipts import Receipts
 from greenroom.delivery.user.settling import Settler
-from greenroom.supervisor.backoff import Backoff
+from greenroom.supervisor.restarts import Backoff
 from tests.delivery.delivery_model import (
     Person,
     StillJournal,

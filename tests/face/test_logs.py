@@ -24,7 +24,7 @@ from greenroom.settings.settings import Settings
 from greenroom.supervisor.child import ChildState
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import RestartIntensityExceeded
-from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.restarts import Intensity
 from greenroom.supervisor.supervisor import open_supervisor, supervisor_child
 from greenroom.testing import STRAYS
 from tests.face.commands.forged import FORGED

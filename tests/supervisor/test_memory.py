@@ -28,7 +28,7 @@ from greenroom.supervisor import (
     open_supervisor,
     supervisor_child,
 )
-from greenroom.supervisor.crash.crash_report import LIVE_ERRORS
+from greenroom.supervisor.crash.crash_log import LIVE_ERRORS
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
 from tests.supervisor.stage import Crash, settle
 

@@ -34,7 +34,6 @@ from greenroom.delivery.observer import (
 )
 from greenroom.metrics.table import METRICS, PREFIX, Labels, Metric
 from greenroom.supervisor.crash.crash_report import CrashReport
-from greenroom.supervisor.errors import RestartIntensityExceeded
 from greenroom.transport.protocol.close_codes import MEANINGS
 
 if TYPE_CHECKING:
@@ -223,8 +222,7 @@ class Metrics(Observer, Collector):
 
     def crashed(self, report: CrashReport) -> None:
         """For a `CrashLog`: a child ended badly."""
-        gave_up = isinstance(report.reason.error, RestartIntensityExceeded)
-        self._counts["crashes"].add("gave_up" if gave_up else "crash")
+        self._counts["crashes"].add("gave_up" if report.gave_up else "crash")
 
     def lagged(self, seconds: float) -> None:
         """The event loop was so late."""

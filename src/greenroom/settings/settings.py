@@ -23,7 +23,7 @@ from greenroom.delivery.run.timeouts import Tier, Timeouts, TimeoutsClash
 from greenroom.delivery.user.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
 from greenroom.settings.values import Expected, described, setting
-from greenroom.supervisor.backoff import Backoff
+from greenroom.supervisor.restarts import Backoff
 
 PREFIX = "GREENROOM_"
 CONFIG_FILE = Path("greenroom.toml")

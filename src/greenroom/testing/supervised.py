@@ -11,9 +11,10 @@ import attrs
 from greenroom.actors.actor import Actor
 from greenroom.actors.ref import Ref
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child
-from greenroom.supervisor.crash.crash_report import CrashLog, CrashReport
+from greenroom.supervisor.crash.crash_log import CrashLog
+from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.errors import AlreadyStarted
-from greenroom.supervisor.intensity import Intensity
+from greenroom.supervisor.restarts import Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.supervisor import open_supervisor
 

@@ -30,7 +30,7 @@ from greenroom.delivery.user.actor import UserActor
 from greenroom.delivery.user.messages import Acked, DeliverEvents, Unacknowledged
 from greenroom.runtime import open_runtime
 from greenroom.settings.settings import MEMORY, Settings
-from greenroom.supervisor.backoff import Backoff
+from greenroom.supervisor.restarts import Backoff
 from greenroom.testing import machine_test
 from greenroom.testing.live import SECRET, open_door
 from tests.delivery.backstage import ALICE, Client, Disk, open_backstage

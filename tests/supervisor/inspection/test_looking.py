@@ -34,7 +34,6 @@ from greenroom.supervisor import (
     supervisor_child,
     task_child,
 )
-from greenroom.supervisor.cpu_usage import WINDOW, Usage
 from greenroom.supervisor.inspection.as_json import (
     NotThatSchema,
     dump_crash,
@@ -45,6 +44,7 @@ from greenroom.supervisor.inspection.as_json import (
     load_tree,
 )
 from greenroom.supervisor.inspection.cpu_meter import CpuMeter, measuring_cpu
+from greenroom.supervisor.inspection.cpu_usage import WINDOW, CpuUsage
 from tests.supervisor.stage import Crash, Stage, settle
 
 
@@ -230,7 +230,7 @@ async def test_processor_time_is_unknown_while_nobody_measures_it(stage: Stage) 
 
 
 def test_a_share_fades_within_two_windows() -> None:
-    usage = Usage()
+    usage = CpuUsage()
     usage.note(WINDOW, now=WINDOW * 10)
     shares = [usage.share(WINDOW * (10 + step / 2)) for step in range(5)]
     assert shares == [1.0, 1.0, 1.0, 0.5, 0.0]
@@ -420,7 +420,7 @@ MAILBOX = {
 }
 CRASH = {
     *("id", "number", "at", "supervisor", "child", "reason", "error", "traceback", "restarts"),
-    *("uptime", "budget", "chain", "actor"),
+    *("uptime", "budget", "chain", "actor", "gave_up"),
 }
 ACTOR = {"type", "messages", "forgotten", "machine", "phase", "moves", "recording"}
 ERROR = {"type", "message", "frames", "notes", "link", "cause", "errors"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 WINDOW = 5.0
 
 
-class Usage:
+class CpuUsage:
     """Seconds of processor time, noted piece by piece.
 
     `share(now)` is the part of the last `WINDOW` seconds: the window before this one counts for

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.supervisor import Intensity
-from greenroom.supervisor.intensity import RestartWindow
+from greenroom.supervisor.restarts import RestartWindow
 
 gaps = st.lists(st.integers(0, 4), max_size=40)
 
