@@ -13,8 +13,12 @@ from typing import TypeGuard
 from greenroom.actors.exit import ExitKind, ExitReason, forget_frames
 from greenroom.actors.guard import call_guarded, log_failure
 from greenroom.supervisor.crash.actor_note import ActorNote
-from greenroom.supervisor.crash.crash_log import LOG_BYTES
-from greenroom.supervisor.crash.crash_report import CrashReport, EarlierCrash, ReportContext
+from greenroom.supervisor.crash.crash_report import (
+    LOG_BYTES,
+    CrashReport,
+    EarlierCrash,
+    ReportContext,
+)
 from greenroom.supervisor.crash.error_note import note_within, traceback_text
 from greenroom.supervisor.errors import RestartIntensityExceeded
 
