@@ -100,7 +100,7 @@ _HOMES: Final = {
     "greenroom.delivery.run.receipt": "Receipt",
     "greenroom.delivery.run.pressure": "Pressure",
     "greenroom.delivery.run.run": "Agent Run",
-    "greenroom.delivery.run.run.tools": "ToolCall",
+    "greenroom.delivery.run.tools": "ToolCall",
     "greenroom.delivery.events.stages": "ReceiptStage Standing",
     "greenroom.runtime": "Runtime open_runtime",
     "greenroom.serving": "run_server serve",
