@@ -164,9 +164,7 @@ def test_every_exported_name_is_what_type_checkers_take_it_for() -> None:
 
 
 def test_a_room_is_an_attribute_and_a_misspelt_name_is_none() -> None:
-    told = imported(
-        "import greenroom; greenroom.supervisor.snapshot; greenroom.settings.Settings"
-    )
+    told = imported("import greenroom; greenroom.supervisor.snapshot; greenroom.settings.Settings")
     assert "greenroom.supervisor" in told
     with pytest.raises(AttributeError, match="module 'greenroom' has no attribute 'Runtme'"):
         greenroom.Runtme  # noqa: B018
