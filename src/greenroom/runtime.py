@@ -1,7 +1,4 @@
-"""The runtime: the tree assembled, and the door through which services use it.
-
-Longer than other files: everything a service asks for is a method of one class.
-"""
+"""The runtime: the assembled tree, and everything that a service asks of it."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
-    AbstractContextManager,
     asynccontextmanager,
     contextmanager,
     nullcontext,
@@ -19,9 +15,9 @@ from typing import Any, cast
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
-from greenroom.admin.door import AdminDoor
+from greenroom.agents import Agents
 from greenroom.delivery.dead_letters import DeadLetters
-from greenroom.delivery.errors import JournalError, RunStopped
+from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import BadId, IdSource
 from greenroom.delivery.events.kinds import JSON
@@ -29,49 +25,35 @@ from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.writer import Append, JournalLookUp, JournalWriter, LookUp
 from greenroom.delivery.ledger import Ledger
-from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.run.run import Agent, Run
 from greenroom.delivery.run.timeouts import Timeouts
-from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.parts import OnUndelivered, nothing_more
 from greenroom.delivery.user.users import Users, UsersSettings
 from greenroom.draining import drain_users
 from greenroom.journal_opening import open_journal
+from greenroom.listening import Listening
 from greenroom.loading.agent import named_agents
-from greenroom.metrics.counts import Metrics, Values
-from greenroom.metrics.door import MetricsDoor
-from greenroom.metrics.gauges import look_at, watching_lag
+from greenroom.metrics.counts import Metrics
+from greenroom.metrics.gauges import Gauges, watching_lag
+from greenroom.metrics.table import Values
 from greenroom.settings.settings import Settings
 from greenroom.supervisor.application import Component, open_application
 from greenroom.supervisor.child_spec import actor_child, task_child
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
-from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.inspection.cpu_meter import measuring_cpu
 from greenroom.supervisor.inspection.tree import TreeNode, snapshot
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import Strategy
-from greenroom.transport.auth.tokens import Authenticator, JwtAuthenticator
-from greenroom.transport.connection.actor import ConnectionSettings
-from greenroom.transport.connection.child import ConnectionParts
-from greenroom.transport.connection.machine import Times
-from greenroom.transport.connection.rate_limit import SharedBuckets
-from greenroom.transport.door.front_door import FrontDoor, Handler, Readiness
+from greenroom.transport.auth.tokens import Authenticator
+from greenroom.transport.door.front_door import Handler
 from greenroom.transport.door.half_open import HalfOpen
-from greenroom.transport.door.static_pages import load_pages
-from greenroom.transport.door.unready import UnreadySockets
-from greenroom.transport.protocol.frame_limits import FrameLimits
-from greenroom.transport.server import Server, listener_child
 
 logger = logging.getLogger("greenroom")
-
-
-class UnknownAgent(GreenroomError):
-    """No agent of this name was given to the runtime."""
 
 
 class NotOpen(GreenroomError):
@@ -101,21 +83,21 @@ class Runtime:
         self._on_undelivered = on_undelivered
         self.timeouts: Timeouts = settings.timeouts
         self.journal = journal
-        self._agents = agents
+        self._agents = Agents(agents, ids, settings.timeouts)
         self._ids = ids
         self._wall_clock = wall_clock
         self._root: StaticSupervisorRef | None = None
         self._draining = False
         self._half_open = HalfOpen(settings.max_half_open)
         self._crash_log = CrashLog(on_crash=self._crashed)
-        self.metrics: Metrics | None = Metrics(self._look) if settings.metrics else None
+        self.metrics: Metrics | None = Metrics(self._gauges) if settings.metrics else None
         self._observer: Observer = self.metrics or NO_OBSERVER
         self.users: Users = Users(
             self._users_settings(),
             supervisor=lambda: cast(DynamicSupervisorRef, self.root.child("users")),
             writer=lambda: cast(Ref[Append], self.root.child("journal")),
             look_up=self._look_up,
-            converse=self._converse,
+            converse=self._agents.answer,
         )
         self._ledger = Ledger(self.users, self._look_up, self._observer)
         self.dead_letters: DeadLetters = DeadLetters(self.users, self._ledger, ids)
@@ -187,28 +169,7 @@ class Runtime:
         Without an `authenticator` the settings' key is used. Raises `BadSettings`, `PortBusy`,
         `CannotListen`, `BadKeyFile`.
         """
-        authenticator = authenticator or authenticator_of(
-            self.settings, clock=self._wall_clock, observer=self._observer
-        )
-        door = FrontDoor(
-            authenticator=authenticator,
-            allow_origins=self.settings.allow_origins,
-            ready=self._readiness,
-            pages=load_pages() if page else None,
-            routes={**self._admin_routes(), **self._metrics_routes(), **(routes or {})},
-            observer=self._observer,
-        )
-        try:
-            port = await self.root.start_child(
-                listener_child(
-                    self.settings.host, self.settings.port, self._server(door, authenticator)
-                )
-            )
-        except StartFailed as failed:
-            if isinstance(failed.__cause__, GreenroomError):
-                raise failed.__cause__ from None
-            raise
-        return cast(int, port)
+        return await self._listening().listen(authenticator, page=page, routes=routes)
 
     async def drain(self) -> None:
         """Stop accepting, tell every client when to come back, and let runs end.
@@ -240,39 +201,14 @@ class Runtime:
     async def _run(
         self, context: UserContext, agent: str, said: JSON, seconds: float
     ) -> AsyncIterator[Run]:
-        async with self.users.lease(context.user) as user:
-            run = Run(
-                context,
-                agent=agent,
-                user=user,
-                ids=self._ids,
-                timeouts=self.timeouts,
-                seconds=seconds,
-            )
-            with _logged_as(context):
-                async with run.live(said):
-                    yield run
-
-    async def _converse(self, user: UserHandle, context: UserContext, said: JSON) -> None:
-        name, agent = next(iter(self._agents.items()), (None, None))
-        if name is None or agent is None:
-            raise UnknownAgent("this runtime has no agent to answer with")
-        run = Run(context, agent=name, user=user, ids=self._ids, timeouts=self.timeouts)
-        try:
-            with _logged_as(context):
-                async with run.live():
-                    await agent(run, said)
-        except RunStopped as stopped:
-            logger.warning("%r was cut: %s", run, stopped)
+        async with (
+            self.users.lease(context.user) as user,
+            self._agents.speak(user, context, agent, said, seconds) as run,
+        ):
+            yield run
 
     def _look_up(self) -> Ref[LookUp[Any]]:  # Any: each question has its own answer
         return cast(Ref[LookUp[Any]], self.root.child("look_up"))
-
-    def _admin_routes(self) -> Mapping[str, Handler]:
-        token = self.settings.admin_token
-        if token is None:
-            return {}
-        return AdminDoor(self, token, self.settings.admin_anywhere).routes()
 
     def _users_settings(self) -> UsersSettings:
         settings = self.settings
@@ -294,16 +230,32 @@ class Runtime:
             queued_runs=settings.queued_runs,
         )
 
-    def _metrics_routes(self) -> Mapping[str, Handler]:
-        if self.metrics is None:
-            return {}
-        settings = self.settings
-        return MetricsDoor(
-            self.metrics, settings.admin_token, settings.admin_anywhere, settings.metrics_open
-        ).routes()
+    def _listening(self) -> Listening:
+        return Listening(
+            settings=self.settings,
+            root=self.root,
+            users=self.users,
+            journal=self.journal,
+            dead_letters=self.dead_letters,
+            half_open=self._half_open,
+            ids=self._ids,
+            metrics=self.metrics,
+            observer=self._observer,
+            draining=lambda: self._draining,
+            wall_clock=self._wall_clock,
+        )
 
-    def _look(self) -> Values:
-        return {} if self._root is None else look_at(self, self._half_open)
+    def _gauges(self) -> Values:
+        if self._root is None:
+            return {}
+        return Gauges(
+            root=self._root,
+            users=self.users,
+            journal=self.journal,
+            half_open=self._half_open,
+            restarts=lambda: self.restarts,
+            draining=lambda: self._draining,
+        ).read()
 
     def _crashed(self, report: CrashReport) -> None:
         if self.metrics is not None:
@@ -317,40 +269,6 @@ class Runtime:
             watching_lag(metrics.lagged) if metrics is not None else nullcontext(),
         ):
             yield
-
-    def _readiness(self) -> Readiness:
-        if self._draining:
-            return Readiness(False, "draining")
-        trouble = self.journal.statistics().trouble
-        return Readiness(not trouble, trouble)
-
-    def _server(self, door: FrontDoor, authenticator: Authenticator) -> Server:
-        settings = self.settings
-        connection = ConnectionSettings(
-            wall_clock=self._wall_clock,
-            times=Times(settings.hello_deadline, settings.heartbeat),
-            limits=FrameLimits(
-                settings.max_frame_bytes, settings.frames_per_second, settings.frames_burst
-            ),
-        )
-        users_frames = SharedBuckets(
-            settings.frames_per_second * settings.frames_per_user,
-            settings.frames_burst * settings.frames_per_user,
-        )
-        return Server(
-            door,
-            ConnectionParts(
-                self.users,
-                authenticator,
-                connection,
-                users_frames,
-                UnreadySockets(settings.connections_per_user),
-            ),
-            self._half_open,
-            self._ids,
-            settings.accept_deadline,
-            self._observer,
-        )
 
 
 @asynccontextmanager
@@ -408,30 +326,3 @@ async def _begin(journal: Journal, wall_clock: Callable[[], float]) -> None:
         await journal.alive(round(wall_clock() * 1000), after=0)
     except JournalError as error:
         logger.warning("the journal does not know yet that a server is at work: %s", error)
-
-
-def authenticator_of(
-    settings: Settings,
-    *,
-    clock: Callable[[], float] = time.time,
-    observer: Observer = NO_OBSERVER,
-) -> JwtAuthenticator:
-    """How the settings say that tokens are checked. Raises `BadSettings` or `BadKeyFile`."""
-    settings.require_auth()
-    audience, issuer = settings.audience, settings.issuer
-    if settings.secret is not None:
-        return JwtAuthenticator.from_secret(
-            settings.secret, audience=audience, issuer=issuer, clock=clock
-        )
-    if settings.key_file is not None:
-        return JwtAuthenticator.from_key_file(
-            settings.key_file, audience=audience, issuer=issuer, clock=clock
-        )
-    assert settings.jwks_file is not None, "require_auth() found one of the three"
-    return JwtAuthenticator.from_jwks_file(
-        settings.jwks_file, audience=audience, issuer=issuer, clock=clock, observer=observer
-    )
-
-
-def _logged_as(context: UserContext) -> AbstractContextManager[None]:
-    return bound(run=context.run, thread=context.thread, request=context.request)

@@ -15,23 +15,22 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import attrs
 import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import UnknownEvent
 from greenroom.supervisor.inspection.as_json import dump_crash, dump_crashes, dump_tree
+from greenroom.supervisor.inspection.tree import snapshot
+from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.errors import BadRequest
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 from greenroom.visitors import check_visitor
-
-if TYPE_CHECKING:
-    from greenroom.runtime import Runtime
 
 TREE, CRASHES, DEAD_LETTERS = "/admin/tree", "/admin/crashes", "/admin/dead-letters"
 REQUEUED, DROPPED = "greenroom.requeued/1", "greenroom.dropped/1"
@@ -44,12 +43,13 @@ Answer = Callable[[RequestHead], Awaitable[Response]]
 
 @attrs.frozen
 class AdminDoor:
-    """Checks who asks, then answers from the running `runtime`. Looking tells no actor anything.
+    """Checks the visitor, then answers from the tree below `root`. Looking sends no message.
 
-    The peer must be of this machine unless `anywhere`: a request that a proxy passed on is not.
+    Unless `anywhere`, the peer must be on this machine and the request must not show a proxy.
     """
 
-    runtime: Runtime
+    root: StaticSupervisorRef
+    dead_letters: DeadLetters
     token: str = attrs.field(repr=False)
     anywhere: bool = False
     clock: Callable[[], float] = time.time
@@ -75,15 +75,15 @@ class AdminDoor:
             return _refusal(error)
 
     async def _tree(self, head: RequestHead) -> Response:
-        tree = self.runtime.tree(children=_asked_children(head))
+        tree = snapshot(self.root, children=_asked_children(head))
         return json_answer(dump_tree(tree, at=self.clock()))
 
     async def _crashes(self, _: RequestHead) -> Response:
-        return json_answer(dump_crashes(self.runtime.crashes()))
+        return json_answer(dump_crashes(self.root.crashes()))
 
     async def _crash(self, head: RequestHead) -> Response:
         id_ = _last(head)
-        report = self.runtime.crash(id_)
+        report = next((each for each in self.root.crashes() if each.id == id_), None)
         if report is None:
             said = {"error": f"no crash {id_[:20]!r} is kept"}
             return json_answer(orjson.dumps(said), 404)
@@ -91,14 +91,14 @@ class AdminDoor:
 
     async def _requeue(self, head: RequestHead) -> Response:
         event = _last(head)
-        again = await self.runtime.dead_letters.requeue(event)
+        again = await self.dead_letters.requeue(event)
         logger.info("dead letter %s was requeued by an admin, as %s", event, again.event)
         told = {"schema": REQUEUED, "event": again.event, "offset": again.offset}
         return json_answer(orjson.dumps(told))
 
     async def _drop(self, head: RequestHead) -> Response:
         event = _last(head)
-        await self.runtime.dead_letters.drop(event)
+        await self.dead_letters.drop(event)
         logger.info("dead letter %s was dropped by an admin", event)
         return json_answer(orjson.dumps({"schema": DROPPED, "event": event}))
 

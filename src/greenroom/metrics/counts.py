@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -32,7 +32,7 @@ from greenroom.delivery.observer import (
     RunOutcome,
     Sought,
 )
-from greenroom.metrics.table import METRICS, PREFIX, Labels, Metric
+from greenroom.metrics.table import METRICS, PREFIX, Labels, Metric, Values
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.transport.protocol.close_codes import MEANINGS
 
@@ -43,9 +43,6 @@ MOST_SERIES = 200
 """Of one metric. What comes after them counts under `other`."""
 
 CLOSE_CODES = frozenset({*MEANINGS, 1000, 1003, 1005, 1006, 1011})
-
-Values: TypeAlias = Mapping[str, Mapping[Labels, float]]
-"""Gauges by name and labels."""
 
 
 class Counts:

@@ -1,76 +1,80 @@
-"""What metrics see when they are asked: the tree, the users, the journal, as they are just now."""
+"""Gauges: what metrics read from the tree, the users and the journal at the moment of a scrape."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+import attrs
 import trio
 
 from greenroom.actors.timers import Alarm, alarm_clock
-from greenroom.metrics.table import Labels
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.user.users import Users
+from greenroom.metrics.table import Labels, Values
 from greenroom.supervisor.inspection.census import take_census
-
-if TYPE_CHECKING:
-    from greenroom.metrics.counts import Values
-    from greenroom.runtime import Runtime
-    from greenroom.transport.door.half_open import HalfOpen
+from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
+from greenroom.transport.door.half_open import HalfOpen
 
 LAG_EVERY = 1.0
 
 
-def look_at(runtime: Runtime, half_open: HalfOpen | None) -> Values:
-    """The gauges of a running runtime. Sends no message and waits for nobody."""
-    return {
-        **_of_tree(runtime),
-        **_of_users(runtime),
-        **_of_journal(runtime),
-        **_of_half_open(half_open),
-        "draining": _alone(runtime.draining),
-    }
+@attrs.frozen(kw_only=True)
+class Gauges:
+    """The parts of an open runtime that are counted. Reading them sends and awaits nothing."""
 
+    root: StaticSupervisorRef
+    users: Users
+    journal: Journal
+    half_open: HalfOpen
+    restarts: Callable[[], int]
+    draining: Callable[[], bool]
 
-def _of_tree(runtime: Runtime) -> dict[str, Mapping[Labels, float]]:
-    census = take_census(runtime.root)
-    return {
-        "connections": {
-            (phase,): count
-            for (machine, phase), count in census.phases.items()
-            if machine == "connection"
-        },
-        "actors": {(name,): count for name, count in census.actors.items()},
-        "mailbox_messages": {(name,): count for name, count in census.waiting.items()},
-        "mailbox_deepest_messages": {(name,): count for name, count in census.deepest.items()},
-        "restarts": _alone(runtime.restarts),
-    }
+    def read(self) -> Values:
+        """Every gauge by its name in the table of metrics."""
+        return {
+            **self._of_tree(),
+            **self._of_users(),
+            **self._of_journal(),
+            **self._of_half_open(),
+            "restarts": _alone(self.restarts()),
+            "draining": _alone(self.draining()),
+        }
 
+    def _of_tree(self) -> Values:
+        census = take_census(self.root)
+        return {
+            "connections": {
+                (phase,): count
+                for (machine, phase), count in census.phases.items()
+                if machine == "connection"
+            },
+            "actors": {(name,): count for name, count in census.actors.items()},
+            "mailbox_messages": {(name,): count for name, count in census.waiting.items()},
+            "mailbox_deepest_messages": {(name,): count for name, count in census.deepest.items()},
+        }
 
-def _of_users(runtime: Runtime) -> dict[str, Mapping[Labels, float]]:
-    active = runtime.users.active()
-    return {
-        "users_active": _alone(len(active)),
-        "backlog_events": _alone(sum(user.gauge.behind for user in active)),
-        "backlog_bytes": _alone(sum(user.gauge.bytes_behind for user in active)),
-    }
+    def _of_users(self) -> Values:
+        active = self.users.active()
+        return {
+            "users_active": _alone(len(active)),
+            "backlog_events": _alone(sum(user.gauge.behind for user in active)),
+            "backlog_bytes": _alone(sum(user.gauge.bytes_behind for user in active)),
+        }
 
+    def _of_journal(self) -> Values:
+        statistics = self.journal.statistics()
+        return {
+            "journal_bytes": _alone(statistics.bytes),
+            "journal_waiting": _alone(statistics.waiting),
+        }
 
-def _of_journal(runtime: Runtime) -> dict[str, Mapping[Labels, float]]:
-    statistics = runtime.journal.statistics()
-    return {
-        "journal_bytes": _alone(statistics.bytes),
-        "journal_waiting": _alone(statistics.waiting),
-    }
-
-
-def _of_half_open(half_open: HalfOpen | None) -> dict[str, Mapping[Labels, float]]:
-    if half_open is None:
-        return {}
-    statistics = half_open.statistics()
-    return {
-        "half_open": _alone(statistics.waiting),
-        "half_open_limit": _alone(statistics.limit),
-    }
+    def _of_half_open(self) -> Values:
+        statistics = self.half_open.statistics()
+        return {
+            "half_open": _alone(statistics.waiting),
+            "half_open_limit": _alone(statistics.limit),
+        }
 
 
 def _alone(value: float) -> Mapping[Labels, float]:
@@ -79,7 +83,10 @@ def _alone(value: float) -> Mapping[Labels, float]:
 
 @contextmanager
 def watching_lag(tell: Callable[[float], None], every: float = LAG_EVERY) -> Iterator[None]:
-    """Tell how late a timer rings, every so many seconds: what a blocked event loop costs all."""
+    """Call `tell` every `every` seconds with the seconds by which its timer fired late.
+
+    The lateness is what a blocked event loop costs every task.
+    """
     alarm: Alarm
 
     def ring() -> None:

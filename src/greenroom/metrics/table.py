@@ -6,6 +6,7 @@ label ever names a user, a run or anything else there is no end of.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import attrs
@@ -16,6 +17,8 @@ PREFIX = "greenroom_"
 
 Type: TypeAlias = Literal["counter", "gauge", "histogram"]
 Labels: TypeAlias = tuple[str, ...]
+Values: TypeAlias = Mapping[str, Mapping[Labels, float]]
+"""Numbers by the metric's name and labels."""
 
 
 @attrs.frozen

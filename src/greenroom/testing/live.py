@@ -16,7 +16,8 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_st
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.run.run import Agent
-from greenroom.runtime import Runtime, authenticator_of, open_runtime
+from greenroom.listening import authenticator_of
+from greenroom.runtime import Runtime, open_runtime
 from greenroom.settings.settings import MEMORY, Settings
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.door.front_door import FrontDoor
@@ -123,5 +124,5 @@ async def open_door(runtime: Runtime) -> AsyncIterator[InMemoryDoor]:
     authenticator = authenticator_of(runtime.settings)
     door = FrontDoor(authenticator=authenticator)
     async with trio.open_nursery() as nursery:
-        yield InMemoryDoor(runtime._server(door, authenticator), nursery)
+        yield InMemoryDoor(runtime._listening().server(door, authenticator), nursery)
         nursery.cancel_scope.cancel()

@@ -80,7 +80,7 @@ def test_what_a_proxy_passed_on_is_not_of_this_machine(header: str) -> None:
     ],
 )
 async def test_only_peers_of_this_machine_are_heard(peer: str | None, local: bool) -> None:
-    door = AdminDoor(None, ADMIN)  # type: ignore[arg-type]  # nobody gets as far as the runtime
+    door = AdminDoor(None, None, ADMIN)  # type: ignore[arg-type]  # no request reaches the parts
     headers = (("host", "127.0.0.1:8700"),)
     head = RequestHead("GET", "/admin/crashes", "1.1", headers=headers, peer=peer)
     with pytest.raises(BadRequest) as refused:
@@ -234,5 +234,5 @@ def test_a_letter_stays_when_the_disk_fails_and_is_requeued_when_it_works_again(
 
 def test_the_admin_token_shows_in_no_repr() -> None:
     settings = Settings(admin_token=ADMIN)
-    door = AdminDoor(None, ADMIN)  # type: ignore[arg-type]  # only looked at
+    door = AdminDoor(None, None, ADMIN)  # type: ignore[arg-type]  # only looked at
     assert ADMIN not in repr(settings) + repr(door)

@@ -1,0 +1,66 @@
+"""The agents of a runtime, and the runs in which they speak to users."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
+
+import attrs
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.delivery.errors import RunStopped
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.ids import IdSource
+from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.log_context import bound
+from greenroom.delivery.run.run import Agent, Run
+from greenroom.delivery.run.timeouts import Timeouts
+from greenroom.delivery.user.handle import UserHandle
+
+logger = logging.getLogger("greenroom")
+
+
+class UnknownAgent(GreenroomError):
+    """The runtime has no agent that could answer what a user said."""
+
+
+@attrs.frozen
+class Agents:
+    """The agents by name. The first of them answers what users say."""
+
+    by_name: Mapping[str, Agent]
+    ids: IdSource
+    timeouts: Timeouts
+
+    async def answer(self, user: UserHandle, context: UserContext, said: JSON) -> None:
+        """Run the agent that answers. Raises `UnknownAgent` when there is none."""
+        name, agent = next(iter(self.by_name.items()), (None, None))
+        if name is None or agent is None:
+            raise UnknownAgent(
+                "a user said something, and this runtime has no agents to answer",
+                advice="give `open_runtime` an agent",
+            )
+        run = Run(context, agent=name, user=user, ids=self.ids, timeouts=self.timeouts)
+        try:
+            with _logged_as(context):
+                async with run.live():
+                    await agent(run, said)
+        except RunStopped as stopped:
+            logger.warning("%r was cut: %s", run, stopped)
+
+    @asynccontextmanager
+    async def speak(
+        self, user: UserHandle, context: UserContext, agent: str, said: JSON, seconds: float
+    ) -> AsyncIterator[Run]:
+        """A run of a service's own code, named `agent`, that may take `seconds`."""
+        run = Run(
+            context, agent=agent, user=user, ids=self.ids, timeouts=self.timeouts, seconds=seconds
+        )
+        with _logged_as(context):
+            async with run.live(said):
+                yield run
+
+
+def _logged_as(context: UserContext) -> AbstractContextManager[None]:
+    return bound(run=context.run, thread=context.thread, request=context.request)

@@ -1,0 +1,163 @@
+"""Listening: from a runtime's parts to an open port with its front door, routes and server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import attrs
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.admin.door import AdminDoor
+from greenroom.delivery.dead_letters import DeadLetters
+from greenroom.delivery.events.ids import IdSource
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.user.users import Users
+from greenroom.metrics.counts import Metrics
+from greenroom.metrics.door import MetricsDoor
+from greenroom.settings.settings import Settings
+from greenroom.supervisor.errors import StartFailed
+from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
+from greenroom.transport.auth.tokens import Authenticator, JwtAuthenticator
+from greenroom.transport.connection.actor import ConnectionSettings
+from greenroom.transport.connection.child import ConnectionParts
+from greenroom.transport.connection.machine import Times
+from greenroom.transport.connection.rate_limit import SharedBuckets
+from greenroom.transport.door.front_door import FrontDoor, Handler, Readiness
+from greenroom.transport.door.half_open import HalfOpen
+from greenroom.transport.door.static_pages import load_pages
+from greenroom.transport.door.unready import UnreadySockets
+from greenroom.transport.protocol.frame_limits import FrameLimits
+from greenroom.transport.server import Server, listener_child
+
+
+@attrs.frozen(kw_only=True)
+class Listening:
+    """The parts of an open runtime that its listeners reach. It builds every door."""
+
+    settings: Settings
+    root: StaticSupervisorRef
+    users: Users
+    journal: Journal
+    dead_letters: DeadLetters
+    half_open: HalfOpen
+    ids: IdSource
+    metrics: Metrics | None
+    observer: Observer
+    draining: Callable[[], bool]
+    wall_clock: Callable[[], float]
+
+    async def listen(
+        self,
+        authenticator: Authenticator | None,
+        *,
+        page: bool,
+        routes: Mapping[str, Handler] | None,
+    ) -> int:
+        """Start the listener below the root and return its port. Raises as `Runtime.listen`."""
+        authenticator = authenticator or authenticator_of(
+            self.settings, clock=self.wall_clock, observer=self.observer
+        )
+        door = self._front_door(authenticator, page=page, routes=routes or {})
+        server = self.server(door, authenticator)
+        listener = listener_child(self.settings.host, self.settings.port, server)
+        try:
+            return cast(int, await self.root.start_child(listener))
+        except StartFailed as failed:
+            if isinstance(failed.__cause__, GreenroomError):
+                raise failed.__cause__ from None
+            raise
+
+    def server(self, door: FrontDoor, authenticator: Authenticator) -> Server:
+        """Admits streams through `door` and serves each as a connection of its user."""
+        settings = self.settings
+        return Server(
+            door,
+            ConnectionParts(
+                self.users,
+                authenticator,
+                self._connection_settings(),
+                self._buckets_of_users(),
+                UnreadySockets(settings.connections_per_user),
+            ),
+            self.half_open,
+            self.ids,
+            settings.accept_deadline,
+            self.observer,
+        )
+
+    def _front_door(
+        self, authenticator: Authenticator, *, page: bool, routes: Mapping[str, Handler]
+    ) -> FrontDoor:
+        return FrontDoor(
+            authenticator=authenticator,
+            allow_origins=self.settings.allow_origins,
+            ready=self._readiness,
+            pages=load_pages() if page else None,
+            routes={**self._admin_routes(), **self._metrics_routes(), **routes},
+            observer=self.observer,
+        )
+
+    def _readiness(self) -> Readiness:
+        if self.draining():
+            return Readiness(False, "draining")
+        trouble = self.journal.statistics().trouble
+        return Readiness(not trouble, trouble)
+
+    def _admin_routes(self) -> Mapping[str, Handler]:
+        token = self.settings.admin_token
+        if token is None:
+            return {}
+        anywhere = self.settings.admin_anywhere
+        return AdminDoor(self.root, self.dead_letters, token, anywhere).routes()
+
+    def _metrics_routes(self) -> Mapping[str, Handler]:
+        if self.metrics is None:
+            return {}
+        settings = self.settings
+        return MetricsDoor(
+            self.metrics, settings.admin_token, settings.admin_anywhere, settings.metrics_open
+        ).routes()
+
+    def _connection_settings(self) -> ConnectionSettings:
+        settings = self.settings
+        return ConnectionSettings(
+            wall_clock=self.wall_clock,
+            times=Times(settings.hello_deadline, settings.heartbeat),
+            limits=FrameLimits(
+                settings.max_frame_bytes, settings.frames_per_second, settings.frames_burst
+            ),
+        )
+
+    def _buckets_of_users(self) -> SharedBuckets:
+        """The frame rate that all sockets of one user share."""
+        settings = self.settings
+        return SharedBuckets(
+            settings.frames_per_second * settings.frames_per_user,
+            settings.frames_burst * settings.frames_per_user,
+        )
+
+
+def authenticator_of(
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    observer: Observer = NO_OBSERVER,
+) -> JwtAuthenticator:
+    """The authenticator that the settings choose. Raises `BadSettings` or `BadKeyFile`."""
+    settings.require_auth()
+    audience, issuer = settings.audience, settings.issuer
+    if settings.secret is not None:
+        return JwtAuthenticator.from_secret(
+            settings.secret, audience=audience, issuer=issuer, clock=clock
+        )
+    if settings.key_file is not None:
+        return JwtAuthenticator.from_key_file(
+            settings.key_file, audience=audience, issuer=issuer, clock=clock
+        )
+    assert settings.jwks_file is not None, "require_auth() found one of the three"
+    return JwtAuthenticator.from_jwks_file(
+        settings.jwks_file, audience=audience, issuer=issuer, clock=clock, observer=observer
+    )
