@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from greenroom.loading.agent import BadAgent
     from greenroom.runtime import Runtime, open_runtime
     from greenroom.serving import run_server, serve
-    from greenroom.settings.settings import BadSettings, Settings
+    from greenroom.settings import BadSettings, Settings
     from greenroom.transport.client.client import Client, connect
 
     __version__: str
@@ -104,7 +104,7 @@ _HOMES: Final = {
     "greenroom.delivery.events.stages": "ReceiptStage Standing",
     "greenroom.runtime": "Runtime open_runtime",
     "greenroom.serving": "run_server serve",
-    "greenroom.settings.settings": "BadSettings Settings",
+    "greenroom.settings": "BadSettings Settings",
     "greenroom.transport.client.client": "Client connect",
 }
 """Where each name of `__all__` lives; the imports above are the same for type checkers."""

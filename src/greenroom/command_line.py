@@ -217,7 +217,7 @@ def _complain(error: Exception) -> int:
 def _is_misuse(error: Exception) -> bool:
     from greenroom.delivery.events.ids import BadId
     from greenroom.loading.agent import BadTarget
-    from greenroom.settings.settings import BadSettings
+    from greenroom.settings import BadSettings
     from greenroom.transport.errors import BadKeyFile
 
     return isinstance(error, (CycloptsError, BadSettings, BadTarget, BadId, BadKeyFile))

@@ -12,7 +12,7 @@ from greenroom.delivery.errors import JournalBusy
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 
 JOURNAL_LOOK_SECONDS = 0.1
 """Between two looks whether another process has let go of the journal."""

@@ -17,7 +17,7 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.users import Users
 from greenroom.metrics.counts import Metrics
 from greenroom.metrics.door import MetricsDoor
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.auth.tokens import Authenticator, JwtAuthenticator

@@ -25,7 +25,7 @@ from greenroom.actors.text.escaping import one_line
 from greenroom.delivery.log_context import log_context
 from greenroom.delivery.user.names import QUOTED, unquoted
 from greenroom.log_limit import LimitedHandler
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from greenroom.supervisor.crash.error_note import ErrorNote, note_error
 
 Event: TypeAlias = structlog.types.EventDict

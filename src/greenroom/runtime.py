@@ -39,7 +39,7 @@ from greenroom.loading.agent import named_agents
 from greenroom.metrics.counts import Metrics
 from greenroom.metrics.gauges import Gauges, watching_lag
 from greenroom.metrics.table import Values
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from greenroom.supervisor.application import Component, open_application
 from greenroom.supervisor.child_spec import actor_child, task_child
 from greenroom.supervisor.crash.crash_log import CrashLog

@@ -20,7 +20,7 @@ import trio
 from greenroom.delivery.run.run import Agent
 from greenroom.logs import configure_logs
 from greenroom.runtime import Runtime, open_runtime
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from greenroom.transport.auth.tokens import JwtAuthenticator, extract_token, sign_token
 from greenroom.transport.errors import BadRequest, BadToken
 from greenroom.transport.http.request_head import RequestHead

@@ -21,7 +21,7 @@ from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.log_context import bound, log_context
 from greenroom.log_limit import KINDS, LINES, SECONDS, LimitedHandler, Words
 from greenroom.logs import log_formatter
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from tests.protocol.raw_sockets import tcp
 from tests.protocol.server import SECRET, serving, token_for
 

@@ -20,7 +20,7 @@ from greenroom.delivery.events.ids import BadId, EventId, UserId
 from greenroom.delivery.log_context import bind, bound, log_context
 from greenroom.delivery.user.names import child_id, outbox_name
 from greenroom.logs import Pseudonyms, log_formatter
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from greenroom.supervisor.child import ChildState
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import RestartIntensityExceeded

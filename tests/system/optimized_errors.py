@@ -18,7 +18,7 @@ from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.run.grammar import OutOfOrder, RunStage, RunStep, Spoken
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.runtime import NotOpen, Runtime
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from greenroom.supervisor.errors import SupervisorStopped
 
 CALL = IdSource().new(ToolCallId)

@@ -12,7 +12,7 @@ import orjson
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.admin.door import CRASHES, DEAD_LETTERS, TREE
 from greenroom.delivery.events.ids import EventId
-from greenroom.settings.settings import BadSettings, Settings
+from greenroom.settings import BadSettings, Settings
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.inspection.as_json import (
     CrashLine,

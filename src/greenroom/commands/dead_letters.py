@@ -24,7 +24,7 @@ from greenroom.delivery.events.record import DeadLetter
 from greenroom.delivery.journal.sqlite.journal import SqliteJournal, open_sqlite_journal
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 
 T = TypeVar("T")
 

@@ -13,7 +13,8 @@ from greenroom.delivery.journal.sqlite.place import check_kind
 from greenroom.loading.agent import load_agent
 from greenroom.logs import configure_logs
 from greenroom.serving import run_server
-from greenroom.settings.settings import MEMORY, BadSettings, Settings
+from greenroom.settings import BadSettings, Settings
+from greenroom.settings.settings import MEMORY
 from greenroom.settings.values import SHORTEST_SECRET
 
 LOOPBACK = "127.0.0.1"

@@ -20,7 +20,7 @@ from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.sqlite.reader import JournalReader, Numbered, ReadTo
 from greenroom.delivery.legacy.legacy_ids import modern
-from greenroom.settings.settings import BadSettings, Settings
+from greenroom.settings import BadSettings, Settings
 
 POLL_SECONDS = 0.25
 CHUNK = 500

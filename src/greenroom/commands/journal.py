@@ -24,7 +24,7 @@ from greenroom.delivery.upkeep.journal_compaction import compact
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
 from greenroom.delivery.upkeep.journal_migration import migrate
 from greenroom.delivery.upkeep.journal_upkeep import backups, open_for_upkeep
-from greenroom.settings.settings import BadSettings, Settings
+from greenroom.settings import BadSettings, Settings
 
 Lines = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 

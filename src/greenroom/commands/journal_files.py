@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, cast
 from greenroom.delivery.journal.private_files import replace_private
 from greenroom.delivery.upkeep.journal_lines import BadExport
 from greenroom.delivery.upkeep.journal_upkeep import sync_directory
-from greenroom.settings.settings import BadSettings
+from greenroom.settings import BadSettings
 
 STREAM: Final = Path("-")
 LONGEST_LINE: Final = 16 * 1024 * 1024  # an event has 1 MiB at most

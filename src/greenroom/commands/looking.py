@@ -17,7 +17,7 @@ from greenroom.commands.output.looking import crash_view, crashes_table, tree_vi
 from greenroom.commands.output.printing import show
 from greenroom.commands.output.streams import write_line
 from greenroom.delivery.events.ids import BadId, type_of
-from greenroom.settings.settings import BadSettings, Settings
+from greenroom.settings import BadSettings, Settings
 
 WHERE = "`greenroom crashes` lists those that are kept"
 Children = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]

@@ -13,7 +13,7 @@ from greenroom.actors.text.escaping import one_line
 from greenroom.commands.options import Flag
 from greenroom.delivery.journal.private_files import replace_private
 from greenroom.loading.replay import Case, load_case
-from greenroom.settings.settings import BadSettings
+from greenroom.settings import BadSettings
 from greenroom.supervisor.crash.error_note import ErrorNote
 from greenroom.testing.replay.replay import Replayed, place_of
 from greenroom.testing.replay.source import test_source

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from greenroom.loading.agent import load_agent
 from greenroom.logs import configure_logs
 from greenroom.serving import run_server
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 
 
 def serve(

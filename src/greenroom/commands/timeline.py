@@ -24,7 +24,7 @@ from greenroom.commands.output.streams import write_line
 from greenroom.delivery.history.run_reader import read_timeline
 from greenroom.delivery.history.timeline import Moment, Timeline
 from greenroom.delivery.journal.sqlite.reader import JournalReader
-from greenroom.settings.settings import BadSettings, Settings
+from greenroom.settings import BadSettings, Settings
 
 Show: TypeAlias = Callable[[RenderableType], object]
 Tick: TypeAlias = Callable[[float], object]

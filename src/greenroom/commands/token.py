@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from greenroom.settings.settings import BadSettings, Settings
+from greenroom.settings import BadSettings, Settings
 from greenroom.transport.auth.tokens import sign_token
 
 LONGEST_TTL = 100 * 365 * 86_400

@@ -18,7 +18,7 @@ from greenroom.commands.output.usage import Window, as_json, view
 from greenroom.delivery.history.usage import By, Usage
 from greenroom.delivery.history.usage_reader import usage_events
 from greenroom.delivery.journal.sqlite.reader import JournalReader
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 
 
 def usage(

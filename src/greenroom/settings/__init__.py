@@ -1,5 +1,8 @@
-"""Settings: what an operator may choose, checked when it is read."""
+"""Settings: every choice of an operator as one checked class, the sources it is read from (a TOML
+file, `GREENROOM_*` variables, keywords) and the values that each setting accepts.
+"""
 
-from greenroom.settings.settings import BadSettings, Settings
+from greenroom.settings.settings import Settings
+from greenroom.settings.sources import BadSettings
 
 __all__ = ["BadSettings", "Settings"]

@@ -1,20 +1,14 @@
-"""Settings: defaults, then a TOML file, then `GREENROOM_*`, then what the caller says.
-
-Longer than other files: every setting is a field of one class.
-"""
+"""Settings: everything an operator can choose, each setting a checked field of one class."""
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
 import attrs
 
-from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import DONE, POLICIES, Policies
@@ -22,25 +16,22 @@ from greenroom.delivery.outbox.redelivery import Patience
 from greenroom.delivery.run.timeouts import Tier, Timeouts, TimeoutsClash
 from greenroom.delivery.user.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
-from greenroom.settings.values import Expected, described, setting
+from greenroom.settings.sources import (
+    PREFIX,
+    BadSettings,
+    GivenSetting,
+    from_environment,
+    from_keywords,
+    from_toml,
+    problem_of,
+    raise_if_any,
+)
+from greenroom.settings.values import described, setting
 from greenroom.supervisor.restarts import Backoff
 
-PREFIX = "GREENROOM_"
-CONFIG_FILE = Path("greenroom.toml")
 MEMORY = ":memory:"
-NO_SETTINGS = frozenset({"GREENROOM_DEMO_PACE"})  # ours, but read by who they are for
 MIB = 1024 * 1024
 DONE_BY_NAME = {str(stage): stage for stage in DONE}
-
-
-class BadSettings(GreenroomError):
-    """Settings that cannot be used. `problems` holds one line each, the source named first."""
-
-    fault = Fault.OPERATOR
-
-    def __init__(self, problems: Iterable[str], *, advice: str = "") -> None:
-        self.problems: tuple[str, ...] = tuple(problems)
-        super().__init__("\n".join(self.problems), advice=advice)
 
 
 JOURNAL = expected.sqlite_path(Path)
@@ -207,7 +198,6 @@ class Settings:
         expected.seconds(),
         "What it has to get there before it expires.",
     )
-    mailbox_capacity: int = setting(1_024, expected.whole(16), "Messages a mailbox holds.")
     admin_token: str | None = setting(
         None,
         expected.optional(expected.secret()),
@@ -254,9 +244,11 @@ class Settings:
     )
 
     def __attrs_post_init__(self) -> None:
-        given = attrs.asdict(self, recurse=False)
-        _raise_if_any(_problem(name, name, value) for name, value in given.items())
-        _raise_if_any(_clashes(given, {}))
+        given, fields = attrs.asdict(self, recurse=False), attrs.fields_dict(Settings)
+        raise_if_any(
+            problem_of(GivenSetting(name, name, value), fields) for name, value in given.items()
+        )
+        raise_if_any(_clashes(given, {}))
 
     @classmethod
     def load(
@@ -265,20 +257,20 @@ class Settings:
         environ: Mapping[str, str] = os.environ,
         **overrides: object,
     ) -> Settings:
-        """Settings from `path` (or `greenroom.toml`, where there is one), environment, overrides.
+        """Settings from `path` (or `greenroom.toml` if there is one), environment and overrides.
 
         A later source wins. An empty variable and an override of None count as not given.
         Raises `BadSettings` with every problem of every source.
         """
-        layers = [
-            *_from_toml(path),
-            *_from_environment(environ),
-            *((f"--{name.replace('_', '-')}", name, v) for name, v in overrides.items()),
+        fields = attrs.fields_dict(cls)
+        given = [
+            *from_toml(path),
+            *from_environment(environ, fields),
+            *from_keywords(overrides),
         ]
-        given = [(source, name, value) for source, name, value in layers if value is not None]
-        _raise_if_any(_problem(*each) for each in given)
-        chosen = {name: value for _, name, value in given}
-        _raise_if_any(_clashes(chosen, {name: source for source, name, _ in given}))
+        raise_if_any(problem_of(each, fields) for each in given)
+        chosen = {each.name: each.value for each in given}
+        raise_if_any(_clashes(chosen, {each.name: each.source for each in given}))
         return cls(**chosen)  # type: ignore[arg-type]  # checked
 
     @classmethod
@@ -344,59 +336,10 @@ def settings_table() -> str:
     )
 
 
-Given = tuple[str, str, object]  # where it came from, which setting, the value
-
-
-def _from_toml(path: Path | None) -> Iterator[Given]:
-    if path is None and not CONFIG_FILE.is_file():
-        return
-    path = path or CONFIG_FILE
-    for name, value in _read_toml(path).items():
-        yield f"{path}: {name}", name, value
-
-
-def _read_toml(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadSettings([f"{path}: cannot be read: {error.strerror}"]) from error
-    except UnicodeDecodeError as error:
-        raise BadSettings([f"{path}: is not UTF-8 text"]) from error
-    except tomllib.TOMLDecodeError as error:
-        raise BadSettings([f"{path}: is not TOML: {error}"]) from error
-
-
-def _from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
-    for variable in sorted(environ):
-        if _is_given(variable, environ):
-            name = variable.removeprefix(PREFIX).lower()
-            yield variable, name, _parsed(name, environ[variable])
-
-
-def _is_given(variable: str, environ: Mapping[str, str]) -> bool:
-    return variable.startswith(PREFIX) and variable not in NO_SETTINGS and environ[variable] != ""
-
-
-def _parsed(name: str, text: str) -> object:
-    """The text as a value where that works; else as it is, for `_problem` to speak of."""
-    field = attrs.fields_dict(Settings).get(name)
-    try:
-        return field.metadata["expected"].parse(text) if field else text
-    except ValueError:
-        return text
-
-
-def _problem(source: str, name: str, value: object) -> str | None:
-    """What is wrong with a given value, or None."""
-    field = attrs.fields_dict(Settings).get(name)
-    if field is None:
-        return f"{source}: there is no such setting{_closest(source, name)}"
-    shape: Expected = field.metadata["expected"]
-    try:
-        shape.read(value)
-    except ValueError:
-        return f"{source}: expected {shape.words}, got {shape.shown(value)}{_hint(value)}"
-    return None
+def _default_words(default: object) -> str:
+    if default is None or default == ():
+        return "—"
+    return f"`{default}`"
 
 
 def _timeouts(given: Mapping[str, object]) -> Timeouts:
@@ -425,31 +368,3 @@ def _redelivery_clash(given: Mapping[str, object], sources: Mapping[str, str]) -
     if float(str(first)) > float(str(longest)):
         lower, upper = (sources.get(name, name) for name in names)
         yield f"{lower}: {first} s exceeds the {longest} s of {upper}"
-
-
-def _raise_if_any(problems: Iterable[str | None]) -> None:
-    found = [problem for problem in problems if problem is not None]
-    if found:
-        raise BadSettings(found)
-
-
-def _closest(source: str, name: str) -> str:
-    """The known name most like this one, spelled as its source spells names."""
-    close = difflib.get_close_matches(name.lower(), attrs.fields_dict(Settings), n=1)
-    if not close:
-        return ""
-    if source.startswith(PREFIX):
-        return f"; did you mean {PREFIX}{close[0].upper()}?"
-    return f"; did you mean {close[0]}?"
-
-
-def _hint(value: object) -> str:
-    if isinstance(value, str) and value.startswith("tcp://"):
-        return "; Kubernetes sets this for a service named greenroom: enableServiceLinks: false"
-    return ""
-
-
-def _default_words(default: object) -> str:
-    if default is None or default == ():
-        return "—"
-    return f"`{default}`"

@@ -18,7 +18,8 @@ from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.run.run import Agent
 from greenroom.listening import authenticator_of
 from greenroom.runtime import Runtime, open_runtime
-from greenroom.settings.settings import MEMORY, Settings
+from greenroom.settings import Settings
+from greenroom.settings.settings import MEMORY
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.door.front_door import FrontDoor
 from greenroom.transport.protocol.wire import SUBPROTOCOL

@@ -29,7 +29,8 @@ from greenroom.delivery.outbox.redelivery import (
 from greenroom.delivery.user.actor import UserActor
 from greenroom.delivery.user.messages import Acked, DeliverEvents, Unacknowledged
 from greenroom.runtime import open_runtime
-from greenroom.settings.settings import MEMORY, Settings
+from greenroom.settings import Settings
+from greenroom.settings.settings import MEMORY
 from greenroom.supervisor.restarts import Backoff
 from greenroom.testing import machine_test
 from greenroom.testing.live import SECRET, open_door

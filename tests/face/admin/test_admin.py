@@ -13,7 +13,7 @@ import trio.testing
 from greenroom.admin.door import AdminDoor
 from greenroom.delivery.errors import JournalFull
 from greenroom.delivery.events.record import DeadLetter
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from greenroom.supervisor.inspection.as_json import load_crash, load_crashes, load_tree
 from greenroom.transport.door.front_door import peer_of
 from greenroom.transport.errors import BadRequest

@@ -22,7 +22,7 @@ from greenroom.delivery.events.ids import EventId, IdSource, RequestId, RunId, T
 from greenroom.delivery.events.kinds import Kind, class_of
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.settings.settings import BadSettings
+from greenroom.settings import BadSettings
 from greenroom.transport.auth.tokens import JwtAuthenticator
 from tests.face.cli import PATIENCE, SECRET, Result, command, environment, greenroom, running
 

@@ -11,7 +11,7 @@ import pytest
 
 from greenroom.delivery.outbox.redelivery import Circuit, Redelivery, Retry
 from greenroom.metrics.table import METRICS
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from greenroom.transport.client.line import LONGEST_BACKOFF
 
 DOCS = Path(__file__).parents[3] / "docs"

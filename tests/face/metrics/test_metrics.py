@@ -22,7 +22,7 @@ from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.metrics.counts import MOST_SERIES, Metrics
 from greenroom.metrics.gauges import watching_lag
 from greenroom.metrics.table import METRICS, metrics_table
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from tests.face.admin.test_admin import ADMIN, get
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import Server, serving, token_for

@@ -13,7 +13,8 @@ from greenroom.actors.errors import Fault
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import POLICIES
 from greenroom.delivery.events.stages import ReceiptStage
-from greenroom.settings.settings import BadSettings, Settings, settings_table
+from greenroom.settings import BadSettings, Settings
+from greenroom.settings.settings import settings_table
 
 SECRET = "s" * 32
 DOCS = Path(__file__).parents[3] / "docs"
@@ -143,7 +144,7 @@ def test_what_kubernetes_puts_into_the_port_is_explained() -> None:
         ("allow_origins", ["a.example"]),
         ("allow_origins", ["https://a.example/path"]),
         ("secret", "s" * 31),
-        ("mailbox_capacity", 0),
+        ("queued_runs", -1),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_wherever_it_comes_from(

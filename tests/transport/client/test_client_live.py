@@ -11,7 +11,7 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.run.pressure import Pressure
 from greenroom.runtime import open_runtime
-from greenroom.settings.settings import Settings
+from greenroom.settings import Settings
 from greenroom.testing import open_slow_link
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.client.client import connect

@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeAlias
 
 from cyclopts import Parameter
 
-from greenroom.settings.settings import BadSettings
+from greenroom.settings import BadSettings
 
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 AGE: Final = re.compile(r"([0-9]{1,9})([smhdw])")
