@@ -16,12 +16,7 @@ import attrs
 import trio
 import trio.testing
 
-from greenroom.actors.actor import Actor, run_actor
-from greenroom.actors.machine.machine import Machine
-from greenroom.actors.machine.runner import MachineRunner
-from greenroom.actors.machine.step import Step, stay
-from greenroom.actors.machine.table import On
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors import Actor, Machine, MachineRunner, On, Ref, Request, Step, run_actor, stay
 
 BURST = 64  # messages told before the receiver gets its turn
 Bench = Callable[[int], Awaitable[float]]

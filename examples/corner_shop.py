@@ -16,13 +16,19 @@ import attrs
 import trio
 import trio.testing
 
-from greenroom.actors.actor import Actor
-from greenroom.actors.machine.actor import MachineActor
-from greenroom.actors.machine.machine import Machine
-from greenroom.actors.machine.step import StateTimeout, Step, go, stay
-from greenroom.actors.machine.table import On
-from greenroom.actors.recording.redaction import SECRET
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors import (
+    SECRET,
+    Actor,
+    Machine,
+    MachineActor,
+    On,
+    Ref,
+    Request,
+    StateTimeout,
+    Step,
+    go,
+    stay,
+)
 from greenroom.delivery.journal.private_files import replace_private
 from greenroom.supervisor import ChildSpec, Restart, SupervisorRef, actor_child, open_supervisor
 from greenroom.supervisor.inspection.as_json import dump_crash

@@ -18,7 +18,7 @@ import trio
 from corner_shop import Stock, Take, ref_of, staff
 
 import greenroom
-from greenroom.actors.ref import Ref
+from greenroom.actors import Ref
 from greenroom.supervisor import SupervisorRef, supervisor_child
 
 

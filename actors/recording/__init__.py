@@ -1,1 +1,1 @@
-"""Recording."""
+"""The last messages of an actor: how many bytes of them are kept, and which fields are secret."""

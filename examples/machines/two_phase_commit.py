@@ -11,9 +11,7 @@ import enum
 
 import attrs
 
-from greenroom.actors.machine.machine import Machine
-from greenroom.actors.machine.step import StartTimer, StateTimeout, Step, go, stay
-from greenroom.actors.machine.table import On
+from greenroom.actors import Machine, On, StartTimer, StateTimeout, Step, go, stay
 from greenroom.testing import explore
 
 PARTICIPANTS = ("a", "b")

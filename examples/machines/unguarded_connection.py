@@ -6,9 +6,7 @@ Run it: `python examples/machines/unguarded_connection.py`.
 
 from __future__ import annotations
 
-from greenroom.actors.machine.machine import Machine
-from greenroom.actors.machine.step import Step, stay
-from greenroom.actors.machine.table import On
+from greenroom.actors import Machine, On, Step, stay
 from greenroom.delivery.events.ids import (
     ConnectionId,
     EventId,

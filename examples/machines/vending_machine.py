@@ -10,9 +10,7 @@ import enum
 
 import attrs
 
-from greenroom.actors.machine.machine import Machine
-from greenroom.actors.machine.step import StateTimeout, Step, go, stay
-from greenroom.actors.machine.table import On
+from greenroom.actors import Machine, On, StateTimeout, Step, go, stay
 from greenroom.testing import explore
 
 PRICE = 100

@@ -19,7 +19,8 @@ from greenroom.actors.ref import Ref
 from greenroom.loading.replay import CannotReplay, load_case
 from greenroom.supervisor import Intensity, StaticSupervisorRef, actor_child, open_supervisor
 from greenroom.supervisor.crash.actor_note import NOTE_BYTES, RECORDED_BYTES
-from greenroom.supervisor.crash.crash_log import LIVE_ERRORS, LOG_BYTES, CrashLog
+from greenroom.supervisor.crash.crash_log import LIVE_ERRORS, CrashLog
+from greenroom.supervisor.crash.crash_report import LOG_BYTES
 from greenroom.supervisor.crash.error_note import ERROR_BYTES, note_within
 from greenroom.supervisor.crash.message_codec import JSON
 from greenroom.supervisor.inspection.as_json import dump_crash, load_crash

@@ -1,0 +1,28 @@
+"""Names that a package exports and imports only when one is first asked for (PEP 562).
+
+So a program loads what it uses, and a module of a package can be imported without all the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+
+
+def exports_of(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
+    """The `__getattr__` of a package; `homes` has the names it exports by the module they are in.
+
+    `{"ref": "Ref Request"}` for `package.ref.Ref` and `package.ref.Request`. Type checkers see the
+    same names by imports under `TYPE_CHECKING`.
+    """
+    home_of = {name: home for home, names in homes.items() for name in names.split()}
+
+    def import_export(name: str) -> object:
+        if name not in home_of:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
+        found: object = getattr(importlib.import_module(f"{package}.{home_of[name]}"), name)
+        setattr(sys.modules[package], name, found)
+        return found
+
+    return import_export
