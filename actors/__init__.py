@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from greenroom.actors.probe import NO_PROBE, Probe
     from greenroom.actors.recording.redaction import SECRET
     from greenroom.actors.ref import ActorStopped, Ask, Ref, Request
-    from greenroom.actors.reply import Reply
+    from greenroom.actors.reply import Reply, ReplyOutcome
     from greenroom.actors.timers import Timers
 else:
     from greenroom.actors.lazy_exports import exports_of
@@ -100,7 +100,7 @@ else:
             "probe": "NO_PROBE Probe",
             "recording.redaction": "SECRET",
             "ref": "ActorStopped Ask Ref Request",
-            "reply": "Reply",
+            "reply": "Reply ReplyOutcome",
             "timers": "Timers",
         },
     )
@@ -157,6 +157,7 @@ __all__ = [
     "Probe",
     "Ref",
     "Reply",
+    "ReplyOutcome",
     "Request",
     "StartTimer",
     "StateTimeout",

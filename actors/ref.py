@@ -14,7 +14,7 @@ from greenroom.actors.killable import Killable
 from greenroom.actors.mailbox import Mailbox, MailboxStatistics
 from greenroom.actors.own_life import OwnLife
 from greenroom.actors.probe import NO_PROBE, Probe, guarded
-from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.reply import Reply, ReplyOutcome
 
 M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")
@@ -173,7 +173,7 @@ class Ref(Killable, Generic[M_contra]):
             raise NotARequest(self.name, request)
         return Ask(request, Reply(self._unanswered.discard))
 
-    def pipe(self, request: Request[R], to: Ref[N], wrap: Callable[[Outcome[R]], N]) -> None:
+    def pipe(self, request: Request[R], to: Ref[N], wrap: Callable[[ReplyOutcome[R]], N]) -> None:
         """Send a request; its outcome arrives at `to` as the message `wrap(outcome)`.
 
         Called by the actor behind `to`, it arrives only if that actor is not restarted before.

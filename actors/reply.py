@@ -11,7 +11,7 @@ import trio
 from greenroom.actors.guard import call_guarded
 
 R = TypeVar("R")
-Outcome = outcome.Value[R] | outcome.Error
+ReplyOutcome = outcome.Value[R] | outcome.Error
 
 
 _TAKEN: outcome.Value[Any] = outcome.Value(None)
@@ -29,9 +29,9 @@ class Reply(Generic[R]):
     __slots__ = ("_outcome", "_then", "abandoned", "settled")
 
     def __init__(self, settled: Callable[[Reply[R]], None] | None = None) -> None:
-        self._outcome: Outcome[R] | None = None
+        self._outcome: ReplyOutcome[R] | None = None
         self.settled: Callable[[Reply[R]], None] | None = settled
-        self._then: Callable[[Outcome[R]], object] | None = None
+        self._then: Callable[[ReplyOutcome[R]], object] | None = None
         self.abandoned: bool = False
 
     @property
@@ -45,7 +45,7 @@ class Reply(Generic[R]):
         """The waiter gets `error` raised; give each reply an exception of its own."""
         return self._set(outcome.Error(error))
 
-    def then(self, callback: Callable[[Outcome[R]], object]) -> None:
+    def then(self, callback: Callable[[ReplyOutcome[R]], object]) -> None:
         """Call `callback(outcome)` once, now if the answer is there.
 
         Later it runs in the task of whoever answers: what it raises is logged there.
@@ -69,7 +69,7 @@ class Reply(Generic[R]):
         finally:
             del result  # the error's traceback holds this frame and its reply: a circle otherwise
 
-    async def wait_outcome(self) -> Outcome[R]:
+    async def wait_outcome(self) -> ReplyOutcome[R]:
         """The answer as a value or an error, with nothing raised but this task's cancellation.
 
         Raises `trio.BusyResourceError` when somebody waits already.
@@ -84,12 +84,12 @@ class Reply(Generic[R]):
         assert self._outcome is not None, "it is rescheduled by _set alone"
         return self._outcome
 
-    def _claim(self, callback: Callable[[Outcome[R]], object]) -> None:
+    def _claim(self, callback: Callable[[ReplyOutcome[R]], object]) -> None:
         if self._then is not None:
             raise trio.BusyResourceError("a reply has one waiter")
         self._then = callback
 
-    def _set(self, result: Outcome[R]) -> bool:
+    def _set(self, result: ReplyOutcome[R]) -> bool:
         if self._outcome is not None:
             return False
         self._outcome = result

@@ -16,7 +16,7 @@ import outcome
 import trio
 
 from greenroom.actors.exit import ended_by
-from greenroom.actors.reply import Outcome
+from greenroom.actors.reply import ReplyOutcome
 from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.child import Child, Life, callers_here
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
@@ -156,7 +156,7 @@ class DynamicSupervisorRef(SupervisorRef):
         child = self._admit(spec)
         self._spawn(child).up.then(lambda up: self._report_failed(child, up))
 
-    def _report_failed(self, child: Child, up: Outcome[object]) -> None:
+    def _report_failed(self, child: Child, up: ReplyOutcome[object]) -> None:
         """Nobody else would hear of it."""
         wanted = self._stopping or (child.life is not None and child.life.stop_asked)
         if isinstance(up, outcome.Error) and not (wanted or isinstance(up.error, Ignore)):

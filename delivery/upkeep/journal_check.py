@@ -20,7 +20,7 @@ from greenroom.delivery.legacy.legacy_ids import recognised
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS
 from greenroom.delivery.upkeep.journal_upkeep import (
     EVERY,
-    Table,
+    SqlTable,
     TellProgress,
     count_rows,
     damages,
@@ -157,7 +157,9 @@ def _rows(database: apsw.Connection, progress: TellProgress, strict: bool) -> It
                 progress("checking ids and events", done, total)
 
 
-def _flaws_by_row(database: apsw.Connection, table: Table, strict: bool) -> Iterator[Iterator[str]]:
+def _flaws_by_row(
+    database: apsw.Connection, table: SqlTable, strict: bool
+) -> Iterator[Iterator[str]]:
     if table.name == "log":
         for row in database.execute(f"SELECT {RECORD_COLUMNS} FROM log ORDER BY number"):
             yield record_flaws(cast(RecordRow, row), strict=strict)

@@ -26,7 +26,7 @@ from greenroom.delivery.upkeep.journal_check import check, record_flaws
 from greenroom.delivery.upkeep.journal_lines import BadExport, Header, TableRow, TableValue
 from greenroom.delivery.upkeep.journal_upkeep import (
     EVERY,
-    Table,
+    SqlTable,
     TellProgress,
     back_up,
     backups,
@@ -103,7 +103,7 @@ def import_journal(
         raise
 
 
-def _lines(database: apsw.Connection, table: Table) -> Iterator[bytes]:
+def _lines(database: apsw.Connection, table: SqlTable) -> Iterator[bytes]:
     names = ", ".join(f'"{column}"' for column in table.columns)
     for values in database.execute(f'SELECT {names} FROM "{table.name}" ORDER BY {_order(table)}'):
         row = dict(zip(table.columns, cast("tuple[TableValue, ...]", values), strict=True))
@@ -116,7 +116,7 @@ def _lines(database: apsw.Connection, table: Table) -> Iterator[bytes]:
             ) from error
 
 
-def _order(table: Table) -> str:
+def _order(table: SqlTable) -> str:
     """By number where rows have one: the order of all users' events is theirs."""
     return "number" if table.numbered else "1, 2"
 

@@ -16,7 +16,7 @@ from greenroom.delivery.legacy.legacy_ids import ADVICE
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS, modern_body, modern_id
 from greenroom.delivery.upkeep.journal_upkeep import (
     EVERY,
-    Table,
+    SqlTable,
     TellProgress,
     back_up,
     copied,
@@ -141,7 +141,7 @@ def _rewrite(database: apsw.Connection, progress: TellProgress) -> dict[str, int
     return {name: count for name, count in changed.items() if count}
 
 
-def _rewrite_table(database: apsw.Connection, table: Table) -> int:
+def _rewrite_table(database: apsw.Connection, table: SqlTable) -> int:
     places = _places(table)
     if not places:
         return 0
@@ -156,13 +156,13 @@ def _modern(column: str) -> str:
     return f"modern_id('{column}', {_quoted(column)})"
 
 
-def _condition(table: Table) -> str:
+def _condition(table: SqlTable) -> str:
     places = _places(table)
     values = ", ".join(map(_quoted, places))
     return f"is_legacy('{table.name}', '{' '.join(places)}', {values})"
 
 
-def _places(table: Table) -> list[str]:
+def _places(table: SqlTable) -> list[str]:
     """The columns that hold ids, or events with ids in them. Users' ids are never mapped."""
     return [c for c in table.columns if (c in ID_COLUMNS and c != "user") or c == "body"]
 

@@ -32,7 +32,7 @@ _PAGES: Final = 1_000  # 4 MiB a step of a backup
 
 
 @attrs.frozen
-class Table:
+class SqlTable:
     """A table and its columns. `numbered`: besides these its rows have a `number`, by age."""
 
     name: str
@@ -59,7 +59,7 @@ def open_for_upkeep(path: Path) -> Iterator[SqliteFile]:
         yield file
 
 
-def tables(database: apsw.Connection) -> list[Table]:
+def tables(database: apsw.Connection) -> list[SqlTable]:
     """All that hold entries, in the order they were made."""
     names = database.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name != 'meta'"
@@ -154,10 +154,10 @@ def damages(database: apsw.Connection) -> list[str]:
     return [] if lines == ["ok"] else lines
 
 
-def _table(database: apsw.Connection, name: str) -> Table:
+def _table(database: apsw.Connection, name: str) -> SqlTable:
     columns = database.execute("SELECT name, pk FROM pragma_table_info(?)", (name,)).fetchall()
     others = tuple(str(column) for column, pk in columns if not (column == "number" and pk))
-    return Table(name, others, numbered=len(others) < len(columns))
+    return SqlTable(name, others, numbered=len(others) < len(columns))
 
 
 def _copy(source: apsw.Connection, copy: apsw.Connection, progress: TellProgress) -> None:

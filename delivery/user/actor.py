@@ -19,7 +19,7 @@ from greenroom.actors.actor import Actor
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.ref import ActorStopped, Ask, Ref
-from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import EventNotKept, JournalError, OutOfSequence
 from greenroom.delivery.events.ids import BadId, ConnectionId, UserId
@@ -304,12 +304,12 @@ class UserActor(Actor[UserMessage]):
         if entries is not None:
             self._parts.writer().request(Append(entries)).then(self._appended)
 
-    def _appended(self, result: Outcome[None]) -> None:
+    def _appended(self, result: ReplyOutcome[None]) -> None:
         self._landed = AppendDone(result)
         self.ref.tell_owed(self._landed)
 
     def _look_up(
-        self, question: Callable[[Journal], Awaitable[R]], then: Callable[[Outcome[R]], None]
+        self, question: Callable[[Journal], Awaitable[R]], then: Callable[[ReplyOutcome[R]], None]
     ) -> None:
         self._parts.ask_journal(self.ref, question, then)
 
@@ -345,7 +345,7 @@ class UserActor(Actor[UserMessage]):
         )
 
     def _page_read(
-        self, connection: ConnectionId, page: Outcome[list[Record]], then: TakePage
+        self, connection: ConnectionId, page: ReplyOutcome[list[Record]], then: TakePage
     ) -> None:
         if isinstance(page, outcome.Error):
             why = safe_str(page.error)

@@ -10,7 +10,7 @@ import attrs
 import outcome
 
 from greenroom.actors.ref import ActorStopped, Ref
-from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.events.ids import EventId, SessionId, UserId
 from greenroom.delivery.events.record import Cursor, Record
@@ -94,7 +94,7 @@ class Admission:
         reply: Reply[Attached],
         then: Callable[[R], None],
     ) -> None:
-        def answered(result: Outcome[R]) -> None:
+        def answered(result: ReplyOutcome[R]) -> None:
             if isinstance(result, outcome.Error):
                 reply.fail(result.error)
             else:

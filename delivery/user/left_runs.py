@@ -10,7 +10,7 @@ import outcome
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
-from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.events.draft import Draft, run_lost, tool_lost
 from greenroom.delivery.events.ids import EventId, RunId, UserId
@@ -28,7 +28,7 @@ PAGE = 50
 """Records read at a time, back to where a run began."""
 
 
-_NO_MORE: Final[Outcome[bool]] = outcome.Value(False)
+_NO_MORE: Final[ReplyOutcome[bool]] = outcome.Value(False)
 
 
 class OpenTools:
@@ -125,7 +125,7 @@ class LeftRuns:
     def _due(self) -> list[RunId]:
         return [run.run for run, _ in self._runs.due(self._outbox.runs_under_way())]
 
-    def _looked(self, asked: list[RunId], search: OpenTools, more: Outcome[bool]) -> None:
+    def _looked(self, asked: list[RunId], search: OpenTools, more: ReplyOutcome[bool]) -> None:
         """If other runs are due by now, they are asked for together."""
         if isinstance(more, outcome.Value) and more.value:
             return self._look(asked, search)

@@ -9,7 +9,7 @@ import attrs
 
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.actors.ref import Ref, Request
-from greenroom.actors.reply import Outcome
+from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.ids import ConnectionId, EventId, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import JSON, EventClass
@@ -182,15 +182,15 @@ FromConnection: TypeAlias = (
 class AppendDone:
     """The batch in flight is durable, or lost."""
 
-    result: Outcome[None]
+    result: ReplyOutcome[None]
 
 
 @attrs.frozen
 class LookedUp:
     """The journal answered a question; `then` goes on with the answer."""
 
-    then: Callable[[Outcome[Any]], None]  # Any: the question decides the type of its answer
-    result: Outcome[Any]
+    then: Callable[[ReplyOutcome[Any]], None]  # Any: the question decides the type of its answer
+    result: ReplyOutcome[Any]
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ import outcome
 
 from greenroom.actors.errors import ActorError
 from greenroom.actors.ref import Ref
-from greenroom.actors.reply import Outcome
+from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import IdSource, RunId, SessionId, UserId
 from greenroom.delivery.events.kinds import JSON
@@ -89,11 +89,11 @@ class UserParts:
         self,
         asker: Ref[UserMessage],
         question: Callable[[Journal], Awaitable[R]],
-        then: Callable[[Outcome[R]], None],
+        then: Callable[[ReplyOutcome[R]], None],
     ) -> None:
         """Have the asker go on with `then(answer)` once the journal answered, or cannot."""
 
-        def answered(result: Outcome[R]) -> None:
+        def answered(result: ReplyOutcome[R]) -> None:
             asker.tell_owed(LookedUp(then, result))
 
         try:

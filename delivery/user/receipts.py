@@ -9,7 +9,7 @@ import attrs
 import outcome
 
 from greenroom.actors.ref import ActorStopped, Ref
-from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.policy import Policy, outcome_of
 from greenroom.delivery.events.record import Cursor, DeadLetter, Mark, Record
@@ -78,7 +78,7 @@ class Receipts:
         return reply.abandoned or reply.is_set
 
     def _journal_told(
-        self, request: AwaitStage, reply: Reply[None], kept: Outcome[Evidence]
+        self, request: AwaitStage, reply: Reply[None], kept: ReplyOutcome[Evidence]
     ) -> None:
         """An error leaves it waiting: what comes from now on is seen without the journal."""
         if isinstance(kept, outcome.Value):
@@ -88,7 +88,7 @@ class Receipts:
         self.resolve()
 
     def _answer(
-        self, offset: int, policy: Policy, reply: Reply[Standing], kept: Outcome[Evidence]
+        self, offset: int, policy: Policy, reply: Reply[Standing], kept: ReplyOutcome[Evidence]
     ) -> None:
         if isinstance(kept, outcome.Error):
             reply.fail(kept.error)
@@ -104,7 +104,7 @@ class Receipts:
         reply.succeed(Standing(furthest(sessions), sessions, ending))
 
     def _ask_journal(
-        self, event: EventId | None, offset: int, then: Callable[[Outcome[Evidence]], None]
+        self, event: EventId | None, offset: int, then: Callable[[ReplyOutcome[Evidence]], None]
     ) -> None:
         async def question(journal: Journal) -> Evidence:
             marks = await journal.marks(self._user, after=offset - 1, limit=1)

@@ -11,7 +11,7 @@ import outcome
 
 from greenroom.actors.errors import Fault, GreenroomError, another
 from greenroom.actors.ref import ActorStopped, Ref
-from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.errors import DeliveryError, UserUnavailable, damaged
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import Draft, user_said
@@ -89,7 +89,7 @@ class Says:
         for say in list(self._waiting):
             self._answer(say, outcome.Error(error()))
 
-    def _known(self, request: UserSays, known: Outcome[Said | None]) -> None:
+    def _known(self, request: UserSays, known: ReplyOutcome[Said | None]) -> None:
         if isinstance(known, outcome.Error):
             self._answer(request.say, known)
         elif known.value is None:
@@ -113,7 +113,7 @@ class Says:
         kept.then(lambda result: self._kept(request, context, result))
         return self._offer(said, kept)
 
-    def _kept(self, request: UserSays, context: UserContext, kept: Outcome[Record]) -> None:
+    def _kept(self, request: UserSays, context: UserContext, kept: ReplyOutcome[Record]) -> None:
         if isinstance(kept, outcome.Error):
             self._parts.turns.leave(context.run)
             return self._answer(request.say, kept)
@@ -127,7 +127,7 @@ class Says:
         started = RunStarted(context.run, context.thread)
         return self._answer(request.say, outcome.Value(started))
 
-    def _answer(self, say: str, result: Outcome[RunStarted]) -> None:
+    def _answer(self, say: str, result: ReplyOutcome[RunStarted]) -> None:
         for number, reply in enumerate(self._waiting.pop(say).replies):
             if isinstance(result, outcome.Error):
                 reply.fail(another(result.error) if number else result.error)
@@ -135,7 +135,7 @@ class Says:
                 reply.succeed(result.value)
 
 
-def _again(request: UserSays, said: Said) -> Outcome[RunStarted]:
+def _again(request: UserSays, said: Said) -> ReplyOutcome[RunStarted]:
     """What the same message was answered; for another one an error.
 
     A client that let greenroom choose the thread does not know it when it repeats itself.

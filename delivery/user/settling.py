@@ -10,7 +10,7 @@ import outcome
 
 from greenroom.actors.guard import call_guarded
 from greenroom.actors.ref import Ref
-from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import EventClass, class_of
@@ -175,7 +175,7 @@ class Settler:
         if any(isinstance(entry, Settled) for entry in entries):
             self._go_on()
 
-    def _found(self, found: Outcome[Settlement]) -> None:
+    def _found(self, found: ReplyOutcome[Settlement]) -> None:
         if isinstance(found, outcome.Error):
             why = safe_str(found.error)
             logger.warning("%s cannot settle its events now: %s", self._actor.name, why)
@@ -199,7 +199,7 @@ class Settler:
         if more_in is None or more_in > 0:
             self._answer(outcome.Value(None))
 
-    def _answer(self, result: Outcome[object]) -> None:
+    def _answer(self, result: ReplyOutcome[object]) -> None:
         asked, self._asked = self._asked, []
         for reply in asked:
             if isinstance(result, outcome.Error):

@@ -14,7 +14,7 @@ from greenroom.actors.errors import AskedItself, AskTimeout, GreenroomError, Mai
 from greenroom.actors.exit import NORMAL, ExitReason
 from greenroom.actors.mailbox import Overflow
 from greenroom.actors.ref import ActorStopped, Ask, Ref, Request
-from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.reply import Reply, ReplyOutcome
 from tests.actors.conftest import Spawn
 
 pytestmark = pytest.mark.requirement("R39")
@@ -265,7 +265,7 @@ async def test_a_piped_request_comes_back_as_a_message(spawn: Spawn) -> None:
     sink.open.set()
     target = await spawn(sink, name="target")
 
-    def deposit(answer: Outcome[int]) -> Deposit:
+    def deposit(answer: ReplyOutcome[int]) -> Deposit:
         return Deposit(answer.unwrap())
 
     source.pipe(Balance(), target, deposit)

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.reply import Reply, ReplyOutcome
 
 pytestmark = pytest.mark.requirement("R39")
 
@@ -74,7 +74,7 @@ async def test_a_second_waiter_is_refused() -> None:
 
 
 def test_a_callback_gets_the_outcome_now_or_later() -> None:
-    seen: list[Outcome[int]] = []
+    seen: list[ReplyOutcome[int]] = []
     early: Reply[int] = Reply()
     late: Reply[int] = Reply()
 

@@ -16,8 +16,8 @@ import outcome
 
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.ref import Ref
-from greenroom.actors.reply import Outcome as Result
 from greenroom.actors.reply import Reply
+from greenroom.actors.reply import ReplyOutcome as Result
 from greenroom.delivery.errors import JournalFailed
 from greenroom.delivery.events.ids import ConnectionId, EventId, SessionId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind

@@ -22,7 +22,7 @@ from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.monitors import Down, monitor
 from greenroom.actors.own_life import OwnLife
 from greenroom.actors.ref import Ref, Request
-from greenroom.actors.reply import Outcome
+from greenroom.actors.reply import ReplyOutcome
 from greenroom.actors.timers import Timers
 from greenroom.supervisor import Backoff, OnRestart, actor_child, open_supervisor
 from tests.supervisor.stage import Crash
@@ -134,7 +134,7 @@ class Asker(Actor[Heard]):
         self.oracle.pipe(Question(), self.ref, self._answer)
         monitor(self.oracle, self.ref)
 
-    def _answer(self, _: Outcome[str]) -> str:
+    def _answer(self, _: ReplyOutcome[str]) -> str:
         return f"answer for {self.number}"
 
     async def receive(self, message: Heard) -> None:

@@ -14,7 +14,7 @@ from greenroom.actors.errors import ActorError, GreenroomError
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
 from greenroom.actors.ref import Ref, Request
-from greenroom.actors.reply import Outcome, Reply
+from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events.draft import BadEvent
@@ -175,7 +175,7 @@ class Requests:
         done: Callable[[R], object],
         failed: Callable[[BaseException], object],
     ) -> None:
-        def answered(result: Outcome[R]) -> None:
+        def answered(result: ReplyOutcome[R]) -> None:
             if isinstance(result, outcome.Error):
                 self.answer(failed(result.error))
             else:
