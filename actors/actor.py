@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import ClassVar, Generic, TypeVar, cast
 
 import trio
@@ -224,10 +225,16 @@ async def _end(
         if reason.error is None or holds_interrupt(error):
             reason = ended_by(error, cancelled=False)  # the scope keeps its own cancellation
             raise
-        reason.error.add_note(f"and then stopping() raised {safe_repr(error)}")
+        _add_note(reason.error, f"and then stopping() raised {safe_repr(error)}")
     finally:
         _leave(actor, ref, reason, policy)
         probe.stopped(ref.name, reason)
+
+
+def _add_note(error: BaseException, note: str) -> None:
+    """Unless the error takes none: its `__notes__` may be anything."""
+    with suppress(Exception):
+        BaseException.add_note(error, note)
 
 
 def _leave(actor: Actor[M], ref: Ref[M], reason: ExitReason, policy: OnRestart) -> None:

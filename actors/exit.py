@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, TypeAlias, cast
 
 import attrs
 import trio
@@ -73,8 +74,8 @@ def call_each(callbacks: Callbacks, reason: ExitReason) -> None:
 
 def crashed(error: BaseException) -> ExitReason:
     """The reason of a crash; a group holding one error is unwrapped to that error."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    while len(members := members_of(error)) == 1:
+        error = members[0]
     return ExitReason(ExitKind.CRASHED, error)
 
 
@@ -114,9 +115,7 @@ def forget_frames(error: BaseException) -> None:
             done.add(id(each))
             BaseException.__setattr__(each, "__traceback__", None)
             waiting += (_own(each, "__cause__"), _own(each, "__context__"))
-            waiting += (
-                _own(each, "exceptions") if issubclass(type(each), BaseExceptionGroup) else ()
-            )
+            waiting += members_of(each)
 
 
 def _own(error: BaseException, name: str) -> Any:  # Any: whatever is under that name
@@ -126,9 +125,14 @@ def _own(error: BaseException, name: str) -> Any:  # Any: whatever is under that
 
 def holds_interrupt(error: BaseException) -> bool:
     """Whether it is a `KeyboardInterrupt`, or a group with one in it."""
-    if isinstance(error, BaseExceptionGroup):
-        return error.subgroup(KeyboardInterrupt) is not None
-    return isinstance(error, KeyboardInterrupt)
+    return any(is_a(each, KeyboardInterrupt) for each in _leaves(error))
+
+
+def is_a(
+    error: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]
+) -> bool:
+    """As `isinstance`, which asks the error's `__class__`: that may lie, or raise."""
+    return issubclass(type(error), kinds)
 
 
 def _is_cancelled() -> bool:
@@ -137,12 +141,43 @@ def _is_cancelled() -> bool:
 
 
 def _without(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException | None:
-    if isinstance(error, BaseExceptionGroup):
-        return error.split(kinds)[1]
-    return None if isinstance(error, kinds) else error
+    """What is left of it without errors of these kinds. Of a group that cannot be split (its
+    class may do what it likes, or it is too deep) all is left."""
+    found = {is_a(each, kinds) for each in _leaves(error)}
+    if found == {True}:
+        return None
+    if found == {False}:
+        return error
+    with suppress(Exception):
+        rest = BaseExceptionGroup.split(cast(BaseExceptionGroup, error), kinds)[1]
+        return error if rest is None else rest
+    return error
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors of a group, and of groups in it, each once."""
+    waiting, done = [error], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in done:
+            done.add(id(each))
+            waiting += members_of(each)
+            if not is_a(each, BaseExceptionGroup):
+                yield each
+
+
+def members_of(error: BaseException) -> tuple[BaseException, ...]:
+    """The errors in a group, whatever its class does to hide them; none of another error."""
+    members: tuple[BaseException, ...] = ()
+    if is_a(error, BaseExceptionGroup):
+        members = _EXCEPTIONS.__get__(error)
+    return members
+
+
+_EXCEPTIONS: Any = BaseExceptionGroup.__dict__["exceptions"]  # Any: a member descriptor
 
 
 def _orderly_or_crashed(reason: ExitReason) -> ExitReason:
-    if isinstance(reason.error, OrderlyExit):
+    if reason.error is not None and is_a(reason.error, OrderlyExit):
         return ExitReason(ExitKind.SHUTDOWN, reason.error)
     return reason

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import ParamSpec
 
-from greenroom.actors.text.safe import safe_repr
+from greenroom.actors.text.safe import safe_repr, type_name
 from greenroom.actors.text.wording import a
 
 P = ParamSpec("P")
@@ -57,4 +57,4 @@ def log_failure(
             print(f"greenroom: logging failed: {safe_repr(broken)}", file=sys.stderr)
         else:
             words = f"{message} (%s, which cannot be shown)"
-            log_failure(log, None, words, *args, a(type(error).__name__), level=level)
+            log_failure(log, None, words, *args, a(type_name(error)), level=level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from greenroom.actors.errors import ActorError, Fault, GreenroomError
+from greenroom.actors.exit import is_a
 from greenroom.actors.text.safe import safe_repr
 from greenroom.supervisor.errors import SupervisorError
 
@@ -141,7 +142,7 @@ _OF_THE_SERVER = (ActorError, SupervisorError, JournalError, EventNotKept, UserU
 
 def is_of_the_server(error: BaseException) -> bool:
     """Whether it tells of the server's files and actors: for its operator, and for no client."""
-    return isinstance(error, _OF_THE_SERVER)
+    return is_a(error, _OF_THE_SERVER)
 
 
 def words_for_clients(error: BaseException) -> str:

@@ -202,7 +202,8 @@ class Life(SupervisedStart, Killable):
         assert keeper is not None, "a life ends once"
         self.reason = child.last_end = reason
         if not self.is_up:
-            self.up.fail(reason.error or NeverStarted(f"it ended ({reason}) before it was up"))
+            early = NeverStarted(f"it ended ({reason}) before it was up")
+            self.up.fail(early if reason.error is None else reason.error)
         self.gone.set()
         keeper._life_ended(child, self)
         self._child = self._keeper = None

@@ -15,7 +15,7 @@ import attrs
 import outcome
 import trio
 
-from greenroom.actors.exit import ended_by
+from greenroom.actors.exit import ended_by, is_a
 from greenroom.actors.reply import ReplyOutcome
 from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.child import Child, Life, callers_here
@@ -144,7 +144,7 @@ class DynamicSupervisorRef(SupervisorRef):
             raise
         if isinstance(up, outcome.Value):
             return cast(V, up.value)
-        if isinstance(up.error, Ignore):
+        if is_a(up.error, Ignore):
             return cast(V, None)
         raise StartFailed(self.path, spec.id, up.error)
 
@@ -159,7 +159,7 @@ class DynamicSupervisorRef(SupervisorRef):
     def _report_failed(self, child: Child, up: ReplyOutcome[object]) -> None:
         """Nobody else would hear of it."""
         wanted = self._stopping or (child.life is not None and child.life.stop_asked)
-        if isinstance(up, outcome.Error) and not (wanted or isinstance(up.error, Ignore)):
+        if isinstance(up, outcome.Error) and not (wanted or is_a(up.error, Ignore)):
             self._report(child, ended_by(up.error, cancelled=False), "start")
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
@@ -235,7 +235,8 @@ class DynamicSupervisorRef(SupervisorRef):
         """
         assert life.reason is not None, "called when a life has ended"
         first = child.restarts == 0 and not life.is_up
-        declined = not life.is_up and isinstance(life.reason.error, Ignore)
+        error = life.reason.error
+        declined = not life.is_up and error is not None and is_a(error, Ignore)
         return not (first or declined) and child.restart.follows(life.reason)
 
     def _restart(self, child: Child, life: Life) -> None:

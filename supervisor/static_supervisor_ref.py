@@ -11,7 +11,7 @@ import attrs
 import outcome
 import trio
 
-from greenroom.actors.exit import crashed
+from greenroom.actors.exit import crashed, is_a
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.reply import Reply
 from greenroom.actors.timers import alarm_clock
@@ -305,7 +305,7 @@ class StaticSupervisorRef(SupervisorRef):
         if isinstance(up, outcome.Value):
             return up.value
         child.life = None
-        if not isinstance(up.error, Ignore):
+        if not is_a(up.error, Ignore):
             raise StartFailed(self.path, child.id, up.error)
         self._retire(child)
         return None

@@ -25,6 +25,7 @@ from greenroom.actors.exit import (
     call_each,
     ended_by,
     enrol,
+    is_a,
 )
 from greenroom.actors.killable import Killable
 from greenroom.actors.ref import Ref
@@ -295,7 +296,7 @@ class SupervisorRef(Killable):
         if not life.is_up or (reason.kind is ExitKind.KILLED and by_spec):
             return None
         unwanted = child.restart.follows(reason) and not (life.stop_asked or self._stopping)
-        gave_up = isinstance(reason.error, RestartIntensityExceeded)
+        gave_up = reason.error is not None and is_a(reason.error, RestartIntensityExceeded)
         news = unwanted or gave_up or not reason.orderly
         context: ReportContext = "shutdown" if life.stop_asked or self._stopping else "crash"
         return self._report(child, reason, context, life.value) if news else None

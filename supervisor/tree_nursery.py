@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 
 import trio
 
+from greenroom.supervisor.nursery_ends import end_by_any_error
 from greenroom.supervisor.supervisor_ref import SupervisorRef, _parent
 
 R = TypeVar("R")
@@ -15,6 +16,8 @@ Live: TypeAlias = Callable[
     [trio.Nursery, SupervisorRef | None, trio.TaskStatus[R]], Awaitable[None]
 ]
 """Lives a supervisor's life in a nursery, below a parent, and tells its ref once it is up."""
+
+end_by_any_error()
 
 
 async def run_in_tree(live: Live[R], task_status: trio.TaskStatus[R]) -> None:

@@ -7,9 +7,13 @@ raise anything (an ORM object outside of its session does), or return megabytes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 LONGEST = 2_000
 """Characters of a text that are kept."""
+
+LONGEST_NAME = 200
+"""Characters of the name of a class that are kept."""
 
 
 def safe_str(value: object, limit: int = LONGEST, *, otherwise: str | None = None) -> str:
@@ -22,7 +26,7 @@ def safe_str(value: object, limit: int = LONGEST, *, otherwise: str | None = Non
     except KeyboardInterrupt:
         raise
     except BaseException as broken:  # noqa: BLE001  # the object's own code
-        return otherwise or f"(its str() raised {type(broken).__name__})"
+        return otherwise or f"(its str() raised {type_name(broken)})"
 
 
 def safe_repr(value: object, limit: int = LONGEST) -> str:
@@ -32,7 +36,16 @@ def safe_repr(value: object, limit: int = LONGEST) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException as broken:  # noqa: BLE001  # the object's own code
-        return f"<{type(value).__name__} (its repr() raised {type(broken).__name__})>"
+        return f"<{type_name(value)} (its repr() raised {type_name(broken)})>"
+
+
+def type_name(value: object, limit: int = LONGEST_NAME) -> str:
+    """The name of the value's class, also where a metaclass hides it."""
+    name: str = _NAME.__get__(type(value))
+    return name if len(name) <= limit else f"{name[:limit]}…"
+
+
+_NAME: Any = type.__dict__["__name__"]  # Any: a getter and setter in C
 
 
 def _text(show: Callable[[object], str], value: object, limit: int) -> str:

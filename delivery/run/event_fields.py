@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenroom.actors.text.safe import safe_str
+from greenroom.actors.text.safe import safe_str, type_name
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events.draft import BadEvent
@@ -51,15 +51,14 @@ def error_message(error: BaseException) -> str:
     if is_of_the_server(error):
         message = words_for_clients(error)
     else:
-        name = type(error).__name__
-        message = safe_str(error, otherwise=f"<{name} cannot be shown>")
+        message = safe_str(error, otherwise=f"<{type_name(error)} cannot be shown>")
     return message[:MAX_MESSAGE].encode("utf-8", "backslashreplace").decode()
 
 
 def failure(outcome: RunOutcome, crash: BaseException | None, timeout_words: str) -> JSON:
     """The data of the `agent_failed` that ends such a run; None for a run that completes."""
     if crash is not None:
-        error, message, reason = type(crash).__name__, error_message(crash), "crash"
+        error, message, reason = type_name(crash), error_message(crash), "crash"
     elif outcome == "timeout":
         error, message, reason = "RunTimedOut", timeout_words, "timeout"
     elif outcome == "lost":
@@ -72,4 +71,4 @@ def failure(outcome: RunOutcome, crash: BaseException | None, timeout_words: str
 def tool_error(reason: ExitReason) -> str:
     """What `tool_completed` says of a tool's block that ended so."""
     cause = reason.error
-    return "cancelled" if cause is None else f"{type(cause).__name__}: {error_message(cause)}"
+    return "cancelled" if cause is None else f"{type_name(cause)}: {error_message(cause)}"

@@ -15,6 +15,7 @@ import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.exit import is_a
 from greenroom.actors.ref import Ref
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events.context import UserContext
@@ -274,7 +275,7 @@ class Users:
 
 def _cause_of(error: BaseException) -> BaseException:
     """What a supervisor's error comes from: a child's own."""
-    while isinstance(error, SupervisorError) and error.__cause__ is not None:
+    while is_a(error, SupervisorError) and error.__cause__ is not None:
         error = error.__cause__
     return error
 

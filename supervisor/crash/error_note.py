@@ -7,8 +7,9 @@ from typing import Literal
 
 import attrs
 
+from greenroom.actors.exit import members_of
 from greenroom.actors.recording.weight import weight_of
-from greenroom.actors.text.safe import safe_str
+from greenroom.actors.text.safe import safe_str, type_name
 from greenroom.supervisor.crash.message_codec import path_of
 
 FRAMES, CAUSES, TEXT, LINE = 50, 8, 2_000, 500
@@ -70,14 +71,14 @@ def note_error(error: BaseException, depth: int = CAUSES) -> ErrorNote:
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001  # the exception's own code failed
-        return ErrorNote(path_of(type(error)), safe_str(error, TEXT))
+        return ErrorNote(_path(error), safe_str(error, TEXT))
 
 
 def _note(error: BaseException, depth: int) -> ErrorNote:
     link, cause = _cause(error)
-    group = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    group = members_of(error)
     return ErrorNote(
-        type=path_of(type(error)),
+        type=_path(error),
         message=safe_str(error, TEXT),
         frames=tuple(_frames(error)),
         notes=tuple(
@@ -96,7 +97,17 @@ def traceback_text(error: BaseException) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001  # the exception's own code failed
-        return f"{path_of(type(error))}: {safe_str(error, TEXT)}\n"
+        return f"{_path(error)}: {safe_str(error, TEXT)}\n"
+
+
+def _path(error: BaseException) -> str:
+    """`module:Class`, or as much of it as the class tells."""
+    try:
+        return path_of(type(error))[:LINE]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # a metaclass's own code failed
+        return type_name(error)
 
 
 def _cause(

@@ -67,10 +67,35 @@ def raising(kind: str) -> Failing:
     return fail
 
 
+def in_a_task_of_its_own(kind: str) -> Failing:
+    async def raises(run: Run) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(raising(kind), run)
+            nursery.start_soon(trio.sleep_forever)
+
+    raises.__name__ = f"{kind} in a task of its own"
+    return raises
+
+
+def beside_a_task_of_its_own(kind: str) -> Failing:
+    async def raises(_: Run) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            raise STRAYS[kind]()
+
+    raises.__name__ = f"{kind} beside a task of its own"
+    return raises
+
+
+TRIOS_OWN = {"trio.Cancelled", "Unreadable"}
+"""A nursery takes any `Cancelled` for its own; trio reads the traceback of what a task raises."""
+
 FAILING = [
     *(exits, parses_arguments, runs_asyncio_in_a_thread),
     *(exits_in_a_tool, exits_in_a_part_of_it, exits_beside_another_task),
     *map(raising, STRAYS),
+    *map(in_a_task_of_its_own, sorted(STRAYS.keys() - TRIOS_OWN)),
+    *map(beside_a_task_of_its_own, sorted(STRAYS.keys() - TRIOS_OWN)),
 ]
 
 

@@ -275,3 +275,28 @@ async def test_wherever_a_child_waits_it_may_raise_anything(
                 break
         assert root.exit_reason is None
         assert stage.take_log() == "+a"
+
+
+@pytest.mark.fault("D2", "S3")
+@pytest.mark.parametrize("kind", ["Unshowable", "ExitsWhenShown", "LongWinded", "deep group"])
+@pytest.mark.parametrize("is_beside", [False, True])
+async def test_a_nursery_of_a_childs_own_ends_by_an_error_that_cannot_be_shown(
+    kind: str, is_beside: bool, stage: Stage
+) -> None:
+    """Beyond OTP: trio shows the error of a task to note why it cancels the others."""
+
+    async def fail() -> NoReturn:
+        raise STRAYS[kind]()
+
+    async def work() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            if is_beside:
+                await fail()
+            nursery.start_soon(fail)
+
+    children = [stage.spec("a"), task_child("b", work, restart=Restart.TEMPORARY)]
+    async with open_supervisor("root", children) as root:
+        await settle()
+        assert [report.child for report in root.crashes()] == ["b"]
+        assert stage.take_log() == "+a"

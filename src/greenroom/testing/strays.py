@@ -60,6 +60,29 @@ class Unreadable(Exception):
         return super().__getattribute__(name)
 
 
+class Misnamed(Exception):
+    """An error that says it is of another class."""
+
+    __class__ = KeyboardInterrupt  # type: ignore[assignment]  # that is what is wrong with it
+
+
+class Unjudgeable(Exception):
+    """An error that is neither true nor false, as a result of many values is."""
+
+    def __bool__(self) -> NoReturn:
+        raise RuntimeError("this error is neither true nor false")
+
+
+class Unsplittable(ExceptionGroup[Exception]):
+    """A group that says there is nothing in it."""
+
+    def split(self, *_: object) -> tuple[None, None]:
+        return None, None
+
+    def subgroup(self, *_: object) -> NoReturn:
+        raise RuntimeError("this group cannot be searched")
+
+
 def stray_cancelled() -> trio.Cancelled:
     """A `trio.Cancelled` that belongs to no scope of the task that raises it.
 
@@ -87,6 +110,14 @@ def _group() -> BaseExceptionGroup[BaseException]:
     return BaseExceptionGroup("a group", [stray_cancelled(), SystemExit(1)])
 
 
+def _deep_group() -> BaseException:
+    """Deeper than Python itself can show, split or search."""
+    error: Exception = ValueError()
+    for _ in range(3_000):
+        error = ExceptionGroup("deep", [error, KeyError()])
+    return error
+
+
 STRAYS: Mapping[str, Callable[[], BaseException]] = MappingProxyType(
     {
         "SystemExit": lambda: SystemExit(1),
@@ -101,6 +132,10 @@ STRAYS: Mapping[str, Callable[[], BaseException]] = MappingProxyType(
         "ShownAsNothing": ShownAsNothing,
         "LongWinded": LongWinded,
         "Unreadable": Unreadable,
+        "Misnamed": Misnamed,
+        "Unjudgeable": Unjudgeable,
+        "Unsplittable": lambda: Unsplittable("a group", [ValueError(), KeyError()]),
+        "deep group": _deep_group,
     }
 )
 """Makers of errors, by name: what is no `Exception`, and what cannot be shown."""
