@@ -1,9 +1,12 @@
 """docs/protocol.md, "What a bad frame gets": every kind of bad frame, and its documented answer."""
 
 import json
+from contextlib import suppress
 
 import pytest
 from websockets.frames import Frame, Opcode
+
+from tests.protocol.raw_sockets import upgraded
 
 THREAD, RUN = "thread_01h455vb4pex5vsknk084sn02q", "run_01h455vb4pex5vsknk084sn02q"
 
@@ -248,6 +251,40 @@ def test_so_does_one_in_fragments(client):
     part = b"x" * 20_000
     client.raw(Frame(Opcode.TEXT, part, fin=False), *[Frame(Opcode.CONT, part, fin=False)] * 4)
     assert client.closed_with() == 1009
+
+
+LATE = {
+    "a ping": Frame(Opcode.PING, b"?"),
+    "too large": Frame(Opcode.TEXT, b"x" * 70_000),
+    "no text": Frame(Opcode.TEXT, b"\xff"),
+    "no beginning": Frame(Opcode.CONT, b"of nothing"),
+}
+
+
+@pytest.mark.fault("S13")
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_what_was_sent_before_the_close_was_seen_changes_nothing(server, token, late):
+    """The server would log a crash otherwise, which any client could make it do."""
+    peer, _ = upgraded(server.port, token)
+    with peer, peer.makefile("rb") as stream:
+        peer.sendall(Frame(Opcode.TEXT, b"no JSON").serialize(mask=True))
+        while (opcode := stream.read(1)[0] & 0x0F) != Opcode.CLOSE:
+            stream.read(length_of_payload(stream))
+        assert opcode == Opcode.CLOSE
+        assert stream.read(length_of_payload(stream))[:2] == (4502).to_bytes(2)
+        peer.sendall(late.serialize(mask=True))
+        with suppress(ConnectionResetError):  # the server closes while it is sent more
+            peer.sendall(Frame(Opcode.CLOSE, (4502).to_bytes(2)).serialize(mask=True))
+            assert stream.read() == b""
+    server.wait_until(
+        lambda: not any("/conn_" in node.path for node in server.runtime.tree().walk())
+    )
+
+
+def length_of_payload(stream):
+    """Of a frame from the server, whose first byte was read."""
+    length = stream.read(1)[0]
+    return length if length < 126 else int.from_bytes(stream.read(2 if length == 126 else 8))
 
 
 MASK = b"\x00\x00\x00\x00"  # which leaves the payload as it is

@@ -202,7 +202,7 @@ def _jwk(entry: dict[str, object], path: str | Path) -> VerifyingKey | None:
         return None
     try:
         jwk = jwt.PyJWK(entry)
-    except (jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError):
+    except (jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, NotImplementedError):
         return None
     if jwk.algorithm_name not in ASYMMETRIC:
         return None

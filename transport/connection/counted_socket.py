@@ -12,7 +12,8 @@ from collections.abc import Callable
 import trio
 import wsproto
 from trio_websocket import ConnectionClosed, WebSocketConnection
-from wsproto.events import BytesMessage, Ping, Pong, TextMessage
+from wsproto.connection import ConnectionState
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
 from greenroom.transport.connection.traffic import Traffic
 from greenroom.transport.door.early_stream import ReplayStream
@@ -55,8 +56,18 @@ class CountedSocket(WebSocketConnection):
         no size, so the limit of a message's bytes would not bound how many are."""
         if event.frame_finished:
             await self._count()
-        if event.data or event.message_finished:
+        if (event.data or event.message_finished) and not self._is_closing:
             await super()._handle_message_event(event)
+
+    async def _send(self, event: Event) -> None:
+        """Once the closing frame has left, no pong and no other close may follow (RFC 6455 §5.5.1):
+        what the client sent before it saw the close asks for some."""
+        if not (self._is_closing and isinstance(event, Pong | CloseConnection)):
+            await super()._send(event)
+
+    @property
+    def _is_closing(self) -> bool:
+        return self._wsproto.state in (ConnectionState.LOCAL_CLOSING, ConnectionState.CLOSED)
 
     async def _count(self) -> None:
         if self._allow():

@@ -341,6 +341,20 @@ async def test_a_file_gone_bad_leaves_the_old_keys_in_use(tmp_path, autojump_clo
     await auth.authenticate(good)
 
 
+@pytest.mark.fault("P3")
+async def test_an_entry_without_a_signature_leaves_the_other_keys_of_the_file_in_use(
+    tmp_path, autojump_clock
+):
+    path = tmp_path / "jwks.json"
+    write_jwks(path, jwk(RSA, "1"))
+    auth = JwtAuthenticator.from_jwks_file(path, clock=lambda: NOW)
+    await trio.sleep(3)
+    write_jwks(path, {**jwk(RSA, "2"), "alg": "none"}, jwk(RSA, "1"))
+    await auth.authenticate(token(RSA, "RS256", {"kid": "1"}))
+    with pytest.raises(BadToken, match="not known here"):
+        await auth.authenticate(token(RSA, "RS256", {"kid": "2"}))
+
+
 class Looks(Observer):
     def __init__(self):
         self.seen = []
