@@ -13,7 +13,7 @@ import trio
 
 from greenroom.actors.errors import OrderlyExit
 from greenroom.actors.guard import call_guarded
-from greenroom.actors.text.safe import safe_repr
+from greenroom.actors.text.safe import is_a, safe_repr
 
 
 class ExitKind(enum.Enum):
@@ -126,13 +126,6 @@ def _own(error: BaseException, name: str) -> Any:  # Any: whatever is under that
 def holds_interrupt(error: BaseException) -> bool:
     """Whether it is a `KeyboardInterrupt`, or a group with one in it."""
     return any(is_a(each, KeyboardInterrupt) for each in _leaves(error))
-
-
-def is_a(
-    error: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]
-) -> bool:
-    """As `isinstance`, which asks the error's `__class__`: that may lie, or raise."""
-    return issubclass(type(error), kinds)
 
 
 def _is_cancelled() -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from greenroom.actors.errors import ActorError, Fault, GreenroomError
-from greenroom.actors.exit import is_a
-from greenroom.actors.text.safe import safe_repr
+from greenroom.actors.text.safe import is_a, safe_repr
 from greenroom.supervisor.errors import SupervisorError
 
 

@@ -15,8 +15,9 @@ import attrs
 import outcome
 import trio
 
-from greenroom.actors.exit import ended_by, is_a
+from greenroom.actors.exit import ended_by
 from greenroom.actors.reply import ReplyOutcome
+from greenroom.actors.text.safe import is_a
 from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.child import Child, Life, callers_here
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown

@@ -63,8 +63,8 @@ def _note(nursery: Any, error: BaseException) -> bool:
     return True
 
 
-def _is_shown(error: BaseException) -> bool:
+def _is_shown(value: object) -> bool:
     try:
-        return type(error) is trio.Cancelled or len(str.__str__(repr(error))) <= LONGEST_REASON
+        return type(value) is trio.Cancelled or len(str.__str__(repr(value))) <= LONGEST_REASON
     except BaseException:  # noqa: BLE001  # the error's own code; Ctrl-C does not come in here
         return False

@@ -11,9 +11,10 @@ import attrs
 import outcome
 import trio
 
-from greenroom.actors.exit import crashed, is_a
+from greenroom.actors.exit import crashed
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.reply import Reply
+from greenroom.actors.text.safe import is_a
 from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.child import Child, ChildState, Life, callers_here, current_life
 from greenroom.supervisor.child_spec import ChildSpec, Restart

@@ -25,10 +25,10 @@ from greenroom.actors.exit import (
     call_each,
     ended_by,
     enrol,
-    is_a,
 )
 from greenroom.actors.killable import Killable
 from greenroom.actors.ref import Ref
+from greenroom.actors.text.safe import is_a
 from greenroom.supervisor.child import Child, ChildState, Life
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash.actor_note import actor_of, note_actor

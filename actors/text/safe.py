@@ -16,6 +16,13 @@ LONGEST_NAME = 200
 """Characters of the name of a class that are kept."""
 
 
+def is_a(
+    error: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]
+) -> bool:
+    """As `isinstance`, which asks the error's `__class__`: that may lie, or raise."""
+    return issubclass(type(error), kinds)
+
+
 def safe_str(value: object, limit: int = LONGEST, *, otherwise: str | None = None) -> str:
     """`str(value)`, at most `limit` characters of it, or `otherwise` if that fails.
 

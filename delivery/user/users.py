@@ -15,8 +15,8 @@ import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.exit import is_a
 from greenroom.actors.ref import Ref
+from greenroom.actors.text.safe import is_a
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import run_cancelled
