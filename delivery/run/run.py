@@ -13,7 +13,6 @@ import trio
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import ended_by
 from greenroom.actors.guard import call_guarded
-from greenroom.actors.text.safe import type_name
 from greenroom.delivery.errors import NotDisplayed
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import BadEvent

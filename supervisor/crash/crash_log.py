@@ -12,6 +12,7 @@ from typing import TypeGuard
 
 from greenroom.actors.exit import ExitKind, ExitReason, forget_frames
 from greenroom.actors.guard import call_guarded, log_failure
+from greenroom.actors.text.safe import is_a
 from greenroom.supervisor.crash.actor_note import ActorNote
 from greenroom.supervisor.crash.crash_report import (
     LOG_BYTES,
@@ -161,4 +162,4 @@ def _news(error: BaseException | None) -> BaseException | None:
 
 
 def _gave_up(error: BaseException | None) -> TypeGuard[RestartIntensityExceeded]:
-    return isinstance(error, RestartIntensityExceeded)
+    return error is not None and is_a(error, RestartIntensityExceeded)

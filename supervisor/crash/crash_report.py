@@ -8,7 +8,6 @@ import attrs
 
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.recording.weight import weight_of
-from greenroom.actors.text.safe import is_a
 from greenroom.supervisor.crash.actor_note import ActorNote
 from greenroom.supervisor.crash.error_note import ErrorNote
 from greenroom.supervisor.crash.message_codec import JSON

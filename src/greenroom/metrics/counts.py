@@ -22,7 +22,6 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from greenroom.actors.text.safe import is_a
 from greenroom.delivery.events.kinds import Kind, class_of
 from greenroom.delivery.observer import (
     Breaker,
