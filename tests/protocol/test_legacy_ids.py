@@ -80,7 +80,7 @@ def test_the_user_goes_on_in_a_legacy_thread(server: Server, remembered: Json) -
     ("thread", "given"),
     [
         ("req_a1b2c3d4e5f6", "a legacy request id (req_<hex12>)"),
-        ("mystery-7", "user"),
+        ("mystery-7", "other text"),
     ],
 )
 def test_an_id_that_never_was_a_threads_is_refused_naming_both_kinds(
