@@ -129,8 +129,14 @@ WITH_AN_ID = {
     "refresh with half a pair": ({"type": "refresh", "token": "\ud800"}, "half a surrogate pair"),
     "cancel half a pair": ({"type": "cancel", "run": "\ud800"}, "half a surrogate pair"),
     "say into a run": ({"type": "say", "body": 1, "thread": RUN}, "a thread id, not run"),
-    "say into nonsense": ({"type": "say", "body": 1, "thread": "t1"}, "a thread id, not other text"),
-    "say, a half id": ({"type": "say", "body": 1, "thread": THREAD[:-1]}, "a thread id, not other text"),
+    "say into nonsense": (
+        {"type": "say", "body": 1, "thread": "t1"},
+        "a thread id, not other text",
+    ),
+    "say, a half id": (
+        {"type": "say", "body": 1, "thread": THREAD[:-1]},
+        "a thread id, not other text",
+    ),
     "cancel without run": ({"type": "cancel"}, "`run` is missing"),
     "cancel a thread": ({"type": "cancel", "run": THREAD}, "a run id, not thread"),
     "cancel, a number": ({"type": "cancel", "run": 7}, "a run id, not an int"),
