@@ -12,9 +12,7 @@ from pathlib import Path
 import attrs
 
 ROOMS = ("actors", "supervisor", "delivery", "transport")  # from the ground up; then the face
-LONGEST_FILE, LONGEST_FUNCTION = 400, 40
 NO_MODULES = {"demo"}  # the examples: programs that the demo runs
-REASON = re.compile(r"\blong(er)?\b", re.IGNORECASE)
 
 HARMLESS = {
     *("__future__", "abc", "attrs", "base64", "bisect", "collections", "contextlib"),
@@ -83,6 +81,10 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
     @property
     def doc(self) -> str:
         return ast.get_docstring(self.tree) or ""
@@ -90,6 +92,10 @@ class Module:
     @property
     def pure(self) -> bool:
         return self.doc.partition("\n")[0].rstrip(".").endswith("(pure)")
+
+    @property
+    def is_test(self) -> bool:
+        return self.path.name.startswith("test_")
 
     @property
     def floor(self) -> int:
@@ -101,7 +107,7 @@ class Module:
         typing_only = set(_typing_only(self.tree))
         return [
             Import(target, node.lineno, relative, node not in typing_only)
-            for node in ast.walk(self.tree)
+            for node in self.nodes
             if isinstance(node, ast.Import | ast.ImportFrom)
             for target, relative in _targets(node)
         ]
@@ -114,6 +120,7 @@ class House:
     """All modules below a package directory, by name. Rooms joined by symlinks are followed."""
 
     def __init__(self, package: Path) -> None:
+        self.package = package
         self.modules = {module.name: module for module in _find(package)}
 
     def module_of(self, target: str) -> Module | None:
@@ -147,26 +154,10 @@ def impurities(house: House) -> Iterator[str]:
             yield from _impure_calls(module)
 
 
-def files_too_long(house: House) -> Iterator[str]:
-    for module in house.modules.values():
-        lines = module.text.count("\n")
-        if lines > LONGEST_FILE and not REASON.search(module.doc):
-            yield module.at(1, f"has {lines} lines, and its head gives no reason for being long")
-
-
-def functions_too_long(house: House) -> Iterator[str]:
-    for module in house.modules.values():
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                lines = _code_lines(node)
-                if lines > LONGEST_FUNCTION and not REASON.search(module.doc):
-                    yield module.at(node.lineno, f"{node.name} has {lines} lines")
-
-
 def careless_handlers(house: House) -> Iterator[str]:
     """Handlers that catch everything without a name, or everything to do nothing."""
     for module in house.modules.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.ExceptHandler):
                 if node.type is None:
                     yield module.at(node.lineno, "bare except")
@@ -182,7 +173,7 @@ def unsafe_words(house: House) -> Iterator[str]:
     """
     for module in house.modules.values():
         if module.name != SAFE_TEXT:
-            for scope in ast.walk(module.tree):
+            for scope in module.nodes:
                 for node in _texts_of(scope, _any_errors(scope)):
                     yield module.at(node.lineno, f"shows {ast.unparse(node)} without safe_str()")
 
@@ -194,7 +185,7 @@ def half_guards(house: House) -> Iterator[str]:
     `must_go_on(error)`. The face above the rooms has programs, which may be exited.
     """
     for module in house.modules.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Try) and module.floor < len(ROOMS):
                 yield from (
                     module.at(each.lineno, "keeps every Exception only") for each in _half(node)
@@ -205,7 +196,7 @@ def files_for_everybody(house: House) -> Iterator[str]:
     """Files that are not made by `private_files`: their permissions are the umask's."""
     for module in house.modules.values():
         if module.name not in MAKERS_OF_FILES:
-            for node in ast.walk(module.tree):
+            for node in module.nodes:
                 if isinstance(node, ast.Call) and (what := _makes_file(node)):
                     yield module.at(node.lineno, f"{what}: make files with private_files")
 
@@ -213,7 +204,7 @@ def files_for_everybody(house: House) -> Iterator[str]:
 def databases_opened_elsewhere(house: House) -> Iterator[str]:
     """SQLite connections outside of the modules that know whose locks a close takes away."""
     for module in house.modules.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if (
                 isinstance(node, ast.Call)
                 and ast.unparse(node.func) in ("apsw.Connection", "sqlite3.connect")
@@ -252,7 +243,7 @@ def _is_writing_mode(argument: ast.expr) -> bool:
 def escapes_of_their_own(house: House) -> Iterator[str]:
     """Text of others is made harmless in one place; elsewhere it is only checked, or typed."""
     for module in house.modules.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             asks = isinstance(node, ast.Attribute) and node.attr == "isprintable"
             if asks and module.name not in ASKS_WHETHER_PRINTABLE:
                 yield module.at(node.lineno, "asks isprintable; use actors.escaping.one_line")
@@ -316,17 +307,9 @@ def _prefixes(target: str) -> list[str]:
 
 
 def _impure_calls(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOING:
             yield module.at(node.lineno, f"calls {node.func.id}()")
-
-
-def _code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of the function without its docstring: parameters are documented at length."""
-    lines = (node.end_lineno or node.lineno) - node.lineno + 1
-    doc = node.body[0]
-    has_doc = ast.get_docstring(node) is not None and doc.end_lineno is not None
-    return lines - (doc.end_lineno - doc.lineno + 1) if has_doc and doc.end_lineno else lines
 
 
 def _half(node: ast.Try) -> Iterator[ast.ExceptHandler]:

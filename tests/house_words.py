@@ -22,7 +22,7 @@ def asserts_that_check(house: House) -> Iterator[str]:
     That is `assert x is not None, "why"` or `assert isinstance(x, T), "why"`.
     """
     for module in house.modules.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Assert) and not (node.msg and _narrows(node.test)):
                 yield module.at(
                     node.lineno, "raise an error; or narrow a type, and say why it cannot fail"
@@ -32,7 +32,7 @@ def asserts_that_check(house: House) -> Iterator[str]:
 def words_from_docstrings(house: House) -> Iterator[str]:
     """`python -OO` takes docstrings away."""
     for module in house.modules.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Attribute) and node.attr == "__doc__":
                 yield module.at(node.lineno, "reads __doc__, which is None under -OO")
 
@@ -49,7 +49,7 @@ def articles_before_placeholders(house: House) -> Iterator[str]:
 def articles_before_percent_signs(house: House) -> Iterator[str]:
     """The same in the format of a log line: `"it is a %s"`."""
     for module in house.modules.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Constant) and PERCENT.search(str(node.value)):
                 yield module.at(node.lineno, "use greenroom.actors.text.wording.a()")
 
@@ -75,6 +75,6 @@ def _narrows(test: ast.expr) -> bool:
 
 def _f_strings(house: House) -> Iterator[tuple[Module, ast.JoinedStr]]:
     for module in house.modules.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.JoinedStr):
                 yield module, node

@@ -6,7 +6,8 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -74,7 +75,13 @@ def distributions(name: str) -> set[str]:
     top = name.partition(".")[0]
     if top in sys.stdlib_module_names or top.lstrip("_").startswith("greenroom"):
         return set()
-    return set(map(canonicalize_name, packages_distributions().get(top, [top])))
+    return set(map(canonicalize_name, installed().get(top, [top])))
+
+
+@cache
+def installed() -> Mapping[str, list[str]]:
+    """The distributions of every top-level module here. Finding out reads hundreds of files."""
+    return packages_distributions()
 
 
 @pytest.mark.fault("W20")

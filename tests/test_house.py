@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import greenroom
-from tests import house_rules, house_words
+from tests import house_rules, house_shape, house_words
 from tests.house_rules import ROOMS, House
 
 Rule = Callable[[House], Iterator[str]]
@@ -18,9 +18,11 @@ ROOT = Path(__file__).parents[1]
 RULES: list[Rule] = [
     house_rules.imports_that_go_up,
     house_rules.relative_imports,
+    house_shape.import_circles,
+    house_shape.crowded_folders,
     house_rules.impurities,
-    house_rules.files_too_long,
-    house_rules.functions_too_long,
+    house_shape.files_too_long,
+    house_shape.functions_too_long,
     house_rules.careless_handlers,
     house_rules.unsafe_words,
     house_rules.half_guards,
@@ -33,6 +35,12 @@ RULES: list[Rule] = [
     house_words.articles_before_percent_signs,
     house_words.reprs_of_ids,
 ]
+RULES_OF_TESTS: list[Rule] = [
+    house_rules.relative_imports,
+    house_shape.import_circles,
+    house_shape.crowded_folders,
+    house_shape.tests_that_import_tests,
+]
 
 
 def by_name(value: object) -> str | None:
@@ -44,10 +52,35 @@ def house() -> House:
     return House(PACKAGE)
 
 
+@pytest.fixture(scope="module")
+def tests() -> House:
+    return House(Path(__file__).parent)
+
+
 @pytest.mark.fault("D1", "P1")
 @pytest.mark.parametrize("rule", RULES, ids=by_name)
 def test_every_module_keeps_the_rule(rule: Rule, house: House) -> None:
-    assert list(rule(house)) == []
+    assert [each for each in rule(house) if place_of(each) not in unmended(rule)] == []
+
+
+@pytest.mark.parametrize("rule", RULES_OF_TESTS, ids=by_name)
+def test_every_test_keeps_the_rule(rule: Rule, tests: House) -> None:
+    assert [each for each in rule(tests) if place_of(each) not in unmended(rule)] == []
+
+
+def test_what_is_unmended_is_broken_still(house: House, tests: House) -> None:
+    for name, places in house_shape.UNMENDED.items():
+        rule: Rule = getattr(house_shape, name)
+        broken = {place_of(each) for each in [*rule(house), *rule(tests)]}
+        assert places <= broken, "these are mended: take them out of UNMENDED"
+
+
+def place_of(violation: str) -> str:
+    return violation.partition(":")[0]
+
+
+def unmended(rule: Rule) -> set[str]:
+    return house_shape.UNMENDED.get(rule.__name__, set())
 
 
 def test_every_room_and_pure_modules_in_it_are_seen(house: House) -> None:
@@ -112,6 +145,57 @@ def test_an_import_that_goes_down_or_stays_is_fine(tmp_path: Path) -> None:
     assert list(house_rules.imports_that_go_up(house)) == []
 
 
+CIRCLES = [
+    {"actors__a": "import greenroom.actors.b", "actors__b": "from greenroom.actors import a"},
+    {
+        "actors__a": "def f():\n    import greenroom.actors.b",
+        "actors__b": "import greenroom.actors.a",
+    },
+    {
+        "actors__a": "from greenroom.actors.b import B",
+        "actors__b": "if typing.TYPE_CHECKING:\n    from greenroom.cli import run",
+        "cli": "from greenroom.actors.a import A",
+    },
+]
+
+
+@pytest.mark.parametrize("files", CIRCLES)
+def test_files_that_import_each_other_are_caught_also_round_about(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    house = plant(tmp_path, actors__of_all="import greenroom.actors.a", **files)
+    (circle,) = house_shape.import_circles(house)
+    assert circle.count("<->") == len(files) - 1
+
+
+def test_every_circle_is_caught_and_a_way_round_that_does_not_close_is_fine(tmp_path: Path) -> None:
+    ways = {f"actors__{a}": f"import greenroom.actors.{b}" for a, b in ["ab", "ba", "cd", "dc"]}
+    house = plant(tmp_path, **ways, actors__e="import greenroom.actors.a, greenroom.actors.c")
+    assert len(list(house_shape.import_circles(house))) == 2
+
+
+def test_a_crowded_folder_is_caught_and_rooms_in_it_do_not_count(tmp_path: Path) -> None:
+    fifteen = {f"actors__file_{number}": "" for number in range(15)}
+    house = plant(tmp_path, **fifteen, actors__inner__file="")
+    assert list(house_shape.crowded_folders(house)) == []
+    (tmp_path / "greenroom" / "actors" / "__init__.py").touch()
+    (violation,) = house_shape.crowded_folders(House(tmp_path / "greenroom"))
+    assert violation.startswith("greenroom/actors: has 16 files")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from greenroom.actors.test_ref import helper",
+        "import greenroom.actors.test_ref",
+        "def f():\n    from greenroom.actors import test_ref",
+    ],
+)
+def test_a_test_that_imports_a_test_is_caught(text: str, tmp_path: Path) -> None:
+    house = plant(tmp_path, actors__test_ref="import greenroom.helper", actors__a=text, helper="")
+    assert len(list(house_shape.tests_that_import_tests(house))) == 1
+
+
 @pytest.mark.parametrize("text", ["from . import errors", "from .errors import Fault"])
 def test_a_relative_import_is_caught(text: str, tmp_path: Path) -> None:
     house = plant(tmp_path, actors__ref=text, actors__errors="")
@@ -161,9 +245,9 @@ LONG_METHOD = "class C:\n    async def f():\n" + "        x = 1\n" * 40
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
-        (house_rules.files_too_long, "x = 1\n" * 401),
-        (house_rules.functions_too_long, LONG_FUNCTION),
-        (house_rules.functions_too_long, LONG_METHOD),
+        (house_shape.files_too_long, "x = 1\n" * 401),
+        (house_shape.functions_too_long, LONG_FUNCTION),
+        (house_shape.functions_too_long, LONG_METHOD),
         (house_rules.careless_handlers, "try:\n    f()\nexcept:\n    raise"),
         (house_rules.careless_handlers, "try:\n    f()\nexcept Exception:\n    pass"),
         (house_rules.escapes_of_their_own, "x = ''.join(c for c in 'a' if c.isprintable())"),
@@ -236,13 +320,6 @@ f"{a(kind)} is no plan {b!r}, user {str(user)!r} of {run}"
     house = plant(tmp_path, actors__ref=text)
     for rule in RULES:
         assert list(rule(house)) == []
-
-
-@pytest.mark.parametrize("text", ["x = 1\n" * 401, LONG_FUNCTION])
-def test_a_reason_in_the_head_excuses_length(text: str, tmp_path: Path) -> None:
-    house = plant(tmp_path, actors__ref=f'"""A table.\n\nLong: one row per frame.\n"""\n{text}')
-    assert list(house_rules.files_too_long(house)) == []
-    assert list(house_rules.functions_too_long(house)) == []
 
 
 UNSAFE = [

@@ -13,8 +13,8 @@ from greenroom.actors.machine.runner import MachineRunner, TimerFired
 from greenroom.actors.machine.step import CancelTimer, StartTimer, Step
 from greenroom.actors.ref import Ref, Request
 from greenroom.actors.reply import Reply
-from tests.actors.machine.test_machine_actor import Turnstile
 from tests.actors.machine.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say
+from tests.actors.machine.turnstile_actor import Turnstile
 
 
 class Balance(Request[int]):

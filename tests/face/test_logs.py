@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import re
@@ -19,7 +18,7 @@ from greenroom.actors.text.escaping import one_line
 from greenroom.delivery.events.ids import BadId, EventId, UserId
 from greenroom.delivery.log_context import bind, bound, log_context
 from greenroom.delivery.user.names import child_id, outbox_name
-from greenroom.logs import Pseudonyms, log_formatter
+from greenroom.logs import Pseudonyms
 from greenroom.settings import Settings
 from greenroom.supervisor.child import ChildState
 from greenroom.supervisor.child_spec import ChildSpec
@@ -28,6 +27,7 @@ from greenroom.supervisor.restarts import Intensity
 from greenroom.supervisor.supervisor import open_supervisor, supervisor_child
 from greenroom.testing import STRAYS
 from tests.face.commands.forged import FORGED
+from tests.face.log_lines import logged
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import SECRET, Server, serving, token_for
 
@@ -35,24 +35,6 @@ SAID, EVENT, NOTE = "what-alice-said", "x" * 997, "what-alice-noted"
 USER = "cn=alice,ou=people"
 
 pytestmark = pytest.mark.requirement("R02")
-
-
-@contextmanager
-def logged(**chosen: object) -> Iterator[io.StringIO]:
-    """Everything that anybody logs, formatted as a server with these settings does."""
-    lines = io.StringIO()
-    handler = logging.StreamHandler(lines)
-    handler.setFormatter(log_formatter(Settings(secret=SECRET, **chosen)))  # type: ignore[arg-type]
-    handler.addFilter(lambda record: not record.name.startswith("websockets"))  # the tests' client
-    root = logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    try:
-        yield lines
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
 
 
 def wait_for_end(server: Server) -> None:

@@ -144,3 +144,8 @@ class Client:
 
 def _has(frame: Json, fields: Json) -> bool:
     return all(frame.get(name) == value for name, value in fields.items())
+
+
+def deep(levels: int) -> str:
+    """A frame of so many levels, itself the first."""
+    return '{"type":"pong","x":' + "[" * (levels - 1) + "]" * (levels - 1) + "}"

@@ -21,6 +21,7 @@ import trio
 from greenroom import JSON, Agent, Run, Runtime, Settings, open_runtime
 from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.journal.journal import Journal
+from greenroom.supervisor.child import ChildState
 
 SECRET = "a secret of more than thirty-two bytes"
 ADMIN = "an-admin-token-of-the-tests-long-enough"
@@ -200,3 +201,13 @@ def serving(
     finally:
         thread.join(timeout=20)
         assert not thread.is_alive(), "the server does not stop"
+
+
+def is_back(server: Server, user: str) -> bool:
+    nodes = [node for node in server.runtime.tree().walk() if f"user:{user}" in node.path]
+    return len(nodes) == 4 and all(node.state is ChildState.RUNNING for node in nodes)
+
+
+def crash_user_actor(server: Server, user: str) -> None:
+    (handle,) = (each for each in server.runtime.users.active() if each.user == user)
+    handle.actor.tell_owed("no message of a user actor's")  # type: ignore[arg-type]  # the point

@@ -6,14 +6,10 @@ from contextlib import suppress
 import pytest
 from websockets.frames import Frame, Opcode
 
+from tests.protocol.client import deep
 from tests.protocol.raw_sockets import upgraded
 
 THREAD, RUN = "thread_01h455vb4pex5vsknk084sn02q", "run_01h455vb4pex5vsknk084sn02q"
-
-
-def deep(levels: int) -> str:
-    """A frame of so many levels, itself the first."""
-    return '{"type":"pong","x":' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
 
 
 FATAL = {

@@ -9,11 +9,10 @@ import time
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.protocol.client import Client
+from tests.protocol.client import Client, deep
 from tests.protocol.hours import hours
 from tests.protocol.raw_sockets import UPGRADE, tcp, vanish
 from tests.protocol.server import PATIENT, count_tasks, token_for
-from tests.protocol.test_bad_frames import deep
 
 FLOOD = 2_000
 

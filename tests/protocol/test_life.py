@@ -7,10 +7,9 @@ import trio
 from websockets.exceptions import InvalidStatus
 
 from greenroom.delivery.journal.memory import MemoryJournal
-from greenroom.supervisor.child import ChildState
 from tests.protocol.client import opening
 from tests.protocol.hours import hours
-from tests.protocol.server import serving, token_for
+from tests.protocol.server import crash_user_actor, is_back, serving, token_for
 
 
 def test_the_server_pings_at_its_heartbeat_and_a_pong_keeps_the_socket(connect):
@@ -191,16 +190,6 @@ def test_an_upgrade_is_answered_503_when_they_do_not_come_back(restarting, token
         pass
     response = refused.value.response
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-
-
-def is_back(server, user):
-    nodes = [node for node in server.runtime.tree().walk() if f"user:{user}" in node.path]
-    return len(nodes) == 4 and all(node.state is ChildState.RUNNING for node in nodes)
-
-
-def crash_user_actor(server, user):
-    (handle,) = (each for each in server.runtime.users.active() if each.user == user)
-    handle.actor.tell_owed("no message of a user actor's")
 
 
 def test_stopping_without_draining_closes_1001_as_well(connect):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.protocol.server import serving, token_for
+from tests.protocol.server import crash_user_actor, is_back, serving, token_for
 
 
 def kinds(events):
@@ -178,8 +178,6 @@ def test_a_user_is_not_passivated_while_a_run_waits(connect):
 def test_a_crash_of_the_users_actor_loses_the_runs_that_wait_and_frees_their_places(
     connect, user, crashes
 ):
-    from tests.protocol.test_life import crash_user_actor, is_back
-
     crashes.append("/outbox crashed: KeyError")
     with serving(runs_per_user=1, queued_runs=1) as server:
         client = connect(server)

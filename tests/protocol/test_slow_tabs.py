@@ -12,7 +12,7 @@ import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from greenroom import Pressure
-from tests.face.test_logs import logged
+from tests.face.log_lines import logged
 from tests.protocol.client import Client
 from tests.protocol.server import serving, token_for
 

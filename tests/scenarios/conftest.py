@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.face.metrics.test_metrics import Scrape
+from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
 from tests.protocol.hours import Hours, hours
 from tests.protocol.server import Server, serving, token_for, unnoticed

@@ -13,7 +13,7 @@ import trio
 
 from greenroom import BadEvent, BadId, EventClass, EventNotKept, NotDisplayed, Policy, Run
 from greenroom.delivery.events.ids import KINDS, IdSource
-from tests.face.metrics.test_metrics import Scrape
+from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
 from tests.protocol.hours import Hours
 from tests.protocol.server import Server, serving, token_for

@@ -18,8 +18,8 @@ import pytest
 
 from greenroom import ReceiptStage
 from greenroom.delivery.events.ids import IdSource, RunId
-from tests.face.metrics.test_metrics import Scrape
-from tests.face.test_logs import logged
+from tests.face.log_lines import logged
+from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import SECRET, Server, serving, token_for
 

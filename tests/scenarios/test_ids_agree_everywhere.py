@@ -13,7 +13,7 @@ from greenroom import UserContext, command_line
 from greenroom.delivery.events.ids import IdSource, RunId, SessionId, ThreadId
 from greenroom.delivery.legacy.legacy_ids import modern
 from tests.delivery.journal.journal_story import EPOCH, legacy, rows, write_story
-from tests.face.metrics.test_metrics import Scrape
+from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
 from tests.protocol.server import Server, serving, token_for
 from tests.scenarios.stage import offsets

@@ -12,7 +12,7 @@ import trio
 from greenroom import Kind, Run, Settings, connect, open_runtime
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.user.messages import DeliverEvents
-from tests.face.metrics.test_metrics import Scrape, parsed
+from tests.face.metrics.scrape import Scrape, parsed
 from tests.protocol.client import Client
 from tests.protocol.server import PATIENT, SECRET, Server, serving, token_for
 from tests.scenarios.leaky_path import leaky_path

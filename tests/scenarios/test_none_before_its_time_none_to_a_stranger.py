@@ -14,7 +14,7 @@ import trio
 
 from greenroom import Run
 from greenroom.delivery.user.messages import DeliverEvents
-from tests.face.metrics.test_metrics import Scrape
+from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
 from tests.protocol.hours import hours
 from tests.protocol.server import Server, serving, token_for

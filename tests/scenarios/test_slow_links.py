@@ -12,7 +12,7 @@ from greenroom import Kind, Run, Settings, connect, open_runtime
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.testing import open_slow_link
 from greenroom.transport.client.client import Client as Connected
-from tests.face.metrics.test_metrics import parsed
+from tests.face.metrics.scrape import parsed
 from tests.protocol.client import Client
 from tests.protocol.server import SECRET, token_for
 

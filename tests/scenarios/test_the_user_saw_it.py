@@ -11,7 +11,7 @@ import trio
 
 from greenroom import Receipt, ReceiptStage, Run, UserContext
 from tests.face.cli import SECRET, greenroom
-from tests.face.metrics.test_metrics import Scrape
+from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
 from tests.protocol.hours import hours
 from tests.protocol.server import Server, serving

@@ -20,22 +20,10 @@ from greenroom.actors.machine.table import On
 from greenroom.actors.probe import Probe
 from greenroom.actors.ref import ActorStopped, Ref, Request
 from tests.actors.conftest import Spawn
-from tests.actors.machine.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say
+from tests.actors.machine.turnstile import Coin, Gate, Kick, Push, Say
+from tests.actors.machine.turnstile_actor import Turnstile
 
 pytestmark = [pytest.mark.requirement("R39"), pytest.mark.requirement("R22")]
-
-
-class Turnstile(MachineActor[Coin | Push | Kick, Gate, int, Say]):
-    machine = TURNSTILE
-
-    def __init__(self) -> None:
-        self.said: list[tuple[float, str]] = []
-
-    def initial_data(self) -> int:
-        return 0
-
-    async def perform(self, command: Say) -> None:
-        self.said.append((trio.current_time(), command.text))
 
 
 async def test_messages_are_events_and_commands_are_performed_in_order(

@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count, groupby
+from itertools import groupby
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.delivery.events.draft import draft
-from greenroom.delivery.events.ids import EventId, IdSource, RequestId, RunId, ThreadId, UserId
+from greenroom.delivery.events.ids import EventId, RunId
 from greenroom.delivery.events.kinds import JSON, Event, EventClass, Kind
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.outbox.folding import fold
+from tests.delivery.outbox.three_runs import ALICE, RUNS, record
 
-ALICE = UserId("alice")
-_numbers = count(1)
-IDS = IdSource(now_ms=lambda: 0, random_bits=lambda _: next(_numbers))
-RUNS = [IDS.new(RunId) for _ in range(3)]
-THREADS = [IDS.new(ThreadId) for _ in range(3)]
-REQUEST = IDS.new(RequestId)
 THINKING, PARTIAL, REPORT = Kind.AGENT_THINKING, Kind.PARTIAL_RESULT, Kind.FINAL_REPORT
 CRITICAL = [REPORT, Kind.TOOL_EXECUTING, Kind.USER_SAID, Kind.AGENT_COMPLETED]
 
 pytestmark = pytest.mark.requirement("R12")
-
-
-def record(offset: int, kind: Kind, run: int = 0, text: str = "", **data: JSON) -> Record:
-    event = draft(
-        event=IDS.new(EventId),
-        kind=kind,
-        thread=THREADS[run],
-        run=RUNS[run],
-        parent=RUNS[0] if run == 2 else None,
-        request=REQUEST,
-        data={"text": text, **data},
-    )
-    return event.record(ALICE, offset, at=offset)
 
 
 @st.composite

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Iterator
 
 import orjson
@@ -20,21 +19,11 @@ from greenroom.transport.errors import BadRequest
 from greenroom.transport.http.request_head import RequestHead
 from tests.delivery.backstage import Disk
 from tests.face.commands.letters import alices_letter
+from tests.face.http_get import get
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, serving, token_for
 
 PATHS = ["/admin/tree", "/admin/crashes", "/admin/crashes/abc"]
-
-
-def get(
-    server: Server, path: str, token: str | None = ADMIN, method: str = "GET", **headers: str
-) -> tuple[int, bytes, dict[str, str]]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
-    connection.request(method, path, headers=headers)
-    answer = connection.getresponse()
-    return answer.status, answer.read(), {k.lower(): v for k, v in answer.getheaders()}
 
 
 @pytest.mark.parametrize("path", PATHS)

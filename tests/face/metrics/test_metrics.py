@@ -7,11 +7,9 @@ import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 import trio
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from greenroom import BadId
 from greenroom.delivery.errors import JournalFull
@@ -23,51 +21,16 @@ from greenroom.metrics.counts import MOST_SERIES, Metrics
 from greenroom.metrics.gauges import watching_lag
 from greenroom.metrics.table import METRICS, metrics_table
 from greenroom.settings import Settings
-from tests.face.admin.test_admin import ADMIN, get
+from tests.face.http_get import get
+from tests.face.metrics.scrape import Scrape, parsed
 from tests.protocol.client import Client, refusal
-from tests.protocol.server import Server, serving, token_for
+from tests.protocol.server import ADMIN, Server, serving, token_for
 
 DOCS = Path(__file__).parents[3] / "docs"
 IDS = IdSource()
 closed_serving = partial(serving, metrics_open=False)
-Samples: TypeAlias = dict[str, dict[tuple[str, ...], float]]
 
 pytestmark = [pytest.mark.requirement("R10"), pytest.mark.requirement("R02")]
-
-
-def parsed(text: str) -> Samples:
-    samples: Samples = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            values = tuple(value for _, value in sorted(sample.labels.items()))
-            samples.setdefault(sample.name, {})[values] = sample.value
-    return samples
-
-
-class Scrape:
-    """The numbers of a server; `value` sums all series that have the given label values."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    def value(self, name: str, *labels: str) -> float:
-        accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
-        status, body, _ = get(self._server, "/metrics", None, **accept)
-        assert status == 200, body
-        series = parsed(body.decode())[f"greenroom_{name}"]
-        return sum(value for key, value in series.items() if set(labels) <= {*key})
-
-    def wait(self, name: str, *labels: str, at_least: float = 1) -> None:
-        """Return once the number is there. Raises `trio.TooSlowError`."""
-        metrics = self._server.runtime.metrics
-        assert metrics is not None
-
-        def there() -> bool:
-            text = metrics.expose("application/openmetrics-text")[0].decode()
-            series = parsed(text)[f"greenroom_{name}"]
-            return sum(v for key, v in series.items() if set(labels) <= {*key}) >= at_least
-
-        self._server.wait_until(there)
 
 
 @pytest.fixture

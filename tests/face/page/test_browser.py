@@ -13,7 +13,7 @@ import pytest
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.outbox.folding import fold
-from tests.delivery.outbox.test_folding import THREADS, record
+from tests.delivery.outbox.three_runs import THREADS, record
 from tests.face.commands.played_server import PlayedServer
 from tests.face.page.browser import (
     EXAMPLE,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from greenroom.delivery.events.kinds import Kind
-from tests.delivery.outbox.test_folding import THREADS, record
+from tests.delivery.outbox.three_runs import THREADS, record
 from tests.face.commands.played_server import PlayedServer
 from tests.face.page.browser import NEEDS_CHROMIUM, Demo, OpenPage, wait_run, wait_until
 

@@ -29,6 +29,7 @@ from tests.supervisor.stage import settle
 pytestmark = [pytest.mark.requirement("R39"), pytest.mark.fault("S15")]
 
 MEGABYTE = 1 << 20
+PARCEL = f"{__name__}:Parcel"
 OFTEN = Intensity(1_000, 60.0)
 
 
@@ -73,7 +74,7 @@ async def test_a_report_of_large_messages_is_small_and_says_what_is_cut() -> Non
         (report,) = root.crashes()
         assert report.weight < NOTE_BYTES
         assert report.messages[-1] == {
-            "$object": "tests.supervisor.test_kept_bytes:Parcel",
+            "$object": PARCEL,
             "fields": {"number": -1, "content": {"$cut": "x" * 200, "length": MEGABYTE}},
         }
 
@@ -88,7 +89,10 @@ async def test_large_messages_of_earlier_times_are_told_by_their_type(
         await settle()
         (report,) = root.crashes()
         parcel, death = report.messages
-        assert parcel == {"$opaque": "tests.supervisor.test_kept_bytes:Parcel", "over": 65_536}
+        assert parcel == {
+            "$opaque": PARCEL,
+            "over": 65_536,
+        }
         assert death == "die"
         assert load_crash(dump_crash(report)).messages == report.messages
 
@@ -121,8 +125,7 @@ async def test_one_message_too_large_to_record_is_told_by_its_type() -> None:
         assert report.actor is not None
         assert report.actor.recording is not None
         (message,) = report.actor.recording.messages
-        path = "tests.supervisor.test_kept_bytes:Parcel"
-        assert message == {"$opaque": path, "over": RECORDED_BYTES}
+        assert message == {"$opaque": PARCEL, "over": RECORDED_BYTES}
 
 
 async def test_a_factory_of_large_arguments_is_not_recorded() -> None:

@@ -1,0 +1,18 @@
+"""One HTTP request to a server of the tests, with its admin's token unless another is given."""
+
+from __future__ import annotations
+
+import http.client
+
+from tests.protocol.server import ADMIN, Server
+
+
+def get(
+    server: Server, path: str, token: str | None = ADMIN, method: str = "GET", **headers: str
+) -> tuple[int, bytes, dict[str, str]]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read(), {k.lower(): v for k, v in answer.getheaders()}
