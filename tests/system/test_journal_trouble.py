@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -39,9 +40,9 @@ def until_ready_says(server: Server, expected: tuple[int, str]) -> None:
         time.sleep(0.01)
 
 
-def say(client: Client, text: str) -> dict[str, object]:
-    client.send("say", id=text, body=text)
-    return client.take("reply", id=text)
+def say(client: Client, id_: str, body: str = "hello") -> dict[str, object]:
+    client.send("say", id=id_, body=body)
+    return client.take("reply", id=id_)
 
 
 @pytest.mark.fault("P8")
@@ -75,6 +76,29 @@ def test_a_disk_that_takes_nothing_makes_the_server_unready_with_the_reason_unti
     told = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
     assert len(told) == 1, "once"
     assert f"the journal can be written again, after: {reason}" in caplog.text
+
+
+@pytest.fixture
+def may_grow() -> Iterator[Callable[[int], None]]:
+    """Sets how large a file of this process may get, until the test ends."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.fault("P8")
+def test_a_server_whose_files_may_grow_no_further_is_unready_until_they_may(
+    path: Path, may_grow: Callable[[int], None]
+) -> None:
+    with serving(journal=path) as server, Client(server.port, token_for("alice")) as client:
+        client.hello()
+        may_grow(Path(f"{path}-wal").stat().st_size + PAGE)
+        until_ready_says(server, (503, "not ready: the journal's disk is full\n"))
+        assert say(client, "one", "x" * 30_000)["error"] == NOT_KEPT
+        assert server.probe("readyz")[0] == 503, "a write of one page proves nothing"
+        may_grow(resource.RLIM_INFINITY)
+        until_ready_says(server, READY)
+        assert say(client, "two")["ok"]
 
 
 @pytest.fixture

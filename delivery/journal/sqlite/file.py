@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -60,17 +61,24 @@ class SqliteFile:
 
     def bytes(self) -> int:
         """The size of the file and its WAL."""
-        total = 0
+        return sum(self._sizes())
+
+    def _sizes(self) -> Iterator[int]:
         for suffix in ("", "-wal"):
             with suppress(FileNotFoundError):
-                total += os.stat(self.path + suffix).st_size
-        return total
+                yield os.stat(self.path + suffix).st_size
 
     def check_room(self) -> None:
-        """Raise `JournalFull` when the disk is full, also before anything is written to it."""
+        """Raise `JournalFull` when the disk is full, also before anything is written to it.
+
+        Files that may grow no further (setrlimit(2), `RLIMIT_FSIZE`) are as good as a full disk.
+        """
         disk = os.statvfs(os.path.dirname(self.path))
         free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
         if disk.f_blocks and free * disk.f_frsize < LEAST_ROOM:  # no blocks: it does not say
+            raise no_room(self.path)
+        most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if most != resource.RLIM_INFINITY and max(self._sizes()) + LEAST_ROOM > most:
             raise no_room(self.path)
 
     def try_to_write(self) -> None:

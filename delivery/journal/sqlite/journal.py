@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import trio
 
-from greenroom.delivery.errors import JournalError
+from greenroom.delivery.errors import JournalError, JournalFailed, JournalFull
 from greenroom.delivery.events.ids import EventId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.record import (
@@ -226,8 +226,17 @@ class SqliteJournal:
                 check()
                 return work()
         except JournalError as error:
-            self._health.note(error)
+            self._health.note(self._precisely(error))
             raise
+
+    def _precisely(self, error: JournalError) -> JournalError:
+        """A file that may grow no further fails with no more than `SQLITE_IOERR`."""
+        try:
+            if type(error) is JournalFailed:
+                self._file.check_room()
+        except JournalFull as full:
+            return full
+        return error
 
     def _look(self) -> None:
         """On the thread, from time to time: are the files there, and can they be written?"""
