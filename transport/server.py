@@ -20,7 +20,7 @@ from greenroom.supervisor.errors import StartFailed, SupervisorError, TooManyChi
 from greenroom.transport.connection.child import ConnectionParts, connection_child
 from greenroom.transport.door.front_door import FrontDoor, Upgrade, peer_of
 from greenroom.transport.door.half_open import HalfOpen
-from greenroom.transport.door.unready import Place
+from greenroom.transport.door.unready import UnreadyPlace
 from greenroom.transport.errors import CannotListen, PortBusy
 from greenroom.transport.http.responses import text
 
@@ -80,7 +80,7 @@ class Server:
                 await self._start_or_refuse(connection, place, upgrade)
 
     async def _start_or_refuse(
-        self, connection: ConnectionId, place: Place, upgrade: Upgrade
+        self, connection: ConnectionId, place: UnreadyPlace, upgrade: Upgrade
     ) -> None:
         try:
             with place.kept():

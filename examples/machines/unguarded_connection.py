@@ -27,7 +27,8 @@ from greenroom.delivery.user.messages import (
 )
 from greenroom.testing import Taken, explore
 from greenroom.transport.connection import events
-from greenroom.transport.connection.machine import CONNECTION, Link, Phase, Times
+from greenroom.transport.connection.data import ConnectionData, Phase, Times
+from greenroom.transport.connection.machine import CONNECTION
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
@@ -54,7 +55,7 @@ def _record(offset: int) -> Record:
     )
 
 
-LINK = Link(ConnectionId("conn_01jz00000000000000000000c1"), ALICE, Times())
+LINK = ConnectionData(ConnectionId("conn_01jz00000000000000000000c1"), ALICE, Times())
 EVENTS = [
     events.Upgraded(expires_in=60.0),
     wire.Hello(),
@@ -70,7 +71,7 @@ EVENTS = [
     wire.CancelRun("2", RUN),
     wire.HistoryRequest("3", 10),
     wire.Refresh("4", "token"),
-    events.RequestFailed("1", CloseCode.SERVER_ERROR, "the server failed"),
+    events.RequestRefused("1", CloseCode.SERVER_ERROR, "the server failed"),
     events.RunBegan("1", RunStarted(RUN, THREAD)),
     events.RunCancelled("2", RUN),
     events.HistoryRead("3", Page([_record(1)], more=False), more=False),
@@ -85,13 +86,15 @@ EVENTS = [
 ]
 
 
-def deliver_at_once(link: Link, news: DeliverEvents) -> Step[Phase, Link, events.Command]:
+def deliver_at_once(
+    link: ConnectionData, news: DeliverEvents
+) -> Step[Phase, ConnectionData, events.ConnectionCommand]:
     """What the real one leaves to the `EventSender`, which only *ready* has."""
     frame = wire.events(link.user, "epoch", news.records, replay=news.replay)
     return stay(link, events.SendEvents(frame, news.records[-1].offset))
 
 
-UNGUARDED: Machine[Phase, Link, events.Command] = Machine(
+UNGUARDED: Machine[Phase, ConnectionData, events.ConnectionCommand] = Machine(
     name="unguarded connection",
     states=Phase,
     initial=CONNECTION.initial,

@@ -20,19 +20,18 @@ from greenroom.delivery.events.ids import RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON, Event
 from greenroom.transport.client.frames import Position, Ready
 from greenroom.transport.client.inbox import Inbox, moved
-from greenroom.transport.client.line import Line, Watch
+from greenroom.transport.client.line import ConditionWatch, Line
 from greenroom.transport.client.session import (
-    Answered,
+    ClientCommand,
     ClientSession,
-    Command,
     Complaint,
-    Deliver,
+    HandOver,
     Opened,
-    Request,
-    ShowTyping,
+    RequestAnswered,
+    TypingSeen,
 )
 from greenroom.transport.client.socket import ServerUrl, plain_nursery
-from greenroom.transport.client.token import Token
+from greenroom.transport.client.token import TokenSource
 from greenroom.transport.errors import (
     CannotConnect,
     ClientClosed,
@@ -51,7 +50,7 @@ logger = logging.getLogger("greenroom.client")
 
 
 @attrs.frozen
-class Started:
+class StartedRun:
     """What a `say` started."""
 
     run: RunId
@@ -74,7 +73,7 @@ def _random_id() -> str:
 async def connect(
     url: str,
     *,
-    token: Token,
+    token: TokenSource,
     position: Position | None = None,
     on_ready: Callable[[Ready], object] | None = None,
     on_typing: Callable[[ThreadId, str], object] | None = None,
@@ -126,7 +125,7 @@ class Client:
     def __init__(
         self,
         url: ServerUrl,
-        token: Token,
+        token: TokenSource,
         session: ClientSession,
         uniform: Callable[[float, float], float],
         new_id: Callable[[], str],
@@ -137,7 +136,7 @@ class Client:
         self._user: UserId | None = None
         self._inbox = Inbox()
         self._answers: dict[str, Reply[Mapping[str, JSON]]] = {}
-        self._watch = Watch()
+        self._watch = ConditionWatch()
         self._line = Line(
             url,
             token,
@@ -168,7 +167,7 @@ class Client:
 
     def events(self) -> AsyncIterator[Event]:
         """Every event, in order, once; leave and take up the loop as you like."""
-        return _Events(self._next_event)
+        return _EventIterator(self._next_event)
 
     async def _next_event(self) -> Event:
         await self._watch.until(lambda: len(self._inbox) > 0)
@@ -182,7 +181,7 @@ class Client:
         *,
         thread: ThreadId | None = None,
         id: str | None = None,  # noqa: A002
-    ) -> Started:
+    ) -> StartedRun:
         """Speak; starts a run. Sent again after a reconnect until answered, never run twice.
 
         Raises `RequestFailed`, and its kind `BadMessage` for what cannot be sent: it is bigger than
@@ -190,7 +189,7 @@ class Client:
         the same `say` across processes, too.
         """
         answer = await self._ask(wire.Say(id or self._new_id(), body, thread))
-        return Started(RunId.parse(str(answer["run"])), ThreadId.parse(str(answer["thread"])))
+        return StartedRun(RunId.parse(str(answer["run"])), ThreadId.parse(str(answer["thread"])))
 
     async def cancel(self, run: RunId) -> None:
         """Stop a run. Raises `RequestFailed`."""
@@ -232,7 +231,7 @@ class Client:
         """Say that the user is typing; lost without a word while there is no connection."""
         await self._line.send_volatile(wire.Typing(thread))
 
-    async def _ask(self, request: Request) -> Mapping[str, JSON]:
+    async def _ask(self, request: wire.ClientRequest) -> Mapping[str, JSON]:
         """Have a request sent, now or after the next `ready`, and wait for its answer."""
         if self._watch.failure is not None:
             raise self._watch.failure()
@@ -257,15 +256,15 @@ class Client:
         except CannotConnect as error:
             self._fail(partial(CannotConnect, error.message, advice=error.advice))
 
-    def _perform(self, command: Command) -> None:
+    def _perform(self, command: ClientCommand) -> None:
         match command:
             case Opened(ready, position, lost):
                 self._opened(ready, position, lost=lost)
-            case Deliver(arrivals):
+            case HandOver(arrivals):
                 self._inbox.put(arrivals)
-            case Answered(id_, answer):
+            case RequestAnswered(id_, answer):
                 self._answer(id_, answer)
-            case ShowTyping(thread, sender) if self.on_typing is not None:
+            case TypingSeen(thread, sender) if self.on_typing is not None:
                 self._tell(partial(self.on_typing, ThreadId.trusted(thread), sender))
             case Complaint(code, message):
                 said = one_line(message)
@@ -305,7 +304,7 @@ class Client:
         self._watch.wake()
 
 
-class _Events(AsyncIterator[Event]):
+class _EventIterator(AsyncIterator[Event]):
     """No async generator: one that is left by `break` would need closing."""
 
     def __init__(self, take: Callable[[], Awaitable[Event]]) -> None:

@@ -14,13 +14,13 @@ from greenroom.transport.client.frames import Outgoing, encoded, too_big
 from greenroom.transport.client.pacing import Pacer
 from greenroom.transport.client.session import (
     ACK_EVENTS,
-    Answered,
+    ClientCommand,
     ClientSession,
     Closing,
-    Command,
     Expect,
     Leave,
     Opened,
+    RequestAnswered,
     Transmit,
 )
 from greenroom.transport.client.socket import (
@@ -31,7 +31,7 @@ from greenroom.transport.client.socket import (
     open_socket,
     plain_nursery,
 )
-from greenroom.transport.client.token import Token, Tokens
+from greenroom.transport.client.token import Tokens, TokenSource
 from greenroom.transport.connection.traffic import SLOWEST
 from greenroom.transport.errors import (
     BadFrame,
@@ -53,7 +53,7 @@ NO_CODE = 1006  # RFC 6455 §7.1.5: the connection broke without a close frame
 logger = logging.getLogger("greenroom.client")
 
 
-class Watch:
+class ConditionWatch:
     """Lets tasks wait for a condition on shared state, or for the failure that ends it all."""
 
     def __init__(self) -> None:
@@ -81,11 +81,11 @@ class Line:
     def __init__(
         self,
         url: ServerUrl,
-        token: Token,
+        token: TokenSource,
         session: ClientSession,
-        watch: Watch,
+        watch: ConditionWatch,
         *,
-        perform: Callable[[Command], None],
+        perform: Callable[[ClientCommand], None],
         has_room: Callable[[], bool],
         uniform: Callable[[float, float], float],
         refresh: Callable[[str], Awaitable[int | None]],
@@ -216,7 +216,7 @@ class Line:
                 self._expected_until = 0.0
                 return message
 
-    def _obey(self, command: Command) -> None:
+    def _obey(self, command: ClientCommand) -> None:
         match command:
             case Expect(size):
                 self._expected_until = trio.current_time() + size / SLOWEST
@@ -227,7 +227,7 @@ class Line:
             case _:
                 self._perform(command)
 
-    def _understand(self, message: str | bytes) -> list[Command]:
+    def _understand(self, message: str | bytes) -> list[ClientCommand]:
         try:
             return self._session.receive(message)
         except BadFrame as error:
@@ -258,7 +258,7 @@ class Line:
 
     async def _send_request(self, request: Outgoing) -> None:
         if self.limit < len(request.frame):
-            self._perform(Answered(request.id, too_big(len(request.frame), self.limit)))
+            self._perform(RequestAnswered(request.id, too_big(len(request.frame), self.limit)))
             self._session.forget(request.id)
         else:
             await self._transmit(request.frame)

@@ -32,7 +32,6 @@ from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_limits import FrameLimits
 
 ACK_EVENTS = 32
-Request: TypeAlias = wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
 
 
 # What the shell is to do
@@ -59,7 +58,7 @@ class Arrival:
 
 
 @attrs.frozen
-class Deliver:
+class HandOver:
     """Hand these to the application: new, in order, without gaps."""
 
     arrivals: Sequence[Arrival]
@@ -73,7 +72,7 @@ class Expect:
 
 
 @attrs.frozen
-class Answered:
+class RequestAnswered:
     """A request has its answer: a result or an error."""
 
     id: str
@@ -105,7 +104,7 @@ class Closing:
 
 
 @attrs.frozen
-class ShowTyping:
+class TypingSeen:
     """Someone is typing. Volatile."""
 
     thread: str
@@ -120,8 +119,16 @@ class Complaint:
     message: str
 
 
-Command: TypeAlias = (
-    Opened | Deliver | Expect | Answered | Transmit | Leave | Closing | ShowTyping | Complaint
+ClientCommand: TypeAlias = (
+    Opened
+    | HandOver
+    | Expect
+    | RequestAnswered
+    | Transmit
+    | Leave
+    | Closing
+    | TypingSeen
+    | Complaint
 )
 
 
@@ -162,7 +169,7 @@ class ClientSession:
         """The socket is gone. What was asked stays asked."""
         self.ready = None
 
-    def request(self, request: Request) -> None:
+    def request(self, request: wire.ClientRequest) -> None:
         """Remember a request until it is answered: it is sent again after each reconnect.
 
         Raises `BadMessage` for one that no server could take.
@@ -186,7 +193,7 @@ class ClientSession:
         """The request to send now, when `may_send` says so; asking for it counts as sending it."""
         return self._unsent.pop(next(iter(self._unsent)))
 
-    def refused_for_size(self) -> Answered | None:
+    def refused_for_size(self) -> RequestAnswered | None:
         """The server closed for a frame that was too big: the biggest one sent is not sent again.
 
         None when none was: then it cannot have been a request.
@@ -196,7 +203,7 @@ class ClientSession:
             return None
         biggest = max(sent, key=lambda each: len(each.frame))
         self.forget(biggest.id)
-        return Answered(biggest.id, too_big(len(biggest.frame), None))
+        return RequestAnswered(biggest.id, too_big(len(biggest.frame), None))
 
     def ack(self) -> wire.Ack | None:
         """The ack that is due, if any; asking for it counts as sending it."""
@@ -205,7 +212,7 @@ class ClientSession:
         self._acked = self._place
         return wire.Ack(self._place)
 
-    def receive(self, message: str | bytes) -> list[Command]:
+    def receive(self, message: str | bytes) -> list[ClientCommand]:
         """What to do about a frame. Raises `BadFrame` for what no server of ours would send."""
         try:
             fields = orjson.loads(message)
@@ -214,7 +221,7 @@ class ClientSession:
         except (ValueError, KeyError, TypeError, AttributeError, BadId) as error:
             raise BadFrame(f"the server sent an unusable frame: {error!r}", fatal=True) from error
 
-    def _ready(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+    def _ready(self, fields: Mapping[str, JSON]) -> Iterator[ClientCommand]:
         """Take up the place again, or the server's when ours means nothing to it any more.
 
         A server that does not say from where it sends may skip events that are gone.
@@ -232,14 +239,14 @@ class ClientSession:
         self._unsent = dict(self._pending)
         yield Opened(ready, self.position, lost=not goes_on)
 
-    def _events(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+    def _events(self, fields: Mapping[str, JSON]) -> Iterator[ClientCommand]:
         spans = [(event, end_of(event)) for event in map(Event.from_json, a_list(fields["events"]))]
         if self.ready is None or fields["epoch"] != self.ready.epoch:
             yield Leave(CloseCode.POSITION_LOST)
             return
         fresh, is_gap = self._advance(spans)
         if fresh:
-            yield Deliver(fresh)
+            yield HandOver(fresh)
         if is_gap:
             yield Leave(CloseCode.POSITION_LOST)
 
@@ -269,28 +276,28 @@ class ClientSession:
     def _place(self) -> int:
         return self.position.offset if self.position else 0
 
-    def _reply(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+    def _reply(self, fields: Mapping[str, JSON]) -> Iterator[ClientCommand]:
         id_ = str(fields["id"])
         if self._pending.pop(id_, None) is None:
             return
-        yield Answered(id_, fields if fields["ok"] is True else failure(fields["error"]))
+        yield RequestAnswered(id_, fields if fields["ok"] is True else failure(fields["error"]))
 
-    def _ping(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+    def _ping(self, fields: Mapping[str, JSON]) -> Iterator[ClientCommand]:
         """Frames keep their order: what was written before the ping and is not here is lost."""
         written = fields.get("offset")
         is_gap = written is not None and integer(written) > self._place
         yield Leave(CloseCode.POSITION_LOST) if is_gap else Transmit(wire.Pong())
 
-    def _large(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+    def _large(self, fields: Mapping[str, JSON]) -> Iterator[ClientCommand]:
         yield Expect(integer(fields["bytes"]))
 
-    def _typing(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
-        yield ShowTyping(str(fields["thread"]), str(fields["from"]))
+    def _typing(self, fields: Mapping[str, JSON]) -> Iterator[ClientCommand]:
+        yield TypingSeen(str(fields["thread"]), str(fields["from"]))
 
-    def _error(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+    def _error(self, fields: Mapping[str, JSON]) -> Iterator[ClientCommand]:
         yield Complaint(integer(fields["code"]), str(fields["message"]))
 
-    def _closing(self, fields: Mapping[str, JSON]) -> Iterator[Command]:
+    def _closing(self, fields: Mapping[str, JSON]) -> Iterator[ClientCommand]:
         code, reason = integer(fields["code"]), str(fields["reason"])
         match fields["reconnect"]:
             case {"after_ms": int(after), "jitter_ms": int(jitter)}:
@@ -299,7 +306,7 @@ class ClientSession:
                 yield Closing(code, reason)
 
     _HANDLERS: ClassVar[
-        Mapping[str, Callable[[ClientSession, Mapping[str, JSON]], Iterator[Command]]]
+        Mapping[str, Callable[[ClientSession, Mapping[str, JSON]], Iterator[ClientCommand]]]
     ] = {
         "ready": _ready,
         "events": _events,

@@ -20,7 +20,7 @@ LEAST_PAUSE = 1.0
 
 logger = logging.getLogger("greenroom.client")
 
-Token: TypeAlias = str | Callable[[], Awaitable[str]]
+TokenSource: TypeAlias = str | Callable[[], Awaitable[str]]
 
 
 class Tokens:
@@ -29,7 +29,7 @@ class Tokens:
 
     def __init__(
         self,
-        given: Token,
+        given: TokenSource,
         refresh: Callable[[str], Awaitable[int | None]],
         *,
         backoff: Callable[[int], float],

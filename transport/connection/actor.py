@@ -47,12 +47,13 @@ from greenroom.supervisor.errors import SupervisorError
 from greenroom.transport.auth.tokens import Authenticator, Identity
 from greenroom.transport.connection.coalescing import with_followers
 from greenroom.transport.connection.counted_socket import CountedSocket
+from greenroom.transport.connection.data import ConnectionData, Phase, Times
 from greenroom.transport.connection.events import (
     AttachTo,
     Carry,
     CheckToken,
     Close,
-    Command,
+    ConnectionCommand,
     Draining,
     FrameRefused,
     GapSeen,
@@ -67,7 +68,7 @@ from greenroom.transport.connection.events import (
     TokenLeft,
     Upgraded,
 )
-from greenroom.transport.connection.machine import CONNECTION, Link, Phase, Times
+from greenroom.transport.connection.machine import CONNECTION
 from greenroom.transport.connection.pulse import Pulse
 from greenroom.transport.connection.requests import Requests
 from greenroom.transport.errors import BadFrame, IsolationViolation, wrong_id_behind
@@ -107,7 +108,9 @@ class Answered:
     event: object
 
 
-LinkMessage: TypeAlias = ConnectionNews | FrameCame | Flooded | Answered | Draining | SocketGone
+ConnectionMessage: TypeAlias = (
+    ConnectionNews | FrameCame | Flooded | Answered | Draining | SocketGone
+)
 
 
 @attrs.frozen
@@ -119,7 +122,7 @@ class ConnectionSettings:
     limits: FrameLimits = attrs.field(factory=FrameLimits)
 
 
-class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
+class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, ConnectionCommand]):
     """Drives `CONNECTION` for an accepted socket of a proven user."""
 
     capacity = 64
@@ -161,8 +164,10 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
     def phase(self) -> Phase:
         return self.runner.state
 
-    def initial_data(self) -> Link:
-        return Link(self._id, self._identity.user, self._settings.times, self._settings.limits)
+    def initial_data(self) -> ConnectionData:
+        return ConnectionData(
+            self._id, self._identity.user, self._settings.times, self._settings.limits
+        )
 
     def give_up(self, code: CloseCode) -> None:
         """Say what for it is about to be cut, in the middle of a frame maybe."""
@@ -181,7 +186,9 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
         logger.debug("opened")
         await self._feed(Upgraded(*self._requests.lifetime(self._identity)))
 
-    async def receive_many(self, messages: deque[LinkMessage | TimerFired | Ask[object]]) -> None:
+    async def receive_many(
+        self, messages: deque[ConnectionMessage | TimerFired | Ask[object]]
+    ) -> None:
         while messages and not self._stop:
             message = messages.popleft()
             self.recent.append(message)
@@ -280,7 +287,7 @@ class ConnectionActor(MachineActor[LinkMessage, Phase, Link, Command]):
 
     # What goes out
 
-    async def perform(self, command: Command) -> None:
+    async def perform(self, command: ConnectionCommand) -> None:
         match command:
             case SendEvents(frame, through):
                 if await self._write(frame):
@@ -397,7 +404,7 @@ def _bytes(message: str | bytes) -> bytes:
     return message.encode() if isinstance(message, str) else message
 
 
-def _answer(connection: Ref[LinkMessage], event: object) -> None:
+def _answer(connection: Ref[ConnectionMessage], event: object) -> None:
     connection.tell_owed(Answered(event))
 
 

@@ -30,7 +30,7 @@ from greenroom.transport.connection.counted_socket import CountedSocket
 from greenroom.transport.connection.events import SocketGone
 from greenroom.transport.connection.rate_limit import SharedBuckets, TokenBucket
 from greenroom.transport.door.front_door import Upgrade, close_gently
-from greenroom.transport.door.unready import Place, UnreadySockets
+from greenroom.transport.door.unready import UnreadyPlace, UnreadySockets
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
@@ -53,7 +53,7 @@ class ConnectionParts:
 
 
 def connection_child(
-    upgrade: Upgrade, connection: ConnectionId, parts: ConnectionParts, place: Place
+    upgrade: Upgrade, connection: ConnectionId, parts: ConnectionParts, place: UnreadyPlace
 ) -> ChildSpec:
     """The spec of a connection; its value is the connection actor's ref.
 
@@ -76,7 +76,7 @@ async def _serve(
     upgrade: Upgrade,
     connection: ConnectionId,
     parts: ConnectionParts,
-    place: Place,
+    place: UnreadyPlace,
     task_status: trio.TaskStatus[object],
 ) -> None:
     async with parts.users.lease(upgrade.identity.user) as user:

@@ -92,7 +92,7 @@ class TokenLeft:
 
 
 @attrs.frozen
-class RequestFailed:
+class RequestRefused:
     """A request with an `id` cannot be done."""
 
     id: str
@@ -192,7 +192,7 @@ class Tell:
 class Carry:
     """Carry out a request of the client; its answer comes back as an event."""
 
-    request: wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
+    request: wire.ClientRequest
 
 
 @attrs.frozen
@@ -211,4 +211,6 @@ class Close:
     reconnect: tuple[int, int] | None = None
 
 
-Command: TypeAlias = Send | SendEvents | Ping | AttachTo | Tell | Carry | CheckToken | Close
+ConnectionCommand: TypeAlias = (
+    Send | SendEvents | Ping | AttachTo | Tell | Carry | CheckToken | Close
+)

@@ -14,7 +14,7 @@ MOST_FRAMES = 64
 
 
 @attrs.define
-class _Frame:
+class _WrittenFrame:
     """A frame with events through an offset (0: a reply), and the bytes written by its end."""
 
     through: int
@@ -34,7 +34,7 @@ class Pulse:
         self._seen = Traffic()
         self._came = 0
         self._drained_at = float("-inf")
-        self._frames: deque[_Frame] = deque()
+        self._frames: deque[_WrittenFrame] = deque()
         self._left = 0  # frames with events through here have left
         self._was_waiting = 0  # those through here had not when it was asked before
         self._arriving: tuple[int, float] = (0, float("-inf"))  # a big one that left: until when
@@ -84,7 +84,7 @@ class Pulse:
         return just_left or (through > after and self._clock() < until)
 
     def _keep(self, through: int, size: int) -> None:
-        frame = _Frame(through, self._written(), size)
+        frame = _WrittenFrame(through, self._written(), size)
         if len(self._frames) < MOST_FRAMES:
             self._frames.append(frame)
         else:  # the two leave as one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Never, TypeAlias, TypeVar
+from typing import Never, TypeVar
 
 import attrs
 import outcome
@@ -29,7 +29,7 @@ from greenroom.supervisor.errors import SupervisorError
 from greenroom.transport.auth.tokens import Authenticator, Identity
 from greenroom.transport.connection.events import (
     HistoryRead,
-    RequestFailed,
+    RequestRefused,
     RunBegan,
     RunCancelled,
     TokenRefreshed,
@@ -44,8 +44,6 @@ R = TypeVar("R")
 
 HISTORY_WAITING = 100
 """Requests for history of one connection that wait while one is answered."""
-
-ClientRequest: TypeAlias = wire.Say | wire.CancelRun | wire.HistoryRequest | wire.Refresh
 
 
 @attrs.define(eq=False)
@@ -65,7 +63,7 @@ class Requests:
     _page: object = None  # the answer that is owed, or on its way to the socket
     _reading: bool = False
 
-    async def carry(self, request: ClientRequest, session: SessionId | None) -> None:
+    async def carry(self, request: wire.ClientRequest, session: SessionId | None) -> None:
         """Carry out one request. Waits for nothing but the check of a token."""
         match request:
             case wire.Say():
@@ -111,7 +109,7 @@ class Requests:
         request = UserSays(say.id, say.thread, session, say.body)
         self.ask_user(request, began, lambda error: self._failed(say, error))
 
-    def _cancel(self, cancel: wire.CancelRun) -> RunCancelled | RequestFailed:
+    def _cancel(self, cancel: wire.CancelRun) -> RunCancelled | RequestRefused:
         if self.user.cancel(cancel.run):
             return RunCancelled(cancel.id, cancel.run)
         message = f"no run {cancel.run} of yours is going on"
@@ -152,7 +150,7 @@ class Requests:
             asker=self.asker,
         )
 
-    async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestFailed:
+    async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestRefused:
         try:
             identity = await self.authenticator.authenticate(refresh.token)
         except BadToken as error:
@@ -186,7 +184,7 @@ class Requests:
         except (ActorError, SupervisorError) as error:
             self.answer(failed(error))
 
-    def _failed(self, request: ClientRequest, error: BaseException) -> RequestFailed:
+    def _failed(self, request: wire.ClientRequest, error: BaseException) -> RequestRefused:
         if is_of_the_server(error):
             logger.warning("%s was not done: %s", wire.type_of(request), safe_str(error))
         temporary = not isinstance(error, GreenroomError) or error.temporary
@@ -195,12 +193,12 @@ class Requests:
         )
 
     def _refused(
-        self, request: ClientRequest, code: CloseCode, message: str, *, temporary: bool = False
-    ) -> RequestFailed:
+        self, request: wire.ClientRequest, code: CloseCode, message: str, *, temporary: bool = False
+    ) -> RequestRefused:
         self._count_refusal(request, code)
-        return RequestFailed(request.id, code, message, temporary)
+        return RequestRefused(request.id, code, message, temporary)
 
-    def _count_refusal(self, request: ClientRequest, code: CloseCode) -> None:
+    def _count_refusal(self, request: wire.ClientRequest, code: CloseCode) -> None:
         self.user.observer.request_refused(wire.type_of(request), code)
 
 

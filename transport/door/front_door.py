@@ -21,7 +21,7 @@ from greenroom.actors.guard import log_failure
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
 from greenroom.transport.door.early_stream import ReplayStream
-from greenroom.transport.door.static_pages import Page
+from greenroom.transport.door.static_pages import StaticPage
 from greenroom.transport.door.upgrade import Origins, check_handshake, handshake_for
 from greenroom.transport.errors import BadRequest, BadToken, wrong_id_behind
 from greenroom.transport.http.request_head import MAX_HEAD_BYTES, TOO_LARGE, HeadParser, RequestHead
@@ -71,7 +71,7 @@ class FrontDoor:
         authenticator: Authenticator,
         allow_origins: Iterable[str] = (),
         ready: Callable[[], Readiness] = lambda: Readiness(True),
-        pages: Mapping[str, Page] | None = None,
+        pages: Mapping[str, StaticPage] | None = None,
         routes: Mapping[str, Handler] | None = None,
         live_path: str = LIVE,
         clock: Callable[[], float] = time.time,

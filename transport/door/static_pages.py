@@ -34,7 +34,7 @@ CONTENT_TYPES: Mapping[str, str] = {
 
 
 @attrs.frozen
-class Page:
+class StaticPage:
     """One file and what a browser needs to know about it."""
 
     body: bytes = attrs.field(repr=False)
@@ -57,7 +57,7 @@ class Page:
         return self.etag in offered or "*" in offered
 
 
-def load_pages(package: str = "greenroom.transport", folder: str = "page") -> dict[str, Page]:
+def load_pages(package: str = "greenroom.transport", folder: str = "page") -> dict[str, StaticPage]:
     """Every file of a package's folder by its path; `index.html` is `/` too.
 
     A file of a kind not in `CONTENT_TYPES` is left out: what has no type is not for browsers.
@@ -73,9 +73,9 @@ def load_pages(package: str = "greenroom.transport", folder: str = "page") -> di
     return pages
 
 
-def _page(path: PurePosixPath, file: Traversable) -> Page:
+def _page(path: PurePosixPath, file: Traversable) -> StaticPage:
     body = file.read_bytes()
-    return Page(body, _type_of(path), f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+    return StaticPage(body, _type_of(path), f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
 def _type_of(path: PurePosixPath) -> str:

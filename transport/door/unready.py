@@ -22,13 +22,13 @@ class UnreadySockets:
         self._limit = limit
         self._held: dict[UserId, int] = {}
 
-    def place(self, user: UserId) -> Place:
+    def place(self, user: UserId) -> UnreadyPlace:
         """A place for a socket of this user. Raises `TooManyConnections` when all are taken."""
         if self.held(user) >= self._limit:
             raise TooManyConnections(
                 f"{self._limit} connections of user {str(user)!r} are opening or closing already"
             )
-        place = Place(self, user)
+        place = UnreadyPlace(self, user)
         place.take()
         return place
 
@@ -42,7 +42,7 @@ class UnreadySockets:
             del self._held[user]
 
 
-class Place:
+class UnreadyPlace:
     """One socket's place, held while it is not ready. It may be taken and released repeatedly."""
 
     __slots__ = ("_all", "_is_held", "_user")

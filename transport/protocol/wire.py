@@ -25,7 +25,7 @@ from greenroom.transport.protocol.wire_fields import (
     MAX_ID_LENGTH,
     MAX_OFFSET,
     MAX_TOKEN_LENGTH,
-    Check,
+    FieldCheck,
     WrongField,
     bounded_text,
     id_of,
@@ -142,6 +142,9 @@ ClientFrame: TypeAlias = (
     Hello | Ack | Displayed | Confirm | Say | CancelRun | HistoryRequest | Refresh | Typing | Pong
 )
 
+ClientRequest: TypeAlias = Say | CancelRun | HistoryRequest | Refresh
+"""The frames that have an `id` and get a `reply`."""
+
 
 @attrs.frozen
 class _Codec:
@@ -156,7 +159,7 @@ class _Codec:
 _converter = cattrs.Converter(detailed_validation=False)
 
 
-def _codec(type_: str, frame: type[ClientFrame], **checks: Check[object]) -> _Codec:
+def _codec(type_: str, frame: type[ClientFrame], **checks: FieldCheck[object]) -> _Codec:
     checked = {name: override(struct_hook=check) for name, check in checks.items()}
     as_it_is = {name: override(unstruct_hook=lambda value: value) for name in checks}
     return _Codec(

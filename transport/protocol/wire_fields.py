@@ -18,7 +18,7 @@ from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.legacy.legacy_ids import modern
 
 V = TypeVar("V")
-Check: TypeAlias = Callable[[object, object], V]
+FieldCheck: TypeAlias = Callable[[object, object], V]
 
 MAX_OFFSET = 2**53
 MAX_ID_LENGTH = 128
@@ -33,7 +33,7 @@ class WrongField(ValueError):
         super().__init__(f"`{name}` must be {expected}, not {given}{told}")
 
 
-def whole_number(name: str, lowest: int, highest: int) -> Check[int]:
+def whole_number(name: str, lowest: int, highest: int) -> FieldCheck[int]:
     """An integer in a range; neither `true` nor `1.0` is one."""
     expected = f"an integer from {lowest} to {highest}"
 
@@ -45,17 +45,17 @@ def whole_number(name: str, lowest: int, highest: int) -> Check[int]:
     return check
 
 
-def bounded_text(name: str, longest: int, *, shortest: int = 0) -> Check[str]:
+def bounded_text(name: str, longest: int, *, shortest: int = 0) -> FieldCheck[str]:
     """A string of so many characters."""
     return _text(name, shortest, longest, shown)
 
 
-def secret_text(name: str, longest: int) -> Check[str]:
+def secret_text(name: str, longest: int) -> FieldCheck[str]:
     """A string that is never repeated in an error."""
     return _text(name, 1, longest, described)
 
 
-def some_json(name: str) -> Check[JSON]:
+def some_json(name: str) -> FieldCheck[JSON]:
     """Any JSON value that a browser reads as it is, `null` included: no integer past 2^53."""
 
     def check(value: object, _: object) -> JSON:
@@ -66,7 +66,7 @@ def some_json(name: str) -> Check[JSON]:
     return check
 
 
-def id_of(name: str, kind: type[Id]) -> Check[Id]:
+def id_of(name: str, kind: type[Id]) -> FieldCheck[Id]:
     """An id of one kind. A client may still know it by its legacy id; it gets the new one."""
 
     def check(value: object, _: object) -> Id:
@@ -80,17 +80,17 @@ def id_of(name: str, kind: type[Id]) -> Check[Id]:
     return check
 
 
-def offsets(name: str, most: int) -> Check[tuple[int, ...]]:
+def offsets(name: str, most: int) -> FieldCheck[tuple[int, ...]]:
     """A list of 1 to `most` offsets."""
     return _list_of(name, most, whole_number(f"{name}[]", 1, MAX_OFFSET), shortest=1)
 
 
-def texts(name: str, most: int, longest: int) -> Check[tuple[str, ...]]:
+def texts(name: str, most: int, longest: int) -> FieldCheck[tuple[str, ...]]:
     """A list of at most `most` strings."""
     return _list_of(name, most, bounded_text(f"{name}[]", longest))
 
 
-def text_fields(name: str, most: int, longest: int) -> Check[dict[str, str]]:
+def text_fields(name: str, most: int, longest: int) -> FieldCheck[dict[str, str]]:
     """An object of at most `most` fields that are all strings."""
     key, text = bounded_text(f"{name}.*", longest), bounded_text(f"{name}.*", longest)
 
@@ -102,7 +102,7 @@ def text_fields(name: str, most: int, longest: int) -> Check[dict[str, str]]:
     return check
 
 
-def maybe(check: Check[V]) -> Check[V | None]:
+def maybe(check: FieldCheck[V]) -> FieldCheck[V | None]:
     """`null` is as good as absent."""
     return lambda value, kind: None if value is None else check(value, kind)
 
@@ -135,7 +135,7 @@ def described(value: object) -> str:
 
 def _text(
     name: str, shortest: int, longest: int, name_value: Callable[[object], str]
-) -> Check[str]:
+) -> FieldCheck[str]:
     expected = f"a string of {shortest} to {longest} characters"
 
     def check(value: object, _: object) -> str:
@@ -146,7 +146,9 @@ def _text(
     return check
 
 
-def _list_of(name: str, most: int, check: Check[V], *, shortest: int = 0) -> Check[tuple[V, ...]]:
+def _list_of(
+    name: str, most: int, check: FieldCheck[V], *, shortest: int = 0
+) -> FieldCheck[tuple[V, ...]]:
     def check_list(value: object, kind: object) -> tuple[V, ...]:
         if not isinstance(value, list) or not shortest <= len(value) <= most:
             raise WrongField(name, f"a list of {shortest} to {most}", shown(value))

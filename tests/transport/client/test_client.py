@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import trio
 
-from greenroom.transport.client.client import MAX_WAITING_EVENTS, Started
+from greenroom.transport.client.client import MAX_WAITING_EVENTS, StartedRun
 from greenroom.transport.client.frames import Position
 from greenroom.transport.errors import (
     BadUrl,
@@ -104,7 +104,7 @@ async def test_a_say_is_sent_again_with_the_same_id_until_it_is_answered():
 
     async with server(first, second) as url, join(url) as client:
         with trio.fail_after(30):
-            assert await client.say("hi") == Started(RUN, THREAD)
+            assert await client.say("hi") == StartedRun(RUN, THREAD)
     assert len(ids) == 2
     assert ids[0] == ids[1]
 
@@ -302,7 +302,7 @@ async def test_a_say_in_the_middle_of_a_flood_is_answered():
     async with server(script) as url, join(url) as client:
         with trio.fail_after(30):
             async for _ in client.events():
-                assert await client.say("hi") == Started(RUN, THREAD)
+                assert await client.say("hi") == StartedRun(RUN, THREAD)
                 break
         assert await take(client, count - 1) == list(range(2, count + 1))
 

@@ -13,16 +13,16 @@ from greenroom.delivery.events.ids import EventId, IdSource, RequestId, RunId, S
 from greenroom.transport.client.frames import Outgoing, Position, window
 from greenroom.transport.client.inbox import Inbox, moved
 from greenroom.transport.client.session import (
-    Answered,
     ClientSession,
     Closing,
     Complaint,
-    Deliver,
     Expect,
+    HandOver,
     Leave,
     Opened,
-    ShowTyping,
+    RequestAnswered,
     Transmit,
+    TypingSeen,
 )
 from greenroom.transport.errors import BadFrame, BadMessage, RequestFailed
 from greenroom.transport.protocol import wire
@@ -87,7 +87,7 @@ def opened(offset=0, position=None, **options):
 
 
 def delivered(commands):
-    arrivals = [arrival for c in commands if isinstance(c, Deliver) for arrival in c.arrivals]
+    arrivals = [arrival for c in commands if isinstance(c, HandOver) for arrival in c.arrivals]
     return [arrival.event.offset for arrival in arrivals]
 
 
@@ -307,7 +307,7 @@ def test_a_failed_request_says_why():
     session.request(wire.Say("1", "hi"))
     error = {"code": 4502, "message": "no", "temporary": True}
     (answer,) = session.receive(frame("reply", id="1", ok=False, error=error))
-    assert isinstance(answer, Answered)
+    assert isinstance(answer, RequestAnswered)
     assert isinstance(answer.answer, RequestFailed)
     assert answer.answer.temporary
 
@@ -329,7 +329,7 @@ def test_the_other_frames_are_passed_on():
     assert session.receive(frame("large", bytes=70_000)) == [Expect(70_000)]
     assert session.receive(frame("ping")) == [Transmit(wire.Pong())]
     typing = frame("typing", **{"thread": THREAD, "from": "bob"})
-    assert session.receive(typing) == [ShowTyping(THREAD, "bob")]
+    assert session.receive(typing) == [TypingSeen(THREAD, "bob")]
     error = frame("error", code=4502, message="no", temporary=False)
     assert session.receive(error) == [Complaint(4502, "no")]
     assert session.receive(frame("invented", later=True)) == []

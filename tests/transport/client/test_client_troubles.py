@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from greenroom.testing import open_slow_link
 from greenroom.transport.auth.tokens import sign_token
-from greenroom.transport.client.client import Started
+from greenroom.transport.client.client import StartedRun
 from greenroom.transport.errors import BadMessage, BadUrl, CannotConnect, Refused
 from tests.transport.certificates import self_signed
 from tests.transport.client.scripted_server import RUN, SECRET, THREAD, TOKEN, join, server, take
@@ -111,7 +111,7 @@ async def test_the_live_socket_lives_on_until_the_token_function_gives_a_newer_o
     options = {"wall_clock": trio.current_time, "on_ready": readies.append}
     async with server(script) as url, join(url, token=token, **options) as client:
         await trio.sleep(90)
-        assert await client.say("still here?") == Started(RUN, THREAD)
+        assert await client.say("still here?") == StartedRun(RUN, THREAD)
     assert refreshed == ["first", "refused", "new"]
     assert len(readies) == 1
 
@@ -133,7 +133,7 @@ async def test_a_message_over_the_limit_fails_alone_and_names_both_sizes():
         with pytest.raises(BadMessage, match="4,096"):
             await client.confirm(1, verdict="x" * 5000)
         await client.displayed(range(2**53 - 1000, 2**53))
-        assert await client.say("x" * 1000) == Started(RUN, THREAD)
+        assert await client.say("x" * 1000) == StartedRun(RUN, THREAD)
     assert [frame["type"] for frame in frames] == ["displayed"] * len(frames)
     assert sum(len(frame["offsets"]) for frame in frames) == 1000
 
@@ -160,7 +160,7 @@ async def test_what_was_said_while_away_and_is_too_big_fails_at_ready_and_nothin
                     await client.say("x" * 3000)
 
             nursery.start_soon(too_much)
-            assert await client.say("hi") == Started(RUN, THREAD)
+            assert await client.say("hi") == StartedRun(RUN, THREAD)
 
 
 @pytest.mark.fault("C2")

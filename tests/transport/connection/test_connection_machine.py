@@ -27,7 +27,8 @@ from greenroom.delivery.events.kinds import Kind, class_of
 from greenroom.delivery.events.record import Page, Record
 from greenroom.delivery.user import messages as news
 from greenroom.transport.connection import events
-from greenroom.transport.connection.machine import CONNECTION, Link, Phase, Times
+from greenroom.transport.connection.data import ConnectionData, Phase, Times
+from greenroom.transport.connection.machine import CONNECTION
 from greenroom.transport.errors import IsolationViolation
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
@@ -63,7 +64,7 @@ def machine(
     phase: Phase = ACCEPTING, *, expires_in: float | None = None, expires_ms: int | None = None
 ):
     """A running machine that has come to `phase`, and the commands of its last step."""
-    link = Link(IDS.new(ConnectionId), ALICE, TIMES)
+    link = ConnectionData(IDS.new(ConnectionId), ALICE, TIMES)
     runner = MachineRunner(CONNECTION, link)
     way = [
         events.Upgraded(expires_in, expires_ms),
@@ -283,7 +284,7 @@ offsets = st.integers(1, 5)
 own = st.lists(st.builds(record, st.just(ALICE), offsets), min_size=1, max_size=3)
 mixed = st.tuples(own, st.builds(record, st.just(EVE), offsets)).map(lambda t: [*t[0], t[1]])
 answers = st.one_of(
-    st.builds(events.RequestFailed, st.just("1"), st.just(CloseCode.SERVER_ERROR), st.text()),
+    st.builds(events.RequestRefused, st.just("1"), st.just(CloseCode.SERVER_ERROR), st.text()),
     st.just(events.RunBegan("1", news.RunStarted(RUN, THREAD))),
     st.just(events.RunCancelled("1", RUN)),
     own.map(lambda records: events.HistoryRead("1", Page(records, False), False)),
@@ -314,7 +315,7 @@ class Connection(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.runner = MachineRunner(CONNECTION, Link(IDS.new(ConnectionId), ALICE, TIMES))
+        self.runner = MachineRunner(CONNECTION, ConnectionData(IDS.new(ConnectionId), ALICE, TIMES))
         self.timers = {}
         self.spoken = deque(maxlen=1000)
 
@@ -466,4 +467,4 @@ TestConnection.settings = settings(max_examples=100, stateful_step_count=40, dea
 
 def test_what_a_connection_knows_cannot_be_changed_in_place():
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        Link(IDS.new(ConnectionId), ALICE, TIMES).sender = None
+        ConnectionData(IDS.new(ConnectionId), ALICE, TIMES).sender = None

@@ -1,0 +1,74 @@
+"""What a connection's machine keeps from one event to the next: its phase and its data (pure)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import attrs
+
+from greenroom.actors.machine.step import Step
+from greenroom.delivery.events.ids import ConnectionId, SessionId, UserId
+from greenroom.delivery.events.record import Page, Record
+from greenroom.transport.connection.events import ConnectionCommand
+from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.frame_limits import FrameLimits
+
+
+class Phase(enum.Enum):
+    """PROTOCOL.md's four phases."""
+
+    ACCEPTING = "accepting"
+    AUTHENTICATED = "authenticated"
+    READY = "ready"
+    CLOSED = "closed"
+
+
+@attrs.frozen
+class EventSender:
+    """The right to send events: one user's, on one journal. Made by entering *ready* alone."""
+
+    user: UserId
+    epoch: str
+
+    def frame(self, records: Sequence[Record], *, replay: bool) -> bytes:
+        """An `events` frame. Raises `IsolationViolation` for a record of anyone else."""
+        return wire.events(self.user, self.epoch, records, replay=replay)
+
+    def history(self, id: str, page: Page, *, more: bool) -> bytes:  # noqa: A002  # wire's word
+        """A page of history. Raises `IsolationViolation` for a record of anyone else."""
+        return wire.reply_history(id, self.user, page.records, more=more)
+
+
+@attrs.frozen
+class Times:
+    """Seconds. A client that answers no ping for half a heartbeat is gone."""
+
+    hello: float = 10.0
+    heartbeat: float = 25.0
+    before_expiry: float = 5.0
+
+
+@attrs.frozen
+class ConnectionData:
+    """What a connection knows. `sender` is None until the connection is ready.
+
+    `early`: how many seconds before its token expires it closes. `features`: what beyond the first
+    greenroom.v1 both sides know.
+    """
+
+    connection: ConnectionId
+    user: UserId
+    times: Times
+    limits: FrameLimits = attrs.field(factory=FrameLimits)
+    expires_ms: int | None = None
+    early: float = 0.0
+    greeted: bool = False
+    features: tuple[str, ...] = ()
+    heard: bool = True
+    session: SessionId | None = None
+    sender: EventSender | None = None
+
+
+ConnectionStep: TypeAlias = Step[Phase, ConnectionData, ConnectionCommand]

@@ -1,0 +1,46 @@
+"""How a connection ends, and the error frames that say why (pure)."""
+
+from __future__ import annotations
+
+import attrs
+
+from greenroom.actors.machine.step import go
+from greenroom.transport.connection.data import ConnectionData, ConnectionStep, Phase
+from greenroom.transport.connection.events import Close, Draining, Overstepped, Send, SocketGone
+from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.close_codes import CloseCode
+
+QUICKLY, SLOWLY = (0, 500), (500, 2000)
+"""When to reconnect: after so many ms, plus up to so many of jitter."""
+
+
+def close(data: ConnectionData, code: CloseCode, reason: str | None = None) -> ConnectionStep:
+    reconnect = QUICKLY if code is not CloseCode.TOO_SLOW else SLOWLY
+    return go(
+        Phase.CLOSED,
+        attrs.evolve(data, sender=None),
+        Close(code, reason, reconnect if code.meaning.reconnect else None),
+    )
+
+
+def overstepped(data: ConnectionData, event: Overstepped) -> ConnectionStep:
+    return close(data, event.code, event.message)
+
+
+def draining(data: ConnectionData, draining: Draining) -> ConnectionStep:
+    end = Close(CloseCode.GOING_AWAY, None, (draining.after_ms, draining.jitter_ms))
+    return go(Phase.CLOSED, attrs.evolve(data, sender=None), end)
+
+
+def socket_gone(data: ConnectionData, _: SocketGone) -> ConnectionStep:
+    return go(Phase.CLOSED, attrs.evolve(data, sender=None))
+
+
+def protocol_error(data: ConnectionData, message: str) -> ConnectionStep:
+    closed = close(data, CloseCode.PROTOCOL_ERROR, message)
+    said = error_frame(CloseCode.PROTOCOL_ERROR, message)
+    return closed._replace(commands=(said, *closed.commands))
+
+
+def error_frame(code: CloseCode, message: str) -> Send:
+    return Send(wire.error(code, message, temporary=code.meaning.temporary))
