@@ -1,50 +1,32 @@
-"""The connection actor: one socket's machine, its mailbox, and what its commands do.
-
-Longer than other files, until it is split.
-"""
+"""The connection actor: one socket's machine, its mailbox, and what its commands do."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
 from collections.abc import Callable
-from functools import partial
-from typing import TypeAlias
 
 import attrs
 import trio
-from trio_websocket import ConnectionClosed
-from wsproto.utilities import LocalProtocolError
 
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.machine.actor import MachineActor
 from greenroom.actors.machine.runner import TimerFired
-from greenroom.actors.recording.redaction import SECRET
-from greenroom.actors.ref import Ask, Ref
+from greenroom.actors.ref import Ask
 from greenroom.actors.text.safe import safe_str
-from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.events.ids import ConnectionId
 from greenroom.delivery.log_context import bind
-from greenroom.delivery.outbox.feed import (
-    FRAME_BYTES,
-    FRAME_EVENTS,
-    SocketGauge,
-    nothing_on_its_way,
-)
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import (
     Acked,
-    Attach,
     Attached,
-    ConnectionNews,
     DeliverEvents,
-    Detach,
     ReportRefused,
     Unacknowledged,
     Written,
 )
-from greenroom.supervisor.errors import SupervisorError
 from greenroom.transport.auth.tokens import Authenticator, Identity
+from greenroom.transport.connection.attachment import Attachment
 from greenroom.transport.connection.coalescing import with_followers
 from greenroom.transport.connection.counted_socket import CountedSocket
 from greenroom.transport.connection.data import ConnectionData, Phase, Times
@@ -68,10 +50,12 @@ from greenroom.transport.connection.events import (
     TokenLeft,
     Upgraded,
 )
+from greenroom.transport.connection.frame_reader import FrameReader
+from greenroom.transport.connection.frame_writer import FrameWriter, WrittenCount
 from greenroom.transport.connection.machine import CONNECTION
-from greenroom.transport.connection.pulse import Pulse
+from greenroom.transport.connection.messages import Answered, ConnectionMessage, Flooded, FrameCame
 from greenroom.transport.connection.requests import Requests
-from greenroom.transport.errors import BadFrame, IsolationViolation, wrong_id_behind
+from greenroom.transport.errors import IsolationViolation
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode
 from greenroom.transport.protocol.frame_limits import FrameLimits
@@ -90,30 +74,6 @@ comes, and the user's other actors wait for this one."""
 
 
 @attrs.frozen
-class FrameCame:
-    """A message of the client, not yet looked at."""
-
-    message: str | bytes = attrs.field(metadata=SECRET)
-
-
-@attrs.frozen
-class Flooded:
-    """The client sent more frames than it may. Those before that came as messages."""
-
-
-@attrs.frozen
-class Answered:
-    """What the client asked for is there: an event for the machine."""
-
-    event: object
-
-
-ConnectionMessage: TypeAlias = (
-    ConnectionNews | FrameCame | Flooded | Answered | Draining | SocketGone
-)
-
-
-@attrs.frozen
 class ConnectionSettings:
     """Limits of one connection; `wall_clock` gives seconds since the Unix epoch."""
 
@@ -128,6 +88,7 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
     capacity = 64
     machine = CONNECTION
     _requests: Requests
+    _attachment: Attachment
 
     def __init__(
         self,
@@ -149,16 +110,14 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         self._heard = False
         self._heard_at = trio.current_time()
         self._on_ready = on_ready
-        self.writing_since: float | None = None
-        self._reported = self._unreported_bytes = 0
-        self.pulse = Pulse(socket.traffic, trio.current_time)
-        self._gauge = SocketGauge(on_its_way=self._is_on_its_way)
+        self.writer = FrameWriter(socket)
+        self._count = WrittenCount()
+        self._reader = FrameReader(settings.limits, user.observer)
         self._through: int | None = None  # the last offset of what there was to send
         self._patience = CLOSE_SECONDS
         self._opened = trio.current_time()
         self._close_code: CloseCode | None = None
         self._cut_for: CloseCode | None = None
-        self._torn = False  # a frame was cut off in the middle: nothing more can be said
 
     @property
     def phase(self) -> Phase:
@@ -175,11 +134,11 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
 
     async def started(self) -> None:
         await super().started()
+        self._attachment = Attachment(self._id, self._user, self.ref, self._opened)
         self._requests = Requests(
             self._user,
             self._authenticator,
             self._settings.wall_clock,
-            partial(_answer, self.ref),
             self.ref,
         )
         self._user.observer.connection_opened()
@@ -216,8 +175,8 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
                 await self._feed(self._last_event(reason))
         finally:
             self._requests.drop()
-            self._gauge.on_its_way = nothing_on_its_way  # it knew this actor, which knows it
-            self._leave_user()
+            self.writer.retire()
+            self._attachment.detach()
             self._note_closed()
 
     def _last_event(self, reason: ExitReason) -> Draining | Overstepped:
@@ -256,7 +215,7 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
 
     async def _take_frame(self, message: str | bytes) -> None:
         self._heard, self._heard_at = True, trio.current_time()
-        event = self._event_of(message)
+        event = self._reader.event_of(message)
         if type(event) is Overstepped or type(event) is FrameRefused:
             await self._refuse(event)
         else:
@@ -268,19 +227,8 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         logger.info("a frame was refused: %d %s", code, code.meaning.name, extra=kind)
         await self._feed(event)
 
-    def _event_of(self, message: str | bytes) -> object:
-        size = len(message if message.isascii() else _bytes(message))
-        if size > self._settings.limits.max_frame_bytes:
-            return Overstepped(CloseCode.FRAME_TOO_BIG)
-        try:
-            return wire.decode(message)
-        except BadFrame as bad:
-            if (wrong := wrong_id_behind(bad)) is not None:
-                self._user.observer.id_mismatch(wrong.expected, wrong.given)
-            return FrameRefused(bad.code, bad.message, bad.id, bad.fatal)
-
     async def _take_timer(self, fired: TimerFired) -> None:
-        if self.pulse.beats(self._settings.times.heartbeat) or self._heard:
+        if self.writer.pulse.beats(self._settings.times.heartbeat) or self._heard:
             self._heard = False
             await self._feed(Heard())
         await self._feed(fired)
@@ -291,17 +239,18 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         match command:
             case SendEvents(frame, through):
                 if await self._write(frame):
-                    self.pulse.wrote(through, len(frame))
                     self._wrote(frame, through)
             case Send(frame):
                 await self._write(frame)
-                self.pulse.replied(len(frame))
+                self.writer.pulse.replied(len(frame))
             case Ping(position):
-                await self._write(wire.ping((position and self._gauge.written) or None))
+                await self._write(wire.ping((position and self.writer.gauge.written) or None))
             case Tell(message):
-                self._tell_user(message)
+                if type(message) is Acked:
+                    self.writer.pulse.arrived(message.offset)
+                self._attachment.tell(message)
             case AttachTo(hello):
-                self._attach(hello)
+                self._attachment.attach(hello, self.writer.gauge)
             case Carry(request):
                 await self._requests.carry(request, self.runner.data.session)
             case CheckToken(expires_ms):
@@ -310,35 +259,21 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
                 await self._close(code, reason, reconnect)
 
     async def _write(self, frame: bytes) -> bool:
-        """False when the socket is gone."""
-        if self._torn:
+        """Returns False when the socket is gone."""
+        if self.writer.is_torn:
             return False
-        self.writing_since, self._torn = trio.current_time(), True
-        try:
-            if len(frame) > wire.LARGE_BYTES and wire.LARGE in self.runner.data.features:
-                await self._socket.send_message(wire.large(len(frame)).decode())
-            await self._socket.send_message(frame.decode())
-            written = True
-        except (ConnectionClosed, LocalProtocolError):
+        written = await self.writer.write(frame, announced=wire.LARGE in self.runner.data.features)
+        if not written:
             self.ref.tell_owed(SocketGone())
-            written = False
-        self.writing_since, self._torn = None, False
         return written
 
-    def _is_on_its_way(self, after: int) -> bool:
-        """What the client acknowledges is not heard amid a write, whose end is `_write_guard`."""
-        return self.writing_since is not None or self.pulse.on_its_way(after)
-
     def _wrote(self, frame: bytes, through: int) -> None:
-        """Report what is written by the half frame: the window is two, so it never runs dry."""
-        if through <= self._gauge.written:
-            return  # it was sent again
-        self._gauge.written = through
-        self._unreported_bytes += len(frame)
-        events = through - self._reported
-        if events >= FRAME_EVENTS // 2 or self._unreported_bytes >= FRAME_BYTES // 2:
-            self._tell_user(Written(self._id, through))
-            self._reported, self._unreported_bytes = through, 0
+        self.writer.pulse.wrote(through, len(frame))
+        if through <= self.writer.gauge.written:
+            return  # the frame was sent again
+        self.writer.gauge.written = through
+        if self._count.wrote(through, len(frame)):
+            self._attachment.tell(Written(self._id, through))
 
     async def _close(
         self, code: CloseCode, reason: str | None, reconnect: tuple[int, int] | None
@@ -346,51 +281,14 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         self._close_code = code
         after_ms, jitter_ms = reconnect or (None, 0)
         closing = wire.closing(code, reason, reconnect_after_ms=after_ms, jitter_ms=jitter_ms)
-        if self._torn:
+        if self.writer.is_torn:
             return  # a close frame would be read as the rest of the frame that was cut off
         with trio.move_on_after(self._patience):
             await self._write(closing)
-            await self._socket.aclose(code, code.meaning.reason)
-
-    def _attach(self, hello: wire.Hello) -> None:
-        request = Attach(
-            self._id,
-            self.ref,
-            hello.session,
-            hello.epoch,
-            hello.offset,
-            self._gauge,
-            hello.event,
-        )
-        self._requests.ask_user(request, partial(self._attached, hello), _refused_attach)
-
-    def _attached(self, hello: wire.Hello, attached: Attached) -> Attached:
-        self._user.observer.connection_ready(trio.current_time() - self._opened)
-        if hello.session not in (None, attached.session):
-            logger.info("%s is no session of this user: a new one begins", hello.session)
-            self._user.observer.lookup_failed("session")
-        return attached
-
-    def _tell_user(self, message: object) -> None:
-        """The user actor gone means that this connection is about to be stopped: say nothing."""
-        if type(message) is Acked:
-            self.pulse.arrived(message.offset)
-        try:
-            self._user.actor.tell_owed(message)  # type: ignore[arg-type]  # Tell and Written only
-        except SupervisorError:
-            self._user_is_gone()
-
-    def _user_is_gone(self) -> None:
-        self._answered(Overstepped(CloseCode.SERVER_ERROR))
+            await self.writer.close(code)
 
     def _answered(self, event: object) -> None:
-        _answer(self.ref, event)
-
-    def _leave_user(self) -> None:
-        try:
-            self._user.actor.tell_owed(Detach(self._id))
-        except SupervisorError:
-            return  # it is restarting, and comes back knowing no connection
+        self.ref.tell_owed(Answered(event))
 
     def _note_closed(self) -> None:
         closed, ours = self._socket.closed, self._close_code
@@ -398,17 +296,3 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         by_server = ours is not None or code in BY_WEBSOCKET
         self._user.observer.connection_closed(code, by_server=by_server)
         logger.debug("closed by the %s: %d", "server" if by_server else "client", code)
-
-
-def _bytes(message: str | bytes) -> bytes:
-    return message.encode() if isinstance(message, str) else message
-
-
-def _answer(connection: Ref[ConnectionMessage], event: object) -> None:
-    connection.tell_owed(Answered(event))
-
-
-def _refused_attach(error: BaseException) -> object:
-    if isinstance(error, TooManyConnections):
-        return Overstepped(CloseCode.TOO_MANY_CONNECTIONS)
-    return Overstepped(CloseCode.SERVER_ERROR)

@@ -23,11 +23,10 @@ from greenroom.transport.connection.actor import (
     CLOSE_SECONDS,
     ConnectionActor,
     ConnectionSettings,
-    Flooded,
-    FrameCame,
 )
 from greenroom.transport.connection.counted_socket import CountedSocket
 from greenroom.transport.connection.events import SocketGone
+from greenroom.transport.connection.messages import Flooded, FrameCame
 from greenroom.transport.connection.rate_limit import SharedBuckets, TokenBucket
 from greenroom.transport.door.front_door import Upgrade, close_gently
 from greenroom.transport.door.unready import UnreadyPlace, UnreadySockets
@@ -181,7 +180,8 @@ class _WriteGuard:
         self.alarm = alarm_clock().set(self.patience / 2, self._look)
 
     def _look(self) -> None:
-        drained, since = self.actor.pulse.drained_at(), self.actor.writing_since
+        writer = self.actor.writer
+        drained, since = writer.pulse.drained_at(), writer.writing_since
         if since is not None and trio.current_time() - max(since, drained) >= self.patience:
             self.actor.give_up(CloseCode.HEARTBEAT_MISSED)
             self.scope.cancel()

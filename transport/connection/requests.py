@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Never, TypeVar
+from functools import partial
 
 import attrs
 import outcome
@@ -13,8 +13,8 @@ import outcome
 from greenroom.actors.errors import ActorError, GreenroomError
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
-from greenroom.actors.ref import Ref, Request
-from greenroom.actors.reply import Reply, ReplyOutcome
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events.draft import BadEvent
@@ -27,6 +27,7 @@ from greenroom.delivery.user.run_queue import TooManyRuns
 from greenroom.delivery.user.says import SayConflict
 from greenroom.supervisor.errors import SupervisorError
 from greenroom.transport.auth.tokens import Authenticator, Identity
+from greenroom.transport.connection.attachment import ask_user
 from greenroom.transport.connection.events import (
     HistoryRead,
     RequestRefused,
@@ -34,13 +35,12 @@ from greenroom.transport.connection.events import (
     RunCancelled,
     TokenRefreshed,
 )
+from greenroom.transport.connection.messages import Answered, ConnectionMessage
 from greenroom.transport.errors import BadToken
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
 logger = logging.getLogger("greenroom.transport")
-
-R = TypeVar("R")
 
 HISTORY_WAITING = 100
 """Requests for history of one connection that wait while one is answered."""
@@ -48,7 +48,7 @@ HISTORY_WAITING = 100
 
 @attrs.define(eq=False)
 class Requests:
-    """One connection's requests. `answer` takes the event, now or when the answer is there.
+    """One connection's requests. `connection`, its actor's ref, gets the answers.
 
     History is read a page at a time: the next when `answered` says that the last is written, so
     what a client asks for and does not read is one page, and what it asks for and leaves is none.
@@ -57,8 +57,7 @@ class Requests:
     user: UserHandle
     authenticator: Authenticator
     wall_clock: Callable[[], float]
-    answer: Callable[[object], None]
-    asker: Ref[Never]
+    connection: Ref[ConnectionMessage]
     _histories: deque[wire.HistoryRequest] = attrs.field(factory=deque)
     _page: object = None  # the answer that is owed, or on its way to the socket
     _reading: bool = False
@@ -69,11 +68,11 @@ class Requests:
             case wire.Say():
                 self._say(request, session)
             case wire.CancelRun():
-                self.answer(self._cancel(request))
+                self._answer(self._cancel(request))
             case wire.HistoryRequest():
                 self._ask_history(request)
             case wire.Refresh():
-                self.answer(await self._check_token(request))
+                self._answer(await self._check_token(request))
 
     def answered(self, event: object) -> None:
         """An answer is written: if it was a page of history, the next one may be read."""
@@ -86,15 +85,6 @@ class Requests:
         """The connection ends: what waits is not read any more."""
         self._histories.clear()
 
-    def ask_user(
-        self,
-        request: Request[R],
-        done: Callable[[R], object],
-        failed: Callable[[BaseException], object],
-    ) -> None:
-        """Ask the user actor without waiting; the answer is an event made by `done` or `failed`."""
-        self._pipe(lambda: self.user.actor.request(request), done, failed)
-
     def lifetime(self, identity: Identity) -> tuple[float | None, int | None]:
         """How long the token is good for, in seconds; and until when, in ms."""
         if identity.expires_at is None:
@@ -103,11 +93,14 @@ class Requests:
         return max(0.0, left), round(identity.expires_at * 1000)
 
     def _say(self, say: wire.Say, session: SessionId | None) -> None:
-        def began(started: RunStarted) -> object:
-            return RunBegan(say.id, started)
-
         request = UserSays(say.id, say.thread, session, say.body)
-        self.ask_user(request, began, lambda error: self._failed(say, error))
+        ask_user(self.user, request, partial(self._said, say))
+
+    def _said(self, say: wire.Say, result: ReplyOutcome[RunStarted]) -> None:
+        if isinstance(result, outcome.Error):
+            self._answer(self._failed(say, result.error))
+        else:
+            self._answer(RunBegan(say.id, result.value))
 
     def _cancel(self, cancel: wire.CancelRun) -> RunCancelled | RequestRefused:
         if self.user.cancel(cancel.run):
@@ -123,22 +116,29 @@ class Requests:
             self._histories.append(request)
         else:
             waiting = f"{HISTORY_WAITING} requests for history wait already: ask again later"
-            self.answer(self._refused(request, CloseCode.RATE_LIMIT, waiting, temporary=True))
+            self._answer(self._refused(request, CloseCode.RATE_LIMIT, waiting, temporary=True))
 
     def _read_history(self, request: wire.HistoryRequest) -> None:
-        def read(page: Page) -> object:
-            if request.thread is not None and request.before is None and not page.records:
-                self.user.observer.lookup_failed("thread")
-            self._page = HistoryRead(request.id, page, page.more)
-            return self._page
-
-        def failed(error: BaseException) -> object:
-            self._page = self._failed(request, error)
-            return self._page
-
         self._reading = True
-        question = self._history_of(request)
-        self._pipe(lambda: self.user.look_up.request(question), read, failed)
+        read = partial(self._history_read, request)
+        try:
+            reply = self.user.look_up.request(self._history_of(request))
+        except (ActorError, SupervisorError) as error:
+            read(outcome.Error(error))
+        else:
+            reply.then(read)
+
+    def _history_read(self, request: wire.HistoryRequest, result: ReplyOutcome[Page]) -> None:
+        if isinstance(result, outcome.Error):
+            self._page = self._failed(request, result.error)
+        else:
+            self._page = self._page_of(request, result.value)
+        self._answer(self._page)
+
+    def _page_of(self, request: wire.HistoryRequest, page: Page) -> HistoryRead:
+        if request.thread is not None and request.before is None and not page.records:
+            self.user.observer.lookup_failed("thread")
+        return HistoryRead(request.id, page, page.more)
 
     def _history_of(self, request: wire.HistoryRequest) -> LookUp[Page]:
         user, thread, before = self.user.user, request.thread, request.before
@@ -147,7 +147,7 @@ class Requests:
                 user, thread=thread, before=before, limit=request.limit
             ),
             whose=user,
-            asker=self.asker,
+            asker=self.connection,
         )
 
     async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestRefused:
@@ -167,23 +167,6 @@ class Requests:
             self._count_refusal(refresh, CloseCode.IDENTITY_CHANGED)
         return TokenRefreshed(refresh.id, identity.user, *self.lifetime(identity))
 
-    def _pipe(
-        self,
-        ask: Callable[[], Reply[R]],
-        done: Callable[[R], object],
-        failed: Callable[[BaseException], object],
-    ) -> None:
-        def answered(result: ReplyOutcome[R]) -> None:
-            if isinstance(result, outcome.Error):
-                self.answer(failed(result.error))
-            else:
-                self.answer(done(result.value))
-
-        try:
-            ask().then(answered)
-        except (ActorError, SupervisorError) as error:
-            self.answer(failed(error))
-
     def _failed(self, request: wire.ClientRequest, error: BaseException) -> RequestRefused:
         if is_of_the_server(error):
             logger.warning("%s was not done: %s", wire.type_of(request), safe_str(error))
@@ -197,6 +180,9 @@ class Requests:
     ) -> RequestRefused:
         self._count_refusal(request, code)
         return RequestRefused(request.id, code, message, temporary)
+
+    def _answer(self, event: object) -> None:
+        self.connection.tell_owed(Answered(event))
 
     def _count_refusal(self, request: wire.ClientRequest, code: CloseCode) -> None:
         self.user.observer.request_refused(wire.type_of(request), code)

@@ -27,7 +27,7 @@ from greenroom.supervisor.crash.message_codec import (
     classes_of,
     encode,
 )
-from greenroom.transport.connection.actor import FrameCame
+from greenroom.transport.connection.messages import FrameCame
 from greenroom.transport.protocol.wire import Confirm, Refresh, Say
 
 

@@ -1,0 +1,99 @@
+"""A connection's side of its user actor: it attaches, tells what the client said, and detaches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import attrs
+import outcome
+import trio
+
+from greenroom.actors.errors import ActorError
+from greenroom.actors.ref import Ref, Request
+from greenroom.actors.reply import ReplyOutcome
+from greenroom.delivery.errors import TooManyConnections
+from greenroom.delivery.events.ids import ConnectionId
+from greenroom.delivery.outbox.feed import SocketGauge
+from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.messages import Attach, Attached, Detach, UserMessage
+from greenroom.supervisor.errors import SupervisorError
+from greenroom.transport.connection.events import Overstepped
+from greenroom.transport.connection.messages import Answered, ConnectionMessage
+from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.close_codes import CloseCode
+
+logger = logging.getLogger("greenroom.transport")
+
+R = TypeVar("R")
+
+
+def ask_user(
+    user: UserHandle, request: Request[R], answered: Callable[[ReplyOutcome[R]], None]
+) -> None:
+    """Ask the user actor without waiting. `answered` is called once, with its answer or an error,
+    and at once if the user actor is not there."""
+    try:
+        reply = user.actor.request(request)
+    except (ActorError, SupervisorError) as error:
+        answered(outcome.Error(error))
+    else:
+        reply.then(answered)
+
+
+@attrs.define(eq=False)
+class Attachment:
+    """One connection's. `connection` is the connection actor's ref, which gets the answers."""
+
+    id: ConnectionId
+    user: UserHandle
+    connection: Ref[ConnectionMessage]
+    opened_at: float = attrs.field(factory=trio.current_time)
+
+    def attach(self, hello: wire.Hello, gauge: SocketGauge) -> None:
+        """Ask the user actor to feed the connection. The answer is `Attached` or `Overstepped`."""
+        request = Attach(
+            self.id,
+            self.connection,
+            hello.session,
+            hello.epoch,
+            hello.offset,
+            gauge,
+            hello.event,
+        )
+        ask_user(self.user, request, partial(self._attached, hello))
+
+    def tell(self, message: UserMessage) -> None:
+        """Tell the user actor. If it is gone, this connection is about to be stopped."""
+        try:
+            self.user.actor.tell_owed(message)
+        except SupervisorError:
+            self._answer(Overstepped(CloseCode.SERVER_ERROR))
+
+    def detach(self) -> None:
+        """Leave the user actor. One that is restarting comes back without any connection."""
+        try:
+            self.user.actor.tell_owed(Detach(self.id))
+        except SupervisorError:
+            return
+
+    def _attached(self, hello: wire.Hello, result: ReplyOutcome[Attached]) -> None:
+        if isinstance(result, outcome.Error):
+            self._answer(Overstepped(_code_of(result.error)))
+            return
+        self.user.observer.connection_ready(trio.current_time() - self.opened_at)
+        if hello.session not in (None, result.value.session):
+            logger.info("%s is no session of this user: a new one begins", hello.session)
+            self.user.observer.lookup_failed("session")
+        self._answer(result.value)
+
+    def _answer(self, event: Attached | Overstepped) -> None:
+        self.connection.tell_owed(Answered(event))
+
+
+def _code_of(error: BaseException) -> CloseCode:
+    if isinstance(error, TooManyConnections):
+        return CloseCode.TOO_MANY_CONNECTIONS
+    return CloseCode.SERVER_ERROR

@@ -1,0 +1,37 @@
+"""What reads a client's frames, and refuses those that break the protocol or a limit."""
+
+from __future__ import annotations
+
+import attrs
+
+from greenroom.delivery.observer import Observer
+from greenroom.transport.connection.events import FrameRefused, Overstepped
+from greenroom.transport.errors import BadFrame, wrong_id_behind
+from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.close_codes import CloseCode
+from greenroom.transport.protocol.frame_limits import FrameLimits
+
+
+@attrs.frozen
+class FrameReader:
+    """Makes an event for the machine of a message; `observer` counts ids of the wrong kind."""
+
+    limits: FrameLimits
+    observer: Observer
+
+    def event_of(self, message: str | bytes) -> wire.ClientFrame | Overstepped | FrameRefused:
+        """The frame in a message, or why there is none."""
+        if _size_of(message) > self.limits.max_frame_bytes:
+            return Overstepped(CloseCode.FRAME_TOO_BIG)
+        try:
+            return wire.decode(message)
+        except BadFrame as bad:
+            if (wrong := wrong_id_behind(bad)) is not None:
+                self.observer.id_mismatch(wrong.expected, wrong.given)
+            return FrameRefused(bad.code, bad.message, bad.id, bad.fatal)
+
+
+def _size_of(message: str | bytes) -> int:
+    if isinstance(message, bytes) or message.isascii():
+        return len(message)
+    return len(message.encode())

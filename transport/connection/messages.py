@@ -1,0 +1,35 @@
+"""What a connection actor gets as messages, besides the news of its user actor (pure)."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import attrs
+
+from greenroom.actors.recording.redaction import SECRET
+from greenroom.delivery.user.messages import ConnectionNews
+from greenroom.transport.connection.events import Draining, SocketGone
+
+
+@attrs.frozen
+class FrameCame:
+    """A message of the client, before it is decoded."""
+
+    message: str | bytes = attrs.field(metadata=SECRET)
+
+
+@attrs.frozen
+class Flooded:
+    """The client sent more frames than it may. The frames before it came as messages."""
+
+
+@attrs.frozen
+class Answered:
+    """The answer to a question that the connection asked: an event for the machine."""
+
+    event: object
+
+
+ConnectionMessage: TypeAlias = (
+    ConnectionNews | FrameCame | Flooded | Answered | Draining | SocketGone
+)
