@@ -27,7 +27,7 @@ from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.run.grammar import RUN_GRAMMAR
 from greenroom.drawing.machine_svg import svg
 from greenroom.testing import explore, machine_test
-from greenroom.transport.connection.machine import CONNECTION
+from greenroom.transport.connection.machine.machine import CONNECTION
 from tests.delivery.history.run_story import Afternoon, write
 
 COLUMNS = 110  # of the terminal that the pages show

@@ -23,7 +23,10 @@ from tests.house_rules import House
 PACKAGE = Path(greenroom.__file__).parent
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 PRIVATE = {
-    ("transport/connection/counted_socket.py", "super()._handle_ping_event"): "trio-websocket",
+    (
+        "transport/connection/socket/counted_socket.py",
+        "super()._handle_ping_event",
+    ): "trio-websocket",
     ("transport/connection/child.py", "FrameProtocol(client=False"): "wsproto",
     ("transport/door/early_stream.py", "H11Handshake._accept"): "wsproto",
     ("supervisor/nursery_ends.py", "nursery._child_finished"): "trio",

@@ -26,9 +26,9 @@ from greenroom.delivery.user.messages import (
     ShowTyping,
 )
 from greenroom.testing import Taken, explore
-from greenroom.transport.connection import events
-from greenroom.transport.connection.data import ConnectionData, Phase, Times
-from greenroom.transport.connection.machine import CONNECTION
+from greenroom.transport.connection.machine import events
+from greenroom.transport.connection.machine.data import ConnectionData, Phase, Times
+from greenroom.transport.connection.machine.machine import CONNECTION
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 

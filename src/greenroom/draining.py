@@ -13,7 +13,7 @@ from greenroom.delivery.run.timeouts import GRACE_SECONDS
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.users import Users
 from greenroom.supervisor.errors import SupervisorError
-from greenroom.transport.connection.events import Draining
+from greenroom.transport.connection.machine.events import Draining
 
 RECONNECTS_PER_SECOND = 500
 """How many clients are asked back each second: a server takes some 3,000 (docs/operations.md)."""

@@ -23,8 +23,8 @@ from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.auth.tokens import Authenticator, JwtAuthenticator
 from greenroom.transport.connection.actor import ConnectionSettings
 from greenroom.transport.connection.child import ConnectionParts
-from greenroom.transport.connection.data import Times
-from greenroom.transport.connection.rate_limit import SharedBuckets
+from greenroom.transport.connection.machine.data import Times
+from greenroom.transport.connection.socket.rate_limit import SharedBuckets
 from greenroom.transport.door.front_door import FrontDoor, Handler, Readiness
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.static_pages import load_pages

@@ -7,8 +7,8 @@ import pytest
 
 from greenroom.actors.machine.runner import MachineRunner
 from greenroom.transport.connection.actor import ConnectionActor
-from greenroom.transport.connection.counted_socket import CountedSocket
 from greenroom.transport.connection.requests import Requests
+from greenroom.transport.connection.socket.counted_socket import CountedSocket
 from greenroom.transport.door.early_stream import ReplayStream
 from tests.protocol.server import serving
 

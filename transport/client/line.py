@@ -32,7 +32,7 @@ from greenroom.transport.client.socket import (
     plain_nursery,
 )
 from greenroom.transport.client.token import Tokens, TokenSource
-from greenroom.transport.connection.traffic import SLOWEST
+from greenroom.transport.connection.socket.traffic import SLOWEST
 from greenroom.transport.errors import (
     BadFrame,
     CannotConnect,

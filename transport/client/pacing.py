@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from greenroom.transport.connection.rate_limit import TokenBucket
+from greenroom.transport.connection.socket.rate_limit import TokenBucket
 from greenroom.transport.protocol.frame_limits import FrameLimits
 
 SHARE = 0.8

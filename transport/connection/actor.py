@@ -28,9 +28,9 @@ from greenroom.delivery.user.messages import (
 from greenroom.transport.auth.tokens import Authenticator, Identity
 from greenroom.transport.connection.attachment import Attachment
 from greenroom.transport.connection.coalescing import with_followers
-from greenroom.transport.connection.counted_socket import CountedSocket
-from greenroom.transport.connection.data import ConnectionData, Phase, Times
-from greenroom.transport.connection.events import (
+from greenroom.transport.connection.frame_reader import FrameReader
+from greenroom.transport.connection.machine.data import ConnectionData, Phase, Times
+from greenroom.transport.connection.machine.events import (
     AttachTo,
     Carry,
     CheckToken,
@@ -50,11 +50,11 @@ from greenroom.transport.connection.events import (
     TokenLeft,
     Upgraded,
 )
-from greenroom.transport.connection.frame_reader import FrameReader
-from greenroom.transport.connection.frame_writer import FrameWriter, WrittenCount
-from greenroom.transport.connection.machine import CONNECTION
+from greenroom.transport.connection.machine.machine import CONNECTION
 from greenroom.transport.connection.messages import Answered, ConnectionMessage, Flooded, FrameCame
 from greenroom.transport.connection.requests import Requests
+from greenroom.transport.connection.socket.counted_socket import CountedSocket
+from greenroom.transport.connection.socket.frame_writer import FrameWriter, WrittenCount
 from greenroom.transport.errors import IsolationViolation
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode

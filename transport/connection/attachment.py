@@ -20,7 +20,7 @@ from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import Attach, Attached, Detach, UserMessage
 from greenroom.supervisor.errors import SupervisorError
-from greenroom.transport.connection.events import Overstepped
+from greenroom.transport.connection.machine.events import Overstepped
 from greenroom.transport.connection.messages import Answered, ConnectionMessage
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode

@@ -24,10 +24,10 @@ from greenroom.transport.connection.actor import (
     ConnectionActor,
     ConnectionSettings,
 )
-from greenroom.transport.connection.counted_socket import CountedSocket
-from greenroom.transport.connection.events import SocketGone
+from greenroom.transport.connection.machine.events import SocketGone
 from greenroom.transport.connection.messages import Flooded, FrameCame
-from greenroom.transport.connection.rate_limit import SharedBuckets, TokenBucket
+from greenroom.transport.connection.socket.counted_socket import CountedSocket
+from greenroom.transport.connection.socket.rate_limit import SharedBuckets, TokenBucket
 from greenroom.transport.door.front_door import Upgrade, close_gently
 from greenroom.transport.door.unready import UnreadyPlace, UnreadySockets
 from greenroom.transport.protocol import wire

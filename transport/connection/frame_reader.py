@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from greenroom.delivery.observer import Observer
-from greenroom.transport.connection.events import FrameRefused, Overstepped
+from greenroom.transport.connection.machine.events import FrameRefused, Overstepped
 from greenroom.transport.errors import BadFrame, wrong_id_behind
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode

@@ -8,7 +8,7 @@ import attrs
 
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.user.messages import ConnectionNews
-from greenroom.transport.connection.events import Draining, SocketGone
+from greenroom.transport.connection.machine.events import Draining, SocketGone
 
 
 @attrs.frozen

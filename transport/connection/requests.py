@@ -28,7 +28,7 @@ from greenroom.delivery.user.says import SayConflict
 from greenroom.supervisor.errors import SupervisorError
 from greenroom.transport.auth.tokens import Authenticator, Identity
 from greenroom.transport.connection.attachment import ask_user
-from greenroom.transport.connection.events import (
+from greenroom.transport.connection.machine.events import (
     HistoryRead,
     RequestRefused,
     RunBegan,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import trio
 
-from greenroom.transport.connection.traffic import Traffic, unsent
+from greenroom.transport.connection.socket.traffic import Traffic, unsent
 
 PIECE_BYTES = 32 * 1024
 IGNORED_BYTES, IGNORED_AT_ONCE = 256 * 1024, 64 * 1024

@@ -20,8 +20,8 @@ from greenroom.delivery.run.grammar import (
     ToolExecuting,
 )
 from greenroom.testing import Exploration, MachineFault, explore, machine_test
-from greenroom.transport.connection.data import Phase
-from greenroom.transport.connection.machine import CONNECTION
+from greenroom.transport.connection.machine.data import Phase
+from greenroom.transport.connection.machine.machine import CONNECTION
 from tests.actors.machine.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say, TimeIsUp
 from tests.testing.machines.machines import (
     POSTPONE_OFF,

@@ -16,7 +16,7 @@ from greenroom.actors.machine.machine import TimerWithoutHandler, UndeclaredTarg
 from greenroom.actors.machine.runner import NeverSettles
 from greenroom.actors.machine.step import StateTimeout
 from greenroom.testing import MachineFault, Taken, machine_test
-from greenroom.transport.connection.machine import CONNECTION
+from greenroom.transport.connection.machine.machine import CONNECTION
 from tests.actors.machine.turnstile import TURNSTILE, Coin, Gate, Kick, Push, Say, TimeIsUp
 from tests.testing.machines.machines import (
     POSTPONE_OFF,

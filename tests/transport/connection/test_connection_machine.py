@@ -26,9 +26,9 @@ from greenroom.delivery.events.ids import (
 from greenroom.delivery.events.kinds import Kind, class_of
 from greenroom.delivery.events.record import Page, Record
 from greenroom.delivery.user import messages as news
-from greenroom.transport.connection import events
-from greenroom.transport.connection.data import ConnectionData, Phase, Times
-from greenroom.transport.connection.machine import CONNECTION
+from greenroom.transport.connection.machine import events
+from greenroom.transport.connection.machine.data import ConnectionData, Phase, Times
+from greenroom.transport.connection.machine.machine import CONNECTION
 from greenroom.transport.errors import IsolationViolation
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode

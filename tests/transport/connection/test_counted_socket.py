@@ -7,7 +7,7 @@ from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 from trio_websocket import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from greenroom.transport.connection.counted_socket import CountedSocket
+from greenroom.transport.connection.socket.counted_socket import CountedSocket
 from greenroom.transport.door.early_stream import IGNORED_BYTES, ReplayStream
 
 MAX_BYTES = 1_000

@@ -3,8 +3,8 @@
 import pytest
 import trio
 
-from greenroom.transport.connection.pulse import MOST_FRAMES, Pulse
-from greenroom.transport.connection.traffic import HIDDEN_BYTES, SLOWEST, Traffic
+from greenroom.transport.connection.socket.pulse import MOST_FRAMES, Pulse
+from greenroom.transport.connection.socket.traffic import HIDDEN_BYTES, SLOWEST, Traffic
 from greenroom.transport.door.early_stream import ReplayStream
 from greenroom.transport.protocol.wire import LARGE_BYTES
 

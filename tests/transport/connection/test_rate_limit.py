@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.transport.connection.rate_limit import SharedBuckets, TokenBucket
+from greenroom.transport.connection.socket.rate_limit import SharedBuckets, TokenBucket
 
 
 def test_a_full_bucket_allows_a_burst_and_no_more():

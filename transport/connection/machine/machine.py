@@ -24,8 +24,13 @@ from greenroom.delivery.user.messages import (
     ShowTyping,
     UserTyping,
 )
-from greenroom.transport.connection.data import ConnectionData, ConnectionStep, EventSender, Phase
-from greenroom.transport.connection.ending import (
+from greenroom.transport.connection.machine.data import (
+    ConnectionData,
+    ConnectionStep,
+    EventSender,
+    Phase,
+)
+from greenroom.transport.connection.machine.ending import (
     close,
     draining,
     error_frame,
@@ -33,7 +38,7 @@ from greenroom.transport.connection.ending import (
     protocol_error,
     socket_gone,
 )
-from greenroom.transport.connection.events import (
+from greenroom.transport.connection.machine.events import (
     AttachTo,
     Carry,
     ConnectionCommand,
@@ -60,7 +65,7 @@ from greenroom.transport.connection.events import (
     TokenRefreshed,
     Upgraded,
 )
-from greenroom.transport.connection.token_life import (
+from greenroom.transport.connection.machine.token_life import (
     token_check,
     token_due,
     token_left,

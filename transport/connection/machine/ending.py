@@ -5,8 +5,14 @@ from __future__ import annotations
 import attrs
 
 from greenroom.actors.machine.step import go
-from greenroom.transport.connection.data import ConnectionData, ConnectionStep, Phase
-from greenroom.transport.connection.events import Close, Draining, Overstepped, Send, SocketGone
+from greenroom.transport.connection.machine.data import ConnectionData, ConnectionStep, Phase
+from greenroom.transport.connection.machine.events import (
+    Close,
+    Draining,
+    Overstepped,
+    Send,
+    SocketGone,
+)
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 

@@ -13,8 +13,8 @@ from greenroom.delivery.outbox.feed import (
     SocketGauge,
     nothing_on_its_way,
 )
-from greenroom.transport.connection.counted_socket import CountedSocket
-from greenroom.transport.connection.pulse import Pulse
+from greenroom.transport.connection.socket.counted_socket import CountedSocket
+from greenroom.transport.connection.socket.pulse import Pulse
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 

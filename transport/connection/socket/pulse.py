@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
-from greenroom.transport.connection.traffic import HIDDEN_BYTES, SLOWEST, Traffic
+from greenroom.transport.connection.socket.traffic import HIDDEN_BYTES, SLOWEST, Traffic
 from greenroom.transport.protocol.wire import LARGE_BYTES
 
 MOST_FRAMES = 64

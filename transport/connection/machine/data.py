@@ -11,7 +11,7 @@ import attrs
 from greenroom.actors.machine.step import Step
 from greenroom.delivery.events.ids import ConnectionId, SessionId, UserId
 from greenroom.delivery.events.record import Page, Record
-from greenroom.transport.connection.events import ConnectionCommand
+from greenroom.transport.connection.machine.events import ConnectionCommand
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.frame_limits import FrameLimits
 

@@ -6,9 +6,9 @@ import attrs
 
 from greenroom.actors.machine.step import CancelTimer, StartTimer, stay
 from greenroom.delivery.events.kinds import JSON
-from greenroom.transport.connection.data import ConnectionData, ConnectionStep
-from greenroom.transport.connection.ending import close
-from greenroom.transport.connection.events import (
+from greenroom.transport.connection.machine.data import ConnectionData, ConnectionStep
+from greenroom.transport.connection.machine.ending import close
+from greenroom.transport.connection.machine.events import (
     CheckToken,
     Send,
     TokenDue,

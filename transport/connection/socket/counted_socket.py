@@ -15,7 +15,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
-from greenroom.transport.connection.traffic import Traffic
+from greenroom.transport.connection.socket.traffic import Traffic
 from greenroom.transport.door.early_stream import ReplayStream
 
 
