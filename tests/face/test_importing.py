@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 import greenroom
-from greenroom.command_line import COMMANDS
+from greenroom.command_line import run
+from greenroom.commands.table import COMMANDS
+from greenroom.parsing import run_command
 from tests.face.cli import PATIENCE, Result, command, environment, heed_interrupts, started
 
 INTERRUPTING = """
@@ -127,14 +129,37 @@ def test_before_ctrl_c_is_provided_for_nothing_of_weight_is_imported() -> None:
     }
 
 
-@pytest.mark.parametrize("words", ["--help", "--version", "sreve"])
-def test_help_imports_no_command(words: str) -> None:
-    loaded = imported(f"from greenroom.command_line import run; run([{words!r}])")
-    ours = {name for name in loaded if name.startswith("greenroom.commands.")}
-    assert ours == {"greenroom.commands.output", "greenroom.commands.output.streams"}
-    assert (
-        not loaded & {"trio", "apsw", "jwt", "structlog", "greenroom.runtime"} or words == "sreve"
-    )
+OVERVIEW = {
+    *("greenroom", "greenroom.command_line", "greenroom.interrupts", "greenroom.actors"),
+    *("greenroom.actors.errors", "greenroom.commands", "greenroom.commands.table"),
+    *("greenroom.commands.output", "greenroom.commands.output.streams"),
+}
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["--version"], ["--debug", "--help"]])
+def test_the_overview_and_the_version_need_the_standard_library_alone(words: list[str]) -> None:
+    loaded = imported(f"from greenroom.command_line import run; run({words!r})")
+    loaded -= imported("pass")
+    assert {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names <= LIGHT
+    ours = {name for name in loaded if name.startswith("greenroom")}
+    assert {name for name in ours if not name.startswith("greenroom.actors.text")} == OVERVIEW
+
+
+@pytest.mark.parametrize("words", [["sreve"], ["token", "--help"]])
+def test_a_command_imports_no_other_command(words: list[str]) -> None:
+    loaded = imported(f"from greenroom.command_line import run; run({words!r})")
+    modules = {each.place.partition(":")[0] for each in COMMANDS.values()}
+    assert loaded & modules <= {f"greenroom.commands.{words[0]}"}
+
+
+def test_the_overview_lists_what_the_parser_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    """The parser would print the same text, but takes most of a second to be imported."""
+    assert run(["--help"]) == 0
+    ours = capsys.readouterr().out
+    run_command(["--help"])
+    assert [*filter(None, ours.splitlines())] == [
+        *filter(None, capsys.readouterr().out.splitlines())
+    ]
 
 
 # The package's own names

@@ -14,9 +14,9 @@ from rich.filesize import decimal
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.commands.events import existing_journal
-from greenroom.commands.journal_files import lines_of, written
 from greenroom.commands.options import Kept, Limit
 from greenroom.commands.output.ages import Age, seconds_of
+from greenroom.commands.output.journal_files import lines_of, written
 from greenroom.commands.output.progress import progress_bar
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.upkeep.journal_check import check

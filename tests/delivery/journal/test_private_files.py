@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import filelock
 import pytest
 
-from greenroom.commands.journal_files import written
+from greenroom.commands.output.journal_files import written
 from greenroom.delivery.errors import JournalFailed
 from greenroom.delivery.journal.private_files import open_private, replace_private
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal

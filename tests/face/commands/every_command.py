@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 from cyclopts import App
 
-from greenroom.command_line import COMMANDS
+from greenroom.commands.table import COMMANDS
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import Kind
 from tests.delivery.history.run_story import Afternoon, Author, write

@@ -1,0 +1,103 @@
+"""The commands by group, before any of them is imported, and the overview of `greenroom --help`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+ABOUT: Final = "What an AI agent does reaches the right user: in order, durably, and provably seen."
+DEBUG_HELP: Final = "--debug, with any command, shows the traceback of an error."
+OPTIONS: Final = {
+    "--help, -h": "Display this message and exit.",
+    "--version": "Display application version.",
+}
+
+
+class Subcommand(NamedTuple):
+    """A command before it is imported. `place` is its module and function."""
+
+    place: str
+    summary: str  # the first line of its help
+    usage: str | None = None  # in place of cyclopts' `[ARGS]`
+
+
+GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
+    "Serve": {
+        "demo": Subcommand(
+            "greenroom.commands.demo:demo",
+            "Serve the demo: an offline agent that answers questions about a CSV, and its page.",
+        ),
+        "serve": Subcommand(
+            "greenroom.commands.serve:serve", "Serve an agent to users who bring a token."
+        ),
+        "token": Subcommand(
+            "greenroom.commands.token:token",
+            "Print a token that `greenroom serve` with the same secret takes, and nothing else.",
+        ),
+    },
+    "Ask a journal": {
+        "events": Subcommand(
+            "greenroom.commands.events:events",
+            "Show the events of a journal, oldest first. A server may be writing it meanwhile.",
+        ),
+        "timeline": Subcommand(
+            "greenroom.commands.timeline:timeline",
+            "Tell one run's story: each event, how long tools took, and which session saw what "
+            "when.",
+        ),
+        "usage": Subcommand(
+            "greenroom.commands.usage:usage",
+            "Count a journal's runs, users, events and tools. A server may be writing it "
+            "meanwhile.",
+        ),
+        "dead-letters": Subcommand(
+            "greenroom.commands.dead_letters:dead_letters",
+            "List, show, requeue, drop events that nobody received.",
+        ),
+    },
+    "Look into a running server": {
+        "tree": Subcommand(
+            "greenroom.commands.looking:tree",
+            "Show the supervision tree of a running server.",
+            usage="Usage: greenroom tree [OPTIONS] [URL]",
+        ),
+        "crashes": Subcommand(
+            "greenroom.commands.looking:crashes",
+            "List the crashes that a running server remembers, newest first.",
+            usage="Usage: greenroom crashes [OPTIONS] [URL]",
+        ),
+        "crash": Subcommand(
+            "greenroom.commands.looking:crash",
+            "Show one crash: what was raised, the last messages, what led there.",
+            usage="Usage: greenroom crash [OPTIONS] [URL] ID",
+        ),
+    },
+    "Mend and develop": {
+        "journal": Subcommand(
+            "greenroom.commands.journal:journal",
+            "Check, migrate, compact, export, import a journal.",
+        ),
+        "ids": Subcommand("greenroom.commands.ids:ids", "Look at ids."),
+        "machine": Subcommand(
+            "greenroom.commands.machine:machine", "Draw a state machine from its table alone."
+        ),
+        "replay": Subcommand(
+            "greenroom.commands.replay:replay",
+            "Feed a crash's recorded messages to a fresh actor; exit code 0 if it crashes the "
+            "same way.",
+        ),
+    },
+}
+COMMANDS: Final = {name: each for group in GROUPS.values() for name, each in group.items()}
+
+
+def overview() -> Iterator[str]:
+    """The lines of `greenroom --help`."""
+    yield from ("Usage: greenroom COMMAND", "", ABOUT, "")
+    for title, commands in GROUPS.items():
+        yield f"{title}:"
+        yield from (f"  {name}: {commands[name].summary}" for name in sorted(commands))
+        yield ""
+    yield "Options:"
+    yield from (f"  {name}: {about}" for name, about in OPTIONS.items())
+    yield from ("", DEBUG_HELP)
