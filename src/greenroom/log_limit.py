@@ -21,8 +21,8 @@ KINDS = 256
 SAMPLE = 200
 """Characters of a line that is counted, as an example of those like it."""
 
-Kind: TypeAlias = tuple[object, ...]
-OTHER: Kind = ("other",)
+RecordKind: TypeAlias = tuple[object, ...]
+OTHER: RecordKind = ("other",)
 
 
 @attrs.define(eq=False)
@@ -52,7 +52,7 @@ class LimitedHandler(logging.Handler):
         super().__init__()
         self._target = target
         self._clock = clock
-        self._windows: dict[Kind, Window] = {}
+        self._windows: dict[RecordKind, Window] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         now = self._clock()
@@ -117,7 +117,7 @@ class Words:
         return self.record.getMessage()
 
 
-def _kind_of(record: logging.LogRecord) -> Kind:
+def _kind_of(record: logging.LogRecord) -> RecordKind:
     """Failures of many kinds are logged by one line of code: their sentences tell them apart."""
     template = record.msg if type(record.msg) is str else ""
     return (record.pathname, record.lineno, template, getattr(record, "kind", None))

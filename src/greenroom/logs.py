@@ -16,10 +16,10 @@ import re
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
 
 import attrs
 import structlog
+from structlog.types import EventDict
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.delivery.log_context import log_context
@@ -27,8 +27,6 @@ from greenroom.delivery.user.names import QUOTED, unquoted
 from greenroom.log_limit import LimitedHandler
 from greenroom.settings import Settings
 from greenroom.supervisor.crash.error_note import ErrorNote, note_error
-
-Event: TypeAlias = structlog.types.EventDict
 
 TRACEBACK = "exception"  # the field that structlog prints behind the others
 LONGEST, LONGEST_TRACEBACK = 8_000, 64_000
@@ -89,11 +87,11 @@ def _renderer(log_format: str, *, colors: bool) -> structlog.types.Processor:
     )
 
 
-def _with_context(_: object, __: str, event: Event) -> Event:
+def _with_context(_: object, __: str, event: EventDict) -> EventDict:
     return {**event, **log_context()}
 
 
-def _in_one_line(_: object, __: str, event: Event) -> Event:
+def _in_one_line(_: object, __: str, event: EventDict) -> EventDict:
     """The processor that lets no text of others end a line, or reach a terminal as a command."""
     return {
         name: value if name == TRACEBACK and isinstance(value, str) else _harmless(value)
@@ -122,7 +120,7 @@ class Errors:
     messages: bool
     as_data: bool
 
-    def __call__(self, _: object, __: str, event: Event) -> Event:
+    def __call__(self, _: object, __: str, event: EventDict) -> EventDict:
         error = _error_in(event.pop("exc_info", None))
         if error is not None:
             event[TRACEBACK] = self._shown(note_error(error))
@@ -182,7 +180,7 @@ class Pseudonyms:
 
     key: bytes = attrs.field(repr=False)
 
-    def __call__(self, _: object, __: str, event: Event) -> Event:
+    def __call__(self, _: object, __: str, event: EventDict) -> EventDict:
         return {name: self._masked(value, name) for name, value in event.items()}
 
     def _masked(self, value: object, name: str = "") -> object:

@@ -84,12 +84,13 @@ def _shown_default(value: object) -> str | None:
 
 
 def _add(app: App, name: str, command: Subcommand) -> None:
-    app.command(_load(command))
+    app.command(load(command))
     if command.usage is not None:
         app[name].usage = command.usage
 
 
-def _load(command: Subcommand) -> Callable[..., None] | App:
+def load(command: Subcommand) -> Callable[..., None] | App:
+    """Import a command. Ctrl-C meanwhile ends the process quietly."""
     module, _, name = command.place.partition(":")
     with leaving_at_once():
         return cast("Callable[..., None] | App", getattr(importlib.import_module(module), name))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import parse_qs
 
@@ -38,8 +38,6 @@ MOST_CHILDREN = 1000
 
 logger = logging.getLogger("greenroom")
 
-Answer = Callable[[RequestHead], Awaitable[Response]]
-
 
 @attrs.frozen
 class AdminDoor:
@@ -56,7 +54,7 @@ class AdminDoor:
 
     def routes(self) -> Mapping[str, Handler]:
         """What to add to a front door."""
-        answers: Mapping[str, Answer] = {
+        answers: Mapping[str, Handler] = {
             TREE: self._tree,
             CRASHES: self._crashes,
             f"{CRASHES}/*": self._crash,
@@ -65,7 +63,7 @@ class AdminDoor:
         }
         return {path: partial(self._guarded, answer) for path, answer in answers.items()}
 
-    async def _guarded(self, answer: Answer, head: RequestHead) -> Response:
+    async def _guarded(self, answer: Handler, head: RequestHead) -> Response:
         check_visitor(head, self.token, anywhere=self.anywhere)
         try:
             return await answer(head)

@@ -1,1 +1,3 @@
-"""What the command line can do: one module a command."""
+"""Commands: what `greenroom COMMAND` runs, one module a command or a group of them. `table` lists them
+before they are imported.
+"""

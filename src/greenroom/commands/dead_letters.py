@@ -40,7 +40,7 @@ Url = Annotated[
         "GREENROOM_PORT)."
     ),
 ]
-Token = Annotated[
+AdminToken = Annotated[
     str | None,
     Parameter(
         help="The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN."
@@ -137,7 +137,7 @@ def requeue(
     /,
     *,
     url: Url = None,
-    token: Token = None,
+    token: AdminToken = None,
     journal: Path | None = None,
     config: Path | None = None,
 ) -> None:
@@ -170,7 +170,7 @@ def drop(
     /,
     *,
     url: Url = None,
-    token: Token = None,
+    token: AdminToken = None,
     journal: Path | None = None,
     config: Path | None = None,
 ) -> None:

@@ -14,7 +14,7 @@ from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.printing import show
 from greenroom.commands.output.progress import progress_bar
 from greenroom.commands.output.streams import write_line
-from greenroom.commands.output.usage import Window, as_json, view
+from greenroom.commands.output.usage import Period, as_json, view
 from greenroom.delivery.history.usage import By, Usage
 from greenroom.delivery.history.usage_reader import usage_events
 from greenroom.delivery.journal.sqlite.reader import JournalReader
@@ -48,13 +48,13 @@ def usage(
         TOML file of settings (greenroom.toml, if there is one).
     """
     now = time.time_ns() // 1_000_000
-    window = Window(now - 1000 * seconds_of("--since", since) if since is not None else None, now)
+    period = Period(now - 1000 * seconds_of("--since", since) if since is not None else None, now)
     reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
     counted = Usage(by)
     with progress_bar(after=1) as progress:
-        for event in usage_events(reader, since=window.since or 0, progress=progress):
+        for event in usage_events(reader, since=period.since or 0, progress=progress):
             counted.add(event)
     if json:
-        write_line(as_json(counted, window))
+        write_line(as_json(counted, period))
     else:
-        show(view(counted, window, limit))
+        show(view(counted, period, limit))

@@ -16,7 +16,7 @@ T = TypeVar("T")
 SHORTEST_SECRET = 32  # bytes: an HS256 key is at least as long as the hash (RFC 7518 §3.2)
 
 
-class Refused(ValueError):
+class UnexpectedValue(ValueError):
     """A value that is not what was expected; the expectation has the words for it."""
 
 
@@ -72,7 +72,7 @@ def whole(lowest: int, highest: int | None = None, *, unit: str = "") -> Expecte
 
     def read(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Refused
+            raise UnexpectedValue
         return _between(value, lowest, highest)
 
     return Expected(f"a whole number {_range_words(lowest, highest)}{unit}", read, int)
@@ -83,9 +83,9 @@ def number(above: float, *, unit: str = "") -> Expected:
 
     def read(value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise Refused
+            raise UnexpectedValue
         if not above < value < math.inf:
-            raise Refused
+            raise UnexpectedValue
         return float(value)
 
     return Expected(f"a number{unit} greater than {above:g}", read, float)
@@ -98,7 +98,7 @@ def seconds() -> Expected:
 def one_of(*names: str) -> Expected:
     def read(value: object) -> str:
         if value not in names:
-            raise Refused
+            raise UnexpectedValue
         return str(value)
 
     return Expected("one of " + ", ".join(names), read)
@@ -109,7 +109,7 @@ def flag() -> Expected:
 
     def read(value: object) -> bool:
         if not isinstance(value, bool):
-            raise Refused
+            raise UnexpectedValue
         return value
 
     return Expected("true or false", read, _parsed_flag)
@@ -133,7 +133,7 @@ def sqlite_path(kind: Callable[[str], PurePath]) -> Expected:
         try:
             str(found).encode()
         except UnicodeEncodeError as error:
-            raise Refused from error
+            raise UnexpectedValue from error
         return found
 
     return Expected("a file path in UTF-8", read)
@@ -142,7 +142,7 @@ def sqlite_path(kind: Callable[[str], PurePath]) -> Expected:
 def secret() -> Expected:
     def read(value: object) -> str:
         if len(_non_empty(value).encode()) < SHORTEST_SECRET:
-            raise Refused
+            raise UnexpectedValue
         return str(value)
 
     return Expected(f"a text of at least {SHORTEST_SECRET} bytes", read, hidden=True)
@@ -153,7 +153,7 @@ def origins() -> Expected:
 
     def read(value: object) -> tuple[str, ...]:
         if isinstance(value, str) or not isinstance(value, Iterable):
-            raise Refused
+            raise UnexpectedValue
         return tuple(_origin(each) for each in value)
 
     words = "a list of origins such as https://chat.example.com (commas between, in a variable)"
@@ -169,13 +169,13 @@ def optional(expected: Expected) -> Expected:
 
 def _non_empty(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise Refused
+        raise UnexpectedValue
     return value
 
 
 def _between(value: int, lowest: int, highest: int | None) -> int:
     if value < lowest or (highest is not None and value > highest):
-        raise Refused
+        raise UnexpectedValue
     return value
 
 
@@ -188,7 +188,7 @@ def _parsed_flag(text: str) -> bool:
         return True
     if text.lower() in ("false", "no", "off", "0"):
         return False
-    raise Refused
+    raise UnexpectedValue
 
 
 def _split(text: str) -> list[str]:
@@ -200,5 +200,5 @@ def _origin(value: object) -> str:
     if value == "*":
         return "*"
     if scheme not in ("http", "https") or not separator or not host or "/" in host:
-        raise Refused
+        raise UnexpectedValue
     return f"{scheme}://{host.lower()}"

@@ -17,7 +17,7 @@ from greenroom.actors.text.safe import safe_repr
 from greenroom.supervisor.child_spec import ChildSpec
 
 M = TypeVar("M")
-Factory = Callable[[], Actor[M]]
+ActorFactory = Callable[[], Actor[M]]
 Receive = Callable[[object], Awaitable[None]]
 Raised: TypeAlias = BaseException | Callable[[], BaseException] | None
 """An exception, what makes one, or None for an `InjectedFault`."""
@@ -40,11 +40,11 @@ class Faults:
     def crash_on(
         self,
         nth: int,
-        factory: Factory[M],
+        factory: ActorFactory[M],
         *,
         error: Raised = None,
         every: bool = False,
-    ) -> Factory[M]:
+    ) -> ActorFactory[M]:
         """Raise `error` (an `InjectedFault`) in place of handling the nth message (1, 2, …).
 
         `error` is an exception, or what makes one (a class, an entry of `STRAYS`).
@@ -91,7 +91,7 @@ class Faults:
 
         return attrs.evolve(spec, start=start)
 
-    def slow(self, seconds: float, factory: Factory[M]) -> Factory[M]:
+    def slow(self, seconds: float, factory: ActorFactory[M]) -> ActorFactory[M]:
         """Wait before each message. With `autojump_clock` that takes no time to test."""
 
         async def wait(_: object) -> None:
@@ -99,7 +99,7 @@ class Faults:
 
         return lambda: _before_each(factory(), wait)
 
-    def deaf(self, factory: Factory[M], *, after: int = 0) -> Factory[M]:
+    def deaf(self, factory: ActorFactory[M], *, after: int = 0) -> ActorFactory[M]:
         """Handle `after` messages, then none, until cancelled: the mailbox fills, asks wait."""
 
         def make() -> Actor[M]:
@@ -115,7 +115,7 @@ class Faults:
 
         return make
 
-    def ignores_cancellation(self, factory: Factory[M], *, after: int = 0) -> Factory[M]:
+    def ignores_cancellation(self, factory: ActorFactory[M], *, after: int = 0) -> ActorFactory[M]:
         """Handle `after` messages; in the next one, wait behind a shield, so that nothing stops it.
 
         It ends with `release`, which the fixture calls when the test is over.

@@ -28,7 +28,7 @@ from greenroom.transport.server import Server
 SECRET = "a secret for tests, known to everyone"
 TOKEN_SECONDS = 24 * 3600.0
 
-Frame: TypeAlias = dict[str, JSON]
+JsonFrame: TypeAlias = dict[str, JSON]
 
 
 @asynccontextmanager
@@ -46,31 +46,31 @@ class Tab:
     """A client that speaks greenroom.v1 by hand: frames are dicts. `ready` is the server's."""
 
     _socket: WebSocketConnection
-    ready: Frame = attrs.field(factory=dict)
+    ready: JsonFrame = attrs.field(factory=dict)
 
     async def send(self, type: str, **fields: JSON) -> None:  # noqa: A002  # the wire's word
         """Send a frame."""
         await self._socket.send_message(json.dumps({"type": type, **fields}))
 
-    async def receive(self, *types: str) -> Frame:
+    async def receive(self, *types: str) -> JsonFrame:
         """The next frame, or the next of these types; pings are answered and passed over.
 
         Raises trio-websocket's `ConnectionClosed` once the server has closed.
         """
         while True:
-            frame: Frame = json.loads(await self._socket.get_message())
+            frame: JsonFrame = json.loads(await self._socket.get_message())
             if frame["type"] == "ping":
                 await self.send("pong")
             elif not types or frame["type"] in types:
                 return frame
 
-    async def events(self, count: int) -> list[Frame]:
+    async def events(self, count: int) -> list[JsonFrame]:
         """The next so many events, from as many frames as that takes.
 
         What comes again (nothing was acknowledged) is not counted again. Raises `AssertionError`
         with what did come if the server closes before.
         """
-        found: dict[JSON, Frame] = {}
+        found: dict[JSON, JsonFrame] = {}
         try:
             while len(found) < count:
                 frame = await self.receive("events")

@@ -18,7 +18,7 @@ from greenroom.transport.door.front_door import peer_of
 from greenroom.transport.errors import BadRequest
 from greenroom.transport.http.request_head import RequestHead
 from tests.delivery.backstage import Disk
-from tests.face.commands.letters import alices_letter
+from tests.face.commands.journal.letters import alices_letter
 from tests.face.http_get import get
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, serving, token_for

@@ -17,6 +17,7 @@ from cyclopts import App
 from greenroom.commands.table import COMMANDS
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import Kind
+from greenroom.parsing import load
 from tests.delivery.history.run_story import Afternoon, Author, write
 from tests.face.cli import SECRET
 from tests.protocol.client import Client
@@ -171,7 +172,7 @@ VARIANTS = {
 
 def names() -> set[str]:
     """Every command, from the command line itself."""
-    return {name for top in COMMANDS for name in _below(top, COMMANDS[top].load())}
+    return {name for top in COMMANDS for name in _below(top, load(COMMANDS[top]))}
 
 
 def _below(name: str, found: object) -> Iterator[str]:

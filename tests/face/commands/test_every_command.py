@@ -25,6 +25,7 @@ from greenroom.commands.output.times import clock_time
 from greenroom.commands.table import COMMANDS
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.sqlite.file import open_file
+from greenroom.parsing import load
 from tests.delivery.history.run_story import Author, write
 from tests.face.cli import PATIENCE, Result, called, command, environment, on_a_terminal
 from tests.face.commands.every_command import (
@@ -107,7 +108,7 @@ def test_every_command_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_summarises_a_command_in_its_own_words(name: str) -> None:
-    loaded = COMMANDS[name].load()
+    loaded = load(COMMANDS[name])
     text = loaded.help if hasattr(loaded, "help") else loaded.__doc__
     assert text is not None
     assert text.partition("\n")[0] == COMMANDS[name].summary

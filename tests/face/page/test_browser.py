@@ -14,7 +14,6 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.outbox.folding import fold
 from tests.delivery.outbox.three_runs import THREADS, record
-from tests.face.commands.played_server import PlayedServer
 from tests.face.page.browser import (
     EXAMPLE,
     NEEDS_CHROMIUM,
@@ -33,6 +32,7 @@ from tests.face.page.browser import (
     wait_run,
     wait_until,
 )
+from tests.face.page.played_server import PlayedServer
 
 if TYPE_CHECKING:
     from playwright import sync_api as api

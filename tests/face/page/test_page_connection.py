@@ -12,8 +12,6 @@ import pytest
 
 from greenroom.delivery.events.ids import ThreadId
 from greenroom.transport.auth.tokens import sign_token
-from tests.face.commands.played_server import PlayedServer
-from tests.face.commands.stalling_path import StallingPath, stalling_path
 from tests.face.page.browser import (
     EXAMPLE,
     NEEDS_CHROMIUM,
@@ -31,6 +29,8 @@ from tests.face.page.browser import (
     wait_run,
     wait_until,
 )
+from tests.face.page.played_server import PlayedServer
+from tests.face.page.stalling_path import StallingPath, stalling_path
 
 if TYPE_CHECKING:
     from playwright import sync_api as api
@@ -84,7 +84,7 @@ KEPT_FOR_BACK = """() => {
 }"""
 SMALL_FRAMES = {"GREENROOM_MAX_FRAME_BYTES": str(16 * 1024)}
 LONG = "word " * 6_000
-LONG_ANSWERS = Path(__file__).parents[1] / "commands" / "long_answers.py"
+LONG_ANSWERS = Path(__file__).with_name("long_answers.py")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from greenroom.transport.auth.tokens import sign_token
-from tests.face.commands.stalling_path import stalling_path
 from tests.face.page.browser import (
     DESKTOP,
     EXAMPLE,
@@ -24,6 +23,7 @@ from tests.face.page.browser import (
     wait_run,
     wait_until,
 )
+from tests.face.page.stalling_path import stalling_path
 
 if TYPE_CHECKING:
     from playwright import sync_api as api

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.step import Step, stay
 from greenroom.actors.machine.table import On
-from greenroom.testing.machines.machine_life import Given, Life, Plan
+from greenroom.testing.machines.machine_life import Given, MachineLife, Plan
 from greenroom.testing.machines.simplest_failure import Failure
 
 pytestmark = pytest.mark.requirement("R41")
@@ -73,7 +73,7 @@ PLAN = Plan(
 
 
 def failure(first: Shelf, *events: Put | Get) -> Failure[Shop, Shelf, str]:
-    life = Life(PLAN, first)
+    life = MachineLife(PLAN, first)
     life.begin()
     *before, last = events
     for event in before:

@@ -27,16 +27,16 @@ T = TypeVar("T")
 
 
 @attrs.frozen
-class Window:
+class Period:
     """What was counted: from `since` (None: the journal's beginning) until now (ms)."""
 
     since: int | None
     until: int
 
 
-def view(usage: Usage, window: Window, limit: int) -> Group:
+def view(usage: Usage, period: Period, limit: int) -> Group:
     """Tables for people, `limit` lines of what there may be many of."""
-    since = f"since {moment(window.since / 1000)}" if window.since else "since the journal began"
+    since = f"since {moment(period.since / 1000)}" if period.since else "since the journal began"
     if not usage.total.events:
         return Group(Text(f"nothing happened {since}"))
     if usage.by is By.TOOL:
@@ -153,12 +153,12 @@ def _kinds(tally: Tally) -> dict[str, int]:
     return {str(kind): tally.kinds[kind] for kind in Kind}
 
 
-def as_json(usage: Usage, window: Window) -> bytes:
+def as_json(usage: Usage, period: Period) -> bytes:
     """All that was counted, in one line."""
     told = {
         "schema": SCHEMA,
-        "since": window.since,
-        "until": window.until,
+        "since": period.since,
+        "until": period.until,
         "by": None if usage.by is None else str(usage.by),
         "total": _tally(usage.total),
         "tools": [

@@ -16,8 +16,8 @@ from greenroom.actors.text.safe import safe_str
 from greenroom.testing.machines.exploration import Deadlock, Exploration, Violation
 from greenroom.testing.machines.trace import Cause, Taken, Trace
 from greenroom.testing.machines.watched_runner import (
-    Check,
     Invariant,
+    StepCheck,
     WatchedRunner,
     check_known,
     check_step,
@@ -37,7 +37,7 @@ def explore(
     events: Collection[object] = (),
     depth: int = 6,
     invariants: Sequence[Invariant[S, D]] = (),
-    checks: Sequence[Check] = (),
+    checks: Sequence[StepCheck] = (),
     refusals: Sequence[type[Exception]] = (),
     limit: int = 100_000,
 ) -> Exploration[S, D]:
@@ -90,7 +90,7 @@ class Walk(Generic[S, D, C]):
     machine: Machine[S, D, C]
     examples: Sequence[object]
     invariants: Sequence[Invariant[S, D]]
-    checks: Sequence[Check]
+    checks: Sequence[StepCheck]
     refusals: tuple[type[Exception], ...]
     limit: int
     known: dict[Hashable, Situation[S, D, C]] = attrs.field(factory=dict)

@@ -12,9 +12,9 @@ from hypothesis.strategies import SearchStrategy
 from greenroom.actors.machine.machine import Machine, UnlistedPair
 from greenroom.actors.machine.runner import MachineStopped, TimerFired
 from greenroom.testing.machines.watched_runner import (
-    Check,
     Invariant,
     MachineFault,
+    StepCheck,
     WatchedRunner,
     check_step,
 )
@@ -23,7 +23,7 @@ S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
 C = TypeVar("C")
 
-Events = SearchStrategy[object] | Callable[[enum.Enum, object], SearchStrategy[object]]
+EventsToDraw = SearchStrategy[object] | Callable[[enum.Enum, object], SearchStrategy[object]]
 
 
 @attrs.frozen
@@ -32,9 +32,9 @@ class Plan(Generic[S, D, C]):
 
     machine: Machine[S, D, C]
     first: SearchStrategy[D]
-    strategies: Mapping[type[object], Events]
+    strategies: Mapping[type[object], EventsToDraw]
     invariants: Sequence[Invariant[S, D]]
-    checks: Sequence[Check]
+    checks: Sequence[StepCheck]
     crash: bool | Callable[[D], D]
     refusals: tuple[type[Exception], ...]
 
@@ -66,7 +66,7 @@ class Falls:
 Input = Given | Fires | Falls
 
 
-class Life(Generic[S, D, C]):
+class MachineLife(Generic[S, D, C]):
     """A machine from its start on; `inputs` is what was done to it."""
 
     def __init__(self, plan: Plan[S, D, C], data: D) -> None:

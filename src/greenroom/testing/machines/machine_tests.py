@@ -24,9 +24,17 @@ from hypothesis.strategies import DataObject, SearchStrategy
 from greenroom.actors.machine.actor import MachineActor
 from greenroom.actors.machine.machine import Machine
 from greenroom.testing.machines.drawn_events import events_of
-from greenroom.testing.machines.machine_life import Events, Falls, Fires, Given, Input, Life, Plan
+from greenroom.testing.machines.machine_life import (
+    EventsToDraw,
+    Falls,
+    Fires,
+    Given,
+    Input,
+    MachineLife,
+    Plan,
+)
 from greenroom.testing.machines.simplest_failure import Failure
-from greenroom.testing.machines.watched_runner import Check, Invariant, check_known, machine_of
+from greenroom.testing.machines.watched_runner import Invariant, StepCheck, check_known, machine_of
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
@@ -44,9 +52,9 @@ def machine_test(
     machine: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
     *,
     data: D | SearchStrategy[D] | None = None,
-    events: Mapping[type[object], Events] | Collection[object] = (),
+    events: Mapping[type[object], EventsToDraw] | Collection[object] = (),
     invariants: Sequence[Invariant[S, D]] = (),
-    checks: Sequence[Check] = (),
+    checks: Sequence[StepCheck] = (),
     crash: bool | Callable[[D], D] = False,
     refusals: Sequence[type[Exception]] = (),
 ) -> type[RuleBasedStateMachine]:
@@ -72,7 +80,7 @@ def machine_test(
     """
     machine = machine_of(machine)
     given = (
-        cast(Mapping[type[object], Events], events)
+        cast(Mapping[type[object], EventsToDraw], events)
         if isinstance(events, Mapping)
         else _examples(events)
     )
@@ -97,7 +105,7 @@ class MachineRules(RuleBasedStateMachine, Generic[S, D, C]):
     """The rules every machine is tested by; `machine_test` adds one for each of its events."""
 
     plan: Plan[S, D, C]  # the class has it, one class for each machine
-    life: Life[S, D, C]
+    life: MachineLife[S, D, C]
 
     @precondition(lambda self: self.refusable())
     @rule(draw=st.data())
@@ -125,7 +133,7 @@ class MachineRules(RuleBasedStateMachine, Generic[S, D, C]):
         self.start(self.life.first)
 
     def start(self, data: D) -> None:
-        self.life = Life(self.plan, data)
+        self.life = MachineLife(self.plan, data)
         with self._noted():
             self.life.begin()
 
@@ -156,14 +164,14 @@ def _begin(self: MachineRules[S, D, C], data: D) -> None:
     self.start(data)
 
 
-def _examples(events: Collection[object]) -> dict[type[object], Events]:
+def _examples(events: Collection[object]) -> dict[type[object], EventsToDraw]:
     types = dict.fromkeys(type(event) for event in events)
     return {each: st.sampled_from([e for e in events if type(e) is each]) for each in types}
 
 
 def _strategies(
-    machine: Machine[S, D, C], given: Mapping[type[object], Events]
-) -> dict[type[object], Events]:
+    machine: Machine[S, D, C], given: Mapping[type[object], EventsToDraw]
+) -> dict[type[object], EventsToDraw]:
     check_known(machine, given)
     timers = frozenset(machine.timers or ()) - given.keys()
     sent = [event for event in machine.events if event not in timers]

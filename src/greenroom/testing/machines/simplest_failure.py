@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample, Unsatisfiable
 from hypothesis.strategies import DrawFn
 
-from greenroom.testing.machines.machine_life import Given, Input, Life, Plan
+from greenroom.testing.machines.machine_life import Given, Input, MachineLife, Plan
 
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
@@ -42,12 +42,12 @@ SEARCH = hypothesis.settings(
 class Failure(Generic[S, D, C]):
     """A life that ended in an error. `kind` is the same for what seems to be the same bug."""
 
-    life: Life[S, D, C]
+    life: MachineLife[S, D, C]
     error: Exception
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, life: Life[S, D, C], error: Exception) -> Failure[S, D, C]:
+    def of(cls, life: MachineLife[S, D, C], error: Exception) -> Failure[S, D, C]:
         """To be made at once: Hypothesis adds notes of its own to the error."""
         return cls(life, error, tuple(getattr(error, "__notes__", ())))
 
@@ -112,11 +112,11 @@ def _redrawn(
 
 @st.composite
 def _lives_like(
-    draw: DrawFn, life: Life[S, D, C], places: Collection[int]
+    draw: DrawFn, life: MachineLife[S, D, C], places: Collection[int]
 ) -> Failure[S, D, C] | None:
     """How a life ends that differs in the data and the events of some places."""
     plan = life.plan
-    other = Life(plan, draw(plan.first) if FIRST_DATA in places else life.first)
+    other = MachineLife(plan, draw(plan.first) if FIRST_DATA in places else life.first)
     failed = _tried(other, other.begin)
     for place, given in enumerate(life.inputs):
         if failed is not None or not other.can(given):
@@ -130,7 +130,7 @@ def _lives_like(
 
 def _lived(plan: Plan[S, D, C], data: D, inputs: Sequence[Input]) -> Failure[S, D, C] | None:
     """Live through the inputs; how it failed, or None if it did not or the inputs cannot be."""
-    life = Life(plan, data)
+    life = MachineLife(plan, data)
     failed = _tried(life, life.begin)
     for given in inputs:
         if failed is not None or not life.can(given):
@@ -139,7 +139,7 @@ def _lived(plan: Plan[S, D, C], data: D, inputs: Sequence[Input]) -> Failure[S, 
     return failed
 
 
-def _tried(life: Life[S, D, C], deed: Callable[[], None]) -> Failure[S, D, C] | None:
+def _tried(life: MachineLife[S, D, C], deed: Callable[[], None]) -> Failure[S, D, C] | None:
     __tracebackhide__ = True
     try:
         deed()

@@ -22,7 +22,7 @@ C = TypeVar("C")
 E = TypeVar("E")
 
 Invariant = Callable[[S, D], bool | None]
-Check = Callable[[Taken], bool | None]
+StepCheck = Callable[[Taken], bool | None]
 
 
 class MachineFault(GreenroomError, AssertionError):
@@ -175,7 +175,7 @@ def check_step(
     runner: WatchedRunner[S, D, C],
     since: int,
     invariants: Sequence[Invariant[S, D]],
-    checks: Sequence[Check],
+    checks: Sequence[StepCheck],
 ) -> None:
     """Call every check with each step from number `since` of the list on, and every invariant.
 

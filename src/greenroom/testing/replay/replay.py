@@ -124,7 +124,7 @@ def replay(factory: Factory, messages: Iterable[object]) -> Replayed:
 
 async def _replay(factory: Factory, messages: tuple[object, ...]) -> Replayed:
     hold_alarms()
-    life = _Life(_made_by(factory))
+    life = _ReplayedLife(_made_by(factory))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(life.run)
         await trio.testing.wait_all_tasks_blocked()
@@ -152,7 +152,7 @@ def _made_by(factory: Factory) -> Actor[object]:
 
 
 @attrs.define(eq=False)
-class _Life:
+class _ReplayedLife:
     actor: Actor[object]
     error: BaseException | None = None
     over: trio.Event = attrs.field(factory=trio.Event)

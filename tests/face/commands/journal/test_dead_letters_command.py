@@ -17,7 +17,7 @@ from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.legacy.legacy_ids import modern
 from tests.delivery.journal.journal_conformance import SESSIONS
 from tests.face.cli import Result, called, greenroom
-from tests.face.commands.letters import alices_letter
+from tests.face.commands.journal.letters import alices_letter
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, serving, token_for
 
