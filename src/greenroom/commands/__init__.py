@@ -1,3 +1,1 @@
-"""Commands: what `greenroom COMMAND` runs, one module a command or a group of them. `table` lists them
-before they are imported.
-"""
+"""Commands: what `greenroom COMMAND` runs, a module for each. `table` lists them unimported."""

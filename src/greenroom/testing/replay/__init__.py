@@ -1,1 +1,1 @@
-"""Replay: the recorded messages of a crash, fed to a fresh actor, and the test that does the same."""
+"""Replay: a crash's recorded messages, fed to a fresh actor, and the test that does the same."""
