@@ -329,7 +329,7 @@ def zone(name: str) -> Iterator[None]:
 
 @pytest.mark.fault("W12", "W14")
 def test_one_place_formats_times_and_few_make_consoles() -> None:
-    """Whoever prints another way has to see to zones, pipes and encodings anew."""
+    """Any other place would have to handle zones, pipes and encodings again."""
     package = Path(greenroom.__file__).parent
     paths = [*package.glob("*.py"), *(package / "commands").rglob("*.py")]
     used = {(path.stem, name) for path in paths for name in calls(path)}
@@ -338,7 +338,7 @@ def test_one_place_formats_times_and_few_make_consoles() -> None:
         "ids",
     }
     assert {module for module, name in used if name == "Console"} == {
-        *("command_line", "printing", "progress", "timeline", "screen")
+        *("parsing", "printing", "progress", "timeline", "screen")
     }
 
 
