@@ -115,7 +115,7 @@ def usage_overview(by: By | None = None) -> str:
         usage = Usage(by)
         for event in usage_events(JournalReader(path)):
             usage.add(event)
-    return rendered(usage_output.view(usage, usage_output.Window(None, 0), 50))
+    return rendered(usage_output.view(usage, usage_output.Period(None, 0), 50))
 
 
 def rendered(*renderables: RenderableType) -> str:
