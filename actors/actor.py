@@ -1,4 +1,4 @@
-"""The actor: a mailbox, a loop and what to do with a message."""
+"""The actor: a mailbox, a loop, and a handler for each message."""
 
 from __future__ import annotations
 
@@ -54,12 +54,13 @@ class SupervisedStart:
 
 
 class Actor(Generic[M]):
-    """Subclass with `receive`. One message at a time, in the order they came.
+    """Subclass it and override `receive`, which gets one message at a time, in order of arrival.
 
-    Whatever `receive` returns for a `Request` is its answer. To answer later, or to handle
-    messages by the batch, override `receive_many` and set each `Ask.reply` yourself.
-    `traps_exits`: be told `Exited` when a linked actor ends, rather than end with it.
-    `remembered` of its last messages are kept for crash reports, of `remembered_bytes` in all.
+    What `receive` returns for a `Request` is its answer. To answer later, or to handle messages in
+    batches, override `receive_many` and set each `Ask.reply` yourself.
+    With `traps_exits`, the actor gets the message `Exited` when a linked actor ends, and does not
+    end with it. Its last `remembered` messages, up to `remembered_bytes`, are kept for crash
+    reports.
     """
 
     capacity: ClassVar[int] = 1024
@@ -76,15 +77,15 @@ class Actor(Generic[M]):
     async def started(self) -> None:
         """Runs before the first message. Raising fails the start, and `stopping` is not called.
 
-        (As a failed `init` in OTP's gen_server(3): undo here what was half done.)
+        As with a failed `init` in OTP's gen_server(3), undo here what was half done.
         """
 
     async def receive(self, message: M) -> object:
-        """Handle one message. An exception ends the actor; its supervisor decides what then."""
+        """Handle one message. An exception ends the actor; its supervisor decides what follows."""
         raise NotImplementedError(f"{type(self).__name__} has no receive()")
 
     async def receive_many(self, messages: deque[M | Ask[object]]) -> None:
-        """Handle a batch: take from the left, so what is left over is what was not handled."""
+        """Handle a batch. Take messages from the left: what remains counts as not handled."""
         while messages and not self._stop:
             message = messages.popleft()
             self.recent.append(message)
@@ -94,14 +95,15 @@ class Actor(Generic[M]):
                 await self.receive(message)
 
     async def stopping(self, reason: ExitReason) -> None:
-        """Last words, shielded from cancellation for as long as the stop's grace lasts.
+        """Clean up; shielded from cancellation for the `grace` given to `run_actor`.
 
-        New tells are refused by now; asks taken earlier may still be answered. Raising makes an
-        orderly end a crash; after a crash it is noted on the first error, which stays the reason.
+        New messages are refused by now, unless the mailbox is kept; asks taken earlier may still
+        be answered. Raising turns an orderly end into a crash; after a crash, a note of it is added
+        to the first error, which stays the reason.
         """
 
     def stop(self) -> None:
-        """End normally after the current message."""
+        """End normally once the current message is handled."""
         self._stop = True
 
     async def _answer(self, ask: Ask[object]) -> None:
@@ -124,9 +126,9 @@ async def run_actor(
 ) -> None:
     """Run an actor until it stops, crashes (raises) or is cancelled.
 
-    `nursery.start(run_actor, …)` gives its ref. `grace` (seconds) bounds `stopping`: past it, the
-    last words are cut short and an otherwise orderly end is told as `killed`. `mailbox` matters
-    under a supervisor only, which may start another actor after this one.
+    `nursery.start(run_actor, …)` returns its ref. `stopping` may take `grace` seconds; past them
+    it is cancelled, and an otherwise orderly end becomes `killed`. `mailbox` matters only under a
+    supervisor, which may start another actor after this one.
     """
     probe = guarded(probe)
     start = task_status if isinstance(task_status, SupervisedStart) else None
@@ -155,9 +157,9 @@ async def run_actor(
 def attach(
     actor: Actor[M], name: str, probe: Probe = NO_PROBE, ref: Ref[M] | None = None
 ) -> Ref[M]:
-    """Give an actor its mailbox, ref and timers; `run_actor` does this, tests may.
+    """Give an actor its mailbox, ref and timers. `run_actor` calls it; tests may.
 
-    `ref` is one of an earlier actor, to be continued.
+    `ref` is the kept ref of an earlier actor.
     """
     if ref is None:
         mailbox: Mailbox[M | Ask[object]] = Mailbox(
@@ -172,9 +174,9 @@ def attach(
 
 
 def _go_on(actor: Actor[M], name: str, probe: Probe, start: SupervisedStart) -> Ref[M]:
-    """Attach an actor to the kept mailbox of the one before it, or to one that is kept from now on.
+    """Attach an actor to the kept mailbox of the actor before it, or to a new one if there is none.
 
-    What belongs to one life alone, its timers and answers, goes through its `OwnLife`.
+    Messages that are meant for one life alone, from its timers and pipes, go through its `OwnLife`.
     """
     before = cast("Ref[M] | None", start.kept)
     goes_on = before is not None and before.exit_reason is None
@@ -186,7 +188,7 @@ def _go_on(actor: Actor[M], name: str, probe: Probe, start: SupervisedStart) -> 
 
 
 def _reason(error: BaseException, start: SupervisedStart | None) -> ExitReason:
-    """Cancelled by its supervisor for a reason, it ended for that reason."""
+    """The reason of its end; the supervisor's, if the supervisor stopped it for one."""
     reason = ended_by(error)
     return start.doom if start and start.doom and reason == SHUTDOWN else reason
 
@@ -238,7 +240,7 @@ def _add_note(error: BaseException, note: str) -> None:
 
 
 def _leave(actor: Actor[M], ref: Ref[M], reason: ExitReason, policy: OnRestart) -> None:
-    """The end is over. What waits now fails, or waits on for the actor that comes next."""
+    """The actor has ended. What waits now fails, or is kept for the next actor."""
     if policy is OnRestart.FAILED:
         ref._refuse(reason)
     actor.timers.cancel_all()

@@ -1,4 +1,4 @@
-"""How long a timer may run (pure)."""
+"""The check of a timer's delay (pure)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def is_delay(after: float) -> bool:
-    """Whether a clock can add `after` to its time: a finite number of seconds, 0 or more."""
+    """Whether `after` is a finite number of seconds, 0 or more."""
     try:
         return 0 <= after + 0.0 < math.inf
     except TypeError:

@@ -12,7 +12,7 @@ E = TypeVar("E", bound=BaseException)
 
 
 class Fault(enum.Enum):
-    """Whose move it is after an error."""
+    """Who has to act after an error."""
 
     CALLER = "the calling code"
     CLIENT = "the connected client"
@@ -23,7 +23,7 @@ class Fault(enum.Enum):
 class GreenroomError(Exception):
     """Root of every error greenroom raises on purpose.
 
-    `fault` says whose it is, `temporary` whether the same call may succeed later,
+    `fault` says who has to act, `temporary` whether the same call may succeed later, and
     `advice` what to do next (one sentence, may be empty).
     """
 
@@ -40,15 +40,15 @@ class GreenroomError(Exception):
 
 
 def another(error: E) -> E:
-    """The same error as another object, for a second task to raise.
+    """A copy of an error, for a second task to raise.
 
-    Raised by two tasks, one object would gather the tracebacks of both, and its `__context__`
-    would be what the other was doing. An error that cannot be made anew is returned itself.
+    One object raised by two tasks would gather the tracebacks of both, and its `__context__` would
+    be an error of the other task. An error that cannot be copied is returned itself.
     """
     kind = type(error)
     try:
         twin = copy(error) if kind.__module__ == "builtins" else kind.__new__(kind, *error.args)
-        twin.args = error.args  # without `__init__`: it may take what is not in `args`
+        twin.args = error.args  # without `__init__`, whose parameters need not be those in `args`
         twin.__dict__.update(error.__dict__)
     except KeyboardInterrupt:
         raise
@@ -63,27 +63,27 @@ class ActorError(GreenroomError):
 
 
 class MailboxFull(ActorError):
-    """The mailbox holds as many messages as it may; nothing was added."""
+    """The mailbox is at its capacity; nothing was added."""
 
     temporary = True
 
 
 class OrderlyExit(ActorError):
-    """Raise it in an actor, or in any child of a supervisor, to end it without that being a crash.
+    """Raise it in an actor, or in any child of a supervisor, to end it without a crash.
 
-    Its exit reason is then `shutdown` (OTP: `exit({shutdown, Term})`): a transient child stays
-    down, links still carry it on.
+    Its exit reason is then `shutdown` (OTP: `exit({shutdown, Term})`): a transient child is not
+    restarted, and linked actors end too.
     """
 
 
 class AskTimeout(ActorError):
-    """No answer came in time. The request may still be handled."""
+    """No answer came in time. The actor may still handle the request."""
 
     temporary = True
 
 
 class NotARequest(ActorError, TypeError):
-    """What was asked is no `Request`, so it has no answer."""
+    """An object that is no `Request` was asked; it has no answer."""
 
     def __init__(self, name: str, asked: object) -> None:
         super().__init__(
@@ -93,7 +93,7 @@ class NotARequest(ActorError, TypeError):
 
 
 class AskedTwice(ActorError):
-    """The same request object waits for its answer already, and has no copies."""
+    """The same request object already waits for its answer, and cannot be copied."""
 
     temporary = True
 
@@ -110,11 +110,11 @@ class AskedItself(ActorError):
 
 
 class TimerError(ActorError):
-    """A timer was started with an unusable delay: negative, not finite, or no number."""
+    """A timer was started with a delay that is negative, not finite, or no number."""
 
     def __init__(self, timer: str, after: object) -> None:
         super().__init__(
-            f"{timer} takes 0 or more seconds, not {after!r}",
-            advice="0 is at once; for never, start none",
+            f"{timer}: the delay must be 0 or more seconds, not {after!r}",
+            advice="0 means at once; start no timer if it must never fire",
         )
         self.after = after

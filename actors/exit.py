@@ -1,4 +1,4 @@
-"""How an actor or child ended, in OTP's words (supervisor(3), "exit reasons")."""
+"""How an actor or a child ended, in OTP's terms (supervisor(3), "exit reasons")."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class ExitKind(enum.Enum):
 
 @attrs.frozen
 class ExitReason:
-    """Why something stopped. `error` is what was raised, with its traceback, if anything was."""
+    """Why an actor or a child ended. `error` is the exception it raised, if it raised one."""
 
     kind: ExitKind
     error: BaseException | None = attrs.field(default=None, repr=safe_repr)
 
     @property
     def orderly(self) -> bool:
-        """True for the ends that do not restart a *transient* child."""
+        """Whether a *transient* child that ended so stays down."""
         return self.kind in (ExitKind.NORMAL, ExitKind.SHUTDOWN)
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ Callbacks: TypeAlias = dict[object, Callable[[ExitReason], None]]
 
 
 def enrol(callbacks: Callbacks, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
-    """Add a callback to those of one end; returns the calling off."""
+    """Add a callback for one end; returns a function that removes it."""
     key = object()
     callbacks[key] = callback
 
@@ -63,9 +63,9 @@ def enrol(callbacks: Callbacks, callback: Callable[[ExitReason], None]) -> Calla
 
 
 def call_each(callbacks: Callbacks, reason: ExitReason) -> None:
-    """Call each once; one that another calls off meanwhile is not called.
+    """Call each callback once, unless an earlier one removed it.
 
-    One that raises is logged: the others are still called.
+    What a callback raises is logged; the others are still called.
     """
     while callbacks:
         callback = callbacks.pop(next(iter(callbacks)))
@@ -73,20 +73,21 @@ def call_each(callbacks: Callbacks, reason: ExitReason) -> None:
 
 
 def crashed(error: BaseException) -> ExitReason:
-    """The reason of a crash; a group holding one error is unwrapped to that error."""
+    """The reason of a crash; a group of one error is unwrapped."""
     while len(members := members_of(error)) == 1:
         error = members[0]
     return ExitReason(ExitKind.CRASHED, error)
 
 
 def ended_by(error: BaseException, *, cancelled: bool | None = None) -> ExitReason:
-    """The reason when `error` came out: a crash, or a shutdown if it is this task's cancellation.
+    """The exit reason for `error`: a crash, or a shutdown if `error` is this task's cancellation.
 
-    A task cancelled while another of its nursery fails ends in a group of both: that is a crash.
-    So is what else is no `Exception` (`SystemExit`, asyncio's `CancelledError`) and a `Cancelled`
-    that no scope around this task asked for: somebody kept it and raised it again. Only a
-    `KeyboardInterrupt` counts as a shutdown. An `OrderlyExit` alone is a shutdown that tells why.
-    Call it in the task and the scopes that `error` came out into, or say if those are `cancelled`.
+    A task that is cancelled while another task of its nursery fails ends with a group of both
+    errors: that is a crash. So are other errors that are no `Exception` (`SystemExit`, asyncio's
+    `CancelledError`), and a `Cancelled` that no scope around this task asked for, because it was
+    kept and raised again. A `KeyboardInterrupt` counts as a shutdown. An `OrderlyExit` alone is a
+    shutdown with an error. Call it in the task and the scopes that `error` reached, or say whether
+    these are `cancelled`.
     """
     cancelled = _is_cancelled() if cancelled is None else cancelled
     failure = _without(error, (KeyboardInterrupt, trio.Cancelled))
@@ -96,16 +97,16 @@ def ended_by(error: BaseException, *, cancelled: bool | None = None) -> ExitReas
 
 
 def must_go_on(error: BaseException) -> bool:
-    """Whether whoever caught `error` has to raise it again: it is this task's own cancellation,
-    or it is or holds a `KeyboardInterrupt`, which stops the program."""
+    """Whether a handler of `error` must raise it again: it is this task's own cancellation, or it
+    is or holds a `KeyboardInterrupt`, which stops the program."""
     return holds_interrupt(error) or ended_by(error).error is None
 
 
 def forget_frames(error: BaseException) -> None:
-    """Let go of the frames an error came through, those of its causes and its group, too.
+    """Drop the tracebacks of an error, of its causes and of the members of its group.
 
-    A frame holds all its function knew. The actor's are among them, and the actor's ref knows the
-    error: a circle that waits for the garbage collector.
+    A frame holds the local variables of its function. The actor's are among them, and the actor's
+    ref holds the error: a reference cycle that waits for the garbage collector.
     """
     waiting: list[BaseException | None] = [error]
     done: set[int] = set()
@@ -119,7 +120,7 @@ def forget_frames(error: BaseException) -> None:
 
 
 def _own(error: BaseException, name: str) -> Any:  # Any: whatever is under that name
-    """What an exception has by that name, whatever its class does to hide it."""
+    """The attribute of an exception, even if its class overrides the look-up."""
     return BaseException.__getattribute__(error, name)
 
 
@@ -129,7 +130,7 @@ def holds_interrupt(error: BaseException) -> bool:
 
 
 def _is_cancelled() -> bool:
-    """Whether a scope around this task is cancelled: a `Cancelled` may then be its own."""
+    """Whether a scope around this task is cancelled, so that a `Cancelled` may be its own."""
     return trio.lowlevel.in_trio_task() and trio.current_effective_deadline() == -math.inf
 
 

@@ -1,7 +1,7 @@
-"""Calls of code that others wrote, from where nothing may be raised.
+"""Calls of callbacks from tasks that must not fail because of them.
 
-A callback runs in the task that has the news: an actor's last moment, the alarm clock's system
-task, which serves everybody. What the callback raises is logged and goes no further.
+A callback runs in the task that has the news: in an actor's last moment, or in the alarm clock's
+system task, which serves all actors. What the callback raises is logged and goes no further.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ logger = logging.getLogger("greenroom.actors")
 def call_guarded(
     what: str, callback: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
 ) -> bool:
-    """Call `callback(*args)`. What it raises is logged under the sentence `what`; False then.
+    """Call `callback(*args)`; returns False if it raised. The error is logged with the text `what`.
 
-    The sentence says nothing of the error: its words may be private, so that the log's formatter
-    has to judge them. Raises `KeyboardInterrupt` and nothing else.
+    Do not put the error into `what`: its message may be private, which the log's formatter
+    decides. Raises nothing but `KeyboardInterrupt`.
     """
     try:
         callback(*args, **kwargs)
@@ -44,9 +44,9 @@ def log_failure(
     *args: object,
     level: int = logging.ERROR,
 ) -> None:
-    """Log with the error's traceback, or without one if the error cannot be shown.
+    """Log with the error's traceback, or without it if the error cannot be shown.
 
-    A log handler that raises even then is noted on stderr.
+    If a log handler raises even then, that is printed on stderr.
     """
     try:
         log.log(level, message, *args, exc_info=error)

@@ -1,7 +1,7 @@
-"""A bounded mailbox with one reader, drained whole.
+"""A bounded mailbox with one reader, which takes all messages at once.
 
-The reader parks itself and is rescheduled by the first message, without an event or a channel in
-between: `tell` costs about 0.2 µs and a full mailbox is taken in one wake-up.
+The first message reschedules the parked reader directly, without an event or a channel: `tell`
+costs about 0.2 µs, and a full mailbox is taken in one wake-up.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class OnRestart(enum.Enum):
 
 @attrs.frozen
 class MailboxStatistics:
-    """A look at a mailbox; reading it disturbs nothing.
+    """The figures of a mailbox; reading them disturbs nothing.
 
-    `taken` counts messages handed to the reader and not put back; `in_hand` are those of them
-    that still wait in the batch it took last. `age` is in seconds, of the oldest waiting message,
+    `taken` counts the messages that the reader took and did not put back; `in_hand` those of them
+    that still wait in its current batch. `age` is the age of the oldest waiting message in seconds,
     counted from when the mailbox was last empty (an upper bound once messages were dropped).
-    `dropped` were given up for room, or because the actor had ended.
+    `dropped` counts messages that were dropped to make room, or because the actor had ended.
     """
 
     depth: int
@@ -63,12 +63,12 @@ class MailboxStatistics:
 class Mailbox(Generic[M]):
     """Holds up to `capacity` messages for one reader.
 
-    Full: `put_nowait` raises `MailboxFull` (`reject`) or gives up the oldest message, counted
-    and handed to `on_drop` (`drop_oldest`); `put` waits for room.
+    When it is full, `put_nowait` raises `MailboxFull` (`reject`), or drops and counts the oldest
+    message and passes it to `on_drop` (`drop_oldest`); `put` waits for room.
 
-    Invariant: while a sender waits, the mailbox is full. The reader itself moves the messages of
-    waiting senders in, so nobody overtakes them, a cancelled sender takes nobody's turn, and
-    what was moved in is delivered.
+    Invariant: while a sender waits, the mailbox is full. The reader itself moves in the messages of
+    waiting senders: so no later message overtakes them, a cancelled sender takes up no room, and a
+    message that was moved in is delivered.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Mailbox(Generic[M]):
         clock: Callable[[], float] = trio.current_time,
     ) -> None:
         if capacity < 1:
-            raise ValueError(f"a mailbox needs room for at least 1 message, not {capacity}")
+            raise ValueError(f"the capacity of a mailbox must be 1 or more, not {capacity}")
         self._messages: deque[M] = deque()
         self._in_hand: deque[M] = deque()
         self._capacity = capacity
@@ -101,12 +101,12 @@ class Mailbox(Generic[M]):
 
     @property
     def added(self) -> int:
-        """How many messages were ever added: the number, from 0, of the next one."""
+        """The number of messages ever added; the next one gets this number, from 0."""
         return self._first + len(self._messages)
 
     @property
     def handled(self) -> int:
-        """The messages with a number below this are gone: nobody can put them back."""
+        """Messages with a lower number than this have been handled and cannot be put back."""
         return self._first - len(self._in_hand)
 
     @property
@@ -116,7 +116,7 @@ class Mailbox(Generic[M]):
 
     @property
     def awaited(self) -> bool:
-        """Nothing is here, and the reader waits for more."""
+        """Whether it is empty and the reader waits."""
         return self._reader is not None
 
     def put_nowait(self, message: M) -> None:
@@ -126,9 +126,9 @@ class Mailbox(Generic[M]):
         self.put_owed(message)
 
     async def put(self, message: M) -> None:
-        """Add a message, waiting for room. FIFO among the waiting senders.
+        """Add a message, waiting for room; first come, first served.
 
-        Cancelled, it has added nothing. It yields to other tasks only when the mailbox is full:
+        If it is cancelled, nothing was added. It yields to other tasks only if the mailbox is full:
         a fast sender is slowed by the capacity, not by a checkpoint (3 µs) per message.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -138,9 +138,9 @@ class Mailbox(Generic[M]):
             await self._wait_for_room(message)
 
     def put_owed(self, message: M) -> None:
-        """Add a message the reader asked for (an answer, a timer), whatever the depth.
+        """Add a message that the reader asked for (an answer, a timer), even to a full mailbox.
 
-        These are bounded by the reader's own requests, and rejecting one could deadlock it.
+        The reader's own requests bound these, and rejecting one could deadlock the reader.
         """
         messages = self._messages
         if not messages:
@@ -152,9 +152,9 @@ class Mailbox(Generic[M]):
             self._wake(self._reader)
 
     def put_back(self, messages: Collection[M]) -> None:
-        """Return what was taken last and not handled to the front, in its order.
+        """Put messages of the last batch that were not handled back to the front, in their order.
 
-        The mailbox may then hold more than its capacity, until it is taken again.
+        The mailbox may then hold more than its capacity, until the next batch is taken.
         """
         if not messages:
             return
@@ -165,9 +165,9 @@ class Mailbox(Generic[M]):
         self._peak = max(self._peak, len(self._messages))
 
     async def take_all(self) -> deque[M]:
-        """Wait for at least one message, then take every waiting one, oldest first.
+        """Wait for at least one message, then take all that wait, oldest first.
 
-        Always a checkpoint. Cancelled, it has taken nothing.
+        Always a checkpoint. If it is cancelled, nothing was taken.
         """
         if self._messages:
             await trio.lowlevel.checkpoint()
@@ -176,7 +176,7 @@ class Mailbox(Generic[M]):
         return self.take_all_nowait()
 
     def take_all_nowait(self) -> deque[M]:
-        """Take what is there, possibly nothing, and let waiting senders in."""
+        """Take all messages, possibly none, and let waiting senders in."""
         taken, self._messages = self._messages, deque()
         self._in_hand = taken
         self._taken += len(taken)
@@ -188,13 +188,13 @@ class Mailbox(Generic[M]):
         return taken
 
     def discard_all(self) -> deque[M]:
-        """Take what is there for nobody to handle: it is counted as dropped."""
+        """Take all messages without handling them: they count as dropped."""
         dropped, self._messages = self._messages, deque()
         self._dropped += len(dropped)
         return dropped
 
     def remove(self, numbered: Iterable[tuple[int, M]]) -> None:
-        """Drop these messages, if they still wait: each is known by its number and by identity."""
+        """Drop those of these messages that still wait, known by their number and identity."""
         first, waiting = self._first, list(self._messages)
         gone = {
             number
@@ -205,7 +205,7 @@ class Mailbox(Generic[M]):
         self._dropped += len(gone)
 
     def waiting(self) -> tuple[M, ...]:
-        """What waits to be taken, oldest first; it stays where it is."""
+        """The messages that wait, oldest first; they stay in the mailbox."""
         return tuple(self._messages)
 
     def outside(self) -> tuple[M, ...]:
@@ -213,7 +213,7 @@ class Mailbox(Generic[M]):
         return tuple(self._senders.values())
 
     def turn_away(self, error: Callable[[], Exception]) -> None:
-        """Raise an `error()` of its own at every waiting sender; their messages are not added."""
+        """Raise an `error()` in every waiting sender; their messages are not added."""
         while self._senders:
             task, _ = self._senders.popitem(last=False)
             trio.lowlevel.reschedule(task, outcome.Error(error()))
@@ -236,7 +236,7 @@ class Mailbox(Generic[M]):
         if self._overflow is Overflow.REJECT:
             raise MailboxFull(
                 f"the mailbox is full ({self._capacity} messages)",
-                advice="send() waits for room; or raise the capacity",
+                advice="send() waits for room; or raise the capacity of the actor",
             )
         self._dropped += 1
         dropped = self._messages.popleft()

@@ -1,4 +1,4 @@
-"""Monitors and links: hearing of another actor's end, or sharing it (erlang(3): monitor, link)."""
+"""Monitors and links: a message when an actor ends, or a common end (erlang(3): monitor, link)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from greenroom.actors.own_life import OwnLife
 from greenroom.actors.ref import Ref
 
 AnyRef = Ref[Never]
-"""A ref of any actor: nothing can be told to it, but it can be watched."""
+"""A ref of any actor: it can be watched, but no message can be told to it."""
 
 
 class LinkBroken(ActorError):
-    """A linked actor ended otherwise than normally, and took this one along; see `link`."""
+    """A linked actor did not end normally, so this one ended too; see `link`."""
 
     def __init__(self, name: str, reason: ExitReason) -> None:
         super().__init__(f"linked actor {name!r} ended: {reason}")
@@ -27,11 +27,11 @@ class LinkBroken(ActorError):
 
 
 class NotLinkable(ActorError):
-    """Only an actor that a supervisor runs can be linked: somebody must be able to stop it."""
+    """Only an actor that a supervisor runs can be linked: the supervisor stops it."""
 
 
 class Watchable(Protocol):
-    """What ends: an actor by its `Ref`, a supervisor by its `SupervisorRef`."""
+    """What can be watched: the `Ref` of an actor, the `SupervisorRef` of a supervisor."""
 
     name: str
 
@@ -51,7 +51,7 @@ class Down:
 
 
 class _Watching:
-    """Callbacks on two ends, called off together: by hand, or by whichever end comes first."""
+    """Callbacks on two ends, removed together: by a call, or when the first of them comes."""
 
     __slots__ = ("__weakref__", "_calls_off", "_over")
 
@@ -60,7 +60,7 @@ class _Watching:
         self._over = False
 
     def _watch(self, ref: Watchable, callback: Callable[[ExitReason], None]) -> None:
-        """`callback` may come at once, and then there is nothing left to watch."""
+        """`callback` may be called at once; then there is nothing left to watch."""
         if not self._over:
             self._calls_off.append(ref.when_stopped(callback))
         if self._over:
@@ -85,7 +85,7 @@ class Monitor(_Watching):
         self._watch(watched, lambda reason: self._down(addressee, reason))
 
     def demonitor(self) -> None:
-        """Stop watching. A `Down` that is in the mailbox already still arrives."""
+        """Stop watching. A `Down` that is already in the mailbox still arrives."""
         self._call_off()
 
     def _down(self, watcher: Ref[Down] | OwnLife[Down], reason: ExitReason) -> None:
@@ -94,17 +94,17 @@ class Monitor(_Watching):
 
 
 def monitor(watched: Watchable, watcher: Ref[Down]) -> Monitor:
-    """Have `watcher` told `Down` exactly once, when `watched` ends; at once if it has ended.
+    """Send `watcher` one `Down` when `watched` ends, or now if it has ended.
 
-    Every call makes a monitor of its own. It goes one way: the watched actor does not notice.
-    One that the watcher itself made ends when the watcher is restarted, as its timers do.
+    Every call makes another monitor. The watched actor does not notice it. A monitor that the
+    watcher itself made ends when the watcher is restarted, as its timers do.
     """
     return Monitor(watched, watcher)
 
 
 @attrs.frozen(eq=False)
 class Exited:
-    """What an actor with `traps_exits` is told when a linked one ends, however that was."""
+    """The message to an actor with `traps_exits` when a linked actor ends, for any reason."""
 
     ref: AnyRef
     reason: ExitReason
@@ -121,7 +121,7 @@ class Link(_Watching):
         self._watch(other, lambda reason: self._carry(other, one, reason))
 
     def unlink(self) -> None:
-        """Part them. What was carried over already stays so."""
+        """Remove the link. An end that was already carried over is not undone."""
         self._call_off()
 
     def _carry(self, ended: AnyRef, partner: AnyRef, reason: ExitReason) -> None:
@@ -133,20 +133,23 @@ class Link(_Watching):
 
 
 def link(one: AnyRef, other: AnyRef) -> Link:
-    """Let each end when the other does, unless that one ended normally.
+    """End each of two actors when the other ends, unless it ended normally.
 
-    The reason is of the same kind, so a supervisor judges both ends alike; its error is
-    `LinkBroken`, with the true one as its cause. An actor with `traps_exits` goes on instead, and
-    is told `Exited`. When one has ended already, the other learns of it at once. Raises
-    `NotLinkable` for an actor that no supervisor runs: there the nursery is the link; and for what
-    is no actor, as a supervisor.
+    The exit reason is of the same kind, so a supervisor judges both ends alike; its error is
+    `LinkBroken`, with the true error as its cause. An actor with `traps_exits` goes on instead and
+    gets the message `Exited`. If one has ended already, the other is ended now. Raises
+    `NotLinkable` for an actor that no supervisor runs, whose link is its nursery, and for anything
+    that is no actor, such as a supervisor.
     """
     for each in (one, other):
         if not isinstance(each, Ref):
             raise NotLinkable(
-                f"{each!r} is no actor's ref, and only actors are linked",
-                advice="monitor() hears of the end of a supervisor too",
+                f"only refs of actors can be linked, not {each!r}",
+                advice="use monitor() to learn of the end of a supervisor",
             )
         if not each.linkable:
-            raise NotLinkable(f"{each.name!r} is run by no supervisor, so nothing can stop it")
+            raise NotLinkable(
+                f"actor {each.name!r} cannot be linked: no supervisor runs it, so none can stop it",
+                advice="start it with actor_child() under a supervisor",
+            )
     return Link(one, other)

@@ -1,7 +1,6 @@
-"""The address of one life of an actor: what a life asked for is not for the one that comes next.
+"""The address of one life of an actor whose mailbox is kept over restarts (`OnRestart`).
 
-Only for a mailbox that outlives its actor (`OnRestart`). There the messages of the old life's
-timers, its answers and the news of ends it asked for would otherwise reach the next life.
+Messages that one life asked for, from its timers, pipes and monitors, must not reach the next life.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ M = TypeVar("M")
 
 
 class OwnLife(Generic[M]):
-    """Tells the actor `name` until this life of it ends, and then takes back what still waits.
+    """Delivers to the actor `name` until this life ends, and then removes what still waits.
 
-    `tell_owed` is its ref's and puts a message into `mailbox`.
+    `tell_owed` is the method of its ref, which puts a message into `mailbox`.
 
     Invariant: `_sent` holds, by number, every message it delivered that waits or is in hand.
     """
@@ -28,7 +27,7 @@ class OwnLife(Generic[M]):
     def __init__(
         self,
         name: str,
-        mailbox: Mailbox[Any],  # Any: it also holds asks, and is asked only who is where
+        mailbox: Mailbox[Any],  # Any: it also holds asks; only places of messages are looked up
         tell_owed: Callable[[M], None],
     ) -> None:
         self.name: str = name
@@ -39,7 +38,7 @@ class OwnLife(Generic[M]):
         self._when_stopped: Callbacks = {}
 
     def tell_owed(self, message: M) -> None:
-        """As `Ref.tell_owed`: dropped without a word once the life has ended."""
+        """As `Ref.tell_owed`; silently dropped once the life has ended."""
         if self.exit_reason is not None:
             return
         handled = self._mailbox.handled
@@ -49,14 +48,14 @@ class OwnLife(Generic[M]):
         self._tell_owed(message)
 
     def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
-        """As `Ref.when_stopped`, of this life."""
+        """As `Ref.when_stopped`, for this life."""
         call_off = enrol(self._when_stopped, callback)
         if self.exit_reason is not None:
             call_each(self._when_stopped, self.exit_reason)
         return call_off
 
     def end(self, reason: ExitReason) -> None:
-        """The life is over: what it is still owed is dropped, and counted so."""
+        """The life is over: drop what still waits for it, and count that as dropped."""
         self.exit_reason = reason
         sent, self._sent = self._sent, []
         if sent:

@@ -1,4 +1,4 @@
-"""Observation hooks. Everything that watches actors (logs, metrics, tests) hangs on a probe."""
+"""Probes: hooks by which logs, metrics and tests observe actors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ if TYPE_CHECKING:
 
 
 class Probe:
-    """Does nothing; subclass and override what you want to see.
+    """Does nothing; subclass it and override the hooks you need.
 
-    Hooks run inside the actor's or the sender's task: they must be quick. What they raise is
-    logged.
+    Hooks run in the actor's or the sender's task: they must be quick. What they raise is logged.
     """
 
     def told(self, actor: str, message: object) -> None:
@@ -27,7 +26,7 @@ class Probe:
         """The actor's machine took a transition."""
 
     def started(self, actor: str) -> None:
-        """The actor is up and takes messages."""
+        """The actor has started and takes messages."""
 
     def stopped(self, actor: str, reason: ExitReason) -> None:
         """The actor has ended."""
@@ -37,7 +36,7 @@ NO_PROBE = Probe()
 
 
 class GuardedProbe(Probe):
-    """Passes everything on to another probe; what its hooks raise harms no task it watches."""
+    """Calls the hooks of another probe, and logs what they raise."""
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
@@ -59,5 +58,5 @@ class GuardedProbe(Probe):
 
 
 def guarded(probe: Probe) -> Probe:
-    """The probe as actors call it. The one that does nothing stays itself, and costs nothing."""
+    """The probe as actors call it. `NO_PROBE` is returned as it is, and costs nothing."""
     return probe if probe is NO_PROBE or isinstance(probe, GuardedProbe) else GuardedProbe(probe)

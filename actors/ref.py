@@ -1,4 +1,4 @@
-"""A ref: the only way to talk to an actor."""
+"""Refs: the addresses of actors, and the only way to send them messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ N = TypeVar("N")
 
 
 class ActorStopped(ActorError):
-    """The actor is gone; `reason` says how it ended."""
+    """The actor has ended; `reason` says how."""
 
     temporary = True
 
@@ -35,7 +35,7 @@ class ActorStopped(ActorError):
 
 
 class Request(Generic[R_co]):
-    """A message that has an answer: `class Balance(Request[int])` is answered with an `int`."""
+    """A message that has an answer, for `class Balance(Request[int])` an `int`."""
 
     __slots__ = ()
 
@@ -49,7 +49,7 @@ class Ask(Generic[R]):
 
 
 class Ref(Killable, Generic[M_contra]):
-    """Address of an actor. Keeps working after a stop only to say so."""
+    """The address of an actor. Once the actor has stopped, its methods raise `ActorStopped`."""
 
     __slots__ = (
         "__weakref__",
@@ -71,10 +71,10 @@ class Ref(Killable, Generic[M_contra]):
     def __init__(
         self, name: str, mailbox: Mailbox[M_contra | Ask[object]], probe: Probe = NO_PROBE
     ) -> None:
-        self.name: str = str(name)  # plain text also if it is an id, which shows its class
+        self.name: str = str(name)  # an id is a subclass of str whose repr shows its class
         self._mailbox = mailbox
         self.traps_exits: bool = False
-        """Whether it is told of a linked actor's end, instead of ending with it."""
+        """Whether the actor gets `Exited` when a linked actor ends, and does not end with it."""
         self._probe = guarded(probe)
         self._reason: ExitReason | None = None
         self._stopped = trio.Event()
@@ -91,7 +91,7 @@ class Ref(Killable, Generic[M_contra]):
 
     @property
     def exit_reason(self) -> ExitReason | None:
-        """None while it runs."""
+        """How the actor ended; None while it runs."""
         return self._reason
 
     def tell(self, message: M_contra) -> None:
@@ -103,26 +103,26 @@ class Ref(Killable, Generic[M_contra]):
     async def send(self, message: M_contra) -> None:
         """Put a message in the mailbox, waiting for room. Raises `ActorStopped`.
 
-        Cancelled, or raising, it has delivered nothing.
+        If it is cancelled or raises, nothing was delivered.
         """
         self._check_alive()
         await self._mailbox.put(message)
         self._probe.told(self.name, message)
 
     def tell_owed(self, message: M_contra) -> None:
-        """Deliver what the actor itself asked for; dropped without a word if it has stopped."""
+        """Deliver a message that the actor itself asked for; silently dropped if it has stopped."""
         if self._reason is None:
             self._mailbox.put_owed(message)
             self._probe.told(self.name, message)
 
     async def ask(self, request: Request[R], *, timeout: float | None = None) -> R:
-        """Send a request, waiting for room, and wait for its answer: `timeout` seconds at most.
+        """Send a request, waiting for room, and wait for its answer, `timeout` seconds in all.
 
-        Raises `ActorStopped` when the actor ends first, `AskTimeout`, or what the actor failed the
-        request with; `AskedItself` in the actor's own task, `NotARequest`.
+        Raises `ActorStopped` if the actor ends first, `AskTimeout`, the error that the actor failed
+        the request with, `AskedItself` in the actor's own task, or `NotARequest`.
         """
         if self._in_own_task():
-            raise AskedItself(f"{self.name!r} asked itself and would wait for ever")
+            raise AskedItself(f"actor {self.name!r} asked itself and would wait for ever")
         reply: Reply[R] | None = None
         try:
             if timeout is None:
@@ -137,10 +137,10 @@ class Ref(Killable, Generic[M_contra]):
         raise AskTimeout(f"{self.name!r} {failed} {type(request).__name__} in {timeout} s")
 
     async def send_request(self, request: Request[R]) -> Reply[R]:
-        """Send a request, waiting for room as `send` does; the answer comes to the returned reply.
+        """Send a request, waiting for room as `send` does; returns the reply it will set.
 
-        Raises `ActorStopped` or `NotARequest`. Cancelled, or raising, it has delivered nothing. It
-        is a checkpoint only when it has to wait.
+        Raises `ActorStopped` or `NotARequest`. If it is cancelled or raises, nothing was delivered.
+        It is a checkpoint only if it has to wait.
         """
         if not self._mailbox.is_full:
             return self.request(request)
@@ -156,10 +156,10 @@ class Ref(Killable, Generic[M_contra]):
         return ask.reply
 
     def request(self, request: Request[R]) -> Reply[R]:
-        """Send a request without waiting: the answer comes to the returned reply.
+        """Send a request without waiting; returns the reply it will set.
 
         Raises `ActorStopped`, `NotARequest`, or `MailboxFull` (or drops the oldest message, as
-        `tell` does). The reply fails when the actor ends unanswering.
+        `tell` does). The reply fails if the actor ends without answering.
         """
         self._check_alive()
         ask = self._ask_of(request)
@@ -174,22 +174,22 @@ class Ref(Killable, Generic[M_contra]):
         return Ask(request, Reply(self._unanswered.discard))
 
     def pipe(self, request: Request[R], to: Ref[N], wrap: Callable[[ReplyOutcome[R]], N]) -> None:
-        """Send a request; its outcome arrives at `to` as the message `wrap(outcome)`.
+        """Send a request; `to` gets its outcome as the message `wrap(outcome)`.
 
-        Called by the actor behind `to`, it arrives only if that actor is not restarted before.
-        Raises as `request` does.
+        If the actor behind `to` calls it, the message arrives only if that actor is not restarted
+        before. Raises what `request` raises.
         """
         addressee = to._addressee()
         self.request(request).then(lambda result: addressee.tell_owed(wrap(result)))
 
     async def wait_stopped(self) -> ExitReason:
-        """Wait until the actor has ended, and say how."""
+        """Wait until the actor has ended; returns its exit reason."""
         await self._stopped.wait()
         assert self._reason is not None, "_announce_end sets the reason first"
         return self._reason
 
     def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
-        """Call `callback(reason)` once the actor has ended, now if it has; returns the calling off.
+        """Call `callback(reason)` once the actor has ended, or now; returns a function that undoes.
 
         The callback runs in the actor's task: it must neither block nor raise.
         """
@@ -200,14 +200,14 @@ class Ref(Killable, Generic[M_contra]):
         return call_off
 
     def statistics(self) -> MailboxStatistics:
-        """The mailbox seen from outside; sends nothing."""
+        """The figures of the mailbox; reading them sends no message."""
         return self._mailbox.statistics()
 
     def _in_own_task(self) -> bool:
         return self._task is not None and self._task is trio.lowlevel.current_task()
 
     def _addressee(self) -> Ref[M_contra] | OwnLife[M_contra]:
-        """Whom to tell what is asked for now: if the actor itself asks, its present life alone."""
+        """Where to send what is asked for now: to this life alone if the actor itself asks."""
         own = self._own
         return own if own is not None and self._in_own_task() else self
 
@@ -216,7 +216,7 @@ class Ref(Killable, Generic[M_contra]):
             raise ActorStopped(self.name, self._reason)
 
     def _refuse(self, reason: ExitReason) -> None:
-        """From here on every tell raises; senders and asks that wait fail."""
+        """From now on every tell raises; waiting senders and asks fail."""
         self._reason = reason
         self._mailbox.turn_away(lambda: ActorStopped(self.name, reason))
         for message in self._mailbox.discard_all():
@@ -225,21 +225,21 @@ class Ref(Killable, Generic[M_contra]):
 
     @property
     def linkable(self) -> bool:
-        """Whether a supervisor runs it, or did."""
+        """Whether a supervisor runs the actor, or it has ended."""
         return self._abort is not None or self._reason is not None
 
     def _tell_exited(self, message: object) -> None:
-        """Any actor may be linked; one that traps exits has to expect this message."""
+        """Any actor may be linked; an actor that traps exits must expect this message."""
         self.tell_owed(message)  # type: ignore[arg-type]  # see above
 
     def _kill(self) -> Iterable[Killable]:
-        """Cut the actor's last words short, shielded as they are. There is nobody below it."""
+        """Cut the actor's `stopping` short, although it is shielded. Nothing is below an actor."""
         if self._last_words is not None:
             self._last_words.cancel()
         return ()
 
     def _fail_taken(self, reason: ExitReason) -> None:
-        """Asks the actor took and never answered fail: nobody else can answer them."""
+        """Fail the asks that the actor took and did not answer: no other actor can answer them."""
         messages = (*self._mailbox.waiting(), *self._mailbox.outside())
         waiting = {message.reply for message in messages if isinstance(message, Ask)}
         for reply in self._unanswered - waiting:
@@ -258,7 +258,7 @@ class Ref(Killable, Generic[M_contra]):
         self.traps_exits = False
 
     def _close(self, reason: ExitReason) -> None:
-        """No actor comes after the last one: whatever still waits fails."""
+        """No actor follows the last one: what still waits in the mailbox fails."""
         if not self._stopped.is_set():
             self._refuse(reason)
             self._fail_taken(reason)

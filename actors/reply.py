@@ -1,4 +1,4 @@
-"""A one-shot answer: set once, by anyone, taken by one waiter or one callback."""
+"""A one-shot answer: set once, by any task, and taken by one waiter or one callback."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ ReplyOutcome = outcome.Value[R] | outcome.Error
 
 
 _TAKEN: outcome.Value[Any] = outcome.Value(None)
-"""In the place of an error that was raised: as any outcome, it can be unwrapped only once."""
+"""Replaces an error that was raised: as any outcome, that can be unwrapped only once."""
 _TAKEN.unwrap()
 
 
 class Reply(Generic[R]):
-    """Where an answer will be. Setting it a second time is ignored and returns False.
+    """The place of an answer. Setting it a second time does nothing and returns False.
 
-    `settled(reply)` is called once, when the answer is set. `abandoned` is True when the waiter
-    was cancelled, so nobody will look: work for the answer may be skipped.
+    `settled(reply)` is called once, when the answer is set. `abandoned` is True if the waiter was
+    cancelled: the answer is not read, and work for it may be skipped.
     """
 
     __slots__ = ("_outcome", "_then", "abandoned", "settled")
@@ -42,14 +42,14 @@ class Reply(Generic[R]):
         return self._set(outcome.Value(value))
 
     def fail(self, error: BaseException) -> bool:
-        """The waiter gets `error` raised; give each reply an exception of its own."""
+        """Raise `error` in the waiter. Give each reply an exception object of its own."""
         return self._set(outcome.Error(error))
 
     def then(self, callback: Callable[[ReplyOutcome[R]], object]) -> None:
-        """Call `callback(outcome)` once, now if the answer is there.
+        """Call `callback(outcome)` once the answer is set, or now if it is.
 
-        Later it runs in the task of whoever answers: what it raises is logged there.
-        Raises `trio.BusyResourceError` when somebody waits already.
+        Later, the callback runs in the task that sets the answer, and what it raises is logged.
+        Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
         if self._outcome is not None:
             callback(self._outcome)
@@ -57,9 +57,9 @@ class Reply(Generic[R]):
             self._claim(callback)
 
     async def wait(self) -> R:
-        """The answer, to one waiter; raises what `fail` was given. Cancelled, it may be repeated.
+        """Wait for the answer; raises the error given to `fail`. It may be repeated if cancelled.
 
-        Raises `trio.BusyResourceError` when somebody waits already.
+        Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
         result = await self.wait_outcome()
         if isinstance(result, outcome.Error):
@@ -67,12 +67,12 @@ class Reply(Generic[R]):
         try:
             return result.unwrap()
         finally:
-            del result  # the error's traceback holds this frame and its reply: a circle otherwise
+            del result  # the error's traceback holds this frame and its reply: a reference cycle
 
     async def wait_outcome(self) -> ReplyOutcome[R]:
-        """The answer as a value or an error, with nothing raised but this task's cancellation.
+        """Wait for the answer, as a value or an error; an error is not raised.
 
-        Raises `trio.BusyResourceError` when somebody waits already.
+        Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
         if self._outcome is None:
             task = trio.lowlevel.current_task()

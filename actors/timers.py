@@ -1,6 +1,6 @@
 """Timers that put messages in mailboxes, all kept by one task per trio run.
 
-A timer costs a heap entry and no cancel scope, so ten thousand heartbeats are one parked task.
+A timer costs a heap entry and no cancel scope: ten thousand heartbeats need one parked task.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Alarm:
         return self._callback is not None
 
     def cancel(self) -> None:
-        """Never fire; a second call, or one after it fired, does nothing."""
+        """Do not fire. Does nothing after the alarm has fired or was cancelled."""
         if self._callback is not None:
             self._callback = None
             self._clock._one_cancelled()
@@ -52,8 +52,8 @@ class AlarmClock:
 
     What a callback raises is logged: an error that left this system task would end the trio run.
 
-    Cancelled alarms stay in the heap until they would be due, or until they are most of it: then
-    they are swept out, so a timer restarted with every message costs no growing memory.
+    Cancelled alarms stay in the heap until they would be due, or until they are more than half of
+    it and are removed: so a timer that is restarted with every message does not grow the heap.
     """
 
     SWEEP_ABOVE = 256
@@ -65,11 +65,11 @@ class AlarmClock:
         self._sleep = trio.CancelScope()
 
     def __len__(self) -> int:
-        """How many alarms the heap holds, cancelled ones included."""
+        """The number of alarms in the heap, cancelled ones included."""
         return len(self._alarms)
 
     def set(self, after: float, callback: Callable[[], None]) -> Alarm:
-        """Call `callback` in `after` seconds (0 or more). Raises `TimerError` otherwise."""
+        """Call `callback` in `after` seconds. Raises `TimerError` unless that is 0 or more."""
         if not is_delay(after):
             raise TimerError("a timer", after)
         alarm = Alarm(trio.current_time() + after, next(self._numbers), callback, self)
@@ -110,7 +110,7 @@ _clock: trio.lowlevel.RunVar[AlarmClock] = trio.lowlevel.RunVar("greenroom alarm
 
 
 def alarm_clock() -> AlarmClock:
-    """The alarm clock of this trio run, started at first use."""
+    """The alarm clock of this trio run; the first call starts it."""
     try:
         return _clock.get()
     except LookupError:
@@ -121,19 +121,19 @@ def alarm_clock() -> AlarmClock:
 
 
 def hold_alarms() -> None:
-    """Let no alarm of this trio run ever fire; call it before anything uses one.
+    """Stop every alarm of this trio run from firing; call it before the first one is set.
 
-    For replays: what a timer told an actor is among the recorded messages.
+    For replays: the messages that timers sent are among the recorded ones.
     """
     _clock.set(AlarmClock())
 
 
 class Timers(Generic[M]):
-    """The named timers of one actor. A name runs once: starting it again replaces it.
+    """The named timers of one actor. Starting a name that already runs replaces its timer.
 
-    A message already delivered when its timer is cancelled still arrives (OTP's
-    `erlang:cancel_timer/1` warns of the same); a machine ignores those by itself. None arrives at
-    another life of the actor, whatever becomes of its mailbox (`OnRestart`).
+    A message that was delivered before its timer was cancelled still arrives (OTP's
+    `erlang:cancel_timer/1` warns of the same); a machine ignores it. No message arrives at a later
+    life of the actor, even if its mailbox is kept (`OnRestart`).
     """
 
     def __init__(self, deliver: Callable[[M], None]) -> None:
@@ -154,7 +154,7 @@ class Timers(Generic[M]):
         self._alarms[name] = alarm_clock().set(after, fire)
 
     def cancel(self, name: Hashable) -> None:
-        """Forget the timer; a name that is not running is fine."""
+        """Cancel the timer. Does nothing if the name is not running."""
         alarm = self._alarms.pop(name, None)
         if alarm is not None:
             alarm.cancel()

@@ -19,16 +19,20 @@ from greenroom.supervisor.supervisor import open_supervisor
 
 @attrs.frozen
 class Component:
-    """A part of an application: how it starts, and the ids of those that must be up before."""
+    """A part of an application: its child spec, and the ids of components that must be up first."""
 
     spec: ChildSpec
     needs: tuple[str, ...] = attrs.field(default=(), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.spec, ChildSpec):
-            raise InvalidChildSpec(f"a component is made of a child spec, not {self.spec!r}")
+            raise InvalidChildSpec(
+                f"the spec of a component must be a ChildSpec, not {self.spec!r}"
+            )
         if isinstance(self.needs, str):
-            raise InvalidChildSpec(f"component {self.id!r}: needs is a tuple of ids, not a string")
+            raise InvalidChildSpec(
+                f"component {self.id!r}: needs must be a tuple of ids, not a string"
+            )
 
     @property
     def id(self) -> str:
@@ -47,8 +51,8 @@ def open_application(
     """Run components under one supervisor, each after what it needs, stopped in reverse.
 
     A start that fails stops what had started, in reverse, and raises `StartFailed`, which names
-    the component. By `REST_FOR_ONE`, what started after a component restarts with it, so nobody
-    is left with the remains of what it needs. Raises `UnknownNeed` or `CircularNeeds` at once.
+    the component. With `REST_FOR_ONE`, what started after a component restarts with it, so that no
+    component goes on with something that has ended. Raises `UnknownNeed` or `CircularNeeds`.
     """
     specs = [component.spec for component in start_order(components)]
     return open_supervisor(
@@ -62,9 +66,9 @@ def open_application(
 
 
 def start_order(components: Iterable[Component]) -> tuple[Component, ...]:
-    """Each after all that it needs, and otherwise in the order they were given.
+    """The components, each after all that it needs, otherwise in the given order.
 
-    Raises `UnknownNeed`, `CircularNeeds`, or `InvalidChildSpec` for two of one id.
+    Raises `UnknownNeed`, `CircularNeeds`, or `InvalidChildSpec` for two components of one id.
     """
     known: dict[str, Component] = {}
     for component in components:
@@ -84,7 +88,7 @@ def _with_needs(
     ordered: dict[str, Component],
     path: tuple[str, ...],
 ) -> Iterator[Component]:
-    """What has to start for it, itself last, without those in order already."""
+    """What must start for it and is not in order yet, the component itself last."""
     if component.id in path:
         raise CircularNeeds((*path[path.index(component.id) :], component.id))
     for need in component.needs:

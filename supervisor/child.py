@@ -1,8 +1,8 @@
 """A child and its lives.
 
-Facts of trio this stands on: an exception that leaves a nursery's task cancels the siblings, so
-the wrapper catches all but `KeyboardInterrupt`; cancelling a nursery unwinds its tasks in random
-order, so every life has its own scope, shielded from the outside, that only its supervisor cancels.
+Two facts of trio shape it. An exception that leaves a task of a nursery cancels its siblings:
+so the wrapper catches all but `KeyboardInterrupt`. Cancelling a nursery unwinds its tasks in random
+order: so every life has a scope of its own, shielded, that only its supervisor cancels.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from greenroom.supervisor.inspection.cpu_usage import CpuUsage
 from greenroom.supervisor.restarts import Backoff
 
 KILL_PATIENCE = 1.0
-"""Seconds a child has to unwind once its shutdown time is over, before it is left behind."""
+"""Seconds that a child has to unwind past its shutdown time, before it is left behind."""
 PATIENCE_A_LEVEL = 0.1
-"""Seconds more for each level below: a supervisor is given up after its children."""
+"""Additional seconds for each level below: a supervisor is left behind after its children."""
 
 
 class ChildState(enum.Enum):
@@ -51,9 +51,9 @@ class ChildState(enum.Enum):
 
 @attrs.frozen
 class Started:
-    """Given to `task_status.started()`, it tells the caller more than the value (OTP: `Info`).
+    """An argument of `task_status.started()` with more for the caller than the value (OTP: `Info`).
 
-    `start_child` and `restart_child` return the whole; the supervisor itself knows the value only.
+    `start_child` and `restart_child` return all of it; the supervisor itself keeps the value only.
     """
 
     value: object
@@ -61,7 +61,7 @@ class Started:
 
 
 class LifeKeeper(Protocol):
-    """Whose child lives: a supervisor."""
+    """The supervisor of a child."""
 
     def _life_ended(self, child: Child, life: Life) -> None:
         """Called once by each life, in its last moment."""
@@ -70,7 +70,7 @@ class LifeKeeper(Protocol):
 class Life(SupervisedStart, Killable):
     """One incarnation: a task. It is the `task_status` of its own start function.
 
-    It knows its child and supervisor only until it ends, so that nothing it leaves behind waits
+    It refers to its child and supervisor only until it ends, so that no reference cycle is left
     for the garbage collector.
     """
 
@@ -110,10 +110,10 @@ class Life(SupervisedStart, Killable):
         self.usage: CpuUsage | None = None
 
     async def run(self) -> None:
-        """The child's task. Only a `KeyboardInterrupt`, alone or in a group, gets out of it.
+        """The child's task. It raises only a `KeyboardInterrupt`, alone or in a group.
 
-        Whatever else the child raises is its crash and its supervisor's to judge: an error that
-        left this task would cancel the nursery of the whole tree.
+        Any other error is the child's crash, which its supervisor judges: an error that left this
+        task would cancel the nursery of the whole tree.
         """
         assert self._child is not None, "a life that runs knows its child"
         reason = NORMAL
@@ -134,7 +134,7 @@ class Life(SupervisedStart, Killable):
     def started(self, value: object = None) -> None:
         """The start function's `task_status.started(value)`."""
         if self.is_up:
-            raise RuntimeError("started() was called before, and may be called once")
+            raise RuntimeError("task_status.started() must be called once, and was called before")
         self.is_up = True
         self.since = trio.current_time()
         self.value = value.value if isinstance(value, Started) else value
@@ -155,19 +155,19 @@ class Life(SupervisedStart, Killable):
         return self.deadline is not None
 
     def cancel(self, grace: float) -> None:
-        """Ask it to stop, in `grace` seconds, without waiting. The first asking counts."""
+        """Ask it to stop within `grace` seconds, without waiting. Only the first call counts."""
         if self.deadline is None:
             self.deadline = trio.current_time() + grace
             self.scope.cancel()
 
     def abort(self, reason: ExitReason) -> None:
-        """End it for `reason`, which its supervisor then judges by its restart type."""
+        """End it for `reason`, which its supervisor judges by its restart type."""
         if self.reason is None and self.doom is None and not self.stop_asked:
             self.doom = reason
             self.scope.cancel()
 
     def _kill(self) -> Iterable[Killable]:
-        """Its time is over: leave it nothing that a shield protects."""
+        """Its time is over: cut short what it shields, too."""
         self.cancel(0)
         assert self.deadline is not None, "cancel() came before"
         self.deadline = min(self.deadline, trio.current_time())
@@ -178,9 +178,9 @@ class Life(SupervisedStart, Killable):
         return ()
 
     async def wait_gone(self) -> bool:
-        """Wait until a cancelled life has ended; False when it outlived all patience.
+        """Wait until a cancelled life has ended; returns False if it has not after `KILL_PATIENCE`.
 
-        When its time is over it is killed, which takes a supervisor's whole subtree down.
+        When its time is over it is killed, with the whole subtree if it is a supervisor.
         """
         assert self.deadline is not None, "cancel() came before"
         if not self.gone.is_set():
@@ -208,21 +208,21 @@ class Life(SupervisedStart, Killable):
         keeper._life_ended(child, self)
         self._child = self._keeper = None
         if reason.orderly and reason.error is not None:
-            forget_frames(reason.error)  # no crash report is to show them
+            forget_frames(reason.error)  # no crash report shows them
         if isinstance(self.value, Ref):
             self.value._forget_actor()
 
 
 current_life: ContextVar[Life] = ContextVar("greenroom life")
-"""The life a task belongs to; tasks it starts inherit it."""
+"""The life that a task belongs to; the tasks it starts inherit it."""
 
 
 MOST_CALLERS = 10
 
 
 def callers_here() -> tuple[str, ...]:
-    """Who asks for a child in this task: the path of the child it belongs to, and who had asked
-    for that one, and so on (Elixir: `$callers`). Empty outside of the tree."""
+    """The callers of a `start_child` in this task (Elixir: `$callers`): the path of the child that
+    the task belongs to, then the callers that had that child started. Empty outside the tree."""
     life = current_life.get(None)
     return (life.path, *life.callers)[:MOST_CALLERS] if life is not None else ()
 
@@ -253,7 +253,7 @@ class Child:
         self.take(spec, restart)
 
     def take(self, spec: ChildSpec, default: Restart) -> None:
-        """Live by this spec from now on."""
+        """Use this spec from now on."""
         self.spec = spec
         self.restart = spec.restart or default
 
@@ -263,7 +263,7 @@ class Child:
 
     @property
     def state(self) -> ChildState:
-        """A life that just ended still counts as running until its supervisor has dealt with it."""
+        """A life that has just ended counts as running until its supervisor has handled the end."""
         if self.restarting:
             return ChildState.RESTARTING
         if self.life is None:
@@ -274,17 +274,18 @@ class Child:
 
     @property
     def is_active(self) -> bool:
-        """Up, and alive whatever its supervisor has heard of (supervisor.erl, count_child/2)."""
+        """Whether it is up and alive, even if its supervisor does not know its end yet
+        (supervisor.erl, count_child/2)."""
         life = self.life
         return life is not None and life.reason is None and self.state is ChildState.RUNNING
 
     @property
     def value(self) -> object:
-        """What the present life started with; None while there is none."""
+        """The value that the present life started with; None if there is no life."""
         return self.life.value if self.life is not None else None
 
     def next_delay(self) -> float:
-        """Seconds to leave it down, now that its life has ended once more."""
+        """Seconds to wait before the next start, now that its life has ended."""
         backoff = self.spec.backoff
         if backoff is None:
             return 0.0
@@ -296,25 +297,25 @@ class Child:
         return _drawn_delay(backoff, self.failures)
 
     def cancel(self) -> None:
-        """Ask the present life to stop, and call off a restart that is due."""
+        """Ask the present life to stop, and cancel a restart that is due."""
         self.restarting = False
         if self.life is not None:
             self.life.cancel(self.spec.grace)
 
     def leave_to(self, heir: object) -> None:
-        """A new life is up: a mailbox that an earlier spec kept fails unless it is the heir's."""
+        """A new life is up: fail a mailbox that an earlier spec kept, unless the heir has it."""
         if self.kept is not heir:
             self.close()
 
     def close(self) -> None:
-        """No restart will follow: what waits in a mailbox that outlived its actor fails."""
+        """No restart follows: fail what waits in a kept mailbox."""
         kept, self.kept = self.kept, None
         if kept is not None:
             kept._close(self.last_end)
 
 
 def _drawn_delay(backoff: Backoff, failures: int) -> float:
-    """The delay, or the longest one if the program's `draw` fails or draws what is no share."""
+    """The delay, or the longest one if the program's `draw` fails or is not from 0 up to 1."""
     delays: list[float] = []
     what = "Backoff.draw() failed: the longest delay is used"
     call_guarded(what, lambda: delays.append(backoff.delay(failures)))

@@ -1,4 +1,4 @@
-"""Child specs: what a supervisor has to know to start, restart and stop a child."""
+"""Child specs: how a supervisor starts, restarts and stops a child."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from greenroom.supervisor.restarts import Backoff
 
 M = TypeVar("M")
 V_co = TypeVar("V_co", covariant=True, default=object)
-"""What a child starts with."""
+"""The type of the value that a child starts with."""
 
 
 class StartFunction(Protocol[V_co]):
-    """What `nursery.start` takes: calls `task_status.started(value)` once up, runs until done.
+    """An async function as `nursery.start` takes it: it calls `task_status.started(value)` once.
 
-    Raising before that fails the start; raising `Ignore` declines it. `parent()` inside it is
-    the supervisor's ref, through which it finds the siblings that started before.
+    An exception before that call fails the start; `Ignore` declines it. In the function, `parent()`
+    is the supervisor's ref, which finds the siblings that started before.
     """
 
     def __call__(self, *, task_status: trio.TaskStatus[V_co]) -> Awaitable[object]: ...
@@ -54,7 +54,7 @@ class Restart(enum.Enum):
 
 
 class Shutdown(enum.Enum):
-    """The two shutdown times that are no number (supervisor(3), "shutdown")."""
+    """The two shutdown times that are not numbers (supervisor(3), "shutdown")."""
 
     BRUTAL_KILL = "brutal_kill"
     INFINITY = "infinity"
@@ -64,7 +64,7 @@ ChildKind = Literal["worker", "supervisor"]
 
 
 def _plain(id_: str) -> str:
-    """Text that shows as text: a subclass of `str`, as ids are, may show its class."""
+    """A plain `str`: a subclass, as ids are, may show its class in messages."""
     return str(id_) if isinstance(id_, str) else id_
 
 
@@ -74,10 +74,10 @@ class ChildSpec(Generic[V_co]):
 
     `ChildSpec[V]` starts with a `V`; if its start may raise `Ignore`, that is a `V | None`.
     `restart` None means the supervisor's default: permanent, or temporary in a
-    `DynamicSupervisor`. `shutdown` is how many seconds the child has to end after it was
-    cancelled, by default 5 for a worker and without limit for a supervisor. `backoff` delays
-    restarts. `significant` children may take their supervisor along (`AutoShutdown`). `recorded`
-    is what made an actor whose messages are kept whole for `greenroom replay` (see
+    `DynamicSupervisor`. `shutdown` is the number of seconds in which the child must end after it
+    was cancelled, by default 5 for a worker and unlimited for a supervisor. `backoff` delays
+    restarts. The end of `significant` children may end their supervisor (`AutoShutdown`).
+    `recorded` is the factory of an actor whose messages are kept whole for `greenroom replay` (see
     `actor_child`).
     """
 
@@ -98,23 +98,23 @@ class ChildSpec(Generic[V_co]):
             raise InvalidChildSpec(f"child {self.id!r}: {wrong}")
 
     def _wrong(self) -> str | None:
-        """What supervisor(3), "Child specification", does not allow, as a sentence."""
+        """The first fault by supervisor(3), "Child specification", as a sentence."""
         if not isinstance(self.id, str) or not self.id:
-            return "its id is a string that is not empty"
+            return f"its id must be a string that is not empty, not {self.id!r}"
         if not callable(self.start):
-            return f"its start is an async function, not {self.start!r}"
+            return f"its start must be an async function, not {self.start!r}"
         if self.restart is not None and not isinstance(self.restart, Restart):
-            return f"its restart is a Restart or None, not {self.restart!r}"
+            return f"its restart must be a Restart or None, not {self.restart!r}"
         if not _is_shutdown_time(self.shutdown):
-            return f"its shutdown is a Shutdown or 0 or more seconds, not {self.shutdown!r}"
+            return f"its shutdown must be a Shutdown or 0 or more seconds, not {self.shutdown!r}"
         if self.kind not in ("worker", "supervisor"):
-            return f"its kind is 'worker' or 'supervisor', not {self.kind!r}"
+            return f"its kind must be 'worker' or 'supervisor', not {self.kind!r}"
         if not isinstance(self.significant, bool):
-            return f"its significant is True or False, not {self.significant!r}"
+            return f"its significant must be True or False, not {self.significant!r}"
         if self.backoff is not None and not isinstance(self.backoff, Backoff):
-            return f"its backoff is a Backoff or None, not {self.backoff!r}"
+            return f"its backoff must be a Backoff or None, not {self.backoff!r}"
         if self.significant and self.restart is Restart.PERMANENT:
-            return "a permanent child cannot be significant"
+            return "a significant child must be transient or temporary, not permanent"
         return None
 
     @property
@@ -156,15 +156,15 @@ def actor_child(
     record: int = 0,
     mailbox: OnRestart = OnRestart.FAILED,
 ) -> ChildSpec[Ref[M]]:
-    """A spec for an actor; each incarnation is a fresh one from `factory`, its value the `Ref`.
+    """A spec for an actor; every start makes a new one with `factory`. Its value is the `Ref`.
 
     `factory` runs in the child's task, so `parent()` works in it. The shutdown time is also the
-    grace of `stopping`, so brutal_kill cuts that off. `name` is the ref's, by default the id.
-    `mailbox` says what becomes of what waits in it over a restart (see `OnRestart`).
-    `record`: keep the last so many messages whole, up to 4 MiB, so that a crash can be replayed;
-    best with a `factory` that is a class or a `functools.partial` of one, and messages that never
-    change.
-    Raises `InvalidChildSpec`; a `factory` that makes no actor fails the start with it.
+    grace of `stopping`, so brutal_kill skips that. `name` is the name of the ref, by default the
+    id. `mailbox` says what becomes of waiting messages over a restart (see `OnRestart`).
+    `record` messages, the last ones, are kept whole, up to 4 MiB, so that a crash can be replayed;
+    that works best if `factory` is a class or a `functools.partial` of one, and if messages are
+    immutable.
+    Raises `InvalidChildSpec`; if `factory` makes no actor, the start fails with that error.
     """
     _check_actor_options(id, factory, record, mailbox)
     grace = grace_of(shutdown)
@@ -172,7 +172,7 @@ def actor_child(
     async def start(*, task_status: trio.TaskStatus[Ref[M]]) -> None:
         actor = factory()
         if not isinstance(actor, Actor):
-            raise InvalidChildSpec(f"child {id!r}: its factory made {actor!r}, which is no actor")
+            raise InvalidChildSpec(f"child {id!r}: its factory must make an Actor, not {actor!r}")
         if record:
             actor.remembered = max(actor.remembered, record)
             actor.remembered_bytes = max(actor.remembered_bytes, RECORDED_BYTES)
@@ -192,13 +192,15 @@ def actor_child(
 def _check_actor_options(id_: str, factory: object, record: object, mailbox: object) -> None:
     if not callable(factory):
         raise InvalidChildSpec(
-            f"child {id_!r}: its factory is what makes a new actor, not {factory!r}",
-            advice="every start calls it anew: give the class, or a functools.partial of it",
+            f"child {id_!r}: its factory must be callable and make a new actor, not {factory!r}",
+            advice="every start calls it: give the class, or a functools.partial of it",
         )
     if not isinstance(record, int) or record < 0:
-        raise InvalidChildSpec(f"child {id_!r}: its record is 0 or more messages, not {record!r}")
+        raise InvalidChildSpec(
+            f"child {id_!r}: its record must be 0 or more messages, not {record!r}"
+        )
     if not isinstance(mailbox, OnRestart):
-        raise InvalidChildSpec(f"child {id_!r}: its mailbox is an OnRestart, not {mailbox!r}")
+        raise InvalidChildSpec(f"child {id_!r}: its mailbox must be an OnRestart, not {mailbox!r}")
 
 
 def task_child(
@@ -210,14 +212,14 @@ def task_child(
     significant: bool = False,
     backoff: Backoff | None = None,
 ) -> ChildSpec[None]:
-    """A spec for a plain async function: up as soon as it runs, its value None.
+    """A spec for a plain async function. It is up as soon as it runs; its value is None.
 
     Raises `InvalidChildSpec`.
     """
     if not callable(function):
         raise InvalidChildSpec(
-            f"child {id!r}: its function is an async function, not {function!r}",
-            advice="every start calls it anew: functools.partial(function, …) gives it arguments",
+            f"child {id!r}: its function must be an async function, not {function!r}",
+            advice="every start calls it: functools.partial(function, …) gives it arguments",
         )
 
     async def start(*, task_status: trio.TaskStatus[None]) -> None:

@@ -1,7 +1,7 @@
 """The dynamic supervisor: many children of a kind, each on its own (Elixir's DynamicSupervisor).
 
-Children start in parallel and in their callers' time, so a slow start delays nobody; there is no
-loop to go through, only one parked task that waits for the end.
+Children start in parallel, in the tasks of their callers, so a slow start delays no other. There is
+no loop, only one parked task that waits for the end.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class DynamicSupervisor:
     def __attrs_post_init__(self) -> None:
         check_flags(self.name, Strategy.ONE_FOR_ONE, self.intensity, AutoShutdown.NEVER)
         if not (isinstance(self.max_children, int | float) and self.max_children >= 0):
-            raise InvalidChildSpec(f"max_children is 0 or more, not {self.max_children!r}")
+            raise InvalidChildSpec(
+                f"max_children must be a number, 0 or more, not {self.max_children!r}"
+            )
 
     async def run(
         self, *, task_status: trio.TaskStatus[DynamicSupervisorRef] = trio.TASK_STATUS_IGNORED
@@ -158,7 +160,7 @@ class DynamicSupervisorRef(SupervisorRef):
         self._spawn(child).up.then(lambda up: self._report_failed(child, up))
 
     def _report_failed(self, child: Child, up: ReplyOutcome[object]) -> None:
-        """Nobody else would hear of it."""
+        """Report a start that failed: it has no caller who would learn of it."""
         wanted = self._stopping or (child.life is not None and child.life.stop_asked)
         if isinstance(up, outcome.Error) and not (wanted or is_a(up.error, Ignore)):
             self._report(child, ended_by(up.error, cancelled=False), "start")
@@ -183,8 +185,8 @@ class DynamicSupervisorRef(SupervisorRef):
             raise left_behind
 
     def _see_off(self, child: Child) -> None:
-        """Hold a cancelled child to its shutdown time now that its caller has gone."""
-        if not self._stopping:  # else that is waited for already
+        """Enforce the shutdown time of a cancelled child whose caller has gone."""
+        if not self._stopping:  # otherwise the supervisor waits for it already
             name = f"{self.path}/{child.id} (ending)"
             self._context.run(self._start_task, partial(self._wait_off, child), name)
 
@@ -212,7 +214,7 @@ class DynamicSupervisorRef(SupervisorRef):
             raise self._gave_up
 
     async def _stop_children(self) -> None:
-        """All at once: the whole takes as long as the slowest."""
+        """Stop them all at once: that takes as long as the slowest."""
         for child in self._children.values():
             child.cancel()
         for child in sorted(self._children.values(), key=_deadline):
@@ -230,9 +232,9 @@ class DynamicSupervisorRef(SupervisorRef):
             self._restart(child, life)
 
     def _is_to_restart(self, child: Child, life: Life) -> bool:
-        """By its restart type; but a first start that fails is its caller's to know.
+        """By its restart type; but a first start that fails is reported to its caller.
 
-        A restart that is declined is the child's end (OTP's simple_one_for_one_restart_ignore).
+        A restart that is declined ends the child (OTP's simple_one_for_one_restart_ignore).
         """
         assert life.reason is not None, "called when a life has ended"
         first = child.restarts == 0 and not life.is_up
@@ -259,7 +261,7 @@ class DynamicSupervisorRef(SupervisorRef):
         alarm_clock().set(delay, lambda: self._spawn_if_wanted(child))
 
     def _spawn_if_wanted(self, child: Child) -> None:
-        """Called by the alarm clock: the child may have been terminated, or all of us."""
+        """Called by the alarm clock: the child or the supervisor may have ended in the meantime."""
         if self._children.get(child.id) is child and not self._stopping:
             self._spawn(child)
 
@@ -270,6 +272,6 @@ class DynamicSupervisorRef(SupervisorRef):
 
 
 def _deadline(child: Child) -> float:
-    """By when it has to be gone: whose time ends first is waited for, and killed, first."""
+    """When it must have ended: the supervisor waits first for the child whose time ends first."""
     deadline = child.life.deadline if child.life is not None else None
     return deadline if deadline is not None else 0.0

@@ -1,4 +1,4 @@
-"""What can go wrong in supervision, in supervisor(3)'s terms."""
+"""The errors of supervision, in the terms of supervisor(3)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_OF_A_CAUSE = 300
 """Characters of a cause in the message of `StartFailed`: causes nest as deep as the tree, and the
 backslashes of quotes within quotes double with each level."""
 
-WHILE_RESTARTING = "it comes up by itself, terminate_child() calls that off"
+WHILE_RESTARTING = "the supervisor starts it by itself; terminate_child() prevents that"
 
 
 class SupervisorError(GreenroomError):
@@ -26,7 +26,7 @@ class SupervisorError(GreenroomError):
 
 
 class InvalidChildSpec(SupervisorError):
-    """A child spec, or a supervisor's flags, make no sense."""
+    """A child spec or a supervisor's flags are not valid."""
 
 
 class StartFailed(SupervisorError):
@@ -45,7 +45,7 @@ class NeverStarted(SupervisorError):
 
 
 class AlreadyStarted(SupervisorError):
-    """A child with this id is there and up, or coming up. `value` is what it started with."""
+    """A child with this id is up or starting. `value` is what it started with."""
 
     def __init__(self, supervisor: str, child: str, value: object) -> None:
         super().__init__(f"{supervisor!r} already has {child!r}")
@@ -54,7 +54,7 @@ class AlreadyStarted(SupervisorError):
 
 
 class AlreadyPresent(SupervisorError):
-    """The id belongs to a child that is stopped, or waits for its restart."""
+    """The id belongs to a child that is stopped or waits for its restart."""
 
     def __init__(self, supervisor: str, child: str, *, restarting: bool = False) -> None:
         super().__init__(
@@ -83,30 +83,30 @@ class NoSuchChild(SupervisorError):
 
 
 class ChildNotRunning(SupervisorError):
-    """The child is stopped, or between two incarnations."""
+    """The child is stopped, or waits for its restart."""
 
     temporary = True
 
 
 class UnexpectedChild(SupervisorError):
-    """The child is of another kind than the caller of `child(id, kind)` takes it for."""
+    """The child is not of the kind that the caller of `child(id, kind)` asked for."""
 
     def __init__(self, supervisor: str, child: str, value: object, kind: type[object]) -> None:
         super().__init__(
             f"{child!r} of {supervisor!r} started with {safe_repr(value)}, "
             f"not with {a(kind.__name__)}",
-            advice="look at the spec of this id, and at the class that was given",
+            advice="check the spec of this id, and the class that you gave",
         )
         self.child = child
         self.value = value
 
 
 class ChildRunning(SupervisorError):
-    """Only a stopped child can be restarted by hand or deleted."""
+    """The child is running: only a stopped child can be restarted or deleted by a call."""
 
 
 class ChildRestarting(SupervisorError):
-    """The supervisor itself is busy restarting the child."""
+    """The supervisor is restarting the child by itself."""
 
     temporary = True
 
@@ -118,7 +118,7 @@ class ChildRestarting(SupervisorError):
 
 
 class SupervisorStopped(SupervisorError):
-    """The supervisor is gone or going."""
+    """The supervisor has stopped or is stopping."""
 
     temporary = True
 
@@ -173,17 +173,17 @@ class RegistryConflict(SupervisorError):
 
 
 class NotRegistered(SupervisorError):
-    """Nobody has this key, or nobody who is still alive."""
+    """No actor has this key, or its owner has ended."""
 
     temporary = True
 
     def __init__(self, registry: str, key: str) -> None:
-        super().__init__(f"nobody in {registry!r} has the key {key!r}")
+        super().__init__(f"no actor in {registry!r} has the key {key!r}")
         self.key = key
 
 
 class UnknownNeed(SupervisorError):
-    """A component needs one that is not there."""
+    """A component needs an id that no component has."""
 
     def __init__(self, component: str, need: str, alike: Sequence[str]) -> None:
         advice = f"did you mean {alike[0]!r}?" if alike else ""
@@ -193,7 +193,7 @@ class UnknownNeed(SupervisorError):
 
 
 class CircularNeeds(SupervisorError):
-    """Components need each other in a circle, so none can be the first."""
+    """Components need each other in a circle, so none can start first."""
 
     def __init__(self, circle: Sequence[str]) -> None:
         super().__init__(f"these need each other: {' → '.join(circle)}")
@@ -201,7 +201,7 @@ class CircularNeeds(SupervisorError):
 
 
 class Ignore(SupervisorError):
-    """Raised *by* a start function to say: not needed, carry on without me (OTP's `ignore`)."""
+    """Raised *by* a start function that declines: the supervisor goes on without it (`ignore`)."""
 
     def __init__(self, message: str = "not needed here") -> None:
         super().__init__(message)

@@ -38,9 +38,11 @@ class SupervisorDefinition:
 def check_flags(
     name: str, strategy: Strategy, intensity: Intensity, auto_shutdown: AutoShutdown
 ) -> None:
-    """Raises `InvalidChildSpec` when one of them is not of its kind."""
+    """Raises `InvalidChildSpec` if one of them is of another type."""
     if not isinstance(name, str) or not name:
-        raise InvalidChildSpec(f"a supervisor's name is a string that is not empty, not {name!r}")
+        raise InvalidChildSpec(
+            f"a supervisor's name must be a string that is not empty, not {name!r}"
+        )
     for flag, value, kind in (
         ("strategy", strategy, Strategy),
         ("intensity", intensity, Intensity),
@@ -65,13 +67,13 @@ def check_child_specs(
 ) -> None:
     """Raises `InvalidChildSpec` when these cannot be the children of one supervisor.
 
-    Without `auto_shutdown` it is not asked whether that allows of significant children
-    (supervisor(3), check_childspecs/1,2).
+    Without `auto_shutdown`, significant children are not checked against it (supervisor(3),
+    check_childspecs/1,2).
     """
     seen: set[str] = set()
     for spec in specs:
         if not isinstance(spec, ChildSpec):
-            raise InvalidChildSpec(f"{supervisor!r} takes child specs, not {spec!r}")
+            raise InvalidChildSpec(f"a child of {supervisor!r} must be a ChildSpec, not {spec!r}")
         check_significance(supervisor, spec, auto_shutdown)
         if spec.id in seen:
             raise InvalidChildSpec(f"{supervisor!r} has two children named {spec.id!r}")
@@ -81,12 +83,14 @@ def check_child_specs(
 def check_significance(
     supervisor: str, spec: ChildSpec, auto_shutdown: AutoShutdown | None
 ) -> None:
-    """supervisor(3), "auto_shutdown": significant children need it, and may not be permanent."""
+    """supervisor(3), "auto_shutdown": significant children need it, and must not be permanent."""
     if not spec.significant:
         return
     if auto_shutdown is AutoShutdown.NEVER:
         raise InvalidChildSpec(
-            f"{spec.id!r} is significant, but {supervisor!r} has auto_shutdown=NEVER"
+            f"{spec.id!r} must not be significant: {supervisor!r} has auto_shutdown=NEVER"
         )
     if spec.restart is None:
-        raise InvalidChildSpec(f"{spec.id!r} is significant, so it is transient or temporary")
+        raise InvalidChildSpec(
+            f"{spec.id!r} is significant, so its restart must be transient or temporary"
+        )

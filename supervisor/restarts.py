@@ -1,4 +1,4 @@
-"""Restarts: how many of them in how much time, and how long to wait before each (pure)."""
+"""Restarts: how many are allowed in a period, and how long to wait before each (pure)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from greenroom.supervisor.errors import InvalidChildSpec
 class Intensity:
     """At most `restarts` restarts in any `period` seconds (supervisor(3), "intensity", "period").
 
-    0 restarts means that the first end which asks for one is already too much.
+    With 0 restarts, the first end that asks for a restart is already too many.
     """
 
     restarts: int = 3
@@ -24,9 +24,13 @@ class Intensity:
 
     def __attrs_post_init__(self) -> None:
         if type(self.restarts) is not int or self.restarts < 0:
-            raise InvalidChildSpec(f"intensity is 0 or more restarts, not {self.restarts!r}")
+            raise InvalidChildSpec(
+                f"the intensity's restarts must be a whole number, 0 or more, not {self.restarts!r}"
+            )
         if not (isinstance(self.period, int | float) and 0 < self.period < math.inf):
-            raise InvalidChildSpec(f"the intensity's period is above 0 s, not {self.period!r}")
+            raise InvalidChildSpec(
+                f"the intensity's period must be a finite time above 0 s, not {self.period!r}"
+            )
 
     def __str__(self) -> str:
         return f"{self.restarts} restarts in {self.period:g} s"
@@ -40,22 +44,22 @@ class RestartWindow:
         self._times: list[float] = []  # every supervisor has one: a deque would be 0.7 KiB
 
     def change(self, intensity: Intensity) -> None:
-        """Measure by another intensity from now on; restarts of before still count."""
+        """Use another intensity from now on; earlier restarts still count."""
         self._intensity = intensity
 
     def record(self, now: float) -> bool:
-        """Count one restart. False: one too many, the supervisor has to give up."""
+        """Count one restart. False if it is one too many: the supervisor must give up."""
         self._forget(now)
         self._times.append(now)
         return len(self._times) <= self._intensity.restarts
 
     @property
     def counted(self) -> int:
-        """How many restarts the window held when it was last used."""
+        """The number of restarts in the window when it was last used."""
         return len(self._times)
 
     def budget(self, now: float) -> int:
-        """How many restarts would still be bearable right now."""
+        """The number of restarts that are still allowed now."""
         self._forget(now)
         return max(0, self._intensity.restarts - len(self._times))
 
@@ -67,11 +71,11 @@ class RestartWindow:
 
 @attrs.frozen
 class Backoff:
-    """`first` seconds, `factor` times longer with every failure in a row, at most `limit`.
+    """Wait `first` seconds, `factor` times longer after every failure in a row, at most `limit`.
 
-    `jitter` is the share of the delay that is drawn by `draw` (0 up to 1) instead of fixed. A
-    life of `reset_after` seconds ends the row. It goes with the restart intensity, which counts
-    tries: allow for enough of them, or the supervisor gives up before the back-off gets long.
+    `draw` (from 0 up to 1) makes the `jitter` share of the delay random. A child that lived for
+    `reset_after` seconds ends the row. The restart intensity counts every try: allow enough of
+    them, or the supervisor gives up before the back-off gets long.
     """
 
     first: float = 0.1
@@ -84,7 +88,7 @@ class Backoff:
     def __attrs_post_init__(self) -> None:
         if not (0 < self.first <= self.limit and self.factor >= 1 and 0 <= self.jitter <= 1):
             raise InvalidChildSpec(
-                f"a back-off needs 0 < first <= limit, factor >= 1, 0 <= jitter <= 1: {self}"
+                f"a back-off needs 0 < first <= limit, factor >= 1, 0 <= jitter <= 1, not {self}"
             )
 
     def delay(self, failures: int) -> float:

@@ -1,5 +1,5 @@
-"""The running supervisor: starts its children in order, restarts them by its strategy, stops them
-in reverse. One loop handles ends and admin calls one after the other, as OTP's supervisor does."""
+"""The running supervisor. It starts its children in order, restarts them by its strategy, and stops
+them in reverse. One loop handles ends and admin calls one by one, as OTP's supervisor does."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Ended:
 
 @attrs.frozen(eq=False)
 class _RestartDue:
-    """The restart with this number is due; void when the child was stopped or restarted since."""
+    """The restart with this number is due; void if the child was stopped or restarted since."""
 
     child: Child
     number: int
@@ -66,9 +66,9 @@ class _Call:
 class StaticSupervisorRef(SupervisorRef):
     """A running `Supervisor`. Admin calls queue behind restarts that are under way.
 
-    A caller that is cancelled while it waits withdraws nothing: the call is still carried out.
-    All of them raise `SupervisorStopped` when the supervisor ends first. Never await one in a
-    start function of the same supervisor: it would wait for itself.
+    If a caller is cancelled while it waits, the call is carried out all the same. All calls raise
+    `SupervisorStopped` if the supervisor ends first. Never await one in a start function of the
+    same supervisor: it would wait for itself.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class StaticSupervisorRef(SupervisorRef):
     async def start_child(self, spec: ChildSpec[V]) -> V:
         """Add a child after the others and start it; returns its started value.
 
-        A `Started` whole; None when its start raised `Ignore`.
+        That is the whole `Started` if it gave one, and None if its start raised `Ignore`.
         Raises `AlreadyStarted`, `AlreadyPresent`, or `StartFailed` (and forgets the spec).
         """
         check_child_specs([spec], self.auto_shutdown, supervisor=self.name)
@@ -105,7 +105,8 @@ class StaticSupervisorRef(SupervisorRef):
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Stop a child and wait until it is gone. Its spec stays, unless it is temporary.
 
-        Fine for a stopped one. Raises `NoSuchChild`, or `ChildLeftBehind` when it ignores that.
+        Does nothing to a stopped child. Raises `NoSuchChild`, or `ChildLeftBehind` if the child
+        ignores its cancellation.
         """
         await self._call(lambda: self._terminate(id))
 
@@ -117,7 +118,7 @@ class StaticSupervisorRef(SupervisorRef):
         return await self._call(lambda: self._start_again(id))
 
     async def delete_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
-        """Forget a stopped child. Raises `NoSuchChild`, `ChildRunning` or `ChildRestarting`."""
+        """Remove a stopped child. Raises `NoSuchChild`, `ChildRunning` or `ChildRestarting`."""
         await self._call(lambda: self._delete(id))
 
     async def change_specs(
@@ -128,11 +129,12 @@ class StaticSupervisorRef(SupervisorRef):
         intensity: Intensity | None = None,
         auto_shutdown: AutoShutdown | None = None,
     ) -> None:
-        """Put new specs and flags in place, as OTP's code_change does; nobody starts or stops.
+        """Replace specs and flags, as OTP's code_change does; no child starts or stops.
 
-        The start order is that of `specs` from now on; children that are not named stay as they
-        are, after them. What a spec says of restart and shutdown holds at once, its start from the
-        next start; a new id is added, stopped. Raises `InvalidChildSpec`, and then changes nothing.
+        The start order is that of `specs` from now on; children that are not named keep their
+        specs and come after them. The restart and shutdown of a spec hold at once, its start from
+        the next start on; a new id is added as a stopped child. Raises `InvalidChildSpec`, and then
+        changes nothing.
         """
         new = tuple(specs)
         flags = (strategy or self.strategy, intensity or self.intensity)
@@ -266,7 +268,7 @@ class StaticSupervisorRef(SupervisorRef):
         return delay
 
     def _restart_later(self, child: Child, delay: float) -> None:
-        """Even without delay it goes through the mailbox, so other calls get their turn."""
+        """Even without a delay, use the mailbox, so that other calls get their turn."""
         retry = _RestartDue(child, child.restarts)
         if delay:
             alarm_clock().set(delay, lambda: self._mailbox.put_owed(retry))
@@ -274,9 +276,8 @@ class StaticSupervisorRef(SupervisorRef):
             self._mailbox.put_owed(retry)
 
     async def _restart(self, child: Child) -> None:
-        """Restart whom the strategy says. Whoever fails is tried again, counted, later.
-
-        As in OTP, children that were stopped before come up with their group.
+        """Restart the children that the strategy names. A start that fails is tried again later,
+        and counted. As in OTP, children that were stopped before start with their group.
         """
         await self._stop_all(self._others_affected(child))
         for id_ in self.strategy.affected(self._children, child.id):
@@ -320,7 +321,7 @@ class StaticSupervisorRef(SupervisorRef):
             await self._stop(child)
 
     def _retire(self, child: Child) -> None:
-        """A stopped child keeps its place, a temporary one does not."""
+        """A stopped child keeps its place, except a temporary one."""
         child.close()
         if child.restart is Restart.TEMPORARY:
             self._children.pop(child.id, None)
@@ -351,5 +352,5 @@ async def _answer(do: Callable[[], Awaitable[object]], reply: Reply[object]) -> 
     except Exception as error:  # noqa: BLE001 - it is the caller's
         reply.fail(error)
     except BaseException:
-        reply.fail(SupervisorStopped("the supervisor was stopped in the middle of this"))
+        reply.fail(SupervisorStopped("the supervisor was stopped during this call"))
         raise

@@ -1,7 +1,7 @@
 """What every running supervisor has: a place in the tree, children, a restart window.
 
-Children's tasks live in one nursery, the root's, not in one nursery per supervisor: so a task
-that ignores cancellation holds up nothing but the end of the whole tree.
+The tasks of all children live in the nursery of the root, not in one nursery per supervisor: so a
+task that ignores its cancellation delays only the end of the whole tree.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from greenroom.supervisor.errors import (
 from greenroom.supervisor.restarts import Intensity, RestartWindow
 
 MOST_NAMED = 100
-"""Crashes that a supervisor which gives up names: the last of those in its window."""
+"""The number of crashes that a supervisor names when it gives up: the last in its window."""
 
 M = TypeVar("M")
 V = TypeVar("V")
@@ -64,7 +64,10 @@ def parent() -> SupervisorRef:
     """
     ref = _parent.get(None)
     if ref is None:
-        raise SupervisorError("this task is no supervisor's child")
+        raise SupervisorError(
+            "parent() must be called in a task that a supervisor started",
+            advice="call it in a start function or an actor's factory",
+        )
     return ref
 
 
@@ -89,7 +92,7 @@ class ChildInfo:
 
 
 class SupervisorRef(Killable):
-    """A running supervisor. Reading it sends nothing and disturbs nothing.
+    """A running supervisor. Reading it sends no message.
 
     `path` names it in the whole tree: `root/users`. `parent` is None at the root.
     """
@@ -138,11 +141,12 @@ class SupervisorRef(Killable):
     @overload
     def child(self, id: str) -> object: ...
     def child(self, id: str | ChildSpec[V], kind: type[object] = object) -> object:  # noqa: A002
-        """What the child's present incarnation started with: a `Ref`, a supervisor's ref, None.
+        """The value that the child's present life started with: a `Ref`, a supervisor's ref, None.
 
-        `kind` is the class of that, or of the actor behind a `Ref`: type checkers then know it,
-        and another child raises `UnexpectedChild`. They know it of a spec as well.
-        Raises `NoSuchChild`, or `ChildNotRunning` while it is stopped, starting or restarting.
+        `kind` is the class of the value, or of the actor behind a `Ref`: type checkers then know
+        the type, as they do if you give a spec, and a child of another class raises
+        `UnexpectedChild`. Raises `NoSuchChild`, or `ChildNotRunning` while the child is stopped,
+        starting or restarting.
         """
         child = self._find(id.id if isinstance(id, ChildSpec) else id)
         if child.state not in (ChildState.RUNNING, ChildState.STOPPING):
@@ -181,28 +185,28 @@ class SupervisorRef(Killable):
 
     @property
     def uptime(self) -> float:
-        """Seconds since its children had started; 0 before, and once it has ended."""
+        """Seconds since its children have started; 0 before that, and after its end."""
         if self._up_since is None or self.exit_reason is not None:
             return 0.0
         return trio.current_time() - self._up_since
 
     @property
     def stopped(self) -> bool:
-        """It is stopping, or gone: it takes no children any more."""
+        """Whether it is stopping or has ended: it takes no more children."""
         return self._stopping
 
     def left_behind(self) -> tuple[str, ...]:
-        """The ids of children that ignored their cancellation and still run."""
+        """The ids of children that ignore their cancellation and still run."""
         return tuple(self._left_behind.values())
 
     async def wait_stopped(self) -> ExitReason:
-        """Wait until the supervisor has ended, its children before it, and say how."""
+        """Wait until the supervisor and all its children have ended; returns its exit reason."""
         await self._stopped.wait()
         assert self.exit_reason is not None, "_ending sets the reason first"
         return self.exit_reason
 
     def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
-        """As `Ref.when_stopped`: once the supervisor has ended, its children before it."""
+        """As `Ref.when_stopped`: once the supervisor and all its children have ended."""
         call_off = enrol(self._when_stopped, callback)
         if self.exit_reason is not None:
             call_each(self._when_stopped, self.exit_reason)
@@ -210,7 +214,7 @@ class SupervisorRef(Killable):
 
     @property
     def restart_budget(self) -> int:
-        """How many restarts may happen right now before the supervisor gives up."""
+        """The number of restarts that may follow now before the supervisor gives up."""
         return self._window.budget(trio.current_time())
 
     # ---- keeping children: for the two kinds of supervisor --------------------------------
@@ -241,9 +245,9 @@ class SupervisorRef(Killable):
 
     @asynccontextmanager
     async def _ending(self) -> AsyncIterator[None]:
-        """Whatever ends the block: stop the children, shielded, then announce the end.
+        """However the block ends, stop the children, shielded, then announce the end.
 
-        The reason is noted before anything is awaited, since a checkpoint could replace it.
+        The reason is noted before the first checkpoint, which could replace it.
         """
         reason = NORMAL
         try:
@@ -258,12 +262,14 @@ class SupervisorRef(Killable):
             for child in self._children.values():
                 child.close()
             self.exit_reason = KILLED if self._killed else reason
-            self._context = Context()  # it knows this supervisor; nothing more is started in it
+            self._context = (
+                Context()
+            )  # it refers to this supervisor, and nothing more is started in it
             self._stopped.set()
             call_each(self._when_stopped, self.exit_reason)
 
     def _kill(self) -> Iterable[Killable]:
-        """Its time is over: end all below it now, in whatever order that happens."""
+        """Its time is over: end all below it now, in any order."""
         self._killed = True
         return [child.life for child in self._children.values() if child.life is not None]
 
@@ -282,13 +288,13 @@ class SupervisorRef(Killable):
         self._nursery.start_soon(run, name=name)  # type: ignore[arg-type]  # run is async
 
     def _life_ended(self, child: Child, life: Life) -> None:
-        """Called once by each life, in its last moment."""
+        """Each life calls it once, as its last action."""
         raise NotImplementedError
 
     def _report_end(self, child: Child, life: Life) -> CrashReport | None:
-        """Report a life that ended otherwise than it should. A failed start has a caller to tell.
+        """Report a life that did not end as it should. A failed start is reported to its caller.
 
-        To a child that is killed by its spec, dying is no accident.
+        The end of a child that its own spec kills (brutal_kill) is not reported.
         """
         reason = life.reason
         assert reason is not None, "called when a life has ended"
@@ -325,11 +331,11 @@ class SupervisorRef(Killable):
         return f"{self.path}/".startswith(f"{earlier.path}/")
 
     def _affected(self, failed: str) -> tuple[str, ...]:
-        """Who falls with a child."""
+        """The ids of the children that are restarted with a child."""
         return (failed,)
 
     def _count_restart(self, child: Child, end: CrashReport) -> RestartIntensityExceeded | None:
-        """Note that `child` will be restarted; an error when that is one time too many."""
+        """Note that `child` will be restarted; returns an error if that is one restart too many."""
         child.restarts += 1
         self._crash_log.restarts += 1
         is_bearable = self._window.record(trio.current_time())
@@ -341,7 +347,7 @@ class SupervisorRef(Killable):
         return RestartIntensityExceeded(self.path, str(self.intensity), [*led_here, end])
 
     async def _await_end(self, child: Child) -> ChildLeftBehind | None:
-        """Wait for a cancelled child; past its time leave it behind, with an error that says so."""
+        """Wait for a cancelled child; past its time leave it behind, and return an error for it."""
         life = child.life
         if life is None:
             return None

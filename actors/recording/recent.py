@@ -1,4 +1,4 @@
-"""The last messages of an actor, for whoever wants to know what it was doing."""
+"""The last messages of an actor, for crash reports and snapshots."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from greenroom.actors.ref import Ask
 from greenroom.actors.timers import alarm_clock
 
 RECENT_BYTES = 64 * 1024
-"""What the last messages of an actor may keep in memory."""
+"""The bytes that the last messages of an actor may keep in memory."""
 
 WEIGHED_AFTER = 1.0
-"""Seconds after which messages are weighed. Weighing all at once would cost a lone event a fifth
-more; so a busy actor's are weighed once a second, and most of them are forgotten before."""
+"""Seconds after which messages are weighed. Weighing each at once would cost a lone event a fifth
+more; a busy actor's messages are weighed once a second, when most of them are already forgotten."""
 
 AT_ONCE, PAUSE = 32, 0.02
-"""How many actors' messages are weighed without a pause, and its seconds: others get their turn."""
+"""The number of actors whose messages are weighed without a pause, and the pause in seconds."""
 
 
 @attrs.frozen
 class TooLarge:
-    """Stands for a message that alone is over the limit, in bytes."""
+    """Replaces a message that alone is over the limit, in bytes."""
 
     type: type[object]
     limit: int
@@ -34,7 +34,7 @@ class TooLarge:
 class Recent(deque[object]):
     """At most `maxlen` messages and, a second after they were handled, about `limit` bytes.
 
-    Over the limit the oldest go; a message that alone is over it leaves a `TooLarge` in its place.
+    Past the limit the oldest are dropped; a message that alone is over it becomes a `TooLarge`.
     """
 
     __slots__ = ("_added", "_new", "limit")
@@ -43,16 +43,16 @@ class Recent(deque[object]):
         super().__init__(maxlen=maxlen)
         self.limit: int = limit
         self._new = 0
-        self._added = 0  # bytes, of those that went as well: an upper bound
+        self._added = 0  # bytes, including those of dropped messages: an upper bound
 
     def handled(self, count: int) -> None:
-        """So many messages are new. They are weighed soon."""
+        """Note that the last `count` messages are new; they are weighed soon."""
         if not self._new:
             _scales().add(self)
         self._new += count
 
     def weigh(self) -> None:
-        """Let go of what is too much."""
+        """Weigh the new messages, and drop the oldest past the limit."""
         place, self._new = min(self._new, len(self)), 0
         while place:
             told = _told(self[-place])
@@ -74,7 +74,7 @@ class Recent(deque[object]):
 
 
 class Scales:
-    """Weighs what is put on it, a little later and a little at a time. It keeps nothing alive."""
+    """Weighs the messages of actors later, a few actors at a time. It keeps no actor alive."""
 
     def __init__(self) -> None:
         self._waiting: deque[weakref.ref[Recent]] = deque()
@@ -97,7 +97,7 @@ _run_scales: trio.lowlevel.RunVar[Scales] = trio.lowlevel.RunVar("greenroom scal
 
 
 def _scales() -> Scales:
-    """Those of this trio run."""
+    """The scales of this trio run."""
     try:
         return _run_scales.get()
     except LookupError:

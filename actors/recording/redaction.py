@@ -1,4 +1,4 @@
-"""What may not be shown: fields of messages that crash reports and recordings leave out (pure).
+"""Secrets: the fields of messages that crash reports and recordings leave out (pure).
 
 Mark a field of an attrs class or dataclass: `token: str = attrs.field(metadata=SECRET)`.
 """
@@ -15,10 +15,10 @@ SECRET: Mapping[str, bool] = MappingProxyType({REDACT: True})
 SECRET_NAMES = frozenset(
     {"token", "password", "passwd", "secret", "authorization", "cookie", "api_key", "apikey"}
 )
-"""Fields and keys with exactly these names are left out even where nobody marked them."""
+"""Fields and keys with exactly these names are left out even if they are not marked."""
 
 
 def is_secret(name: str, metadata: Mapping[str, object] | Mapping[object, object]) -> bool:
-    """Whether a field is left out."""
+    """Whether the value of a field is left out."""
     marked: object = dict(metadata).get(REDACT, False)
     return bool(marked) or name.lower() in SECRET_NAMES

@@ -1,12 +1,12 @@
-"""Values that nobody needs to weigh (pure)."""
+"""Values that are too small to weigh (pure)."""
 
 from __future__ import annotations
 
 
 class Small:
-    """A base of classes whose instances take a KiB at most, texts though they may be: ids.
+    """A base of classes whose instances take 1 KiB at most, even if they are texts, such as ids.
 
-    `greenroom.actors.recording.weight` passes them over.
+    `greenroom.actors.recording.weight` skips them.
     """
 
     __slots__ = ()

@@ -1,8 +1,8 @@
-"""About how many bytes a value keeps in memory.
+"""An estimate of the bytes that a value keeps in memory.
 
-Good enough to bound what is kept, and cheap enough for every message: of a record only those fields
-are looked at that can be large by their type, which is found out once for each class. No value
-takes longer than the limit allows, for every part counts and the count ends at the limit.
+It is good enough to bound what is kept, and cheap enough for every message: it looks only at those
+fields of a record whose type can be large, which is found once for each class. Every part counts,
+and counting stops at the limit, which bounds the time for a value.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from greenroom.actors.exit import must_go_on
 from greenroom.actors.recording.small import Small
 
 PART = 56
-"""What is counted for each part by itself: a small object of Python's, in bytes."""
+"""The bytes that each part counts by itself: those of a small Python object."""
 
 SMALL, OPAQUE, TEXT, INT, RECORD, COLLECTION = range(6)
 
@@ -31,14 +31,14 @@ Parts: TypeAlias = Callable[[Any], Iterable[object]]  # Any: a value of the form
 
 
 class _Weighing(NamedTuple):
-    """What is true of all values of a class: how they are weighed, and how to see their parts."""
+    """How values of a class are weighed, and how to get their parts."""
 
     kind: int
     parts: Parts = tuple
 
 
 SMALL_TYPES = (Small, int, float, enum.Enum, type(None))
-"""Of a field with such a type nothing is looked at."""
+"""Fields of these types are skipped."""
 
 WEIGHINGS: tuple[tuple[tuple[type, ...], _Weighing], ...] = (
     ((Small, float, enum.Enum, type(None)), _Weighing(SMALL)),
@@ -50,11 +50,10 @@ WEIGHINGS: tuple[tuple[tuple[type, ...], _Weighing], ...] = (
 
 
 def weight_of(value: object, limit: int) -> int:
-    """The bytes of texts, collections and records (attrs, dataclasses), however deep.
+    """The bytes of texts, collections and records (attrs, dataclasses), at any depth.
 
-    Once that is more than `limit`, or if it cannot be found out, some number above it. What has
-    another form is taken for a handle, whose owner keeps it, save `value` itself: a message may be
-    of any class.
+    Past `limit`, or if the weight cannot be found, some number above it. A value of another form
+    counts as a handle that its owner keeps, except `value` itself: a message may be of any class.
     """
     try:
         waiting = [value]
@@ -68,7 +67,7 @@ def weight_of(value: object, limit: int) -> int:
 
 
 def is_small(cls: type) -> bool:
-    """Whether nothing of its instances can be large."""
+    """Whether no part of its instances can be large."""
     return _weighing_of(cls).kind == SMALL
 
 
@@ -92,7 +91,7 @@ def _weighed(waiting: list[Any], limit: int) -> int:
 
 
 def _attributes_of(value: object) -> Iterable[object]:
-    """Those of an instance of a plain class."""
+    """The attributes of an instance of a plain class."""
     held = object.__getattribute__(value, "__dict__") if type(value).__dictoffset__ else {}
     return tuple(held.values())
 
@@ -109,19 +108,19 @@ def _weighing_of_records(cls: type) -> _Weighing:
     large = [name for name in _field_names(cls) if not _is_small(hints.get(name, object))]
     if not large:
         return _Weighing(SMALL)
-    get = attrgetter(*large, large[0])  # of two or more it makes a tuple
+    get = attrgetter(*large, large[0])  # with two or more names it returns a tuple
 
     def parts(record: object) -> Iterable[object]:
         try:
             return get(record)[:-1]
-        except AttributeError:  # one was never set
+        except AttributeError:  # a field was never set
             return [getattr(record, name, None) for name in large]
 
     return _Weighing(RECORD, parts)
 
 
 def _is_small(hint: object) -> bool:
-    """Whether all values of a type are; False where that cannot be known."""
+    """Whether all values of a type are small; False if that cannot be known."""
     if get_origin(hint) in (Union, types.UnionType):
         return all(map(_is_small, get_args(hint)))
     return isinstance(hint, type) and issubclass(hint, SMALL_TYPES)

@@ -1,8 +1,8 @@
-"""Text of others, made harmless to a line of a log and to a terminal (pure).
+"""Escapes text from elsewhere, so that it harms neither a line of a log nor a terminal (pure).
 
-What a client says, an agent raises or a server answers may hold newlines that forge a line, escape
-sequences that repaint a screen, or marks that turn the reading order round (Unicode TR 36, TR 9).
-Whatever prints such text puts it through here.
+The text of a client, an error or a server may contain newlines that forge a line, escape sequences
+that repaint a screen, or marks that reverse the reading order (Unicode TR 36, TR 9). Code that
+prints such text must pass it through `one_line`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _HARMLESS = "\u200c\u200d"  # joiners: Persian words and most emoji of people ar
 def one_line(text: str) -> str:
     r"""The text with every control escaped as Python would: `\n`, `\x1b`, `\u202e`.
 
-    Controls are what `str.isprintable` calls so, but for spaces of any width and joiners. Nothing
-    else changes, backslashes neither; so to escape twice is to escape once.
+    Controls are the characters that `str.isprintable` refuses, except spaces of any width and
+    joiners. Nothing else changes, not even backslashes: escaping twice is the same as once.
     """
     return text if text.isprintable() else _CONTROL.sub(_escaped, text)
 

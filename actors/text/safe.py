@@ -1,7 +1,7 @@
-"""Text of any object, also of one whose own `str` or `repr` fails (pure).
+"""Text of any object, even if its own `str` or `repr` fails (pure).
 
-Use these for errors that came from other code and for values that users made: a `__repr__` may
-raise anything (an ORM object outside of its session does), or return megabytes.
+Use these functions for errors from other code and for values that users made: a `__repr__` may
+raise anything (as an ORM object outside its session does), or return megabytes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 LONGEST = 2_000
-"""Characters of a text that are kept."""
+"""The number of characters of a text that are kept."""
 
 LONGEST_NAME = 200
 """Characters of the name of a class that are kept."""

@@ -251,7 +251,7 @@ async def test_what_the_reader_has_popped_is_not_in_hand_any_more(
 
 
 def test_a_mailbox_without_room_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1 message, not 0"):
+    with pytest.raises(ValueError, match="1 or more, not 0"):
         Mailbox(0)
 
 

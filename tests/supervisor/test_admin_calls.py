@@ -121,7 +121,7 @@ async def test_the_advice_for_a_restarting_child_is_not_that_for_a_stopped_one(
         with pytest.raises((AlreadyPresent, ChildRestarting)) as refusal:
             await call(root, stage)
         assert "restart_child" not in str(refusal.value)
-        assert "it comes up by itself, terminate_child() calls that off" in str(refusal.value)
+        assert "terminate_child()" in str(refusal.value)
 
     await root.terminate_child("restarting")
     await root.delete_child("restarting")

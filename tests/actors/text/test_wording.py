@@ -65,5 +65,5 @@ async def test_an_actor_and_a_child_that_are_named_by_an_id_are_told_in_plain_te
 
 
 def test_a_child_whose_id_is_no_text_is_still_refused() -> None:
-    with pytest.raises(InvalidChildSpec, match="its id is a string that is not empty"):
+    with pytest.raises(InvalidChildSpec, match="its id must be"):
         ChildSpec(3, trio.sleep_forever)  # type: ignore[arg-type]  # the point
