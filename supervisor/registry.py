@@ -13,11 +13,11 @@ M = TypeVar("M")
 
 
 class Registry(Generic[M]):
-    """Finds refs by key. Make one and pass it to whom it concerns: there is no global one.
+    """Finds refs by key. Make a registry and pass it on: there is no global one.
 
-    A key belongs to one owner, an owner may have many. It is free again the moment its owner has
-    ended, last words included: by the time a supervisor starts the next incarnation, or anybody
-    hears of the end.
+    A key belongs to one owner; an owner may have many keys. They are free again once the owner has
+    ended and its `stopping` is over: before a supervisor restarts it, and before monitors learn of
+    the end.
     """
 
     def __init__(self, name: str = "registry") -> None:
@@ -36,13 +36,13 @@ class Registry(Generic[M]):
         return key in self._owners
 
     def __iter__(self) -> Iterator[str]:
-        """The keys there are now, sorted."""
+        """The present keys, sorted."""
         return iter(tuple(self._sorted))
 
     def register(self, key: str, owner: Ref[M]) -> None:
-        """Give `key` to `owner`; again to the same one is fine.
+        """Give `key` to `owner`; does nothing if it has the key already.
 
-        Raises `RegistryConflict` when another has it, `ActorStopped` when the owner has ended.
+        Raises `RegistryConflict` if another actor has it, `ActorStopped` if the owner has ended.
         """
         present = self._owners.get(key)
         if present is owner:
@@ -56,7 +56,7 @@ class Registry(Generic[M]):
         self._call_off[key] = owner.when_stopped(lambda _: self._free(key))
 
     def unregister(self, key: str, owner: Ref[M]) -> None:
-        """Free a key before its owner ends. A key that is not this owner's is left alone."""
+        """Free a key before its owner ends. Does nothing if the key is not this owner's."""
         if self._owners.get(key) is owner:
             self._call_off[key]()
             self._free(key)
@@ -73,7 +73,7 @@ class Registry(Generic[M]):
         return self._owners.get(key)
 
     def with_prefix(self, prefix: str) -> dict[str, Ref[M]]:
-        """All keys that begin so, sorted, with their owners; costs no more than it finds."""
+        """All keys with a prefix, sorted, with their owners; other keys cost no time."""
         found: dict[str, Ref[M]] = {}
         for index in range(bisect_left(self._sorted, prefix), len(self._sorted)):
             key = self._sorted[index]
@@ -83,7 +83,7 @@ class Registry(Generic[M]):
         return found
 
     def keys_of(self, owner: Ref[M]) -> tuple[str, ...]:
-        """The keys of one owner, sorted; looks through all."""
+        """The keys of one owner, sorted; looks at every key."""
         return tuple(key for key in self._sorted if self._owners[key] is owner)
 
     def _free(self, key: str) -> None:

@@ -1,4 +1,4 @@
-"""Restart strategies: who falls and rises with a child that ended (pure)."""
+"""Restart strategies: which children are restarted with a child that ended (pure)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Strategy(enum.Enum):
     REST_FOR_ONE = "rest_for_one"
 
     def affected(self, order: Iterable[str], failed: str) -> tuple[str, ...]:
-        """The ids to restart, in start order, `failed` among them.
+        """The ids to restart, in start order, including `failed`.
 
-        The others of them are stopped first, in reverse. `order` is the start order of all ids.
+        The others are stopped first, in reverse. `order` is the start order of all ids.
         """
         match self:
             case Strategy.ONE_FOR_ONE:

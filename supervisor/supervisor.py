@@ -1,4 +1,4 @@
-"""The supervisor, as defined: by itself at the root of a tree, or as the child of another."""
+"""The supervisor that can be run: as the root of a tree, or as the child of another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from greenroom.supervisor.tree_nursery import open_root, run_in_tree
 class Supervisor(SupervisorDefinition):
     """The definition of a supervisor; `run` is a start function, so it can be a child itself.
 
-    `crash_log` matters at the root only: every supervisor below shares the root's.
+    Only the root's `crash_log` is used: every supervisor below shares it.
     """
 
     async def run(

@@ -1,4 +1,4 @@
-"""The one nursery of a tree, where the tasks of all children of all its supervisors live."""
+"""The one nursery of a tree, with the tasks of all children of all its supervisors."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ R = TypeVar("R")
 Live: TypeAlias = Callable[
     [trio.Nursery, SupervisorRef | None, trio.TaskStatus[R]], Awaitable[None]
 ]
-"""Lives a supervisor's life in a nursery, below a parent, and tells its ref once it is up."""
+"""Runs a supervisor in a nursery, below a parent; its ref is the started value."""
 
 end_by_any_error()
 
 
 async def run_in_tree(live: Live[R], task_status: trio.TaskStatus[R]) -> None:
-    """Run a supervisor in the tree its task belongs to, or else as the root of a new one."""
+    """Run a supervisor in the tree that its task belongs to, or as the root of a new tree."""
     parent = _parent.get(None)
     if parent is not None:
         return await live(parent._nursery, parent, task_status)
@@ -33,7 +33,7 @@ async def run_in_tree(live: Live[R], task_status: trio.TaskStatus[R]) -> None:
 
 @asynccontextmanager
 async def open_root(live: Live[R]) -> AsyncIterator[R]:
-    """Run a supervisor as a tree's root for the length of a block; its ref.
+    """Run a supervisor as the root of a tree for the length of a block, which gets its ref.
 
     Leaving the block stops the tree. A root that ends by an error cancels the block and raises it.
     """
@@ -44,7 +44,7 @@ async def open_root(live: Live[R]) -> AsyncIterator[R]:
 
 
 async def _run_as_root(live: Live[R], *, task_status: trio.TaskStatus[R]) -> None:
-    """The nursery of the tree is another than the block's, which ends in its own time."""
+    """Use a nursery for the tree that is not the block's, which ends at another time."""
     with unwrapped():
         async with trio.open_nursery() as nursery:
             await live(nursery, None, task_status)
@@ -52,7 +52,7 @@ async def _run_as_root(live: Live[R], *, task_status: trio.TaskStatus[R]) -> Non
 
 @contextmanager
 def unwrapped() -> Iterator[None]:
-    """Raise what one task raised as itself: a nursery wraps every error in a group."""
+    """Raise the error of a single task itself: a nursery wraps every error in a group."""
     alone: BaseException | None = None
     try:
         yield

@@ -30,9 +30,9 @@ class Answer(Generic[R]):
     """The command that answers a `Request` the machine took, now or in a later state.
 
     gen_statem(3), `reply/2`: for when "the reply cannot be defined in the return value of a state
-    callback". `request` is the object the machine took, not an equal one: it says which ask is
-    answered. (An object asked again while it waits comes to the machine as a copy.) Nobody waiting
-    any more is fine.
+    callback". `request` must be the object that the machine took, not an equal one: it identifies
+    the ask. (An object that is asked again while it waits comes to the machine as a copy.) Does
+    nothing if the asker no longer waits.
     """
 
     request: Request[R]
@@ -40,13 +40,13 @@ class Answer(Generic[R]):
 
 
 class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
-    """Subclass with `machine`, `initial_data` and `perform`. Stops normally in a final state.
+    """Subclass it with `machine`, `initial_data` and `perform`. It stops normally in a final state.
 
     `Stop` ends it in any state, once the step's commands are performed and its answers given:
-    normally, or crashing with the stop's error, which the supervisor then sees. So does an event
-    the table does not list for the state (`UnlistedPair`). Commands are performed one after
-    another, before the next event; long work belongs in a task of its own that tells its result
-    back.
+    normally, or by a crash with the error of the stop, which the supervisor sees. An event that the
+    table does not list for the state is a crash too (`UnlistedPair`). Commands are performed one
+    after another, before the next event; do long work in another task that tells the result to the
+    actor.
     """
 
     machine: Machine[S, D, C]
@@ -54,7 +54,7 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
     max_postponed: ClassVar[int] = 64
 
     def initial_data(self) -> D:
-        """The data the machine starts with."""
+        """The first data of the machine."""
         raise NotImplementedError(f"{type(self).__name__} has no initial_data()")
 
     async def perform(self, command: C) -> None:
@@ -76,7 +76,7 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
         await self._obey(self.runner.handle(message))
 
     async def _answer(self, ask: Ask[object]) -> None:
-        """Keep the ask until an `Answer`; holding the request keeps its id from being reused."""
+        """Keep the ask until its `Answer`; keeping the request prevents reuse of its id."""
         if len(self._asked) >= self.capacity and not self._forget_abandoned():
             ask.reply.fail(MailboxFull(f"{self.ref.name!r} owes {len(self._asked)} answers"))
             return
@@ -88,15 +88,15 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
         await self._obey(self.runner.handle(told_apart))
 
     def _told_apart(self, request: Request[object]) -> Request[object] | None:
-        """The request, or a copy if an earlier ask of the same object still waits for its answer.
+        """The request, or a copy if an earlier ask of the same object still waits.
 
-        So each `Answer` is for one ask. None if it cannot be copied.
+        So each `Answer` is for one ask. None if the request cannot be copied.
         """
         if id(request) not in self._asked:
             return request
         try:
             copied = copy(request)
-        except BaseException as error:  # the request's own code; whoever asked is told
+        except BaseException as error:  # the request's own code failed; the asker gets an error
             if must_go_on(error):
                 raise
             return None
@@ -124,7 +124,7 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
             ask.reply.succeed(value)
 
     def _forget_abandoned(self) -> bool:
-        """Forget the asks nobody waits for any more; True if that made room."""
+        """Drop the asks whose askers no longer wait; True if that made room."""
         owed = len(self._asked)
         self._asked = {
             key: ask
@@ -134,5 +134,5 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
         return len(self._asked) < owed
 
 
-def _tell_probe(ref: Ref[Any], machine: str, move: Transition) -> None:  # Any: it is told nothing
+def _tell_probe(ref: Ref[Any], machine: str, move: Transition) -> None:  # Any: no message is sent
     ref._probe.moved(ref.name, machine, move.old.name, move.event, move.new.name)

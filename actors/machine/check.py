@@ -42,7 +42,7 @@ def check_table(table: Table[S, D, C]) -> None:
 
 
 def reachable_from(start: S, exits: Mapping[S, Set[S]]) -> frozenset[S]:
-    """`start` and every state some path leads to from there."""
+    """`start`, and every state that some path leads to from there."""
     found, frontier = {start}, {start}
     while frontier:
         frontier = set[S]().union(*(exits[state] for state in frontier)) - found
@@ -53,9 +53,9 @@ def reachable_from(start: S, exits: Mapping[S, Set[S]]) -> frozenset[S]:
 def dead_ends_among(
     states: Iterable[S], final: Set[S], taking: Set[S], exits: Mapping[S, Set[S]]
 ) -> list[S]:
-    """States that are stuck: neither final nor `taking` any event, or cut off from every end.
+    """The states without a way out: not final, and without an event or a path to a final state.
 
-    A machine without final states runs for ever: there, taking events is enough.
+    A machine without final states runs for ever: there, a state only has to take an event.
     """
     return [
         state
@@ -66,7 +66,7 @@ def dead_ends_among(
 
 
 def event_names(events: Iterable[type[object]]) -> str:
-    """For sentences: `Say, SocketGone`, or `nothing`."""
+    """The names of event classes for a message: `Say, SocketGone`, or `nothing`."""
     return ", ".join(event.__name__ for event in events) or "nothing"
 
 
@@ -83,7 +83,7 @@ def _events_and_functions(table: Table[S, D, C]) -> Iterable[tuple[str, object, 
 
 
 def _check_states_known(table: Table[S, D, C]) -> None:
-    """By identity: a string equals the member of a StrEnum, and has no name."""
+    """Compare by identity: a string equals a member of a StrEnum, but has no name."""
     mentioned: list[tuple[str, Iterable[S]]] = [
         ("initial", (table.initial,)),
         ("final", table.final),
@@ -146,7 +146,7 @@ def _check_timers_taken(table: Table[S, D, C]) -> None:
     for event, states in _timers_of(table):
         if not states:
             raise MisdeclaredMachine(
-                table.name, f"the timer {event.__name__} names no state it may come in"
+                table.name, f"the timer {event.__name__} must name the states that it may come in"
             )
         for state in sorted(states, key=table.states.index):
             if (state, event) not in taken:

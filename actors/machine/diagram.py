@@ -1,6 +1,6 @@
-"""What a machine's table looks like, and what it says about itself (pure).
+"""Diagrams of a machine's table, and questions about it (pure).
 
-Everything here comes from the table alone: nothing is drawn that the machine would not do.
+All of it comes from the table alone, so a diagram shows what the machine does.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
 C = TypeVar("C")
 
-# Mermaid reads these as keywords when they stand as a state's id (stateDiagram.jison).
+# Mermaid reads these as keywords if a state has them as its id (stateDiagram.jison).
 MERMAID_KEYWORDS = frozenset(
     {"class", "classdef", "click", "default", "direction", "end", "note", "state", "style"}
 )
 
 
 def mermaid(machine: Machine[S, D, C]) -> str:
-    """The machine as a Mermaid `stateDiagram-v2`. A row that only stays is a loop."""
+    """The machine as a Mermaid `stateDiagram-v2`. A row that only stays is drawn as a loop."""
     lines = ["stateDiagram-v2"]
     lines += [
         f'    state "{state.name}" as {_mermaid_id(state)}'
@@ -42,7 +42,7 @@ def mermaid(machine: Machine[S, D, C]) -> str:
 
 
 def dot(machine: Machine[S, D, C]) -> str:
-    """The machine in Graphviz' DOT; final states have a double line."""
+    """The machine in Graphviz' DOT language; final states have a double line."""
     lines = [
         f"digraph {_quoted(machine.name)} {{",
         "    rankdir=LR;",
@@ -63,7 +63,7 @@ def dot(machine: Machine[S, D, C]) -> str:
 
 
 def table(machine: Machine[S, D, C]) -> str:
-    """A Markdown table, state × event → where it may go: `stays`, states, or — for refused."""
+    """A Markdown table of state × event: where it may go, `stays`, or — if it is refused."""
     events = machine.events
     header = ["state", *(event.__name__ for event in events)]
     lines = [_cells(header), _cells("---" for _ in header)]
@@ -73,18 +73,18 @@ def table(machine: Machine[S, D, C]) -> str:
 
 
 def reachable(machine: Machine[S, D, C], start: S | None = None) -> frozenset[S]:
-    """The states some sequence of events may lead to, from `start` (default: the initial one)."""
+    """The states that events may lead to from `start` (by default the initial state)."""
     return reachable_from(machine.initial if start is None else start, machine.table.exits)
 
 
 def dead_ends(machine: Machine[S, D, C]) -> list[S]:
-    """The states one cannot get out of that are not final; a `Machine` that was made has none."""
+    """The states without a way out that are not final; a `Machine` has none, by its check."""
     taking = {state for state in machine.states if machine.takes(state)}
     return dead_ends_among(machine.states, machine.final, taking, machine.table.exits)
 
 
 def unhandled_pairs(machine: Machine[S, D, C]) -> list[tuple[S, type[object]]]:
-    """The pairs `step` refuses, final states left out: every one should be meant."""
+    """The pairs that `step` refuses, without final states: check that each is intended."""
     return [
         (state, event)
         for state in machine.states

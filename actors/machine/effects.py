@@ -1,4 +1,4 @@
-"""What one step of a machine asks for, gathered before any of it is done (pure)."""
+"""The effects of one step of a machine, collected before any of them is carried out (pure)."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ ACTION_TYPES = frozenset(get_args(MachineAction))
 
 @attrs.frozen
 class TimerFired:
-    """What the shell hands back when a timer is due. `serial` tells this start from others."""
+    """The event of a timer that is due, for the runner. `serial` identifies its start."""
 
     name: Hashable
     serial: int
 
 
 class TimerEntry(NamedTuple):
-    """A running timer: which start of its name, and the event it is to deliver."""
+    """A running timer: the serial number of its start, and the event it will deliver."""
 
     serial: int
     event: object
@@ -45,8 +45,8 @@ class TimerEntry(NamedTuple):
 class Effects(Generic[S, D, C]):
     """The effects of a step that leads to `state`: of its own commands, then of the enter action.
 
-    `due` is for the shell, `inserted` goes in front of the queue and `at_once` behind it; `timers`
-    holds what the step changed of those that were `running`, None for a timer that it cancelled.
+    `due` is for the shell; `inserted` goes to the front of the queue and `at_once` to its end;
+    `timers` has the changes to the `running` timers, with None for a timer that was cancelled.
     """
 
     __slots__ = (
@@ -76,12 +76,12 @@ class Effects(Generic[S, D, C]):
         self.stop: Stop | None = None
         self.postpone = False
         self.due: list[C | StartTimer | CancelTimer] = []
-        self.inserted: list[object] | None = None  # most steps have none, and it costs 0.1 µs
+        self.inserted: list[object] | None = None  # None for most steps: a list costs 0.1 µs
         self.at_once: list[TimerFired] | None = None
         self.timers: dict[Hashable, TimerEntry | None] | None = None
 
     def add(self, commands: Iterable[C | MachineAction]) -> None:
-        """Put commands in line for the shell, interpret actions."""
+        """Queue commands for the shell, and interpret actions."""
         for command in commands:
             if type(command) not in ACTION_TYPES:
                 self.due.append(cast(C, command))
@@ -101,10 +101,10 @@ class Effects(Generic[S, D, C]):
                     self.inserted = self.inserted or []
                     self.inserted.append(following)
                 case Postpone():
-                    self.postpone = True  # however often it is said: gen_statem(3), `action()`
+                    self.postpone = True  # once, even if it is repeated: gen_statem(3), `action()`
 
     def cancel(self, name: Hashable) -> None:
-        """Cancel a timer; one that does not run is fine."""
+        """Cancel a timer, if it runs."""
         if (self.timers or {}).get(name, self._running.get(name)) is not None:
             self._change(name, None)
             self.due.append(CancelTimer(name))
@@ -113,7 +113,7 @@ class Effects(Generic[S, D, C]):
         self.serial += 1
         self._change(name, TimerEntry(self.serial, event))
         fired = TimerFired(name, self.serial)
-        if after == 0:  # not started, but handled before any event from outside (gen_statem(3))
+        if after == 0:  # handled before any event from outside, without a timer (gen_statem(3))
             self.at_once = self.at_once or []
             self.at_once.append(fired)
         else:

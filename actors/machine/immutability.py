@@ -1,4 +1,4 @@
-"""What can be changed in place, and where in a value it is (pure)."""
+"""The search for parts of a value that can be changed in place (pure)."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ BY_IDENTITY: object = object.__eq__
 
 @attrs.frozen
 class _Frozen:
-    """All frozen attrs classes share one `__setattr__`: what refuses."""
+    """All frozen attrs classes share the `__setattr__` of this one, which refuses."""
 
 
 class _Mutability(NamedTuple):
-    """What is true of all values of a class: what is wrong with them, and how to see parts."""
+    """What is wrong with all values of a class, if anything, and how to get their parts."""
 
     fault: str | None = None
     parts: Callable[[object], Iterable[tuple[str, object]]] = lambda _: ()
@@ -44,11 +44,11 @@ OPAQUE = _Mutability()
 
 
 def mutable_part(value: object, name: str = "data") -> str | None:
-    """The first part found that can be changed in place, as `data.tools: dict`; else None.
+    """The first part that can be changed in place, as `data.tools: dict`; None if there is none.
 
-    Lists, dicts, sets and their like can be, and attrs classes and dataclasses that are not frozen,
-    or that declare a field of such a type. What has no such form is taken for a handle, and so is
-    what is compared by identity (`eq=False`): its owner changes it, not who holds it.
+    Such parts are lists, dicts, sets and the like, and attrs classes and dataclasses that are not
+    frozen or declare a field of such a type. Other values, and those that are compared by identity
+    (`eq=False`), count as handles: their owner changes them, not the data that holds them.
     """
     waiting = [(name, value, _mutability_of(type(value)))]  # type: ignore[arg-type]  # see below
     while waiting:
@@ -92,7 +92,7 @@ def _by_key(value: Any) -> Iterable[tuple[str, object]]:
 
 
 def _is_record(cls: type) -> bool:
-    """An attrs class or a dataclass that is a value: compared by what it holds."""
+    """Whether it is an attrs class or a dataclass that is compared by its fields."""
     is_record = attrs.has(cls) or dataclasses.is_dataclass(cls)
     return is_record and cls.__eq__ is not BY_IDENTITY
 
@@ -110,19 +110,19 @@ def _field_names(cls: type) -> list[str]:
 
 
 def _fault_of(cls: type, fields: Sequence[str]) -> str | None:
-    """What is wrong with every value of a class: ` (Link is not frozen)`, `.tools: dict`."""
+    """The fault of every value of a class: ` (Link is not frozen)`, `.tools: dict`."""
     if not _is_frozen(cls):
         return f" ({cls.__name__} is not frozen)"
     try:
         hints = get_type_hints(cls)
     except (NameError, AttributeError, TypeError):
-        return None  # types that only checkers see: then it shows in the values
+        return None  # types that only checkers see: the values are looked at instead
     found = ((name, _mutable_type(hints.get(name))) for name in fields)
     return next((f".{name}: {cls.__name__}" for name, cls in found if cls is not None), None)
 
 
 def _mutable_type(hint: object) -> type | None:
-    """The type in an annotation whose values can be changed in place."""
+    """The first type in an annotation whose values can be changed in place."""
     origin = get_origin(hint) or hint
     if origin in TRANSPARENT:
         return next(filter(None, map(_mutable_type, get_args(hint))), None)

@@ -1,4 +1,4 @@
-"""Runs a machine: what its actions mean, in gen_statem(3)'s order (pure).
+"""Runs a machine and interprets its actions, in the order of gen_statem(3) (pure).
 
 The order of a step (OTP, gen_statem(3), type `transition_option()`): the step's own actions, the
 enter action of a new state, the postponed events back into the queue if the state changed, then
@@ -40,7 +40,7 @@ class PostponedTooMany(MachineError):
 
 
 class NeverSettles(MachineError):
-    """One event led to `max_steps` steps, by `Next` or by postponing, and to no end."""
+    """One event led to `max_steps` steps, by `Next` or by postponing, and to still more."""
 
 
 class MachineStopped(MachineError):
@@ -48,7 +48,7 @@ class MachineStopped(MachineError):
 
 
 class MutableData(MachineError):
-    """Part of the data can be changed in place; a handler's copy would be everyone's."""
+    """Part of the data can be changed in place, so that copies of it would share the change."""
 
     def __init__(self, machine: str, part: str) -> None:
         super().__init__(
@@ -81,17 +81,17 @@ class Transition:
 
 
 class MachineRunner(Generic[S, D, C]):
-    """The current state and data of one running machine.
+    """The present state and data of one running machine.
 
-    `handle(event)` returns what the shell is to do, in order: the machine's own commands, and
+    `handle(event)` returns what the shell must do, in order: the machine's own commands, and
     `StartTimer`/`CancelTimer` (the state time-out is the timer named `STATE_TIMEOUT`), whose
-    `event` is the `TimerFired` to hand back when due. A final state, and `Stop`, forget what waits
-    and cancel every timer. `on_move` hears of each change of state, `log` keeps the last ones.
-    Raises `MutableData` if the data it starts with can be changed in place, however deep.
+    `event` is the `TimerFired` to pass to `handle` when it is due. A final state, and `Stop`, drop
+    waiting events and cancel every timer. `on_move` is called with each change of state, and `log`
+    keeps the last ones. Raises `MutableData` if any part of the data can be changed in place.
     """
 
     max_steps: ClassVar[int] = 10_000
-    """How many steps one event may lead to; more means that they lead to each other for ever."""
+    """The steps that one event may lead to; more of them would go on for ever."""
 
     def __init__(
         self,
@@ -125,12 +125,12 @@ class MachineRunner(Generic[S, D, C]):
 
     @property
     def error(self) -> Exception | None:
-        """What the machine failed with, if it ended by `Stop(error)`."""
+        """The error that the machine failed with, if it ended by `Stop(error)`."""
         return None if self._stop is None else self._stop.error
 
     @property
     def postponed(self) -> int:
-        """How many events wait for a change of state."""
+        """The number of events that wait for a change of state."""
         return len(self._postponed)
 
     @property
@@ -144,18 +144,18 @@ class MachineRunner(Generic[S, D, C]):
         return MappingProxyType(self._timers)
 
     def start(self) -> list[C | StartTimer | CancelTimer]:
-        """What entering the initial state asks for; if not called, the first `handle` gives it."""
+        """The commands of entering the initial state; otherwise the first `handle` returns them."""
         self._settle(None)
         return self._give_due()
 
     def handle(self, event: object) -> list[C | StartTimer | CancelTimer]:
-        """Handle an event, and at once all that follows from it.
+        """Handle an event, and all that follows from it.
 
-        A `TimerFired` whose timer was cancelled or started anew is ignored. Raises a `MachineError`
+        A `TimerFired` whose timer was cancelled or restarted is ignored. Raises a `MachineError`
         (`UnlistedPair`, `UndeclaredTarget`, `PostponedTooMany` …), `TimerError` for an unusable
-        delay, or what a handler raises. The step that failed has then changed nothing, not even
-        what the log, the timers or the commands still to be given say; but its event is gone, and
-        the steps before it stand. So the machine is best thrown away.
+        delay, or what a handler raises. The failed step has then changed nothing, neither the log
+        nor the timers nor the commands that are due; but its event is gone, and earlier steps are
+        not undone. Discard the machine then.
         """
         if type(event) is TimerFired and not self._runs(event):
             return []
@@ -166,7 +166,7 @@ class MachineRunner(Generic[S, D, C]):
         return self._give_due()
 
     def fork(self) -> Self:
-        """A runner of its own that stands where this one does, for asking *what if*."""
+        """A copy of this runner, to try out events on."""
         twin = copy(self)
         twin.log = self.log.copy()
         twin._queue, twin._postponed = self._queue.copy(), self._postponed.copy()
@@ -197,7 +197,7 @@ class MachineRunner(Generic[S, D, C]):
         return entry is not None and entry.serial == fired.serial
 
     def _take(self, event: object) -> None:
-        """One step. All that can fail comes before the first change: a failed step leaves none."""
+        """One step. All that can fail comes first, so that a failed step changes nothing."""
         target, data, commands = self.machine.step(self.state, self.data, event)
         state = self.state if target is None else target
         effects = self._effects(state)
@@ -214,7 +214,7 @@ class MachineRunner(Generic[S, D, C]):
         return Effects(self.machine, state, self._timers, self._serial)
 
     def _enter(self, effects: Effects[S, D, C], data: D) -> D:
-        """Add what the enter action of the new state asks for; returns the data it leaves."""
+        """Add the effects of the new state's enter action; returns the new data."""
         state = effects.state
         action = self.machine.on_enter.get(state)
         if action is None:
@@ -228,7 +228,7 @@ class MachineRunner(Generic[S, D, C]):
         if target is not None or any(isinstance(c, Postpone | Next) for c in commands):
             raise EnterOverstepped(
                 f"machine {self.machine.name!r}: entering {state.name} may give commands and "
-                "set timers; it may not change the state, postpone or insert events"
+                "set timers; it must not change the state, postpone or insert events"
             )
         effects.add(commands)
         return data
@@ -237,7 +237,7 @@ class MachineRunner(Generic[S, D, C]):
         if len(self._postponed) >= self._max_postponed:
             raise PostponedTooMany(
                 f"machine {self.machine.name!r} has postponed {self._max_postponed} events in "
-                f"{state.name} and may not postpone another {type(event).__name__}"
+                f"{state.name}, its limit, and must not postpone another {type(event).__name__}"
             )
 
     def _commit(self, effects: Effects[S, D, C], data: D, event: object) -> None:
@@ -277,7 +277,7 @@ class MachineRunner(Generic[S, D, C]):
         self._postponed.append(event)
 
     def _finish(self, stop: Stop | None) -> None:
-        """It is at its end: forget what waits, cancel every timer."""
+        """The machine has ended: drop waiting events, and cancel every timer."""
         self._stop = stop
         self._queue.clear()
         self._postponed.clear()

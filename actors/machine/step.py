@@ -1,4 +1,4 @@
-"""What one step of a machine decides: the next state, the data, actions and commands (pure)."""
+"""Steps of a machine: what a handler returns, and the actions it may ask for (pure)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ C_co = TypeVar("C_co", covariant=True)
 class StateTimeout:
     """Deliver `event` in `after` seconds, unless the state is left first.
 
-    Returned with a change of state it belongs to the state that is entered. Set again, it
-    replaces the one that runs. After 0 seconds means before any event from outside
+    A time-out that is returned with a change of state belongs to the new state. A new time-out
+    replaces the one that runs. One of 0 seconds is handled before any event from outside
     (gen_statem(3), `state_timeout()`).
     """
 
@@ -31,7 +31,7 @@ class StateTimeout:
 
 @attrs.frozen
 class StartTimer:
-    """Deliver `event` in `after` seconds, whatever the state; the same name replaces."""
+    """Deliver `event` in `after` seconds, in any state; replaces a timer of the same name."""
 
     name: Hashable
     after: float
@@ -40,36 +40,36 @@ class StartTimer:
 
 @attrs.frozen
 class CancelTimer:
-    """Forget a named timer; one that does not run is fine. `STATE_TIMEOUT` is a name too."""
+    """Cancel a named timer, if it runs. `STATE_TIMEOUT` is the name of the state time-out."""
 
     name: Hashable
 
 
 @attrs.frozen
 class Postpone:
-    """Deliver the current event again after the next change of state."""
+    """Deliver the present event again after the next change of state."""
 
 
 @attrs.frozen
 class Next:
-    """Handle `event` before anything that waits, in the order given."""
+    """Handle `event` before all events that wait, in the given order."""
 
     event: object
 
 
 @attrs.frozen
 class Stop:
-    """End the machine after this step, in whatever state: normally, or failing with `error`.
+    """End the machine after this step, in any state: normally, or with a failure, `error`.
 
-    What the step answers and commands is still done (gen_statem(3), `stop` and
-    `stop_and_reply`); what waits is forgotten, every timer cancelled.
+    The answers and commands of the step are still carried out (gen_statem(3), `stop` and
+    `stop_and_reply`); waiting events are dropped, and every timer is cancelled.
     """
 
     error: Exception | None = None
 
 
 class StateTimeoutName(enum.Enum):
-    """The type of `STATE_TIMEOUT`, so that no name of yours can equal it."""
+    """The type of `STATE_TIMEOUT`, so that no name of a timer can equal it."""
 
     STATE_TIMEOUT = "state timeout"
 
@@ -80,7 +80,8 @@ MachineAction = StateTimeout | StartTimer | CancelTimer | Postpone | Next | Stop
 
 
 class Step(NamedTuple, Generic[S_co, D_co, C_co]):
-    """What a handler decided. `state` None stays; commands are for the shell or the runner."""
+    """The decision of a handler. `state` None means to stay; `commands` are for the shell, and
+    actions for the runner."""
 
     state: S_co | None
     data: D_co
@@ -88,10 +89,10 @@ class Step(NamedTuple, Generic[S_co, D_co, C_co]):
 
 
 def stay(data: D, *commands: C | MachineAction) -> Step[Never, D, C]:
-    """Keep the state."""
+    """Stay in the present state."""
     return Step(None, data, commands)
 
 
 def go(state: S, data: D, *commands: C | MachineAction) -> Step[S, D, C]:
-    """Change to `state`. To go to the state that the machine is in is to stay, in every row."""
+    """Change to `state`. To go to the present state is to stay, in every row."""
     return Step(state, data, commands)

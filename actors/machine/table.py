@@ -1,4 +1,4 @@
-"""The rows of a machine, and all else that is declared of it, as frozen data (pure)."""
+"""The declaration of a machine, its rows and all else, as frozen data (pure)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class On(Generic[S, D, C]):
 
 @attrs.frozen
 class Table(Generic[S, D, C]):
-    """What a machine is made of, before and after it was checked; see `Machine`."""
+    """The declaration of a machine; see `Machine` for its fields. `check_table` checks it."""
 
     name: str
     states: tuple[S, ...]
@@ -62,7 +62,7 @@ class Table(Generic[S, D, C]):
 
 
 def states_of(states: S | Collection[S]) -> frozenset[S]:
-    """One state or several. What is no collection counts as a state, which the check refuses."""
+    """One state, or several. Any other value counts as one state, which the check refuses."""
     if isinstance(states, enum.Enum | str) or not isinstance(states, Iterable):
         return frozenset((states,))
     return frozenset(states)

@@ -1,4 +1,4 @@
-"""What is known of an actor from outside: its last messages, its machine, how to replay it."""
+"""Notes of an actor from outside: its last messages, its machine, how to replay it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from greenroom.supervisor.crash.message_codec import (
 )
 
 NOTE_BYTES = 256 * 1024
-"""What the encoded last messages of one actor may take in a crash report."""
+"""The bytes that the last messages of one actor may take in a crash report."""
 
 RECORDED_BYTES = 4 * 1024 * 1024
-"""What the messages that a recorded actor keeps whole may take; the same in a crash report."""
+"""The bytes that the messages of a recorded actor may take, in memory and in a crash report."""
 
 
 @attrs.frozen
@@ -65,7 +65,7 @@ class ActorNote:
     """An actor at one moment. `messages` are its last, encoded, secrets left out, the newest last.
 
     `forgotten` counts the earlier ones; `phase` is its machine's state, `moves` the machine's
-    last transitions. `let_go`: there was a recording, which had to make room for newer reports.
+    last transitions. `let_go`: its recording was dropped to make room for newer reports.
     """
 
     type: str
@@ -84,7 +84,7 @@ def actor_of(value: object) -> Actor[object] | None:
 
 
 def runner_of(actor: Actor[object]) -> MachineRunner[enum.Enum, object, object] | None:
-    """The machine an actor drives, once it is entered."""
+    """The runner of the actor's machine, once it has started."""
     runner = getattr(actor, "runner", None)
     return runner if isinstance(runner, MachineRunner) else None
 
@@ -132,9 +132,9 @@ def _record(factory: Callable[[], object] | None, messages: Sequence[object]) ->
 
 
 def _newest(messages: Sequence[object], limits: EncodingLimits, limit: int) -> tuple[JSON, ...]:
-    """As many of the newest messages as `limit` bytes hold, encoded; of the last at least the type.
+    """As many of the newest messages as `limit` bytes hold, encoded; at least the type of the last.
 
-    The last is what an actor died of, and has not been weighed when it does.
+    An actor crashes on the last one before it is weighed.
     """
     kept: list[JSON] = []
     left = limit

@@ -32,11 +32,10 @@ LIVE_ERRORS = 10
 
 
 class CrashLog:
-    """The last `capacity` crash reports of a tree, 16 MiB of them; every one is logged once.
+    """The last `capacity` crash reports of a tree, at most 16 MiB of them; each is logged once.
 
-    `restarts` counts all that the tree's supervisors did.
-    `on_crash` is called with each report, in the supervisor's task: be quick. What it raises is
-    logged.
+    `restarts` counts the restarts of all supervisors of the tree. `on_crash` is called with each
+    report in the supervisor's task: it must be quick. What it raises is logged.
     """
 
     def __init__(
@@ -55,11 +54,11 @@ class CrashLog:
         self.restarts = 0
 
     def reports(self) -> tuple[CrashReport, ...]:
-        """Oldest first."""
+        """The reports, oldest first."""
         return tuple(self._reports)
 
     def find(self, id_: str) -> CrashReport | None:
-        """The report of this id, while it is kept."""
+        """The report with this id, while it is kept."""
         return next((report for report in self._reports if report.id == id_), None)
 
     def record(
@@ -76,10 +75,10 @@ class CrashLog:
         actor: ActorNote | None = None,
         led_here: Callable[[CrashReport], bool] | None = None,
     ) -> CrashReport:
-        """Note, log and announce one bad end.
+        """Keep, log and announce the report of one bad end.
 
-        `led_here(earlier)` says which earlier crashes belong to the chain; without it, the
-        child's own do.
+        `led_here(earlier)` says which earlier crashes belong to the chain; by default those of the
+        child itself.
         """
         number, at, path = next(self._numbers), self._clock(), f"{supervisor}/{child}"
         report = CrashReport(
@@ -106,7 +105,7 @@ class CrashLog:
         return report
 
     def _keep(self, report: CrashReport) -> None:
-        """And let go of what is too much: live errors, then recordings, then whole reports."""
+        """Keep a report, and drop what is too much: live errors, then recordings, then reports."""
         self._reports.append(report)
         self._weights.append(report.weight)
         if len(self._reports) > LIVE_ERRORS:
@@ -142,7 +141,7 @@ class CrashLog:
 
 
 def _id(number: int, at: float, path: str) -> str:
-    """Eight letters and digits, the same for the same crash; another for any other in practice."""
+    """Eight letters and digits: the same for the same crash, and in practice for no other."""
     digest = hashlib.sha256(f"{number} {at!r} {path}".encode()).digest()
     return base64.b32encode(digest[:5]).decode().lower()
 
@@ -157,7 +156,7 @@ def _log(report: CrashReport) -> None:
 
 
 def _news(error: BaseException | None) -> BaseException | None:
-    """A supervisor that gave up has nothing to add: each of its crashes was logged before."""
+    """None for a supervisor that gave up: each of its crashes was logged before."""
     return None if _gave_up(error) else error
 
 

@@ -25,7 +25,7 @@ LOG_BYTES = 16 * 1024 * 1024
 
 @attrs.frozen
 class EarlierCrash:
-    """A crash that led to the one that is reported. `path` is the child's."""
+    """An earlier crash that led to the reported one. `path` is that of the child."""
 
     id: str
     at: float
@@ -35,13 +35,13 @@ class EarlierCrash:
 
 @attrs.frozen
 class CrashReport:
-    """An end that was not asked for. `at` is Unix time, `uptime` how long it lived, in seconds.
+    """A bad end of a child. `at` is Unix time, `uptime` how long the child lived, in seconds.
 
-    `id` is short and names the report for good. `supervisor` is a path (`root/users`),
-    `restarts` how often the child had been restarted before, `budget` how many restarts its
-    supervisor had left. `chain` are earlier crashes that led here, the latest last: of the child
-    itself, of a sibling that takes it along, of a supervisor above, or, when a supervisor gave
-    up, those that it gave up over. `actor` says what an actor was doing. `reason.error` is the
+    `id` is short and never changes. `supervisor` is a path (`root/users`), `restarts` the number of
+    earlier restarts of the child, `budget` the restarts that its supervisor had left. `chain` has
+    the earlier crashes that led here, the latest last: those of the child itself, of a sibling that
+    the strategy restarts it with, of a supervisor above, or, if a supervisor gave up, those for
+    which it gave up. `actor` says what an actor was doing. `reason.error` is the
     live exception, in the process it happened in and in the newest ten reports; `error` is the
     same as data. `context` says what the supervisor was doing with the child: starting, restarting
     or stopping it, or nothing (`crash`). `callers` are the paths of the children that had it
@@ -75,7 +75,7 @@ class CrashReport:
 
     @property
     def end(self) -> str:
-        """How it ended, for a headline. What the error says may be private: it stays with it."""
+        """How it ended, for a headline, without the error's message, which may be private."""
         if self.error is None:
             return self.reason.kind.value
         words = self.error.message if self.gave_up else self.error.name
@@ -88,15 +88,15 @@ class CrashReport:
 
     @property
     def weight(self) -> int:
-        """About how many bytes it keeps, save the live error."""
+        """About how many bytes it keeps, without the live error."""
         return weight_of((self.error, self.traceback, self.chain, self.actor), LOG_BYTES)
 
     def without_live_error(self) -> CrashReport:
-        """`reason.error` holds the frames it came from, and all that was in their hands."""
+        """A copy without `reason.error`, which keeps its frames and all their variables alive."""
         return attrs.evolve(self, reason=ExitReason(self.reason.kind))
 
     def without_recording(self) -> CrashReport:
-        """The messages in short stay."""
+        """A copy without the messages that were kept whole; the short ones stay."""
         if self.actor is None:
             return self
         actor = attrs.evolve(self.actor, recording=None, let_go=self.is_recorded)
@@ -104,12 +104,12 @@ class CrashReport:
 
     @property
     def messages(self) -> tuple[JSON, ...]:
-        """The last messages the actor took; the last of all is the one it died of."""
+        """The last messages that the actor took; the last one is the one that it crashed on."""
         return self.actor.messages if self.actor is not None else ()
 
     @property
     def summary(self) -> str:
-        """The reason in a line: `ZeroDivisionError: division by zero`."""
+        """The reason in one line: `ZeroDivisionError: division by zero`."""
         if self.error is None:
             return self.reason.kind.value
         first, *_ = (self.error.message or "").splitlines() or [""]

@@ -15,7 +15,7 @@ from greenroom.supervisor.crash.message_codec import path_of
 FRAMES, CAUSES, TEXT, LINE = 50, 8, 2_000, 500
 
 ERROR_BYTES = 256 * 1024
-"""What the notes of an error, its causes and its group may take."""
+"""The bytes that the notes of an error, its causes and its group may take."""
 
 
 @attrs.frozen
@@ -64,7 +64,7 @@ def note_within(error: BaseException, limit: int = ERROR_BYTES) -> ErrorNote:
 def note_error(error: BaseException, depth: int = CAUSES) -> ErrorNote:
     """Take notes of an exception; chains and groups are followed `depth` errors deep.
 
-    An exception that cannot be read (a property that raises) is noted by its type and words.
+    An exception that cannot be read (a property raises) is noted by its type and message.
     """
     try:
         return _note(error, depth)
@@ -91,7 +91,7 @@ def _note(error: BaseException, depth: int) -> ErrorNote:
 
 
 def traceback_text(error: BaseException) -> str:
-    """The traceback as Python prints it; of one without end, the end."""
+    """The traceback as Python prints it; of a very long one, the end."""
     try:
         return "".join(traceback.format_exception(error))[-40 * TEXT :]
     except KeyboardInterrupt:

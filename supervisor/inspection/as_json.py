@@ -1,7 +1,7 @@
 """The tree and crash reports as JSON, and back: the schemas of `docs/looking-in.md`.
 
 Fields are those of `TreeNode` and `CrashReport`, under their own names; enums are their values.
-New fields may come; none goes, and none changes its meaning, without a new schema name.
+New fields may be added; a field is not removed or changed in meaning without a new schema name.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ TREE, CRASHES, CRASH = "greenroom.tree/1", "greenroom.crashes/1", "greenroom.cra
 
 @attrs.frozen
 class CrashLine:
-    """A crash report in a list of them. `replayable`: its messages were kept whole.
+    """One crash report in a list. `replayable`: its messages were kept whole.
 
-    `needs_actor`: a replay has to be told how to make the actor, the report cannot.
+    `needs_actor`: the report does not say how to make the actor, so the caller of a replay must.
     """
 
     id: str
@@ -70,7 +70,7 @@ _CONVERTER = _converter()
 
 
 def dump_tree(node: TreeNode, *, at: float) -> bytes:
-    """`at` is Unix time in seconds. What is deeper than `MOST_LEVELS` is counted as hidden."""
+    """`at` is Unix time in seconds. Nodes deeper than `MOST_LEVELS` are counted as hidden."""
     shown = _pruned(node, MOST_LEVELS)
     return orjson.dumps({"schema": TREE, "at": at, "tree": _CONVERTER.unstructure(shown)})
 
@@ -90,7 +90,7 @@ def load_tree(data: bytes) -> TreeNode:
 
 
 def dump_crash(report: CrashReport) -> bytes:
-    """All of it but the live exception."""
+    """The whole report, without the live exception."""
     return orjson.dumps({"schema": CRASH, "crash": _CONVERTER.unstructure(report)})
 
 
@@ -109,7 +109,7 @@ def _with_gave_up(form: JSON) -> JSON:
 
 
 def dump_crashes(reports: tuple[CrashReport, ...]) -> bytes:
-    """In the order given; what makes a report long is left out."""
+    """A line for each report, in the given order, without the long fields."""
     lines = [_CONVERTER.unstructure(line_of(report)) for report in reports]
     return orjson.dumps({"schema": CRASHES, "crashes": lines})
 

@@ -1,4 +1,4 @@
-"""A count of who lives in a tree: far cheaper than its snapshot, and it names nobody."""
+"""A count of the actors in a tree, by class: far cheaper than a snapshot, and without names."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 @attrs.define
 class Census:
-    """By the name of an actor's class: how many live, messages waiting in all their mailboxes,
-    and in the fullest one. `phases` counts machines by (machine, state)."""
+    """By the name of an actor's class: the number of actors, the messages that wait in all their
+    mailboxes, and those in the fullest one. `phases` counts machines by (machine, state)."""
 
     actors: Counter[str] = attrs.field(factory=Counter)
     waiting: Counter[str] = attrs.field(factory=Counter)
@@ -23,7 +23,7 @@ class Census:
     phases: Counter[tuple[str, str]] = attrs.field(factory=Counter)
 
     def count(self, ref: Ref[object]) -> None:
-        """Count one actor in."""
+        """Add one actor."""
         actor = actor_of(ref)
         if actor is None:
             return
@@ -38,7 +38,7 @@ class Census:
 
 
 def take_census(root: SupervisorRef) -> Census:
-    """Count from `root` down. Sends no message and waits for nobody; call it in the root's run."""
+    """Count from `root` down, without a message or a wait. Call it in the trio run of the root."""
     census = Census()
     for ref in _refs(root):
         census.count(ref)

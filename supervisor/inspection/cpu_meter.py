@@ -1,4 +1,4 @@
-"""Which child uses the processor: a trio instrument, on for as long as somebody wants to know."""
+"""The CPU meter: a trio instrument that measures which child uses the processor, while it is on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from greenroom.supervisor.inspection.cpu_usage import CpuUsage
 
 
 class CpuMeter(trio.abc.Instrument):
-    """Charges every step of a task to the child it belongs to, nurseries and all.
+    """Counts every step of a task for the child it belongs to, also in nurseries of the child.
 
-    Time is counted as it passes (`clock`, seconds): a step that blocks the whole trio run shows,
-    whether it computes or sleeps. Costs about 1 µs a step; without it, nothing.
+    It counts wall time (`clock`, seconds): a step that blocks the whole trio run shows, whether it
+    computes or sleeps. It costs about 1 µs a step while it is on.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -55,5 +55,5 @@ def measuring_cpu(meter: CpuMeter | None = None) -> Iterator[CpuMeter]:
 
 
 def cpu_meter() -> CpuMeter | None:
-    """The meter of this trio run while one is on."""
+    """The meter of this trio run, if it is on."""
     return _meter.get()

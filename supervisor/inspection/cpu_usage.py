@@ -1,4 +1,4 @@
-"""How much processor time somebody uses, lately and in all (pure)."""
+"""The processor time of a child, recently and in all (pure)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ WINDOW = 5.0
 
 
 class CpuUsage:
-    """Seconds of processor time, noted piece by piece.
+    """Seconds of processor time, added up step by step.
 
-    `share(now)` is the part of the last `WINDOW` seconds: the window before this one counts for
-    as long as it reaches into them.
+    `share(now)` is the share of the last `WINDOW` seconds; the window before the present one counts
+    in proportion to its part in them.
     """
 
     __slots__ = ("_before", "_current", "_window", "seconds")
@@ -20,13 +20,13 @@ class CpuUsage:
         self._window = 0
 
     def note(self, seconds: float, now: float) -> None:
-        """`now` in seconds of any clock that goes on steadily."""
+        """Add `seconds`; `now` is the time of any monotonic clock, in seconds."""
         self._turn(now)
         self.seconds += seconds
         self._current += seconds
 
     def share(self, now: float) -> float:
-        """From 0 to about 1: one task never runs on two processors."""
+        """From 0 to about 1, since one task never runs on two processors."""
         self._turn(now)
         remaining = 1.0 - now % WINDOW / WINDOW
         return (self._before * remaining + self._current) / WINDOW

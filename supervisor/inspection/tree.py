@@ -1,4 +1,4 @@
-"""The supervision tree at one moment. Taking it sends no message and waits for nobody."""
+"""The supervision tree at one moment, taken without a message or a wait."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ class TreeNode:
 
     @property
     def waiting(self) -> int:
-        """Messages an actor has not looked at: in its mailbox, and in the batch it is at."""
+        """Messages that an actor has not started on: in its mailbox, and in its present batch."""
         return self.mailbox.depth + self.mailbox.in_hand if self.mailbox is not None else 0
 
     @property
     def processed(self) -> int:
-        """Messages an actor has looked at, the one at work counted."""
+        """Messages that an actor has handled, including the one it handles now."""
         return self.mailbox.taken - self.mailbox.in_hand if self.mailbox is not None else 0
 
     def walk(self) -> Iterator[TreeNode]:
-        """This node and all below, parents first."""
+        """This node and all below it, parents first."""
         left = [self]
         while left:
             node = left.pop()
@@ -75,7 +75,8 @@ class TreeNode:
 def snapshot(supervisor: SupervisorRef, *, children: int | None = None) -> TreeNode:
     """The tree from `supervisor` down. Call it inside the trio run the supervisor lives in.
 
-    `children`: of each supervisor no more than so many, the first ones; the others are counted.
+    With `children`, only that many children of each supervisor, the first ones, are included; the
+    others are counted.
     """
     drafts = [_DraftNode(_of_root(supervisor), supervisor)]
     for draft in drafts:  # it grows meanwhile: a tree may be deeper than Python's stack
@@ -90,7 +91,7 @@ def snapshot(supervisor: SupervisorRef, *, children: int | None = None) -> TreeN
 
 @attrs.define(eq=False)
 class _DraftNode:
-    """A node whose children are still to be found."""
+    """A node whose children are not known yet."""
 
     facts: Facts
     supervisor: SupervisorRef | None
@@ -166,7 +167,7 @@ def _uptime(child: Child) -> float:
 
 
 def render(node: TreeNode) -> str:
-    """The tree as text, a line for each node."""
+    """The tree as text, one line for each node."""
     return "\n".join(_lines(node))
 
 
