@@ -311,7 +311,7 @@ def timed(timers: dict[type[object], Light | set[Light]] | None) -> Machine[Ligh
             {Cut: {Light.RED, Light.GREEN}},
             "the timer Cut may come in RED, which does not take it",
         ),
-        ({Cut: set[Light]()}, "the timer Cut names no state it may come in"),
+        ({Cut: set[Light]()}, "the timer Cut must name the states"),
         (
             {Cut: Gate.LOCKED},
             "the timer Cut names a state that is not in `states`: <Gate.LOCKED: 'locked'>",
