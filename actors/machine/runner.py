@@ -237,7 +237,7 @@ class MachineRunner(Generic[S, D, C]):
         if len(self._postponed) >= self._max_postponed:
             raise PostponedTooMany(
                 f"machine {self.machine.name!r} has postponed {self._max_postponed} events in "
-                f"{state.name}, its limit, and must not postpone another {type(event).__name__}"
+                f"{state.name} and may not postpone another {type(event).__name__}"
             )
 
     def _commit(self, effects: Effects[S, D, C], data: D, event: object) -> None:
