@@ -13,6 +13,7 @@ from greenroom.admin.door import AdminDoor
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.users import Users
 from greenroom.metrics.counts import Metrics
@@ -29,6 +30,7 @@ from greenroom.transport.door.front_door import FrontDoor, Handler, Readiness
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.static_pages import load_pages
 from greenroom.transport.door.unready import UnreadySockets
+from greenroom.transport.protocol.frame_codec import Decoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 from greenroom.transport.server import Server, listener_child
 
@@ -129,6 +131,7 @@ class Listening:
             limits=FrameLimits(
                 settings.max_frame_bytes, settings.frames_per_second, settings.frames_burst
             ),
+            decoder=Decoder(modern),
         )
 
     def _buckets_of_users(self) -> SharedBuckets:

@@ -9,12 +9,15 @@ import attrs
 from greenroom.delivery.events.ids import EventId, SessionId, UserId
 from greenroom.delivery.events.json_data import Flaw, flaw_of
 from greenroom.delivery.events.kinds import JSON, Event, Kind
+from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.transport.errors import BadFrame, BadMessage, RequestFailed
-from greenroom.transport.protocol import wire
+from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
+from greenroom.transport.protocol.frame_codec import Decoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 
 WINDOW = 32
+_DECODER = Decoder(modern)  # a program may know ids of an older system, and a server read them
 
 
 @attrs.frozen
@@ -67,12 +70,12 @@ def encoded(frame: wire.ClientFrame) -> bytes:
     with half a surrogate pair, and for a field that the protocol does not allow.
     """
     if flaw := _flaw_of(frame):
-        raise BadMessage(f"{wire.type_of(frame)} cannot be sent: {flaw}")
+        raise BadMessage(f"{frame_codec.type_of(frame)} cannot be sent: {flaw}")
     try:
-        message = wire.encode(frame)
-        wire.decode(message.decode())
+        message = frame_codec.encode(frame)
+        _DECODER.decode(message.decode())
     except (TypeError, BadFrame) as error:  # the first is orjson's, for what it cannot say
-        raise BadMessage(f"{wire.type_of(frame)} cannot be sent: {error}") from error
+        raise BadMessage(f"{frame_codec.type_of(frame)} cannot be sent: {error}") from error
     return message
 
 

@@ -41,7 +41,7 @@ from greenroom.transport.errors import (
     Refused,
     SessionClosed,
 )
-from greenroom.transport.protocol import wire
+from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode, reconnects
 
 ACK_SECONDS = 0.05
@@ -131,7 +131,7 @@ class Line:
         while not sent:
             await self._watch.until(lambda: self._session.ready is not None)
             if self._session.history != history:
-                logger.warning("%s was not sent: its events are gone", wire.type_of(frame))
+                logger.warning("%s was not sent: its events are gone", frame_codec.type_of(frame))
                 return
             await self._pacer.turn()
             self._check_size(message)

@@ -58,6 +58,7 @@ from greenroom.transport.connection.socket.frame_writer import FrameWriter, Writ
 from greenroom.transport.errors import IsolationViolation
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode
+from greenroom.transport.protocol.frame_codec import Decoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 
 logger = logging.getLogger("greenroom.transport")
@@ -75,11 +76,15 @@ comes, and the user's other actors wait for this one."""
 
 @attrs.frozen
 class ConnectionSettings:
-    """Limits of one connection; `wall_clock` gives seconds since the Unix epoch."""
+    """What connections of a server have in common.
+
+    `wall_clock` gives seconds since the Unix epoch; `decoder` reads the clients' frames.
+    """
 
     wall_clock: Callable[[], float]
     times: Times = attrs.field(factory=Times)
     limits: FrameLimits = attrs.field(factory=FrameLimits)
+    decoder: Decoder = attrs.field(factory=Decoder)
 
 
 class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, ConnectionCommand]):
@@ -112,7 +117,7 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         self._on_ready = on_ready
         self.writer = FrameWriter(socket)
         self._count = WrittenCount()
-        self._reader = FrameReader(settings.limits, user.observer)
+        self._reader = FrameReader(settings.decoder, settings.limits, user.observer)
         self._through: int | None = None  # the last offset of what there was to send
         self._patience = CLOSE_SECONDS
         self._opened = trio.current_time()

@@ -9,6 +9,7 @@ from greenroom.transport.connection.machine.events import FrameRefused, Overstep
 from greenroom.transport.errors import BadFrame, wrong_id_behind
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
+from greenroom.transport.protocol.frame_codec import Decoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 
 
@@ -16,6 +17,7 @@ from greenroom.transport.protocol.frame_limits import FrameLimits
 class FrameReader:
     """Makes an event for the machine of a message; `observer` counts ids of the wrong kind."""
 
+    decoder: Decoder
     limits: FrameLimits
     observer: Observer
 
@@ -24,7 +26,7 @@ class FrameReader:
         if _size_of(message) > self.limits.max_frame_bytes:
             return Overstepped(CloseCode.FRAME_TOO_BIG)
         try:
-            return wire.decode(message)
+            return self.decoder.decode(message)
         except BadFrame as bad:
             if (wrong := wrong_id_behind(bad)) is not None:
                 self.observer.id_mismatch(wrong.expected, wrong.given)

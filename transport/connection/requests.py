@@ -37,7 +37,7 @@ from greenroom.transport.connection.machine.events import (
 )
 from greenroom.transport.connection.messages import Answered, ConnectionMessage
 from greenroom.transport.errors import BadToken
-from greenroom.transport.protocol import wire
+from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
 logger = logging.getLogger("greenroom.transport")
@@ -169,7 +169,7 @@ class Requests:
 
     def _failed(self, request: wire.ClientRequest, error: BaseException) -> RequestRefused:
         if is_of_the_server(error):
-            logger.warning("%s was not done: %s", wire.type_of(request), safe_str(error))
+            logger.warning("%s was not done: %s", frame_codec.type_of(request), safe_str(error))
         temporary = not isinstance(error, GreenroomError) or error.temporary
         return self._refused(
             request, _code_of(error), words_for_clients(error), temporary=temporary
@@ -185,7 +185,7 @@ class Requests:
         self.connection.tell_owed(Answered(event))
 
     def _count_refusal(self, request: wire.ClientRequest, code: CloseCode) -> None:
-        self.user.observer.request_refused(wire.type_of(request), code)
+        self.user.observer.request_refused(frame_codec.type_of(request), code)
 
 
 def _code_of(error: BaseException) -> CloseCode:

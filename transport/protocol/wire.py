@@ -1,43 +1,23 @@
-"""greenroom.v1: client frames decoded, server frames encoded (pure).
+"""greenroom.v1: the frames of clients as classes, those of servers as encoded bytes (pure).
 
-Decoding is a table from `type` to a cattrs hook that orjson's parse is put through. Encoding joins
-what is already encoded: an event becomes JSON once, whatever the number of tabs it goes to.
+Encoding joins what is already encoded: an event becomes JSON once, whatever the number of tabs it
+goes to. `frame_codec` reads and writes the frames of clients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import attrs
-import cattrs
 import orjson
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.ids import ConnectionId, EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON
-from greenroom.transport.errors import BadFrame, IsolationViolation
+from greenroom.transport.errors import IsolationViolation
 from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_limits import FrameLimits
-from greenroom.transport.protocol.frame_object import REPLACEMENT, object_of
-from greenroom.transport.protocol.wire_fields import (
-    MAX_ID_LENGTH,
-    MAX_OFFSET,
-    MAX_TOKEN_LENGTH,
-    FieldCheck,
-    WrongField,
-    bounded_text,
-    id_of,
-    maybe,
-    offsets,
-    secret_text,
-    shown,
-    some_json,
-    text_fields,
-    texts,
-    whole_number,
-)
 
 SUBPROTOCOL = "greenroom.v1"
 MAX_EVENTS_PER_FRAME = 128
@@ -144,113 +124,6 @@ ClientFrame: TypeAlias = (
 
 ClientRequest: TypeAlias = Say | CancelRun | HistoryRequest | Refresh
 """The frames that have an `id` and get a `reply`."""
-
-
-@attrs.frozen
-class _Codec:
-    """How one type of frame is read and written. `answered`: it has an `id` and gets a `reply`."""
-
-    type: str
-    structure: Callable[[dict[str, JSON], object], ClientFrame]
-    unstructure: Callable[[ClientFrame], dict[str, JSON]]
-    answered: bool
-
-
-_converter = cattrs.Converter(detailed_validation=False)
-
-
-def _codec(type_: str, frame: type[ClientFrame], **checks: FieldCheck[object]) -> _Codec:
-    checked = {name: override(struct_hook=check) for name, check in checks.items()}
-    as_it_is = {name: override(unstruct_hook=lambda value: value) for name in checks}
-    return _Codec(
-        type_,
-        make_dict_structure_fn(frame, _converter, **checked),  # type: ignore[arg-type]  # fields
-        make_dict_unstructure_fn(
-            frame,
-            _converter,
-            _cattrs_omit_if_default=True,
-            **as_it_is,  # type: ignore[arg-type]  # cattrs takes fields and options as keywords
-        ),
-        answered="id" in checks,
-    )
-
-
-_id = bounded_text("id", MAX_ID_LENGTH, shortest=1)
-_offset = whole_number("offset", 0, MAX_OFFSET)
-_thread = id_of("thread", ThreadId)
-
-_CODECS: Mapping[type[ClientFrame], _Codec] = {
-    Hello: _codec(
-        "hello",
-        Hello,
-        session=maybe(id_of("session", SessionId)),
-        epoch=maybe(bounded_text("epoch", 64, shortest=1)),
-        offset=maybe(_offset),
-        event=maybe(id_of("event", EventId)),
-        client=maybe(text_fields("client", 8, 128)),
-        features=texts("features", 64, 64),
-    ),
-    Ack: _codec("ack", Ack, offset=_offset),
-    Displayed: _codec("displayed", Displayed, offsets=offsets("offsets", MAX_DISPLAYED)),
-    Confirm: _codec(
-        "confirm",
-        Confirm,
-        offset=whole_number("offset", 1, MAX_OFFSET),
-        verdict=some_json("verdict"),
-        note=maybe(bounded_text("note", 4096)),
-    ),
-    Say: _codec("say", Say, id=_id, body=some_json("body"), thread=maybe(_thread)),
-    CancelRun: _codec("cancel", CancelRun, id=_id, run=id_of("run", RunId)),
-    HistoryRequest: _codec(
-        "history",
-        HistoryRequest,
-        id=_id,
-        limit=whole_number("limit", 1, MAX_HISTORY),
-        thread=maybe(_thread),
-        before=maybe(whole_number("before", 1, MAX_OFFSET)),
-    ),
-    Refresh: _codec("refresh", Refresh, id=_id, token=secret_text("token", MAX_TOKEN_LENGTH)),
-    Typing: _codec("typing", Typing, thread=_thread),
-    Pong: _codec("pong", Pong),
-}
-FRAMES: tuple[type[ClientFrame], ...] = tuple(_CODECS)
-_BY_TYPE: Mapping[str, _Codec] = {codec.type: codec for codec in _CODECS.values()}
-
-
-def decode(message: str | bytes) -> ClientFrame:
-    """Read one frame of a client. Raises `BadFrame`, and nothing else.
-
-    Size is bounded before this, by the WebSocket layer (`FrameLimits`).
-    """
-    fields, is_mended = object_of(message)
-    type_ = fields.get("type")
-    if type(type_) is not str:
-        raise BadFrame("a frame needs a `type` that is a string", fatal=True)
-    codec = _BY_TYPE.get(type_)
-    if codec is None:
-        raise BadFrame(f"unknown frame type {shown(type_)}")
-    if is_mended:
-        id_ = _usable_id(codec, fields)
-        broken = f"{type_}: text must not hold half a surrogate pair; send U+FFFD in its place"
-        raise BadFrame(broken, id=None if id_ is None or REPLACEMENT in id_ else id_)
-    try:
-        return codec.structure(fields, None)
-    except WrongField as error:
-        raise BadFrame(f"{type_}: {error}", id=_usable_id(codec, fields)) from error
-    except KeyError as missing:
-        field = missing.args[0]
-        raise BadFrame(f"{type_}: `{field}` is missing", id=_usable_id(codec, fields)) from None
-
-
-def encode(frame: ClientFrame) -> bytes:
-    """Write one frame as a client does."""
-    codec = _CODECS[type(frame)]
-    return orjson.dumps({"type": codec.type, **codec.unstructure(frame)})
-
-
-def type_of(frame: ClientFrame) -> str:
-    """What the wire calls a frame's type."""
-    return _CODECS[type(frame)].type
 
 
 class EncodedEvent(Protocol):
@@ -378,11 +251,3 @@ def _joined(user: UserId, events: Iterable[EncodedEvent]) -> bytes:
             )
         bodies.append(event.body)
     return b",".join(bodies)
-
-
-def _usable_id(codec: _Codec, fields: Mapping[str, JSON]) -> str | None:
-    """The id a `reply` can carry, for the types that are answered with one."""
-    id_ = fields.get("id")
-    if codec.answered and isinstance(id_, str) and 1 <= len(id_) <= MAX_ID_LENGTH:
-        return id_
-    return None

@@ -7,15 +7,14 @@ hook: it returns the value or raises `WrongField`, which names field, expectatio
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import orjson
 
 from greenroom.actors.text.wording import a
-from greenroom.delivery.events.ids import BadId, Id
+from greenroom.delivery.events.ids import BadId, I, Id
 from greenroom.delivery.events.json_data import flaw_of
 from greenroom.delivery.events.kinds import JSON
-from greenroom.delivery.legacy.legacy_ids import modern
 
 V = TypeVar("V")
 FieldCheck: TypeAlias = Callable[[object, object], V]
@@ -23,6 +22,17 @@ FieldCheck: TypeAlias = Callable[[object, object], V]
 MAX_OFFSET = 2**53
 MAX_ID_LENGTH = 128
 MAX_TOKEN_LENGTH = 16 * 1024
+
+
+class ParseId(Protocol):
+    """Reads an id of one kind. Raises `BadId` for anything else, of whatever type it is."""
+
+    def __call__(self, kind: type[I], text: str, /) -> I: ...
+
+
+def parse_id(kind: type[I], text: str) -> I:
+    """An id of greenroom's own."""
+    return kind.parse(text)
 
 
 class WrongField(ValueError):
@@ -66,12 +76,12 @@ def some_json(name: str) -> FieldCheck[JSON]:
     return check
 
 
-def id_of(name: str, kind: type[Id]) -> FieldCheck[Id]:
-    """An id of one kind. A client may still know it by its legacy id; it gets the new one."""
+def id_of(name: str, kind: type[Id], parse: ParseId) -> FieldCheck[Id]:
+    """An id of one kind, as `parse` reads it."""
 
     def check(value: object, _: object) -> Id:
         try:
-            return modern(kind, value)  # type: ignore[arg-type]  # it refuses what is no string
+            return parse(kind, value)  # type: ignore[arg-type]  # it refuses what is no string
         except BadId as error:
             words = error.given_words
             given = f"{words}: {shown(value)}" if isinstance(value, str) else words

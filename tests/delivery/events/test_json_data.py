@@ -21,7 +21,11 @@ from greenroom.delivery.events.ids import EventId, IdSource
 from greenroom.delivery.events.kinds import JSON
 from greenroom.transport.errors import BadFrame
 from greenroom.transport.protocol import wire
+from greenroom.transport.protocol.frame_codec import Decoder
 from tests.delivery.backstage import IDS, open_backstage
+
+DECODER = Decoder()
+
 
 pytestmark = pytest.mark.fault("D9")
 
@@ -87,7 +91,7 @@ def test_whatever_a_client_may_say_comes_back_equal(body: object) -> None:
     except (TypeError, ValueError):
         return  # no client could write it
     try:
-        frame = wire.decode(text)
+        frame = DECODER.decode(text)
     except BadFrame:
         return
     assert isinstance(frame, wire.Say)
@@ -156,7 +160,7 @@ def test_a_client_that_sends_an_integer_browsers_would_round_is_told_where(
 ) -> None:
     kind = {"body": {"type": "say", "id": "7"}, "verdict": {"type": "confirm", "offset": 1}}[field]
     with pytest.raises(BadFrame) as caught:
-        wire.decode(json.dumps({**kind, field: {"rows": [{"n": number}]}}))
+        DECODER.decode(json.dumps({**kind, field: {"rows": [{"n": number}]}}))
     assert f"`{field}.rows[0].n` must be an integer" in caught.value.message
     assert not caught.value.fatal
     assert caught.value.id == kind.get("id")

@@ -25,7 +25,7 @@ from greenroom.transport.client.session import (
     TypingSeen,
 )
 from greenroom.transport.errors import BadFrame, BadMessage, RequestFailed
-from greenroom.transport.protocol import wire
+from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_limits import FrameLimits
 
@@ -229,7 +229,7 @@ def test_requests_are_sent_again_after_a_reconnect_until_they_are_answered():
     say, cancel = wire.Say("1", "hi"), wire.CancelRun("2", RUN)
     session.request(say)
     session.request(cancel)
-    both = [Outgoing("1", wire.encode(say)), Outgoing("2", wire.encode(cancel))]
+    both = [Outgoing("1", frame_codec.encode(say)), Outgoing("2", frame_codec.encode(cancel))]
     assert sent_by(session) == both
     session.disconnected()
     assert sent_by(session) == []

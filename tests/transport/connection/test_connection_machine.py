@@ -30,7 +30,7 @@ from greenroom.transport.connection.machine import events
 from greenroom.transport.connection.machine.data import ConnectionData, Phase, Times
 from greenroom.transport.connection.machine.machine import CONNECTION
 from greenroom.transport.errors import IsolationViolation
-from greenroom.transport.protocol import wire
+from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
 IDS = IdSource()
@@ -111,7 +111,7 @@ def test_the_diagram_shows_exactly_the_four_phases_and_their_way():
 
 
 @pytest.mark.requirement("R22")
-@pytest.mark.parametrize("frame", wire.FRAMES)
+@pytest.mark.parametrize("frame", frame_codec.FRAMES)
 def test_every_frame_has_its_row_wherever_a_client_can_be_heard(frame):
     takes = {phase for phase in Phase if frame in CONNECTION.takes(phase)}
     assert takes == {AUTHENTICATED, READY}
@@ -149,7 +149,7 @@ def test_the_right_to_send_events_is_made_by_ready_and_ends_with_it():
 # Every frame in every phase has an answer
 
 
-@pytest.mark.parametrize("frame", FRAMES, ids=wire.type_of)
+@pytest.mark.parametrize("frame", FRAMES, ids=frame_codec.type_of)
 def test_before_hello_every_frame_but_hello_and_pong_is_fatal(frame):
     runner, _ = machine(AUTHENTICATED)
     commands = runner.handle(frame)
@@ -162,7 +162,7 @@ def test_before_hello_every_frame_but_hello_and_pong_is_fatal(frame):
         assert closes(commands) == [CloseCode.PROTOCOL_ERROR]
 
 
-@pytest.mark.parametrize("frame", FRAMES, ids=wire.type_of)
+@pytest.mark.parametrize("frame", FRAMES, ids=frame_codec.type_of)
 def test_in_ready_every_frame_is_passed_on_or_answered(frame):
     runner, _ = machine(READY)
     match runner.handle(frame):

@@ -19,10 +19,15 @@ from greenroom.delivery.events.ids import (
     ThreadId,
     UserId,
 )
+from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.transport.errors import BadFrame, IsolationViolation
-from greenroom.transport.protocol import wire
+from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import MEANINGS, CloseCode, reconnects
+from greenroom.transport.protocol.frame_codec import Decoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
+
+DECODER = Decoder(modern)  # as the server has it
+
 
 NEW = IdSource()
 ALICE, BOB = UserId("alice"), UserId("bob")
@@ -81,26 +86,26 @@ FIELDS = ["session", "epoch", "offset", "offsets", "id", "body", "thread", "limi
 
 def taken_or_refused(message: str) -> wire.ClientFrame | BadFrame:
     try:
-        return wire.decode(message)
+        return DECODER.decode(message)
     except BadFrame as error:
         return error
 
 
 def refused(frame: object) -> BadFrame:
     with pytest.raises(BadFrame) as caught:
-        wire.decode(frame if isinstance(frame, str | bytes) else json.dumps(frame))
+        DECODER.decode(frame if isinstance(frame, str | bytes) else json.dumps(frame))
     return caught.value
 
 
 @given(frames)
 def test_every_client_frame_survives_the_wire(frame):
-    assert wire.decode(wire.encode(frame).decode()) == frame
+    assert DECODER.decode(frame_codec.encode(frame).decode()) == frame
 
 
 @given(st.text())
 def test_no_text_raises_anything_but_bad_frame(text):
     with contextlib.suppress(BadFrame):
-        wire.decode(text)
+        DECODER.decode(text)
 
 
 @pytest.mark.fault("D6")
@@ -114,26 +119,26 @@ def test_what_is_taken_from_a_client_can_be_written_as_utf_8(type_, fields, data
         assert outcome.id in (None, fields.get("id"))
         assert str(outcome).encode()
     else:
-        assert wire.encode(outcome)
+        assert frame_codec.encode(outcome)
         assert json.dumps(fields, ensure_ascii=False).encode()
 
 
 @pytest.mark.fault("D6")
 @given(json_values.map(lambda value: json.dumps({"type": "say", "id": "1", "body": value})))
 def test_escaped_pairs_and_backslashes_are_text_like_any_other(frame):
-    assert wire.decode(frame).body == json.loads(frame)["body"]
+    assert DECODER.decode(frame).body == json.loads(frame)["body"]
 
 
 @given(json_values)
 def test_no_json_value_raises_anything_but_bad_frame(value):
     with contextlib.suppress(BadFrame):
-        wire.decode(orjson.dumps(value).decode())
+        DECODER.decode(orjson.dumps(value).decode())
 
 
 @given(st.sampled_from(TYPES), st.dictionaries(st.sampled_from(FIELDS), json_values))
 def test_no_fields_of_a_known_type_raise_anything_but_bad_frame(type_, fields):
     with contextlib.suppress(BadFrame):
-        wire.decode(orjson.dumps({"type": type_, **fields}).decode())
+        DECODER.decode(orjson.dumps({"type": type_, **fields}).decode())
 
 
 @pytest.mark.parametrize(
@@ -152,7 +157,7 @@ def test_an_unknown_type_is_refused_and_not_fatal():
 
 
 def test_unknown_fields_are_ignored():
-    assert wire.decode('{"type":"ack","offset":3,"colour":"red"}') == wire.Ack(3)
+    assert DECODER.decode('{"type":"ack","offset":3,"colour":"red"}') == wire.Ack(3)
 
 
 @pytest.mark.parametrize(
@@ -192,11 +197,18 @@ def test_an_error_carries_the_id_of_a_frame_that_is_answered():
 
 
 def test_a_null_body_is_a_body():
-    assert wire.decode('{"type":"say","id":"1","body":null}') == wire.Say("1", None)
+    assert DECODER.decode('{"type":"say","id":"1","body":null}') == wire.Say("1", None)
 
 
 def test_null_stands_for_an_absent_optional_field():
-    assert wire.decode('{"type":"hello","session":null,"offset":null}') == wire.Hello()
+    assert DECODER.decode('{"type":"hello","session":null,"offset":null}') == wire.Hello()
+
+
+def test_an_id_of_an_older_system_is_read_by_a_decoder_that_is_given_a_parser_for_them():
+    old = json.dumps({"type": "typing", "thread": "analyst_1757371363786"})
+    assert Decoder(modern).decode(old) == wire.Typing(modern(ThreadId, "analyst_1757371363786"))
+    with pytest.raises(BadFrame, match="`thread` must be a thread id"):
+        Decoder().decode(old)
 
 
 @pytest.mark.requirement("R17")
@@ -232,7 +244,7 @@ def test_64_levels_are_read_and_65_are_fatal(nest):
         filled = opening + ("1" if nest != "[]" else "") + closing
         return '{"type":"say","id":"1","body":' + filled + "}"
 
-    assert isinstance(wire.decode(say(64)), wire.Say)
+    assert isinstance(DECODER.decode(say(64)), wire.Say)
     assert refused(say(65)).fatal
     assert refused(say(2000)).fatal
     assert refused(say(30_000)).fatal
@@ -240,7 +252,9 @@ def test_64_levels_are_read_and_65_are_fatal(nest):
 
 def test_many_brackets_side_by_side_are_not_deep():
     body = [[1]] * 500
-    assert wire.decode(json.dumps({"type": "say", "id": "1", "body": body})) == wire.Say("1", body)
+    assert DECODER.decode(json.dumps({"type": "say", "id": "1", "body": body})) == wire.Say(
+        "1", body
+    )
 
 
 @attrs.frozen

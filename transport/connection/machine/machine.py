@@ -73,7 +73,7 @@ from greenroom.transport.connection.machine.token_life import (
     token_timer,
     with_token,
 )
-from greenroom.transport.protocol import wire
+from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
 # Opening
@@ -98,8 +98,8 @@ def _second_hello(data: ConnectionData, _: wire.Hello) -> ConnectionStep:
 
 def _too_early(data: ConnectionData, frame: wire.ClientFrame) -> ConnectionStep:
     if data.greeted:
-        return protocol_error(data, f"{wire.type_of(frame)} came before ready")
-    return protocol_error(data, f"{wire.type_of(frame)} came before hello")
+        return protocol_error(data, f"{frame_codec.type_of(frame)} came before ready")
+    return protocol_error(data, f"{frame_codec.type_of(frame)} came before hello")
 
 
 def _hello_late(data: ConnectionData, _: HelloLate) -> ConnectionStep:
@@ -265,7 +265,7 @@ CONNECTION: Machine[Phase, ConnectionData, ConnectionCommand] = Machine(
         On(AUTHENTICATED, Attached, _attached, to={READY}),
         *(
             On(AUTHENTICATED, early, _too_early, to={CLOSED})
-            for early in wire.FRAMES
+            for early in frame_codec.FRAMES
             if early not in (wire.Hello, wire.Pong)
         ),
         On(READY, DeliverEvents, _deliver),
