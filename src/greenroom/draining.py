@@ -1,4 +1,4 @@
-"""Draining: every client is told when to come back, runs end, sockets close, all within limits."""
+"""Draining: clients learn when to reconnect, runs end and sockets close, all within limits."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from greenroom.supervisor.errors import SupervisorError
 from greenroom.transport.connection.machine.events import Draining
 
 RECONNECTS_PER_SECOND = 500
-"""How many clients are asked back each second: a server takes some 3,000 (docs/operations.md)."""
+"""Clients asked to reconnect per second. A server takes some 3,000 (docs/operations.md)."""
 
 AFTER_MS, LEAST_JITTER_MS = 500, 2_000
 CLOSING_SECONDS = GRACE_SECONDS + 1.0
-"""What sockets have to finish closing, and runs that were cut to say so."""
+"""Seconds for sockets to finish closing, and for cut runs to say so."""
 
 logger = logging.getLogger("greenroom")
 
 
 def reconnect_times(connections: int) -> Draining:
-    """When so many clients are to come back: spread, so that the next server can take them."""
+    """When `connections` clients must reconnect, spread out for the server that takes them."""
     spread = connections * 1_000 // RECONNECTS_PER_SECOND
     return Draining(AFTER_MS, max(LEAST_JITTER_MS, spread))
 
 
 async def drain_users(users: Users, seconds: float) -> None:
-    """Tell clients to come back, let runs end for `seconds`, cut those that do not."""
+    """Ask clients to reconnect, wait `seconds` for runs to end, and cut those that do not."""
     connections = [ref for user in users.active() for ref in _connections(user)]
     logger.info("draining: %d connections, %d runs", len(connections), _count_runs(users))
     farewell = reconnect_times(len(connections))

@@ -1,4 +1,4 @@
-"""A log that nobody can flood: of each kind of line so many a minute, and then how many more."""
+"""A log that cannot be flooded: some lines of each kind a minute, then the number of the others."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.log_context import bound
 
 LINES, SECONDS = 100, 60.0
-"""So many lines of a kind are written in so many seconds."""
+"""At most `LINES` lines of each kind are written in a window of `SECONDS`."""
 
 KINDS = 256
-"""So many kinds are told apart; what comes beyond them is one kind."""
+"""Kinds that are told apart; all further ones count as one."""
 
 SAMPLE = 200
 """Characters of a line that is counted, as an example of those like it."""

@@ -57,14 +57,13 @@ logger = logging.getLogger("greenroom")
 
 
 class NotOpen(GreenroomError):
-    """A runtime is used inside the block of `open_runtime` alone."""
+    """The runtime was used outside of the block of `open_runtime`."""
 
 
 class Runtime:
     """A running greenroom: made by `open_runtime`, valid inside its block.
 
-    Agents given to it answer what users say, the first of them unless there is a better reason;
-    `run` lets any code speak to a user as an agent.
+    The first of its agents answers what users say; `run` lets any code speak to a user as an agent.
     """
 
     def __init__(
@@ -124,12 +123,12 @@ class Runtime:
 
     @property
     def draining(self) -> bool:
-        """It takes no new connections and is about to stop."""
+        """True once the runtime takes no new connections and is about to stop."""
         return self._draining
 
     @property
     def restarts(self) -> int:
-        """How many children were restarted in the whole tree."""
+        """The number of restarted children in the whole tree."""
         return self._crash_log.restarts
 
     def run(
@@ -183,18 +182,18 @@ class Runtime:
         await drain_users(self.users, self.settings.drain_seconds)
 
     def tree(self, *, children: int | None = None) -> TreeNode:
-        """The supervision tree as it is now. Sends nothing to anyone, waits for nobody.
+        """The supervision tree as it is now. It sends no message and does not wait.
 
-        `children`: of each supervisor no more than so many; the others are counted (`hidden`).
+        At most `children` of each supervisor are shown; the others are counted (`hidden`).
         """
         return snapshot(self.root, children=children)
 
     def crashes(self) -> tuple[CrashReport, ...]:
-        """The crash reports that are kept, the last hundred, oldest first."""
+        """The last hundred crash reports, oldest first."""
         return self.root.crashes()
 
     def crash(self, id: str) -> CrashReport | None:  # noqa: A002  # as `CrashReport.id`
-        """The crash report of this id, while it is kept."""
+        """The crash report of this id, or None if it is no longer kept."""
         return next((report for report in self.crashes() if report.id == id), None)
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""A server process: the runtime, listening, until it is told to stop."""
+"""A server process: a runtime that listens until a signal stops it."""
 
 from __future__ import annotations
 

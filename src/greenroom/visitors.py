@@ -1,4 +1,4 @@
-"""Who may look in: the admin token says who, and the request whether it is of this machine.
+"""Visitors of the admin and metrics endpoints: the admin token and the address they come from.
 
 A loopback peer proves little: a proxy on this machine is one for the whole world, and so is a
 browser whose page has renamed itself to 127.0.0.1 (DNS rebinding). So nothing is shown to a peer
@@ -24,7 +24,8 @@ PROXY_HEADERS = frozenset(
 def check_visitor(head: RequestHead, token: str | None, *, anywhere: bool) -> None:
     """Raise `BadRequest` for a request of another machine (unless `anywhere`), or without `token`.
 
-    Without a `token` everybody of this machine is let in: only for what an explicit setting opens.
+    Without a `token` every request of this machine is admitted. Use that only for what an explicit
+    setting opens.
     """
     if not (anywhere or is_of_this_machine(head)):
         raise BadRequest("Only this machine may look in.", status=403)

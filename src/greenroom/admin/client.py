@@ -1,4 +1,4 @@
-"""Asks a running greenroom's admin endpoints, and says in words what goes wrong."""
+"""A client of the admin endpoints of a running server. Each failure is an error in words."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ TURN_ON = "start the server with GREENROOM_ADMIN_TOKEN set, 32 characters or mor
 
 
 class AdminError(GreenroomError):
-    """The server did not show what was asked for."""
+    """The admin endpoints did not answer as asked."""
 
     fault = Fault.OPERATOR
 
 
 class CannotReach(AdminError):
-    """Nobody answered."""
+    """No server answered."""
 
     temporary = True
 
 
 class NotAdmitted(AdminError):
-    """The token is not the server's, or the server shows nothing to this machine."""
+    """The token is wrong, or the server does not admit this machine."""
 
 
 class AdminIsOff(AdminError):
-    """It is a greenroom, and nobody may look into it."""
+    """The server is a greenroom without admin endpoints."""
 
 
 class NotAGreenroom(AdminError):
-    """Something else answered."""
+    """A server that is not a greenroom answered."""
 
 
 class NoSuchCrash(AdminError):
-    """The report is not kept, or not any more."""
+    """The crash report is not kept, or no longer."""
 
 
 class NotDone(AdminError):
-    """The server says why it does not do what it was asked for."""
+    """The server refused to settle a dead letter and said why."""
 
 
 class NotDoneNow(NotDone):
-    """It may do it later."""
+    """The server may do it later."""
 
     temporary = True
 
@@ -90,14 +90,14 @@ class AdminClient:
         return self.raw(f"{CRASHES}/{id_}")
 
     def requeue(self, event: EventId) -> tuple[EventId, int]:
-        """Have a dead letter emitted anew; its new id and offset. Raises `NotDone` too."""
+        """Emit a dead letter again. Returns the new id and offset. Raises `NotDone`, too."""
         match orjson.loads(self.raw(f"{DEAD_LETTERS}/{event}", "POST")):
             case {"event": str(again), "offset": int(offset)}:
                 return EventId.parse(again), offset
         raise NotThatSchema(f"{self.url} does not say what became of {event}")
 
     def drop(self, event: EventId) -> None:
-        """Have a dead letter forgotten. Raises `NotDone` too."""
+        """Forget a dead letter. Raises `NotDone`, too."""
         self.raw(f"{DEAD_LETTERS}/{event}", "DELETE")
 
     def raw(self, path: str, method: str = "GET") -> bytes:
@@ -129,7 +129,7 @@ class AdminClient:
         return NotAGreenroom(f"{self.url} answered {path} with {status}, as no greenroom does")
 
     def _nothing_there(self) -> AdminError:
-        """A 404 of no words says that admin is off, or that this is somebody else."""
+        """A 404 without a reason: the admin endpoints are off, or the server is no greenroom."""
         if self._ask("GET", "/livez") == (200, b"alive\n"):
             return AdminIsOff(f"{self.url} lets nobody look in: admin is off", advice=TURN_ON)
         return NotAGreenroom(f"there is no greenroom at {self.url}")
@@ -168,7 +168,7 @@ class AdminClient:
 
 
 def usual_client(settings: Settings, url: str | None = None) -> AdminClient:
-    """The server that is meant without a `url`, or its. Raises `BadSettings`."""
+    """A client of the server at `url`, or of the settings' server. Raises `BadSettings`."""
     if settings.admin_token is None:
         raise BadSettings(
             ["a running server is asked with its admin token, and there is none"],
@@ -184,7 +184,7 @@ def _usual_url(settings: Settings) -> str:
 
 
 def _reason(body: bytes) -> tuple[str, str] | None:
-    """What a server says of a refusal, and its advice. None: nothing that a greenroom would."""
+    """The message and advice of a refusal. None if a greenroom did not write it."""
     try:
         said = orjson.loads(body)
     except ValueError:

@@ -1,11 +1,11 @@
-"""The admin endpoints: who has the admin token may look into the tree, and settle dead letters.
+"""The admin endpoints: with the admin token, look into the tree and settle dead letters.
 
 | request | answers |
 |---|---|
-| `GET /admin/tree` | the tree; `?children=n` shows the first n of each supervisor's (100) |
-| `GET /admin/crashes` | the kept crash reports in a line each, oldest first |
-| `GET /admin/crashes/ID` | a whole one |
-| `POST /admin/dead-letters/EVENT` | emits the event anew; the new id and offset |
+| `GET /admin/tree` | the tree; `?children=n` shows the first n children of each supervisor (100) |
+| `GET /admin/crashes` | a line for each crash report that is kept, oldest first |
+| `GET /admin/crashes/ID` | a whole crash report |
+| `POST /admin/dead-letters/EVENT` | emits the event again; its new id and offset |
 | `DELETE /admin/dead-letters/EVENT` | forgets the letter; its id |
 """
 
@@ -53,7 +53,7 @@ class AdminDoor:
     clock: Callable[[], float] = time.time
 
     def routes(self) -> Mapping[str, Handler]:
-        """What to add to a front door."""
+        """The routes to add to a front door."""
         answers: Mapping[str, Handler] = {
             TREE: self._tree,
             CRASHES: self._crashes,
@@ -91,8 +91,8 @@ class AdminDoor:
         event = _last(head)
         again = await self.dead_letters.requeue(event)
         logger.info("dead letter %s was requeued by an admin, as %s", event, again.event)
-        told = {"schema": REQUEUED, "event": again.event, "offset": again.offset}
-        return json_answer(orjson.dumps(told))
+        answer = {"schema": REQUEUED, "event": again.event, "offset": again.offset}
+        return json_answer(orjson.dumps(answer))
 
     async def _drop(self, head: RequestHead) -> Response:
         event = _last(head)
@@ -102,7 +102,7 @@ class AdminDoor:
 
 
 def _refusal(error: GreenroomError) -> Response:
-    """Who has the admin token may read all of it."""
+    """A holder of the admin token may read the whole error."""
     said = {"error": error.message, "advice": error.advice}
     return json_answer(orjson.dumps(said), _status(error))
 
@@ -120,5 +120,5 @@ def _last(head: RequestHead) -> str:
 def _asked_children(head: RequestHead) -> int:
     asked = parse_qs(head.query).get("children", ["100"])[-1]
     if not (asked.isascii() and asked.isdigit() and len(asked) < 9):
-        raise BadRequest("children is a whole number.")
+        raise BadRequest(f"`children` must be a whole number, not {asked[:20]!r}.")
     return min(int(asked), MOST_CHILDREN)

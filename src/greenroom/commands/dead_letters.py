@@ -75,7 +75,7 @@ def list_letters(
     after
         Only those past this event.
     limit
-        No more than so many.
+        Show at most this number.
     json
         One JSON object a line.
     journal
@@ -141,7 +141,7 @@ def requeue(
     journal: Path | None = None,
     config: Path | None = None,
 ) -> None:
-    """Emit it anew at the end of its thread. Beside a running server, the server does it.
+    """Emit it again at the end of its thread. Beside a running server, the server does it.
 
     Parameters
     ----------

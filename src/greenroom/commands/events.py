@@ -69,7 +69,7 @@ def events(
     kind
         Only of this kind.
     limit
-        Only the newest so many.
+        Show only this number of events, the newest.
     follow
         Go on with new ones as they come, until Ctrl-C.
     json

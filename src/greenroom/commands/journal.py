@@ -56,7 +56,7 @@ def check_journal(
     Parameters
     ----------
     limit
-        Print no more than so many flaws; all are counted.
+        Print at most this number of flaws; all are counted.
     journal
         The journal's file (greenroom.db). No server may have it open.
     config
@@ -119,7 +119,7 @@ def compact_journal(
     older_than
         Forget events of at least this age: 90d, 12w, 36h, 30m, 10s.
     keep
-        Forget no user's last so many events.
+        Keep at least this number of each user's last events.
     to
         Make a compacted copy there, and leave the journal as it is.
     journal

@@ -47,7 +47,7 @@ def tree(
     every
         Seconds between two looks while watching.
     children
-        Show no more than so many of each supervisor's children.
+        Show at most this number of each supervisor's children.
     json
         As JSON (schema greenroom.tree/1).
     config

@@ -51,7 +51,7 @@ def timeline(
     replay
         Play it back at the pace at which it happened.
     speed
-        Play it back so many times as fast; 0.5 is half as fast.
+        Play it back this many times as fast; 0.5 is half as fast.
     json
         As JSON (schema greenroom.timeline/1).
     journal

@@ -39,7 +39,7 @@ def usage(
     by
         A line for each day (UTC), user, agent or tool.
     limit
-        Show no more than so many lines, those with the most; of days the last ones.
+        Show at most this number of lines: the largest counts, or the last days.
     json
         As JSON (schema greenroom.usage/1): every line.
     journal

@@ -1,7 +1,7 @@
-"""Numbers for operators, as Prometheus reads them: an observer that counts, and a look at scrape.
+"""Numbers for operators in Prometheus format: an observer that counts, and gauges read at a scrape.
 
 What happens is counted in plain dicts (one thread, no locks); what *is* (backlog, mailboxes,
-phases) is looked at only when somebody asks. Each runtime has its own; nothing is global.
+phases) is read only at a scrape. Each runtime has its own; nothing is global.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.events.record import Record
 
 MOST_SERIES = 200
-"""Of one metric. What comes after them counts under `other`."""
+"""Label sets of one metric. Any further ones count under `other`."""
 
 CLOSE_CODES = frozenset({*MEANINGS, 1000, 1003, 1005, 1006, 1011})
 
@@ -76,7 +76,7 @@ class Buckets:
 
 
 class Metrics(Observer, Collector):
-    """Counts what it is told, and gives it to Prometheus with what `look` sees at that moment.
+    """Counts what it observes and shows it to Prometheus, with the gauges that `look` reads then.
 
     It may be registered with a registry of an embedding service's own (`registry.register`).
     """
@@ -91,7 +91,7 @@ class Metrics(Observer, Collector):
         ProcessCollector(registry=self.registry)
 
     def expose(self, accept: str = "") -> tuple[bytes, str]:
-        """The text and its content type: OpenMetrics for who accepts that, else Prometheus'."""
+        """The text and its type: OpenMetrics if `accept` has it, otherwise Prometheus text."""
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
 
@@ -222,12 +222,12 @@ class Metrics(Observer, Collector):
         self._counts["crashes"].add("gave_up" if report.gave_up else "crash")
 
     def lagged(self, seconds: float) -> None:
-        """The event loop was so late."""
+        """The event loop ran a timer `seconds` late."""
         self._buckets["event_loop_lag_seconds"].observe(seconds)
 
 
 def bounded(known: Mapping[Labels, object], labels: Labels) -> Labels:
-    """The labels, or `other` for ones that would be one series too many."""
+    """The labels, or `other` if they would exceed `MOST_SERIES`."""
     if labels in known or len(known) < MOST_SERIES:
         return labels
     return ("other",) * len(labels)

@@ -1,4 +1,4 @@
-"""`GET /metrics`: for visitors with the admin token, unless a setting opens it. Only counts."""
+"""`GET /metrics`: numbers for visitors with the admin token, or for all if a setting opens it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from greenroom.transport.http.responses import Response
 from greenroom.visitors import check_visitor
 
 METRICS_PATH = "/metrics"
-CLOSED = "/metrics is closed: set admin_token and bring it as a bearer, or set metrics_open."
+CLOSED = "/metrics is closed: set admin_token and send it as a bearer token, or set metrics_open."
 
 
 @attrs.frozen
 class MetricsDoor:
-    """Opens to who brings the admin token from this machine; `anywhere`: from other machines, too.
+    """Admits requests of this machine with the admin token. `anywhere` admits other machines, too.
 
-    `is_open` says that no token is needed.
+    If `is_open`, no token is needed.
     """
 
     metrics: Metrics
@@ -30,7 +30,7 @@ class MetricsDoor:
     is_open: bool = False
 
     def routes(self) -> Mapping[str, Handler]:
-        """What to add to a front door."""
+        """The routes to add to a front door."""
         return {METRICS_PATH: self.answer}
 
     async def answer(self, head: RequestHead) -> Response:

@@ -1,7 +1,7 @@
 """Every metric greenroom exports, as data (pure). docs/metrics.md is made of it.
 
 Names follow Prometheus' practice: one prefix, base units in the name, `_total` on counters. No
-label ever names a user, a run or anything else there is no end of.
+label ever names a user, a run or anything else without a bound.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Values: TypeAlias = Mapping[str, Mapping[Labels, float]]
 
 @attrs.frozen
 class Metric:
-    """`known`: label values that are there from the start, at 0, so that a first rise is seen."""
+    """`known`: label values that start at 0, so that a first rise is seen."""
 
     name: str
     type: Type
@@ -100,10 +100,10 @@ METRICS = (
     counter("events_received", "Events that a first session acknowledged.", KIND, EVENTS),
     counter("events_displayed", "Events that a first session displayed.", KIND, EVENTS),
     counter("events_confirmed", "Events that a first session confirmed.", KIND, EVENTS),
-    counter("events_expired", "Events that nobody came for in time.", KIND, EVENTS),
+    counter("events_expired", "Events that no session acknowledged in time.", KIND, EVENTS),
     counter("events_dead_lettered", "Events given up after all attempts.", KIND, EVENTS),
-    counter("events_superseded", "Progress events folded for connections that lag."),
-    counter("event_retries", "Events sent once more for want of an ack.", KIND, EVENTS),
+    counter("events_superseded", "Progress events folded for slow connections."),
+    counter("event_retries", "Events sent again because no ack came.", KIND, EVENTS),
     histogram(
         "event_received_seconds", "From accepted to acknowledged.", DELIVERY, ("class",), CLASSES
     ),
@@ -134,18 +134,18 @@ METRICS = (
         one("closed", "half_open", "open"),
     ),
     # Users, runs, ids
-    gauge("users_active", "Users with a subtree: connected, with a run, or idle of late."),
-    gauge("runs_live", "Runs that go on in this process."),
+    gauge("users_active", "Users with a subtree: connected, with a run, or recently idle."),
+    gauge("runs_live", "Runs in progress in this process."),
     counter(
         "runs_ended",
-        "Runs by how they ended; those of an earlier process are not among them.",
+        "Runs by outcome, without those of an earlier process.",
         ("outcome",),
         one("ok", "cancelled", "crash", "timeout", "lost"),
     ),
     histogram("run_seconds", "How long runs took.", TURN, ("outcome",)),
     counter(
         "id_mismatches",
-        "Ids that were not of the kind they had to be.",
+        "Ids of another kind than expected.",
         ("expected", "given"),
         (("run", "user"), ("thread", "run"), ("user", "run"), ("user", "thread")),
     ),
@@ -166,7 +166,7 @@ METRICS = (
     counter("connections_opened", "Sockets upgraded."),
     counter(
         "connections_closed",
-        "Sockets closed, by close code, and by who said it; 1006 when nobody did.",
+        "Sockets closed, by close code and the side that sent it; 1006 when neither did.",
         ("code", "by"),
         (
             *(("1000", "client"), ("1001", "server"), ("4101", "server"), ("4103", "server")),
@@ -187,10 +187,10 @@ METRICS = (
         one("too_late", "crowded_out"),
     ),
     gauge("half_open", "Sockets that wait for their upgrade."),
-    gauge("half_open_limit", "How many may."),
+    gauge("half_open_limit", "The most sockets that may wait for their upgrade."),
     gauge(
         "keys_unreadable",
-        "1 while the JWKS file could not be read when it was last looked at.",
+        "1 if the last attempt to read the JWKS file failed.",
         known=((),),
     ),
     counter(
@@ -219,7 +219,7 @@ METRICS = (
         one("JournalFailed", "JournalFull"),
     ),
     histogram("journal_lookup_seconds", "One question to the journal.", DISK),
-    gauge("journal_bytes", "What the journal takes, on disk or in memory."),
+    gauge("journal_bytes", "Bytes that the journal takes, on disk or in memory."),
     gauge("journal_waiting", "Calls that wait for the journal's storage."),
     # The process
     gauge("actors", "Actors alive, by class.", ("actor",)),
@@ -236,8 +236,6 @@ METRICS = (
     gauge("draining", "1 while the server drains."),
     gauge("build_info", "Always 1; the version is a label.", ("version",)),
 )
-
-BY_NAME = {metric.name: metric for metric in METRICS}
 
 
 def metrics_table() -> str:

@@ -40,7 +40,7 @@ ORIGINS = expected.origins()
 
 
 # Type checkers take what `Settings(…)` may be given from a converter with a name and types. A value
-# that is refused comes out as it is, so that all refusals are told together: hence the casts.
+# that is refused comes out as it is, so that one error lists all refusals: hence the casts.
 def _as_path(value: str | Path) -> Path:
     return cast(Path, JOURNAL.convert(value))
 
@@ -110,24 +110,26 @@ class Settings:
     tier: str = setting(
         Tier.STANDARD.value,
         expected.one_of(*Tier),
-        "What is promised to users: a run gets 40 s at least on standard, 60 s on enterprise.",
+        "The shortest run limit that users are promised: 40 s on standard, 60 s on enterprise.",
     )
     agent_seconds: float = setting(
-        120.0, expected.seconds(), "What a run may take before it is cut."
+        120.0, expected.seconds(), "Seconds that a run may take before it is cut."
     )
     connection_seconds: float = setting(
         300.0,
         expected.seconds(),
-        "What a client must wait for the end of a run; `agent_seconds` and 5 s fit into it.",
+        "Seconds that a client waits for the end of a run: at least `agent_seconds` and 5 more.",
     )
     runs_per_user: int = setting(
-        RUNS_AT_ONCE, expected.whole(1), "Runs a user may start that go on at once."
+        RUNS_AT_ONCE, expected.whole(1), "Runs of one user that may go on at once."
     )
     queued_runs: int = setting(
-        RUNS_WAITING, expected.whole(0), "Runs a user may start that wait for their turn."
+        RUNS_WAITING, expected.whole(0), "Runs of one user that may wait for their turn."
     )
     max_frame_bytes: int = setting(
-        65_536, expected.whole(1_024, unit=" bytes"), "Largest frame taken from a client."
+        65_536,
+        expected.whole(1_024, unit=" bytes"),
+        "Largest frame that is accepted from a client.",
     )
     frames_per_second: float = setting(
         50.0, expected.number(0), "Frames a connection may send per second, on average."
@@ -136,47 +138,53 @@ class Settings:
         100, expected.whole(1), "Frames a connection may send at once before the average counts."
     )
     frames_per_user: int = setting(
-        4, expected.whole(1), "What a user's sockets may send together, in times of one's limits."
+        4,
+        expected.whole(1),
+        "Frames all sockets of a user may send together, in multiples of one socket's limit.",
     )
     connections_per_user: int = setting(
         20,
         expected.whole(1),
-        "Sockets one user may hold that are ready, and as many that are opening or closing.",
+        "Ready sockets that one user may hold, and as many that are opening or closing.",
     )
     max_half_open: int = setting(
         1_024, expected.whole(1), "TCP connections that may wait for their upgrade at a time."
     )
     idle_seconds: float = setting(
-        60.0, expected.seconds(), "A user without socket and run leaves memory after this."
+        60.0,
+        expected.seconds(),
+        "Seconds after which a user without a socket or a run is removed from memory.",
     )
     drain_seconds: float = setting(
-        10.0, expected.seconds(), "What runs get to end when the server is told to stop."
+        10.0, expected.seconds(), "Seconds that runs have to end when the server stops."
     )
     journal_wait: float | None = setting(
         None,
         expected.optional(expected.seconds()),
-        "How long to wait for the process that has the journal to end, if set (`--wait`).",
+        "Seconds to wait for another process to close the journal; unset, none (`--wait`).",
     )
     backlog_events: int = setting(
         10_000,
         expected.whole(1),
-        "Events that may wait for a connection before it is closed as too slow (4103).",
+        "Events that may wait for one connection before it is closed as too slow (4103).",
     )
     backlog_bytes: int = setting(
         16 * MIB,
         expected.whole(65_536, unit=" bytes"),
-        "Bytes that may wait for a connection before it is closed as too slow (4103).",
+        "Bytes that may wait for one connection before it is closed as too slow (4103).",
     )
     redelivery_delay: float = setting(
         2.0,
         expected.seconds(),
-        "What a client gets to acknowledge before it is sent events again; then twice that.",
+        "Seconds to wait for an acknowledgement before resending; doubled after each attempt.",
     )
     redelivery_longest: float = setting(
-        10.0, expected.seconds(), "What it gets at most, however often it was sent them."
+        10.0,
+        expected.seconds(),
+        "The longest wait for an acknowledgement, after any number of attempts.",
     )
     redelivery_attempts: int = setting(
-        3, expected.whole(3), "How often it is sent them before its connection is given up."
+        3, expected.whole(3), "Attempts to send an event before its connection is given up."
     )
     critical_done: str = setting(
         str(POLICIES[EventClass.CRITICAL].done),
@@ -186,7 +194,7 @@ class Settings:
     critical_seconds: float = setting(
         POLICIES[EventClass.CRITICAL].expires_after,
         expected.seconds(),
-        "What it has to get there before it is a dead letter.",
+        "Seconds for a critical event to reach that stage before it is a dead letter.",
     )
     progress_done: str = setting(
         str(POLICIES[EventClass.PROGRESS].done),
@@ -196,22 +204,22 @@ class Settings:
     progress_seconds: float = setting(
         POLICIES[EventClass.PROGRESS].expires_after,
         expected.seconds(),
-        "What it has to get there before it expires.",
+        "Seconds for a progress event to reach that stage before it expires.",
     )
     admin_token: str | None = setting(
         None,
         expected.optional(expected.secret()),
-        "Whoever has it may look into the tree and settle dead letters at `/admin/`; "
-        "not set, there is no such place.",
+        "The token for `/admin/`, which shows the tree and settles dead letters; unset, there is "
+        "no `/admin/`.",
         show=False,
     )
     admin_anywhere: bool = setting(
-        False, expected.flag(), "Let other machines in there too, not only this one."
+        False, expected.flag(), "Admit requests to `/admin/` from other machines, too."
     )
     url: str | None = setting(
         None,
         expected.optional(expected.text("a server's URL")),
-        "The running server that commands ask; not set, the one at `port` on this machine.",
+        "The running server that commands ask; unset, the one at `port` on this machine.",
     )
     metrics: bool = setting(
         True,
@@ -224,20 +232,24 @@ class Settings:
         "Answer `/metrics` without a token; to this machine only, unless `admin_anywhere` is set.",
     )
     measure_cpu: bool = setting(
-        False, expected.flag(), "Show in the tree who uses the processor (about 1 µs a step)."
+        False,
+        expected.flag(),
+        "Show in the tree how much CPU each actor uses (costs about 1 µs a step).",
     )
     log_level: str = setting(
         "info",
         expected.one_of("debug", "info", "warning", "error", "critical"),
-        "The least that is logged.",
+        "The lowest level that is logged.",
     )
     log_users: bool = setting(
-        False, expected.flag(), "Log users' ids; else a name that is the same for a user."
+        False,
+        expected.flag(),
+        "Log the ids of users; otherwise a pseudonym, the same for each user.",
     )
     log_errors: bool = setting(
         True,
         expected.flag(),
-        "Log the messages of errors that agents raise: they may hold what users say.",
+        "Log the messages of errors that agents raise. They may hold what users say.",
     )
     log_format: str = setting(
         "console", expected.one_of("console", "json"), "Logs for people or for machines."

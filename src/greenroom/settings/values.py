@@ -33,7 +33,7 @@ class Expected:
     hidden: bool = False
 
     def convert(self, value: object) -> object:
-        """The value as read; as it is when refused, so that all refusals are told together."""
+        """The value as read; unchanged when refused, so that one error lists all refusals."""
         try:
             return self.read(value)
         except ValueError:

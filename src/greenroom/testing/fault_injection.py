@@ -49,7 +49,7 @@ class Faults:
 
         `error` is an exception, or what makes one (a class, an entry of `STRAYS`).
         Counted over all actors of the factory, so one restart is one crash; `every` counts for
-        each actor anew, so that restarting never helps.
+        each new actor, so that restarting never helps.
         """
         count = 0
 
@@ -74,7 +74,7 @@ class Faults:
 
         That is wherever the child's task is resumed then: while it starts, handles a message, or
         says its last words; as if the code that it waited in had raised. Counted over all lives of
-        the child, `every` counts for each life anew. `error` is as for `crash_on`.
+        the child, `every` counts from 0 in each life. `error` is as for `crash_on`.
         """
         count = 0
 

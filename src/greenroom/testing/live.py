@@ -65,7 +65,7 @@ class Tab:
                 return frame
 
     async def events(self, count: int) -> list[JsonFrame]:
-        """The next so many events, from as many frames as that takes.
+        """The next `count` events, from as many frames as that takes.
 
         What comes again (nothing was acknowledged) is not counted again. Raises `AssertionError`
         with what did come if the server closes before.

@@ -1,4 +1,4 @@
-"""Somebody else on the machine who opens a journal's file, or does worse to it."""
+"""A process beside the server that opens the journal's file, or does worse to it."""
 
 from __future__ import annotations
 

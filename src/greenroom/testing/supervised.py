@@ -60,7 +60,7 @@ class Supervised:
         return self._log.reports()
 
     def check(self) -> None:
-        """Raise `AssertionError` for the crashes nobody expected, and for those that never came."""
+        """Raise `AssertionError` for unexpected crashes and for expected ones that did not come."""
         strays = [crash for crash in self.crashes if not self._is_expected(crash)]
         if strays:
             told = "\n\n".join(f"{crash}\n{crash.traceback}" for crash in strays)

@@ -20,7 +20,7 @@ def paced(
 ) -> Iterator[Moment]:
     """Each moment when its time has come, `speed` times as fast as it was.
 
-    `tick` is told ten times a second how far it is, in recorded milliseconds.
+    `tick` is called ten times a second with the position, in recorded milliseconds.
     """
     began = clock()
     for moment in moments:

@@ -72,7 +72,7 @@ def read_keys(deliver: Callable[[str], object], is_over: Callable[[], bool]) -> 
 
 
 def key_names(data: bytes) -> list[str]:
-    """The keys that these bytes are; sequences nobody knows are left out."""
+    """The keys that these bytes are, without unknown sequences."""
     names = []
     while data:
         known = next((each for each in SEQUENCES if data.startswith(each)), None)

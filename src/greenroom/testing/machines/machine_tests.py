@@ -45,7 +45,7 @@ PHASES = tuple(phase for phase in hypothesis.Phase if phase is not hypothesis.Ph
 """Explaining would name lines of this package."""
 
 SHORT_LIFE = 12
-"""After so many inputs a machine may be put away for a new one: many get stuck somewhere."""
+"""Inputs after which a new machine may replace the old one: many machines get stuck somewhere."""
 
 
 def machine_test(

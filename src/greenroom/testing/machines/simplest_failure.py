@@ -85,7 +85,7 @@ def _without(best: Failure[S, D, C], size: int) -> Iterator[Failure[S, D, C]]:
 
 
 def _with_simple_values(failure: Failure[S, D, C], source: random.Random) -> Failure[S, D, C]:
-    """The same inputs with simpler values: all drawn anew, or, if they are rare, one by one."""
+    """The same inputs with simpler values: all drawn again or, if they are rare, one by one."""
     places = range(FIRST_DATA, len(failure.life.inputs))
     simple = _redrawn(failure, places, source)
     if simple is not None:

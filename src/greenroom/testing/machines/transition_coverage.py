@@ -39,13 +39,13 @@ class TransitionRecorder(Generic[S, D, C]):
         return step
 
     def missing_pairs(self) -> list[Pair]:
-        """Pairs of the table nobody took, in its order."""
+        """Pairs of the table that were not taken, in its order."""
         taken = {(state, event) for state, event, _ in self.taken}
         rows = ((state, event) for state in self.machine.states for event in self._takes(state))
         return [pair for pair in rows if pair not in taken]
 
     def missing_targets(self) -> list[tuple[Pair, S]]:
-        """Arrows of the table nobody went along: the pair, and the state it may go to."""
+        """Arrows of the table that were not followed: the pair, and the state it may go to."""
         return [
             ((state, event), target)
             for state, event, target in self.machine.edges()
