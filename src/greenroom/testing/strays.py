@@ -114,7 +114,8 @@ def _deep_group() -> BaseException:
     """Deeper than Python itself can show, split or search."""
     error: Exception = ValueError()
     for _ in range(3_000):
-        error = ExceptionGroup("deep", [error, KeyError()])
+        within: list[Exception] = [error, KeyError()]
+        error = ExceptionGroup("deep", within)
     return error
 
 
