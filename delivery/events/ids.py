@@ -27,7 +27,7 @@ class BadId(GreenroomError):
     def __init__(self, expected: str, given: str, value: object, *, advice: str = "") -> None:
         self.expected = expected
         self.given = given
-        self.given_words = _in_words(given, value)
+        self.given_words: str = _in_words(given, value)
         message = f"expected {a(expected)} id, got {self.given_words}: {_shown(value)}"
         super().__init__(message, advice=advice)
 
