@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -104,6 +105,14 @@ def test_rooms_stand_at_the_root_and_are_joined_by_symlinks(name: str, room: str
     link = ROOT / "src" / "greenroom" / name
     assert link.is_symlink()
     assert link.readlink() == Path("..", "..", room)
+
+
+@pytest.mark.skipif(not (ROOT / ".ci").exists(), reason="these tests run beside a built package")
+def test_every_test_that_continuous_integration_names_is_there() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    named = set(re.findall(r"\btests/[\w/.]*\w", script))
+    assert len(named) > 15
+    assert {name for name in named if not (ROOT / name).exists()} == set()
 
 
 def test_every_page_of_the_documentation_is_reached_from_its_index() -> None:
