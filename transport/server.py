@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 import trio
 
+from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
 from greenroom.delivery.errors import TooManyConnections, UserUnavailable
@@ -21,7 +22,6 @@ from greenroom.transport.connection.child import ConnectionParts, connection_chi
 from greenroom.transport.door.front_door import FrontDoor, Upgrade, peer_of
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.unready import UnreadyPlace
-from greenroom.transport.errors import CannotListen, PortBusy
 from greenroom.transport.http.responses import text
 
 logger = logging.getLogger("greenroom.transport")
@@ -30,6 +30,19 @@ OUT_OF_HANDLES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 BREATH_SECONDS = 0.1
 LOOK_SECONDS = 0.02
 """How often to look whether a user's actors are back: a supervisor tells nobody."""
+
+
+class PortBusy(GreenroomError):
+    """Another process listens on the port."""
+
+    fault = Fault.OPERATOR
+    temporary = True
+
+
+class CannotListen(GreenroomError):
+    """The address cannot be listened on: not this machine's, not allowed, not an address."""
+
+    fault = Fault.OPERATOR
 
 
 @attrs.frozen

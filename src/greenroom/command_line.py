@@ -82,7 +82,7 @@ def _is_misuse(error: Exception) -> bool:
     from greenroom.loading.agent import BadTarget
     from greenroom.parsing import Misused
     from greenroom.settings import BadSettings
-    from greenroom.transport.errors import BadKeyFile
+    from greenroom.transport.auth.keys import BadKeyFile
 
     return isinstance(error, (Misused, BadSettings, BadTarget, BadId, BadKeyFile))
 

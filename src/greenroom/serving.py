@@ -21,9 +21,9 @@ from greenroom.delivery.run.run import Agent
 from greenroom.logs import configure_logs
 from greenroom.runtime import Runtime, open_runtime
 from greenroom.settings import Settings
+from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import JwtAuthenticator, extract_token, sign_token
-from greenroom.transport.errors import BadRequest, BadToken
-from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response
 from greenroom.visitors import is_of_this_machine
 

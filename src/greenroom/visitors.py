@@ -10,9 +10,9 @@ from __future__ import annotations
 import hmac
 import ipaddress
 
+from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import extract_token
-from greenroom.transport.errors import BadRequest, BadToken
-from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.http.request_head import BadRequest, RequestHead
 
 PROXY_HEADERS = frozenset(
     {"via", "forwarded", "cdn-loop", "x-real-ip", "x-client-ip", "x-cluster-client-ip"}

@@ -8,8 +8,7 @@ import trio
 from websockets.exceptions import InvalidMessage
 
 from greenroom.delivery.events.ids import ConnectionId, IdSource
-from greenroom.transport.errors import CannotListen, PortBusy
-from greenroom.transport.server import open_listeners
+from greenroom.transport.server import CannotListen, PortBusy, open_listeners
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import serving, token_for
 

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.delivery.observer import NO_OBSERVER, Observer
-from greenroom.transport.errors import BadKeyFile, BadToken
 
 MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: as long as the hash
 MIN_RSA_BITS = 2048  # RFC 7518 §3.3
@@ -39,6 +39,18 @@ HOW_TO_MAKE_A_SECRET = 'make one with: python -c "import secrets; print(secrets.
 logger = logging.getLogger("greenroom.transport")
 Version: TypeAlias = tuple[int, int, int]
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
+
+
+class BadToken(GreenroomError):
+    """A token does not prove who its bearer is. The message never holds the token."""
+
+    fault = Fault.CLIENT
+
+
+class BadKeyFile(GreenroomError):
+    """A key for checking tokens is missing, unreadable or too weak."""
+
+    fault = Fault.OPERATOR
 
 
 @attrs.frozen

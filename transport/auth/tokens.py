@@ -19,6 +19,7 @@ from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.transport.auth.keys import (
     ALGORITHMS,
+    BadToken,
     FixedKey,
     KeyFile,
     KeySource,
@@ -26,7 +27,6 @@ from greenroom.transport.auth.keys import (
     read_pem,
     secret_key,
 )
-from greenroom.transport.errors import BadToken
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.protocol.wire_fields import MAX_OFFSET, MAX_TOKEN_LENGTH, shown
 

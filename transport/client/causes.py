@@ -6,7 +6,8 @@ import logging
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.actors.text.safe import safe_str
-from greenroom.transport.errors import CannotConnect, NoToken, Refused
+from greenroom.transport.client.handshake import CannotConnect, Refused
+from greenroom.transport.client.token import NoToken
 
 MOST_REFUSALS = 5
 """Tokens in a row that a server may refuse before it is taken at its word."""

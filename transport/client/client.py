@@ -18,9 +18,11 @@ from greenroom.actors.reply import Reply
 from greenroom.actors.text.escaping import one_line
 from greenroom.delivery.events.ids import RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON, Event
-from greenroom.transport.client.frames import Position, Ready
+from greenroom.transport.client.client_error import ClientError
+from greenroom.transport.client.frames import Position, Ready, RequestFailed
+from greenroom.transport.client.handshake import CannotConnect, Refused
 from greenroom.transport.client.inbox import Inbox, moved
-from greenroom.transport.client.line import ConditionWatch, Line
+from greenroom.transport.client.line import ConditionWatch, Line, SessionClosed
 from greenroom.transport.client.session import (
     ClientCommand,
     ClientSession,
@@ -32,14 +34,6 @@ from greenroom.transport.client.session import (
 )
 from greenroom.transport.client.socket import ServerUrl, plain_nursery
 from greenroom.transport.client.token import TokenSource
-from greenroom.transport.errors import (
-    CannotConnect,
-    ClientClosed,
-    ClientError,
-    Refused,
-    RequestFailed,
-    SessionClosed,
-)
 from greenroom.transport.protocol import wire
 
 MAX_WAITING_EVENTS = 1024
@@ -47,6 +41,10 @@ OFFSET_BYTES = 17
 """The most that an offset and its comma take in a frame."""
 
 logger = logging.getLogger("greenroom.client")
+
+
+class ClientClosed(ClientError):
+    """The client was closed before the answer came."""
 
 
 @attrs.frozen

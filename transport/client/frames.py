@@ -6,18 +6,43 @@ from collections.abc import Mapping
 
 import attrs
 
+from greenroom.actors.errors import Fault
 from greenroom.delivery.events.ids import EventId, SessionId, UserId
 from greenroom.delivery.events.json_data import Flaw, flaw_of
 from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.legacy.legacy_ids import modern
-from greenroom.transport.errors import BadFrame, BadMessage, RequestFailed
+from greenroom.transport.client.client_error import ClientError
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_codec import Decoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
+from greenroom.transport.protocol.frame_object import BadFrame
 
 WINDOW = 32
 _DECODER = Decoder(modern)  # a program may know ids of an older system, and a server read them
+
+
+class RequestFailed(ClientError):
+    """The server answered a request with an error. `temporary` says whether a retry may help."""
+
+    def __init__(self, code: int, message: str, *, temporary: bool) -> None:
+        super().__init__(f"{message} [{code}]")
+        self.code = code
+        self.temporary = temporary  # type: ignore[misc]  # per answer here, per class elsewhere
+
+
+class BadMessage(RequestFailed):
+    """A request or report that the client did not send, or will not send again: no JSON, text with
+    half a surrogate pair, a field that the protocol does not allow, or more bytes than the server
+    takes."""
+
+    fault = Fault.CALLER
+
+    def __init__(
+        self, message: str, *, code: int = CloseCode.PROTOCOL_ERROR, advice: str = ""
+    ) -> None:
+        super().__init__(code, message, temporary=False)
+        self.advice = advice
 
 
 @attrs.frozen

@@ -6,11 +6,30 @@ import h11
 import trio
 from trio_websocket import ConnectionRejected
 
-from greenroom.transport.errors import CannotConnect, Refused
+from greenroom.actors.errors import Fault
+from greenroom.transport.client.client_error import ClientError
 
 KEPT_BYTES = 16 * 1024
 SHOWN = 200
 HTTP = b"HTTP/"
+
+
+class CannotConnect(ClientError):
+    """The way to the server leads elsewhere or nowhere: no such host, a certificate that is not
+    trusted, something that speaks neither HTTP nor TLS."""
+
+    fault = Fault.OPERATOR
+
+
+class Refused(ClientError):
+    """The server answered the upgrade with an HTTP status instead of a socket."""
+
+    fault = Fault.OPERATOR
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"the server refused the connection with HTTP {status}: {text}")
+        self.status = status
+        self.text = text
 
 
 class Handshake(trio.abc.Stream):

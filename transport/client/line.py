@@ -10,7 +10,9 @@ import trio_websocket
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.transport.client.causes import Causes
+from greenroom.transport.client.client_error import ClientError
 from greenroom.transport.client.frames import Outgoing, encoded, too_big
+from greenroom.transport.client.handshake import CannotConnect, Refused
 from greenroom.transport.client.pacing import Pacer
 from greenroom.transport.client.session import (
     ACK_EVENTS,
@@ -31,18 +33,11 @@ from greenroom.transport.client.socket import (
     open_socket,
     plain_nursery,
 )
-from greenroom.transport.client.token import Tokens, TokenSource
+from greenroom.transport.client.token import NoToken, Tokens, TokenSource
 from greenroom.transport.connection.socket.traffic import SLOWEST
-from greenroom.transport.errors import (
-    BadFrame,
-    CannotConnect,
-    ClientError,
-    NoToken,
-    Refused,
-    SessionClosed,
-)
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode, reconnects
+from greenroom.transport.protocol.frame_object import BadFrame
 
 ACK_SECONDS = 0.05
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
@@ -51,6 +46,15 @@ SILENCE = 1.5  # heartbeats
 NO_CODE = 1006  # RFC 6455 §7.1.5: the connection broke without a close frame
 
 logger = logging.getLogger("greenroom.client")
+
+
+class SessionClosed(ClientError):
+    """The server ended the session with a code that says not to come back as one is."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"the server closed the session with {code}: {reason}")
+        self.code = code
+        self.reason = reason
 
 
 class ConditionWatch:

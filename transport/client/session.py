@@ -17,6 +17,7 @@ from greenroom.transport.client.frames import (
     Outgoing,
     Position,
     Ready,
+    RequestFailed,
     a_list,
     encoded,
     end_of,
@@ -26,10 +27,10 @@ from greenroom.transport.client.frames import (
     too_big,
     window,
 )
-from greenroom.transport.errors import BadFrame, RequestFailed
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_limits import FrameLimits
+from greenroom.transport.protocol.frame_object import BadFrame
 
 ACK_EVENTS = 32
 

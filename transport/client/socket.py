@@ -13,8 +13,8 @@ import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
 from greenroom.actors.text.safe import safe_str
-from greenroom.transport.client.handshake import Handshake, meaning_of
-from greenroom.transport.errors import BadUrl, CannotConnect
+from greenroom.transport.client.client_error import ClientError
+from greenroom.transport.client.handshake import CannotConnect, Handshake, meaning_of
 from greenroom.transport.protocol.wire import SUBPROTOCOL
 
 HANDSHAKE_SECONDS = 10.0
@@ -24,6 +24,10 @@ LIVE_PATH = "/live"
 
 LOST_IN_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 NO_SUCH_HOST = (socket.EAI_NONAME, socket.EAI_FAIL, getattr(socket, "EAI_NODATA", None))
+
+
+class BadUrl(ClientError):
+    """The URL is not that of a greenroom server."""
 
 
 @attrs.frozen

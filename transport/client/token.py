@@ -10,7 +10,8 @@ import trio
 
 from greenroom.actors.text.safe import safe_repr
 from greenroom.actors.text.wording import kind_of
-from greenroom.transport.errors import NoToken, RequestFailed
+from greenroom.transport.client.client_error import ClientError
+from greenroom.transport.client.frames import RequestFailed
 
 REFRESH_SECONDS = 60.0
 """Before a token expires; half-way through a shorter one."""
@@ -21,6 +22,12 @@ LEAST_PAUSE = 1.0
 logger = logging.getLogger("greenroom.client")
 
 TokenSource: TypeAlias = str | Callable[[], Awaitable[str]]
+
+
+class NoToken(ClientError):
+    """The program's token function failed, or gave something else than a token."""
+
+    temporary = True
 
 
 class Tokens:

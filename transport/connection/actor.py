@@ -55,11 +55,11 @@ from greenroom.transport.connection.messages import Answered, ConnectionMessage,
 from greenroom.transport.connection.requests import Requests
 from greenroom.transport.connection.socket.counted_socket import CountedSocket
 from greenroom.transport.connection.socket.frame_writer import FrameWriter, WrittenCount
-from greenroom.transport.errors import IsolationViolation
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode
 from greenroom.transport.protocol.frame_codec import Decoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
+from greenroom.transport.protocol.wire import IsolationViolation
 
 logger = logging.getLogger("greenroom.transport")
 

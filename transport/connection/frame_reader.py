@@ -6,11 +6,12 @@ import attrs
 
 from greenroom.delivery.observer import Observer
 from greenroom.transport.connection.machine.events import FrameRefused, Overstepped
-from greenroom.transport.errors import BadFrame, wrong_id_behind
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_codec import Decoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
+from greenroom.transport.protocol.frame_object import BadFrame
+from greenroom.transport.wrong_id import wrong_id_behind
 
 
 @attrs.frozen

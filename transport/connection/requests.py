@@ -26,6 +26,7 @@ from greenroom.delivery.user.messages import RunStarted, UserSays
 from greenroom.delivery.user.run_queue import TooManyRuns
 from greenroom.delivery.user.says import SayConflict
 from greenroom.supervisor.errors import SupervisorError
+from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity
 from greenroom.transport.connection.attachment import ask_user
 from greenroom.transport.connection.machine.events import (
@@ -36,7 +37,6 @@ from greenroom.transport.connection.machine.events import (
     TokenRefreshed,
 )
 from greenroom.transport.connection.messages import Answered, ConnectionMessage
-from greenroom.transport.errors import BadToken
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
 

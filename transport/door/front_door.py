@@ -19,13 +19,20 @@ import trio
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
 from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
 from greenroom.transport.door.early_stream import ReplayStream
 from greenroom.transport.door.static_pages import StaticPage
 from greenroom.transport.door.upgrade import Origins, check_handshake, handshake_for
-from greenroom.transport.errors import BadRequest, BadToken, wrong_id_behind
-from greenroom.transport.http.request_head import MAX_HEAD_BYTES, TOO_LARGE, HeadParser, RequestHead
+from greenroom.transport.http.request_head import (
+    MAX_HEAD_BYTES,
+    TOO_LARGE,
+    BadRequest,
+    HeadParser,
+    RequestHead,
+)
 from greenroom.transport.http.responses import Response, text
+from greenroom.transport.wrong_id import wrong_id_behind
 
 LIVE = "/live"
 READ_BYTES = 4096

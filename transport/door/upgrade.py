@@ -8,13 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from greenroom.transport.errors import BadOrigin, BadRequest
-from greenroom.transport.http.request_head import RequestHead
+from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.protocol.wire import SUBPROTOCOL
 
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
 _DEFAULT_PORT = {"http": "80", "https": "443"}
+
+
+class BadOrigin(GreenroomError):
+    """A setting names an origin that no browser would ever send."""
+
+    fault = Fault.OPERATOR
 
 
 def check_handshake(head: RequestHead) -> None:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 import attrs
 import h11
 
-from greenroom.transport.errors import BadRequest
+from greenroom.actors.errors import Fault, GreenroomError
 
 MAX_HEAD_BYTES = 32 * 1024
 """Room for a token of `MAX_TOKEN_LENGTH`, in base64 (a third more), beside 10 KiB of cookies."""
 
 MAX_HEADERS = 100
 TOO_LARGE = f"The request head is too large: all headers together may take {MAX_HEAD_BYTES} bytes."
+
+
+class BadRequest(GreenroomError):
+    """An HTTP request that is not granted. `status` and `headers` belong to the answer."""
+
+    fault = Fault.CLIENT
+
+    def __init__(
+        self, message: str, *, status: int = 400, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = dict(headers or {})
 
 
 @attrs.frozen

@@ -16,8 +16,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import JSON
-from greenroom.transport.errors import BadFrame
-from greenroom.transport.protocol.frame_object import REPLACEMENT, object_of
+from greenroom.transport.protocol.frame_object import REPLACEMENT, BadFrame, object_of
 from greenroom.transport.protocol.wire import (
     MAX_DISPLAYED,
     MAX_HISTORY,

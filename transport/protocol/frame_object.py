@@ -6,9 +6,10 @@ import re
 
 import orjson
 
+from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.delivery.events.kinds import JSON
-from greenroom.transport.errors import BadFrame
 from greenroom.transport.json_depth import brackets, nests_at_most
+from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.wire_fields import described
 
 MAX_DEPTH = 64
@@ -20,6 +21,28 @@ _ESCAPE = re.compile(
     r"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
     re.DOTALL,
 )
+
+
+class BadFrame(GreenroomError):
+    """A frame breaks the protocol.
+
+    `id` is the frame's own, when it had a usable one; `fatal` says that the connection ends.
+    """
+
+    fault = Fault.CLIENT
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: CloseCode = CloseCode.PROTOCOL_ERROR,
+        id: str | None = None,  # noqa: A002 - the wire's own word
+        fatal: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.id = id
+        self.fatal = fatal
 
 
 def object_of(message: str | bytes) -> tuple[dict[str, JSON], bool]:

@@ -12,10 +12,10 @@ from typing import Protocol, TypeAlias
 import attrs
 import orjson
 
+from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.ids import ConnectionId, EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON
-from greenroom.transport.errors import IsolationViolation
 from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_limits import FrameLimits
 
@@ -31,6 +31,12 @@ LARGE_BYTES = 64 * 1024
 POSITION, LARGE = "position", "large"
 FEATURES = (POSITION, LARGE)
 """What a client may ask for in `hello` beyond the first greenroom.v1; `ready` names what it got."""
+
+
+class IsolationViolation(GreenroomError):
+    """An event was about to reach another user's connection. It was stopped (R23)."""
+
+    fault = Fault.GREENROOM
 
 
 @attrs.frozen

@@ -27,8 +27,7 @@ from greenroom.supervisor.inspection.as_json import dump_crash, dump_crashes, du
 from greenroom.supervisor.inspection.tree import snapshot
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.door.front_door import Handler
-from greenroom.transport.errors import BadRequest
-from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 from greenroom.visitors import check_visitor
 

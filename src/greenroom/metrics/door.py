@@ -8,8 +8,7 @@ import attrs
 
 from greenroom.metrics.counts import Metrics
 from greenroom.transport.door.front_door import Handler
-from greenroom.transport.errors import BadRequest
-from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response
 from greenroom.visitors import check_visitor
 

@@ -15,8 +15,7 @@ from greenroom.delivery.events.record import DeadLetter
 from greenroom.settings import Settings
 from greenroom.supervisor.inspection.as_json import load_crash, load_crashes, load_tree
 from greenroom.transport.door.front_door import peer_of
-from greenroom.transport.errors import BadRequest
-from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.http.request_head import BadRequest, RequestHead
 from tests.delivery.backstage import Disk
 from tests.face.commands.journal.letters import alices_letter
 from tests.face.http_get import get

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from greenroom.actors.errors import Fault
 from greenroom.delivery.events.ids import BadId, IdSource, RunId, UserId
 from greenroom.delivery.observer import Observer
-from greenroom.transport.auth.keys import KeyFile
+from greenroom.transport.auth.keys import BadKeyFile, BadToken, KeyFile
 from greenroom.transport.auth.tokens import (
     LATEST,
     Identity,
@@ -35,7 +35,6 @@ from greenroom.transport.auth.tokens import (
     extract_token,
     sign_token,
 )
-from greenroom.transport.errors import BadKeyFile, BadToken
 from greenroom.transport.http.request_head import RequestHead
 
 SECRET = "a secret of more than thirty-two bytes"

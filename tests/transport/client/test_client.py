@@ -5,16 +5,12 @@ from functools import partial
 import pytest
 import trio
 
-from greenroom.transport.client.client import MAX_WAITING_EVENTS, StartedRun
-from greenroom.transport.client.frames import Position
-from greenroom.transport.errors import (
-    BadUrl,
-    ClientClosed,
-    ClientError,
-    Refused,
-    RequestFailed,
-    SessionClosed,
-)
+from greenroom.transport.client.client import MAX_WAITING_EVENTS, ClientClosed, StartedRun
+from greenroom.transport.client.client_error import ClientError
+from greenroom.transport.client.frames import Position, RequestFailed
+from greenroom.transport.client.handshake import Refused
+from greenroom.transport.client.line import SessionClosed
+from greenroom.transport.client.socket import BadUrl
 from tests.transport.client.scripted_server import (
     EVENT,
     RUN,

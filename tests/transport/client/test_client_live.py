@@ -15,7 +15,7 @@ from greenroom.settings import Settings
 from greenroom.testing import open_slow_link
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.client.client import connect
-from greenroom.transport.errors import BadMessage, RequestFailed
+from greenroom.transport.client.frames import BadMessage, RequestFailed
 
 SECRET = "a secret of more than thirty-two bytes"
 pytestmark = pytest.mark.requirement("R37")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from greenroom.delivery.events.ids import EventId, IdSource, RequestId, RunId, SessionId, ThreadId
-from greenroom.transport.client.frames import Outgoing, Position, window
+from greenroom.transport.client.frames import BadMessage, Outgoing, Position, RequestFailed, window
 from greenroom.transport.client.inbox import Inbox, moved
 from greenroom.transport.client.session import (
     ClientSession,
@@ -24,10 +24,10 @@ from greenroom.transport.client.session import (
     Transmit,
     TypingSeen,
 )
-from greenroom.transport.errors import BadFrame, BadMessage, RequestFailed
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_limits import FrameLimits
+from greenroom.transport.protocol.frame_object import BadFrame
 
 NEW = IdSource()
 ONE_BY_ONE = IdSource(now_ms=count(1).__next__)

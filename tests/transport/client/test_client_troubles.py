@@ -10,7 +10,9 @@ from trio.testing import MockClock
 from greenroom.testing import open_slow_link
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.client.client import StartedRun
-from greenroom.transport.errors import BadMessage, BadUrl, CannotConnect, Refused
+from greenroom.transport.client.frames import BadMessage
+from greenroom.transport.client.handshake import CannotConnect, Refused
+from greenroom.transport.client.socket import BadUrl
 from tests.transport.certificates import self_signed
 from tests.transport.client.scripted_server import RUN, SECRET, THREAD, TOKEN, join, server, take
 

@@ -29,9 +29,9 @@ from greenroom.delivery.user import messages as news
 from greenroom.transport.connection.machine import events
 from greenroom.transport.connection.machine.data import ConnectionData, Phase, Times
 from greenroom.transport.connection.machine.machine import CONNECTION
-from greenroom.transport.errors import IsolationViolation
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
+from greenroom.transport.protocol.wire import IsolationViolation
 
 IDS = IdSource()
 ALICE, EVE = UserId("alice"), UserId("eve")

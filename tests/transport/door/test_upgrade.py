@@ -3,9 +3,8 @@
 import pytest
 import wsproto
 
-from greenroom.transport.door.upgrade import Origins, check_handshake, handshake_for
-from greenroom.transport.errors import BadOrigin, BadRequest
-from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.door.upgrade import BadOrigin, Origins, check_handshake, handshake_for
+from greenroom.transport.http.request_head import BadRequest, RequestHead
 
 GOOD = {
     "host": "a.example",

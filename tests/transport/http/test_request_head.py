@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.transport.errors import BadRequest
-from greenroom.transport.http.request_head import MAX_HEAD_BYTES, HeadParser
+from greenroom.transport.http.request_head import MAX_HEAD_BYTES, BadRequest, HeadParser
 
 GET = (
     b"GET /live?token=s3cret HTTP/1.1\r\nHost: a.example\r\n"

@@ -20,11 +20,12 @@ from greenroom.delivery.events.ids import (
     UserId,
 )
 from greenroom.delivery.legacy.legacy_ids import modern
-from greenroom.transport.errors import BadFrame, IsolationViolation
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import MEANINGS, CloseCode, reconnects
 from greenroom.transport.protocol.frame_codec import Decoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
+from greenroom.transport.protocol.frame_object import BadFrame
+from greenroom.transport.protocol.wire import IsolationViolation
 
 DECODER = Decoder(modern)  # as the server has it
 
