@@ -102,7 +102,7 @@ async def test_a_supervisor_is_not_linked_but_monitored(stage: DynamicSupervisor
     """Beyond OTP: there supervisors are processes as any other, and linked to their parents."""
     one = await start(stage, "a", Partner())
     for pair in ((one, stage), (stage, one)):
-        with pytest.raises(NotLinkable, match=r"<DynamicSupervisorRef root/pairs> is no actor's"):
+        with pytest.raises(NotLinkable, match="not <DynamicSupervisorRef root/pairs>"):
             link(*pair)  # type: ignore[arg-type]  # the point
     one.tell("crash")
     await settle()
