@@ -30,7 +30,7 @@ from greenroom.transport.door.front_door import FrontDoor, Handler, Readiness
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.static_pages import load_pages
 from greenroom.transport.door.unready import UnreadySockets
-from greenroom.transport.protocol.frame_codec import Decoder
+from greenroom.transport.protocol.frame_codec import FrameDecoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 from greenroom.transport.server import Server, listener_child
 
@@ -131,7 +131,7 @@ class Listening:
             limits=FrameLimits(
                 settings.max_frame_bytes, settings.frames_per_second, settings.frames_burst
             ),
-            decoder=Decoder(modern),
+            decoder=FrameDecoder(modern),
         )
 
     def _buckets_of_users(self) -> SharedBuckets:

@@ -27,7 +27,7 @@ from greenroom.transport.client.session import (
     ClientCommand,
     ClientSession,
     Complaint,
-    HandOver,
+    DeliverArrivals,
     Opened,
     RequestAnswered,
     TypingSeen,
@@ -258,7 +258,7 @@ class Client:
         match command:
             case Opened(ready, position, lost):
                 self._opened(ready, position, lost=lost)
-            case HandOver(arrivals):
+            case DeliverArrivals(arrivals):
                 self._inbox.put(arrivals)
             case RequestAnswered(id_, answer):
                 self._answer(id_, answer)

@@ -14,12 +14,12 @@ from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.transport.client.client_error import ClientError
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
-from greenroom.transport.protocol.frame_codec import Decoder
+from greenroom.transport.protocol.frame_codec import FrameDecoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 from greenroom.transport.protocol.frame_object import BadFrame
 
 WINDOW = 32
-_DECODER = Decoder(modern)  # a program may know ids of an older system, and a server read them
+_DECODER = FrameDecoder(modern)  # a program may know ids of an older system, and a server read them
 
 
 class RequestFailed(ClientError):

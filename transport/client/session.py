@@ -59,7 +59,7 @@ class Arrival:
 
 
 @attrs.frozen
-class HandOver:
+class DeliverArrivals:
     """Hand these to the application: new, in order, without gaps."""
 
     arrivals: Sequence[Arrival]
@@ -122,7 +122,7 @@ class Complaint:
 
 ClientCommand: TypeAlias = (
     Opened
-    | HandOver
+    | DeliverArrivals
     | Expect
     | RequestAnswered
     | Transmit
@@ -247,7 +247,7 @@ class ClientSession:
             return
         fresh, is_gap = self._advance(spans)
         if fresh:
-            yield HandOver(fresh)
+            yield DeliverArrivals(fresh)
         if is_gap:
             yield Leave(CloseCode.POSITION_LOST)
 

@@ -57,7 +57,7 @@ from greenroom.transport.connection.socket.counted_socket import CountedSocket
 from greenroom.transport.connection.socket.frame_writer import FrameWriter, WrittenCount
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode
-from greenroom.transport.protocol.frame_codec import Decoder
+from greenroom.transport.protocol.frame_codec import FrameDecoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 from greenroom.transport.protocol.wire import IsolationViolation
 
@@ -84,7 +84,7 @@ class ConnectionSettings:
     wall_clock: Callable[[], float]
     times: Times = attrs.field(factory=Times)
     limits: FrameLimits = attrs.field(factory=FrameLimits)
-    decoder: Decoder = attrs.field(factory=Decoder)
+    decoder: FrameDecoder = attrs.field(factory=FrameDecoder)
 
 
 class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, ConnectionCommand]):

@@ -8,7 +8,7 @@ from greenroom.delivery.observer import Observer
 from greenroom.transport.connection.machine.events import FrameRefused, Overstepped
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
-from greenroom.transport.protocol.frame_codec import Decoder
+from greenroom.transport.protocol.frame_codec import FrameDecoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 from greenroom.transport.protocol.frame_object import BadFrame
 from greenroom.transport.wrong_id import wrong_id_behind
@@ -18,7 +18,7 @@ from greenroom.transport.wrong_id import wrong_id_behind
 class FrameReader:
     """Makes an event for the machine of a message; `observer` counts ids of the wrong kind."""
 
-    decoder: Decoder
+    decoder: FrameDecoder
     limits: FrameLimits
     observer: Observer
 

@@ -109,7 +109,7 @@ def _checks(parse: ParseId) -> Mapping[type[ClientFrame], Checks]:
 _converter = cattrs.Converter(detailed_validation=False)
 
 
-class Decoder:
+class FrameDecoder:
     """Reads frames of clients. `parse_id` reads an id of the kind that a field holds.
 
     A service with clients that know ids of an older system gives a `parse_id` that reads those.

@@ -20,11 +20,11 @@ from greenroom.delivery.events.draft import BadEvent, Draft, user_said
 from greenroom.delivery.events.ids import EventId, IdSource
 from greenroom.delivery.events.kinds import JSON
 from greenroom.transport.protocol import wire
-from greenroom.transport.protocol.frame_codec import Decoder
+from greenroom.transport.protocol.frame_codec import FrameDecoder
 from greenroom.transport.protocol.frame_object import BadFrame
 from tests.delivery.backstage import IDS, open_backstage
 
-DECODER = Decoder()
+DECODER = FrameDecoder()
 
 
 pytestmark = pytest.mark.fault("D9")

@@ -16,8 +16,8 @@ from greenroom.transport.client.session import (
     ClientSession,
     Closing,
     Complaint,
+    DeliverArrivals,
     Expect,
-    HandOver,
     Leave,
     Opened,
     RequestAnswered,
@@ -87,7 +87,9 @@ def opened(offset=0, position=None, **options):
 
 
 def delivered(commands):
-    arrivals = [arrival for c in commands if isinstance(c, HandOver) for arrival in c.arrivals]
+    arrivals = [
+        arrival for c in commands if isinstance(c, DeliverArrivals) for arrival in c.arrivals
+    ]
     return [arrival.event.offset for arrival in arrivals]
 
 

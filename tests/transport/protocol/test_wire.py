@@ -22,12 +22,12 @@ from greenroom.delivery.events.ids import (
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import MEANINGS, CloseCode, reconnects
-from greenroom.transport.protocol.frame_codec import Decoder
+from greenroom.transport.protocol.frame_codec import FrameDecoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 from greenroom.transport.protocol.frame_object import BadFrame
 from greenroom.transport.protocol.wire import IsolationViolation
 
-DECODER = Decoder(modern)  # as the server has it
+DECODER = FrameDecoder(modern)  # as the server has it
 
 
 NEW = IdSource()
@@ -207,9 +207,11 @@ def test_null_stands_for_an_absent_optional_field():
 
 def test_an_id_of_an_older_system_is_read_by_a_decoder_that_is_given_a_parser_for_them():
     old = json.dumps({"type": "typing", "thread": "analyst_1757371363786"})
-    assert Decoder(modern).decode(old) == wire.Typing(modern(ThreadId, "analyst_1757371363786"))
+    assert FrameDecoder(modern).decode(old) == wire.Typing(
+        modern(ThreadId, "analyst_1757371363786")
+    )
     with pytest.raises(BadFrame, match="`thread` must be a thread id"):
-        Decoder().decode(old)
+        FrameDecoder().decode(old)
 
 
 @pytest.mark.requirement("R17")
