@@ -74,11 +74,11 @@ CRASHES = {
 @pytest.mark.requirement("R42")
 @pytest.mark.parametrize(("name", "error"), CRASHES.items(), ids=CRASHES)
 def test_a_recorded_crash_comes_again_and_becomes_a_test_that_passes(
-    name: str, error: str, shop: Path
+    name: str, error: str, shop: Path, here: Here
 ) -> None:
     test = f"test_{name}.py"
     arguments = [f"{name}.json", "--trust", "--write-test", test]
-    result = greenroom("replay", *arguments, cwd=shop)
+    result = here("replay", *arguments)
     assert (result.code, result.err) == (0, "")
     assert f"recorded: {error}" in result.out
     assert f"replayed: {error}" in result.out
@@ -89,8 +89,8 @@ def test_a_recorded_crash_comes_again_and_becomes_a_test_that_passes(
     assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
 
 
-def test_the_written_test_fails_once_the_actor_is_mended(shop: Path, tmp_path: Path) -> None:
-    greenroom("replay", "till.json", "--trust", "--write-test", str(tmp_path / "t.py"), cwd=shop)
+def test_the_written_test_fails_once_the_actor_is_mended(here: Here, tmp_path: Path) -> None:
+    here("replay", "till.json", "--trust", "--write-test", str(tmp_path / "t.py"))
     mended = SHOP.read_text().replace("// self.staff", "// max(self.staff, 1)")
     (tmp_path / SHOP.name).write_text(mended)
     run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "t.py"]
@@ -101,9 +101,9 @@ def test_the_written_test_fails_once_the_actor_is_mended(shop: Path, tmp_path: P
 
 @pytest.mark.parametrize("actor", ["corner_shop:Till", "corner_shop.py:Till"])
 def test_the_actors_module_may_be_named_instead_of_trusting_the_report(
-    actor: str, shop: Path
+    actor: str, here: Here
 ) -> None:
-    assert greenroom("replay", "till.json", "--actor", actor, cwd=shop).code == 0
+    assert here("replay", "till.json", "--actor", actor).code == 0
 
 
 @pytest.mark.parametrize(
