@@ -1,4 +1,4 @@
-"""Dead letters: events that nobody received in time, to be looked at and sent anew."""
+"""Dead letters: events that no client received in time, for operators to inspect and requeue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class DeadLetters:
     async def list(
         self, *, user: str | None = None, after: str | None = None, limit: int = 100
     ) -> list[DeadLetter]:
-        """Oldest event first, expired progress among them; `after` an event, to page on."""
+        """Dead letters, oldest event first, including expired progress events.
+
+        `after`: the last event of the previous page.
+        """
         whose = None if user is None else UserId.parse(user)
         past = None if after is None else EventId.parse(after)
         return await self._ledger.ask(
@@ -42,16 +45,17 @@ class DeadLetters:
         return letter, Event.decode(record.body)
 
     async def requeue(self, event: str) -> Receipt:
-        """Emit it anew, at the end of its thread, with an id and a time of its own.
+        """Emit the event again, at the end of its thread, with a new id and time.
 
-        Dropped as a dead letter then: of two who ask at once, the second is told that it is none.
-        A crash or a cancellation in between leaves both. Raises `BadEvent` for what begins a run,
-        `BadId`, `UnknownEvent`, `EventNotKept`, `UserUnavailable`.
+        The dead letter is dropped afterwards, so the second of two simultaneous calls raises
+        `UnknownEvent`. A crash or a cancellation in between leaves both the new event and the
+        dead letter. Raises `BadEvent` for an event that begins a run, `BadId`, `UnknownEvent`,
+        `EventNotKept`, `UserUnavailable`.
         """
         known = EventId.parse(event)
         async with self._one_at_a_time:
             letter = await self._find(known)
-            again = anew(await self._ledger.record(known), self._ids)
+            again = redraft(await self._ledger.record(known), self._ids)
             async with self._users.lease(letter.user) as user:
                 record = await user.actor.ask(Emit(again))
             await self.drop(known)
@@ -71,23 +75,23 @@ class DeadLetters:
 
 
 async def requeue_at_rest(journal: Journal, event: EventId, ids: IdSource, now: int) -> Record:
-    """`DeadLetters.requeue` on the journal of a stopped server. `now` in ms."""
+    """Requeue a dead letter in the journal of a stopped server. `now` in ms."""
     letter, record = await journal.dead_letter(event), await journal.find(event)
     if letter is None or record is None:
         raise no_letter(event)
     last = (await journal.bounds(letter.user)).last
-    again = anew(record, ids).record(letter.user, last + 1, now)
+    again = redraft(record, ids).record(letter.user, last + 1, now)
     await journal.append([again])
     await journal.drop_dead_letter(event)
     return again
 
 
-def anew(record: Record, ids: IdSource) -> Draft:
-    """The same event once more, with an id of its own. Raises `BadEvent` for a run's beginning."""
+def redraft(record: Record, ids: IdSource) -> Draft:
+    """The same event with a new id. Raises `BadEvent` for an event that begins a run."""
     if record.kind in RUN_OPENS:
         raise BadEvent(
-            f"{record.kind} begins a run, which cannot begin again",
-            advice="requeue its final_report, or have the user ask anew",
+            f"{record.kind} begins a run, and a run cannot begin twice",
+            advice="requeue the run's final_report, or ask the user to send the message again",
         )
     return draft(
         event=ids.new(EventId),

@@ -1,4 +1,4 @@
-"""What can go wrong in delivery."""
+"""The errors of the delivery layer."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from greenroom.supervisor.errors import SupervisorError
 
 
 class JournalError(GreenroomError):
-    """The journal could not do what was asked; nothing of the failed call was kept."""
+    """The journal could not carry out a call, and kept nothing of it."""
 
     fault = Fault.OPERATOR
 
 
 class JournalBusy(JournalError):
-    """Another process has the journal open; the message names its pid where it is known."""
+    """Another process has the journal open; the message names its pid if it is known."""
 
     temporary = True
 
 
 class JournalReadOnly(JournalError):
-    """The journal's file or directory may not be written."""
+    """This process is not allowed to write the journal's file or directory."""
 
 
 class JournalFull(JournalError):
-    """No room on the disk. The journal stays open, and appends work again once there is room."""
+    """The disk is full. The journal stays open, and appends work again once there is room."""
 
     temporary = True
 
@@ -34,24 +34,24 @@ class JournalCorrupt(JournalError):
 
 
 def damaged(what: str, error: Exception) -> JournalCorrupt:
-    """What a reader raises for a row that it cannot make sense of."""
-    advice = "greenroom journal check tells more, when no server has the journal open"
+    """The error for a row that cannot be decoded."""
+    advice = "stop the server, then run greenroom journal check to list the damage"
     return JournalCorrupt(f"{what} is damaged: {safe_repr(error)}", advice=advice)
 
 
 class JournalTooNew(JournalError):
-    """A newer greenroom made this journal."""
+    """The journal was written by a newer version of greenroom."""
 
 
 class JournalLost(JournalError):
-    """The files of the open journal were removed, moved, replaced or cut short by somebody else.
+    """Another program removed, moved, replaced or truncated the files of the open journal.
 
-    What was written since may be missing; nothing more is kept until the journal is opened anew.
+    Entries written since may be missing. The journal keeps nothing more until it is reopened.
     """
 
 
 class JournalFailed(JournalError):
-    """The disk or the operating system refused, in a way that has no error of its own."""
+    """The disk or the operating system refused a call for a reason without an error class here."""
 
 
 class JournalClosed(JournalError):
@@ -67,8 +67,8 @@ class OutOfSequence(JournalError):
 
     def __init__(self, user: str, expected: int, given: int) -> None:
         super().__init__(
-            f"the next record of user {str(user)!r} has offset {expected}, not {given}",
-            advice="one writer per user numbers its records; reload the user from the journal",
+            f"the next record of user {str(user)!r} must have offset {expected}, not {given}",
+            advice="only one writer may number a user's records; reload the user from the journal",
         )
         self.user = user
         self.expected = expected
@@ -76,11 +76,11 @@ class OutOfSequence(JournalError):
 
 
 class DeliveryError(GreenroomError):
-    """An event or a connection's wish could not be taken."""
+    """An event or a connection's request was refused."""
 
 
 class EventNotKept(DeliveryError):
-    """The journal refused the event: it has no offset and nobody was shown it."""
+    """The journal refused the event, so it has no offset and was sent to no client."""
 
     fault = Fault.OPERATOR
     temporary = True
@@ -94,7 +94,7 @@ class NotReceived(DeliveryError):
 
 
 class NotDisplayed(DeliveryError):
-    """No client put the event before the user's eyes in time. It is kept."""
+    """No client displayed the event to the user in time. It is kept."""
 
     fault = Fault.CLIENT
     temporary = True
@@ -108,25 +108,25 @@ class NotConfirmed(DeliveryError):
 
 
 class UnknownEvent(DeliveryError):
-    """The journal has no event of this id: it was trimmed, or never was."""
+    """The journal has no event with this id: it was trimmed or never existed."""
 
     fault = Fault.CALLER
 
 
 class TooManyConnections(DeliveryError):
-    """The user has as many live connections as one user may."""
+    """The user already has the maximum number of live connections."""
 
     fault = Fault.CLIENT
 
 
 class RunStopped(DeliveryError):
-    """The run was cut because the server stops; its user was told `agent_failed`."""
+    """The run was cut off because the server is stopping; it ended with `agent_failed`."""
 
     fault = Fault.OPERATOR
 
 
 class RunTimedOut(RunStopped):
-    """The run took longer than its limit and was cut; its user was told `agent_failed`."""
+    """The run exceeded its time limit and was cut off; it ended with `agent_failed`."""
 
 
 class UserUnavailable(DeliveryError):
@@ -140,12 +140,12 @@ _OF_THE_SERVER = (ActorError, SupervisorError, JournalError, EventNotKept, UserU
 
 
 def is_of_the_server(error: BaseException) -> bool:
-    """Whether it tells of the server's files and actors: for its operator, and for no client."""
+    """Whether the error's text describes the server's internals, which clients must not read."""
     return is_a(error, _OF_THE_SERVER)
 
 
 def words_for_clients(error: BaseException) -> str:
-    """What clients may read of an error."""
+    """The text of an error that may be sent to clients."""
     if isinstance(error, GreenroomError):
         if not is_of_the_server(error):
             return error.message

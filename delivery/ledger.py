@@ -1,4 +1,4 @@
-"""The ledger: any event, asked for by its id or its user, also after a restart."""
+"""The ledger: looks up events by id or by user, including events from before a restart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 class Ledger:
-    """Receipts out of the journal."""
+    """Receipts for the events in the journal."""
 
     def __init__(
         self,
@@ -43,9 +43,10 @@ class Ledger:
         before: int | None = None,
         limit: int = 50,
     ) -> list[Receipt]:
-        """The receipts of a user's last events, oldest first; `before` an offset, to page back.
+        """The receipts of a user's last events, oldest first.
 
-        Raises `BadId`, a `JournalError`, or `ValueError` for a limit below 1.
+        `before`: only events below this offset. Raises `BadId`, a `JournalError`, or
+        `ValueError` for a limit below 1.
         """
         whose = UserId.parse(user)
         which = None if thread is None else ThreadId.parse(thread)
@@ -63,7 +64,7 @@ class Ledger:
         return record
 
     async def ask(self, question: Callable[[Journal], Awaitable[R]]) -> R:
-        """What the journal answers. Raises a `JournalError`."""
+        """Ask the journal a question. Raises a `JournalError`."""
         return await self._look_up().ask(LookUp(question))
 
     def _receipt(self, record: Record) -> Receipt:

@@ -1,6 +1,7 @@
-"""Which connection or run a log line is about: bound once, where its task begins.
+"""The ids of the connection or run that a log line is about, bound once at the start of a task.
 
-A task inherits what its starter has bound, so whatever starts something for others binds anew.
+A task inherits the ids of the task that started it. An actor that starts work for others must
+therefore bind the ids of that work.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _bound: ContextVar[Mapping[str, str]] = ContextVar("greenroom log context", defa
 
 
 def log_context() -> Mapping[str, str]:
-    """The ids bound where this is called."""
+    """The ids bound in the current context."""
     return _bound.get()
 
 
@@ -27,7 +28,7 @@ def bind(**ids: str) -> None:
 
 @contextmanager
 def bound(**ids: str) -> Iterator[None]:
-    """The same for the length of a block."""
+    """Log with these ids, and no others, inside a block."""
     before = _bound.get()
     _bound.set(ids)
     try:

@@ -1,7 +1,7 @@
-"""What delivery tells whoever counts (pure). Numbers for operators hang on an observer.
+"""The observer: hooks that delivery calls so that metrics can count what happens (pure).
 
-A hook is called for a batch wherever there is one. Hooks run inside the actor's task it happened
-in: they must be quick and must not raise. No hook is told whose event it was.
+Batched work calls a hook once per batch. Hooks run inside the task of the calling actor: they
+must be quick and must not raise. No hook receives a user's id.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Sought: TypeAlias = Literal["session", "run", "thread", "event", "user", "journa
 
 
 class Observer:
-    """Does nothing; subclass and override what you want to count. Seconds everywhere."""
+    """Does nothing; subclass and override the hooks you want to count. Times are in seconds."""
 
     # Events
 
@@ -30,51 +30,51 @@ class Observer:
         """One user's events are durable."""
 
     def emit_refused(self, reason: EmitRefusal, events: int = 1) -> None:
-        """Events were not accepted; each raised at its emitter."""
+        """Events were not accepted; each `emit` raised an error."""
 
     def sent(self, events: int, size: int, *, replay: bool) -> None:
-        """A frame with so many events, `size` bytes in all, was written to a socket."""
+        """A frame with this number of events, `size` bytes in all, was written to a socket."""
 
     def received(self, kind: Kind, seconds: float, events: int = 1) -> None:
-        """For the first time a session acknowledged these, so long after they were accepted."""
+        """A session was the first to acknowledge these events, `seconds` after acceptance."""
 
     def displayed(self, kind: Kind, seconds: float) -> None:
-        """For the first time a session showed the event."""
+        """A session was the first to display the event, `seconds` after acceptance."""
 
     def confirmed(self, kind: Kind, seconds: float) -> None:
-        """For the first time a session confirmed the event."""
+        """A session was the first to confirm the event, `seconds` after acceptance."""
 
     def superseded(self, events: int) -> None:
-        """Progress events were folded for a connection that lags."""
+        """Progress events were folded for a slow connection."""
 
     def retried(self, kind: Kind, events: int = 1) -> None:
-        """Events without acknowledgement were sent once more."""
+        """Unacknowledged events were sent again."""
 
     def expired(self, kind: Kind, events: int = 1) -> None:
-        """Events ended undelivered: nobody came for them in time."""
+        """Events ended undelivered: no client received them in time."""
 
     def dead_lettered(self, kind: Kind, events: int = 1) -> None:
-        """Events ended undelivered after all attempts, and are kept as dead letters."""
+        """Events ended undelivered after all attempts and were kept as dead letters."""
 
     def report_refused(self, stage: ReportedStage) -> None:
-        """A client reported on an event that was not sent to it."""
+        """A client reported a stage for an event that it was not sent."""
 
     def breaker_moved(self, old: Breaker | None, new: Breaker | None) -> None:
-        """A connection's circuit breaker moved; None before its first and after its last state."""
+        """A connection's circuit breaker changed state; None: before its first, after its last."""
 
     # Runs and ids
 
     def run_started(self) -> None:
-        """A run goes on in this process."""
+        """A run started in this process."""
 
     def run_ended(self, outcome: RunOutcome, seconds: float) -> None:
-        """Its block was left, so long after it was entered."""
+        """A run ended, `seconds` after it started."""
 
     def id_mismatch(self, expected: str, given: str) -> None:
-        """An id was no `expected` one but, in the words of `BadId.given`, something else."""
+        """An id was not of the `expected` kind; `given` is `BadId.given`."""
 
     def lookup_failed(self, wanted: Sought) -> None:
-        """What somebody named is not there, or (`journal`) could not be looked for."""
+        """A requested item does not exist, or (`journal`) could not be looked up."""
 
     # The journal
 
@@ -93,25 +93,25 @@ class Observer:
         """A socket was upgraded."""
 
     def connection_ready(self, seconds: float) -> None:
-        """It is ready, so long after it was upgraded."""
+        """A connection became ready, `seconds` after its upgrade."""
 
     def connection_closed(self, code: int, *, by_server: bool) -> None:
-        """It is closed; 1006 when nobody said a code (RFC 6455 §7.4.1)."""
+        """A connection closed; `code` is 1006 if neither side sent one (RFC 6455 §7.4.1)."""
 
     def frame_refused(self, code: int) -> None:
-        """A client's frame broke the protocol or a limit; `code` as in the answer to it."""
+        """A client's frame broke the protocol or a limit; `code` is the one in the reply."""
 
     def request_refused(self, request: str, code: int) -> None:
-        """A client's `say`, `cancel`, `history` or `refresh` was not granted."""
+        """A client's `say`, `cancel`, `history` or `refresh` was refused."""
 
     def handshake_refused(self, status: int) -> None:
         """An upgrade was answered with this HTTP status."""
 
     def handshake_dropped(self, why: Dropped) -> None:
-        """A peer did not get to its answer: it took too long, or newer ones pushed it out."""
+        """A handshake got no response: it took too long, or newer handshakes displaced it."""
 
     def keys_looked_at(self, *, readable: bool) -> None:
-        """The file of keys that tokens are checked with was looked at, and could be read or not."""
+        """The server checked whether the file of token keys is readable."""
 
 
 NO_OBSERVER = Observer()

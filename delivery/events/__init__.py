@@ -1,1 +1,1 @@
-"""Events: their ids, kinds and records, the drafts they begin as, the policies they end by."""
+"""Events: their ids, kinds, drafts, records and delivery policies."""

@@ -1,4 +1,4 @@
-"""Who an event is for: the one thing routing looks at."""
+"""The user context: the ids that say whom an event is for."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _KINDS: dict[str, type[Id]] = {
 class UserContext:
     """The ids that travel with a run. An id of another kind raises `BadId`.
 
-    `new` takes strings, as they come from outside; the constructor takes ids only.
+    `new` parses strings from outside; the constructor accepts only parsed ids.
     """
 
     user: UserId
@@ -58,7 +58,7 @@ class UserContext:
         session: str | None = None,
         ids: IdSource = _default_ids,
     ) -> UserContext:
-        """A context for `user`; ids that are not given are made. Raises `BadId`."""
+        """A context for `user`; ids left out are generated. Raises `BadId`."""
         return cls(
             user=UserId.parse(user),
             thread=ids.new(ThreadId) if thread is None else ThreadId.parse(thread),
@@ -70,5 +70,5 @@ class UserContext:
 
 def _given(value: object) -> str:
     if type(value) is str:
-        return f"a str not parsed yet ({kind_of(value)})"
+        return f"an unparsed str ({kind_of(value)})"
     return value.kind if isinstance(value, Id) else kind_of(value)

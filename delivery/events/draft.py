@@ -1,4 +1,4 @@
-"""An event before it has its place in the user's sequence (pure)."""
+"""A draft: an event that has no offset and no time yet (pure)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class BadEvent(GreenroomError):
 
 @attrs.frozen
 class Draft:
-    """All of an event but its offset and time. `rest` is its JSON without those two, encoded
-    where it was emitted, so that what cannot be encoded raises there."""
+    """An event without offset and time. `rest` is its JSON without those two fields, encoded in
+    the caller of `emit`, so that data which cannot be encoded raises there."""
 
     id: EventId
     kind: Kind
@@ -39,7 +39,7 @@ class Draft:
     rest: bytes = attrs.field(metadata=SECRET)
 
     def record(self, user: UserId, offset: int, at: int) -> Record:
-        """The event at its place. `at`: ms since the Unix epoch."""
+        """The event with its offset and time. `at`: ms since the Unix epoch."""
         return Record(
             user=user,
             offset=offset,
@@ -67,8 +67,8 @@ def draft(
     data: JSON,
     say: str | None = None,
 ) -> Draft:
-    """Encode an event. Raises `BadEvent` for data that is too big, or that a browser would not
-    read as it is: no JSON, NaN, an integer past 2^53."""
+    """Encode an event. Raises `BadEvent` for data that is too big, is not JSON, or would reach a
+    browser changed (NaN, an integer past 2^53)."""
     fields: dict[str, JSON] = {"id": event, "kind": kind, "class": class_of(kind), "thread": thread}
     fields |= {"run": run} if parent is None else {"run": run, "parent": parent}
     fields |= {"request": request, "data": data}
@@ -78,7 +78,7 @@ def draft(
         raise _bad(kind, flaw_of(data, "data") or half_pair_of(data, "data") or error) from error
     if len(rest) > MAX_EVENT_BYTES:
         raise BadEvent(
-            f"{kind}: {len(rest):,} bytes, more than the {MAX_EVENT_BYTES:,} an event may have",
+            f"{kind}: an event must have at most {MAX_EVENT_BYTES:,} bytes, not {len(rest):,}",
             advice="store the bulk elsewhere and send a link to it",
         )
     if flaw := flaw_of(data, "data"):
@@ -88,13 +88,13 @@ def draft(
 
 def _bad(kind: Kind, flaw: Flaw | TypeError) -> BadEvent:
     return BadEvent(
-        f"{kind}: its data is not JSON as browsers read it: {flaw}",
-        advice="give it as a string, or as what JSON has",
+        f"{kind}: the data must be JSON that browsers read unchanged: {flaw}",
+        advice="send the value as a string or as a type that JSON has",
     )
 
 
 def user_said(*, event: EventId, context: UserContext, body: JSON, say: str) -> Draft:
-    """What the user said. Raises `BadEvent`."""
+    """The event for a user's message. Raises `BadEvent`."""
     return draft(
         event=event,
         kind=Kind.USER_SAID,
@@ -108,7 +108,7 @@ def user_said(*, event: EventId, context: UserContext, body: JSON, say: str) -> 
 
 
 def run_cancelled(*, event: EventId, run: UserContext) -> Draft:
-    """The end of a run that was cancelled before its turn came."""
+    """The end of a run that was cancelled before it started."""
     return draft(
         event=event,
         kind=Kind.AGENT_COMPLETED,
@@ -121,13 +121,13 @@ def run_cancelled(*, event: EventId, run: UserContext) -> Draft:
 
 
 def run_lost(*, event: EventId, run: OpenRun) -> Draft:
-    """The end of a run that can no longer say it."""
+    """The end of a run that can no longer emit it."""
     said: JSON = {"error": "RunLost", "message": "the server stopped the run", "reason": "lost"}
     return _in_its_place(event, Kind.AGENT_FAILED, run, said)
 
 
 def tool_lost(*, event: EventId, run: OpenRun, tool: Event, now: int) -> Draft:
-    """The end of a tool that such a run left open. `tool`: its `tool_executing`; `now`: ms."""
+    """The end of a tool call that a lost run left open. `tool`: its `tool_executing`; `now`: ms."""
     said: JSON = {
         "tool_call": tool.data["tool_call"],
         "tool_name": tool.data["tool_name"],
@@ -138,7 +138,7 @@ def tool_lost(*, event: EventId, run: OpenRun, tool: Event, now: int) -> Draft:
 
 
 def _in_its_place(event: EventId, kind: Kind, run: OpenRun, data: JSON) -> Draft:
-    """What a lost run would have said."""
+    """An event emitted on behalf of a lost run."""
     return draft(
         event=event,
         kind=kind,

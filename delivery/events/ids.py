@@ -1,8 +1,8 @@
-"""Every id greenroom knows: made here, parsed here, nowhere else.
+"""All ids of greenroom are generated and parsed here.
 
 An id is a TypeID (https://github.com/jetify-com/typeid, UUIDv7 inside, so ids sort by birth):
-`run_01h45…`. Each kind is its own type, a `str` that fits in JSON, and `parse` is the only door:
-an id of another kind is refused with an error that names both kinds.
+`run_01h45…`. Each kind is its own type, a subclass of `str` that JSON encodes as a string. `parse`
+refuses an id of another kind with an error that names both kinds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from greenroom.actors.text.wording import a
 
 
 class BadId(GreenroomError):
-    """Not an id of the expected kind. `expected` and `given` name the kinds."""
+    """The value is not an id of the expected kind. `expected` and `given` name the kinds."""
 
     def __init__(self, expected: str, given: str, value: object, *, advice: str = "") -> None:
         self.expected = expected
@@ -33,15 +33,15 @@ class BadId(GreenroomError):
 
 
 def _in_words(given: str, value: object) -> str:
-    """Any text may be a user's id, so "user" alone would mislead where nothing says that it is one.
+    """Any text may be a user's id, so "user" alone would mislead where the text could be another.
 
-    The kind is the last word all the same: by it logs know what follows for the name of a user.
+    The kind must stay the last word: by it, logs recognise the text that follows as a user's id.
     """
     return f"other text, perhaps {a(given)}" if given == "user" and type(value) is str else given
 
 
 class Id(str, Small):
-    """An id of one kind. `kind` is what errors call it, `prefix` what it starts with."""
+    """An id of one kind. `kind` is its name in error messages, `prefix` how it starts."""
 
     __slots__ = ()
     kind: ClassVar[str]
@@ -49,7 +49,7 @@ class Id(str, Small):
 
     @classmethod
     def parse(cls, value: str) -> Self:
-        """The id in `value`. Raises `BadId` naming the expected and the given kind."""
+        """Parse `value`. Raises `BadId`, which names the expected and the given kind."""
         if type(value) is cls:
             return value
         if not isinstance(value, str) or _prefix_of(value) != cls.prefix:
@@ -58,7 +58,7 @@ class Id(str, Small):
 
     @classmethod
     def trusted(cls, value: str) -> Self:
-        """The id in a string this process made or stored itself; not checked."""
+        """Wrap, unchecked, a string that this process generated or stored itself."""
         return cls(value)
 
     def __repr__(self) -> str:
@@ -82,7 +82,7 @@ class RunId(Id):
 
 
 class RequestId(Id):
-    """What asked for a run: follows it through logs and events."""
+    """The request that started a run; it appears in the run's logs and events."""
 
     __slots__ = ()
     kind: ClassVar[str] = "request"
@@ -124,7 +124,7 @@ class ToolCallId(Id):
 class UserId(Id):
     """A user: the identity provider's subject, opaque, 1 to 255 visible characters.
 
-    It has no prefix of ours; whatever *is* one of our ids is refused.
+    It has no prefix; an id of another kind is refused.
     """
 
     __slots__ = ()
@@ -145,14 +145,14 @@ class UserId(Id):
 KINDS: Final[tuple[type[Id], ...]] = (
     *(ThreadId, RunId, RequestId, SessionId, ConnectionId, EventId, ToolCallId),
 )
-"""The kinds greenroom makes itself: all but the users."""
+"""The kinds that greenroom generates: all but user ids."""
 
 _KINDS: Final = {kind.prefix: kind for kind in KINDS}
 I = TypeVar("I", bound=Id)  # noqa: E741  # reads well at its few uses
 
 
 def kind_of(value: object) -> str:
-    """What `value` is, in words for an error message: a kind of id, or why it is none."""
+    """Describe `value` for an error message: its kind of id, or why it is not an id."""
     if not isinstance(value, str):
         return a(type(value).__name__)
     if (prefix := _prefix_of(value)) is not None:
@@ -167,24 +167,24 @@ def kind_of(value: object) -> str:
 
 
 def type_of(value: str) -> type[Id] | None:
-    """The kind that `value` is an id of in full; None for anything else, users among it."""
+    """The type of the complete id in `value`; None for any other text, including user ids."""
     prefix = _prefix_of(value)
     return None if prefix is None else _KINDS[prefix]
 
 
 def bits_of(id_: Id) -> int:
-    """The UUID in an id of ours, as its 128 bits."""
+    """The 128 bits of the UUID in an id."""
     return TypeID.from_string(str(id_)).uuid.int
 
 
 def with_bits(kind: type[I], bits: int) -> I:
-    """The id of `kind` that holds this UUID."""
+    """The id of `kind` with this UUID."""
     typeid: TypeID[str] = TypeID.from_uuid(uuid_utils.UUID(int=bits), prefix=kind.prefix)
     return kind.trusted(str(typeid))
 
 
 class IdSource:
-    """Makes new ids. `now_ms` and `random_bits` (bits → int) may be injected."""
+    """Generates ids. `now_ms` and `random_bits` (bits → int) may be injected."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class IdSource:
         self._random_bits = random_bits
 
     def new(self, kind: type[I]) -> I:
-        """A new id of `kind` (not of users: those come from the identity provider)."""
+        """A new id of `kind`, which must not be `UserId`: the identity provider makes user ids."""
         return with_bits(kind, uuid_bits(7, self._now_ms(), self._random_bits(74)))
 
 
@@ -211,7 +211,7 @@ def uuid_bits(version: int, at_ms: int, rest: int) -> int:
 
 
 def _prefix_of(value: str) -> str | None:
-    """The prefix, if `value` is one of our ids in full."""
+    """The prefix of `value` if it is a complete id."""
     prefix, _, suffix = value.rpartition("_")
     if prefix not in _KINDS or len(suffix) != 26:
         return None

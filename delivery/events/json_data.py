@@ -1,8 +1,8 @@
-"""What can be said in JSON such that a browser reads what was written (pure).
+"""Checks that a browser reads JSON data back unchanged (pure).
 
 JSON has no NaN and no Infinity, and encoders write `null` for them; a browser's numbers are
-doubles, so it rounds integers past 2**53 (RFC 8259 §6). Such a value is refused where it comes in,
-with the way to it, instead of being another one when it comes out.
+doubles, so it rounds integers past 2**53 (RFC 8259 §6). Such a value is refused at the call,
+with the path to it, instead of reaching the browser as a different value.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Path: TypeAlias = "tuple[_Path | None, str | int]"
 
 @attrs.frozen
 class Flaw:
-    """What a value in some data cannot be: the way to it, what it must be, and what it is."""
+    """A value that is not allowed: the path to it, what it must be, and what it is."""
 
     path: str
     expected: str
@@ -33,15 +33,15 @@ class Flaw:
 
 
 def flaw_of(data: object, name: str) -> Flaw | None:
-    """The first value that JSON cannot carry unchanged, if any; `name` is what the data is called.
+    """The first value that JSON cannot carry unchanged, if any; `name` begins the path to it.
 
-    Strings are not looked into: an encoder refuses what is no text (see `half_pair_of`).
+    Strings are not examined: the encoder refuses invalid text itself (see `half_pair_of`).
     """
     return _first_flaw(data, name, texts=False)
 
 
 def half_pair_of(data: object, name: str) -> Flaw | None:
-    """The same, with halves of surrogate pairs: for what an encoder refused."""
+    """Like `flaw_of`, but also finds halves of surrogate pairs, which encoders refuse."""
     return _first_flaw(data, name, texts=True)
 
 
@@ -67,7 +67,7 @@ def _look_into(
     pending: list[tuple[object, _Path, int]],
     texts: bool,
 ) -> Flaw | None:
-    """Most of what is said needs no look at each: strings, or numbers that are all in range."""
+    """Most data needs no check of each value: it is strings, or numbers that are all in range."""
     children: Iterable[object] = value
     if isinstance(value, dict):
         for key in value if texts or set(map(type, value)) - {str} else ():
@@ -113,10 +113,11 @@ def _flaw_of_leaf(value: object, way: _Path, texts: bool) -> Flaw | None:
 
 def _flaw_of_key(key: object, way: _Path) -> Flaw | None:
     if type(key) is not str:
-        found = f"one with a key of type {type(key).__name__}"
+        found = f"an object with a key of type {type(key).__name__}"
         return Flaw(_path(way), "an object whose keys are all str", found)
     if _is_torn(key):
-        return Flaw(_path(way), "an object whose keys are text", "one with half a surrogate pair")
+        found = "an object with half a surrogate pair in a key"
+        return Flaw(_path(way), "an object whose keys are text", found)
     return None
 
 
@@ -125,7 +126,7 @@ def _is_torn(text: str) -> bool:
 
 
 def _number(value: int) -> str:
-    return str(int(value)) if abs(value) < 10**40 else f"one of {value.bit_length()} bits"
+    return str(int(value)) if abs(value) < 10**40 else f"an integer of {value.bit_length()} bits"
 
 
 def _path(way: _Path) -> str:

@@ -16,7 +16,7 @@ JSON: TypeAlias = Union[str, int, float, bool, Sequence["JSON"], Mapping[str, "J
 
 
 class Kind(enum.StrEnum):
-    """What an event says. The names are the wire's."""
+    """The kind of an event. Its values are the names on the wire."""
 
     AGENT_STARTED = "agent_started"
     AGENT_THINKING = "agent_thinking"
@@ -31,7 +31,7 @@ class Kind(enum.StrEnum):
 
 
 class EventClass(enum.StrEnum):
-    """How an event may be treated when a connection lags."""
+    """Whether an event may be folded into others for a slow connection: only PROGRESS may."""
 
     CRITICAL = "critical"
     PROGRESS = "progress"
@@ -42,13 +42,13 @@ TERMINAL = frozenset({Kind.AGENT_COMPLETED, Kind.AGENT_FAILED})
 
 
 def class_of(kind: Kind) -> EventClass:
-    """The class PROTOCOL.md gives a kind."""
+    """The event class of a kind, as the protocol assigns it."""
     return EventClass.PROGRESS if kind in PROGRESS else EventClass.CRITICAL
 
 
 @attrs.frozen
 class Event:
-    """An event as a client or an agent reads it. `at` is in ms since the Unix epoch."""
+    """An event as clients and agents read it. `at` is in ms since the Unix epoch."""
 
     offset: int
     id: EventId
@@ -63,12 +63,12 @@ class Event:
 
     @classmethod
     def decode(cls, body: bytes | str) -> Event:
-        """Read PROTOCOL.md's JSON object. Raises `ValueError`, `KeyError` or `TypeError`."""
+        """Decode an event's JSON object. Raises `ValueError`, `KeyError` or `TypeError`."""
         return cls.from_json(_object(orjson.loads(body)))
 
     @classmethod
     def from_json(cls, fields: Mapping[str, JSON]) -> Event:
-        """Read an event already parsed from JSON."""
+        """Read an event from its parsed JSON object."""
         parent = fields.get("parent")
         return cls(
             offset=int(str(fields["offset"])),
@@ -87,4 +87,4 @@ class Event:
 def _object(data: JSON) -> Mapping[str, JSON]:
     if isinstance(data, Mapping):
         return data
-    raise TypeError(f"an event and its data are objects, not {type(data).__name__}")
+    raise TypeError(f"an event and its `data` must be JSON objects, not {type(data).__name__}")

@@ -1,4 +1,4 @@
-"""What counts as delivered, how long that is tried, what else becomes of an event (pure)."""
+"""Delivery policies: when an event counts as delivered, and when it expires (pure)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ DONE: Final[tuple[Done, ...]] = (
 
 @attrs.frozen
 class Policy:
-    """`done`: the stage at which an event of the class has been delivered; at least received.
+    """The delivery policy of an event class.
 
-    One that has not got there `expires_after` seconds has expired; with `dead_letter` that is
-    an operator's to know: a CRITICAL log line and a dead letter with all attempts.
+    `done`: the stage at which an event counts as delivered; at least received. An event that has
+    not reached it within `expires_after` seconds has expired. With `dead_letter`, operators get a
+    CRITICAL log line and a dead letter with all attempts.
     """
 
     done: Done = ReceiptStage.RECEIVED
@@ -35,16 +36,16 @@ class Policy:
 
     @property
     def delivered(self) -> Outcome:
-        """The outcome of an event that got to `done`."""
+        """The outcome of an event that reached `done`."""
         return Outcome(str(self.done))
 
     @property
     def given_up(self) -> Literal["expired", "dead_lettered"]:
-        """The outcome of one that did not, in time."""
+        """The outcome of an event that did not reach `done` in time."""
         return "dead_lettered" if self.dead_letter else "expired"
 
     def is_over(self, at: int, now: int) -> bool:
-        """An event accepted at `at` has had its time by `now` (ms)."""
+        """Whether the time of an event accepted at `at` (ms) has run out at `now` (ms)."""
         return now - at >= self.expires_after * 1000
 
 
@@ -56,13 +57,13 @@ POLICIES: Final[Policies] = MappingProxyType(
         EventClass.PROGRESS: Policy(expires_after=HOUR, dead_letter=False),
     }
 )
-"""Critical events have a week and become dead letters; progress is of no use after an hour."""
+"""Critical events expire after a week and become dead letters; progress expires after an hour."""
 
 
 def outcome_of(stage: ReceiptStage, policy: Policy, letter: DeadLetter | None) -> Outcome | None:
-    """How an event ended. `stage` is the durable one, or a crash could take an outcome back.
+    """How an event ended. `stage` must be durable, or a crash could revoke an outcome.
 
-    Given up is given up, also when somebody comes for it later.
+    A dead letter's outcome is final, even if a client receives the event later.
     """
     if letter is not None:
         return Outcome(letter.outcome)

@@ -1,4 +1,4 @@
-"""What a journal keeps: records of events, and of what became of them (pure)."""
+"""The entries of a journal: records of events and of their delivery (pure)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ RUN_ENDS: Final = TERMINAL
 
 @attrs.frozen
 class Record:
-    """An event as it is kept. `body` is the whole event as JSON, sent to the wire unchanged.
+    """An event as the journal keeps it. `body` is the event's JSON, sent to clients unchanged.
 
     Offsets count from 1 for each user, without gaps. `at` is in milliseconds since the epoch.
-    `say` is set on `user_said` alone: the client's idempotency key.
+    `say`, set only on `user_said`, is the client's idempotency key.
     """
 
     user: UserId
@@ -49,8 +49,8 @@ class Record:
 
 @attrs.frozen
 class Cursor:
-    """A session has received everything past `start` through `offset`, and was sent it through
-    `sent`. A cursor never goes back; one that begins past the known one's `sent` takes its place.
+    """A session was sent the events past `start` through `sent`, and received those through
+    `offset`. A cursor never goes back; a cursor that starts past the known `sent` replaces it.
     """
 
     user: UserId
@@ -61,7 +61,7 @@ class Cursor:
     at: int
 
     def after(self, known: Cursor | None) -> Cursor:
-        """What is kept when this one follows the `known` one of its session."""
+        """The cursor to keep when this one follows its session's `known` cursor."""
         if known is None or self.start > known.sent:
             return self
         return attrs.evolve(
@@ -74,7 +74,7 @@ class Cursor:
 
 @attrs.frozen
 class Mark:
-    """A session has displayed or confirmed one record. The same mark again replaces it."""
+    """A session has displayed or confirmed a record. A later mark of the stage replaces it."""
 
     user: UserId
     session: SessionId
@@ -100,9 +100,10 @@ class Attempt:
 
 @attrs.frozen
 class DeadLetter:
-    """An event that nobody received in its time, and each attempt to deliver it.
+    """An event that no client received in time, and each attempt to deliver it.
 
-    The same letter again replaces it. `at`: when it was given up, in ms since the epoch.
+    A later letter for the same event replaces it. `at`: when delivery was given up, in ms since
+    the epoch.
     """
 
     user: UserId
@@ -116,7 +117,7 @@ class DeadLetter:
 
 @attrs.frozen
 class Settled:
-    """Every event of the class through here has its outcome. It never goes back."""
+    """Every event of the class through this offset has its outcome. It never goes back."""
 
     user: UserId
     event_class: EventClass
@@ -128,9 +129,9 @@ Entry: TypeAlias = Record | Cursor | Mark | Attempt | DeadLetter | Settled
 
 @attrs.frozen
 class Bounds:
-    """The offsets a user's records have: (0, 0) when there never was one.
+    """The first and last offset of a user's records: (0, 0) if the user never had a record.
 
-    `last` never goes back. A journal trimmed bare has `first == last + 1`.
+    `last` never goes back. When every record is trimmed, `first == last + 1`.
     """
 
     first: int
@@ -139,7 +140,7 @@ class Bounds:
 
 @attrs.frozen
 class Page:
-    """Records in ascending order; `more` says that older ones are there."""
+    """Records in ascending order; `more`: there are older records."""
 
     records: list[Record]
     more: bool
@@ -147,7 +148,7 @@ class Page:
 
 @attrs.frozen
 class Said:
-    """The run and thread that a `say` started, and its `user_said` as it is kept."""
+    """The run and thread that a `say` started, and the body of its `user_said` record."""
 
     run: RunId
     thread: ThreadId
@@ -166,7 +167,7 @@ class OpenRun:
 
 @attrs.frozen
 class ThreadSummary:
-    """A thread's records still kept: first and last offset, how many, time of the last (ms)."""
+    """A thread's kept records: first and last offset, their number, the time of the last (ms)."""
 
     thread: ThreadId
     first: int

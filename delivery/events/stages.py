@@ -1,4 +1,4 @@
-"""How far an event has got, for each session of its user and for all of them together (pure)."""
+"""The stage an event has reached, per session of its user and overall (pure)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from greenroom.delivery.events.record import Cursor, Mark
 
 
 class ReceiptStage(enum.IntEnum):
-    """Each stage implies those before it. `SENT`: written to a socket, seen by nobody for sure."""
+    """Each stage implies those before it. `SENT`: written to a socket, perhaps never received."""
 
     ACCEPTED = 0
     SENT = 1
@@ -27,7 +27,7 @@ class ReceiptStage(enum.IntEnum):
 
 
 class Outcome(enum.StrEnum):
-    """How an event ended. Exactly one, for ever."""
+    """How an event ended. Every event gets exactly one outcome, which is final."""
 
     CONFIRMED = "confirmed"
     DISPLAYED = "displayed"
@@ -41,7 +41,7 @@ MARK_STAGES = {"displayed": ReceiptStage.DISPLAYED, "confirmed": ReceiptStage.CO
 
 @attrs.frozen
 class SessionStanding:
-    """How far an event got with one session. `verdict` and `note` came with its confirmation."""
+    """The stage an event reached in one session. Its confirmation carried `verdict` and `note`."""
 
     session: SessionId
     stage: ReceiptStage
@@ -51,9 +51,9 @@ class SessionStanding:
 
 @attrs.frozen
 class Standing:
-    """How far an event got: the furthest of its user's sessions, and each of them.
+    """The furthest stage an event reached in any of its user's sessions, and each session's stage.
 
-    `outcome` is None as long as it may still get further, by the policy of its class.
+    `outcome` is None until the policy of the event's class decides it.
     """
 
     stage: ReceiptStage
@@ -64,7 +64,7 @@ class Standing:
 def standings(
     offset: int, cursors: Iterable[Cursor], marks: Iterable[Mark]
 ) -> tuple[SessionStanding, ...]:
-    """Each session's standing, by session. Of two reports of one session the further counts."""
+    """Each session's standing, sorted by session: the furthest stage that it reported."""
     found: dict[SessionId, SessionStanding] = {}
     for cursor in cursors:
         _raise(found, SessionStanding(cursor.session, cursor_stage(cursor, offset)))
@@ -77,14 +77,14 @@ def standings(
 
 
 def cursor_stage(cursor: Cursor, offset: int) -> ReceiptStage:
-    """What a session's cursor says of an event."""
+    """The stage that a session's cursor implies for an event."""
     if not cursor.start < offset <= cursor.sent:
         return ReceiptStage.ACCEPTED
     return ReceiptStage.RECEIVED if offset <= cursor.offset else ReceiptStage.SENT
 
 
 def furthest(sessions: Iterable[SessionStanding]) -> ReceiptStage:
-    """The fold over a user's sessions."""
+    """The furthest stage in any session."""
     return max((each.stage for each in sessions), default=ReceiptStage.ACCEPTED)
 
 

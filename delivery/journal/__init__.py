@@ -1,1 +1,1 @@
-"""The journal: what it promises, the one in memory, and the writer all users share."""
+"""The journal: its interface, the backend in memory, and the writer that all users share."""

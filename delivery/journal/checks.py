@@ -1,4 +1,4 @@
-"""What every backend refuses before it keeps anything: ids of the wrong kind, gaps (pure)."""
+"""Checks that every backend makes before it keeps entries: kinds of ids, gaps (pure)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from greenroom.delivery.events.record import DeadLetter, Entry, Record, Settled
 
 
 def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dict[UserId, int]:
-    """The last offset of each user in a batch whose records continue what `last(user)` tells.
+    """The last offset of each user after a batch; `last(user)` is the one before it.
 
-    Raises `OutOfSequence` at the first record that does not.
+    Raises `OutOfSequence` at the first record that does not continue its user's log.
     """
     lasts: dict[UserId, int] = {}
     for entry in entries:
@@ -27,7 +27,7 @@ def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dic
 
 
 def check_ids(entries: Iterable[Entry]) -> None:
-    """Raise `BadId` where an id is of the wrong kind: before any storage is touched."""
+    """Raise `BadId` if an id is of the wrong kind, before any storage is touched."""
     for entry in entries:
         UserId.parse(entry.user)
         if isinstance(entry, Record):

@@ -1,4 +1,4 @@
-"""A queue that is fair between those who put something in (pure)."""
+"""A queue that is fair between its producers (pure)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 class FairQueue(Generic[T]):
-    """First in, first out for each key; the keys take turns, the one served last comes last.
+    """First in, first out within a key; the keys take turns.
 
-    Of one key `each` items wait at most, however many others there are.
+    At most `each` items of one key may wait.
     """
 
     def __init__(self, *, each: int) -> None:
@@ -24,7 +24,7 @@ class FairQueue(Generic[T]):
         return self._length
 
     def put(self, key: Hashable, item: T) -> bool:
-        """False, and nothing is added, when as many of this key wait as may."""
+        """Add an item; False, without adding it, if `each` items of this key wait already."""
         waiting = self._waiting.setdefault(key, deque())
         if len(waiting) >= self._each:
             return False
@@ -33,9 +33,9 @@ class FairQueue(Generic[T]):
         return True
 
     def take(self) -> T:
-        """The next one. Raises `LookupError` when nothing waits."""
+        """Remove and return the next item. Raises `LookupError` if the queue is empty."""
         if not self._waiting:
-            raise LookupError("nothing waits in the queue")
+            raise LookupError("the queue is empty")
         key, waiting = self._waiting.popitem(last=False)
         item = waiting.popleft()
         self._length -= 1

@@ -1,4 +1,4 @@
-"""Whether a journal can be written now, and why not: learnt from what its calls raise."""
+"""Whether a journal can be written now, and if not, why: learnt from the errors of its calls."""
 
 from __future__ import annotations
 
@@ -27,38 +27,38 @@ TROUBLES: Final[Mapping[type[JournalError], str]] = MappingProxyType(
         JournalLost: "the journal was removed or changed by another program",
     }
 )
-"""What everybody may read of an error: no path, no user."""
+"""The part of an error that may be public: no path, no user."""
 
 FOR_GOOD: Final = frozenset({JournalCorrupt, JournalLost})
-"""What does not pass while the journal is open."""
+"""Trouble that does not pass while the journal is open."""
 
 _NEXT: Final = {
-    JournalCorrupt: "Stop the server: `greenroom journal check` tells more",
-    JournalLost: "Nothing is kept and no connections are taken until the server is started again",
+    JournalCorrupt: "Stop the server, then run `greenroom journal check` to list the damage",
+    JournalLost: "Until the server is restarted it keeps no events and accepts no connections",
 }
-_LATER: Final = "New connections are taken again when it can be written"
+_LATER: Final = "New connections are accepted again when the journal can be written"
 
 logger = logging.getLogger("greenroom.delivery")
 
 
 class JournalHealth:
-    """Remembers the worst of what is wrong, and tells the log when it begins and when it ends."""
+    """Remembers the worst trouble, and logs when it begins and when it ends."""
 
     def __init__(self) -> None:
         self._error: type[JournalError] | None = None
 
     @property
     def trouble(self) -> str:
-        """Why the journal cannot be written; empty when it can."""
+        """Why the journal cannot be written; empty if it can."""
         return "" if self._error is None else TROUBLES[self._error]
 
     @property
     def may_pass(self) -> bool:
-        """There is trouble, and it is worth trying whether it is over."""
+        """Whether there is trouble that a new attempt to write may find over."""
         return self._error is not None and self._error not in FOR_GOOD
 
     def note(self, error: JournalError) -> None:
-        """A call raised it. What is its caller's fault is no trouble of the journal."""
+        """Note an error of a call. A caller's fault is not trouble of the journal."""
         kind = type(error)
         if kind not in TROUBLES or kind is self._error or self._is_worse_than(kind):
             return
@@ -67,7 +67,7 @@ class JournalHealth:
         logger.log(level, "%s. %s", error, _NEXT.get(kind, _LATER))
 
     def passed(self) -> None:
-        """It can be written after all."""
+        """Note that the journal can be written again."""
         if self.may_pass:
             logger.info("the journal can be written again, after: %s", self.trouble)
             self._error = None

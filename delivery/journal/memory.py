@@ -1,4 +1,4 @@
-"""A journal in memory: for tests, demos and services that may forget at exit."""
+"""A journal in memory, for tests, demos and services that may lose their events at exit."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ from greenroom.delivery.journal.undelivered import (
 
 
 class MemoryJournal:
-    """Keeps the whole promise of `Journal` but durability. Grows until trimmed."""
+    """A `Journal` without durability. It grows until trimmed."""
 
     def __init__(self, *, epoch: str | None = None) -> None:
         self._epoch = epoch or secrets.token_urlsafe(12)
         self._users: dict[UserId, _UserLog] = {}
         self._closed = False
         self._appends = self._entries = self._failures = 0
-        self._number = 0  # of the newest record, in the log of all users
+        self._number = 0  # the newest record's number in the log of all users
         self._newest_at: int | None = None
         self._alive: int | None = None
         self._pauses: list[Pause] = []
@@ -265,9 +265,9 @@ class MemoryJournal:
 
 @attrs.define(eq=False)
 class _UserLog:
-    """One user's entries. `records[0]` has the offset `trimmed + 1`, and the number `numbers[0]`.
+    """One user's entries. `records[0]` has the offset `trimmed + 1` and the number `numbers[0]`.
 
-    `unsettled`: of each class that has one, the first record past what is settled.
+    `unsettled`: the first unsettled record of each class that has one.
     """
 
     records: list[Record] = attrs.field(factory=list)
@@ -322,7 +322,7 @@ class _UserLog:
         self._pass_by(entry.event_class, entry.through)
 
     def _pass_by(self, event_class: EventClass, through: int) -> None:
-        """What comes next may be of another class: whoever settles finds that out."""
+        """Move on to the next record. It may be of another class; settling finds that out."""
         oldest = self.unsettled.get(event_class)
         if oldest is not None and oldest.offset <= through:
             following = next(self.after(through), None)

@@ -8,9 +8,9 @@ from greenroom.delivery.events.record import Page, Record
 
 
 def page_of(newest_first: Iterable[Record], limit: int, max_bytes: int) -> Page:
-    """The newest records that fit both limits, and the first whatever its size.
+    """The newest records that fit both limits, but at least one.
 
-    Takes no more than one record beyond them: where records come from a disk, no more is read.
+    Takes at most one record more from `newest_first`, so that no more is read from a disk.
     """
     kept: list[Record] = []
     size = 0

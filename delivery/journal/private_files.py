@@ -1,7 +1,7 @@
-"""Files that their owner alone may read: every file that greenroom makes is made here.
+"""Files that only their owner may read. Every file that greenroom creates is created here.
 
-What greenroom writes holds what users said. A file made with `open(path, "w")` has the
-permissions of the umask, which lets everybody read it on most machines.
+Greenroom's files contain what users said. A file created with `open(path, "w")` has the
+permissions of the umask, which lets every user of most machines read it.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ OWNER_ONLY: Final = 0o600
 
 
 def open_private(path: Path, flags: int) -> int:
-    """A descriptor of the file, which is made with `OWNER_ONLY` where there is none.
+    """Open the file, creating it with `OWNER_ONLY` if it does not exist.
 
-    It is closed on `exec`, and no symbolic link is followed. Raises `OSError`.
+    The descriptor is closed on `exec`; symbolic links are not followed. Raises `OSError`.
     """
     flags |= os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
     return os.open(path, flags, OWNER_ONLY)
 
 
 def create_private(path: Path) -> BinaryIO:
-    """A new file to write to. Raises `FileExistsError` where there is something already."""
+    """Create a file to write to. Raises `FileExistsError` if the path exists."""
     return os.fdopen(open_private(path, os.O_WRONLY | os.O_EXCL), "wb")
 
 
 def replace_private(path: Path) -> BinaryIO:
-    """A new file to write to, in the place of what is there.
+    """Create a file to write to, replacing any file at the path.
 
-    It is another file, so nobody who may read the old one, or has it open, reads the new one.
+    It is a new file, so a process that has the old file open cannot read the new one.
     """
     with suppress(FileNotFoundError):
         path.unlink()
@@ -39,7 +39,7 @@ def replace_private(path: Path) -> BinaryIO:
 
 
 def no_wider_than(path: Path, mode: int) -> None:
-    """Take away what `mode` does not allow, if the file is there and is ours to change."""
+    """Remove permissions that `mode` does not include, if the file exists and is ours to change."""
     with suppress(FileNotFoundError, PermissionError):
         found = path.lstat().st_mode & 0o777
         if found & ~mode:
@@ -47,6 +47,6 @@ def no_wider_than(path: Path, mode: int) -> None:
 
 
 def belongs_with(path: Path, owner: os.stat_result) -> None:
-    """What root makes beside a file of `owner` is that owner's, as SQLite does with its WAL."""
+    """Give a file that root created to the owner of the file beside it, as SQLite does its WAL."""
     if os.geteuid() == 0:
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

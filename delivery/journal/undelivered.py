@@ -1,7 +1,7 @@
-"""Events without an outcome: how far they got, and since when they have had time (pure).
+"""Events without an outcome: their stage, and since when they could be delivered (pure).
 
-An event's time to live is time in which a server could deliver it. What passes without one, and
-what a clock is set by, are pauses, kept beside the log: they make the events before them younger.
+Only time in which a server could deliver an event counts towards its time to live. Time without a
+server, and steps of the clock, are pauses, kept beside the log: they make earlier events younger.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
 
 PAUSE_MS: Final = 10_000
-"""Less than this is no pause: a clock that is kept right, or a restart."""
+"""A shorter difference is not a pause but a corrected clock or a restart."""
 
 PAUSES_KEPT: Final = 1_000
 
 
 @attrs.frozen
 class Reached:
-    """How far one event got, by the reports that are kept; without its body.
+    """The stage that one event reached, by the kept reports; without its body.
 
-    `since` (ms since the Unix epoch): from when on it could be delivered. That is when it was
-    accepted, or later by the pauses in which no server was at work (see `Journal.alive`).
+    `since` (ms since the Unix epoch): when the event could first be delivered. This is when it was
+    accepted, plus later pauses in which no server was at work (see `Journal.alive`).
     """
 
     offset: int
@@ -45,7 +45,7 @@ SearchedTo: TypeAlias = tuple[int, str]
 
 @attrs.frozen
 class OverdueUsers:
-    """Users with an overdue event, and where to look on; None at the end."""
+    """Users with an overdue event, and where to continue the search; None at the end."""
 
     users: Sequence[UserId]
     after: SearchedTo | None
@@ -53,8 +53,8 @@ class OverdueUsers:
 
 @attrs.frozen
 class Pause:
-    """For `ms` nobody could come for what the log held through `number`; less than 0: the clock was
-    set back by so much. `until`: the end of the pause, by the clock from then on (ms).
+    """For `ms` the records through `number` could not be delivered; a negative `ms` means that the
+    clock was set back. `until`: the end of the pause by the new clock (ms).
     """
 
     number: int
@@ -62,22 +62,22 @@ class Pause:
     until: int
 
     def after(self, since: int) -> int:
-        """From when on an event has its time, seen after the pause. Never later than its end."""
+        """When an event could first be delivered, moved by the pause but not past its end."""
         if self.ms > 0:
             return min(since + self.ms, max(since, self.until))
         return since + self.ms if since > self.until else since
 
 
 def pause_between(last: int, now: int, *, worked: int, number: int) -> Pause | None:
-    """The pause between two signs of life, `worked` ms of work apart; None for a moment."""
+    """The pause between two signs of life, `worked` ms of work apart; None if it is negligible."""
     ms = now - last - worked
     return Pause(number, ms, now) if abs(ms) >= PAUSE_MS else None
 
 
 def deliverable_since(at: int, number: int, pauses: Sequence[Pause]) -> int:
-    """From when on the event with this number of the log, accepted at `at`, has its time (ms).
+    """When the event with this number in the log, accepted at `at`, could first be delivered (ms).
 
-    `pauses` in the order they came.
+    `pauses` in chronological order.
     """
     for pause in pauses:
         if number <= pause.number:
@@ -86,10 +86,10 @@ def deliverable_since(at: int, number: int, pauses: Sequence[Pause]) -> int:
 
 
 class Stretches:
-    """Which offsets some session received, from the cursors of all: each a stretch of the log."""
+    """The stretches of the log that some session received, computed from all cursors."""
 
     def __init__(self, cursors: Iterable[tuple[int, int]]) -> None:
-        """Each cursor: everything past the first number, through the second. In any order."""
+        """Each cursor covers the offsets past its first number through its second. In any order."""
         self._starts: list[int] = []
         self._ends: list[int] = []
         for start, end in sorted(cursors):
@@ -103,6 +103,6 @@ class Stretches:
         return offset <= self.through(offset - 1)
 
     def through(self, after: int) -> int:
-        """How far everything past `after` was received; `after` itself if the next one was not."""
+        """The furthest offset through which every event past `after` was received."""
         index = bisect_right(self._starts, after) - 1
         return max(after, self._ends[index]) if index >= 0 else after

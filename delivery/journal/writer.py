@@ -1,7 +1,7 @@
-"""The actors in front of the journal: one writes, one looks up.
+"""The two actors in front of the journal: the writer and the look-up.
 
 The writer drains its mailbox into one `Journal.append`: a group commit for all users, whatever
-the backend. What arrives while the disk works is the next group.
+the backend. Entries that arrive while the disk works form the next group.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 R = TypeVar("R")
 
 HEAVY_BYTES = 64 * 1024
-"""Of one user's entries: more than these are committed behind what the others have."""
+"""A user's entries with more bytes than this are committed after the other users' entries."""
 
 MOST_QUESTIONS = 1_000
-"""Of one user that wait at a time."""
+"""The maximum number of questions of one user that may wait."""
 
 
 @attrs.frozen
 class Append(Request[None]):
-    """Keep one user's entries. Answered when they are durable, and all that was sent before."""
+    """Keep one user's entries. Answered when they and all entries sent before are durable."""
 
     entries: Sequence[Entry]
 
 
 @attrs.frozen
 class LookUp(Request[R], Generic[R]):
-    """Ask the journal something: `question(journal)` is awaited, its result is the answer.
+    """Ask the journal a question: the answer is the result of awaiting `question(journal)`.
 
-    A question is short: a few calls of the journal, each bounded in count and bytes; what takes
-    more is asked piece by piece. Those asked for different keys (`whose`) take turns. A question
-    whose `asker` has ended by its turn is dropped.
+    A question must be short: a few calls of the journal, each bounded in count and bytes; split a
+    longer one into pieces. Questions for different keys (`whose`) take turns. A question whose
+    `asker` has ended by its turn is dropped.
     """
 
     question: Callable[[Journal], Awaitable[R]]
@@ -53,15 +53,15 @@ class LookUp(Request[R], Generic[R]):
 
     @property
     def in_vain(self) -> bool:
-        """Nobody is left to take the answer."""
+        """Whether the asker has ended."""
         return self.asker is not None and self.asker.exit_reason is not None
 
 
-Group: TypeAlias = Sequence[Ask[Any]]  # Any: asks of a batch differ in their answer
+Group: TypeAlias = Sequence[Ask[Any]]  # Any: asks of a batch differ in the types of their answers
 
 
 class JournalWriter(Actor[Append]):
-    """Appends what all users want to keep, a group at a time."""
+    """Appends the entries of all users, a group at a time."""
 
     capacity = 100_000
 
@@ -73,7 +73,7 @@ class JournalWriter(Actor[Append]):
         group = [message for message in messages if isinstance(message, Ask)]
         self.recent.extend(group)
         try:
-            for part in _the_light_first(group):
+            for part in _light_first(group):
                 await self._commit(part)
         except BaseException as error:
             for ask in group:
@@ -83,10 +83,10 @@ class JournalWriter(Actor[Append]):
             messages.clear()
 
     async def _commit(self, group: Group) -> None:
-        """One append for the group; if it is refused, one each, so that only the culprit fails."""
+        """Append the group at once; if refused, each ask alone, so that only the culprit fails."""
         try:
             await self._append([e for ask in group for e in _entries(ask)])
-        except GreenroomError as error:  # of the journal, or an id that its user must answer for
+        except GreenroomError as error:  # a `JournalError`, or a `BadId` that is the user's fault
             self._observer.append_failed(type(error).__name__)
             if len(group) == 1:
                 group[0].reply.fail(error)
@@ -99,7 +99,7 @@ class JournalWriter(Actor[Append]):
 
     async def _append(self, entries: list[Entry]) -> None:
         if not entries:
-            return  # whoever asks waits for what was sent before, and that is done
+            return  # an ask without entries waits for the entries before it, which are durable
         began = trio.current_time()
         await self._journal.append(entries)
         size = sum(len(entry.body) for entry in entries if type(entry) is Record)
@@ -108,21 +108,20 @@ class JournalWriter(Actor[Append]):
 
 @attrs.frozen
 class _GoOn:
-    """More questions wait."""
+    """Sent by the look-up to itself when more questions wait."""
 
 
 @attrs.frozen
 class _QuestionOf:
-    """What is remembered of a question: it knows its asker, which is not to stay for that."""
+    """Remembers a question without keeping its asker alive."""
 
     whose: Hashable
 
 
 class JournalLookUp(Actor[LookUp[Any] | _GoOn]):
-    """Answers questions one after another, beside the writer and never in front of it.
+    """Answers questions one after another, and never makes the writer wait.
 
-    Users take turns: one who asks much waits longer for it, and the others no longer than for
-    one question of each.
+    Users take turns: between two questions of a user, at most one of each other user is answered.
     """
 
     capacity = 100_000
@@ -133,7 +132,7 @@ class JournalLookUp(Actor[LookUp[Any] | _GoOn]):
         self._queue: FairQueue[Ask[Any]] = FairQueue(each=MOST_QUESTIONS)
 
     async def receive_many(self, messages: deque[LookUp[Any] | _GoOn | Ask[object]]) -> None:
-        """Put all that came in the queue and answer one, so that those who come next are seen."""
+        """Queue all messages and answer one question, so that new messages are seen in between."""
         while messages:
             message = messages.popleft()
             if isinstance(message, Ask) and isinstance(message.request, LookUp):
@@ -146,8 +145,8 @@ class JournalLookUp(Actor[LookUp[Any] | _GoOn]):
     def _put(self, ask: Ask[Any], request: LookUp[Any]) -> None:
         self.recent.append(_QuestionOf(request.whose))
         if not self._queue.put(request.whose, ask):
-            full = f"{MOST_QUESTIONS} questions of one asker wait for the journal already"
-            ask.reply.fail(MailboxFull(full, advice="ask again later"))
+            full = f"at most {MOST_QUESTIONS} questions of one asker may wait for the journal"
+            ask.reply.fail(MailboxFull(full, advice="ask again when an earlier one is answered"))
 
     async def _look_up(self, ask: Ask[Any]) -> None:
         request = cast(LookUp[Any], ask.request)
@@ -164,9 +163,9 @@ class JournalLookUp(Actor[LookUp[Any] | _GoOn]):
         self._observer.looked_up(trio.current_time() - began)
 
 
-def _the_light_first(group: Group) -> Iterator[Group]:
-    """What a user has much of does not hold up the others' commit. Whoever asks with nothing waits
-    for all that was sent before, so they come last."""
+def _light_first(group: Group) -> Iterator[Group]:
+    """Split a group so that a user with many entries does not hold up the other users' commit.
+    Asks without entries wait for all entries before them, so they come last."""
     heavy = [ask for ask in group if _bytes(ask) > HEAVY_BYTES]
     if not heavy or len(heavy) == len(group):
         yield group
@@ -181,5 +180,5 @@ def _bytes(ask: Ask[Any]) -> int:
 
 
 def _entries(ask: Ask[Any]) -> Sequence[Entry]:
-    assert isinstance(ask.request, Append), "its type of messages has no other request"
+    assert isinstance(ask.request, Append), "the writer accepts no other request"
     return ask.request.entries

@@ -1,1 +1,1 @@
-"""The journal in an SQLite file: its one thread, its one writer, its readers."""
+"""The journal in an SQLite file: its single thread, its single writer, its readers."""

@@ -1,4 +1,4 @@
-"""SQLite's and the operating system's refusals in the words of `JournalError`."""
+"""Translates the errors of SQLite and of the operating system into `JournalError`s."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _FULL_EXTENDED: Final = frozenset({apsw.SQLITE_IOERR_SHMSIZE})
 
 @contextmanager
 def in_our_words(path: str) -> Iterator[None]:
-    """Raise what SQLite or the system raises inside as a `JournalError` about `path`."""
+    """Raise errors of SQLite or of the system inside the block as a `JournalError` on `path`."""
     try:
         yield
     except apsw.Error as error:
         raise _of_sqlite(path, error) from error
-    except BrokenPipeError:  # no file's: whoever read what is written out has gone
+    except BrokenPipeError:  # not about a file: the reader of our output has gone
         raise
     except OSError as error:
         raise _of_system(path, error) from error
@@ -54,9 +54,11 @@ def _of_sqlite(path: str, error: apsw.Error) -> JournalError:
         case apsw.BusyError() | apsw.LockedError():
             return JournalBusy(
                 f"another program has locked {path}",
-                advice="close what has it open for writing, such as an sqlite3 shell",
+                advice="close the program that has it open for writing, such as an sqlite3 shell",
             )
-    return JournalFailed(f"the disk refused {path}: {error}", advice="see the system's log")
+    return JournalFailed(
+        f"the disk failed to read or write {path}: {error}", advice="see the system's log"
+    )
 
 
 def _of_system(path: str, error: OSError) -> JournalError:
@@ -71,12 +73,12 @@ def no_room(path: str) -> JournalFull:
     """The error of a full disk."""
     return JournalFull(
         f"no room on the disk for {path}",
-        advice="make room; the journal goes on by itself, nothing accepted is lost",
+        advice="make room; the journal then continues by itself, and no accepted event is lost",
     )
 
 
 def _read_only(path: str) -> JournalReadOnly:
     return JournalReadOnly(
-        f"{path} or its directory may not be written",
+        f"{path} or its directory is not writable",
         advice="give this process write permission on both: SQLite keeps its WAL beside the file",
     )

@@ -25,14 +25,14 @@ CACHE_KIB: Final = 64 * 1024
 WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 
 LEAST_ROOM: Final = 1024 * 1024
-"""Bytes that a disk must have free: the largest event takes so many."""
+"""Bytes that must be free on the disk: the size of the largest event."""
 
 
 @attrs.define(eq=False)
 class SqliteFile:
     """An open journal file that no other process may write until `close`.
 
-    `path` is where the path it was asked for leads, through symbolic links.
+    `path` is the path that was asked for, with symbolic links resolved.
     """
 
     path: str
@@ -43,9 +43,9 @@ class SqliteFile:
     _lock: NameLock
 
     def close(self) -> None:
-        """Fold the WAL into the file, close it, let the next process in.
+        """Fold the WAL into the file, close it and release the locks.
 
-        Files that are not the journal's own any more are left as they are.
+        Files that are no longer the journal's own are left as they are.
         """
         try:
             with in_our_words(self.path):
@@ -69,20 +69,20 @@ class SqliteFile:
                 yield os.stat(self.path + suffix).st_size
 
     def check_room(self) -> None:
-        """Raise `JournalFull` when the disk is full, also before anything is written to it.
+        """Raise `JournalFull` if the disk is full, even before a write has failed.
 
-        Files that may grow no further (setrlimit(2), `RLIMIT_FSIZE`) are as good as a full disk.
+        A file that may grow no further (setrlimit(2), `RLIMIT_FSIZE`) counts as a full disk.
         """
         disk = os.statvfs(os.path.dirname(self.path))
         free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
-        if disk.f_blocks and free * disk.f_frsize < LEAST_ROOM:  # no blocks: it does not say
+        if disk.f_blocks and free * disk.f_frsize < LEAST_ROOM:  # no blocks: free space is unknown
             raise no_room(self.path)
         most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
         if most != resource.RLIM_INFINITY and max(self._sizes()) + LEAST_ROOM > most:
             raise no_room(self.path)
 
     def try_to_write(self) -> None:
-        """Write a page as a commit does. Raises what a commit would, at once when it is locked."""
+        """Write a page as a commit does. Raises the errors of a commit, at once if it is locked."""
         self.database.set_busy_timeout(0)
         try:
             self.database.pragma("user_version", sqlite_schema.VERSION)
@@ -91,10 +91,10 @@ class SqliteFile:
 
 
 def open_file(path: Path, *, new_epoch: Callable[[], str] | None) -> SqliteFile:
-    """Open a journal for writing, making it where there is none (not its directory).
+    """Open a journal for writing, creating it if it does not exist (but not its directory).
 
-    Without `new_epoch` none is made: an empty file is `JournalCorrupt` then. A new one can be
-    read by its owner alone. Raises `JournalBusy`, `JournalReadOnly`, `JournalFull`,
+    Without `new_epoch` no journal is created, and an empty file raises `JournalCorrupt`. Only its
+    owner can read a new journal. Raises `JournalBusy`, `JournalReadOnly`, `JournalFull`,
     `JournalCorrupt`, `JournalTooNew`, `JournalFailed`.
     """
     given = path.absolute()
@@ -125,8 +125,8 @@ def _claim(path: Path) -> FileGuard:
         undo.callback(guard.close)
         if not guard.claim():
             raise JournalBusy(
-                f"{path} is open already, by another name: a link, or a mount",
-                advice="one process writes a journal; stop that one, or give this one another path",
+                f"{path} is open already under another name: a link or a mount",
+                advice="only one process may write a journal: stop the other, or use another path",
             )
         header = os.pread(guard.journal, sqlite_schema.HEADER_BYTES, 0)
         sqlite_schema.check_header(str(path), header)
@@ -141,8 +141,8 @@ def _set_up(database: apsw.Connection, new_epoch: Callable[[], str] | None) -> N
         raise sqlite_schema.empty(database.filename)
     if database.readonly("main"):
         raise JournalReadOnly(
-            f"{database.filename} may not be written",
-            advice="give this process write permission, or look with JournalReader",
+            f"{database.filename} is not writable",
+            advice="give this process write permission, or read the journal with JournalReader",
         )
     database.pragma("journal_mode", "wal")
     database.pragma("synchronous", "full")

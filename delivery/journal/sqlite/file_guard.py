@@ -1,10 +1,10 @@
-"""Locks on a journal's files that belong to a descriptor of ours and not to the process.
+"""Locks on a journal's files that belong to a descriptor of ours, not to the process.
 
-SQLite's own locks are POSIX locks: they are gone when *any* descriptor of the file is closed in
-the process, by another SQLite library or by `open(path).close()`
+SQLite's own locks are POSIX locks: the process loses them when it closes *any* descriptor of the
+file, through another SQLite library or by `open(path).close()`
 (https://sqlite.org/howtocorrupt.html §2.2). The next program that closes the journal then deletes
 the WAL under its writer. Open file description locks (fcntl(2)) stay until their own descriptor
-is closed, conflict with POSIX locks of every process, and are of the file, whatever its name.
+is closed, conflict with the POSIX locks of every process, and apply to the file under any name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Range: TypeAlias = tuple[int, int]
 
 _PENDING_BYTE: Final = 0x40000000  # https://sqlite.org/fileformat2.html#the_lock_byte_page
 _SHARED: Final[_Range] = (_PENDING_BYTE + 2, 510)  # SHARED_FIRST, SHARED_SIZE in SQLite's os.h
-_WRITER: Final[_Range] = (_PENDING_BYTE + 1024, 1)  # past what SQLite locks, and no data is there
+_WRITER: Final[_Range] = (_PENDING_BYTE + 1024, 1)  # past SQLite's locks; the page holds no data
 _INDEX_IN_USE: Final[_Range] = (128, 1)  # UNIX_SHM_DMS in SQLite's os_unix.c
 
 _SET_LOCK: Final[int | None] = getattr(fcntl, "F_OFD_SETLK", None)  # Linux
@@ -34,37 +34,40 @@ _NO_SUCH_LOCKS: Final = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, err
 class FileGuard:
     """Holds a journal's file from before SQLite opens it until after SQLite has closed it.
 
-    Where there are no such locks (not Linux, or a file system without them) it does nothing;
-    `FileWatch` notices there what this prevents here.
+    Without such locks (not on Linux, or not supported by the file system) it does nothing;
+    `FileWatch` then notices the damage that it would prevent.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file, making it for its owner alone where there is none. Raises `OSError`."""
+        """Open the file, or create it readable by its owner only. Raises `OSError`."""
         self.journal: int = open_private(path, os.O_RDWR)
         self.index: int | None = None
 
     def claim(self) -> bool:
-        """Be the file's one writer, by whatever name it was found. False: there is one already."""
+        """Become the file's only writer, under any of its names. False: it has a writer already."""
         return _lock(self.journal, fcntl.LOCK_EX, _WRITER)
 
     def hold(self, index: Path) -> None:
-        """Keep every other SQLite from taking the file for unused; SQLite has it open in WAL mode.
+        """Show every other SQLite that the file is in use. Ours must have it open in WAL mode.
 
-        The last connection to close needs the file exclusively to delete the WAL, and the first
-        to open needs the index (`-shm`) exclusively to empty it.
+        The last connection to close needs an exclusive lock on the file to delete the WAL, and the
+        first to open needs one on the index (`-shm`) to empty it.
         """
         self.index = os.open(index, os.O_RDONLY | os.O_CLOEXEC)
         _lock(self.journal, fcntl.LOCK_SH, _SHARED)
         _lock(self.index, fcntl.LOCK_SH, _INDEX_IN_USE)
 
     def let_go(self) -> None:
-        """Let SQLite close the file as its last user. Closes nothing: see the module's text."""
+        """Release the locks so that SQLite can close the file as its last user.
+
+        No descriptor is closed here: see the module's docstring.
+        """
         _lock(self.journal, fcntl.LOCK_UN, _SHARED)
         if self.index is not None:
             _lock(self.index, fcntl.LOCK_UN, _INDEX_IN_USE)
 
     def close(self) -> None:
-        """Call it when SQLite has closed the file."""
+        """Close the descriptors. Call this after SQLite has closed the file."""
         os.close(self.journal)
         if self.index is not None:
             os.close(self.index)
@@ -78,7 +81,7 @@ _KINDS: Final = {
 
 
 def _lock(descriptor: int, kind: int, place: _Range) -> bool:
-    """False when a lock of somebody else is in the way."""
+    """Take or release a lock. False if another lock conflicts."""
     if _SET_LOCK is None:
         return True
     start, length = place

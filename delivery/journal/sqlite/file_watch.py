@@ -1,7 +1,7 @@
-"""Whether a journal's files are still the ones that SQLite has open, and as long as they must be.
+"""Checks that a journal's files are still the ones that SQLite has open, and not truncated.
 
-SQLite itself writes on into a file that was removed, moved away, replaced or cut short, and says
-that all is well: its descriptors stay good and most pages are in its cache.
+SQLite itself keeps writing to a file that was removed, moved, replaced or cut short, and reports
+success: its descriptors stay valid and most pages are in its cache.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HEADER_BYTES: Final = 100
 
 @attrs.frozen
 class _Checkpoints:
-    """How far the WAL is copied into the file: whoever writes the file properly changes this."""
+    """The progress of checkpoints. Every program that writes the file properly changes it."""
 
     salts: int
     done: int
@@ -42,10 +42,10 @@ class _Checkpoints:
 
 @attrs.frozen
 class _WalFrame:
-    """The last frame of the WAL: it stays as it is until the WAL begins again, with other salts.
+    """The last frame of the WAL. It does not change until the WAL restarts with other salts.
 
-    A WAL that is cut short amid a commit is made as long as it was by that commit, with zeros in
-    place of what was cut: of this frame, at least.
+    If the WAL is cut short during a commit, that commit restores its length, with zeros in place
+    of what was cut. Zeros then replace at least part of this frame.
     """
 
     salts: int
@@ -67,26 +67,27 @@ class _WatchedFile:
         return cls(path, found.st_dev, found.st_ino)
 
     def look(self) -> int:
-        """The file's size. Raises `JournalLost` when the path no longer leads to it."""
+        """The file's size. Raises `JournalLost` if the path no longer leads to the file."""
         try:
             found = os.stat(self.path)
         except (FileNotFoundError, NotADirectoryError):
             raise lost(f"{self.path} was removed or moved away") from None
         except OSError as error:
-            raise lost(f"{self.path} cannot be found any more: {error.strerror}") from error
+            raise lost(f"{self.path} can no longer be found: {error.strerror}") from error
         if (found.st_dev, found.st_ino) != (self.device, self.inode):
             raise lost(f"{self.path} was replaced by another file")
         return found.st_size
 
 
 class FileWatch:
-    """Looks at the files of one open journal; used on the journal's thread alone.
+    """Checks the files of one open journal; used only on the journal's thread.
 
-    `given` is the path as it was asked for, `path` where it leads: SQLite names its WAL by that.
+    `given` is the path that was asked for, `path` the same with symbolic links resolved: SQLite
+    names its WAL after `path`.
     """
 
     def __init__(self, given: Path, path: Path, guard: FileGuard) -> None:
-        """Begin when SQLite has opened the WAL. Raises `JournalLost`, `OSError`."""
+        """Start watching; SQLite must have opened the WAL. Raises `JournalLost`, `OSError`."""
         assert guard.index is not None, "the guard holds the index"
         opened, index = os.fstat(guard.journal), os.fstat(guard.index)
         self._journal = _WatchedFile(str(given), opened.st_dev, opened.st_ino)
@@ -103,26 +104,26 @@ class FileWatch:
 
     @property
     def is_lost(self) -> bool:
-        """The files were found to be gone or changed. They stay lost until they are opened anew."""
+        """Whether the files were found to be gone or changed; final until they are reopened."""
         return self._lost is not None
 
     def check(self) -> None:
-        """Before each commit: afterwards the files may be as long again as they were. Raises
+        """The check before each commit, which may restore the length of a truncated file. Raises
         `JournalLost`."""
         self._keep_to(self._check)
 
     def look(self) -> None:
-        """The same, and what takes a little longer: from time to time. Raises `JournalLost`."""
+        """The periodic check: `check` and some slower ones. Raises `JournalLost`."""
         self._keep_to(self._look)
 
     def raise_if_lost(self) -> None:
-        """Raise `JournalLost` if it was raised before: what is lost does not come back by itself,
-        since what was written meanwhile may be missing in what is there then."""
+        """Raise `JournalLost` if it was raised before. Files that reappear stay lost, since they
+        may lack entries written meanwhile."""
         if self._lost is not None:
             raise lost(self._lost.message)
 
     def close(self) -> None:
-        """Call it when SQLite has closed the file: this, too, closes a descriptor."""
+        """Close the descriptors. SQLite must have closed the file: closing one drops its locks."""
         self._memory.close()
         os.close(self._wal_descriptor)
 
@@ -142,7 +143,7 @@ class FileWatch:
         self._check_wal()
 
     def _check_wal(self) -> None:
-        """Every frame that the index counts must be there; another program may be folding it."""
+        """Every frame that the index counts must exist; another program may be folding the WAL."""
         needed = self._wal_bytes()
         while (size := self._wal.look()) < needed:
             before, needed = needed, self._wal_bytes()
@@ -151,7 +152,7 @@ class FileWatch:
         self._check_frame()
 
     def _check_frame(self) -> None:
-        """What was the last frame at the last look must be as it was."""
+        """The frame that was last at the previous check must be unchanged."""
         before = self._frame
         if before is not None and before.salts == self._checkpoints().salts:
             now = os.pread(self._wal_descriptor, len(before.content), before.start)
@@ -172,15 +173,15 @@ class FileWatch:
         self._check_header()
 
     def _check_header(self) -> None:
-        """The first page changes when a checkpoint writes it, and must not otherwise: a file
-        copied over the journal may be as long as it was."""
+        """Only a checkpoint may change the first page. A file that was copied over the journal may
+        have the same length."""
         before = self._checkpoints()
         now = self._header(), self._checkpoints()
         if now[1] != before:
-            return  # a checkpoint is under way: look again later
+            return  # a checkpoint is under way: the next look will tell
         header, checkpoints = self._written
         if now[0] != header and now[1] == checkpoints and checkpoints.is_settled:
-            raise lost(f"{self._journal.path} was written over by another program")
+            raise lost(f"{self._journal.path} was overwritten by another program")
         self._written = now
 
     def _header(self) -> bytes:
@@ -199,7 +200,7 @@ class FileWatch:
 
 
 def lost(what: str) -> JournalLost:
-    """The error for it."""
+    """The error for files that are lost."""
     return JournalLost(
         what,
         advice="stop the server; put the journal and its WAL back or restore a backup; start again",

@@ -1,4 +1,4 @@
-"""The durable journal of one machine: SQLite in WAL mode, `synchronous=FULL`, one writer thread."""
+"""The durable journal of a machine: SQLite in WAL mode, `synchronous=FULL`, one writer thread."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ R = TypeVar("R")
 
 
 def random_epoch() -> str:
-    """16 characters no other journal has."""
+    """16 random characters, unique to a journal."""
     return secrets.token_urlsafe(12)
 
 
@@ -57,10 +57,10 @@ async def open_sqlite_journal(
     new_epoch: Callable[[], str] = random_epoch,
     capacity: int = 1024,
 ) -> AsyncIterator[SqliteJournal]:
-    """Open a journal, making the file where there is none (but not its directory).
+    """Open a journal, creating the file if it does not exist (but not its directory).
 
-    `capacity` bounds the calls that wait for the disk; more callers wait for room. Leaving the
-    block finishes what was accepted, folds the WAL into the file and closes it. Raises the
+    `capacity` bounds the calls that wait for the disk; further callers wait for room. Leaving the
+    block finishes the accepted calls, folds the WAL into the file and closes it. Raises the
     errors of `open_file`.
     """
     thread = SqliteThread(capacity=capacity)
@@ -79,13 +79,13 @@ async def _open(path: Path, new_epoch: Callable[[], str], thread: SqliteThread) 
     except BaseException:
         await thread.aclose(lambda: None)
         raise
-    raise AssertionError("nothing cancels a shielded scope")
+    raise AssertionError("a shielded scope cannot be cancelled")
 
 
 class SqliteJournal:
-    """A `Journal` in a file; made by `open_sqlite_journal`.
+    """A `Journal` in a file; created by `open_sqlite_journal`.
 
-    Every call is made on the journal's thread, in the order they came, one transaction each.
+    Calls run on the journal's thread in the order of arrival, each in a transaction.
     """
 
     def __init__(self, file: SqliteFile, thread: SqliteThread) -> None:
@@ -213,7 +213,7 @@ class SqliteJournal:
         await self._thread.aclose(self._close)
 
     async def _write(self, work: Callable[[], R]) -> R:
-        """Only into the files that are at the journal's path now."""
+        """Run `work` unless the files at the journal's path are no longer the journal's."""
         return await self._thread.call(lambda: self._on_thread(work, self._file.watch.check))
 
     async def _call(self, work: Callable[[], R]) -> R:
@@ -230,7 +230,7 @@ class SqliteJournal:
             raise
 
     def _precisely(self, error: JournalError) -> JournalError:
-        """A file that may grow no further fails with no more than `SQLITE_IOERR`."""
+        """The precise error: a file that may grow no further fails with just `SQLITE_IOERR`."""
         try:
             if type(error) is JournalFailed:
                 self._file.check_room()
@@ -239,7 +239,7 @@ class SqliteJournal:
         return error
 
     def _look(self) -> None:
-        """On the thread, from time to time: are the files there, and can they be written?"""
+        """Check periodically, on the thread, that the files exist and can be written."""
         file = self._file
         try:
             with in_our_words(file.path):
@@ -253,7 +253,7 @@ class SqliteJournal:
             self._health.passed()
 
     def _close(self) -> None:
-        self._look()  # what is found lost is left alone
+        self._look()  # files found lost are left alone
         self._file.close()
 
     def _append(self, entries: Sequence[Entry]) -> None:

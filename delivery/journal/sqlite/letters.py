@@ -1,4 +1,4 @@
-"""Attempts, dead letters and how far events are settled, in SQL. Used by one thread at a time."""
+"""Attempts, dead letters and settled offsets, in SQL. Used by one thread at a time."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ def append_letters(database: apsw.Connection, entries: Sequence[Entry]) -> None:
 
 @attrs.frozen
 class _ServerTimes:
-    """When a server was last at work (ms), if it is known, and the pauses without one."""
+    """When a server was last at work (ms), if known, and the pauses without a server."""
 
     alive: int | None
     pauses: Sequence[Pause]
 
 
 class SqliteLetters:
-    """What `Journal` tells of undelivered events, on the connection of an `SqliteStore`."""
+    """The methods of `Journal` on undelivered events, on the connection of an `SqliteStore`."""
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
@@ -95,7 +95,7 @@ class SqliteLetters:
 
     @property
     def pauses(self) -> Sequence[Pause]:
-        """When no server was at work, the newest of them."""
+        """The newest pauses in which no server was at work."""
         return self._servers.pauses
 
     def attempts(self, user: UserId, first: int, last: int, limit: int) -> list[Attempt]:
@@ -110,7 +110,7 @@ class SqliteLetters:
     def overdue(
         self, event_class: EventClass, before: int, after: SearchedTo | None, limit: int
     ) -> OverdueUsers:
-        """One walk along the index, of `limit` steps."""
+        """Walks at most `limit` steps along the index."""
         rows = self._waiting(event_class, after or _START, before, limit)
         if len(rows) < limit and (alive := self._servers.alive) is not None:
             ahead = max(after or _START, (max(alive, before), ""))
@@ -159,7 +159,7 @@ class SqliteLetters:
 
     @property
     def _servers(self) -> _ServerTimes:
-        """Read once; this process alone writes it."""
+        """Read once; only this process writes it."""
         if self._known is None:
             alive, pauses = self._meta("alive"), orjson.loads(self._meta("pauses") or "[]")
             self._known = _ServerTimes(

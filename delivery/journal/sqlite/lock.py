@@ -1,7 +1,7 @@
-"""The lock of a journal's one writer, by name: `<journal>.lock` holds the writer's pid.
+"""The lock of a journal's writer, by name: `<journal>.lock` contains the writer's pid.
 
-`FileGuard` locks the file itself, by whatever name. This one names the holder, works where the
-file system has no such locks, and is what a server of an earlier version takes.
+`FileGuard` locks the file itself, under any name. This lock names its holder, works where the
+file system does not support `FileGuard`'s locks, and is the one that earlier versions take.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ logger = logging.getLogger("greenroom.delivery")
 
 
 class NameLock:
-    """`<journal>.lock`, held. The kernel frees it however its holder ends."""
+    """A held `<journal>.lock`. The kernel releases it however its holder ends."""
 
     def __init__(self, lock: filelock.BaseFileLock | None) -> None:
         self._lock = lock
 
     def belong_with(self, journal: os.stat_result) -> None:
-        """Let the journal's owner take it, too, when root has made it."""
+        """Let the journal's owner take a lock that root created."""
         if self._lock is not None:
             belongs_with(Path(self._lock.lock_file), journal)
 
@@ -37,10 +37,10 @@ class NameLock:
 
 
 def take_lock(journal: Path) -> NameLock:
-    """Raises `JournalBusy` when another process has it, or this one."""
+    """Take the journal's lock. Raises `JournalBusy` if another process or this one holds it."""
     path = lock_path(journal)
     if _is_strangers(path, journal):
-        logger.warning("%s is another user's, who could hold it for ever: it is ignored", path)
+        logger.warning("ignored %s: it belongs to another user, who could hold it for ever", path)
         return NameLock(None)
     lock = filelock.FileLock(path, mode=OWNER_ONLY, thread_local=False)
     try:
@@ -48,16 +48,16 @@ def take_lock(journal: Path) -> NameLock:
     except filelock.Timeout:
         raise JournalBusy(
             f"{_holder(path)} has {journal} open",
-            advice="one process writes a journal; stop that one, or give this one another path",
+            advice="only one process may write a journal: stop the other, or use another path",
         ) from None
     no_wider_than(path, OWNER_ONLY)
-    with suppress(OSError):  # a full disk: the pid only makes the message above better
+    with suppress(OSError):  # a full disk: only the message above needs the pid
         _write_pid(path)
     return NameLock(lock)
 
 
 def _is_strangers(path: Path, journal: Path) -> bool:
-    """Made by somebody who has no part in the journal, in a directory open to all."""
+    """Whether a user without a part in the journal made the lock, in a directory open to all."""
     try:
         found = path.lstat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Where a journal is: what may stand there, and who else can reach it."""
+"""The place of a journal: which files may be there, and which other users can reach them."""
 
 from __future__ import annotations
 
@@ -16,43 +16,45 @@ from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 
 SIDE_FILES: Final = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database, by the end of the name."""
+"""The suffixes of the files that SQLite keeps beside a database."""
 
-_MOUNTS: Final = Path("/proc/self/mountinfo")  # proc_pid_mountinfo(5); Linux alone has it
+_MOUNTS: Final = Path("/proc/self/mountinfo")  # proc_pid_mountinfo(5); Linux only
 
 logger = logging.getLogger("greenroom.delivery")
 
 
 def lock_path(path: Path) -> Path:
-    """What is locked while the journal is written. Who removes one in use lets two in."""
+    """The file that a writer locks. Removing one in use lets a second writer in."""
     return path.with_name(path.name + ".lock")
 
 
 def check_place(path: Path) -> None:
-    """Raise `JournalFailed` where no journal can be.
+    """Raise `JournalFailed` if no journal can be at the path.
 
-    At a directory, where there is no directory for it, or at a file that was mounted alone: its
-    WAL would stay outside, in whatever directory the mount point is.
+    This is so for a directory, for a path whose directory does not exist, and for a file that is
+    mounted by itself: its WAL would stay outside of the mount, in the mount point's directory.
     """
     if path.is_dir():
-        raise JournalFailed(f"{path} is a directory", advice="name a file in it")
+        raise JournalFailed(
+            f"the journal must be a file, but {path} is a directory", advice="name a file in it"
+        )
     if not path.parent.is_dir():
         raise JournalFailed(
             f"there is no directory {path.parent}", advice="make it first: it may be a typo"
         )
     if _is_mounted_alone(path):
         raise JournalFailed(
-            f"{path} is mounted as a single file: what SQLite keeps beside it would stay behind",
-            advice="mount the directory that the journal is in",
+            f"{path} is mounted as a single file: SQLite's files beside it would be left behind",
+            advice="mount the directory that contains the journal",
         )
 
 
 def check_kind(path: Path) -> None:
-    """Raise `JournalCorrupt` where another program's file is, `JournalTooNew`; leave no trace.
+    """Raise `JournalCorrupt` for another program's file, `JournalTooNew`; leave no trace.
 
-    SQLite itself would lock the file and make others beside it; told not to ("immutable"), it
-    takes a file that grows meanwhile for a damaged one. A file with a lock beside it is not
-    looked at: this process may have it open, and would lose its locks when it is closed here.
+    SQLite itself would lock the file and create others beside it; in its "immutable" mode it
+    mistakes a growing file for a damaged one. A file with a lock beside it is not examined: this
+    process may have it open, and would lose its locks by closing it here.
     """
     path = path.resolve()
     if not path.is_file() or lock_path(path).exists():
@@ -62,9 +64,9 @@ def check_kind(path: Path) -> None:
 
 
 def check_company(path: Path, found: os.stat_result) -> None:
-    """Tell of other users and other names that can reach a journal, before SQLite opens it.
+    """Warn of other users and other names that can reach a journal, before SQLite opens it.
 
-    Raises `JournalFailed` where a file that SQLite would take for its own is somebody else's.
+    Raises `JournalFailed` if another user owns a file that SQLite would take for its own.
     """
     for suffix in SIDE_FILES:
         beside = Path(f"{path}{suffix}")
@@ -78,10 +80,10 @@ def check_company(path: Path, found: os.stat_result) -> None:
             *(path, found.st_nlink),
         )
     if found.st_mode & stat.S_IRWXO:
-        logger.warning("%s can be read by every user of this machine: chmod o= %s", path, path)
+        logger.warning("every user of this machine can read %s: run chmod o= %s", path, path)
     if path.parent.stat().st_mode & stat.S_IWOTH:
         logger.warning(
-            "every user of this machine may make files in %s: give %s a directory of its own",
+            "every user of this machine can create files in %s: give %s a directory of its own",
             *(path.parent, path.name),
         )
 
@@ -90,7 +92,7 @@ def _check_side_file(path: Path, journal: os.stat_result) -> None:
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode) or found.st_uid not in owners(journal):
         raise JournalFailed(
-            f"{path} is not the journal's own: another user made it",
+            f"{path} does not belong to the journal: another user made it",
             advice="give the journal a directory of its own, or remove that file",
         )
 
@@ -109,5 +111,5 @@ def _is_mounted_alone(path: Path) -> bool:
 
 
 def _unescaped(name: str) -> str:
-    """mountinfo writes spaces and the like as three octal digits."""
+    """Decode a name: mountinfo writes spaces and similar characters as three octal digits."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), name)

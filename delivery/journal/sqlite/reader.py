@@ -1,4 +1,4 @@
-"""Reading a journal's file beside the server that writes it, or after that server is gone."""
+"""Reads a journal's file, whether or not a server is writing it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NumberedRow: TypeAlias = tuple[int, *RecordRow]
 
 @attrs.frozen
 class Numbered:
-    """A record and its number in the log of all users: numbers rise and are never given twice."""
+    """A record and its number in the log of all users. Numbers rise and are never reused."""
 
     number: int
     record: Record
@@ -41,14 +41,14 @@ class Numbered:
 
 @attrs.frozen
 class ReadTo:
-    """How far a reader is: the number of the last record it has seen (0: none), and its event."""
+    """A reader's position: the number of the last record it has read (0: none), and its event."""
 
     number: int = 0
     event: EventId | None = None
 
 
 class JournalReader:
-    """Reads the records of a journal file, which it needs only permission to read.
+    """Reads the records of a journal file. It needs only read permission.
 
     It never makes the writer wait: a snapshot lasts for one chunk of rows, and is closed before
     the records are yielded. Raises `JournalFailed` (no such file), `JournalCorrupt`,
@@ -69,10 +69,10 @@ class JournalReader:
 
     @contextmanager
     def look(self) -> Iterator[apsw.Connection]:
-        """A connection for one look, which may only read. SQLite's errors come in our words.
+        """A read-only connection for one look. SQLite's errors are raised as `JournalError`s.
 
-        Keep it short: the writer cannot fold away its WAL meanwhile. The server may start, stop
-        or move the file between two looks.
+        Keep it short: meanwhile the writer cannot fold its WAL into the file. The server may
+        start, stop or move the file between two looks.
         """
         with in_our_words(str(self._path)), closing(_connect(self._path)) as database:
             yield database
@@ -87,15 +87,15 @@ class JournalReader:
         return self.end().number
 
     def end(self) -> ReadTo:
-        """The newest record's place: where to follow from."""
+        """The position of the newest record, to follow the log from."""
         with self.look() as database:
             for number, event in database.execute(_NEWEST):
                 return ReadTo(int(number), EventId.trusted(str(event)))
             return ReadTo()
 
     def agreed(self, place: ReadTo) -> int:
-        """The number after which to read on: the place's, unless the journal has another record
-        there, for a backup was restored. Then that of the last record which is older."""
+        """The number after which to read on: the position's own, unless a backup was restored and
+        the journal has another record there. Then that of the last record older than the event."""
         with self.look() as database:
             given = database.execute("SELECT id FROM log WHERE number = ?", (place.number,)).get
             if place.event in (None, given):
@@ -115,10 +115,10 @@ class JournalReader:
         after: int = 0,
         limit: int | None = None,
     ) -> Iterator[Numbered]:
-        """Records with a number past `after`, oldest first, that match all that is given.
+        """Records with a number past `after`, oldest first, that match every given filter.
 
-        `legacy_thread`: what the thread's id was; a journal not yet migrated has records of both.
-        Ends at the end of the log: to follow it, call again with the last number it gave.
+        `legacy_thread`: the thread's former id; a journal not yet migrated has records with both.
+        Ends at the end of the log: to follow it, call again with the last number it yielded.
         """
         if limit is not None:
             check_limit(limit)
@@ -134,7 +134,7 @@ class JournalReader:
             left = None if left is None else left - size
 
     def find(self, event: EventId) -> Record | None:
-        """The record of this id."""
+        """The record of the event; None if trimmed or unknown."""
         with self.look() as database:
             return SqliteStore(database).find(event)
 
@@ -162,7 +162,8 @@ class JournalReader:
 
 @attrs.frozen
 class _Statement:
-    """Which records, and past which one: of one user by offset, the index that keeps the order."""
+    """Which records to select, and past which. A user's records are selected by offset, since that
+    index keeps the order."""
 
     user: UserId | None
     thread: ThreadId | None
@@ -199,8 +200,8 @@ def _connect(path: Path) -> apsw.Connection:
     try:
         return _checked(_uri(path, "mode=ro"))
     except (apsw.CantOpenError, apsw.ReadOnlyError):
-        # Closed cleanly, in a directory we may not write: SQLite cannot make the WAL index it
-        # would need beside a writer, and there is none (https://sqlite.org/wal.html#readonly).
+        # The file was closed cleanly, in a directory we may not write. SQLite cannot create the WAL
+        # index there, and without a writer does not need it (https://sqlite.org/wal.html#readonly).
         if path.with_name(path.name + "-wal").exists():
             raise
         return _checked(_uri(path, "mode=ro&immutable=1"))

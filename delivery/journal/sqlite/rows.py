@@ -1,4 +1,4 @@
-"""Entries as rows and back (pure)."""
+"""Converts entries to rows and back (pure)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LetterRow: TypeAlias = tuple[str, str, int, str, str, str, int]
 RUN_COLUMNS: Final = "run, thread, parent, request"
 RunRow: TypeAlias = tuple[str, str, str | None, str]
 ReachedRow: TypeAlias = tuple[int, str, str, str, int, int, int | None]
-"""Offset, id, kind, class, at, number; and of its marks whether one is a confirmation."""
+"""Offset, id, kind, class, at, number, and whether one of the event's marks is a confirmation."""
 
 
 def record_row(record: Record) -> RecordRow:

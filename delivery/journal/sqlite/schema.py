@@ -1,4 +1,4 @@
-"""The tables of an SQLite journal, and how a file is recognised as one."""
+"""The tables of an SQLite journal, and how a journal file is recognised."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ APPLICATION_ID: Final = 0x67726E72  # "grnr", https://sqlite.org/pragma.html#pra
 VERSION: Final = 1
 
 # https://sqlite.org/fileformat2.html#the_database_header: the magic string, and big-endian the
-# schema's cookie at 40 (0: no table was ever made), user_version at 60, application_id at 68
+# schema's cookie at 40 (0: never had a table), user_version at 60, application_id at 68
 HEADER_BYTES: Final = 100
 _HEADER: Final = struct.Struct(">16s24xi16xi4xi28x")
 _MAGIC: Final = b"SQLite format 3\0"
 
-# AUTOINCREMENT: a number is never given twice, so who follows the log misses nothing after a
+# AUTOINCREMENT: a number is never assigned twice, so a follower of the log misses nothing after a
 # trim. It costs about 0.6 µs a record.
 #
 # `span` holds where a user's log changes from one thread to another: a row per change instead
@@ -125,13 +125,13 @@ CREATE TABLE settled (
 ) STRICT, WITHOUT ROWID;
 """
 
-# Follows from the others, so an export has none of it. A trigger sees to it that no event is
-# missing, whoever appends: an import, or an older greenroom. What is settled or trimmed is passed
-# by where that is written; after others wrote it, `catch_up` does so. The first event past what is
-# settled may be of another class: to look for the next of the class would be a walk through all
-# between.
+# Derived from the other tables, so exports omit it. A trigger ensures that no event is missing,
+# even if an import or an older greenroom appends it. Code here that settles or trims events also
+# passes them by in this table; `catch_up` does so for events that other programs settled or
+# trimmed. The first event past the settled ones may be of another class: finding the next of the
+# class would mean walking through all events in between.
 #
-# Short, since the schema is read whenever a journal is opened: with this it fits on its first page.
+# Short, since the schema is read whenever a journal is opened: this way it fits on the first page.
 DERIVED: Final = ("unsettled",)
 _UNSETTLED: Final = """
 CREATE TABLE unsettled (
@@ -175,19 +175,19 @@ _DROP: Final = 'DELETE FROM unsettled WHERE user = ?1 AND class = ?2 AND "offset
 
 
 def pass_by(database: apsw.Connection, user: str, event_class: str, through: int) -> None:
-    """Events of the class through here have their outcome, or are gone."""
+    """Pass by the events of the class up to `through`: they have their outcome or are trimmed."""
     database.execute(_PASS_BY, (user, event_class, through))
     database.execute(_DROP, (user, event_class, through))
 
 
 def catch_up(database: apsw.Connection) -> None:
-    """Pass by what others settled or trimmed."""
+    """Pass by the events that other programs settled or trimmed."""
     for user, event_class, through in database.execute(_SETTLED).fetchall():
         pass_by(database, str(user), str(event_class), int(str(through)))
 
 
 def is_new(database: apsw.Connection) -> bool:
-    """True for an empty database. Raises unless it is empty or a journal we can read.
+    """Whether the database is empty, and not yet a journal.
 
     Raises `JournalCorrupt` for another program's database, `JournalTooNew`.
     """
@@ -199,17 +199,19 @@ def is_new(database: apsw.Connection) -> bool:
 
 
 def empty(path: str) -> JournalCorrupt:
-    """The error for a file that could become a journal, where one is asked for."""
+    """The error for an empty file where a journal is expected."""
     return JournalCorrupt(
-        f"{path} is empty, not a journal", advice="--journal names another; serving makes one of it"
+        f"{path} is empty, not a journal",
+        advice="name another file with --journal, or start a server to make this one a journal",
     )
 
 
 def check_header(path: str, header: bytes) -> None:
-    """The same by a file's first bytes, at most `HEADER_BYTES` of them; also beside its writer.
+    """Check a file by its first `HEADER_BYTES` bytes; safe while a server writes the file.
 
-    What is looked at never changes in a journal's life, while the pages that follow may be ahead
-    or behind in the middle of a checkpoint. Raises `apsw.NotADBError` for a file of another kind.
+    The examined fields never change in a journal's life, while in the middle of a checkpoint the
+    pages that follow may be ahead or behind. Raises `apsw.NotADBError` for a file that is not a
+    database, and the errors of `is_new`.
     """
     if not header:
         return
@@ -228,15 +230,15 @@ def _check(path: str, application: int, version: int) -> None:
         )
     if version > VERSION:
         raise JournalTooNew(
-            f"{path} has schema version {version}, this greenroom knows {VERSION}",
-            advice="run the greenroom that made it, or a newer one",
+            f"{path} has schema version {version}, but this greenroom reads up to {VERSION}",
+            advice="use the version of greenroom that wrote it, or a newer one",
         )
 
 
 def complete(database: apsw.Connection) -> None:
-    """Give a journal what older versions did without, in one transaction.
+    """Add what a journal of an older version lacks, in one transaction.
 
-    A damaged one stays as it is, for the first call that meets the damage to tell.
+    A damaged journal is left as it is; the first call that meets the damage raises the error.
     """
     sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'unsettled'"
     with suppress(apsw.CorruptError), database:
@@ -247,7 +249,7 @@ def complete(database: apsw.Connection) -> None:
 
 
 def create(database: apsw.Connection, epoch: str) -> None:
-    """Make the tables and the epoch, in one transaction."""
+    """Create the tables and store the epoch, in one transaction."""
     with database:
         database.execute(TABLES)
         database.execute(_UNSETTLED)
@@ -257,7 +259,7 @@ def create(database: apsw.Connection, epoch: str) -> None:
 
 
 def epoch_of(database: apsw.Connection) -> str:
-    """The journal's epoch. Raises `JournalCorrupt` where it has none."""
+    """The journal's epoch. Raises `JournalCorrupt` if it has none."""
     for (epoch,) in database.execute("SELECT value FROM meta WHERE name = 'epoch'"):
         return str(epoch)
-    raise JournalCorrupt(f"{database.filename} has no epoch")
+    raise JournalCorrupt(f"{database.filename} has no epoch", advice="restore a backup")

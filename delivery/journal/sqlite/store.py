@@ -1,4 +1,4 @@
-"""What a journal keeps and answers, in SQL. Synchronous; used by one thread at a time."""
+"""The methods of `Journal` in SQL. Synchronous; used by one thread at a time."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ _HISTORY: Final = f"""
     SELECT {RECORD_COLUMNS} FROM log
     WHERE user = ? AND "offset" < ? ORDER BY "offset" DESC LIMIT ?
 """
-# Walks the thread's spans backwards, and in each its records backwards: no sorting.
+# Walks backwards through the thread's spans, and through the records in each: no sorting.
 _THREAD_HISTORY: Final = f"""
     SELECT {", ".join("log." + name for name in RECORD_COLUMNS.split(", "))}
     FROM span CROSS JOIN log ON log.user = span.user AND log."offset" >= span.first
@@ -134,14 +134,14 @@ _THREADS: Final = """
 
 @attrs.frozen
 class _LogEnd:
-    """Where a user's log ends: the last offset, and its thread unless that record is trimmed."""
+    """The end of a user's log: the last offset, and its thread unless the record is trimmed."""
 
     last: int
     thread: str | None
 
 
 class SqliteStore:
-    """The questions and answers of `Journal`, on a connection this store alone uses."""
+    """The methods of `Journal`, on a connection that only this store uses."""
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
@@ -173,7 +173,7 @@ class SqliteStore:
         limit: int,
         max_bytes: int = PAGE_BYTES,
     ) -> Page:
-        """Rows are read one by one, so none is read beyond what the page may hold but one."""
+        """Reads rows one by one, at most one more than the page holds."""
         end = _END if before is None else before
         if thread is None:
             rows = self._database.execute(_HISTORY, (user, end, limit + 1))
@@ -209,7 +209,7 @@ class SqliteStore:
         return [cursor_of(cast(CursorRow, row)) for row in rows]
 
     def received(self, user: UserId, after: int) -> Stretches:
-        """What some session received of all past `after`."""
+        """The stretches past `after` that some session received."""
         return Stretches(cast("list[tuple[int, int]]", self._rows(_RECEIVED, user, after)))
 
     def reached(
@@ -262,7 +262,7 @@ class SqliteStore:
         self._rows(_OPEN_RUN, record.user, record.run, record.thread, record.parent, record.request)
 
     def _trim_spans(self, user: UserId, through: int) -> None:
-        """Drop the spans that are gone; one that reaches past `through` begins after it now."""
+        """Drop the trimmed spans; a span that reaches past `through` now begins after it."""
         first = through + 1
         self._rows("DELETE FROM span WHERE user = ? AND first <= ?", user, through)
         self._rows(
@@ -273,7 +273,7 @@ class SqliteStore:
         )
 
     def _remember(self, records: Iterable[Record]) -> None:
-        """Keep the tails of what is committed: looking one up costs as much as a record."""
+        """Cache the ends of committed logs: looking one up costs as much as a record."""
         if len(self._tails) > _TAILS_KEPT:
             self._tails.clear()
         for record in records:
@@ -308,7 +308,7 @@ class SqliteStore:
         return cast(SqlValue, self._database.execute(sql, values).get)
 
     def _many(self, sql: str, rows: Iterable[tuple[SqlValue, ...]]) -> None:
-        """Without rows nothing is called: a call gives up the interpreter's lock, and waits."""
+        """Skips the call without rows: a call releases the interpreter's lock, and waits for it."""
         if listed := list(rows):
             self._database.executemany(sql, listed)
 
@@ -316,7 +316,7 @@ class SqliteStore:
 def _spans(
     records: Iterable[Record], tails: dict[UserId, _LogEnd]
 ) -> Iterator[tuple[str, int, str]]:
-    """A row wherever a user's next record is of another thread than the one before it."""
+    """A row for each record whose thread differs from that of the user's previous record."""
     threads = {user: tail.thread for user, tail in tails.items()}
     for record in records:
         if threads[record.user] != record.thread:

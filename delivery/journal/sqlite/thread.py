@@ -1,4 +1,4 @@
-"""The one thread that touches an SQLite journal's file, and the way to it and back."""
+"""The only thread that touches an SQLite journal's file, and the calls to it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from greenroom.delivery.errors import JournalClosed
 R = TypeVar("R")
 
 LOOK_SECONDS: Final = 0.25
-"""Between two looks at the files, whether there are calls or not."""
+"""Seconds between two checks of the files, whether there are calls or not."""
 
 logger = logging.getLogger("greenroom.delivery")
 
 
 class SqliteThread:
-    """Runs calls one after the other, in the order they came.
+    """Runs calls one after the other, in the order of arrival.
 
-    `capacity` calls may wait; further callers wait for room. `look`, once it is set, is called
+    At most `capacity` calls may wait; further callers wait for room. Once set, `look` is called
     every `LOOK_SECONDS`, between two calls, until `aclose`. The thread is a daemon, and ends by
-    itself when the trio run it answers to is gone: it never keeps a process alive.
+    itself when its trio run has ended: it never keeps a process alive.
     """
 
     def __init__(self, *, capacity: int) -> None:
@@ -46,13 +46,14 @@ class SqliteThread:
 
     @property
     def waiting(self) -> int:
-        """Calls given to the thread and not answered."""
+        """The number of calls that have not been answered."""
         return self._capacity - self._room.value
 
     async def call(self, work: Callable[[], R]) -> R:
-        """What `work()` returns or raises. A cancelled caller stops waiting; the call is made.
+        """Run `work()` on the thread and return its result, or raise its error.
 
-        Raises `JournalClosed` once `aclose` has begun.
+        A cancelled caller stops waiting; its call still runs. Raises `JournalClosed` once
+        `aclose` has begun.
         """
         self._check_open()
         await self._room.acquire()
@@ -63,13 +64,13 @@ class SqliteThread:
             self._room.release()
             raise
         self.peak = max(self.peak, self.waiting)
-        self._jobs.put(job)  # type: ignore[arg-type]  # run, whatever its R
+        self._jobs.put(job)  # type: ignore[arg-type]  # the thread runs jobs of any R
         return await job.reply.wait()
 
     async def aclose(self, last: Callable[[], None]) -> None:
-        """Finish the calls already given, make the `last` one and end, even if cancelled.
+        """Finish the accepted calls, run `last` and end the thread, even if cancelled.
 
-        Raises what `last` raises. Again: waits for the first time to be done.
+        Raises the errors of `last`. A second call waits for the first to finish.
         """
         with trio.CancelScope(shield=True):
             if self._closing:
@@ -107,7 +108,7 @@ class SqliteThread:
         try:
             job.run()
         except trio.RunFinishedError:
-            self._jobs.put(None)  # what is queued is still done
+            self._jobs.put(None)  # the queued calls still run
 
     def _look(self) -> None:
         try:
@@ -115,7 +116,7 @@ class SqliteThread:
         except BaseException as error:
             if must_go_on(error):
                 raise
-            logger.exception("looking at the journal's files failed")
+            logger.exception("the periodic check of the journal's files failed")
 
 
 def _look_at_nothing() -> None:
@@ -132,7 +133,7 @@ class _Job(Generic[R]):
         self._token = trio.lowlevel.current_trio_token()
 
     def run(self) -> None:
-        """On the thread. Raises `trio.RunFinishedError` when nobody is left to answer."""
+        """Run on the thread. Raises `trio.RunFinishedError` if the caller's trio run has ended."""
         result = outcome.capture(self._work)
         self._token.run_sync_soon(self._finish, result)
 

@@ -62,5 +62,5 @@ def test_an_id_of_another_kind_is_refused_naming_both(field: str, other: str) ->
 
 def test_the_constructor_takes_ids_only() -> None:
     """Text from outside goes through `new`, where it is parsed."""
-    with pytest.raises(BadId, match=r"got a str not parsed yet \(run\)"):
+    with pytest.raises(BadId, match=r"got an unparsed str \(run\)"):
         UserContext(**{**VALUES, "run": str(VALUES["run"])})

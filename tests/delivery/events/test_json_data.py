@@ -114,7 +114,7 @@ Point = namedtuple("Point", "x y")
         (-math.inf, "a finite number, not -inf"),
         (2**53 + 1, "an integer from -2^53 to 2^53, not 9007199254740993"),
         (-(2**53) - 1, "an integer from -2^53 to 2^53, not -9007199254740993"),
-        (10**400, "an integer from -2^53 to 2^53, not one of 1329 bits"),
+        (10**400, "an integer from -2^53 to 2^53, not an integer of 1329 bits"),
         (b"x", "JSON, not of type bytes"),
         (datetime.datetime(2026, 1, 1), "JSON, not of type datetime"),
         (uuid.UUID(int=1), "JSON, not of type UUID"),
@@ -122,8 +122,11 @@ Point = namedtuple("Point", "x y")
         (Decimal(1), "JSON, not of type Decimal"),
         (Point(1, 2), "JSON, not of type Point"),
         ("\ud800", "text, not half a surrogate pair"),
-        ({1: 2}, "an object whose keys are all str, not one with a key of type int"),
-        ({"\udfff": 2}, "an object whose keys are text, not one with half a surrogate pair"),
+        ({1: 2}, "an object whose keys are all str, not an object with a key of type int"),
+        (
+            {"\udfff": 2},
+            "an object whose keys are text, not an object with half a surrogate pair in a key",
+        ),
     ],
 )
 @pytest.mark.parametrize("beside", [None, 1, 1.5, "text", []])

@@ -89,7 +89,7 @@ async def test_a_record_that_does_not_continue_is_refused_with_both_numbers(
     journal: Journal, wrong: int
 ) -> None:
     await journal.append(records(1, 4))
-    with pytest.raises(OutOfSequence, match=f"'alice' has offset 5, not {wrong}") as refused:
+    with pytest.raises(OutOfSequence, match=f"'alice' must have offset 5, not {wrong}") as refused:
         await journal.append([record(wrong)])
     assert (ALICE, 5, wrong) == (refused.value.user, refused.value.expected, refused.value.given)
 
@@ -143,11 +143,11 @@ async def test_a_read_gives_one_record_however_large(journal: Journal) -> None:
 
 @pytest.mark.parametrize("limit", [0, -1])
 async def test_a_limit_below_one_is_an_error(journal: Journal, limit: int) -> None:
-    with pytest.raises(ValueError, match="a limit is 1 or more"):
+    with pytest.raises(ValueError, match="must be 1 or more"):
         await journal.read(ALICE, after=0, limit=limit, max_bytes=1)
-    with pytest.raises(ValueError, match="a limit is 1 or more"):
+    with pytest.raises(ValueError, match="must be 1 or more"):
         await journal.history(ALICE, thread=None, before=None, limit=limit)
-    with pytest.raises(ValueError, match="a limit is 1 or more"):
+    with pytest.raises(ValueError, match="must be 1 or more"):
         await journal.marks(ALICE, after=0, limit=limit)
 
 

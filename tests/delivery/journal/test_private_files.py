@@ -111,7 +111,7 @@ async def test_a_directory_where_everybody_may_write_is_warned_about(
 ) -> None:
     path.parent.chmod(0o1777)
     async with open_sqlite_journal(path):
-        assert f"every user of this machine may make files in {path.parent}" in caplog.text
+        assert f"every user of this machine can create files in {path.parent}" in caplog.text
 
 
 async def test_another_user_cannot_hold_the_lock(path: Path) -> None:
@@ -147,7 +147,7 @@ async def test_a_wal_that_another_user_put_there_first_is_not_written_to(path: P
     wal = Path(f"{path}-wal")
     wal.touch(mode=0o666)
     os.chown(wal, NOBODY, NOBODY)
-    with pytest.raises(JournalFailed, match=r"-wal is not the journal's own"):
+    with pytest.raises(JournalFailed, match=r"-wal does not belong to the journal"):
         async with open_sqlite_journal(path):
             pass
 

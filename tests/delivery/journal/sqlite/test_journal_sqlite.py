@@ -288,7 +288,7 @@ def test_a_place_that_may_not_be_written_is_told(
         )
         path.parent.chmod(0o700)
     assert "JournalReadOnly" in opened.stderr
-    assert "may not be written" in opened.stderr
+    assert "is not writable" in opened.stderr
 
 
 # --- a full disk

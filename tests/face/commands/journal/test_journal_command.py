@@ -265,7 +265,7 @@ def test_a_journal_that_a_server_has_open_is_refused_naming_it(
         server.line()
         result = greenroom("journal", *arguments, cwd=here)
         assert f"process {server.process.pid} has" in result.err
-        assert "one process writes a journal" in result.err
+        assert "only one process may write a journal" in result.err
         assert result.code == 1
     assert not (here / "lines.jsonl").exists()
 
