@@ -1,1 +1,1 @@
-"""History: what happened in a run, and how much was done for whom, read from a journal."""
+"""History: timelines of runs and usage counts, read from a journal."""

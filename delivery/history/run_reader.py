@@ -1,4 +1,4 @@
-"""One run in a journal's file: found by what is known of its id, read with what became of it."""
+"""Finds a run in a journal's file by all or part of its id, and reads its timeline."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress
 CHUNK: Final = 20_000  # rows looked through at a time
 SHOWN: Final = 3
 SOON_MS: Final = 60_000
-WHERE: Final = "greenroom events shows which runs there are"
+WHERE: Final = "run greenroom events to see the runs there are"
 
 _FOUND: Final = "run, user, thread, min(number)"
 _BY_BIRTH: Final = f"""
@@ -64,14 +64,14 @@ _LETTERS: Final = f"""
 
 
 class NoSuchRun(DeliveryError):
-    """The journal has no event of such a run, or of more than one."""
+    """The journal has no event of such a run, or the text matches more than one run."""
 
     fault: ClassVar[Fault] = Fault.OPERATOR
 
 
 @attrs.frozen
 class Found:
-    """Where a run is: its user and thread, and the number of its first record."""
+    """The place of a run: its user and thread, and the number of its first record."""
 
     run: RunId
     user: UserId
@@ -82,18 +82,19 @@ class Found:
 def read_timeline(
     reader: JournalReader, run: str, progress: TellProgress = no_progress
 ) -> Timeline:
-    """The story of the run, as far as it is kept by now.
+    """The timeline of the run, as far as the journal has it.
 
-    `run`: its id, or an older system's, or the beginning or the end of one. Takes memory for the
-    run's events, and reads the log of its user from its beginning to the end.
+    `run`: an id of the run, a legacy id of it, or the beginning or the end of either. Holds the
+    run's events in memory, and reads its user's log from the run's beginning to the end.
 
-    Raises `BadId` for what can be no run's, `NoSuchRun`, and what `JournalReader` raises.
+    Raises `BadId` for text that cannot be a run's id, `NoSuchRun`, and the errors of
+    `JournalReader`.
     """
     found = find_run(reader, run, progress)
     log = reader.read(user=found.user, thread=found.thread, after=found.number - 1)
     records = [record for record, _ in of_run(found.run, (each.record for each in log))]
     if not records:
-        raise _unknown(reader, run)  # trimmed, between the two looks
+        raise _unknown(reader, run)  # it was trimmed between the two looks
     try:
         return timeline(found.run, records, _reports(reader, records))
     except (ValueError, KeyError, TypeError) as error:
@@ -101,7 +102,7 @@ def read_timeline(
 
 
 def find_run(reader: JournalReader, text: str, progress: TellProgress = no_progress) -> Found:
-    """The run that `text` means. Raises as `read_timeline`."""
+    """Find the run that `text` identifies. Raises the errors of `read_timeline`."""
     if type_of(text) is RunId and (found := _by_birth(reader, RunId.trusted(text))):
         return found
     wanted = _WantedRun.of(text)
@@ -110,8 +111,8 @@ def find_run(reader: JournalReader, text: str, progress: TellProgress = no_progr
         some = ", ".join([each.run for each in known[:SHOWN]])
         more = ", …" if len(known) > SHOWN else ""
         raise NoSuchRun(
-            f"{text!r} may be one of {len(known)} runs: {some}{more}",
-            advice="give more of its id",
+            f"{text!r} matches {len(known)} runs: {some}{more}",
+            advice="give more of the run's id",
         )
     if not known and wanted.fragment:
         raise NoSuchRun(f"no run in {reader.path} begins or ends with {text!r}", advice=WHERE)
@@ -122,17 +123,17 @@ def find_run(reader: JournalReader, text: str, progress: TellProgress = no_progr
 
 @attrs.frozen
 class _WantedRun:
-    """Whole ids, or what an id begins or ends with."""
+    """Complete ids, or a fragment that the id begins or ends with."""
 
     ids: tuple[str, ...] = ()
     fragment: str = ""
 
     @classmethod
     def of(cls, text: str) -> _WantedRun:
-        """Raises `BadId` for an id of another kind, and for what is in no id."""
-        if kind_of(text) == UserId.kind and not recognised(text):  # none of our ids in full
+        """Raises `BadId` for an id of another kind, and for text that no id can contain."""
+        if kind_of(text) == UserId.kind and not recognised(text):  # not a complete id
             return cls(fragment=text)
-        return cls(ids=(text, modern(RunId, text)))  # one not migrated is found by its old id
+        return cls(ids=(text, modern(RunId, text)))  # a run not migrated has its old id
 
     @property
     def sql(self) -> str:
@@ -149,9 +150,9 @@ class _WantedRun:
 
 
 def _by_birth(reader: JournalReader, run: RunId) -> Found | None:
-    """Without a search: a run's first event is born soon after it, and is found by its id.
+    """Find a run without a search: the id of its first event is only a little younger than its own.
 
-    None where there is no such event, or a clock was set in between.
+    None if there is no such event, or if the clock was set in between.
     """
     born_ms = bits_of(run) >> 80
     soon_ms = min(born_ms + SOON_MS, (1 << 48) - 1)
@@ -186,7 +187,7 @@ def _founds(rows: apsw.Cursor) -> list[Found]:
 
 
 def _reports(reader: JournalReader, records: Sequence[Record]) -> EventReports:
-    """What the journal knows of these records of one user, all at one moment."""
+    """The reports on these records of one user, in one consistent snapshot."""
     user, first, last = records[0].user, records[0].offset, records[-1].offset
     with reader.look() as database, database:
         cursors = database.execute(_CURSORS, (user, last, first)).fetchall()
@@ -203,6 +204,6 @@ def _reports(reader: JournalReader, records: Sequence[Record]) -> EventReports:
 
 def _unknown(reader: JournalReader, text: str) -> NoSuchRun:
     return NoSuchRun(
-        f"{reader.path} has no run {text!r}: it was trimmed, or never was",
+        f"{reader.path} has no run {text!r}: it was trimmed or never existed",
         advice=WHERE,
     )

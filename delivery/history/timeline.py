@@ -1,4 +1,4 @@
-"""One run's story: its events in order, and how each session of its user saw them (pure)."""
+"""The timeline of a run: its events in order, and how each session received them (pure)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from greenroom.delivery.events.stages import (
 
 @attrs.frozen
 class EventReports:
-    """What a journal knows of how far events of one user got."""
+    """A journal's reports on the delivery of one user's events."""
 
     cursors: Sequence[Cursor] = ()
     marks: Sequence[Mark] = ()
@@ -35,10 +35,10 @@ class EventReports:
 
 @attrs.frozen
 class Sight:
-    """How one session saw an event. Times in ms since the Unix epoch; None where it did not.
+    """How one session saw an event. Times in ms since the Unix epoch; None if it did not.
 
-    `received_by` is the latest that it can have been: an acknowledgement is of everything before
-    it too, and a journal keeps a session's last one only.
+    `received_by` is an upper bound: an acknowledgement also covers all earlier events, and a
+    journal keeps only a session's last acknowledgement.
     """
 
     standing: SessionStanding
@@ -52,8 +52,8 @@ class Moment:
     """One event of a run or of its sub-runs.
 
     `since`: ms since the run's first event. `depth`: 0 for the run itself, 1 for its sub-runs,
-    and so on. `took`: ms, of the tool that completed or the run that ended. `outcome` is by the
-    `policies` that `timeline` was given; None as long as the event may still get further.
+    and so on. `took`: duration in ms of the tool that completed or the run that ended. `outcome`
+    follows the `policies` passed to `timeline`; None until they decide it.
     """
 
     event: Event
@@ -67,7 +67,7 @@ class Moment:
 
     @property
     def stage(self) -> ReceiptStage:
-        """The furthest that any session got with it."""
+        """The furthest stage in any session."""
         return furthest(sight.standing for sight in self.sights)
 
 
@@ -75,7 +75,7 @@ class Moment:
 class Timeline:
     """A run from its first event on. `ending`: `ok`, `cancelled`, `crash`, `timeout`, `lost`.
 
-    `began` and `ended` in ms since the Unix epoch; `ended` and `ending` are None while it goes on.
+    `began` and `ended` in ms since the Unix epoch; `ended` and `ending` are None until it ends.
     """
 
     user: UserId
@@ -90,7 +90,8 @@ class Timeline:
 
 
 def of_run(run: RunId, records: Iterable[Record]) -> Iterator[tuple[Record, int]]:
-    """The records of a run and its sub-runs, each with its depth. `records`: a user's, in order."""
+    """The records of a run and its sub-runs, each with its depth, out of a user's records in
+    order."""
     depths = {run: 0}
     for record in records:
         if record.run not in depths and record.parent in depths:
@@ -102,13 +103,13 @@ def of_run(run: RunId, records: Iterable[Record]) -> Iterator[tuple[Record, int]
 def timeline(
     run: RunId, records: Iterable[Record], reports: EventReports, policies: Policies = POLICIES
 ) -> Timeline:
-    """The story of `run`, told from its user's records in order; those of other runs are left out.
+    """The timeline of `run`, from its user's records in order; records of other runs are skipped.
 
-    Raises `ValueError` when none is of the run.
+    Raises `ValueError` if no record belongs to the run.
     """
     told = list(of_run(run, records))
     if not told:
-        raise ValueError(f"none of the records is of {run}")
+        raise ValueError(f"none of the records belongs to {run}")
     first = told[0][0]
     seen = _Seen(reports, policies)
     clock = _Clock()
@@ -138,7 +139,7 @@ def ending_of(kind: Kind, data: Mapping[str, JSON]) -> str:
 
 
 class _Clock:
-    """How long runs and tools took: as the event says, else from their beginning to it."""
+    """Durations of runs and tools: as the event says, otherwise measured from their beginning."""
 
     def __init__(self) -> None:
         self._began: dict[str, int] = {}
@@ -159,11 +160,11 @@ class _Clock:
         return _gap(self._began[key], event.at) if key in self._began else None
 
 
-_NOBODY: Final[Sequence[Mark]] = ()
+_NO_MARKS: Final[Sequence[Mark]] = ()
 
 
 class _Seen:
-    """The reports, so laid out that an event's are found without going through all of them."""
+    """The reports, indexed so that an event's are found without scanning all of them."""
 
     def __init__(self, reports: EventReports, policies: Policies) -> None:
         self._policies = policies
@@ -177,7 +178,7 @@ class _Seen:
     def moment(
         self, record: Record, event: Event, depth: int, *, since: int, took: int | None
     ) -> Moment:
-        marks = self._marks.get(event.offset, _NOBODY)
+        marks = self._marks.get(event.offset, _NO_MARKS)
         cursors = self._cursors.values()
         sights = tuple(
             self._sight(standing, event.offset, marks)
@@ -205,7 +206,7 @@ class _Seen:
         return Sight(standing, min(known, default=None), at.get("displayed"), at.get("confirmed"))
 
     def _tried(self, offset: int, letter: DeadLetter | None) -> tuple[Attempt, ...]:
-        """Attempts are forgotten once an event has its outcome; a dead letter keeps its own."""
+        """The attempts of an event. Once it has an outcome, only a dead letter still has them."""
         if letter is not None:
             return tuple(letter.attempts)
         return tuple(each for each in self._attempts if each.after < offset <= each.through)
@@ -217,7 +218,7 @@ def _agent(events: Iterable[Event]) -> str | None:
 
 
 def _gap(since: int, until: int) -> int:
-    """In ms of a wall clock, which may have been set back."""
+    """The duration in ms, 0 if the wall clock was set back in between."""
     return max(0, until - since)
 
 
@@ -227,21 +228,21 @@ _NONE: Final = -1  # the bucket of durations below a millisecond
 
 
 class Durations:
-    """Durations in milliseconds, and how many of them there are."""
+    """A histogram of durations in milliseconds."""
 
     def __init__(self) -> None:
         self.count = 0
         self._buckets: Counter[int] = Counter()
 
     def add(self, ms: float) -> None:
-        """Count one; what is negative, as after a clock was set back, is none."""
+        """Count a duration. A negative one, from a clock that was set back, counts as 0."""
         self.count += 1
         self._buckets[math.ceil(math.log(ms) / _LOG_WIDTH) if ms >= 1 else _NONE] += 1
 
     def percentile(self, share: float) -> int | None:
-        """The least duration that is not exceeded by `share` of them, within 1 %, in whole ms.
+        """The least duration that at least `share` of them do not exceed, within 1 %, in whole ms.
 
-        `share` from 0 to 1; None when there are none.
+        `share` from 0 to 1; None if no duration was counted.
         """
         left = max(1, math.ceil(share * self.count))
         for bucket in sorted(self._buckets):

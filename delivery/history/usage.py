@@ -1,7 +1,7 @@
-"""How greenroom is used: runs, users, events and tools, counted from a journal's events (pure).
+"""Usage: counts of runs, users, events and tools, from a journal's events (pure).
 
 Memory does not grow with events. It grows with active users, with runs that have not ended, with
-the names of agents and tools, and with the groups asked for.
+the names of agents and tools, and with the requested groups.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ENDINGS: Final = ("ok", "cancelled", "crash", "timeout", "lost")
 TELLING: Final = frozenset(
     {Kind.AGENT_STARTED, Kind.TOOL_EXECUTING, Kind.TOOL_COMPLETED, *TERMINAL}
 )
-"""The kinds whose data is looked at."""
+"""The kinds whose data is examined."""
 
 MOST_VERDICTS: Final = 100
 OTHERS: Final = "(others)"
@@ -35,7 +35,7 @@ _DAY_MS: Final = 86_400_000
 
 
 class By(enum.StrEnum):
-    """What to group by."""
+    """The key to group by."""
 
     DAY = "day"
     USER = "user"
@@ -45,10 +45,10 @@ class By(enum.StrEnum):
 
 @attrs.frozen
 class UsageEvent:
-    """An event, as far as it is counted. `data` may be left out unless its kind is `TELLING`.
+    """The counted part of an event. `data` may be omitted unless the kind is in `TELLING`.
 
-    `at` in ms since the Unix epoch; `stage` is the furthest of any session, `verdicts` are those
-    that came with its confirmations.
+    `at` in ms since the Unix epoch; `stage` is the furthest in any session, `verdicts` are those
+    of the event's confirmations.
     """
 
     user: str
@@ -63,7 +63,7 @@ class UsageEvent:
 
 @attrs.define
 class ToolTally:
-    """Calls of a tool, those that ended with an error, how long they took (ms)."""
+    """Calls of a tool, those that ended with an error, and their durations (ms)."""
 
     calls: int = 0
     errors: int = 0
@@ -72,11 +72,11 @@ class ToolTally:
 
 @attrs.define
 class Tally:
-    """What was counted. A user is active who said something or whose client received something.
+    """The counts of a group. A user is active after a message, or once a client received an event.
 
-    `runs` holds the sub-runs too. A run counts where it began: `endings`, by how it ended, and
-    `took` (ms, from its first event to its last) are of the same runs. `reached` says how many
-    events got to a stage or further.
+    `runs` includes sub-runs. A run counts in the group in which it began, and so do its ending
+    (`endings`) and its duration (`took`: ms from its first event to its last). `reached`: the
+    number of events that reached a stage or a later one.
     """
 
     runs: int = 0
@@ -96,11 +96,11 @@ class Tally:
 
     @property
     def going_on(self) -> int:
-        """Runs without an end."""
+        """The number of runs that have not ended."""
         return self.runs - self.endings.total()
 
     def add(self, event: UsageEvent) -> None:
-        """Count an event; runs are counted apart, for they may be another group's."""
+        """Count an event. Runs are counted separately, since they may belong to another group."""
         self.kinds[event.kind] += 1
         for stage in range(ReceiptStage.RECEIVED, event.stage + 1):
             self.reached[ReceiptStage(stage)] += 1
@@ -113,7 +113,8 @@ class Tally:
                 self._add_verdict(verdict)
 
     def _add_verdict(self, verdict: JSON) -> None:
-        """Clients may say anything: the first `MOST_VERDICTS` different ones keep their names."""
+        """Clients may send any verdict: only the first `MOST_VERDICTS` different ones keep their
+        names."""
         text = verdict if isinstance(verdict, str) else orjson.dumps(verdict).decode()
         text = text[:_LONGEST_VERDICT]
         is_known = text in self.verdicts or len(self.verdicts) < MOST_VERDICTS
@@ -122,7 +123,7 @@ class Tally:
 
 @attrs.define
 class _RunSoFar:
-    """A run that has not ended, and where it is counted."""
+    """A run that has not ended, and the tallies that count it."""
 
     began: int
     is_sub_run: bool
@@ -131,10 +132,11 @@ class _RunSoFar:
 
 
 class Usage:
-    """Counts events, given in the order of a journal. `groups` is empty unless asked for `by`.
+    """Counts events, passed in the order of a journal. `groups` is empty unless `by` is set.
 
-    Groups by tool are `tools`, which is always there. An agent's group holds what its runs
-    emitted: not what users said, nor a run that ended before an agent began. Days are UTC's.
+    Groups by tool are in `tools`, which is always filled. An agent's group has the events of its
+    runs, without users' messages and without runs that ended before an agent started. Days are
+    in UTC.
     """
 
     def __init__(self, by: By | None = None) -> None:
@@ -145,7 +147,7 @@ class Usage:
         self._open: dict[str, _RunSoFar] = {}
 
     def add(self, event: UsageEvent) -> None:
-        """Count the next event. Ends of runs whose beginning was not counted are left out."""
+        """Count the next event. The end of a run whose beginning was not counted is skipped."""
         if event.kind in RUN_OPENS and event.run not in self._open:
             self._begin(event)
         if event.kind is Kind.AGENT_STARTED:

@@ -1,4 +1,4 @@
-"""A journal's events as `Usage` counts them, read beside the server that writes it."""
+"""Reads a journal's events for `Usage`, also while a server writes the journal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from greenroom.delivery.history.usage import TELLING, UsageEvent
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress
 
-CHUNK: Final = 5_000  # rows a look
+CHUNK: Final = 5_000  # rows per look
 
 _TELLING: Final = ", ".join(f"'{kind}'" for kind in sorted(TELLING))
 _EVENTS: Final = f"""
@@ -32,9 +32,9 @@ _UsageRow: TypeAlias = tuple[int, str, str, str | None, str, int, int, str, byte
 def usage_events(
     reader: JournalReader, *, since: int = 0, progress: TellProgress = no_progress
 ) -> Iterator[UsageEvent]:
-    """The events from `since` (ms since the Unix epoch) on, oldest first, as they are kept now.
+    """The kept events from `since` (ms since the Unix epoch) on, oldest first.
 
-    What `JournalReader` raises, and `JournalCorrupt`.
+    Raises the errors of `JournalReader`, and `JournalCorrupt`.
     """
     with reader.look() as database:
         first = int(database.execute("SELECT coalesce(min(number), 1) FROM log").get)
@@ -61,7 +61,7 @@ def _event(row: _UsageRow) -> UsageEvent:
 def _reports(
     received: bool, marks: Sequence[tuple[str, JSON]]
 ) -> tuple[ReceiptStage, Sequence[JSON]]:
-    """As `stages.standings` has it: each stage implies those before it."""
+    """The furthest stage and the verdicts. As in `stages`, each stage implies those before it."""
     if not marks:
         return (ReceiptStage.RECEIVED if received else ReceiptStage.ACCEPTED), ()
     verdicts = [verdict for stage, verdict in marks if stage == "confirmed"]

@@ -1,1 +1,1 @@
-"""Ids of older systems: how they are read, and what they mean."""
+"""Ids of older systems: parsing them, and explaining them."""

@@ -1,4 +1,4 @@
-"""What an id is, or why it is none and which id it resembles most (pure)."""
+"""Explains what an id is, or why a text is not an id and which id it resembles most (pure)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from greenroom.delivery.events.ids import KINDS, Id, UserId, bits_of, kind_of, t
 from greenroom.delivery.legacy.legacy_ids import VERSION, LegacyId, recognised
 
 ALPHABET: Final = frozenset("0123456789abcdefghjkmnpqrstvwxyz")
-"""Crockford's, in lower case: https://github.com/jetify-com/typeid/tree/main/spec"""
+"""Crockford's alphabet in lower case: https://github.com/jetify-com/typeid/tree/main/spec"""
 
 _MISREAD: Final = str.maketrans("ilo", "110")
 _PREFIXES: Final = [kind.prefix for kind in KINDS]
-_RESEMBLING: Final = (  # of no exact form; the more telling first
+_RESEMBLING: Final = (  # approximate legacy forms, the most specific first
     (re.compile(r".+_req_[0-9A-Fa-f]+_[0-9A-Fa-f]+"), "<user>_req_<hex12>_<hex8>"),
     (re.compile(r"thread_.+_[0-9]+_[0-9A-Fa-f]+"), "thread_<name>_<ms>_<n>_<hex8>"),
     (re.compile(r"ws_.+_[0-9]+_[0-9A-Fa-f]+"), "ws_<user8>_<sec>_<hex8>"),
@@ -29,7 +29,7 @@ _RESEMBLING: Final = (  # of no exact form; the more telling first
 
 @attrs.frozen
 class IdMeaning:
-    """An id of ours that a text is or stands for. `born_ms`: ms since the Unix epoch, if known."""
+    """An id that a text is or stands for. `born_ms`: ms since the Unix epoch, if known."""
 
     id: Id
     kind: str
@@ -38,10 +38,10 @@ class IdMeaning:
 
 @attrs.frozen
 class Explanation:
-    """What a text is: an id of ours (`is_now`), a legacy id (`form`; `becomes`, likeliest first).
+    """What a text is: a current id (`is_now`) or a legacy id (`form`; `becomes`, likeliest first).
 
-    `maybe_user`: in the place of a user's id it is one. `why` says what is wrong where it is
-    none of ours but resembles one: `closest`, an id or a legacy form.
+    `maybe_user`: the text is valid as a user's id. `why` says what is wrong with a text that is
+    not an id but resembles `closest`, an id or a legacy form.
     """
 
     text: str
@@ -58,12 +58,12 @@ class Explanation:
 
     @property
     def known(self) -> bool:
-        """It is an id of ours, a legacy one, or one that can only be a user's."""
+        """Whether the text is a current id, a legacy id, or can only be a user's id."""
         return self.is_now is not None or self.form is not None or not self.why
 
 
 def explain(text: str) -> Explanation:
-    """What `text` is. Never raises."""
+    """Explain what `text` is. Never raises."""
     if kind := type_of(text):
         return _ours(text, kind)
     if legacy := recognised(text):
@@ -91,7 +91,7 @@ def _legacy(legacy: LegacyId) -> Explanation:
 
 
 def _repaired(text: str) -> tuple[str | None, str] | None:
-    """The id that one correction makes of `text`, and what had to be corrected."""
+    """The id that a single correction makes of `text`, and the mistake that it corrects."""
     for candidate, why in _corrections(text):
         if type_of(candidate) or recognised(candidate):
             return candidate, why

@@ -1,14 +1,14 @@
-"""Ids of older systems: recognised by their form, and the new id that each becomes (pure).
+"""Legacy ids, those of older systems: their forms, and the new id that each becomes (pure).
 
-The forms cannot be mistaken for each other or for ids of ours: they differ in the length of what
-follows the last underscore (13 digits, 12 or 8 hexadecimal digits; ours have 26 characters) and,
-where that is 8, in what stands before it. Read from the right, each form has one reading, however
-many underscores a name or a user has.
+The forms cannot be mistaken for each other or for current ids: they differ in the length of the
+part after the last underscore (13 digits, 12 or 8 hexadecimal digits; 26 characters in current
+ids) and, if it has 8, in the part before it. Read from the right, each form has a single reading,
+however many underscores a name or a user's id has.
 
 The new id is a UUIDv8 (RFC 9562 §5.8; built like the name-based example in its appendix B.2): the
-milliseconds of the old id, 0 where it holds none, then 74 bits of SHA-256 over the new kind and the
-old text. So it is the same on every machine, sorts by the old birth, and, being no UUIDv7, is never
-an id that `IdSource` makes.
+milliseconds of the old id, or 0 if it has none, then 74 bits of SHA-256 over the new kind and the
+old text. It is therefore the same on every machine, sorts by the age of the old id, and, since it
+is not a UUIDv7, never equals an id that `IdSource` generates.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from greenroom.delivery.events.ids import (
 
 VERSION: Final = 8
 ADVICE: Final = (
-    "`greenroom ids explain` tells what an id is; docs/ids.md has the forms that are known"
+    "run `greenroom ids explain` on it to see what it is; docs/ids.md lists the known forms"
 )
 _NAMESPACE: Final = b"greenroom legacy id\0"
 
@@ -53,7 +53,7 @@ _HEX8: Final = "(?P<random>[0-9a-f]{8})"
 
 @attrs.frozen
 class LegacyForm:
-    """How an older system wrote ids of the `kinds`; by itself such an id is of the first."""
+    """How an older system wrote ids of the `kinds`. Without context, an id is of the first kind."""
 
     shape: str
     pattern: re.Pattern[str] = attrs.field(repr=False)
@@ -64,8 +64,8 @@ def _form(shape: str, pattern: str, *kinds: type[Id]) -> LegacyForm:
     return LegacyForm(shape, re.compile(pattern), kinds)
 
 
-# One string often served as both thread and run; a socket was all the session there was. What
-# holds a whole request id, and more, is not that request but the one run of it.
+# A string often served as both thread and run, and a socket as the session. A text that contains a
+# complete request id and more is not the request's id but that of its only run.
 NAMED: Final = _form("<name>_<ms>", f"{_NAME}_{_MS}", RunId, *(k for k in KINDS if k is not RunId))
 FORMS: Final = (
     _form("websocket_factory_<ms>", f"websocket_factory_{_MS}", RunId, ThreadId),
@@ -91,12 +91,12 @@ FORMS: Final = (
 
 
 class UnknownId(BadId):
-    """Neither an id of the expected kind nor a legacy id that may stand for one."""
+    """The text is neither an id of the expected kind nor a legacy id that may stand for one."""
 
 
 @attrs.frozen
 class LegacyId:
-    """An id in one of the `FORMS`. `parts` are the form's fields as they were written."""
+    """An id in one of the `FORMS`. `parts` are the values of the form's fields, as written."""
 
     text: str
     form: LegacyForm
@@ -104,7 +104,8 @@ class LegacyId:
 
     @property
     def kinds(self) -> tuple[type[Id], ...]:
-        """What it may stand for; by itself, the first. A name may begin with its kind."""
+        """The kinds that the id may stand for; without context, the first. If its name begins with
+        a kind, that kind comes first."""
         first = _BY_WORD.get(self.parts.get("name", "").partition("_")[0])
         if self.form is not NAMED or first is None:
             return self.form.kinds
@@ -112,13 +113,13 @@ class LegacyId:
 
     @property
     def at_ms(self) -> int | None:
-        """When it was made (ms since the Unix epoch), if the form tells."""
+        """When the id was generated (ms since the Unix epoch), if its form contains a time."""
         if "sec" in self.parts:
             return int(self.parts["sec"]) * 1000
         return int(self.parts["ms"]) if "ms" in self.parts else None
 
     def as_kind(self, kind: type[I]) -> I:
-        """The new id. Raises `UnknownId` for a kind that the form never stood for."""
+        """The new id. Raises `UnknownId` for a kind that ids of this form never stood for."""
         if kind not in self.kinds:
             given = f"a legacy {self.kinds[0].kind} id ({self.form.shape})"
             raise UnknownId(kind.kind, given, self.text, advice=ADVICE)
@@ -131,7 +132,7 @@ _BY_WORD: Final = {word: kind for kind in KINDS for word in (kind.prefix, kind.k
 
 
 def recognised(text: str) -> LegacyId | None:
-    """The legacy id in `text`; None where it has none of the forms."""
+    """The legacy id in `text`; None if it has none of the forms."""
     if not text.isprintable():
         return None
     for form in FORMS:
@@ -143,8 +144,8 @@ def recognised(text: str) -> LegacyId | None:
 def modern(kind: type[I], text: str) -> I:
     """The id of `kind` that `text` is, or stands for as a legacy id.
 
-    Where an id stands decides what it is: a user id is opaque, so `UserId` takes one that looks
-    like a legacy id as it is. Raises `UnknownId`, or `BadId` for a user's.
+    User ids are opaque, so `UserId` accepts text that looks like a legacy id unchanged. Raises
+    `UnknownId`, or `BadId` for a user id.
     """
     if issubclass(kind, UserId):
         return kind.parse(text)
@@ -157,5 +158,5 @@ def modern(kind: type[I], text: str) -> I:
 
 
 def is_mapped(id_: Id) -> bool:
-    """Whether an id of ours was mapped from an older system's: its UUID says so (version 8)."""
+    """Whether an id was mapped from a legacy id: its UUID then has version 8."""
     return bits_of(id_) >> 76 & 0xF == VERSION

@@ -1,4 +1,4 @@
-"""Where ids stand in a journal's rows and events, and those of older systems made new (pure)."""
+"""Replaces the legacy ids in a journal's rows and events with new ids (pure)."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ ID_COLUMNS: Final[Mapping[str, type[Id]]] = {
     "session": SessionId,
     "connection": ConnectionId,
 }
-"""By the name of the column, in whatever table."""
+"""The type of the ids in each column, by the column's name in any table."""
 
 EVENT_IDS: Final = {name: ID_COLUMNS[name] for name in ("id", "thread", "run", "parent", "request")}
 
 
 @lru_cache(maxsize=65_536)
 def modern_id(column: str, text: str) -> str:
-    """The id of the column's kind that `text` is or becomes. Raises `BadId`."""
+    """The id of the column's type that `text` is or becomes. Raises `BadId`."""
     return str(modern(ID_COLUMNS[column], text))
 
 
 def modern_body(body: bytes) -> bytes:
-    """An event with new ids; the same bytes where it has no legacy ones.
+    """An event with new ids; the same bytes if it has no legacy ids.
 
-    Raises `BadId`, and `ValueError` for what is no JSON object.
+    Raises `BadId`, and `ValueError` if it is not a JSON object.
     """
     event = orjson.loads(body)
     if not isinstance(event, dict):
-        raise ValueError("an event is a JSON object")  # noqa: TRY004  # as for what is no JSON
+        raise ValueError("an event must be a JSON object")  # noqa: TRY004  # as for invalid JSON
     changed = _renew_all(event)
     data = event.get("data")
     if isinstance(data, dict) and isinstance(call := data.get("tool_call"), str):
@@ -60,7 +60,7 @@ def modern_body(body: bytes) -> bytes:
 
 
 def _renew_all(event: dict[str, object]) -> bool:
-    """Make the event's own ids new. Whether any was not."""
+    """Replace the event's own legacy ids. Whether there were any."""
     changed = False
     for name in EVENT_IDS:
         if (text := event.get(name)) is not None:

@@ -122,7 +122,7 @@ def test_ids_of_live_sessions_of_an_older_system_stay_usable(
         reply = client.ask("history", id="3", thread="thread-7", limit=1)
         assert "`thread` must be a thread id" in reply["error"]["message"]
     assert command_line.run(["events", "--journal", str(path), "--thread", "thread-7"]) == 2
-    assert "`greenroom ids explain` tells what an id is" in capsys.readouterr().err
+    assert "`greenroom ids explain`" in capsys.readouterr().err
 
 
 @pytest.mark.requirement("R20")

@@ -52,7 +52,7 @@ def test_a_run_is_found_by_the_whole_the_beginning_or_the_end_of_its_id(
 def test_a_beginning_that_several_have_is_refused_naming_them(
     path: Path, afternoon: Afternoon
 ) -> None:
-    with pytest.raises(NoSuchRun, match="may be one of 3 runs: run_") as refused:
+    with pytest.raises(NoSuchRun, match="matches 3 runs: run_") as refused:
         find_run(JournalReader(path), afternoon.run[:12])
     assert afternoon.other in refused.value.message
 
@@ -97,7 +97,7 @@ def test_what_no_run_begins_or_ends_with_is_told_so(
 
 @pytest.mark.fault("W17")
 def test_one_character_is_a_beginning_too(path: Path, afternoon: Afternoon) -> None:
-    with pytest.raises(NoSuchRun, match="may be one of 3 runs"):
+    with pytest.raises(NoSuchRun, match="matches 3 runs"):
         find_run(JournalReader(path), "0")
 
 

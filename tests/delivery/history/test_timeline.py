@@ -126,7 +126,7 @@ def test_a_clock_that_was_set_back_makes_nothing_negative() -> None:
 
 
 def test_a_run_of_which_nothing_is_kept_is_refused(afternoon: Afternoon) -> None:
-    with pytest.raises(ValueError, match="none of the records is of run_"):
+    with pytest.raises(ValueError, match="none of the records belongs to run_"):
         timeline(Author(salt=9).run(), afternoon.records, EventReports())
 
 
