@@ -1,4 +1,4 @@
-"""Whether a journal holds what it promises: every flaw is told, where and what."""
+"""Checks that a journal is sound, and reports every flaw with its place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final, cast
 import apsw
 import orjson
 
-from greenroom.actors.text.wording import a
 from greenroom.delivery.events.ids import BadId, UserId, kind_of, type_of
 from greenroom.delivery.events.json_data import flaw_of
 from greenroom.delivery.events.kinds import Kind, class_of
@@ -52,7 +51,8 @@ def _listed(kinds: frozenset[Kind]) -> str:
     return ", ".join(f"'{kind}'" for kind in sorted(kinds))
 
 
-# The last word about a run decides; SQLite takes the other columns from the row of the max().
+# The last event that begins or ends a run decides whether it is open. SQLite takes the other
+# columns from the row of the max().
 _LAST_WORDS: Final = f"""
     SELECT user, run, kind, max(number) FROM log
     WHERE kind IN ({_listed(RUN_OPENS | RUN_ENDS)}) GROUP BY user, run
@@ -79,7 +79,7 @@ _BEYOND: Final = """
             (SELECT through FROM trimmed WHERE trimmed.user = "{0}".user), 0) AS last FROM "{0}")
     WHERE "{1}" NOT BETWEEN {2} AND last
 """
-_WITHIN: Final = (  # table, column, the least it may be; at most the user's last offset
+_WITHIN: Final = (  # table, column, its minimum; the maximum is the user's last offset
     ("cursor", "offset", 0),
     ("cursor", "sent", 0),
     ("mark", "offset", 1),
@@ -92,11 +92,10 @@ _WITHIN: Final = (  # table, column, the least it may be; at most the user's las
 def check(
     database: apsw.Connection, progress: TellProgress = no_progress, *, strict: bool = True
 ) -> Iterator[str]:
-    """Every flaw of a journal, in a sentence that says where it is; memory does not grow with it.
+    """Every flaw of a journal and its place, a sentence each. Memory does not grow with it.
 
-    A damaged file is told, and then looked at no further. `strict`: what earlier versions let be
-    counts, too: tools that an ended run left open, and numbers that browsers do not read as they
-    are.
+    After a damaged file nothing else is checked. `strict`: also report flaws that earlier versions
+    allowed: tools that an ended run left open, and numbers that browsers read differently.
     """
     progress("checking the file", 0, 0)
     found = damages(database)
@@ -121,21 +120,21 @@ def _sequence(database: apsw.Connection) -> Iterator[str]:
 
 def _spans(database: apsw.Connection) -> Iterator[str]:
     for user, first, thread in database.execute(f"{_CHANGES} EXCEPT {_SPANS}"):
-        yield f"{_event(user, first)}: begins a stretch in {thread!r} that no span tells"
+        yield f"{_event(user, first)}: begins a stretch in {thread!r} without a span"
     for user, first, thread in database.execute(f"{_SPANS} EXCEPT {_CHANGES}"):
-        yield f"{_event(user, first)}: a span says that {thread!r} begins here, and it does not"
+        yield f"{_event(user, first)}: a span says that {thread!r} begins here, but it does not"
 
 
 def _open_runs(database: apsw.Connection) -> Iterator[str]:
     for user, run in database.execute(_FORGOTTEN_RUNS):
-        yield f"user {user!r}: run {run!r} is open, and is not among the open runs"
+        yield f"user {user!r}: run {run!r} is open, but is not listed as open"
     for user, run in database.execute(_ENDED_RUNS):
-        yield f"user {user!r}: run {run!r} is among the open runs, and has ended"
+        yield f"user {user!r}: run {run!r} is listed as open, but has ended"
 
 
 def _open_tools(database: apsw.Connection) -> Iterator[str]:
     for user, run, tools in database.execute(_OPEN_TOOLS):
-        yield f"user {user!r}: run {run!r} has ended, and left {tools} of its tools open"
+        yield f"user {user!r}: run {run!r} has ended, but left {tools} of its tools open"
 
 
 def _bounds(database: apsw.Connection) -> Iterator[str]:
@@ -143,7 +142,7 @@ def _bounds(database: apsw.Connection) -> Iterator[str]:
         for user, offset, last in database.execute(_BEYOND.format(table, column, lowest)):
             yield (
                 f"{table} of {user!r}: its {column} is {offset}, "
-                f"while the user's events end at {last}"
+                f"but the user's events end at {last}"
             )
 
 
@@ -172,14 +171,15 @@ def _flaws_by_row(
 
 
 def record_flaws(row: RecordRow, *, strict: bool = False) -> Iterator[str]:
-    """What is wrong with one event, by itself. `strict` as for `check`."""
+    """The flaws of a single event, without its neighbours. `strict` as for `check`."""
     columns = dict(zip(RECORD_COLUMNS.replace('"', "").split(", "), row, strict=True))
     where = _event(columns["user"], columns["offset"])
     yield from _id_flaws(where, {c: v for c, v in columns.items() if c in ID_COLUMNS})
     if columns["kind"] not in _KINDS:
         yield f"{where}: there is no kind of event {columns['kind']!r}"
     elif columns["class"] != class_of(Kind(str(columns["kind"]))):
-        yield f"{where}: {a(str(columns['kind']))} is not {columns['class']!r}"
+        right = str(class_of(Kind(str(columns["kind"]))))
+        yield f"{where}: its class must be {right!r} by its kind, not {columns['class']!r}"
     yield from (f"{where}: {flaw}" for flaw in _body_flaws(columns, strict))
 
 
@@ -187,17 +187,17 @@ def _body_flaws(columns: Mapping[str, object], strict: bool) -> Iterator[str]:
     try:
         event = orjson.loads(cast(bytes, columns["body"]))
     except ValueError as error:
-        yield f"its body is no JSON: {error}"
+        yield f"its body is not JSON: {error}"
         return
     if not isinstance(event, dict) or not isinstance(event.get("data"), dict):
-        yield "its body is no event: an object with an object as `data`"
+        yield "its body must be an event: an object whose `data` is an object"
         return
     for name in (*_COLUMNS_OF_BODY, "parent"):
         if event.get(name) != columns[name]:
-            yield f"its body says {name} {event.get(name)!r}, its column {columns[name]!r}"
+            yield f"its body says {name} {event.get(name)!r}, but its column {columns[name]!r}"
     say = event["data"].get("say") if columns["kind"] == Kind.USER_SAID else None
     if say != columns["say"]:
-        yield f"its body says say {say!r}, its column {columns['say']!r}"
+        yield f"its body says `say` {say!r}, but its column {columns['say']!r}"
     if strict and (flaw := flaw_of(event["data"], "data")):
         yield f"its {flaw}"
 
@@ -210,7 +210,7 @@ def _id_flaws(where: str, ids: Mapping[str, object]) -> Iterator[str]:
 
 @lru_cache(maxsize=65_536)
 def _id_flaw(column: str, value: object) -> str:
-    """What is wrong with an id in this column, if anything."""
+    """The flaw of an id in this column; empty if there is none."""
     kind = ID_COLUMNS[column]
     if kind is UserId:
         given = kind_of(value)

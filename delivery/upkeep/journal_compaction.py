@@ -1,4 +1,4 @@
-"""Forgetting old events by a rule, and giving their space back to the file system."""
+"""Compaction: forgets old events by a rule, and returns their space to the file system."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from greenroom.delivery.upkeep.journal_upkeep import (
     open_for_upkeep,
 )
 
-# What follows a user's first event that is young enough stays, whatever its own time says: clocks
-# step back, and a log is forgotten from its beginning without gaps.
+# All events after a user's first young event stay, whatever their own times: clocks step back, and
+# a log must be forgotten from its beginning without gaps.
 _DUE: Final = """
     CREATE TEMP TABLE due AS SELECT user, through FROM (
         SELECT user, min("offset") AS first, min(
@@ -35,7 +35,7 @@ _FOR_EVER: Final = 2**63 - 1
 
 @attrs.frozen
 class Compacted:
-    """Events forgotten, bytes before and after, and where the journal as it was is kept."""
+    """The number of forgotten events, the bytes before and after, and the path of the backup."""
 
     forgotten: int
     before: int
@@ -52,12 +52,12 @@ def compact(
     now: datetime | None = None,
     progress: TellProgress = no_progress,
 ) -> Compacted:
-    """Forget events older than `before_ms` (ms since the Unix epoch) but for a user's last `keep`.
+    """Forget events older than `before_ms` (ms since the Unix epoch), except a user's last `keep`.
 
-    With one of the two, it alone decides; with neither, nothing is forgotten and only free space
-    is given back. A backup is made first; with `to`, a compacted copy is made there and the
-    journal is not touched. Killed at any moment, every user's log is whole from where it then
-    begins, and doing it again goes on. Raises the errors of `open_for_upkeep`.
+    If only one of the two is set, it decides alone; with neither, no event is forgotten and only
+    free space is returned. A backup is made first; with `to`, a compacted copy is made there and
+    the journal stays as it is. If the process is killed, every user's log is still without gaps,
+    and a new call continues. Raises the errors of `open_for_upkeep`.
     """
     with open_for_upkeep(path) as file:
         before = file.bytes()
@@ -78,7 +78,7 @@ class _Due:
 
     @property
     def values(self) -> tuple[int, int] | None:
-        """The parameters of `_DUE`; None when nothing is to be forgotten."""
+        """The parameters of `_DUE`; None if no event is to be forgotten."""
         if self.before_ms is None and self.keep is None:
             return None
         before = _FOR_EVER if self.before_ms is None else self.before_ms

@@ -1,4 +1,4 @@
-"""A journal written out as JSON Lines, and read in again (the lines: `journal_lines`)."""
+"""Exports a journal as JSON Lines, and imports it again (the lines: `journal_lines`)."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _RECORD: Final = RECORD_COLUMNS.replace('"', "").split(", ")
 
 
 class NotMixed(JournalError):
-    """An import and the journal it goes into have users in common."""
+    """The import and the journal have users in common."""
 
 
 @attrs.frozen
 class Imported:
-    """Rows that came in, and where the journal as it was is kept, if it was not empty."""
+    """The number of imported rows, and the path of the backup unless the journal was empty."""
 
     rows: int
     backup: Path | None
@@ -56,9 +56,9 @@ class Imported:
 def export_journal(
     path: Path, write: Callable[[bytes], object], *, progress: TellProgress = no_progress
 ) -> int:
-    """Write all rows of the journal, a line each. How many.
+    """Write all rows of the journal, a line each, and return their number.
 
-    Raises the errors of `open_for_upkeep`, `JournalCorrupt` for an event that is no JSON.
+    Raises the errors of `open_for_upkeep`, and `JournalCorrupt` for an event that is not JSON.
     """
     with open_for_upkeep(path) as file:
         database, rows, total = file.database, 0, count_rows(file.database)
@@ -80,11 +80,12 @@ def import_journal(
     now: datetime | None = None,
     progress: TellProgress = no_progress,
 ) -> Imported:
-    """Read an export into a journal: all of it, checked as `check` does, or nothing.
+    """Read an export into a journal: all of it, checked as by `check`, or nothing.
 
-    A new or empty journal takes the export's epoch, so clients resume in it. One that has users
-    keeps its own, is backed up first, and must have none of the export's. Legacy ids become new.
-    Raises `BadExport`, `NotMixed`, `JournalTooNew` and the errors of `open_file`.
+    A new or empty journal takes the export's epoch, so that clients can resume in it. A journal
+    with users keeps its own epoch, is backed up first, and must have no user of the export.
+    Legacy ids become new ids. Raises `BadExport`, `NotMixed`, `JournalTooNew` and the errors of
+    `open_file`.
     """
     lines, path = iter(lines), path.resolve()
     header = journal_lines.read_header(next(lines, b""), sqlite_schema.VERSION)
@@ -97,7 +98,7 @@ def import_journal(
             finally:
                 file.close()
     except BaseException:
-        for each in made:  # killed here, what stays is an empty journal: as good as none
+        for each in made:  # if killed here, an empty journal remains, which does no harm
             with suppress(FileNotFoundError):
                 each.unlink()
         raise
@@ -112,12 +113,12 @@ def _lines(database: apsw.Connection, table: SqlTable) -> Iterator[bytes]:
         except ValueError as error:
             raise JournalCorrupt(
                 f"{table.name} of {row.get('user')!r}, offset {row.get('offset')!r}: {error}",
-                advice="`greenroom journal check` lists all that is wrong",
+                advice="run `greenroom journal check` to list all flaws",
             ) from error
 
 
 def _order(table: SqlTable) -> str:
-    """By number where rows have one: the order of all users' events is theirs."""
+    """The order of a table's rows: by number if they have one, to keep the order of all events."""
     return "number" if table.numbered else "1, 2"
 
 
@@ -139,17 +140,19 @@ def _import(
             rows = _insert_all(database, lines, progress)
             settle_mapped(database)
             if found := list(islice(check(database, progress, strict=False), SHOWN)):
-                raise BadExport("what it holds makes no sound journal\n" + "\n".join(found))
+                raise BadExport(
+                    "the export's rows do not form a sound journal\n" + "\n".join(found)
+                )
     except BaseException:
-        if backup and backup not in older:  # of what is as it was
+        if backup and backup not in older:  # the journal is unchanged
             backup.unlink()
         raise
     return Imported(rows, backup)
 
 
 def _insert_all(database: apsw.Connection, lines: Iterable[bytes], progress: TellProgress) -> int:
-    strangers, intake, rows = _Strangers(database), _Intake(database), 0
-    for row in strangers.only(journal_lines.read_rows(lines)):
+    new_users, intake, rows = _NewUsers(database), _Intake(database), 0
+    for row in new_users.only(journal_lines.read_rows(lines)):
         intake.insert(row)
         rows += 1
         if rows % EVERY == 0:
@@ -157,8 +160,8 @@ def _insert_all(database: apsw.Connection, lines: Iterable[bytes], progress: Tel
     return rows
 
 
-class _Strangers:
-    """Lets in only rows of users that the journal did not have before."""
+class _NewUsers:
+    """Accepts only rows of users that the journal did not have before."""
 
     def __init__(self, database: apsw.Connection) -> None:
         self._is_old = lru_cache(maxsize=65_536)(self._look_up)
@@ -171,14 +174,14 @@ class _Strangers:
                 )
 
     def only(self, rows: Iterable[TableRow]) -> Iterator[TableRow]:
-        """The rows as they come. Raises `NotMixed` at the first that is no stranger's."""
+        """Yield the rows. Raises `NotMixed` at the first row of a user that the journal has."""
         for row in rows:
             user = row.values.get("user")
             if not isinstance(user, str):
-                raise BadExport(f"line {row.line}: a row needs a `user`")
+                raise BadExport(f"line {row.line}: the row must have a `user`")
             if self._is_old(user):
                 raise NotMixed(
-                    f"line {row.line}: the journal has events of user {str(user)!r} already",
+                    f"line {row.line}: the journal already has entries of user {str(user)!r}",
                     advice="import into a new journal; nothing was changed",
                 )
             yield row
@@ -188,7 +191,7 @@ class _Strangers:
 
 
 class _Intake:
-    """Puts rows into the tables they name."""
+    """Inserts rows into their tables."""
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
@@ -196,7 +199,7 @@ class _Intake:
         self._statement = lru_cache(maxsize=64)(self._new_statement)
 
     def insert(self, row: TableRow) -> None:
-        """Raises `BadExport` for a row that has no place, or an event that contradicts itself."""
+        """Raises `BadExport` if the table or a column does not exist, or if an event is unsound."""
         try:
             statement = self._statement(row.table, tuple(row.values))
             if row.table == "log" and (flaw := next(_event_flaws(row), None)):
@@ -205,7 +208,8 @@ class _Intake:
         except (apsw.ConstraintError, OverflowError, _NoPlace) as error:
             raise BadExport(
                 f"line {row.line}: {_why_not(error, row)}",
-                advice="it is not as `greenroom journal export` wrote it; nothing was changed",
+                advice="`greenroom journal export` does not write such a line: export again; "
+                "nothing was changed",
             ) from error
 
     def _new_statement(self, table: str, columns: tuple[str, ...]) -> str:
@@ -219,13 +223,13 @@ class _Intake:
 
 
 class _NoPlace(ValueError):
-    """No table or column of that name, or no sound event."""
+    """The table or a column does not exist, or the event is unsound."""
 
 
 def _event_flaws(row: TableRow) -> Iterator[str]:
-    """Here, where the line is known: `check` would tell them of the finished journal."""
+    """The flaws of an event, found here where the line is known; `check` runs only afterwards."""
     columns = [row.values.get(column) for column in _RECORD]
-    if None not in (columns[1], columns[-1]):  # its offset, its body: SQLite asks for the rest
+    if None not in (columns[1], columns[-1]):  # offset and body; SQLite requires the other columns
         yield from record_flaws(cast(RecordRow, tuple(columns)))
 
 
@@ -234,15 +238,15 @@ _MISTYPED: Final = re.compile(r"cannot store (\w+) value in (\w+) column \w+\.(\
 
 
 def _why_not(error: Exception, row: TableRow) -> str:
-    """SQLite's reasons in our words (sqlite.org/rescode.html names the constraints)."""
+    """SQLite's error in plain words (sqlite.org/rescode.html lists the constraints)."""
     if isinstance(error, OverflowError):
-        return "a number in it is too big"
+        return "its numbers must fit in 64 bits"
     if broken := _BROKEN.search(safe_str(error)):
         names = [name.rpartition(".")[2] for name in broken[2].split(", ")]
         if broken[1] == "NOT":
-            return f"{row.table} needs {' and '.join(f'`{name}`' for name in names)}"
+            return f"a row of {row.table} must have {' and '.join(f'`{name}`' for name in names)}"
         same = ", ".join(f"{name} {row.values.get(name)!r}" for name in names)
-        return f"{row.table} has {same} already, on a line before"
+        return f"{row.table} has {same} on an earlier line already"
     if mistyped := _MISTYPED.search(safe_str(error)):
         return f"`{mistyped[3]}` must be {mistyped[2]}, not {mistyped[1]}"
     return safe_str(error)

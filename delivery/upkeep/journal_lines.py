@@ -1,12 +1,12 @@
-"""A journal as JSON Lines: one tells of it, one for every row, and one ends it (pure).
+"""A journal as JSON Lines: a header line, a line for every row, and an end line (pure).
 
     {"schema":"greenroom.journal/1","epoch":"…","version":1}
     {"log":{"user":"alice","offset":1,…,"body":{…the event as on the wire…}}}
     {"cursor":{"user":"alice","session":"sess_…","offset":1,"at":…}}
     {"end":2}
 
-A row's object is keyed by the journal's own columns. The last line says how many rows came before,
-so that a file cut short is known as one.
+A row's object is keyed by the journal's own columns. The end line has the number of rows, so that a
+truncated file is recognised.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS, modern_body, moder
 
 SCHEMA: Final = "greenroom.journal/1"
 JSON_COLUMNS: Final = {"body": bytes, "verdict": str, "attempts": str}
-"""Columns that hold JSON, and as what."""
+"""Columns that contain JSON, and the type that they store it as."""
 
 TableValue = str | int | float | bytes | None
 
 
 class BadExport(JournalError):
-    """A file is no export of a journal, or is damaged; the message names the line."""
+    """The file is not an export of a journal, or is damaged; the message names the line."""
 
     fault = Fault.CALLER
 
 
 @attrs.frozen
 class Header:
-    """Of which journal an export is: its epoch, and its schema's version."""
+    """The exported journal's epoch and schema version."""
 
     epoch: str
     version: int
@@ -45,7 +45,7 @@ class Header:
 
 @attrs.frozen
 class TableRow:
-    """A row of a table, and the line it stood on."""
+    """A row of a table, and its line in the export."""
 
     line: int
     table: str
@@ -57,7 +57,7 @@ def header_line(header: Header) -> bytes:
 
 
 def row_line(table: str, values: Mapping[str, TableValue]) -> bytes:
-    """Raises `ValueError` for a column that should hold JSON and does not."""
+    """Encode a row. Raises `ValueError` if a column that must contain JSON does not."""
     shown = {
         column: orjson.loads(value)
         if column in JSON_COLUMNS and isinstance(value, str | bytes)
@@ -72,18 +72,18 @@ def end_line(rows: int) -> bytes:
 
 
 def read_header(line: bytes, version: int) -> Header:
-    """The first line. Raises `BadExport`, `JournalTooNew` for a schema above `version`."""
+    """Read the first line. Raises `BadExport`, and `JournalTooNew` for a schema above `version`."""
     fields = _fields(1, line)
     epoch, given = fields.get("epoch"), fields.get("version")
     if fields.get("schema") != SCHEMA or not isinstance(epoch, str) or not epoch:
         raise BadExport(
-            "line 1: this is no export of a journal",
-            advice=f'`greenroom journal export` writes {{"schema":"{SCHEMA}",…}} there',
+            f'line 1: an export of a journal must begin with {{"schema":"{SCHEMA}",…}}',
+            advice="import a file that `greenroom journal export` wrote",
         )
     if not isinstance(given, int) or given > version:
         raise JournalTooNew(
-            f"the export has schema version {given}, this greenroom knows {version}",
-            advice="run the greenroom that made it, or a newer one",
+            f"the export has schema version {given}, but this greenroom reads up to {version}",
+            advice="use the version of greenroom that wrote it, or a newer one",
         )
     return Header(epoch, given)
 
@@ -99,20 +99,21 @@ def read_rows(lines: Iterable[bytes]) -> Iterator[TableRow]:
         yield _row(number, fields)
         rows += 1
     raise BadExport(
-        f"line {rows + 2}: the file ends here, without its last line", advice="it was cut short"
+        f"line {rows + 2}: the file ends here, without its end line",
+        advice="it was cut short: export the journal again",
     )
 
 
-def _end(told: object, rows: int, number: int, rest: Iterator[bytes]) -> None:
-    if told != rows:
-        raise BadExport(f"line {number}: the export had {told} rows, there are {rows} here")
+def _end(written: object, rows: int, number: int, rest: Iterator[bytes]) -> None:
+    if written != rows:
+        raise BadExport(f"line {number}: the export had {written} rows, but this file has {rows}")
     if next(rest, None) is not None:
-        raise BadExport(f"line {number + 1}: there is more after the end")
+        raise BadExport(f"line {number + 1}: the file must end with its end line")
 
 
 def _row(number: int, fields: Mapping[str, object]) -> TableRow:
     if len(fields) != 1 or not isinstance(row := next(iter(fields.values())), dict):
-        raise BadExport(f"line {number}: a row is an object in an object of one field")
+        raise BadExport(f"line {number}: a row must be an object in an object with a single field")
     try:
         values = {column: _value(column, value) for column, value in row.items()}
     except (BadId, ValueError) as error:
@@ -122,7 +123,7 @@ def _row(number: int, fields: Mapping[str, object]) -> TableRow:
 
 
 def _value(column: str, value: object) -> TableValue:
-    """What the column holds: JSON encoded, ids of older systems made new."""
+    """The column's value: JSON is encoded, legacy ids are replaced with new ids."""
     if column in JSON_COLUMNS:
         encoded = orjson.dumps(value)
         return modern_body(encoded) if JSON_COLUMNS[column] is bytes else encoded.decode()
@@ -130,16 +131,16 @@ def _value(column: str, value: object) -> TableValue:
         return modern_id(column, str(value))
     if value is None or isinstance(value, str | int | float):
         return value
-    raise ValueError(f"`{column}` is neither text nor number")
+    raise ValueError(f"`{column}` must be text or a number")
 
 
 def _fields(number: int, line: bytes) -> dict[str, object]:
     try:
         fields = orjson.loads(line)
     except ValueError as error:
-        raise BadExport(f"line {number}: no JSON: {error}") from error
+        raise BadExport(f"line {number}: not JSON: {error}") from error
     if not isinstance(fields, dict):
-        raise BadExport(f"line {number}: no JSON object")
+        raise BadExport(f"line {number}: the line must be a JSON object")
     return fields
 
 

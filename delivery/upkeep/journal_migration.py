@@ -1,4 +1,4 @@
-"""Giving a journal that holds ids of older systems new ones, everywhere and all at once."""
+"""Migration: replaces all legacy ids in a journal with new ids, in one transaction."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from greenroom.delivery.upkeep.journal_upkeep import (
 
 SHOWN: Final = 10
 
-# A client that came back while its session still had a legacy id has a cursor under the new one
-# too; the one that is further stays.
+# A client that reconnected while its session still had a legacy id also has a cursor with the new
+# id; the cursor with the higher offset stays.
 _DROP_OUTRUN_CURSORS: Final = """
     DELETE FROM cursor WHERE EXISTS (
         SELECT 1 FROM cursor AS newer WHERE newer.user = cursor.user
@@ -40,14 +40,14 @@ _DROP_OUTRUN_CURSORS: Final = """
 
 
 class NotMigratable(JournalError):
-    """A journal has ids, or events, of which nobody can say what they become."""
+    """The journal has ids or events that cannot be mapped to new ones."""
 
     fault = Fault.OPERATOR
 
 
 @attrs.frozen
 class Migrated:
-    """Rows that got new ids, by table; where the journal as it was is kept, if it was changed."""
+    """The number of rows with new ids, by table, and the path of the backup if one was made."""
 
     rows: dict[str, int]
     backup: Path | None
@@ -60,12 +60,12 @@ def migrate(
     now: datetime | None = None,
     progress: TellProgress = no_progress,
 ) -> Migrated:
-    """Give every legacy id in the journal its new one, in one transaction, after a backup.
+    """Replace every legacy id in the journal with its new id, in one transaction, after a backup.
 
-    With `to`, a migrated copy is made there and the journal is not touched. Where there are no
-    legacy ids nothing is written at all. Killed at any moment, it has happened or it has not;
-    doing it again is always right. Raises `NotMigratable` before anything is written, and the
-    errors of `open_for_upkeep`.
+    With `to`, a migrated copy is made there and the journal stays as it is. Without legacy ids
+    nothing is written at all. A migration that is killed has happened completely or not at all,
+    and may always be repeated. Raises `NotMigratable` before anything is written, and the errors
+    of `open_for_upkeep`.
     """
     with open_for_upkeep(path) as file:
         if not _legacy_rows(file.database, progress):
@@ -78,7 +78,7 @@ def migrate(
 
 
 class _Rows:
-    """SQL's way to ask of a row whether it holds legacy ids. Counts rows, keeps some complaints."""
+    """The SQL function that finds rows with legacy ids. Counts rows, and keeps some complaints."""
 
     def __init__(self, database: apsw.Connection, what: str, progress: TellProgress) -> None:
         self._what = what
@@ -89,7 +89,7 @@ class _Rows:
         self.complaints: list[str] = []
 
     def is_legacy(self, *row: apsw.SQLiteValue) -> bool:
-        """`row` is the table's name, its columns' (joined by spaces), and the values of these."""
+        """`row`: the table's name, the names of columns joined by spaces, and their values."""
         table, columns, *values = row
         self._done += 1
         if self._done % EVERY == 0 or self._done == self._total:
@@ -113,7 +113,7 @@ def _is_legacy(column: str, value: apsw.SQLiteValue) -> bool:
 
 
 def _legacy_rows(database: apsw.Connection, progress: TellProgress) -> int:
-    """How many rows hold legacy ids. Raises `NotMigratable`."""
+    """The number of rows with legacy ids. Raises `NotMigratable`."""
     rows = _Rows(database, "looking for legacy ids", progress)
     database.create_scalar_function("is_legacy", rows.is_legacy)
     counts = [
@@ -129,7 +129,7 @@ def _legacy_rows(database: apsw.Connection, progress: TellProgress) -> int:
 
 
 def _rewrite(database: apsw.Connection, progress: TellProgress) -> dict[str, int]:
-    """New ids in every table, in one transaction. How many rows of each."""
+    """Replace the ids in every table, in one transaction. Returns the number of rows by table."""
     rows = _Rows(database, "giving new ids", progress)
     database.create_scalar_function("is_legacy", rows.is_legacy)
     database.create_scalar_function("modern_id", _modern_id, 2)
@@ -163,7 +163,7 @@ def _condition(table: SqlTable) -> str:
 
 
 def _places(table: SqlTable) -> list[str]:
-    """The columns that hold ids, or events with ids in them. Users' ids are never mapped."""
+    """The columns with ids, or with events that contain ids. User ids are never mapped."""
     return [c for c in table.columns if (c in ID_COLUMNS and c != "user") or c == "body"]
 
 

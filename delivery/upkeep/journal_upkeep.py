@@ -1,4 +1,4 @@
-"""What every work on a closed journal needs: the file to itself, a verified copy, its tables."""
+"""Shared by all upkeep of a closed journal: exclusive access, verified copies, the tables."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from greenroom.delivery.journal.sqlite.schema import DERIVED, catch_up
 from greenroom.delivery.legacy.legacy_ids import is_mapped
 
 TellProgress: TypeAlias = Callable[[str, int, int], None]
-"""What is being done, how far it is, and how far it goes (0: nobody knows)."""
+"""Called with the current step, the amount done and the total amount (0: unknown)."""
 
 EVERY: Final = 1_000  # rows between two reports of progress
-_PAGES: Final = 1_000  # 4 MiB a step of a backup
+_PAGES: Final = 1_000  # 4 MiB per step of a backup
 
 
 @attrs.frozen
 class SqlTable:
-    """A table and its columns. `numbered`: besides these its rows have a `number`, by age."""
+    """A table and its columns. `numbered`: its rows also have a `number`, which rises with age."""
 
     name: str
     columns: tuple[str, ...]
@@ -41,26 +41,26 @@ class SqlTable:
 
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
-    """For those who do not look."""
+    """Ignore reports of progress."""
 
 
 @contextmanager
 def open_for_upkeep(path: Path) -> Iterator[SqliteFile]:
-    """A journal that is there, opened for this process alone. Its errors come in our words.
+    """Open an existing journal for this process only; SQLite's errors become `JournalError`s.
 
-    Raises `JournalBusy` beside a server, `JournalFailed` when there is none, `JournalCorrupt`
-    for an empty file, and what `open_file` raises.
+    Raises `JournalBusy` if a server has it open, `JournalFailed` if it does not exist,
+    `JournalCorrupt` for an empty file, and the errors of `open_file`.
     """
     if not path.is_file():
         raise JournalFailed(f"there is no journal at {path}")
-    if not path.stat().st_size:  # nor is a lock made beside it
+    if not path.stat().st_size:  # checked before a lock is made beside it
         raise sqlite_schema.empty(str(path))
     with in_our_words(str(path)), closing(open_file(path, new_epoch=None)) as file:
         yield file
 
 
 def tables(database: apsw.Connection) -> list[SqlTable]:
-    """All that hold entries, in the order they were made."""
+    """The tables with entries, in the order of their creation."""
     names = database.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name != 'meta'"
         " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
@@ -69,7 +69,7 @@ def tables(database: apsw.Connection) -> list[SqlTable]:
 
 
 def count_rows(database: apsw.Connection) -> int:
-    """How many rows the tables have together."""
+    """The number of rows in all tables."""
     counts = (
         database.execute(f'SELECT count(*) FROM "{table.name}"').get for table in tables(database)
     )
@@ -77,7 +77,7 @@ def count_rows(database: apsw.Connection) -> int:
 
 
 def backup_path(path: Path, now: datetime | None = None) -> Path:
-    """`<journal>.backup-<UTC time>`; another one while that is taken."""
+    """`<journal>.backup-<UTC time>`, with a number added while that path exists."""
     moment = now or datetime.now(UTC)
     first = path.with_name(f"{path.name}.backup-{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}")
     number, free = 1, first
@@ -88,7 +88,7 @@ def backup_path(path: Path, now: datetime | None = None) -> Path:
 
 
 def backups(path: Path) -> list[Path]:
-    """The journal's finished backups, the last one made first."""
+    """The journal's finished backups, newest first."""
     path = path.resolve()
     named = re.compile(re.escape(path.name) + r"\.backup-\d{8}T\d{6}Z(-\d+)?")
     found = [each for each in path.parent.iterdir() if named.fullmatch(each.name)]
@@ -96,11 +96,11 @@ def backups(path: Path) -> list[Path]:
 
 
 def back_up(file: SqliteFile, progress: TellProgress, now: datetime | None = None) -> Path:
-    """A verified copy beside the journal. Where it is.
+    """Make a verified copy beside the journal, and return its path.
 
-    That is the last one made if the journal is still the same: an interrupted work that is
-    started again needs no other. What interrupted copies left of others goes (nobody else is
-    copying: the journal is locked).
+    If the journal still equals the newest backup, that backup is returned: upkeep that is repeated
+    after an interruption needs no second one. Remains of interrupted copies are removed, since no
+    other process can be copying a locked journal.
     """
     journal = Path(file.path)
     _forget_parts(journal)
@@ -117,13 +117,13 @@ def back_up(file: SqliteFile, progress: TellProgress, now: datetime | None = Non
 def copied(file: SqliteFile, to: Path, progress: TellProgress) -> Iterator[apsw.Connection]:
     """A copy of the journal, verified row by row, to work on: it becomes `to` at the block's end.
 
-    Its owner alone may read it, who is the journal's owner also when root makes the copy.
-    Until then it is `<to>.part`, which goes if the block does not come to its end; one that a
-    killed work left is overwritten. Raises `JournalFailed` when there is something at `to` or no
-    directory for it, `JournalCorrupt` when the journal is damaged.
+    Only its owner can read it, and that is the journal's owner even if root makes the copy. Until
+    the end of the block it is `<to>.part`, which is removed if the block fails and overwritten if
+    a killed process left it. Raises `JournalFailed` if `to` exists or its directory does not,
+    `JournalCorrupt` if the journal is damaged.
     """
     if to.exists():
-        raise JournalFailed(f"{to} is there already", advice="name a file that is not")
+        raise JournalFailed(f"{to} exists already", advice="name a file that does not exist")
     check_place(to)
     part = to.with_name(to.name + ".part")
     _forget(part)
@@ -140,7 +140,7 @@ def copied(file: SqliteFile, to: Path, progress: TellProgress) -> Iterator[apsw.
 
 
 def sync_directory(directory: Path) -> None:
-    """Make a renaming durable (fsync(2): the directory needs its own)."""
+    """Make a renaming durable (fsync(2): the directory needs an fsync of its own)."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -149,7 +149,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def damages(database: apsw.Connection) -> list[str]:
-    """What `PRAGMA integrity_check` says against the file; nothing if it is sound."""
+    """The complaints of `PRAGMA integrity_check`; empty if the file is sound."""
     lines = [str(line) for (line,) in database.execute("PRAGMA integrity_check(100)")]
     return [] if lines == ["ok"] else lines
 
@@ -168,18 +168,21 @@ def _copy(source: apsw.Connection, copy: apsw.Connection, progress: TellProgress
 
 
 def _verify(source: apsw.Connection, copy: apsw.Connection, progress: TellProgress) -> None:
-    """Raise `JournalCorrupt` unless the copy is sound and has every row as it is."""
+    """Raise `JournalCorrupt` unless the copy is sound and has every row unchanged."""
     if found := damages(copy):
         raise JournalCorrupt(
             f"{source.filename} is damaged: {found[0]}",
-            advice="keep it; restore a backup, or rescue rows with `sqlite3 .recover`",
+            advice="keep the file; restore a backup, or rescue rows with `sqlite3 .recover`",
         )
     if (table := _differing(source, copy, "verifying the copy", progress)) is not None:
-        raise JournalCorrupt(f"the copy of {source.filename} differs in {table}")
+        raise JournalCorrupt(
+            f"the copy of {source.filename} differs from it in {table}",
+            advice="check the disk, then try again",
+        )
 
 
 def _is_copy(source: apsw.Connection, path: Path, progress: TellProgress) -> bool:
-    """Whether a file is as good a copy of a sound journal as one made now."""
+    """Whether the file is a sound copy of a sound journal as it is now."""
     try:
         with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as copy:
             return (
@@ -188,14 +191,14 @@ def _is_copy(source: apsw.Connection, path: Path, progress: TellProgress) -> boo
                 and not damages(copy)
                 and not damages(source)
             )
-    except apsw.Error:  # it is no journal, or may not be read: then it is no copy
+    except apsw.Error:  # not a journal, or not readable: then not a copy either
         return False
 
 
 def _differing(
     source: apsw.Connection, copy: apsw.Connection, what: str, progress: TellProgress
 ) -> str | None:
-    """A table, `meta` among them, whose rows are not the same in both; None if all are."""
+    """A table, possibly `meta`, whose rows differ between the two; None if all are equal."""
     done, total = 0, count_rows(source)
     for table in ("meta", *(table.name for table in tables(source))):
         query = f'SELECT * FROM "{table}"'
@@ -209,7 +212,7 @@ def _differing(
 
 
 def _forget_parts(journal: Path) -> None:
-    """Remove what copies that were killed left: `<backup>.part`, and what SQLite has beside it."""
+    """Remove the remains of killed copies: `<backup>.part` and SQLite's files beside it."""
     part = re.compile(re.escape(journal.name) + r"\.backup-.+\.part")
     for each in list(journal.parent.iterdir()):
         if part.fullmatch(each.name):
@@ -233,7 +236,8 @@ _SETTLE_MAPPED: Final = """
 
 
 def settle_mapped(database: apsw.Connection) -> None:
-    """What an older system accepted was its own to deliver: nobody is alarmed about it now."""
+    """Settle the events that an older system accepted: delivering them was its task, so they must
+    not become dead letters now."""
     database.create_scalar_function("is_mapped", _is_mapped, 1)
     database.execute(_SETTLE_MAPPED)
     catch_up(database)

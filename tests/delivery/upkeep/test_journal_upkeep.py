@@ -253,7 +253,7 @@ def test_a_file_that_is_there_is_not_overwritten(old: Path) -> None:
     new = old.with_name("new.db")
     new.write_bytes(b"precious")
     for work in (migrate, compact):
-        with pytest.raises(JournalFailed, match="is there already"):
+        with pytest.raises(JournalFailed, match="exists already"):
             work(old, to=new)
     assert new.read_bytes() == b"precious"
 
@@ -322,7 +322,7 @@ def test_a_copy_that_differs_in_a_row_is_no_backup(old: Path) -> None:
             execute(old.with_name(f"{BACKUP}.part"), "UPDATE mark SET note = 'spoilt'")
 
     before = rows(old)
-    with pytest.raises(JournalCorrupt, match="differs in mark"):
+    with pytest.raises(JournalCorrupt, match="differs from it in mark"):
         migrate(old, now=NOW, progress=spoil)
     assert rows(old) == before
     assert BACKUP not in files(old)
@@ -467,11 +467,11 @@ FLAWS: dict[str, tuple[str, str]] = {
     ),
     "another class": (
         "UPDATE log SET class = 'progress' WHERE number = 2",
-        "event 2 of 'alice': an agent_started is not 'progress'",
+        "event 2 of 'alice': its class must be 'critical' by its kind, not 'progress'",
     ),
     "a body that is no JSON": (
         "UPDATE log SET body = x'7b' WHERE number = 4",
-        "event 4 of 'alice': its body is no JSON",
+        "event 4 of 'alice': its body is not JSON",
     ),
     "a body that is no event": (
         "UPDATE log SET body = x'5b5d' WHERE number = 4",
@@ -479,11 +479,11 @@ FLAWS: dict[str, tuple[str, str]] = {
     ),
     "a body that says otherwise": (
         "UPDATE log SET at = 7 WHERE number = 4",
-        "event 4 of 'alice': its body says at 1757371367000, its column 7",
+        "event 4 of 'alice': its body says at 1757371367000, but its column 7",
     ),
     "a say that says otherwise": (
         "UPDATE log SET say = 'mine' WHERE number = 1",
-        "event 1 of 'alice': its body says say 'say-1', its column 'mine'",
+        "event 1 of 'alice': its body says `say` 'say-1', but its column 'mine'",
     ),
     "a forgotten open run": (
         "DELETE FROM open_run WHERE user = 'bob'",
@@ -492,7 +492,7 @@ FLAWS: dict[str, tuple[str, str]] = {
     "an open run that has ended": (
         "INSERT INTO open_run (user, run, thread, request)"
         " SELECT user, run, thread, request FROM log WHERE number = 1",
-        "is among the open runs, and has ended",
+        "is listed as open, but has ended",
     ),
     "a missing span": (
         "DELETE FROM span WHERE user = 'alice' AND first = 13",
@@ -504,20 +504,20 @@ FLAWS: dict[str, tuple[str, str]] = {
     ),
     "a cursor beyond the end": (
         "UPDATE cursor SET \"offset\" = 99 WHERE user = 'bob'",
-        "cursor of 'bob': its offset is 99, while the user's events end at 21",
+        "cursor of 'bob': its offset is 99, but the user's events end at 21",
     ),
     "a mark beyond the end": (
         "UPDATE mark SET \"offset\" = 22 WHERE user = 'bob'",
-        "mark of 'bob': its offset is 22, while the user's events end at 21",
+        "mark of 'bob': its offset is 22, but the user's events end at 21",
     ),
     "a mark on nothing": ('UPDATE mark SET "offset" = 0', "mark of 'alice': its offset is 0"),
     "more sent than there is": (
         "UPDATE cursor SET sent = 22 WHERE user = 'bob'",
-        "cursor of 'bob': its sent is 22, while the user's events end at 21",
+        "cursor of 'bob': its sent is 22, but the user's events end at 21",
     ),
     "more settled than there is": (
         "INSERT INTO settled VALUES ('bob', 'critical', 22)",
-        "settled of 'bob': its through is 22, while the user's events end at 21",
+        "settled of 'bob': its through is 22, but the user's events end at 21",
     ),
     "an event trimmed away and there": (
         "INSERT INTO trimmed VALUES ('alice', 3)",
@@ -707,17 +707,26 @@ def _first_cursor(text: bytes) -> bytes:
 
 
 BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
-    "nothing at all": (lambda _: b"", "line 1: no JSON"),
-    "no header": (lines_with(lambda lines: lines[1:]), "line 1: this is no export"),
-    "cut short": (lines_with(lambda lines: lines[:-1]), "the file ends here, without its last"),
+    "nothing at all": (lambda _: b"", "line 1: not JSON"),
+    "no header": (
+        lines_with(lambda lines: lines[1:]),
+        "line 1: an export of a journal must begin with",
+    ),
+    "cut short": (lines_with(lambda lines: lines[:-1]), "the file ends here, without its end line"),
     "a line lost": (
         lines_with(lambda lines: lines[:3] + lines[4:]),
-        "line 53: the export had 52 rows, there are 51 here",
+        "line 53: the export had 52 rows, but this file has 51",
     ),
-    "more after the end": (lambda text: text + b"{}\n", "line 55: there is more after the end"),
-    "half a line": (lines_with(lambda lines: [*lines[:3], lines[3][:9]]), "line 4: no JSON"),
-    "no object": (lines_with(lambda lines: [*lines[:3], b"[]\n"]), "line 4: no JSON object"),
-    "no row": (lines_with(lambda lines: [*lines[:3], b'{"log":1}\n']), "line 4: a row is"),
+    "more after the end": (
+        lambda text: text + b"{}\n",
+        "line 55: the file must end with its end line",
+    ),
+    "half a line": (lines_with(lambda lines: [*lines[:3], lines[3][:9]]), "line 4: not JSON"),
+    "no object": (
+        lines_with(lambda lines: [*lines[:3], b"[]\n"]),
+        "line 4: the line must be a JSON object",
+    ),
+    "no row": (lines_with(lambda lines: [*lines[:3], b'{"log":1}\n']), "line 4: a row must be"),
     "an unknown table": (
         lines_with(lambda lines: [*lines[:3], b'{"gol":{"user":"x"}}\n']),
         "line 4: a journal has no table 'gol'",
@@ -732,16 +741,19 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "a column missing": (
         lines_with(lambda lines: [*lines[:3], b'{"log":{"user":"x"}}\n']),
-        "line 4: log needs `offset`",
+        "line 4: a row of log must have `offset`",
     ),
-    "no user": (lines_with(lambda lines: [*lines[:3], b'{"log":{}}\n']), "line 4: a row needs"),
+    "no user": (
+        lines_with(lambda lines: [*lines[:3], b'{"log":{}}\n']),
+        "line 4: the row must have a `user`",
+    ),
     "the same twice": (
         lines_with(lambda lines: [*lines[:3], lines[2]]),
-        "line 4: log has user 'alice', offset 2 already",
+        "line 4: log has user 'alice', offset 2 on an earlier line already",
     ),
     "a cursor twice": (
         lambda text: text.replace(b'{"end":52}', _first_cursor(text) + b'{"end":53}'),
-        "line 54: cursor has user 'alice', session 'sess_.*' already",
+        "line 54: cursor has user 'alice', session 'sess_.*' on an earlier line already",
     ),
     "a number as text": (
         lambda text: text.replace(b'"start":0', b'"start":"no"', 1),
@@ -749,11 +761,11 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "a number where text stands": (
         lambda text: text.replace(b'"say":"say-1",', b'"say":[],', 1),
-        "line 2: `say` is neither text nor number",
+        "line 2: `say` must be text or a number",
     ),
     "an offset too big": (
         lambda text: text.replace(b'"offset":1,', b'"offset":18446744073709551615,', 1),
-        "line 2: ",
+        "line 2: its numbers must fit in 64 bits",
     ),
     "an unknown id": (
         lambda text: text.replace(b'"run":"run_', b'"run":"nur_', 1),
@@ -761,11 +773,11 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "a body that says otherwise": (
         lambda text: text.replace(b'"at":1757371365000,"say"', b'"at":7,"say"', 1),
-        "line 3: event 2 of 'alice': its body says at 1757371365000, its column 7",
+        "line 3: event 2 of 'alice': its body says at 1757371365000, but its column 7",
     ),
     "an offset of another line": (
         lambda text: text.replace(b'"offset":3,', b'"offset":9,', 1),
-        "line 4: event 9 of 'alice': its body says offset 3, its column 9",
+        "line 4: event 9 of 'alice': its body says offset 3, but its column 9",
     ),
     "a gap": (
         lambda text: text.replace(b'"offset":21', b'"offset":22'),

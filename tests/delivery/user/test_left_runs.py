@@ -274,7 +274,7 @@ def test_a_tool_that_an_earlier_version_left_open_is_told_and_refuses_no_import(
     write(tmp_path / "old.db", *author.records)
     with open_for_upkeep(tmp_path / "old.db") as file:
         assert list(check(file.database)) == [
-            f"user 'alice': run '{run}' has ended, and left 1 of its tools open"
+            f"user 'alice': run '{run}' has ended, but left 1 of its tools open"
         ]
     lines: list[bytes] = []
     export_journal(tmp_path / "old.db", lines.append)
