@@ -3,7 +3,7 @@
 Frames wait on a wire and are lost with it; acknowledgements and marks come late, twice, or forged;
 appends and questions to the journal fail; actors and processes die; tabs are duplicated and lie
 about where they are; both clocks move, and the wall clock jumps; old events are trimmed, progress
-is folded for tabs that lag. Longer than other files: one machine. The truth is in
+is folded for tabs that fall behind. The truth is in
 `delivery_model.py`; `python -m tests.delivery.planted_bugs` shows what the model sees.
 `HYPOTHESIS_PROFILE=deep pytest tests/delivery/test_delivery_model.py -s` runs 20,000 examples of
 up to 100 steps, and says what they were made of.
