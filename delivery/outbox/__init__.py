@@ -1,1 +1,1 @@
-"""The outbox: one user's sequence, and how far each connection and session has got in it."""
+"""The outbox: one user's sequence of events, and how far each connection and session has got."""

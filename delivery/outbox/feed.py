@@ -1,4 +1,4 @@
-"""One connection's way through its user's log, and what there is to do about it (pure)."""
+"""One connection's place in its user's log, and the commands that the outbox returns (pure)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FRAME_EVENTS, FRAME_BYTES = 128, 256 * 1024
 
 @attrs.frozen
 class OutboxLimits:
-    """How far a live connection may fall behind, and how many a user may have.
+    """How far a live connection may fall behind, and how many connections a user may have.
 
-    A connection is handed frames of `frame_events` and `frame_bytes`, or of one event that is
-    bigger. `memory_frames` of the newest events, and what the newest `sessions` have received,
-    are kept at hand; the journal knows the rest. A live connection for which more than
-    `lag_events` or `lag_bytes` wait lags: its progress events are folded.
+    A connection is handed frames of at most `frame_events` and `frame_bytes`, or of one larger
+    event. `memory_frames` of the newest events and the cursors of the newest `sessions` are kept
+    in memory; the journal has the rest. When more than `lag_events` or `lag_bytes` wait for a live
+    connection, its progress events are folded.
     """
 
     backlog_events: int = 10_000
@@ -38,8 +38,8 @@ class OutboxLimits:
 
 @attrs.frozen
 class HandOver:
-    """Hand these records to the connection, in one frame: one user's, in offset order, without
-    a gap but those that a `superseded` explains."""
+    """Hand these records to the connection in one frame: one user's records in offset order, with
+    no gaps except those that a `superseded` event explains."""
 
     connection: ConnectionId
     records: Sequence[Record]
@@ -48,7 +48,7 @@ class HandOver:
 
 @attrs.frozen
 class ReadPage:
-    """Read on from the journal after this offset, for this connection."""
+    """Read the records after this offset from the journal, for this connection."""
 
     connection: ConnectionId
     after: int
@@ -70,7 +70,7 @@ class Superseded:
 
 @attrs.frozen
 class ReadAgain:
-    """Read what follows this offset once more, to be sent to the connection again."""
+    """Read the records after this offset from the journal, to send them to the connection again."""
 
     connection: ConnectionId
     after: int
@@ -79,7 +79,7 @@ class ReadAgain:
 
 @attrs.frozen
 class GivenUp:
-    """The connection acknowledged nothing of what it was sent since then (seconds)."""
+    """The connection has acknowledged nothing it was sent after `since` (clock seconds)."""
 
     connection: ConnectionId
     since: float
@@ -89,16 +89,16 @@ OutboxCommand = HandOver | ReadPage | ReadAgain | TooSlow | GivenUp | Superseded
 
 
 def nothing_on_its_way(_: int) -> bool:
-    """Of a connection without a socket."""
+    """The answer of a connection without a socket."""
     return False
 
 
 @attrs.define
 class SocketGauge:
-    """What a connection has written to its socket, through which offset, and whether the first
-    event after an offset may still be on its way.
+    """The offset through which a connection has written to its socket, and whether the first event
+    after an offset may still be on its way.
 
-    Set by the connection, read by the user actor when somebody asks: no message, no task switch.
+    Set by the connection and read by the user actor on demand: no message, no task switch.
     """
 
     written: int = 0
@@ -109,10 +109,10 @@ class SocketGauge:
 class Feed:
     """One connection's place in the log.
 
-    `handed`: given to the connection through here. `reading_until`: how far the log went when a
-    page was asked for, None while none is. `live`: it has been at the end since it came. `lags`:
-    more than a little waited since it was last at the end. `unwritten`: what it has not yet written
-    to its socket, as (through, events, bytes).
+    `handed`: the last offset handed to the connection. `reading_until`: the end of the log when a
+    page was requested, None if no page is being read. `live`: the connection has reached the end
+    of the log since it attached. `folding`: more than the lag limits have waited since it was last
+    at the end. `unwritten`: frames not yet written to its socket, as (through, events, bytes).
     """
 
     connection: ConnectionId
@@ -123,25 +123,25 @@ class Feed:
     gauge: SocketGauge = attrs.field(factory=SocketGauge)
     reading_until: int | None = None
     live: bool = False
-    lags: bool = False
+    folding: bool = False
     bytes_behind: int = 0
     unwritten: deque[tuple[int, int, int]] = attrs.field(factory=deque)
     unwritten_events: int = 0
     unwritten_bytes: int = 0
 
     def has_room(self, limits: OutboxLimits) -> bool:
-        """At most a frame is unwritten, so at most two are with the next one."""
+        """True if at most one frame is unwritten, so that the next one makes at most two."""
         return (
             self.unwritten_events <= limits.frame_events
             and self.unwritten_bytes <= limits.frame_bytes
         )
 
     def is_behind(self, last: int, events: int, size: int) -> bool:
-        """More than so many events, of those through `last`, or more bytes wait for it."""
+        """True if more than `events` through offset `last`, or more than `size` bytes, wait."""
         return last - self.handed > events or self.bytes_behind > size
 
     def hand(self, records: Sequence[Record], folded: Sequence[Record]) -> None:
-        """These are done with, for the connection is given them, `folded` or as they are."""
+        """The connection has received these records, possibly `folded`; advance past them."""
         size = sum(len(record.body) for record in folded)
         self.handed = records[-1].offset
         self.unwritten.append((self.handed, len(folded), size))
@@ -158,4 +158,4 @@ class Feed:
             self.unwritten_bytes -= size
 
     def caught_up(self) -> None:
-        self.live, self.lags, self.bytes_behind = True, False, 0
+        self.live, self.folding, self.bytes_behind = True, False, 0

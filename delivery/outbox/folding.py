@@ -1,8 +1,8 @@
-"""What a connection that lags is handed in place of every progress event (pure).
+"""Folding: fewer progress events for a connection that has fallen behind (pure).
 
-In a stretch of progress events between two critical ones, the newest thought of a run stays, and
-partial results of a run with no such thought between them merge into the last one. What stays does
-so at its own offset; `superseded` events explain the offsets in between.
+In a stretch of progress events between two critical events, the newest thought of each run stays,
+and partial results of a run with no such thought between them merge into the last one. Events that
+stay keep their offsets; `superseded` events explain the offsets in between.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ FOLDABLE = frozenset({Kind.AGENT_THINKING, Kind.PARTIAL_RESULT})
 
 @attrs.frozen
 class Folded:
-    """What is left, in offset order, and how many events `superseded` ones stand for."""
+    """The remaining records in offset order, and how many events were superseded."""
 
     records: Sequence[Record]
     superseded: int
 
 
 def fold(records: Sequence[Record]) -> Folded:
-    """Fewer records of one user that say the same. The last one stays the last.
+    """Return fewer records of one user with the same content. The last record stays the last.
 
-    They belong into one frame: a merged partial result has the text of those just superseded, so
-    a client that had the one without the other would be sent that text twice, or never.
+    They belong in one frame: a merged partial result has the text of the results just superseded,
+    so a client that received only one of the two would be sent that text twice, or never.
     """
     left: list[Record] = []
     superseded = 0
@@ -49,7 +49,7 @@ def fold(records: Sequence[Record]) -> Folded:
 
 
 def _what_stays(stretch: Sequence[Record]) -> dict[int, list[Record]]:
-    """By offset, each event that stays, with those that merge into it: newest first."""
+    """Each event that stays, by offset, with the events that merge into it, newest first."""
     stays: dict[int, list[Record]] = {}
     thinking: set[RunId] = set()
     answer: dict[RunId, list[Record]] = {}
@@ -78,7 +78,7 @@ def _folded(stretch: Sequence[Record], stays: dict[int, list[Record]]) -> Iterat
 
 
 def _superseded(first: Record, through: int) -> Record:
-    """All but its kind and data is that of the first event it stands for."""
+    """Everything except its kind and data is copied from the first event it stands for."""
     event = draft(
         event=first.id,
         kind=Kind.SUPERSEDED,

@@ -8,7 +8,7 @@ from greenroom.delivery.events.record import Entry
 
 
 class Notes:
-    """What waits to be written besides events. A failed append loses nothing of it."""
+    """Entries other than events that wait to be written. A failed append loses none of them."""
 
     def __init__(self) -> None:
         self._waiting: list[Entry] = []
@@ -21,12 +21,12 @@ class Notes:
         self._waiting += entries
 
     def take(self) -> Sequence[Entry]:
-        """What to write now; `written` or `not_written` says how it went."""
+        """The entries to write now; call `written` or `not_written` with the result."""
         self._in_flight, self._waiting = self._waiting, []
         return self._in_flight
 
     def written(self) -> Sequence[Entry]:
-        """What is durable now."""
+        """The entries that are durable now."""
         done, self._in_flight = self._in_flight, []
         return done
 

@@ -1,12 +1,12 @@
 """A user's outbox: the one sequence of events, and how far each connection has got in it (pure).
 
-Every connection is a cursor over the user's log. What it is handed next comes from memory when it
-is near the end and from the journal when it is behind; so a replay and live events cannot
-overlap, and there is no queue per connection to overflow. A connection is handed at most two
-frames beyond what it says it has written to its socket.
+Every connection is a cursor over the user's log. Its next records come from memory when it is near
+the end and from the journal when it is behind; so a replay and live events cannot overlap, and
+there is no queue per connection to overflow. A connection is handed at most two frames beyond what
+it reports as written to its socket.
 
-Offsets are given out when a batch leaves for the journal, one batch in flight at a time: a batch
-that fails gives its offsets back, and nothing that is not durable is ever handed to a connection.
+Offsets are assigned when a batch leaves for the journal, one batch in flight at a time: a batch
+that fails returns its offsets, and a connection is only ever handed durable records.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 class Outbox(Generic[T]):
-    """One user's sequence. `T` is the caller's token for an offered draft, given back with it."""
+    """One user's sequence. `T` is the caller's token for a draft, returned with its record."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class Outbox(Generic[T]):
         clock: Callable[[], float] = lambda: 0.0,
         observer: Observer = NO_OBSERVER,
     ) -> None:
-        """`reach` is what an earlier outbox of the user left behind, if there was one. `clock` is
-        monotonic, in seconds."""
+        """`reach`: left behind by an earlier outbox of the user, if any. `clock` is monotonic, in
+        seconds."""
         self.user = user
         self.epoch = epoch
         self.first = max(1, bounds.first)
@@ -70,7 +70,7 @@ class Outbox(Generic[T]):
         self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach, self.last)
         self._notes = Notes()
         self.durable: Sequence[Entry] = ()
-        """The entries besides events that the last batch took along."""
+        """The entries other than events in the last durable batch."""
         self._observer = observer
         self._retries = Retries(user, self._limits, self._sessions, self._notes, clock, observer)
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
@@ -78,13 +78,13 @@ class Outbox(Generic[T]):
     # Events in
 
     def offer(self, draft: Draft, token: T) -> None:
-        """Take a draft; it gets its offset when the next batch leaves."""
+        """Accept a draft; it gets its offset when the next batch leaves."""
         self._waiting.append((draft, token))
 
     def next_append(self, at: int, *, lazily: bool = False) -> list[Entry] | None:
-        """What to append now, or None while a batch is in flight or there is nothing.
+        """The entries to append now; None while a batch is in flight or if there are none.
 
-        Cursors and marks travel with the next events, or alone when `lazily`. `at`: ms.
+        Cursors and marks are written with the next events, or alone if `lazily`. `at`: ms.
         """
         if self._in_flight is not None or not (self._waiting or (lazily and self.has_lazy)):
             return None
@@ -105,7 +105,7 @@ class Outbox(Generic[T]):
         ]
 
     def appended(self) -> tuple[list[tuple[Record, T]], list[OutboxCommand]]:
-        """The batch in flight is durable: its records and tokens, and what to do now."""
+        """The batch in flight is durable: return its records and tokens, and the next commands."""
         done, self._in_flight = self._in_flight or [], None
         self._marks_in_flight = []
         self.durable = self._notes.written()
@@ -116,7 +116,7 @@ class Outbox(Generic[T]):
         return done, [*self._fall_behind(done), *self._pump_all()]
 
     def append_failed(self) -> list[T]:
-        """The batch in flight is lost: its tokens. Its offsets will be given out again."""
+        """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
         lost, self._in_flight = self._in_flight or [], None
         marks, self._marks_in_flight = self._marks_in_flight, []
         self._marks = {_key(mark): mark for mark in marks} | self._marks
@@ -125,12 +125,12 @@ class Outbox(Generic[T]):
         return [token for _, token in lost]
 
     def abandon(self) -> list[T]:
-        """Give up what is not yet durable: its tokens, for when the outbox itself ends."""
+        """The outbox ends: give up the drafts that are not durable, and return their tokens."""
         waiting, self._waiting = self._waiting, []
         return [*self.append_failed(), *(token for _, token in waiting)]
 
     def runs_under_way(self) -> set[RunId]:
-        """The runs with an event that is not durable yet."""
+        """The runs with events that are not durable yet."""
         in_flight = {record.run for record, _ in self._in_flight or ()}
         return in_flight | {draft.run for draft, _ in self._waiting}
 
@@ -141,7 +141,7 @@ class Outbox(Generic[T]):
         return len(self._feeds)
 
     def full_for(self, session: SessionId | None) -> bool:
-        """True when no further connection is allowed but one that takes over its session."""
+        """True if no other connection is allowed, except one that takes over `session`."""
         others = sum(feed.session != session for feed in self._feeds.values())
         return others >= self._limits.connections
 
@@ -154,10 +154,10 @@ class Outbox(Generic[T]):
         known: Cursor | None = None,
         agreed: int | None = None,
     ) -> Resumption:
-        """Where a `hello` resumes: by its epoch and offset, else by its session's cursor. A
-        `session` that says it is beyond what it was sent is served from there; `known`: its cursor
-        in the journal. `agreed`: through where the client's log is this one, if it can be told; if
-        that is less than its offset, the cursor is of the log that both had before."""
+        """Where a `hello` resumes: at its epoch and offset, or else at its session's cursor. A
+        `session` that claims more than it was sent resumes after what it was sent; `known`: its
+        cursor in the journal. `agreed`: the offset through which the client's log equals this one,
+        None if unknown; if it is below `offset`, the cursor refers to the common part."""
         log = Log(self.epoch, self.first, self.last)
         if agreed is not None and offset is not None and agreed < offset:
             return log.parted(agreed, cursor)
@@ -176,9 +176,9 @@ class Outbox(Generic[T]):
         known: Cursor | None = None,
         gauge: SocketGauge | None = None,
     ) -> list[OutboxCommand]:
-        """Start feeding a connection; an older one of the same session is superseded.
+        """Start feeding a connection; an older connection of the same session is superseded.
 
-        `known`: the session's cursor in the journal, for one that is not remembered here.
+        `known`: the cursor in the journal, for a session that is not remembered here.
         """
         superseded = [
             Superseded(feed.connection) for feed in self._feeds.values() if feed.session == session
@@ -202,7 +202,7 @@ class Outbox(Generic[T]):
             self._retries.ended(feed)
 
     def written(self, connection: ConnectionId, through: int) -> Iterable[OutboxCommand]:
-        """The connection wrote everything up to here to its socket: it may have more."""
+        """The connection wrote everything up to `through` to its socket: hand it more."""
         feed = self._feeds.get(connection)
         if feed is None:
             return ()
@@ -210,8 +210,8 @@ class Outbox(Generic[T]):
         return self._pump(feed) if feed.handed < self.last else ()
 
     def page(self, connection: ConnectionId, records: Sequence[Record]) -> Iterable[OutboxCommand]:
-        """The answer to a `ReadPage`. Records that were trimmed meanwhile are passed over: the
-        client sees the gap, and is told `recovered: false` when it resumes."""
+        """The answer to a `ReadPage`. Records that were trimmed meanwhile are skipped: the client
+        sees the gap, and gets `recovered: false` when it resumes."""
         feed = self._feeds.get(connection)
         if feed is None or feed.reading_until is None:
             return ()
@@ -219,19 +219,19 @@ class Outbox(Generic[T]):
         self._note_trimmed(feed, known[0].offset if known else feed.reading_until + 1)
         feed.reading_until = None
         if feed.redelivery.circuit is not Circuit.CLOSED:
-            return ()  # it opened meanwhile: this is read again when it closes
+            return ()  # the circuit opened meanwhile: the page is read again when it closes
         return [*self._hand(feed, known), *self._pump(feed)]
 
     # Redelivery
 
     @property
     def next_due(self) -> float | None:
-        """When `redeliver` has something to look at, by the clock; None: never."""
+        """The clock time at which to call `redeliver` next; None if nothing is due."""
         due = [feed.redelivery.due for feed in self._feeds.values()]
         return min((each for each in due if each is not None), default=None)
 
     def redeliver(self, at: int) -> list[OutboxCommand]:
-        """Send again what was not acknowledged in time, or give its connection up. `at`: ms."""
+        """Send again events not acknowledged in time, or give their connection up. `at`: ms."""
         commands: list[OutboxCommand] = []
         for feed in self._retries.late(self._feeds.values()):
             commands += self._retries.time_out(feed, at, self._tail.after)
@@ -246,14 +246,14 @@ class Outbox(Generic[T]):
         return () if feed is None else self._retries.again(feed, records)
 
     def circuit(self, connection: ConnectionId) -> Circuit | None:
-        """The state of a connection's breaker."""
+        """The state of a connection's breaker; None for an unknown connection."""
         feed = self._feeds.get(connection)
         return feed.redelivery.circuit if feed else None
 
     # What clients report
 
     def ack(self, connection: ConnectionId, offset: int) -> bool:
-        """Received up to here. False (and nothing noted) for what was never handed over."""
+        """Note that the client received up to `offset`. False if that was never handed over."""
         feed = self._feeds.get(connection)
         if feed is None or not 0 <= offset <= feed.handed:
             return False
@@ -262,12 +262,12 @@ class Outbox(Generic[T]):
         return True
 
     def wake(self, connection: ConnectionId) -> Iterable[OutboxCommand]:
-        """What the connection may have now that its circuit is closed again."""
+        """Hand over what has waited, now that the connection's circuit is closed again."""
         feed = self._feeds.get(connection)
         return self._pump(feed) if feed is not None and feed.handed < self.last else ()
 
     def mark(self, connection: ConnectionId, mark: Mark) -> bool:
-        """Note a displayed or confirmed event. False for what was never handed over."""
+        """Note a displayed or confirmed event. False if the event was never handed over."""
         feed = self._feeds.get(connection)
         if feed is None or not 1 <= mark.offset <= feed.handed:
             return False
@@ -275,47 +275,47 @@ class Outbox(Generic[T]):
         return True
 
     def note(self, entries: Iterable[Entry]) -> None:
-        """Have these kept, with the next events or lazily."""
+        """Write these entries to the journal, with the next events or lazily."""
         self._notes.add(entries)
 
     def received(self, offset: int) -> bool:
-        """Some session of the user has received this event."""
+        """True if a session of the user has received this event."""
         return self._sessions.received(offset)
 
     def standing(self, offset: int) -> Standing:
-        """How far an event got, as far as is known here; the journal may know of more."""
+        """How far an event got, as far as this outbox knows; the journal may know more."""
         self._note_sent()
         marks = [*self._marks.values(), *self._marks_in_flight]
         sessions = standings(offset, self._sessions.cursors(self.user, 0), marks)
         return Standing(furthest(sessions), sessions)
 
     def cursor(self, session: SessionId) -> int | None:
-        """What a session attached of late has received through; None for others."""
+        """The offset a remembered session has received through; None for other sessions."""
         return self._sessions.cursor(session)
 
     @property
     def has_lazy(self) -> bool:
-        """Cursors or marks wait to be written."""
+        """True if cursors, marks or notes wait to be written."""
         self._note_sent()
         return self._sessions.moved or bool(self._marks) or bool(self._notes)
 
     @property
     def busy(self) -> bool:
-        """Something is not durable yet."""
+        """True if some event is not durable yet."""
         return self._in_flight is not None or bool(self._waiting)
 
     @property
     def furthest_behind(self) -> int:
-        """Events that the slowest connection still has to be handed."""
+        """The number of events not yet handed to the slowest connection."""
         return max((self.last - feed.handed for feed in self._feeds.values()), default=0)
 
     @property
     def bytes_behind(self) -> int:
-        """Bytes that live connections still have to be handed, all of them together."""
+        """The bytes not yet handed to live connections, summed over all of them."""
         return sum(feed.bytes_behind for feed in self._feeds.values())
 
     def recall(self, offset: int) -> Record | None:
-        """The event, while it is at hand."""
+        """The record at `offset`, or None if it is not in memory."""
         return self._tail.at(offset)
 
     def session_of(self, connection: ConnectionId) -> SessionId | None:
@@ -345,7 +345,7 @@ class Outbox(Generic[T]):
             feed.handed = next_kept - 1
 
     def _fall_behind(self, done: Sequence[tuple[Record, T]]) -> Iterator[OutboxCommand]:
-        """What waited before this batch counts: one burst is no slowness."""
+        """Only what waited before this batch counts: one burst does not make a connection slow."""
         limits, size = self._limits, sum(len(record.body) for record, _ in done)
         before = self.last - len(done)
         for feed in [each for each in self._feeds.values() if each.live]:
@@ -353,7 +353,7 @@ class Outbox(Generic[T]):
                 self.detach(feed.connection)
                 yield TooSlow(feed.connection)
             elif feed.is_behind(before, limits.lag_events, limits.lag_bytes):
-                feed.lags = True
+                feed.folding = True
             feed.bytes_behind += size
 
     def _pump_all(self) -> Iterator[OutboxCommand]:
@@ -377,14 +377,14 @@ class Outbox(Generic[T]):
             feed.caught_up()
 
     def _hand(self, feed: Feed, records: Sequence[Record]) -> Iterator[OutboxCommand]:
-        """At most two commands: what was there at the attach is replay, the rest is live."""
+        """At most two commands: records from before the attach are replay, the rest are live."""
         cut = sum(record.offset <= feed.replay_until for record in records)
         for part, replay in ((records[:cut], True), (records[cut:], False)):
             if part:
-                given = self._folded(part) if feed.lags else part
-                feed.hand(part, given)
+                frame = self._folded(part) if feed.folding else part
+                feed.hand(part, frame)
                 self._retries.sent(feed)
-                yield HandOver(feed.connection, given, replay)
+                yield HandOver(feed.connection, frame, replay)
 
     def _folded(self, records: Sequence[Record]) -> Sequence[Record]:
         folded = fold(records)

@@ -1,4 +1,8 @@
-"""When what a connection was sent is sent once more, and when that is given up (pure)."""
+"""When unacknowledged events are sent again, and when their connection is given up (pure).
+
+`Redelivery` is the clock of one connection. The breaker below it is a state machine: it counts
+failed attempts, opens, lets one probe through after a delay, and closes with an acknowledgement.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,8 @@ from greenroom.supervisor.restarts import Backoff
 
 @attrs.frozen
 class Patience:
-    """`attempts` in all, the first sending among them, each waited for as long as `delays` says;
-    after `opens_at` of them the circuit opens."""
+    """How long to wait for acknowledgements: `attempts` in all, including the first sending, each
+    followed by a wait from `delays`. The circuit opens after `opens_at` failed attempts."""
 
     delays: Backoff = attrs.field(factory=lambda: Backoff(2.0, 10.0, jitter=0.2))
     attempts: int = 3
@@ -24,14 +28,16 @@ class Patience:
 
     def __attrs_post_init__(self) -> None:
         if not 1 <= self.opens_at <= self.attempts:
-            raise ValueError(f"patience needs 1 <= opens_at <= attempts: {self}")
+            raise ValueError(
+                f"`opens_at` must be from 1 to {self.attempts} (`attempts`), not {self.opens_at}"
+            )
 
 
 class Redelivery:
-    """The clock of one connection. It runs while something sent is not acknowledged.
+    """The clock of one connection. It runs while a sent event is not acknowledged.
 
-    One deadline for all of it: each acknowledgement of something new starts it anew. Times are
-    seconds of one monotonic clock.
+    There is one deadline for all events; each new acknowledgement restarts it. Times are seconds
+    of one monotonic clock.
     """
 
     def __init__(self, patience: Patience) -> None:
@@ -43,17 +49,17 @@ class Redelivery:
 
     @property
     def failures(self) -> int:
-        """Attempts in a row that failed."""
+        """The number of attempts that failed in a row."""
         return self._failures.count
 
     def sent(self, now: float) -> None:
-        """Something is on its way."""
+        """Events were sent: start the clock, unless it is running."""
         if self.due is None:
             self.since = now
             self._wind(now)
 
     def progressed(self, now: float, *, waiting: bool) -> None:
-        """Something new was acknowledged; `waiting`: not yet everything that was sent."""
+        """A new event was acknowledged; `waiting`: other events are not acknowledged yet."""
         if self.failures:
             self._step(Progressed())
         self.due = None
@@ -61,11 +67,11 @@ class Redelivery:
             self.sent(now)
 
     def postpone(self, now: float) -> None:
-        """It is not the client's turn: wait once more, as long as before."""
+        """The delay is not the client's fault: wait again, as long as before."""
         self._wind(now)
 
     def time_out(self, now: float) -> Retry | None:
-        """The time is over. What to do; None while the circuit is open."""
+        """The deadline has passed. Return what to send; None while the circuit is open."""
         retry = self._step(TimedOut())
         self._wind(now)
         return retry
@@ -88,7 +94,7 @@ class Circuit(enum.Enum):
 
 
 class Retry(enum.Enum):
-    """What to do with what was not acknowledged."""
+    """What to do about the unacknowledged events."""
 
     ALL = "all"
     PROBE = "probe"
@@ -97,7 +103,7 @@ class Retry(enum.Enum):
 
 @attrs.frozen
 class TimedOut:
-    """Nothing was acknowledged in time, or the circuit was open for long enough."""
+    """Nothing was acknowledged in time, or the circuit has been open for long enough."""
 
 
 @attrs.frozen
@@ -107,7 +113,7 @@ class Progressed:
 
 @attrs.frozen
 class Failures:
-    """How many attempts in a row failed; after `opens_at` it opens, after `most` it gives up."""
+    """Failed attempts in a row: the circuit opens after `opens_at`, and gives up after `most`."""
 
     opens_at: int
     most: int

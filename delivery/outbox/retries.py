@@ -1,4 +1,4 @@
-"""A user's redeliveries: who is late, what is sent again, and every attempt at it (pure)."""
+"""A user's redeliveries: late connections, what they are sent again, and every attempt (pure)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from greenroom.delivery.outbox.sessions import Sessions
 
 
 class Retries:
-    """A part of the outbox. What a connection is sent again does not count against its window:
-    it is one frame at most each time."""
+    """A part of the outbox. Events that are sent again do not count against the connection's
+    window: they are at most one frame each time."""
 
     def __init__(
         self,
@@ -63,9 +63,9 @@ class Retries:
     def time_out(
         self, feed: Feed, at: int, recall: Callable[[int], Sequence[Record]]
     ) -> Iterator[OutboxCommand]:
-        """What to do for a late connection. `recall(after)`: what is at hand. `at`: ms."""
+        """The commands for a late connection. `recall(after)`: records in memory. `at`: ms."""
         now, acked = self._clock(), self._sessions.acked(feed.session)
-        if feed.gauge.written <= acked or feed.gauge.on_its_way(acked):  # the heartbeat's to see
+        if feed.gauge.written <= acked or feed.gauge.on_its_way(acked):  # left to the heartbeat
             feed.redelivery.postpone(now)
             return
         with self._watched(feed):
@@ -81,7 +81,7 @@ class Retries:
                 yield ReadAgain(feed.connection, acked, limit)
 
     def again(self, feed: Feed, records: Sequence[Record]) -> Iterator[OutboxCommand]:
-        """Send those again that were written and are not acknowledged."""
+        """Send the records again that were written and are not acknowledged."""
         acked, written = self._sessions.acked(feed.session), feed.gauge.written
         wanted = [record for record in records if acked < record.offset <= written]
         for kind, events in Counter(record.kind for record in wanted).items():
@@ -90,7 +90,7 @@ class Retries:
             yield HandOver(feed.connection, wanted, replay=True)
 
     def _note(self, feed: Feed, after: int, limit: int, now: float, at: int) -> None:
-        """The first sending becomes of interest with the second one, so both are noted then."""
+        """Record the attempt, from the second one on; the first is recorded with the second."""
         written, number = feed.gauge.written, feed.redelivery.failures + 1
         if number == 2:
             first_at = at - round((now - feed.redelivery.since) * 1000)

@@ -1,4 +1,4 @@
-"""What each session of a user was sent and has received (pure)."""
+"""How far each session of a user was sent events, and how far it has received them (pure)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from greenroom.delivery.events.record import Cursor
 
 @attrs.define
 class Reach:
-    """What a session has: everything past `start` through `acked`; it was sent through `sent`.
+    """A session has everything after `start` through `acked`; it was sent events through `sent`.
 
-    `handed`: what connections of it that are gone were handed through, in this process.
+    `handed`: the last offset handed to its former connections, in this process.
     """
 
     start: int
@@ -24,49 +24,48 @@ class Reach:
 
 
 class Sessions:
-    """The reach of the newest `remembered` sessions, and whose cursor is to be written.
+    """The reach of the newest `remembered` sessions, and which cursors must be written.
 
-    A session is not forgotten while it is attached or its cursor is not durable. The journal
-    knows the cursors of the others.
+    A session is not forgotten while it is attached or its cursor is not durable. The cursors of
+    forgotten sessions are in the journal.
     """
 
     def __init__(self, remembered: int, reach: dict[SessionId, Reach], born: int = 0) -> None:
-        """`reach` is what an earlier outbox of the user left behind; it is kept up to date.
-        `born`: the last offset there was before this one, whose end the earlier ones may not have
-        noted."""
+        """`reach`: left behind by an earlier outbox of the user; it is updated in place. `born`:
+        the last offset before this outbox, which earlier outboxes may have sent without noting."""
         self._born = born
         self._remembered = remembered
         self._reach = reach
-        self._moved = set(reach)  # what the earlier one had not written yet is not known
+        self._moved = set(reach)  # the earlier outbox may not have written them
         self._in_flight: set[SessionId] = set()
 
     @property
     def moved(self) -> bool:
-        """Cursors wait to be written."""
+        """True if cursors wait to be written."""
         return bool(self._moved)
 
     def cursor(self, session: SessionId) -> int | None:
-        """What a remembered session has received through; None for others."""
+        """The offset a remembered session has received through; None for other sessions."""
         reach = self._reach.get(session)
         return None if reach is None else reach.acked
 
     def acked(self, session: SessionId) -> int:
-        """What an attached session has received through."""
+        """The offset an attached session has received through."""
         return self._reach[session].acked
 
     def believable(self, session: SessionId, known: Cursor | None) -> int:
-        """The furthest that a session can have got without an acknowledgement that is known here.
-        `known`: the journal's, for one that is not remembered."""
+        """The furthest offset a session can have received, acknowledged or not. `known`: its
+        cursor in the journal, for a session that is not remembered."""
         if reach := self._reach.get(session):
             return max(self._born, reach.sent, reach.handed)
         return max(self._born, known.sent if known else 0)
 
     def received(self, offset: int) -> bool:
-        """Some remembered session has received this event."""
+        """True if a remembered session has received this event."""
         return any(reach.start < offset <= reach.acked for reach in self._reach.values())
 
     def cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
-        """What is known of every remembered session."""
+        """The cursor of every remembered session."""
         return (self._cursor(user, session, at) for session in self._reach)
 
     def resume(
@@ -76,7 +75,8 @@ class Sessions:
         attached: Iterable[SessionId],
         known: Cursor | None = None,
     ) -> None:
-        """The session goes on from here, and so has what came before. `known`: the journal's."""
+        """The session continues after `offset`, so it has received everything up to there.
+        `known`: its cursor in the journal."""
         if session not in self._reach:
             if known is None:
                 self.begin(session, offset, attached)
@@ -86,13 +86,13 @@ class Sessions:
         self.receive(session, offset)
 
     def begin(self, session: SessionId, offset: int, attached: Iterable[SessionId]) -> None:
-        """The session has nothing yet, and begins here."""
+        """The session has received nothing yet, and begins after `offset`."""
         self._make_room({*attached, session})
         self._reach[session] = Reach(offset, offset, offset)
         self._moved.add(session)
 
     def receive(self, session: SessionId, offset: int) -> bool:
-        """Cumulative: it never goes back. False when that is not new."""
+        """Acknowledge everything through `offset`; never goes back. False if that is not new."""
         reach = self._reach[session]
         if offset <= reach.acked:
             return False
@@ -102,19 +102,19 @@ class Sessions:
         return True
 
     def send(self, session: SessionId, through: int) -> None:
-        """Everything through here was written to a socket of the session."""
+        """Everything up to `through` was written to a socket of the session."""
         reach = self._reach[session]
         if through > reach.sent:
             reach.sent = through
             self._moved.add(session)
 
     def hand(self, session: SessionId, through: int) -> None:
-        """A connection of the session that ends was handed everything through here."""
+        """A connection of the session has ended; it was handed everything up to `through`."""
         reach = self._reach[session]
         reach.handed = max(reach.handed, through)
 
     def take_cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
-        """The cursors to write now; `written` or `not_written` says how it went."""
+        """The cursors to write now; call `written` or `not_written` with the result."""
         self._in_flight, self._moved = self._moved, set()
         return (self._cursor(user, session, at) for session in sorted(self._in_flight))
 

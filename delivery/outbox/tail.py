@@ -1,4 +1,4 @@
-"""The newest records of a user, kept at hand for connections that are nearly there (pure)."""
+"""The newest records of a user, kept in memory for connections near the end of the log (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from greenroom.delivery.outbox.feed import OutboxLimits
 
 
 class Tail:
-    """The end of a user's log, `memory_frames` of it and at most twice that."""
+    """The end of a user's log: at least `memory_frames` of it, and at most twice that."""
 
     def __init__(self, limits: OutboxLimits) -> None:
         self._limits = limits
@@ -20,7 +20,7 @@ class Tail:
     def add(self, records: Sequence[Record]) -> None:
         self.records.extend(records)
         self._bytes += sum(len(record.body) for record in records)
-        frames = 2 * self._limits.memory_frames  # let it grow to twice: forgetting costs a pass
+        frames = 2 * self._limits.memory_frames  # grow to twice the size: each trim costs a pass
         if (
             len(self.records) > frames * self._limits.frame_events
             or self._bytes > frames * self._limits.frame_bytes
@@ -33,7 +33,7 @@ class Tail:
             self._bytes = sum(len(record.body) for record in self.records)
 
     def after(self, offset: int) -> Sequence[Record]:
-        """At most a frame past `offset`; nothing when what comes next is not at hand."""
+        """At most one frame after `offset`; empty if the next record is no longer in memory."""
         if not self.records or offset + 1 < self.records[0].offset:
             return ()
         start = offset + 1 - self.records[0].offset
@@ -41,13 +41,13 @@ class Tail:
         return list(within(self._limits.frame_bytes, events))
 
     def at(self, offset: int) -> Record | None:
-        """The record at `offset`, while it is at hand."""
+        """The record at `offset`, or None if it is not in memory."""
         index = offset - self.records[0].offset if self.records else -1
         return self.records[index] if 0 <= index < len(self.records) else None
 
 
 def newest(records: Sequence[Record], events: int, size: int) -> list[Record]:
-    """The longest end of at most so many events and bytes; possibly none."""
+    """The longest end of `records` with at most `events` records and `size` bytes; may be empty."""
     kept: list[Record] = []
     for record in reversed(records[-events:]):
         size -= len(record.body)
