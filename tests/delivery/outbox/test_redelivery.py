@@ -101,7 +101,7 @@ def test_any_progress_closes_the_circuit_and_starts_anew() -> None:
 
 
 def test_a_patience_that_cannot_be_is_refused() -> None:
-    with pytest.raises(ValueError, match="opens_at <= attempts"):
+    with pytest.raises(ValueError, match="`opens_at` must be from 1"):
         Patience(attempts=2, opens_at=3)
 
 
