@@ -1,4 +1,4 @@
-"""The emitter: how one run's events get to its user's actor, in the order of the grammar."""
+"""The emitter sends one run's events to its user actor, in the order of the grammar."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ REFUSALS: Mapping[type[GreenroomError], EmitRefusal] = MappingProxyType(
         UserUnavailable: "unavailable",
     }
 )
-"""What an emitter is told when its event is not accepted, and what it counts as."""
+"""The errors raised for events that are not accepted, and the reason each is counted under."""
 
 
 @attrs.define(eq=False)
 class Emitter:
-    """Speaks for one run. `spoken` is what the run has said, as far as it is known to be kept.
+    """Emits the events of one run. `spoken`: what the run has emitted, as far as known to be kept.
 
-    `end` is the last terminal event that was tried, `ended` says that it is durable. `closed`: the
-    run was ended from outside, and nothing may follow.
+    `end` is the last terminal event that was tried; `ended` is True once it is durable. `closed`:
+    the run was ended from outside, and no event may follow.
     """
 
     context: UserContext
@@ -59,13 +59,15 @@ class Emitter:
     _waits: set[trio.CancelScope] = attrs.field(factory=set, init=False)
 
     async def emit(self, step: RunStep, kind: Kind, data: JSON) -> Receipt:
-        """Have one event kept. An event that was not kept is as if it had not been said.
+        """Have one event kept. A run continues after an event that was not kept as if it had not
+        been emitted.
 
-        Waits while the user actor's mailbox is full; cancelled meanwhile, it has said nothing.
+        Waits while the user actor's mailbox is full; if cancelled while it waits, it has emitted
+        nothing.
 
-        Raises `NotDisplayed` for one that was kept and not seen as the run requires; else
-        `BadEvent`, `OutOfOrder`, `EventNotKept`, `UserUnavailable`, or `ActorStopped`: then
-        it is not known whether it was kept, and the run goes on as if it was.
+        Raises `NotDisplayed` if the event was kept but not displayed as the run requires;
+        `BadEvent`, `OutOfOrder`, `EventNotKept` or `UserUnavailable` if it was not kept;
+        `ActorStopped` if that is not known, and the run continues as if it was.
         """
         with self._refusals_counted():
             event = self._draft(kind, data)
@@ -104,8 +106,8 @@ class Emitter:
             raise
 
     def close(self, data: JSON) -> Draft:
-        """Refuse all that comes from now on, and what waits for room; returns the `agent_failed`
-        to end the run with."""
+        """Refuse all further events and those that wait for room; returns the `agent_failed` that
+        ends the run."""
         for scope in self._waits:
             scope.cancel()
         self.closed, self.spoken = True, Spoken(RunStage.ENDED)
@@ -121,7 +123,7 @@ class Emitter:
             raise self._unavailable() from error
 
     async def _send_when_there_is_room(self, event: Draft) -> Reply[Record]:
-        """Events wait in the order they were emitted in. `close` ends the waiting."""
+        """Events wait in the order in which they were emitted. `close` ends the wait."""
         with trio.CancelScope() as scope:
             self._waits.add(scope)
             try:
@@ -131,14 +133,14 @@ class Emitter:
             finally:
                 self._waits.discard(scope)
         raise OutOfOrder(
-            f"{event.kind} cannot come now: the run was ended while it waited for room",
+            f"{event.kind} is not allowed now: the run was ended while the event waited for room",
             advice="an agent must stop when it is cancelled",
         )
 
     def _unavailable(self) -> UserUnavailable:
         return UserUnavailable(
             f"the actors of user {str(self.context.user)!r} are restarting",
-            advice="emit it again",
+            advice="emit the event again",
         )
 
     def _draft(self, kind: Kind, data: JSON) -> Draft:

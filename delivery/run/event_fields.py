@@ -1,4 +1,4 @@
-"""Checks of what an event method is given: the error names the event and the field (pure)."""
+"""Checks of the arguments of event methods; errors name the event and the field (pure)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from greenroom.actors.exit import ExitReason
 
 MAX_MESSAGE = 1000
-"""Characters of an error that are shown to the user."""
+"""Characters of an error message that are shown to the user."""
 
 
 def checked_text(kind: Kind, field: str, value: object) -> str:
@@ -40,14 +40,14 @@ def checked_whole(kind: Kind, field: str, value: object) -> int:
 
 
 def checked_outcome(kind: Kind, value: object) -> str:
-    """How a run may complete. Raises `BadEvent`."""
+    """The outcome of a completed run. Raises `BadEvent`."""
     if value not in ("ok", "cancelled"):
         raise BadEvent(f'{kind}: `outcome` must be "ok" or "cancelled", not {value!r}')
     return str(value)
 
 
 def error_message(error: BaseException) -> str:
-    """What an error says, short enough and fit for JSON (no lone surrogates, RFC 8259 §8.2)."""
+    """The message of an error, shortened and valid in JSON (no lone surrogates, RFC 8259 §8.2)."""
     if is_of_the_server(error):
         message = words_for_clients(error)
     else:
@@ -56,7 +56,7 @@ def error_message(error: BaseException) -> str:
 
 
 def failure(outcome: RunOutcome, crash: BaseException | None, timeout_words: str) -> JSON:
-    """The data of the `agent_failed` that ends such a run; None for a run that completes."""
+    """The data of the `agent_failed` that ends the run; None for a run that completes."""
     if crash is not None:
         error, message, reason = type_name(crash), error_message(crash), "crash"
     elif outcome == "timeout":
@@ -69,6 +69,6 @@ def failure(outcome: RunOutcome, crash: BaseException | None, timeout_words: str
 
 
 def tool_error(reason: ExitReason) -> str:
-    """What `tool_completed` says of a tool's block that ended so."""
+    """The `error` of the `tool_completed` for a tool's block that ended with `reason`."""
     cause = reason.error
     return "cancelled" if cause is None else f"{type_name(cause)}: {error_message(cause)}"

@@ -1,7 +1,7 @@
 """The grammar of a run: which event may follow which, as a machine (pure).
 
-created → running → reported → ended. A tool completes once, while it executes; after the final
-report only the end may come; after the end, nothing.
+created → running → reported → ended. A tool completes once, while it executes. Only the end may
+follow the final report, and nothing may follow the end.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class RunStage(enum.Enum):
 
 SO_FAR = {
     RunStage.CREATED: "has not started",
-    RunStage.RUNNING: "goes on",
-    RunStage.REPORTED: "has its final report",
+    RunStage.RUNNING: "is running",
+    RunStage.REPORTED: "has emitted its final report",
     RunStage.ENDED: "has ended",
 }
 
 
 class OutOfOrder(GreenroomError):
-    """An event the run's grammar does not allow now. Nothing was emitted."""
+    """The run's grammar does not allow this event now. Nothing was emitted."""
 
 
 def _for_good(tools: Mapping[ToolCallId, str]) -> Mapping[ToolCallId, str]:
@@ -47,7 +47,7 @@ def _for_good(tools: Mapping[ToolCallId, str]) -> Mapping[ToolCallId, str]:
 
 @attrs.frozen
 class RunState:
-    """The tools that execute now, by call: the names they were called by."""
+    """The tools that execute now: tool call to tool name."""
 
     executing: Mapping[ToolCallId, str] = attrs.field(factory=dict, converter=_for_good)
 
@@ -105,7 +105,10 @@ def _progress(state: RunState, _: Progress) -> GrammarStep:
 
 def _executing(state: RunState, event: ToolExecuting) -> GrammarStep:
     if event.call in state.executing:
-        raise OutOfOrder(f"tool call {event.call} is executing already")
+        raise OutOfOrder(
+            f"tool call {event.call} is executing already",
+            advice="each call of a tool needs its own `tool_call`",
+        )
     return stay(RunState({**state.executing, event.call: event.tool_name}))
 
 
@@ -135,7 +138,10 @@ def _failed(state: RunState, _: AgentFailed) -> GrammarStep:
 def _refuse_open_tools(state: RunState, kind: str) -> None:
     if state.executing:
         names = ", ".join(sorted(state.executing.values()))
-        raise OutOfOrder(f"{kind} while a tool executes: {names}")
+        raise OutOfOrder(
+            f"{kind} is not allowed while a tool executes: {names}",
+            advice="emit tool_completed first",
+        )
 
 
 RUN_GRAMMAR: Machine[RunStage, RunState, Never] = Machine(
@@ -172,31 +178,31 @@ RunStep: TypeAlias = (
 
 @attrs.frozen
 class Spoken:
-    """What a run has said so far."""
+    """What a run has emitted so far: its stage, and its executing tools."""
 
     stage: RunStage = RunStage.CREATED
     state: RunState = attrs.field(factory=RunState)
 
     @property
     def executing(self) -> Mapping[ToolCallId, str]:
-        """The tools at work: call to name, the first called first."""
+        """The executing tools: call to name, in the order in which they were called."""
         return self.state.executing
 
     def after(self, step: RunStep) -> Spoken:
-        """With one event more. Raises `OutOfOrder` when it cannot come now."""
+        """With one more event. Raises `OutOfOrder` if the event is not allowed now."""
         try:
             done = RUN_GRAMMAR.step(self.stage, self.state, step)
         except UnlistedPair as error:
             raise OutOfOrder(
-                f"{step.words} cannot come now: the run {SO_FAR[self.stage]}",
+                f"{step.words} is not allowed now: the run {SO_FAR[self.stage]}",
                 advice="see the grammar in docs/runs.md",
             ) from error
         return Spoken(done.state or self.stage, done.data)
 
     def without(self, step: RunStep, before: Spoken) -> Spoken:
-        """As if `step`, taken in `before`, had not come: the journal did not keep it.
+        """Undo `step`, which was taken from `before`: the journal did not keep it.
 
-        Tools that others began or ended since then stay as they are.
+        Tools that other tasks began or ended since then stay as they are.
         """
         executing = dict(self.executing)
         match step:

@@ -1,4 +1,4 @@
-"""The life of a run: what cuts it, and what happens when its code does not leave."""
+"""The life of a run: what cuts it short, and what happens if its code does not stop."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from greenroom.delivery.run.timeouts import GRACE_SECONDS
 logger = logging.getLogger("greenroom.delivery")
 
 END_SECONDS = 10.0
-"""How long a run's last words may take, also when it is cancelled."""
+"""Seconds that emitting a run's last events may take, even if the run is cancelled."""
 
 
 class Cut(enum.Enum):
-    """Why a run was cut."""
+    """Why a run was cut short."""
 
     CANCELLED = "cancelled"
     TIMEOUT = "timeout"
@@ -31,27 +31,27 @@ class Cut(enum.Enum):
 
 
 class RunLife:
-    """A run's cancel scope and its two clocks: the limit, then the grace after a cut.
+    """A run's cancel scope and its two clocks: the limit, then the grace period after a cut.
 
-    `abandon` is called when the code has not left `GRACE_SECONDS` after the cut: it runs on,
-    shielded or deaf to `trio.Cancelled`, and nothing in Python could stop it.
+    `abandon` is called if the code is still running `GRACE_SECONDS` after the cut: it is shielded
+    or swallows `trio.Cancelled`, and nothing in Python could stop it.
     """
 
     def __init__(self) -> None:
         self.scope = trio.CancelScope()
         self.cause: Cut | None = None
         self.limit = math.inf
-        self._abandon: Callable[[], None] | None = None  # while the code goes on
+        self._abandon: Callable[[], None] | None = None  # set while the code runs
         self._began = 0.0
         self._alarm: Alarm | None = None
         self._task: trio.lowlevel.Task | None = None
 
     def enter(self) -> None:
-        """This task runs the code; it may be stuck even before the run has begun."""
+        """This task runs the code; the code may get stuck even before the run has begun."""
         self._task = trio.lowlevel.current_task()
 
     def begin(self, limit: float, abandon: Callable[[], None]) -> None:
-        """The run may take `limit` seconds from now on."""
+        """Start the run's clock: it may take `limit` seconds from now on."""
         self._began = trio.current_time()
         self._abandon = abandon
         if self.cause is not None:  # cut before it began
@@ -60,14 +60,14 @@ class RunLife:
             self.set_limit(limit)
 
     def set_limit(self, limit: float) -> None:
-        """Another limit, counted from the beginning; no use once the run was cut."""
+        """Change the limit, counted from the beginning; has no effect once the run was cut."""
         self.limit = limit
         if self._abandon is not None and self.cause is None:
             left = self._began + limit - trio.current_time()
             self._ring(max(0.0, left), lambda: self.cut(Cut.TIMEOUT))
 
     def cut(self, cause: Cut) -> None:
-        """Cancel the code; the first cause counts."""
+        """Cancel the code; only the first cause counts."""
         if self.cause is not None:
             return
         self.cause = cause
@@ -76,12 +76,12 @@ class RunLife:
             self._ring(GRACE_SECONDS, self._abandon)
 
     def end(self) -> None:
-        """The code has left."""
+        """The code has left the run's block."""
         self._abandon = None
         self._silence()
 
     def whereabouts(self) -> str:
-        """The task and the innermost line of the agent's code that it waits in."""
+        """The innermost line of the agent's code that the task waits in, or the task's name."""
         if self._task is None:
             return "no task yet"
         frames = [
@@ -95,9 +95,9 @@ class RunLife:
         return f"{code.co_name} ({code.co_filename}:{line})"
 
     def raise_if_stopped(self, *, closed: bool) -> None:
-        """The code after the block is not to take a run that was cut for one that was done.
+        """Keep the code after the block from taking a run that was cut for a completed one.
 
-        `closed`: it was ended from outside. Raises `RunTimedOut` or `RunStopped`.
+        `closed`: the run was ended from outside. Raises `RunTimedOut` or `RunStopped`.
         """
         if closed or self.scope.cancelled_caught:
             if self.cause is Cut.TIMEOUT:
@@ -107,13 +107,13 @@ class RunLife:
 
     @property
     def timeout_words(self) -> str:
-        return f"the run took longer than the {self.limit:g} s it may take"
+        return f"the run took longer than its limit of {self.limit:g} s"
 
     def abandoned(self, run: object, cause: Cut) -> JSON:
-        """Report the run whose code does not stop; the data of its last event."""
+        """Log that the run's code does not stop; returns the data of its last event."""
         logger.error(
-            "%r does not stop, %g s after it was cut (%s): it is shielded, or swallows Cancelled; "
-            "it is in %s",
+            "%r is still running %g s after it was cut (%s): its code is shielded or swallows "
+            "Cancelled; it waits in %s",
             run,
             GRACE_SECONDS,
             cause.value,
@@ -122,7 +122,7 @@ class RunLife:
         if cause is Cut.LOST:
             message, reason = "the server stopped the run", "lost"
         else:
-            message, reason = "the agent did not stop when told to", "timeout"
+            message, reason = "the agent did not stop when it was cancelled", "timeout"
         return {"error": "Abandoned", "message": message, "reason": reason}
 
     def _ring(self, after: float, callback: Callable[[], None]) -> None:
@@ -137,13 +137,13 @@ class RunLife:
 
 @contextmanager
 def last_words(run: object) -> Iterator[None]:
-    """Time for a run to say something even when it is cancelled.
+    """Give a run `END_SECONDS` to emit events even if it is cancelled.
 
-    What cannot be kept raises nothing, for the error the block ended with is the one to raise:
-    it is logged, and a run without an end is ended by the user actor.
+    An event that cannot be kept is logged and not raised, because the error that ended the block
+    is the one to raise; the user actor ends a run that has no end.
     """
     with trio.CancelScope(shield=True, deadline=trio.current_time() + END_SECONDS):
         try:
             yield
         except GreenroomError as error:
-            logger.warning("%r could not say its last words: %s", run, error)
+            logger.warning("%r could not emit its last events: %s", run, error)

@@ -1,4 +1,4 @@
-"""How a user's clients keep up, as an agent is told it (pure)."""
+"""How well a user's clients keep up, as an agent sees it (pure)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from greenroom.delivery.user.parts import Gauge
 
 BEHIND_EVENTS = 128
-"""Events a connection lags before an agent is told of pressure."""
+"""Events a connection may be behind before the pressure on the agent is `SOME`."""
 
 
 class Pressure(enum.Enum):
-    """How the user's clients keep up, so that an agent can say less or sum up."""
+    """How well the user's clients keep up, so that an agent can emit less or summarize."""
 
     NONE = "none"
     SOME = "some"

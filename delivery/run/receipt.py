@@ -1,4 +1,4 @@
-"""A receipt: what the emitter of an event holds, to ask how far it got."""
+"""Receipts: how far an event got, and how far a run requires its events to get."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ LATE = {
 
 WHAT_NOW = {
     ReceiptStage.RECEIVED: "it is kept, and sent again until a client of the user acknowledges it",
-    ReceiptStage.DISPLAYED: "it is kept; `standing()` of its receipt tells how far it got",
-    ReceiptStage.CONFIRMED: "it is kept; `standing()` of its receipt tells how far it got",
+    ReceiptStage.DISPLAYED: "it is kept; `standing()` of its receipt shows how far it got",
+    ReceiptStage.CONFIRMED: "it is kept; `standing()` of its receipt shows how far it got",
 }
 
 
 @attrs.frozen
 class Receipt:
-    """Proof that an event was accepted: it has its place and is durable.
+    """Proof that an event was accepted: it has an offset and is durable.
 
-    `at` is in milliseconds since the Unix epoch. Asking for more costs nothing until asked. Every
-    question raises `UserUnavailable` when the user's actors restart or cannot be started.
+    `at` is in milliseconds since the Unix epoch. A receipt costs nothing until it is used. Every
+    method raises `UserUnavailable` if the user's actors restart or cannot be started.
     """
 
     event: EventId
@@ -58,15 +58,15 @@ class Receipt:
     def of(
         cls, record: Record, lease: Callable[[], AbstractAsyncContextManager[UserHandle]]
     ) -> Receipt:
-        """The receipt of a record; `lease` opens the door to its user."""
+        """The receipt of a record; `lease` leases its user."""
         return cls(record.id, record.kind, record.offset, record.at, lease)
 
     async def stage(self) -> ReceiptStage:
-        """The furthest that any session of the user got with it."""
+        """The furthest stage that the event reached in any session of the user."""
         return (await self.standing()).stage
 
     async def standing(self) -> Standing:
-        """How far each session got, and how the event ended, if it has."""
+        """The stage that the event reached in each session, and its outcome, if it has one."""
         return await self._ask(AskStanding(self.event, self.offset, class_of(self.kind)))
 
     async def wait_received(self, timeout: float | None = None) -> None:
@@ -77,11 +77,12 @@ class Receipt:
         await self._wait(ReceiptStage.RECEIVED, timeout)
 
     async def wait_displayed(self, timeout: float | None = None) -> None:
-        """Wait until a client put it before the user's eyes. Raises `NotDisplayed`."""
+        """Wait until a client displayed the event. Raises `NotDisplayed` after `timeout`."""
         await self._wait(ReceiptStage.DISPLAYED, timeout)
 
     async def wait_confirmed(self, timeout: float | None = None) -> None:
-        """Wait until the user confirmed it; `standing()` has the verdict. Raises `NotConfirmed`."""
+        """Wait until the user confirmed the event; `standing()` has the verdict. Raises
+        `NotConfirmed` after `timeout`."""
         await self._wait(ReceiptStage.CONFIRMED, timeout)
 
     async def _wait(self, stage: ReceiptStage, timeout: float | None) -> None:
@@ -99,46 +100,44 @@ class Receipt:
                 return await user.actor.ask(request)
         except (ActorStopped, SupervisorError) as error:
             raise UserUnavailable(
-                f"nobody can tell now how far {self.kind} {self.event} got",
+                f"how far {self.kind} {self.event} got is not known while the user's actors are "
+                "not running",
                 advice="ask again",
             ) from error
 
 
 class Requirement:
-    """What a run demands of each of its events; `None` demands nothing. Seconds."""
+    """How soon each event of a run must be displayed, in seconds; None if it need not be."""
 
     def __init__(self) -> None:
         self.displayed_within: float | None = None
 
     async def check(self, receipt: Receipt) -> Receipt:
-        """The receipt, once its event did what is demanded. Raises `NotDisplayed`."""
+        """Return the receipt once its event meets the requirement. Raises `NotDisplayed`."""
         if self.displayed_within is not None:
             await receipt.wait_displayed(self.displayed_within)
         return receipt
 
     @contextmanager
     def lifted(self) -> Iterator[None]:
-        """Demand nothing for the length of the block."""
+        """Require nothing for the length of the block."""
         with self.set(None):
             yield
 
     def set(self, displayed_within: float | None) -> Required:
-        """Demand this from now on; the block, if it is used as one, ends it. Raises `ValueError`
-        for what is no time."""
+        """Set the requirement from now on, or until the end of the block if used as one. Raises
+        `ValueError` if `displayed_within` is not a number of seconds."""
         if displayed_within is not None and not _is_time(displayed_within):
             raise ValueError(
-                f"displayed_within is a number of seconds, 0 or more, not {displayed_within!r}"
+                "`displayed_within` must be a number of seconds, 0 or more, "
+                f"not {displayed_within!r}"
             )
         before, self.displayed_within = self.displayed_within, displayed_within
         return Required(self, before)
 
 
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-
-
 class Required:
-    """A demand that is made; leave it as a block to take it back."""
+    """A requirement that was set; leaving it as a block restores the one before it."""
 
     def __init__(self, requirement: Requirement, before: float | None) -> None:
         self._requirement = requirement
@@ -165,3 +164,7 @@ class Required:
         traceback: TracebackType | None,
     ) -> None:
         self._requirement.displayed_within = self._before
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0

@@ -1,4 +1,4 @@
-"""A run: one turn of an agent, and the only place events of agents come from."""
+"""A run: one turn of an agent, and the only source of agents' events."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ if TYPE_CHECKING:
 class Run:
     """One turn of an agent for one user, entered with `runtime.run(...)`.
 
-    Every event method is keyword-only, checks its fields at the call (`BadEvent`), keeps to the
-    run's grammar (`OutOfOrder`), and returns a `Receipt` once the event is durable. It raises
-    `EventNotKept` when the journal refused and `UserUnavailable` while the user's actors restart:
-    then nothing was emitted, and the same call may be made again. `ActorStopped` says that they
-    stopped meanwhile: the event may have been kept.
+    Every event method takes keyword arguments only, checks its fields (`BadEvent`) and the run's
+    grammar (`OutOfOrder`), and returns a `Receipt` once the event is durable. It raises
+    `EventNotKept` if the journal refused the event and `UserUnavailable` while the user's actors
+    restart: nothing was emitted, and the same call may be made again. `ActorStopped` means that
+    the actors stopped during the call: the event may have been kept.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Run:
         timeouts: Timeouts | None = None,
         seconds: float | None = None,
     ) -> None:
-        """`timeouts` bound it, `seconds` instead of the usual limit; without them nothing does."""
+        """`seconds` replaces the usual limit of `timeouts`; without these there is no limit."""
         self.context = context
         self.agent = agent
         self._parent = parent
@@ -100,37 +100,37 @@ class Run:
 
     @property
     def parent(self) -> RunId | None:
-        """The run this one is a sub-run of."""
+        """The run that this run is a sub-run of, if any."""
         return self._parent.context.run if self._parent else None
 
     @property
     def cancelled(self) -> bool:
-        """The user stopped this run, or the one it is a part of."""
+        """True if the user stopped this run or its parent."""
         return self._cut is Cut.CANCELLED
 
     @property
     def ended(self) -> bool:
-        """Its last event was emitted."""
+        """True once the run's last event was emitted."""
         return self._emitter.spoken.stage is RunStage.ENDED
 
     @property
     def requirement(self) -> Requirement:
-        """What the run demands of each of its events."""
+        """What the run requires of each of its events."""
         return self._emitter.requirement
 
     @property
     def pressure(self) -> Pressure:
-        """Whether the user's clients keep up; reading it costs nothing."""
+        """How well the user's clients keep up; reading it costs nothing."""
         return pressure_of(self._user.gauge)
 
     # The seven events
 
     async def agent_started(self, *, input: JSON = None) -> Receipt:  # noqa: A002  # wire's word
-        """The agent is at work. Entering the run says it; by hand it may be said once more,
-        which gives the same receipt."""
+        """The agent has started. Entering the run emits this event; one more call by hand returns
+        the same receipt."""
         if self._first is not None:
             if input is not None:
-                raise BadEvent("agent_started: the run has begun; give its input when entering it")
+                raise BadEvent("agent_started: `input` must be given when the run is entered")
             first, self._first = self._first, None
             return first
         data: dict[str, JSON] = {"agent": checked_name(Kind.AGENT_STARTED, "agent", self.agent)}
@@ -138,7 +138,7 @@ class Run:
         return await self._emitter.emit(AgentStarted(), Kind.AGENT_STARTED, data)
 
     async def agent_thinking(self, *, text: str) -> Receipt:
-        """What the agent is thinking, for people to follow."""
+        """What the agent is thinking, for the user to follow."""
         data: JSON = {"text": checked_text(Kind.AGENT_THINKING, "text", text)}
         return await self._emitter.emit(Progress(), Kind.AGENT_THINKING, data)
 
@@ -149,17 +149,17 @@ class Run:
         self._index += 1
         try:
             return await self._emitter.emit(Progress(), kind, data)
-        except NotDisplayed:  # it is kept
+        except NotDisplayed:  # the event is kept
             raise
         except GreenroomError:
-            if self._index == index + 1:  # nobody has spoken since: the number is free again
+            if self._index == index + 1:  # no later piece took a number: this one is free again
                 self._index = index
             raise
 
     async def tool_executing(
         self, *, tool_name: str, arguments: JSON = None, tool_call: ToolCallId | None = None
     ) -> Receipt:
-        """A tool starts. `tool_call` tells calls of one tool apart; made if not given."""
+        """A tool starts. `tool_call` distinguishes calls of the same tool; by default a new id."""
         call = self._ids.new(ToolCallId) if tool_call is None else ToolCallId.parse(tool_call)
         data: dict[str, JSON] = {"tool_call": call}
         data["tool_name"] = checked_name(Kind.TOOL_EXECUTING, "tool_name", tool_name)
@@ -180,16 +180,16 @@ class Run:
         error: str | None = None,
         duration_ms: int | None = None,
     ) -> Receipt:
-        """A tool is done: its `result`, or the `error` that it failed with.
+        """A tool has finished: with its `result`, or with the `error` that it failed with.
 
-        Without `tool_call`: the last one of that name that executes. `duration_ms` is measured
-        from `tool_executing` unless given.
+        `tool_call` defaults to the last call of that name that is executing, and `duration_ms` to
+        the time since `tool_executing`.
         """
         kind = Kind.TOOL_COMPLETED
         name = checked_name(kind, "tool_name", tool_name)
         call = call_meant(self._emitter.spoken.executing, name, tool_call)
         if error is not None and result is not None:
-            raise BadEvent(f"{kind}: give result or error, not both")
+            raise BadEvent(f"{kind}: pass `result` or `error`, not both")
         if duration_ms is None:
             duration_ms = self._tools.age_ms(call, trio.current_time())
         data: dict[str, JSON] = {"tool_call": call, "tool_name": tool_name}
@@ -202,20 +202,20 @@ class Run:
         return receipt
 
     async def final_report(self, *, report: JSON) -> Receipt:
-        """The answer as a whole, in whatever shape the agent's clients know."""
+        """The complete answer, in any form that the agent's clients understand."""
         return await self._emitter.emit(FinalReport(), Kind.FINAL_REPORT, {"report": report})
 
     async def agent_completed(self, *, outcome: Literal["ok", "cancelled"] = "ok") -> Receipt:
-        """The end. Leaving the run says it, unless it was said by hand. Sub-runs end before it."""
+        """The end. Leaving the run emits this event, unless you have. Sub-runs must end before."""
         if names := sorted(each.agent for each in self._sub_runs if not each.ended):
-            raise OutOfOrder(f"agent_completed while a sub-run goes on: {', '.join(names)}")
+            raise OutOfOrder(f"agent_completed: sub-runs must end before: {', '.join(names)}")
         return await self._complete_run(outcome)
 
-    # Beside them
+    # Everything else
 
     @asynccontextmanager
     async def tool(self, tool_name: str, arguments: JSON = None) -> AsyncIterator[ToolCall]:
-        """A tool's work as a block: says when it starts, when it is done, or how it failed."""
+        """A tool's work as a block: emits `tool_executing`, then `tool_completed` in any case."""
         call = ToolCall(self._ids.new(ToolCallId), tool_name)
         await self.tool_executing(tool_name=tool_name, arguments=arguments, tool_call=call.id)
         try:
@@ -229,12 +229,12 @@ class Run:
 
     @asynccontextmanager
     async def sub_run(self, *, agent: str, input: JSON = None) -> AsyncIterator[Run]:  # noqa: A002  # wire's word
-        """A run within this one: same user and thread, its events carry this run as parent.
+        """A run within this one: same user and thread, and its events have this run as parent.
 
-        Raises `OutOfOrder` before this run has begun and after its end.
+        Raises `OutOfOrder` before this run has begun and after its final report.
         """
-        if self._emitter.spoken.stage is not RunStage.RUNNING:
-            raise OutOfOrder(f"a sub-run cannot begin: {self._emitter.spoken.stage.value}")
+        if (stage := self._emitter.spoken.stage) is not RunStage.RUNNING:
+            raise OutOfOrder(f"a sub-run cannot begin: the run must be running, not {stage.value}")
         context = attrs.evolve(self.context, run=self._ids.new(RunId))
         run = Run(context, agent=agent, user=self._user, ids=self._ids, parent=self)
         run._life.limit = self._life.limit
@@ -247,11 +247,11 @@ class Run:
             self._sub_run_left.unpark_all()
 
     async def history(self, *, before: int | None = None, limit: int = 200) -> list[Event]:
-        """The last events of this thread, oldest first, this run's own among them.
+        """The last events of this thread, oldest first, including those of this run.
 
-        `before` an event's offset come the ones that led to it: so a thread is read page by page,
-        back to where there are none. A page has `limit` events, or 256 KiB of them, or one event
-        that is bigger. Raises a `JournalError`, or `ValueError` for a limit below 1.
+        Pass the offset of the first event of a page as `before` to read the page before it, until
+        a page is empty. A page has at most `limit` events and 256 KiB, or one larger event. Raises
+        a `JournalError`, or `ValueError` if `limit` is below 1.
         """
         user, thread = self.context.user, self.thread
         page = await self._user.look_up.ask(
@@ -263,37 +263,37 @@ class Run:
         return [Event.decode(record.body) for record in page.records]
 
     def require(self, *, displayed_within: float) -> Required:
-        """Fail fast: from now on an event that the user does not see within so many seconds
-        raises `NotDisplayed` where it is emitted. It is kept all the same.
+        """Fail fast: from now on, the method that emits an event raises `NotDisplayed` unless the
+        event is displayed within `displayed_within` seconds. The event is kept all the same.
 
-        `async with run.require(displayed_within=5): …` demands it for a block. Raises `ValueError`
-        for what is no number of seconds.
+        `async with run.require(displayed_within=5): …` requires it for a block. Raises `ValueError`
+        if `displayed_within` is not a number of seconds.
         """
         return self.requirement.set(displayed_within)
 
     def typing(self) -> None:
-        """Show that the agent is writing, on live sockets only. Never kept, never blocks."""
+        """Show that the agent is writing, on live connections only. Never kept; does not block."""
         try:
             self._user.actor.tell_owed(AgentTyping(self.thread, self.agent))
         except SupervisorError:
-            return  # the actor restarts, so no socket is live that could show it
+            return  # the actor restarts, so there is no live connection to show it on
 
     def cancel(self) -> None:
-        """Stop this run: its block is cancelled and it ends with outcome `cancelled`."""
+        """Stop this run: its block is cancelled, and it ends with outcome `cancelled`."""
         self._life.cut(Cut.CANCELLED)
 
     def stop(self) -> None:
-        """The server stops: its block is cancelled and it ends as lost."""
+        """The server stops: the run's block is cancelled, and it ends with reason `lost`."""
         self._life.cut(Cut.LOST)
 
     def set_limit(self, seconds: float) -> None:
-        """Let this run take `seconds` from its beginning, more or less than the settings say.
+        """Limit this run to `seconds` from its beginning, instead of the limit in the settings.
 
-        Raises `ValueError` for a time outside of the tier (see `Timeouts`), and for a sub-run,
-        which has the time of the run it is a part of.
+        Raises `ValueError` if the tier does not allow that limit (see `Timeouts`), and for a
+        sub-run, which has the limit of its parent.
         """
         if self._timeouts is None:
-            raise ValueError(f"{self!r} has no limit of its own")
+            raise ValueError(f"{self!r} has no limit of its own: set the limit of its parent")
         self._life.set_limit(self._timeouts.run_limit(seconds))
 
     @asynccontextmanager
@@ -301,12 +301,12 @@ class Run:
         """Run for the length of a block; the runtime enters it for you.
 
         However the block ends, the run ends for the user: completed, cancelled, or failed. Raises
-        `OutOfOrder` for a run that goes on already, and `RunTimedOut` or `RunStopped` for one that
-        was cut.
+        `OutOfOrder` if the run is running already, and `RunTimedOut` or `RunStopped` if it was cut
+        short.
         """
         run, runs = self.context.run, self._user.live_runs
         if run in runs:
-            raise OutOfOrder(f"run {run} goes on already", advice="each run has an id of its own")
+            raise OutOfOrder(f"run {run} is running already", advice="each run needs its own id")
         runs[run] = self
         self._life.enter()
         self._began = trio.current_time()
@@ -330,13 +330,13 @@ class Run:
     # Inside
 
     async def _end(self, error: BaseException | None) -> None:
-        """Close what is open, then say how the run ended."""
+        """End sub-runs and tools that are still open, then emit how the run ended."""
         self._life.end()
         crash = ended_by(error).error if error is not None else None
         outcome = self._outcome(error, crash)
         self._user.observer.run_ended(outcome, trio.current_time() - self._began)
         if self.ended or self._emitter.spoken.stage is RunStage.CREATED:
-            return  # a run that was never begun has no end
+            return  # a run that never began has no end
         if self._sub_runs:
             with last_words(self):
                 await self._end_sub_runs()
@@ -367,7 +367,7 @@ class Run:
         return await self._emitter.emit(AgentCompleted(), Kind.AGENT_COMPLETED, data)
 
     async def _end_sub_runs(self) -> None:
-        """Those of other tasks that go on though this block was left: they end before this run."""
+        """Cut the sub-runs of other tasks that outlive this block: they must end before the run."""
         for sub_run in self._sub_runs:
             sub_run._life.cut(self._cut or Cut.LOST)
         while self._sub_runs:
@@ -375,11 +375,11 @@ class Run:
 
     @property
     def _cut(self) -> Cut | None:
-        """Why it was cut, or the run it is a part of."""
+        """Why this run or its parent was cut."""
         return self._life.cause or (self._parent._cut if self._parent else None)
 
     def _abandon(self) -> None:
-        """Its code was told to stop and does not: end it for the user without it."""
+        """The code was cancelled and does not stop: end the run for the user without it."""
         for sub_run in list(self._sub_runs):
             call_guarded(f"{sub_run!r} could not be abandoned", sub_run._abandon)
         if self.ended or self._emitter.closed:
@@ -390,7 +390,7 @@ class Run:
     async def _complete(
         self, call: ToolCall, *, result: JSON = None, error: str | None = None
     ) -> None:
-        if call.id in self._emitter.spoken.executing:  # else it was said by hand
+        if call.id in self._emitter.spoken.executing:  # otherwise it was emitted by hand
             await self.tool_completed(
                 tool_name=call.name, tool_call=call.id, result=result, error=error
             )

@@ -1,4 +1,4 @@
-"""How long things may take, and which of them must fit into which (pure)."""
+"""The hierarchy of timeouts, and which of them must fit into which (pure)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import attrs
 from greenroom.actors.errors import Fault, GreenroomError
 
 MARGIN_SECONDS = 5.0
-"""Between the limit of a run and the moment its client may give up on it: a run that does not
-stop is ended without its code after `GRACE_SECONDS`, and its last event has the rest to arrive."""
+"""Seconds between the limit of a run and the moment its client may give up on it: after
+`GRACE_SECONDS` a run that does not stop is ended, and its last event has the rest to arrive."""
 
 GRACE_SECONDS = 3.0
-"""How long the code of a run that was cut may take to leave before the run ends without it."""
+"""Seconds that the code of a run may take to leave after a cut before the run ends without it."""
 
 SILENCE = 1.5
-"""Heartbeats without a word after which a peer is gone (PROTOCOL.md, "Client duties")."""
+"""Heartbeats without any frame after which a peer is gone (PROTOCOL.md, "Client duties")."""
 
 
 class Tier(enum.StrEnum):
-    """What an operator promises: the least a run gets before it may be cut."""
+    """What an operator promises: the shortest limit that a run may have."""
 
     STANDARD = "standard"
     ENTERPRISE = "enterprise"
@@ -35,8 +35,8 @@ LEAST_AGENT_SECONDS: Mapping[Tier, float] = MappingProxyType(
 
 @attrs.frozen
 class Clash:
-    """Two values that do not fit. `lower` and `upper` are names of fields of `Timeouts`; the
-    sentence goes on with "of" and the upper one, however that is called where it was given."""
+    """Two values that clash. `lower` and `upper` are names of fields of `Timeouts`; append "of"
+    and the upper field's name to `sentence`, as it is called where the value was set."""
 
     lower: str
     upper: str
@@ -44,7 +44,7 @@ class Clash:
 
 
 class TimeoutsClash(GreenroomError):
-    """Timeouts that do not fit into each other. `clashes` has each pair."""
+    """Some timeouts do not fit into each other. `clashes` has each pair."""
 
     fault = Fault.OPERATOR
 
@@ -57,11 +57,11 @@ class TimeoutsClash(GreenroomError):
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """The hierarchy of time-outs, all in seconds; one that is broken cannot be made.
+    """The hierarchy of timeouts, all in seconds. Raises `TimeoutsClash` if they do not fit.
 
-    `agent_seconds` is what a run gets from `agent_started` on. `connection_seconds` is how long a
-    client may have to wait for the run's last event from there: what browsers, SDKs and proxies
-    must be patient for. It is no limit of a socket, which lives on. Raises `TimeoutsClash`.
+    `agent_seconds` is the limit of a run, from `agent_started` on. `connection_seconds` is how long
+    after it a client may have to wait for the run's last event: browsers, SDKs and proxies must
+    wait that long. It does not limit the life of a connection.
     """
 
     tier: Tier = attrs.field(default=Tier.STANDARD, converter=Tier)
@@ -78,21 +78,22 @@ class Timeouts:
 
     @property
     def least_agent_seconds(self) -> float:
-        """No run may be given less on this tier."""
+        """The shortest limit of a run on this tier."""
         return LEAST_AGENT_SECONDS[self.tier]
 
     @property
     def most_agent_seconds(self) -> float:
-        """No run may be given more: its client would not wait for it."""
+        """The longest limit of a run: its client would not wait longer for its last event."""
         return self.connection_seconds - MARGIN_SECONDS
 
     def run_limit(self, seconds: float | None = None) -> float:
-        """The limit of a run that asks for `seconds`. Raises `ValueError` outside of the tier."""
+        """The limit of a run that requests `seconds`. Raises `ValueError` outside of the tier."""
         limit = self.agent_seconds if seconds is None else seconds
         least, most = self.least_agent_seconds, self.most_agent_seconds
         if not least <= limit <= most:
             raise ValueError(
-                f"a run on tier {self.tier} gets {least:g} to {most:g} seconds, not {limit!r}"
+                f"`seconds` must be from {least:g} to {most:g} for a run on tier {self.tier}, "
+                f"not {limit!r}"
             )
         return limit
 

@@ -1,4 +1,4 @@
-"""The tools at work within a run, and for how long (pure)."""
+"""The tools executing within a run, and for how long (pure)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from greenroom.delivery.run.grammar import OutOfOrder
 
 @attrs.define
 class ToolCall:
-    """A tool at work. Give its outcome to `result` before the block ends."""
+    """An executing tool. Pass its result to `result` before the block ends."""
 
     id: ToolCallId
     name: str
     value: JSON = None
 
     def result(self, value: JSON) -> None:
-        """What the tool found; sent with `tool_completed` when the block ends."""
+        """Set the tool's result; it is emitted with `tool_completed` when the block ends."""
         self.value = value
 
 
@@ -38,25 +38,29 @@ class ToolClock:
         self._began.pop(call, None)
 
     def age_ms(self, call: ToolCallId, now: float) -> int:
-        """0 for a call that never began."""
+        """The age of a call in milliseconds; 0 for a call that never began."""
         return round((now - self._began.get(call, now)) * 1000)
 
 
 def call_meant(
     executing: Mapping[ToolCallId, str], tool_name: str, call: ToolCallId | None
 ) -> ToolCallId:
-    """The call that a `tool_completed` ends: the last one of that name if it says no more.
+    """The call that a `tool_completed` ends: by default the last call of that name.
 
-    A call that is not in `executing` is for the grammar to refuse. Raises `OutOfOrder` and
-    `BadEvent`.
+    The grammar refuses a call that is not in `executing`. Raises `OutOfOrder` and `BadEvent`.
     """
     if call is None:
         calls = [call for call, name in executing.items() if name == tool_name]
         if not calls:
-            raise OutOfOrder(f"tool_completed: no tool {tool_name!r} is executing")
+            raise OutOfOrder(
+                f"tool_completed: no tool {tool_name!r} is executing",
+                advice="emit tool_executing first",
+            )
         return calls[-1]
     parsed = ToolCallId.parse(call)
     called = executing.get(parsed, tool_name)
     if called != tool_name:
-        raise BadEvent(f"tool_completed: tool_name of {call} must be {called!r}, got {tool_name!r}")
+        raise BadEvent(
+            f"tool_completed: `tool_name` of {call} must be {called!r}, not {tool_name!r}"
+        )
     return parsed

@@ -120,7 +120,7 @@ async def test_nothing_follows_the_end_of_a_run_that_was_ended_while_it_waited_f
             await trio.sleep(GRACE_SECONDS + 1)
             faults[0].release()
         assert refused == [
-            "agent_thinking cannot come now: the run was ended while it waited for room "
+            "agent_thinking is not allowed now: the run was ended while the event waited for room "
             "(an agent must stop when it is cancelled)"
         ]
         await trio.testing.wait_all_tasks_blocked()

@@ -87,7 +87,7 @@ async def test_a_field_of_an_event_is_named_with_what_it_must_be() -> None:
         with pytest.raises(greenroom.BadEvent, match="`text` must be a str, not an int"):
             await run.partial_result(text=3)  # type: ignore[arg-type]  # the point
         await run.final_report(report=None)
-        with pytest.raises(greenroom.OutOfOrder, match="now: the run has its final report"):
+        with pytest.raises(greenroom.OutOfOrder, match="now: the run has emitted its final report"):
             await run.partial_result(text="and another thing")
 
 

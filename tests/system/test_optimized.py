@@ -32,7 +32,7 @@ def test_every_module_can_be_imported_and_errors_and_refusals_keep_their_words()
     told = optimized(str(SCRIPT)).splitlines()
 
     advice = " (see the grammar in docs/runs.md)"
-    assert told[:7] == [f"{step} cannot come now: the run has ended{advice}" for step in STEPS]
+    assert told[:7] == [f"{step} is not allowed now: the run has ended{advice}" for step in STEPS]
     assert told[7:] == [
         "actor 'it' can only be asked a Request, not a str (derive the class from Request; "
         "tell() sends a message that has no answer)",

@@ -132,13 +132,14 @@ TestGrammar.pytestmark = [pytest.mark.requirement("R03", "R31")]
 
 
 def test_the_refusal_names_the_event_and_where_the_run_is() -> None:
-    with pytest.raises(OutOfOrder, match="final_report cannot come now: the run has not started"):
+    not_started = "final_report is not allowed now: the run has not started"
+    with pytest.raises(OutOfOrder, match=not_started):
         Spoken().after(FinalReport())
 
 
 def test_a_report_while_a_tool_executes_names_the_tool() -> None:
     run = Spoken().after(AgentStarted()).after(ToolExecuting(CALLS[0], "get_costs"))
-    with pytest.raises(OutOfOrder, match="final_report while a tool executes: get_costs"):
+    with pytest.raises(OutOfOrder, match="not allowed while a tool executes: get_costs"):
         run.after(FinalReport())
 
 

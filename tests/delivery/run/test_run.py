@@ -275,7 +275,7 @@ async def test_a_sub_run_begins_only_within_a_run_that_goes_on() -> None:
 async def test_a_run_is_not_completed_while_a_sub_run_goes_on() -> None:
     async with open_backstage() as stage, stage.run() as run:
         async with run.sub_run(agent="scout") as scout:
-            with pytest.raises(OutOfOrder, match="while a sub-run goes on: scout"):
+            with pytest.raises(OutOfOrder, match="sub-runs must end before: scout"):
                 await run.agent_completed()
             await scout.agent_completed()
             await run.agent_completed()
@@ -398,7 +398,7 @@ async def test_cancellation_from_outside_ends_the_run_as_lost() -> None:
 
 async def test_a_run_cannot_go_on_twice() -> None:
     async with open_backstage() as stage, stage.run() as run:
-        with pytest.raises(OutOfOrder, match="goes on already"):
+        with pytest.raises(OutOfOrder, match="is running already"):
             async with stage.run(context=run.context):
                 pass
         assert run.context.run in run._user.live_runs

@@ -255,7 +255,7 @@ async def test_an_event_that_must_be_displayed_and_is_not_raises_where_it_was_em
 @pytest.mark.parametrize("seconds", [-1, math.nan, "5", True])
 async def test_a_time_that_is_none_is_refused_before_anything_is_emitted(seconds: Any) -> None:
     async with open_backstage() as stage, stage.run() as run:
-        with pytest.raises(ValueError, match="displayed_within is a number of seconds, 0 or more"):
+        with pytest.raises(ValueError, match="must be a number of seconds, 0 or more"):
             run.require(displayed_within=seconds)
         await run.agent_thinking(text="nothing is demanded")
         assert await stage.kinds() == ["agent_started", "agent_thinking"]
