@@ -112,7 +112,7 @@ class RunLife:
     def abandoned(self, run: object, cause: Cut) -> JSON:
         """Log that the run's code does not stop; returns the data of its last event."""
         logger.error(
-            "%r is still running %g s after it was cut (%s): its code is shielded or swallows "
+            "%r does not stop, %g s after it was cut (%s): its code is shielded or swallows "
             "Cancelled; it waits in %s",
             run,
             GRACE_SECONDS,

@@ -137,7 +137,7 @@ async def test_started_and_completed_may_be_said_by_hand_once() -> None:
             await run.agent_started()
         await run.agent_completed()
         for again in (run.agent_completed(), run.agent_thinking(text="more")):
-            with pytest.raises(OutOfOrder, match="the run is ended"):
+            with pytest.raises(OutOfOrder, match="the run has ended"):
                 await again
         assert await stage.kinds() == ["agent_started", "agent_completed"]
 
