@@ -1,1 +1,1 @@
-"""The user actor, single writer of one user's sequence, and its parts."""
+"""The user actor, the single writer of one user's sequence, and its parts."""

@@ -1,7 +1,7 @@
 """The user actor: the single writer of one user's sequence.
 
 A shell around the pure `Outbox`: it turns messages into calls and commands into tells. Once
-started it awaits nothing but its mailbox, so neither a slow disk nor a slow socket holds it up.
+started it awaits only its mailbox, so neither a slow disk nor a slow socket holds it up.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ __all__ = ["Gauge", "UserActor", "UserMessage", "UserParts"]
 logger = logging.getLogger("greenroom.delivery")
 
 LAZY_SECONDS = 1.0
-"""How long a cursor or mark may wait for events to travel to the disk with, and how long the
-end of a run that was left waits after a failed append."""
+"""Seconds that cursors and marks may wait to be written together with events, and that the end of
+a left run waits after a failed append."""
 
 R = TypeVar("R")
 TakePage: TypeAlias = Callable[[ConnectionId, list[Record]], Iterable[OutboxCommand]]
@@ -93,9 +93,9 @@ Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
 class UserActor(Actor[UserMessage]):
     """Owns one user's outbox, loaded from the journal when it starts.
 
-    Runs that the journal says are open and that are not alive here were lost with an earlier
-    process: they are ended with `agent_failed`, reason `lost`. So are those whose code left
-    without an end that could be kept.
+    Runs that are open in the journal but not alive here were lost with an earlier process: they
+    are ended with `agent_failed`, reason `lost`. So are runs whose code left without a durable
+    end.
     """
 
     outbox: Outbox[Reply[Record]]
@@ -114,7 +114,7 @@ class UserActor(Actor[UserMessage]):
         self._account = Account(parts.observer)
 
     async def started(self) -> None:
-        await self._parts.writer().ask(Append(()))  # behind whatever an earlier self had in flight
+        await self._parts.writer().ask(Append(()))  # after any append of an earlier incarnation
         parts = self._parts
         question = LookUp(lambda journal: known_of(journal, self.user), self.ref.name, self.ref)
         bounds, runs = await parts.look_up().ask(question)
@@ -136,8 +136,8 @@ class UserActor(Actor[UserMessage]):
         self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
         self._settler = Settler(self.user, parts, self.outbox, self.ref)
         self._reports = Reports(self.user, parts, self.outbox, self._account)
-        # No checkpoint from here until this actor is up: a run that ends now finds it, or is
-        # found here to be gone.
+        # No checkpoint from here until this actor is up: a run that ends now either finds this
+        # actor or is no longer among the live runs here.
         for run in self._runs:
             if run not in parts.live_runs:
                 self._runs.leave(run)
@@ -146,7 +146,7 @@ class UserActor(Actor[UserMessage]):
         self._flush()
 
     async def receive_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
-        """A turn of bounded length: what is left over comes after others had theirs."""
+        """A turn of bounded length: the remaining messages wait until other actors had theirs."""
         left = TURN
         while messages and left > 0:
             message = messages.popleft()
@@ -163,7 +163,7 @@ class UserActor(Actor[UserMessage]):
             if reason.orderly:
                 await self._write_rest()
         except GreenroomError as error:
-            logger.warning("%s could not write all it had: %s", self.ref.name, error)
+            logger.warning("%s could not write its last entries: %s", self.ref.name, error)
         finally:
             self._fail_all(reason)
 
@@ -237,8 +237,8 @@ class UserActor(Actor[UserMessage]):
         return self._perform(commands)
 
     def _append_failed(self, error: BaseException) -> None:
-        """What was not kept fails at its emitter. If it is not known whether it was kept, or
-        another writer was there, this actor must load its user anew: it crashes."""
+        """Fail the emitters of events that were not kept. If that is not known, or another writer
+        wrote to the sequence, crash: this actor must reload its user from the journal."""
         refused = isinstance(error, JournalError | BadId)
         if not refused or isinstance(error, OutOfSequence):
             raise error
@@ -265,13 +265,13 @@ class UserActor(Actor[UserMessage]):
         self._settler.settle_all(reply)
 
     def _end_left_runs(self, _: EndLeftRuns) -> None:
-        """Each batch ends in a flush, which does it."""
+        """Nothing to do here: the flush after each batch of messages ends the runs."""
 
     async def _write_rest(self) -> None:
-        """The last append. The mailbox is closed, so its answer is waited for here."""
+        """The last append. The mailbox is closed, so wait for the answer here."""
         if self.outbox.busy:
             await outcome.acapture(self._parts.writer().ask, Append(()))
-            if self._landed is not None:  # to what was in flight, in front of the empty append
+            if self._landed is not None:  # the batch in flight, written before the empty append
                 self._append_done(self._landed)
         await self._left_runs.end_at_once()
         entries = self.outbox.next_append(self._now(), lazily=True)
@@ -295,7 +295,7 @@ class UserActor(Actor[UserMessage]):
             self.timers.start(SettleDue, due_in, SettleDue())
 
     def _wind_redelivery(self) -> None:
-        """One timer, for whatever is due first; it is not stopped when that is acknowledged."""
+        """One timer for the first deadline; an acknowledgement does not stop it."""
         if RedeliverDue not in self.timers and (due := self.outbox.next_due) is not None:
             after = max(0.0, due - trio.current_time())
             self.timers.start(RedeliverDue, after, RedeliverDue())
@@ -350,7 +350,7 @@ class UserActor(Actor[UserMessage]):
         if isinstance(page, outcome.Error):
             why = safe_str(page.error)
             logger.warning("%s: no page for %s: %s", self.ref.name, connection, why)
-            self._tell_all(ReadFailed(), [connection])  # it comes back, and tries again
+            self._tell_all(ReadFailed(), [connection])  # its client reconnects and tries again
             self._detach(Detach(connection))
         else:
             self._perform(then(connection, page.value))

@@ -1,4 +1,4 @@
-"""How a connection gets its feed: its session is found, its place and the limit checked."""
+"""How a connection gets its feed: find its session and its place, and check the limit."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Admitted: TypeAlias = Callable[[Attach, int | None, Iterable[OutboxCommand]], No
 
 @attrs.frozen
 class _KnownSession:
-    """What the journal told: the session's cursor, if it is not remembered; through where the
-    client's log `agreed` with it, if the client told its event; and the `event` at `place`."""
+    """What the journal answered: the cursor of a session that is not remembered; the offset through
+    which the client's log `agreed`, if the client sent its event; and the `event` at `place`."""
 
     cursor: Cursor | None = None
     agreed: int | None = None
@@ -39,8 +39,8 @@ class _KnownSession:
 
 
 class Admission:
-    """A part of the user actor, made for each connection: what an actor keeps must not keep the
-    actor. A session that is not remembered is looked up in the journal."""
+    """A part of the user actor, made for each connection, because parts that the actor keeps must
+    not refer to it. A session that is not remembered is looked up in the journal."""
 
     def __init__(
         self,
@@ -50,8 +50,8 @@ class Admission:
         actor: Ref[UserMessage],
         admitted: Admitted,
     ) -> None:
-        """`admitted` is told of each connection, once it was answered: what its session had
-        received before, if it goes on from there, and what to do."""
+        """`admitted` is called for each connection after the answer, with the offset its session
+        had received through, if it resumes from there, and the commands to perform."""
         self._user = user
         self._parts = parts
         self._outbox = outbox
@@ -59,7 +59,7 @@ class Admission:
         self._admitted = admitted
 
     def attach(self, request: Attach, reply: Reply[Attached]) -> None:
-        """Answer a connection, now or when the journal has told what is not at hand."""
+        """Answer a connection: now, or after the journal answered if it must be asked."""
         session, claim = request.session, self._claim(request)
         asks_session = session is not None and self._outbox.cursor(session) is None
         if not asks_session and not isinstance(claim, EventId):
@@ -76,12 +76,12 @@ class Admission:
         return self._ask(question, reply, lambda known: self._admit(request, reply, known))
 
     async def _cursor(self, journal: Journal, session: SessionId | None) -> Cursor | None:
-        """Asked for with every question: the session may be forgotten until the answer comes."""
+        """Part of every question: the session may be forgotten before the answer arrives."""
         return None if session is None else await journal.cursor(self._user, session)
 
     def _claim(self, request: Attach) -> int | EventId | None:
-        """Through where a client's log is this one, or the event that the journal must know to
-        tell; None if the client does not say what it has seen of this journal."""
+        """The offset through which the client's log equals this one, or the event that the journal
+        must look up; None if the client does not name an event of this journal."""
         if request.epoch != self._outbox.epoch or request.offset is None or request.event is None:
             return None
         record = self._outbox.recall(request.offset)
@@ -105,13 +105,13 @@ class Admission:
     def _admit(self, request: Attach, reply: Reply[Attached], known: _KnownSession) -> None:
         if request.ref.exit_reason is not None:
             reply.fail(ActorStopped(request.ref.name, request.ref.exit_reason))
-            return None  # it left while its session was looked up
+            return None  # the connection left while its session was looked up
         before = self._outbox.cursor(request.session) if request.session else None
         is_known = before is not None or known.cursor is not None
         session = request.session if is_known else None
         if self._outbox.full_for(session):
-            too_many = TooManyConnections(f"user {str(self._user)!r} has too many live connections")
-            reply.fail(too_many)
+            too_many = f"user {str(self._user)!r} has too many live connections"
+            reply.fail(TooManyConnections(too_many, advice="close one and connect again"))
             return None
         position = self._position(request, session, before, known)
         event = self._event_at(position.offset, known)
@@ -130,7 +130,7 @@ class Admission:
         cursor: Cursor | None,
         event: EventId | None,
     ) -> list[OutboxCommand]:
-        if session is None or not position.recovered:  # what the old one received stays received
+        if session is None or not position.recovered:  # the old session keeps what it received
             session, cursor = self._parts.ids.new(SessionId), None
         last, epoch = self._outbox.last, self._outbox.epoch
         commands = self._outbox.attach(request.connection, session, position, cursor, request.gauge)
@@ -161,17 +161,17 @@ class Admission:
         self._ask(question, reply, lambda known: self._admit(request, reply, known))
 
     def _tell_of_lies(self, request: Attach, position: Resumption) -> None:
-        """No ack of what was not sent is believed because a `hello` brings it."""
+        """Log and count a `hello` that claims more than the client was sent, or another log."""
         claimed = request.offset if request.epoch is not None else None
         if position.recovered and claimed is not None and claimed > position.offset:
             self._parts.observer.report_refused("received")
             logger.info(
-                "%s: %s says that it is at offset %d, and was sent no more than %d",
+                "%s: %s claims offset %d in its hello, but was sent events only through offset %d",
                 *(self._actor.name, request.session, claimed, position.offset),
             )
         elif position.parted:
             logger.warning(
-                "%s: a client has another event at offset %s than the journal, as after a backup "
-                "was restored: it is sent everything after offset %d",
+                "%s: a client has a different event at offset %s than the journal, perhaps because "
+                "a backup was restored: it is sent everything after offset %d",
                 *(self._actor.name, claimed, position.offset),
             )

@@ -1,4 +1,4 @@
-"""A user's subtree seen from outside: who writes, who runs, who is connected."""
+"""A user's subtree seen from outside: its actor, its runs and its connections."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 
 class LiveRun(Protocol):
-    """A run of this process that goes on, or waits for its turn."""
+    """A run of this process that is running or waits for its turn."""
 
     def cancel(self) -> None:
-        """The user stops it."""
+        """The user stops the run."""
 
     def stop(self) -> None:
-        """The server stops it."""
+        """The server stops the run."""
 
 
 @attrs.define(eq=False)
 class UserHandle:
-    """One user's door, valid while it is leased. Refs are looked up anew: actors restart.
+    """Access to one user's subtree, valid while it is leased. Refs are looked up on each use,
+    because actors restart.
 
-    `live_runs`: each run that is alive in this process, supervised, embedded or waiting.
+    `live_runs`: the runs that are alive in this process: supervised, embedded or waiting.
     `turns`: the places of the runs that the user started.
-    `gauge`: how the connections keep up, set by the user actor, read by runs.
+    `gauge`: how well the connections keep up, set by the user actor and read by runs.
     """
 
     user: UserId
@@ -50,7 +51,7 @@ class UserHandle:
     _tree: SupervisorRef | None = None
 
     def leased(self) -> AbstractAsyncContextManager[UserHandle]:
-        """This door, open for the length of a block, whoever holds it otherwise."""
+        """Lease this user for the length of a block, whether or not other code leases it."""
         if self._lease is None:
             raise self._stopped()
         return self._lease(self.user)
@@ -61,7 +62,7 @@ class UserHandle:
 
     @property
     def actor(self) -> Ref[UserMessage]:
-        """The user actor of the present incarnation. Raises `ChildNotRunning` in between."""
+        """The current user actor. Raises `ChildNotRunning` while it restarts."""
         return cast(Ref[UserMessage], self.tree.child("outbox"))
 
     @property
@@ -74,7 +75,8 @@ class UserHandle:
 
     @property
     def tree(self) -> SupervisorRef:
-        """Raises `SupervisorStopped` once the user is passivated: code that outlived its lease."""
+        """The user's supervisor. Raises `SupervisorStopped` after the user was passivated, that
+        is to code that outlives its lease."""
         if self._tree is None:
             raise self._stopped()
         return self._tree
@@ -83,22 +85,22 @@ class UserHandle:
         return SupervisorStopped(f"the actors of user {str(self.user)!r} have stopped")
 
     def cancel(self, run: RunId) -> bool:
-        """Cancel a live run of this user; False if there is none such."""
+        """Cancel a live run of this user; False if there is no such run."""
         live = self.live_runs.get(run)
         if live is not None:
             live.cancel()
         return live is not None
 
     def abandon(self, run: RunId, words: Draft) -> None:
-        """End a run whose code does not stop, and let others have its turn."""
+        """End a run whose code does not stop, and give its turn to the next run."""
         self.live_runs.pop(run, None)
         self.turns.leave(run)
         self.leave(run, words)
 
     def leave(self, run: RunId, words: Draft | None = None) -> None:
-        """The run's code is gone; if it has not ended, the user actor ends it: with `words`, or
-        as lost."""
+        """The run's code is gone. If the run has not ended, the user actor ends it: with `words`,
+        or as lost."""
         try:
             self.actor.tell_owed(RunLeft(run, words))
         except SupervisorError:
-            return  # its next incarnation finds the run open, and not among `live_runs`
+            return  # the actor's next incarnation finds the run open and not in `live_runs`

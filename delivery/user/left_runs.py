@@ -1,4 +1,8 @@
-"""Ending the runs that nobody else will end: tools left open are completed first."""
+"""Left runs: runs whose code is gone without a durable end. The user actor ends them.
+
+`OpenRuns` knows which runs are open and which of them were left, `LeftRuns` ends those, and
+`OpenTools` finds the tools that they left open, which are completed first.
+"""
 
 from __future__ import annotations
 
@@ -25,60 +29,13 @@ from greenroom.delivery.user.parts import UserParts
 logger = logging.getLogger("greenroom.delivery")
 
 PAGE = 50
-"""Records read at a time, back to where a run began."""
-
+"""Records read at a time, back to the beginning of a run."""
 
 _NO_MORE: Final[ReplyOutcome[bool]] = outcome.Value(False)
 
 
-class OpenTools:
-    """The search for each `tool_executing` of some runs that no `tool_completed` followed.
-
-    A page at a time, since a run may have begun long ago: others ask between two pages.
-    """
-
-    def __init__(self, user: UserId, runs: Collection[RunId]) -> None:
-        self._user = user
-        self._sought = set(runs)
-        self._completed: set[tuple[RunId, object]] = set()
-        self._found: list[Event] = []
-        self._before: int | None = None
-
-    @property
-    def found(self) -> Sequence[Event]:
-        """In the order they were said."""
-        return self._found[::-1]
-
-    async def read_on(self, journal: Journal) -> bool:
-        """Look through one page more. True: there is another to look through."""
-        page = await journal.history(self._user, thread=None, before=self._before, limit=PAGE)
-        for record in reversed(page.records):
-            self._before = record.offset
-            if record.run in self._sought:
-                _look_at(record, self._completed, self._found)
-                if record.kind in RUN_OPENS:
-                    self._sought.remove(record.run)
-        return bool(self._sought) and page.more
-
-
-def _look_at(record: Record, completed: set[tuple[RunId, object]], found: list[Event]) -> None:
-    """From the last record to the first: a call that was completed is met so before it began."""
-    if record.kind is Kind.TOOL_COMPLETED:
-        completed.add(_call(Event.decode(record.body)))
-    elif record.kind is Kind.TOOL_EXECUTING:
-        event = Event.decode(record.body)
-        if _call(event) in completed:
-            completed.remove(_call(event))
-        else:
-            found.append(event)
-
-
-def _call(event: Event) -> tuple[RunId, object]:
-    return event.run, event.data["tool_call"]
-
-
 class LeftRuns:
-    """A part of the user actor. What a run left open is asked of the journal when it is ended, so
+    """A part of the user actor. It asks the journal for open tools only when it ends a left run, so
     a run that ends as it should costs nothing here."""
 
     def __init__(
@@ -90,7 +47,7 @@ class LeftRuns:
         actor: Ref[UserMessage],
         later: Callable[[], None],
     ) -> None:
-        """`later` has `end` called again in a while: the journal did not answer."""
+        """`later` schedules another call of `end`, for when the journal did not answer."""
         self._user = user
         self._parts = parts
         self._outbox = outbox
@@ -100,13 +57,13 @@ class LeftRuns:
         self._looking = False
 
     def end(self) -> None:
-        """Begin to end what is due; to be called again after every message."""
+        """Begin to end the runs that are due; call this again after every message."""
         if not self._looking and (due := self._due()):
             self._looking = True
             self._look(due, OpenTools(self._user, due))
 
     async def end_at_once(self) -> None:
-        """The mailbox is closed, so the answer is waited for here. What cannot be ended now is
+        """The mailbox is closed, so wait for the answer here. Runs that cannot be ended now are
         ended when the user is next served."""
         if due := self._due():
             search, result = OpenTools(self._user, due), _NO_MORE
@@ -126,13 +83,13 @@ class LeftRuns:
         return [run.run for run, _ in self._runs.due(self._outbox.runs_under_way())]
 
     def _looked(self, asked: list[RunId], search: OpenTools, more: ReplyOutcome[bool]) -> None:
-        """If other runs are due by now, they are asked for together."""
+        """If other runs have become due meanwhile, `end` searches for all of them together."""
         if isinstance(more, outcome.Value) and more.value:
             return self._look(asked, search)
         self._looking = False
         if isinstance(more, outcome.Error):
             why = safe_str(more.error)
-            logger.warning("%s cannot end its runs now: %s", self._actor.name, why)
+            logger.warning("%s cannot end its left runs now: %s", self._actor.name, why)
             return self.later()
         if self._due() == asked:
             self._end(search.found)
@@ -149,14 +106,14 @@ class LeftRuns:
 
 
 class OpenRuns:
-    """Follows the journal record by record, so that no run is left open for the user.
+    """Follows the journal record by record, so that no run stays open for the user.
 
-    A run that was *left* (its code is gone) and is still open is due to be ended. It stays so
+    A run that was *left* (its code is gone) and is still open is due to be ended. It stays due
     until its end is durable.
     """
 
     def __init__(self, runs: Iterable[OpenRun]) -> None:
-        """`runs` are open already, the first begun first."""
+        """`runs` are open already, in the order in which they began."""
         self._open = {run.run: run for run in runs}
         self._left: dict[RunId, Draft | None] = {}
 
@@ -165,7 +122,7 @@ class OpenRuns:
 
     @property
     def any_left(self) -> bool:
-        """Some run was left and may have to be ended."""
+        """True if a run was left and may have to be ended."""
         return bool(self._left)
 
     def kept(self, record: Record) -> None:
@@ -178,12 +135,12 @@ class OpenRuns:
             self._left.pop(record.run, None)
 
     def leave(self, run: RunId, words: Draft | None = None) -> None:
-        """Nobody will end this run; `words` is the end it could not get kept."""
+        """The code of this run is gone; `words` is its end, which was not kept."""
         self._left[run] = words or self._left.get(run)
 
     def due(self, under_way: Set[RunId]) -> list[tuple[OpenRun, Draft | None]]:
-        """The runs to end now, the last begun first: so a sub-run ends before the run it is a
-        part of. While one has events under way none is due: what it is decided by is not kept."""
+        """The runs to end now, the last begun first, so that a sub-run ends before its parent.
+        While a left run has events under way none is due: only durable events can decide it."""
         for run in [
             each for each in self._left if each not in under_way and each not in self._open
         ]:
@@ -193,3 +150,50 @@ class OpenRuns:
         return [
             (self._open[run], self._left[run]) for run in reversed(self._open) if run in self._left
         ]
+
+
+class OpenTools:
+    """The search for every `tool_executing` of some runs without a `tool_completed` after it.
+
+    It reads one page at a time, because a run may have begun long ago: other questions to the
+    journal get their turn between two pages.
+    """
+
+    def __init__(self, user: UserId, runs: Collection[RunId]) -> None:
+        self._user = user
+        self._sought = set(runs)
+        self._completed: set[tuple[RunId, object]] = set()
+        self._found: list[Event] = []
+        self._before: int | None = None
+
+    @property
+    def found(self) -> Sequence[Event]:
+        """The events found, in the order in which they were emitted."""
+        return self._found[::-1]
+
+    async def read_on(self, journal: Journal) -> bool:
+        """Search one more page. True if there is another page to search."""
+        page = await journal.history(self._user, thread=None, before=self._before, limit=PAGE)
+        for record in reversed(page.records):
+            self._before = record.offset
+            if record.run in self._sought:
+                _look_at(record, self._completed, self._found)
+                if record.kind in RUN_OPENS:
+                    self._sought.remove(record.run)
+        return bool(self._sought) and page.more
+
+
+def _look_at(record: Record, completed: set[tuple[RunId, object]], found: list[Event]) -> None:
+    """Records come last to first, so the completion of a call comes before its beginning."""
+    if record.kind is Kind.TOOL_COMPLETED:
+        completed.add(_call(Event.decode(record.body)))
+    elif record.kind is Kind.TOOL_EXECUTING:
+        event = Event.decode(record.body)
+        if _call(event) in completed:
+            completed.remove(_call(event))
+        else:
+            found.append(event)
+
+
+def _call(event: Event) -> tuple[RunId, object]:
+    return event.run, event.data["tool_call"]

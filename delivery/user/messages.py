@@ -1,4 +1,4 @@
-"""What a user actor is told, and what it tells connections (pure)."""
+"""The messages that a user actor receives, and those it sends to connections (pure)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from greenroom.delivery.outbox.feed import SocketGauge
 
 @attrs.frozen
 class Emit(Request[Record]):
-    """Accept an event. Answered with its record once that is durable."""
+    """Accept an event. Answered with its record once the record is durable."""
 
     draft: Draft
 
 
 @attrs.frozen
 class AwaitStage(Request[None]):
-    """Answered when some session of the user got the event at `offset` as far as `stage`."""
+    """Answered when the event at `offset` has reached `stage` in some session of the user."""
 
     offset: int
     stage: ReceiptStage
@@ -37,7 +37,7 @@ class AwaitStage(Request[None]):
 
 @attrs.frozen
 class AskStanding(Request[Standing]):
-    """How far the event has got."""
+    """Answered with how far the event has got."""
 
     event: EventId
     offset: int
@@ -46,7 +46,7 @@ class AskStanding(Request[Standing]):
 
 @attrs.frozen
 class AgentTyping:
-    """Show on the live sockets that an agent is writing. Never kept."""
+    """Show on the live connections that an agent is writing. Never kept."""
 
     thread: ThreadId
     agent: str
@@ -54,7 +54,7 @@ class AgentTyping:
 
 @attrs.frozen
 class RunLeft:
-    """The run's code is gone: end the run if it is open. `words`: the end it could not say."""
+    """The run's code is gone: end the run if it is open. `words`: its end, which was not kept."""
 
     run: RunId
     words: Draft | None = None
@@ -65,7 +65,7 @@ class RunLeft:
 
 @attrs.frozen
 class SettleAll(Request[None]):
-    """Answered once all that is due has its outcome. Fails as the journal does."""
+    """Answered once every event that is due has its outcome. Fails if the journal fails."""
 
 
 # From connections
@@ -73,9 +73,9 @@ class SettleAll(Request[None]):
 
 @attrs.frozen
 class Attached:
-    """What `ready` says. `session` is new when none was given, or the one given is unknown.
+    """The content of `ready`. `session` is new if the client named no session or an unknown one.
 
-    Events after `after` follow; `event` is its event, if the journal has it.
+    Events after offset `after` follow; `event` is the event there, if the journal has it.
     """
 
     session: SessionId
@@ -88,10 +88,8 @@ class Attached:
 
 @attrs.frozen
 class Attach(Request[Attached]):
-    """Feed this connection from where its `hello` says: `event` is the one it has at `offset`.
-
-    Fails with `TooManyConnections`.
-    """
+    """Feed this connection from the place in its `hello`: `event` is the client's event at
+    `offset`. Fails with `TooManyConnections`."""
 
     connection: ConnectionId
     ref: Ref[ConnectionNews]
@@ -127,7 +125,7 @@ class Acked:
 
 @attrs.frozen
 class DisplayedThere:
-    """The client put these before the user's eyes."""
+    """The client displayed the events at these offsets to the user."""
 
     connection: ConnectionId
     offsets: Sequence[int]
@@ -135,7 +133,7 @@ class DisplayedThere:
 
 @attrs.frozen
 class ConfirmedThere:
-    """The user got value from this event, or says not."""
+    """The user confirmed the event at `offset`; `verdict` says whether it was of value."""
 
     connection: ConnectionId
     offset: int
@@ -145,7 +143,7 @@ class ConfirmedThere:
 
 @attrs.frozen
 class UserTyping:
-    """Show on the user's other sockets that they are writing."""
+    """Show on the user's other connections that the user is writing."""
 
     connection: ConnectionId
     thread: ThreadId
@@ -153,7 +151,7 @@ class UserTyping:
 
 @attrs.frozen
 class RunStarted:
-    """The answer to a `say`; the same for a repeated one."""
+    """The answer to a `say`; a repeated `say` gets the same answer."""
 
     run: RunId
     thread: ThreadId
@@ -161,7 +159,7 @@ class RunStarted:
 
 @attrs.frozen
 class UserSays(Request[RunStarted]):
-    """Keep what the user said and start a run for it. `say` is the client's idempotency key."""
+    """Keep the user's message and start a run for it. `say` is the client's idempotency key."""
 
     say: str
     thread: ThreadId | None
@@ -187,7 +185,7 @@ class AppendDone:
 
 @attrs.frozen
 class LookedUp:
-    """The journal answered a question; `then` goes on with the answer."""
+    """The journal answered a question; call `then` with the answer."""
 
     then: Callable[[ReplyOutcome[Any]], None]  # Any: the question decides the type of its answer
     result: ReplyOutcome[Any]
@@ -195,22 +193,22 @@ class LookedUp:
 
 @attrs.frozen
 class FlushLazily:
-    """Time to write cursors and marks that no event took along."""
+    """Time to write cursors and marks that were not written with an event."""
 
 
 @attrs.frozen
 class EndLeftRuns:
-    """Time to try once more to end the runs that were left."""
+    """Time to try again to end the left runs."""
 
 
 @attrs.frozen
 class RedeliverDue:
-    """Time to look for what was not acknowledged."""
+    """Time to look for unacknowledged events."""
 
 
 @attrs.frozen
 class SettleDue:
-    """Time to see what became of events."""
+    """Time to look for events that can be settled."""
 
 
 UserMessage: TypeAlias = (
@@ -231,7 +229,7 @@ UserMessage: TypeAlias = (
 
 @attrs.frozen
 class DeliverEvents:
-    """Send these to the client: one user's records in offset order."""
+    """Send these records to the client: one user's, in offset order."""
 
     records: Sequence[Record]
     replay: bool
@@ -239,7 +237,7 @@ class DeliverEvents:
 
 @attrs.frozen
 class ShowTyping:
-    """Volatile: someone is writing in the thread."""
+    """`sender` is writing in the thread. Never kept."""
 
     thread: ThreadId
     sender: str
@@ -247,7 +245,7 @@ class ShowTyping:
 
 @attrs.frozen
 class ReportRefused:
-    """What the client reported cannot be: tell it so."""
+    """Tell the client that its report was refused."""
 
     message: str
 
@@ -259,12 +257,12 @@ class FellBehind:
 
 @attrs.frozen
 class ReadFailed:
-    """The journal could not be read for it; the feed has ended."""
+    """The journal could not be read for the connection; the feed has ended."""
 
 
 @attrs.frozen
 class Unacknowledged:
-    """Nothing of what was sent since then (trio's clock) was acknowledged; the feed has ended."""
+    """Nothing sent after `since` (trio's clock) was acknowledged; the feed has ended."""
 
     since: float
 

@@ -1,7 +1,8 @@
-"""What a user's parts of the tree are called (pure).
+"""The names of a user's parts of the tree (pure).
 
-Whatever could end a name, in a path of the tree or in a sentence of the log, is percent-encoded in
-it (RFC 3986 §2.1). So a path has the parts it seems to have, and logs know where a user's id ends.
+Characters that could end a name, in a path of the tree or in a sentence of the log, are
+percent-encoded (RFC 3986 §2.1). So a path splits into its real parts, and the end of a user's id is
+recognizable in logs.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from urllib.parse import quote, unquote
 from greenroom.delivery.events.ids import UserId
 
 QUOTED = r"[\w.@|+~!$&*=%-]+"
-"""A regular expression of what `quoted` gives."""
+"""A regular expression that matches the results of `quoted`."""
 
 _TO_QUOTE = re.compile(r"[^\w.@|+~!$&*=-]")
 
 
 def child_id(user: UserId) -> str:
-    """What a user's subtree is called in the tree."""
+    """The name of a user's subtree."""
     return f"user:{quoted(user)}"
 
 
 def outbox_name(user: UserId) -> str:
-    """What a user's actor is called."""
+    """The name of a user actor."""
     return f"outbox:{quoted(user)}"
 
 
@@ -33,5 +34,5 @@ def quoted(user: str) -> str:
 
 
 def unquoted(name: str) -> str:
-    """The id that was `quoted`."""
+    """The inverse of `quoted`."""
     return unquote(name)

@@ -1,4 +1,4 @@
-"""What a user actor works with."""
+"""The settings and collaborators of a user actor."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ Launch: TypeAlias = Callable[[UserContext, JSON], None]
 
 
 TURN = 256
-"""Messages, or events reported as displayed, that one user's actor handles before others run."""
+"""Messages, or events reported as displayed, that a user actor handles before other actors run."""
 
 
 def nothing_more(_: DeadLetter) -> None:
-    """Nobody wants to be told of undelivered events."""
+    """The default `on_undelivered`: do nothing more."""
 
 
 def wall_clock_ms() -> int:
@@ -45,16 +45,16 @@ def wall_clock_ms() -> int:
 
 
 async def known_of(journal: Journal, user: UserId) -> tuple[Bounds, list[OpenRun]]:
-    """What a user's actor begins with."""
+    """The bounds and open runs that a user actor starts with."""
     bounds = await journal.bounds(user)
-    if not bounds.last:  # who never had an event has no run
+    if not bounds.last:  # a user without events has no runs
         return bounds, []
     return bounds, await journal.open_runs(user)
 
 
 @attrs.define
 class Gauge:
-    """How the user's connections keep up; written by the user actor, read by runs."""
+    """How well the user's connections keep up; written by the user actor, read by runs."""
 
     listening: int = 0
     behind: int = 0
@@ -63,10 +63,11 @@ class Gauge:
 
 @attrs.frozen
 class UserParts:
-    """What a user actor works with; the refs are looked up anew, since their actors restart.
+    """What a user actor works with. `writer` and `look_up` are called on each use, because their
+    actors restart.
 
-    `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for
-    what the user said; it must not block, and the run has its place among `turns` by then.
+    `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for a
+    message of the user; it must not block, and the run must have its place in `turns` already.
     `gauge` and `reach` outlive the actor's incarnations.
     """
 
@@ -91,7 +92,7 @@ class UserParts:
         question: Callable[[Journal], Awaitable[R]],
         then: Callable[[ReplyOutcome[R]], None],
     ) -> None:
-        """Have the asker go on with `then(answer)` once the journal answered, or cannot."""
+        """Call `then(answer)` in the asker once the journal has answered or has failed to."""
 
         def answered(result: ReplyOutcome[R]) -> None:
             asker.tell_owed(LookedUp(then, result))

@@ -1,4 +1,4 @@
-"""What emitters and operators ask of events: how far they got, and when they get further."""
+"""Answers the questions of receipts: how far events got, and when they get further."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _StageWaiter: TypeAlias = tuple[int, ReceiptStage, Reply[None]]
 
 @attrs.frozen
 class Evidence:
-    """What the journal knows of one event."""
+    """What the journal knows about one event."""
 
     cursors: Sequence[Cursor]
     marks: Sequence[Mark]
@@ -32,7 +32,7 @@ class Evidence:
 
 
 class Receipts:
-    """A part of the user actor. An event nobody asks about costs nothing here."""
+    """A part of the user actor. An event without questions costs nothing here."""
 
     def __init__(
         self, user: UserId, parts: UserParts, outbox: Outbox[Reply[Record]], actor: Ref[UserMessage]
@@ -44,7 +44,8 @@ class Receipts:
         self._waiting: list[_StageWaiter] = []
 
     def wait(self, request: AwaitStage, reply: Reply[None]) -> None:
-        """Answer when some session got so far: now, by what the journal knows, or later."""
+        """Answer when the event has reached the stage in some session: now, after the journal
+        answered, or later."""
         self._waiting.append((request.offset, request.stage, reply))
         self.resolve()
         if reply.is_set:
@@ -63,7 +64,7 @@ class Receipts:
         )
 
     def resolve(self) -> None:
-        """Somebody reported: answer those who waited for it."""
+        """A client reported: answer the requests that waited for it."""
         if self._waiting:
             self._waiting = [each for each in self._waiting if not self._resolved(each)]
 
@@ -80,7 +81,7 @@ class Receipts:
     def _journal_told(
         self, request: AwaitStage, reply: Reply[None], kept: ReplyOutcome[Evidence]
     ) -> None:
-        """An error leaves it waiting: what comes from now on is seen without the journal."""
+        """After an error the request waits on: later reports are seen without the journal."""
         if isinstance(kept, outcome.Value):
             sessions = standings(request.offset, kept.value.cursors, kept.value.marks)
             if furthest(sessions) >= request.stage:

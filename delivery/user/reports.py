@@ -1,4 +1,7 @@
-"""What clients report: received, displayed, confirmed; noted, counted, or refused."""
+"""Clients' reports that events were received, displayed or confirmed.
+
+`Reports` notes them in the outbox or refuses them, `Account` counts them for the metrics.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,15 @@ from greenroom.delivery.user.parts import UserParts
 Report: TypeAlias = Acked | DisplayedThere | ConfirmedThere
 MarkStage: TypeAlias = Literal["displayed", "confirmed"]
 
+UNRECEIVED = 10_000
+"""Events of a user, the newest, that are counted when they are first received."""
+
+MARKS = 512
+"""Displayed or confirmed events of a user, the newest, that are not counted again."""
+
 
 class Reports:
-    """A part of the user actor. A client reports for its own session, on what it was sent."""
+    """A part of the user actor. A client reports for its own session, about events it was sent."""
 
     def __init__(
         self, user: UserId, parts: UserParts, outbox: Outbox[Reply[Record]], account: Account
@@ -31,7 +40,7 @@ class Reports:
         self._account = account
 
     def take(self, report: Report) -> str | None:
-        """Note a report. What to tell the client, if it cannot be."""
+        """Note a report. Returns the message to the client if the report must be refused."""
         match report:
             case Acked(connection, offset):
                 return self._ack(connection, offset)
@@ -44,7 +53,7 @@ class Reports:
                 return self._mark(connection, offset, "confirmed", verdict, note)
 
     def resumed(self, connection: ConnectionId, before: int | None) -> None:
-        """A session that had received through `before` says where it is by resuming."""
+        """By resuming, a session that had received through `before` reports what it has now."""
         session = self._outbox.session_of(connection)
         through = self._outbox.cursor(session) if session else None
         if before is not None and through is not None and through > before:
@@ -57,7 +66,7 @@ class Reports:
             self.resumed(connection, before)
             return None
         self._parts.observer.report_refused("received")
-        return f"ack of offset {offset}: it was not sent"
+        return f"ack: offset {offset} was not sent; report only events that were sent"
 
     def _mark(
         self,
@@ -75,19 +84,15 @@ class Reports:
             self._account.marked(mark, self._outbox.recall(offset))
             return None
         self._parts.observer.report_refused(stage)
-        return f"{stage} offset {offset}: it was not sent"
-
-
-UNRECEIVED = 10_000
-MARKS = 512
+        return f"{stage}: offset {offset} was not sent; report only events that were sent"
 
 
 class Account:
-    """Remembers kind and time of events until a first session acknowledges them.
+    """Remembers the kind and time of events until the first session acknowledges them.
 
-    At most `UNRECEIVED` of them and `MARKS` displayed or confirmed ones, the newest; what is
-    older is not counted. An event that a session of an earlier process received, and that a new
-    session is sent again, counts once more.
+    It remembers the newest `UNRECEIVED` events and the newest `MARKS` displayed or confirmed ones;
+    older events are not counted. An event that was received by a session of an earlier process and
+    is sent again to a new session counts once more.
     """
 
     def __init__(self, observer: Observer) -> None:
@@ -96,17 +101,17 @@ class Account:
         self._marked: dict[tuple[int, str], None] = {}
 
     def kept(self, records: Sequence[Record]) -> None:
-        """These are durable now."""
+        """These records are durable now."""
         if records:
             self._await(records)
             self._observer.accepted(records)
 
     def replayed(self, records: Iterable[Record], received: Callable[[int], bool]) -> None:
-        """These were accepted earlier; `received(offset)` says which of them count already."""
+        """These records were accepted earlier; those with `received(offset)` count already."""
         self._await([record for record in records if not received(record.offset)])
 
     def received(self, after: int, through: int, now: int) -> None:
-        """A session has acknowledged what lies past `after` up to `through`. `now` in ms."""
+        """A session has acknowledged the events after `after` through `through`. `now` in ms."""
         got: Counter[tuple[Kind, int]] = Counter()
         for offset in self._within(after, through):
             event = self._unreceived.pop(offset, None)
@@ -116,7 +121,7 @@ class Account:
             self._observer.received(kind, _seconds(at, now), events)
 
     def marked(self, mark: Mark, record: Record | None) -> None:
-        """A session displayed or confirmed a record; one no longer at hand is not counted."""
+        """A session displayed or confirmed an event; not counted if `record` is None."""
         key = (mark.offset, mark.stage)
         if record is None or key in self._marked:
             return
@@ -140,5 +145,5 @@ class Account:
 
 
 def _seconds(since: int, now: int) -> float:
-    """From ms to ms of a wall clock, which may have been set back."""
+    """The seconds between two times of a wall clock in ms, which may have been set back."""
     return max(0, now - since) / 1000

@@ -1,4 +1,8 @@
-"""The runs that a user starts: some at once, the others wait in order for their turn."""
+"""The runs that a user starts: a few run at once, the rest wait in a bounded FIFO queue.
+
+Every run takes a place in the user's `RunTurns`, waits there for its turn as a `WaitingRun`, and
+gives its place up when it ends. The order is kept by a `RunQueue`.
+"""
 
 from __future__ import annotations
 
@@ -8,48 +12,14 @@ from greenroom.actors.errors import Fault
 from greenroom.delivery.errors import DeliveryError
 from greenroom.delivery.events.ids import RunId
 
+RUNS_AT_ONCE, RUNS_WAITING = 4, 32
+
 
 class TooManyRuns(DeliveryError):
-    """The user has as many runs going on and waiting as one user may. Nothing was kept."""
+    """The user has as many running and waiting runs as allowed. Nothing was kept."""
 
     fault = Fault.CLIENT
     temporary = True
-
-
-class RunQueue:
-    """Places in the order they were taken; the first `at_once` of them have their turn."""
-
-    def __init__(self, at_once: int, waiting: int) -> None:
-        self.at_once = at_once
-        self.waiting = waiting
-        self._places: dict[RunId, bool] = {}
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def enter(self, run: RunId) -> None:
-        """Take the last place. Raises `TooManyRuns`."""
-        if len(self._places) >= self.at_once + self.waiting:
-            raise TooManyRuns(
-                f"{self.at_once} runs go on and {self.waiting} wait: no more are taken now",
-                advice="say it again once one has ended",
-            )
-        self._places[run] = sum(self._places.values()) < self.at_once
-
-    def has_turn(self, run: RunId) -> bool:
-        return self._places.get(run, False)
-
-    def leave(self, run: RunId) -> RunId | None:
-        """Give a place up, whether it had its turn or not; whose turn it is now, if anyone's."""
-        if not self._places.pop(run, False):
-            return None
-        following = next((each for each, turn in self._places.items() if not turn), None)
-        if following is not None:
-            self._places[following] = True
-        return following
-
-
-RUNS_AT_ONCE, RUNS_WAITING = 4, 32
 
 
 class RunTurns:
@@ -64,13 +34,13 @@ class RunTurns:
         self._queue.enter(run)
 
     def leave(self, run: RunId) -> None:
-        """Give the place up; again is fine."""
+        """Give the place up; does nothing if that was done before."""
         following = self._queue.leave(run)
         if following is not None and following in self._woken:
             self._woken[following].set()
 
     async def wait(self, run: RunId) -> None:
-        """Until it is the run's turn; at once, without a checkpoint, if it is."""
+        """Wait for the run's turn; returns at once, without a checkpoint, if it has its turn."""
         if self._queue.has_turn(run):
             return
         woken = self._woken[run] = trio.Event()
@@ -80,8 +50,41 @@ class RunTurns:
             del self._woken[run]
 
 
+class RunQueue:
+    """Places in the order in which they were taken; at most `at_once` of them have their turn."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self.at_once = at_once
+        self.waiting = waiting
+        self._places: dict[RunId, bool] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def enter(self, run: RunId) -> None:
+        """Take the last place. Raises `TooManyRuns`."""
+        if len(self._places) >= self.at_once + self.waiting:
+            raise TooManyRuns(
+                f"a user may have at most {self.at_once} running and {self.waiting} waiting runs",
+                advice="send the message again after a run has ended",
+            )
+        self._places[run] = sum(self._places.values()) < self.at_once
+
+    def has_turn(self, run: RunId) -> bool:
+        return self._places.get(run, False)
+
+    def leave(self, run: RunId) -> RunId | None:
+        """Give a place up, whether or not it has its turn; returns the run that gets the turn."""
+        if not self._places.pop(run, False):
+            return None
+        following = next((each for each, turn in self._places.items() if not turn), None)
+        if following is not None:
+            self._places[following] = True
+        return following
+
+
 class WaitingRun:
-    """A run that waits for its turn, as those see it who may stop it."""
+    """A run that waits for its turn, and can be stopped while it does."""
 
     def __init__(self, run: RunId) -> None:
         self._run = run
@@ -92,10 +95,10 @@ class WaitingRun:
         return f"<Run {self._run}, waiting>"
 
     def cancel(self) -> None:
-        """The user does not want it any more."""
+        """The user stops the run."""
         self.cancelled = True
         self.scope.cancel()
 
     def stop(self) -> None:
-        """The server stops."""
+        """The server stops the run."""
         self.scope.cancel()

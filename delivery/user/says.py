@@ -1,4 +1,4 @@
-"""What a user says: kept once for each key, however often it comes."""
+"""A user's messages (`say`): each is kept once, however often it is sent."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from greenroom.delivery.user.run_queue import TooManyRuns
 Offer = Callable[[Draft, Reply[Record]], None]
 
 SAYS_AT_ONCE = 128
-"""Of one user that may be on their way to the journal."""
+"""Messages of one user that may be on their way to the journal."""
 
 
 class SayConflict(DeliveryError):
-    """The id of this `say` was another's, with another body or thread. Nothing was kept."""
+    """The `id` of this `say` was used for a different body or thread. Nothing was kept."""
 
     fault: ClassVar[Fault] = Fault.CLIENT
 
 
 @attrs.define(eq=False)
 class _WaitingSay:
-    """A `say` on its way, and all who wait for its answer."""
+    """A `say` on its way to the journal, and the requests that wait for its answer."""
 
     request: UserSays
     replies: list[Reply[RunStarted]] = attrs.field(factory=list)
 
 
 class Says:
-    """A part of the user actor. The first `say` of a key is looked up in the journal, kept, and
-    its run launched; the same that comes meanwhile waits for the same answer, another with that
-    key is refused."""
+    """A part of the user actor. The first `say` with a key is looked up in the journal and kept,
+    and its run is launched. Meanwhile an equal `say` waits for the same answer, and a different one
+    with that key is refused."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Says:
         offer: Offer,
         leave: Callable[[RunId], None],
     ) -> None:
-        """`offer` has a draft kept; `leave` tells of a run that was kept but not launched."""
+        """`offer` has a draft kept; `leave` is called for a run that was kept but not launched."""
         self._user = user
         self._parts = parts
         self._actor = actor
@@ -75,8 +75,8 @@ class Says:
 
     def _look_up(self, request: UserSays, reply: Reply[RunStarted]) -> None:
         if len(self._waiting) >= SAYS_AT_ONCE:
-            waiting = f"{SAYS_AT_ONCE} messages of yours are on their way already"
-            reply.fail(TooManyRuns(waiting, advice="say it again in a moment"))
+            too_many = f"a user may have at most {SAYS_AT_ONCE} messages waiting for the journal"
+            reply.fail(TooManyRuns(too_many, advice="send the message again in a moment"))
             return
         self._waiting[request.say] = _WaitingSay(request, [reply])
         self._parts.ask_journal(
@@ -107,7 +107,7 @@ class Says:
                 event=ids.new(EventId), context=context, body=request.body, say=request.say
             )
             self._parts.turns.enter(context.run)
-        except GreenroomError as error:  # it cannot be kept: that is its sender's to know
+        except GreenroomError as error:  # the message cannot be kept: its sender gets the error
             return self._answer(request.say, outcome.Error(error))
         kept: Reply[Record] = Reply()
         kept.then(lambda result: self._kept(request, context, result))
@@ -136,9 +136,9 @@ class Says:
 
 
 def _again(request: UserSays, said: Said) -> ReplyOutcome[RunStarted]:
-    """What the same message was answered; for another one an error.
+    """The answer to the first `say` if this one is equal, an error if it is not.
 
-    A client that let greenroom choose the thread does not know it when it repeats itself.
+    A client that let greenroom choose the thread does not know it when it repeats a message.
     """
     try:
         body = Event.decode(said.body).data.get("body")
@@ -150,7 +150,7 @@ def _again(request: UserSays, said: Said) -> ReplyOutcome[RunStarted]:
 
 
 def _same(body: JSON, other: JSON) -> bool:
-    """As JSON: it tells `1` from `true`, which Python does not, and knows no order of keys."""
+    """Equal as JSON: unlike in Python `1` differs from `true`; the order of keys is ignored."""
     return _canonical(body) == _canonical(other)
 
 
@@ -160,6 +160,6 @@ def _canonical(body: JSON) -> bytes:
 
 def _conflict(request: UserSays) -> SayConflict:
     return SayConflict(
-        f"say: `id` {request.say!r} was used for another message",
-        advice="each message needs an id of its own; only a repeated one keeps it",
+        f"say: `id` {request.say!r} was used for a different message",
+        advice="use a new `id` for each message, and the same one only to repeat a message",
     )

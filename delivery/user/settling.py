@@ -1,4 +1,4 @@
-"""Settling: every event gets its one outcome, those that nobody came for become dead letters."""
+"""Settling: every event gets its one outcome; events received by no client become dead letters."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from greenroom.delivery.user.parts import UserParts
 logger = logging.getLogger("greenroom.delivery")
 
 AT_ONCE = 200
-"""Events of a class looked at in one go, so that other questions to the journal get their turn."""
+"""Events of a class settled at a time, so that other questions to the journal get their turn."""
 
 ATTEMPTS_KEPT = 100
-"""With one dead letter: the first ones."""
+"""Attempts kept with one dead letter: the first ones."""
 
 AGAIN_SECONDS = 60.0
-"""When to try again after the journal could not answer."""
+"""Seconds until the next try if the journal could not answer."""
 
 
 @attrs.frozen
 class Settlement:
-    """What is settled through where, the letters of those given up, and when to look again (ms).
+    """The offset each class is settled through, the dead letters, and when to look again (ms).
 
-    `due` is None when every event has its outcome.
+    `due` is None if every event has its outcome.
     """
 
     settled: Sequence[Settled]
@@ -48,7 +48,7 @@ class Settlement:
 
 
 async def settle(journal: Journal, user: UserId, policies: Policies, now: int) -> Settlement:
-    """Decide a user's events that can be decided by `now` (ms), `AT_ONCE` of each class at most."""
+    """Settle the user's events that can be settled at `now` (ms), at most `AT_ONCE` per class."""
     known = await journal.settled(user)
     found = [
         await _Settling(journal, user, each, policies[each], now).go_on(known[each])
@@ -88,7 +88,7 @@ class _Settling:
         return Settlement(settled, await self._letters(overdue), due)
 
     async def _received_through(self, through: int) -> int:
-        """Most of the log was received from end to end: no need to look at it."""
+        """Most of the log was received without a gap: skip that part."""
         if self.policy.done is not ReceiptStage.RECEIVED:
             return through
         return await self.journal.received_through(self.user, through)
@@ -121,9 +121,9 @@ class _Settling:
 
 
 class Settler:
-    """A part of the user actor: settles when it starts, and whenever something is due.
+    """A part of the user actor: settles events when it starts and whenever events are due.
 
-    It looks again only when what it found is durable, so nothing is found twice.
+    It looks again only after its findings are durable, so nothing is found twice.
     """
 
     def __init__(
@@ -134,14 +134,14 @@ class Settler:
         self._outbox = outbox
         self._actor = actor
         self._looking = False
-        self._unseen = False  # events became durable that no look has seen
+        self._unseen = False  # True if events became durable since the last look
         self._next: int | None = None
         self._due_in: float | None = None
         self._wound = False
         self._asked: list[Reply[None]] = []
 
     def look(self) -> None:
-        """Ask the journal what can be settled now."""
+        """Ask the journal which events can be settled now."""
         if self._looking:
             return
         self._looking, self._unseen, self._wound, self._due_in = True, False, False, None
@@ -152,23 +152,23 @@ class Settler:
         )
 
     def settle_all(self, reply: Reply[None]) -> None:
-        """Answer once all that is due has its outcome."""
+        """Answer once every event that is due has its outcome."""
         self._asked.append(reply)
         self.look()
 
     def take_due(self) -> float | None:
-        """Seconds until `look` has something to look at; told once."""
+        """Seconds until the next call of `look`; returned once, then None."""
         due, self._due_in = self._due_in, None
         return due
 
     def kept(self) -> None:
-        """New events are durable: none of them is due before the shortest time to live."""
+        """New events are durable. None of them is due before the shortest time to live."""
         self._unseen = True
         if not (self._looking or self._wound):
             self._wind(min(policy.expires_after for policy in self._parts.policies.values()))
 
     def tell(self, entries: Iterable[Entry]) -> None:
-        """These are durable: make the bad outcomes known, each once."""
+        """These entries are durable: report each bad outcome once."""
         for entry in entries:
             if isinstance(entry, DeadLetter):
                 self._tell(entry)
@@ -214,7 +214,7 @@ class Settler:
         return self._parts.now_ms()
 
     def _came_for(self, letter: DeadLetter) -> bool:
-        """Somebody may have, while the journal was asked: this actor knows it first."""
+        """A client may have received it while the journal was asked; this actor knows first."""
         policy = self._parts.policies[class_of(letter.kind)]
         return self._outbox.standing(letter.offset).stage >= policy.done
 
@@ -222,7 +222,7 @@ class Settler:
         name, attempts = self._actor.name, len(letter.attempts)
         if letter.outcome == "dead_lettered":
             logger.critical(
-                "%s: %s %s was received by nobody: dead letter after %d attempts",
+                "%s: no client received %s %s: it is a dead letter after %d attempts",
                 *(name, letter.kind, letter.event, attempts),
             )
             self._parts.observer.dead_lettered(letter.kind)

@@ -1,7 +1,7 @@
-"""The users that are active: each a supervised subtree, started at need, passivated when idle.
+"""The active users: each is a supervised subtree, started on demand and passivated when idle.
 
-There is no routing table: a user's subtree is looked up by the user's id, and whoever uses it
-holds a lease, so that it cannot be stopped under them.
+There is no routing table: a user's subtree is looked up by the user's id. Code that uses it holds a
+lease, so that the subtree cannot be stopped meanwhile.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ from greenroom.supervisor.supervisor_ref import SupervisorRef
 logger = logging.getLogger("greenroom.delivery")
 
 SWEEP_SECONDS, SWEEP_USERS, SETTLE_SECONDS = 60.0, 100, 60.0
-"""How often overdue events of users that are away are looked for, for how many users at once, and
-how long one of them may take."""
+"""Seconds between two searches for overdue events of inactive users, users settled at once, and
+seconds that one of them may take."""
 
 Converse: TypeAlias = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
-"""Runs the agent for what a user said, from the first event to the last."""
+"""Runs the agent for a user's message, from the first event to the last."""
 
 
 @attrs.frozen
 class UsersSettings:
-    """`idle_seconds`: how long a user without connections and runs is kept.
+    """`idle_seconds`: how long a user without connections and runs stays active.
 
-    Of the runs a user started by saying something, `runs_per_user` go on at once, and
-    `queued_runs` more wait for their turn.
+    At most `runs_per_user` of the runs that a user starts run at once, and at most `queued_runs`
+    more wait for their turn.
     """
 
     epoch: str
@@ -81,7 +81,7 @@ class _Slot:
 
 
 class Users:
-    """The door to every user. `supervisor`, `writer` and `look_up` give the tree's parts."""
+    """Access to every user. `supervisor`, `writer` and `look_up` return parts of the tree."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Users:
     async def lease(self, user: UserId) -> AsyncIterator[UserHandle]:
         """The user's subtree, running, for the length of the block.
 
-        Raises `UserUnavailable` when it cannot be started (the journal is down, say).
+        Raises `UserUnavailable` if it cannot be started, for example if the journal is down.
         """
         slot = self._slots.get(user)
         if slot is None:
@@ -123,15 +123,15 @@ class Users:
         return tuple(handle for handle in handles if handle._tree is not None)
 
     async def passivate_idle(self) -> None:
-        """Stop users that nobody leases, as they become idle; run this as a child of the tree."""
+        """Stop users without leases when they become idle; run this as a child of the tree."""
         while True:
             await trio.sleep(self._settings.idle_seconds / 2)
             for slot in list(self._slots.values()):
                 await self._passivate(slot, idle_seconds=self._settings.idle_seconds)
 
     async def settle_overdue(self) -> None:
-        """Have the events settled of users that are not active, and the journal know that there
-        is a server; run this as a child of the tree."""
+        """Settle the overdue events of inactive users, and record in the journal that a server is
+        running; run this as a child of the tree."""
         while True:
             looked = trio.current_time()
             await trio.sleep(SWEEP_SECONDS)
@@ -151,13 +151,13 @@ class Users:
                 return
 
     async def _settle_away(self, user: UserId) -> None:
-        """A user that is started for this is stopped again, unless somebody came meanwhile."""
+        """A user started only for this is stopped again, unless it was leased meanwhile."""
         was_active = user in self._slots
         try:
             async with self.lease(user) as handle:
                 await handle.actor.ask(SettleAll(), timeout=SETTLE_SECONDS)
         except GreenroomError as error:
-            logger.warning("%s: its overdue events wait: %s", user, error)
+            logger.warning("user %r: overdue events were not settled: %s", str(user), error)
         slot = self._slots.get(user)
         if slot is not None and not was_active:
             await self._passivate(slot, idle_seconds=0.0)
@@ -171,7 +171,7 @@ class Users:
         try:
             return await self._look_up().ask(LookUp(question))
         except (GreenroomError, SupervisorError) as error:
-            logger.warning("overdue events cannot be looked for now: %s", error)
+            logger.warning("could not search for overdue events: %s", error)
             return None
 
     async def _tell_alive(self, after: float) -> None:
@@ -179,7 +179,7 @@ class Users:
         try:
             await self._look_up().ask(LookUp(lambda journal: journal.alive(now, after=after_ms)))
         except (GreenroomError, SupervisorError) as error:
-            logger.warning("the journal does not know that a server is at work: %s", error)
+            logger.warning("could not record in the journal that a server is running: %s", error)
 
     async def _passivate(self, slot: _Slot, *, idle_seconds: float) -> None:
         idle_for = trio.current_time() - slot.idle_since
@@ -190,12 +190,12 @@ class Users:
                 await self._stop(slot.handle.user)
             if not slot.leases:
                 self._slots.pop(slot.handle.user, None)
-                slot.handle._tree = None  # the tree's parts know the handle
+                slot.handle._tree = None  # breaks a cycle: the tree's parts refer to the handle
 
     async def _stop(self, user: UserId) -> None:
         try:
             await self._supervisor().terminate_child(child_id(user))
-        except SupervisorError as error:  # one user that will not stop keeps no other from it
+        except SupervisorError as error:  # a user that does not stop must not hold up the others
             logger.warning("user %r was not stopped: %s", str(user), error)
 
     async def _ensure_started(self, slot: _Slot) -> None:
@@ -215,7 +215,7 @@ class Users:
             try:
                 with bound():
                     return await self._supervisor().start_child(spec)
-            except AlreadyStarted:  # on its way out: its starter was cancelled, or it gave up
+            except AlreadyStarted:  # it is stopping: its starter was cancelled, or it gave up
                 with suppress(NoSuchChild):
                     await self._supervisor().terminate_child(spec.id)
 
@@ -267,21 +267,21 @@ class Users:
                         await self._converse(leased, context, said)
             finally:
                 handle.turns.leave(context.run)
-                handle.leave(context.run, words)  # it may not even have begun
+                handle.leave(context.run, words)  # the run may not even have begun
 
         spec = task_child(context.run, converse, restart=Restart.TEMPORARY, shutdown=15.0)
         handle.runs.start_child_soon(spec)
 
 
 def _cause_of(error: BaseException) -> BaseException:
-    """What a supervisor's error comes from: a child's own."""
+    """The child's error that caused a supervisor's error."""
     while is_a(error, SupervisorError) and error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 async def _turn_of(user: UserHandle, run: RunId) -> WaitingRun:
-    """Wait for a run's turn, or until it is not to begin any more."""
+    """Wait for a run's turn, or until the run is stopped."""
     waiting = user.live_runs[run] = WaitingRun(run)
     try:
         with waiting.scope:

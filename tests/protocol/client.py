@@ -97,7 +97,10 @@ class Client:
         Reports are answered in order, and this one cannot be granted.
         """
         self.send("confirm", offset=2**53)
-        self.take("error", message=f"confirmed offset {2**53}: it was not sent")
+        self.take(
+            "error",
+            message=f"confirmed: offset {2**53} was not sent; report only events that were sent",
+        )
         kept, self.kept = self.kept, []
         return kept
 

@@ -106,7 +106,7 @@ def test_what_is_said_beyond_the_queue_is_refused_for_now_and_nothing_is_kept(na
     refused = narrow.ask("say", id="3", body="hello")
     error = refused["error"]
     assert (refused["ok"], error["temporary"], error["code"]) == (False, True, 4507)
-    assert "1 runs go on and 1 wait" in error["message"]
+    assert "at most 1 running and 1 waiting runs" in error["message"]
     assert [e["data"]["say"] for e in history(narrow) if e["kind"] == "user_said"] == ["1", "2"]
     narrow.ask("cancel", id="4", run=first)
     narrow.events()
