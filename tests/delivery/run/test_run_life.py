@@ -98,7 +98,7 @@ async def test_a_run_may_be_given_more_time_while_it_goes_on(
     async def work(run: Run) -> None:
         run.set_limit(90)
         await trio.sleep(89)
-        with pytest.raises(ValueError, match="40 to 95 seconds"):
+        with pytest.raises(ValueError, match="from 40 to 95 for a run on tier standard"):
             run.set_limit(96)
         await trio.sleep(2)
 

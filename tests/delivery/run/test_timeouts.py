@@ -79,7 +79,7 @@ def test_a_run_may_choose_its_limit_within_the_tier() -> None:
     assert timeouts.run_limit() == 100
     assert (timeouts.run_limit(60), timeouts.run_limit(195)) == (60, 195)
     for seconds in (59.9, 195.1, float("nan")):
-        with pytest.raises(ValueError, match="60 to 195 seconds"):
+        with pytest.raises(ValueError, match="from 60 to 195 for a run on tier enterprise"):
             timeouts.run_limit(seconds)
 
 

@@ -134,7 +134,7 @@ async def test_what_would_not_arrive_as_it_is_raises_where_it_is_said(body):
 async def test_the_id_of_another_message_is_refused_with_words():
     async with running() as (url, _), join(url) as client:
         await client.say("one", id="say-1")
-        with pytest.raises(RequestFailed, match="another message") as refused:
+        with pytest.raises(RequestFailed, match="a different message") as refused:
             await client.say("two", id="say-1")
         assert (refused.value.code, refused.value.temporary) == (4502, False)
         await until_completed(client)
