@@ -197,7 +197,7 @@ async def test_a_session_that_says_it_got_what_it_was_not_sent_is_not_believed(
             assert await received.stage() is RECEIVED
             assert again.offsets == [missed.offset], "it is sent what it says it has"
             assert await missed.stage() is SENT
-        assert "claims offset 3 in its hello, but was sent events only through offset 2" in caplog.text
+        assert "offset 3 in its hello, but was sent events only through offset 2" in caplog.text
         async with stage.client(session=session, offset=missed.offset):  # as it was sent by now
             await settled()
             assert await missed.stage() is RECEIVED
