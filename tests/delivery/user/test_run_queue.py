@@ -68,4 +68,4 @@ def test_being_refused_is_temporary_and_says_when_to_come_again() -> None:
     with pytest.raises(TooManyRuns) as caught:
         queue.enter(RunId("run-2"))
     assert caught.value.temporary
-    assert "once one has ended" in caught.value.advice
+    assert "after a run has ended" in caught.value.advice
