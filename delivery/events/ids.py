@@ -33,7 +33,7 @@ class BadId(GreenroomError):
 
 
 def _in_words(given: str, value: object) -> str:
-    """Any text may be a user's id, so "user" alone would mislead where the text could be another.
+    """Any text may be a user's id, so "user" alone would mislead for text of unknown kind.
 
     The kind must stay the last word: by it, logs recognise the text that follows as a user's id.
     """

@@ -107,15 +107,15 @@ def timeline(
 
     Raises `ValueError` if no record belongs to the run.
     """
-    told = list(of_run(run, records))
-    if not told:
+    mine = list(of_run(run, records))
+    if not mine:
         raise ValueError(f"none of the records belongs to {run}")
-    first = told[0][0]
+    first = mine[0][0]
     seen = _Seen(reports, policies)
     clock = _Clock()
     moments = tuple(
         seen.moment(record, event, depth, since=_gap(first.at, event.at), took=clock.took(event))
-        for record, depth in told
+        for record, depth in mine
         for event in [Event.decode(record.body)]
     )
     own = [moment.event for moment in moments if moment.depth == 0]

@@ -105,20 +105,20 @@ def _corrections(text: str) -> Iterator[tuple[str, str]]:
     bare = "".join(c for c in text if c.isprintable() and not c.isspace())
     yield bare, "there are spaces or invisible characters in it"
     yield bare.strip("\"'`,;:.<>()[]{}"), "there is punctuation around it"
-    yield bare.lower(), "ids are in lower case"
-    yield bare.replace("-", "_"), "a kind ends with an underscore"
+    yield bare.lower(), "ids must be in lower case"
+    yield bare.replace("-", "_"), "the kind must end with an underscore"
     prefix, _, suffix = bare.rpartition("_")
     yield (
         f"{prefix}_{suffix.lower().translate(_MISREAD)}",
-        "i, l and o are in no id: 1, 1 and 0 are",
+        "ids must not contain i, l or o: write 1, 1 and 0",
     )
     for close in get_close_matches(prefix, _PREFIXES, n=1, cutoff=0.5):
-        yield f"{close}_{suffix}", f"{prefix or 'nothing'!r} is no kind of id"
+        yield f"{close}_{suffix}", f"{prefix or 'nothing'!r} is not a kind of id"
 
 
 def _flaw(suffix: str) -> str:
     if len(suffix) != 26:
-        return f"26 characters follow the kind, not {len(suffix)}"
+        return f"26 characters must follow the kind, not {len(suffix)}"
     if strange := sorted(set(suffix.lower()) - ALPHABET):
-        return f"{', '.join(strange)} is in no id"
-    return "it holds more than 128 bits"
+        return f"ids must not contain {', '.join(strange)}"
+    return "it has more than 128 bits"

@@ -69,16 +69,16 @@ def test_what_would_move_the_terminals_cursor_is_not_printed(tmp_path: Path) -> 
 
 SUFFIX = RUN.removeprefix("run_")
 NONE = {
-    "upper case": (RUN.upper(), RUN, "ids are in lower case"),
+    "upper case": (RUN.upper(), RUN, "ids must be in lower case"),
     "spaces around": (f" {RUN}\n", RUN, "spaces"),
     "quoted": (f'"{RUN}",', RUN, "punctuation"),
     "hyphen": (RUN.replace("_", "-"), RUN, "underscore"),
-    "misspelt kind": (f"rnu_{SUFFIX}", RUN, "'rnu' is no kind of id"),
-    "misread digits": (f"run_o{SUFFIX[1:]}", RUN, "i, l and o are in no id"),
-    "cut short": (RUN[:-1], None, "26 characters follow the kind, not 25"),
-    "not in the alphabet": (f"{RUN[:-1]}u", None, "u is in no id"),
+    "misspelt kind": (f"rnu_{SUFFIX}", RUN, "'rnu' is not a kind of id"),
+    "misread digits": (f"run_o{SUFFIX[1:]}", RUN, "ids must not contain i, l or o"),
+    "cut short": (RUN[:-1], None, "26 characters must follow the kind, not 25"),
+    "not in the alphabet": (f"{RUN[:-1]}u", None, "ids must not contain u"),
     "too many bits": (f"run_8{SUFFIX[1:]}", None, "more than 128 bits"),
-    "legacy, upper case": ("req_A1B2C3D4E5F6", "req_a1b2c3d4e5f6", "ids are in lower case"),
+    "legacy, upper case": ("req_A1B2C3D4E5F6", "req_a1b2c3d4e5f6", "ids must be in lower case"),
     "legacy, cut": ("req_a1b2c3d4e5f", "req_<hex12>", "none of the legacy forms"),
     "legacy thread, cut": (
         "thread_x_1757371363786_5_584ef8a",
