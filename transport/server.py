@@ -29,7 +29,7 @@ logger = logging.getLogger("greenroom.transport")
 OUT_OF_HANDLES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 BREATH_SECONDS = 0.1
 LOOK_SECONDS = 0.02
-"""How often to look whether a user's actors are back: a supervisor tells nobody."""
+"""Seconds between looks whether a user's actors are back: a supervisor does not announce it."""
 
 
 class PortBusy(GreenroomError):
@@ -40,16 +40,16 @@ class PortBusy(GreenroomError):
 
 
 class CannotListen(GreenroomError):
-    """The address cannot be listened on: not this machine's, not allowed, not an address."""
+    """The server cannot listen on the address: it is another machine's, forbidden, or malformed."""
 
     fault = Fault.OPERATOR
 
 
 @attrs.frozen
 class Server:
-    """Accepts sockets and gets them to their users' subtrees.
+    """Accepts sockets and hands them to their users' subtrees.
 
-    An upgrade that comes while the user's actors restart waits for them, so many seconds.
+    An upgrade during a restart of the user's actors waits `restart_patience` seconds for them.
     """
 
     door: FrontDoor
@@ -72,7 +72,7 @@ class Server:
             await trio.aclose_forcefully(stream)
 
     async def _welcome(self, stream: trio.abc.Stream) -> None:
-        """Answered and closed, or handed on, or dropped when it dawdles."""
+        """Answer the request and close, or hand the socket on, or drop it past the deadline."""
         with self.half_open.handshake(self.accept_deadline, peer_of(stream)) as scope:
             upgrade = await self.door.admit(stream)
             if upgrade is not None:
@@ -133,7 +133,8 @@ async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
     except OSError as error:
         if _has_errno(error, errno.EADDRINUSE):
             raise PortBusy(
-                f"port {port} of {host} is in use", advice="choose another with --port"
+                f"port {port} of {host} is in use",
+                advice="stop the process that listens there, or choose another with --port",
             ) from error
         raise CannotListen(
             f"cannot listen on {host}, port {port}: {error.strerror or error}"
@@ -141,7 +142,7 @@ async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
 
 
 def listener_child(host: str, port: int, server: Server) -> ChildSpec:
-    """The spec of what accepts; its value is the port, the same after a restart.
+    """The spec of the listener; its value is the port, which stays the same after a restart.
 
     Stopping it closes the listening sockets and drops handshakes, and nothing else.
     """
@@ -177,7 +178,7 @@ async def _accept(
 
 
 def _has_errno(error: BaseException | None, number: int) -> bool:
-    """Trio wraps what every address said in one `OSError`: look into its causes."""
+    """Trio wraps the errors of all addresses in one `OSError`: look into its causes."""
     if isinstance(error, BaseExceptionGroup):
         return any(_has_errno(each, number) for each in error.exceptions)
     if isinstance(error, OSError) and error.errno == number:

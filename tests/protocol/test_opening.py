@@ -40,7 +40,7 @@ def test_a_stranger_gets_401_and_never_a_socket(server):
         ("not.a.token", "malformed"),
         (token_for("alice", seconds=-60), "expired"),
         (token_for("alice", secret="another secret of thirty-two bytes"), "signature"),
-        (token_for("has a space"), "no user id"),
+        (token_for("has a space"), "must be a user id"),
     ],
     ids=["bad", "expired", "foreign", "no user"],
 )

@@ -126,7 +126,7 @@ def test_a_stolen_session_id_opens_nothing_and_its_owner_keeps_it(
     alice: Client, mallory: Client, server: Server, scrape: Scrape
 ) -> None:
     session = alice.ready["session"]
-    with noticed(scrape, "is no session of this user", "lookups_failed_total", "session"):
+    with noticed(scrape, "is not a session of this user", "lookups_failed_total", "session"):
         ready = mallory.hello(session=session, epoch=alice.ready["epoch"], offset=0)
     assert (ready["session"] != session, ready["recovered"]) == (True, True)
     assert ready["offset"] == 0, "she is where her own log ends"
@@ -202,7 +202,7 @@ TOKENS: dict[str, tuple[Callable[[str], str], str]] = {
         "the token's signature does not match",
     ),
     "with claims put in": (with_the_claims_of, "the token's signature does not match"),
-    "whose user is a run": (of_a_run, "the token's `sub` is no user id: it is run"),
+    "whose user is a run": (of_a_run, "the token's `sub` must be a user id, not run"),
     "of before its time": (
         lambda user: token_for(user, nbf=time.time() + 3600, **OURS),
         "the token is not valid yet",

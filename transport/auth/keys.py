@@ -28,7 +28,7 @@ MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: as long as the hash
 MIN_RSA_BITS = 2048  # RFC 7518 §3.3
 MAX_KEY_FILE_BYTES = 1024 * 1024
 RELOAD_INTERVAL, LONGEST_INTERVAL = 3.0, 60.0
-"""Seconds between two looks at a JWKS file; doubled with each look in a row that failed."""
+"""Seconds between two looks at a JWKS file; doubled after each failed look in a row."""
 
 ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}) | frozenset(
     {"ES256", "ES384", "ES512", "EdDSA"}
@@ -42,7 +42,7 @@ PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 
 class BadToken(GreenroomError):
-    """A token does not prove who its bearer is. The message never holds the token."""
+    """A token does not prove a user. The message never holds the token."""
 
     fault = Fault.CLIENT
 
@@ -84,8 +84,8 @@ class KeyFile:
 
     The file is looked at when a token comes, at most every `RELOAD_INTERVAL` seconds, in a
     thread; a token naming an unknown key makes that look happen before it is refused. A file
-    that cannot be read, or is no JWKS file, is logged and counted, and the keys read before stay in
-    use. It is read again, later each time, until it can be.
+    that cannot be read, or is not a JWKS file, is logged and counted, and the keys read before
+    stay in use. It is read again, later each time, until it can be.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ def secret_key(secret: str | bytes) -> VerifyingKey:
     raw = secret.encode() if isinstance(secret, str) else secret
     if len(raw) < MIN_SECRET_BYTES:
         raise BadKeyFile(
-            f"a token secret needs at least {MIN_SECRET_BYTES} bytes, not {len(raw)}",
+            f"a token secret must have at least {MIN_SECRET_BYTES} bytes, not {len(raw)}",
             advice=HOW_TO_MAKE_A_SECRET,
         )
     if raw.lstrip().startswith(b"-----BEGIN"):
@@ -190,7 +190,7 @@ def read_pem(path: str | Path) -> VerifyingKey:
         return _strong(VerifyingKey("RS256", key), path)
     if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
         return VerifyingKey("ES256", key)
-    raise BadKeyFile(f"{path} holds a key that is neither RSA nor on P-256")
+    raise BadKeyFile(f"the key in {path} must be RSA or on the curve P-256")
 
 
 def read_jwks(path: str | Path) -> Sequence[VerifyingKey]:

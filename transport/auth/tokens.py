@@ -1,4 +1,4 @@
-"""Who is there: the token of a request, and what it proves."""
+"""The token of a request, and the user that it proves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LATEST = MAX_OFFSET // 1000
 
 
 def _is_time(value: object) -> TypeGuard[int | float]:
-    """NaN, the infinities and what `ready.expires` could not hold are no times."""
+    """NaN, the infinities and what `ready.expires` cannot hold are not times."""
     return isinstance(value, int | float) and type(value) is not bool and 0 <= value <= LATEST
 
 
@@ -54,11 +54,11 @@ class Identity:
     @expires_at.validator
     def _check_expiry(self, _: object, value: object) -> None:
         if value is not None and not _is_time(value):
-            raise ValueError(f"expires_at must be a time from 0 to {LATEST} s, not {value!r:.40}")
+            raise ValueError(f"`expires_at` must be a time from 0 to {LATEST} s, not {value!r:.40}")
 
 
 class Authenticator(Protocol):
-    """Tells who a token's bearer is."""
+    """Proves the user of a token."""
 
     async def authenticate(self, token: str) -> Identity:
         """Raises `BadToken`, whose message says why and never holds the token."""
@@ -250,9 +250,9 @@ def _subject(claims: Mapping[str, JSON]) -> UserId:
     if subject is None:
         raise BadToken("the token has no `sub`: it does not say whose it is")
     try:
-        return UserId.parse(subject)  # type: ignore[arg-type]  # parse refuses what is no string
+        return UserId.parse(subject)  # type: ignore[arg-type]  # parse refuses what is not a string
     except BadId as error:
-        raise BadToken(f"the token's `sub` is no user id: it is {error.given}") from error
+        raise BadToken(f"the token's `sub` must be a user id, not {error.given}") from error
 
 
 def _time(claims: Mapping[str, JSON], name: str) -> float | None:

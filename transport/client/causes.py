@@ -1,4 +1,4 @@
-"""Why a client cannot connect: what ends it, and what is told once and tried again."""
+"""Why a client cannot connect: which causes are final, and which are logged once and retried."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ logger = logging.getLogger("greenroom.client")
 
 
 class Causes:
-    """What the attempts to connect came to."""
+    """Counts and logs the causes of failed attempts to connect."""
 
     def __init__(self) -> None:
         self._was_there = False
         self._refusals = 0
-        self._told: str | None = None
+        self._logged: str | None = None
 
     def is_there(self) -> None:
         """A session is ready."""
-        self._was_there, self._refusals, self._told = True, 0, None
+        self._was_there, self._refusals, self._logged = True, 0, None
 
     def explain(self, error: NoToken | CannotConnect | Refused | OSError, *, retoken: bool) -> str:
-        """Why there is no connection now, logged as a warning once for each cause. Raises the
-        error when another try is no use. `retoken`: that brings another token."""
+        """Why there is no connection now, logged as a warning once for each cause. Raises the error
+        if another attempt is useless. `retoken`: the next attempt brings another token."""
         if self._is_final(error, retoken):
             raise error
         cause = _with_causes(error)
-        if cause != self._told:
+        if cause != self._logged:
             logger.warning("cannot connect, trying again: %s", one_line(cause))
-        self._told = cause
+        self._logged = cause
         return cause
 
     def _is_final(self, error: Exception, retoken: bool) -> bool:
-        """A server that was there once may be away for now, and something else in its place."""
+        """A server that answered once may be away for now, with something else in its place."""
         if isinstance(error, Refused) and error.status >= 400:
             self._refusals += 1
             may_pass = error.status == UNAUTHORIZED and retoken
@@ -50,7 +50,7 @@ class Causes:
 
 
 def _with_causes(error: BaseException) -> str:
-    """trio wraps what each address said."""
+    """trio wraps the errors of all addresses."""
     causes = [safe_str(error)]
     cause = error.__cause__
     while isinstance(cause, BaseExceptionGroup) and cause.exceptions:

@@ -49,7 +49,7 @@ class ClientClosed(ClientError):
 
 @attrs.frozen
 class StartedRun:
-    """What a `say` started."""
+    """The run and the thread that a `say` started."""
 
     run: RunId
     thread: ThreadId
@@ -86,10 +86,10 @@ async def connect(
     `token` may be an async callable, asked before each connect and before a token expires, so that
     the connection outlives its tokens; when it fails, or gives an old one, it is asked again.
     `position` resumes a session of an earlier process. `on_ready` is called at each (re)connect:
-    `recovered` False beside a resume says that events were missed; what was taken with an offset
-    beyond its `after` is no longer so. `ssl_context`: whom to trust with `wss://`.
+    `recovered` False after a resume says that events were missed, and that events taken with an
+    offset beyond its `after` no longer count. `ssl_context`: the authorities to trust for `wss://`.
 
-    Raises `BadUrl`, `TypeError` for a token that is neither, and `CannotConnect`, `Refused` or
+    Raises `BadUrl`, `TypeError` for a token of another type, and `CannotConnect`, `Refused` or
     `SessionClosed` when there is no use in coming back; so do the client's methods later. Any
     other trouble on the way is logged as a warning, once for each cause, and tried again.
     """
@@ -149,7 +149,7 @@ class Client:
 
     @property
     def user(self) -> UserId:
-        """Who the server says we are."""
+        """The user that the server proved."""
         if self._user is None:
             raise ClientError("the client is not connected", advice="use it inside `connect(…)`")
         return self._user
@@ -215,26 +215,26 @@ class Client:
         return expires if isinstance(expires, int) else None
 
     async def displayed(self, offsets: Iterable[int]) -> None:
-        """Say that these events were put before the user's eyes. Raises `BadMessage`."""
+        """Say that these events were shown to the user. Raises `BadMessage`."""
         shown = tuple(offsets)
         at_once = max(1, min(wire.MAX_DISPLAYED, self._line.limit // OFFSET_BYTES - 1))
         for start in range(0, len(shown), at_once):
             await self._line.send(wire.Displayed(shown[start : start + at_once]))
 
     async def confirm(self, offset: int, verdict: JSON = None, note: str | None = None) -> None:
-        """Say that the user got value from an event, or not. Raises `BadMessage`."""
+        """Say whether the user got value from an event. Raises `BadMessage`."""
         await self._line.send(wire.Confirm(offset, verdict, note))
 
     async def typing(self, thread: ThreadId) -> None:
-        """Say that the user is typing; lost without a word while there is no connection."""
+        """Say that the user is typing. Dropped silently while there is no connection."""
         await self._line.send_volatile(wire.Typing(thread))
 
     async def _ask(self, request: wire.ClientRequest) -> Mapping[str, JSON]:
-        """Have a request sent, now or after the next `ready`, and wait for its answer."""
+        """Send a request, now or after the next `ready`, and wait for its answer."""
         if self._watch.failure is not None:
             raise self._watch.failure()
         if request.id in self._answers:
-            raise ClientError(f"the request {request.id!r} is still being answered")
+            raise ClientError(f"the request {request.id!r} still waits for its answer")
         self._session.request(request)
         reply = self._answers[request.id] = Reply()
         self._watch.wake()
@@ -291,7 +291,7 @@ class Client:
             reply.succeed(answer)
 
     def _has_room(self) -> bool:
-        """An awaited answer is read past any number of events, or both would wait for ever."""
+        """An awaited answer may come behind any number of events, so its reading goes on."""
         return len(self._inbox) < MAX_WAITING_EVENTS or self._session.is_waiting
 
     def _fail(self, failure: Callable[[], ClientError]) -> None:
@@ -303,7 +303,7 @@ class Client:
 
 
 class _EventIterator(AsyncIterator[Event]):
-    """No async generator: one that is left by `break` would need closing."""
+    """Not an async generator: a generator left by `break` would need closing."""
 
     def __init__(self, take: Callable[[], Awaitable[Event]]) -> None:
         self._take = take

@@ -32,9 +32,8 @@ class RequestFailed(ClientError):
 
 
 class BadMessage(RequestFailed):
-    """A request or report that the client did not send, or will not send again: no JSON, text with
-    half a surrogate pair, a field that the protocol does not allow, or more bytes than the server
-    takes."""
+    """A request or report that the client did not send, or will not send again: it is not JSON, its
+    text has half a surrogate pair, the protocol does not allow a field, or it is too long."""
 
     fault = Fault.CALLER
 
@@ -63,9 +62,9 @@ class Position:
 class Ready:
     """The server's `ready`. `heartbeat` in seconds, `expires_ms` since the Unix epoch.
 
-    `recovered` False beside a resume means that what came beyond `after` is no longer so, and that
-    events before it may not have come: forget the former, ask for the history. Events past `after`
-    follow. `limits` are those of what the client sends.
+    `recovered` False after a resume means that events received beyond `after` no longer count, and
+    that events before it may be missing: forget the former, and ask for the history. Events past
+    `after` follow. `limits` bound what the client sends.
     """
 
     session: SessionId
@@ -89,9 +88,9 @@ class Outgoing:
 
 
 def encoded(frame: wire.ClientFrame) -> bytes:
-    """A frame that any server takes if its size is right: it was read as a server reads it.
+    """A frame that any server accepts if its size is right: it is checked as a server does.
 
-    Raises `BadMessage` for what is no JSON, or not as it is (NaN, an integer past 2^53), for text
+    Raises `BadMessage` for what JSON cannot say exactly (NaN, an integer past 2^53), for text
     with half a surrogate pair, and for a field that the protocol does not allow.
     """
     if flaw := _flaw_of(frame):
@@ -114,7 +113,7 @@ def _flaw_of(frame: wire.ClientFrame) -> Flaw | None:
 
 
 def too_big(size: int, limit: int | None) -> BadMessage:
-    """Why a frame of so many bytes is not sent (again)."""
+    """The error for a frame of `size` bytes that is not sent, or not sent again."""
     most = "less" if limit is None else f"{limit:,} at most"
     return BadMessage(
         f"the message takes {size:,} bytes, and the server takes {most}",
@@ -124,7 +123,7 @@ def too_big(size: int, limit: int | None) -> BadMessage:
 
 
 def window(limits: FrameLimits) -> int:
-    """How many requests may wait for their answers: networks let frames arrive in bunches."""
+    """How many requests may wait for answers. Below the burst, since frames arrive in bunches."""
     return max(1, min(WINDOW, int(limits.frames_burst / 4)))
 
 
@@ -175,10 +174,10 @@ def a_list(value: JSON) -> list[Mapping[str, JSON]]:
 
 
 def _read_limits(fields: Mapping[str, JSON]) -> FrameLimits:
-    """Where an older server does not tell them, they are what they always were."""
-    told = {
+    """An older server does not send them: it has the defaults."""
+    known = {
         field.name: fields[field.name]
         for field in attrs.fields(FrameLimits)
         if isinstance(fields.get(field.name), int | float)
     }
-    return FrameLimits(**told)  # type: ignore[arg-type]  # numbers, by their names
+    return FrameLimits(**known)  # type: ignore[arg-type]  # numbers, by their names

@@ -15,8 +15,8 @@ HTTP = b"HTTP/"
 
 
 class CannotConnect(ClientError):
-    """The way to the server leads elsewhere or nowhere: no such host, a certificate that is not
-    trusted, something that speaks neither HTTP nor TLS."""
+    """The URL leads elsewhere or nowhere: the host does not exist, its certificate is not trusted,
+    or it speaks neither HTTP nor TLS."""
 
     fault = Fault.OPERATOR
 
@@ -35,8 +35,8 @@ class Refused(ClientError):
 class Handshake(trio.abc.Stream):
     """A stream whose end is an error while the handshake lasts.
 
-    trio-websocket would take it for a closed WebSocket and wait for the handshake for ever, or
-    forget an answer whose body the end of the connection ends. `came_at`: when bytes came last.
+    trio-websocket takes such an end for a closed WebSocket and waits for the handshake for ever, or
+    forgets an answer that ends with the connection. `came_at`: the time of the last bytes.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -102,8 +102,8 @@ class Handshake(trio.abc.Stream):
 
 
 def meaning_of(rejected: ConnectionRejected) -> Refused | OSError:
-    """A 4xx is final, but for 408 and 429; so is an answer of who is no such server. The others
-    pass."""
+    """A 4xx is final, except 408 and 429; so is the answer of another kind of server. Other
+    statuses are temporary."""
     status = rejected.status_code
     said = _said(rejected)
     if status < 500 and status not in (408, 429):

@@ -17,7 +17,9 @@ class Inbox:
     all that was not taken here."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Arrival | Position] = deque()  # a place: what follows begins there
+        self._waiting: deque[Arrival | Position] = (
+            deque()
+        )  # a position: what follows it begins there
         self.position: Position | None = None
 
     def __len__(self) -> int:
@@ -36,12 +38,12 @@ class Inbox:
         return arrival.event
 
     def begin(self, place: Position) -> None:
-        """What comes from now on follows this place: the session is another, or a new one."""
+        """What comes from now on follows this position: another session, or a new one."""
         self._waiting.append(place)
         self._pass_places()
 
     def forget(self, beyond: int, epoch: str) -> None:
-        """What has a greater offset in this journal is no longer so."""
+        """Drop events of this journal beyond an offset: they no longer count."""
         kept = [each for each in self._waiting if _stays(each, beyond, epoch)]
         self._waiting = deque(kept)
         self._pass_places()
@@ -59,6 +61,6 @@ def _stays(waiting: Arrival | Position, beyond: int, epoch: str) -> bool:
 
 
 def moved(position: Position, to: Position) -> Position:
-    """The position in the session that `to` is of, if that is of the same journal."""
+    """`position` in the session of `to`, if both are of the same journal."""
     same = position.epoch == to.epoch
     return attrs.evolve(position, session=to.session) if same else position

@@ -41,7 +41,7 @@ from greenroom.transport.protocol.frame_object import BadFrame
 
 ACK_SECONDS = 0.05
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
-STEADY_SECONDS = 10.0  # a connection that lasted as long starts the backoff anew
+STEADY_SECONDS = 10.0  # a connection that lasted this long resets the backoff
 SILENCE = 1.5  # heartbeats
 NO_CODE = 1006  # RFC 6455 §7.1.5: the connection broke without a close frame
 
@@ -49,7 +49,7 @@ logger = logging.getLogger("greenroom.client")
 
 
 class SessionClosed(ClientError):
-    """The server ended the session with a code that says not to come back as one is."""
+    """The server ended the session with a final code: another attempt would fail the same way."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"the server closed the session with {code}: {reason}")
@@ -58,14 +58,14 @@ class SessionClosed(ClientError):
 
 
 class ConditionWatch:
-    """Lets tasks wait for a condition on shared state, or for the failure that ends it all."""
+    """Lets tasks wait for a condition on shared state, or for the failure that ends the client."""
 
     def __init__(self) -> None:
         self._changed = trio.lowlevel.ParkingLot()
         self.failure: Callable[[], ClientError] | None = None
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until it holds. Raises a fresh `failure` when it never will."""
+        """Wait until `condition()` holds. Raises a fresh `failure` if it never will."""
         while not condition():
             if self.failure is not None:
                 raise self.failure()
@@ -77,7 +77,7 @@ class ConditionWatch:
 
 
 class Line:
-    """The way to the server. `perform` takes every command of the session but sends and closes.
+    """The way to the server. `perform` carries out every session command except send and close.
 
     Reads only while `has_room` says so.
     """
@@ -109,7 +109,7 @@ class Line:
         self._is_leaving = False
 
     async def run(self) -> None:
-        """Connect again and again. Raises what says that it is no use: see `Causes`, and
+        """Connect again and again. Raises the final errors: those of `Causes`, and
         `SessionClosed`."""
         attempt = 0
         while not self._is_leaving:
@@ -128,7 +128,7 @@ class Line:
     async def send(self, frame: wire.ClientFrame) -> None:
         """Send once there is a socket that takes it. Raises `BadMessage`.
 
-        Not sent when the events that it is about are no longer so by then.
+        A report is dropped if its events no longer count by then.
         """
         message, history = encoded(frame), self._session.history
         sent = False
@@ -142,7 +142,7 @@ class Line:
             sent = await self._transmit(message)
 
     async def send_volatile(self, frame: wire.ClientFrame) -> None:
-        """Send if that can be done at once. Raises `BadMessage`."""
+        """Send if a socket is open and the rate allows it. Raises `BadMessage`."""
         message = encoded(frame)
         if self._session.ready is not None and self._pacer.spend():
             await self._transmit(message)
@@ -157,7 +157,7 @@ class Line:
         return True
 
     async def _connect_once(self) -> Closing:
-        """One socket from its opening to its end; how it ended. Raises what is no use to retry."""
+        """One socket from its opening to its end; returns how it ended. Raises the final errors."""
         ending = Closing(NO_CODE, "no connection")
         try:
             token = await self.tokens.take()

@@ -8,7 +8,7 @@ from greenroom.transport.connection.socket.rate_limit import TokenBucket
 from greenroom.transport.protocol.frame_limits import FrameLimits
 
 SHARE = 0.8
-"""Of the limits: the user has other clients, and a network lets frames arrive in bunches."""
+"""The share of the limits to use: the user has other clients, and frames arrive in bunches."""
 
 
 class Pacer:
@@ -19,7 +19,7 @@ class Pacer:
         self.begin(FrameLimits())
 
     def begin(self, limits: FrameLimits) -> None:
-        """A connection begins that has these limits."""
+        """A connection with these limits begins."""
         self._rate = SHARE * limits.frames_per_second
         burst = max(1.0, SHARE * limits.frames_burst)
         self._bucket = TokenBucket(self._rate, burst, now=trio.current_time())
@@ -31,5 +31,5 @@ class Pacer:
                 await trio.sleep((1 - self._bucket.level(now)) / self._rate)
 
     def spend(self) -> bool:
-        """Whether a frame may be sent at once; one that cannot wait is sent all the same."""
+        """Whether a frame may be sent at once. A frame that cannot wait is sent in any case."""
         return self._bucket.take(trio.current_time())

@@ -1,4 +1,4 @@
-"""A client's side of a session: what to say, what to deliver, when the place is lost (pure).
+"""A client's side of a session: what to send, what to deliver, when the position is lost (pure).
 
 Outlives sockets. The shell feeds it the server's frames and carries out what it returns.
 """
@@ -40,9 +40,9 @@ ACK_EVENTS = 32
 
 @attrs.frozen
 class Opened:
-    """The session is ready. The requests that still wait are unsent again.
+    """The session is ready. Requests without an answer are to be sent again.
 
-    `lost`: it is not the place that the client had, and a new one begins here.
+    `lost`: the client's position means nothing any more, and a new one begins here.
     """
 
     ready: Ready
@@ -52,7 +52,7 @@ class Opened:
 
 @attrs.frozen
 class Arrival:
-    """An event, and where whoever took it must resume."""
+    """An event, and the position to resume from once it is taken."""
 
     event: Event
     place: Position
@@ -67,7 +67,7 @@ class DeliverArrivals:
 
 @attrs.frozen
 class Expect:
-    """A frame of so many bytes comes next: that takes its time."""
+    """A frame of `size` bytes comes next, which may take long."""
 
     size: int
 
@@ -143,7 +143,7 @@ class ClientSession:
         self.position: Position | None = position
         self.ready: Ready | None = None
         self.limits: FrameLimits = FrameLimits()
-        self.history: int = 0  # another number: events that were received are no longer so
+        self.history: int = 0  # changes when events that were received no longer count
         self._acked = 0
         self._adrift = False
         self._pending: dict[str, Outgoing] = {}
@@ -167,7 +167,7 @@ class ClientSession:
         return wire.Hello(at.session, at.epoch, at.offset, at.event, features=wire.FEATURES)
 
     def disconnected(self) -> None:
-        """The socket is gone. What was asked stays asked."""
+        """The socket is gone. Requests stay asked."""
         self.ready = None
 
     def request(self, request: wire.ClientRequest) -> None:
@@ -179,13 +179,13 @@ class ClientSession:
         self._pending[request.id] = self._unsent[request.id] = outgoing
 
     def forget(self, id: str) -> None:  # noqa: A002  # the wire's own word
-        """Nobody waits for this answer any more."""
+        """The program waits for this answer no longer."""
         self._pending.pop(id, None)
         self._unsent.pop(id, None)
 
     @property
     def may_send(self) -> bool:
-        """A request waits to be sent, and not too many wait for their answers."""
+        """Whether a request waits to be sent while few enough wait for their answers."""
         if self.ready is None or not self._unsent:
             return False
         return len(self._pending) - len(self._unsent) < window(self.ready.limits)
@@ -214,7 +214,7 @@ class ClientSession:
         return wire.Ack(self._place)
 
     def receive(self, message: str | bytes) -> list[ClientCommand]:
-        """What to do about a frame. Raises `BadFrame` for what no server of ours would send."""
+        """The commands for a frame. Raises `BadFrame` for one that no greenroom server sends."""
         try:
             fields = orjson.loads(message)
             handler = self._HANDLERS.get(fields["type"])
@@ -223,7 +223,7 @@ class ClientSession:
             raise BadFrame(f"the server sent an unusable frame: {error!r}", fatal=True) from error
 
     def _ready(self, fields: Mapping[str, JSON]) -> Iterator[ClientCommand]:
-        """Take up the place again, or the server's when ours means nothing to it any more.
+        """Resume at our position, or at the server's if it does not know ours any more.
 
         A server that does not say from where it sends may skip events that are gone.
         """
@@ -254,8 +254,8 @@ class ClientSession:
     def _advance(self, spans: Iterable[tuple[Event, int]]) -> tuple[list[Arrival], bool]:
         """The events not seen before, up to the first gap, and whether there was one.
 
-        What a `superseded` stands for may come merged later in the frame: who has taken the one
-        and not yet the other must resume before both.
+        The events behind a `superseded` may come merged, later in the frame. A program that took
+        the first and not yet the second must resume before both.
         """
         fresh: list[Arrival] = []
         folded: Position | None = None
@@ -321,7 +321,7 @@ class ClientSession:
 
 
 def _whole(arrivals: list[Arrival], end: Position | None) -> list[Arrival]:
-    """Who has taken all of a frame resumes at its end."""
+    """A program that took all of a frame resumes at its end."""
     if arrivals and end is not None:
         arrivals[-1] = attrs.evolve(arrivals[-1], place=end)
     return arrivals

@@ -27,12 +27,12 @@ NO_SUCH_HOST = (socket.EAI_NONAME, socket.EAI_FAIL, getattr(socket, "EAI_NODATA"
 
 
 class BadUrl(ClientError):
-    """The URL is not that of a greenroom server."""
+    """The URL cannot be a greenroom server's."""
 
 
 @attrs.frozen
 class ServerUrl:
-    """Where the server is: `parsed` is its URL, `ssl_context` what a `wss` one is trusted by."""
+    """Where the server is: its URL, `parsed`, and the authorities to trust if that is `wss`."""
 
     parsed: SplitResult
     ssl_context: ssl.SSLContext | None
@@ -42,9 +42,14 @@ class ServerUrl:
         """Raises `BadUrl`."""
         parsed = urlsplit(url)
         if parsed.scheme not in ("ws", "wss") or not parsed.hostname:
-            raise BadUrl(f"{url!r} is not the URL of a server", advice="like ws://127.0.0.1:8700")
+            raise BadUrl(
+                f"{url!r} must be a URL with ws:// or wss:// and a host",
+                advice="like ws://127.0.0.1:8700",
+            )
         if ssl_context is not None and parsed.scheme == "ws":
-            raise BadUrl(f"{url!r} uses no TLS, so `ssl_context` has no use", advice="say wss://")
+            raise BadUrl(
+                f"`ssl_context` must be None for {url!r}, which uses no TLS", advice="use wss://"
+            )
         return cls(parsed, ssl_context)
 
     @property
@@ -131,7 +136,9 @@ async def _connected(url: ServerUrl) -> trio.abc.Stream:
         )
     except socket.gaierror as error:
         if error.errno in NO_SUCH_HOST:
-            raise CannotConnect(f"there is no host {url.host!r}: {error.strerror}") from error
+            raise CannotConnect(
+                f"the host {url.host!r} does not exist: {error.strerror}"
+            ) from error
         raise
     try:
         await stream.do_handshake()

@@ -1,4 +1,4 @@
-"""The tokens that a client shows: given once, or asked of the program again and again."""
+"""The tokens of a client: one given string, or those of the program's token function."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ TokenSource: TypeAlias = str | Callable[[], Awaitable[str]]
 
 
 class NoToken(ClientError):
-    """The program's token function failed, or gave something else than a token."""
+    """The program's token function failed, or returned something else than a string."""
 
     temporary = True
 
 
 class Tokens:
-    """`given` is a token, or the program's function that makes one: that may fail, or give an old
-    one, and is asked again. `backoff(attempt)`: seconds to wait, attempts from 1."""
+    """`given` is a token, or a function of the program that makes tokens. A function that fails, or
+    returns an old token, is called again after `backoff(attempt)` seconds; attempts from 1."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Tokens:
 
     @property
     def are_fresh(self) -> bool:
-        """The next one may be another."""
+        """Whether the next token may differ."""
         return not isinstance(self.given, str)
 
     async def take(self) -> str:
@@ -64,14 +64,14 @@ class Tokens:
         except Exception as error:
             raise NoToken(f"the token function failed: {safe_repr(error)}") from error
         if not isinstance(token, str):
-            raise NoToken(f"the token function gave no string but {type(token).__name__}")
+            raise NoToken(f"the token function must return a string, not {type(token).__name__}")
         return token
 
     async def keep(self, expires_ms: int | None) -> None:
         """Give a new token in good time before the old one expires, again and again.
 
         Clocks may disagree: a token that looks expired though the server took it is left alone,
-        and should the server find it expire first, it closes 4104 and the next connect asks anew.
+        and should the server find it expire first, it closes 4104 and the next connect asks again.
         """
         while self.are_fresh and expires_ms is not None and (left := self._left(expires_ms)) > 0:
             await trio.sleep(max(left - REFRESH_SECONDS, left / 2))
@@ -85,7 +85,7 @@ class Tokens:
                 new = await self._refresh(await self.take())
                 if new is None or new > expires_ms:
                     return new
-                logger.warning("the token function gave no newer token: asking it again")
+                logger.warning("the token function returned no newer token: calling it again")
             except (NoToken, RequestFailed) as error:
                 logger.warning("no new token yet: %s", error)
             attempt += 1

@@ -70,7 +70,7 @@ CLOSE_SECONDS = 2.0
 """How long a peer may take over the closing handshake."""
 
 LAST_WORDS_SECONDS = 0.2
-"""The same for a connection that is stopped: what reads the socket is stopped too, so no answer
+"""The same for a connection that is stopped. Its reader is stopped too, so no answer
 comes, and the user's other actors wait for this one."""
 
 
@@ -134,7 +134,7 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         )
 
     def give_up(self, code: CloseCode) -> None:
-        """Say what for it is about to be cut, in the middle of a frame maybe."""
+        """Note the close code, before the connection is cut, maybe in the middle of a frame."""
         self._cut_for = code
 
     async def started(self) -> None:
@@ -185,12 +185,12 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
             self._note_closed()
 
     def _last_event(self, reason: ExitReason) -> Draining | Overstepped:
-        """Given up: as said. Stopped with the whole user: the server goes away. Else it failed."""
+        """The code given to `give_up`; `Draining` if the whole user stops; otherwise a failure."""
         if isinstance(reason.error, IsolationViolation):
             logger.critical("isolation: %s", safe_str(reason.error))
             return Overstepped(CloseCode.ISOLATION_VIOLATION)
         if self._cut_for is not None:
-            logger.warning("cut, its client reads nothing")
+            logger.warning("the connection was cut: its client does not read")
             return Overstepped(self._cut_for)
         if reason.orderly and self._user.tree.stopped:
             return Draining(500, 2000)

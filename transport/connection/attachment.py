@@ -85,7 +85,7 @@ class Attachment:
             return
         self.user.observer.connection_ready(trio.current_time() - self.opened_at)
         if hello.session not in (None, result.value.session):
-            logger.info("%s is no session of this user: a new one begins", hello.session)
+            logger.info("%s is not a session of this user: a new session begins", hello.session)
             self.user.observer.lookup_failed("session")
         self._answer(result.value)
 

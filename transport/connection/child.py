@@ -1,4 +1,4 @@
-"""A connection as a supervised child: its WebSocket, what reads that, and the actor."""
+"""A connection as a supervised child: its WebSocket, the task that reads it, and the actor."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def connection_child(
 ) -> ChildSpec:
     """The spec of a connection; its value is the connection actor's ref.
 
-    It holds its `place` but while it is ready, and releases it with its socket.
+    It holds its `place` except while it is ready, and releases it with its socket.
     """
 
     async def start(*, task_status: trio.TaskStatus[object]) -> None:
@@ -115,7 +115,7 @@ def _socket_of(upgrade: Upgrade, user: UserId, parts: ConnectionParts) -> Counte
 
 
 async def _receive(socket: CountedSocket, actor: ConnectionActor, received: trio.Event) -> None:
-    """Feed the actor what the client sends; when it is slow, the socket waits."""
+    """Feed the actor what the client sends; a full mailbox makes the socket wait."""
     try:
         while True:
             await actor.ref.send(FrameCame(await socket.get_message()))
@@ -128,7 +128,8 @@ async def _receive(socket: CountedSocket, actor: ConnectionActor, received: trio
 
 
 async def _hear_out(socket: WebSocketConnection, received: trio.Event) -> None:
-    """A writer hears of a close (1009) before its frame is sent, a reader after: wait for that."""
+    """trio-websocket raises in the writer before it sends the close frame (1009), and in the reader
+    afterwards. Wait for the reader."""
     if socket.closed is not None:
         with trio.move_on_after(CLOSE_SECONDS):
             await received.wait()
@@ -156,9 +157,7 @@ async def _end(socket: WebSocketConnection, upgrade: Upgrade) -> None:
 def _write_guard(
     actor: ConnectionActor, scope: trio.CancelScope, patience: float
 ) -> Iterator[None]:
-    """Cut a connection whose peer stopped reading: one write of which nothing leaves for `patience`
-    seconds.
-    """
+    """Cut a connection whose peer does not read: nothing of a write leaves in `patience` s."""
     guard = _WriteGuard(actor, scope, patience)
     guard.watch()
     try:

@@ -1,4 +1,4 @@
-"""Deliveries that wait behind each other go out in one frame (pure)."""
+"""Consecutive deliveries that wait in the mailbox leave in one frame (pure)."""
 
 from __future__ import annotations
 

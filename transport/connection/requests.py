@@ -43,15 +43,15 @@ from greenroom.transport.protocol.close_codes import CloseCode
 logger = logging.getLogger("greenroom.transport")
 
 HISTORY_WAITING = 100
-"""Requests for history of one connection that wait while one is answered."""
+"""How many requests for history of one connection may wait while another is answered."""
 
 
 @attrs.define(eq=False)
 class Requests:
     """One connection's requests. `connection`, its actor's ref, gets the answers.
 
-    History is read a page at a time: the next when `answered` says that the last is written, so
-    what a client asks for and does not read is one page, and what it asks for and leaves is none.
+    History is read a page at a time, the next page once the last one is written. So a client that
+    asks and does not read costs one page at most.
     """
 
     user: UserHandle
@@ -82,7 +82,7 @@ class Requests:
                 self._read_history(self._histories.popleft())
 
     def drop(self) -> None:
-        """The connection ends: what waits is not read any more."""
+        """The connection ends: waiting requests for history are dropped."""
         self._histories.clear()
 
     def lifetime(self, identity: Identity) -> tuple[float | None, int | None]:
@@ -115,7 +115,7 @@ class Requests:
         elif len(self._histories) < HISTORY_WAITING:
             self._histories.append(request)
         else:
-            waiting = f"{HISTORY_WAITING} requests for history wait already: ask again later"
+            waiting = f"at most {HISTORY_WAITING} requests for history may wait: ask again later"
             self._answer(self._refused(request, CloseCode.RATE_LIMIT, waiting, temporary=True))
 
     def _read_history(self, request: wire.HistoryRequest) -> None:

@@ -1,4 +1,4 @@
-"""A stream whose first bytes were read by someone before."""
+"""A stream whose first bytes were read before it was made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from greenroom.transport.connection.socket.traffic import Traffic, unsent
 
 PIECE_BYTES = 32 * 1024
 IGNORED_BYTES, IGNORED_AT_ONCE = 256 * 1024, 64 * 1024
-"""What is still read, unseen, of a peer that floods: so that it gets to read why it is closed."""
+"""Bytes read and dropped of a peer that floods, so that it can read why it is closed."""
 
 
 class ReplayStream(trio.abc.HalfCloseableStream):
@@ -19,9 +19,9 @@ class ReplayStream(trio.abc.HalfCloseableStream):
     wsproto forgets bytes that reach it between the upgrade request and its acceptance
     (`H11Handshake._accept` starts a new parser without them), yet trio-websocket reads on while
     the application decides. A client may speak as soon as it has *our* 101, so nothing waits
-    that did not have to; one that speaks sooner (RFC 6455 §4.1 forbids it) loses nothing.
+    without need; a client that speaks sooner (RFC 6455 §4.1 forbids it) loses nothing.
 
-    `last_words()` is sent before it closes: see `connection.py` for what is left unsaid.
+    `last_words()` is sent before it closes: see `connection/child.py`, `_unsaid`.
     """
 
     def __init__(self, stream: trio.abc.Stream, head: bytes, early: bytes = b"") -> None:
@@ -99,7 +99,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
             if unsaid and self._given == self._taken:  # not amid a frame
                 await self._stream.send_all(unsaid)
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
-            pass  # nobody is there to hear it
+            pass  # the peer is gone
         finally:
             await self._stream.aclose()
 

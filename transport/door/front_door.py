@@ -274,7 +274,7 @@ def _by_path(routes: Mapping[str, Handler]) -> Mapping[str, Mapping[str, Handler
 
 
 def _check_upgrade_would_fit(head: RequestHead) -> None:
-    """Whoever is told that a token is good may rely on it: an upgrade brings it in base64."""
+    """A token that this path calls good must also fit in an upgrade, which brings it in base64."""
     token = max((len(value) for value in head.all("authorization")), default=0)
     if head.size + token // 3 + UPGRADE_BYTES > MAX_HEAD_BYTES:
         raise BadRequest(TOO_LARGE, status=431)

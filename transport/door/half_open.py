@@ -1,4 +1,4 @@
-"""Bounds the sockets that have not yet proven who they are."""
+"""Bounds the sockets whose users are not proven yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HANDSHAKE_DEADLINE = 10.0
 
 @attrs.frozen
 class HalfOpenStatistics:
-    """A look at the half-open connections. `dropped` were given up to make room."""
+    """The half-open connections at one moment. `dropped` counts those given up to make room."""
 
     waiting: int
     limit: int
@@ -22,7 +22,7 @@ class HalfOpenStatistics:
 
 
 class HalfOpen:
-    """At most `limit` handshakes at once. Of too many, the address with most loses its oldest.
+    """At most `limit` handshakes at once. One more drops the oldest of the address with the most.
 
     So a flood of idle sockets pushes itself out, and a client that speaks at once gets in
     (RFC 4987 §3.4, recycling the oldest half-open connection, one floor up). Behind a proxy all
@@ -31,7 +31,7 @@ class HalfOpen:
 
     def __init__(self, limit: int = 1024) -> None:
         if limit < 1:
-            raise ValueError(f"room for at least 1 handshake, not {limit}")
+            raise ValueError(f"`limit` must be at least 1 handshake, not {limit}")
         self._limit = limit
         # ordered: the first of an address is its oldest
         self._waiting: dict[str, dict[trio.CancelScope, None]] = {}
@@ -41,7 +41,7 @@ class HalfOpen:
     def handshake(
         self, deadline: float = HANDSHAKE_DEADLINE, peer: str | None = None
     ) -> Iterator[trio.CancelScope]:
-        """Run a handshake: cancelled after `deadline` seconds, or as the oldest of too many.
+        """Run a handshake: cancelled after `deadline` seconds, or to make room for another.
 
         `peer` is the address of the other end. Look at the scope's `cancelled_caught` afterwards,
         and drop the connection if it is set.
@@ -77,7 +77,7 @@ class HalfOpen:
 
 
 def network_of(peer: str | None) -> str:
-    """Who counts as the same peer: an IPv4 address, or an IPv6 network of 64 bits (RFC 6177)."""
+    """What counts as one peer: an IPv4 address, or an IPv6 network of 64 bits (RFC 6177)."""
     try:
         address = ipaddress.ip_address((peer or "").partition("%")[0])
     except ValueError:

@@ -10,20 +10,20 @@ from greenroom.delivery.events.ids import UserId
 
 
 class UnreadySockets:
-    """At most `limit` sockets of a user that have not come to `ready`, or are being closed.
+    """At most `limit` sockets of a user that are not `ready` yet, or are being closed.
 
-    The user actor bounds those that are ready, at `hello`: only there is it known whether a socket
+    The user actor bounds the ready ones, at `hello`: only then is it known whether a socket
     takes the place of another. So a user holds twice the limit at most.
     """
 
     def __init__(self, limit: int) -> None:
         if limit < 1:
-            raise ValueError(f"the limit must be at least 1, not {limit}")
+            raise ValueError(f"`limit` must be at least 1 socket, not {limit}")
         self._limit = limit
         self._held: dict[UserId, int] = {}
 
     def place(self, user: UserId) -> UnreadyPlace:
-        """A place for a socket of this user. Raises `TooManyConnections` when all are taken."""
+        """A place for a socket of this user. Raises `TooManyConnections` if all are taken."""
         if self.held(user) >= self._limit:
             raise TooManyConnections(
                 f"{self._limit} connections of user {str(user)!r} are opening or closing already"
@@ -60,7 +60,7 @@ class UnreadyPlace:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Release the place if the block raises: nobody else is there to do so."""
+        """Release the place if the block raises, since then no connection does."""
         try:
             yield
         except BaseException:

@@ -1,4 +1,4 @@
-"""What an upgrade to greenroom.v1 must bring (pure).
+"""What the request of an upgrade to greenroom.v1 must have (pure).
 
 The checks go from the cheapest to the dearest and raise `BadRequest` with the status to answer.
 """
@@ -18,7 +18,7 @@ _DEFAULT_PORT = {"http": "80", "https": "443"}
 
 
 class BadOrigin(GreenroomError):
-    """A setting names an origin that no browser would ever send."""
+    """An entry of `allow_origins` is not an origin as browsers send it."""
 
     fault = Fault.OPERATOR
 
@@ -35,7 +35,7 @@ def check_handshake(head: RequestHead) -> None:
         )
     if head.one("sec-websocket-version") != "13":
         raise BadRequest(
-            "Only version 13 of WebSocket is spoken here.",
+            "The Sec-WebSocket-Version must be 13.",
             status=426,
             headers={"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
         )
@@ -48,10 +48,10 @@ def check_handshake(head: RequestHead) -> None:
 
 
 def handshake_for(head: RequestHead) -> bytes:
-    """The request as the WebSocket layer gets to see it: what was checked, and nothing else.
+    """The request that the WebSocket layer gets: what was checked, and nothing else.
 
-    So neither the token nor a header that wsproto stumbles over (a `Host` that is no IDNA, bytes
-    that are no ASCII) goes further than the front door.
+    So neither the token nor a header that wsproto cannot read (a `Host` that is not IDNA, bytes
+    outside ASCII) goes further than the front door.
     """
     lines = [
         f"GET {head.path} HTTP/1.1",
@@ -68,10 +68,10 @@ def handshake_for(head: RequestHead) -> bytes:
 class Origins:
     """Which pages may connect.
 
-    Those of the host itself, always: `Origin` and `Host` name the same host and port, whatever
-    the scheme, as TLS may end at a proxy. Besides them those of the list; `*` allows any page. A
-    client without an `Origin` is no browser, so no page can have sent it. Raises `BadOrigin` for
-    unusable entries.
+    Pages of the host itself always may: `Origin` and `Host` name the same host and port, whatever
+    the scheme, as TLS may end at a proxy. So may the origins of the list; `*` allows any page. A
+    request without an `Origin` is not a browser's, so no page can have sent it. Raises `BadOrigin`
+    for unusable entries.
     """
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:

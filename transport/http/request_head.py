@@ -1,4 +1,4 @@
-"""One HTTP/1.1 request head: parsed by h11, bounded, and nothing after it touched (pure)."""
+"""One HTTP/1.1 request head: parsed by h11 and bounded; what follows is not touched (pure)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BadRequest(GreenroomError):
 class RequestHead:
     """Method, path and headers (names in lower case). Shows none of them: any may hold a token.
 
-    `peer` is the address of who is connected, None where the stream has none; `size` how many
+    `peer` is the address of the other end, None where the stream has none; `size` how many
     bytes the head took.
     """
 
@@ -54,7 +54,7 @@ class RequestHead:
         """The value of a header, None without it. Raises `BadRequest` if it comes twice."""
         values = list(self.all(name))
         if len(values) > 1:
-            raise BadRequest(f"The header {name} may come once only.")
+            raise BadRequest(f"The header {name} must come at most once.")
         return values[0] if values else None
 
     def listed(self, name: str) -> list[str]:
@@ -99,15 +99,15 @@ class HeadParser:
         if len(request.headers) > MAX_HEADERS:
             raise BadRequest(f"The request has more than {MAX_HEADERS} headers.", status=431)
         if request.http_version not in (b"1.0", b"1.1"):
-            raise BadRequest("Only HTTP/1.1 is spoken here.", status=505)
+            raise BadRequest("The HTTP version must be 1.0 or 1.1.", status=505)
         head = attrs.evolve(_head(request), size=size)
         if head.one("transfer-encoding") or head.one("content-length") not in (None, "0"):
-            raise BadRequest("Requests with a body are not accepted.", status=413)
+            raise BadRequest("A request must have no body.", status=413)
         return head
 
 
 def _unreadable(status: int) -> BadRequest:
-    """In fixed words: h11's own repeat what it could not read, and a token may be in there."""
+    """In fixed words: h11's repeat what it could not read, which may hold a token."""
     if status == 431:
         return BadRequest(TOO_LARGE, status=431)
     return BadRequest("This is not an HTTP/1.1 request.", status=status)

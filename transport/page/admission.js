@@ -1,9 +1,9 @@
-// Why the server lets nobody in. A browser hides how an upgrade was answered; over plain HTTP the server says.
+// Why the server refuses this page. A browser hides the answer to an upgrade; over plain HTTP the server gives it.
 
-const WITHIN_MS = 10_000; // a request that hangs must not keep the page from trying again
+const WITHIN_MS = 10_000; // a request that hangs must not stop the page from retrying
 const LONGEST = 200; // characters of a server's words that are shown
 
-/** What waiting cannot mend. */
+/** Advice for answers that do not change by waiting. */
 const FINAL = new Set([400, 403, 413, 414, 431, 494]);
 const ADVICE = {
   403: "Open the page at the address that the server allows.",
@@ -30,7 +30,7 @@ export async function whoami(token) {
   }
 }
 
-/** {words, status, isFinal}, or null when the server cannot be reached or the token is not accepted: that is asked for again. */
+/** {words, status, isFinal}; null when the server cannot be reached, or refuses the token: the page asks for another one. */
 export async function askWhy(token) {
   try {
     const answers = [await ask("whoami", token)];

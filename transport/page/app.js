@@ -10,11 +10,11 @@ import { packTable, sampleTable } from "./table.js";
 import { canBeToken, Tokens } from "./tokens.js";
 
 const PAGE = 200; // events per history request: the server's limit
-const PAGES = 15; // so many more are drawn at a time
+const PAGES = 15; // pages of history that are drawn at a time
 const NEAR = 120; // px: this close to the newest, the view follows it
 const UNDER_TOP = 72; // px of the bar at the top
 const ASK_WHY_AFTER = 2; // attempts to connect that failed
-const NOT_GOING = 4502; // what a cancel is answered when its run has ended: that is what was wanted
+const NOT_GOING = 4502; // the answer to a cancel of a run that has ended, which is what the user wanted
 
 const $ = (id) => document.getElementById(id);
 const memory = new Memory(() => sessionStorage, "greenroom.");
@@ -28,7 +28,7 @@ const composer = new Composer({ onSend: send, onStop: stop, memory });
 let caughtUp = false; // the thread's history is on screen
 let pages = PAGES; // how far back
 let ahead = null; // live events that wait while history is fetched
-let edition = 0; // goes up when what is drawn is to be drawn anew
+let edition = 0; // goes up when the conversation must be redrawn
 let drawn = 0; // the edition on screen
 let stopping = null; // the run that was asked to stop
 let following = true; // the view moves on with what is new
@@ -41,9 +41,9 @@ client.addEventListener("events", ({ detail: { events } }) => {
   else draw(events);
 });
 
-client.addEventListener("ready", async ({ detail: { resumed, anew } }) => {
+client.addEventListener("ready", async ({ detail: { resumed, redraw } }) => {
   welcome();
-  if (anew) outdate();
+  if (redraw) outdate();
   if (!resumed || !caughtUp) await catchUp();
 });
 
@@ -55,7 +55,7 @@ client.addEventListener("reset", ({ detail: { sameUser } }) => {
 
 client.addEventListener("refused", ({ detail }) => composer.complain(`The server refused something: ${detail.message}`));
 
-/** What is drawn, or fetched just now, may no longer be so: a journal was restored from a backup. */
+/** What is drawn, or being fetched, may no longer count: a journal was restored from a backup. */
 function outdate() {
   edition += 1;
   if (ahead) ahead = [];
@@ -91,7 +91,7 @@ async function latestOfNow() {
   }
 }
 
-/** The thread's latest events, so many pages; more: there are earlier ones. */
+/** The thread's latest events, up to `pages` pages; `more`: there are earlier ones. */
 async function latest(thread) {
   const found = { events: [], more: false };
   for (let page = 0; thread && page < pages; page += 1) {
@@ -108,7 +108,7 @@ $("earlier").addEventListener("click", async () => {
   pages += PAGES;
   following = false;
   const below = document.documentElement.scrollHeight - scrollY;
-  edition += 1; // drawn anew, with more before it
+  edition += 1; // redrawn, with earlier events before it
   await catchUp();
   moveTo(document.documentElement.scrollHeight - below);
 });
@@ -126,7 +126,7 @@ function newest() {
   return Math.max(0, start === null ? end : Math.min(end, start + scrollY - UNDER_TOP));
 }
 
-/** Our own moves are no user's: by the time the browser tells of one, more may have come below. */
+/** Scrolling by the page is not the user's: by the time of its event, more may have come below. */
 function moveTo(top) {
   scrollTo({ top });
   lastY = scrollY;
@@ -206,7 +206,7 @@ function startOver() {
 }
 
 $("new-thread").addEventListener("click", () => {
-  if (conversation.going !== null && stopping === null) // out of sight, nobody could stop it
+  if (conversation.going !== null && stopping === null) // hidden, the button could not be used
     return composer.complain(WORKING);
   startOver();
   composer.focus();
@@ -236,7 +236,7 @@ const CLOSED = {
 };
 let countdown = null;
 let shown = null; // the latest status
-let trouble = null; // why the server lets nobody in, in its words; shown until it does
+let trouble = null; // why the server refuses this page, in its words; shown until it accepts
 
 client.addEventListener("status", ({ detail }) => {
   clearInterval(countdown);
@@ -268,7 +268,7 @@ function explain({ code, reason, words }) {
   });
 }
 
-/** A browser hides why an upgrade was refused. What waiting may mend is tried again beside the words. */
+/** A browser hides why an upgrade was refused, so ask. The page retries meanwhile if waiting may help. */
 async function explainWaiting(detail) {
   const why = await askWhy(tokens.kept);
   if (shown !== detail) return;
@@ -288,7 +288,7 @@ function notify(text, action, act) {
   $("notice").hidden = false;
 }
 
-/** A link wants to sign in somebody else: whoever sent it may not be the user. Resolves to whether it may. */
+/** A link would sign in another user, and may come from somebody else. Resolves to whether the user agrees. */
 function confirmUser({ now, then }) {
   const dialog = $("confirm-user");
   for (const name of dialog.querySelectorAll(".now")) name.textContent = now ?? "someone else";
@@ -298,7 +298,7 @@ function confirmUser({ now, then }) {
   return new Promise((resolve) => { dialog.onclose = () => resolve(dialog.returnValue === "switch"); });
 }
 
-/** Ask until it can be one; whether it is a good one, the server says. */
+/** Ask until the text can be a token. The server decides whether it is valid. */
 function askForToken({ refused }) {
   const complain = (text) => {
     $("token-problem").textContent = text;
@@ -315,7 +315,7 @@ function askForToken({ refused }) {
       event.preventDefault();
       const token = $("token").value.trim();
       $("token").value = "";
-      if (!canBeToken(token)) return complain("That is no token: it has characters that none has. Copy it again, without quotation marks.");
+      if (!canBeToken(token)) return complain("This cannot be a token: it has characters that no token has. Copy it again, without quotation marks.");
       $("token-form").hidden = true;
       document.body.classList.remove("signs-in");
       resolve(token);
@@ -333,7 +333,7 @@ function drawUnanswered() {
   }
 }
 
-/** Sample data is for the demo's agent; any other agent says for itself what it can do. */
+/** Sample data is for the demo's agent; other agents say themselves what they can do. */
 function welcome() { document.body.classList.toggle("is-demo", tokens.fromDemo); }
 
 /** The address may change without a reload: by a link to this very page. */

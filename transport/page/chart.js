@@ -21,7 +21,7 @@ const widthOf = (text) => {
   return Math.ceil(canvas.measureText(text).width);
 };
 
-/** The text, shortened until it is at most so many pixels wide. */
+/** The text, shortened to at most `width` pixels. */
 const cut = (text, most) => {
   if (widthOf(text) <= most) return text;
   let kept = text.slice(0, 80);

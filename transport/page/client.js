@@ -1,10 +1,10 @@
 // greenroom.v1 for the browser: one class that keeps every duty of a client (docs/protocol.md).
 // It knows no DOM beyond the page's visibility. It speaks by DOM events:
 //   status  {state: "connecting" | "live" | "waiting" | "offline" | "closed", retryAt?, failures?, code?, reason?}
-//   ready   the server's ready frame, with `resumed`, and `anew`: what was drawn may not be so any more
+//   ready   the server's ready frame, with `resumed`, and `redraw`: what was drawn may no longer count
 //   events  {events: [...]} in order, each once
-//   reset   what was seen is void (a new journal or another user): draw anew from history
-//   answered {id, thread, run} or {id, error}: what became of a say
+//   reset   what was seen is void (a new journal or another user): redraw from history
+//   answered {id, thread, run} or {id, error}: the outcome of a say
 //   refused {code, message}: an error frame that belongs to no request
 
 import { bearer, encode, randomId } from "./frames.js";
@@ -34,7 +34,7 @@ export class Client extends EventTarget {
   #gapAt = null; #requests; #pacer = new Pacer((frame) => this.#write(frame)); #session = new SessionLock();
 
   /** tokens: async ({renew, ask}) => token or null; without `ask` it must not trouble the user: the socket is still live.
-   *  One that throws is asked again. memory: {get(name), set(name, value)}, kept across reloads. */
+   *  A function that throws is called again. memory: {get(name), set(name, value)}, kept across reloads. */
   constructor({ url, tokens, memory }) {
     super();
     [this.#url, this.#tokens, this.#memory] = [url, tokens, memory];
@@ -62,7 +62,7 @@ export class Client extends EventTarget {
     this.#open({ renew: false });
   }
 
-  /** Stay away until `connect` is called. */
+  /** Stay disconnected until `connect` is called. */
   stop(detail) {
     this.#drop();
     this.#status("closed", detail);
@@ -75,14 +75,14 @@ export class Client extends EventTarget {
     const tooLarge = this.#requests.tooLarge(frame);
     if (tooLarge) throw new RangeError(tooLarge);
     this.#requests.keep(frame);
-    this.#request(frame).catch(() => {}); // told by "answered"
+    this.#request(frame).catch(() => {}); // reported by "answered"
     return frame.id;
   }
 
   cancel(run) { return this.#request({ type: "cancel", id: randomId(), run }); }
   history(query) { return this.#request({ type: "history", id: randomId(), ...query }); }
 
-  /** These events are before the user's eyes. */
+  /** These events are visible to the user. */
   displayed(offsets) {
     for (const offset of offsets) this.#displayed.add(offset);
     this.#displayedTimer ??= setTimeout(() => this.#sendDisplayed(), DISPLAYED_EVERY_MS);
@@ -136,20 +136,20 @@ export class Client extends EventTarget {
     if (!this.#mayComeBack(code, { wasReady, dropped })) return this.#status("closed", { code, reason });
     // A browser hides a 401 behind 1006, so a handshake that failed may mean a stale token.
     const renew = !opened || code === TOKEN_EXPIRING || code === BAD_TOKEN;
-    this.#comeBack({ code, reason, renew, told: closing?.reconnect });
+    this.#comeBack({ code, reason, renew, asked: closing?.reconnect });
   }
 
-  /** Whether to connect again by itself; what would be answered the same is forgotten first. */
+  /** Whether to reconnect without the user. What would be refused again is forgotten first. */
   #mayComeBack(code, { wasReady, dropped }) {
     if (code === FRAME_TOO_BIG || code === BAD_DATA) return dropped;
     if (code === BAD_TOKEN) return this.#staleTokens++ < 2;
     const isHello = code === PROTOCOL_ERROR && !wasReady && Boolean(this.#memory.get("position")?.session);
-    if (code === SUPERSEDED || isHello) this.#forget(); // the session, or the place in it, is no longer ours
+    if (code === SUPERSEDED || isHello) this.#forget(); // the session, or the position in it, is no longer ours
     return code === SUPERSEDED || isHello || code < 4500 || code >= 5000;
   }
 
-  #comeBack({ code, reason, renew, told = null }) {
-    const delay = told ? told.after_ms + Math.random() * told.jitter_ms : backOff(this.#attempts);
+  #comeBack({ code, reason, renew, asked = null }) {
+    const delay = asked ? asked.after_ms + Math.random() * asked.jitter_ms : backOff(this.#attempts);
     this.#attempts += 1;
     this.#retry = { renew, timer: setTimeout(() => this.#open({ renew }), delay) };
     this.#status("waiting", { retryAt: Date.now() + delay, failures: this.#attempts, code, reason });
@@ -190,7 +190,7 @@ export class Client extends EventTarget {
     else if (this.#socket) this.#watch(AWAKE_WITHIN_MS);
   }
 
-  /** Before the first event there is none: the answer is short, and costs the server next to nothing. */
+  /** Before the first event nothing needs an ack; this answer is short and cheap for the server. */
   #askForLife() {
     if (!this.#probe) {
       this.#probe = randomId();
@@ -212,7 +212,7 @@ export class Client extends EventTarget {
     this.#watchSilence();
   }
 
-  /** How long the server may be silent now; a large frame that is on its way takes its time. */
+  /** How long the server may be silent now; longer while a large frame is on its way. */
   #watchSilence() {
     this.#watch((this.#probe ? AWAKE_WITHIN_MS : 1.5 * this.#ready.heartbeat) + this.#large);
   }
@@ -235,7 +235,7 @@ export class Client extends EventTarget {
       case "reply": return frame.id === this.#probe ? this.#answeredProbe() : this.#requests.settle(frame);
       case "ping": return this.#takePing(frame);
       case "closing": this.#closing = frame; return;
-      // Before `ready` it can only be the hello that is refused, and the server waits for a better one.
+      // Before `ready` only the hello can be refused, and the server waits for another one.
       case "error": return this.#ready ? this.#tell("refused", frame) : this.#lost(frame.code, frame.message);
     }
   }
@@ -251,8 +251,8 @@ export class Client extends EventTarget {
     const user = this.#memory.get("user");
     const isVoid = Boolean((before && before.epoch !== frame.epoch) || (user && user !== frame.user));
     const resumed = Boolean(before?.session === frame.session && frame.recovered && !isVoid);
-    const anew = Boolean(before?.session) && !resumed;
-    if (anew) this.#forgetBeyond(frame.from);
+    const redraw = Boolean(before?.session) && !resumed;
+    if (redraw) this.#forgetBeyond(frame.from);
     this.#memory.set("position", { session: frame.session, epoch: frame.epoch, ...this.#place(frame, resumed && before) });
     this.#session.take(frame.session);
     this.#memory.set("user", frame.user);
@@ -262,7 +262,7 @@ export class Client extends EventTarget {
     if (user && user !== frame.user) this.#disown();
     if (isVoid) this.#tell("reset", { sameUser: !user || user === frame.user });
     const waiting = this.#requests.waiting; // what is asked because of "ready" goes by itself
-    this.#tell("ready", { ...frame, resumed, anew });
+    this.#tell("ready", { ...frame, resumed, redraw });
     for (const request of waiting) this.#requests.dispatch(request);
     if (this.#displayed.size) this.displayed([]);
   }
@@ -293,7 +293,7 @@ export class Client extends EventTarget {
     if (fresh.length) this.#hand(fresh, position);
   }
 
-  /** Frames keep their order: an event that was written before the ping and is not here is lost. */
+  /** Frames keep their order: an event written before the ping that has not arrived is lost. */
   #takePing({ offset }) {
     const seen = this.#memory.get("position").offset;
     if (seen === null || !(offset > seen) || this.#gapAt === seen) return this.#send({ type: "pong" });
@@ -371,13 +371,13 @@ export class Client extends EventTarget {
     }, ms);
   }
 
-  /** Nothing that one user left unsent may go out in another's name. */
+  /** What one user left unsent must not be sent as another user. */
   #disown() {
     this.#requests.failAll({ code: 4503, message: "another user is signed in" });
     this.#displayed.clear();
   }
 
-  /** Begin a session of its own next time; what is on screen is of this journal still. */
+  /** Begin a new session next time. What is on screen is still of this journal. */
   #forget() {
     const { epoch } = this.#memory.get("position") ?? {};
     this.#memory.set("position", epoch ? { epoch } : null);

@@ -106,7 +106,7 @@ export class Composer {
     this.#attach("pasted table", async () => table);
   }
 
-  /** Several lines that may be a table or not: whoever pasted them knows. */
+  /** Several lines that may be a table or not: the user decides. */
   #offer(text) {
     const question = $("question"), pasted = text.replace(/\r\n?/g, "\n");
     $("offer").hidden = pasted.trim().split("\n").length < 3 || isCode(pasted) || !question.value.includes(pasted);

@@ -1,5 +1,5 @@
 // The conversation on screen. Each event is drawn once, by its kind, into its run's block; which
-// events are really before the user's eyes is told to `onShown`.
+// events are really visible to the user is reported to `onShown`.
 
 import { element, icon, ICONS, LONGEST, pretty, seconds } from "./dom.js";
 import { drawReport } from "./report.js";
@@ -135,7 +135,7 @@ export class Conversation {
     return spent;
   }
 
-  /** A slow connection is sent several as one, some of which history may have brought already. */
+  /** A slow connection gets several merged into one; history may have brought some of them already. */
   draw_partial_result(_event, run, { text, merges = [] }) {
     for (const offset of merges) {
       this.#drawn.add(offset);
@@ -236,7 +236,7 @@ export class Conversation {
     row.querySelector(".spinner")?.replaceWith(icon(ICONS[state], state));
   }
 
-  // ── what is before the user's eyes ──
+  // ── what is visible to the user ──
 
   #watch(target, offset) {
     if (this.#waiting.has(target)) this.#waiting.get(target).push(offset);

@@ -5,7 +5,7 @@ export const randomId = () =>
 
 export const byteLength = (text) => new TextEncoder().encode(text).length;
 
-/** A frame as JSON. Half a surrogate pair is no text (RFC 8259 §8.2), and the server refuses it: U+FFFD takes its place.
+/** A frame as JSON. The server refuses half a surrogate pair, which is not text (RFC 8259 §8.2), so U+FFFD replaces it.
  *  JSON.stringify writes such a half as an escape of its own, and nothing else as \ud8.. to \udf...; every other escape stays. */
 export const encode = (frame) =>
   JSON.stringify(frame).replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, (escape, half) => (half ? "\ufffd" : escape));

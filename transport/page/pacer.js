@@ -1,4 +1,4 @@
-// Frames at a pace that the server takes: `burst` at once, then `rate` a second, in order. No DOM here.
+// Frames at a pace that the server accepts: `burst` at once, then `rate` a second, in order. No DOM here.
 
 const DEFAULT = { rate: 50, burst: 100 }; // frames; the server's own, until it says
 const SHARE = 0.8; // of what it takes: its clock and ours are not one, and the network bunches frames
@@ -29,14 +29,14 @@ export class Pacer {
   get isIdle() { return this.#queue.length === 0; }
 
   send(frame) {
-    // An ack covers those before it: one that still waits is not worth a second frame.
+    // An ack covers those before it: while one waits, a second frame is not worth it.
     const waiting = frame.type === "ack" ? this.#queue.findIndex(({ type }) => type === "ack") : -1;
     if (waiting >= 0) this.#queue[waiting] = frame;
     else this.#queue.push(frame);
     this.#pump();
   }
 
-  /** Before all that waits: what must be known soon. */
+  /** Send before everything that waits. */
   sendFirst(frame) {
     this.#queue.unshift(frame);
     this.#pump();

@@ -1,4 +1,4 @@
-// What becomes of the page: shown and hidden, asleep, offline, left and come back to.
+// The life of the page: shown and hidden, asleep, offline, left and returned to.
 
 const SLEPT_AFTER_MS = 5_000; // a clock that is looked at every second and has gone on this much was asleep
 
@@ -14,7 +14,7 @@ export function watchPage({ hidden, woke, offline, left, back }) {
   watchClock(woke);
 }
 
-/** While a machine sleeps timers stand still and the clock goes on; no event tells. */
+/** While a machine sleeps timers stand still and the clock goes on; no event says so. */
 function watchClock(woke) {
   let seen = Date.now();
   setInterval(() => {

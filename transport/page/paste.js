@@ -14,11 +14,11 @@ const CODE = [
   /[{([\\:]\s*$/, /^\s*[{}[\]]/, /^\s*\((?![\d$€£¥])/, /[\]}][,;]?\s*$/, /\w\(.*\)\s*[;,:]?$/, /^\s*(#include|\/\/|[\w-]+: \S|<\w.*>$)/,
 ];
 
-const isNumber = (cell) => cell.length < 40 && NUMBER.test(cell); // NUMBER tries long ones in very many ways
+const isNumber = (cell) => cell.length < 40 && NUMBER.test(cell); // NUMBER backtracks for long on long cells
 const split = (text) => text.split(/\r\n?|\n/);
 const count = (line, mark) => line.split(mark).length - 1;
 
-/** Quoted cells may hold anything, line breaks too: they count as one word. A lone " is no quote. */
+/** Quoted cells may hold anything, line breaks too: they count as one word. A lone " is not a quote. */
 const unquoted = (text) => text.replace(/(^|[,;\t|\r\n]) *(?:"[^"]*")+/g, "$1_");
 
 /** Lines with something in them, quoted cells as words. */
@@ -47,7 +47,7 @@ function delimiterIn(lines) {
   return found.sort((a, b) => b.share - a.share || b.width - a.width)[0] ?? null;
 }
 
-/** {words, table}: the table in a pasted text and what was written above it; null when it is none. */
+/** {words, table}: the table in a pasted text and what was written above it; null when there is no table. */
 export function findTable(pasted) {
   const text = pasted.replace(/^sep=.(\r\n?|\n)/i, ""); // Excel's word to itself
   const markdown = fromMarkdown(text);
@@ -61,7 +61,7 @@ export function findTable(pasted) {
   return null;
 }
 
-/** A question, or a line of its own, is no header; nor is a blank line. */
+/** A question, a line by itself and a blank line are not headers. */
 const isWords = (lines, i) =>
   !lines[i].trim() || /[?!:]\s*$/.test(lines[i]) || (i === 0 && lines[1]?.trim() === "" && lines[3]?.trim() !== "");
 

@@ -23,14 +23,14 @@ export class RequestFailed extends Error {
 export class Requests {
   #memory; #send; #onSaid; #pending = new Map();
 
-  /** send: (frame), to the socket in its turn; onSaid: ({id, error, ...result}), what became of a say. */
+  /** send: (frame), to the socket in its turn; onSaid: ({id, error, ...result}), the outcome of a say. */
   constructor({ memory, send, onSaid }) {
     [this.#memory, this.#send, this.#onSaid] = [memory, send, onSaid];
     if (memory.get("unanswered") !== null) memory.set("unanswered", this.unanswered);
-    for (const frame of this.unanswered) this.add(frame).catch(() => {}); // told by onSaid
+    for (const frame of this.unanswered) this.add(frame).catch(() => {}); // reported by onSaid
   }
 
-  /** What was said and is not answered, as an older page may have left it. */
+  /** What was said and not answered, as an older page may have left it. */
   get unanswered() {
     const kept = this.#memory.get("unanswered");
     return Array.isArray(kept) ? kept.filter(canBeAnswered) : [];
@@ -40,7 +40,7 @@ export class Requests {
   get largest() { return this.#memory.get("largest") ?? LARGEST_FRAME; }
   set largest(bytes) { this.#memory.set("largest", bytes ?? null); }
 
-  /** Words, when the server would close the socket for this frame. */
+  /** A message for the user if the server would close the socket for this frame. */
   tooLarge(frame) {
     const size = sizeOf(frame);
     return size > this.largest && `This message has ${kilobytes(size)}, and the server takes ${kilobytes(this.largest)} at most.`;

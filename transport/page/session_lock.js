@@ -1,5 +1,5 @@
 // Which tab speaks for a session. A duplicated tab starts with a copy of the first one's sessionStorage, and the
-// server gives a session to whoever came last; so a tab holds its session by a lock while it lives.
+// server gives a session to the last tab that asks; so a tab holds its session by a lock while it lives.
 
 import { randomId } from "./frames.js";
 
@@ -26,7 +26,7 @@ export class SessionLock {
   }
 }
 
-/** A function that lets go, or null when another tab holds it. Web Locks exist over HTTPS and on localhost only. */
+/** A function that releases the lock, or null when another tab holds it. Web Locks exist over HTTPS and on localhost only. */
 const hold = (name) => (navigator.locks ? holdLock(name) : holdChannel(name));
 
 function holdLock(name) {
@@ -40,7 +40,7 @@ function holdLock(name) {
   });
 }
 
-/** Whoever holds a session, or is asking for it, answers. Two that ask at once both go without. */
+/** A tab that holds a session, or asks for it, answers. Two tabs that ask at once both get none. */
 function holdChannel(name) {
   return new Promise((resolve) => {
     const channel = new BroadcastChannel(name), me = randomId();

@@ -2,7 +2,7 @@
 
 import { ask, whoami } from "./admission.js";
 
-/** A header can carry it; quotation marks that came along from a mail are not ASCII. */
+/** Whether a header can carry the text. Quotation marks copied from a mail are not ASCII. */
 export const canBeToken = (text) => /^[\x21-\x7e]+$/.test(text);
 
 export class Tokens {
@@ -43,13 +43,13 @@ export class Tokens {
 
   // ── a link with a token: https://…/#token=… ──
 
-  /** Out of sight and out of history, in any case. Returns whether there was one. */
+  /** Remove the token from the address and the history. Returns whether there was one. */
   takeLink() {
     const given = new URLSearchParams(location.hash.slice(1)).get("token");
     if (given === null) return false;
     history.replaceState(null, "", location.pathname + location.search);
     if (canBeToken(given.trim())) this.#link = given.trim();
-    else this.#complain("The link that you followed holds no token.");
+    else this.#complain("The link that you followed has no token.");
     return this.#link !== null;
   }
 
@@ -72,7 +72,7 @@ export class Tokens {
   async #mayReplace(kept, given) {
     const [now, then] = await Promise.all([whoami(kept), whoami(given)]);
     if (then.status === 401) {
-      this.#complain("The link that you followed holds no token that this server accepts.");
+      this.#complain("The link that you followed has no token that this server accepts.");
       return false;
     }
     const names = { now: now.user ?? claimedBy(kept), then: then.user ?? claimedBy(given) };
@@ -94,7 +94,7 @@ export class Tokens {
     try {
       const response = await ask("demo/token", kept);
       if (response.ok) return await response.json();
-      if (response.status === 401 && kept) return await this.#demo(null); // its key is gone: someone new
+      if (response.status === 401 && kept) return await this.#demo(null); // its key is gone: become a new user
       return response.status === 404 ? "not a demo" : "unreachable";
     } catch {
       return "unreachable";
@@ -102,7 +102,7 @@ export class Tokens {
   }
 }
 
-/** The user that a JSON Web Token names, if it is one. It is not verified: to be shown, and nothing else. */
+/** The user that a JSON Web Token names, if the text is one. Not verified: for display only. */
 function claimedBy(token) {
   try {
     const bytes = Uint8Array.from(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));

@@ -41,7 +41,7 @@ class CloseCode(enum.IntEnum):
 
 @attrs.frozen
 class Meaning:
-    """What a code tells the client.
+    """What a code means to the client.
 
     `reason` is the close frame's text (RFC 6455 §5.5 allows 123 bytes), `reconnect` whether to
     come back by itself, `temporary` whether the same attempt may succeed later.
@@ -101,13 +101,13 @@ MEANINGS: Mapping[CloseCode, Meaning] = MappingProxyType(
 
 
 BY_WEBSOCKET = frozenset({CloseCode.BROKEN_WEBSOCKET, CloseCode.BAD_DATA, CloseCode.FRAME_TOO_BIG})
-"""What the WebSocket layer closes with by itself: it refuses a frame before we see it."""
+"""The codes that the WebSocket layer closes with by itself, for a frame that we never see."""
 
 
 def reconnects(code: int) -> bool:
-    """Whether a client comes back by itself after a close with `code`, listed here or not.
+    """Whether a client reconnects by itself after a close with `code`, listed here or not.
 
-    Codes of others (1006, a proxy's 1012) mean a broken path, so they reconnect.
+    Other codes (1006, a proxy's 1012) mean a broken path, so the client reconnects.
     """
     if code in MEANINGS:
         return MEANINGS[CloseCode(code)].reconnect

@@ -128,7 +128,7 @@ class FrameDecoder:
         fields, is_mended = object_of(message)
         type_ = fields.get("type")
         if type(type_) is not str:
-            raise BadFrame("a frame needs a `type` that is a string", fatal=True)
+            raise BadFrame("a frame must have a `type` that is a string", fatal=True)
         structure = self._structure.get(type_)
         if structure is None:
             raise BadFrame(f"unknown frame type {shown(type_)}")

@@ -26,7 +26,7 @@ _ESCAPE = re.compile(
 class BadFrame(GreenroomError):
     """A frame breaks the protocol.
 
-    `id` is the frame's own, when it had a usable one; `fatal` says that the connection ends.
+    `id` is the frame's own, if it has a usable one; `fatal` says that the connection ends.
     """
 
     fault = Fault.CLIENT
@@ -46,10 +46,10 @@ class BadFrame(GreenroomError):
 
 
 def object_of(message: str | bytes) -> tuple[dict[str, JSON], bool]:
-    """A frame's fields, and whether its text holds half a surrogate pair, mended here to U+FFFD.
+    """A frame's fields, and whether its text held half a surrogate pair, which becomes U+FFFD.
 
-    RFC 8259 §8.2 lets JSON escape such a half, but it is no text: UTF-8 cannot say it, so neither a
-    journal nor another client could be told of it. Raises `BadFrame`, fatal.
+    RFC 8259 §8.2 lets JSON escape such a half, but UTF-8 has no bytes for it, so neither a
+    journal nor another client could get it. Raises `BadFrame`, fatal.
     """
     if not isinstance(message, str):
         raise BadFrame("a frame must be a text frame, not a binary one", fatal=True)
@@ -57,7 +57,7 @@ def object_of(message: str | bytes) -> tuple[dict[str, JSON], bool]:
     if type(value) is not dict:
         raise BadFrame(f"a frame must be a JSON object, not {described(value)}", fatal=True)
     if brackets(message) > MAX_DEPTH and not nests_at_most(MAX_DEPTH, value):
-        raise BadFrame(f"a frame nests at most {MAX_DEPTH} levels", fatal=True)
+        raise BadFrame(f"a frame must nest at most {MAX_DEPTH} levels deep", fatal=True)
     return value, is_mended
 
 

@@ -63,14 +63,14 @@ class Ack:
 
 @attrs.frozen
 class Displayed:
-    """These events were put before the user's eyes."""
+    """These events were shown to the user."""
 
     offsets: tuple[int, ...]
 
 
 @attrs.frozen
 class Confirm:
-    """The user got value from an event, or says not."""
+    """The user says whether an event was of value."""
 
     offset: int
     verdict: JSON = attrs.field(default=None, metadata=SECRET)
@@ -157,8 +157,8 @@ def ready(
     limits: FrameLimits,
     features: Sequence[str] = (),
 ) -> bytes:
-    """The answer to `hello`. `offset` is the last one accepted; events after `after` follow, whose
-    own event is `event`."""
+    """The answer to `hello`. `offset` is the last accepted one; events after `after` follow, and
+    the event at `after` is `event`."""
     return _frame(
         "ready",
         session=session,
@@ -224,7 +224,7 @@ def ping(offset: int | None = None) -> bytes:
 
 
 def large(size: int) -> bytes:
-    """Announces a frame of so many bytes."""
+    """Announce a frame of `size` bytes."""
     return b'{"type":"large","bytes":%d}' % size
 
 

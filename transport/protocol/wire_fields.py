@@ -36,15 +36,15 @@ def parse_id(kind: type[I], text: str) -> I:
 
 
 class WrongField(ValueError):
-    """A field holds something else than it should."""
+    """A field holds a value that the protocol does not allow."""
 
     def __init__(self, name: str, expected: str, given: str, advice: str = "") -> None:
-        told = f" ({advice})" if advice else ""
-        super().__init__(f"`{name}` must be {expected}, not {given}{told}")
+        hint = f" ({advice})" if advice else ""
+        super().__init__(f"`{name}` must be {expected}, not {given}{hint}")
 
 
 def whole_number(name: str, lowest: int, highest: int) -> FieldCheck[int]:
-    """An integer in a range; neither `true` nor `1.0` is one."""
+    """An integer in a range; `true` and `1.0` are not integers."""
     expected = f"an integer from {lowest} to {highest}"
 
     def check(value: object, _: object) -> int:
@@ -56,7 +56,7 @@ def whole_number(name: str, lowest: int, highest: int) -> FieldCheck[int]:
 
 
 def bounded_text(name: str, longest: int, *, shortest: int = 0) -> FieldCheck[str]:
-    """A string of so many characters."""
+    """A string of `shortest` to `longest` characters."""
     return _text(name, shortest, longest, shown)
 
 
@@ -81,7 +81,7 @@ def id_of(name: str, kind: type[Id], parse: ParseId) -> FieldCheck[Id]:
 
     def check(value: object, _: object) -> Id:
         try:
-            return parse(kind, value)  # type: ignore[arg-type]  # it refuses what is no string
+            return parse(kind, value)  # type: ignore[arg-type]  # `parse` refuses what is not a string
         except BadId as error:
             words = error.given_words
             given = f"{words}: {shown(value)}" if isinstance(value, str) else words
@@ -113,7 +113,7 @@ def text_fields(name: str, most: int, longest: int) -> FieldCheck[dict[str, str]
 
 
 def maybe(check: FieldCheck[V]) -> FieldCheck[V | None]:
-    """`null` is as good as absent."""
+    """`null` counts as absent."""
     return lambda value, kind: None if value is None else check(value, kind)
 
 

@@ -63,7 +63,7 @@ def test_what_can_be_no_token_is_refused_at_the_form_and_never_kept(
 ) -> None:
     page = open_page(served, live=False)
     give_token(page, "“eyJhbGciOi”")
-    page.wait_for_selector("[data-testid=token-problem] >> text=That is no token")
+    page.wait_for_selector("[data-testid=token-problem] >> text=This cannot be a token")
     assert page.is_visible("[data-testid=token]")
     page.evaluate("localStorage.setItem('greenroom.token', JSON.stringify('“kept before”'))")
     page.reload()
@@ -165,9 +165,7 @@ def test_a_link_whose_token_is_no_good_leaves_who_is_signed_in(
 ) -> None:
     page = open_page(served, url=served.link("alice"))
     follow(page, f"{served.url}#token={bad}")
-    page.wait_for_selector(
-        "[data-testid=problem] >> text=The link that you followed holds no token"
-    )
+    page.wait_for_selector("[data-testid=problem] >> text=The link that you followed has no token")
     wait_live(page)
     assert user_of(page) == "alice"
     assert_no_token_in_sight(page)

@@ -65,7 +65,7 @@ def test_anything_but_hello_before_ready_closes_4502(connect, type_):
     client.send(type_, **EARLY[type_])
     assert client.closed_with() == 4502
     assert [each["type"] for each in client.kept] == ["error", "closing"]
-    assert "before hello" in client.take("error")["message"]
+    assert "after `hello`" in client.take("error")["message"]
 
 
 def test_what_an_early_frame_asked_for_was_not_done(connect):

@@ -113,7 +113,7 @@ async def test_an_id_in_use_is_not_asked_with_again():
     async with server(script) as url, join(url) as client, trio.open_nursery() as nursery:
         nursery.start_soon(partial(client.say, "hi", id="1"))
         await trio.testing.wait_all_tasks_blocked()
-        with pytest.raises(ClientError, match="'1' is still being answered"):
+        with pytest.raises(ClientError, match="'1' still waits"):
             await client.say("hi", id="1")
         nursery.cancel_scope.cancel()
 

@@ -311,7 +311,7 @@ class NoSuchHost(trio.abc.HostnameResolver):
 @pytest.mark.fault("C4")
 async def test_a_host_that_does_not_exist_is_raised():
     trio.socket.set_custom_hostname_resolver(NoSuchHost())
-    with pytest.raises(CannotConnect, match=r"no host 'greenroom\.example'"):
+    with pytest.raises(CannotConnect, match=r"greenroom\.example"):
         async with join("ws://greenroom.example"):
             pass
 

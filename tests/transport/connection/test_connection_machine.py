@@ -185,7 +185,7 @@ def test_what_comes_between_hello_and_ready_is_said_to_be_too_early():
     runner, _ = machine(AUTHENTICATED)
     runner.handle(wire.Hello())
     (error,) = sent(runner.handle(wire.Ack(0)))
-    assert "before ready" in error["message"]
+    assert "after `ready`" in error["message"]
 
 
 # Timers

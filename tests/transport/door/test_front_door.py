@@ -358,8 +358,9 @@ async def test_every_request_gets_its_status(method, path, status, allow):
 
 async def test_a_body_is_refused_unread_and_the_answer_arrives():
     async with serving(front_door()) as port:
-        status, _, body = await fetch(port, "/livez", "POST", body=b"x" * 200_000)
-        assert (status, body) == (413, b"Requests with a body are not accepted.\n")
+        status, _, answer = await fetch(port, "/livez", "POST", body=b"x" * 200_000)
+        assert status == 413
+        assert b"body" in answer
 
 
 async def test_an_answer_survives_what_the_peer_had_already_sent():

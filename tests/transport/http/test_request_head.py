@@ -62,7 +62,7 @@ def test_no_refusal_repeats_what_it_refuses(before, after):
 
 def test_a_header_wanted_once_may_not_come_twice():
     head, _ = parse(GET)
-    with pytest.raises(BadRequest, match="x-list may come once"):
+    with pytest.raises(BadRequest, match="x-list must come at most once"):
         head.one("x-list")
 
 

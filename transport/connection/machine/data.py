@@ -17,7 +17,7 @@ from greenroom.transport.protocol.frame_limits import FrameLimits
 
 
 class Phase(enum.Enum):
-    """PROTOCOL.md's four phases."""
+    """The four phases of a connection (docs/protocol.md)."""
 
     ACCEPTING = "accepting"
     AUTHENTICATED = "authenticated"
@@ -27,23 +27,23 @@ class Phase(enum.Enum):
 
 @attrs.frozen
 class EventSender:
-    """The right to send events: one user's, on one journal. Made by entering *ready* alone."""
+    """The right to send one user's events of one journal. Only entering *ready* makes it."""
 
     user: UserId
     epoch: str
 
     def frame(self, records: Sequence[Record], *, replay: bool) -> bytes:
-        """An `events` frame. Raises `IsolationViolation` for a record of anyone else."""
+        """An `events` frame. Raises `IsolationViolation` for another user's record."""
         return wire.events(self.user, self.epoch, records, replay=replay)
 
     def history(self, id: str, page: Page, *, more: bool) -> bytes:  # noqa: A002  # wire's word
-        """A page of history. Raises `IsolationViolation` for a record of anyone else."""
+        """A page of history. Raises `IsolationViolation` for another user's record."""
         return wire.reply_history(id, self.user, page.records, more=more)
 
 
 @attrs.frozen
 class Times:
-    """Seconds. A client that answers no ping for half a heartbeat is gone."""
+    """Seconds. A client that does not answer a ping for half a heartbeat counts as gone."""
 
     hello: float = 10.0
     heartbeat: float = 25.0

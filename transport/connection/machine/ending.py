@@ -17,7 +17,7 @@ from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
 QUICKLY, SLOWLY = (0, 500), (500, 2000)
-"""When to reconnect: after so many ms, plus up to so many of jitter."""
+"""When to reconnect: ms to wait, and the most ms of jitter to add."""
 
 
 def close(data: ConnectionData, code: CloseCode, reason: str | None = None) -> ConnectionStep:

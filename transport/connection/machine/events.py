@@ -1,4 +1,4 @@
-"""What a connection's machine is told besides frames and news, and what it commands (pure)."""
+"""The events of a connection's machine besides frames and news, and its commands (pure)."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Overstepped:
 
 @attrs.frozen
 class GaveUp:
-    """The client acknowledges nothing; `talks` says whether it sent any other frame meanwhile."""
+    """The client acknowledges nothing; `talks` says whether it sent other frames meanwhile."""
 
     talks: bool
 
 
 @attrs.frozen
 class GapSeen:
-    """What was to be sent next does not follow what was sent: events between them are gone."""
+    """The next events do not follow the last ones sent: events between them are missing."""
 
 
 @attrs.frozen
@@ -81,12 +81,12 @@ class PongDue:
 
 @attrs.frozen
 class TokenDue:
-    """The token should be about to expire: time to look at the wall clock."""
+    """By the monotonic clock the token is about to expire: look at the wall clock."""
 
 
 @attrs.frozen
 class TokenLeft:
-    """What the wall clock says of the token now, in seconds; less than 0 once it expired."""
+    """Seconds until the token expires by the wall clock; below 0 once it has expired."""
 
     seconds: float
 
@@ -138,7 +138,7 @@ class TokenRefreshed:
 
 @attrs.frozen
 class Draining:
-    """The server stops; when to come back, in ms."""
+    """The server stops. The client may come back after `after_ms` and up to `jitter_ms` more."""
 
     after_ms: int
     jitter_ms: int
@@ -161,7 +161,7 @@ class Send:
 
 @attrs.frozen
 class SendEvents:
-    """Write this frame, then tell the user actor that everything `through` here is written."""
+    """Write this frame of events, then report to the user actor what is written `through`."""
 
     frame: bytes
     through: int
@@ -169,7 +169,7 @@ class SendEvents:
 
 @attrs.frozen
 class Ping:
-    """Ask for a sign of life; `position`: and say how far the connection was written."""
+    """Ask for a sign of life. With `position` the ping says which offset was written last."""
 
     position: bool
 
@@ -190,14 +190,14 @@ class Tell:
 
 @attrs.frozen
 class Carry:
-    """Carry out a request of the client; its answer comes back as an event."""
+    """Carry out a request of the client; the answer is an event."""
 
     request: wire.ClientRequest
 
 
 @attrs.frozen
 class CheckToken:
-    """Look how long the token is good for; the answer comes back as `TokenLeft`."""
+    """Look how long the token stays valid; the answer is the event `TokenLeft`."""
 
     expires_ms: int
 

@@ -1,7 +1,7 @@
 """A connection's machine: accepting → authenticated → ready → closed (pure).
 
 Only entering *ready* makes the `EventSender`, and only an `EventSender` makes `events` frames; so
-no event can leave before its time, and none that is not this user's (PROTOCOL.md, "Opening").
+no event can leave before then, and no event of another user at all (docs/protocol.md, "Opening").
 """
 
 from __future__ import annotations
@@ -93,13 +93,18 @@ def _hello(data: ConnectionData, hello: wire.Hello) -> ConnectionStep:
 
 
 def _second_hello(data: ConnectionData, _: wire.Hello) -> ConnectionStep:
-    return protocol_error(data, "hello comes once, first")
+    return protocol_error(data, "`hello` must come once, as the first frame")
 
 
 def _too_early(data: ConnectionData, frame: wire.ClientFrame) -> ConnectionStep:
     if data.greeted:
-        return protocol_error(data, f"{frame_codec.type_of(frame)} came before ready")
-    return protocol_error(data, f"{frame_codec.type_of(frame)} came before hello")
+        return protocol_error(
+            data, f"`{frame_codec.type_of(frame)}` must come after `ready`: wait for it"
+        )
+    return protocol_error(
+        data,
+        f"`{frame_codec.type_of(frame)}` must come after `hello`, which must be the first frame",
+    )
 
 
 def _hello_late(data: ConnectionData, _: HelloLate) -> ConnectionStep:

@@ -37,7 +37,7 @@ def token_due(data: ConnectionData, _: TokenDue) -> ConnectionStep:
 
 
 def token_left(data: ConnectionData, event: TokenLeft) -> ConnectionStep:
-    """The wall clock has the last word on a token, since that may have been set meanwhile."""
+    """The wall clock decides about a token, since the clock may have been set meanwhile."""
     if event.seconds <= data.early:
         return close(data, CloseCode.TOKEN_EXPIRING)
     return stay(data, *token_timer(data, event.seconds))
@@ -50,7 +50,7 @@ def token_check(data: ConnectionData) -> tuple[CheckToken, ...]:
 def with_token(
     data: ConnectionData, expires_in: float | None, expires_ms: int | None
 ) -> ConnectionData:
-    """It closes `before_expiry`, or a tenth of what a short token has left before."""
+    """The connection closes `before_expiry`, or earlier by a tenth of a short token's time."""
     early = 0.0 if expires_in is None else min(data.times.before_expiry, expires_in / 10)
     return attrs.evolve(data, expires_ms=expires_ms, early=early)
 

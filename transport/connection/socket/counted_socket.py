@@ -20,9 +20,9 @@ from greenroom.transport.door.early_stream import ReplayStream
 
 
 class CountedSocket(WebSocketConnection):
-    """Reads on as long as `allow()` says so, which is asked for every frame but the closing one.
+    """Reads while `allow()` returns True. It is called for every frame except the closing one.
 
-    After the first frame that is too many nothing more is read, `flooded` is True, and
+    After the first frame past the limit nothing more is read, `flooded` is True, and
     `get_message` raises `ConnectionClosed` behind the messages that came before it.
     """
 

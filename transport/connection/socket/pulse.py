@@ -1,4 +1,4 @@
-"""Whether a connection lives, told by its bytes: a link that is slow is not one that is dead."""
+"""Whether a connection lives, judged by its bytes: a slow link is not a dead link."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _WrittenFrame:
 class Pulse:
     """Watches one socket. `clock`: monotonic, in seconds.
 
-    Looks only when it is asked, and knows what happened since it looked before.
+    Looks only when asked, and compares with its last look.
     """
 
     def __init__(self, traffic: Callable[[], Traffic], clock: Callable[[], float]) -> None:
@@ -40,7 +40,7 @@ class Pulse:
         self._arriving: tuple[int, float] = (0, float("-inf"))  # a big one that left: until when
 
     def beats(self, within: float) -> bool:
-        """Whether bytes came since this was asked before, or left a backlog `within` seconds, or
+        """Whether bytes came since the last call, or a backlog moved `within` seconds, or
         what left may still be on its way through a slow link."""
         self._look()
         came, self._came = self._seen.came > self._came, self._seen.came
@@ -49,7 +49,7 @@ class Pulse:
         return came or now - self._drained_at < within or has_left
 
     def drained_at(self) -> float:
-        """When it was last seen that some of a backlog had left."""
+        """The time of the last look that saw a backlog move."""
         self._look()
         return self._drained_at
 

@@ -1,4 +1,4 @@
-"""A token bucket: so many a second on average, so many at once (pure)."""
+"""A token bucket: bounds a rate on average and the size of a burst (pure)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ class TokenBucket:
 
     def __init__(self, rate: float, burst: float, *, now: float) -> None:
         if rate <= 0 or burst < 1:
-            raise ValueError(f"a rate above 0 and a burst of 1 or more, not {rate} and {burst}")
+            raise ValueError(
+                f"`rate` must be above 0 and `burst` at least 1, not {rate} and {burst}"
+            )
         self._rate = rate
         self._burst = burst
         self._level = burst
         self._seen = now
 
     def take(self, now: float, amount: float = 1.0) -> bool:
-        """Take `amount` if there is as much; nothing is taken otherwise."""
+        """Take `amount` if the bucket holds that much; otherwise take nothing."""
         self._level = self.level(now)
         self._seen = max(self._seen, now)
         if amount > self._level:
@@ -37,7 +39,7 @@ class TokenBucket:
 
 
 class SharedBuckets:
-    """A bucket per key, one for all who hold it at a time; forgotten with its last holder."""
+    """One bucket per key, shared by its holders and forgotten with the last of them."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate

@@ -13,7 +13,7 @@ if sys.platform == "linux":
     import termios
 
 SLOWEST = 4 * 1024
-"""Bytes a second. A slower link is not waited for."""
+"""Bytes a second. The server does not wait for a slower link."""
 
 HIDDEN_BYTES = 256 * 1024
 """What a proxy, and a peer's own system, may hold of what left here and its program has not got."""
@@ -30,8 +30,8 @@ class Traffic:
     def drained_since(self, before: Traffic) -> bool:
         """Whether some of a backlog has left.
 
-        Less than a second's worth is none: it goes to buffers of the peer's system, whether anybody
-        reads there or not, and is no sign of life.
+        Less than a second's worth does not count: it goes to buffers of the peer's system, whether
+        its program reads or not, and proves no life.
         """
         return before.waiting >= SLOWEST and self.left > before.left
 
