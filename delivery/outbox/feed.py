@@ -37,7 +37,7 @@ class OutboxLimits:
 
 
 @attrs.frozen
-class HandOver:
+class HandRecords:
     """Hand these records to the connection in one frame: one user's records in offset order, with
     no gaps except those that a `superseded` event explains."""
 
@@ -85,7 +85,7 @@ class GivenUp:
     since: float
 
 
-OutboxCommand = HandOver | ReadPage | ReadAgain | TooSlow | GivenUp | Superseded
+OutboxCommand = HandRecords | ReadPage | ReadAgain | TooSlow | GivenUp | Superseded
 
 
 def nothing_on_its_way(_: int) -> bool:

@@ -22,7 +22,7 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import (
     Feed,
     GivenUp,
-    HandOver,
+    HandRecords,
     OutboxCommand,
     OutboxLimits,
     ReadPage,
@@ -384,7 +384,7 @@ class Outbox(Generic[T]):
                 frame = self._folded(part) if feed.folding else part
                 feed.hand(part, frame)
                 self._retries.sent(feed)
-                yield HandOver(feed.connection, frame, replay)
+                yield HandRecords(feed.connection, frame, replay)
 
     def _folded(self, records: Sequence[Record]) -> Sequence[Record]:
         folded = fold(records)

@@ -12,7 +12,7 @@ from greenroom.delivery.observer import Observer
 from greenroom.delivery.outbox.feed import (
     Feed,
     GivenUp,
-    HandOver,
+    HandRecords,
     OutboxCommand,
     OutboxLimits,
     ReadAgain,
@@ -87,7 +87,7 @@ class Retries:
         for kind, events in Counter(record.kind for record in wanted).items():
             self._observer.retried(kind, events)
         if wanted:
-            yield HandOver(feed.connection, wanted, replay=True)
+            yield HandRecords(feed.connection, wanted, replay=True)
 
     def _note(self, feed: Feed, after: int, limit: int, now: float, at: int) -> None:
         """Record the attempt, from the second one on; the first is recorded with the second."""

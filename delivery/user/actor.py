@@ -29,7 +29,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.writer import Append, LookUp
 from greenroom.delivery.outbox.feed import (
     GivenUp,
-    HandOver,
+    HandRecords,
     OutboxCommand,
     ReadAgain,
     ReadPage,
@@ -315,7 +315,7 @@ class UserActor(Actor[UserMessage]):
 
     def _perform(self, commands: Iterable[OutboxCommand]) -> None:
         for command in commands:
-            if type(command) is HandOver:
+            if type(command) is HandRecords:
                 news = DeliverEvents(command.records, command.replay)
                 if command.replay:
                     self._account.replayed(command.records, self.outbox.received)

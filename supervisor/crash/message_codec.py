@@ -181,7 +181,7 @@ STAND_INS: Mapping[str, object] = {"str": "redacted", "bytes": b"redacted", "int
 """What is put in the place of a secret when a recording is replayed; None for other types."""
 
 
-class Decoder:
+class ValueDecoder:
     """Makes values of JSON. `load("module:Class")` finds a class; the rest is checked here.
 
     `redacted` counts the secrets that a stand-in took the place of.

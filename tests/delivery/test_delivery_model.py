@@ -44,7 +44,7 @@ from greenroom.delivery.events.record import DeadLetter, Entry, Record
 from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest, standings
 from greenroom.delivery.outbox.feed import (
     GivenUp,
-    HandOver,
+    HandRecords,
     OutboxCommand,
     OutboxLimits,
     ReadAgain,
@@ -699,7 +699,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         for command in commands:
             client = person.tab_of(command.connection)
             match command:
-                case HandOver(_, records, _):
+                case HandRecords(_, records, _):
                     self.deliver(person, client, records)
                 case ReadPage() | ReadAgain():
                     self.read(person, command)

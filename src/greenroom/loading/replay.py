@@ -20,7 +20,7 @@ from greenroom.actors.actor import Actor
 from greenroom.actors.errors import GreenroomError
 from greenroom.loading.agent import load_object, search_first
 from greenroom.supervisor.crash.crash_report import CrashReport
-from greenroom.supervisor.crash.message_codec import JSON, CannotDecode, Decoder, classes_of
+from greenroom.supervisor.crash.message_codec import JSON, CannotDecode, ValueDecoder, classes_of
 from greenroom.supervisor.inspection.as_json import NotThatSchema, load_crash
 from greenroom.testing.replay.replay import Asked, Factory, Replayed, replay
 
@@ -69,7 +69,7 @@ def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
     form = recording.factory if named is None or isinstance(named, type) else None
     loader = _Loader(trust)
     loader.check([*classes_of(list(recording.messages)), *_classes_of_factory(form, named)])
-    decoder = Decoder(loader.load)
+    decoder = ValueDecoder(loader.load)
     if named is None or (form is not None and isinstance(named, type)):
         factory = _factory(form, decoder, named)
     else:
@@ -146,7 +146,7 @@ def _named_factory(target: str) -> Factory:
     return cast(Factory, found)
 
 
-def _factory(form: JSON, decoder: Decoder, named: object | None) -> Factory:
+def _factory(form: JSON, decoder: ValueDecoder, named: object | None) -> Factory:
     """The `named` class, or else the recorded one, with the recorded arguments."""
     if not isinstance(form, Mapping):
         raise CannotReplay(
@@ -172,7 +172,7 @@ def _factory(form: JSON, decoder: Decoder, named: object | None) -> Factory:
     return partial(made, *given, **named)
 
 
-def _message(form: JSON, decoder: Decoder) -> object:
+def _message(form: JSON, decoder: ValueDecoder) -> object:
     try:
         if isinstance(form, Mapping) and "$ask" in form:
             return Asked(decoder.decode(form["$ask"]))  # type: ignore[arg-type]  # it was one

@@ -30,7 +30,7 @@ from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.journal.journal import within
 from greenroom.delivery.observer import Observer
 from greenroom.delivery.outbox.feed import (
-    HandOver,
+    HandRecords,
     OutboxCommand,
     OutboxLimits,
     ReadPage,
@@ -447,7 +447,7 @@ class OutboxMachine(RuleBasedStateMachine):
         for command in commands:
             client = self.clients[command.connection]
             match command:
-                case HandOver(_, records, replay):
+                case HandRecords(_, records, replay):
                     assert client.asked is None, "handed on while a page is read"
                     assert 0 < len(records) <= SMALL.frame_events
                     originals = self.log[client.handed : records[-1].offset]
@@ -533,7 +533,7 @@ def test_a_client_that_lost_its_place_to_a_trim_is_told_when_it_resumes() -> Non
     assert outbox.attach(connection, SESSIONS[0], Resumption(0, True)) == [ReadPage(connection, 0)]
     kept = [a_draft().record(ALICE, offset, 0) for offset in (8, 9, 10)]
     (delivered,) = outbox.page(connection, kept)
-    assert delivered == HandOver(connection, kept, replay=True)
+    assert delivered == HandRecords(connection, kept, replay=True)
     assert outbox.position(EPOCH, 3, None) == Resumption(7, recovered=False)
 
 
@@ -547,8 +547,10 @@ def test_what_a_page_shows_before_its_emitter_knows_waits_for_its_turn() -> None
     assert entries is not None
     first, second = a_draft().record(ALICE, 1, 0), entries[0]
     assert isinstance(second, Record)
-    assert outbox.page(connection, [first, second]) == [HandOver(connection, [first], replay=True)]
-    assert outbox.appended()[1] == [HandOver(connection, [second], replay=False)]
+    assert outbox.page(connection, [first, second]) == [
+        HandRecords(connection, [first], replay=True)
+    ]
+    assert outbox.appended()[1] == [HandRecords(connection, [second], replay=False)]
 
 
 def test_sessions_are_forgotten_but_for_the_newest_and_those_in_use() -> None:
@@ -646,7 +648,7 @@ def fill_the_window(outbox: Outbox[int]) -> None:
 
 def delivered(commands: Iterable[OutboxCommand]) -> list[tuple[int, Kind]]:
     """What is handed over, a `superseded` by the end of what it stands for."""
-    records = [r for c in commands if isinstance(c, HandOver) for r in c.records]
+    records = [r for c in commands if isinstance(c, HandRecords) for r in c.records]
     return [
         (orjson.loads(r.body)["data"].get("through", r.offset), r.kind)  # of a superseded
         for r in records
@@ -730,6 +732,6 @@ def test_what_was_sent_folded_is_sent_again_as_it_is() -> None:
     assert outbox.ack(connection, 16)
     now = 4.0
     (again,) = outbox.redeliver(at=0)
-    assert isinstance(again, HandOver)
+    assert isinstance(again, HandRecords)
     assert again.replay
     assert delivered([again]) == [(n, Kind.AGENT_THINKING) for n in range(17, 25)]

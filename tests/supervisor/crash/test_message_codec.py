@@ -23,7 +23,7 @@ from greenroom.delivery.user.messages import ConfirmedThere, UserSays
 from greenroom.supervisor.crash.message_codec import (
     WHOLE,
     CannotDecode,
-    Decoder,
+    ValueDecoder,
     classes_of,
     encode,
 )
@@ -71,7 +71,7 @@ def load(path: str) -> object:
 
 
 def there_and_back(value: object) -> object:
-    return Decoder(load).decode(orjson.loads(orjson.dumps(encode(value, WHOLE))))
+    return ValueDecoder(load).decode(orjson.loads(orjson.dumps(encode(value, WHOLE))))
 
 
 leaves = (
@@ -153,7 +153,7 @@ def test_what_users_say_event_bodies_and_tokens_of_ours_are_secret(
 
 
 def test_a_secret_comes_back_as_a_stand_in_and_is_counted() -> None:
-    decoder = Decoder(load)
+    decoder = ValueDecoder(load)
     assert decoder.decode(encode(Hidden(b"body", "t"), WHOLE)) == Hidden(b"redacted", "redacted")
     assert decoder.redacted == 2
 
@@ -198,7 +198,7 @@ def test_a_value_that_holds_itself_ends_somewhere() -> None:
 )
 def test_what_stands_for_no_value_is_refused_and_nothing_else_is_called(form: object) -> None:
     with pytest.raises(CannotDecode):
-        Decoder(load).decode(form)  # type: ignore[arg-type]  # parametrised
+        ValueDecoder(load).decode(form)  # type: ignore[arg-type]  # parametrised
 
 
 def test_the_classes_a_form_would_load_are_known_before() -> None:
