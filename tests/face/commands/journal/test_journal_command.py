@@ -180,7 +180,7 @@ def test_a_file_that_is_there_is_not_exported_over(journal: Path) -> None:
     journal.with_name("precious").write_text("precious")
     result = greenroom("journal", "export", "precious", cwd=journal.parent)
     assert result.code == 2
-    assert "precious exists already" in result.err
+    assert "precious is there already" in result.err
     assert journal.with_name("precious").read_text() == "precious"
 
 
