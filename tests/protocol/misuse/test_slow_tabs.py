@@ -266,7 +266,7 @@ def test_a_tab_that_stops_reading_amid_a_stream_is_cut_and_counted_as_one_that_f
         stage.run(until_somebody_lags)
         stage.pass_time(60)
     assert stage.metric('greenroom_connections_closed_total{by="server",code="4101"}') == 1
-    (cut,) = [json.loads(line) for line in lines.getvalue().splitlines() if "cut, its" in line]
+    (cut,) = [json.loads(line) for line in lines.getvalue().splitlines() if "was cut" in line]
     assert {name: cut[name] for name in ("connection", "session")} == {
         name: tab.ready[name] for name in ("connection", "session")
     }
