@@ -10,7 +10,7 @@ from greenroom.delivery.errors import UnknownEvent
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.writer import LookUp
+from greenroom.delivery.journal.look_up import LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.user.users import Users

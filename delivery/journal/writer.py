@@ -1,24 +1,23 @@
-"""The two actors in front of the journal: the writer and the look-up.
+"""The actor that writes for all users (questions: `look_up`).
 
-The writer drains its mailbox into one `Journal.append`: a group commit for all users, whatever
+It drains its mailbox into one `Journal.append`: a group commit for all users, whatever
 the backend. Entries that arrive while the disk works form the next group.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
-from typing import Any, Generic, Never, TypeAlias, TypeVar, cast
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 import trio
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.errors import GreenroomError, MailboxFull
-from greenroom.actors.exit import ended_by, must_go_on
-from greenroom.actors.ref import ActorStopped, Ask, Ref, Request
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.exit import ended_by
+from greenroom.actors.ref import ActorStopped, Ask, Request
 from greenroom.delivery.events.record import Entry, Record
-from greenroom.delivery.journal.fair_queue import FairQueue
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 
@@ -27,34 +26,12 @@ R = TypeVar("R")
 HEAVY_BYTES = 64 * 1024
 """A user's entries with more bytes than this are committed after the other users' entries."""
 
-MOST_QUESTIONS = 1_000
-"""The maximum number of questions of one user that may wait."""
-
 
 @attrs.frozen
 class Append(Request[None]):
     """Keep one user's entries. Answered when they and all entries sent before are durable."""
 
     entries: Sequence[Entry]
-
-
-@attrs.frozen
-class LookUp(Request[R], Generic[R]):
-    """Ask the journal a question: the answer is the result of awaiting `question(journal)`.
-
-    A question must be short: a few calls of the journal, each bounded in count and bytes; split a
-    longer one into pieces. Questions for different keys (`whose`) take turns. A question whose
-    `asker` has ended by its turn is dropped.
-    """
-
-    question: Callable[[Journal], Awaitable[R]]
-    whose: Hashable = None
-    asker: Ref[Never] | None = None
-
-    @property
-    def in_vain(self) -> bool:
-        """Whether the asker has ended."""
-        return self.asker is not None and self.asker.exit_reason is not None
 
 
 Group: TypeAlias = Sequence[Ask[Any]]  # Any: asks of a batch differ in the types of their answers
@@ -104,63 +81,6 @@ class JournalWriter(Actor[Append]):
         await self._journal.append(entries)
         size = sum(len(entry.body) for entry in entries if type(entry) is Record)
         self._observer.appended(trio.current_time() - began, len(entries), size)
-
-
-@attrs.frozen
-class _GoOn:
-    """Sent by the look-up to itself when more questions wait."""
-
-
-@attrs.frozen
-class _QuestionOf:
-    """Remembers a question without keeping its asker alive."""
-
-    whose: Hashable
-
-
-class JournalLookUp(Actor[LookUp[Any] | _GoOn]):
-    """Answers questions one after another, and never makes the writer wait.
-
-    Users take turns: between two questions of a user, at most one of each other user is answered.
-    """
-
-    capacity = 100_000
-
-    def __init__(self, journal: Journal, observer: Observer = NO_OBSERVER) -> None:
-        self._journal = journal
-        self._observer = observer
-        self._queue: FairQueue[Ask[Any]] = FairQueue(each=MOST_QUESTIONS)
-
-    async def receive_many(self, messages: deque[LookUp[Any] | _GoOn | Ask[object]]) -> None:
-        """Queue all messages and answer one question, so that new messages are seen in between."""
-        while messages:
-            message = messages.popleft()
-            if isinstance(message, Ask) and isinstance(message.request, LookUp):
-                self._put(message, message.request)
-        if self._queue:
-            await self._look_up(self._queue.take())
-        if self._queue:
-            self.ref.tell_owed(_GoOn())
-
-    def _put(self, ask: Ask[Any], request: LookUp[Any]) -> None:
-        self.recent.append(_QuestionOf(request.whose))
-        if not self._queue.put(request.whose, ask):
-            full = f"at most {MOST_QUESTIONS} questions of one asker may wait for the journal"
-            ask.reply.fail(MailboxFull(full, advice="ask again when an earlier one is answered"))
-
-    async def _look_up(self, ask: Ask[Any]) -> None:
-        request = cast(LookUp[Any], ask.request)
-        if ask.reply.abandoned or request.in_vain:
-            return
-        began = trio.current_time()
-        try:
-            ask.reply.succeed(await request.question(self._journal))
-        except BaseException as error:
-            if must_go_on(error):
-                raise
-            self._observer.lookup_failed("journal")
-            ask.reply.fail(error)
-        self._observer.looked_up(trio.current_time() - began)
 
 
 def _light_first(group: Group) -> Iterator[Group]:

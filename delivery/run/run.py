@@ -18,7 +18,7 @@ from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import IdSource, RunId, ThreadId, ToolCallId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
-from greenroom.delivery.journal.writer import LookUp
+from greenroom.delivery.journal.look_up import LookUp
 from greenroom.delivery.observer import RunOutcome
 from greenroom.delivery.run.emitter import Emitter
 from greenroom.delivery.run.event_fields import (

@@ -26,7 +26,8 @@ from greenroom.delivery.events.ids import BadId, ConnectionId, UserId
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.events.stages import Standing
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.writer import Append, LookUp
+from greenroom.delivery.journal.look_up import LookUp
+from greenroom.delivery.journal.writer import Append
 from greenroom.delivery.outbox.feed import (
     GivenUp,
     HandRecords,

@@ -11,7 +11,7 @@ import attrs
 from greenroom.actors.ref import Ref
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.ids import RunId, UserId
-from greenroom.delivery.journal.writer import LookUp
+from greenroom.delivery.journal.look_up import LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.messages import RunLeft, UserMessage
 from greenroom.delivery.user.parts import Gauge

@@ -21,7 +21,7 @@ from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import Event, Kind
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, OpenRun, Record
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.writer import LookUp
+from greenroom.delivery.journal.look_up import LookUp
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.messages import UserMessage
 from greenroom.delivery.user.parts import UserParts

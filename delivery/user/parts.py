@@ -18,7 +18,8 @@ from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.events.record import Bounds, DeadLetter, OpenRun
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.writer import Append, LookUp
+from greenroom.delivery.journal.look_up import LookUp
+from greenroom.delivery.journal.writer import Append
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.outbox.sessions import Reach

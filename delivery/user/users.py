@@ -24,8 +24,9 @@ from greenroom.delivery.events.ids import EventId, IdSource, RunId, UserId
 from greenroom.delivery.events.kinds import JSON, EventClass
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.look_up import LookUp
 from greenroom.delivery.journal.undelivered import OverdueUsers, SearchedTo
-from greenroom.delivery.journal.writer import Append, LookUp
+from greenroom.delivery.journal.writer import Append
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits

@@ -23,7 +23,8 @@ from greenroom.delivery.events.ids import BadId, IdSource
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.writer import Append, JournalLookUp, JournalWriter, LookUp
+from greenroom.delivery.journal.look_up import JournalLookUp, LookUp
+from greenroom.delivery.journal.writer import Append, JournalWriter
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits

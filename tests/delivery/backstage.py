@@ -21,8 +21,9 @@ from greenroom.delivery.events.ids import ConnectionId, IdSource, SessionId, Use
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.events.record import Entry, Record
+from greenroom.delivery.journal.look_up import JournalLookUp
 from greenroom.delivery.journal.memory import MemoryJournal
-from greenroom.delivery.journal.writer import JournalLookUp, JournalWriter
+from greenroom.delivery.journal.writer import JournalWriter
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.outbox.feed import OutboxLimits, SocketGauge
 from greenroom.delivery.run.run import Run

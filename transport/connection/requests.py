@@ -20,7 +20,7 @@ from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import SessionId
 from greenroom.delivery.events.record import Page
-from greenroom.delivery.journal.writer import LookUp
+from greenroom.delivery.journal.look_up import LookUp
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import RunStarted, UserSays
 from greenroom.delivery.user.run_queue import TooManyRuns

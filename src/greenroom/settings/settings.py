@@ -27,10 +27,10 @@ from greenroom.settings.sources import (
     raise_if_any,
 )
 from greenroom.settings.values import described, setting
-from greenroom.supervisor.restarts import Backoff
 
 MEMORY = ":memory:"
 MIB = 1024 * 1024
+PATIENCE = Patience()
 DONE_BY_NAME = {str(stage): stage for stage in DONE}
 
 
@@ -174,17 +174,19 @@ class Settings:
         "Bytes that may wait for one connection before it is closed as too slow (4103).",
     )
     redelivery_delay: float = setting(
-        2.0,
+        PATIENCE.delays.first,
         expected.seconds(),
         "Seconds to wait for an acknowledgement before resending; doubled after each attempt.",
     )
     redelivery_longest: float = setting(
-        10.0,
+        PATIENCE.delays.limit,
         expected.seconds(),
         "The longest wait for an acknowledgement, after any number of attempts.",
     )
     redelivery_attempts: int = setting(
-        3, expected.whole(3), "Attempts to send an event before its connection is given up."
+        PATIENCE.attempts,
+        expected.whole(3),
+        "Attempts to send an event before its connection is given up.",
     )
     critical_done: str = setting(
         str(POLICIES[EventClass.CRITICAL].done),
@@ -306,7 +308,9 @@ class Settings:
     @property
     def patience(self) -> Patience:
         """When what was not acknowledged is sent again, and when that is given up."""
-        delays = Backoff(self.redelivery_delay, self.redelivery_longest, jitter=0.2)
+        delays = attrs.evolve(
+            PATIENCE.delays, first=self.redelivery_delay, limit=self.redelivery_longest
+        )
         attempts = self.redelivery_attempts
         return Patience(delays, attempts=attempts, opens_at=attempts - 1)
 

@@ -15,7 +15,8 @@ from greenroom.actors.ref import Ref
 from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events.ids import BadId, UserId
 from greenroom.delivery.events.record import Record
-from greenroom.delivery.journal.writer import MOST_QUESTIONS, Append, LookUp
+from greenroom.delivery.journal.look_up import MOST_QUESTIONS, LookUp
+from greenroom.delivery.journal.writer import Append
 from greenroom.testing import STRAYS
 from tests.delivery.backstage import Disk, open_backstage
 from tests.delivery.journal.journal_conformance import ALICE, BOB, record

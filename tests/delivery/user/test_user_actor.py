@@ -99,7 +99,7 @@ async def test_a_say_that_cannot_be_kept_is_its_senders_to_know() -> None:
         disk.errors.append(JournalFailed("no disk"))
         with pytest.raises(EventNotKept):
             await say(user, "s1")
-        with pytest.raises(GreenroomError, match="not JSON"):
+        with pytest.raises(GreenroomError, match="must be JSON"):
             await say(user, "s2", object())  # type: ignore[arg-type]  # the mistake in question
         assert (await say(user, "s1")).run.startswith("run_")
         assert stage.root.crashes() == ()
