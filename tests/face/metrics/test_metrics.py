@@ -239,7 +239,7 @@ def test_what_the_journal_does_is_counted_and_what_it_refuses_too() -> None:
 def test_emits_that_raise_are_counted_by_reason(server: Server, scrape: Scrape) -> None:
     async def misuse() -> None:
         async with server.runtime.run(user="alice", agent="a") as run:
-            with pytest.raises(Exception, match="not JSON"):
+            with pytest.raises(Exception, match="must be JSON"):
                 await run.final_report(report=object())  # type: ignore[arg-type]  # the test
             await run.agent_completed()
             with pytest.raises(Exception, match="end"):
