@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 
@@ -93,7 +92,7 @@ def _with_needs(
         raise CircularNeeds((*path[path.index(component.id) :], component.id))
     for need in component.needs:
         if need not in known:
-            raise UnknownNeed(component.id, need, difflib.get_close_matches(need, known, 1))
+            raise UnknownNeed(component.id, need, among=known)
         if need not in ordered:
             yield from _with_needs(known[need], known, ordered, (*path, component.id))
     if component.id not in ordered:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from greenroom.actors.errors import Fault, GreenroomError, OrderlyExit
 from greenroom.actors.text.safe import safe_repr
-from greenroom.actors.text.wording import a
+from greenroom.actors.text.wording import a, did_you_mean
 
 if TYPE_CHECKING:
     from greenroom.actors.monitors import AnyRef
@@ -73,11 +72,10 @@ class TooManyChildren(SupervisorError):
 
 
 class NoSuchChild(SupervisorError):
-    """No child has this id."""
+    """No child has this id. `among`: the ids of which one may have been meant."""
 
     def __init__(self, supervisor: str, child: str, among: Iterable[str] = ()) -> None:
-        alike = difflib.get_close_matches(str(child), among, n=1)
-        advice = f"did you mean {str(alike[0])!r}?" if alike else ""
+        advice = did_you_mean(str(child), among)
         super().__init__(f"{supervisor!r} has no child {str(child)!r}", advice=advice)
         self.child = child
 
@@ -183,10 +181,10 @@ class NotRegistered(SupervisorError):
 
 
 class UnknownNeed(SupervisorError):
-    """A component needs an id that no component has."""
+    """A component needs an id that no component has. `among`: the ids that there are."""
 
-    def __init__(self, component: str, need: str, alike: Sequence[str]) -> None:
-        advice = f"did you mean {alike[0]!r}?" if alike else ""
+    def __init__(self, component: str, need: str, among: Iterable[str] = ()) -> None:
+        advice = did_you_mean(need, among)
         super().__init__(f"{component!r} needs {need!r}, which is no component", advice=advice)
         self.component = component
         self.need = need

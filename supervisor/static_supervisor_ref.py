@@ -25,6 +25,7 @@ from greenroom.supervisor.errors import (
     ChildRestarting,
     ChildRunning,
     Ignore,
+    NoSuchChild,
     SignificantChildrenEnded,
     StartFailed,
     SupervisorStopped,
@@ -199,6 +200,10 @@ class StaticSupervisorRef(SupervisorRef):
             return Child(spec, self.default_restart)
         child.take(spec, self.default_restart)
         return child
+
+    def _no_such_child(self, id_: str) -> NoSuchChild:
+        """With the id that was meant: here ids are names in a program, and few."""
+        return NoSuchChild(self.path, id_, among=self._children)
 
     def _find_stopped(self, id_: str) -> Child:
         child = self._find(id_)

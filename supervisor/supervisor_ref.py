@@ -226,8 +226,11 @@ class SupervisorRef(Killable):
     def _find(self, id_: str) -> Child:
         child = self._children.get(id_)
         if child is None:
-            raise NoSuchChild(self.path, id_, among=self._children)
+            raise self._no_such_child(id_)
         return child
+
+    def _no_such_child(self, id_: str) -> NoSuchChild:
+        return NoSuchChild(self.path, id_)
 
     def _check_absent(self, id_: str) -> None:
         """Raises `AlreadyStarted` or `AlreadyPresent`."""

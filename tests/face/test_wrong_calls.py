@@ -9,7 +9,7 @@ import trio
 
 import greenroom
 from greenroom.delivery.events.ids import EventId, RunId
-from greenroom.supervisor import open_supervisor, task_child
+from greenroom.supervisor import open_dynamic_supervisor, open_supervisor, task_child
 from greenroom.supervisor.errors import InvalidChildSpec, NoSuchChild
 
 pytestmark = pytest.mark.fault("W21")
@@ -110,6 +110,15 @@ async def test_a_misspelt_child_is_answered_with_the_one_that_was_meant() -> Non
         with pytest.raises(NoSuchChild, match="no child 'kitchn'") as refused:
             shop.child("kitchn")
     assert refused.value.advice == "did you mean 'kitchen'?"
+
+
+async def test_a_dynamic_supervisor_tells_nobody_the_ids_of_its_other_children() -> None:
+    """They are data, a user's id maybe, and there may be thousands to compare with."""
+    async with open_dynamic_supervisor("shop") as shop:
+        await shop.start_child(task_child("alice", trio.sleep_forever))
+        with pytest.raises(NoSuchChild, match="no child 'alicia'") as refused:
+            shop.child("alicia")
+    assert "'alice'" not in str(refused.value)
 
 
 def test_paths_and_lists_are_taken_as_a_type_checker_is_told() -> None:

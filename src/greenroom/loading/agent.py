@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -16,6 +15,7 @@ from types import ModuleType
 from typing import cast
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.text.wording import did_you_mean
 from greenroom.delivery.run.run import Agent
 
 EXAMPLE = "name it as MODULE_OR_FILE:AGENT, for example app:agent or agents/app.py:agent"
@@ -105,8 +105,7 @@ def _attribute(module: ModuleType, name: str, target: str, shape: str) -> object
     found: object = module
     for part in name.split("."):
         if not hasattr(found, part):
-            close = difflib.get_close_matches(part, dir(found), n=1)
-            advice = f"did you mean {close[0]!r}?" if close else shape
+            advice = did_you_mean(part, dir(found)) or shape
             raise BadTarget(f"{target} has no {part!r}", advice=advice)
         found = getattr(found, part)
     return found
