@@ -7,9 +7,7 @@ from collections.abc import Awaitable, Callable, Container
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
-import outcome
 
-from greenroom.actors.errors import ActorError
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.events.context import UserContext
@@ -23,9 +21,9 @@ from greenroom.delivery.journal.writer import Append
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.outbox.sessions import Reach
+from greenroom.delivery.user.asking import ask_without_waiting
 from greenroom.delivery.user.messages import LookedUp, UserMessage
 from greenroom.delivery.user.run_queue import RunTurns
-from greenroom.supervisor.errors import SupervisorError
 
 R = TypeVar("R")
 OnUndelivered: TypeAlias = Callable[[DeadLetter], None]
@@ -98,7 +96,5 @@ class UserParts:
         def answered(result: ReplyOutcome[R]) -> None:
             asker.tell_owed(LookedUp(then, result))
 
-        try:
-            self.look_up().request(LookUp(question, asker.name, asker)).then(answered)
-        except (ActorError, SupervisorError) as error:
-            answered(outcome.Error(error))
+        look_up = LookUp(question, asker.name, asker)
+        ask_without_waiting(lambda: self.look_up().request(look_up), answered)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 import attrs
 import outcome
 import trio
 
-from greenroom.actors.errors import ActorError
-from greenroom.actors.ref import Ref, Request
+from greenroom.actors.ref import Ref
 from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.events.ids import ConnectionId
 from greenroom.delivery.outbox.feed import SocketGauge
+from greenroom.delivery.user.asking import ask_without_waiting
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import Attach, Attached, Detach, UserMessage
 from greenroom.supervisor.errors import SupervisorError
@@ -26,21 +24,6 @@ from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
 logger = logging.getLogger("greenroom.transport")
-
-R = TypeVar("R")
-
-
-def ask_user(
-    user: UserHandle, request: Request[R], answered: Callable[[ReplyOutcome[R]], None]
-) -> None:
-    """Ask the user actor without waiting. `answered` is called once, with its answer or an error,
-    and at once if the user actor is not there."""
-    try:
-        reply = user.actor.request(request)
-    except (ActorError, SupervisorError) as error:
-        answered(outcome.Error(error))
-    else:
-        reply.then(answered)
 
 
 @attrs.define(eq=False)
@@ -63,7 +46,9 @@ class Attachment:
             gauge,
             hello.event,
         )
-        ask_user(self.user, request, partial(self._attached, hello))
+        ask_without_waiting(
+            lambda: self.user.actor.request(request), partial(self._attached, hello)
+        )
 
     def tell(self, message: UserMessage) -> None:
         """Tell the user actor. If it is gone, this connection is about to be stopped."""

@@ -10,7 +10,7 @@ from functools import partial
 import attrs
 import outcome
 
-from greenroom.actors.errors import ActorError, GreenroomError
+from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
 from greenroom.actors.ref import Ref
@@ -21,14 +21,13 @@ from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import SessionId
 from greenroom.delivery.events.record import Page
 from greenroom.delivery.journal.look_up import LookUp
+from greenroom.delivery.user.asking import ask_without_waiting
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import RunStarted, UserSays
 from greenroom.delivery.user.run_queue import TooManyRuns
 from greenroom.delivery.user.says import SayConflict
-from greenroom.supervisor.errors import SupervisorError
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity
-from greenroom.transport.connection.attachment import ask_user
 from greenroom.transport.connection.machine.events import (
     HistoryRead,
     RequestRefused,
@@ -94,7 +93,7 @@ class Requests:
 
     def _say(self, say: wire.Say, session: SessionId | None) -> None:
         request = UserSays(say.id, say.thread, session, say.body)
-        ask_user(self.user, request, partial(self._said, say))
+        ask_without_waiting(lambda: self.user.actor.request(request), partial(self._said, say))
 
     def _said(self, say: wire.Say, result: ReplyOutcome[RunStarted]) -> None:
         if isinstance(result, outcome.Error):
@@ -120,13 +119,8 @@ class Requests:
 
     def _read_history(self, request: wire.HistoryRequest) -> None:
         self._reading = True
-        read = partial(self._history_read, request)
-        try:
-            reply = self.user.look_up.request(self._history_of(request))
-        except (ActorError, SupervisorError) as error:
-            read(outcome.Error(error))
-        else:
-            reply.then(read)
+        question, read = self._history_of(request), partial(self._history_read, request)
+        ask_without_waiting(lambda: self.user.look_up.request(question), read)
 
     def _history_read(self, request: wire.HistoryRequest, result: ReplyOutcome[Page]) -> None:
         if isinstance(result, outcome.Error):

@@ -20,8 +20,6 @@ from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_limits import FrameLimits
 
 SUBPROTOCOL = "greenroom.v1"
-MAX_EVENTS_PER_FRAME = 128
-MAX_EVENTS_BYTES = 256 * 1024
 MAX_DISPLAYED = 1024
 MAX_HISTORY = 200
 
