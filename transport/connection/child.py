@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 
 import attrs
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
-from wsproto.frame_protocol import CloseReason, FrameProtocol
 
 from greenroom.actors.actor import run_actor
 from greenroom.actors.ref import ActorStopped
@@ -32,8 +30,6 @@ from greenroom.transport.door.front_door import Upgrade, close_gently
 from greenroom.transport.door.unready import UnreadyPlace, UnreadySockets
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
-
-BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
 
 
 @attrs.frozen
@@ -91,7 +87,6 @@ async def _serve(
                 parts.settings,
                 on_ready=place.release,
             )
-            upgrade.stream.last_words = partial(_unsaid, socket)
             received = trio.Event()
             nursery.start_soon(_receive, socket, actor, received)
             with _write_guard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
@@ -133,17 +128,6 @@ async def _hear_out(socket: WebSocketConnection, received: trio.Event) -> None:
     if socket.closed is not None:
         with trio.move_on_after(CLOSE_SECONDS):
             await received.wait()
-
-
-def _unsaid(socket: WebSocketConnection) -> bytes:
-    """trio-websocket (0.12) hangs up on a frame that breaks RFC 6455 without saying so.
-
-    wsproto gives a `CloseConnection` for it that looks like the peer's, which needs no frame.
-    """
-    closed = socket.closed
-    if closed is None or closed.code not in BROKEN_FRAMES:
-        return b""
-    return bytes(FrameProtocol(client=False, extensions=[]).close(closed.code, closed.reason))
 
 
 async def _end(socket: WebSocketConnection, upgrade: Upgrade) -> None:

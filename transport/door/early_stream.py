@@ -21,7 +21,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
     the application decides. A client may speak as soon as it has *our* 101, so nothing waits
     without need; a client that speaks sooner (RFC 6455 §4.1 forbids it) loses nothing.
 
-    `last_words()` is sent before it closes: see `connection/child.py`, `_unsaid`.
+    `last_words()` is sent before it closes: see `CountedSocket`.
     """
 
     def __init__(self, stream: trio.abc.Stream, head: bytes, early: bytes = b"") -> None:

@@ -1,5 +1,7 @@
 """A WebSocket that counts frames."""
 
+import socket as stdlib_socket
+
 import pytest
 import trio
 import wsproto
@@ -29,6 +31,11 @@ class Budget:
         self.asked += 1
         self.left -= 1
         return self.left >= 0
+
+
+def socket_pair():
+    ours, theirs = stdlib_socket.socketpair()
+    return [trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in (ours, theirs)]
 
 
 async def opened(nursery, budget):
@@ -122,3 +129,49 @@ async def test_the_end_of_a_flood_is_seen():
     await client.send_all(b"x" * 1000)
     await client.aclose()
     assert await stream.receive_some() == b""
+
+
+async def read_to_the_end(client):
+    got = b""
+    while data := await client.receive_some():
+        got += data
+    return got
+
+
+CLOSE_4502 = Frame(Opcode.CLOSE, (4502).to_bytes(2)).serialize(mask=False)
+BROKEN = {
+    "a continuation of nothing": masked(Opcode.CONT, b"of nothing"),
+    "no UTF-8": masked(Opcode.TEXT, b"\xff"),
+    "reserved bits": b"\xa1\x80\x00\x00\x00\x00",
+    "no mask": b"\x81\x02{}",
+}
+
+
+@pytest.mark.parametrize("late", BROKEN.values(), ids=BROKEN)
+async def test_nothing_follows_our_close_frame_whatever_breaks_the_protocol_behind_it(late):
+    client, server = socket_pair()
+    async with client, trio.open_nursery() as nursery:
+        socket = await opened_on(nursery, Budget(9), client, server)
+        nursery.start_soon(socket.aclose, 4502)
+        assert await client.receive_some() == CLOSE_4502
+        await client.send_all(late)
+        assert await read_to_the_end(client) == b""
+
+
+@pytest.mark.parametrize("code", [1002, 1007])
+async def test_nor_does_anything_if_a_client_closes_and_says_that_we_broke_the_protocol(code):
+    async with trio.open_nursery() as nursery:
+        client, _ = await opened(nursery, Budget(9))
+        await client.send_all(masked(Opcode.CLOSE, code.to_bytes(2)))
+        answer = Frame(Opcode.CLOSE, code.to_bytes(2)).serialize(mask=False)
+        assert await read_to_the_end(client) == answer
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+async def test_what_breaks_the_protocol_on_an_open_socket_is_closed_with_its_code(broken):
+    async with trio.open_nursery() as nursery:
+        client, _ = await opened(nursery, Budget(9))
+        await client.send_all(broken)
+        answer = await read_to_the_end(client)
+    code = 1007 if broken is BROKEN["no UTF-8"] else 1002
+    assert (answer[0], answer[2:4]) == (0x88, code.to_bytes(2))

@@ -14,9 +14,12 @@ import wsproto
 from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
+from wsproto.frame_protocol import CloseReason, FrameProtocol
 
 from greenroom.transport.connection.socket.traffic import Traffic
 from greenroom.transport.door.early_stream import ReplayStream
+
+BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
 
 
 class CountedSocket(WebSocketConnection):
@@ -32,6 +35,7 @@ class CountedSocket(WebSocketConnection):
         self.flooded = False
         self._allow = allow
         self._replay = stream
+        stream.last_words = self._last_words
 
     def traffic(self) -> Traffic:
         """The bytes that came and left up to now."""
@@ -64,6 +68,17 @@ class CountedSocket(WebSocketConnection):
         what the client sent before it saw the close asks for some."""
         if not (self._is_closing and isinstance(event, Pong | CloseConnection)):
             await super()._send(event)
+
+    def _last_words(self) -> bytes:
+        """trio-websocket (0.12) hangs up on a frame that breaks RFC 6455 without saying so.
+
+        wsproto gives a `CloseConnection` for it that looks like the peer's, which needs no frame.
+        Nothing may follow a closing frame of ours (§5.5.1), whatever came behind it.
+        """
+        closed = self.closed
+        if self._is_closing or closed is None or closed.code not in BROKEN_FRAMES:
+            return b""
+        return bytes(FrameProtocol(client=False, extensions=[]).close(closed.code, closed.reason))
 
     @property
     def _is_closing(self) -> bool:
