@@ -204,6 +204,7 @@ async def _loop(actor: Actor[M], ref: Ref[M], probe: Probe) -> None:
         finally:
             mailbox.put_back(batch)
             probe.handled(ref.name, count - len(batch))
+            del batch  # it takes 760 bytes, and the next one may be long in coming
 
 
 async def _end(

@@ -81,14 +81,14 @@ class Mailbox(Generic[M]):
     ) -> None:
         if capacity < 1:
             raise ValueError(f"the capacity of a mailbox must be 1 or more, not {capacity}")
-        self._messages: deque[M] = deque()
-        self._in_hand: deque[M] = deque()
+        self._messages: deque[M] | tuple[()] = ()  # an empty deque takes 760 bytes
+        self._in_hand: deque[M] | tuple[()] = ()
         self._capacity = capacity
         self._overflow = overflow
         self._on_drop = on_drop
         self._clock = clock
         self._reader: trio.lowlevel.Task | None = None
-        self._senders: OrderedDict[trio.lowlevel.Task, M] = OrderedDict()
+        self._senders: OrderedDict[trio.lowlevel.Task, M] | None = None
         self._waiting_since = self._taken_since = 0.0
         self._peak = self._taken = self._dropped = 0
 
@@ -145,6 +145,7 @@ class Mailbox(Generic[M]):
         messages = self._messages
         if not messages:
             self._waiting_since = self._clock()
+            messages = self._messages = deque()
         messages.append(message)
         if len(messages) > self._peak:
             self._peak = len(messages)
@@ -159,8 +160,8 @@ class Mailbox(Generic[M]):
         if not messages:
             return
         self._taken -= len(messages)
-        self._in_hand = deque()
-        self._messages.extendleft(reversed(list(messages)))
+        self._in_hand = ()
+        self._messages = deque((*messages, *self._messages))
         self._waiting_since = self._taken_since
         self._peak = max(self._peak, len(self._messages))
 
@@ -177,7 +178,7 @@ class Mailbox(Generic[M]):
 
     def take_all_nowait(self) -> deque[M]:
         """Take all messages, possibly none, and let waiting senders in."""
-        taken, self._messages = self._messages, deque()
+        taken, self._messages = self._messages or deque(), ()
         self._in_hand = taken
         self._taken += len(taken)
         self._taken_since = self._waiting_since
@@ -189,7 +190,7 @@ class Mailbox(Generic[M]):
 
     def discard_all(self) -> deque[M]:
         """Take all messages without handling them: they count as dropped."""
-        dropped, self._messages = self._messages, deque()
+        dropped, self._messages = self._messages or deque(), ()
         self._dropped += len(dropped)
         return dropped
 
@@ -210,7 +211,7 @@ class Mailbox(Generic[M]):
 
     def outside(self) -> tuple[M, ...]:
         """The messages of senders that wait for room, oldest first."""
-        return tuple(self._senders.values())
+        return tuple(self._senders.values()) if self._senders else ()
 
     def turn_away(self, error: Callable[[], Exception]) -> None:
         """Raise an `error()` in every waiting sender; their messages are not added."""
@@ -229,7 +230,7 @@ class Mailbox(Generic[M]):
             taken=self._taken,
             dropped=self._dropped,
             age=self._clock() - since if depth or in_hand else 0.0,
-            senders_waiting=len(self._senders),
+            senders_waiting=len(self._senders or ()),
         )
 
     def _overflowed(self) -> None:
@@ -238,6 +239,9 @@ class Mailbox(Generic[M]):
                 f"the mailbox is full ({self._capacity} messages)",
                 advice="send() waits for room; or raise the capacity of the actor",
             )
+        assert isinstance(self._messages, deque), (
+            "a full mailbox holds a message: its capacity is 1 or more"
+        )
         self._dropped += 1
         dropped = self._messages.popleft()
         if self._on_drop is not None:
@@ -245,10 +249,11 @@ class Mailbox(Generic[M]):
 
     async def _wait_for_room(self, message: M) -> None:
         task = trio.lowlevel.current_task()
-        self._senders[task] = message
+        senders = self._senders = self._senders or OrderedDict()
+        senders[task] = message
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            del self._senders[task]
+            del senders[task]
             return trio.lowlevel.Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(abort)
@@ -261,6 +266,7 @@ class Mailbox(Generic[M]):
         if self._reader is not None:
             raise trio.BusyResourceError("a mailbox has one reader")
         self._reader = trio.lowlevel.current_task()
+        self._in_hand = ()  # the reader is done with its last batch
         await trio.lowlevel.wait_task_rescheduled(self._abort)
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:

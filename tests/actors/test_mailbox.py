@@ -302,3 +302,16 @@ def test_whatever_the_schedule_nothing_is_lost_doubled_reordered_or_over_capacit
     for sender in range(len(counts)):
         own = [number for origin, number in received if origin == sender]
         assert list(range(len(own))) == own
+
+
+async def test_a_mailbox_whose_reader_waits_keeps_no_buffer_of_its_last_batch(
+    nursery: trio.Nursery,
+) -> None:
+    """An empty deque takes 760 bytes, and a server holds three mailboxes for each idle user."""
+    mailbox = full_mailbox()
+    mailbox.take_all_nowait()
+    nursery.start_soon(mailbox.take_all)
+    await trio.testing.wait_all_tasks_blocked()
+
+    assert not any(isinstance(held, deque) for held in vars(mailbox).values())
+    nursery.cancel_scope.cancel()
