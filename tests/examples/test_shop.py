@@ -7,12 +7,12 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.face.cli import called, started
+from tests.face.cli import greenroom, started
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, SECRET, token_for
 
@@ -23,24 +23,21 @@ pytestmark = pytest.mark.requirement("R42")
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory with `examples/` in it; what commands import there is forgotten afterwards."""
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with `examples/` in it."""
     (tmp_path / "examples").symlink_to(EXAMPLES)
     (tmp_path / "greenroom.toml").write_text(TOML, encoding="utf-8")
     elsewhere = [each for each in sys.path if Path(each) != EXAMPLES]
     monkeypatch.setattr(sys, "path", elsewhere)
-    yield tmp_path
-    sys.modules.pop("corner_shop", None)
+    return tmp_path
 
 
 @pytest.fixture
-def command(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
+def command(place: Path) -> Callable[..., str]:
     """Runs a command that must succeed; what it prints."""
 
     def run(*arguments: str) -> str:
-        result = called(*arguments, cwd=place, monkeypatch=monkeypatch, capfd=capfd)
+        result = greenroom(*arguments, cwd=place)
         assert (result.code, result.err) == (0, "")
         return result.out
 

@@ -1,20 +1,23 @@
-"""Running the command line as its users do: a process, its output, its exit code."""
+"""Running the command line as its users do: its words, its output, its exit code."""
 
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
+from io import TextIOWrapper
 from pathlib import Path
+from typing import TextIO
 
 import attrs
-import pytest
 
 from greenroom.command_line import run
 
@@ -29,10 +32,22 @@ class Result:
     err: str
 
 
-def greenroom(
+def greenroom(*arguments: str, cwd: Path, secret: str | None = None) -> Result:
+    """Run a command to its end, in this process: a second sooner than in one of its own.
+
+    Signals, terminals and pipes need a process: `greenroom_process`, `running`, `on_a_terminal`.
+    """
+    with ExitStack() as stack:
+        out, err = (stack.enter_context(open_text()) for _ in range(2))
+        with streams(out, err), settled(cwd, secret), forgotten_modules(cwd), logs_as_they_were():
+            code = run(arguments)
+        return Result(code, text_of(out), text_of(err))
+
+
+def greenroom_process(
     *arguments: str, cwd: Path, secret: str | None = None, timeout: float = PATIENCE
 ) -> Result:
-    """Run a command to its end."""
+    """Run a command to its end, in a process of its own."""
     done = subprocess.run(
         command(arguments),
         cwd=cwd,
@@ -46,16 +61,67 @@ def greenroom(
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def called(
-    *arguments: str, cwd: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Result:
-    """Run a command in this process: a second faster, where signals and terminals do not matter."""
-    with monkeypatch.context() as patch:
-        patch.chdir(cwd)
-        for name in os.environ.keys() - environment(None).keys():
-            patch.delenv(name)
-        code = run(arguments)
-    return Result(code, *capfd.readouterr())
+def open_text() -> TextIOWrapper:
+    """A stream as a process has it, with a file descriptor."""
+    return TextIOWrapper(tempfile.TemporaryFile(), encoding="utf-8", write_through=True)
+
+
+def text_of(stream: TextIOWrapper) -> str:
+    stream.flush()
+    stream.seek(0)
+    return stream.read()
+
+
+@contextmanager
+def streams(out: TextIO, err: TextIO) -> Iterator[None]:
+    before = sys.stdin
+    with open(os.devnull, encoding="utf-8") as nothing, redirect_stdout(out), redirect_stderr(err):
+        sys.stdin = nothing
+        try:
+            yield
+        finally:
+            sys.stdin = before
+
+
+@contextmanager
+def settled(cwd: Path, secret: str | None) -> Iterator[None]:
+    """In that directory, with that environment."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment(secret))
+    try:
+        with chdir(cwd):
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def forgotten_modules(cwd: Path) -> Iterator[None]:
+    """Forget the user's modules that a command imports, and where it looked for them."""
+    path, modules = sys.path[:], set(sys.modules)
+    try:
+        yield
+    finally:
+        places = [cwd, *(Path(each) for each in sys.path if each not in path)]
+        sys.path[:] = path
+        for name in sys.modules.keys() - modules:
+            file = Path(getattr(sys.modules[name], "__file__", None) or "/")
+            if any(file.is_relative_to(place) for place in places):
+                del sys.modules[name]
+
+
+@contextmanager
+def logs_as_they_were() -> Iterator[None]:
+    """Undo `configure_logs`, which `serve` and `demo` call."""
+    logger = logging.getLogger("greenroom")
+    handlers, level, propagate = logger.handlers, logger.level, logger.propagate
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 class Running:

@@ -24,7 +24,16 @@ from greenroom.delivery.events.record import Record
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.settings import BadSettings
 from greenroom.transport.auth.tokens import JwtAuthenticator
-from tests.face.cli import PATIENCE, SECRET, Result, command, environment, greenroom, running
+from tests.face.cli import (
+    PATIENCE,
+    SECRET,
+    Result,
+    command,
+    environment,
+    greenroom,
+    greenroom_process,
+    running,
+)
 
 IDS = IdSource()
 THREADS = [IDS.new(ThreadId), IDS.new(ThreadId)]
@@ -141,6 +150,12 @@ def test_what_is_no_crash_report_is_named(here: Path) -> None:
     assert complaint(result).startswith("app.py is no crash report: this is no JSON")
 
 
+def test_a_process_answers_and_exits_as_the_command_does(here: Path) -> None:
+    for words in (["--help"], ["--version"], ["sreve"], ["serve", "broken:agent"]):
+        here_and_now = greenroom(*words, cwd=here, secret=SECRET)
+        assert greenroom_process(*words, cwd=here, secret=SECRET) == here_and_now
+
+
 def test_version_is_the_packages(here: Path) -> None:
     assert greenroom("--version", cwd=here).out == f"{version('greenroom')}\n"
 
@@ -219,7 +234,7 @@ def test_debug_adds_the_traceback(here: Path) -> None:
 def test_a_busy_port_is_one_line_and_exit_code_1(arguments: list[str], here: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        result = greenroom(*arguments, "--port", port, cwd=here, secret=SECRET)
+        result = greenroom_process(*arguments, "--port", port, cwd=here, secret=SECRET)
     assert port in complaint(result)
     assert result.code == 1
 
@@ -235,7 +250,7 @@ def test_of_what_nurseries_wrapped_the_error_of_ours_is_spoken() -> None:
 def test_a_file_that_is_no_journal_is_one_line_and_exit_code_1(here: Path) -> None:
     (here / "notes.db").write_text("not a database at all, but long enough to look like one" * 99)
     for arguments in (["events"], ["serve", "app:agent", "--port", "0"]):
-        result = greenroom(*arguments, "--journal", "notes.db", cwd=here, secret=SECRET)
+        result = greenroom_process(*arguments, "--journal", "notes.db", cwd=here, secret=SECRET)
         assert "notes.db" in complaint(result)
         assert result.code == 1
 
@@ -243,20 +258,18 @@ def test_a_file_that_is_no_journal_is_one_line_and_exit_code_1(here: Path) -> No
 def test_a_journal_that_another_server_has_is_one_line_and_exit_code_1(here: Path) -> None:
     with running("serve", "app:agent", "--port", "0", cwd=here, secret=SECRET) as server:
         server.line()
-        result = greenroom("serve", "app:agent", "--port", "0", cwd=here, secret=SECRET)
+        result = greenroom_process("serve", "app:agent", "--port", "0", cwd=here, secret=SECRET)
         assert str(server.process.pid) in complaint(result)
         assert result.code == 1
 
 
-async def test_a_token_is_all_that_is_printed_and_proves_the_user(here: Path) -> None:
+def test_a_token_is_all_that_is_printed_and_proves_the_user(here: Path) -> None:
     (here / "greenroom.toml").write_text('audience = "chat"\nissuer = "me"\n')
-    result = await trio.to_thread.run_sync(
-        lambda: greenroom("token", "--user", "alice", "--ttl", "60", cwd=here, secret=SECRET)
-    )
+    result = greenroom("token", "--user", "alice", "--ttl", "60", cwd=here, secret=SECRET)
     assert (result.code, result.err) == (0, "")
     (token,) = result.out.splitlines()
     door = JwtAuthenticator.from_secret(SECRET, audience="chat", issuer="me")
-    assert (await door.authenticate(token)).user == "alice"
+    assert trio.run(door.authenticate, token).user == "alice"
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
@@ -297,7 +310,7 @@ def test_a_demo_in_memory_leaves_nothing_behind(here: Path) -> None:
 def test_a_demo_given_another_programs_file_leaves_nothing_beside_it(here: Path) -> None:
     (here / "junk.db").write_text("once upon a time " * 1_000)
     before = set(here.iterdir())
-    result = greenroom("demo", "--port", "0", "--journal", "junk.db", cwd=here)
+    result = greenroom_process("demo", "--port", "0", "--journal", "junk.db", cwd=here)
     assert "junk.db is not a journal or is damaged" in complaint(result)
     assert result.code == 1
     assert set(here.iterdir()) - before <= {here / "__pycache__"}

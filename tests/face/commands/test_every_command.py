@@ -27,7 +27,8 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.sqlite.file import open_file
 from greenroom.parsing import load
 from tests.delivery.history.run_story import Author, write
-from tests.face.cli import PATIENCE, Result, called, command, environment, on_a_terminal
+from tests.face import cli
+from tests.face.cli import PATIENCE, Result, command, environment, on_a_terminal
 from tests.face.commands.every_command import (
     BRIEF,
     CASES,
@@ -87,13 +88,8 @@ def world(kept: World, tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def call(
-    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Here]:
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    yield partial(called, cwd=world.directory, monkeypatch=monkeypatch, capfd=capfd)
-    for name in ("world", "corner_shop"):
-        sys.modules.pop(name, None)
+def call(world: World) -> Here:
+    return partial(cli.greenroom, cwd=world.directory)
 
 
 def told(result: Result) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,8 @@ from greenroom.delivery.events.ids import SessionId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import DeadLetter, Mark
 from tests.delivery.history.run_story import NOON, Author, write
-from tests.face.cli import Result, called
+from tests.face import cli
+from tests.face.cli import Result
 from tests.face.commands.every_command import BRIEF, CASES, World, make_world
 from tests.face.commands.forged import CONTROL, FORGED, STYLE
 from tests.protocol.client import Client
@@ -72,13 +72,8 @@ def forge(journal: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def call(
-    kept: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., Result]]:
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    yield partial(called, cwd=kept.directory, monkeypatch=monkeypatch, capfd=capfd)
-    for name in ("world", "corner_shop"):
-        sys.modules.pop(name, None)
+def call(kept: World) -> Callable[..., Result]:
+    return partial(cli.greenroom, cwd=kept.directory)
 
 
 @pytest.mark.parametrize(

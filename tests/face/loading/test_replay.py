@@ -6,7 +6,7 @@ import enum
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -39,7 +39,7 @@ from greenroom.supervisor.inspection.as_json import (
 )
 from greenroom.testing.replay.replay import Asked, replay
 from greenroom.testing.replay.source import CannotWrite, test_source
-from tests.face.cli import Result, called, command, environment, greenroom
+from tests.face.cli import Result, command, environment, greenroom
 
 Here = Callable[..., Result]
 SHOP = Path(__file__).parents[3] / "examples" / "corner_shop.py"
@@ -55,13 +55,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(
-    shop: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Here]:
-    """Runs a command in the shop, in this process, which forgets what it imported."""
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    yield partial(called, cwd=shop, monkeypatch=monkeypatch, capfd=capfd)
-    sys.modules.pop("corner_shop", None)
+def here(shop: Path) -> Here:
+    """Runs a command in the shop."""
+    return partial(greenroom, cwd=shop)
 
 
 CRASHES = {

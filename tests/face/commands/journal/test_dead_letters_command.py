@@ -16,7 +16,7 @@ from greenroom.delivery.events.record import DeadLetter
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.legacy.legacy_ids import modern
 from tests.delivery.journal.journal_conformance import SESSIONS
-from tests.face.cli import Result, called, greenroom
+from tests.face.cli import Result, greenroom
 from tests.face.commands.journal.letters import alices_letter
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, serving, token_for
@@ -35,10 +35,8 @@ def letter(tmp_path: Path) -> DeadLetter:
 
 
 @pytest.fixture
-def called_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., Result]:
-    return partial(called, cwd=tmp_path, monkeypatch=monkeypatch, capfd=capfd)
+def called_here(tmp_path: Path) -> Callable[..., Result]:
+    return partial(greenroom, cwd=tmp_path)
 
 
 @pytest.mark.requirement("R02")

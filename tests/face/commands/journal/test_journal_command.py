@@ -24,7 +24,6 @@ from tests.face.cli import (
     PATIENCE,
     SECRET,
     Result,
-    called,
     command,
     environment,
     greenroom,
@@ -58,10 +57,8 @@ def old(here: Path) -> Path:
 
 
 @pytest.fixture
-def called_here(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., Result]:
-    return partial(called, cwd=here, monkeypatch=monkeypatch, capfd=capfd)
+def called_here(here: Path) -> Callable[..., Result]:
+    return partial(greenroom, cwd=here)
 
 
 def test_a_sound_journal_is_said_to_be_and_exits_0(journal: Path) -> None:

@@ -16,7 +16,7 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.history.timeline import EventReports, timeline
 from tests.delivery.history.run_story import Afternoon, Author, write
 from tests.face.audience import serving_alice
-from tests.face.cli import Result, called, command, greenroom, on_a_terminal, running
+from tests.face.cli import Result, command, greenroom, on_a_terminal, running
 
 
 @pytest.fixture
@@ -27,10 +27,8 @@ def afternoon(tmp_path: Path) -> Afternoon:
 
 
 @pytest.fixture
-def timeline_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., Result]:
-    return partial(called, "timeline", cwd=tmp_path, monkeypatch=monkeypatch, capfd=capfd)
+def timeline_of(tmp_path: Path) -> Callable[..., Result]:
+    return partial(greenroom, "timeline", cwd=tmp_path)
 
 
 @pytest.mark.requirement("R38")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.delivery.history.run_story import Afternoon, write
 from tests.face.audience import serving_alice
-from tests.face.cli import Result, called, greenroom
+from tests.face.cli import Result, greenroom
 
 
 @pytest.fixture
@@ -21,10 +21,8 @@ def here(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def usage(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., Result]:
-    return partial(called, "usage", cwd=here, monkeypatch=monkeypatch, capfd=capfd)
+def usage(here: Path) -> Callable[..., Result]:
+    return partial(greenroom, "usage", cwd=here)
 
 
 @pytest.mark.requirement("R38")

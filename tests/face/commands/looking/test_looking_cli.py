@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.face.cli import SECRET, Result, called, command, environment, greenroom
+from tests.face.cli import SECRET, Result, command, environment, greenroom
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, serving, token_for
 
@@ -90,14 +90,12 @@ def test_where_the_server_is_need_not_be_said(
     line: str,
     crashed: Server,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
 ) -> None:
     told = f"{line.format(crashed.port)}\nadmin_token = {ADMIN!r}\n"
     (tmp_path / "greenroom.toml").write_text(told, encoding="utf-8")
 
     def look(*arguments: str) -> str:
-        result = called(*arguments, cwd=tmp_path, monkeypatch=monkeypatch, capfd=capfd)
+        result = greenroom(*arguments, cwd=tmp_path)
         assert (result.code, result.err) == (0, "")
         return result.out
 
@@ -123,12 +121,10 @@ def test_what_cannot_be_meant_is_a_misuse(
     arguments: list[str],
     words: str,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
 ) -> None:
     told = f"port = 0\nadmin_token = {ADMIN!r}\n"
     (tmp_path / "greenroom.toml").write_text(told, encoding="utf-8")
-    result = called(*arguments, cwd=tmp_path, monkeypatch=monkeypatch, capfd=capfd)
+    result = greenroom(*arguments, cwd=tmp_path)
     assert words in complaint(result)
     assert result.code == 2
 
