@@ -13,17 +13,11 @@ from greenroom.delivery.events.kinds import TERMINAL, Event
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.transport.auth.tokens import sign_token
 from tests.delivery.history.whole_runs import flaws
-from tests.system.processes import SECRET, Place, eventually, free_port
+from tests.system.processes import SECRET, Place, free_port
 from tests.system.tab import Tab
 
 USERS = ["ann", "bob", "cyd"]
 KILLS = 10
-
-
-async def grow(place: Place, lines: int) -> None:
-    """Wait until that many more events were accepted."""
-    goal = len(place.ledger) + lines
-    await eventually(lambda: len(place.ledger) >= goal)
 
 
 async def converse(
@@ -41,7 +35,7 @@ async def one_life(place: Place, tabs: list[Tab], number: int, chance: random.Ra
         await process.until_listening()
         for tab in tabs:
             await nursery.start(converse, tab, f"say-{number}", killed)
-        await grow(place, chance.randrange(1, 300))
+        await place.accept(chance.randrange(1, 300))
         process.handle.kill()
         await process.ended()
         killed.set()

@@ -79,8 +79,7 @@ async def follow(place: Place, talkers: Sequence[Talker]) -> None:
             lives.append(new)
             await new.until_said(f"waiting up to 300 s: process {old.handle.pid} has")
             await eventually(lambda want=number + 1: all(t.readies >= want for t in talkers))
-            goal = len(place.ledger) + 40
-            await eventually(lambda want=goal: len(place.ledger) >= want)
+            await place.accept(40)
             os.kill(old.handle.pid, signal.SIGTERM)
             assert await old.ended() == 0, old.output.decode()
             await new.until_listening()
