@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 
@@ -29,6 +29,10 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
+
+if TYPE_CHECKING:
+    from greenroom.actors.reply import Reply
+    from greenroom.delivery.observer import Observer
 
 PAGE_BYTES: Final = 256 * 1024
 """The default limit for a page of history: the same as for a frame of events."""
@@ -67,12 +71,23 @@ class Journal(Protocol):
         """A token generated with the journal. Offsets of different epochs are unrelated."""
         ...
 
-    async def append(self, entries: Sequence[Entry]) -> None:
-        """Keep all of the entries or none; when this returns, they are durable.
+    def append_soon(self, entries: Sequence[Entry]) -> Reply[None]:
+        """Begin to keep all of the entries or none. Never waits; raises nothing.
 
-        A cancelled caller stops waiting; its entries may still be kept. Raises `OutOfSequence`
-        if a record does not continue its user's last one, `JournalFull` if the disk is full.
+        The reply is set when these entries and the caller's earlier ones are durable; so an append
+        without entries waits for the earlier ones. Its error is the one of this caller's entries,
+        whatever is committed together with them: `OutOfSequence` if a record does not continue its
+        user's last one, `JournalFull` if the disk is full, `JournalBusy` if too many appends wait.
         """
+        ...
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        """As `append_soon`; when this returns, the entries are durable. Waits for room if too many
+        calls wait. A cancelled caller stops waiting; its entries may still be kept."""
+        ...
+
+    def report_to(self, observer: Observer) -> None:
+        """Tell the observer of each commit from now on."""
         ...
 
     async def bounds(self, user: UserId) -> Bounds:

@@ -11,6 +11,7 @@ import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalClosed
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
@@ -50,6 +51,7 @@ from greenroom.delivery.journal.undelivered import (
     deliverable_since,
     pause_between,
 )
+from greenroom.delivery.observer import NO_OBSERVER, Observer
 
 
 class MemoryJournal:
@@ -64,19 +66,31 @@ class MemoryJournal:
         self._newest_at: int | None = None
         self._alive: int | None = None
         self._pauses: list[Pause] = []
+        self._observer: Observer = NO_OBSERVER
 
     @property
     def epoch(self) -> str:
         return self._epoch
 
+    def append_soon(self, entries: Sequence[Entry]) -> Reply[None]:
+        reply: Reply[None] = Reply()
+        try:
+            self._check_open()
+            self._append(entries)
+        except GreenroomError as error:
+            reply.fail(error)
+        else:
+            reply.succeed(None)
+        return reply
+
     async def append(self, entries: Sequence[Entry]) -> None:
         await self._ready()
-        try:
-            check_ids(entries)
-            last_offsets(entries, self._last)
-        except GreenroomError:
-            self._failures += 1
-            raise
+        self._append(entries)
+
+    def keep(self, entries: Sequence[Entry]) -> None:
+        """Keep all of the entries or none. Raises `OutOfSequence`, `BadId`."""
+        check_ids(entries)
+        last_offsets(entries, self._last)
         for entry in entries:
             log = self._users.setdefault(entry.user, _UserLog())
             if isinstance(entry, Record):
@@ -85,8 +99,9 @@ class MemoryJournal:
                 log.keep_record(entry, self._number)
             else:
                 log.keep(entry)
-        self._appends += 1
-        self._entries += len(entries)
+
+    def report_to(self, observer: Observer) -> None:
+        self._observer = observer
 
     async def bounds(self, user: UserId) -> Bounds:
         return (await self._log(user)).bounds()
@@ -233,9 +248,24 @@ class MemoryJournal:
         await trio.lowlevel.checkpoint()
 
     async def _ready(self) -> None:
+        self._check_open()
+        await trio.lowlevel.checkpoint()
+
+    def _check_open(self) -> None:
         if self._closed:
             raise JournalClosed("the journal is closed")
-        await trio.lowlevel.checkpoint()
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        try:
+            self.keep(entries)
+        except GreenroomError as error:
+            self._failures += 1
+            self._observer.append_failed(type(error).__name__)
+            raise
+        self._appends += 1
+        self._entries += len(entries)
+        size = sum(len(entry.body) for entry in entries if type(entry) is Record)
+        self._observer.appended(0.0, len(entries), size)
 
     async def _log(self, user: UserId) -> _UserLog:
         await self._ready()

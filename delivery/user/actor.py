@@ -27,7 +27,6 @@ from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.events.stages import Standing
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.look_up import LookUp
-from greenroom.delivery.journal.writer import Append
 from greenroom.delivery.outbox.feed import (
     GivenUp,
     HandRecords,
@@ -115,7 +114,7 @@ class UserActor(Actor[UserMessage]):
         self._account = Account(parts.observer)
 
     async def started(self) -> None:
-        await self._parts.writer().ask(Append(()))  # after any append of an earlier incarnation
+        await self._parts.journal.append_soon(()).wait()  # after an earlier incarnation's append
         parts = self._parts
         question = LookUp(lambda journal: known_of(journal, self.user), self.ref.name, self.ref)
         bounds, runs = await parts.look_up().ask(question)
@@ -271,13 +270,13 @@ class UserActor(Actor[UserMessage]):
     async def _write_rest(self) -> None:
         """The last append. The mailbox is closed, so wait for the answer here."""
         if self.outbox.busy:
-            await outcome.acapture(self._parts.writer().ask, Append(()))
+            await self._parts.journal.append_soon(()).wait_outcome()
             if self._landed is not None:  # the batch in flight, written before the empty append
                 self._append_done(self._landed)
         await self._left_runs.end_at_once()
         entries = self.outbox.next_append(self._now(), lazily=True)
         if entries is not None:
-            result = await outcome.acapture(self._parts.writer().ask, Append(entries))
+            result = await self._parts.journal.append_soon(entries).wait_outcome()
             self._append_done(AppendDone(result))
 
     # Inside
@@ -303,7 +302,7 @@ class UserActor(Actor[UserMessage]):
 
     def _append(self, entries: list[Entry] | None) -> None:
         if entries is not None:
-            self._parts.writer().request(Append(entries)).then(self._appended)
+            self._parts.journal.append_soon(entries).then(self._appended)
 
     def _appended(self, result: ReplyOutcome[None]) -> None:
         self._landed = AppendDone(result)

@@ -17,7 +17,6 @@ from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.events.record import Bounds, DeadLetter, OpenRun
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.look_up import LookUp
-from greenroom.delivery.journal.writer import Append
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.outbox.sessions import Reach
@@ -62,15 +61,14 @@ class Gauge:
 
 @attrs.frozen
 class UserParts:
-    """What a user actor works with. `writer` and `look_up` are called on each use, because their
-    actors restart.
+    """What a user actor works with. `look_up` is called on each use, because its actor restarts.
 
     `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for a
     message of the user; it must not block, and the run must have its place in `turns` already.
     `gauge` and `reach` outlive the actor's incarnations.
     """
 
-    writer: Callable[[], Ref[Append]]
+    journal: Journal
     look_up: Callable[[], Ref[LookUp[Any]]]  # Any: each question has its own answer
     epoch: str
     live_runs: Container[RunId]

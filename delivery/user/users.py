@@ -26,7 +26,6 @@ from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.look_up import LookUp
 from greenroom.delivery.journal.undelivered import OverdueUsers, SearchedTo
-from greenroom.delivery.journal.writer import Append
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
@@ -82,20 +81,20 @@ class _Slot:
 
 
 class Users:
-    """Access to every user. `supervisor`, `writer` and `look_up` return parts of the tree."""
+    """Access to every user. `supervisor` and `look_up` return parts of the tree."""
 
     def __init__(
         self,
         settings: UsersSettings,
         *,
         supervisor: Callable[[], DynamicSupervisorRef],
-        writer: Callable[[], Ref[Append]],
+        journal: Journal,
         look_up: Callable[[], Ref[LookUp[Any]]],  # Any: each question has its own answer
         converse: Converse,
     ) -> None:
         self._settings = settings
         self._supervisor = supervisor
-        self._writer = writer
+        self._journal = journal
         self._look_up = look_up
         self._converse = converse
         self._slots: dict[UserId, _Slot] = {}
@@ -231,7 +230,7 @@ class Users:
 
     def _user_child(self, handle: UserHandle) -> ChildSpec:
         parts = UserParts(
-            writer=self._writer,
+            journal=self._journal,
             look_up=self._look_up,
             epoch=self._settings.epoch,
             live_runs=handle.live_runs,

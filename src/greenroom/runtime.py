@@ -24,7 +24,6 @@ from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.look_up import JournalLookUp, LookUp
-from greenroom.delivery.journal.writer import Append, JournalWriter
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
@@ -95,7 +94,7 @@ class Runtime:
         self.users: Users = Users(
             self._users_settings(),
             supervisor=lambda: cast(DynamicSupervisorRef, self.root.child("users")),
-            writer=lambda: cast(Ref[Append], self.root.child("journal")),
+            journal=journal,
             look_up=self._look_up,
             converse=self._agents.answer,
         )
@@ -303,11 +302,11 @@ async def open_runtime(
             wall_clock=wall_clock,
         )
         observer = runtime._observer
+        opened.report_to(observer)
         passivate = runtime.users.passivate_idle
         parts = [
-            Component(actor_child("journal", lambda: JournalWriter(opened, observer))),
             Component(actor_child("look_up", lambda: JournalLookUp(opened, observer))),
-            Component(dynamic_supervisor_child("users"), needs=("journal", "look_up")),
+            Component(dynamic_supervisor_child("users"), needs=("look_up",)),
             Component(task_child("passivation", passivate), needs=("users",)),
             Component(task_child("expiry", runtime.users.settle_overdue), needs=("users",)),
         ]

@@ -5,25 +5,29 @@ Everything is the real thing but the disk, which can be made to fail and to wait
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
 import attrs
 import orjson
+import outcome
 import trio
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import ConnectionId, IdSource, SessionId, UserId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.events.record import Entry, Record
+from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.look_up import JournalLookUp
 from greenroom.delivery.journal.memory import MemoryJournal
-from greenroom.delivery.journal.writer import JournalWriter
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.outbox.feed import OutboxLimits, SocketGauge
 from greenroom.delivery.run.run import Run
@@ -55,22 +59,36 @@ class Disk(MemoryJournal):
         super().__init__(epoch="epoch")
         self.errors: list[Exception] = []
         self.appended: list[Sequence[Entry]] = []
-        self._open = trio.Event()
-        self._open.set()
+        self._held: deque[tuple[Sequence[Entry], Reply[None]]] | None = None
 
     def hold(self) -> None:
-        self._open = trio.Event()
+        self._held = deque()
 
     def release(self) -> None:
-        self._open.set()
+        held, self._held = self._held or (), None
+        for entries, reply in held:
+            self.append_soon(entries).then(partial(pass_on, reply))
 
-    async def append(self, entries: Sequence[Entry]) -> None:
-        await self._open.wait()
+    def append_soon(self, entries: Sequence[Entry]) -> Reply[None]:
+        if self._held is None:
+            return super().append_soon(entries)
+        reply: Reply[None] = Reply()
+        self._held.append((entries, reply))
+        return reply
+
+    def keep(self, entries: Sequence[Entry]) -> None:
         if entries and self.errors:
             raise self.errors.pop(0)
-        await super().append(entries)
+        super().keep(entries)
         if entries:
             self.appended.append(entries)
+
+
+def pass_on(reply: Reply[None], result: ReplyOutcome[None]) -> None:
+    if isinstance(result, outcome.Error):
+        reply.fail(result.error)
+    else:
+        reply.succeed(None)
 
 
 class Socket(Actor[ConnectionNews]):
@@ -120,7 +138,7 @@ Converse = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
 class Backstage:
     """The tree below the runtime: journal, look-up, users."""
 
-    journal: MemoryJournal
+    journal: Journal
     users: Users
     root: StaticSupervisorRef
     ledger: Ledger
@@ -188,7 +206,7 @@ async def answer_nothing(user: UserHandle, context: UserContext, said: JSON) -> 
 
 @asynccontextmanager
 async def open_backstage(
-    journal: MemoryJournal | None = None,
+    journal: Journal | None = None,
     *,
     converse: Converse = answer_nothing,
     limits: OutboxLimits | None = None,
@@ -210,12 +228,11 @@ async def open_backstage(
             now_ms=now_ms,
         ),
         supervisor=lambda: cast(DynamicSupervisorRef, stage[0].child("users")),
-        writer=lambda: cast(Ref[Any], stage[0].child("journal")),
+        journal=journal,
         look_up=lambda: cast(Ref[Any], stage[0].child("look_up")),
         converse=converse,
     )
     children: list[ChildSpec] = [
-        actor_child("journal", lambda: JournalWriter(journal)),
         actor_child("look_up", lambda: JournalLookUp(journal)),
         dynamic_supervisor_child("users"),
         task_child("passivation", users.passivate_idle, restart=Restart.PERMANENT),

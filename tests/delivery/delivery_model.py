@@ -65,7 +65,6 @@ def ref(name: str) -> Ref[Any]:
 class StillParts(UserParts):
     """What is asked of the journal waits until the model lets it be answered, or fail."""
 
-    journal: MemoryJournal = attrs.field(kw_only=True)
     asked: deque[Callable[[bool], None]] = attrs.field(factory=deque, kw_only=True)
 
     def ask_journal(

@@ -365,10 +365,10 @@ class BadDisk(MemoryJournal):
 
     error = None
 
-    async def append(self, entries):
+    def keep(self, entries):
         if self.error is not None and any(getattr(each, "say", None) for each in entries):
             raise self.error
-        await super().append(entries)
+        super().keep(entries)
 
     async def history(self, *args, **kwargs):
         if self.error is not None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import trio
 
+from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalError, JournalFailed, JournalFull
 from greenroom.delivery.events.ids import EventId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
@@ -27,7 +28,6 @@ from greenroom.delivery.events.record import (
     Said,
     ThreadSummary,
 )
-from greenroom.delivery.journal.checks import check_ids
 from greenroom.delivery.journal.health import JournalHealth
 from greenroom.delivery.journal.journal import (
     MOST_REPORTS,
@@ -35,12 +35,14 @@ from greenroom.delivery.journal.journal import (
     JournalStatistics,
     check_limit,
 )
+from greenroom.delivery.journal.sqlite.committer import Committer
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
 from greenroom.delivery.journal.sqlite.letters import SqliteLetters
 from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.journal.sqlite.thread import SqliteThread
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
+from greenroom.delivery.observer import Observer
 
 R = TypeVar("R")
 
@@ -93,16 +95,26 @@ class SqliteJournal:
         self._store = SqliteStore(file.database)
         self._letters = SqliteLetters(file.database)
         self._thread = thread
-        self._appends = self._entries = self._failures = 0
+        self._committer = Committer(self._keep, thread)
+        thread.woken = self._committer.commit
         self._health = JournalHealth()
 
     @property
     def epoch(self) -> str:
         return self._file.epoch
 
+    def append_soon(self, entries: Sequence[Entry]) -> Reply[None]:
+        return self._committer.append_soon(entries)
+
     async def append(self, entries: Sequence[Entry]) -> None:
-        check_ids(entries)
-        await self._write(lambda: self._append(entries))
+        room = self._thread.room
+        await room.acquire()
+        reply: Reply[None] = Reply(lambda _: room.release())
+        self._committer.accept(entries, reply)
+        await reply.wait()
+
+    def report_to(self, observer: Observer) -> None:
+        self._committer.observer = observer
 
     async def bounds(self, user: UserId) -> Bounds:
         return await self._call(lambda: self._store.bounds(user))
@@ -198,12 +210,13 @@ class SqliteJournal:
         return await self._write(lambda: self._store.trim(user, through))
 
     def statistics(self) -> JournalStatistics:
+        committer, thread = self._committer, self._thread
         return JournalStatistics(
-            appends=self._appends,
-            entries=self._entries,
-            failures=self._failures,
-            waiting=self._thread.waiting,
-            peak_waiting=self._thread.peak,
+            appends=committer.appends,
+            entries=committer.entries,
+            failures=committer.failures,
+            waiting=thread.waiting + committer.unanswered,
+            peak_waiting=max(thread.peak, committer.peak),
             bytes=self._file.bytes(),
             trouble=self._health.trouble,
         )
@@ -253,14 +266,9 @@ class SqliteJournal:
             self._health.passed()
 
     def _close(self) -> None:
+        self._committer.commit()
         self._look()  # files found lost are left alone
         self._file.close()
 
-    def _append(self, entries: Sequence[Entry]) -> None:
-        try:
-            self._store.append(entries)
-        except BaseException:
-            self._failures += 1
-            raise
-        self._appends += 1
-        self._entries += len(entries)
+    def _keep(self, entries: Sequence[Entry]) -> None:
+        self._on_thread(lambda: self._store.append(entries), self._file.watch.check)

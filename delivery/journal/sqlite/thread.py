@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import logging
 import threading
 import time
@@ -29,12 +30,14 @@ class SqliteThread:
     """Runs calls one after the other, in the order of arrival.
 
     At most `capacity` calls may wait; further callers wait for room. Once set, `look` is called
-    every `LOOK_SECONDS`, between two calls, until `aclose`. The thread is a daemon, and ends by
-    itself when its trio run has ended: it never keeps a process alive.
+    every `LOOK_SECONDS`, between two calls, until `aclose`, and `woken` after each `wake`. The
+    thread is a daemon, and ends by itself when its trio run has ended: it never keeps a process
+    alive.
     """
 
     def __init__(self, *, capacity: int) -> None:
-        self.look: Callable[[], None] = _look_at_nothing
+        self.look: Callable[[], None] = _nothing_to_do
+        self.woken: Callable[[], None] = _nothing_to_do
         self._jobs: _Queue = SimpleQueue()
         self._room: Final = trio.Semaphore(capacity)
         self._capacity: Final = capacity
@@ -45,9 +48,19 @@ class SqliteThread:
         self.peak = 0
 
     @property
+    def room(self) -> trio.Semaphore:
+        """A place for each call that may wait."""
+        return self._room
+
+    @property
     def waiting(self) -> int:
         """The number of calls that have not been answered."""
         return self._capacity - self._room.value
+
+    def check_open(self) -> None:
+        """Raises `JournalClosed` once `aclose` has begun."""
+        if self._closing:
+            raise JournalClosed("the journal is closed")
 
     async def call(self, work: Callable[[], R]) -> R:
         """Run `work()` on the thread and return its result, or raise its error.
@@ -55,17 +68,21 @@ class SqliteThread:
         A cancelled caller stops waiting; its call still runs. Raises `JournalClosed` once
         `aclose` has begun.
         """
-        self._check_open()
+        self.check_open()
         await self._room.acquire()
         job = _Job(work, self._room.release)
         try:
-            self._check_open()
+            self.check_open()
         except JournalClosed:
             self._room.release()
             raise
         self.peak = max(self.peak, self.waiting)
         self._jobs.put(job)  # type: ignore[arg-type]  # the thread runs jobs of any R
         return await job.reply.wait()
+
+    def wake(self) -> None:
+        """Have `woken` called on the thread, after the calls that came before."""
+        self._jobs.put(_WAKE)
 
     async def aclose(self, last: Callable[[], None]) -> None:
         """Finish the accepted calls, run `last` and end the thread, even if cancelled.
@@ -88,10 +105,6 @@ class SqliteThread:
         finally:
             self._thread.join()  # it has nothing left to do
 
-    def _check_open(self) -> None:
-        if self._closing:
-            raise JournalClosed("the journal is closed")
-
     def _run(self) -> None:
         due = time.monotonic() + LOOK_SECONDS
         while True:
@@ -104,9 +117,12 @@ class SqliteThread:
                 self._look()
                 due = time.monotonic() + LOOK_SECONDS
 
-    def _run_job(self, job: _Job[None]) -> None:
+    def _run_job(self, job: _Job[None] | _Wake) -> None:
         try:
-            job.run()
+            if job is _WAKE:
+                self.woken()
+            else:
+                job.run()
         except trio.RunFinishedError:
             self._jobs.put(None)  # the queued calls still run
 
@@ -119,8 +135,17 @@ class SqliteThread:
             logger.exception("the periodic check of the journal's files failed")
 
 
-def _look_at_nothing() -> None:
+def _nothing_to_do() -> None:
     """No file is open yet."""
+
+
+class _Wake(enum.Enum):
+    """Stands in the queue for a call of `woken`."""
+
+    WAKE = enum.auto()
+
+
+_WAKE: Final = _Wake.WAKE
 
 
 class _Job(Generic[R]):
@@ -145,4 +170,4 @@ class _Job(Generic[R]):
             self.reply.succeed(result.value)
 
 
-_Queue: TypeAlias = "SimpleQueue[_Job[None] | None]"
+_Queue: TypeAlias = "SimpleQueue[_Job[None] | _Wake | None]"

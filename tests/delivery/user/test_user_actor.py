@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ from greenroom.delivery.user.messages import (
     UserTyping,
 )
 from tests.delivery.backstage import ALICE, IDS, Disk, open_backstage
+from tests.delivery.journal.held_journal import open_held
 from tests.delivery.journal.journal_conformance import offset_of
 
 
@@ -372,26 +374,31 @@ async def test_a_page_that_cannot_be_read_ends_the_connection_not_the_run() -> N
 
 
 @pytest.mark.requirement("R08")
-async def test_what_many_users_emit_meanwhile_is_one_append() -> None:
-    disk = Disk()
-    async with open_backstage(disk) as stage, trio.open_nursery() as nursery:
-        leave, think = trio.Event(), trio.Event()
+async def test_what_many_users_emit_meanwhile_is_one_append(tmp_path: Path) -> None:
+    async with open_held(tmp_path) as held:
+        held.release()
+        async with open_backstage(held.journal) as stage, trio.open_nursery() as nursery:
+            ready, think, leave = trio.Semaphore(0), trio.Event(), trio.Event()
 
-        async def speak(user: str) -> None:
-            async with stage.run(user) as run:
-                await think.wait()
-                await run.agent_thinking(text="hm")
-                await leave.wait()
+            async def speak(user: str) -> None:
+                async with stage.run(user) as run:
+                    await run.agent_thinking(text="hm")
+                    ready.release()
+                    await think.wait()
+                    await run.agent_thinking(text="hm")
+                    ready.release()
+                    await leave.wait()
 
-        for number in range(50):
-            nursery.start_soon(speak, f"user-{number}")
-        await settled()
-        before = disk.statistics()
-        disk.hold()
-        think.set()
-        await settled()
-        disk.release()
-        await settled()
-        assert disk.statistics().entries - before.entries == 50
-        assert disk.statistics().appends - before.appends <= 2
-        leave.set()
+            for number in range(50):
+                nursery.start_soon(speak, f"user-{number}")
+            for _ in range(50):
+                await ready.acquire()
+            await held.hold()
+            held.commits.sizes.clear()
+            think.set()
+            await settled()
+            held.release()
+            for _ in range(50):
+                await ready.acquire()
+            assert held.commits.sizes == [50]
+            leave.set()

@@ -1,10 +1,9 @@
-"""The writer: one append for a group, and only the culprit fails."""
+"""Questions to the journal: each asker's alone, and in turns."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-import attrs
 import outcome
 import pytest
 import trio
@@ -12,37 +11,10 @@ import trio.testing
 
 from greenroom.actors.errors import MailboxFull
 from greenroom.actors.ref import Ref
-from greenroom.delivery.errors import OutOfSequence
-from greenroom.delivery.events.ids import BadId, UserId
-from greenroom.delivery.events.record import Record
 from greenroom.delivery.journal.look_up import MOST_QUESTIONS, LookUp
-from greenroom.delivery.journal.writer import Append
 from greenroom.testing import STRAYS
-from tests.delivery.backstage import Disk, open_backstage
-from tests.delivery.journal.journal_conformance import ALICE, BOB, record
-
-
-async def test_only_the_culprit_of_a_group_fails_and_the_writer_lives() -> None:
-    disk = Disk()
-    async with open_backstage(disk) as stage:
-        writer = cast(Ref[Append], stage.root.child("journal"))
-        disk.hold()
-        writer.request(Append(()))  # while it waits, a group gathers
-        await trio.testing.wait_all_tasks_blocked()
-        good = writer.request(Append([record(1)]))
-        gap = writer.request(Append([record(7, user=BOB)]))
-        wrong: Any = "nonsense"
-        bad = writer.request(Append([attrs.evolve(record(1, user=BOB), run=wrong)]))
-        late = writer.request(Append([record(1, user=BOB)]))
-        disk.release()
-        await good.wait()
-        with pytest.raises(OutOfSequence):
-            await gap.wait()
-        with pytest.raises(BadId):
-            await bad.wait()
-        await late.wait()
-        assert stage.root.crashes() == ()
-        assert (await disk.bounds(ALICE)).last == (await disk.bounds(BOB)).last == 1
+from tests.delivery.backstage import open_backstage
+from tests.delivery.journal.journal_conformance import ALICE
 
 
 async def test_a_question_that_fails_is_its_askers_to_know() -> None:
@@ -130,29 +102,3 @@ async def test_too_many_questions_of_one_user_are_refused_and_no_others() -> Non
         with pytest.raises(MailboxFull, match="of one asker"):
             await replies[-1].wait()
         await replies[0].wait()
-
-
-@pytest.mark.fault("S11")
-async def test_what_one_user_has_much_of_is_committed_behind_what_the_others_have() -> None:
-    disk = Disk()
-    async with open_backstage(disk) as stage:
-        writer = cast(Ref[Append], stage.root.child("journal"))
-        disk.hold()
-        writer.request(Append([record(1, user=UserId("carol"))]))
-        await trio.testing.wait_all_tasks_blocked()
-        order: list[str] = []
-
-        def send(name: str, *entries: Record) -> None:
-            writer.request(Append(entries)).then(lambda _: order.append(name))
-
-        send("much", record(1, body=b"x" * 100_000))
-        send("nothing")
-        send("little", record(1, user=BOB))
-        disk.release()
-        await trio.testing.wait_all_tasks_blocked()
-        assert order == ["little", "much", "nothing"]
-        assert [len(entries) for entries in disk.appended] == [1, 1, 1]
-        send("little", record(2, user=BOB))
-        send("least", record(2))
-        await trio.testing.wait_all_tasks_blocked()
-        assert [len(entries) for entries in disk.appended] == [1, 1, 1, 2]

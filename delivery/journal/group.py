@@ -1,0 +1,55 @@
+"""The appends of a group commit, and the order in which they are committed (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import attrs
+
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.record import Entry, Record
+
+if TYPE_CHECKING:
+    from greenroom.actors.reply import Reply
+
+HEAVY_BYTES: Final = 64 * 1024
+"""A caller's entries with more bytes than this are committed after the other callers' entries."""
+
+
+@attrs.frozen(eq=False)
+class Append:
+    """One caller's entries, and the place of its answer."""
+
+    entries: Sequence[Entry]
+    reply: Reply[None]
+
+    @property
+    def size(self) -> int:
+        """Bytes of event bodies."""
+        return sum(len(entry.body) for entry in self.entries if type(entry) is Record)
+
+    @property
+    def users(self) -> set[UserId]:
+        return {entry.user for entry in self.entries}
+
+
+Group: TypeAlias = Sequence[Append]
+
+
+def light_first(group: Group) -> Iterator[Group]:
+    """Split a group so that a caller with many bytes does not hold up the other callers' commit.
+
+    Appends without entries wait for all entries before them, so they come last. So do those of a
+    user with a heavy append: a user's entries stay in their order.
+    """
+    heavy = [append for append in group if append.size > HEAVY_BYTES]
+    if not heavy or len(heavy) == len(group):
+        yield group
+        return
+    late = {user for append in heavy for user in append.users}
+    light = [each for each in group if each.entries and late.isdisjoint(each.users)]
+    known = set(map(id, light))
+    if light:
+        yield light
+    yield [append for append in group if id(append) not in known]

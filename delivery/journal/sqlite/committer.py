@@ -1,0 +1,157 @@
+"""Group commit: the journal's thread takes the appends that wait, and commits them together."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import attrs
+import trio
+
+from greenroom.actors.errors import GreenroomError, another
+from greenroom.actors.reply import Reply
+from greenroom.delivery.errors import JournalBusy, JournalLost, JournalReadOnly
+from greenroom.delivery.events.record import Entry
+from greenroom.delivery.journal.checks import check_ids
+from greenroom.delivery.journal.group import Append, Group, light_first
+from greenroom.delivery.journal.sqlite.thread import SqliteThread
+from greenroom.delivery.observer import NO_OBSERVER, Observer
+
+MOST_WAITING: Final = 100_000
+"""Appends that may wait for the disk. A user actor has one at a time."""
+
+GROUP: Final = 10_000
+"""Appends committed together at most."""
+
+_EVERYONES: Final = (JournalBusy, JournalLost, JournalReadOnly)
+"""Errors that each caller of a group would meet again, some after seconds."""
+
+
+@attrs.frozen
+class _Landing:
+    """What a commit came to: the appends it kept, or the one error that all of them met."""
+
+    group: Group
+    error: BaseException | None
+    seconds: float
+
+
+class Committer:
+    """The appends that wait for the journal's thread, from any task of one trio run.
+
+    `append_soon` runs in trio, `commit` on the thread. A commit posts one callback to trio, however
+    many callers it has.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Entry]], None], thread: SqliteThread) -> None:
+        """`write(entries)` keeps all of the entries or none; it is called on the thread."""
+        self._write = write
+        self._thread = thread
+        self._orphaned = False
+        self._token = trio.lowlevel.current_trio_token()
+        self._waiting: deque[Append] = deque()
+        self._asleep = True
+        self.observer: Observer = NO_OBSERVER
+        self.unanswered = self.peak = 0
+        self.appends = self.entries = self.failures = 0
+
+    # In trio
+
+    def append_soon(self, entries: Sequence[Entry]) -> Reply[None]:
+        """See `Journal.append_soon`."""
+        reply: Reply[None] = Reply(self._answered)
+        self.unanswered += 1
+        self.peak = max(self.peak, self.unanswered)
+        if self.unanswered > MOST_WAITING:
+            reply.fail(
+                JournalBusy(
+                    f"{MOST_WAITING} appends wait for the journal's disk",
+                    advice="try again when the disk has caught up",
+                )
+            )
+        else:
+            self.accept(entries, reply)
+        return reply
+
+    def accept(self, entries: Sequence[Entry], reply: Reply[None]) -> None:
+        """Have the entries kept; the reply is set when they are."""
+        try:
+            self._thread.check_open()
+            check_ids(entries)
+        except GreenroomError as error:
+            self._failed(error)
+            reply.fail(error)
+            return
+        self._waiting.append(Append(entries, reply))
+        if self._asleep:
+            self._asleep = False
+            self._thread.wake()
+
+    def _answered(self, _: Reply[None]) -> None:
+        self.unanswered -= 1
+
+    def _landed(self, landing: _Landing) -> None:
+        group, error = landing.group, landing.error
+        if error is None:
+            self._count(group, landing.seconds)
+            for append in group:
+                append.reply.succeed(None)
+            return
+        self._failed(error)
+        for number, append in enumerate(group):
+            append.reply.fail(another(error) if number else error)
+
+    def _count(self, group: Group, seconds: float) -> None:
+        entries = sum(len(append.entries) for append in group)
+        if entries:
+            self.appends += 1
+            self.entries += entries
+            self.observer.appended(seconds, entries, sum(append.size for append in group))
+
+    def _failed(self, error: BaseException) -> None:
+        self.failures += 1
+        self.observer.append_failed(type(error).__name__)
+
+    # On the thread
+
+    def commit(self) -> None:
+        """Commit the appends that wait. Raises `trio.RunFinishedError` afterwards if their trio run
+        has ended."""
+        while self._waiting:
+            for part in light_first(self._take()):
+                self._commit(part)
+        self._asleep = True
+        if self._waiting:  # it came before this thread fell asleep, so nothing woke it
+            self._asleep = False
+            self.commit()
+        if self._orphaned:
+            raise trio.RunFinishedError
+
+    def _take(self) -> Group:
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP))]
+
+    def _commit(self, group: Group) -> None:
+        """Keep all at once; if refused, each caller's alone, so that only the culprit fails."""
+        began = time.monotonic()
+        error = self._try([entry for append in group for entry in append.entries])
+        if error is None or len(group) == 1 or isinstance(error, _EVERYONES):
+            self._post(_Landing(group, error, time.monotonic() - began))
+        else:
+            for append in group:
+                self._commit([append])
+
+    def _try(self, entries: Sequence[Entry]) -> BaseException | None:
+        try:
+            if entries:
+                self._write(entries)
+        except BaseException as error:  # noqa: BLE001  # the callers raise it
+            return error
+        return None
+
+    def _post(self, landing: _Landing) -> None:
+        try:
+            self._token.run_sync_soon(self._landed, landing)
+        except trio.RunFinishedError:
+            self._orphaned = True
