@@ -3,14 +3,17 @@
 Two facts of trio shape it. An exception that leaves a task of a nursery cancels its siblings:
 so the wrapper catches all but `KeyboardInterrupt`. Cancelling a nursery unwinds its tasks in random
 order: so every life has a scope of its own, shielded, that only its supervisor cancels.
+
+A supervisor waits nearly all the time, and a parked task takes 6 KiB: so its life rests meanwhile,
+without a task, and gets another one when there is something to do.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import attrs
 import trio
@@ -30,7 +33,7 @@ from greenroom.actors.guard import call_guarded
 from greenroom.actors.killable import Killable, kill
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
-from greenroom.supervisor.child_spec import ChildSpec, Restart
+from greenroom.supervisor.child_spec import ChildSpec, Restart, SupervisorStart
 from greenroom.supervisor.errors import NeverStarted
 from greenroom.supervisor.inspection.cpu_usage import CpuUsage
 from greenroom.supervisor.restarts import Backoff
@@ -60,15 +63,23 @@ class Started:
     info: object
 
 
+Work: TypeAlias = Callable[[], Awaitable[object]]
+
+
 class LifeKeeper(Protocol):
     """The supervisor of a child."""
 
     def _life_ended(self, child: Child, life: Life) -> None:
         """Called once by each life, in its last moment."""
 
+    def _run_life(self, life: Life, work: Work | None) -> None:
+        """Start a task that runs the life."""
+
 
 class Life(SupervisedStart, Killable):
     """One incarnation: a task. It is the `task_status` of its own start function.
+
+    A supervisor's may `rest`: then it has no task, until there is work for it, or it is to end.
 
     It refers to its child and supervisor only until it ends, so that no reference cycle is left
     for the garbage collector.
@@ -76,12 +87,13 @@ class Life(SupervisedStart, Killable):
 
     __slots__ = (
         "_child",
+        "_gone",
         "_keeper",
+        "_rests_until",
         "_waits",
         "callers",
         "deadline",
         "doom",
-        "gone",
         "is_up",
         "path",
         "reason",
@@ -98,9 +110,10 @@ class Life(SupervisedStart, Killable):
         self._child: Child | None = child
         self._keeper: LifeKeeper | None = keeper
         self._waits: tuple[trio.CancelScope, ...] = ()
-        self.scope = trio.CancelScope(shield=True)
+        self._gone: trio.Event | None = None  # made for the first that waits
+        self._rests_until: Work | None = None
+        self.scope: trio.CancelScope | None = None
         self.up: Reply[object] = Reply()
-        self.gone = trio.Event()
         self.is_up = False
         self.since = 0.0
         self.deadline: float | None = None
@@ -109,27 +122,66 @@ class Life(SupervisedStart, Killable):
         self.reason: ExitReason | None = None
         self.usage: CpuUsage | None = None
 
-    async def run(self) -> None:
-        """The child's task. It raises only a `KeyboardInterrupt`, alone or in a group.
+    def begin(self) -> None:
+        """Start the task that brings the child up."""
+        self._start_task(None)
 
+    def _start_task(self, work: Work | None) -> None:
+        assert self._keeper is not None, "a life that goes on knows its supervisor"
+        self.scope = trio.CancelScope(shield=True)
+        if self.is_to_end:
+            self.scope.cancel()
+        self._keeper._run_life(self, work)
+
+    async def run(self, work: Work | None) -> None:
+        """The child's task: it starts the child, or does the `work` of one that rested.
+
+        It raises only a `KeyboardInterrupt`, alone or in a group.
         Any other error is the child's crash, which its supervisor judges: an error that left this
         task would cancel the nursery of the whole tree.
         """
+        assert self.scope is not None, "_start_task made it"
         assert self._child is not None, "a life that runs knows its child"
-        reason = NORMAL
+        reason, scope = NORMAL, self.scope
         current_life.set(self)
         try:
-            with self.scope:
-                await self._child.spec.start(task_status=self)
-            if self.scope.cancelled_caught:
+            with scope:
+                await (self._child.spec.start(task_status=self) if work is None else work())
+            if scope.cancelled_caught:
                 reason = self.doom or (SHUTDOWN if self._is_in_time() else KILLED)
         except BaseException as error:
+            self._rests_until = None
             if holds_interrupt(error):
                 reason = crashed(error)
                 raise
             reason = ended_by(error, cancelled=False)  # the scope keeps its own cancellation
         finally:
-            self._end(reason)
+            if self._rests_until is None:
+                self._end(reason)
+            self.scope = None
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether it is a supervisor's, and no other code runs in its task."""
+        return self._child is not None and isinstance(self._child.spec.start, SupervisorStart)
+
+    def rest(self, work: Work) -> None:
+        """Go on without a task, until `wake` starts one that does this `work`.
+
+        A supervisor calls it as the last thing that its task does.
+        """
+        self._rests_until = work
+
+    def wake(self) -> None:
+        """Give it a task again, unless it has one or has ended."""
+        work, self._rests_until = self._rests_until, None
+        if work is not None:
+            self._start_task(work)
+
+    @property
+    def is_to_end(self) -> bool:
+        """Whether it was asked to stop."""
+        return self.deadline is not None or self.doom is not None
 
     def started(self, value: object = None) -> None:
         """The start function's `task_status.started(value)`."""
@@ -158,13 +210,19 @@ class Life(SupervisedStart, Killable):
         """Ask it to stop within `grace` seconds, without waiting. Only the first call counts."""
         if self.deadline is None:
             self.deadline = trio.current_time() + grace
+            self._cut()
+
+    def _cut(self) -> None:
+        if self.scope is not None:
             self.scope.cancel()
+        else:
+            self.wake()
 
     def abort(self, reason: ExitReason) -> None:
         """End it for `reason`, which its supervisor judges by its restart type."""
         if self.reason is None and self.doom is None and not self.stop_asked:
             self.doom = reason
-            self.scope.cancel()
+            self._cut()
 
     def _kill(self) -> Iterable[Killable]:
         """Its time is over: cut short what it shields, too."""
@@ -183,15 +241,20 @@ class Life(SupervisedStart, Killable):
         When its time is over it is killed, with the whole subtree if it is a supervisor.
         """
         assert self.deadline is not None, "cancel() came before"
-        if not self.gone.is_set():
+        if self.reason is None:
             with trio.CancelScope(deadline=self.deadline) as scope:
                 self._waits = (*self._waits, scope)
-                await self.gone.wait()
-        if not self.gone.is_set():
+                await self._wait_end()
+        if self.reason is None:
             patience = KILL_PATIENCE + kill(self) * PATIENCE_A_LEVEL
             with trio.CancelScope(deadline=self.deadline + patience):
-                await self.gone.wait()
-        return self.gone.is_set()
+                await self._wait_end()
+        return self.reason is not None
+
+    async def _wait_end(self) -> None:
+        if self._gone is None:
+            self._gone = trio.Event()
+        await self._gone.wait()
 
     def _is_in_time(self) -> bool:
         return self.deadline is None or trio.current_time() < self.deadline
@@ -204,13 +267,19 @@ class Life(SupervisedStart, Killable):
         if not self.is_up:
             early = NeverStarted(f"it ended ({reason}) before it was up")
             self.up.fail(early if reason.error is None else reason.error)
-        self.gone.set()
+        if self._gone is not None:
+            self._gone.set()
         keeper._life_ended(child, self)
         self._child = self._keeper = None
         if reason.orderly and reason.error is not None:
             forget_frames(reason.error)  # no crash report shows them
         if isinstance(self.value, Ref):
             self.value._forget_actor()
+
+
+def life_that_may_rest(task_status: object) -> Life | None:
+    """The life of a supervisor's start function, if it may rest."""
+    return task_status if isinstance(task_status, Life) and task_status.may_rest else None
 
 
 current_life: ContextVar[Life] = ContextVar("greenroom life")

@@ -35,6 +35,19 @@ class StartFunction(Protocol[V_co]):
     def __call__(self, *, task_status: trio.TaskStatus[V_co]) -> Awaitable[object]: ...
 
 
+@attrs.frozen
+class SupervisorStart(Generic[V_co]):
+    """The start function of a supervisor that is a child: its `run`, and nothing around it.
+
+    Such a child may rest: it has a task only while the supervisor has something to do.
+    """
+
+    run: StartFunction[V_co]
+
+    def __call__(self, *, task_status: trio.TaskStatus[V_co]) -> Awaitable[object]:
+        return self.run(task_status=task_status)
+
+
 class Restart(enum.Enum):
     """After which ends a child is started again (supervisor(3), "restart")."""
 

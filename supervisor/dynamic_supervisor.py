@@ -1,14 +1,13 @@
 """The dynamic supervisor: many children of a kind, each on its own (Elixir's DynamicSupervisor).
 
 Children start in parallel, in the tasks of their callers, so a slow start delays no other. There is
-no loop, only one parked task that waits for the end.
+no loop: below another supervisor it has a task only while it ends.
 """
 
 from __future__ import annotations
 
 import math
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from typing import TypeVar, cast
 
 import attrs
@@ -19,8 +18,8 @@ from greenroom.actors.exit import ended_by
 from greenroom.actors.reply import ReplyOutcome
 from greenroom.actors.text.safe import is_a
 from greenroom.actors.timers import alarm_clock
-from greenroom.supervisor.child import Child, Life, callers_here
-from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
+from greenroom.supervisor.child import Child, Life, callers_here, life_that_may_rest
+from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown, SupervisorStart
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import (
     Ignore,
@@ -104,9 +103,8 @@ def dynamic_supervisor_child(
     supervisor = DynamicSupervisor(
         id, max_children=max_children, intensity=intensity or Intensity()
     )
-    return ChildSpec(
-        id, supervisor.run, restart, shutdown, significant, kind="supervisor", backoff=backoff
-    )
+    start = SupervisorStart(supervisor.run)
+    return ChildSpec(id, start, restart, shutdown, significant, kind="supervisor", backoff=backoff)
 
 
 class DynamicSupervisorRef(SupervisorRef):
@@ -127,7 +125,7 @@ class DynamicSupervisorRef(SupervisorRef):
         )
         self.max_children: float = definition.max_children
         self._gave_up: RestartIntensityExceeded | None = None
-        self._end = trio.Event()
+        self._end: trio.Event | None = None
 
     async def start_child(self, spec: ChildSpec[V]) -> V:
         """Start a child and wait until it is up; returns its started value.
@@ -188,7 +186,7 @@ class DynamicSupervisorRef(SupervisorRef):
         """Enforce the shutdown time of a cancelled child whose caller has gone."""
         if not self._stopping:  # otherwise the supervisor waits for it already
             name = f"{self.path}/{child.id} (ending)"
-            self._context.run(self._start_task, partial(self._wait_off, child), name)
+            self._start_task(name, self._wait_off, child)
 
     async def _wait_off(self, child: Child) -> None:
         with trio.CancelScope(shield=True):
@@ -207,11 +205,21 @@ class DynamicSupervisorRef(SupervisorRef):
         return child
 
     async def _live(self, task_status: trio.TaskStatus[DynamicSupervisorRef]) -> None:
-        async with self._ending():
-            self._come_up(task_status)
+        self._life = life_that_may_rest(task_status)
+        await self._orderly(self._begin(task_status))
+
+    async def _begin(self, task_status: trio.TaskStatus[DynamicSupervisorRef]) -> None:
+        self._come_up(task_status)
+        await self._work()
+
+    async def _work(self) -> None:
+        """Wait for the end: it is cancelled, or gives up."""
+        while self._gave_up is None:
+            if self._may_rest():
+                return self._rest()
+            self._end = trio.Event()
             await self._end.wait()
-            assert self._gave_up is not None, "it is set before _end"
-            raise self._gave_up
+        raise self._gave_up
 
     async def _stop_children(self) -> None:
         """Stop them all at once: that takes as long as the slowest."""
@@ -250,7 +258,9 @@ class DynamicSupervisorRef(SupervisorRef):
             self._spawn_after(child, child.next_delay())
         elif self._gave_up is None:
             self._gave_up = too_many
-            self._end.set()
+            if self._end is not None:
+                self._end.set()
+            self._wake()
 
     def _spawn_after(self, child: Child, delay: float) -> None:
         if not delay:

@@ -16,7 +16,14 @@ from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.reply import Reply
 from greenroom.actors.text.safe import is_a
 from greenroom.actors.timers import alarm_clock
-from greenroom.supervisor.child import Child, ChildState, Life, callers_here, current_life
+from greenroom.supervisor.child import (
+    Child,
+    ChildState,
+    Life,
+    callers_here,
+    current_life,
+    life_that_may_rest,
+)
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.crash.crash_report import CrashReport
@@ -148,6 +155,7 @@ class StaticSupervisorRef(SupervisorRef):
         self._check_open()
         reply: Reply[T] = Reply()
         await self._mailbox.put(_Call(do, reply))  # type: ignore[arg-type]  # Reply[T], T any
+        self._wake()
         if self._stopping:
             self._refuse_calls()
         return await reply.wait()
@@ -220,12 +228,23 @@ class StaticSupervisorRef(SupervisorRef):
     # ---- the loop ---------------------------------------------------------------------------
 
     async def _live(self, task_status: trio.TaskStatus[StaticSupervisorRef]) -> None:
-        async with self._ending():
-            for child in list(self._children.values()):
-                await self._start(child)
-            self._come_up(task_status)
-            while True:
-                await self._handle(await self._mailbox.take_all())
+        self._life = life_that_may_rest(task_status)
+        await self._orderly(self._begin(task_status))
+
+    async def _begin(self, task_status: trio.TaskStatus[StaticSupervisorRef]) -> None:
+        for child in list(self._children.values()):
+            await self._start(child)
+        self._come_up(task_status)
+        await self._work()
+
+    async def _work(self) -> None:
+        while self._mailbox or not self._may_rest():
+            await self._handle(await self._mailbox.take_all())
+        self._rest()
+
+    def _deliver(self, event: _Ended | _RestartDue) -> None:
+        self._mailbox.put_owed(event)
+        self._wake()
 
     async def _stop_children(self) -> None:
         await self._stop_all(self._children.values())
@@ -276,9 +295,9 @@ class StaticSupervisorRef(SupervisorRef):
         """Even without a delay, use the mailbox, so that other calls get their turn."""
         retry = _RestartDue(child, child.restarts)
         if delay:
-            alarm_clock().set(delay, lambda: self._mailbox.put_owed(retry))
+            alarm_clock().set(delay, lambda: self._deliver(retry))
         else:
-            self._mailbox.put_owed(retry)
+            self._deliver(retry)
 
     async def _restart(self, child: Child) -> None:
         """Restart the children that the strategy names. A start that fails is tried again later,
@@ -343,7 +362,7 @@ class StaticSupervisorRef(SupervisorRef):
         self._left_behind.pop(life, None)
         report = self._report_end(child, life)
         if life.is_up and not life.stop_asked:
-            self._mailbox.put_owed(_Ended(child, life, report))
+            self._deliver(_Ended(child, life, report))
 
     def _refuse_calls(self) -> None:
         for event in self._mailbox.take_all_nowait():

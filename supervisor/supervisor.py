@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 import attrs
 import trio
 
-from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
+from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown, SupervisorStart
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import SignificantChildrenEnded
 from greenroom.supervisor.flags import SupervisorDefinition
@@ -98,6 +98,5 @@ def supervisor_child(
         intensity=intensity or Intensity(),
         auto_shutdown=auto_shutdown,
     )
-    return ChildSpec(
-        id, supervisor.run, restart, shutdown, significant, kind="supervisor", backoff=backoff
-    )
+    start = SupervisorStart(supervisor.run)
+    return ChildSpec(id, start, restart, shutdown, significant, kind="supervisor", backoff=backoff)

@@ -6,9 +6,9 @@ task that ignores its cancellation delays only the end of the whole tree.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import Context, ContextVar, copy_context
+from functools import partial
 from types import MappingProxyType
 from typing import Literal, Self, TypeVar, overload
 
@@ -18,7 +18,6 @@ import trio
 from greenroom.actors.actor import Actor
 from greenroom.actors.exit import (
     KILLED,
-    NORMAL,
     Callbacks,
     ExitKind,
     ExitReason,
@@ -29,7 +28,7 @@ from greenroom.actors.exit import (
 from greenroom.actors.killable import Killable
 from greenroom.actors.ref import Ref
 from greenroom.actors.text.safe import is_a
-from greenroom.supervisor.child import Child, ChildState, Life
+from greenroom.supervisor.child import Child, ChildState, Life, Work
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash.actor_note import actor_of, note_actor
 from greenroom.supervisor.crash.crash_log import CrashLog
@@ -122,7 +121,7 @@ class SupervisorRef(Killable):
         self._context = copy_context()
         self._context.run(_parent.set, self)
         self._stopping = self._killed = False
-        self._stopped = trio.Event()
+        self._life: Life | None = None
         self._when_stopped: Callbacks = {}
         self.exit_reason: ExitReason | None = None
         self._up_since: float | None = None
@@ -201,8 +200,13 @@ class SupervisorRef(Killable):
 
     async def wait_stopped(self) -> ExitReason:
         """Wait until the supervisor and all its children have ended; returns its exit reason."""
-        await self._stopped.wait()
-        assert self.exit_reason is not None, "_ending sets the reason first"
+        stopped = trio.Event()
+        call_off = self.when_stopped(lambda _: stopped.set())
+        try:
+            await stopped.wait()
+        finally:
+            call_off()
+        assert self.exit_reason is not None, "_announce_end sets the reason first"
         return self.exit_reason
 
     def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
@@ -246,30 +250,47 @@ class SupervisorRef(Killable):
         if self._stopping:
             raise SupervisorStopped(f"supervisor {self.path!r} has stopped")
 
-    @asynccontextmanager
-    async def _ending(self) -> AsyncIterator[None]:
-        """However the block ends, stop the children, shielded, then announce the end.
-
-        The reason is noted before the first checkpoint, which could replace it.
-        """
-        reason = NORMAL
+    async def _orderly(self, work: Awaitable[None]) -> None:
+        """Do the work; if it fails or is cancelled, stop the children, shielded, then announce the
+        end. The reason is noted before the first checkpoint, which could replace it."""
         try:
-            yield
+            await work
         except BaseException as error:
             reason = ended_by(error)
-            raise
-        finally:
             self._stopping = True
             with trio.CancelScope(shield=True):
                 await self._stop_children()
-            for child in self._children.values():
-                child.close()
-            self.exit_reason = KILLED if self._killed else reason
-            self._context = (
-                Context()
-            )  # it refers to this supervisor, and nothing more is started in it
-            self._stopped.set()
-            call_each(self._when_stopped, self.exit_reason)
+            self._announce_end(reason)
+            raise
+
+    def _announce_end(self, reason: ExitReason) -> None:
+        for child in self._children.values():
+            child.close()
+        self.exit_reason = KILLED if self._killed else reason
+        self._context = Context()  # it refers to this supervisor, and nothing more is started in it
+        self._life = None  # it knows this supervisor
+        call_each(self._when_stopped, self.exit_reason)
+
+    def _may_rest(self) -> bool:
+        """Whether its task may end while it waits: it was not asked to stop."""
+        return self._life is not None and not self._life.is_to_end
+
+    def _rest(self) -> None:
+        assert self._life is not None, "it may rest"
+        self._life.rest(self._go_on)
+
+    def _wake(self) -> None:
+        """There is work: start a task for it if the supervisor rests."""
+        if self._life is not None:
+            self._life.wake()
+
+    async def _go_on(self) -> None:
+        """The task of a supervisor that rested."""
+        await self._orderly(self._work())
+
+    async def _work(self) -> None:
+        """Do what there is to do. Returns only to rest, if it may."""
+        raise NotImplementedError
 
     def _kill(self) -> Iterable[Killable]:
         """Its time is over: end all below it now, in any order."""
@@ -284,11 +305,15 @@ class SupervisorRef(Killable):
         path = f"{self.path}/{child.id}"
         life = child.life = Life(child, self, path)
         child.restarting = False
-        self._context.run(self._start_task, life.run, path)
+        life.begin()
         return life
 
-    def _start_task(self, run: Callable[[], object], name: str) -> None:
-        self._nursery.start_soon(run, name=name)  # type: ignore[arg-type]  # run is async
+    def _run_life(self, life: Life, work: Work | None) -> None:
+        self._start_task(life.path, life.run, work)
+
+    def _start_task(self, name: str, run: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Start a task of the tree, in this supervisor's context, not the caller's."""
+        self._context.run(partial(self._nursery.start_soon, name=name), run, *args)
 
     def _life_ended(self, child: Child, life: Life) -> None:
         """Each life calls it once, as its last action."""
