@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 import trio
@@ -20,7 +20,7 @@ from greenroom.delivery.events.ids import EventId, IdSource, RunId
 from greenroom.delivery.events.kinds import JSON, TERMINAL, Kind
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.observer import EmitRefusal
-from greenroom.delivery.run.grammar import OutOfOrder, RunStage, RunStep, Spoken
+from greenroom.delivery.run.grammar import OutOfOrder, Progress, RunStage, RunStep, Spoken
 from greenroom.delivery.run.receipt import Receipt, Requirement
 from greenroom.delivery.user.messages import Emit
 from greenroom.supervisor.errors import SupervisorError
@@ -39,12 +39,27 @@ REFUSALS: Mapping[type[GreenroomError], EmitRefusal] = MappingProxyType(
 """The errors raised for events that are not accepted, and the reason each is counted under."""
 
 
+class UnsentText(Protocol):
+    """The text of a run's streams that must leave before the run's next event."""
+
+    @property
+    def waiting(self) -> Collection[object]:
+        """The streams with text that was not sent."""
+
+    async def send_all(self) -> None:
+        """Wait until all that waits now was sent."""
+
+    def send_last(self) -> None:
+        """Send what can be sent without waiting."""
+
+
 @attrs.define(eq=False)
 class Emitter:
     """Emits the events of one run. `spoken`: what the run has emitted, as far as known to be kept.
 
     `end` is the last terminal event that was tried; `ended` is True once it is durable. `closed`:
-    the run was ended from outside, and no event may follow.
+    the run was ended from outside, and no event may follow. `unsent`: the text of the run's
+    streams.
     """
 
     context: UserContext
@@ -56,11 +71,12 @@ class Emitter:
     end: Draft | None = None
     ended: bool = False
     closed: bool = False
+    unsent: UnsentText | None = None
     _waits: set[trio.CancelScope] = attrs.field(factory=set, init=False)
 
     async def emit(self, step: RunStep, kind: Kind, data: JSON) -> Receipt:
-        """Have one event kept. A run continues after an event that was not kept as if it had not
-        been emitted.
+        """Have one event kept, after the text that its run's streams have written. A run continues
+        after an event that was not kept as if it had not been emitted.
 
         Waits while the user actor's mailbox is full; if cancelled while it waits, it has emitted
         nothing.
@@ -69,12 +85,32 @@ class Emitter:
         `BadEvent`, `OutOfOrder`, `EventNotKept` or `UserUnavailable` if it was not kept;
         `ActorStopped` if that is not known, and the run continues as if it was.
         """
+        await self.send_text()
         with self._refusals_counted():
             event = self._draft(kind, data)
             before = self.spoken
             self.spoken = before.after(step)
             receipt = await self._keep(event, kind, step, before)
         return await self.requirement.check(receipt)
+
+    async def send_text(self) -> None:
+        """Send the text that the run's streams have written. It is no checkpoint if none waits."""
+        if self.unsent is not None and self.unsent.waiting:
+            await self.unsent.send_all()
+
+    def emit_piece(self, kind: Kind, data: JSON) -> Reply[Record]:
+        """Send one piece of a stream; the grammar took the whole stream as one `Progress`.
+
+        Raises `OutOfOrder` if the run is no longer running, `BadEvent` or `UserUnavailable`, and
+        `MailboxFull` if it would have to wait. The error of the reply is to be given to `refused`.
+        """
+        try:
+            if self.spoken.stage is not RunStage.RUNNING:
+                self.spoken.after(Progress())
+            return self._request(self._draft(kind, data))
+        except tuple(REFUSALS) as error:
+            self.refused(error)
+            raise
 
     async def _keep(self, event: Draft, kind: Kind, step: RunStep, before: Spoken) -> Receipt:
         if kind in TERMINAL:
@@ -101,13 +137,20 @@ class Emitter:
         try:
             yield
         except tuple(REFUSALS) as error:
-            reason = next(why for kind, why in REFUSALS.items() if isinstance(error, kind))
-            self.user.observer.emit_refused(reason)
+            self.refused(error)
             raise
+
+    def refused(self, error: GreenroomError) -> None:
+        """Count an event that was not accepted."""
+        reason = next((why for kind, why in REFUSALS.items() if isinstance(error, kind)), None)
+        if reason is not None:
+            self.user.observer.emit_refused(reason)
 
     def close(self, data: JSON) -> Draft:
         """Refuse all further events and those that wait for room; returns the `agent_failed` that
-        ends the run."""
+        ends the run after the text that was written."""
+        if self.unsent is not None:
+            self.unsent.send_last()
         for scope in self._waits:
             scope.cancel()
         self.closed, self.spoken = True, Spoken(RunStage.ENDED)
@@ -116,9 +159,13 @@ class Emitter:
 
     async def _send(self, event: Draft) -> Reply[Record]:
         try:
-            return self.user.actor.request(Emit(event))
+            return self._request(event)
         except MailboxFull:
             return await self._send_when_there_is_room(event)
+
+    def _request(self, event: Draft) -> Reply[Record]:
+        try:
+            return self.user.actor.request(Emit(event))
         except (ActorStopped, SupervisorError) as error:
             raise self._unavailable() from error
 

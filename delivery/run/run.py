@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import attrs
 import trio
 
-from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import ended_by
 from greenroom.actors.guard import call_guarded
-from greenroom.delivery.errors import NotDisplayed
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import IdSource, RunId, ThreadId, ToolCallId
@@ -35,7 +33,6 @@ from greenroom.delivery.run.grammar import (
     AgentStarted,
     FinalReport,
     OutOfOrder,
-    Progress,
     RunStage,
     ToolCompleted,
     ToolExecuting,
@@ -43,6 +40,8 @@ from greenroom.delivery.run.grammar import (
 from greenroom.delivery.run.life import Cut, RunLife, last_words
 from greenroom.delivery.run.pressure import Pressure, pressure_of
 from greenroom.delivery.run.receipt import Receipt, Required, Requirement
+from greenroom.delivery.run.run_text import RunText
+from greenroom.delivery.run.text_buffer import PACE, TextPace
 from greenroom.delivery.run.timeouts import Timeouts
 from greenroom.delivery.run.tools import ToolCall, ToolClock, call_meant
 from greenroom.delivery.user.messages import AgentTyping
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.user.handle import UserHandle
 
 
-class Run:
+class Run(RunText):
     """One turn of an agent for one user, entered with `runtime.run(...)`.
 
     Every event method takes keyword arguments only, checks its fields (`BadEvent`) and the run's
@@ -72,6 +71,7 @@ class Run:
         parent: Run | None = None,
         timeouts: Timeouts | None = None,
         seconds: float | None = None,
+        pace: TextPace = PACE,
     ) -> None:
         """`seconds` replaces the usual limit of `timeouts`; without these there is no limit."""
         self.context = context
@@ -79,14 +79,13 @@ class Run:
         self._parent = parent
         self._user = user
         self._ids = ids
-        self._emitter = Emitter(context, self.parent, user, ids)
+        super().__init__(Emitter(context, self.parent, user, ids), pace)
         self._timeouts = timeouts
         self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
         self._life = RunLife()
         self._sub_runs: set[Run] = set()
         self._sub_run_left = trio.lowlevel.ParkingLot()
         self._first: Receipt | None = None
-        self._index = 0
         self._tools = ToolClock()
         self._began = 0.0
 
@@ -123,7 +122,7 @@ class Run:
         """How well the user's clients keep up; reading it costs nothing."""
         return pressure_of(self._user.gauge)
 
-    # The seven events
+    # The seven events (those of text are in `RunText`)
 
     async def agent_started(self, *, input: JSON = None) -> Receipt:  # noqa: A002  # wire's word
         """The agent has started. Entering the run emits this event; one more call by hand returns
@@ -136,25 +135,6 @@ class Run:
         data: dict[str, JSON] = {"agent": checked_name(Kind.AGENT_STARTED, "agent", self.agent)}
         data |= {} if input is None else {"input": input}
         return await self._emitter.emit(AgentStarted(), Kind.AGENT_STARTED, data)
-
-    async def agent_thinking(self, *, text: str) -> Receipt:
-        """What the agent is thinking, for the user to follow."""
-        data: JSON = {"text": checked_text(Kind.AGENT_THINKING, "text", text)}
-        return await self._emitter.emit(Progress(), Kind.AGENT_THINKING, data)
-
-    async def partial_result(self, *, text: str) -> Receipt:
-        """The next piece of the answer; pieces are numbered from 0."""
-        index, kind = self._index, Kind.PARTIAL_RESULT
-        data: JSON = {"text": checked_text(kind, "text", text), "index": index}
-        self._index += 1
-        try:
-            return await self._emitter.emit(Progress(), kind, data)
-        except NotDisplayed:  # the event is kept
-            raise
-        except GreenroomError:
-            if self._index == index + 1:  # no later piece took a number: this one is free again
-                self._index = index
-            raise
 
     async def tool_executing(
         self, *, tool_name: str, arguments: JSON = None, tool_call: ToolCallId | None = None
@@ -236,7 +216,9 @@ class Run:
         if (stage := self._emitter.spoken.stage) is not RunStage.RUNNING:
             raise OutOfOrder(f"a sub-run cannot begin: the run must be running, not {stage.value}")
         context = attrs.evolve(self.context, run=self._ids.new(RunId))
-        run = Run(context, agent=agent, user=self._user, ids=self._ids, parent=self)
+        await self._emitter.send_text()
+        pace = self._texts.pace
+        run = Run(context, agent=agent, user=self._user, ids=self._ids, parent=self, pace=pace)
         run._life.limit = self._life.limit
         self._sub_runs.add(run)
         try:
