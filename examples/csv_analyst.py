@@ -102,9 +102,10 @@ async def latest_table(run: greenroom.Run) -> JSON | None:
 
 async def say(run: greenroom.Run, answer: Answer, pace: float) -> None:
     """Stream the answer in words, then report it whole."""
-    for chunk in re.findall(r"(?:\S+\s*){1,3}", answer.summary):
-        await run.partial_result(text=chunk)
-        await trio.sleep(pace)
+    async with run.text() as text:
+        for chunk in re.findall(r"(?:\S+\s*){1,3}", answer.summary):
+            text.write(chunk)
+            await trio.sleep(pace)
     await run.final_report(report=answer.report())
 
 

@@ -1,8 +1,9 @@
 """Folding: fewer progress events for a connection that has fallen behind (pure).
 
-In a stretch of progress events between two critical events, the newest thought of each run stays,
-and partial results of a run with no such thought between them merge into the last one. Events that
-stay keep their offsets; `superseded` events explain the offsets in between.
+In a stretch of progress events between two critical events, the newest whole thought of each run
+stays, the pieces of a streamed thought merge into the last one, and partial results of a run with
+no thought that stays between them merge into the last one. Events that stay keep their offsets;
+`superseded` events explain the offsets in between.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class Folded:
 def fold(records: Sequence[Record]) -> Folded:
     """Return fewer records of one user with the same content. The last record stays the last.
 
-    They belong in one frame: a merged partial result has the text of the results just superseded,
-    so a client that received only one of the two would be sent that text twice, or never.
+    They belong in one frame: a merged piece has the text of the pieces just superseded, so a client
+    that received only one of the two would be sent that text twice, or never.
     """
     left: list[Record] = []
     superseded = 0
@@ -51,18 +52,25 @@ def fold(records: Sequence[Record]) -> Folded:
 def _what_stays(stretch: Sequence[Record]) -> dict[int, list[Record]]:
     """Each event that stays, by offset, with the events that merge into it, newest first."""
     stays: dict[int, list[Record]] = {}
-    thinking: set[RunId] = set()
+    thinking: dict[tuple[RunId, int | None], list[Record]] = {}
     answer: dict[RunId, list[Record]] = {}
     for record in reversed(stretch):
         if record.kind is Kind.PARTIAL_RESULT and record.run in answer:
             answer[record.run].append(record)
         elif record.kind is Kind.PARTIAL_RESULT:
             answer[record.run] = stays[record.offset] = [record]
-        elif record.run not in thinking:
-            stays[record.offset] = [record]
-            thinking.add(record.run)
+        elif (thought := (record.run, _thought_of(record))) not in thinking:
+            thinking[thought] = stays[record.offset] = [record]
             answer.pop(record.run, None)  # text before this thought stays before it
+        elif thought[1] is not None:  # a whole one gives way to the newest
+            thinking[thought].append(record)
     return stays
+
+
+def _thought_of(record: Record) -> int | None:
+    """The number of the thought that this is a piece of; None for a whole thought."""
+    data = orjson.loads(record.body)["data"]
+    return data.get("thought") if "index" in data else None
 
 
 def _folded(stretch: Sequence[Record], stays: dict[int, list[Record]]) -> Iterator[Record]:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from greenroom.delivery.run.pressure import Pressure
     from greenroom.delivery.run.receipt import Receipt
     from greenroom.delivery.run.run import Agent, Run
+    from greenroom.delivery.run.text_buffer import StreamFull
+    from greenroom.delivery.run.text_stream import TextStream
     from greenroom.delivery.run.tools import ToolCall
     from greenroom.loading.agent import BadAgent
     from greenroom.runtime import Runtime, open_runtime
@@ -74,6 +76,8 @@ __all__ = [
     "Runtime",
     "Settings",
     "Standing",
+    "StreamFull",
+    "TextStream",
     "ToolCall",
     "UnknownEvent",
     "UserContext",
@@ -100,6 +104,8 @@ _HOMES: Final = {
     "greenroom.delivery.run.receipt": "Receipt",
     "greenroom.delivery.run.pressure": "Pressure",
     "greenroom.delivery.run.run": "Agent Run",
+    "greenroom.delivery.run.text_buffer": "StreamFull",
+    "greenroom.delivery.run.text_stream": "TextStream",
     "greenroom.delivery.run.tools": "ToolCall",
     "greenroom.delivery.events.stages": "ReceiptStage Standing",
     "greenroom.runtime": "Runtime open_runtime",

@@ -15,6 +15,7 @@ from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.run.run import Agent, Run
+from greenroom.delivery.run.text_buffer import PACE, TextPace
 from greenroom.delivery.run.timeouts import Timeouts
 from greenroom.delivery.user.handle import UserHandle
 
@@ -32,6 +33,7 @@ class Agents:
     by_name: Mapping[str, Agent]
     ids: IdSource
     timeouts: Timeouts
+    pace: TextPace = PACE
 
     async def answer(self, user: UserHandle, context: UserContext, said: JSON) -> None:
         """Run the agent that answers. Raises `UnknownAgent` when there is none."""
@@ -41,7 +43,7 @@ class Agents:
                 "a user said something, and this runtime has no agents to answer",
                 advice="give `open_runtime` an agent",
             )
-        run = Run(context, agent=name, user=user, ids=self.ids, timeouts=self.timeouts)
+        run = self._run(user, context, name)
         try:
             with _logged_as(context):
                 async with run.live():
@@ -54,12 +56,23 @@ class Agents:
         self, user: UserHandle, context: UserContext, agent: str, said: JSON, seconds: float
     ) -> AsyncIterator[Run]:
         """A run of a service's own code, named `agent`, that may take `seconds`."""
-        run = Run(
-            context, agent=agent, user=user, ids=self.ids, timeouts=self.timeouts, seconds=seconds
-        )
+        run = self._run(user, context, agent, seconds)
         with _logged_as(context):
             async with run.live(said):
                 yield run
+
+    def _run(
+        self, user: UserHandle, context: UserContext, agent: str, seconds: float | None = None
+    ) -> Run:
+        return Run(
+            context,
+            agent=agent,
+            user=user,
+            ids=self.ids,
+            timeouts=self.timeouts,
+            seconds=seconds,
+            pace=self.pace,
+        )
 
 
 def _logged_as(context: UserContext) -> AbstractContextManager[None]:

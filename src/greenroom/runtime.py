@@ -82,7 +82,7 @@ class Runtime:
         self._on_undelivered = on_undelivered
         self.timeouts: Timeouts = settings.timeouts
         self.journal = journal
-        self._agents = Agents(agents, ids, settings.timeouts)
+        self._agents = Agents(agents, ids, settings.timeouts, settings.text_pace)
         self._ids = ids
         self._wall_clock = wall_clock
         self._root: StaticSupervisorRef | None = None

@@ -95,16 +95,11 @@ export class Conversation {
     return run.head;
   }
 
-  draw_agent_thinking(_event, run, { text }) {
-    let open = run.steps.lastElementChild;
-    if (!open?.classList.contains("thinking")) {
-      open = element("li", { class: "thinking" },
-        element("details", { open: !run.ended }, element("summary", {}, "Thinking"), element("div", {})));
-      run.steps.append(open);
-    }
-    const thought = element("p", {}, pretty(text));
-    open.querySelector("div").append(thought);
-    return thought;
+  /** A thought comes whole, or in pieces that are one paragraph. */
+  draw_agent_thinking(_event, run, { text, thought, index, merges = [] }) {
+    if (thought === undefined || index === undefined) return this.#thought(run, pretty(text));
+    if (!run.thoughts.has(thought)) run.thoughts.set(thought, this.#thought(run));
+    return this.#piece(run.thoughts.get(thought), text, merges);
   }
 
   draw_tool_executing(_event, run, { tool_call, tool_name, arguments: given }) {
@@ -135,16 +130,9 @@ export class Conversation {
     return spent;
   }
 
-  /** A slow connection gets several merged into one; history may have brought some of them already. */
   draw_partial_result(_event, run, { text, merges = [] }) {
-    for (const offset of merges) {
-      this.#drawn.add(offset);
-      this.#erase(run.answer.querySelector(`:scope > [data-offset="${offset}"]`));
-    }
-    const piece = element("span", {}, pretty(text, LONGEST * (1 + merges.length)));
     run.answer.hidden = false;
-    run.answer.append(piece);
-    return piece;
+    return this.#piece(run.answer, text, merges);
   }
 
   draw_final_report(_event, run, { report }) {
@@ -200,7 +188,7 @@ export class Conversation {
     if (event.kind === "user_said") return null;
     const known = this.#runs.get(event.run);
     if (known) return known;
-    const run = { id: event.run, parent: event.parent ?? null, ended: false, begun: null, tools: new Map(),
+    const run = { id: event.run, parent: event.parent ?? null, ended: false, begun: null, tools: new Map(), thoughts: new Map(),
                   name: element("span", { class: "name" }, "Agent"), state: element("span", { class: "state", testid: "run-state" }),
                   steps: element("ol", { class: "steps" }), answer: element("p", { class: "prose answer", testid: "answer", hidden: true }),
                   reports: element("div", { class: "reports" }), foot: element("div", {}) };
@@ -211,6 +199,29 @@ export class Conversation {
     else this.#root.append(run.block);
     this.#runs.set(event.run, run);
     return run;
+  }
+
+  #thought(run, ...text) {
+    let open = run.steps.lastElementChild;
+    if (!open?.classList.contains("thinking")) {
+      open = element("li", { class: "thinking" },
+        element("details", { open: !run.ended }, element("summary", {}, "Thinking"), element("div", {})));
+      run.steps.append(open);
+    }
+    const thought = element("p", {}, ...text);
+    open.querySelector("div").append(thought);
+    return thought;
+  }
+
+  /** A slow connection gets several pieces merged into one; history may have brought some of them already. */
+  #piece(whole, text, merges) {
+    for (const offset of merges) {
+      this.#drawn.add(offset);
+      this.#erase(whole.querySelector(`:scope > [data-offset="${offset}"]`));
+    }
+    const piece = element("span", {}, pretty(text, LONGEST * (1 + merges.length)));
+    whole.append(piece);
+    return piece;
   }
 
   #state(run, state, text) {

@@ -13,6 +13,7 @@ from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import DONE, POLICIES, Policies
 from greenroom.delivery.outbox.redelivery import Patience
+from greenroom.delivery.run.text_buffer import BUFFER_BYTES, PACE, TextPace
 from greenroom.delivery.run.timeouts import Tier, Timeouts, TimeoutsClash
 from greenroom.delivery.user.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
@@ -125,6 +126,14 @@ class Settings:
     )
     queued_runs: int = setting(
         RUNS_WAITING, expected.whole(0), "Runs of one user that may wait for their turn."
+    )
+    text_interval: float = setting(
+        PACE.interval, expected.seconds(), "Seconds that streamed text waits for more of it."
+    )
+    text_bytes: int = setting(
+        PACE.bytes,
+        expected.whole(1, BUFFER_BYTES, unit=" bytes"),
+        "Bytes of streamed text that leave without waiting any longer.",
     )
     max_frame_bytes: int = setting(
         65_536,
@@ -304,6 +313,11 @@ class Settings:
     def timeouts(self) -> Timeouts:
         """The hierarchy of time-outs, which holds."""
         return _timeouts(attrs.asdict(self, recurse=False))
+
+    @property
+    def text_pace(self) -> TextPace:
+        """When streamed text leaves."""
+        return TextPace(self.text_interval, self.text_bytes)
 
     @property
     def patience(self) -> Patience:

@@ -24,14 +24,30 @@ pytestmark = pytest.mark.requirement("R12")
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Record]:
-    """Runs side by side that think and answer, with critical events in between."""
+    """Runs side by side that think, in one go or streaming, and answer, with critical events in
+    between."""
     start = draw(st.integers(1, 10_000))
     kinds = st.sampled_from([THINKING, PARTIAL, PARTIAL, *CRITICAL[: draw(st.integers(0, 4))]])
-    events = draw(st.lists(st.tuples(kinds, st.integers(0, 2), st.text(max_size=5)), max_size=40))
+    thoughts = st.none() | st.integers(0, 2)
+    one = st.tuples(kinds, st.integers(0, 2), st.text(max_size=5), thoughts)
     return [
-        record(start + index, kind, run, text, index=index)
-        for index, (kind, run, text) in enumerate(events)
+        record(start + index, kind, run, text, **_numbers(kind, index, thought))
+        for index, (kind, run, text, thought) in enumerate(draw(st.lists(one, max_size=40)))
     ]
+
+
+def _numbers(kind: Kind, index: int, thought: int | None) -> dict[str, JSON]:
+    if kind is not THINKING:
+        return {"index": index}
+    return {} if thought is None else {"thought": thought, "index": index}
+
+
+def is_piece(record: Record) -> bool:
+    return record.kind is PARTIAL or (record.kind is THINKING and "index" in data(record))
+
+
+def is_whole_thought(record: Record) -> bool:
+    return record.kind is THINKING and not is_piece(record)
 
 
 def data(record: Record) -> dict[str, JSON]:
@@ -102,29 +118,51 @@ def _story(records: Sequence[Record], run: RunId, left: set[int]) -> list[str | 
 
 
 @given(logs())
-def test_of_each_stretch_every_runs_newest_thought_is_left_and_no_other(log: list[Record]) -> None:
+def test_of_each_stretch_every_runs_newest_whole_thought_is_left_and_no_other(
+    log: list[Record],
+) -> None:
     newest = []
     for is_progress, some in groupby(log, lambda each: each.event_class is EventClass.PROGRESS):
         if is_progress:
-            thoughts = {each.run: each for each in some if each.kind is THINKING}
+            thoughts = {each.run: each for each in some if is_whole_thought(each)}
             newest += thoughts.values()
-    left = [each for each in fold(log).records if each.kind is THINKING]
+    left = [each for each in fold(log).records if is_whole_thought(each)]
     assert left == sorted(newest, key=lambda each: each.offset)
 
 
+@pytest.mark.requirement("R45")
 @given(logs())
-def test_what_a_merged_partial_result_is_made_of_is_told(log: list[Record]) -> None:
+def test_a_streamed_thought_keeps_every_word_in_one_event_a_stretch(log: list[Record]) -> None:
+    assert _thoughts(fold(log).records) == _thoughts(log)
+    for _, some in groupby(fold(log).records, lambda each: each.event_class):
+        pieces = [each for each in some if is_piece(each) and each.kind is THINKING]
+        numbers = [(each.run, data(each)["thought"]) for each in pieces]
+        assert len(numbers) == len(set(numbers))
+
+
+def _thoughts(records: Sequence[Record]) -> dict[tuple[RunId, JSON], str]:
+    """The text of each streamed thought."""
+    texts: dict[tuple[RunId, JSON], str] = {}
+    for each in records:
+        if each.kind is THINKING and is_piece(each):
+            key = each.run, data(each)["thought"]
+            texts[key] = texts.get(key, "") + str(data(each)["text"])
+    return texts
+
+
+@given(logs())
+def test_what_a_merged_piece_is_made_of_is_told(log: list[Record]) -> None:
     texts = {each.offset: str(data(each)["text"]) for each in log}
     told: list[int] = []
     for each in fold(log).records:
-        if each.kind is PARTIAL:
+        if is_piece(each):
             merges = data(each).get("merges", [])
             assert isinstance(merges, list)
             assert merges == sorted(merges)
             offsets = [*merges, each.offset]
             assert data(each)["text"] == "".join(texts[offset] for offset in offsets)
             told += offsets
-    assert sorted(told) == [each.offset for each in log if each.kind is PARTIAL]
+    assert sorted(told) == [each.offset for each in log if is_piece(each)]
 
 
 @given(logs())
@@ -138,7 +176,10 @@ def test_what_is_left_is_the_event_it_was_but_for_the_text(log: list[Record]) ->
         assert (event.kind, event.event_class) == (each.kind, each.event_class)
         if each.kind is not Kind.SUPERSEDED:
             assert event.kind is original.kind
-            assert event.data["index"] == original.data["index"]
+            numbers = ("index", "thought")
+            assert [event.data.get(name) for name in numbers] == [
+                original.data.get(name) for name in numbers
+            ]
             continue
         assert event.event_class is EventClass.PROGRESS
 
@@ -151,12 +192,14 @@ def test_what_is_folded_cannot_be_folded_further(log: list[Record]) -> None:
 
 
 @given(logs())
-def test_what_is_left_is_three_events_a_run_and_their_gaps_at_most(log: list[Record]) -> None:
+def test_what_is_left_of_a_run_is_its_thoughts_and_a_text_around_each(log: list[Record]) -> None:
     for is_progress, some in groupby(
         fold(log).records, lambda each: each.event_class is EventClass.PROGRESS
     ):
         kept = [each for each in some if each.kind is not Kind.SUPERSEDED] if is_progress else []
-        assert len(kept) <= 3 * len({each.run for each in kept})
+        thoughts = [each for each in kept if each.kind is THINKING]
+        assert len(kept) <= 2 * len(thoughts) + len({each.run for each in kept})
+        assert len(thoughts) <= 4 * len({each.run for each in thoughts})
 
 
 def test_a_stretch_of_one_run_becomes_one_gap_and_what_it_came_to() -> None:
@@ -181,6 +224,23 @@ def test_text_before_a_thought_that_is_left_stays_before_it() -> None:
         record(6, PARTIAL, text="c"),
     ]
     assert brief(fold(log).records) == ["1-3", "4a ab", "5a so", "6a c"]
+
+
+def test_pieces_of_a_thought_merge_where_its_last_one_stands() -> None:
+    log = [
+        record(1, THINKING, text="whole"),
+        record(2, THINKING, text="Let ", thought=0, index=0),
+        record(3, PARTIAL, text="a"),
+        record(4, THINKING, text="me see", thought=0, index=1),
+        record(5, THINKING, text="So: ", thought=1, index=0),
+        record(6, PARTIAL, text="b"),
+        record(7, PARTIAL, text="c"),
+    ]
+    assert brief(fold(log).records) == [
+        *("1a whole", "2-2", "3a a", "4a Let me see", "5a So: ", "6-6", "7a bc"),
+    ]
+    merged = {"text": "Let me see", "thought": 0, "index": 1, "merges": [2]}
+    assert data(fold(log).records[3]) == merged
 
 
 def test_runs_side_by_side_are_folded_each_for_itself() -> None:

@@ -83,6 +83,33 @@ def test_a_conversation_too_long_to_draw_at_once_shows_what_was_earlier_when_ask
     assert page.locator("article.agent").count() == 1
 
 
+@pytest.mark.requirement("R45")
+def test_the_pieces_of_a_thought_are_one_text_though_some_were_merged_and_some_fetched(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    thinking = Kind.AGENT_THINKING
+    history = [
+        record(1, Kind.AGENT_STARTED, agent="analyst"),
+        record(2, thinking, text="Let ", thought=0, index=0),
+        record(3, thinking, text="me ", thought=0, index=1),
+    ]
+    live = [
+        record(2, Kind.SUPERSEDED, through=3),
+        record(4, thinking, text="Let me see", thought=0, index=2, merges=[2, 3]),
+        record(5, thinking, text="Whole."),
+        record(6, Kind.TOOL_EXECUTING, tool_call="c", tool_name="look"),
+        record(7, thinking, text=": one", thought=0, index=3),
+        record(8, thinking, text="Two", thought=1, index=0),
+    ]
+    page = open_page(demo)
+    server = PlayedServer(history, live)
+    server.play(page, THREADS[0])
+    page.wait_for_selector("[data-offset='8']", state="attached")
+    thoughts = page.locator(".thinking p").all_text_contents()
+    assert thoughts == ["Let me see: one", "Whole.", "Two"]
+    wait_until(page, lambda: {2, 3, 4, 5, 7, 8} <= server.displayed)
+
+
 def test_a_run_that_ended_meanwhile_is_stopped_without_complaint(
     demo: Demo, open_page: OpenPage
 ) -> None:

@@ -150,6 +150,47 @@ def test_a_paused_tab_gets_its_progress_folded_and_its_neighbour_got_all_of_it_a
     assert read(paused, place) == read(quick, place), "who has caught up gets everything"
 
 
+async def stream_until_somebody_lags(run):
+    """Thoughts and text by the token, with a tool between them, far past what a tab may lag."""
+    async with run.text() as text:
+        while run.pressure is not Pressure.SOME:
+            text.write(PIECE)
+            await text.flush()
+    for number in range(2):
+        async with run.thoughts() as thoughts:
+            for word in range(200):
+                thoughts.write(f"{number}.{word} ")
+                await thoughts.flush()
+    async with run.tool("look"):
+        pass
+    async with run.text() as text:
+        for word in range(200):
+            text.write(f"{word} ")
+            await text.flush()
+
+
+def thoughts(events):
+    found = {}
+    for data in [e["data"] for e in events if e["kind"] == "agent_thinking"]:
+        found[data["thought"]] = found.get(data["thought"], "") + data["text"]
+    return found
+
+
+@pytest.mark.requirement("R45")
+def test_a_paused_tab_gets_every_word_that_streamed_in_fewer_events(stage):
+    paused, quick = stage.tab(reads=False), stage.tab()
+    stage.run(stream_until_somebody_lags)
+    everything, folded = read(quick), read(paused)
+    assert len(folded) < len(everything) / 2
+    assert critical(folded) == critical(everything)
+    assert text(folded) == text(everything)
+    assert thoughts(folded) == thoughts(everything)
+    assert thoughts(everything)[1] == "".join(f"1.{word} " for word in range(200))
+    merged = [e for e in folded if e["kind"] == "agent_thinking" and "merges" in e["data"]]
+    assert merged, "pieces of a thought merge"
+    assert all(set(e["data"]) == {"text", "thought", "index", "merges"} for e in merged)
+
+
 async def until_all_is_said(run):
     for number in range(3):
         await run.agent_thinking(text=str(number))
