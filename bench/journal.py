@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +16,10 @@ from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import attrs
 import trio
+from side_by_side.compare import Figures, finish
+from side_by_side.compare import options as common_options
+from side_by_side.table import Table
 
 from greenroom.delivery.events.ids import EventId, IdSource, RequestId, RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
@@ -29,52 +30,37 @@ from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, record_row
 
 Batch = Sequence[Record]
-
-
-@attrs.frozen
-class Cost:
-    """CPU and wall-clock microseconds per event."""
-
-    cpu: float
-    wall: float
+PEER = "sqlite3"
 
 
 def main() -> None:
-    arguments = _arguments()
-    print(f"{arguments.users} users, {arguments.body} bytes an event")
-    print("events/append   events/s  CPU µs/event   sqlite3: events/s  CPU µs/event   ratio CPU")
-    for size in arguments.sizes:
-        _compare(size, arguments)
+    options = arguments().parse_args()
+    finish([_compare(size, options) for size in options.sizes], options)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments() -> argparse.ArgumentParser:
+    parser = common_options(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 100, 800], metavar="N")
     parser.add_argument("--events", type=int, default=40_000, help="per round, at most")
     parser.add_argument("--appends", type=int, default=400, help="per round, at most")
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--users", type=int, default=1_000)
     parser.add_argument("--body", type=int, default=251, help="bytes of an event")
-    parser.add_argument("--directory", type=Path, help="on the disk to measure")
-    return parser.parse_args()
+    return parser
 
 
-def _compare(size: int, arguments: argparse.Namespace) -> None:
-    appends = min(arguments.appends, max(arguments.events // size, 1))
-    ours, theirs = [], []
-    for _ in range(arguments.rounds):
-        batches = list(_batches(size, appends, arguments.users, arguments.body))
-        with TemporaryDirectory(dir=arguments.directory) as directory:
-            ours.append(trio.run(_greenroom, Path(directory, "greenroom.db"), batches))
-            theirs.append(_sqlite3(Path(directory, "sqlite3.db"), batches))
-    own, peer = _median(ours), _median(theirs)
-    print(
-        f"{size:13} {1e6 / own.wall:10,.0f} {own.cpu:13.1f}"
-        f" {1e6 / peer.wall:19,.0f} {peer.cpu:13.1f} {own.cpu / peer.cpu:11.2f}"
-    )
+def _compare(size: int, options: argparse.Namespace) -> Table:
+    appends = min(options.appends, max(options.events // size, 1))
+    table = Table(f"{size} an append, {options.users} users, {options.body} bytes", PEER)
+    for _ in range(options.rounds):
+        batches = list(_batches(size, appends, options.users, options.body))
+        with TemporaryDirectory(dir=options.directory) as directory:
+            table.add(PEER, _sqlite3(Path(directory, "sqlite3.db"), batches))
+            own = trio.run(_greenroom, Path(directory, "greenroom.db"), batches)
+            table.add("greenroom", own)
+    return table
 
 
-async def _greenroom(path: Path, batches: list[Batch]) -> Cost:
+async def _greenroom(path: Path, batches: list[Batch]) -> Figures:
     async with open_sqlite_journal(path) as journal:
         with _measured(batches) as cost:
             for batch in batches:
@@ -82,7 +68,7 @@ async def _greenroom(path: Path, batches: list[Batch]) -> Cost:
     return cost()
 
 
-def _sqlite3(path: Path, batches: list[Batch]) -> Cost:
+def _sqlite3(path: Path, batches: list[Batch]) -> Figures:
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA journal_mode = wal")
     database.execute("PRAGMA synchronous = full")
@@ -99,13 +85,13 @@ def _sqlite3(path: Path, batches: list[Batch]) -> Cost:
 
 
 @contextmanager
-def _measured(batches: list[Batch]) -> Iterator[Callable[[], Cost]]:
+def _measured(batches: list[Batch]) -> Iterator[Callable[[], Figures]]:
     cpu, wall = time.process_time(), time.perf_counter()
-    costs: list[Cost] = []
-    yield costs.pop
+    found: list[Figures] = []
+    yield found.pop
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     events = sum(map(len, batches))
-    costs.append(Cost(cpu / events * 1e6, wall / events * 1e6))
+    found.append({"CPU µs/event": cpu / events * 1e6, "events/s": events / wall})
 
 
 def _batches(size: int, appends: int, users: int, body: int) -> Iterator[Batch]:
@@ -146,13 +132,6 @@ def _record(
         at=time.time_ns() // 1_000_000,
         say=None,
         body=body,
-    )
-
-
-def _median(costs: list[Cost]) -> Cost:
-    return Cost(
-        statistics.median(cost.cpu for cost in costs),
-        statistics.median(cost.wall for cost in costs),
     )
 
 

@@ -29,7 +29,8 @@ from pathlib import Path
 import attrs
 import trio
 from side_by_side.client import Client, Refused, show, token_of
-from side_by_side.server import MEMORY, SQLITE, STAMP, Order, Server, allow_sockets, running
+from side_by_side.order import STAMP, Order
+from side_by_side.server import MEMORY, SQLITE, Server, allow_sockets, running
 
 P99_MS, PEAK_MIB = 50.0, 300.0
 PATIENCE = 30.0

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import struct
 import sys
-from typing import Any
+from functools import cache
+from typing import Any, ClassVar
 
 import attrs
 import orjson
 import trio
 
 from greenroom.transport.auth.tokens import sign_token
-from side_by_side.server import SECRET
 
 Frame = dict[str, Any]
 
-TEXT, CLOSE = 1, 8
+SECRET = "a secret of the benchmark, 32 bytes or more"
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 SHORT, LONG = 126, 127
 READ_BYTES = 65_536
 REQUEST = (
-    "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
     "Sec-WebSocket-Protocol: greenroom.v1\r\nAuthorization: Bearer {token}\r\n\r\n"
 )
@@ -32,6 +33,7 @@ class Refused(Exception):
     """The server answered the upgrade with something else, or closed."""
 
 
+@cache
 def token_of(number: int) -> str:
     """A token of the user of that number."""
     return sign_token(SECRET, f"user-{number}", 3600)
@@ -40,6 +42,8 @@ def token_of(number: int) -> str:
 @attrs.define(eq=False)
 class Client:
     """One socket, from `connect` (up to `ready`) to `close`."""
+
+    TARGET: ClassVar = "/live"
 
     _stream: trio.SocketStream
     _buffer: bytearray = attrs.field(factory=bytearray)
@@ -62,11 +66,7 @@ class Client:
         return client
 
     async def send(self, **frame: object) -> None:
-        data = orjson.dumps(frame)
-        size = len(data)
-        length = bytes([0x80 | size]) if size < SHORT else struct.pack("!BH", 0x80 | SHORT, size)
-        async with self._sending:
-            await self._stream.send_all(bytes([0x80 | TEXT]) + length + bytes(4) + data)
+        await self._write(TEXT, orjson.dumps(frame))
 
     async def wait_for(self, kind: str) -> Frame:
         """The next frame of this type; pings before it are answered."""
@@ -76,9 +76,7 @@ class Client:
 
     async def receive(self) -> Frame:
         """The next frame; a ping is answered before it is given. Raises `Refused` at the end."""
-        while (payload := self._next()) is None:
-            await self._read()
-        frame: Frame = orjson.loads(payload)
+        frame: Frame = orjson.loads(await self._receive_text())
         if frame["type"] == "ping":
             await self.send(type="pong")
         return frame
@@ -88,12 +86,28 @@ class Client:
         await trio.aclose_forcefully(self._stream)
 
     async def _upgrade(self, token: str) -> None:
-        await self._stream.send_all(REQUEST.format(token=token).encode())
+        await self._stream.send_all(REQUEST.format(target=self.TARGET, token=token).encode())
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             await self._read()
         if b" 101 " not in self._buffer[:20]:
             raise Refused(self._buffer.split(b"\r\n")[0].decode())
         del self._buffer[: end + 4]
+
+    async def _write(self, opcode: int, data: bytes) -> None:
+        size = len(data)
+        length = bytes([0x80 | size]) if size < SHORT else struct.pack("!BH", 0x80 | SHORT, size)
+        async with self._sending:
+            await self._stream.send_all(bytes([0x80 | opcode]) + length + bytes(4) + data)
+
+    async def _receive_text(self) -> bytes:
+        while True:
+            while (found := self._next()) is None:
+                await self._read()
+            opcode, payload = found
+            if opcode == TEXT:
+                return payload
+            if opcode == PING:
+                await self._write(PONG, payload)
 
     async def _read(self) -> None:
         try:
@@ -104,8 +118,8 @@ class Client:
             raise Refused("the server hung up")
         self._buffer += data
 
-    def _next(self) -> bytes | None:
-        """The payload of the next whole frame in the buffer; §5.2, unmasked and unfragmented."""
+    def _next(self) -> tuple[int, bytes] | None:
+        """Opcode and payload of the next whole frame in the buffer; unmasked and uncut."""
         buffer = self._buffer
         if len(buffer) < 2:
             return None
@@ -120,7 +134,30 @@ class Client:
         del buffer[: start + size]
         if opcode == CLOSE:
             raise Refused(f"closed with {int.from_bytes(payload[:2])}")
-        return payload
+        return opcode, payload
+
+
+class SocketIoClient(Client):
+    """The same frames in socket.io's (protocol 5 in Engine.IO 4), without its polling."""
+
+    TARGET: ClassVar = "/socket.io/?EIO=4&transport=websocket"
+
+    async def send(self, **frame: object) -> None:
+        await self._write(TEXT, b'42["frame",%b]' % orjson.dumps(frame))
+
+    async def receive(self) -> Frame:
+        """The next frame; Engine.IO's pings are answered. Raises `Refused` at the end."""
+        while not (text := await self._receive_text()).startswith(b"42"):
+            if text == b"2":
+                await self._write(TEXT, b"3")
+        frame: Frame = orjson.loads(text[2:])[1]
+        return frame
+
+    async def _upgrade(self, token: str) -> None:
+        await super()._upgrade(token)
+        await self._receive_text()  # 0: open
+        await self._write(TEXT, b"40")
+        await self._receive_text()  # 40: connected
 
 
 async def _open_stream(port: int, receive_buffer: int | None) -> trio.SocketStream:

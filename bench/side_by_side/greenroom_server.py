@@ -1,0 +1,47 @@
+"""greenroom with an agent that emits what is ordered: `... greenroom_server JOURNAL`."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import trio
+
+import greenroom
+from side_by_side.client import SECRET
+from side_by_side.order import Gate, Order, piece
+
+ACK_SECONDS = 30.0
+gate = Gate(trio.Event(), trio.sleep)
+
+
+async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
+    assert isinstance(said, dict)
+    order = Order(**said)  # type: ignore[arg-type]  # our own client's
+    if order.opens:
+        gate.open(order.begin)
+        return
+    begin = await gate.begin(order)
+    async with trio.open_nursery() as nursery:
+        for _ in range(order.burst):
+            nursery.start_soon(emit, run, order, begin)
+    if order.stays:
+        await trio.sleep_forever()
+
+
+async def emit(run: greenroom.Run, order: Order, begin: float) -> None:
+    for number in range(order.events // order.burst):
+        await gate.wait_due(begin + number * order.every)
+        last = await run.partial_result(text=piece(order.size))
+    if order.acked:
+        await last.wait_received(ACK_SECONDS)
+
+
+def main(journal: str) -> None:
+    settings = greenroom.Settings(port=0, journal=Path(journal), secret=SECRET, log_level="warning")
+    greenroom.serve(agent, settings=settings, announce=partial(print, flush=True))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

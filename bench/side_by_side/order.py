@@ -1,0 +1,70 @@
+"""What a client orders of a server that is measured, and when each event of it is due."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import attrs
+
+STAMP = 100  # characters of a piece
+
+
+@attrs.frozen
+class Order:
+    """So many pieces of text, emitted by `burst` tasks at once.
+
+    With a pace, one piece `every` seconds from `begin` on (of the machine's monotonic clock).
+    `gated`: wait for the order that `opens` the gate; `begin` counts from the moment it names.
+    `acked`: end only when the client acknowledged them all; `stays`: do not end at all.
+    `size` of a piece, in characters; `pad` is for nothing but the size of what was said.
+    """
+
+    events: int
+    burst: int = 1
+    every: float = 0.0
+    begin: float = 0.0
+    gated: bool = False
+    opens: bool = False
+    acked: bool = False
+    stays: bool = False
+    size: int = STAMP
+    pad: str = ""
+
+
+def piece(size: int = STAMP) -> str:
+    """So many characters that begin with the time."""
+    return f"{time.monotonic_ns():<{size}}"
+
+
+class Event(Protocol):
+    """The part that `trio.Event` and `asyncio.Event` share."""
+
+    def set(self) -> None: ...
+    async def wait(self) -> object: ...
+
+
+@attrs.define
+class Gate:
+    """Holds back the orders that are gated, on any event loop, until one opens it."""
+
+    _opened: Event
+    _sleep: Callable[[float], Awaitable[object]]
+    _moment: float = 0.0
+
+    def open(self, moment: float) -> None:
+        self._moment = moment
+        self._opened.set()
+
+    async def begin(self, order: Order) -> float:
+        """When the order's first event is due."""
+        if not order.gated:
+            return order.begin
+        await self._opened.wait()
+        return self._moment + order.begin
+
+    async def wait_due(self, moment: float) -> None:
+        """Wait for the moment; one that has passed costs no turn of the loop."""
+        if (left := moment - time.monotonic()) > 0:
+            await self._sleep(left)
