@@ -1,5 +1,5 @@
 # The house's habits by their names; .ci/run does them all, from scratch.
-.PHONY: style types tests docs bench all
+.PHONY: style types tests docs bench bench-peers bench-report all
 
 all: style types tests
 
@@ -19,4 +19,12 @@ docs:
 	towncrier build --draft --version next
 
 bench:
-	@for each in bench/*.py; do echo "== $$each"; python "$$each" || exit 1; done
+	@for each in $(filter-out bench/report.py,$(wildcard bench/*.py)); do \
+		echo "== $$each"; python "$$each" || exit 1; done
+
+bench-peers:
+	pip install -r bench/side_by_side/peers/requirements.txt
+	npm install --prefix bench/side_by_side/peers
+
+bench-report:
+	python bench/report.py

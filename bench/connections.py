@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from delivery import measure
 from side_by_side.compare import Figures, compare, finish, server_options
+from side_by_side.crowd import measure
 from side_by_side.order import Order
 from side_by_side.server import Server, allow_sockets
 from side_by_side.table import Table

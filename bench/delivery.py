@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 
-from side_by_side.compare import Figures, compare, finish, server_options
-from side_by_side.crowd import Crowd
+from side_by_side.compare import compare, finish, server_options
+from side_by_side.crowd import measure
 from side_by_side.order import Order
-from side_by_side.server import Server, allow_sockets
+from side_by_side.server import allow_sockets
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -25,25 +25,13 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-async def measure(server: Server, users: int, order: Order) -> Figures:
-    """Of the server: CPU µs per event, cores that kept busy, events per second."""
-    crowd = Crowd(server, users, order)
-    await crowd.run()
-    if crowd.failures:
-        raise SystemExit(f"{server.kind}: {dict(crowd.failures)}")
-    return {
-        "CPU µs/event": crowd.cpu / crowd.events * 1e6,
-        "cores": crowd.cpu / crowd.wall,
-        "events/s": crowd.events / crowd.wall,
-    }
-
-
 def main() -> None:
     options = arguments().parse_args()
     order = Order(options.events, options.burst, options.every, stays=True)
     allow_sockets(options.users)
+    users = f"{options.users:,} user{'s' if options.users > 1 else ''}"
     pace = f"one per {options.every} s" if options.every else f"{options.burst} at a time"
-    title = f"{options.users:,} users, {options.events:,} events each, {pace}"
+    title = f"{users}, {options.events:,} events each, {pace}"
     finish([compare(title, options, lambda server: measure(server, options.users, order))], options)
 
 

@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 
 import apsw
 import trio
-from delivery import measure
 from side_by_side.client import show
 from side_by_side.compare import Figures, finish, options
+from side_by_side.crowd import measure
 from side_by_side.order import Order
 from side_by_side.server import SQLITE, running
 from side_by_side.table import Table
@@ -29,15 +29,20 @@ from greenroom.delivery.journal.sqlite import schema
 
 LARGE = 10_000_000
 EMPTY = "nothing stored"
-BODY = b'{"data":{"text":"%b"}}' % (b"x" * 229)  # 251 bytes
 STORE = """
-    WITH RECURSIVE turn (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM turn WHERE n + 1 < ?1)
+    WITH RECURSIVE turn (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM turn WHERE n + 1 < ?1),
+    event AS (
+        SELECT 'user-' || (n % ?2) AS user, n / ?2 + 1 AS "offset", printf('evt_%026d', n) AS id,
+            printf('thread_%026d', n % ?2) AS thread, printf('run_%026d', n % ?2) AS run,
+            printf('req_%026d', n % ?2) AS request, ?3 + n AS at
+        FROM turn)
     INSERT INTO log
         (user, "offset", id, kind, class, thread, run, parent, request, at, say, body)
-    SELECT 'user-' || (n % ?2), n / ?2 + 1, printf('event_%026d', n), 'partial_result', 'progress',
-        printf('thread_%026d', n % ?2), printf('run_%026d', n / ?2 / 10 * ?2 + n % ?2), NULL,
-        printf('req_%026d', n % ?2), ?3 + n, NULL, ?4
-    FROM turn
+    SELECT user, "offset", id, 'partial_result', 'progress', thread, run, NULL, request, at, NULL,
+        CAST(printf('{"offset":%d,"at":%d,"id":"%s","kind":"partial_result","class":"progress",'
+            || '"thread":"%s","run":"%s","request":"%s","data":{"text":"%100d"}}',
+            "offset", at, id, thread, run, request, 0) AS BLOB)
+    FROM event
 """
 SPANS = "INSERT INTO span SELECT user, 1, thread FROM log WHERE number <= ?"
 SETTLED = """
@@ -71,7 +76,7 @@ def fill(path: Path, events: int, owners: int) -> None:
         schema.create(database, "bench")
         with database, _without_indexes(database):
             at = time.time_ns() // 1_000_000 - events
-            database.execute(STORE, (events, owners, at, BODY))
+            database.execute(STORE, (events, owners, at))
             database.execute(SPANS, (owners,))
             database.execute(SETTLED, (events - owners,))
 
@@ -103,6 +108,7 @@ def main() -> None:
     with TemporaryDirectory(dir=chosen.directory) as folder:
         path = Path(folder, "large.db")
         show(f"storing {chosen.stored:,} events")
+        path.touch(mode=0o600)
         fill(path, chosen.stored, chosen.owners)
         for _ in range(chosen.rounds):
             table.add(EMPTY, cost(None, chosen))

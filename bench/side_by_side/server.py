@@ -87,21 +87,17 @@ def running(
     """A server of this kind; its journal is new, in `directory`, unless one is given."""
     with tempfile.TemporaryDirectory(dir=directory) as folder:
         kept = journal or Path(folder, "bench.db")
-        process = subprocess.Popen(
-            _command(kind, str(kept) if kind == SQLITE else ":memory:"),
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(BENCH)},
-        )
-        assert process.stdout is not None
-        try:
-            url = process.stdout.readline()
-            if not url:
-                raise SystemExit(f"{kind} did not start: see above")
-            yield Server(process.pid, int(url.rstrip("/\n").rpartition(":")[2]), kind)
-        finally:
-            process.kill()
-            process.wait()
+        command = _command(kind, str(kept) if kind == SQLITE else ":memory:")
+        found = {**os.environ, "PYTHONPATH": str(BENCH)}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=found) as process:
+            assert process.stdout is not None
+            try:
+                url = process.stdout.readline()
+                if not url:
+                    raise SystemExit(f"{kind} did not start: see above")
+                yield Server(process.pid, int(url.rstrip("/\n").rpartition(":")[2]), kind)
+            finally:
+                process.kill()
 
 
 def _command(kind: str, journal: str) -> list[str]:

@@ -44,7 +44,8 @@ class Table:
         value, base = self.median(subject, column), self.median(self.base, column)
         if value is None:
             return "–"
-        return digits(value) + (f" ({digits(value / base)} ×)" if base else "")
+        alone = subject == self.base or not base
+        return digits(value) if alone else f"{digits(value)} ({digits(value / base)} ×)"
 
     def lines(self) -> list[list[str]]:
         """Head and rows, as text."""

@@ -13,7 +13,7 @@ import attrs
 from side_by_side.order import Event, Gate, Order, piece
 
 Frame = dict[str, Any]
-RUN = "r" * 90  # as much as the ids of an event of greenroom
+RUN = "r" * 216  # as much as the ids of an event of greenroom
 
 
 @attrs.frozen

@@ -1,7 +1,7 @@
 // Node's socket.io: answers as conversation.py does. `npm install` here brings it.
 const http = require("http").createServer();
 const server = new (require("socket.io").Server)(http);
-const RUN = "r".repeat(90);
+const RUN = "r".repeat(216);
 const now = () => Number(process.hrtime.bigint()) / 1e9; // Python's time.monotonic()
 const sleep = (seconds) => new Promise((done) => setTimeout(done, seconds * 1e3));
 const breathe = () => new Promise((done) => setImmediate(done));

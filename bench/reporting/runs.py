@@ -1,0 +1,136 @@
+"""The commands whose figures the page shows, and what is asked of them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+from side_by_side.server import BENCH, MEMORY, PEER, SQLITE
+from side_by_side.table import Table
+
+CPU, RATE = "CPU µs/event", "events/s"
+CHANNEL = "Each beside a task that reads a trio memory channel."
+BOUNDS = "It ends with 1 where a bound is passed."
+
+
+@attrs.frozen
+class Run:
+    """A command of the report. `plain`: it writes no tables, so its output is shown as it is."""
+
+    title: str
+    command: str
+    note: str = ""
+    plain: bool = False
+
+    @property
+    def arguments(self) -> list[str]:
+        return shlex.split(self.command)
+
+    @property
+    def script(self) -> Path:
+        return BENCH.parent / self.arguments[0]
+
+
+RUNS: Final = {
+    "lone": Run("Event after event", "bench/delivery.py"),
+    "burst": Run("Sixteen events at a time", "bench/delivery.py --burst 16 --events 640"),
+    "paced": Run("At a pace", "bench/delivery.py --every 0.05 --events 100"),
+    "one": Run("One user, one run", "bench/delivery.py --users 1 --events 4000"),
+    "streams": Run("Streams of tokens", "bench/streams.py"),
+    "connects": Run("Connects", "bench/storm.py --idle 0"),
+    "idle": Run("Idle connections", "bench/storm.py --connects 0 --idle 10000 --hold 10"),
+    "load": Run("Latency", "bench/load.py"),
+    "journal": Run("The journal", "bench/journal.py"),
+    "connections": Run("From one connection to ten thousand", "bench/connections.py"),
+    "stored": Run("Ten million events stored", "bench/stored.py --large"),
+    "actors": Run("Actors", "bench/actors.py", CHANNEL, True),
+    "supervision": Run("Supervision", "bench/supervision.py", "Each beside bare tasks.", True),
+    "neighbours": Run("Neighbours of a hostile user", "bench/neighbours.py", BOUNDS, True),
+    "upkeep": Run("Upkeep of a journal", "bench/upkeep.py", "", True),
+}
+
+
+@attrs.frozen
+class Cell:
+    """Where a figure stands in a table."""
+
+    subject: str
+    column: str
+
+
+@attrs.frozen
+class Promise:
+    """A figure as a multiple of another one of the same run, or `absolute`; and its limits.
+
+    `at_least`: more is better. `table`: which of the run's tables both stand in.
+    """
+
+    figure: str
+    run: str
+    of: Cell
+    against: Cell
+    floor: float
+    aim: float
+    at_least: bool = False
+    absolute: bool = False
+    table: int = 0
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        return self.floor, self.aim
+
+    def measured(self, tables: list[Table]) -> tuple[float, float] | None:
+        """The figure and the other one; None if one is missing."""
+        if len(tables) <= self.table:
+            return None
+        table = tables[self.table]
+        own = table.median(self.of.subject, self.of.column)
+        other = table.median(self.against.subject, self.against.column)
+        return (own, other) if own is not None and other else None
+
+    def meets(self, own: float, other: float, limit: float) -> bool:
+        value = own if self.absolute else own / other
+        return value >= limit if self.at_least else value <= limit
+
+
+def beside_peer(
+    figure: str, run: str, of: str, column: str, floor: float, aim: float, **more: Any
+) -> Promise:
+    return Promise(figure, run, Cell(of, column), Cell(PEER, column), floor, aim, **more)
+
+
+PROMISES: Final = [
+    beside_peer("a lone durable event, CPU µs", "lone", SQLITE, CPU, 2.0, 1.4),
+    beside_peer("the same, memory", "lone", MEMORY, CPU, 1.4, 1.0),
+    beside_peer("100 users, 20 events/s each, durable, CPU µs", "paced", SQLITE, CPU, 1.4, 1.1),
+    beside_peer("16 at a time, durable, CPU µs", "burst", SQLITE, CPU, 0.9, 0.65),
+    beside_peer(
+        "200 users × 50 tokens/s, durable, CPU µs a token", "streams", SQLITE, CPU, 0.6, 0.25
+    ),
+    beside_peer(
+        "one run, event after event awaited, durable, events/s",
+        *("one", SQLITE, RATE, 0.05, 0.08),
+        at_least=True,
+    ),
+    beside_peer("the same, memory", "one", MEMORY, RATE, 0.35, 0.5, at_least=True),
+    beside_peer("a connect, CPU µs", "connects", SQLITE, "CPU µs/connect", 2.5, 1.8),
+    beside_peer(
+        "an idle user, KiB (10,000 held)", "idle", SQLITE, "KiB each", 40, 32, absolute=True
+    ),
+    beside_peer("1,000 events/s over 1,000 users, CPU µs", "load", SQLITE, CPU, 1.7, 1.3, table=1),
+    beside_peer("the same, p99 ms", "load", SQLITE, "p99 ms", 12, 5, table=1),
+    Promise(
+        "a lone journal append, CPU µs",
+        *("journal", Cell("greenroom", CPU), Cell("sqlite3", CPU), 2.0, 1.3),
+    ),
+    Promise(
+        "10,000 users beside 100, CPU µs",
+        *("connections", Cell(SQLITE, "10,000"), Cell(SQLITE, "100"), 1.4, 1.1),
+    ),
+    Promise(
+        "10,000,000 events stored beside none, CPU µs",
+        *("stored", Cell("10,000,000 stored", CPU), Cell("nothing stored", CPU), 1.4, 1.1),
+    ),
+]

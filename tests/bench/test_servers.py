@@ -1,0 +1,46 @@
+"""greenroom and its peers do what the benchmarks order, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from side_by_side.crowd import Crowd
+from side_by_side.order import Order
+from side_by_side.server import KINDS, missing, running
+from stored import fill
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    if needs := missing(request.param):
+        pytest.skip(f"needs {needs}: make bench-peers")
+    return str(request.param)
+
+
+async def test_every_user_gets_what_was_ordered_and_the_clock_sees_no_more(kind: str) -> None:
+    with running(kind) as server:
+        crowd = Crowd(server, 3, Order(8, burst=2, stays=True))
+        await crowd.run()
+    assert not crowd.failures
+    assert crowd.received == crowd.events == 24
+
+
+async def test_a_paced_run_ends_when_its_client_has_acknowledged_all(kind: str) -> None:
+    with running(kind) as server:
+        crowd = Crowd(server, 3, Order(4, every=0.02, acked=True))
+        await crowd.run()
+    assert not crowd.failures
+    assert crowd.acked == 3
+    assert len(crowd.latencies) == 12
+
+
+def test_events_stored_by_sql_are_a_journal_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "large.db"
+    path.touch(mode=0o600)
+    fill(path, 200, owners=10)
+    command = [sys.executable, "-m", "greenroom", "journal", "check", "--journal", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
