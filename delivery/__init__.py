@@ -9,8 +9,8 @@ The path of an event, from the agent's call to the user's screen and back:
    to the method that handles it.
 3. `outbox/`: the pure heart. `Outbox` gives the draft its offset when a batch leaves for the
    journal, one batch in flight at a time.
-4. `journal/`: the writer commits the batches of all users together (`journal/writer.py`); the
-   journal is in memory or in SQLite. Only durable events go on.
+4. `journal/`: in memory or in SQLite, whose thread commits the batches of all users together
+   (`journal/sqlite/committer.py`), at a pace (`journal/pace.py`). Only durable events go on.
 5. `user/` again: the emitter gets its `Receipt`, and the outbox decides which connections are
    handed which records. Each connection is a cursor over the log: a replay comes from the journal,
    the newest events from memory.

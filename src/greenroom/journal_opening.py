@@ -37,11 +37,13 @@ async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterat
 
 async def _open_in_turn(settings: Settings, stack: AsyncExitStack) -> Journal:
     """Open the journal, if `settings.journal_wait` says so once another process lets go of it."""
+    interval = settings.commit_interval
     deadline = trio.current_time() + (settings.journal_wait or 0.0)
     is_told = False
     while True:
         try:
-            return await stack.enter_async_context(open_sqlite_journal(settings.journal))
+            opened = open_sqlite_journal(settings.journal, commit_interval=interval)
+            return await stack.enter_async_context(opened)
         except JournalBusy as busy:
             if trio.current_time() >= deadline:
                 raise

@@ -16,6 +16,7 @@ from greenroom.delivery.errors import JournalBusy, JournalLost, JournalReadOnly
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.checks import check_ids
 from greenroom.delivery.journal.group import Append, Group, light_first
+from greenroom.delivery.journal.pace import Pace
 from greenroom.delivery.journal.sqlite.thread import SqliteThread
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 
@@ -45,8 +46,11 @@ class Committer:
     many callers it has.
     """
 
-    def __init__(self, write: Callable[[Sequence[Entry]], None], thread: SqliteThread) -> None:
+    def __init__(
+        self, write: Callable[[Sequence[Entry]], None], thread: SqliteThread, pace: Pace
+    ) -> None:
         """`write(entries)` keeps all of the entries or none; it is called on the thread."""
+        self._pace = pace
         self._write = write
         self._thread = thread
         self._orphaned = False
@@ -85,7 +89,7 @@ class Committer:
             reply.fail(error)
             return
         self._waiting.append(Append(entries, reply))
-        if self._asleep:
+        if self._pace.appended(entries) or self._asleep:
             self._asleep = False
             self._thread.wake()
 
@@ -93,6 +97,7 @@ class Committer:
         self.unanswered -= 1
 
     def _landed(self, landing: _Landing) -> None:
+        self._pace.landed()
         group, error = landing.group, landing.error
         if error is None:
             self._count(group, landing.seconds)
@@ -116,16 +121,23 @@ class Committer:
 
     # On the thread
 
-    def commit(self) -> None:
+    def commit(self) -> float | None:
+        """Commit the appends that wait, if it is time. Returns the seconds until the next call, or
+        None if that is after the next `wake`."""
+        if seconds := self._pace.wait():
+            return seconds
+        if self._waiting:
+            self.commit_now()
+            return self._pace.wait()
+        self._asleep = True
+        return 0.0 if self._waiting else None  # what came before this thread slept woke nothing
+
+    def commit_now(self) -> None:
         """Commit the appends that wait. Raises `trio.RunFinishedError` afterwards if their trio run
         has ended."""
         while self._waiting:
             for part in light_first(self._take()):
                 self._commit(part)
-        self._asleep = True
-        if self._waiting:  # it came before this thread fell asleep, so nothing woke it
-            self._asleep = False
-            self.commit()
         if self._orphaned:
             raise trio.RunFinishedError
 
@@ -151,6 +163,7 @@ class Committer:
         return None
 
     def _post(self, landing: _Landing) -> None:
+        self._pace.posted(entry for append in landing.group for entry in append.entries)
         try:
             self._token.run_sync_soon(self._landed, landing)
         except trio.RunFinishedError:

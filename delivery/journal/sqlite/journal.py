@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ from greenroom.delivery.journal.journal import (
     JournalStatistics,
     check_limit,
 )
+from greenroom.delivery.journal.pace import Pace
 from greenroom.delivery.journal.sqlite.committer import Committer
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
@@ -58,15 +60,18 @@ async def open_sqlite_journal(
     *,
     new_epoch: Callable[[], str] = random_epoch,
     capacity: int = 1024,
+    commit_interval: float = 0.0,
 ) -> AsyncIterator[SqliteJournal]:
     """Open a journal, creating the file if it does not exist (but not its directory).
 
-    `capacity` bounds the calls that wait for the disk; further callers wait for room. Leaving the
-    block finishes the accepted calls, folds the WAL into the file and closes it. Raises the
-    errors of `open_file`.
+    `capacity` bounds the calls that wait for the disk; further callers wait for room.
+    `commit_interval`: see `Pace`; in seconds of the machine's clock, even under a `MockClock`.
+    Leaving the block finishes the accepted calls, folds the WAL into the file and closes it.
+    Raises the errors of `open_file`.
     """
     thread = SqliteThread(capacity=capacity)
-    journal = SqliteJournal(await _open(Path(path), new_epoch, thread), thread)
+    pace = Pace(commit_interval, time.monotonic)
+    journal = SqliteJournal(await _open(Path(path), new_epoch, thread), thread, pace)
     thread.look = journal._look
     try:
         yield journal
@@ -90,13 +95,13 @@ class SqliteJournal:
     Calls run on the journal's thread in the order of arrival, each in a transaction.
     """
 
-    def __init__(self, file: SqliteFile, thread: SqliteThread) -> None:
+    def __init__(self, file: SqliteFile, thread: SqliteThread, pace: Pace) -> None:
         self._file = file
         self._store = SqliteStore(file.database)
         self._letters = SqliteLetters(file.database)
         self._thread = thread
-        self._committer = Committer(self._keep, thread)
-        thread.woken = self._committer.commit
+        self._committer = Committer(self._keep, thread, pace)
+        thread.work = self._committer.commit
         self._health = JournalHealth()
 
     @property
@@ -266,7 +271,7 @@ class SqliteJournal:
             self._health.passed()
 
     def _close(self) -> None:
-        self._committer.commit()
+        self._committer.commit_now()
         self._look()  # files found lost are left alone
         self._file.close()
 

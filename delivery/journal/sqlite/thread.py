@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -30,14 +31,15 @@ class SqliteThread:
     """Runs calls one after the other, in the order of arrival.
 
     At most `capacity` calls may wait; further callers wait for room. Once set, `look` is called
-    every `LOOK_SECONDS`, between two calls, until `aclose`, and `woken` after each `wake`. The
-    thread is a daemon, and ends by itself when its trio run has ended: it never keeps a process
-    alive.
+    every `LOOK_SECONDS`, between two calls, until `aclose`; and `work` after each `wake`, and
+    again after the seconds that it returned, if any. The thread is a daemon, and ends by itself
+    when its trio run has ended: it never keeps a process alive.
     """
 
     def __init__(self, *, capacity: int) -> None:
         self.look: Callable[[], None] = _nothing_to_do
-        self.woken: Callable[[], None] = _nothing_to_do
+        self.work: Callable[[], float | None] = _nothing_to_do
+        self._work_at = math.inf
         self._jobs: _Queue = SimpleQueue()
         self._room: Final = trio.Semaphore(capacity)
         self._capacity: Final = capacity
@@ -81,7 +83,7 @@ class SqliteThread:
         return await job.reply.wait()
 
     def wake(self) -> None:
-        """Have `woken` called on the thread, after the calls that came before."""
+        """Have `work` called on the thread, after the calls that came before."""
         self._jobs.put(_WAKE)
 
     async def aclose(self, last: Callable[[], None]) -> None:
@@ -106,21 +108,26 @@ class SqliteThread:
             self._thread.join()  # it has nothing left to do
 
     def _run(self) -> None:
-        due = time.monotonic() + LOOK_SECONDS
+        look_at = time.monotonic() + LOOK_SECONDS
         while True:
             with suppress(Empty):
-                job = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
+                until = min(look_at, self._work_at)
+                job = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
                 if job is None:
                     return
                 self._run_job(job)
-            if time.monotonic() >= due and not self._closing:
+            now = time.monotonic()
+            if now >= self._work_at:
+                self._run_job(_WAKE)
+            if now >= look_at and not self._closing:
                 self._look()
-                due = time.monotonic() + LOOK_SECONDS
+                look_at = time.monotonic() + LOOK_SECONDS
 
     def _run_job(self, job: _Job[None] | _Wake) -> None:
         try:
             if job is _WAKE:
-                self.woken()
+                seconds = self.work()
+                self._work_at = math.inf if seconds is None else time.monotonic() + seconds
             else:
                 job.run()
         except trio.RunFinishedError:
@@ -140,7 +147,7 @@ def _nothing_to_do() -> None:
 
 
 class _Wake(enum.Enum):
-    """Stands in the queue for a call of `woken`."""
+    """Stands in the queue for a call of `work`."""
 
     WAKE = enum.auto()
 

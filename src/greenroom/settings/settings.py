@@ -172,6 +172,12 @@ class Settings:
         expected.optional(expected.seconds()),
         "Seconds to wait for another process to close the journal; unset, none (`--wait`).",
     )
+    commit_interval: float = setting(
+        0.004,
+        expected.pause(),
+        "Seconds between the end of one commit and the next, unless all users of the first have "
+        "emitted again; 0 for no pause.",
+    )
     backlog_events: int = setting(
         10_000,
         expected.whole(1),

@@ -95,6 +95,19 @@ def seconds() -> Expected:
     return number(0, unit=" of seconds")
 
 
+def pause() -> Expected:
+    """Seconds, 0 for none."""
+
+    def read(value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise UnexpectedValue
+        if not 0 <= value < math.inf:
+            raise UnexpectedValue
+        return float(value)
+
+    return Expected("a number of seconds of at least 0", read, float)
+
+
 def one_of(*names: str) -> Expected:
     def read(value: object) -> str:
         if value not in names:
