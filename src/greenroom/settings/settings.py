@@ -175,8 +175,7 @@ class Settings:
     commit_interval: float = setting(
         0.004,
         expected.pause(),
-        "Seconds between the end of one commit and the next, unless all users of the first have "
-        "emitted again; 0 for no pause.",
+        "Seconds from one commit to the next, unless all users of the first emitted again.",
     )
     backlog_events: int = setting(
         10_000,
@@ -366,16 +365,10 @@ def settings_table() -> str:
     """The settings as a Markdown table (docs/settings.md is made of it)."""
     head = "| setting | variable | default | what it is |\n|---|---|---|---|\n"
     return head + "".join(
-        f"| `{name}` | `{PREFIX}{name.upper()}` | {_default_words(field.default)} "
+        f"| `{name}` | `{PREFIX}{name.upper()}` | {expected.default_words(field.default)} "
         f"| {field.metadata['about']} Expected: {field.metadata['expected'].words}. |\n"
         for name, field in attrs.fields_dict(Settings).items()
     )
-
-
-def _default_words(default: object) -> str:
-    if default is None or default == ():
-        return "—"
-    return f"`{default}`"
 
 
 def _timeouts(given: Mapping[str, object]) -> Timeouts:

@@ -63,6 +63,11 @@ def described(shape: Expected, about: str) -> dict[str, object]:
     return {"expected": shape, "about": about}
 
 
+def default_words(default: object) -> str:
+    """A default as the documentation shows it."""
+    return "—" if default is None or default == () else f"`{default}`"
+
+
 def text(words: str = "a text") -> Expected:
     return Expected(words, _non_empty)
 
