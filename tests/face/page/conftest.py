@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,19 @@ if TYPE_CHECKING:
     from playwright import sync_api as api
 
 
-@pytest.fixture(scope="module")
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture(scope="package")
 def browser() -> Iterator[api.Browser]:
     from playwright.sync_api import sync_playwright  # the tests without a browser need it not
 
@@ -49,9 +61,9 @@ def start_demo(tmp_path: Path) -> Iterator[StartDemo]:
         demo.end()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """One for all tests of a module that need no restart: each page is a user of its own."""
+    """One for all tests that need no restart: each page is a user of its own."""
     demo = Demo(tmp_path_factory.mktemp("demo") / "journal.db", 0.01)
     demo.start()
     yield demo
@@ -60,7 +72,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture
 def open_page(browser: api.Browser, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
-    """Each page it opens is a browser of its own; an error on a page fails the test."""
+    """Each page it opens is a browser of its own; an error on a page fails the test.
+
+    What the pages of a test that fails show is kept in `screenshots/`.
+    """
     contexts: list[api.BrowserContext] = []
     errors: list[str] = []
 
@@ -86,6 +101,7 @@ def open_page(browser: api.Browser, request: pytest.FixtureRequest) -> Iterator[
     yield open_page
     SCREENSHOTS.mkdir(exist_ok=True)
     for index, context in enumerate(contexts):
-        context.pages[0].screenshot(path=SCREENSHOTS / f"{request.node.name}-{index}.png")
+        if request.node.stash[FAILED] or errors:
+            context.pages[0].screenshot(path=SCREENSHOTS / f"{request.node.name}-{index}.png")
         context.close()
     assert errors == []
