@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from greenroom.actors.actor import Actor, run_actor
+    from greenroom.actors.dispatcher import Dispatcher
     from greenroom.actors.errors import (
         ActorError,
         AskedItself,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
         monitor,
     )
     from greenroom.actors.probe import NO_PROBE, Probe
+    from greenroom.actors.reactor import Reactor
     from greenroom.actors.recording.redaction import SECRET
     from greenroom.actors.ref import ActorStopped, Ask, Ref, Request
     from greenroom.actors.reply import Reply, ReplyOutcome
@@ -81,6 +83,7 @@ else:
         __name__,
         {
             "actor": "Actor run_actor",
+            "dispatcher": "Dispatcher",
             "errors": "ActorError AskTimeout AskedItself AskedTwice Fault "
             "GreenroomError MailboxFull NotARequest OrderlyExit "
             "TimerError",
@@ -98,6 +101,7 @@ else:
             "mailbox": "Mailbox MailboxStatistics OnRestart Overflow",
             "monitors": "AnyRef Down Exited Link LinkBroken Monitor NotLinkable link monitor",
             "probe": "NO_PROBE Probe",
+            "reactor": "Reactor",
             "recording.redaction": "SECRET",
             "ref": "ActorStopped Ask Ref Request",
             "reply": "Reply ReplyOutcome",
@@ -122,6 +126,7 @@ __all__ = [
     "AskedItself",
     "AskedTwice",
     "CancelTimer",
+    "Dispatcher",
     "Down",
     "EnterOverstepped",
     "ExitKind",
@@ -155,6 +160,7 @@ __all__ = [
     "Postpone",
     "PostponedTooMany",
     "Probe",
+    "Reactor",
     "Ref",
     "Reply",
     "ReplyOutcome",

@@ -106,6 +106,20 @@ class Actor(Generic[M]):
         """End normally once the current message is handled."""
         self._stop = True
 
+    async def _live(self, probe: Probe) -> None:
+        """Handle messages until it stops."""
+        mailbox = self.ref._mailbox
+        while not self._stop:
+            batch = await mailbox.take_all()
+            count = len(batch)
+            try:
+                await self.receive_many(batch)
+                self.recent.handled(count - len(batch))
+            finally:
+                mailbox.put_back(batch)
+                probe.handled(self.ref.name, count - len(batch))
+                del batch  # it takes 760 bytes, and the next one may be long in coming
+
     async def _answer(self, ask: Ask[object]) -> None:
         try:
             answer = await self.receive(ask.request)  # type: ignore[arg-type]  # a Request in M
@@ -146,7 +160,7 @@ async def run_actor(
     reason = NORMAL
     try:
         task_status.started(ref)
-        await _loop(actor, ref, probe)
+        await actor._live(probe)
     except BaseException as error:  # noted before any awaiting clean-up can erase it
         reason = _reason(error, start)
         raise
@@ -191,20 +205,6 @@ def _reason(error: BaseException, start: SupervisedStart | None) -> ExitReason:
     """The reason of its end; the supervisor's, if the supervisor stopped it for one."""
     reason = ended_by(error)
     return start.doom if start and start.doom and reason == SHUTDOWN else reason
-
-
-async def _loop(actor: Actor[M], ref: Ref[M], probe: Probe) -> None:
-    mailbox = ref._mailbox
-    while not actor._stop:
-        batch = await mailbox.take_all()
-        count = len(batch)
-        try:
-            await actor.receive_many(batch)
-            actor.recent.handled(count - len(batch))
-        finally:
-            mailbox.put_back(batch)
-            probe.handled(ref.name, count - len(batch))
-            del batch  # it takes 760 bytes, and the next one may be long in coming
 
 
 async def _end(

@@ -55,6 +55,7 @@ class Ref(Killable, Generic[M_contra]):
         "__weakref__",
         "_abort",
         "_actor",
+        "_in_turn",
         "_last_words",
         "_mailbox",
         "_own",
@@ -81,6 +82,7 @@ class Ref(Killable, Generic[M_contra]):
         self._actor: object = None
         self._last_words: trio.CancelScope | None = None
         self._task: trio.lowlevel.Task | None = None
+        self._in_turn = False  # a dispatcher runs the actor's handler just now
         self._own: OwnLife[M_contra] | None = None
         self._unanswered: set[Reply[Any]] = set()  # Any: each request has its own answer
         self._abort: Callable[[ExitReason], None] | None = None
@@ -204,6 +206,8 @@ class Ref(Killable, Generic[M_contra]):
         return self._mailbox.statistics()
 
     def _in_own_task(self) -> bool:
+        if self._in_turn:
+            return True
         return self._task is not None and self._task is trio.lowlevel.current_task()
 
     def _addressee(self) -> Ref[M_contra] | OwnLife[M_contra]:

@@ -15,9 +15,9 @@ from typing import ClassVar, TypeAlias, TypeVar
 import outcome
 import trio
 
-from greenroom.actors.actor import Actor
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import ExitReason
+from greenroom.actors.reactor import Reactor
 from greenroom.actors.ref import ActorStopped, Ask, Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
@@ -90,7 +90,7 @@ TakePage: TypeAlias = Callable[[ConnectionId, list[Record]], Iterable[OutboxComm
 Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
 
 
-class UserActor(Actor[UserMessage]):
+class UserActor(Reactor[UserMessage]):
     """Owns one user's outbox, loaded from the journal when it starts.
 
     Runs that are open in the journal but not alive here were lost with an earlier process: they
@@ -145,7 +145,7 @@ class UserActor(Actor[UserMessage]):
             self._settler.look()
         self._flush()
 
-    async def receive_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
+    def handle_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
         """A turn of bounded length: the remaining messages wait until other actors had theirs."""
         left = TURN
         while messages and left > 0:

@@ -1,0 +1,141 @@
+"""The dispatcher: one task in which many reactors handle their messages, turn by turn.
+
+The word is Akka's, where a dispatcher runs many actors on few threads. A message to a reactor costs
+no task switch of its own: whatever came to all of them since the last turn is handled in one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from typing import Protocol
+
+import trio
+
+from greenroom.actors.guard import call_guarded
+
+MESSAGES, SECONDS = 1024, 0.005
+"""The messages that a turn handles, and the seconds it may take, before other tasks run."""
+
+BATCH = 256
+"""The messages of one reactor in a row, before the other reactors have their turn."""
+
+
+class Cell(Protocol):
+    """What a dispatcher runs: a reactor's mailbox and handlers."""
+
+    @property
+    def context(self) -> Context:
+        """The context of the reactor's task."""
+        ...
+
+    def react(self) -> int:
+        """Handle the next batch; returns the number of messages. It must not raise."""
+        ...
+
+
+class TurnMeter(Protocol):
+    """Measures what each reactor of a turn uses."""
+
+    def measure(self, context: Context, react: Callable[[], int]) -> int:
+        """Call `react` for the owner of the context, and return what it returns."""
+        ...
+
+
+class Dispatcher:
+    """Runs reactors, first come first served. `run` it in a task that outlives them.
+
+    A turn ends when no reactor has messages, or after `messages` of them or `seconds`; then other
+    tasks of the trio run have theirs. `clock` is monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        messages: int = MESSAGES,
+        seconds: float = SECONDS,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        if messages < 1 or seconds <= 0:
+            raise ValueError(
+                "a turn must have at least 1 message and more than 0 seconds, "
+                f"not messages={messages!r} and seconds={seconds!r}"
+            )
+        self._messages = messages
+        self._seconds = seconds
+        self._clock = clock
+        self._due: deque[Cell] = deque()
+        self._last: deque[Callable[[], None]] = deque()
+        self._parked: trio.lowlevel.Task | None = None
+
+    async def run(self) -> None:
+        """Take one turn after the other, for ever. What a reactor raises ends only that reactor."""
+        while True:
+            if self._due or self._last:
+                await trio.lowlevel.checkpoint()
+            else:
+                await self._park()
+            self._take_turn()
+
+    def enqueue(self, cell: Cell) -> None:
+        """Let the cell react in this turn, behind those that wait already, or in the next one."""
+        self._due.append(cell)
+        self._wake()
+
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once, when the turn ends; what it raises is logged.
+
+        For what all reactors of a turn share, and for writes: written back to back, they let the
+        readers of the other ends wake up when the turn is over, and not in the middle.
+        """
+        self._last.append(callback)
+        self._wake()
+
+    def _wake(self) -> None:
+        task, self._parked = self._parked, None
+        if task is not None:
+            trio.lowlevel.reschedule(task)
+
+    async def _park(self) -> None:
+        self._parked = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._abort)
+
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self._parked = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def _take_turn(self) -> None:
+        due, left, clock, meter = self._due, self._messages, self._clock, _meter.get()
+        until = clock() + self._seconds
+        while due and left > 0:
+            cell = due.popleft()
+            left -= cell.react() if meter is None else meter.measure(cell.context, cell.react)
+            if clock() >= until:
+                break
+        last = self._last
+        for _ in range(len(last)):
+            call_guarded("a callback at the end of a turn failed", last.popleft())
+
+
+_meter: trio.lowlevel.RunVar[TurnMeter | None] = trio.lowlevel.RunVar("greenroom turns", None)
+
+
+def measure_turns(meter: TurnMeter | None) -> None:
+    """Let `meter` measure the reactors of this trio run from their next turns on; None ends it."""
+    _meter.set(meter)
+
+
+_dispatcher: trio.lowlevel.RunVar[Dispatcher] = trio.lowlevel.RunVar("greenroom dispatcher")
+
+
+def default_dispatcher() -> Dispatcher:
+    """The dispatcher of this trio run; the first call starts it."""
+    try:
+        return _dispatcher.get()
+    except LookupError:
+        ours = Dispatcher()
+        _dispatcher.set(ours)
+        trio.lowlevel.spawn_system_task(ours.run, name="greenroom dispatcher")
+        return ours
