@@ -1,27 +1,39 @@
-"""A user's actor that takes nothing more, for the tests of what waits for it."""
+"""A user's actor whose mailbox is full, as long as a test needs that."""
 
 from __future__ import annotations
 
+import attrs
 import pytest
-import trio.testing
 
+from greenroom.actors.dispatcher import Cell, Dispatcher, default_dispatcher
 from greenroom.actors.errors import MailboxFull
 from greenroom.delivery.events.ids import ConnectionId
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import Detach
-from greenroom.testing import Faults
 from tests.delivery.backstage import IDS
 
 
-async def fill(user: UserHandle) -> Faults:
+@attrs.define
+class HeldBack:
+    """The reactors of a trio run that have something to do, and no turn until `release`."""
+
+    cells: list[Cell] = attrs.field(factory=list)
+    dispatcher: Dispatcher = attrs.field(factory=default_dispatcher)
+
+    def __attrs_post_init__(self) -> None:
+        self.dispatcher.enqueue = self.cells.append  # type: ignore[method-assign]  # of this one
+
+    def release(self) -> None:
+        del self.dispatcher.enqueue
+        for cell in self.cells:
+            self.dispatcher.enqueue(cell)
+
+
+async def fill(user: UserHandle) -> HeldBack:
     """Let the user's actor take nothing more until released, and its mailbox be full."""
-    faults, actor, stranger = Faults(), user.actor._actor, Detach(IDS.new(ConnectionId))
-    assert actor is not None
-    faults.deaf(lambda: actor)()
-    user.actor.tell(stranger)
-    await trio.testing.wait_all_tasks_blocked()  # it holds that one
+    held, stranger = HeldBack(), Detach(IDS.new(ConnectionId))
     while not user.actor._mailbox.is_full:
         user.actor.tell(stranger)
     with pytest.raises(MailboxFull):
         user.actor.tell(stranger)
-    return faults
+    return held

@@ -13,9 +13,8 @@ from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.run.grammar import OutOfOrder
 from greenroom.delivery.run.timeouts import GRACE_SECONDS
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.testing import Faults
 from tests.delivery.backstage import IDS, open_backstage
-from tests.delivery.full_mailbox import fill
+from tests.delivery.full_mailbox import HeldBack, fill
 
 pytestmark = [pytest.mark.requirement("R02"), pytest.mark.fault("W1")]
 
@@ -55,7 +54,7 @@ async def test_an_emit_cancelled_while_it_waits_for_room_has_said_nothing() -> N
 async def test_emits_that_wait_for_room_fail_when_the_users_actor_ends() -> None:
     async with open_backstage() as stage, stage.run() as run:
         user, failed = run._user, list[type[Exception]]()
-        await fill(user)
+        held = await fill(user)
 
         async def emit() -> None:
             try:
@@ -69,6 +68,7 @@ async def test_emits_that_wait_for_room_fail_when_the_users_actor_ends() -> None
                 await emits_waiting(user, number + 1)
             await user.tree.terminate_child("outbox")
         assert failed == [UserUnavailable] * 3
+        held.release()
         await user.tree.restart_child("outbox")
         await run.agent_thinking(text="again")
         assert (await stage.kinds())[1:] == ["agent_thinking"]
@@ -96,7 +96,7 @@ async def test_nothing_follows_the_end_of_a_run_that_was_ended_while_it_waited_f
                 run.cancel()
                 await emit_shielded(run)
 
-        faults: list[Faults] = []
+        faults: list[HeldBack] = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(work)
             await trio.sleep(1)

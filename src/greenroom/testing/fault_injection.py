@@ -169,7 +169,7 @@ def _interrupted(
 
 
 def _before_each(actor: Actor[M], before: Receive) -> Actor[M]:
-    """Await `before(message)` ahead of each message the actor handles."""
+    """Await `before(message)` ahead of each message the actor handles, in the actor's own task."""
     handle = actor.receive_many
 
     async def receive_many(messages: deque[object]) -> None:
@@ -179,4 +179,5 @@ def _before_each(actor: Actor[M], before: Receive) -> Actor[M]:
             await handle(deque([message]))  # type: ignore[list-item]  # it came from there
 
     actor.receive_many = receive_many  # type: ignore[method-assign,assignment]  # of this one only
+    actor._live = types.MethodType(Actor._live, actor)  # type: ignore[method-assign]  # also of a reactor
     return actor
