@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from greenroom.actors.actor import Actor, run_actor
-    from greenroom.actors.dispatcher import Dispatcher
     from greenroom.actors.errors import (
         ActorError,
         AskedItself,
@@ -71,7 +70,8 @@ if TYPE_CHECKING:
         monitor,
     )
     from greenroom.actors.probe import NO_PROBE, Probe
-    from greenroom.actors.reactor import Reactor
+    from greenroom.actors.reactors.dispatcher import Dispatcher
+    from greenroom.actors.reactors.reactor import Reactor
     from greenroom.actors.recording.redaction import SECRET
     from greenroom.actors.ref import ActorStopped, Ask, Ref, Request
     from greenroom.actors.reply import Reply, ReplyOutcome
@@ -83,7 +83,7 @@ else:
         __name__,
         {
             "actor": "Actor run_actor",
-            "dispatcher": "Dispatcher",
+            "reactors.dispatcher": "Dispatcher",
             "errors": "ActorError AskTimeout AskedItself AskedTwice Fault "
             "GreenroomError MailboxFull NotARequest OrderlyExit "
             "TimerError",
@@ -101,7 +101,7 @@ else:
             "mailbox": "Mailbox MailboxStatistics OnRestart Overflow",
             "monitors": "AnyRef Down Exited Link LinkBroken Monitor NotLinkable link monitor",
             "probe": "NO_PROBE Probe",
-            "reactor": "Reactor",
+            "reactors.reactor": "Reactor",
             "recording.redaction": "SECRET",
             "ref": "ActorStopped Ask Ref Request",
             "reply": "Reply ReplyOutcome",

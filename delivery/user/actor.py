@@ -17,7 +17,7 @@ import trio
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import ExitReason
-from greenroom.actors.reactor import Reactor
+from greenroom.actors.reactors.reactor import Reactor
 from greenroom.actors.ref import ActorStopped, Ask, Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str

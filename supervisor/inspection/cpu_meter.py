@@ -9,7 +9,7 @@ from contextvars import Context
 
 import trio
 
-from greenroom.actors.dispatcher import measure_turns
+from greenroom.actors.reactors.dispatcher import measure_turns
 from greenroom.supervisor.child import current_life
 from greenroom.supervisor.inspection.cpu_usage import CpuUsage
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from greenroom.actors.dispatcher import Cell, Dispatcher, default_dispatcher
 from greenroom.actors.errors import MailboxFull
+from greenroom.actors.reactors.dispatcher import Cell, Dispatcher, default_dispatcher
 from greenroom.delivery.events.ids import ConnectionId
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import Detach

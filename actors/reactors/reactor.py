@@ -14,9 +14,9 @@ import outcome
 import trio
 
 from greenroom.actors.actor import Actor
-from greenroom.actors.dispatcher import BATCH, Dispatcher, default_dispatcher
 from greenroom.actors.exit import ended_by
 from greenroom.actors.probe import Probe
+from greenroom.actors.reactors.dispatcher import BATCH, Dispatcher, default_dispatcher
 from greenroom.actors.ref import ActorStopped, Ask
 
 M = TypeVar("M")

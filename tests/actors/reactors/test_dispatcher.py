@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.actors import Dispatcher, Reactor, Ref, run_actor
-from greenroom.actors.dispatcher import default_dispatcher
+from greenroom.actors.reactors.dispatcher import default_dispatcher
 
 pytestmark = pytest.mark.requirement("R39")
 

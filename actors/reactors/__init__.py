@@ -1,0 +1,1 @@
+"""Actors whose handlers await nothing, and the task that they share."""
