@@ -78,6 +78,7 @@ NO_CONTRACT = {  # what greenroom adds: looking at trees and crashes, and what c
     "test_memory.py",
     "test_message_codec.py",
     "test_otp_contract.py",
+    "test_reactor_child.py",
     "test_tree.py",
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
