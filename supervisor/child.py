@@ -66,6 +66,13 @@ class Started:
 Work: TypeAlias = Callable[[], Awaitable[object]]
 
 
+class Resting(Protocol):
+    """A supervisor without a task."""
+
+    async def _go_on(self) -> None:
+        """Do what there is to do, in a task."""
+
+
 class LifeKeeper(Protocol):
     """The supervisor of a child."""
 
@@ -74,6 +81,9 @@ class LifeKeeper(Protocol):
 
     def _run_life(self, life: Life, work: Work | None) -> None:
         """Start a task that runs the life."""
+
+    def _place_life(self, place: Callable[[], None]) -> None:
+        """Call `place` in a copy of the supervisor's context, as a task would."""
 
 
 class Life(SupervisedStart, Killable):
@@ -89,7 +99,7 @@ class Life(SupervisedStart, Killable):
         "_child",
         "_gone",
         "_keeper",
-        "_rests_until",
+        "_resting",
         "_waits",
         "callers",
         "deadline",
@@ -111,7 +121,7 @@ class Life(SupervisedStart, Killable):
         self._keeper: LifeKeeper | None = keeper
         self._waits: tuple[trio.CancelScope, ...] = ()
         self._gone: trio.Event | None = None  # made for the first that waits
-        self._rests_until: Work | None = None
+        self._resting: Resting | None = None
         self.scope: trio.CancelScope | None = None
         self.up: Reply[object] = Reply()
         self.is_up = False
@@ -123,8 +133,22 @@ class Life(SupervisedStart, Killable):
         self.usage: CpuUsage | None = None
 
     def begin(self) -> None:
-        """Start the task that brings the child up."""
-        self._start_task(None)
+        """Bring the child up: at once if its start can, or else in a task."""
+        assert self._keeper is not None, "a life that begins knows its supervisor"
+        if self._place is not None:
+            self._keeper._place_life(self._come_up_at_once)
+        else:
+            self._start_task(None)
+
+    @property
+    def _place(self) -> Callable[[Life], None] | None:
+        start = self._child.spec.start if self._child is not None else None
+        return start.place if isinstance(start, SupervisorStart) else None
+
+    def _come_up_at_once(self) -> None:
+        current_life.set(self)
+        if self._place is not None:
+            self._place(self)
 
     def _start_task(self, work: Work | None) -> None:
         assert self._keeper is not None, "a life that goes on knows its supervisor"
@@ -150,13 +174,13 @@ class Life(SupervisedStart, Killable):
             if scope.cancelled_caught:
                 reason = self.doom or (SHUTDOWN if self._is_in_time() else KILLED)
         except BaseException as error:
-            self._rests_until = None
+            self._resting = None
             if holds_interrupt(error):
                 reason = crashed(error)
                 raise
             reason = ended_by(error, cancelled=False)  # the scope keeps its own cancellation
         finally:
-            if self._rests_until is None:
+            if self._resting is None:
                 self._end(reason)
             self.scope = None
 
@@ -165,18 +189,18 @@ class Life(SupervisedStart, Killable):
         """Whether it is a supervisor's, and no other code runs in its task."""
         return self._child is not None and isinstance(self._child.spec.start, SupervisorStart)
 
-    def rest(self, work: Work) -> None:
-        """Go on without a task, until `wake` starts one that does this `work`.
+    def rest(self, supervisor: Resting) -> None:
+        """Go on without a task, until `wake` starts one for this supervisor.
 
-        A supervisor calls it as the last thing that its task does.
+        The supervisor calls it as the last thing that its task does.
         """
-        self._rests_until = work
+        self._resting = supervisor
 
     def wake(self) -> None:
         """Give it a task again, unless it has one or has ended."""
-        work, self._rests_until = self._rests_until, None
-        if work is not None:
-            self._start_task(work)
+        resting, self._resting = self._resting, None
+        if resting is not None:
+            self._start_task(resting._go_on)
 
     @property
     def is_to_end(self) -> bool:
@@ -281,6 +305,10 @@ def life_that_may_rest(task_status: object) -> Life | None:
     """The life of a supervisor's start function, if it may rest."""
     return task_status if isinstance(task_status, Life) and task_status.may_rest else None
 
+
+UP: Reply[object] = Reply()
+"""Replaces the reply of a start whose outcome was taken: a reply that is set never changes."""
+UP.succeed(None)
 
 current_life: ContextVar[Life] = ContextVar("greenroom life")
 """The life that a task belongs to; the tasks it starts inherit it."""

@@ -39,10 +39,12 @@ class StartFunction(Protocol[V_co]):
 class SupervisorStart(Generic[V_co]):
     """The start function of a supervisor that is a child: its `run`, and nothing around it.
 
-    Such a child may rest: it has a task only while the supervisor has something to do.
+    Such a child may rest: it has a task only while the supervisor has something to do. `place`
+    brings up a supervisor that has no children to start, without a task.
     """
 
     run: StartFunction[V_co]
+    place: Callable[[trio.TaskStatus[V_co]], None] | None = None
 
     def __call__(self, *, task_status: trio.TaskStatus[V_co]) -> Awaitable[object]:
         return self.run(task_status=task_status)

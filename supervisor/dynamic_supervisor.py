@@ -18,7 +18,7 @@ from greenroom.actors.exit import ended_by
 from greenroom.actors.reply import ReplyOutcome
 from greenroom.actors.text.safe import is_a
 from greenroom.actors.timers import alarm_clock
-from greenroom.supervisor.child import Child, Life, callers_here, life_that_may_rest
+from greenroom.supervisor.child import UP, Child, Life, callers_here, life_that_may_rest
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown, SupervisorStart
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import (
@@ -29,9 +29,9 @@ from greenroom.supervisor.errors import (
     TooManyChildren,
 )
 from greenroom.supervisor.flags import check_child_specs, check_flags
-from greenroom.supervisor.restarts import Backoff, Intensity
+from greenroom.supervisor.restarts import USUAL, Backoff, Intensity
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
-from greenroom.supervisor.supervisor_ref import SupervisorRef
+from greenroom.supervisor.supervisor_ref import SupervisorRef, parent
 from greenroom.supervisor.tree_nursery import open_root, run_in_tree
 
 V = TypeVar("V")
@@ -43,7 +43,7 @@ class DynamicSupervisor:
 
     name: str
     max_children: float = attrs.field(default=math.inf, kw_only=True)
-    intensity: Intensity = attrs.field(factory=Intensity, kw_only=True)
+    intensity: Intensity = attrs.field(default=USUAL, kw_only=True)
     crash_log: CrashLog | None = attrs.field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
@@ -58,6 +58,11 @@ class DynamicSupervisor:
     ) -> None:
         """Run until cancelled. Raises `RestartIntensityExceeded`, all children stopped before."""
         await run_in_tree(self._live, task_status)
+
+    def place(self, task_status: trio.TaskStatus[DynamicSupervisorRef]) -> None:
+        """Bring it up as a child that rests, without a task."""
+        above = parent()
+        DynamicSupervisorRef(self, above._nursery, above)._come_up_at_rest(task_status)
 
     async def _live(
         self,
@@ -83,7 +88,7 @@ def open_dynamic_supervisor(
     root = DynamicSupervisor(
         name,
         max_children=max_children,
-        intensity=intensity or Intensity(),
+        intensity=intensity or USUAL,
         crash_log=crash_log,
     )
     return open_root(root._live)
@@ -100,16 +105,15 @@ def dynamic_supervisor_child(
     backoff: Backoff | None = None,
 ) -> ChildSpec[DynamicSupervisorRef]:
     """A spec for a dynamic supervisor; its value is a `DynamicSupervisorRef`."""
-    supervisor = DynamicSupervisor(
-        id, max_children=max_children, intensity=intensity or Intensity()
-    )
-    start = SupervisorStart(supervisor.run)
+    supervisor = DynamicSupervisor(id, max_children=max_children, intensity=intensity or USUAL)
+    start = SupervisorStart(supervisor.run, supervisor.place)
     return ChildSpec(id, start, restart, shutdown, significant, kind="supervisor", backoff=backoff)
 
 
 class DynamicSupervisorRef(SupervisorRef):
     """A running `DynamicSupervisor`. A child that ended for good leaves nothing behind."""
 
+    __slots__ = ("_end", "_gave_up", "max_children")
     default_restart = Restart.TEMPORARY
     strategy_name = "dynamic"
 
@@ -143,6 +147,7 @@ class DynamicSupervisorRef(SupervisorRef):
             life.cancel(spec.grace)
             self._see_off(child)
             raise
+        life.up = UP
         if isinstance(up, outcome.Value):
             return cast(V, up.value)
         if is_a(up.error, Ignore):
@@ -208,6 +213,11 @@ class DynamicSupervisorRef(SupervisorRef):
         self._life = life_that_may_rest(task_status)
         await self._orderly(self._begin(task_status))
 
+    def _come_up_at_rest(self, task_status: trio.TaskStatus[DynamicSupervisorRef]) -> None:
+        self._life = life_that_may_rest(task_status)
+        self._rest()
+        self._come_up(task_status)
+
     async def _begin(self, task_status: trio.TaskStatus[DynamicSupervisorRef]) -> None:
         self._come_up(task_status)
         await self._work()
@@ -230,7 +240,7 @@ class DynamicSupervisorRef(SupervisorRef):
             self._forget(child)
 
     def _life_ended(self, child: Child, life: Life) -> None:
-        self._left_behind.pop(life, None)
+        super()._life_ended(child, life)
         if child.life is not life:
             return
         if life.stop_asked or not self._is_to_restart(child, life):

@@ -11,7 +11,7 @@ from greenroom.actors.text.wording import a
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import InvalidChildSpec
-from greenroom.supervisor.restarts import Intensity
+from greenroom.supervisor.restarts import USUAL, Intensity
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 
 
@@ -26,7 +26,7 @@ class SupervisorDefinition:
     name: str
     children: tuple[ChildSpec, ...] = ()
     strategy: Strategy = attrs.field(default=Strategy.ONE_FOR_ONE, kw_only=True)
-    intensity: Intensity = attrs.field(factory=Intensity, kw_only=True)
+    intensity: Intensity = attrs.field(default=USUAL, kw_only=True)
     auto_shutdown: AutoShutdown = attrs.field(default=AutoShutdown.NEVER, kw_only=True)
     crash_log: CrashLog | None = attrs.field(default=None, kw_only=True)
 

@@ -36,12 +36,18 @@ class Intensity:
         return f"{self.restarts} restarts in {self.period:g} s"
 
 
+USUAL = Intensity()
+"""The intensity of supervisors that are given none."""
+
+
 class RestartWindow:
     """The restarts of the last `period` seconds, on a monotonic clock that the caller reads."""
 
+    __slots__ = ("_intensity", "_times")
+
     def __init__(self, intensity: Intensity) -> None:
         self._intensity = intensity
-        self._times: list[float] = []  # every supervisor has one: a deque would be 0.7 KiB
+        self._times: list[float] | tuple[()] = ()
 
     def change(self, intensity: Intensity) -> None:
         """Use another intensity from now on; earlier restarts still count."""
@@ -50,8 +56,9 @@ class RestartWindow:
     def record(self, now: float) -> bool:
         """Count one restart. False if it is one too many: the supervisor must give up."""
         self._forget(now)
-        self._times.append(now)
-        return len(self._times) <= self._intensity.restarts
+        times = self._times = self._times or []
+        times.append(now)
+        return len(times) <= self._intensity.restarts
 
     @property
     def counted(self) -> int:

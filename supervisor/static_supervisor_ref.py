@@ -17,6 +17,7 @@ from greenroom.actors.reply import Reply
 from greenroom.actors.text.safe import is_a
 from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.child import (
+    UP,
     Child,
     ChildState,
     Life,
@@ -78,6 +79,8 @@ class StaticSupervisorRef(SupervisorRef):
     `SupervisorStopped` if the supervisor ends first. Never await one in a start function of the
     same supervisor: it would wait for itself.
     """
+
+    __slots__ = ("_mailbox", "auto_shutdown", "strategy", "strategy_name")
 
     def __init__(
         self, definition: SupervisorDefinition, nursery: trio.Nursery, parent: SupervisorRef | None
@@ -327,7 +330,8 @@ class StaticSupervisorRef(SupervisorRef):
         self._restart_later(child, self._mark_restarting(child, report))
 
     async def _start(self, child: Child) -> object:
-        up = await self._spawn(child).up.wait_outcome()
+        life = self._spawn(child)
+        up, life.up = await life.up.wait_outcome(), UP
         if isinstance(up, outcome.Value):
             return up.value
         child.life = None
@@ -359,7 +363,7 @@ class StaticSupervisorRef(SupervisorRef):
         )
 
     def _life_ended(self, child: Child, life: Life) -> None:
-        self._left_behind.pop(life, None)
+        super()._life_ended(child, life)
         report = self._report_end(child, life)
         if life.is_up and not life.stop_asked:
             self._deliver(_Ended(child, life, report))

@@ -12,7 +12,7 @@ from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown, Superv
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import SignificantChildrenEnded
 from greenroom.supervisor.flags import SupervisorDefinition
-from greenroom.supervisor.restarts import Backoff, Intensity
+from greenroom.supervisor.restarts import USUAL, Backoff, Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
@@ -68,7 +68,7 @@ def open_supervisor(
         name,
         tuple(children),
         strategy=strategy,
-        intensity=intensity or Intensity(),
+        intensity=intensity or USUAL,
         auto_shutdown=auto_shutdown,
         crash_log=crash_log,
     )
@@ -95,7 +95,7 @@ def supervisor_child(
         id,
         tuple(children),
         strategy=strategy,
-        intensity=intensity or Intensity(),
+        intensity=intensity or USUAL,
         auto_shutdown=auto_shutdown,
     )
     start = SupervisorStart(supervisor.run)

@@ -6,7 +6,7 @@ task that ignores its cancellation delays only the end of the whole tree.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from types import MappingProxyType
@@ -96,6 +96,26 @@ class SupervisorRef(Killable):
     `path` names it in the whole tree: `root/users`. `parent` is None at the root.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_children",
+        "_context",
+        "_costly_ends",
+        "_crash_log",
+        "_killed",
+        "_left_behind",
+        "_life",
+        "_nursery",
+        "_stopping",
+        "_up_since",
+        "_when_stopped",
+        "_window",
+        "exit_reason",
+        "intensity",
+        "name",
+        "parent",
+        "path",
+    )
     default_restart = Restart.PERMANENT
     strategy_name: str
 
@@ -115,9 +135,9 @@ class SupervisorRef(Killable):
         self._nursery = nursery
         self._crash_log = crash_log
         self._window = RestartWindow(intensity)
-        self._costly_ends: list[CrashReport] = []
+        self._costly_ends: Sequence[CrashReport] = ()
         self._children: dict[str, Child] = {}
-        self._left_behind: dict[Life, str] = {}
+        self._left_behind: dict[Life, str] | None = None
         self._context = copy_context()
         self._context.run(_parent.set, self)
         self._stopping = self._killed = False
@@ -196,7 +216,7 @@ class SupervisorRef(Killable):
 
     def left_behind(self) -> tuple[str, ...]:
         """The ids of children that ignore their cancellation and still run."""
-        return tuple(self._left_behind.values())
+        return tuple((self._left_behind or {}).values())
 
     async def wait_stopped(self) -> ExitReason:
         """Wait until the supervisor and all its children have ended; returns its exit reason."""
@@ -277,7 +297,7 @@ class SupervisorRef(Killable):
 
     def _rest(self) -> None:
         assert self._life is not None, "it may rest"
-        self._life.rest(self._go_on)
+        self._life.rest(self)
 
     def _wake(self) -> None:
         """There is work: start a task for it if the supervisor rests."""
@@ -311,13 +331,17 @@ class SupervisorRef(Killable):
     def _run_life(self, life: Life, work: Work | None) -> None:
         self._start_task(life.path, life.run, work)
 
+    def _place_life(self, place: Callable[[], None]) -> None:
+        self._context.copy().run(place)
+
     def _start_task(self, name: str, run: Callable[..., Awaitable[object]], *args: object) -> None:
         """Start a task of the tree, in this supervisor's context, not the caller's."""
         self._context.run(partial(self._nursery.start_soon, name=name), run, *args)
 
     def _life_ended(self, child: Child, life: Life) -> None:
         """Each life calls it once, as its last action."""
-        raise NotImplementedError
+        if self._left_behind is not None:
+            self._left_behind.pop(life, None)
 
     def _report_end(self, child: Child, life: Life) -> CrashReport | None:
         """Report a life that did not end as it should. A failed start is reported to its caller.
@@ -368,7 +392,7 @@ class SupervisorRef(Killable):
         self._crash_log.restarts += 1
         is_bearable = self._window.record(trio.current_time())
         named = min(self._window.counted, MOST_NAMED)
-        led_here = self._costly_ends[1 - named :] if named > 1 else []
+        led_here = self._costly_ends[1 - named :] if named > 1 else ()
         self._costly_ends = [*led_here, end.without_live_error().without_recording()]
         if is_bearable:
             return None
@@ -386,7 +410,8 @@ class SupervisorRef(Killable):
 
     def _leave_behind(self, child: Child, life: Life) -> ChildLeftBehind:
         error = ChildLeftBehind(self.path, child.id)
-        if life not in self._left_behind:
-            self._left_behind[life] = child.id
+        left_behind = self._left_behind = self._left_behind or {}
+        if life not in left_behind:
+            left_behind[life] = child.id
             self._report(child, ExitReason(ExitKind.KILLED, error), "shutdown", life.value)
         return error

@@ -48,6 +48,10 @@ SWEEP_SECONDS, SWEEP_USERS, SETTLE_SECONDS = 60.0, 100, 60.0
 """Seconds between two searches for overdue events of inactive users, users settled at once, and
 seconds that one of them may take."""
 
+RUNS = dynamic_supervisor_child("runs")
+CONNECTIONS = dynamic_supervisor_child("connections")
+"""Specs of what is below each user."""
+
 Converse: TypeAlias = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
 """Runs the agent for a user's message, from the first event to the last."""
 
@@ -249,8 +253,8 @@ class Users:
             child_id(user),
             [
                 actor_child("outbox", lambda: UserActor(user, parts), name=outbox_name(user)),
-                dynamic_supervisor_child("runs"),
-                dynamic_supervisor_child("connections"),
+                RUNS,
+                CONNECTIONS,
             ],
             strategy=Strategy.REST_FOR_ONE,
         )

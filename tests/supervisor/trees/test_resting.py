@@ -42,6 +42,27 @@ async def test_supervisors_below_another_have_no_task_while_they_wait(stage: Sta
     assert stage.log == ["+a", "+b", "-b", "-a"]
 
 
+class Spawned(trio.abc.Instrument):
+    """The names of the tasks that were started."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def task_spawned(self, task: trio.lowlevel.Task) -> None:
+        self.names.append(task.name)
+
+
+async def test_a_dynamic_supervisor_below_another_comes_up_without_a_task(stage: Stage) -> None:
+    """Beyond OTP: it has no children to wait for."""
+    spawned = Spawned()
+    async with open_supervisor("root") as root:
+        trio.lowlevel.add_instrument(spawned)
+        many = await root.start_child(dynamic_supervisor_child("many"))
+        await many.start_child(stage.spec("a"))
+        trio.lowlevel.remove_instrument(spawned)
+        assert spawned.names == ["root/many/a"]
+
+
 async def test_a_resting_supervisor_restarts_a_child_and_rests_again(stage: Stage) -> None:
     """Beyond OTP: it has a task for the length of the restart."""
     async with open_supervisor("root", [supervisor_child("sub", [stage.spec("a")])]) as root:
