@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from greenroom.actors.mailbox import OnRestart
     from greenroom.supervisor.application import Component, open_application, start_order
-    from greenroom.supervisor.child import ChildState, Started
+    from greenroom.supervisor.child_info import ChildCounts, ChildInfo, ChildState, Started
     from greenroom.supervisor.child_spec import (
         ChildSpec,
         Restart,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
     from greenroom.supervisor.strategy import AutoShutdown, Strategy
     from greenroom.supervisor.supervisor import Supervisor, open_supervisor, supervisor_child
-    from greenroom.supervisor.supervisor_ref import ChildCounts, ChildInfo, SupervisorRef, parent
+    from greenroom.supervisor.supervisor_ref import SupervisorRef, parent
 else:
     from greenroom.actors.lazy_exports import exports_of
 
@@ -44,7 +44,7 @@ else:
         __name__,
         {
             "application": "Component open_application start_order",
-            "child": "ChildState Started",
+            "child_info": "ChildCounts ChildInfo ChildState Started",
             "child_spec": "ChildSpec OnRestart Restart Shutdown StartFunction "
             "actor_child task_child",
             "crash.crash_log": "CrashLog",
@@ -59,7 +59,7 @@ else:
             "static_supervisor_ref": "StaticSupervisorRef",
             "strategy": "AutoShutdown Strategy",
             "supervisor": "Supervisor open_supervisor supervisor_child",
-            "supervisor_ref": "ChildCounts ChildInfo SupervisorRef parent",
+            "supervisor_ref": "SupervisorRef parent",
         },
     )
 

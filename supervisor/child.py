@@ -10,12 +10,10 @@ without a task, and gets another one when there is something to do.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from typing import Protocol, TypeAlias
 
-import attrs
 import trio
 
 from greenroom.actors.actor import SupervisedStart
@@ -33,6 +31,7 @@ from greenroom.actors.guard import call_guarded
 from greenroom.actors.killable import Killable, kill
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
+from greenroom.supervisor.child_info import ChildState, Started
 from greenroom.supervisor.child_spec import ChildSpec, Restart, SupervisorStart
 from greenroom.supervisor.errors import NeverStarted
 from greenroom.supervisor.inspection.cpu_usage import CpuUsage
@@ -42,25 +41,6 @@ KILL_PATIENCE = 1.0
 """Seconds that a child has to unwind past its shutdown time, before it is left behind."""
 PATIENCE_A_LEVEL = 0.1
 """Additional seconds for each level below: a supervisor is left behind after its children."""
-
-
-class ChildState(enum.Enum):
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    RESTARTING = "restarting"
-
-
-@attrs.frozen
-class Started:
-    """An argument of `task_status.started()` with more for the caller than the value (OTP: `Info`).
-
-    `start_child` and `restart_child` return all of it; the supervisor itself keeps the value only.
-    """
-
-    value: object
-    info: object
 
 
 Work: TypeAlias = Callable[[], Awaitable[object]]
@@ -82,8 +62,8 @@ class LifeKeeper(Protocol):
     def _run_life(self, life: Life, work: Work | None) -> None:
         """Start a task that runs the life."""
 
-    def _place_life(self, place: Callable[[], None]) -> None:
-        """Call `place` in a copy of the supervisor's context, as a task would."""
+    def _place_life(self, life: Life, place: Callable[[Life], None]) -> None:
+        """Bring the life up in a copy of the supervisor's context, as a task would."""
 
 
 class Life(SupervisedStart, Killable):
@@ -134,21 +114,18 @@ class Life(SupervisedStart, Killable):
 
     def begin(self) -> None:
         """Bring the child up: at once if its start can, or else in a task."""
+        assert self._child is not None, "a life that begins knows its child"
         assert self._keeper is not None, "a life that begins knows its supervisor"
-        if self._place is not None:
-            self._keeper._place_life(self._come_up_at_once)
+        start = self._child.spec.start
+        if isinstance(start, SupervisorStart) and start.place is not None:
+            self._keeper._place_life(self, start.place)
         else:
             self._start_task(None)
 
-    @property
-    def _place(self) -> Callable[[Life], None] | None:
-        start = self._child.spec.start if self._child is not None else None
-        return start.place if isinstance(start, SupervisorStart) else None
-
-    def _come_up_at_once(self) -> None:
+    def place(self, place: Callable[[Life], None]) -> None:
+        """Bring the child up at once, in a context of its own."""
         current_life.set(self)
-        if self._place is not None:
-            self._place(self)
+        place(self)
 
     def _start_task(self, work: Work | None) -> None:
         assert self._keeper is not None, "a life that goes on knows its supervisor"

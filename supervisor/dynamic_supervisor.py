@@ -29,10 +29,10 @@ from greenroom.supervisor.errors import (
     TooManyChildren,
 )
 from greenroom.supervisor.flags import check_child_specs, check_flags
+from greenroom.supervisor.nursery.tree_nursery import open_root, run_in_tree
 from greenroom.supervisor.restarts import USUAL, Backoff, Intensity
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef, parent
-from greenroom.supervisor.tree_nursery import open_root, run_in_tree
 
 V = TypeVar("V")
 

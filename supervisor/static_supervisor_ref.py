@@ -19,12 +19,12 @@ from greenroom.actors.timers import alarm_clock
 from greenroom.supervisor.child import (
     UP,
     Child,
-    ChildState,
     Life,
     callers_here,
     current_life,
     life_that_may_rest,
 )
+from greenroom.supervisor.child_info import ChildState
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.crash.crash_report import CrashReport

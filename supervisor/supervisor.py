@@ -12,11 +12,11 @@ from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown, Superv
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import SignificantChildrenEnded
 from greenroom.supervisor.flags import SupervisorDefinition
+from greenroom.supervisor.nursery.tree_nursery import open_root, run_in_tree
 from greenroom.supervisor.restarts import USUAL, Backoff, Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.supervisor.strategy import AutoShutdown, Strategy
 from greenroom.supervisor.supervisor_ref import SupervisorRef
-from greenroom.supervisor.tree_nursery import open_root, run_in_tree
 
 
 @attrs.frozen

@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from types import MappingProxyType
-from typing import Literal, Self, TypeVar, overload
+from typing import Self, TypeVar, overload
 
-import attrs
 import trio
 
 from greenroom.actors.actor import Actor
@@ -28,7 +27,8 @@ from greenroom.actors.exit import (
 from greenroom.actors.killable import Killable
 from greenroom.actors.ref import Ref
 from greenroom.actors.text.safe import is_a
-from greenroom.supervisor.child import Child, ChildState, Life, Work
+from greenroom.supervisor.child import Child, Life, Work
+from greenroom.supervisor.child_info import ChildCounts, ChildInfo, ChildState
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash.actor_note import actor_of, note_actor
 from greenroom.supervisor.crash.crash_log import CrashLog
@@ -68,26 +68,6 @@ def parent() -> SupervisorRef:
             advice="call it in a start function or an actor's factory",
         )
     return ref
-
-
-@attrs.frozen
-class ChildCounts:
-    """supervisor(3), count_children/1."""
-
-    specs: int
-    active: int
-    supervisors: int
-    workers: int
-
-
-@attrs.frozen
-class ChildInfo:
-    """supervisor(3), which_children/1: `value` is None unless the child is up."""
-
-    id: str
-    value: object
-    state: ChildState
-    kind: Literal["worker", "supervisor"]
 
 
 class SupervisorRef(Killable):
@@ -331,8 +311,8 @@ class SupervisorRef(Killable):
     def _run_life(self, life: Life, work: Work | None) -> None:
         self._start_task(life.path, life.run, work)
 
-    def _place_life(self, place: Callable[[], None]) -> None:
-        self._context.copy().run(place)
+    def _place_life(self, life: Life, place: Callable[[Life], None]) -> None:
+        self._context.copy().run(life.place, place)
 
     def _start_task(self, name: str, run: Callable[..., Awaitable[object]], *args: object) -> None:
         """Start a task of the tree, in this supervisor's context, not the caller's."""

@@ -29,7 +29,7 @@ PRIVATE = {
     ): "trio-websocket",
     ("transport/connection/child.py", "FrameProtocol(client=False"): "wsproto",
     ("transport/door/early_stream.py", "H11Handshake._accept"): "wsproto",
-    ("supervisor/nursery_ends.py", "nursery._child_finished"): "trio",
+    ("supervisor/nursery/nursery_ends.py", "nursery._child_finished"): "trio",
     ("delivery/events/ids.py", "TypeID.from_uuid(uuid_utils.UUID"): "typeid-python",
     ("../_greenroom_fixtures.py", "from trio._core import _run"): "trio",
     ("../_greenroom_fixtures.py", '"_fixtureinfo"'): "pytest",

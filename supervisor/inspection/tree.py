@@ -11,7 +11,8 @@ import trio
 
 from greenroom.actors.mailbox import MailboxStatistics
 from greenroom.actors.ref import Ref
-from greenroom.supervisor.child import Child, ChildState
+from greenroom.supervisor.child import Child
+from greenroom.supervisor.child_info import ChildState
 from greenroom.supervisor.child_spec import ChildKind
 from greenroom.supervisor.crash.actor_note import Move, actor_of, last_message, moves_of, runner_of
 from greenroom.supervisor.inspection.cpu_meter import cpu_meter

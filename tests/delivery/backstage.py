@@ -43,7 +43,7 @@ from greenroom.delivery.user.messages import (
 )
 from greenroom.delivery.user.parts import OnUndelivered, nothing_more, wall_clock_ms
 from greenroom.delivery.user.users import Users, UsersSettings
-from greenroom.supervisor.child import ChildState
+from greenroom.supervisor.child_info import ChildState
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.supervisor import StaticSupervisorRef, open_supervisor

@@ -20,7 +20,7 @@ from greenroom.delivery.log_context import bind, bound, log_context
 from greenroom.delivery.user.names import child_id, outbox_name
 from greenroom.logs import Pseudonyms
 from greenroom.settings import Settings
-from greenroom.supervisor.child import ChildState
+from greenroom.supervisor.child_info import ChildState
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import RestartIntensityExceeded
 from greenroom.supervisor.restarts import Intensity

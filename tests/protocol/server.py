@@ -21,7 +21,7 @@ import trio
 from greenroom import JSON, Agent, Run, Runtime, Settings, open_runtime
 from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.journal.journal import Journal
-from greenroom.supervisor.child import ChildState
+from greenroom.supervisor.child_info import ChildState
 
 SECRET = "a secret of more than thirty-two bytes"
 ADMIN = "an-admin-token-of-the-tests-long-enough"

@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.commands.output.times import WIDTH, moment
-from greenroom.supervisor.child import ChildState
+from greenroom.supervisor.child_info import ChildState
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.crash.error_note import ErrorNote
 from greenroom.supervisor.crash.message_codec import JSON

@@ -13,7 +13,7 @@ from greenroom.commands.output.looking import duration, message_text
 from greenroom.commands.tree.browser import BROWSER, Key, Looked, LookFailed, Mode, Order, View
 from greenroom.commands.tree.screen import CHROME, screen
 from greenroom.commands.tree.terminal_keys import key_names
-from greenroom.supervisor.child import ChildState
+from greenroom.supervisor.child_info import ChildState
 from greenroom.supervisor.crash.actor_note import Move
 from greenroom.supervisor.inspection.as_json import CrashLine
 from greenroom.supervisor.inspection.tree import TreeNode

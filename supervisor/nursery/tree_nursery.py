@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 
 import trio
 
-from greenroom.supervisor.nursery_ends import end_by_any_error
+from greenroom.supervisor.nursery.nursery_ends import end_by_any_error
 from greenroom.supervisor.supervisor_ref import SupervisorRef, _parent
 
 R = TypeVar("R")

@@ -1,0 +1,48 @@
+"""What can be told of a child: its state, what it is, and what its start gave."""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from greenroom.supervisor.child_spec import ChildKind
+
+
+class ChildState(enum.Enum):
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    RESTARTING = "restarting"
+
+
+@attrs.frozen
+class Started:
+    """An argument of `task_status.started()` with more for the caller than the value (OTP: `Info`).
+
+    `start_child` and `restart_child` return all of it; the supervisor itself keeps the value only.
+    """
+
+    value: object
+    info: object
+
+
+@attrs.frozen
+class ChildCounts:
+    """supervisor(3), count_children/1."""
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+@attrs.frozen
+class ChildInfo:
+    """supervisor(3), which_children/1: `value` is None unless the child is up."""
+
+    id: str
+    value: object
+    state: ChildState
+    kind: ChildKind

@@ -1,0 +1,1 @@
+"""The one nursery of a tree, and how the nurseries of trio end."""
