@@ -56,12 +56,12 @@ class Ref(Killable, Generic[M_contra]):
         "_abort",
         "_actor",
         "_in_turn",
+        "_is_over",
         "_last_words",
         "_mailbox",
         "_own",
         "_probe",
         "_reason",
-        "_stopped",
         "_task",
         "_unanswered",
         "_when_stopped",
@@ -78,7 +78,7 @@ class Ref(Killable, Generic[M_contra]):
         """Whether the actor gets `Exited` when a linked actor ends, and does not end with it."""
         self._probe = guarded(probe)
         self._reason: ExitReason | None = None
-        self._stopped = trio.Event()
+        self._is_over = False  # it was announced; `_reason` is set before
         self._actor: object = None
         self._last_words: trio.CancelScope | None = None
         self._task: trio.lowlevel.Task | None = None
@@ -186,7 +186,12 @@ class Ref(Killable, Generic[M_contra]):
 
     async def wait_stopped(self) -> ExitReason:
         """Wait until the actor has ended; returns its exit reason."""
-        await self._stopped.wait()
+        stopped = trio.Event()
+        call_off = self.when_stopped(lambda _: stopped.set())
+        try:
+            await stopped.wait()
+        finally:
+            call_off()
         assert self._reason is not None, "_announce_end sets the reason first"
         return self._reason
 
@@ -196,7 +201,7 @@ class Ref(Killable, Generic[M_contra]):
         The callback runs in the actor's task: it must neither block nor raise.
         """
         call_off = enrol(self._when_stopped, callback)
-        if self._stopped.is_set():
+        if self._is_over:
             assert self._reason is not None, "_announce_end sets the reason first"
             call_each(self._when_stopped, self._reason)
         return call_off
@@ -252,7 +257,7 @@ class Ref(Killable, Generic[M_contra]):
     def _announce_end(self, reason: ExitReason) -> None:
         self._reason = reason
         self._abort = None
-        self._stopped.set()
+        self._is_over = True
         call_each(self._when_stopped, reason)
 
     def _forget_actor(self) -> None:
@@ -263,7 +268,7 @@ class Ref(Killable, Generic[M_contra]):
 
     def _close(self, reason: ExitReason) -> None:
         """No actor follows the last one: what still waits in the mailbox fails."""
-        if not self._stopped.is_set():
+        if not self._is_over:
             self._refuse(reason)
             self._fail_taken(reason)
             self._announce_end(reason)

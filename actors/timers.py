@@ -136,6 +136,8 @@ class Timers(Generic[M]):
     life of the actor, even if its mailbox is kept (`OnRestart`).
     """
 
+    __slots__ = ("_alarms", "_deliver")
+
     def __init__(self, deliver: Callable[[M], None]) -> None:
         self._deliver = deliver
         self._alarms: dict[Hashable, Alarm] = {}
@@ -146,12 +148,11 @@ class Timers(Generic[M]):
         Raises `TimerError` when `after` is negative or not finite.
         """
         self.cancel(name)
+        self._alarms[name] = alarm_clock().set(after, _Due(self, name, message))
 
-        def fire() -> None:
-            del self._alarms[name]
-            self._deliver(message)
-
-        self._alarms[name] = alarm_clock().set(after, fire)
+    def _fire(self, name: Hashable, message: M) -> None:
+        del self._alarms[name]
+        self._deliver(message)
 
     def cancel(self, name: Hashable) -> None:
         """Cancel the timer. Does nothing if the name is not running."""
@@ -165,3 +166,17 @@ class Timers(Generic[M]):
 
     def __contains__(self, name: Hashable) -> bool:
         return name in self._alarms
+
+
+class _Due(Generic[M]):
+    """What a timer's alarm calls: a closure would take five times the memory."""
+
+    __slots__ = ("_message", "_name", "_timers")
+
+    def __init__(self, timers: Timers[M], name: Hashable, message: M) -> None:
+        self._timers = timers
+        self._name = name
+        self._message = message
+
+    def __call__(self) -> None:
+        self._timers._fire(self._name, self._message)

@@ -8,7 +8,6 @@ enter action of a new state, the postponed events back into the queue if the sta
 from __future__ import annotations
 
 import enum
-from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from copy import copy
 from types import MappingProxyType
@@ -90,6 +89,21 @@ class MachineRunner(Generic[S, D, C]):
     keeps the last ones. Raises `MutableData` if any part of the data can be changed in place.
     """
 
+    __slots__ = (
+        "_due",
+        "_max_postponed",
+        "_most_logged",
+        "_on_move",
+        "_postponed",
+        "_queue",
+        "_serial",
+        "_stop",
+        "_timers",
+        "data",
+        "log",
+        "machine",
+        "state",
+    )
     max_steps: ClassVar[int] = 10_000
     """The steps that one event may lead to; more of them would go on for ever."""
 
@@ -106,10 +120,11 @@ class MachineRunner(Generic[S, D, C]):
         self.machine = machine
         self.state = machine.initial
         self.data: D = data
-        self.log: deque[Transition] = deque(maxlen=log)
+        self.log: list[Transition] = []
+        self._most_logged = log
         self._max_postponed = max_postponed
         self._on_move = on_move
-        self._queue: deque[object] = deque()
+        self._queue: list[object] = []  # it is short, and an empty deque takes 760 bytes
         self._postponed: list[object] = []
         self._timers: dict[Hashable, TimerEntry] = {}
         self._serial = 0
@@ -176,7 +191,7 @@ class MachineRunner(Generic[S, D, C]):
     def _settle(self, cause: object) -> None:
         steps = 0
         while self._queue:
-            event = self._queue.popleft()
+            event = self._queue.pop(0)
             if type(event) is not TimerFired:
                 self._take(event)
             elif self._runs(event):
@@ -263,13 +278,14 @@ class MachineRunner(Generic[S, D, C]):
 
     def _requeue(self, effects: Effects[S, D, C], *, moved: bool) -> None:
         if moved and self._postponed:
-            self._queue.extendleft(reversed(self._postponed))
+            self._queue[:0] = self._postponed
             self._postponed.clear()
-        self._queue.extendleft(reversed(effects.inserted or ()))
+        self._queue[:0] = effects.inserted or ()
         self._queue.extend(effects.at_once or ())
 
     def _note_move(self, transition: Transition) -> None:
         self.log.append(transition)
+        del self.log[: max(0, len(self.log) - self._most_logged)]
         if self._on_move is not None:
             self._on_move(transition)
 

@@ -31,28 +31,42 @@ class TooLarge:
     limit: int
 
 
-class Recent(deque[object]):
+class Recent(list[object]):
     """At most `maxlen` messages and, a second after they were handled, about `limit` bytes.
 
     Past the limit the oldest are dropped; a message that alone is over it becomes a `TooLarge`.
+    While a batch is handled, all of its messages are here: to append one costs 20 ns, and a list
+    takes a third of a deque's 760 bytes.
     """
 
-    __slots__ = ("_added", "_new", "limit")
+    __slots__ = ("__weakref__", "_added", "_new", "limit", "maxlen")
 
     def __init__(self, maxlen: int, limit: int = RECENT_BYTES) -> None:
-        super().__init__(maxlen=maxlen)
+        super().__init__()
+        self.maxlen: int = maxlen
         self.limit: int = limit
         self._new = 0
         self._added = 0  # bytes, including those of dropped messages: an upper bound
 
     def handled(self, count: int) -> None:
         """Note that the last `count` messages are new; they are weighed soon."""
+        if len(self) > self.maxlen:
+            self.trim()
         if not self._new:
             _scales().add(self)
         self._new += count
 
+    def kept(self) -> list[object]:
+        """The last `maxlen` messages: a crash in the middle of a batch leaves more of them here."""
+        return self[max(0, len(self) - self.maxlen) :]
+
+    def trim(self) -> None:
+        """Drop the oldest messages past `maxlen`."""
+        del self[: max(0, len(self) - self.maxlen)]
+
     def weigh(self) -> None:
         """Weigh the new messages, and drop the oldest past the limit."""
+        self.trim()
         place, self._new = min(self._new, len(self)), 0
         while place:
             told = _told(self[-place])
@@ -66,11 +80,12 @@ class Recent(deque[object]):
             self._let_go()
 
     def _let_go(self) -> None:
-        weights = deque(weight_of(_told(message), self.limit) for message in self)
-        self._added = sum(weights)
+        weights = [weight_of(_told(message), self.limit) for message in self]
+        self._added, dropped = sum(weights), 0
         while self._added > self.limit:
-            self._added -= weights.popleft()
-            self.popleft()
+            self._added -= weights[dropped]
+            dropped += 1
+        del self[:dropped]
 
 
 class Scales:

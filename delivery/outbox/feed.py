@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -125,7 +124,7 @@ class Feed:
     live: bool = False
     folding: bool = False
     bytes_behind: int = 0
-    unwritten: deque[tuple[int, int, int]] = attrs.field(factory=deque)
+    unwritten: list[tuple[int, int, int]] = attrs.field(factory=list)
     unwritten_events: int = 0
     unwritten_bytes: int = 0
 
@@ -153,7 +152,7 @@ class Feed:
 
     def written(self, through: int) -> None:
         while self.unwritten and self.unwritten[0][0] <= through:
-            _, events, size = self.unwritten.popleft()
+            _, events, size = self.unwritten.pop(0)
             self.unwritten_events -= events
             self.unwritten_bytes -= size
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 import attrs
 
@@ -36,8 +36,8 @@ class Sessions:
         self._born = born
         self._remembered = remembered
         self._reach = reach
-        self._moved = set(reach)  # the earlier outbox may not have written them
-        self._in_flight: set[SessionId] = set()
+        self._moved: Set[SessionId] = frozenset(reach)  # perhaps not written by the earlier outbox
+        self._in_flight: Set[SessionId] = frozenset()
 
     @property
     def moved(self) -> bool:
@@ -89,7 +89,7 @@ class Sessions:
         """The session has received nothing yet, and begins after `offset`."""
         self._make_room({*attached, session})
         self._reach[session] = Reach(offset, offset, offset)
-        self._moved.add(session)
+        self._moved |= {session}
 
     def receive(self, session: SessionId, offset: int) -> bool:
         """Acknowledge everything through `offset`; never goes back. False if that is not new."""
@@ -98,7 +98,7 @@ class Sessions:
             return False
         reach.acked = offset
         reach.sent = max(reach.sent, offset)
-        self._moved.add(session)
+        self._moved |= {session}
         return True
 
     def send(self, session: SessionId, through: int) -> None:
@@ -106,7 +106,7 @@ class Sessions:
         reach = self._reach[session]
         if through > reach.sent:
             reach.sent = through
-            self._moved.add(session)
+            self._moved |= {session}
 
     def hand(self, session: SessionId, through: int) -> None:
         """A connection of the session has ended; it was handed everything up to `through`."""
@@ -115,15 +115,15 @@ class Sessions:
 
     def take_cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
         """The cursors to write now; call `written` or `not_written` with the result."""
-        self._in_flight, self._moved = self._moved, set()
+        self._in_flight, self._moved = self._moved, frozenset()
         return (self._cursor(user, session, at) for session in sorted(self._in_flight))
 
     def written(self) -> None:
-        self._in_flight = set()
+        self._in_flight = frozenset()
 
     def not_written(self) -> None:
         self._moved |= self._in_flight
-        self._in_flight = set()
+        self._in_flight = frozenset()
 
     def _cursor(self, user: UserId, session: SessionId, at: int) -> Cursor:
         reach = self._reach[session]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, TypeAlias, cast
 
 import attrs
@@ -81,7 +81,49 @@ class _Slot:
     handle: UserHandle
     leases: int = 0
     idle_since: float = 0.0
-    lock: trio.Lock = attrs.field(factory=trio.Lock)
+    _lock: trio.Lock | None = None  # only while the subtree starts or stops
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the subtree is being started or stopped."""
+        return self._lock is not None
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """Start or stop the subtree in the block, one task after the other."""
+        lock = self._lock = self._lock or trio.Lock()
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():  # otherwise it was handed on to a task that waited
+                self._lock = None
+
+
+class _Lease(AbstractAsyncContextManager[UserHandle]):
+    """Keeps the subtree of a user from being stopped."""
+
+    __slots__ = ("_slot", "_users")
+
+    def __init__(self, users: Users, user: UserId) -> None:
+        self._users = users
+        self._slot = users._slot_of(user)
+
+    async def __aenter__(self) -> UserHandle:
+        self._slot.leases += 1
+        try:
+            await self._users._ensure_started(self._slot)
+        except BaseException:
+            self._give_back()
+            raise
+        return self._slot.handle
+
+    async def __aexit__(self, *_: object) -> None:
+        self._give_back()
+
+    def _give_back(self) -> None:
+        self._slot.leases -= 1
+        self._slot.idle_since = trio.current_time()
 
 
 class Users:
@@ -103,23 +145,18 @@ class Users:
         self._converse = converse
         self._slots: dict[UserId, _Slot] = {}
 
-    @asynccontextmanager
-    async def lease(self, user: UserId) -> AsyncIterator[UserHandle]:
+    def lease(self, user: UserId) -> AbstractAsyncContextManager[UserHandle]:
         """The user's subtree, running, for the length of the block.
 
         Raises `UserUnavailable` if it cannot be started, for example if the journal is down.
         """
+        return _Lease(self, user)
+
+    def _slot_of(self, user: UserId) -> _Slot:
         slot = self._slots.get(user)
         if slot is None:
             slot = self._slots[user] = _Slot(self._handle(user))
-        slot.leases += 1
-        try:
-            async with slot.lock:
-                await self._ensure_started(slot)
-            yield slot.handle
-        finally:
-            slot.leases -= 1
-            slot.idle_since = trio.current_time()
+        return slot
 
     def active(self) -> tuple[UserHandle, ...]:
         """Every user with a subtree."""
@@ -189,7 +226,7 @@ class Users:
         idle_for = trio.current_time() - slot.idle_since
         if slot.leases or idle_for < idle_seconds:
             return
-        async with slot.lock:
+        async with slot.locked():
             if not slot.leases and self._is_running(slot):
                 await self._stop(slot.handle.user)
             if not slot.leases:
@@ -203,6 +240,11 @@ class Users:
             logger.warning("user %r was not stopped: %s", str(user), error)
 
     async def _ensure_started(self, slot: _Slot) -> None:
+        if slot.is_locked or not self._is_running(slot):
+            async with slot.locked():
+                await self._start_if_stopped(slot)
+
+    async def _start_if_stopped(self, slot: _Slot) -> None:
         if self._is_running(slot):
             return
         try:

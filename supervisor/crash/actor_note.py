@@ -104,7 +104,7 @@ def note_actor(
 def _note(actor: Actor[object], factory: Callable[[], object] | None, *, record: bool) -> ActorNote:
     mailbox = actor.ref.statistics()
     runner = runner_of(actor)
-    messages = _newest(actor.recent, SHOWN, NOTE_BYTES)
+    messages = _newest(actor.recent.kept(), SHOWN, NOTE_BYTES)
     return ActorNote(
         type=path_of(type(actor)),
         messages=messages,
@@ -112,7 +112,7 @@ def _note(actor: Actor[object], factory: Callable[[], object] | None, *, record:
         machine=runner.machine.name if runner else None,
         phase=runner.state.name if runner else None,
         moves=moves_of(runner.log) if runner else (),
-        recording=_record(factory, actor.recent) if record else None,
+        recording=_record(factory, actor.recent.kept()) if record else None,
     )
 
 

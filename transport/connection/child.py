@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import attrs
 import trio
@@ -89,7 +88,7 @@ async def _serve(
             )
             received = trio.Event()
             nursery.start_soon(_receive, socket, actor, received)
-            with _write_guard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
+            with _WriteGuard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
                 await run_actor(actor, name=connection, task_status=task_status)
             place.take()
             await _hear_out(socket, received)
@@ -137,27 +136,21 @@ async def _end(socket: WebSocketConnection, upgrade: Upgrade) -> None:
             await close_gently(upgrade.stream)
 
 
-@contextmanager
-def _write_guard(
-    actor: ConnectionActor, scope: trio.CancelScope, patience: float
-) -> Iterator[None]:
-    """Cut a connection whose peer does not read: nothing of a write leaves in `patience` s."""
-    guard = _WriteGuard(actor, scope, patience)
-    guard.watch()
-    try:
-        yield
-    finally:
-        guard.alarm.cancel()
-
-
 @attrs.define(eq=False)
 class _WriteGuard:
-    """Looks twice per patience instead of setting a deadline for every write."""
+    """In its block, cut a connection whose peer does not read: nothing of a write leaves in
+    `patience` s. It looks twice per patience instead of setting a deadline for every write."""
 
     actor: ConnectionActor
     scope: trio.CancelScope
     patience: float
     alarm: Alarm = attrs.field(init=False)
+
+    def __enter__(self) -> None:
+        self.watch()
+
+    def __exit__(self, *_: object) -> None:
+        self.alarm.cancel()
 
     def watch(self) -> None:
         self.alarm = alarm_clock().set(self.patience / 2, self._look)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -57,7 +56,7 @@ class Requests:
     authenticator: Authenticator
     wall_clock: Callable[[], float]
     connection: Ref[ConnectionMessage]
-    _histories: deque[wire.HistoryRequest] = attrs.field(factory=deque)
+    _histories: list[wire.HistoryRequest] = attrs.field(factory=list)
     _page: object = None  # the answer that is owed, or on its way to the socket
     _reading: bool = False
 
@@ -78,7 +77,7 @@ class Requests:
         if event is self._page and self._reading:
             self._page, self._reading = None, False
             if self._histories:
-                self._read_history(self._histories.popleft())
+                self._read_history(self._histories.pop(0))
 
     def drop(self) -> None:
         """The connection ends: waiting requests for history are dropped."""

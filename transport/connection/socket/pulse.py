@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 import attrs
@@ -34,7 +33,7 @@ class Pulse:
         self._seen = Traffic()
         self._came = 0
         self._drained_at = float("-inf")
-        self._frames: deque[_WrittenFrame] = deque()
+        self._frames: list[_WrittenFrame] = []
         self._left = 0  # frames with events through here have left
         self._was_waiting = 0  # those through here had not when it was asked before
         self._arriving: tuple[int, float] = (0, float("-inf"))  # a big one that left: until when
@@ -68,7 +67,7 @@ class Pulse:
     def arrived(self, offset: int) -> None:
         """The client has what was sent through this offset."""
         while self._frames and 0 < self._frames[0].through <= offset:
-            self._left = self._frames.popleft().through
+            self._left = self._frames.pop(0).through
         if 0 < self._arriving[0] <= offset:
             self._arriving = (0, float("-inf"))
 
@@ -101,7 +100,7 @@ class Pulse:
         if self._seen.drained_since(before):
             self._drained_at = self._clock()
         while self._frames and self._frames[0].end <= self._seen.left:
-            frame = self._frames.popleft()
+            frame = self._frames.pop(0)
             self._left = max(self._left, frame.through)
             if frame.size > LARGE_BYTES:
                 hidden = min(frame.size, HIDDEN_BYTES)
