@@ -10,6 +10,8 @@ from greenroom.delivery.events.record import Entry
 class Notes:
     """Entries other than events that wait to be written. A failed append loses none of them."""
 
+    __slots__ = ("_in_flight", "_waiting")
+
     def __init__(self) -> None:
         self._waiting: list[Entry] = []
         self._in_flight: list[Entry] = []

@@ -40,6 +40,8 @@ class Redelivery:
     of one monotonic clock.
     """
 
+    __slots__ = ("_failures", "_patience", "circuit", "due", "since")
+
     def __init__(self, patience: Patience) -> None:
         self.circuit = Circuit.CLOSED
         self.due: float | None = None

@@ -26,6 +26,8 @@ class Retries:
     """A part of the outbox. Events that are sent again do not count against the connection's
     window: they are at most one frame each time."""
 
+    __slots__ = ("_clock", "_limits", "_notes", "_observer", "_sessions", "_user")
+
     def __init__(
         self,
         user: UserId,

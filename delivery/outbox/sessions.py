@@ -9,6 +9,8 @@ import attrs
 from greenroom.delivery.events.ids import SessionId, UserId
 from greenroom.delivery.events.record import Cursor
 
+NONE: Set[SessionId] = frozenset()
+
 
 @attrs.define
 class Reach:
@@ -30,14 +32,18 @@ class Sessions:
     forgotten sessions are in the journal.
     """
 
+    __slots__ = ("_born", "_in_flight", "_moved", "_reach", "_remembered")
+
     def __init__(self, remembered: int, reach: dict[SessionId, Reach], born: int = 0) -> None:
         """`reach`: left behind by an earlier outbox of the user; it is updated in place. `born`:
         the last offset before this outbox, which earlier outboxes may have sent without noting."""
         self._born = born
         self._remembered = remembered
         self._reach = reach
-        self._moved: Set[SessionId] = frozenset(reach)  # perhaps not written by the earlier outbox
-        self._in_flight: Set[SessionId] = frozenset()
+        self._moved: Set[SessionId] = (
+            frozenset(reach) if reach else NONE
+        )  # perhaps not written before
+        self._in_flight: Set[SessionId] = NONE
 
     @property
     def moved(self) -> bool:
@@ -115,15 +121,15 @@ class Sessions:
 
     def take_cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
         """The cursors to write now; call `written` or `not_written` with the result."""
-        self._in_flight, self._moved = self._moved, frozenset()
+        self._in_flight, self._moved = self._moved, NONE
         return (self._cursor(user, session, at) for session in sorted(self._in_flight))
 
     def written(self) -> None:
-        self._in_flight = frozenset()
+        self._in_flight = NONE
 
     def not_written(self) -> None:
         self._moved |= self._in_flight
-        self._in_flight = frozenset()
+        self._in_flight = NONE
 
     def _cursor(self, user: UserId, session: SessionId, at: int) -> Cursor:
         reach = self._reach[session]

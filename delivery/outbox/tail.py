@@ -12,6 +12,8 @@ from greenroom.delivery.outbox.feed import OutboxLimits
 class Tail:
     """The end of a user's log: at least `memory_frames` of it, and at most twice that."""
 
+    __slots__ = ("_bytes", "_limits", "records")
+
     def __init__(self, limits: OutboxLimits) -> None:
         self._limits = limits
         self.records: list[Record] = []

@@ -38,6 +38,8 @@ class LeftRuns:
     """A part of the user actor. It asks the journal for open tools only when it ends a left run, so
     a run that ends as it should costs nothing here."""
 
+    __slots__ = ("_actor", "_looking", "_outbox", "_parts", "_runs", "_user", "later")
+
     def __init__(
         self,
         user: UserId,
@@ -111,6 +113,8 @@ class OpenRuns:
     A run that was *left* (its code is gone) and is still open is due to be ended. It stays due
     until its end is durable.
     """
+
+    __slots__ = ("_left", "_open")
 
     def __init__(self, runs: Iterable[OpenRun]) -> None:
         """`runs` are open already, in the order in which they began."""

@@ -34,6 +34,8 @@ class Evidence:
 class Receipts:
     """A part of the user actor. An event without questions costs nothing here."""
 
+    __slots__ = ("_actor", "_outbox", "_parts", "_user", "_waiting")
+
     def __init__(
         self, user: UserId, parts: UserParts, outbox: Outbox[Reply[Record]], actor: Ref[UserMessage]
     ) -> None:

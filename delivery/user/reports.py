@@ -31,6 +31,8 @@ MARKS = 512
 class Reports:
     """A part of the user actor. A client reports for its own session, about events it was sent."""
 
+    __slots__ = ("_account", "_outbox", "_parts", "_user")
+
     def __init__(
         self, user: UserId, parts: UserParts, outbox: Outbox[Reply[Record]], account: Account
     ) -> None:
@@ -94,6 +96,8 @@ class Account:
     older events are not counted. An event that was received by a session of an earlier process and
     is sent again to a new session counts once more.
     """
+
+    __slots__ = ("_marked", "_observer", "_unreceived")
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer

@@ -25,6 +25,8 @@ class TooManyRuns(DeliveryError):
 class RunTurns:
     """One user's queue of runs. A place that was taken must be given up with `leave`."""
 
+    __slots__ = ("_queue", "_woken")
+
     def __init__(self, at_once: int = RUNS_AT_ONCE, waiting: int = RUNS_WAITING) -> None:
         self._queue = RunQueue(at_once, waiting)
         self._woken: dict[RunId, trio.Event] = {}
@@ -52,6 +54,8 @@ class RunTurns:
 
 class RunQueue:
     """Places in the order in which they were taken; at most `at_once` of them have their turn."""
+
+    __slots__ = ("_places", "at_once", "waiting")
 
     def __init__(self, at_once: int, waiting: int) -> None:
         self.at_once = at_once

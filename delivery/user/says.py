@@ -47,6 +47,8 @@ class Says:
     and its run is launched. Meanwhile an equal `say` waits for the same answer, and a different one
     with that key is refused."""
 
+    __slots__ = ("_actor", "_leave", "_offer", "_parts", "_user", "_waiting")
+
     def __init__(
         self,
         user: UserId,

@@ -126,6 +126,19 @@ class Settler:
     It looks again only after its findings are durable, so nothing is found twice.
     """
 
+    __slots__ = (
+        "_actor",
+        "_asked",
+        "_due_in",
+        "_looking",
+        "_next",
+        "_outbox",
+        "_parts",
+        "_unseen",
+        "_user",
+        "_wound",
+    )
+
     def __init__(
         self, user: UserId, parts: UserParts, outbox: Outbox[Reply[Record]], actor: Ref[UserMessage]
     ) -> None:

@@ -27,6 +27,18 @@ class Pulse:
     Looks only when asked, and compares with its last look.
     """
 
+    __slots__ = (
+        "_arriving",
+        "_came",
+        "_clock",
+        "_drained_at",
+        "_frames",
+        "_left",
+        "_seen",
+        "_traffic",
+        "_was_waiting",
+    )
+
     def __init__(self, traffic: Callable[[], Traffic], clock: Callable[[], float]) -> None:
         self._traffic = traffic
         self._clock = clock
