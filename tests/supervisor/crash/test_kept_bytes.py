@@ -217,3 +217,19 @@ async def test_messages_in_the_frames_of_crashes_are_let_go_of_by_all_but_the_ne
         alive = [each() is not None for each in watched]
         live = [report.reason.error is not None for report in root.crashes()]
     assert alive == live == [False] * 5 + [True] * LIVE_ERRORS
+
+
+class Brief(Post):
+    remembered = 2
+
+
+async def test_a_crash_amid_a_batch_tells_of_the_remembered_messages_only() -> None:
+    async with open_supervisor("root", [actor_child("post", Brief)]) as root:
+        for number in range(5):
+            post(root).tell(Parcel.of(number, 1))
+        post(root).tell("nobody's")
+        await settle()
+        note = root.crashes()[-1].actor
+        assert note is not None
+        assert note.messages[-1] == "nobody's"
+        assert (len(note.messages), note.forgotten) == (2, 4)
