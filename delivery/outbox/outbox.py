@@ -44,25 +44,6 @@ T = TypeVar("T")
 class Outbox(Generic[T]):
     """One user's sequence. `T` is the caller's token for a draft, returned with its record."""
 
-    __slots__ = (
-        "_feeds",
-        "_in_flight",
-        "_limits",
-        "_marks",
-        "_marks_in_flight",
-        "_notes",
-        "_observer",
-        "_retries",
-        "_sessions",
-        "_tail",
-        "_waiting",
-        "durable",
-        "epoch",
-        "first",
-        "last",
-        "user",
-    )
-
     def __init__(
         self,
         user: UserId,
