@@ -175,3 +175,13 @@ async def test_what_breaks_the_protocol_on_an_open_socket_is_closed_with_its_cod
         answer = await read_to_the_end(client)
     code = 1007 if broken is BROKEN["no UTF-8"] else 1002
     assert (answer[0], answer[2:4]) == (0x88, code.to_bytes(2))
+
+
+async def test_an_open_socket_keeps_nothing_of_its_handshake(autojump_clock):
+    """Its parser and the request would take 2.6 KB for as long as the socket is open."""
+    async with trio.open_nursery() as nursery:
+        client, socket = await opened(nursery, Budget(1))
+        assert vars(socket._wsproto.handshake) == {}
+        await client.send_all(masked(Opcode.TEXT, b"hello"))
+        assert await socket.get_message() == "hello"
+        nursery.cancel_scope.cancel()

@@ -7,7 +7,7 @@ pyproject.toml caps the version.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import trio
 import wsproto
@@ -15,11 +15,26 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason, FrameProtocol
+from wsproto.handshake import H11Handshake
 
 from greenroom.transport.connection.socket.traffic import Traffic
 from greenroom.transport.door.early_stream import ReplayStream
 
 BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
+
+
+class _HandshakeOver(H11Handshake):
+    """Replaces the handshake of a socket that is open, which would keep its parser and the request
+    for as long as the socket: 2.6 KB. wsproto still asks it for events."""
+
+    def __init__(self) -> None:
+        """It parses nothing."""
+
+    def events(self) -> Generator[Event, None, None]:
+        yield from ()
+
+
+HANDSHAKE_OVER = _HandshakeOver()
 
 
 class CountedSocket(WebSocketConnection):
@@ -46,6 +61,7 @@ class CountedSocket(WebSocketConnection):
         nursery.start_soon(self._reader_task)
         request = await self._get_request()
         await request.accept(subprotocol=subprotocol)
+        self._wsproto.handshake = HANDSHAKE_OVER
 
     async def _handle_ping_event(self, event: Ping) -> None:
         await self._count()
