@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable
 from contextlib import suppress
+from contextvars import Context
 from typing import ClassVar, Generic, TypeVar, cast
 
+import attrs
 import trio
 
 from greenroom.actors.errors import MailboxFull
@@ -26,6 +29,24 @@ from greenroom.actors.text.safe import safe_repr
 from greenroom.actors.timers import Timers
 
 M = TypeVar("M")
+
+
+class Resting:
+    """What a life without a task goes on with, once it is given one."""
+
+    __slots__ = ()
+
+    @property
+    def context(self) -> Context | None:
+        """The context of which the task gets a copy; None for the supervisor's."""
+        return None
+
+    def woken(self) -> None:
+        """Called at once when the task is started, before it runs."""
+
+    async def resume(self) -> object:
+        """What the task does."""
+        raise NotImplementedError
 
 
 class SupervisedStart:
@@ -50,6 +71,19 @@ class SupervisedStart:
 
     def abort(self, reason: ExitReason) -> None:
         """Stop the actor, and let `reason` be its exit reason. Does not wait."""
+        raise NotImplementedError
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether no other code runs in the task, so that the life can do without it."""
+        raise NotImplementedError
+
+    def rest(self, resting: Resting) -> None:
+        """Go on without a task, from the end of the present one until `wake`."""
+        raise NotImplementedError
+
+    def wake(self) -> None:
+        """Start a task in which what rests resumes, if it does not yet."""
         raise NotImplementedError
 
 
@@ -106,9 +140,9 @@ class Actor(Generic[M]):
         """End normally once the current message is handled."""
         self._stop = True
 
-    async def _live(self, probe: Probe) -> None:
-        """Handle messages until it stops."""
-        mailbox = self.ref._mailbox
+    async def _live(self, life: ActorLife[M]) -> bool:
+        """Handle messages until it stops. True if it rests: it goes on without the task."""
+        mailbox, probe = self.ref._mailbox, life.probe
         while not self._stop:
             batch = await mailbox.take_all()
             count = len(batch)
@@ -119,6 +153,7 @@ class Actor(Generic[M]):
                 mailbox.put_back(batch)
                 probe.handled(self.ref.name, count - len(batch))
                 del batch  # it takes 760 bytes, and the next one may be long in coming
+        return False
 
     async def _answer(self, ask: Ask[object]) -> None:
         try:
@@ -157,15 +192,13 @@ async def run_actor(
         _leave(actor, ref, _reason(error, start), policy)
         raise
     probe.started(name)
-    reason = NORMAL
-    try:
-        task_status.started(ref)
-        await actor._live(probe)
-    except BaseException as error:  # noted before any awaiting clean-up can erase it
-        reason = _reason(error, start)
-        raise
-    finally:
-        await _end(actor, ref, reason, probe, grace, policy)
+    life = ActorLife(actor, probe, grace, policy, start)
+    await life.go_through(_up(life, task_status))
+
+
+async def _up(life: ActorLife[M], task_status: trio.TaskStatus[Ref[M]]) -> bool:
+    task_status.started(life.actor.ref)
+    return await life.actor._live(life)
 
 
 def attach(
@@ -207,31 +240,48 @@ def _reason(error: BaseException, start: SupervisedStart | None) -> ExitReason:
     return start.doom if start and start.doom and reason == SHUTDOWN else reason
 
 
-async def _end(
-    actor: Actor[M],
-    ref: Ref[M],
-    reason: ExitReason,
-    probe: Probe,
-    grace: float,
-    policy: OnRestart,
-) -> None:
-    if policy is OnRestart.FAILED:
-        ref._refuse(reason)
-    last_words = ref._last_words = trio.CancelScope(shield=True)
-    try:
-        with last_words:
-            last_words.deadline = trio.current_time() + grace
-            await actor.stopping(reason)
-        if last_words.cancelled_caught and reason.orderly:
-            reason = KILLED
-    except BaseException as error:
-        if reason.error is None or holds_interrupt(error):
-            reason = ended_by(error, cancelled=False)  # the scope keeps its own cancellation
+@attrs.frozen(eq=False)
+class ActorLife(Generic[M]):
+    """A life of an actor that has started: how it comes to its end."""
+
+    actor: Actor[M]
+    probe: Probe
+    grace: float
+    policy: OnRestart
+    start: SupervisedStart | None
+
+    async def go_through(self, work: Awaitable[bool]) -> None:
+        """Do the work, then end the actor, unless the work says that it rests."""
+        reason: ExitReason | None = NORMAL
+        try:
+            if await work:
+                reason = None
+        except BaseException as error:  # noted before any awaiting clean-up can erase it
+            reason = _reason(error, self.start)
             raise
-        _add_note(reason.error, f"and then stopping() raised {safe_repr(error)}")
-    finally:
-        _leave(actor, ref, reason, policy)
-        probe.stopped(ref.name, reason)
+        finally:
+            if reason is not None:
+                await self._end(reason)
+
+    async def _end(self, reason: ExitReason) -> None:
+        ref = self.actor.ref
+        if self.policy is OnRestart.FAILED:
+            ref._refuse(reason)
+        last_words = ref._last_words = trio.CancelScope(shield=True)
+        try:
+            with last_words:
+                last_words.deadline = trio.current_time() + self.grace
+                await self.actor.stopping(reason)
+            if last_words.cancelled_caught and reason.orderly:
+                reason = KILLED
+        except BaseException as error:
+            if reason.error is None or holds_interrupt(error):
+                reason = ended_by(error, cancelled=False)  # the scope keeps its own cancellation
+                raise
+            _add_note(reason.error, f"and then stopping() raised {safe_repr(error)}")
+        finally:
+            _leave(self.actor, ref, reason, self.policy)
+            self.probe.stopped(ref.name, reason)
 
 
 def _add_note(error: BaseException, note: str) -> None:

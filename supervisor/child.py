@@ -4,19 +4,19 @@ Two facts of trio shape it. An exception that leaves a task of a nursery cancels
 so the wrapper catches all but `KeyboardInterrupt`. Cancelling a nursery unwinds its tasks in random
 order: so every life has a scope of its own, shielded, that only its supervisor cancels.
 
-A supervisor waits nearly all the time, and a parked task takes 6 KiB: so its life rests meanwhile,
-without a task, and gets another one when there is something to do.
+A supervisor waits nearly all the time, and a dispatcher calls a reactor's handlers, while a parked
+task takes 3 to 6 KiB: so such a life rests, and gets another task when there is work for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import trio
 
-from greenroom.actors.actor import SupervisedStart
+from greenroom.actors.actor import Resting, SupervisedStart
 from greenroom.actors.exit import (
     KILLED,
     NORMAL,
@@ -32,7 +32,7 @@ from greenroom.actors.killable import Killable, kill
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.supervisor.child_info import ChildState, Started
-from greenroom.supervisor.child_spec import ChildSpec, Restart, SupervisorStart
+from greenroom.supervisor.child_spec import ChildSpec, Restart, RestingStart, SupervisorStart
 from greenroom.supervisor.errors import NeverStarted
 from greenroom.supervisor.inspection.cpu_usage import CpuUsage
 from greenroom.supervisor.restarts import Backoff
@@ -43,23 +43,13 @@ PATIENCE_A_LEVEL = 0.1
 """Additional seconds for each level below: a supervisor is left behind after its children."""
 
 
-Work: TypeAlias = Callable[[], Awaitable[object]]
-
-
-class Resting(Protocol):
-    """A supervisor without a task."""
-
-    async def _go_on(self) -> None:
-        """Do what there is to do, in a task."""
-
-
 class LifeKeeper(Protocol):
     """The supervisor of a child."""
 
     def _life_ended(self, child: Child, life: Life) -> None:
         """Called once by each life, in its last moment."""
 
-    def _run_life(self, life: Life, work: Work | None) -> None:
+    def _run_life(self, life: Life, resting: Resting | None) -> None:
         """Start a task that runs the life."""
 
     def _place_life(self, life: Life, place: Callable[[Life], None]) -> None:
@@ -69,7 +59,7 @@ class LifeKeeper(Protocol):
 class Life(SupervisedStart, Killable):
     """One incarnation: a task. It is the `task_status` of its own start function.
 
-    A supervisor's may `rest`: then it has no task, until there is work for it, or it is to end.
+    A supervisor's, and a reactor's, may `rest`: it has no task then, until there is work for one.
 
     It refers to its child and supervisor only until it ends, so that no reference cycle is left
     for the garbage collector.
@@ -127,15 +117,15 @@ class Life(SupervisedStart, Killable):
         current_life.set(self)
         place(self)
 
-    def _start_task(self, work: Work | None) -> None:
+    def _start_task(self, resting: Resting | None) -> None:
         assert self._keeper is not None, "a life that goes on knows its supervisor"
         self.scope = trio.CancelScope(shield=True)
         if self.is_to_end:
             self.scope.cancel()
-        self._keeper._run_life(self, work)
+        self._keeper._run_life(self, resting)
 
-    async def run(self, work: Work | None) -> None:
-        """The child's task: it starts the child, or does the `work` of one that rested.
+    async def run(self, resting: Resting | None) -> None:
+        """The child's task: it starts the child, or resumes one that rested.
 
         It raises only a `KeyboardInterrupt`, alone or in a group.
         Any other error is the child's crash, which its supervisor judges: an error that left this
@@ -147,7 +137,7 @@ class Life(SupervisedStart, Killable):
         current_life.set(self)
         try:
             with scope:
-                await (self._child.spec.start(task_status=self) if work is None else work())
+                await (resting.resume() if resting else self._child.spec.start(task_status=self))
             if scope.cancelled_caught:
                 reason = self.doom or (SHUTDOWN if self._is_in_time() else KILLED)
         except BaseException as error:
@@ -163,21 +153,16 @@ class Life(SupervisedStart, Killable):
 
     @property
     def may_rest(self) -> bool:
-        """Whether it is a supervisor's, and no other code runs in its task."""
-        return self._child is not None and isinstance(self._child.spec.start, SupervisorStart)
+        return self._child is not None and isinstance(self._child.spec.start, RestingStart)
 
-    def rest(self, supervisor: Resting) -> None:
-        """Go on without a task, until `wake` starts one for this supervisor.
-
-        The supervisor calls it as the last thing that its task does.
-        """
-        self._resting = supervisor
+    def rest(self, resting: Resting) -> None:
+        self._resting = resting
 
     def wake(self) -> None:
-        """Give it a task again, unless it has one or has ended."""
         resting, self._resting = self._resting, None
         if resting is not None:
-            self._start_task(resting._go_on)
+            resting.woken()
+            self._start_task(resting)
 
     @property
     def is_to_end(self) -> bool:

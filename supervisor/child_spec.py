@@ -35,12 +35,20 @@ class StartFunction(Protocol[V_co]):
     def __call__(self, *, task_status: trio.TaskStatus[V_co]) -> Awaitable[object]: ...
 
 
+class RestingStart:
+    """A start function that needs no task while its child has nothing to do: the child may rest.
+
+    By inheritance only: a function around it holds on to the task.
+    """
+
+    __slots__ = ()
+
+
 @attrs.frozen
-class SupervisorStart(Generic[V_co]):
+class SupervisorStart(RestingStart, Generic[V_co]):
     """The start function of a supervisor that is a child: its `run`, and nothing around it.
 
-    Such a child may rest: it has a task only while the supervisor has something to do. `place`
-    brings up a supervisor that has no children to start, without a task.
+    `place` brings up a supervisor that has no children to start, without a task.
     """
 
     run: StartFunction[V_co]
@@ -184,24 +192,43 @@ def actor_child(
     _check_actor_options(id, factory, record, mailbox)
     grace = grace_of(shutdown)
 
-    async def start(*, task_status: trio.TaskStatus[Ref[M]]) -> None:
-        actor = factory()
-        if not isinstance(actor, Actor):
-            raise InvalidChildSpec(f"child {id!r}: its factory must make an Actor, not {actor!r}")
-        if record:
-            actor.remembered = max(actor.remembered, record)
-            actor.remembered_bytes = max(actor.remembered_bytes, RECORDED_BYTES)
+    start = ActorStart(id, factory, name or id, probe, grace, mailbox, record)
+    recorded = factory if record else None
+    return ChildSpec(id, start, restart, shutdown, significant, backoff=backoff, recorded=recorded)
+
+
+@attrs.frozen
+class ActorStart(RestingStart, Generic[M]):
+    """The start function of an actor: see `actor_child`."""
+
+    id: str
+    factory: Callable[[], Actor[M]]
+    name: str
+    probe: Probe
+    grace: float
+    mailbox: OnRestart
+    record: int
+
+    async def __call__(self, *, task_status: trio.TaskStatus[Ref[M]]) -> None:
         await run_actor(
-            actor,
-            name=name or id,
-            probe=probe,
-            grace=grace,
-            mailbox=mailbox,
+            self._made(),
+            name=self.name,
+            probe=self.probe,
+            grace=self.grace,
+            mailbox=self.mailbox,
             task_status=task_status,
         )
 
-    recorded = factory if record else None
-    return ChildSpec(id, start, restart, shutdown, significant, backoff=backoff, recorded=recorded)
+    def _made(self) -> Actor[M]:
+        actor = self.factory()
+        if not isinstance(actor, Actor):
+            raise InvalidChildSpec(
+                f"child {self.id!r}: its factory must make an Actor, not {actor!r}"
+            )
+        if self.record:
+            actor.remembered = max(actor.remembered, self.record)
+            actor.remembered_bytes = max(actor.remembered_bytes, RECORDED_BYTES)
+        return actor
 
 
 def _check_actor_options(id_: str, factory: object, record: object, mailbox: object) -> None:

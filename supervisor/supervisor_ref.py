@@ -14,7 +14,7 @@ from typing import Self, TypeVar, overload
 
 import trio
 
-from greenroom.actors.actor import Actor
+from greenroom.actors.actor import Actor, Resting
 from greenroom.actors.exit import (
     KILLED,
     Callbacks,
@@ -27,7 +27,7 @@ from greenroom.actors.exit import (
 from greenroom.actors.killable import Killable
 from greenroom.actors.ref import Ref
 from greenroom.actors.text.safe import is_a
-from greenroom.supervisor.child import Child, Life, Work
+from greenroom.supervisor.child import Child, Life
 from greenroom.supervisor.child_info import ChildCounts, ChildInfo, ChildState
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown
 from greenroom.supervisor.crash.actor_note import actor_of, note_actor
@@ -70,7 +70,7 @@ def parent() -> SupervisorRef:
     return ref
 
 
-class SupervisorRef(Killable):
+class SupervisorRef(Resting, Killable):
     """A running supervisor. Reading it sends no message.
 
     `path` names it in the whole tree: `root/users`. `parent` is None at the root.
@@ -284,8 +284,7 @@ class SupervisorRef(Killable):
         if self._life is not None:
             self._life.wake()
 
-    async def _go_on(self) -> None:
-        """The task of a supervisor that rested."""
+    async def resume(self) -> None:
         await self._orderly(self._work())
 
     async def _work(self) -> None:
@@ -308,8 +307,9 @@ class SupervisorRef(Killable):
         life.begin()
         return life
 
-    def _run_life(self, life: Life, work: Work | None) -> None:
-        self._start_task(life.path, life.run, work)
+    def _run_life(self, life: Life, resting: Resting | None) -> None:
+        context = resting.context.copy() if resting and resting.context else self._context
+        context.run(partial(self._nursery.start_soon, name=life.path), life.run, resting)
 
     def _place_life(self, life: Life, place: Callable[[Life], None]) -> None:
         self._context.copy().run(life.place, place)

@@ -1,21 +1,24 @@
 """Reactors: actors whose handlers await nothing, so that many can share one task.
 
-A reactor has a task of its own, as every actor, in which `started` and `stopping` run. Between the
-two that task is parked: a dispatcher calls the handlers, in the context of that task.
+`started` and `stopping` run in a task of its own, as every actor's. Between the two a dispatcher
+calls the handlers, in the context of that task, which is parked meanwhile. Where a supervisor runs
+the reactor and nothing else is in that task, it ends, and `stopping` gets another one.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 import outcome
 import trio
 
-from greenroom.actors.actor import Actor
+from greenroom.actors.actor import Actor, ActorLife, Resting, SupervisedStart
 from greenroom.actors.exit import ended_by
-from greenroom.actors.probe import Probe
+from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.reactors.dispatcher import BATCH, Dispatcher, default_dispatcher
 from greenroom.actors.ref import ActorStopped, Ask
 
@@ -64,41 +67,83 @@ class Reactor(Actor[M]):
             raise
         ask.reply.succeed(answer)
 
-    async def _live(self, probe: Probe) -> None:
-        await ReactorCell(self, probe, self.dispatcher or default_dispatcher()).run()
+    async def _live(self, life: ActorLife[M]) -> bool:
+        cell = ReactorCell(self, life, self.dispatcher or default_dispatcher())
+        if self._stop:
+            return False
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if life.start is not None and life.start.may_rest:
+            cell.rest(life.start)
+            return True
+        await cell.park()
+        return False
 
 
-class ReactorCell(Generic[M]):
+class ReactorCell(Resting, Generic[M]):
     """One life of a reactor in its dispatcher.
 
-    Invariant: while the reactor lives, `_task` is its parked task. Whatever ends the life takes it
-    away first, so that the task is woken once, and a cell that still waits for its turn does
-    nothing in it.
+    Invariant: while the reactor lives, `_tell` takes its end, which ends the wait of the parked
+    task, or the rest. Whatever ends the life takes it away first, so that this happens once, and a
+    cell that still waits for its turn does nothing in it.
     """
 
-    __slots__ = ("_actor", "_cancelled", "_dispatcher", "_mailbox", "_probe", "_task", "context")
+    __slots__ = ("_actor", "_cancelled", "_context", "_dispatcher", "_life", "_result", "_tell")
 
-    def __init__(self, actor: Reactor[M], probe: Probe, dispatcher: Dispatcher) -> None:
+    def __init__(self, actor: Reactor[M], life: ActorLife[M], dispatcher: Dispatcher) -> None:
         self._actor = actor
-        self._probe = probe
+        self._life = life
         self._dispatcher = dispatcher
-        self._mailbox = actor.ref._mailbox
-        self._task: trio.lowlevel.Task | None = None
+        self._tell: Callable[[outcome.Outcome[None]], None] | None = None
         self._cancelled = False
-        self.context: Context = trio.lowlevel.current_task().context
+        self._result: outcome.Outcome[None] = outcome.Value(None)
+        self._context: Context = trio.lowlevel.current_task().context
 
-    async def run(self) -> None:
+    @property
+    def context(self) -> Context:
+        return self._context
+
+    async def park(self) -> None:
         """Wait in the reactor's task until it stops; raises what ended it otherwise."""
-        if not self._actor._stop:
-            await trio.lowlevel.checkpoint_if_cancelled()
-            self._task = trio.lowlevel.current_task()
-            self._mailbox.attend(self._enqueue)
-            await trio.lowlevel.wait_task_rescheduled(self._abort)
+        self._tell = partial(trio.lowlevel.reschedule, trio.lowlevel.current_task())
+        self._mailbox.attend(self._enqueue)
+        await trio.lowlevel.wait_task_rescheduled(self._abort)
+        await self._look()
+
+    def rest(self, start: SupervisedStart) -> None:
+        """Let the task end until the reactor does."""
+        self._tell = self._wake
+        self._actor.ref._task = None
+        self._mailbox.attend(self._enqueue)
+        start.rest(self)
+
+    def _wake(self, result: outcome.Outcome[None]) -> None:
+        assert self._life.start is not None, "it rests in the life of a child"
+        self._result = result
+        self._life.start.wake()
+
+    def woken(self) -> None:
+        self._cut()
+
+    async def resume(self) -> None:
+        await self._life.go_through(self._go_to_its_end())
+
+    async def _go_to_its_end(self) -> bool:
+        self._actor.ref._task = trio.lowlevel.current_task()
+        result, self._result = self._result, outcome.Value(None)
+        result.unwrap()
+        await self._look()
+        return False
+
+    async def _look(self) -> None:
         if self._cancelled and not self._actor._stop:
             await trio.lowlevel.checkpoint_if_cancelled()
 
+    @property
+    def _mailbox(self) -> Mailbox[M | Ask[object]]:
+        return self._actor.ref._mailbox
+
     def react(self) -> int:
-        if self._task is None:
+        if self._tell is None:
             return 0
         batch = self._mailbox.take_nowait(self._actor.batch)
         taken = len(batch)
@@ -107,7 +152,7 @@ class ReactorCell(Generic[M]):
         if error is None:
             self._actor.recent.handled(handled)
         self._mailbox.put_back(batch)
-        self._probe.handled(self._actor.ref.name, handled)
+        self._life.probe.handled(self._actor.ref.name, handled)
         self._go_on(error)
         return handled
 
@@ -116,7 +161,7 @@ class ReactorCell(Generic[M]):
         ref = self._actor.ref
         ref._in_turn = True
         try:
-            self.context.run(_handle, self._actor, batch)
+            self._context.run(_handle, self._actor, batch)
         except BaseException as error:  # noqa: BLE001  # raised again in the reactor's task
             return error
         finally:
@@ -135,19 +180,22 @@ class ReactorCell(Generic[M]):
         self._dispatcher.enqueue(self)
 
     def _end(self, result: outcome.Outcome[None]) -> None:
-        task, self._task = self._task, None
-        assert task is not None, "a life ends once"
-        trio.lowlevel.reschedule(task, result)
+        tell, self._tell = self._tell, None
+        assert tell is not None, "a life ends once"
+        tell(result)
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
-        """The reactor is cancelled. A handler that does it itself comes to its end first, and what
-        it raises wins, as in a task."""
+        return trio.lowlevel.Abort.SUCCEEDED if self._cut() else trio.lowlevel.Abort.FAILED
+
+    def _cut(self) -> bool:
+        """The reactor is cancelled, or has come to its end. A handler that cancels it comes to its
+        end first, and what it raises wins, as in a task: then False."""
+        self._cancelled = True
         if self._actor.ref._in_turn:
-            self._cancelled = True
-            return trio.lowlevel.Abort.FAILED
-        self._task = None
+            return False
+        self._tell = None
         self._mailbox.leave()
-        return trio.lowlevel.Abort.SUCCEEDED
+        return True
 
 
 @trio.lowlevel.disable_ki_protection
