@@ -193,12 +193,7 @@ async def run_actor(
         raise
     probe.started(name)
     life = ActorLife(actor, probe, grace, policy, start)
-    await life.go_through(_up(life, task_status))
-
-
-async def _up(life: ActorLife[M], task_status: trio.TaskStatus[Ref[M]]) -> bool:
-    task_status.started(life.actor.ref)
-    return await life.actor._live(life)
+    await life.go_through(actor._live(life), task_status)
 
 
 def attach(
@@ -250,10 +245,15 @@ class ActorLife(Generic[M]):
     policy: OnRestart
     start: SupervisedStart | None
 
-    async def go_through(self, work: Awaitable[bool]) -> None:
+    async def go_through(
+        self,
+        work: Awaitable[bool],
+        task_status: trio.TaskStatus[Ref[M]] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
         """Do the work, then end the actor, unless the work says that it rests."""
         reason: ExitReason | None = NORMAL
         try:
+            task_status.started(self.actor.ref)
             if await work:
                 reason = None
         except BaseException as error:  # noted before any awaiting clean-up can erase it

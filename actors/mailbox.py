@@ -73,6 +73,23 @@ class Mailbox(Generic[M]):
     message that was moved in is delivered.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_capacity",
+        "_clock",
+        "_dropped",
+        "_in_hand",
+        "_messages",
+        "_on_drop",
+        "_overflow",
+        "_peak",
+        "_senders",
+        "_taken",
+        "_taken_since",
+        "_waiting_since",
+        "_wake",
+    )
+
     def __init__(
         self,
         capacity: int = 1024,

@@ -86,7 +86,7 @@ class Ref(Killable, Generic[M_contra]):
         self._own: OwnLife[M_contra] | None = None
         self._unanswered: set[Reply[Any]] = set()  # Any: each request has its own answer
         self._abort: Callable[[ExitReason], None] | None = None
-        self._when_stopped: Callbacks = {}
+        self._when_stopped: Callbacks | None = None
 
     def __repr__(self) -> str:
         return f"<Ref {self.name}{f' ({self._reason})' if self._reason else ''}>"
@@ -200,10 +200,11 @@ class Ref(Killable, Generic[M_contra]):
 
         The callback runs in the actor's task: it must neither block nor raise.
         """
-        call_off = enrol(self._when_stopped, callback)
+        callbacks = self._when_stopped = self._when_stopped or {}
+        call_off = enrol(callbacks, callback)
         if self._is_over:
             assert self._reason is not None, "_announce_end sets the reason first"
-            call_each(self._when_stopped, self._reason)
+            call_each(callbacks, self._reason)
         return call_off
 
     def statistics(self) -> MailboxStatistics:
@@ -258,7 +259,7 @@ class Ref(Killable, Generic[M_contra]):
         self._reason = reason
         self._abort = None
         self._is_over = True
-        call_each(self._when_stopped, reason)
+        call_each(self._when_stopped or {}, reason)
 
     def _forget_actor(self) -> None:
         """Its supervisor has taken note of its end. An actor knows its ref: were it known in turn,

@@ -122,7 +122,7 @@ class SupervisorRef(Resting, Killable):
         self._context.run(_parent.set, self)
         self._stopping = self._killed = False
         self._life: Life | None = None
-        self._when_stopped: Callbacks = {}
+        self._when_stopped: Callbacks | None = None
         self.exit_reason: ExitReason | None = None
         self._up_since: float | None = None
 
@@ -211,9 +211,10 @@ class SupervisorRef(Resting, Killable):
 
     def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
         """As `Ref.when_stopped`: once the supervisor and all its children have ended."""
-        call_off = enrol(self._when_stopped, callback)
+        callbacks = self._when_stopped = self._when_stopped or {}
+        call_off = enrol(callbacks, callback)
         if self.exit_reason is not None:
-            call_each(self._when_stopped, self.exit_reason)
+            call_each(callbacks, self.exit_reason)
         return call_off
 
     @property
@@ -269,7 +270,7 @@ class SupervisorRef(Resting, Killable):
         self.exit_reason = KILLED if self._killed else reason
         self._context = Context()  # it refers to this supervisor, and nothing more is started in it
         self._life = None  # it knows this supervisor
-        call_each(self._when_stopped, self.exit_reason)
+        call_each(self._when_stopped or {}, self.exit_reason)
 
     def _may_rest(self) -> bool:
         """Whether its task may end while it waits: it was not asked to stop."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 import attrs
@@ -294,7 +295,7 @@ class Users:
         return supervisor_child(
             child_id(user),
             [
-                actor_child("outbox", lambda: UserActor(user, parts), name=outbox_name(user)),
+                actor_child("outbox", partial(UserActor, user, parts), name=outbox_name(user)),
                 RUNS,
                 CONNECTIONS,
             ],
