@@ -93,19 +93,27 @@ class Scales:
 
     def __init__(self) -> None:
         self._waiting: deque[weakref.ref[Recent]] = deque()
+        self._due: deque[weakref.ref[Recent]] = deque()
 
     def add(self, recent: Recent) -> None:
-        if not self._waiting:
-            alarm_clock().set(WEIGHED_AFTER, self._weigh)
+        if not self._waiting and not self._due:
+            alarm_clock().set(WEIGHED_AFTER, self._begin)
         self._waiting.append(weakref.ref(recent))
 
+    def _begin(self) -> None:
+        """Those who come from now on wait for the next time, however long this one takes."""
+        self._due, self._waiting = self._waiting, self._due
+        self._weigh()
+
     def _weigh(self) -> None:
-        for _ in range(min(AT_ONCE, len(self._waiting))):
-            recent = self._waiting.popleft()()
+        for _ in range(min(AT_ONCE, len(self._due))):
+            recent = self._due.popleft()()
             if recent is not None:
                 recent.weigh()
-        if self._waiting:
+        if self._due:
             alarm_clock().set(PAUSE, self._weigh)
+        elif self._waiting:
+            alarm_clock().set(WEIGHED_AFTER, self._begin)
 
 
 _run_scales: trio.lowlevel.RunVar[Scales] = trio.lowlevel.RunVar("greenroom scales")

@@ -29,12 +29,16 @@ class Kind(enum.StrEnum):
     USER_SAID = "user_said"
     SUPERSEDED = "superseded"
 
+    __hash__ = str.__hash__  # Enum's runs in Python, several times for each event
+
 
 class EventClass(enum.StrEnum):
     """Whether an event may be folded into others for a slow connection: only PROGRESS may."""
 
     CRITICAL = "critical"
     PROGRESS = "progress"
+
+    __hash__ = str.__hash__  # as for Kind
 
 
 PROGRESS = frozenset({Kind.AGENT_THINKING, Kind.PARTIAL_RESULT, Kind.SUPERSEDED})

@@ -49,6 +49,7 @@ class UserHandle:
     observer: Observer = NO_OBSERVER
     _lease: Callable[[UserId], AbstractAsyncContextManager[UserHandle]] | None = None
     _tree: SupervisorRef | None = None
+    _actor: Ref[UserMessage] | None = attrs.field(default=None, init=False)
 
     def leased(self) -> AbstractAsyncContextManager[UserHandle]:
         """Lease this user for the length of a block, whether or not other code leases it."""
@@ -63,7 +64,10 @@ class UserHandle:
     @property
     def actor(self) -> Ref[UserMessage]:
         """The current user actor. Raises `ChildNotRunning` while it restarts."""
-        return cast(Ref[UserMessage], self.tree.child("outbox"))
+        known = self._actor  # every event asks
+        if known is None or known.exit_reason is not None:
+            known = self._actor = cast(Ref[UserMessage], self.tree.child("outbox"))
+        return known
 
     @property
     def runs(self) -> DynamicSupervisorRef:
