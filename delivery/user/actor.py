@@ -136,6 +136,7 @@ class UserActor(Reactor[UserMessage]):
         self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
         self._settler = Settler(self.user, parts, self.outbox, self.ref)
         self._reports = Reports(self.user, parts, self.outbox, self._account)
+        parts.gauge.fed = self.outbox
         # No checkpoint from here until this actor is up: a run that ends now either finds this
         # actor or is no longer among the live runs here.
         for run in self._runs:
@@ -165,6 +166,7 @@ class UserActor(Reactor[UserMessage]):
         except GreenroomError as error:
             logger.warning("%s could not write its last entries: %s", self.ref.name, error)
         finally:
+            self._parts.gauge.fed = None
             self._fail_all(reason)
 
     # Runs
@@ -285,10 +287,7 @@ class UserActor(Reactor[UserMessage]):
         if self._runs.any_left and EndLeftRuns not in self.timers:
             self._left_runs.end()
         self._append(self.outbox.next_append(self._now()))
-        self._parts.gauge.listening = self.outbox.connections
-        self._parts.gauge.behind = self.outbox.furthest_behind
-        self._parts.gauge.bytes_behind = self.outbox.bytes_behind
-        if self.outbox.has_lazy and FlushLazily not in self.timers:
+        if FlushLazily not in self.timers and self.outbox.has_lazy:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
         self._wind_redelivery()
         if (due_in := self._settler.take_due()) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Container
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -50,13 +50,40 @@ async def known_of(journal: Journal, user: UserId) -> tuple[Bounds, list[OpenRun
     return bounds, await journal.open_runs(user)
 
 
+class Fed(Protocol):
+    """What a gauge looks at: the outbox."""
+
+    @property
+    def connections(self) -> int: ...
+    @property
+    def furthest_behind(self) -> int: ...
+    @property
+    def bytes_behind(self) -> int: ...
+
+
 @attrs.define
 class Gauge:
-    """How well the user's connections keep up; written by the user actor, read by runs."""
+    """How well the user's connections keep up, read by runs and metrics: looked up when it is read.
 
-    listening: int = 0
-    behind: int = 0
-    bytes_behind: int = 0
+    `fed` is set by the user actor; None while there is none.
+    """
+
+    fed: Fed | None = None
+
+    @property
+    def listening(self) -> int:
+        """The number of connections."""
+        return self.fed.connections if self.fed else 0
+
+    @property
+    def behind(self) -> int:
+        """The number of events not yet handed to the slowest connection."""
+        return self.fed.furthest_behind if self.fed else 0
+
+    @property
+    def bytes_behind(self) -> int:
+        """The bytes not yet handed to live connections."""
+        return self.fed.bytes_behind if self.fed else 0
 
 
 @attrs.frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -502,13 +503,22 @@ async def test_the_largest_text_fits_into_an_event_whatever_it_holds() -> None:
         assert len((await stage.data())[1]["text"]) == BUFFER_BYTES
 
 
+@attrs.frozen
+class Behind:
+    """One connection that is so many events behind."""
+
+    furthest_behind: int
+    connections: int = 1
+    bytes_behind: int = 0
+
+
 async def test_drain_waits_while_a_client_is_far_behind(autojump_clock: Clock) -> None:
     async with open_backstage() as stage, stage.run() as run, run.text() as text:
-        run._user.gauge.listening, run._user.gauge.behind = 1, 1000
+        run._user.gauge.fed = Behind(1000)
         with trio.move_on_after(60) as scope:
             await text.drain()
         assert scope.cancelled_caught
-        run._user.gauge.behind = 0
+        run._user.gauge.fed = Behind(0)
         await text.drain()
 
 
