@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         TimerError,
     )
     from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitKind, ExitReason
-    from greenroom.actors.machine.actor import Answer, MachineActor
+    from greenroom.actors.machine.actor import Answer, MachineActor, MachineReactor
     from greenroom.actors.machine.check import MisdeclaredMachine
     from greenroom.actors.machine.effects import TimerFired
     from greenroom.actors.machine.machine import (
@@ -88,7 +88,7 @@ else:
             "GreenroomError MailboxFull NotARequest OrderlyExit "
             "TimerError",
             "exit": "ExitKind ExitReason KILLED NORMAL SHUTDOWN",
-            "machine.actor": "Answer MachineActor",
+            "machine.actor": "Answer MachineActor MachineReactor",
             "machine.check": "MisdeclaredMachine",
             "machine.effects": "TimerFired",
             "machine.machine": "Machine MachineError NotAStep TimerWithoutHandler "
@@ -140,6 +140,7 @@ __all__ = [
     "MachineAction",
     "MachineActor",
     "MachineError",
+    "MachineReactor",
     "MachineRunner",
     "MachineStopped",
     "Mailbox",

@@ -4,42 +4,23 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from copy import copy
-from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
-import attrs
-
-from greenroom.actors.actor import Actor
-from greenroom.actors.errors import AskedTwice, MailboxFull
-from greenroom.actors.exit import must_go_on
-from greenroom.actors.machine.machine import Machine
-from greenroom.actors.machine.runner import MachineRunner, TimerFired, Transition
+from greenroom.actors.machine.host import Answer, MachineHost
+from greenroom.actors.machine.runner import TimerFired
 from greenroom.actors.machine.step import CancelTimer, StartTimer
-from greenroom.actors.ref import Ask, Ref, Request
+from greenroom.actors.reactors.reactor import Reactor
+from greenroom.actors.ref import Ask
+
+__all__ = ["Answer", "MachineActor", "MachineReactor"]
 
 E = TypeVar("E")
 S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
 C = TypeVar("C")
-R = TypeVar("R")
 
 
-@attrs.frozen
-class Answer(Generic[R]):
-    """The command that answers a `Request` the machine took, now or in a later state.
-
-    gen_statem(3), `reply/2`: for when "the reply cannot be defined in the return value of a state
-    callback". `request` must be the object that the machine took, not an equal one: it identifies
-    the ask. (An object that is asked again while it waits comes to the machine as a copy.) Does
-    nothing if the asker no longer waits.
-    """
-
-    request: Request[R]
-    value: R
-
-
-class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
+class MachineActor(MachineHost[E, S, D, C], Generic[E, S, D, C]):
     """Subclass it with `machine`, `initial_data` and `perform`. It stops normally in a final state.
 
     `Stop` ends it in any state, once the step's commands are performed and its answers given:
@@ -49,90 +30,46 @@ class MachineActor(Actor[E | TimerFired], Generic[E, S, D, C]):
     actor.
     """
 
-    machine: Machine[S, D, C]
-    runner: MachineRunner[S, D, C]
-    max_postponed: ClassVar[int] = 64
-
-    def initial_data(self) -> D:
-        """The first data of the machine."""
-        raise NotImplementedError(f"{type(self).__name__} has no initial_data()")
-
     async def perform(self, command: C) -> None:
         """Carry out one command. An exception ends the actor."""
         raise NotImplementedError(f"{type(self).__name__} has no perform()")
 
     async def started(self) -> None:
         """Enter the initial state. An override must call this."""
-        self._asked: dict[int, Ask[object]] = {}
-        self.runner = MachineRunner(
-            self.machine,
-            self.initial_data(),
-            max_postponed=self.max_postponed,
-            on_move=partial(_tell_probe, self.ref, self.machine.name),
-        )
-        await self._obey(self.runner.start())
+        await self._obey(self._begin())
 
     async def receive(self, message: E | TimerFired) -> None:
         await self._obey(self.runner.handle(message))
 
     async def _answer(self, ask: Ask[object]) -> None:
-        """Keep the ask until its `Answer`; keeping the request prevents reuse of its id."""
-        if len(self._asked) >= self.capacity and not self._forget_abandoned():
-            ask.reply.fail(MailboxFull(f"{self.ref.name!r} owes {len(self._asked)} answers"))
-            return
-        told_apart = self._told_apart(ask.request)
-        if told_apart is None:
-            ask.reply.fail(AskedTwice(self.ref.name, type(ask.request)))
-            return
-        self._asked[id(told_apart)] = Ask(told_apart, ask.reply)
-        await self._obey(self.runner.handle(told_apart))
-
-    def _told_apart(self, request: Request[object]) -> Request[object] | None:
-        """The request, or a copy if an earlier ask of the same object still waits.
-
-        So each `Answer` is for one ask. None if the request cannot be copied.
-        """
-        if id(request) not in self._asked:
-            return request
-        try:
-            copied = copy(request)
-        except BaseException as error:  # the request's own code failed; the asker gets an error
-            if must_go_on(error):
-                raise
-            return None
-        return None if id(copied) in self._asked else copied
+        await self._obey(self._commands_of(ask))
 
     async def _obey(self, commands: Iterable[C | StartTimer | CancelTimer]) -> None:
         for command in commands:
-            match command:
-                case StartTimer(name, after, TimerFired() as fired):
-                    self.timers.start(name, after, fired)
-                case CancelTimer(name):
-                    self.timers.cancel(name)
-                case Answer(request, value):
-                    self._give(request, value)
-                case _:
-                    await self.perform(command)  # type: ignore[arg-type]  # only C is left
-        if self.runner.done:
-            self.stop()
-        if self.runner.error is not None:
-            raise self.runner.error
-
-    def _give(self, request: object, value: object) -> None:
-        ask = self._asked.pop(id(request), None)
-        if ask is not None:
-            ask.reply.succeed(value)
-
-    def _forget_abandoned(self) -> bool:
-        """Drop the asks whose askers no longer wait; True if that made room."""
-        owed = len(self._asked)
-        self._asked = {
-            key: ask
-            for key, ask in self._asked.items()
-            if not (ask.reply.is_set or ask.reply.abandoned)
-        }
-        return len(self._asked) < owed
+            if not self._obeyed(command):
+                await self.perform(command)  # type: ignore[arg-type]  # only C is left
+        self._end_if_done()
 
 
-def _tell_probe(ref: Ref[Any], machine: str, move: Transition) -> None:  # Any: no message is sent
-    ref._probe.moved(ref.name, machine, move.old.name, move.event, move.new.name)
+class MachineReactor(MachineHost[E, S, D, C], Reactor[E | TimerFired], Generic[E, S, D, C]):
+    """A machine whose commands await nothing, as a `Reactor`. All else is as for `MachineActor`."""
+
+    def perform(self, command: C) -> None:
+        """Carry out one command. An exception ends the reactor."""
+        raise NotImplementedError(f"{type(self).__name__} has no perform()")
+
+    async def started(self) -> None:
+        """Enter the initial state. An override must call this."""
+        self._obey(self._begin())
+
+    def handle(self, message: E | TimerFired) -> None:
+        self._obey(self.runner.handle(message))
+
+    def _handle_ask(self, ask: Ask[object]) -> None:
+        self._obey(self._commands_of(ask))
+
+    def _obey(self, commands: Iterable[C | StartTimer | CancelTimer]) -> None:
+        for command in commands:
+            if not self._obeyed(command):
+                self.perform(command)  # type: ignore[arg-type]  # only C is left
+        self._end_if_done()

@@ -1,4 +1,4 @@
-"""A machine driven as an actor: mailbox in, commands out, timers on the actor's clock."""
+"""A machine driven as an actor or a reactor: mailbox in, commands out, timers on its clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import trio.testing
 from greenroom.actors.actor import run_actor
 from greenroom.actors.errors import AskTimeout, MailboxFull
 from greenroom.actors.exit import NORMAL
-from greenroom.actors.machine.actor import Answer, MachineActor
+from greenroom.actors.machine.actor import Answer, MachineActor, MachineReactor
 from greenroom.actors.machine.machine import Machine, UnlistedPair
 from greenroom.actors.machine.runner import TimerFired
 from greenroom.actors.machine.step import Step, Stop, go, stay
@@ -21,15 +21,20 @@ from greenroom.actors.probe import Probe
 from greenroom.actors.ref import ActorStopped, Ref, Request
 from tests.actors.conftest import Spawn
 from tests.actors.machine.turnstile import Coin, Gate, Kick, Push, Say
-from tests.actors.machine.turnstile_actor import Turnstile
+from tests.actors.machine.turnstile_actor import ReactingTurnstile, Turnstile
 
 pytestmark = [pytest.mark.requirement("R39"), pytest.mark.requirement("R22")]
 
 
+@pytest.fixture(params=[Turnstile, ReactingTurnstile])
+def turnstile(request: pytest.FixtureRequest) -> Turnstile | ReactingTurnstile:
+    made: Turnstile | ReactingTurnstile = request.param()
+    return made
+
+
 async def test_messages_are_events_and_commands_are_performed_in_order(
-    spawn: Spawn, autojump_clock: trio.testing.MockClock
+    spawn: Spawn, autojump_clock: trio.testing.MockClock, turnstile: Turnstile | ReactingTurnstile
 ) -> None:
-    turnstile = Turnstile()
     ref = await spawn(turnstile)
 
     ref.tell(Coin())
@@ -41,9 +46,8 @@ async def test_messages_are_events_and_commands_are_performed_in_order(
 
 
 async def test_a_state_time_out_comes_when_due_and_not_after_the_state_was_left(
-    spawn: Spawn, autojump_clock: trio.testing.MockClock
+    spawn: Spawn, autojump_clock: trio.testing.MockClock, turnstile: Turnstile | ReactingTurnstile
 ) -> None:
-    turnstile = Turnstile()
     ref = await spawn(turnstile)
     ref.tell(Coin())
     await trio.sleep(20)
@@ -62,14 +66,16 @@ async def test_a_state_time_out_comes_when_due_and_not_after_the_state_was_left(
     ]
 
 
-async def test_the_probe_hears_of_every_move(spawn: Spawn) -> None:
+async def test_the_probe_hears_of_every_move(
+    spawn: Spawn, turnstile: Turnstile | ReactingTurnstile
+) -> None:
     moves: list[tuple[str, ...]] = []
 
     class Watcher(Probe):
         def moved(self, actor: str, machine: str, old: str, event: str, new: str) -> None:
             moves.append((actor, machine, old, event, new))
 
-    ref = await spawn(Turnstile(), name="gate", probe=Watcher())
+    ref = await spawn(turnstile, name="gate", probe=Watcher())
     ref.tell(Coin())
     ref.tell(Kick())
     await ref.wait_stopped()
@@ -80,8 +86,9 @@ async def test_the_probe_hears_of_every_move(spawn: Spawn) -> None:
     ]
 
 
-async def test_an_event_the_table_does_not_list_crashes_the_actor() -> None:
-    turnstile = Turnstile()
+async def test_an_event_the_table_does_not_list_crashes_it(
+    turnstile: Turnstile | ReactingTurnstile,
+) -> None:
 
     class Up(trio.TaskStatus[Ref[Coin | Push | Kick | TimerFired]]):
         def started(self, value: Ref[Coin | Push | Kick | TimerFired] | None = None) -> None:
@@ -145,8 +152,24 @@ class Shopkeeper(MachineActor[Price | Open, Shop, Waiting, Answer[int]]):
         return ()
 
 
-async def test_a_request_is_answered_at_once_or_from_a_later_state(spawn: Spawn) -> None:
-    ref = await spawn(Shopkeeper())
+class ReactingShopkeeper(MachineReactor[Price | Open, Shop, Waiting, Answer[int]]):
+    machine = SHOP
+    capacity = 2
+
+    def initial_data(self) -> Waiting:
+        return ()
+
+
+@pytest.fixture(params=[Shopkeeper, ReactingShopkeeper])
+def shopkeeper(request: pytest.FixtureRequest) -> Shopkeeper | ReactingShopkeeper:
+    made: Shopkeeper | ReactingShopkeeper = request.param()
+    return made
+
+
+async def test_a_request_is_answered_at_once_or_from_a_later_state(
+    spawn: Spawn, shopkeeper: Shopkeeper | ReactingShopkeeper
+) -> None:
+    ref = await spawn(shopkeeper)
     early = ref.request(Price())
     await trio.testing.wait_all_tasks_blocked()
     assert not early.is_set
@@ -166,25 +189,43 @@ def close(waiting: Waiting, event: Close) -> Step[Shop, Waiting, Answer[str]]:
     return stay(waiting, Answer(event, "closed"), Stop(event.error))
 
 
+CLOSING: Machine[Shop, Waiting, Answer[str]] = Machine(
+    name="shop",
+    states=Shop,
+    initial=Shop.OPEN,
+    transitions=[
+        On(Shop.OPEN, Close, close, to={Shop.CLOSED}),
+        On(Shop.OPEN, Price, queue_up),  # type: ignore[arg-type]  # it answers nothing
+        On(Shop.CLOSED, Close, close),
+    ],
+)
+
+
 class ClosingKeeper(MachineActor[Price | Close, Shop, Waiting, Answer[str]]):
-    machine = Machine(
-        name="shop",
-        states=Shop,
-        initial=Shop.OPEN,
-        transitions=[
-            On(Shop.OPEN, Close, close, to={Shop.CLOSED}),
-            On(Shop.OPEN, Price, queue_up),  # type: ignore[arg-type]  # it answers nothing
-            On(Shop.CLOSED, Close, close),
-        ],
-    )
+    machine = CLOSING
 
     def initial_data(self) -> Waiting:
         return ()
 
 
-async def test_stop_answers_first_then_ends_the_actor_normally(spawn: Spawn) -> None:
+class ReactingClosingKeeper(MachineReactor[Price | Close, Shop, Waiting, Answer[str]]):
+    machine = CLOSING
+
+    def initial_data(self) -> Waiting:
+        return ()
+
+
+@pytest.fixture(params=[ClosingKeeper, ReactingClosingKeeper])
+def closing_keeper(request: pytest.FixtureRequest) -> ClosingKeeper | ReactingClosingKeeper:
+    made: ClosingKeeper | ReactingClosingKeeper = request.param()
+    return made
+
+
+async def test_stop_answers_first_then_ends_it_normally(
+    spawn: Spawn, closing_keeper: ClosingKeeper | ReactingClosingKeeper
+) -> None:
     """gen_statem(3): `{stop_and_reply, normal, Replies}`. Who waits for more hears the reason."""
-    ref = await spawn(ClosingKeeper())
+    ref = await spawn(closing_keeper)
     never = ref.request(Price())
 
     assert await ref.ask(Close()) == "closed"
@@ -193,13 +234,15 @@ async def test_stop_answers_first_then_ends_the_actor_normally(spawn: Spawn) -> 
         await never.wait()
 
 
-async def test_stop_with_an_error_answers_first_then_crashes_the_actor_with_it() -> None:
+async def test_stop_with_an_error_answers_first_then_crashes_it(
+    closing_keeper: ClosingKeeper | ReactingClosingKeeper,
+) -> None:
     answers: list[str] = []
 
     async def customer(ref: Ref[Close]) -> None:
         answers.append(await ref.ask(Close(ValueError("fire"))))
 
-    keeper = ClosingKeeper()
+    keeper = closing_keeper
     async with trio.open_nursery() as nursery:
 
         class Up(trio.TaskStatus[Ref[Price | Close | TimerFired]]):
@@ -215,9 +258,11 @@ async def test_stop_with_an_error_answers_first_then_crashes_the_actor_with_it()
 
 
 async def test_unanswered_requests_are_bounded_and_abandoned_ones_make_room(
-    spawn: Spawn, autojump_clock: trio.testing.MockClock
+    spawn: Spawn,
+    autojump_clock: trio.testing.MockClock,
+    shopkeeper: Shopkeeper | ReactingShopkeeper,
 ) -> None:
-    ref = await spawn(Shopkeeper())
+    ref = await spawn(shopkeeper)
     with pytest.raises(AskTimeout):
         await ref.ask(Price(), timeout=1)
     kept = ref.request(Price())
@@ -256,3 +301,6 @@ async def test_what_a_subclass_must_give_is_said() -> None:
         blank.initial_data()
     with pytest.raises(NotImplementedError, match=r"MachineActor has no perform\(\)"):
         await blank.perform(Say("hello"))
+    reacting: MachineReactor[Coin, Gate, int, Say] = MachineReactor()
+    with pytest.raises(NotImplementedError, match=r"MachineReactor has no perform\(\)"):
+        reacting.perform(Say("hello"))

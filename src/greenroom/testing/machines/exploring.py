@@ -9,7 +9,7 @@ from typing import Generic, TypeVar, cast
 
 import attrs
 
-from greenroom.actors.machine.actor import MachineActor
+from greenroom.actors.machine.host import MachineHost
 from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.runner import TimerFired
 from greenroom.actors.text.safe import safe_str
@@ -31,7 +31,7 @@ E = TypeVar("E")
 
 
 def explore(
-    machine: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
+    machine: Machine[S, D, C] | type[MachineHost[E, S, D, C]],
     data: D | None = None,
     *,
     events: Collection[object] = (),

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 from hypothesis.strategies import DataObject, SearchStrategy
 
-from greenroom.actors.machine.actor import MachineActor
+from greenroom.actors.machine.host import MachineHost
 from greenroom.actors.machine.machine import Machine
 from greenroom.testing.machines.drawn_events import events_of
 from greenroom.testing.machines.machine_life import (
@@ -49,7 +49,7 @@ SHORT_LIFE = 12
 
 
 def machine_test(
-    machine: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
+    machine: Machine[S, D, C] | type[MachineHost[E, S, D, C]],
     *,
     data: D | SearchStrategy[D] | None = None,
     events: Mapping[type[object], EventsToDraw] | Collection[object] = (),

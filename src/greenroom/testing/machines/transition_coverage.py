@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from greenroom.actors.machine.actor import MachineActor
+from greenroom.actors.machine.host import MachineHost
 from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.step import Step
 from greenroom.testing.machines.watched_runner import MachineFault, machine_of
@@ -58,7 +58,7 @@ class TransitionRecorder(Generic[S, D, C]):
 
 @contextmanager
 def record_transitions(
-    machine: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
+    machine: Machine[S, D, C] | type[MachineHost[E, S, D, C]],
 ) -> Iterator[TransitionRecorder[S, D, C]]:
     """Record what every runner of the machine (or an actor class's machine) takes in the block."""
     machine = machine_of(machine)
@@ -73,7 +73,7 @@ def record_transitions(
 
 
 def assert_transitions_covered(
-    machine: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
+    machine: Machine[S, D, C] | type[MachineHost[E, S, D, C]],
     *,
     targets: bool = False,
     except_for: Collection[Pair] = (),

@@ -9,8 +9,8 @@ from copy import deepcopy
 from typing import Generic, Self, TypeVar
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.machine.actor import MachineActor
 from greenroom.actors.machine.check import event_names
+from greenroom.actors.machine.host import MachineHost
 from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.runner import MachineRunner, TimerFired, check_data
 from greenroom.actors.machine.step import CancelTimer, StartTimer
@@ -30,7 +30,7 @@ class MachineFault(GreenroomError, AssertionError):
 
 
 def machine_of(
-    found: Machine[S, D, C] | type[MachineActor[E, S, D, C]],
+    found: Machine[S, D, C] | type[MachineHost[E, S, D, C]],
 ) -> Machine[S, D, C]:
     """The machine itself, or that of an actor's class. Raises `MachineFault` for anything else."""
     machine: object = getattr(found, "machine", found)
