@@ -115,10 +115,11 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         self._heard = False
         self._heard_at = trio.current_time()
         self._on_ready = on_ready
-        self.writer = FrameWriter(socket)
+        self.writer = FrameWriter(socket, self._wrote, self._moved)
         self._count = WrittenCount()
         self._reader = FrameReader(settings.decoder, settings.limits, user.observer)
         self._through: int | None = None  # the last offset of what there was to send
+        self._page_position: int | None = None  # the end of a page of history that is being sent
         self._patience = CLOSE_SECONDS
         self._opened = trio.current_time()
         self._close_code: CloseCode | None = None
@@ -206,7 +207,9 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
             bind(connection=self._id, user=str(self._user.user), session=event.session)
             self._on_ready()
         await self._feed(event)
-        self._requests.answered(event)
+        if self._requests.answered(event):
+            self._page_position = self.writer.position
+            self._moved()
 
     async def _deliver(self, news: DeliverEvents) -> None:
         if self._through is not None and news.records[0].offset > self._through + 1:
@@ -243,13 +246,11 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
     async def perform(self, command: ConnectionCommand) -> None:
         match command:
             case SendEvents(frame, through):
-                if await self._write(frame):
-                    self._wrote(frame, through)
-            case Send(frame):
-                await self._write(frame)
-                self.writer.pulse.replied(len(frame))
+                self._note_gone(self.writer.write_events(frame, through, announced=self._announces))
+            case Send(frame, is_volatile):
+                self._send(frame, is_volatile)
             case Ping(position):
-                await self._write(wire.ping((position and self.writer.gauge.written) or None))
+                self._write(wire.ping((position and self.writer.gauge.written) or None))
             case Tell(message):
                 if type(message) is Acked:
                     self.writer.pulse.arrived(message.offset)
@@ -263,22 +264,36 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
             case Close(code, reason, reconnect):
                 await self._close(code, reason, reconnect)
 
-    async def _write(self, frame: bytes) -> bool:
-        """Returns False when the socket is gone."""
-        if self.writer.is_torn:
-            return False
-        written = await self.writer.write(frame, announced=wire.LARGE in self.runner.data.features)
+    @property
+    def _announces(self) -> bool:
+        return wire.LARGE in self.runner.data.features
+
+    def _send(self, frame: bytes, is_volatile: bool) -> None:
+        if is_volatile and self.writer.waiting:
+            return  # it would be old news by the time it left
+        self._write(frame)
+        self.writer.pulse.replied(len(frame))
+
+    def _write(self, frame: bytes) -> None:
+        self._note_gone(self.writer.write(frame, announced=self._announces))
+
+    def _note_gone(self, written: bool) -> None:
         if not written:
             self.ref.tell_owed(SocketGone())
-        return written
 
-    def _wrote(self, frame: bytes, through: int) -> None:
-        self.writer.pulse.wrote(through, len(frame))
+    def _wrote(self, through: int, size: int) -> None:
+        """A frame of events is with the system. Called in the task that gave it the last of it."""
         if through <= self.writer.gauge.written:
             return  # the frame was sent again
         self.writer.gauge.written = through
-        if self._count.wrote(through, len(frame)):
+        if self._count.wrote(through, size):
             self._attachment.tell(Written(self._id, through))
+
+    def _moved(self) -> None:
+        """Some of what waited has left: if a page of history did, the next one may be read."""
+        if self._page_position is not None and self.writer.has_left(self._page_position):
+            self._page_position = None
+            self._requests.page_has_left()
 
     async def _close(
         self, code: CloseCode, reason: str | None, reconnect: tuple[int, int] | None
@@ -286,10 +301,8 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         self._close_code = code
         after_ms, jitter_ms = reconnect or (None, 0)
         closing = wire.closing(code, reason, reconnect_after_ms=after_ms, jitter_ms=jitter_ms)
-        if self.writer.is_torn:
-            return  # a close frame would be read as the rest of the frame that was cut off
         with trio.move_on_after(self._patience):
-            await self._write(closing)
+            self._write(closing)
             await self.writer.close(code)
 
     def _answered(self, event: object) -> None:

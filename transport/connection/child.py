@@ -109,10 +109,13 @@ def _socket_of(upgrade: Upgrade, user: UserId, parts: ConnectionParts) -> Counte
 
 
 async def _receive(socket: CountedSocket, actor: ConnectionActor, received: trio.Event) -> None:
-    """Feed the actor what the client sends; a full mailbox makes the socket wait."""
+    """Feed the actor what the client sends. A full mailbox makes the socket wait, and so do
+    answers that the client does not read."""
     try:
         while True:
-            await actor.ref.send(FrameCame(await socket.get_message()))
+            message = await socket.get_message()
+            await socket.wait_for_room()
+            await actor.ref.send(FrameCame(message))
     except ConnectionClosed:
         actor.ref.tell_owed(Flooded() if socket.flooded else SocketGone())
     except ActorStopped:
@@ -157,7 +160,7 @@ class _WriteGuard:
 
     def _look(self) -> None:
         writer = self.actor.writer
-        drained, since = writer.pulse.drained_at(), writer.writing_since
+        drained, since = writer.pulse.drained_at(), writer.stalled_since
         if since is not None and trio.current_time() - max(since, drained) >= self.patience:
             self.actor.give_up(CloseCode.HEARTBEAT_MISSED)
             self.scope.cancel()

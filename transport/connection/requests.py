@@ -72,12 +72,15 @@ class Requests:
             case wire.Refresh():
                 self._answer(await self._check_token(request))
 
-    def answered(self, event: object) -> None:
-        """An answer is written: if it was a page of history, the next one may be read."""
-        if event is self._page and self._reading:
-            self._page, self._reading = None, False
-            if self._histories:
-                self._read_history(self._histories.pop(0))
+    def answered(self, event: object) -> bool:
+        """An answer was written: whether it is the page of history, which must leave first."""
+        return event is self._page
+
+    def page_has_left(self) -> None:
+        """The page of history that was written is with the system: the next one may be read."""
+        self._page, self._reading = None, False
+        if self._histories:
+            self._read_history(self._histories.pop(0))
 
     def drop(self) -> None:
         """The connection ends: waiting requests for history are dropped."""

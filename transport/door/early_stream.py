@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import trio
 
+from greenroom.transport.connection.socket.ordered_writer import writer_of
 from greenroom.transport.connection.socket.traffic import Traffic, unsent
 
-PIECE_BYTES = 32 * 1024
 IGNORED_BYTES, IGNORED_AT_ONCE = 256 * 1024, 64 * 1024
 """Bytes read and dropped of a peer that floods, so that it can read why it is closed."""
 
@@ -21,7 +21,8 @@ class ReplayStream(trio.abc.HalfCloseableStream):
     the application decides. A client may speak as soon as it has *our* 101, so nothing waits
     without need; a client that speaks sooner (RFC 6455 §4.1 forbids it) loses nothing.
 
-    `last_words()` is sent before it closes: see `CountedSocket`.
+    All that is sent goes through `writer`, in order. `last_words()` is sent before it closes: see
+    `CountedSocket`.
     """
 
     def __init__(self, stream: trio.abc.Stream, head: bytes, early: bytes = b"") -> None:
@@ -31,7 +32,8 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         self._answered = trio.Event()
         self._ignores = False
         self.last_words: Callable[[], bytes] = bytes
-        self._came = self._given = self._taken = 0
+        self.writer = writer_of(stream)
+        self._came = 0
 
     def __repr__(self) -> str:
         return f"<ReplayStream of {self._stream!r}>"
@@ -56,8 +58,8 @@ class ReplayStream(trio.abc.HalfCloseableStream):
     def traffic(self) -> Traffic:
         """The bytes up to now. What is being sent waits, be it here or in the system's queue."""
         waiting = unsent(self._stream)  # of the piece that is being sent some is there already
-        left = self._taken - waiting
-        return Traffic(self._came, left, self._given - left)
+        left = self.writer.taken - waiting
+        return Traffic(self._came, left, self.writer.given - left)
 
     def ignore_rest(self) -> None:
         """Show nothing more of what the peer sends but its end."""
@@ -75,13 +77,9 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         raise AssertionError("never comes")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """In pieces, so that it shows how a long one goes on."""
         self._answered.set()
-        self._given += len(data)
-        for start in range(0, len(data), PIECE_BYTES):
-            piece = data if len(data) <= PIECE_BYTES else memoryview(data)[start:][:PIECE_BYTES]
-            await self._stream.send_all(piece)
-            self._taken += len(piece)
+        self.writer.write(bytes(data))
+        await self.writer.flush()
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
@@ -96,8 +94,8 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         self._answered.set()
         unsaid, self.last_words = self.last_words(), bytes
         try:
-            if unsaid and self._given == self._taken:  # not amid a frame
-                await self._stream.send_all(unsaid)
+            if unsaid:
+                await self.send_all(unsaid)
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
             pass  # the peer is gone
         finally:

@@ -5,13 +5,16 @@ The server's clock stands still, so that no timer is due but where a test lets t
 
 import json
 import socket
+import threading
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
+from websockets.frames import Frame, Opcode
 
 from greenroom import Pressure
+from greenroom.transport.connection.socket.counted_socket import ROOM_BYTES
 from tests.face.log_lines import logged
 from tests.protocol.client import Client
 from tests.protocol.server import serving, token_for
@@ -59,6 +62,12 @@ class Stage:
                 await wait_all_tasks_blocked(0.001)
 
         self.server.run(passing)
+
+    def unwritten(self):
+        """The bytes that wait to be written to the one socket there is."""
+        (user,) = self.server.runtime.users.active()
+        (connection,) = user.connections.which_children()
+        return connection.value._actor.writer.waiting
 
     def metric(self, name):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.server.port}/metrics") as answer:
@@ -312,3 +321,38 @@ def test_a_tab_that_stops_reading_amid_a_stream_is_cut_and_counted_as_one_that_f
         name: tab.ready[name] for name in ("connection", "session")
     }
     assert cut["user"].startswith("~")
+
+
+def test_that_somebody_types_is_not_kept_for_a_tab_that_reads_nothing(stage):
+    paused, quick = stage.tab(reads=False), stage.tab()
+    stage.run(until_somebody_lags)
+    thread = read(quick)[0]["thread"]
+    quick.send("typing", thread=thread)
+    quick.fence()
+    place = read(paused)[-1]["offset"]
+    assert [frame for frame in paused.kept if frame["type"] == "typing"] == []
+    stage.run(until_all_is_said)
+    read(paused, place)
+    quick.send("typing", thread=thread)
+    assert paused.take("typing")["thread"] == thread
+
+
+def test_a_tab_that_asks_and_does_not_read_is_not_listened_to_until_it_does(stage):
+    """So what the server keeps for it is bounded, though it may ask for as much as it wants."""
+    tab = stage.tab(reads=False)
+    wrong = Frame(Opcode.TEXT, b'{"type":"say","id":"%s"}' % (b"x" * 100))
+
+    def ask():
+        with suppress(OSError):  # the test ends before all is sent
+            tab.raw(*[wrong] * 50_000)
+
+    asks = threading.Thread(target=ask)
+    asks.start()
+    try:
+        while stage.unwritten() <= ROOM_BYTES:
+            stage.server.run(wait_all_tasks_blocked, 0.05)
+        stage.server.run(wait_all_tasks_blocked, 0.05)
+        assert stage.unwritten() < 2 * ROOM_BYTES
+    finally:
+        tab.cut()
+        asks.join()

@@ -1,7 +1,5 @@
 """A WebSocket that counts frames."""
 
-import socket as stdlib_socket
-
 import pytest
 import trio
 import wsproto
@@ -11,6 +9,7 @@ from websockets.frames import Frame, Opcode
 
 from greenroom.transport.connection.socket.counted_socket import CountedSocket
 from greenroom.transport.door.early_stream import IGNORED_BYTES, ReplayStream
+from tests.transport.connection.socket_pairs import socket_pair
 
 MAX_BYTES = 1_000
 HANDSHAKE = wsproto.WSConnection(wsproto.ConnectionType.CLIENT).send(
@@ -31,11 +30,6 @@ class Budget:
         self.asked += 1
         self.left -= 1
         return self.left >= 0
-
-
-def socket_pair():
-    ours, theirs = stdlib_socket.socketpair()
-    return [trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in (ours, theirs)]
 
 
 async def opened(nursery, budget):
@@ -185,3 +179,36 @@ async def test_an_open_socket_keeps_nothing_of_its_handshake(autojump_clock):
         await client.send_all(masked(Opcode.TEXT, b"hello"))
         assert await socket.get_message() == "hello"
         nursery.cancel_scope.cancel()
+
+
+async def test_a_pong_waits_behind_the_frame_that_is_being_written_and_never_cuts_into_it():
+    text = b'"' + b"x" * 1_000_000 + b'"'
+    client, server = socket_pair(buffer=4096)
+    async with client, trio.open_nursery() as nursery:
+        socket = await opened_on(nursery, Budget(9), client, server)
+        assert socket.send_text(text)
+        assert 0 < socket.writer.taken < len(text)
+        await client.send_all(masked(Opcode.PING, b"?"))
+        await wait_all_tasks_blocked()
+        assert socket.send_text(b"{}")
+        expected = [Frame(Opcode.TEXT, text), Frame(Opcode.PONG, b"?"), Frame(Opcode.TEXT, b"{}")]
+        data = b"".join(frame.serialize(mask=False) for frame in expected)
+        got = b""
+        while len(got) < len(data):
+            got += await client.receive_some()
+        assert got == data
+        nursery.cancel_scope.cancel()
+    await server.aclose()
+
+
+async def test_no_text_follows_the_close_frame_of_either_side():
+    client, server = socket_pair()
+    async with client, trio.open_nursery() as nursery:
+        socket = await opened_on(nursery, Budget(9), client, server)
+        await client.send_all(masked(Opcode.CLOSE, (1000).to_bytes(2)))
+        while socket.closed is None:  # what comes between is the point
+            assert socket.send_text(b"{}")
+            await trio.lowlevel.checkpoint()
+        assert not socket.send_text(b"[]")
+        answer = Frame(Opcode.CLOSE, (1000).to_bytes(2)).serialize(mask=False)
+        assert (await read_to_the_end(client)).replace(b"\x81\x02{}", b"") == answer

@@ -154,9 +154,10 @@ class SocketGone:
 
 @attrs.frozen
 class Send:
-    """Write this frame."""
+    """Write this frame. One that is volatile is worth nothing if it has to wait."""
 
     frame: bytes
+    is_volatile: bool = False
 
 
 @attrs.frozen

@@ -145,7 +145,7 @@ def _deliver(data: ConnectionData, news: DeliverEvents) -> ConnectionStep:
 
 
 def _show_typing(data: ConnectionData, news: ShowTyping) -> ConnectionStep:
-    return stay(data, Send(wire.typing(news.thread, news.sender)))
+    return stay(data, Send(wire.typing(news.thread, news.sender), is_volatile=True))
 
 
 def _report_refused(data: ConnectionData, news: ReportRefused) -> ConnectionStep:

@@ -8,6 +8,7 @@ pyproject.toml caps the version.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 
 import trio
 import wsproto
@@ -17,8 +18,12 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Tex
 from wsproto.frame_protocol import CloseReason, FrameProtocol
 from wsproto.handshake import H11Handshake
 
+from greenroom.transport.connection.socket.text_frames import text_frame
 from greenroom.transport.connection.socket.traffic import Traffic
 from greenroom.transport.door.early_stream import ReplayStream
+
+ROOM_BYTES = 64 * 1024
+"""While more than this waits to be written to a client, no frame of the client is looked at."""
 
 BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
 
@@ -38,7 +43,9 @@ HANDSHAKE_OVER = _HandshakeOver()
 
 
 class CountedSocket(WebSocketConnection):
-    """Reads while `allow()` returns True. It is called for every frame except the closing one.
+    """Opens, reads and closes a WebSocket; its frames and ours share one `writer`.
+
+    Reads while `allow()` returns True. It is called for every frame except the closing one.
 
     After the first frame past the limit nothing more is read, `flooded` is True, and
     `get_message` raises `ConnectionClosed` behind the messages that came before it.
@@ -50,6 +57,7 @@ class CountedSocket(WebSocketConnection):
         self.flooded = False
         self._allow = allow
         self._replay = stream
+        self.writer = stream.writer
         stream.last_words = self._last_words
 
     def traffic(self) -> Traffic:
@@ -58,10 +66,27 @@ class CountedSocket(WebSocketConnection):
 
     async def open(self, nursery: trio.Nursery, subprotocol: str) -> None:
         """Answer the upgrade, and read in a task of the nursery's."""
+        self.writer.nursery = nursery
         nursery.start_soon(self._reader_task)
         request = await self._get_request()
         await request.accept(subprotocol=subprotocol)
         self._wsproto.handshake = HANDSHAKE_OVER
+
+    def send_text(self, text: bytes) -> bool:
+        """Write a text frame, behind what was written before; False if the socket is gone.
+
+        Looks at `closed` before each: once either side has closed, no data may follow (§5.5.1).
+        """
+        if self.closed is not None:
+            return False
+        self.writer.write(text_frame(text))
+        return not self.writer.is_broken
+
+    async def wait_for_room(self) -> None:
+        """Wait while so much waits to be written that no more should be asked for."""
+        if self.writer.waiting > ROOM_BYTES:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self.writer.flush()
 
     async def _handle_ping_event(self, event: Ping) -> None:
         await self._count()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
+
 import attrs
 import trio
-from trio_websocket import ConnectionClosed
-from wsproto.utilities import LocalProtocolError
 
+from greenroom.actors.guard import call_guarded
 from greenroom.delivery.outbox.feed import (
     FRAME_BYTES,
     FRAME_EVENTS,
@@ -20,47 +22,105 @@ from greenroom.transport.protocol.close_codes import CloseCode
 
 
 class FrameWriter:
-    """Writes one frame after another.
+    """Writes one frame after another, and waits for none.
 
-    `writing_since`: when the write that goes on began, None while none does. `is_torn`: a write was
-    cancelled in the middle of a frame, so nothing more can be written. `gauge`: what the user actor
-    reads of the socket.
+    `on_written(through, size)` is called once a frame of events is with the system, `on_progress()`
+    when what waited has moved, maybe in another task. `gauge`: what the user actor reads of the
+    socket.
     """
 
-    def __init__(self, socket: CountedSocket) -> None:
+    def __init__(
+        self,
+        socket: CountedSocket,
+        on_written: Callable[[int, int], None],
+        on_progress: Callable[[], None],
+    ) -> None:
         self._socket = socket
+        self._on_written = on_written
+        self._on_progress = on_progress
+        self._bytes = socket.writer
+        self._bytes.on_progress = self._progressed
+        self._unwritten: deque[_Unwritten] = deque()
         self.pulse = Pulse(socket.traffic, trio.current_time)
         self.gauge = SocketGauge(on_its_way=self._is_on_its_way)
-        self.writing_since: float | None = None
-        self.is_torn = False
 
-    async def write(self, frame: bytes, *, announced: bool) -> bool:
+    @property
+    def waiting(self) -> int:
+        """The bytes that are written and not yet with the system."""
+        return self._bytes.waiting
+
+    @property
+    def stalled_since(self) -> float | None:
+        """When what waits last moved; None if nothing waits."""
+        return self._bytes.stalled_since
+
+    @property
+    def position(self) -> int:
+        """How many bytes were written; once `has_left(position)`, they are with the system."""
+        return self._bytes.given
+
+    def has_left(self, position: int) -> bool:
+        return self._bytes.taken >= position
+
+    def write(self, frame: bytes, *, announced: bool) -> bool:
         """Write a frame, after a `large` if it is long and to be `announced`.
 
         Returns False when the socket is gone.
         """
-        self.writing_since, self.is_torn = trio.current_time(), True
-        try:
-            if announced and len(frame) > wire.LARGE_BYTES:
-                await self._socket.send_message(wire.large(len(frame)).decode())
-            await self._socket.send_message(frame.decode())
-            written = True
-        except (ConnectionClosed, LocalProtocolError):
-            written = False
-        self.writing_since, self.is_torn = None, False
-        return written
+        if announced and len(frame) > wire.LARGE_BYTES:
+            self._socket.send_text(wire.large(len(frame)))
+        return self._socket.send_text(frame)
+
+    def write_events(self, frame: bytes, through: int, *, announced: bool) -> bool:
+        """Write a frame with events through this offset. Returns False when the socket is gone."""
+        if not self.write(frame, announced=announced):
+            return False
+        size = len(frame)
+        self.pulse.wrote(through, size)
+        if self._bytes.waiting:
+            self._unwritten.append(_Unwritten(self._bytes.given, through, size))
+        else:
+            self._on_written(through, size)
+        return True
 
     async def close(self, code: CloseCode) -> None:
-        """Close the socket with a handshake, which may take as long as the peer does."""
+        """Close the socket with a handshake, which may take as long as the peer does.
+
+        What waits is written first.
+        """
         await self._socket.aclose(code, code.meaning.reason)
 
     def retire(self) -> None:
-        """Nothing is written any more. The gauge lets go of this writer, which holds the gauge."""
+        """Nothing is written any more. Lets go of whatever holds this writer."""
         self.gauge.on_its_way = nothing_on_its_way
+        self._bytes.on_progress = None
+        self._on_written, self._on_progress = _ignore_frame, _ignore_progress
+
+    def _progressed(self) -> None:
+        """In the task that flushes, which may be the socket's own."""
+        while self._unwritten and self._unwritten[0].end <= self._bytes.taken:
+            frame = self._unwritten.popleft()
+            call_guarded("a frame was written", self._on_written, frame.through, frame.size)
+        call_guarded("a socket moved", self._on_progress)
 
     def _is_on_its_way(self, after: int) -> bool:
-        """An ack is not heard during a write; `_write_guard` ends a write that takes too long."""
-        return self.writing_since is not None or self.pulse.on_its_way(after)
+        """The guard of writes ends one that takes too long."""
+        return self._bytes.waiting > 0 or self.pulse.on_its_way(after)
+
+
+def _ignore_frame(through: int, size: int) -> None: ...
+
+
+def _ignore_progress() -> None: ...
+
+
+@attrs.frozen
+class _Unwritten:
+    """A frame with events through an offset, all of which is with the system at `end`."""
+
+    end: int
+    through: int
+    size: int
 
 
 @attrs.define
