@@ -1,4 +1,4 @@
-"""How the cost of an event grows with the connections, from one to ten thousand.
+"""How the cost of an event grows with the connections, from one to thousands.
 
 CPU µs of the server per event, for each number of connections, every one with events as fast as
 they go: what `delivery.py` measures, again and again.
@@ -16,13 +16,15 @@ from side_by_side.server import Server, allow_sockets
 from side_by_side.table import Table
 
 EACH = 4  # events, at least
+LARGE = 10_000
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = server_options(__doc__)
     parser.add_argument(
-        "--connections", type=int, nargs="+", default=[1, 10, 100, 1_000, 10_000], metavar="N"
+        "--connections", type=int, nargs="+", default=[1, 10, 100, 1_000], metavar="N"
     )
+    parser.add_argument("--large", action="store_true", help=f"{LARGE:,} of them, too")
     parser.add_argument("--events", type=int, default=8_000, help="of all connections, at least")
     return parser
 
@@ -35,9 +37,10 @@ async def cost(server: Server, connections: int, events: int) -> Figures:
 
 def main() -> None:
     options = arguments().parse_args()
-    allow_sockets(max(options.connections))
+    counts = [*options.connections, LARGE] if options.large else options.connections
+    allow_sockets(max(counts))
     table = Table("CPU µs/event at so many connections", "")
-    for count in options.connections:
+    for count in counts:
         found = compare("", options, partial(cost, connections=count, events=options.events))
         table.join(found)
     finish([table], options)

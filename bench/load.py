@@ -13,7 +13,7 @@ import statistics
 from functools import partial
 
 from side_by_side.compare import Figures, compare, finish, server_options
-from side_by_side.crowd import Crowd
+from side_by_side.crowd import Crowd, Failed
 from side_by_side.order import Order
 from side_by_side.server import Server, allow_sockets
 
@@ -36,6 +36,8 @@ async def measure(server: Server, users: int, options: argparse.Namespace) -> Fi
     await crowd.run()
     for words, count in crowd.failures.most_common(5):
         print(f"    {server.kind}: failed {count:,} times: {words}")
+    if len(crowd.latencies) < 2:
+        raise Failed("no events came")
     cuts = statistics.quantiles(crowd.latencies, n=100)
     return {
         "users with all": crowd.acked,

@@ -19,6 +19,7 @@ import attrs
 import trio
 from side_by_side.client import Client, Refused, show, token_of
 from side_by_side.compare import Figures, compare, finish, server_options
+from side_by_side.crowd import Failed
 from side_by_side.server import Server, allow_sockets
 
 PATIENCE = 30.0  # seconds for one connect
@@ -76,6 +77,8 @@ async def measure_connects(server: Server, options: argparse.Namespace) -> Figur
     storm = Storm(server)
     await storm.run(options.connects, options.concurrency)
     await storm.close()
+    if len(storm.seconds) < 2:
+        raise Failed("no connect got ready")
     cuts = statistics.quantiles(storm.seconds, n=100)
     return {
         "ready %": len(storm.seconds) / storm.tried * 100,

@@ -43,7 +43,7 @@ RUNS: Final = {
     "idle": Run("Idle connections", "bench/storm.py --connects 0 --idle 10000 --hold 10"),
     "load": Run("Latency", "bench/load.py"),
     "journal": Run("The journal", "bench/journal.py"),
-    "connections": Run("From one connection to ten thousand", "bench/connections.py"),
+    "connections": Run("From one connection to ten thousand", "bench/connections.py --large"),
     "stored": Run("Ten million events stored", "bench/stored.py --large"),
     "actors": Run("Actors", "bench/actors.py", CHANNEL, True),
     "supervision": Run("Supervision", "bench/supervision.py", "Each beside bare tasks.", True),

@@ -10,10 +10,12 @@ from pathlib import Path
 import trio
 
 from side_by_side.client import show
+from side_by_side.crowd import Failed
 from side_by_side.server import KINDS, PEER, Server, missing, running
 from side_by_side.table import Table, write
 
 Figures = dict[str, float]
+Measure = Callable[[Server], Awaitable[Figures]]
 
 
 def options(doc: str | None) -> argparse.ArgumentParser:
@@ -34,22 +36,31 @@ def server_options(doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def compare(
-    title: str, chosen: argparse.Namespace, measure: Callable[[Server], Awaitable[Figures]]
-) -> Table:
+def compare(title: str, chosen: argparse.Namespace, measure: Measure) -> Table:
     """Measure each server in each round, by turns, so that what disturbs one disturbs all."""
     table = Table(title, PEER)
-    table.missing = {kind: needs for kind in chosen.servers if (needs := missing(kind))}
+    for kind in chosen.servers:
+        if needs := missing(kind):
+            table.absent[kind] = f"missing: needs {needs}"
     gc.disable()  # its pauses would be the clients'
     for number in range(chosen.rounds):
         for kind in chosen.servers:
-            if kind not in table.missing:
+            if kind not in table.absent:
                 show(f"round {number + 1} of {chosen.rounds}: {kind}")
-                with running(kind, chosen.directory) as server:
-                    table.add(kind, trio.run(measure, server))
-                gc.collect()
+                _round(table, kind, chosen.directory, measure)
     show("")
     return table
+
+
+def _round(table: Table, kind: str, directory: Path | None, measure: Measure) -> None:
+    """A server that does not keep up is shown as failed, and the others go on."""
+    try:
+        with running(kind, directory) as server:
+            table.add(kind, trio.run(measure, server))
+    except Failed as error:
+        table.figures.pop(kind, None)
+        table.absent[kind] = f"failed: {error}"
+    gc.collect()
 
 
 def finish(tables: list[Table], chosen: argparse.Namespace) -> None:

@@ -20,6 +20,10 @@ AT_ONCE = 50  # connects
 ACK_EVENTS, ACK_SECONDS = 32, 0.05  # as greenroom's clients do it
 
 
+class Failed(Exception):
+    """Some users were cut off, or waited in vain."""
+
+
 @attrs.define
 class Crowd:
     """Each user has one run of the order. It begins when all are ready; only events are measured.
@@ -153,7 +157,8 @@ async def measure(server: Server, users: int, order: Order) -> dict[str, float]:
     crowd = Crowd(server, users, order)
     await crowd.run()
     if crowd.failures:
-        raise SystemExit(f"{server.kind}: {dict(crowd.failures)}")
+        ((words, count),) = crowd.failures.most_common(1)
+        raise Failed(f"{count:,} of {users:,} users, {words}")
     return {
         "CPU µs/event": crowd.cpu / crowd.events * 1e6,
         "cores": crowd.cpu / crowd.wall,

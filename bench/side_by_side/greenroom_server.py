@@ -13,6 +13,7 @@ from side_by_side.client import SECRET
 from side_by_side.order import Gate, Order, piece
 
 ACK_SECONDS = 30.0
+RUN_SECONDS = 600.0  # the first of ten thousand runs waits for the last to begin
 gate = Gate(trio.Event(), trio.sleep)
 
 
@@ -39,7 +40,9 @@ async def emit(run: greenroom.Run, order: Order, begin: float) -> None:
 
 
 def main(journal: str) -> None:
-    settings = greenroom.Settings(port=0, journal=Path(journal), secret=SECRET, log_level="warning")
+    settings = greenroom.Settings(
+        port=0, journal=Path(journal), secret=SECRET, log_level="warning", agent_seconds=RUN_SECONDS
+    )
     greenroom.serve(agent, settings=settings, announce=partial(print, flush=True))
 
 

@@ -17,7 +17,7 @@ class Table:
     title: str
     base: str
     figures: dict[str, dict[str, list[float]]] = attrs.field(factory=dict)
-    missing: dict[str, str] = attrs.field(factory=dict)  # subject → what it needs
+    absent: dict[str, str] = attrs.field(factory=dict)  # subject → why it has no figures
 
     @property
     def columns(self) -> list[str]:
@@ -30,7 +30,7 @@ class Table:
 
     def join(self, other: Table) -> None:
         """Take in the figures of another table, for the same subjects."""
-        self.base, self.missing = other.base, other.missing
+        self.base, self.absent = other.base, {**self.absent, **other.absent}
         for subject, found in other.figures.items():
             self.figures.setdefault(subject, {}).update(found)
 
@@ -50,8 +50,7 @@ class Table:
     def lines(self) -> list[list[str]]:
         """Head and rows, as text."""
         rows = [[name, *(self.cell(name, each) for each in self.columns)] for name in self.figures]
-        absent = [[name, f"missing: needs {needs}"] for name, needs in self.missing.items()]
-        return [["", *self.columns], *rows, *absent]
+        return [["", *self.columns], *rows, *map(list, self.absent.items())]
 
     def print(self) -> None:
         print(self.title)

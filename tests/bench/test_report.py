@@ -83,7 +83,7 @@ def test_what_was_not_measured_is_said_to_be_missing() -> None:
 
 def test_a_peer_that_is_not_installed_is_listed_with_what_it_needs() -> None:
     data = data_of(LONE, [1.0], [1.0])
-    data["runs"]["lone"]["tables"][0]["missing"] = {"Starlette": "uvicorn"}  # type: ignore[index]
+    data["runs"]["lone"]["tables"][0]["absent"] = {"Starlette": "missing: needs uvicorn"}  # type: ignore[index]
     assert "| Starlette | missing: needs uvicorn |" in page(data)
 
 
