@@ -79,7 +79,11 @@ class AlarmClock:
         """Call `callback` in `after` seconds. Raises `TimerError` unless that is 0 or more."""
         if not is_delay(after):
             raise TimerError("a timer", after)
-        alarm = Alarm(trio.current_time() + after, next(self._numbers), callback, self)
+        return self.set_at(trio.current_time() + after, callback)
+
+    def set_at(self, deadline: float, callback: Callable[[], None]) -> Alarm:
+        """Call `callback` at `deadline`. Alarms of the same deadline cost one wake-up."""
+        alarm = Alarm(deadline, next(self._numbers), callback, self)
         heapq.heappush(self._alarms, alarm)
         if alarm.deadline < self._sleep.deadline:
             self._sleep.deadline = alarm.deadline

@@ -26,7 +26,7 @@ async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
     begin = await gate.begin(order)
     async with trio.open_nursery() as nursery:
         for _ in range(order.burst):
-            nursery.start_soon(emit, run, order, begin)
+            nursery.start_soon(write if order.streamed else emit, run, order, begin)
     if order.stays:
         await trio.sleep_forever()
 
@@ -37,6 +37,13 @@ async def emit(run: greenroom.Run, order: Order, begin: float) -> None:
         last = await run.partial_result(text=piece(order.size))
     if order.acked:
         await last.wait_received(ACK_SECONDS)
+
+
+async def write(run: greenroom.Run, order: Order, begin: float) -> None:
+    async with run.text() as text:
+        for number in range(order.events // order.burst):
+            await gate.wait_token(begin + number * order.every)
+            text.write(piece(order.size))
 
 
 def main(journal: str) -> None:

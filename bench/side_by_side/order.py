@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -9,6 +10,7 @@ from typing import Protocol
 import attrs
 
 STAMP = 100  # characters of a piece
+STEP = 0.002  # seconds
 
 
 @attrs.frozen
@@ -18,6 +20,7 @@ class Order:
     With a pace, one piece `every` seconds from `begin` on (of the machine's monotonic clock).
     `gated`: wait for the order that `opens` the gate; `begin` counts from the moment it names.
     `acked`: end only when the client acknowledged them all; `stays`: do not end at all.
+    `streamed`: greenroom's agent writes them into a text stream; a peer sends each, all the same.
     `size` of a piece, in characters; `pad` is for nothing but the size of what was said.
     """
 
@@ -29,13 +32,14 @@ class Order:
     opens: bool = False
     acked: bool = False
     stays: bool = False
+    streamed: bool = False
     size: int = STAMP
     pad: str = ""
 
 
 def piece(size: int = STAMP) -> str:
-    """So many characters that begin with the time."""
-    return f"{time.monotonic_ns():<{size}}"
+    """So many characters that begin with the time, as much of it as they hold."""
+    return f"{time.monotonic_ns():<{size}}"[:size]
 
 
 class Event(Protocol):
@@ -52,6 +56,7 @@ class Gate:
     _opened: Event
     _sleep: Callable[[float], Awaitable[object]]
     _moment: float = 0.0
+    _steps: dict[int, Event] = attrs.field(factory=dict)
 
     def open(self, moment: float) -> None:
         self._moment = moment
@@ -68,3 +73,17 @@ class Gate:
         """Wait for the moment; one that has passed costs no turn of the loop."""
         if (left := moment - time.monotonic()) > 0:
             await self._sleep(left)
+
+    async def wait_token(self, moment: float) -> None:
+        """The same in steps of 2 ms, for which all who wait share a timer: what makes the tokens
+        is not what is measured."""
+        step = math.ceil(moment / STEP)
+        if step * STEP <= time.monotonic():
+            return
+        if (others := self._steps.get(step)) is not None:
+            await others.wait()
+            return
+        mine = self._steps[step] = type(self._opened)()
+        await self.wait_due(step * STEP)
+        del self._steps[step]
+        mine.set()

@@ -50,9 +50,10 @@ class Conversation:
 
     async def _answer(self, order: Order) -> None:
         await self._emit(1, "agent_started", {})
-        begin = await self._loop.gate.begin(order)
+        gate = self._loop.gate
+        begin, wait = await gate.begin(order), gate.wait_token if order.streamed else gate.wait_due
         for number in range(order.events):
-            await self._loop.gate.wait_due(begin + number * order.every)
+            await wait(begin + number * order.every)
             await self._emit(number + 2, "partial_result", {"text": piece(order.size)})
             if number % order.burst == 0:
                 await self._loop.breathe()

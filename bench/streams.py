@@ -1,0 +1,67 @@
+"""Server CPU per token that an agent streams, beside peers that send each token.
+
+Each of `--users` clients has a run whose agent writes a token every `--every` seconds into
+`run.text()`, for `--tokens` tokens. A peer sends each token in a frame of its own, and keeps
+nothing. Clients acknowledge every 32 events or 50 ms, as those of greenroom do.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import attrs
+from side_by_side.client import Frame
+from side_by_side.compare import compare, finish, server_options
+from side_by_side.crowd import Crowd
+from side_by_side.order import Order
+from side_by_side.server import MEMORY, PEER, SQLITE, Server, allow_sockets
+
+TOKEN = 5  # characters
+
+
+@attrs.define
+class Readers(Crowd):
+    """Users who count tokens by their characters, whatever events they come in."""
+
+    pieces: int = 0
+
+    def _take(self, events: list[Frame]) -> int:
+        texts = [each["data"]["text"] for each in events if each["kind"] == "partial_result"]
+        count = sum(map(len, texts)) // TOKEN
+        self.received += count
+        self.pieces += len(texts)
+        return count
+
+
+async def measure(server: Server, users: int, order: Order) -> dict[str, float]:
+    readers = Readers(server, users, order)
+    await readers.run()
+    if readers.failures:
+        raise SystemExit(f"{server.kind}: {dict(readers.failures)}")
+    return {
+        "CPU µs/event": readers.cpu / readers.events * 1e6,
+        "cores": readers.cpu / readers.wall,
+        "tokens/event": readers.received / readers.pieces,
+    }
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = server_options(__doc__)
+    parser.set_defaults(servers=[PEER, MEMORY, SQLITE])
+    parser.add_argument("--users", type=int, default=200)
+    parser.add_argument("--tokens", type=int, default=250, help="tokens a user gets")
+    parser.add_argument("--every", type=float, default=0.02, help="seconds from token to token")
+    return parser
+
+
+def main() -> None:
+    options = arguments().parse_args()
+    order = Order(options.tokens, every=options.every, stays=True, streamed=True, size=TOKEN)
+    allow_sockets(options.users)
+    title = f"{options.users:,} users, {options.tokens:,} tokens each, one per {options.every} s"
+    table = compare(title, options, lambda server: measure(server, options.users, order))
+    finish([table], options)
+
+
+if __name__ == "__main__":
+    main()
