@@ -163,6 +163,8 @@ class Timers(Generic[M]):
 
     def _fire(self, name: Hashable, message: M) -> None:
         del self._alarms[name]
+        if not self._alarms:
+            self._alarms = {}  # one that was used keeps 224 bytes
         self._deliver(message)
 
     def cancel(self, name: Hashable) -> None:

@@ -14,7 +14,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._waiting: list[Entry] = []
-        self._in_flight: list[Entry] = []
+        self._in_flight: Sequence[Entry] = ()
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -24,13 +24,13 @@ class Notes:
 
     def take(self) -> Sequence[Entry]:
         """The entries to write now; call `written` or `not_written` with the result."""
-        self._in_flight, self._waiting = self._waiting, []
+        self._in_flight, self._waiting = tuple(self._waiting), []
         return self._in_flight
 
     def written(self) -> Sequence[Entry]:
         """The entries that are durable now."""
-        done, self._in_flight = self._in_flight, []
+        done, self._in_flight = self._in_flight, ()
         return done
 
     def not_written(self) -> None:
-        self._waiting, self._in_flight = self._in_flight + self._waiting, []
+        self._waiting, self._in_flight = [*self._in_flight, *self._waiting], ()

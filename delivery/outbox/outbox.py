@@ -66,7 +66,7 @@ class Outbox(Generic[T]):
         self._feeds: dict[ConnectionId, Feed] = {}
         self._waiting: list[tuple[Draft, T]] = []
         self._in_flight: list[tuple[Record, T]] | None = None
-        self._marks_in_flight: list[Mark] = []
+        self._marks_in_flight: Sequence[Mark] = ()
         self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach, self.last)
         self._notes = Notes()
         self.durable: Sequence[Entry] = ()
@@ -95,7 +95,7 @@ class Outbox(Generic[T]):
         ]
         self._waiting = []
         self._note_sent()
-        self._marks_in_flight, self._marks = list(self._marks.values()), {}
+        self._marks_in_flight, self._marks = tuple(self._marks.values()), {}
         cursors = self._sessions.take_cursors(self.user, at)
         return [
             *(record for record, _ in self._in_flight),
@@ -107,7 +107,7 @@ class Outbox(Generic[T]):
     def appended(self) -> tuple[list[tuple[Record, T]], list[OutboxCommand]]:
         """The batch in flight is durable: return its records and tokens, and the next commands."""
         done, self._in_flight = self._in_flight or [], None
-        self._marks_in_flight = []
+        self._marks_in_flight = ()
         self.durable = self._notes.written()
         self._sessions.written()
         if done:
@@ -118,7 +118,7 @@ class Outbox(Generic[T]):
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
         lost, self._in_flight = self._in_flight or [], None
-        marks, self._marks_in_flight = self._marks_in_flight, []
+        marks, self._marks_in_flight = self._marks_in_flight, ()
         self._marks = {_key(mark): mark for mark in marks} | self._marks
         self._notes.not_written()
         self._sessions.not_written()

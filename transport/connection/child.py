@@ -10,6 +10,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from greenroom.actors.actor import run_actor
 from greenroom.actors.ref import ActorStopped
+from greenroom.actors.reply import Reply
 from greenroom.actors.timers import Alarm, alarm_clock
 from greenroom.delivery.events.ids import ConnectionId, UserId
 from greenroom.delivery.log_context import bind
@@ -86,7 +87,7 @@ async def _serve(
                 parts.settings,
                 on_ready=place.release,
             )
-            received = trio.Event()
+            received: Reply[None] = Reply()
             nursery.start_soon(_receive, socket, actor, received)
             with _WriteGuard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
                 await run_actor(actor, name=connection, task_status=task_status)
@@ -99,16 +100,23 @@ async def _serve(
 def _socket_of(upgrade: Upgrade, user: UserId, parts: ConnectionParts) -> CountedSocket:
     limits, now = parts.settings.limits, trio.current_time()
     frames = TokenBucket(limits.frames_per_second, limits.frames_burst, now=now)
-    users_frames = parts.users_frames.of(user, now=now)
-
-    def allow() -> bool:
-        now = trio.current_time()
-        return frames.take(now) and users_frames.take(now)
-
+    allow = _FrameRate(frames, parts.users_frames.of(user, now=now))
     return CountedSocket(upgrade.stream, max_bytes=limits.max_frame_bytes, allow=allow)
 
 
-async def _receive(socket: CountedSocket, actor: ConnectionActor, received: trio.Event) -> None:
+@attrs.frozen
+class _FrameRate:
+    """Whether a connection may send another frame, and all of its user's together may."""
+
+    own: TokenBucket
+    users: TokenBucket
+
+    def __call__(self) -> bool:
+        now = trio.current_time()
+        return self.own.take(now) and self.users.take(now)
+
+
+async def _receive(socket: CountedSocket, actor: ConnectionActor, received: Reply[None]) -> None:
     """Feed the actor what the client sends. A full mailbox makes the socket wait, and so do
     answers that the client does not read."""
     try:
@@ -121,10 +129,10 @@ async def _receive(socket: CountedSocket, actor: ConnectionActor, received: trio
     except ActorStopped:
         return
     finally:
-        received.set()
+        received.succeed(None)
 
 
-async def _hear_out(socket: WebSocketConnection, received: trio.Event) -> None:
+async def _hear_out(socket: WebSocketConnection, received: Reply[None]) -> None:
     """trio-websocket raises in the writer before it sends the close frame (1009), and in the reader
     afterwards. Wait for the reader."""
     if socket.closed is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import trio
 
+from greenroom.actors.reply import Reply
 from greenroom.transport.connection.socket.ordered_writer import writer_of
 from greenroom.transport.connection.socket.traffic import Traffic, unsent
 
@@ -29,7 +30,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         self._stream = stream
         self._head = head
         self._early = early
-        self._answered = trio.Event()
+        self._answered: Reply[None] = Reply()
         self._ignores = False
         self.last_words: Callable[[], bytes] = bytes
         self.writer = writer_of(stream)
@@ -43,7 +44,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
             await trio.lowlevel.checkpoint()
             given, self._head = _cut(self._head, max_bytes)
             return given
-        if not self._answered.is_set():
+        if not self._answered.is_set:
             await self._answered.wait()
         if self._early:
             await trio.lowlevel.checkpoint()
@@ -77,7 +78,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         raise AssertionError("never comes")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        self._answered.set()
+        self._answered.succeed(None)
         self.writer.write(bytes(data))
         await self.writer.flush()
 
@@ -91,7 +92,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
 
     async def aclose(self) -> None:
         self._head = self._early = b""
-        self._answered.set()
+        self._answered.succeed(None)
         unsaid, self.last_words = self.last_words(), bytes
         try:
             if unsaid:

@@ -1,5 +1,7 @@
 """A WebSocket that counts frames."""
 
+from collections import deque
+
 import pytest
 import trio
 import wsproto
@@ -176,6 +178,8 @@ async def test_an_open_socket_keeps_nothing_of_its_handshake(autojump_clock):
     async with trio.open_nursery() as nursery:
         client, socket = await opened(nursery, Budget(1))
         assert vars(socket._wsproto.handshake) == {}
+        assert not isinstance(socket._wsproto.connection._events, deque)
+        assert not isinstance(socket._recv_channel._state.data, deque)
         await client.send_all(masked(Opcode.TEXT, b"hello"))
         assert await socket.get_message() == "hello"
         nursery.cancel_scope.cancel()

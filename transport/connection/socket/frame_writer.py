@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 import attrs
@@ -40,7 +39,7 @@ class FrameWriter:
         self._on_progress = on_progress
         self._bytes = socket.writer
         self._bytes.on_progress = self._progressed
-        self._unwritten: deque[_Unwritten] = deque()
+        self._unwritten: list[_Unwritten] = []
         self.pulse = Pulse(socket.traffic, trio.current_time)
         self.gauge = SocketGauge(on_its_way=self._is_on_its_way)
 
@@ -99,7 +98,7 @@ class FrameWriter:
     def _progressed(self) -> None:
         """In the task that flushes, which may be the socket's own."""
         while self._unwritten and self._unwritten[0].end <= self._bytes.taken:
-            frame = self._unwritten.popleft()
+            frame = self._unwritten.pop(0)
             call_guarded("a frame was written", self._on_written, frame.through, frame.size)
         call_guarded("a socket moved", self._on_progress)
 
