@@ -39,10 +39,10 @@ class Pieces:
         self.waits = False
         self.sent: str | None = None
         self.kept: Record | None = None
-        self.error: GreenroomError | None = None
+        self.error: BaseException | None = None
         self.not_kept = ""
 
-    def fail(self, error: GreenroomError) -> None:
+    def fail(self, error: BaseException) -> None:
         """The stream ends here: neither what was sent nor what waits is kept."""
         self.error = error
         self.not_kept = (self.sent or "") + self.buffer.text()
@@ -152,13 +152,12 @@ class TextSender:
         self._wake()
 
     def _failed(self, pieces: Pieces, number: int, error: BaseException) -> None:
-        if not isinstance(error, GreenroomError):
-            raise error
         pieces.numbers.give_back(number)
         pieces.fail(error)
         pieces.waits = False
         self.waiting.pop(pieces, None)
-        self.emitter.refused(error)
+        if isinstance(error, GreenroomError):
+            self.emitter.refused(error)
 
     def _ring(self) -> None:
         self._alarm, self._is_due = None, True
@@ -167,7 +166,7 @@ class TextSender:
 
     def _wind(self) -> None:
         """Set the alarm. The alarms of all runs stand on one grid, so that many pieces share a
-        wake-up and a commit: with 40 users this halves the CPU per token."""
+        wake-up and a commit."""
         step = self.pace.interval / GRID
         due = math.ceil((trio.current_time() + self.pace.interval) / step) * step
         self._alarm = alarm_clock().set_at(due, self._ring)

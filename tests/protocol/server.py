@@ -43,6 +43,8 @@ async def narrator(run: Run, said: JSON) -> None:
         case {"think": int(times)}:
             for number in range(times):
                 await run.agent_thinking(text=str(number))
+        case {"stream": int(tokens)}:
+            await stream(run, tokens)
         case {"shout": int(size)}:
             await run.partial_result(text="x" * size)
         case "tick":
@@ -56,6 +58,20 @@ async def narrator(run: Run, said: JSON) -> None:
             run.typing()
         case "crash":
             raise RuntimeError("boom")
+
+
+async def stream(run: Run, tokens: int) -> None:
+    """Think, answer, look something up amid the answer, and answer on: token by token."""
+    async with run.thoughts() as thought:
+        for number in range(tokens):
+            thought.write(f"t{number} ")
+    async with run.text() as text:
+        for number in range(2 * tokens):
+            if number == tokens:
+                async with run.tool("look"):
+                    pass
+            text.write(f"{number} ")
+            await trio.sleep(0.002)
 
 
 async def tell_everything(run: Run) -> None:
