@@ -14,7 +14,7 @@ import time
 import attrs
 from side_by_side.client import Frame
 from side_by_side.compare import compare, finish, server_options
-from side_by_side.crowd import Crowd
+from side_by_side.crowd import Crowd, Failed
 from side_by_side.order import Order
 from side_by_side.server import MEMORY, PEER, SQLITE, Server, allow_sockets
 
@@ -46,7 +46,7 @@ async def measure(server: Server, users: int, order: Order) -> dict[str, float]:
     readers = Readers(server, users, order)
     await readers.run()
     if readers.failures:
-        raise SystemExit(f"{server.kind}: {dict(readers.failures)}")
+        raise Failed(str(dict(readers.failures)))
     return {
         "CPU µs/event": readers.cpu / readers.events * 1e6,
         "cores": readers.cpu / readers.wall,
