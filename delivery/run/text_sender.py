@@ -66,6 +66,7 @@ class TextSender:
         self._sent_at = -math.inf
         self._alarm: Alarm | None = None
         self._is_due = False
+        self._has_room = True  # as far as is known: asked again when the alarm rings
         self._waiters = trio.lowlevel.ParkingLot()
         emitter.unsent = self
 
@@ -76,10 +77,14 @@ class TextSender:
         self.waiting[pieces] = None
         pieces.waits = True
         self._is_due = self._is_due or self._leaves_now(pieces)
-        if self._is_due and not self._in_flight:
+        if self._is_due and self._may_send:
             self.send()
         elif self._alarm is None:
             self._wind()
+
+    @property
+    def _may_send(self) -> bool:
+        return self._has_room and not self._in_flight
 
     def _leaves_now(self, pieces: Pieces) -> bool:
         if pieces.buffer.size >= self.pace.bytes:
@@ -93,9 +98,11 @@ class TextSender:
         """
         self._silence()
         self._sent_at, self._is_due = trio.current_time(), False
+        self._has_room = True
         while self.waiting:
             pieces = next(iter(self.waiting))
             if not self._send(pieces):
+                self._has_room = False
                 self._wind()
                 return
             del self.waiting[pieces]
@@ -105,7 +112,7 @@ class TextSender:
     async def send_all(self) -> None:
         """Wait until all that waits now was sent. It is no checkpoint if it need not wait."""
         while self.waiting:
-            if not self._in_flight:
+            if self._may_send:
                 self.send()
             if self.waiting:
                 await self.changed()
@@ -147,7 +154,7 @@ class TextSender:
             self._failed(pieces, number, result.error)
         if self._in_flight:
             return
-        if self.waiting and self._is_due:
+        if self.waiting and self._is_due and self._has_room:
             self.send()
         self._wake()
 
@@ -160,7 +167,7 @@ class TextSender:
             self.emitter.refused(error)
 
     def _ring(self) -> None:
-        self._alarm, self._is_due = None, True
+        self._alarm, self._is_due, self._has_room = None, True, True
         if self.waiting and not self._in_flight:
             self.send()
 

@@ -21,6 +21,8 @@ from greenroom.delivery.errors import (
     UserUnavailable,
 )
 from greenroom.delivery.events.draft import BadEvent
+from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.run.emitter import Emitter
 from greenroom.delivery.run.grammar import OutOfOrder
 from greenroom.delivery.run.life import Cut
 from greenroom.delivery.run.run import Run
@@ -553,6 +555,26 @@ async def test_text_waits_for_room_in_the_mailbox_and_what_follows_it_too() -> N
             faults.release()
         await text.flush()
         assert (await said(stage))[-2:] == ["text ab", "thought c"]
+
+
+async def test_a_full_mailbox_is_asked_again_with_the_alarm_and_not_with_each_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with open_backstage() as stage, stage.run() as run, run.text() as text:
+        faults, tries = await fill(run._user), list[str]()
+        emit_piece = Emitter.emit_piece
+
+        def counting(emitter: Emitter, kind: Kind, data: Any) -> Any:
+            tries.append(data["text"])
+            return emit_piece(emitter, kind, data)
+
+        monkeypatch.setattr(Emitter, "emit_piece", counting)
+        for _ in range(50):
+            text.write("x" * 2048)
+        assert len(tries) == 1
+        faults.release()
+        await text.flush()
+        assert text_of(await said(stage)) == "x" * 2048 * 50
 
 
 # Any async iterable, and who has it
