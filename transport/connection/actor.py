@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from greenroom.actors.exit import ExitReason
-from greenroom.actors.machine.actor import MachineActor
+from greenroom.actors.machine.actor import MachineReactor
 from greenroom.actors.machine.runner import TimerFired
 from greenroom.actors.ref import Ask
 from greenroom.actors.text.safe import safe_str
@@ -87,7 +87,7 @@ class ConnectionSettings:
     decoder: FrameDecoder = attrs.field(factory=FrameDecoder)
 
 
-class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, ConnectionCommand]):
+class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, ConnectionCommand]):
     """Drives `CONNECTION` for an accepted socket of a proven user."""
 
     capacity = 64
@@ -103,9 +103,10 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         user: UserHandle,
         authenticator: Authenticator,
         settings: ConnectionSettings,
+        nursery: trio.Nursery,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_ready` is called when the connection becomes ready."""
+        """`nursery` runs what takes time; `on_ready` is called when the connection is ready."""
         self._socket = socket
         self._identity = identity
         self._id = connection
@@ -114,13 +115,13 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         self._authenticator = authenticator
         self._heard = False
         self._heard_at = trio.current_time()
+        self._nursery = nursery
         self._on_ready = on_ready
         self.writer = FrameWriter(socket, self._wrote, self._moved)
         self._count = WrittenCount()
         self._reader = FrameReader(settings.decoder, settings.limits, user.observer)
         self._through: int | None = None  # the last offset of what there was to send
         self._page_position: int | None = None  # the end of a page of history that is being sent
-        self._patience = CLOSE_SECONDS
         self._opened = trio.current_time()
         self._close_code: CloseCode | None = None
         self._cut_for: CloseCode | None = None
@@ -138,6 +139,12 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
         """Note the close code, before the connection is cut, maybe in the middle of a frame."""
         self._cut_for = code
 
+    async def close(self, patience: float = CLOSE_SECONDS) -> None:
+        """If the server closes: close the socket with a handshake, within `patience` seconds."""
+        if self._close_code is not None:
+            with trio.move_on_after(patience):
+                await self.writer.close(self._close_code)
+
     async def started(self) -> None:
         await super().started()
         self._attachment = Attachment(self._id, self._user, self.ref, self._opened)
@@ -146,39 +153,38 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
             self._authenticator,
             self._settings.wall_clock,
             self.ref,
+            self._nursery,
         )
         self._user.observer.connection_opened()
         logger.debug("opened")
-        await self._feed(Upgraded(*self._requests.lifetime(self._identity)))
+        self._feed(Upgraded(*self._requests.lifetime(self._identity)))
 
-    async def receive_many(
-        self, messages: deque[ConnectionMessage | TimerFired | Ask[object]]
-    ) -> None:
+    def handle_many(self, messages: deque[ConnectionMessage | TimerFired | Ask[object]]) -> None:
         while messages and not self._stop:
             message = messages.popleft()
             self.recent.append(message)
             if type(message) is DeliverEvents:
-                await self._deliver(with_followers(message, messages))
+                self._deliver(with_followers(message, messages))
             elif type(message) is FrameCame:
-                await self._take_frame(message.message)
+                self._take_frame(message.message)
             elif type(message) is Flooded:
-                await self._refuse(Overstepped(CloseCode.RATE_LIMIT))
+                self._refuse(Overstepped(CloseCode.RATE_LIMIT))
             elif type(message) is TimerFired:
-                await self._take_timer(message)
+                self._take_timer(message)
             elif type(message) is Unacknowledged:
-                await self._feed(GaveUp(talks=self._heard_at > message.since))
+                self._feed(GaveUp(talks=self._heard_at > message.since))
             elif type(message) is Answered:
-                await self._take_answer(message.event)
+                self._take_answer(message.event)
             else:
                 if type(message) is ReportRefused:
                     logger.warning("a report was refused: %s", message.message)
-                await self._feed(message)
+                self._feed(message)
 
     async def stopping(self, reason: ExitReason) -> None:
-        self._patience = LAST_WORDS_SECONDS
         try:
             if self.runner.state in (Phase.AUTHENTICATED, Phase.READY):
-                await self._feed(self._last_event(reason))
+                self._feed(self._last_event(reason))
+                await self.close(LAST_WORDS_SECONDS)
         finally:
             self._requests.drop()
             self.writer.retire()
@@ -199,51 +205,51 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
 
     # What comes in
 
-    async def _feed(self, event: object) -> None:
-        await self._obey(self.runner.handle(event))
+    def _feed(self, event: object) -> None:
+        self._obey(self.runner.handle(event))
 
-    async def _take_answer(self, event: object) -> None:
+    def _take_answer(self, event: object) -> None:
         if type(event) is Attached:
             bind(connection=self._id, user=str(self._user.user), session=event.session)
             self._on_ready()
-        await self._feed(event)
+        self._feed(event)
         if self._requests.answered(event):
             self._page_position = self.writer.position
             self._moved()
 
-    async def _deliver(self, news: DeliverEvents) -> None:
+    def _deliver(self, news: DeliverEvents) -> None:
         if self._through is not None and news.records[0].offset > self._through + 1:
             logger.warning("position lost: %d follows %d", news.records[0].offset, self._through)
-            await self._feed(GapSeen())
+            self._feed(GapSeen())
             return
-        await self._feed(news)
+        self._feed(news)
         self._through = max(self._through or 0, news.records[-1].offset)
         size = sum(len(record.body) for record in news.records)
         self._user.observer.sent(len(news.records), size, replay=news.replay)
 
-    async def _take_frame(self, message: str | bytes) -> None:
+    def _take_frame(self, message: str | bytes) -> None:
         self._heard, self._heard_at = True, trio.current_time()
         event = self._reader.event_of(message)
         if type(event) is Overstepped or type(event) is FrameRefused:
-            await self._refuse(event)
+            self._refuse(event)
         else:
-            await self._feed(event)
+            self._feed(event)
 
-    async def _refuse(self, event: Overstepped | FrameRefused) -> None:
+    def _refuse(self, event: Overstepped | FrameRefused) -> None:
         self._user.observer.frame_refused(event.code)
         code, kind = event.code, {"kind": str(event.code)}
         logger.info("a frame was refused: %d %s", code, code.meaning.name, extra=kind)
-        await self._feed(event)
+        self._feed(event)
 
-    async def _take_timer(self, fired: TimerFired) -> None:
+    def _take_timer(self, fired: TimerFired) -> None:
         if self.writer.pulse.beats(self._settings.times.heartbeat) or self._heard:
             self._heard = False
-            await self._feed(Heard())
-        await self._feed(fired)
+            self._feed(Heard())
+        self._feed(fired)
 
     # What goes out
 
-    async def perform(self, command: ConnectionCommand) -> None:
+    def perform(self, command: ConnectionCommand) -> None:
         match command:
             case SendEvents(frame, through):
                 self._note_gone(self.writer.write_events(frame, through, announced=self._announces))
@@ -258,11 +264,11 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
             case AttachTo(hello):
                 self._attachment.attach(hello, self.writer.gauge)
             case Carry(request):
-                await self._requests.carry(request, self.runner.data.session)
+                self._requests.carry(request, self.runner.data.session)
             case CheckToken(expires_ms):
                 self._answered(TokenLeft(expires_ms / 1000 - self._settings.wall_clock()))
             case Close(code, reason, reconnect):
-                await self._close(code, reason, reconnect)
+                self._close(code, reason, reconnect)
 
     @property
     def _announces(self) -> bool:
@@ -295,15 +301,14 @@ class ConnectionActor(MachineActor[ConnectionMessage, Phase, ConnectionData, Con
             self._page_position = None
             self._requests.page_has_left()
 
-    async def _close(
+    def _close(
         self, code: CloseCode, reason: str | None, reconnect: tuple[int, int] | None
     ) -> None:
+        """Say why. The machine is at its end: so is this actor, and then the socket is closed."""
         self._close_code = code
         after_ms, jitter_ms = reconnect or (None, 0)
         closing = wire.closing(code, reason, reconnect_after_ms=after_ms, jitter_ms=jitter_ms)
-        with trio.move_on_after(self._patience):
-            self._write(closing)
-            await self.writer.close(code)
+        self._write(closing)
 
     def _answered(self, event: object) -> None:
         self.ref.tell_owed(Answered(event))

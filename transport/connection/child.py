@@ -85,6 +85,7 @@ async def _serve(
                 user,
                 parts.authenticator,
                 parts.settings,
+                nursery,
                 on_ready=place.release,
             )
             received: Reply[None] = Reply()
@@ -92,6 +93,7 @@ async def _serve(
             with _WriteGuard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
                 await run_actor(actor, name=connection, task_status=task_status)
             place.take()
+            await actor.close()
             await _hear_out(socket, received)
             nursery.cancel_scope.cancel()
         await _end(socket, upgrade)

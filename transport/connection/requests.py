@@ -8,6 +8,7 @@ from functools import partial
 
 import attrs
 import outcome
+import trio
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import must_go_on
@@ -40,8 +41,9 @@ from greenroom.transport.protocol.close_codes import CloseCode
 
 logger = logging.getLogger("greenroom.transport")
 
-HISTORY_WAITING = 100
-"""How many requests for history of one connection may wait while another is answered."""
+HISTORY_WAITING, TOKENS_WAITING = 100, 10
+"""How many requests for history of one connection, and how many new tokens, may wait while another
+is answered."""
 
 
 @attrs.define(eq=False)
@@ -49,19 +51,22 @@ class Requests:
     """One connection's requests. `connection`, its actor's ref, gets the answers.
 
     History is read a page at a time, the next page once the last one is written. So a client that
-    asks and does not read costs one page at most.
+    asks and does not read costs one page at most. New tokens are checked one after another, in a
+    task of `nursery` that lives only meanwhile.
     """
 
     user: UserHandle
     authenticator: Authenticator
     wall_clock: Callable[[], float]
     connection: Ref[ConnectionMessage]
+    nursery: trio.Nursery
     _histories: list[wire.HistoryRequest] = attrs.field(factory=list)
     _page: object = None  # the answer that is owed, or on its way to the socket
     _reading: bool = False
+    _refreshes: list[wire.Refresh] = attrs.field(factory=list)  # the first one is being checked
 
-    async def carry(self, request: wire.ClientRequest, session: SessionId | None) -> None:
-        """Carry out one request. Waits for nothing but the check of a token."""
+    def carry(self, request: wire.ClientRequest, session: SessionId | None) -> None:
+        """Carry out one request, without waiting for what that takes."""
         match request:
             case wire.Say():
                 self._say(request, session)
@@ -70,7 +75,7 @@ class Requests:
             case wire.HistoryRequest():
                 self._ask_history(request)
             case wire.Refresh():
-                self._answer(await self._check_token(request))
+                self._check(request)
 
     def answered(self, event: object) -> bool:
         """An answer was written: whether it is the page of history, which must leave first."""
@@ -83,8 +88,9 @@ class Requests:
             self._read_history(self._histories.pop(0))
 
     def drop(self) -> None:
-        """The connection ends: waiting requests for history are dropped."""
+        """The connection ends: requests that wait are dropped."""
         self._histories.clear()
+        del self._refreshes[1:]
 
     def lifetime(self, identity: Identity) -> tuple[float | None, int | None]:
         """How long the token is good for, in seconds; and until when, in ms."""
@@ -145,6 +151,20 @@ class Requests:
             whose=user,
             asker=self.connection,
         )
+
+    def _check(self, refresh: wire.Refresh) -> None:
+        if len(self._refreshes) > TOKENS_WAITING:
+            waiting = f"at most {TOKENS_WAITING} new tokens may wait: send another one later"
+            self._answer(self._refused(refresh, CloseCode.RATE_LIMIT, waiting, temporary=True))
+            return
+        self._refreshes.append(refresh)
+        if len(self._refreshes) == 1:
+            self.nursery.start_soon(self._check_all)
+
+    async def _check_all(self) -> None:
+        while self._refreshes:
+            self._answer(await self._check_token(self._refreshes[0]))
+            del self._refreshes[0]
 
     async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestRefused:
         try:
