@@ -59,7 +59,7 @@ class Emitter:
 
     `end` is the last terminal event that was tried; `ended` is True once it is durable. `closed`:
     the run was ended from outside, and no event may follow. `unsent`: the text of the run's
-    streams.
+    streams, while some waits; each refers to the other, so no longer than that.
     """
 
     context: UserContext

@@ -68,13 +68,13 @@ class TextSender:
         self._is_due = False
         self._has_room = True  # as far as is known: asked again when the alarm rings
         self._waiters = trio.lowlevel.ParkingLot()
-        emitter.unsent = self
 
     def wrote(self, pieces: Pieces) -> None:
         """A stream has text that waits, or more of it than may wait."""
         if not pieces.buffer.size:
             return
         self.waiting[pieces] = None
+        self.emitter.unsent = self
         pieces.waits = True
         self._is_due = self._is_due or self._leaves_now(pieces)
         if self._is_due and self._may_send:
@@ -107,6 +107,7 @@ class TextSender:
                 return
             del self.waiting[pieces]
             pieces.waits = False
+        self.emitter.unsent = None
         self._wake()
 
     async def send_all(self) -> None:
@@ -163,6 +164,8 @@ class TextSender:
         pieces.fail(error)
         pieces.waits = False
         self.waiting.pop(pieces, None)
+        if not self.waiting:
+            self.emitter.unsent = None
         if isinstance(error, GreenroomError):
             self.emitter.refused(error)
 
