@@ -281,7 +281,7 @@ class Users:
             look_up=self._look_up,
             epoch=self._settings.epoch,
             live_runs=handle.live_runs,
-            launch=lambda context, said: self._launch(handle, context, said),
+            launch=partial(self._launch, handle),
             turns=handle.turns,
             gauge=handle.gauge,
             limits=self._settings.limits,

@@ -55,16 +55,27 @@ def connection_child(
     It holds its `place` except while it is ready, and releases it with its socket.
     """
 
-    async def start(*, task_status: trio.TaskStatus[object]) -> None:
-        bind(connection=connection, user=str(upgrade.identity.user))
-        place.take()
-        try:
-            await _serve(upgrade, connection, parts, place, task_status)
-        finally:
-            place.release()
-            await trio.aclose_forcefully(upgrade.stream)
-
+    start = _ConnectionStart(upgrade, connection, parts, place)
     return ChildSpec(connection, start, Restart.TEMPORARY)
+
+
+@attrs.frozen
+class _ConnectionStart:
+    """The start function of a connection."""
+
+    upgrade: Upgrade
+    connection: ConnectionId
+    parts: ConnectionParts
+    place: UnreadyPlace
+
+    async def __call__(self, *, task_status: trio.TaskStatus[object]) -> None:
+        bind(connection=self.connection, user=str(self.upgrade.identity.user))
+        self.place.take()
+        try:
+            await _serve(self.upgrade, self.connection, self.parts, self.place, task_status)
+        finally:
+            self.place.release()
+            await trio.aclose_forcefully(self.upgrade.stream)
 
 
 async def _serve(
