@@ -30,7 +30,6 @@ PRIVATE = {
     ("transport/connection/socket/counted_socket.py", "FrameProtocol(client=False"): "wsproto",
     ("transport/connection/socket/counted_socket.py", "connection._events"): "wsproto",
     ("transport/connection/socket/counted_socket.py", "_recv_channel._state"): "trio",
-    ("transport/door/early_stream.py", "H11Handshake._accept"): "wsproto",
     ("supervisor/nursery/nursery_ends.py", "nursery._child_finished"): "trio",
     ("delivery/events/ids.py", "TypeID.from_uuid(uuid_utils.UUID"): "typeid-python",
     ("../_greenroom_fixtures.py", "from trio._core import _run"): "trio",

@@ -8,11 +8,11 @@ import pytest
 from greenroom.actors.machine.runner import MachineRunner
 from greenroom.transport.connection.actor import ConnectionActor
 from greenroom.transport.connection.requests import Requests
+from greenroom.transport.connection.socket.client_stream import ClientStream
 from greenroom.transport.connection.socket.counted_socket import CountedSocket
-from greenroom.transport.door.early_stream import ReplayStream
 from tests.protocol.server import serving
 
-OF_A_SOCKET = (ConnectionActor, MachineRunner, Requests, CountedSocket, ReplayStream)
+OF_A_SOCKET = (ConnectionActor, MachineRunner, Requests, CountedSocket, ClientStream)
 
 
 def alive():

@@ -51,10 +51,11 @@ from greenroom.transport.connection.machine.events import (
     Upgraded,
 )
 from greenroom.transport.connection.machine.machine import CONNECTION
-from greenroom.transport.connection.messages import Answered, ConnectionMessage, Flooded, FrameCame
+from greenroom.transport.connection.messages import Answered, ConnectionMessage, Flooded
 from greenroom.transport.connection.requests import Requests
 from greenroom.transport.connection.socket.counted_socket import CountedSocket
 from greenroom.transport.connection.socket.frame_writer import FrameWriter, WrittenCount
+from greenroom.transport.connection.socket.rate_limit import FrameRates
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode
 from greenroom.transport.protocol.frame_codec import FrameDecoder
@@ -104,6 +105,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         authenticator: Authenticator,
         settings: ConnectionSettings,
         nursery: trio.Nursery,
+        rates: FrameRates,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         """`nursery` runs what takes time; `on_ready` is called when the connection is ready."""
@@ -116,6 +118,8 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self._heard = False
         self._heard_at = trio.current_time()
         self._nursery = nursery
+        self._rates = rates
+        self._acked = 0  # the last offset that the client acknowledged
         self._on_ready = on_ready
         self.writer = FrameWriter(socket, self._wrote, self._moved)
         self._count = WrittenCount()
@@ -165,8 +169,8 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             self.recent.append(message)
             if type(message) is DeliverEvents:
                 self._deliver(with_followers(message, messages))
-            elif type(message) is FrameCame:
-                self._take_frame(message.message)
+            elif type(message) is FrameRefused or type(message) is Overstepped:
+                self._refuse(message)
             elif type(message) is Flooded:
                 self._refuse(Overstepped(CloseCode.RATE_LIMIT))
             elif type(message) is TimerFired:
@@ -210,6 +214,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
 
     def _take_answer(self, event: object) -> None:
         if type(event) is Attached:
+            self._acked = event.after
             bind(connection=self._id, user=str(self._user.user), session=event.session)
             self._on_ready()
         self._feed(event)
@@ -227,13 +232,18 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         size = sum(len(record.body) for record in news.records)
         self._user.observer.sent(len(news.records), size, replay=news.replay)
 
-    def _take_frame(self, message: str | bytes) -> None:
+    def heard(self, message: str | bytes) -> wire.ClientFrame | Overstepped | FrameRefused:
+        """The message to tell this actor of what its client sent. Called by the task that read it.
+
+        An ack of what was not acknowledged before is no frame of the client's own: the server
+        caused it, by sending events, so it does not count for the rate of frames.
+        """
         self._heard, self._heard_at = True, trio.current_time()
         event = self._reader.event_of(message)
-        if type(event) is Overstepped or type(event) is FrameRefused:
-            self._refuse(event)
-        else:
-            self._feed(event)
+        if type(event) is wire.Ack and self._acked < event.offset <= self.writer.gauge.written:
+            self._acked = event.offset
+            self._rates.put_back()
+        return event
 
     def _refuse(self, event: Overstepped | FrameRefused) -> None:
         self._user.observer.frame_refused(event.code)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 import attrs
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from greenroom.actors.actor import run_actor
+from greenroom.actors.errors import MailboxFull
 from greenroom.actors.ref import ActorStopped
 from greenroom.actors.reply import Reply
 from greenroom.actors.timers import Alarm, alarm_clock
@@ -23,12 +24,16 @@ from greenroom.transport.connection.actor import (
     ConnectionSettings,
 )
 from greenroom.transport.connection.machine.events import SocketGone
-from greenroom.transport.connection.messages import Flooded, FrameCame
+from greenroom.transport.connection.messages import Flooded
+from greenroom.transport.connection.socket.client_stream import ClientStream
 from greenroom.transport.connection.socket.counted_socket import CountedSocket
-from greenroom.transport.connection.socket.rate_limit import SharedBuckets, TokenBucket
+from greenroom.transport.connection.socket.rate_limit import (
+    FrameRates,
+    SharedBuckets,
+    TokenBucket,
+)
 from greenroom.transport.door.front_door import Upgrade, close_gently
 from greenroom.transport.door.unready import UnreadyPlace, UnreadySockets
-from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
 
@@ -87,8 +92,14 @@ async def _serve(
 ) -> None:
     async with parts.users.lease(upgrade.identity.user) as user:
         async with trio.open_nursery() as nursery:
-            socket = _socket_of(upgrade, user.user, parts)
-            await socket.open(nursery, wire.SUBPROTOCOL)
+            rates = _rates_of(user.user, parts)
+            stream = ClientStream(
+                upgrade.stream, upgrade.early, max_bytes=parts.settings.limits.max_frame_bytes
+            )
+            socket = CountedSocket(
+                stream, max_bytes=parts.settings.limits.max_frame_bytes, allow=rates.allow
+            )
+            await socket.open(nursery, upgrade.acceptance)
             actor = ConnectionActor(
                 socket,
                 upgrade.identity,
@@ -97,67 +108,63 @@ async def _serve(
                 parts.authenticator,
                 parts.settings,
                 nursery,
+                rates,
                 on_ready=place.release,
             )
-            received: Reply[None] = Reply()
-            nursery.start_soon(_receive, socket, actor, received)
+            listener = _Listener(socket, actor)
+            nursery.start_soon(socket.read, listener)
             with _WriteGuard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
                 await run_actor(actor, name=connection, task_status=task_status)
             place.take()
             await actor.close()
-            await _hear_out(socket, received)
+            await _hear_out(socket, listener.has_ended)
             nursery.cancel_scope.cancel()
-        await _end(socket, upgrade)
+        await _end(socket, stream)
 
 
-def _socket_of(upgrade: Upgrade, user: UserId, parts: ConnectionParts) -> CountedSocket:
+def _rates_of(user: UserId, parts: ConnectionParts) -> FrameRates:
     limits, now = parts.settings.limits, trio.current_time()
-    frames = TokenBucket(limits.frames_per_second, limits.frames_burst, now=now)
-    allow = _FrameRate(frames, parts.users_frames.of(user, now=now))
-    return CountedSocket(upgrade.stream, max_bytes=limits.max_frame_bytes, allow=allow)
+    own = TokenBucket(limits.frames_per_second, limits.frames_burst, now=now)
+    return FrameRates(own, parts.users_frames.of(user, now=now), trio.current_time)
 
 
-@attrs.frozen
-class _FrameRate:
-    """Whether a connection may send another frame, and all of its user's together may."""
+@attrs.define(eq=False)
+class _Listener:
+    """Tells the actor what the client says, in the task that reads. A full mailbox makes the socket
+    wait, and so do answers that the client does not read."""
 
-    own: TokenBucket
-    users: TokenBucket
+    socket: CountedSocket
+    actor: ConnectionActor
+    has_ended: Reply[None] = attrs.field(factory=Reply)
 
-    def __call__(self) -> bool:
-        now = trio.current_time()
-        return self.own.take(now) and self.users.take(now)
+    async def hear(self, message: str | bytes) -> None:
+        await self.socket.wait_for_room()
+        event = self.actor.heard(message)
+        with suppress(ActorStopped):
+            try:
+                self.actor.ref.tell(event)
+            except MailboxFull:
+                await self.socket.be_patient(partial(self.actor.ref.send, event))
 
-
-async def _receive(socket: CountedSocket, actor: ConnectionActor, received: Reply[None]) -> None:
-    """Feed the actor what the client sends. A full mailbox makes the socket wait, and so do
-    answers that the client does not read."""
-    try:
-        while True:
-            message = await socket.get_message()
-            await socket.wait_for_room()
-            await actor.ref.send(FrameCame(message))
-    except ConnectionClosed:
-        actor.ref.tell_owed(Flooded() if socket.flooded else SocketGone())
-    except ActorStopped:
-        return
-    finally:
-        received.succeed(None)
+    def ended(self, *, flooded: bool) -> None:
+        if not self.has_ended.is_set:
+            self.has_ended.succeed(None)
+            self.actor.ref.tell_owed(Flooded() if flooded else SocketGone())
 
 
-async def _hear_out(socket: WebSocketConnection, received: Reply[None]) -> None:
+async def _hear_out(socket: CountedSocket, has_ended: Reply[None]) -> None:
     """trio-websocket raises in the writer before it sends the close frame (1009), and in the reader
     afterwards. Wait for the reader."""
     if socket.closed is not None:
         with trio.move_on_after(CLOSE_SECONDS):
-            await received.wait()
+            await has_ended.wait()
 
 
-async def _end(socket: WebSocketConnection, upgrade: Upgrade) -> None:
+async def _end(socket: CountedSocket, stream: ClientStream) -> None:
     """A close that the WebSocket layer began (1009) must still reach the peer."""
     if socket.closed is not None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await close_gently(upgrade.stream)
+            await close_gently(stream)
 
 
 @attrs.define(eq=False)

@@ -6,16 +6,14 @@ from typing import TypeAlias
 
 import attrs
 
-from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.user.messages import ConnectionNews
-from greenroom.transport.connection.machine.events import Draining, SocketGone
-
-
-@attrs.frozen
-class FrameCame:
-    """A message of the client, before it is decoded."""
-
-    message: str | bytes = attrs.field(metadata=SECRET)
+from greenroom.transport.connection.machine.events import (
+    Draining,
+    FrameRefused,
+    Overstepped,
+    SocketGone,
+)
+from greenroom.transport.protocol import wire
 
 
 @attrs.frozen
@@ -31,5 +29,12 @@ class Answered:
 
 
 ConnectionMessage: TypeAlias = (
-    ConnectionNews | FrameCame | Flooded | Answered | Draining | SocketGone
+    ConnectionNews
+    | wire.ClientFrame
+    | FrameRefused
+    | Overstepped
+    | Flooded
+    | Answered
+    | Draining
+    | SocketGone
 )

@@ -21,9 +21,8 @@ from greenroom.actors.guard import log_failure
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
-from greenroom.transport.door.early_stream import ReplayStream
 from greenroom.transport.door.static_pages import StaticPage
-from greenroom.transport.door.upgrade import Origins, check_handshake, handshake_for
+from greenroom.transport.door.upgrade import Origins, acceptance_of, check_handshake
 from greenroom.transport.http.request_head import (
     MAX_HEAD_BYTES,
     TOO_LARGE,
@@ -58,10 +57,16 @@ class Readiness:
 
 @attrs.frozen
 class Upgrade:
-    """An upgrade that was granted. The 101 is still to be sent, on `stream`."""
+    """An upgrade that was granted. `acceptance`, the 101, is still to be sent, on `stream`.
+
+    `early`: what came behind the request. A client may speak only once it has the 101 (RFC 6455
+    §4.1); one that speaks sooner loses nothing.
+    """
 
     identity: Identity
-    stream: ReplayStream
+    stream: trio.abc.Stream
+    acceptance: bytes = attrs.field(repr=False)
+    early: bytes = attrs.field(repr=False)
 
 
 class FrontDoor:
@@ -131,8 +136,7 @@ class FrontDoor:
                 return None
             if head.path == self._live_path:
                 identity = await self._authorise(head)
-                early = ReplayStream(stream, handshake_for(head), parser.rest)
-                return Upgrade(identity, early)
+                return Upgrade(identity, stream, acceptance_of(head), parser.rest)
             response = await self._respond(attrs.evolve(head, peer=peer_of(stream)))
         except BadRequest as error:
             response = text(error.status, error.message, error.headers)

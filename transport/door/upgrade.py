@@ -6,12 +6,15 @@ The checks go from the cheapest to the dearest and raise `BadRequest` with the s
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable
+from hashlib import sha1
 
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.protocol.wire import SUBPROTOCOL
 
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
 _DEFAULT_PORT = {"http": "80", "https": "443"}
@@ -47,19 +50,14 @@ def check_handshake(head: RequestHead) -> None:
         raise BadRequest(f"The client must offer the subprotocol {SUBPROTOCOL}.")
 
 
-def handshake_for(head: RequestHead) -> bytes:
-    """The request that the WebSocket layer gets: what was checked, and nothing else.
-
-    So neither the token nor a header that wsproto cannot read (a `Host` that is not IDNA, bytes
-    outside ASCII) goes further than the front door.
-    """
+def acceptance_of(head: RequestHead) -> bytes:
+    """The answer that opens the WebSocket, to a request that was checked (RFC 6455 §4.2.2)."""
+    key = (head.one("sec-websocket-key") or "").encode("ascii")
     lines = [
-        f"GET {head.path} HTTP/1.1",
-        "Host: greenroom",
+        "HTTP/1.1 101 Switching Protocols",
         "Upgrade: websocket",
         "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13",
-        f"Sec-WebSocket-Key: {head.one('sec-websocket-key')}",
+        f"Sec-WebSocket-Accept: {b64encode(sha1(key + _GUID).digest()).decode()}",
         f"Sec-WebSocket-Protocol: {SUBPROTOCOL}",
     ]
     return "\r\n".join([*lines, "", ""]).encode("ascii")

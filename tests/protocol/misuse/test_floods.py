@@ -35,6 +35,8 @@ FLOODS = {
     "empty fragments": fragments(b""),
     "fragments of a byte": fragments(b" "),
     "whole texts": [Frame(Opcode.TEXT, b'{"type":"pong"}')] * FLOOD,
+    "acks of nothing new": [Frame(Opcode.TEXT, b'{"type":"ack","offset":0}')] * FLOOD,
+    "acks of what was not sent": [Frame(Opcode.TEXT, b'{"type":"ack","offset":9}')] * FLOOD,
     "pings between fragments": [
         Frame(Opcode.TEXT, b"", fin=False),
         *[ping(), Frame(Opcode.CONT, b"", fin=False)] * (FLOOD // 2),
@@ -79,6 +81,18 @@ def test_as_many_frames_as_may_be_are_taken(narrow, connect, frames):
     client.raw(*frames)
     assert client.fence() == []  # the last frame of the burst
     client.raw(ping())
+    assert client.closed_with() == 4507
+
+
+def test_an_ack_of_what_was_sent_counts_for_no_limit(narrow, connect):
+    """One per 32 events, which is what clients are asked for, is 50 a second at 1,600 events."""
+    client = connect(narrow)
+    client.hello()
+    client.ask("say", id="1", body={"think": 200})
+    for event in client.events():
+        client.send("ack", offset=event["offset"])
+    assert client.fence() == []
+    client.raw(*[Frame(Opcode.TEXT, b'{"type":"ack","offset":200}')] * FLOOD)
     assert client.closed_with() == 4507
 
 

@@ -27,7 +27,7 @@ from greenroom.supervisor.crash.message_codec import (
     classes_of,
     encode,
 )
-from greenroom.transport.connection.messages import FrameCame
+from greenroom.transport.connection.machine.events import FrameRefused
 from greenroom.transport.protocol.wire import Confirm, Refresh, Say
 
 
@@ -142,7 +142,7 @@ def test_secrets_are_left_out_by_their_mark_and_by_their_name() -> None:
         (Say, {"body"}),
         (Confirm, {"verdict", "note"}),
         (Refresh, {"token"}),
-        (FrameCame, {"message"}),
+        (FrameRefused, {"message"}),
     ],
 )
 def test_what_users_say_event_bodies_and_tokens_of_ours_are_secret(

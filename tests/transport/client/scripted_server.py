@@ -6,6 +6,7 @@ from functools import partial
 import orjson
 import trio
 import trio_websocket
+from wsproto.connection import Connection, ConnectionType
 
 from greenroom.delivery.events.ids import EventId, IdSource, RequestId, RunId, SessionId, ThreadId
 from greenroom.transport.auth.tokens import JwtAuthenticator, sign_token
@@ -111,8 +112,10 @@ async def server(*scripts, tls=None):
             if upgrade is None:
                 return
             async with trio.open_nursery() as nursery:
-                request = await trio_websocket.wrap_server_stream(nursery, upgrade.stream)
-                socket = await request.accept(subprotocol="greenroom.v1")
+                await upgrade.stream.send_all(upgrade.acceptance)
+                connection = Connection(ConnectionType.SERVER)
+                socket = trio_websocket.WebSocketConnection(upgrade.stream, connection)
+                nursery.start_soon(socket._reader_task)
                 await script(Peer(socket))
                 if not waiting:
                     done.set()

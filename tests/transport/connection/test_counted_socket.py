@@ -4,20 +4,15 @@ from collections import deque
 
 import pytest
 import trio
-import wsproto
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
-from trio_websocket import ConnectionClosed
 from websockets.frames import Frame, Opcode
+from wsproto.connection import Connection
 
+from greenroom.transport.connection.socket.client_stream import IGNORED_BYTES, ClientStream
 from greenroom.transport.connection.socket.counted_socket import CountedSocket
-from greenroom.transport.door.early_stream import IGNORED_BYTES, ReplayStream
 from tests.transport.connection.socket_pairs import socket_pair
 
 MAX_BYTES = 1_000
-HANDSHAKE = wsproto.WSConnection(wsproto.ConnectionType.CLIENT).send(
-    wsproto.events.Request(host="greenroom", target="/live", subprotocols=["greenroom.v1"])
-)
-
 pytestmark = pytest.mark.fault("S13")
 
 
@@ -34,16 +29,37 @@ class Budget:
         return self.left >= 0
 
 
+class Heard:
+    """What was heard, and whether that was all."""
+
+    def __init__(self):
+        self._messages, self._receive = trio.open_memory_channel(100)
+        self.flooded = None
+
+    async def hear(self, message):
+        await self._messages.send(message)
+
+    def ended(self, *, flooded):
+        if self.flooded is None:
+            self.flooded = flooded
+            self._messages.close()
+
+    async def next(self):
+        return await self._receive.receive()
+
+
 async def opened(nursery, budget):
     client, server = memory_stream_pair()
     return client, await opened_on(nursery, budget, client, server)
 
 
 async def opened_on(nursery, budget, client, server):
-    stream = ReplayStream(server, HANDSHAKE)
+    stream = ClientStream(server, max_bytes=MAX_BYTES)
     socket = CountedSocket(stream, max_bytes=MAX_BYTES, allow=budget.allow)
-    await socket.open(nursery, "greenroom.v1")
-    await client.receive_some()
+    await socket.open(nursery, b"101")
+    assert await client.receive_some() == b"101"
+    socket.heard = Heard()
+    nursery.start_soon(socket.read, socket.heard)
     return socket
 
 
@@ -58,7 +74,7 @@ async def test_the_work_for_a_flood_ends_with_the_budget(autojump_clock):
         client, socket = await opened(nursery, budget)
         await client.send_all(masked(Opcode.PING) * 5_000)
         await wait_all_tasks_blocked()
-        assert (budget.asked, socket.flooded) == (11, True)
+        assert (budget.asked, socket.heard.flooded) == (11, True)
         assert await client.receive_some() == bytes([0x8A, 0]) * 10  # a pong for each it may send
         nursery.cancel_scope.cancel()
 
@@ -68,9 +84,9 @@ async def test_messages_before_the_flood_are_got_and_then_the_end(autojump_clock
         client, socket = await opened(nursery, Budget(3))
         texts = [masked(Opcode.TEXT, b"%d" % number) for number in range(9)]
         nursery.start_soon(client.send_all, b"".join(texts))
-        assert [await socket.get_message() for _ in range(3)] == ["0", "1", "2"]
-        with pytest.raises(ConnectionClosed):
-            await socket.get_message()
+        assert [await socket.heard.next() for _ in range(3)] == ["0", "1", "2"]
+        with pytest.raises(trio.EndOfChannel):
+            await socket.heard.next()
         nursery.cancel_scope.cancel()
 
 
@@ -83,14 +99,14 @@ async def test_a_message_in_very_many_fragments_takes_bounded_memory(kept, autoj
         await wait_all_tasks_blocked()
         assert len(socket._message_parts) <= 1
         await client.send_all(masked(Opcode.CONT, b"end"))
-        assert await socket.get_message() == f"{kept.decode()}end"
+        assert await socket.heard.next() == f"{kept.decode()}end"
         nursery.cancel_scope.cancel()
 
 
 async def test_of_a_flood_no_more_is_read_than_lets_its_peer_read_why(autojump_clock):
     async with trio.open_nursery() as nursery:
         client, server = memory_stream_pair()
-        stream = ReplayStream(server, b"", b"early")
+        stream = ClientStream(server, b"early")
         await stream.send_all(b"101")
         stream.ignore_rest()
         nursery.start_soon(stream.receive_some)
@@ -119,7 +135,7 @@ async def test_what_comes_behind_a_flood_is_taken_from_its_peer_and_not_looked_a
 
 async def test_the_end_of_a_flood_is_seen():
     client, server = memory_stream_pair()
-    stream = ReplayStream(server, b"")
+    stream = ClientStream(server)
     await stream.send_all(b"101")
     stream.ignore_rest()
     await client.send_all(b"x" * 1000)
@@ -173,16 +189,55 @@ async def test_what_breaks_the_protocol_on_an_open_socket_is_closed_with_its_cod
     assert (answer[0], answer[2:4]) == (0x88, code.to_bytes(2))
 
 
-async def test_an_open_socket_keeps_nothing_of_its_handshake(autojump_clock):
-    """Its parser and the request would take 2.6 KB for as long as the socket is open."""
+async def test_an_open_socket_has_no_parser_of_a_handshake():
+    """It would take 2.6 KB for as long as the socket is open; the front door has read the head."""
     async with trio.open_nursery() as nursery:
-        client, socket = await opened(nursery, Budget(1))
-        assert vars(socket._wsproto.handshake) == {}
-        assert not isinstance(socket._wsproto.connection._events, deque)
+        _, socket = await opened(nursery, Budget(1))
+        assert type(socket._wsproto) is Connection
+        assert not isinstance(socket._wsproto._events, deque)
         assert not isinstance(socket._recv_channel._state.data, deque)
-        await client.send_all(masked(Opcode.TEXT, b"hello"))
-        assert await socket.get_message() == "hello"
         nursery.cancel_scope.cancel()
+
+
+async def test_messages_whole_and_in_fragments_and_controls_are_heard_in_their_order():
+    async with trio.open_nursery() as nursery:
+        client, socket = await opened(nursery, Budget(99))
+        await client.send_all(
+            masked(Opcode.TEXT, b"1")
+            + masked(Opcode.TEXT, b"2", fin=False)
+            + masked(Opcode.PING, b"a")
+            + masked(Opcode.CONT, b"2")
+            + masked(Opcode.BINARY, b"3")
+            + masked(Opcode.TEXT, b"4")
+        )
+        assert [await socket.heard.next() for _ in range(4)] == ["1", "22", b"3", "4"]
+        assert await client.receive_some() == Frame(Opcode.PONG, b"a").serialize(mask=False)
+        nursery.cancel_scope.cancel()
+
+
+class Deaf(Heard):
+    """Listens to nothing until the socket is patient no more."""
+
+    async def hear(self, message):
+        await self.socket.be_patient(trio.sleep_forever)
+
+
+async def test_a_close_does_not_wait_for_who_listens_to_what_was_said_before():
+    client, server = socket_pair()
+    async with client, trio.open_nursery() as nursery:
+        stream = ClientStream(server, max_bytes=MAX_BYTES)
+        socket = CountedSocket(stream, max_bytes=MAX_BYTES, allow=Budget(9).allow)
+        await socket.open(nursery, b"101")
+        deaf = Deaf()
+        deaf.socket = socket
+        nursery.start_soon(socket.read, deaf)
+        await client.send_all(masked(Opcode.TEXT, b"1"))
+        await wait_all_tasks_blocked()
+        nursery.start_soon(socket.aclose, 4502)
+        assert await client.receive_some() == b"101"
+        assert await client.receive_some() == CLOSE_4502
+        await client.send_all(masked(Opcode.CLOSE, (4502).to_bytes(2)))
+        assert await read_to_the_end(client) == b""
 
 
 async def test_a_pong_waits_behind_the_frame_that_is_being_written_and_never_cuts_into_it():

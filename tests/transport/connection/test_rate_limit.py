@@ -59,3 +59,11 @@ def test_a_bucket_is_shared_while_held_and_forgotten_with_its_last_holder():
     del first, second
     gc.collect()
     assert buckets.of("alice", now=0).take(0)
+
+
+def test_what_is_put_back_can_be_taken_again_and_fills_no_bucket_beyond_its_burst():
+    bucket = TokenBucket(1.0, 2, now=0.0)
+    assert bucket.take(0.0)
+    bucket.put_back()
+    bucket.put_back()
+    assert [bucket.take(0.0) for _ in range(3)] == [True, True, False]

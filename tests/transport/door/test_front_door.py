@@ -10,13 +10,14 @@ from functools import partial
 
 import pytest
 import trio
-import trio_websocket
 import wsproto
 from trio.testing import memory_stream_pair
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from greenroom.transport.auth.tokens import JwtAuthenticator, sign_token
+from greenroom.transport.connection.socket.client_stream import ClientStream
+from greenroom.transport.connection.socket.counted_socket import CountedSocket
 from greenroom.transport.door.front_door import FrontDoor, Readiness, Upgrade
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.static_pages import load_pages
@@ -32,17 +33,27 @@ def front_door(**settings):
     return FrontDoor(authenticator=JwtAuthenticator.from_secret(SECRET), **settings)
 
 
+class Echo:
+    """Says everything back."""
+
+    def __init__(self, socket):
+        self._socket = socket
+
+    async def hear(self, message):
+        self._socket.send_text(message.encode())
+
+    def ended(self, *, flooded):
+        assert not flooded
+
+
 async def echo(upgrade: Upgrade) -> None:
-    """What a server does with an upgrade: the handshake, then frames until the socket closes."""
+    """What a server does with an upgrade: the answer, then frames until the socket closes."""
+    stream = ClientStream(upgrade.stream, upgrade.early, max_bytes=10_000)
+    socket = CountedSocket(stream, max_bytes=10_000, allow=lambda: True)
     async with trio.open_nursery() as nursery:
-        request = await trio_websocket.wrap_server_stream(nursery, upgrade.stream)
-        socket = await request.accept(subprotocol="greenroom.v1")
-        await socket.send_message(f"hello {upgrade.identity.user}")
-        try:
-            while True:
-                await socket.send_message(await socket.get_message())
-        except trio_websocket.ConnectionClosed:
-            pass
+        await socket.open(nursery, upgrade.acceptance)
+        socket.send_text(f"hello {upgrade.identity.user}".encode())
+        await socket.read(Echo(socket))
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 import pytest
 import wsproto
 
-from greenroom.transport.door.upgrade import BadOrigin, Origins, check_handshake, handshake_for
+from greenroom.transport.door.upgrade import BadOrigin, Origins, acceptance_of, check_handshake
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 
 GOOD = {
@@ -53,14 +53,14 @@ def test_a_handshake_that_lacks_something_is_refused(changes, status):
     assert status_of(head(**changes)) == status
 
 
-def test_the_websocket_layer_sees_a_clean_request_without_the_token():
-    clean = handshake_for(head(host="xn--a", x_odd="\xff", sec_websocket_extensions="\xff"))
-    assert b"bearer" not in clean
-    server = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
-    server.receive_data(clean)
-    (request,) = server.events()
-    assert request.subprotocols == ["greenroom.v1"]
-    assert request.target == "/live"
+def test_the_answer_to_an_upgrade_is_what_a_client_of_rfc_6455_waits_for():
+    client = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
+    upgrade = wsproto.events.Request(host="a", target="/live", subprotocols=["greenroom.v1"])
+    lines = client.send(upgrade).decode().split("\r\n")
+    (key,) = (line.split(": ")[1] for line in lines if line.lower().startswith("sec-websocket-key"))
+    client.receive_data(acceptance_of(head(sec_websocket_key=key, x_odd="\xff")))
+    (accepted,) = client.events()
+    assert accepted.subprotocol == "greenroom.v1"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import attrs
 
+from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.record import Page
 from greenroom.delivery.user.messages import (
@@ -31,10 +32,10 @@ class Upgraded:
 
 @attrs.frozen
 class FrameRefused:
-    """A frame that breaks the protocol."""
+    """A frame that breaks the protocol. `message` may repeat what was in it."""
 
     code: CloseCode
-    message: str
+    message: str = attrs.field(metadata=SECRET)
     id: str | None
     fatal: bool
 

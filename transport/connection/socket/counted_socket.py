@@ -7,40 +7,25 @@ pyproject.toml caps the version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol, cast
 
 import trio
 import wsproto
 from trio_websocket import ConnectionClosed, WebSocketConnection
-from wsproto.connection import ConnectionState
+from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason, FrameProtocol
-from wsproto.handshake import H11Handshake
 
+from greenroom.transport.connection.socket.client_stream import ClientStream
 from greenroom.transport.connection.socket.text_frames import text_frame
 from greenroom.transport.connection.socket.traffic import Traffic
-from greenroom.transport.door.early_stream import ReplayStream
 
 ROOM_BYTES = 64 * 1024
 """While more than this waits to be written to a client, no frame of the client is looked at."""
 
 BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
-
-
-class _HandshakeOver(H11Handshake):
-    """Replaces the handshake of a socket that is open, which would keep its parser and the request
-    for as long as the socket: 2.6 KB. wsproto still asks it for events."""
-
-    def __init__(self) -> None:
-        """It parses nothing."""
-
-    def events(self) -> Generator[Event, None, None]:
-        yield from ()
-
-
-HANDSHAKE_OVER = _HandshakeOver()
 
 
 class _ShortQueue(list[Any]):  # Any: of wsproto's events, and of messages
@@ -51,42 +36,67 @@ class _ShortQueue(list[Any]):  # Any: of wsproto's events, and of messages
         return self.pop(0)
 
 
+class Listener(Protocol):
+    """Whoever hears what a client says."""
+
+    async def hear(self, message: str | bytes) -> None:
+        """A whole message; nothing more is read until this returns."""
+
+    def ended(self, *, flooded: bool) -> None:
+        """Nothing more is heard, maybe because the client sent more than it may."""
+
+
 class CountedSocket(WebSocketConnection):
     """Opens, reads and closes a WebSocket; its frames and ours share one `writer`.
 
-    Reads while `allow()` returns True. It is called for every frame except the closing one.
-
-    After the first frame past the limit nothing more is read, `flooded` is True, and
-    `get_message` raises `ConnectionClosed` behind the messages that came before it.
+    Reads while `allow()` returns True. It is called for every frame except the closing one. After
+    the first frame past the limit nothing more is heard.
     """
 
-    def __init__(self, stream: ReplayStream, *, max_bytes: int, allow: Callable[[], bool]) -> None:
-        server = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
-        super().__init__(stream, server, max_message_size=max_bytes)
-        self.flooded = False
+    def __init__(self, stream: ClientStream, *, max_bytes: int, allow: Callable[[], bool]) -> None:
+        # once it is open, trio-websocket asks a WSConnection for no more than a Connection has
+        connection = Connection(ConnectionType.SERVER)
+        connection._events = _ShortQueue()  # type: ignore[assignment]  # no deque
+        server = cast(wsproto.WSConnection, connection)
+        super().__init__(stream, server, message_queue_size=1, max_message_size=max_bytes)
+        self._recv_channel._state.data = _ShortQueue()  # type: ignore[assignment]  # no deque
         self._allow = allow
-        self._replay = stream
+        self._client = stream
+        self._listener: Listener | None = None
+        self._patience: trio.CancelScope | None = None
         self.writer = stream.writer
         stream.last_words = self._last_words
 
     def traffic(self) -> Traffic:
         """The bytes that came and left up to now."""
-        return self._replay.traffic()
+        return self._client.traffic()
 
-    async def open(self, nursery: trio.Nursery, subprotocol: str) -> None:
-        """Answer the upgrade, and read in a task of the nursery's."""
+    async def open(self, nursery: trio.Nursery, acceptance: bytes) -> None:
+        """Answer the upgrade. What does not leave at once is written by a task of the nursery's."""
         self.writer.nursery = nursery
-        nursery.start_soon(self._reader_task)
-        request = await self._get_request()
-        await request.accept(subprotocol=subprotocol)
-        self._wsproto.handshake = HANDSHAKE_OVER
-        self._keep_short_queues()
+        await self._client.send_all(acceptance)
 
-    def _keep_short_queues(self) -> None:
-        connection, messages = self._wsproto.connection, self._recv_channel._state
-        assert connection is not None, "the handshake is over"
-        connection._events = _ShortQueue(connection._events)  # type: ignore[assignment]  # no deque
-        messages.data = _ShortQueue(messages.data)  # type: ignore[assignment]  # no deque
+    async def read(self, listener: Listener) -> None:
+        """Read until the end. `listener` hears each message in this task."""
+        self._listener = listener
+        self._client.on_text = self._take_text
+        try:
+            await self._reader_task()
+        finally:
+            self._listener = None
+            listener.ended(flooded=False)
+
+    async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
+        """Close with a handshake, for which the reader must read on."""
+        if self._patience is not None:
+            self._patience.cancel()
+        await super().aclose(code, reason)
+
+    async def be_patient(self, wait: Callable[[], Awaitable[None]]) -> None:
+        """Wait for something on the client's behalf, but no longer than until we close."""
+        with trio.CancelScope() as self._patience:
+            await wait()
+        self._patience = None
 
     def send_text(self, text: bytes) -> bool:
         """Write a text frame, behind what was written before; False if the socket is gone.
@@ -102,7 +112,17 @@ class CountedSocket(WebSocketConnection):
         """Wait while so much waits to be written that no more should be asked for."""
         if self.writer.waiting > ROOM_BYTES:
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                await self.writer.flush()
+                await self.be_patient(self.writer.flush)
+
+    async def _take_text(self, text: str) -> None:
+        if not self._allow():
+            self._flood()
+        elif not self._is_closing:
+            await self._tell(text)
+
+    async def _tell(self, message: str | bytes) -> None:
+        if self._listener is not None:
+            await self._listener.hear(message)
 
     async def _handle_ping_event(self, event: Ping) -> None:
         await self._count()
@@ -119,6 +139,14 @@ class CountedSocket(WebSocketConnection):
             await self._count()
         if (event.data or event.message_finished) and not self._is_closing:
             await super()._handle_message_event(event)
+            await self._tell_joined()
+
+    async def _tell_joined(self) -> None:
+        """trio-websocket has put the message it joined into its channel, if it was whole."""
+        if self.closed is not None and self._listener is not None:
+            self._listener.ended(flooded=False)  # it was too big
+        with suppress(trio.WouldBlock, trio.ClosedResourceError, trio.EndOfChannel):
+            await self._tell(self._recv_channel.receive_nowait())
 
     async def _send(self, event: Event) -> None:
         """Once the closing frame has left, no pong and no other close may follow (RFC 6455 §5.5.1):
@@ -142,9 +170,11 @@ class CountedSocket(WebSocketConnection):
         return self._wsproto.state in (ConnectionState.LOCAL_CLOSING, ConnectionState.CLOSED)
 
     async def _count(self) -> None:
-        if self._allow():
-            return
-        self.flooded = True
-        self._replay.ignore_rest()
-        await self._send_channel.aclose()
-        raise ConnectionClosed(None)  # the reader takes that for its end
+        if not self._allow():
+            self._flood()
+            raise ConnectionClosed(None)  # the reader takes that for its end
+
+    def _flood(self) -> None:
+        self._client.ignore_rest()
+        if self._listener is not None:
+            self._listener.ended(flooded=True)

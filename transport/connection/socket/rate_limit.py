@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from weakref import WeakValueDictionary
 
 
@@ -33,6 +33,10 @@ class TokenBucket:
         self._level -= amount
         return True
 
+    def put_back(self, amount: float = 1.0) -> None:
+        """What was taken did not count after all."""
+        self._level = min(self._burst, self._level + amount)
+
     def level(self, now: float) -> float:
         """How much could be taken at `now`."""
         return min(self._burst, self._level + self._rate * max(0.0, now - self._seen))
@@ -51,3 +55,23 @@ class SharedBuckets:
         if bucket is None:
             bucket = self._held[key] = TokenBucket(self._rate, self._burst, now=now)
         return bucket
+
+
+class FrameRates:
+    """The frames that one connection may send, and those that all of its user's may together."""
+
+    __slots__ = ("_buckets", "_clock")
+
+    def __init__(self, own: TokenBucket, users: TokenBucket, clock: Callable[[], float]) -> None:
+        self._buckets = (own, users)
+        self._clock = clock
+
+    def allow(self) -> bool:
+        """Take one frame. False if it is too many."""
+        now = self._clock()
+        return all(bucket.take(now) for bucket in self._buckets)
+
+    def put_back(self) -> None:
+        """The last frame did not count after all."""
+        for bucket in self._buckets:
+            bucket.put_back()

@@ -1,12 +1,12 @@
-"""A stream whose first bytes were read before it was made."""
+"""The stream below a WebSocket: it hands over whole texts, and keeps what is sent in order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 
-from greenroom.actors.reply import Reply
+from greenroom.transport.connection.socket.frame_splitter import FrameSplitter
 from greenroom.transport.connection.socket.ordered_writer import writer_of
 from greenroom.transport.connection.socket.traffic import Traffic, unsent
 
@@ -14,47 +14,41 @@ IGNORED_BYTES, IGNORED_AT_ONCE = 256 * 1024, 64 * 1024
 """Bytes read and dropped of a peer that floods, so that it can read why it is closed."""
 
 
-class ReplayStream(trio.abc.HalfCloseableStream):
-    """Gives `head`, and what follows only once an answer to it is being sent.
+class ClientStream(trio.abc.HalfCloseableStream):
+    """Reads `early`, which came behind the request, and then the stream.
 
-    wsproto forgets bytes that reach it between the upgrade request and its acceptance
-    (`H11Handshake._accept` starts a new parser without them), yet trio-websocket reads on while
-    the application decides. A client may speak as soon as it has *our* 101, so nothing waits
-    without need; a client that speaks sooner (RFC 6455 §4.1 forbids it) loses nothing.
-
-    All that is sent goes through `writer`, in order. `last_words()` is sent before it closes: see
-    `CountedSocket`.
+    Whole texts of at most `max_bytes` go to `on_text`, in the task that reads; it gets everything
+    else, in order with them. All that is sent goes through `writer`, in order. `last_words()` is
+    sent before it closes: see `CountedSocket`.
     """
 
-    def __init__(self, stream: trio.abc.Stream, head: bytes, early: bytes = b"") -> None:
+    def __init__(self, stream: trio.abc.Stream, early: bytes = b"", *, max_bytes: int = 0) -> None:
         self._stream = stream
-        self._head = head
-        self._early = early
-        self._answered: Reply[None] = Reply()
+        self._splitter = FrameSplitter(max_bytes)
+        self._splitter.feed(early)
         self._ignores = False
+        self.on_text: Callable[[str], Awaitable[None]] = _nobody
         self.last_words: Callable[[], bytes] = bytes
         self.writer = writer_of(stream)
         self._came = 0
 
     def __repr__(self) -> str:
-        return f"<ReplayStream of {self._stream!r}>"
+        return f"<ClientStream of {self._stream!r}>"
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        if self._head:
-            await trio.lowlevel.checkpoint()
-            given, self._head = _cut(self._head, max_bytes)
-            return given
-        if not self._answered.is_set:
-            await self._answered.wait()
-        if self._early:
-            await trio.lowlevel.checkpoint()
-            given, self._early = _cut(self._early, max_bytes)
-            return given
-        if self._ignores:
-            return await self._ignored()
-        data = await self._stream.receive_some(max_bytes)
-        self._came += len(data)
-        return data
+        while not self._ignores:
+            taken = self._splitter.take()
+            if isinstance(taken, str):
+                await self.on_text(taken)
+            elif taken:
+                return taken
+            else:
+                data = await self._stream.receive_some(max_bytes)
+                if not data:
+                    return b""
+                self._came += len(data)
+                self._splitter.feed(data)
+        return await self._ignored()
 
     def traffic(self) -> Traffic:
         """The bytes up to now. What is being sent waits, be it here or in the system's queue."""
@@ -64,7 +58,8 @@ class ReplayStream(trio.abc.HalfCloseableStream):
 
     def ignore_rest(self) -> None:
         """Show nothing more of what the peer sends but its end."""
-        self._ignores, self._early = True, b""
+        self._ignores = True
+        self._splitter.clear()
 
     async def _ignored(self) -> bytes:
         """Closing with bytes unread resets the connection (RFC 9112 §9.6), so read some."""
@@ -78,7 +73,6 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         raise AssertionError("never comes")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        self._answered.succeed(None)
         self.writer.write(bytes(data))
         await self.writer.flush()
 
@@ -91,8 +85,8 @@ class ReplayStream(trio.abc.HalfCloseableStream):
             await self._stream.send_eof()
 
     async def aclose(self) -> None:
-        self._head = self._early = b""
-        self._answered.succeed(None)
+        self._splitter.clear()
+        self.on_text = _nobody
         unsaid, self.last_words = self.last_words(), bytes
         try:
             if unsaid:
@@ -103,5 +97,5 @@ class ReplayStream(trio.abc.HalfCloseableStream):
             await self._stream.aclose()
 
 
-def _cut(data: bytes, at: int | None) -> tuple[bytes, bytes]:
-    return (data, b"") if at is None else (data[:at], data[at:])
+async def _nobody(text: str) -> None:
+    """Hears nothing."""
