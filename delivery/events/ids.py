@@ -183,16 +183,37 @@ def with_bits(kind: type[I], bits: int) -> I:
     return kind.trusted(str(typeid))
 
 
+class RandomBits:
+    """Random bits of the system, drawn for many calls at once.
+
+    Each drawing is a system call, which lets go of the interpreter's lock. A forked process would
+    have the same bits: it must make its own.
+    """
+
+    DRAWN: Final = 64 * 80
+
+    def __init__(self) -> None:
+        self._bits = self._left = 0
+
+    def __call__(self, count: int) -> int:
+        if count > self._left:
+            self._bits, self._left = secrets.randbits(self.DRAWN), self.DRAWN
+        drawn = self._bits & (1 << count) - 1
+        self._bits >>= count
+        self._left -= count
+        return drawn
+
+
 class IdSource:
     """Generates ids. `now_ms` and `random_bits` (bits → int) may be injected."""
 
     def __init__(
         self,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        random_bits: Callable[[int], int] = secrets.randbits,
+        random_bits: Callable[[int], int] | None = None,
     ) -> None:
         self._now_ms = now_ms
-        self._random_bits = random_bits
+        self._random_bits = random_bits or RandomBits()
 
     def new(self, kind: type[I]) -> I:
         """A new id of `kind`, which must not be `UserId`: the identity provider makes user ids."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -86,11 +85,14 @@ class Emitter:
         `ActorStopped` if that is not known, and the run continues as if it was.
         """
         await self.send_text()
-        with self._refusals_counted():
+        try:
             event = self._draft(kind, data)
             before = self.spoken
             self.spoken = before.after(step)
             receipt = await self._keep(event, kind, step, before)
+        except tuple(REFUSALS) as error:
+            self.refused(error)
+            raise
         return await self.requirement.check(receipt)
 
     async def send_text(self) -> None:
@@ -131,14 +133,6 @@ class Emitter:
     def _take_back(self, step: RunStep, before: Spoken) -> None:
         if not self.closed:
             self.spoken = self.spoken.without(step, before)
-
-    @contextmanager
-    def _refusals_counted(self) -> Iterator[None]:
-        try:
-            yield
-        except tuple(REFUSALS) as error:
-            self.refused(error)
-            raise
 
     def refused(self, error: GreenroomError) -> None:
         """Count an event that was not accepted."""

@@ -15,6 +15,7 @@ from greenroom.delivery.events.ids import (
     EventId,
     Id,
     IdSource,
+    RandomBits,
     RequestId,
     RunId,
     SessionId,
@@ -134,3 +135,22 @@ def test_an_error_shows_no_more_than_the_beginning_of_a_long_value() -> None:
     with pytest.raises(BadId) as caught:
         RunId.parse("x" * 10_000)
     assert len(str(caught.value)) < 200
+
+
+@given(st.lists(st.integers(1, 200), max_size=200))
+def test_bits_drawn_together_are_as_many_as_asked_for_and_none_is_given_twice(
+    counts: list[int],
+) -> None:
+    bits = RandomBits()
+    bits(1)
+    rest, expected = bits._bits, ""
+    for count in counts:
+        if count > bits._left:
+            return
+        expected = f"{bits(count):0{count}b}{expected}"
+    assert int(expected or "0", 2) == rest & (1 << len(expected)) - 1
+
+
+def test_ids_of_one_source_differ() -> None:
+    ids = IdSource(now_ms=lambda: 0)
+    assert len({ids.new(EventId) for _ in range(1_000)}) == 1_000

@@ -29,6 +29,7 @@ class Pulse:
 
     __slots__ = (
         "_arriving",
+        "_at_most",
         "_came",
         "_clock",
         "_drained_at",
@@ -44,6 +45,7 @@ class Pulse:
         self._clock = clock
         self._seen = Traffic()
         self._came = 0
+        self._at_most = SLOWEST  # bytes that may wait, by the last look and what was written since
         self._drained_at = float("-inf")
         self._frames: list[_WrittenFrame] = []
         self._left = 0  # frames with events through here have left
@@ -66,13 +68,15 @@ class Pulse:
 
     def wrote(self, through: int, size: int) -> None:
         """A frame with events through this offset was written."""
-        if size <= LARGE_BYTES and not self._frames and self._traffic().waiting < SLOWEST:
+        self._at_most += size
+        if size <= LARGE_BYTES and not self._frames and self._is_short():
             self._left = max(self._left, through)  # it is as good as gone
         else:
             self._keep(through, size)
 
     def replied(self, size: int) -> None:
         """Another frame was written."""
+        self._at_most += size
         if size > LARGE_BYTES:
             self._keep(0, size)
 
@@ -93,6 +97,13 @@ class Pulse:
         just_left, self._was_waiting = after < self._was_waiting, 0
         through, until = self._arriving
         return just_left or (through > after and self._clock() < until)
+
+    def _is_short(self) -> bool:
+        """Whether less than a second's worth waits: to look is a system call, so look when it may
+        have become more."""
+        if self._at_most >= SLOWEST:
+            self._at_most = self._traffic().waiting
+        return self._at_most < SLOWEST
 
     def _keep(self, through: int, size: int) -> None:
         frame = _WrittenFrame(through, self._written(), size)
