@@ -144,10 +144,10 @@ def test_bits_drawn_together_are_as_many_as_asked_for_and_none_is_given_twice(
     bits = RandomBits()
     bits(1)
     rest, expected = bits._bits, ""
-    for count in counts:
-        if count > bits._left:
+    for wanted in counts:
+        if wanted > bits._left:
             return
-        expected = f"{bits(count):0{count}b}{expected}"
+        expected = f"{bits(wanted):0{wanted}b}{expected}"
     assert int(expected or "0", 2) == rest & (1 << len(expected)) - 1
 
 
