@@ -108,8 +108,8 @@ class SupervisorRef(Resting, Killable):
         parent: SupervisorRef | None,
         crash_log: CrashLog,
     ) -> None:
-        self.name = name
-        self.parent = parent
+        self.name: str = name
+        self.parent: SupervisorRef | None = parent
         self.path: str = f"{parent.path}/{name}" if parent else name
         self.intensity: Intensity = intensity
         self._nursery = nursery

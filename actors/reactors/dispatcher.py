@@ -16,7 +16,7 @@ import trio
 
 from greenroom.actors.guard import call_guarded
 
-MESSAGES, SECONDS = 1024, 0.005
+MESSAGES, SECONDS = 1024, 0.01
 """The messages that a turn handles, and the seconds it may take, before other tasks run."""
 
 BATCH = 256

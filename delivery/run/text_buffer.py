@@ -44,7 +44,7 @@ class TextBuffer:
     __slots__ = ("_half", "_kind", "_texts", "size")
 
     def __init__(self, kind: Kind) -> None:
-        self.size = 0
+        self.size: int = 0
         self._kind = kind
         self._half = ""
         self._texts: list[str] = []

@@ -32,15 +32,15 @@ class Pieces:
     """
 
     def __init__(self, kind: Kind, numbers: PieceNumbers, common: dict[str, JSON]) -> None:
-        self.kind = kind
-        self.numbers = numbers
-        self.common = common
-        self.buffer = TextBuffer(kind)
-        self.waits = False
+        self.kind: Kind = kind
+        self.numbers: PieceNumbers = numbers
+        self.common: dict[str, JSON] = common
+        self.buffer: TextBuffer = TextBuffer(kind)
+        self.waits: bool = False
         self.sent: str | None = None
         self.kept: Record | None = None
         self.error: BaseException | None = None
-        self.not_kept = ""
+        self.not_kept: str = ""
 
     def fail(self, error: BaseException) -> None:
         """The stream ends here: neither what was sent nor what waits is kept."""
@@ -60,7 +60,7 @@ class TextSender:
     def __init__(self, emitter: Emitter, pace: TextPace = PACE) -> None:
         self.emitter = emitter
         self.pace = pace
-        self.numbers = PieceNumbers()
+        self.numbers: PieceNumbers = PieceNumbers()
         self.waiting: dict[Pieces, None] = {}
         self._in_flight = 0
         self._sent_at = -math.inf

@@ -11,6 +11,7 @@ import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError, another
+from greenroom.actors.reactors.dispatcher import default_dispatcher
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalBusy, JournalLost, JournalReadOnly
 from greenroom.delivery.events.record import Entry
@@ -42,8 +43,9 @@ class _Landing:
 class Committer:
     """The appends that wait for the journal's thread, from any task of one trio run.
 
-    `append_soon` runs in trio, `commit` on the thread. A commit posts one callback to trio, however
-    many callers it has.
+    `append_soon` runs in trio, `commit` on the thread. Appends are handed to the thread when the
+    dispatcher's turn ends, so that those of one turn are committed together; and a commit posts one
+    callback to trio, however many callers it has.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Committer:
         self._thread = thread
         self._orphaned = False
         self._token = trio.lowlevel.current_trio_token()
+        self._gathered: list[Append] = []  # in this turn
         self._waiting: deque[Append] = deque()
         self._asleep = True
         self.observer: Observer = NO_OBSERVER
@@ -88,8 +91,16 @@ class Committer:
             self._failed(error)
             reply.fail(error)
             return
-        self._waiting.append(Append(entries, reply))
-        if self._pace.appended(entries) or self._asleep:
+        if not self._gathered:
+            default_dispatcher().at_end(self.hand_over)
+        self._gathered.append(Append(entries, reply))
+
+    def hand_over(self) -> None:
+        """Let the thread have what was accepted up to now."""
+        gathered, self._gathered = self._gathered, []
+        self._waiting.extend(gathered)
+        ended = [self._pace.appended(append.entries) for append in gathered]
+        if self._asleep or True in ended:
             self._asleep = False
             self._thread.wake()
 
@@ -97,7 +108,8 @@ class Committer:
         self.unanswered -= 1
 
     def _landed(self, landing: _Landing) -> None:
-        self._pace.landed()
+        """The callers are told in the turn that begins: the pause counts from its end."""
+        default_dispatcher().at_end(self._pace.landed)
         group, error = landing.group, landing.error
         if error is None:
             self._count(group, landing.seconds)
@@ -126,11 +138,11 @@ class Committer:
         None if that is after the next `wake`."""
         if seconds := self._pace.wait():
             return seconds
-        if self._waiting:
+        if self._waiting and not self._gathered:
             self.commit_now()
             return self._pace.wait()
-        self._asleep = True
-        return 0.0 if self._waiting else None  # what came before this thread slept woke nothing
+        self._asleep = True  # until the hand-over, which may have come before this was set
+        return 0.0 if self._waiting and not self._gathered else None
 
     def commit_now(self) -> None:
         """Commit the appends that wait. Raises `trio.RunFinishedError` afterwards if their trio run

@@ -228,6 +228,7 @@ class SqliteJournal:
 
     async def aclose(self) -> None:
         """Finish what was accepted, checkpoint, close and unlock, even if cancelled."""
+        self._committer.hand_over()
         await self._thread.aclose(self._close)
 
     async def _write(self, work: Callable[[], R]) -> R:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,20 @@ async def test_what_comes_during_a_pause_is_one_commit(tmp_path: Path) -> None:
                 nursery.start_soon(journal.append, [record(1, user=user)])
                 await trio.testing.wait_all_tasks_blocked()
         assert commits.sizes == [2, 5]
+
+
+async def test_what_comes_in_one_turn_is_one_commit(tmp_path: Path) -> None:
+    """However quick the thread is: it is told when the turn ends, and sees nothing before."""
+    async with open_sqlite_journal(tmp_path / "j.db") as journal:
+        commits = Commits()
+        journal.report_to(commits)
+        replies = []
+        for number in range(50):
+            replies.append(journal.append_soon([record(1, user=UserId(f"user-{number}"))]))
+            os.sched_yield()  # lets go of the interpreter's lock, as a write to a socket does
+        for reply in replies:
+            await reply.wait()
+        assert commits.sizes == [50]
 
 
 async def test_users_that_all_emit_again_end_the_pause(tmp_path: Path) -> None:
