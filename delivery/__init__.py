@@ -6,15 +6,17 @@ The path of an event, from the agent's call to the user's screen and back:
    of order, the fields are checked, and the emitter makes a `Draft` (`events/draft.py`).
 2. `user/`: the emitter asks the user actor, the single writer of the user's sequence, to accept
    the draft. Its messages are in `user/messages.py`; a table in `user/actor.py` maps each message
-   to the method that handles it.
+   to the method that handles it. It is a reactor: the dispatcher of the trio run
+   (`actors/reactors/`) handles the messages of all users in shared turns.
 3. `outbox/`: the pure heart. `Outbox` gives the draft its offset when a batch leaves for the
    journal, one batch in flight at a time.
-4. `journal/`: in memory or in SQLite, whose thread commits the batches of all users together
+4. `journal/`: in memory or in SQLite, whose thread commits the batches of a whole turn together
    (`journal/sqlite/committer.py`), at a pace (`journal/pace.py`). Only durable events go on.
 5. `user/` again: the emitter gets its `Receipt`, and the outbox decides which connections are
    handed which records. Each connection is a cursor over the log: a replay comes from the journal,
    the newest events from memory.
-6. `transport/connection/` writes the records to the socket, and reports how far it has written.
+6. `transport/connection/`, a reactor too, writes the records to the socket without waiting, and
+   reports how far the system has taken them.
 7. The client acknowledges: `user/reports.py` notes it, the session's cursor moves
    (`outbox/sessions.py`), and `outbox/redelivery.py` stops its clock. Without an acknowledgement
    the events are sent again, and in the end the connection is given up.
