@@ -145,15 +145,20 @@ class ReactorCell(Resting, Generic[M]):
     def react(self) -> int:
         if self._tell is None:
             return 0
-        batch = self._mailbox.take_nowait(self._actor.batch)
+        actor, mailbox = self._actor, self._mailbox
+        batch = mailbox.take_nowait(actor.batch)
         taken = len(batch)
         error = self._error_of(batch)
         handled = taken - len(batch)
         if error is None:
-            self._actor.recent.handled(handled)
-        self._mailbox.put_back(batch)
-        self._life.probe.handled(self._actor.ref.name, handled)
-        self._go_on(error)
+            actor.recent.handled(handled)
+        if batch:
+            mailbox.put_back(batch)
+        self._life.probe.handled(actor.ref.name, handled)
+        if error is None and not (actor._stop or self._cancelled):
+            mailbox.attend(self._enqueue)
+        else:
+            self._end(outcome.Value(None) if error is None else outcome.Error(error))
         return handled
 
     def _error_of(self, batch: deque[M | Ask[object]]) -> BaseException | None:
@@ -167,14 +172,6 @@ class ReactorCell(Resting, Generic[M]):
         finally:
             ref._in_turn = False
         return None
-
-    def _go_on(self, error: BaseException | None) -> None:
-        if error is not None:
-            self._end(outcome.Error(error))
-        elif self._actor._stop or self._cancelled:
-            self._end(outcome.Value(None))
-        else:
-            self._mailbox.attend(self._enqueue)
 
     def _enqueue(self) -> None:
         self._dispatcher.enqueue(self)

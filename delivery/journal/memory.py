@@ -92,7 +92,9 @@ class MemoryJournal:
         check_ids(entries)
         last_offsets(entries, self._last)
         for entry in entries:
-            log = self._users.setdefault(entry.user, _UserLog())
+            log = self._users.get(entry.user)
+            if log is None:
+                log = self._users[entry.user] = _UserLog()
             if isinstance(entry, Record):
                 self._number += 1
                 self._newest_at = entry.at
