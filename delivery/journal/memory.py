@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -59,7 +60,7 @@ class MemoryJournal:
 
     def __init__(self, *, epoch: str | None = None) -> None:
         self._epoch = epoch or secrets.token_urlsafe(12)
-        self._users: dict[UserId, _UserLog] = {}
+        self._users: defaultdict[UserId, _UserLog] = defaultdict(_UserLog)
         self._closed = False
         self._appends = self._entries = self._failures = 0
         self._number = 0  # the newest record's number in the log of all users
@@ -92,9 +93,7 @@ class MemoryJournal:
         check_ids(entries)
         last_offsets(entries, self._last)
         for entry in entries:
-            log = self._users.get(entry.user)
-            if log is None:
-                log = self._users[entry.user] = _UserLog()
+            log = self._users[entry.user]
             if isinstance(entry, Record):
                 self._number += 1
                 self._newest_at = entry.at
