@@ -93,13 +93,12 @@ class MemoryJournal:
         check_ids(entries)
         last_offsets(entries, self._last)
         for entry in entries:
-            log = self._users[entry.user]
             if isinstance(entry, Record):
                 self._number += 1
                 self._newest_at = entry.at
-                log.keep_record(entry, self._number)
+                self._users[entry.user].keep_record(entry, self._number)
             else:
-                log.keep(entry)
+                self._users[entry.user].keep(entry)
 
     def report_to(self, observer: Observer) -> None:
         self._observer = observer
