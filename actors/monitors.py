@@ -97,8 +97,19 @@ def monitor(watched: Watchable, watcher: Ref[Down]) -> Monitor:
     """Send `watcher` one `Down` when `watched` ends, or now if it has ended.
 
     Every call makes another monitor. The watched actor does not notice it. A monitor that the
-    watcher itself made ends when the watcher is restarted, as its timers do.
+    watcher itself made ends when the watcher is restarted, as its timers do. Raises `TypeError`
+    for what cannot be watched, or cannot be sent a message.
     """
+    if not hasattr(watched, "when_stopped"):
+        raise TypeError(
+            f"`watched` must be the ref of an actor or a supervisor, not {watched!r}; "
+            "`whereis(name)` finds the ref of a registered name"
+        )
+    if not isinstance(watcher, Ref):
+        raise TypeError(
+            f"`watcher` must be the ref of the actor that gets the `Down`, such as `self.ref`, "
+            f"not {watcher!r}"
+        )
     return Monitor(watched, watcher)
 
 

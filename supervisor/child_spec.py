@@ -237,6 +237,11 @@ def _check_actor_options(id_: str, factory: object, record: object, mailbox: obj
             f"child {id_!r}: its factory must be callable and make a new actor, not {factory!r}",
             advice="every start calls it: give the class, or a functools.partial of it",
         )
+    if isinstance(factory, type) and not issubclass(factory, Actor):
+        raise InvalidChildSpec(
+            f"child {id_!r}: its factory must make an Actor, and {factory!r} is not a class of one",
+            advice="give a subclass of Actor; task_child takes an async function",
+        )
     if not isinstance(record, int) or record < 0:
         raise InvalidChildSpec(
             f"child {id_!r}: its record must be 0 or more messages, not {record!r}"

@@ -59,6 +59,16 @@ def _example(kind: type) -> str:
     return "one of " + ", ".join(map(str, (f"{kind.__name__}.{each.name}" for each in kind)))
 
 
+def each_of(specs: Iterable[ChildSpec], supervisor: str) -> tuple[ChildSpec, ...]:
+    """The children given. Raises `InvalidChildSpec` for what is no list of them."""
+    if not isinstance(specs, Iterable):
+        raise InvalidChildSpec(
+            f"{supervisor!r}: `children` must be a list of ChildSpec, not {specs!r}",
+            advice="put a single child into a list: [spec]",
+        )
+    return tuple(specs)
+
+
 def check_child_specs(
     specs: Iterable[ChildSpec],
     auto_shutdown: AutoShutdown | None = None,
@@ -71,7 +81,7 @@ def check_child_specs(
     check_childspecs/1,2).
     """
     seen: set[str] = set()
-    for spec in specs:
+    for spec in each_of(specs, supervisor):
         if not isinstance(spec, ChildSpec):
             raise InvalidChildSpec(f"a child of {supervisor!r} must be a ChildSpec, not {spec!r}")
         check_significance(supervisor, spec, auto_shutdown)

@@ -11,7 +11,7 @@ import trio
 from greenroom.supervisor.child_spec import ChildSpec, Restart, Shutdown, SupervisorStart
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.errors import SignificantChildrenEnded
-from greenroom.supervisor.flags import SupervisorDefinition
+from greenroom.supervisor.flags import SupervisorDefinition, each_of
 from greenroom.supervisor.nursery.tree_nursery import open_root, run_in_tree
 from greenroom.supervisor.restarts import USUAL, Backoff, Intensity
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
@@ -66,7 +66,7 @@ def open_supervisor(
     """
     root = Supervisor(
         name,
-        tuple(children),
+        each_of(children, name),
         strategy=strategy,
         intensity=intensity or USUAL,
         auto_shutdown=auto_shutdown,
@@ -93,7 +93,7 @@ def supervisor_child(
     """
     supervisor = Supervisor(
         id,
-        tuple(children),
+        each_of(children, id),
         strategy=strategy,
         intensity=intensity or USUAL,
         auto_shutdown=auto_shutdown,

@@ -7,6 +7,17 @@ from collections.abc import Iterable
 from greenroom.delivery.events.record import Page, Record
 
 
+def check_page(before: int | None, limit: int) -> None:
+    """Raise `ValueError` for what cannot be a place to read before, or the size of a page."""
+    if before is not None and (not isinstance(before, int) or before < 1):
+        raise ValueError(
+            f"`before` must be an event's offset, a whole number from 1 on, not {before!r}; "
+            "leave it out for the last events"
+        )
+    if not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"`limit` must be a whole number of events, 1 or more, not {limit!r}")
+
+
 def page_of(newest_first: Iterable[Record], limit: int, max_bytes: int) -> Page:
     """The newest records that fit both limits, but at least one.
 

@@ -17,7 +17,9 @@ from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import IdSource, RunId, ThreadId, ToolCallId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.journal.look_up import LookUp
+from greenroom.delivery.journal.paging import check_page
 from greenroom.delivery.observer import RunOutcome
+from greenroom.delivery.run.block import block
 from greenroom.delivery.run.emitter import Emitter
 from greenroom.delivery.run.event_fields import (
     checked_name,
@@ -193,7 +195,7 @@ class Run(RunText):
 
     # Everything else
 
-    @asynccontextmanager
+    @block
     async def tool(self, tool_name: str, arguments: JSON = None) -> AsyncIterator[ToolCall]:
         """A tool's work as a block: emits `tool_executing`, then `tool_completed` in any case."""
         call = ToolCall(self._ids.new(ToolCallId), tool_name)
@@ -207,7 +209,7 @@ class Run(RunText):
                 await self._complete(call, error=words)
             raise
 
-    @asynccontextmanager
+    @block
     async def sub_run(self, *, agent: str, input: JSON = None) -> AsyncIterator[Run]:  # noqa: A002  # wire's word
         """A run within this one: same user and thread, and its events have this run as parent.
 
@@ -233,8 +235,9 @@ class Run(RunText):
 
         Pass the offset of the first event of a page as `before` to read the page before it, until
         a page is empty. A page has at most `limit` events and 256 KiB, or one larger event. Raises
-        a `JournalError`, or `ValueError` if `limit` is below 1.
+        a `JournalError`, or `ValueError` if `before` or `limit` is not a whole number from 1 on.
         """
+        check_page(before, limit)
         user, thread = self.context.user, self.thread
         page = await self._user.look_up.ask(
             LookUp(

@@ -87,13 +87,16 @@ class Timeouts:
         return self.connection_seconds - MARGIN_SECONDS
 
     def run_limit(self, seconds: float | None = None) -> float:
-        """The limit of a run that requests `seconds`. Raises `ValueError` outside of the tier."""
+        """The limit of a run that requests `seconds`.
+
+        Raises `ValueError` if that is not a number, or outside of the tier.
+        """
         limit = self.agent_seconds if seconds is None else seconds
         least, most = self.least_agent_seconds, self.most_agent_seconds
-        if not least <= limit <= most:
+        if not isinstance(limit, int | float) or not least <= limit <= most:
             raise ValueError(
                 f"`seconds` must be from {least:g} to {most:g} for a run on tier {self.tier}, "
-                f"not {limit!r}"
+                f"not {limit!r}; leave it out for `agent_seconds`, {self.agent_seconds:g}"
             )
         return limit
 

@@ -115,7 +115,18 @@ def back_up(file: SqliteFile, progress: TellProgress, now: datetime | None = Non
 
 @contextmanager
 def copied(file: SqliteFile, to: Path, progress: TellProgress) -> Iterator[apsw.Connection]:
+    """A copy of the journal to work on, as `copied_from` makes it."""
+    with copied_from(file.database, Path(file.path), to, progress) as copy:
+        yield copy
+
+
+@contextmanager
+def copied_from(
+    source: apsw.Connection, journal: Path, to: Path, progress: TellProgress
+) -> Iterator[apsw.Connection]:
     """A copy of the journal, verified row by row, to work on: it becomes `to` at the block's end.
+
+    Nothing may write through `source` or, unless it is in a transaction, beside it.
 
     Only its owner can read it, and that is the journal's owner even if root makes the copy. Until
     the end of the block it is `<to>.part`, which is removed if the block fails and overwritten if
@@ -130,10 +141,10 @@ def copied(file: SqliteFile, to: Path, progress: TellProgress) -> Iterator[apsw.
     with in_our_words(str(to)), ExitStack() as undo:
         undo.callback(_forget, part)
         create_private(part).close()
-        belongs_with(part, os.stat(file.path))
+        belongs_with(part, journal.stat())
         with closing(apsw.Connection(str(part))) as copy:
-            _copy(file.database, copy, progress)
-            _verify(file.database, copy, progress)
+            _copy(source, copy, progress)
+            _verify(source, copy, progress)
             yield copy
         part.replace(to)
         sync_directory(to.parent)

@@ -27,6 +27,7 @@ from greenroom.delivery.journal.look_up import JournalLookUp, LookUp
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
+from greenroom.delivery.run.block import block
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.run.run import Agent, Run
 from greenroom.delivery.run.timeouts import Timeouts
@@ -87,6 +88,7 @@ class Runtime:
         self._wall_clock = wall_clock
         self._root: StaticSupervisorRef | None = None
         self._draining = False
+        self._closed = False
         self._half_open = HalfOpen(settings.max_half_open)
         self._crash_log = CrashLog(on_crash=self._crashed)
         self.metrics: Metrics | None = Metrics(self._gauges) if settings.metrics else None
@@ -145,7 +147,8 @@ class Runtime:
         Give a whole `UserContext`, or a `user` for a new thread. However the block ends, the run
         ends for the user. `seconds`: what it may take, if not `settings.agent_seconds`; outside of
         the tier that is a `ValueError`. Raises `BadId`, `UserUnavailable` when the journal is down,
-        and at the end `RunTimedOut` or `RunStopped` when the run was cut.
+        `NotOpen` once the runtime is closed, and at the end `RunTimedOut` or `RunStopped` when the
+        run was cut.
         """
         if (context is None) == (user is None):
             raise TypeError("run() takes a context or a user")
@@ -196,10 +199,15 @@ class Runtime:
         """The crash report of this id, or None if it is no longer kept."""
         return next((report for report in self.crashes() if report.id == id), None)
 
-    @asynccontextmanager
+    @block
     async def _run(
         self, context: UserContext, agent: str, said: JSON, seconds: float
     ) -> AsyncIterator[Run]:
+        if self._closed:
+            raise NotOpen(
+                "the runtime is closed: the block of `open_runtime` has ended",
+                advice="speak to users inside of it",
+            )
         async with (
             self.users.lease(context.user) as user,
             self._agents.speak(user, context, agent, said, seconds) as run,
@@ -261,6 +269,14 @@ class Runtime:
             self.metrics.crashed(report)
 
     @contextmanager
+    def _open(self, root: StaticSupervisorRef) -> Iterator[None]:
+        self._root = root
+        try:
+            yield
+        finally:
+            self._closed = True
+
+    @contextmanager
     def _measured(self) -> Iterator[None]:
         metrics = self.metrics
         with (
@@ -314,8 +330,7 @@ async def open_runtime(
             "greenroom", parts, strategy=Strategy.ONE_FOR_ONE, crash_log=runtime._crash_log
         )
         async with tree as root:
-            runtime._root = root
-            with runtime._measured():
+            with runtime._open(root), runtime._measured():
                 yield runtime
 
 

@@ -31,7 +31,9 @@ def check_visitor(head: RequestHead, token: str | None, *, anywhere: bool) -> No
         raise BadRequest("Only this machine may look in.", status=403)
     if token is not None and not hmac.compare_digest(_token_of(head).encode(), token.encode()):
         raise BadRequest(
-            "The admin token is needed.", status=401, headers={"WWW-Authenticate": "Bearer"}
+            "The admin token is needed: send the header `Authorization: Bearer TOKEN`.",
+            status=401,
+            headers={"WWW-Authenticate": "Bearer"},
         )
 
 

@@ -8,9 +8,17 @@ import pytest
 import trio
 
 import greenroom
+from greenroom.actors import monitor
 from greenroom.delivery.events.ids import EventId, RunId
-from greenroom.supervisor import open_dynamic_supervisor, open_supervisor, task_child
+from greenroom.supervisor import (
+    actor_child,
+    open_dynamic_supervisor,
+    open_supervisor,
+    supervisor_child,
+    task_child,
+)
 from greenroom.supervisor.errors import InvalidChildSpec, NoSuchChild
+from greenroom.transport.auth.tokens import sign_token
 
 pytestmark = pytest.mark.fault("W21")
 
@@ -127,3 +135,87 @@ def test_paths_and_lists_are_taken_as_a_type_checker_is_told() -> None:
     )
     assert settings.in_memory
     assert settings.allow_origins == ("https://a.example",)
+
+
+@pytest.mark.parametrize("seconds", ["9", 3, float("nan"), int])
+async def test_the_limit_of_a_run_is_named_with_what_it_may_be(seconds: object) -> None:
+    words = "`seconds` must be from 40 to 295 for a run .* leave it out for `agent_seconds`, 120"
+    async with greenroom.open_runtime(IN_MEMORY) as runtime:
+        with pytest.raises(ValueError, match=words):
+            runtime.run(user="alice", seconds=seconds)  # type: ignore[arg-type]  # the point
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"before": "x"}, "`before` must be an event's offset, a whole number from 1 on, not 'x'"),
+        ({"before": 0}, "`before` must be an event's offset, a whole number from 1 on, not 0"),
+        ({"limit": "9"}, "`limit` must be a whole number of events, 1 or more, not '9'"),
+        ({"limit": 0}, "`limit` must be a whole number of events, 1 or more, not 0"),
+    ],
+)
+async def test_a_page_of_history_is_asked_for_in_whole_numbers(
+    asked: dict[str, int], words: str
+) -> None:
+    async with greenroom.open_runtime(IN_MEMORY) as runtime, runtime.run(user="alice") as run:
+        with pytest.raises(ValueError, match=words):
+            await run.history(**asked)
+
+
+async def test_a_block_that_was_not_entered_says_how_to_enter_it() -> None:
+    async with greenroom.open_runtime(IN_MEMORY) as runtime:
+        outside = runtime.run(user="alice")
+        with pytest.raises(
+            greenroom.GreenroomError, match=r"run\(\) begins with its block"
+        ) as found:
+            await outside.final_report(report=1)  # type: ignore[attr-defined]  # the point
+        assert found.value.message.startswith("run() begins with its block")
+        assert found.value.advice == "write `async with ….run(…) as run: …`"
+        assert not hasattr(outside, "final_report"), "it is an AttributeError, too"
+        async with runtime.run(user="alice") as run:
+            for wrong in (run.tool("search"), run.sub_run(agent="scout")):
+                with pytest.raises(greenroom.GreenroomError, match="begins with its block"):
+                    await wrong  # type: ignore[misc]  # the point
+                with pytest.raises(greenroom.GreenroomError, match="a plain `with` cannot"), wrong:  # type: ignore[attr-defined]
+                    pytest.fail("it was entered")
+
+
+async def test_a_closed_runtime_does_not_say_that_it_may_serve_again() -> None:
+    async with greenroom.open_runtime(IN_MEMORY) as runtime:
+        early = runtime.run(user="alice")
+    for run in (early, runtime.run(user="alice")):
+        with pytest.raises(greenroom.GreenroomError, match="the runtime is closed") as refused:
+            async with run:
+                pytest.fail("it was entered")
+        assert not refused.value.temporary
+        assert refused.value.advice == "speak to users inside of it"
+
+
+def test_what_cannot_be_watched_or_told_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"`watched` must be the ref of an actor .*, not 'alice'"):
+        monitor("alice", None)  # type: ignore[arg-type]  # the point
+
+
+async def test_a_watcher_that_is_no_ref_is_refused() -> None:
+    async with open_supervisor("shop") as shop:
+        with pytest.raises(TypeError, match=r"`watcher` must be the ref .*, not 'alice'"):
+            monitor(shop, "alice")  # type: ignore[arg-type]  # the point
+
+
+def test_a_child_outside_of_a_list_is_refused() -> None:
+    spec = task_child("kitchen", trio.sleep_forever)
+    for wrong in (open_supervisor, supervisor_child):
+        with pytest.raises(InvalidChildSpec, match="'shop': `children` must be a list") as refused:
+            wrong("shop", spec)  # type: ignore[operator]  # the point
+        assert refused.value.advice == "put a single child into a list: [spec]"
+
+
+def test_a_class_that_makes_no_actor_is_refused_before_it_is_started() -> None:
+    with pytest.raises(InvalidChildSpec, match="must make an Actor, and <class 'int'> is not"):
+        actor_child("clerk", int)  # type: ignore[arg-type]  # the point
+
+
+@pytest.mark.parametrize("seconds", [-60, 0, float("inf"), "60"])
+def test_a_token_that_would_be_expired_or_endless_is_not_signed(seconds: object) -> None:
+    with pytest.raises(ValueError, match="`ttl_seconds` must be a number of seconds above 0, not"):
+        sign_token("s" * 32, "alice", seconds)  # type: ignore[arg-type]  # the point

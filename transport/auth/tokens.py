@@ -168,8 +168,14 @@ def sign_token(
 ) -> str:
     """An HS256 token for `user` that expires in `ttl_seconds`; further `claims` as they are.
 
-    Raises `BadKeyFile` for a weak secret and `BadId` for a user id that is none.
+    Raises `BadKeyFile` for a weak secret, `BadId` for a user id that is none, and `ValueError` for
+    `ttl_seconds` that are not a number above 0.
     """
+    if not isinstance(ttl_seconds, int | float) or not 0 < ttl_seconds < math.inf:
+        raise ValueError(
+            f"`ttl_seconds` must be a number of seconds above 0, not {ttl_seconds!r}; "
+            "for a token that has expired, pass an earlier `now`"
+        )
     issued = time.time() if now is None else now
     times = {"iat": math.floor(issued), "exp": math.ceil(issued + ttl_seconds)}
     key = secret_key(secret)

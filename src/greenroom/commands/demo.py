@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+import attrs
 import trio
 
 import greenroom
@@ -33,7 +34,8 @@ def demo(*, port: int = 8700, journal: Path = Path("greenroom-demo.db")) -> None
     journal
         File that keeps the conversations; its secret is kept beside it.
     """
-    settings = Settings(host=LOOPBACK, port=port, journal=journal, secret=_secret_of(journal))
+    asked = Settings(host=LOOPBACK, port=port, journal=journal)  # refused before a secret is kept
+    settings = attrs.evolve(asked, secret=_secret_of(journal))
     configure_logs(settings)
     agent = load_agent(f"{EXAMPLE}:agent")
 

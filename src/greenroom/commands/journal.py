@@ -1,4 +1,4 @@
-"""`greenroom journal`: upkeep of a journal that no server has open."""
+"""`greenroom journal`: backups of a journal, and upkeep of one that no server has open."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.journal_files import lines_of, written
 from greenroom.commands.output.progress import progress_bar
 from greenroom.delivery.errors import JournalError
+from greenroom.delivery.upkeep.journal_backup import back_up_online
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_compaction import compact
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
@@ -30,7 +31,7 @@ Lines = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 
 journal = App(
     name="journal",
-    help="Check, migrate, compact, export, import a journal.",
+    help="Back up, check, migrate, compact, export, import a journal.",
     help_format="plaintext",
 )
 
@@ -42,6 +43,25 @@ NOTHING_WRITTEN = "no file was written"
 
 class Flawed(JournalError):
     """A journal does not hold what it promises."""
+
+
+@journal.command(name="backup")
+def back_up_to(file: Path, /, *, journal: Path | None = None, config: Path | None = None) -> None:
+    """Copy a journal to a new file and compare the two. A server may be writing it meanwhile.
+
+    Parameters
+    ----------
+    file
+        Where to; it must not exist. Only the journal's owner can read it.
+    journal
+        The journal's file (greenroom.db).
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    path = existing_journal(Settings.load(config, journal=journal))
+    with _interruptible(NOTHING_WRITTEN), progress_bar() as progress:
+        done = back_up_online(path, file, progress)
+    print(f"{_counted(done.rows, 'row')} backed up to {file}, {decimal(done.size)}")
 
 
 @journal.command(name="check")

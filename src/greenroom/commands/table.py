@@ -75,7 +75,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
     "Mend and develop": {
         "journal": Subcommand(
             "greenroom.commands.journal:journal",
-            "Check, migrate, compact, export, import a journal.",
+            "Back up, check, migrate, compact, export, import a journal.",
         ),
         "ids": Subcommand("greenroom.commands.ids:ids", "Look at ids."),
         "machine": Subcommand(

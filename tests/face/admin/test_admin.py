@@ -37,7 +37,10 @@ def test_without_an_admin_token_in_the_settings_there_is_no_such_place(path: str
 def test_only_the_admin_token_opens(token: str | None, path: str) -> None:
     with serving(admin_token=ADMIN) as server:
         status, body, headers = get(server, path, token)
-    assert (status, body) == (401, b"The admin token is needed.\n")
+    assert (status, body) == (
+        401,
+        b"The admin token is needed: send the header `Authorization: Bearer TOKEN`.\n",
+    )
     assert headers["www-authenticate"] == "Bearer"
 
 

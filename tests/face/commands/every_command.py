@@ -141,6 +141,7 @@ CASES = {
         unknown=("zzz", "no crash that is kept begins with 'zzz'"),
         other=(RUN, f"expected a crash id, got run: '{RUN}'"),
     ),
+    "journal backup": Case("journal backup copy.db", Needs.JOURNAL, nothing="0 rows backed up"),
     "journal check": Case("journal check", Needs.JOURNAL, nothing="is sound"),
     "journal migrate": Case("journal migrate", Needs.JOURNAL, nothing="has no legacy ids"),
     "journal compact": Case(

@@ -316,6 +316,14 @@ def test_a_demo_given_another_programs_file_leaves_nothing_beside_it(here: Path)
     assert set(here.iterdir()) - before <= {here / "__pycache__"}
 
 
+def test_a_demo_on_a_port_that_cannot_be_leaves_no_secret(here: Path) -> None:
+    before = set(here.iterdir())
+    result = greenroom("demo", "--port", "80000", cwd=here)
+    assert "port: expected a" in complaint(result)
+    assert result.code == 2
+    assert set(here.iterdir()) == before
+
+
 def test_a_spoilt_demo_secret_is_named_with_what_to_do(here: Path) -> None:
     (here / "greenroom-demo.db.secret").write_text("short")
     result = greenroom("demo", "--port", "0", cwd=here)

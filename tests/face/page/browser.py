@@ -157,6 +157,10 @@ def assert_shows_all(page: api.Page, demo: Demo) -> None:
     assert sorted(page.evaluate(SHOWN)) == accepted
 
 
+def expired_token(user: str) -> str:
+    return sign_token(SECRET, user, 60, now=time.time() - 120)
+
+
 def give_token(page: api.Page, token: str) -> None:
     page.wait_for_selector("[data-testid=token-form]")
     page.fill("[data-testid=token]", token)

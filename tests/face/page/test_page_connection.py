@@ -22,6 +22,7 @@ from tests.face.page.browser import (
     ask,
     assert_shows_all,
     attach,
+    expired_token,
     give_token,
     store,
     stored,
@@ -133,7 +134,7 @@ def test_a_token_function_that_fails_or_gives_a_stale_token_is_asked_again(
     served: Demo, open_page: OpenPage
 ) -> None:
     page = open_page(served, live=False)
-    stale = sign_token(SECRET, "alice", -60)
+    stale = expired_token("alice")
     good = sign_token(SECRET, "alice", 3_600)
     page.evaluate(CLIENT, [None, stale, None, good])
     page.evaluate("client.connect()")
@@ -148,8 +149,8 @@ def test_a_live_socket_lives_on_while_its_token_cannot_be_refreshed(
 ) -> None:
     page = open_page(served, live=False, script=STATES)
     page.clock.install()
-    tokens = [sign_token(SECRET, "alice", seconds) for seconds in (40, -60, 3_600)]
-    page.evaluate(CLIENT, [tokens[0], None, tokens[1], tokens[2]])
+    short, long = (sign_token(SECRET, "alice", seconds) for seconds in (40, 3_600))
+    page.evaluate(CLIENT, [short, None, expired_token("alice"), long])
     page.evaluate("client.connect()")
     wait_client(page, "live")
     page.clock.run_for(21_000)  # half of the token's life: it is to be refreshed

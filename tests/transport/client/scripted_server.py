@@ -1,5 +1,6 @@
 """Servers that say what a test wants, behind the real front door and over real sockets."""
 
+import time
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -15,6 +16,12 @@ from greenroom.transport.door.front_door import FrontDoor
 
 SECRET = "a secret of more than thirty-two bytes"
 TOKEN = sign_token(SECRET, "alice", 3600)
+
+
+def expired_token(user: str) -> str:
+    return sign_token(SECRET, user, 60, now=time.time() - 120)
+
+
 NEW = IdSource()
 SESSION, RUN, THREAD = NEW.new(SessionId), NEW.new(RunId), NEW.new(ThreadId)
 REQUEST, EVENT = NEW.new(RequestId), NEW.new(EventId)

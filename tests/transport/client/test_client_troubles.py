@@ -8,13 +8,20 @@ import trio
 from trio.testing import MockClock
 
 from greenroom.testing import open_slow_link
-from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.client.client import StartedRun
 from greenroom.transport.client.frames import BadMessage
 from greenroom.transport.client.handshake import CannotConnect, Refused
 from greenroom.transport.client.socket import BadUrl
 from tests.transport.certificates import self_signed
-from tests.transport.client.scripted_server import RUN, SECRET, THREAD, TOKEN, join, server, take
+from tests.transport.client.scripted_server import (
+    RUN,
+    THREAD,
+    TOKEN,
+    expired_token,
+    join,
+    server,
+    take,
+)
 
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\nPlease..."
 ENDLESS_PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>Sign in"
@@ -56,7 +63,7 @@ async def test_a_token_function_that_is_no_good_once_is_asked_again(trouble, cap
             return TOKEN
         if trouble == "it fails":
             raise OSError("the vault is away")
-        return sign_token(SECRET, "alice", -60) if trouble == "it gives an old one" else None
+        return expired_token("alice") if trouble == "it gives an old one" else None
 
     scripts = [welcome] * (1 + (trouble == "it gives an old one"))
     async with server(*scripts) as url, join(url, token=token) as client:
@@ -73,7 +80,7 @@ async def test_a_token_function_whose_tokens_are_always_refused_is_not_asked_for
 
     async def token():
         asked.append(1)
-        return sign_token(SECRET, "alice", -60)
+        return expired_token("alice")
 
     async with server(*[welcome] * 6) as url:
         with pytest.raises(Refused, match="401"):

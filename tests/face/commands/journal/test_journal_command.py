@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import signal
+import stat
 import subprocess
 import threading
 from collections import Counter
@@ -173,6 +174,39 @@ def test_an_export_comes_back_through_a_pipe(journal: Path) -> None:
     assert rows(journal.with_name("new.db"))["log"] == rows(journal)["log"]
 
 
+def test_a_backup_beside_a_running_server_is_whole_sound_and_its_owners_alone(
+    journal: Path, called_here: Callable[..., Result]
+) -> None:
+    with running("serve", "app:agent", "--port", "0", cwd=journal.parent, secret=SECRET) as server:
+        server.line()
+        done = called_here("journal", "backup", "copy.db")
+        copy = journal.with_name("copy.db")
+        assert (done.code, done.err) == (0, "")
+        assert re.fullmatch(r"52 rows backed up to copy\.db, [\d.]+ kB\n", done.out)
+        assert rows(copy)["log"] == rows(journal)["log"]
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+        assert server.interrupt(signal.SIGTERM).code == 0
+    sound = called_here("journal", "check", "--journal", "copy.db")
+    assert (sound.code, sound.out) == (0, "copy.db is sound\n")
+
+
+def test_a_backup_takes_no_place_of_another_file(
+    journal: Path, called_here: Callable[..., Result]
+) -> None:
+    before = names(journal.parent)
+    for target, said in (("greenroom.db", "exists already"), ("typo/copy.db", "is no directory")):
+        result = called_here("journal", "backup", target)
+        assert result.code == 1
+        assert said in result.err
+    assert names(journal.parent) == before
+
+
+def names(folder: Path) -> set[str]:
+    """The files in it, but for those that SQLite keeps beside a journal that is read."""
+    found = {each.name for each in folder.iterdir()}
+    return {name for name in found if not name.endswith((".lock", "-wal", "-shm"))}
+
+
 def test_a_file_that_is_there_is_not_exported_over(journal: Path) -> None:
     journal.with_name("precious").write_text("precious")
     result = greenroom("journal", "export", "precious", cwd=journal.parent)
@@ -209,6 +243,7 @@ def test_a_directory_that_is_not_there_is_named(
         (["compact", "--keep", "1"], "others' not yet"),
         (["compact", "--keep", "1", "--to", "new.db"], "as a whole"),
         (["export", "new.jsonl"], "no file was written"),
+        (["backup", "new.db"], "no file was written"),
         (["import", "lines.jsonl", "--journal", "new.db"], "as a whole"),
     ],
     ids=lambda each: "-".join(each[:2]) if isinstance(each, list) else "",
@@ -222,13 +257,13 @@ def test_ctrl_c_says_what_has_become_of_the_journal_and_leaves_no_half_files(
 ) -> None:
     write_story(old, "dora", turns=200, new=legacy)
     called_here("journal", "export", "lines.jsonl")
-    before, journal = {each.name for each in old.parent.iterdir()}, rows(old)
+    before, journal = names(old.parent), rows(old)
     monkeypatch.setattr("greenroom.commands.journal.progress_bar", interrupted)
     result = called_here("journal", *arguments)
     assert result.code == 130
     assert result.err.startswith("greenroom: interrupted: ")
     assert told in result.err
-    assert {each.name for each in old.parent.iterdir()} == before
+    assert names(old.parent) == before
     assert rows(old) == journal
 
 
