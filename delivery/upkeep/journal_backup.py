@@ -39,7 +39,8 @@ def back_up_online(
     reader, target = JournalReader(path), Path(to).absolute()
     with reader.look() as source:
         source.execute("BEGIN")
+        rows = count_rows(source)  # the first read begins it (sqlite.org/lang_transaction.html)
         with copied_from(source, reader.path, target, progress):
-            rows = count_rows(source)
+            pass
         source.execute("COMMIT")
     return BackedUp(rows, target.stat().st_size)
