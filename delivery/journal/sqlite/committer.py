@@ -168,8 +168,7 @@ class Committer:
 
     def _try(self, entries: Sequence[Entry]) -> BaseException | None:
         try:
-            if entries:
-                self._write(entries)
+            self._write(entries)
         except BaseException as error:  # noqa: BLE001  # the callers raise it
             return error
         return None

@@ -14,11 +14,18 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greenroom.delivery.errors import JournalBusy, JournalClosed, JournalError, OutOfSequence
+from greenroom.delivery.errors import (
+    JournalBusy,
+    JournalClosed,
+    JournalError,
+    JournalLost,
+    OutOfSequence,
+)
 from greenroom.delivery.events.ids import BadId, UserId
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.sqlite import committer
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
+from greenroom.testing import Neighbour
 from tests.delivery.journal.held_journal import open_held
 from tests.delivery.journal.journal_conformance import (
     ALICE,
@@ -192,3 +199,11 @@ def test_appends_of_many_tasks_are_kept_once_each_in_their_users_order(
                     assert [each.offset for each in found] == list(range(1, length + 1))
 
     trio.run(main)
+
+
+async def test_an_append_of_nothing_asks_the_disk_too(tmp_path: Path) -> None:
+    async with open_sqlite_journal(tmp_path / "j.db") as journal:
+        await journal.append([record(1)])
+        Neighbour(tmp_path / "j.db").remove()
+        with pytest.raises(JournalLost):
+            await journal.append([])
