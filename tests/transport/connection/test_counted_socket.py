@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 import trio
-from trio.testing import memory_stream_pair, wait_all_tasks_blocked
+from trio.testing import lockstep_stream_pair, memory_stream_pair, wait_all_tasks_blocked
 from websockets.frames import Frame, Opcode
 from wsproto.connection import Connection
 
@@ -238,6 +238,47 @@ async def test_a_close_does_not_wait_for_who_listens_to_what_was_said_before():
         assert await client.receive_some() == CLOSE_4502
         await client.send_all(masked(Opcode.CLOSE, (4502).to_bytes(2)))
         assert await read_to_the_end(client) == b""
+
+
+class Polite(Heard):
+    """Waits for room before it hears anything, as a connection does."""
+
+    async def hear(self, message):
+        await self.socket.wait_for_room()
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+async def test_a_close_amid_a_wait_for_room_cuts_off_nothing_on_a_stream_that_is_no_socket(pieces):
+    """The wait is called off, whoever writes just then: what waits must still leave."""
+    client, server = lockstep_stream_pair()
+    text, got = b"x" * 200_000, b""
+    async with client, trio.open_nursery() as nursery:
+        socket = await opened_in_lockstep(nursery, client, server)
+        assert socket.send_text(text)
+        await client.send_all(masked(Opcode.TEXT, b"1"))
+        await wait_all_tasks_blocked()
+        for _ in range(pieces):
+            got += await client.receive_some()
+            await wait_all_tasks_blocked()
+        nursery.start_soon(socket.aclose, 4502)
+        await wait_all_tasks_blocked()
+        expected = Frame(Opcode.TEXT, text).serialize(mask=False) + CLOSE_4502
+        while len(got) < len(expected):
+            got += await client.receive_some()
+        assert got == expected
+        nursery.cancel_scope.cancel()
+
+
+async def opened_in_lockstep(nursery, client, server):
+    stream = ClientStream(server, max_bytes=MAX_BYTES)
+    socket = CountedSocket(stream, max_bytes=MAX_BYTES, allow=Budget(9).allow)
+    polite = Polite()
+    polite.socket = socket
+    async with trio.open_nursery() as both:
+        both.start_soon(client.receive_some)
+        await socket.open(nursery, b"101")
+    nursery.start_soon(socket.read, polite)
+    return socket
 
 
 async def test_a_pong_waits_behind_the_frame_that_is_being_written_and_never_cuts_into_it():

@@ -111,8 +111,7 @@ class CountedSocket(WebSocketConnection):
     async def wait_for_room(self) -> None:
         """Wait while so much waits to be written that no more should be asked for."""
         if self.writer.waiting > ROOM_BYTES:
-            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                await self.be_patient(self.writer.flush)
+            await self.be_patient(self.writer.wait_taken)
 
     async def _take_text(self, text: str) -> None:
         if not self._allow():

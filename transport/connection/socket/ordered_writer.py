@@ -27,6 +27,7 @@ class OrderedWriter:
         self._stream = stream
         self._rest = bytearray()
         self._turn: trio.Lock | None = None
+        self._watchers: trio.lowlevel.ParkingLot | None = None
         self._flushes = False
         self.nursery: trio.Nursery | None = None
         self.on_progress: Callable[[], None] | None = None
@@ -67,6 +68,18 @@ class OrderedWriter:
             async with self._turn:
                 if self.taken < end and not self.is_broken:
                     await self._go_on()
+
+    async def wait_taken(self) -> None:
+        """Wait until all that was written so far is with the system, or the stream is broken.
+
+        Leaves the writing to the task of the `nursery`: so nothing breaks if it is cancelled. It is
+        a checkpoint only if it has to wait.
+        """
+        end = self.given
+        while self.taken < end and not self.is_broken:
+            if self._watchers is None:
+                self._watchers = trio.lowlevel.ParkingLot()
+            await self._watchers.park()
 
     def _give(self, data: bytes | bytearray) -> int:
         """How much of it went at once: nothing, for any stream that may have to wait."""
@@ -113,6 +126,8 @@ class OrderedWriter:
             self._tell()
 
     def _tell(self) -> None:
+        if self._watchers is not None:
+            self._watchers.unpark_all()
         if self.on_progress is not None:
             self.on_progress()
 
