@@ -154,7 +154,7 @@ class KeyFile:
         )
         if new is not None:
             self._version, self._keys = new
-            logger.info("read %d keys from %s", len(self._keys), self._path)
+            logger.info("keys read from %s: %d", self._path, len(self._keys))
 
     def _read_if_new(self) -> tuple[Version, Sequence[VerifyingKey]] | None:
         version = _version(self._path)

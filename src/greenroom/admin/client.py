@@ -131,7 +131,7 @@ class AdminClient:
     def _nothing_there(self) -> AdminError:
         """A 404 without a reason: the admin endpoints are off, or the server is no greenroom."""
         if self._ask("GET", "/livez") == (200, b"alive\n"):
-            return AdminIsOff(f"{self.url} lets nobody look in: admin is off", advice=TURN_ON)
+            return AdminIsOff(f"admin is off at {self.url}", advice=TURN_ON)
         return NotAGreenroom(f"there is no greenroom at {self.url}")
 
     def _ask(self, method: str, path: str) -> tuple[int, bytes]:

@@ -17,7 +17,7 @@ def told(letter: DeadLetter, record: Record | None) -> str:
             f"  attempt {each.number}  {moment(each.at / 1000)}  {each.session}  {each.connection}"
         )
     if not letter.attempts:
-        lines.append("  no attempt is known: nobody was sent it twice")
+        lines.append("  no attempt is known: it was not sent again to anyone")
     lines.append(one_line(record.body.decode()) if record else "  the event itself was trimmed")
     return "\n".join(lines)
 

@@ -116,7 +116,7 @@ def _seen(moment: Moment, began: int) -> Iterator[Text]:
     for sight in moment.sights:
         yield _sight(sight, began)
     if not moment.sights and moment.letter is None:
-        yield Text("accepted: nobody was sent it yet", STAGE_STYLES[ReceiptStage.ACCEPTED])
+        yield Text("accepted: not sent to any session yet", STAGE_STYLES[ReceiptStage.ACCEPTED])
 
 
 def why(moment: Moment) -> str:
@@ -124,7 +124,7 @@ def why(moment: Moment) -> str:
     sent = max((attempt.number for attempt in moment.attempts), default=0)
     if sent > 1:
         return f"sent {sent} times, not acknowledged"
-    return "sent, not acknowledged" if moment.sights else "nobody came for it"
+    return "sent, not acknowledged" if moment.sights else "no client asked for it"
 
 
 def _sight(sight: Sight, began: int) -> Text:
