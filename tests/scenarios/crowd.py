@@ -36,6 +36,7 @@ def dial(port: int, token: str) -> connect:
         additional_headers={"Authorization": f"Bearer {token}"},
         ping_interval=None,
         proxy=None,
+        open_timeout=60,  # 200 open at once, and another half of the suite may run beside
     )
 
 
