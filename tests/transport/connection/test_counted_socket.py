@@ -266,8 +266,8 @@ async def test_a_close_amid_a_wait_for_room_cuts_off_nothing_on_a_stream_that_is
         await wait_all_tasks_blocked()
         expected = Frame(Opcode.TEXT, text).serialize(mask=False) + CLOSE_4502
         with trio.move_on_after(5):
-            while len(got) < len(expected):
-                got += await client.receive_some()
+            while len(got) < len(expected) and (data := await client.receive_some()):
+                got += data
         assert (len(got), got[-8:]) == (len(expected), expected[-8:])
         nursery.cancel_scope.cancel()
 
