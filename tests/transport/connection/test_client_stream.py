@@ -116,3 +116,13 @@ def test_splitting_changes_nothing_of_what_a_whole_parser_sees(frames, data):
             is_text = isinstance(taken, str)
             events += [("TextMessage", taken, True)] if is_text else parsed(rest, taken)
     assert joined(events) == expected
+
+
+async def test_last_words_leave_after_the_tasks_of_the_connection_have_ended():
+    ours, peer = memory_stream_pair()
+    stream = ClientStream(ours)
+    async with trio.open_nursery() as nursery:
+        stream.writer.nursery = nursery
+    stream.last_words = lambda: b"bye"
+    await stream.aclose()
+    assert await peer.receive_some() == b"bye"

@@ -87,6 +87,7 @@ class ClientStream(trio.abc.HalfCloseableStream):
     async def aclose(self) -> None:
         self._splitter.clear()
         self.on_text = _nobody
+        self.writer.nursery = None  # it may be closed, and this waits for its own last words
         unsaid, self.last_words = self.last_words(), bytes
         try:
             if unsaid:
