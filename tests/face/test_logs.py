@@ -202,9 +202,9 @@ def test_an_agents_lines_carry_its_run_and_nobody_elses() -> None:
         seen.update(log_context())
         async with runtime.run(user="bob", agent="other"):
             assert log_context()["run"] != run.context.run
-            handle = runtime.users.active()[-1]
-            task = handle.actor._task  # type: ignore[attr-defined]  # its context is the point
-            assert task.context.run(log_context) == {}
+            life = runtime.users.active()[-1].tree._find("outbox").life
+            resting = life._resting  # type: ignore[union-attr]  # its context is the point
+            assert resting.context.run(log_context) == {}  # type: ignore[union-attr]
         assert log_context()["run"] == run.context.run
         done.set()
 
