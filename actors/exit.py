@@ -62,6 +62,18 @@ def enrol(callbacks: Callbacks, callback: Callable[[ExitReason], None]) -> Calla
     return call_off
 
 
+async def wait_for_end(
+    when_stopped: Callable[[Callable[[ExitReason], None]], Callable[[], None]],
+) -> None:
+    """Wait until a `when_stopped` calls back. Until somebody waits, no event is made."""
+    stopped = trio.Event()
+    call_off = when_stopped(lambda _: stopped.set())
+    try:
+        await stopped.wait()
+    finally:
+        call_off()
+
+
 def call_each(callbacks: Callbacks, reason: ExitReason) -> None:
     """Call each callback once, unless an earlier one removed it.
 

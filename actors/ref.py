@@ -9,7 +9,7 @@ import attrs
 import trio
 
 from greenroom.actors.errors import ActorError, AskedItself, AskTimeout, NotARequest
-from greenroom.actors.exit import Callbacks, ExitReason, call_each, enrol
+from greenroom.actors.exit import Callbacks, ExitReason, call_each, enrol, wait_for_end
 from greenroom.actors.killable import Killable
 from greenroom.actors.mailbox import Mailbox, MailboxStatistics
 from greenroom.actors.own_life import OwnLife
@@ -186,12 +186,7 @@ class Ref(Killable, Generic[M_contra]):
 
     async def wait_stopped(self) -> ExitReason:
         """Wait until the actor has ended; returns its exit reason."""
-        stopped = trio.Event()
-        call_off = self.when_stopped(lambda _: stopped.set())
-        try:
-            await stopped.wait()
-        finally:
-            call_off()
+        await wait_for_end(self.when_stopped)
         assert self._reason is not None, "_announce_end sets the reason first"
         return self._reason
 

@@ -23,6 +23,7 @@ from greenroom.actors.exit import (
     call_each,
     ended_by,
     enrol,
+    wait_for_end,
 )
 from greenroom.actors.killable import Killable
 from greenroom.actors.ref import Ref
@@ -200,12 +201,7 @@ class SupervisorRef(Resting, Killable):
 
     async def wait_stopped(self) -> ExitReason:
         """Wait until the supervisor and all its children have ended; returns its exit reason."""
-        stopped = trio.Event()
-        call_off = self.when_stopped(lambda _: stopped.set())
-        try:
-            await stopped.wait()
-        finally:
-            call_off()
+        await wait_for_end(self.when_stopped)
         assert self.exit_reason is not None, "_announce_end sets the reason first"
         return self.exit_reason
 
