@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 
@@ -12,8 +11,9 @@ import pytest
 import trio
 import trio.testing
 
-from greenroom.actors import ActorStopped, Reactor, Ref, Request, run_actor
+from greenroom.actors import ActorStopped, Ref, run_actor
 from greenroom.actors.exit import NORMAL, SHUTDOWN, ExitKind, ExitReason
+from tests.actors.reactors.spoken_to import Echo, Said, SpokenTo
 
 pytestmark = pytest.mark.requirement("R39")
 
@@ -24,12 +24,7 @@ class Crash(Exception):
     """What a handler raises."""
 
 
-@attrs.frozen
-class Echo(Request[str]):
-    word: str
-
-
-class Diary(Reactor["str | Echo | Callable[[], object]"]):
+class Diary(SpokenTo):
     """Writes down what happens to it; a message that can be called is called."""
 
     def __init__(self) -> None:
@@ -37,15 +32,6 @@ class Diary(Reactor["str | Echo | Callable[[], object]"]):
 
     async def started(self) -> None:
         self.lines.append("started")
-
-    def handle(self, message: str | Echo | Callable[[], object]) -> str | None:
-        if isinstance(message, Echo):
-            return message.word
-        if isinstance(message, str):
-            self.lines.append(message)
-        else:
-            message()
-        return None
 
     async def stopping(self, reason: ExitReason) -> None:
         await trio.lowlevel.checkpoint()
@@ -65,7 +51,7 @@ class Running:
     """A reactor in a task of its own, whose end is kept."""
 
     actor: Diary
-    ref: Ref[str | Echo | Callable[[], object]]
+    ref: Ref[Said]
     scope: trio.CancelScope
     ended: list[BaseException | None]
 

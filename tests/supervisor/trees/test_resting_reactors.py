@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar
 
 import attrs
@@ -12,7 +11,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.actors import ActorStopped, Reactor, Ref, Request, link
+from greenroom.actors import ActorStopped, Ref, link
 from greenroom.actors.exit import ExitKind, ExitReason
 from greenroom.supervisor import (
     ChildSpec,
@@ -23,6 +22,7 @@ from greenroom.supervisor import (
     open_dynamic_supervisor,
     open_supervisor,
 )
+from tests.actors.reactors.spoken_to import Echo, Said, SpokenTo
 from tests.actors.reactors.world import AsReactor, Message, Steps, World, modelled, play, scripts
 from tests.supervisor.stage import Crash, Stage, settle
 
@@ -31,12 +31,7 @@ pytestmark = pytest.mark.requirement("R39")
 where: ContextVar[str] = ContextVar("where", default="nowhere")
 
 
-@attrs.frozen
-class Echo(Request[str]):
-    word: str
-
-
-class Diary(Reactor["str | Echo | Callable[[], object]"]):
+class Diary(SpokenTo):
     """Writes down what happens to it, in all its lives; a message that can be called is called."""
 
     def __init__(self, lines: list[str]) -> None:
@@ -45,15 +40,6 @@ class Diary(Reactor["str | Echo | Callable[[], object]"]):
     async def started(self) -> None:
         where.set("here")
         self.lines.append("started")
-
-    def handle(self, message: str | Echo | Callable[[], object]) -> str | None:
-        if isinstance(message, Echo):
-            return message.word
-        if isinstance(message, str):
-            self.lines.append(message)
-        else:
-            message()
-        return None
 
     async def stopping(self, reason: ExitReason) -> None:
         await trio.lowlevel.checkpoint()
@@ -64,7 +50,7 @@ def diary(lines: list[str], **options: object) -> ChildSpec:
     return actor_child("diary", lambda: Diary(lines), **options)  # type: ignore[arg-type]  # test shorthand
 
 
-def ref_in(root: StaticSupervisorRef) -> Ref[str | Echo | Callable[[], object]]:
+def ref_in(root: StaticSupervisorRef) -> Ref[Said]:
     return root.child("diary", Diary)
 
 
