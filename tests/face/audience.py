@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import trio
 from greenroom.delivery.events.kinds import Kind
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.client.client import connect
-from tests.face.cli import SECRET, running
+from tests.face.cli import PATIENCE, SECRET, greenroom, running
 
 AGENT = """
 async def agent(run, said):
@@ -47,3 +49,15 @@ async def ask_and_watch(url: str) -> str:
                 await client.history(limit=1)  # once this is answered, all of that was heard
                 return started.run
     raise AssertionError("the client's events ended")
+
+
+def told_until(holds: Callable[[dict], bool], *words: str, cwd: Path) -> dict:
+    """The command's JSON once this holds: what a client said last is on the disk a second later."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        result = greenroom(*words, "--json", cwd=cwd)
+        assert (result.code, result.err) == (0, "")
+        told: dict = json.loads(result.out)
+        if holds(told):
+            return told
+        assert time.monotonic() < deadline, told

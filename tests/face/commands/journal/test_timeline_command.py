@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from greenroom.commands.output.pace import paced
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.history.timeline import EventReports, timeline
 from tests.delivery.history.run_story import Afternoon, Author, write
-from tests.face.audience import serving_alice
+from tests.face.audience import serving_alice, told_until
 from tests.face.cli import Result, command, greenroom, on_a_terminal, running
 
 
@@ -34,7 +33,7 @@ def timeline_of(tmp_path: Path) -> Callable[..., Result]:
 @pytest.mark.requirement("R38")
 def test_beside_a_running_server_it_tells_what_its_user_saw(tmp_path: Path) -> None:
     with serving_alice(tmp_path) as run:
-        told = until_confirmed(run, tmp_path)
+        told = told_until(all_was_displayed, "timeline", run, cwd=tmp_path)
     kinds = [(moment["depth"], moment["event"]["kind"]) for moment in told["moments"]]
     assert kinds == [
         (0, "user_said"),
@@ -53,15 +52,8 @@ def test_beside_a_running_server_it_tells_what_its_user_saw(tmp_path: Path) -> N
     assert seen["received_by"] <= seen["displayed_at"] <= seen["confirmed_at"]
 
 
-def until_confirmed(run: str, cwd: Path) -> dict:
-    """The story, once what the client said last is on the disk: at its end, or within a second."""
-    for _ in range(100):
-        result = greenroom("timeline", run, "--json", cwd=cwd)
-        assert (result.code, result.err) == (0, "")
-        told = json.loads(result.out)
-        if {moment["stage"] for moment in told["moments"]} == {"displayed", "confirmed"}:
-            return told
-    raise AssertionError(f"not all was displayed: {told}")
+def all_was_displayed(told: dict) -> bool:
+    return {moment["stage"] for moment in told["moments"]} == {"displayed", "confirmed"}
 
 
 @pytest.mark.requirement("R38")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.history.run_story import Afternoon, write
-from tests.face.audience import serving_alice
+from tests.face.audience import serving_alice, told_until
 from tests.face.cli import Result, greenroom
 
 
@@ -28,12 +28,9 @@ def usage(here: Path) -> Callable[..., Result]:
 @pytest.mark.requirement("R38")
 def test_beside_a_running_server_it_counts_what_was_done_and_seen(tmp_path: Path) -> None:
     with serving_alice(tmp_path):
-        for _ in range(100):  # what the client said last is on the disk within a second
-            result = greenroom("usage", "--json", "--since", "1h", "--by", "agent", cwd=tmp_path)
-            assert (result.code, result.err) == (0, "")
-            told = json.loads(result.out)
-            if told["total"]["displayed"] == 9:
-                break
+        told = told_until(
+            all_was_displayed, "usage", "--since", "1h", "--by", "agent", cwd=tmp_path
+        )
     total = told["total"]
     assert (total["runs"], total["sub_runs"], total["active_users"]) == (2, 1, 1)
     assert (total["endings"]["ok"], total["going_on"]) == (2, 0)
@@ -43,6 +40,10 @@ def test_beside_a_running_server_it_counts_what_was_done_and_seen(tmp_path: Path
     (tool,) = told["tools"]
     assert (tool["tool"], tool["calls"], tool["errors"]) == ("get_costs", 1, 0)
     assert {group["agent"]: group["runs"] for group in told["groups"]} == {"agent": 1, "scout": 1}
+
+
+def all_was_displayed(told: dict) -> bool:
+    return told["total"]["displayed"] == 9
 
 
 @pytest.mark.requirement("R38")

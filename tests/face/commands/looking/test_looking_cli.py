@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.face.cli import SECRET, Result, command, environment, greenroom
+from tests.face.cli import PATIENCE, SECRET, Result, command, environment, greenroom
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, serving, token_for
 
@@ -277,11 +277,11 @@ class Terminal:
 
     def wait_for(self, text: str) -> str:
         """The screen as soon as it shows this."""
-        for _ in range(200):
-            if text in (screen := self.screen()):
-                return screen
+        deadline = time.monotonic() + PATIENCE
+        while text not in (screen := self.screen()):
+            assert time.monotonic() < deadline, f"{text!r} does not come up on\n{screen}"
             time.sleep(0.05)
-        raise AssertionError(f"{text!r} does not come up on\n{screen}")
+        return screen
 
     def end(self) -> None:
         self._tmux("kill-server")
