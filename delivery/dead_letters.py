@@ -34,9 +34,7 @@ class DeadLetters:
         """
         whose = None if user is None else UserId.parse(user)
         past = None if after is None else EventId.parse(after)
-        return await self._ledger.ask(
-            lambda journal: journal.dead_letters(user=whose, after=past, limit=limit)
-        )
+        return await self._ledger.journal.dead_letters(user=whose, after=past, limit=limit)
 
     async def show(self, event: str) -> tuple[DeadLetter, Event]:
         """A dead letter and the event itself. Raises `BadId`, `UnknownEvent`."""
@@ -64,11 +62,11 @@ class DeadLetters:
     async def drop(self, event: str) -> None:
         """Forget a dead letter; the event stays in its thread. Raises `BadId`, `UnknownEvent`."""
         known = EventId.parse(event)
-        if not await self._ledger.ask(lambda journal: journal.drop_dead_letter(known)):
+        if not await self._ledger.journal.drop_dead_letter(known):
             raise no_letter(known)
 
     async def _find(self, event: EventId) -> DeadLetter:
-        letter = await self._ledger.ask(lambda journal: journal.dead_letter(event))
+        letter = await self._ledger.journal.dead_letter(event)
         if letter is None:
             raise no_letter(event)
         return letter

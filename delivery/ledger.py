@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
-
-from greenroom.actors.ref import Ref
 from greenroom.delivery.errors import UnknownEvent
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.look_up import LookUp
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.user.users import Users
-
-R = TypeVar("R")
 
 
 class Ledger:
@@ -24,11 +17,11 @@ class Ledger:
     def __init__(
         self,
         users: Users,
-        look_up: Callable[[], Ref[LookUp[Any]]],  # Any: each question has its own answer
+        journal: Journal,
         observer: Observer = NO_OBSERVER,
     ) -> None:
         self._users = users
-        self._look_up = look_up
+        self.journal = journal
         self._observer = observer
 
     async def receipt(self, event: str) -> Receipt:
@@ -50,22 +43,16 @@ class Ledger:
         """
         whose = UserId.parse(user)
         which = None if thread is None else ThreadId.parse(thread)
-        page = await self.ask(
-            lambda journal: journal.history(whose, thread=which, before=before, limit=limit)
-        )
+        page = await self.journal.history(whose, thread=which, before=before, limit=limit)
         return [self._receipt(record) for record in page.records]
 
     async def record(self, event: EventId) -> Record:
         """The event itself. Raises `UnknownEvent`, or a `JournalError`."""
-        record = await self.ask(lambda journal: journal.find(event))
+        record = await self.journal.find(event)
         if record is None:
             self._observer.lookup_failed("event")
             raise UnknownEvent(f"there is no event {event}", advice="it may have been trimmed")
         return record
-
-    async def ask(self, question: Callable[[Journal], Awaitable[R]]) -> R:
-        """Ask the journal a question. Raises a `JournalError`."""
-        return await self._look_up().ask(LookUp(question))
 
     def _receipt(self, record: Record) -> Receipt:
         return Receipt.of(record, lambda: self._users.lease(record.user))

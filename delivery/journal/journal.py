@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Never, Protocol, TypeVar
 
 import attrs
 
@@ -31,8 +31,12 @@ from greenroom.delivery.events.record import (
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
 if TYPE_CHECKING:
+    from greenroom.actors.ref import Ref
     from greenroom.actors.reply import Reply
+    from greenroom.delivery.journal.reads import Question
     from greenroom.delivery.observer import Observer
+
+R = TypeVar("R")
 
 PAGE_BYTES: Final = 256 * 1024
 """The default limit for a page of history: the same as for a frame of events."""
@@ -86,8 +90,24 @@ class Journal(Protocol):
         calls wait. A cancelled caller stops waiting; its entries may still be kept."""
         ...
 
+    def ask(
+        self,
+        question: Question[R],
+        *,
+        whose: Hashable = None,
+        asker: Ref[Never] | None = None,
+    ) -> Reply[R]:
+        """Ask a question. Never waits; what the question raises is the reply's error.
+
+        The answer sees all that was durable when it was asked, in one consistent state. Askers
+        (`whose`) take turns: one's long question, or many, make no other wait. More than 1,000 of
+        one asker that wait are refused with `MailboxFull`. A question whose `asker` has ended by
+        its turn is dropped, and so is one whose waiter was cancelled.
+        """
+        ...
+
     def report_to(self, observer: Observer) -> None:
-        """Tell the observer of each commit from now on."""
+        """Tell the observer of each commit and each answer from now on."""
         ...
 
     async def bounds(self, user: UserId) -> Bounds:

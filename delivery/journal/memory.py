@@ -2,71 +2,37 @@
 
 from __future__ import annotations
 
-import math
 import secrets
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+import time
+from collections.abc import Hashable, Sequence
+from typing import Never, TypeVar
 
-import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.exit import must_go_on
+from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalClosed
-from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.kinds import EventClass
-from greenroom.delivery.events.record import (
-    RUN_ENDS,
-    RUN_OPENS,
-    Attempt,
-    Bounds,
-    Cursor,
-    DeadLetter,
-    Entry,
-    Mark,
-    OpenRun,
-    Page,
-    Record,
-    Said,
-    Settled,
-    ThreadSummary,
-)
-from greenroom.delivery.journal.checks import check_ids, last_offsets
-from greenroom.delivery.journal.journal import (
-    MOST_REPORTS,
-    PAGE_BYTES,
-    JournalStatistics,
-    agreed_through,
-    check_limit,
-    within,
-)
-from greenroom.delivery.journal.paging import page_of
-from greenroom.delivery.journal.undelivered import (
-    PAUSES_KEPT,
-    OverdueUsers,
-    Pause,
-    Reached,
-    SearchedTo,
-    Stretches,
-    deliverable_since,
-    pause_between,
-)
+from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.events.record import Entry, Record
+from greenroom.delivery.journal.async_reads import AsyncReads
+from greenroom.delivery.journal.journal import JournalStatistics
+from greenroom.delivery.journal.memory_store import MemoryStore
+from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 
+R = TypeVar("R")
 
-class MemoryJournal:
+
+class MemoryJournal(AsyncReads):
     """A `Journal` without durability. It grows until trimmed."""
 
     def __init__(self, *, epoch: str | None = None) -> None:
         self._epoch = epoch or secrets.token_urlsafe(12)
-        self._users: defaultdict[UserId, _UserLog] = defaultdict(_UserLog)
+        self._store = MemoryStore()
         self._closed = False
         self._appends = self._entries = self._failures = 0
-        self._number = 0  # the newest record's number in the log of all users
-        self._newest_at: int | None = None
-        self._alive: int | None = None
-        self._pauses: list[Pause] = []
         self._observer: Observer = NO_OBSERVER
 
     @property
@@ -90,148 +56,41 @@ class MemoryJournal:
 
     def keep(self, entries: Sequence[Entry]) -> None:
         """Keep all of the entries or none. Raises `OutOfSequence`, `BadId`."""
-        check_ids(entries)
-        last_offsets(entries, self._last)
-        for entry in entries:
-            if isinstance(entry, Record):
-                self._number += 1
-                self._newest_at = entry.at
-                self._users[entry.user].keep_record(entry, self._number)
-            else:
-                self._users[entry.user].keep(entry)
+        self._store.keep(entries)
+
+    def ask(
+        self,
+        question: Question[R],
+        *,
+        whose: Hashable = None,
+        asker: Ref[Never] | None = None,
+    ) -> Reply[R]:
+        reply: Reply[R] = Reply()
+        try:
+            self._check_open()
+            answer = self._look_up(question)
+        except BaseException as error:
+            if must_go_on(error):
+                raise
+            reply.fail(error)
+        else:
+            reply.succeed(answer)
+        return reply
 
     def report_to(self, observer: Observer) -> None:
         self._observer = observer
 
-    async def bounds(self, user: UserId) -> Bounds:
-        return (await self._log(user)).bounds()
-
-    async def read(self, user: UserId, *, after: int, limit: int, max_bytes: int) -> list[Record]:
-        check_limit(limit)
-        records = (await self._log(user)).after(after)
-        return list(islice(within(max_bytes, records), limit))
-
-    async def history(
-        self,
-        user: UserId,
-        *,
-        thread: ThreadId | None,
-        before: int | None,
-        limit: int,
-        max_bytes: int = PAGE_BYTES,
-    ) -> Page:
-        check_limit(limit)
-        newest_first = (await self._log(user)).before(before)
-        wanted = (record for record in newest_first if thread in (None, record.thread))
-        return page_of(wanted, limit, max_bytes)
-
-    async def said(self, user: UserId, say: str) -> Said | None:
-        return (await self._log(user)).said.get(say)
-
-    async def open_runs(self, user: UserId) -> list[OpenRun]:
-        return list((await self._log(user)).open_runs.values())
-
-    async def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
-        return (await self._log(user)).cursors.get(session)
-
-    async def event_at(self, user: UserId, offset: int) -> EventId | None:
-        log = await self._log(user)
-        return log.event_at(offset) if log.trimmed < offset <= log.bounds().last else None
-
-    async def agrees_through(self, user: UserId, *, offset: int, event: EventId) -> int:
-        log = await self._log(user)
-        return agreed_through(offset, event, log.bounds(), log.event_at)
-
-    async def sent_to(
-        self, user: UserId, offset: int, *, limit: int = MOST_REPORTS
-    ) -> list[Cursor]:
-        cursors = (await self._log(user)).cursors.values()
-        found = [cursor for cursor in cursors if cursor.start < offset <= cursor.sent]
-        found.sort(key=lambda cursor: (cursor.offset < offset, cursor.session))
-        return sorted(found[:limit], key=lambda cursor: cursor.session)
-
-    async def received_through(self, user: UserId, after: int) -> int:
-        return (await self._log(user)).stretches().through(after)
-
-    async def reached(self, user: UserId, *, after: int, limit: int) -> list[Reached]:
-        check_limit(limit)
-        log = await self._log(user)
-        stretches = log.stretches()
-        return [self._reached(log, each, stretches) for each in islice(log.after(after), limit)]
-
-    async def find(self, event: EventId) -> Record | None:
-        await self._ready()
-        records = (record for log in self._users.values() for record in log.records)
-        return next((record for record in records if record.id == event), None)
-
-    async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
-        check_limit(limit)
-        marks = (await self._log(user)).marks
-        found = [marks[key] for key in sorted(marks) if key[0] > after]
-        end = found[min(limit, len(found)) - 1].offset if found else 0
-        return [mark for mark in found if mark.offset <= end]
-
-    async def attempts(
-        self, user: UserId, first: int, last: int | None = None, *, limit: int = MOST_REPORTS
-    ) -> list[Attempt]:
-        attempts = (await self._log(user)).attempts
-        end = first if last is None else last
-        found = (each for each in attempts if each.after < end and first <= each.through)
-        return list(islice(found, limit))
-
-    async def settled(self, user: UserId) -> Mapping[EventClass, int]:
-        return dict((await self._log(user)).settled)
-
-    async def overdue(
-        self, event_class: EventClass, *, before: int, after: SearchedTo | None = None, limit: int
-    ) -> OverdueUsers:
-        check_limit(limit)
-        await self._ready()
-        ahead = self._alive if self._alive is not None else math.inf
-        waiting = sorted(
-            (record.at, user)
-            for user, log in self._users.items()
-            if (record := log.unsettled.get(event_class))
-            and (record.at < before or record.at > ahead)
-        )
-        looked = [each for each in waiting if after is None or each > after][:limit]
-        users = [user for _, user in looked if self._since(user, event_class) < before]
-        return OverdueUsers(users, looked[-1] if len(looked) == limit else None)
-
     async def alive(self, now: int, *, after: int) -> None:
         await self._ready()
-        last = next((at for at in (self._alive, self._newest_at) if at is not None), now)
-        if pause := pause_between(last, now, worked=after, number=self._number):
-            self._pauses = [*self._pauses, pause][-PAUSES_KEPT:]
-        self._alive = now
-
-    async def dead_letters(
-        self, *, user: UserId | None = None, after: EventId | None = None, limit: int
-    ) -> list[DeadLetter]:
-        check_limit(limit)
-        await self._ready()
-        logs = [log for name, log in self._users.items() if user in (None, name)]
-        letters = (letter for log in logs for letter in log.dead_letters.values())
-        found = sorted(letters, key=lambda letter: letter.event)
-        return [letter for letter in found if letter.event > (after or "")][:limit]
-
-    async def dead_letter(self, event: EventId) -> DeadLetter | None:
-        await self._ready()
-        found = (log.dead_letters.get(event) for log in self._users.values())
-        return next(filter(None, found), None)
+        self._store.alive(now, after)
 
     async def drop_dead_letter(self, event: EventId) -> bool:
         await self._ready()
-        return any(log.dead_letters.pop(event, None) for log in self._users.values())
-
-    async def threads(self, user: UserId) -> list[ThreadSummary]:
-        summaries: dict[ThreadId, ThreadSummary] = {}
-        for record in (await self._log(user)).records:
-            summaries[record.thread] = _counted(summaries.get(record.thread), record)
-        return list(summaries.values())
+        return self._store.drop_dead_letter(event)
 
     async def trim(self, user: UserId, *, through: int) -> int:
-        return (await self._log(user)).trim(through)
+        await self._ready()
+        return self._store.trim(user, through)
 
     def statistics(self) -> JournalStatistics:
         return JournalStatistics(
@@ -240,12 +99,16 @@ class MemoryJournal:
             failures=self._failures,
             waiting=0,
             peak_waiting=0,
-            bytes=sum(len(r.body) for log in self._users.values() for r in log.records),
+            bytes=self._store.bytes(),
         )
 
     async def aclose(self) -> None:
         self._closed = True
         await trio.lowlevel.checkpoint()
+
+    async def _answer(self, question: Question[R]) -> R:
+        await self._ready()
+        return question.answer(self._store)
 
     async def _ready(self) -> None:
         self._check_open()
@@ -267,134 +130,13 @@ class MemoryJournal:
         size = sum(len(entry.body) for entry in entries if type(entry) is Record)
         self._observer.appended(0.0, len(entries), size)
 
-    async def _log(self, user: UserId) -> _UserLog:
-        await self._ready()
-        return self._users.get(user) or _UserLog()
-
-    def _since(self, user: UserId, event_class: EventClass) -> int:
-        log = self._users[user]
-        return log.since(log.unsettled[event_class], self._pauses)
-
-    def _reached(self, log: _UserLog, record: Record, stretches: Stretches) -> Reached:
-        stages = {stage for offset, _, stage in log.marks if offset == record.offset}
-        return Reached(
-            record.offset,
-            record.id,
-            record.kind,
-            record.event_class,
-            log.since(record, self._pauses),
-            received=record.offset in stretches,
-            displayed="displayed" in stages,
-            confirmed="confirmed" in stages,
-        )
-
-    def _last(self, user: UserId) -> int:
-        log = self._users.get(user)
-        return log.bounds().last if log else 0
-
-
-@attrs.define(eq=False)
-class _UserLog:
-    """One user's entries. `records[0]` has the offset `trimmed + 1` and the number `numbers[0]`.
-
-    `unsettled`: the first unsettled record of each class that has one.
-    """
-
-    records: list[Record] = attrs.field(factory=list)
-    numbers: list[int] = attrs.field(factory=list)
-    unsettled: dict[EventClass, Record] = attrs.field(factory=dict)
-    trimmed: int = 0
-    cursors: dict[SessionId, Cursor] = attrs.field(factory=dict)
-    attempts: list[Attempt] = attrs.field(factory=list)
-    dead_letters: dict[EventId, DeadLetter] = attrs.field(factory=dict)
-    settled: dict[EventClass, int] = attrs.field(factory=lambda: dict.fromkeys(EventClass, 0))
-    marks: dict[tuple[int, SessionId, str], Mark] = attrs.field(factory=dict)
-    said: dict[str, Said] = attrs.field(factory=dict)
-    open_runs: dict[RunId, OpenRun] = attrs.field(factory=dict)
-
-    def keep(self, entry: Entry) -> None:
-        match entry:
-            case Cursor():
-                known = self.cursors.get(entry.session)
-                self.cursors[entry.session] = entry.after(known)
-            case Mark():
-                self.marks[entry.offset, entry.session, entry.stage] = entry
-            case Attempt():
-                self.attempts.append(entry)
-            case DeadLetter():
-                self.dead_letters[entry.event] = entry
-            case Settled():
-                self._settle(entry)
-
-    def keep_record(self, record: Record, number: int) -> None:
-        self.records.append(record)
-        self.numbers.append(number)
-        self.unsettled.setdefault(record.event_class, record)
-        self._keep_said(record)
-        if record.kind in RUN_OPENS:
-            run = OpenRun(record.run, record.thread, record.parent, record.request)
-            self.open_runs.setdefault(record.run, run)
-        elif record.kind in RUN_ENDS:
-            self.open_runs.pop(record.run, None)
-
-    def since(self, record: Record, pauses: Sequence[Pause]) -> int:
-        number = self.numbers[record.offset - self.trimmed - 1]
-        return deliverable_since(record.at, number, pauses)
-
-    def stretches(self) -> Stretches:
-        return Stretches((cursor.start, cursor.offset) for cursor in self.cursors.values())
-
-    def _settle(self, entry: Settled) -> None:
-        known = self.settled[entry.event_class]
-        self.settled[entry.event_class] = max(known, entry.through)
-        through = min(self.settled.values())
-        self.attempts = [each for each in self.attempts if each.through > through]
-        self._pass_by(entry.event_class, entry.through)
-
-    def _pass_by(self, event_class: EventClass, through: int) -> None:
-        """Move on to the next record. It may be of another class; settling finds that out."""
-        oldest = self.unsettled.get(event_class)
-        if oldest is not None and oldest.offset <= through:
-            following = next(self.after(through), None)
-            if following is None:
-                del self.unsettled[event_class]
-            else:
-                self.unsettled[event_class] = following
-
-    def bounds(self) -> Bounds:
-        last = self.trimmed + len(self.records)
-        return Bounds(self.trimmed + 1 if last else 0, last)
-
-    def event_at(self, offset: int) -> EventId:
-        return self.records[offset - self.trimmed - 1].id
-
-    def after(self, offset: int) -> Iterator[Record]:
-        start = max(offset - self.trimmed, 0)
-        return (self.records[index] for index in range(start, len(self.records)))
-
-    def before(self, offset: int | None) -> Iterator[Record]:
-        end = len(self.records) if offset is None else max(offset - self.trimmed - 1, 0)
-        end = min(end, len(self.records))
-        return (self.records[index] for index in range(end - 1, -1, -1))
-
-    def trim(self, through: int) -> int:
-        gone = self.records[: max(through - self.trimmed, 0)]
-        del self.records[: len(gone)], self.numbers[: len(gone)]
-        self.trimmed += len(gone)
-        for event_class in list(self.unsettled):
-            self._pass_by(event_class, self.trimmed)
-        self.marks = {key: mark for key, mark in self.marks.items() if key[0] > self.trimmed}
-        self.said = {}
-        for record in self.records:
-            self._keep_said(record)
-        return len(gone)
-
-    def _keep_said(self, record: Record) -> None:
-        if record.say is not None:
-            self.said.setdefault(record.say, Said(record.run, record.thread, record.body))
-
-
-def _counted(summary: ThreadSummary | None, record: Record) -> ThreadSummary:
-    if summary is None:
-        return ThreadSummary(record.thread, record.offset, record.offset, 1, record.at)
-    return attrs.evolve(summary, last=record.offset, events=summary.events + 1, at=record.at)
+    def _look_up(self, question: Question[R]) -> R:
+        began = time.monotonic()
+        try:
+            return question.answer(self._store)
+        except BaseException as error:
+            if not must_go_on(error):
+                self._observer.lookup_failed("journal")
+            raise
+        finally:
+            self._observer.looked_up(time.monotonic() - began)

@@ -16,8 +16,8 @@ from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import IdSource, RunId, ThreadId, ToolCallId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
-from greenroom.delivery.journal.look_up import LookUp
 from greenroom.delivery.journal.paging import check_page
+from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.observer import RunOutcome
 from greenroom.delivery.run.block import block
 from greenroom.delivery.run.emitter import Emitter
@@ -238,13 +238,9 @@ class Run(RunText):
         a `JournalError`, or `ValueError` if `before` or `limit` is not a whole number from 1 on.
         """
         check_page(before, limit)
-        user, thread = self.context.user, self.thread
-        page = await self._user.look_up.ask(
-            LookUp(
-                lambda journal: journal.history(user, thread=thread, before=before, limit=limit),
-                whose=user,
-            )
-        )
+        user = self.context.user
+        question = ReadHistory(user, self.thread, before, limit)
+        page = await self._user.journal.ask(question, whose=user).wait()
         return [Event.decode(record.body) for record in page.records]
 
     def require(self, *, displayed_within: float) -> Required:

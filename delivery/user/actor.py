@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import ClassVar, TypeAlias, TypeVar
 
@@ -25,8 +25,7 @@ from greenroom.delivery.errors import EventNotKept, JournalError, OutOfSequence
 from greenroom.delivery.events.ids import BadId, ConnectionId, UserId
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.events.stages import Standing
-from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.look_up import LookUp
+from greenroom.delivery.journal.reads import ReadPast
 from greenroom.delivery.outbox.feed import (
     GivenUp,
     HandRecords,
@@ -71,7 +70,7 @@ from greenroom.delivery.user.messages import (
     UserTyping,
     Written,
 )
-from greenroom.delivery.user.parts import TURN, Gauge, UserParts, known_of
+from greenroom.delivery.user.parts import TURN, Gauge, ReadUser, UserParts
 from greenroom.delivery.user.receipts import Receipts
 from greenroom.delivery.user.reports import Account, Reports
 from greenroom.delivery.user.says import Says
@@ -116,8 +115,8 @@ class UserActor(Reactor[UserMessage]):
     async def started(self) -> None:
         await self._parts.journal.append_soon(()).wait()  # after an earlier incarnation's append
         parts = self._parts
-        question = LookUp(lambda journal: known_of(journal, self.user), self.ref.name, self.ref)
-        bounds, runs = await parts.look_up().ask(question)
+        reply = parts.journal.ask(ReadUser(self.user), whose=self.ref.name, asker=self.ref)
+        bounds, runs = await reply.wait()
         self.outbox = Outbox(
             self.user,
             parts.epoch,
@@ -307,11 +306,6 @@ class UserActor(Reactor[UserMessage]):
         self._landed = AppendDone(result)
         self.ref.tell_owed(self._landed)
 
-    def _look_up(
-        self, question: Callable[[Journal], Awaitable[R]], then: Callable[[ReplyOutcome[R]], None]
-    ) -> None:
-        self._parts.ask_journal(self.ref, question, then)
-
     def _perform(self, commands: Iterable[OutboxCommand]) -> None:
         for command in commands:
             if type(command) is HandRecords:
@@ -336,10 +330,9 @@ class UserActor(Reactor[UserMessage]):
 
     def _read(self, command: ReadPage | ReadAgain, limit: int, then: TakePage) -> None:
         size = self._parts.limits.frame_bytes
-        self._look_up(
-            lambda journal: journal.read(
-                self.user, after=command.after, limit=limit, max_bytes=size
-            ),
+        self._parts.ask_journal(
+            self.ref,
+            ReadPast(self.user, command.after, limit, size),
             lambda page: self._page_read(command.connection, page, then),
         )
 

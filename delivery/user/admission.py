@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import attrs
 import outcome
@@ -14,7 +14,7 @@ from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.events.ids import EventId, SessionId, UserId
 from greenroom.delivery.events.record import Cursor, Record
-from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.feed import OutboxCommand
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.outbox.resumption import Resumption
@@ -23,7 +23,6 @@ from greenroom.delivery.user.parts import UserParts
 
 logger = logging.getLogger("greenroom.delivery")
 
-R = TypeVar("R")
 Admitted: TypeAlias = Callable[[Attach, int | None, Iterable[OutboxCommand]], None]
 
 
@@ -36,6 +35,43 @@ class _KnownSession:
     agreed: int | None = None
     place: int | None = None
     event: EventId | None = None
+
+
+@attrs.frozen
+class ReadSession(Question[_KnownSession]):
+    """A session's cursor, and the offset through which the client's log agrees: the one at which it
+    claims to have an event is looked up. A number, or nothing, is passed on."""
+
+    user: UserId
+    session: SessionId | None
+    offset: int
+    claim: int | EventId | None
+
+    def answer(self, reads: Reads) -> _KnownSession:
+        cursor = _cursor(reads, self.user, self.session)
+        if not isinstance(self.claim, EventId):
+            return _KnownSession(cursor, self.claim)
+        return _KnownSession(cursor, reads.agrees_through(self.user, self.offset, self.claim))
+
+
+@attrs.frozen
+class ReadPlace(Question[_KnownSession]):
+    """The event at a session's place, beside what is known."""
+
+    user: UserId
+    session: SessionId | None
+    offset: int
+    known: _KnownSession
+
+    def answer(self, reads: Reads) -> _KnownSession:
+        cursor = _cursor(reads, self.user, self.session)
+        event = reads.event_at(self.user, self.offset)
+        return attrs.evolve(self.known, cursor=cursor, place=self.offset, event=event)
+
+
+def _cursor(reads: Reads, user: UserId, session: SessionId | None) -> Cursor | None:
+    """Part of every question: the session may be forgotten before the answer arrives."""
+    return None if session is None else reads.cursor(user, session)
 
 
 class Admission:
@@ -65,19 +101,8 @@ class Admission:
         if not asks_session and not isinstance(claim, EventId):
             return self._admit(request, reply, _KnownSession(agreed=claim))
 
-        async def question(journal: Journal) -> _KnownSession:
-            cursor = await self._cursor(journal, session)
-            if not isinstance(claim, EventId):
-                return _KnownSession(cursor, claim)
-            offset = request.offset or 0
-            agreed = await journal.agrees_through(self._user, offset=offset, event=claim)
-            return _KnownSession(cursor, agreed)
-
+        question = ReadSession(self._user, session, request.offset or 0, claim)
         return self._ask(question, reply, lambda known: self._admit(request, reply, known))
-
-    async def _cursor(self, journal: Journal, session: SessionId | None) -> Cursor | None:
-        """Part of every question: the session may be forgotten before the answer arrives."""
-        return None if session is None else await journal.cursor(self._user, session)
 
     def _claim(self, request: Attach) -> int | EventId | None:
         """The offset through which the client's log equals this one, or the event that the journal
@@ -90,11 +115,11 @@ class Admission:
 
     def _ask(
         self,
-        question: Callable[[Journal], Awaitable[R]],
+        question: Question[_KnownSession],
         reply: Reply[Attached],
-        then: Callable[[R], None],
+        then: Callable[[_KnownSession], None],
     ) -> None:
-        def answered(result: ReplyOutcome[R]) -> None:
+        def answered(result: ReplyOutcome[_KnownSession]) -> None:
             if isinstance(result, outcome.Error):
                 reply.fail(result.error)
             else:
@@ -153,11 +178,7 @@ class Admission:
     def _ask_event(
         self, request: Attach, reply: Reply[Attached], known: _KnownSession, offset: int
     ) -> None:
-        async def question(journal: Journal) -> _KnownSession:
-            cursor = await self._cursor(journal, request.session)
-            event = await journal.event_at(self._user, offset)
-            return attrs.evolve(known, cursor=cursor, place=offset, event=event)
-
+        question = ReadPlace(self._user, request.session, offset, known)
         self._ask(question, reply, lambda known: self._admit(request, reply, known))
 
     def _tell_of_lies(self, request: Attach, position: Resumption) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import attrs
 
 from greenroom.actors.ref import Ref
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.ids import RunId, UserId
-from greenroom.delivery.journal.look_up import LookUp
+from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.messages import RunLeft, UserMessage
 from greenroom.delivery.user.parts import Gauge
@@ -42,7 +42,7 @@ class UserHandle:
     """
 
     user: UserId
-    _look_up: Callable[[], Ref[LookUp[Any]]]  # Any: each question has its own answer
+    journal: Journal
     turns: RunTurns = attrs.field(factory=RunTurns)
     live_runs: dict[RunId, LiveRun] = attrs.field(factory=dict)
     gauge: Gauge = attrs.field(factory=Gauge)
@@ -56,10 +56,6 @@ class UserHandle:
         if self._lease is None:
             raise self._stopped()
         return self._lease(self.user)
-
-    @property
-    def look_up(self) -> Ref[LookUp[Any]]:
-        return self._look_up()
 
     @property
     def actor(self) -> Ref[UserMessage]:

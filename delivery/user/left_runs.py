@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
-from typing import Final
 
 import outcome
 
-from greenroom.actors.errors import GreenroomError
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.events.draft import Draft, run_lost, tool_lost
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import Event, Kind
-from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, OpenRun, Record
-from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.look_up import LookUp
+from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, OpenRun, Page, Record
+from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.messages import UserMessage
 from greenroom.delivery.user.parts import UserParts
@@ -30,8 +27,6 @@ logger = logging.getLogger("greenroom.delivery")
 
 PAGE = 50
 """Records read at a time, back to the beginning of a run."""
-
-_NO_MORE: Final[ReplyOutcome[bool]] = outcome.Value(False)
 
 
 class LeftRuns:
@@ -68,34 +63,38 @@ class LeftRuns:
         """The mailbox is closed, so wait for the answer here. Runs that cannot be ended now are
         ended when the user is next served."""
         if due := self._due():
-            search, result = OpenTools(self._user, due), _NO_MORE
-            try:
-                while await self._parts.look_up().ask(LookUp(search.read_on, self._actor.name)):
-                    pass
-            except GreenroomError as error:
-                result = outcome.Error(error)
-            self._looked(due, search, result)
+            search, is_looking = OpenTools(self._user, due), True
+            while is_looking:
+                page = self._parts.journal.ask(search.next_page(), whose=self._actor.name)
+                is_looking = self._took(due, search, await page.wait_outcome())
 
     def _look(self, due: list[RunId], search: OpenTools) -> None:
         self._parts.ask_journal(
-            self._actor, search.read_on, lambda more: self._looked(due, search, more)
+            self._actor, search.next_page(), lambda page: self._looked(due, search, page)
         )
 
     def _due(self) -> list[RunId]:
         return [run.run for run, _ in self._runs.due(self._outbox.runs_under_way())]
 
-    def _looked(self, asked: list[RunId], search: OpenTools, more: ReplyOutcome[bool]) -> None:
-        """If other runs have become due meanwhile, `end` searches for all of them together."""
-        if isinstance(more, outcome.Value) and more.value:
-            return self._look(asked, search)
+    def _looked(self, asked: list[RunId], search: OpenTools, page: ReplyOutcome[Page]) -> None:
+        if self._took(asked, search, page):
+            self._look(asked, search)
+
+    def _took(self, asked: list[RunId], search: OpenTools, page: ReplyOutcome[Page]) -> bool:
+        """Search the page, and end the runs after the last one; True if there are more pages.
+
+        If other runs have become due meanwhile, `end` searches for all of them together.
+        """
+        if isinstance(page, outcome.Value) and search.look_at(page.value):
+            return True
         self._looking = False
-        if isinstance(more, outcome.Error):
-            why = safe_str(more.error)
+        if isinstance(page, outcome.Error):
+            why = safe_str(page.error)
             logger.warning("%s cannot end its left runs now: %s", self._actor.name, why)
-            return self.later()
-        if self._due() == asked:
+            self.later()
+        elif self._due() == asked:
             self._end(search.found)
-        return None
+        return False
 
     def _end(self, tools: Sequence[Event]) -> None:
         ids, now = self._parts.ids, self._parts.now_ms()
@@ -175,9 +174,12 @@ class OpenTools:
         """The events found, in the order in which they were emitted."""
         return self._found[::-1]
 
-    async def read_on(self, journal: Journal) -> bool:
+    def next_page(self) -> ReadHistory:
+        """The question for the page to search next."""
+        return ReadHistory(self._user, None, self._before, PAGE)
+
+    def look_at(self, page: Page) -> bool:
         """Search one more page. True if there is another page to search."""
-        page = await journal.history(self._user, thread=None, before=self._before, limit=PAGE)
         for record in reversed(page.records):
             self._before = record.offset
             if record.run in self._sought:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Container
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Container
+from typing import Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -16,11 +16,10 @@ from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.events.record import Bounds, DeadLetter, OpenRun
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.look_up import LookUp
+from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.outbox.sessions import Reach
-from greenroom.delivery.user.asking import ask_without_waiting
 from greenroom.delivery.user.messages import LookedUp, UserMessage
 from greenroom.delivery.user.run_queue import RunTurns
 
@@ -42,12 +41,17 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def known_of(journal: Journal, user: UserId) -> tuple[Bounds, list[OpenRun]]:
+@attrs.frozen
+class ReadUser(Question[tuple[Bounds, list[OpenRun]]]):
     """The bounds and open runs that a user actor starts with."""
-    bounds = await journal.bounds(user)
-    if not bounds.last:  # a user without events has no runs
-        return bounds, []
-    return bounds, await journal.open_runs(user)
+
+    user: UserId
+
+    def answer(self, reads: Reads) -> tuple[Bounds, list[OpenRun]]:
+        bounds = reads.bounds(self.user)
+        if not bounds.last:  # a user without events has no runs
+            return bounds, []
+        return bounds, reads.open_runs(self.user)
 
 
 class Fed(Protocol):
@@ -88,7 +92,7 @@ class Gauge:
 
 @attrs.frozen
 class UserParts:
-    """What a user actor works with. `look_up` is called on each use, because its actor restarts.
+    """What a user actor works with.
 
     `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for a
     message of the user; it must not block, and the run must have its place in `turns` already.
@@ -96,7 +100,6 @@ class UserParts:
     """
 
     journal: Journal
-    look_up: Callable[[], Ref[LookUp[Any]]]  # Any: each question has its own answer
     epoch: str
     live_runs: Container[RunId]
     launch: Launch
@@ -113,7 +116,7 @@ class UserParts:
     def ask_journal(
         self,
         asker: Ref[UserMessage],
-        question: Callable[[Journal], Awaitable[R]],
+        question: Question[R],
         then: Callable[[ReplyOutcome[R]], None],
     ) -> None:
         """Call `then(answer)` in the asker once the journal has answered or has failed to."""
@@ -121,5 +124,4 @@ class UserParts:
         def answered(result: ReplyOutcome[R]) -> None:
             asker.tell_owed(LookedUp(then, result))
 
-        look_up = LookUp(question, asker.name, asker)
-        ask_without_waiting(lambda: self.look_up().request(look_up), answered)
+        self.journal.ask(question, whose=asker.name, asker=asker).then(answered)

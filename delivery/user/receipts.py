@@ -14,7 +14,8 @@ from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.policy import Policy, outcome_of
 from greenroom.delivery.events.record import Cursor, DeadLetter, Mark, Record
 from greenroom.delivery.events.stages import ReceiptStage, Standing, furthest, standings
-from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.journal import MOST_REPORTS
+from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.messages import AskStanding, AwaitStage, UserMessage
 from greenroom.delivery.user.parts import UserParts
@@ -29,6 +30,20 @@ class Evidence:
     cursors: Sequence[Cursor]
     marks: Sequence[Mark]
     letter: DeadLetter | None
+
+
+@attrs.frozen
+class ReadEvidence(Question[Evidence]):
+    """What is known about the event at this offset; its dead letter only if `event` is given."""
+
+    user: UserId
+    offset: int
+    event: EventId | None
+
+    def answer(self, reads: Reads) -> Evidence:
+        cursors = reads.sent_to(self.user, self.offset, MOST_REPORTS)
+        marks = reads.marks(self.user, self.offset - 1, 1)
+        return Evidence(cursors, marks, reads.dead_letter(self.event) if self.event else None)
 
 
 class Receipts:
@@ -109,9 +124,4 @@ class Receipts:
     def _ask_journal(
         self, event: EventId | None, offset: int, then: Callable[[ReplyOutcome[Evidence]], None]
     ) -> None:
-        async def question(journal: Journal) -> Evidence:
-            marks = await journal.marks(self._user, after=offset - 1, limit=1)
-            letter = await journal.dead_letter(event) if event else None
-            return Evidence(await journal.sent_to(self._user, offset), marks, letter)
-
-        self._parts.ask_journal(self._actor, question, then)
+        self._parts.ask_journal(self._actor, ReadEvidence(self._user, offset, event), then)

@@ -18,6 +18,7 @@ from greenroom.delivery.events.draft import Draft, user_said
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import JSON, Event
 from greenroom.delivery.events.record import Record, Said
+from greenroom.delivery.journal.reads import ReadSaid
 from greenroom.delivery.user.messages import RunStarted, UserMessage, UserSays
 from greenroom.delivery.user.parts import UserParts
 from greenroom.delivery.user.run_queue import TooManyRuns
@@ -83,7 +84,7 @@ class Says:
         self._waiting[request.say] = _WaitingSay(request, [reply])
         self._parts.ask_journal(
             self._actor,
-            lambda journal: journal.said(self._user, request.say),
+            ReadSaid(self._user, request.say),
             lambda said: self._known(request, said),
         )
 

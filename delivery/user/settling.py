@@ -17,7 +17,8 @@ from greenroom.delivery.events.kinds import EventClass, class_of
 from greenroom.delivery.events.policy import Policies, Policy
 from greenroom.delivery.events.record import Attempt, DeadLetter, Entry, Record, Settled
 from greenroom.delivery.events.stages import ReceiptStage
-from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.journal import MOST_REPORTS
+from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.journal.undelivered import Reached
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.messages import UserMessage
@@ -47,34 +48,41 @@ class Settlement:
     due: int | None
 
 
-async def settle(journal: Journal, user: UserId, policies: Policies, now: int) -> Settlement:
-    """Settle the user's events that can be settled at `now` (ms), at most `AT_ONCE` per class."""
-    known = await journal.settled(user)
-    found = [
-        await _Settling(journal, user, each, policies[each], now).go_on(known[each])
-        for each in EventClass
-    ]
-    dues = [each.due for each in found if each.due is not None]
-    return Settlement(
-        [settled for each in found for settled in each.settled],
-        [letter for each in found for letter in each.letters],
-        min(dues, default=None),
-    )
+@attrs.frozen
+class ReadSettlement(Question[Settlement]):
+    """The user's events that can be settled at `now` (ms), at most `AT_ONCE` per class."""
+
+    user: UserId
+    policies: Policies
+    now: int
+
+    def answer(self, reads: Reads) -> Settlement:
+        known = reads.settled(self.user)
+        found = [
+            _Settling(reads, self.user, each, self.policies[each], self.now).go_on(known[each])
+            for each in EventClass
+        ]
+        dues = [each.due for each in found if each.due is not None]
+        return Settlement(
+            [settled for each in found for settled in each.settled],
+            [letter for each in found for letter in each.letters],
+            min(dues, default=None),
+        )
 
 
 @attrs.frozen
 class _Settling:
     """One class of one user's events."""
 
-    journal: Journal
+    reads: Reads
     user: UserId
     event_class: EventClass
     policy: Policy
     now: int
 
-    async def go_on(self, start: int) -> Settlement:
-        through = await self._received_through(start)
-        events = await self.journal.reached(self.user, after=through, limit=AT_ONCE)
+    def go_on(self, start: int) -> Settlement:
+        through = self._received_through(start)
+        events = self.reads.reached(self.user, through, AT_ONCE)
         overdue: list[Reached] = []
         due = self.now if len(events) == AT_ONCE else None  # there may be more
         for event in events:
@@ -85,13 +93,13 @@ class _Settling:
                 overdue.append(event)
             through = event.offset
         settled = [Settled(self.user, self.event_class, through)] if through > start else []
-        return Settlement(settled, await self._letters(overdue), due)
+        return Settlement(settled, self._letters(overdue), due)
 
-    async def _received_through(self, through: int) -> int:
+    def _received_through(self, through: int) -> int:
         """Most of the log was received without a gap: skip that part."""
         if self.policy.done is not ReceiptStage.RECEIVED:
             return through
-        return await self.journal.received_through(self.user, through)
+        return self.reads.received_through(self.user, through)
 
     def _is_done(self, event: Reached) -> bool:
         if event.confirmed:
@@ -100,11 +108,11 @@ class _Settling:
             return self.policy.done is not ReceiptStage.CONFIRMED
         return event.received and self.policy.done is ReceiptStage.RECEIVED
 
-    async def _letters(self, events: Sequence[Reached]) -> list[DeadLetter]:
+    def _letters(self, events: Sequence[Reached]) -> list[DeadLetter]:
         if not events:
             return []
         first, last = events[0].offset, events[-1].offset
-        attempts = await self.journal.attempts(self.user, first, last)
+        attempts = self.reads.attempts(self.user, first, last, MOST_REPORTS)
         return [self._letter(event, attempts) for event in events]
 
     def _letter(self, event: Reached, attempts: Sequence[Attempt]) -> DeadLetter:
@@ -158,11 +166,8 @@ class Settler:
         if self._looking:
             return
         self._looking, self._unseen, self._wound, self._due_in = True, False, False, None
-        self._parts.ask_journal(
-            self._actor,
-            lambda journal: settle(journal, self._user, self._parts.policies, self._now()),
-            self._found,
-        )
+        question = ReadSettlement(self._user, self._parts.policies, self._now())
+        self._parts.ask_journal(self._actor, question, self._found)
 
     def settle_all(self, reply: Reply[None]) -> None:
         """Answer once every event that is due has its outcome."""

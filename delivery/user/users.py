@@ -10,13 +10,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.ref import Ref
 from greenroom.actors.text.safe import is_a
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events.context import UserContext
@@ -25,7 +24,6 @@ from greenroom.delivery.events.ids import EventId, IdSource, RunId, UserId
 from greenroom.delivery.events.kinds import JSON, EventClass
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.look_up import LookUp
 from greenroom.delivery.journal.undelivered import OverdueUsers, SearchedTo
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -128,7 +126,7 @@ class _Lease(AbstractAsyncContextManager[UserHandle]):
 
 
 class Users:
-    """Access to every user. `supervisor` and `look_up` return parts of the tree."""
+    """Access to every user. `supervisor` returns a part of the tree."""
 
     def __init__(
         self,
@@ -136,13 +134,11 @@ class Users:
         *,
         supervisor: Callable[[], DynamicSupervisorRef],
         journal: Journal,
-        look_up: Callable[[], Ref[LookUp[Any]]],  # Any: each question has its own answer
         converse: Converse,
     ) -> None:
         self._settings = settings
         self._supervisor = supervisor
         self._journal = journal
-        self._look_up = look_up
         self._converse = converse
         self._slots: dict[UserId, _Slot] = {}
 
@@ -207,20 +203,19 @@ class Users:
     async def _overdue(
         self, event_class: EventClass, before: int, after: SearchedTo | None
     ) -> OverdueUsers | None:
-        def question(journal: Journal) -> Awaitable[OverdueUsers]:
-            return journal.overdue(event_class, before=before, after=after, limit=SWEEP_USERS)
-
         try:
-            return await self._look_up().ask(LookUp(question))
-        except (GreenroomError, SupervisorError) as error:
+            return await self._journal.overdue(
+                event_class, before=before, after=after, limit=SWEEP_USERS
+            )
+        except GreenroomError as error:
             logger.warning("could not search for overdue events: %s", error)
             return None
 
     async def _tell_alive(self, after: float) -> None:
         now, after_ms = self._settings.now_ms(), round(after * 1000)
         try:
-            await self._look_up().ask(LookUp(lambda journal: journal.alive(now, after=after_ms)))
-        except (GreenroomError, SupervisorError) as error:
+            await self._journal.alive(now, after=after_ms)
+        except GreenroomError as error:
             logger.warning("could not record in the journal that a server is running: %s", error)
 
     async def _passivate(self, slot: _Slot, *, idle_seconds: float) -> None:
@@ -269,7 +264,7 @@ class Users:
     def _handle(self, user: UserId) -> UserHandle:
         settings = self._settings
         turns = RunTurns(settings.runs_per_user, settings.queued_runs)
-        return UserHandle(user, self._look_up, turns, observer=settings.observer, lease=self.lease)
+        return UserHandle(user, self._journal, turns, observer=settings.observer, lease=self.lease)
 
     def _is_running(self, slot: _Slot) -> bool:
         tree = slot.handle._tree
@@ -278,7 +273,6 @@ class Users:
     def _user_child(self, handle: UserHandle) -> ChildSpec:
         parts = UserParts(
             journal=self._journal,
-            look_up=self._look_up,
             epoch=self._settings.epoch,
             live_runs=handle.live_runs,
             launch=partial(self._launch, handle),

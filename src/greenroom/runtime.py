@@ -11,10 +11,9 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
-from typing import Any, cast
+from typing import cast
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.ref import Ref
 from greenroom.agents import Agents
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import JournalError
@@ -23,7 +22,6 @@ from greenroom.delivery.events.ids import BadId, IdSource
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.look_up import JournalLookUp, LookUp
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
@@ -42,7 +40,7 @@ from greenroom.metrics.gauges import Gauges, watching_lag
 from greenroom.metrics.table import Values
 from greenroom.settings import Settings
 from greenroom.supervisor.application import Component, open_application
-from greenroom.supervisor.child_spec import actor_child, task_child
+from greenroom.supervisor.child_spec import task_child
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
@@ -97,10 +95,9 @@ class Runtime:
             self._users_settings(),
             supervisor=lambda: cast(DynamicSupervisorRef, self.root.child("users")),
             journal=journal,
-            look_up=self._look_up,
             converse=self._agents.answer,
         )
-        self._ledger = Ledger(self.users, self._look_up, self._observer)
+        self._ledger = Ledger(self.users, journal, self._observer)
         self.dead_letters: DeadLetters = DeadLetters(self.users, self._ledger, ids)
 
     async def receipt(self, event: str) -> Receipt:
@@ -214,9 +211,6 @@ class Runtime:
         ):
             yield run
 
-    def _look_up(self) -> Ref[LookUp[Any]]:  # Any: each question has its own answer
-        return cast(Ref[LookUp[Any]], self.root.child("look_up"))
-
     def _users_settings(self) -> UsersSettings:
         settings = self.settings
         return UsersSettings(
@@ -317,12 +311,10 @@ async def open_runtime(
             on_undelivered=on_undelivered,
             wall_clock=wall_clock,
         )
-        observer = runtime._observer
-        opened.report_to(observer)
+        opened.report_to(runtime._observer)
         passivate = runtime.users.passivate_idle
         parts = [
-            Component(actor_child("look_up", lambda: JournalLookUp(opened, observer))),
-            Component(dynamic_supervisor_child("users"), needs=("look_up",)),
+            Component(dynamic_supervisor_child("users")),
             Component(task_child("passivation", passivate), needs=("users",)),
             Component(task_child("expiry", runtime.users.settle_overdue), needs=("users",)),
         ]

@@ -26,7 +26,6 @@ from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.look_up import JournalLookUp
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.outbox.feed import OutboxLimits, SocketGauge
@@ -229,17 +228,15 @@ async def open_backstage(
         ),
         supervisor=lambda: cast(DynamicSupervisorRef, stage[0].child("users")),
         journal=journal,
-        look_up=lambda: cast(Ref[Any], stage[0].child("look_up")),
         converse=converse,
     )
     children: list[ChildSpec] = [
-        actor_child("look_up", lambda: JournalLookUp(journal)),
         dynamic_supervisor_child("users"),
         task_child("passivation", users.passivate_idle, restart=Restart.PERMANENT),
         task_child("expiry", users.settle_overdue, restart=Restart.PERMANENT),
     ]
     async with open_supervisor("root", children) as root:
         stage.append(root)
-        ledger = Ledger(users, lambda: cast(Ref[Any], root.child("look_up")))
+        ledger = Ledger(users, journal)
         letters = DeadLetters(users, ledger, IDS)
         yield Backstage(journal, users, root, ledger, letters)

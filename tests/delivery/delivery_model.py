@@ -23,8 +23,8 @@ from greenroom.delivery.events.ids import ConnectionId, EventId, SessionId, User
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.record import DeadLetter, Entry, Record
 from greenroom.delivery.events.stages import Outcome, ReceiptStage
-from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
@@ -70,14 +70,14 @@ class StillParts(UserParts):
     def ask_journal(
         self,
         asker: Ref[Any],
-        question: Callable[[Journal], Awaitable[R]],
+        question: Question[R],
         then: Callable[[Result[R]], None],
     ) -> None:
         def answer(fails: bool) -> None:
             if fails:
                 then(outcome.Error(JournalFailed("the disk has hiccups")))
             else:
-                then(outcome.Value(now(question(self.journal))))
+                self.journal.ask(question).then(then)
 
         self.asked.append(answer)
 

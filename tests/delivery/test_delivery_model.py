@@ -151,7 +151,6 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def parts(self, truth: Truth) -> StillParts:
         return StillParts(
-            look_up=lambda: ref("look_up"),
             epoch=EPOCH,
             live_runs=(),
             launch=lambda context, said: None,

@@ -6,6 +6,7 @@ import pytest
 import trio
 from websockets.exceptions import InvalidStatus
 
+from greenroom.actors.reply import Reply
 from greenroom.delivery.journal.memory import MemoryJournal
 from tests.protocol.client import opening
 from tests.protocol.hours import hours
@@ -151,10 +152,17 @@ class SlowJournal(MemoryJournal):
 
     held = False
 
-    async def bounds(self, user):
+    def ask(self, question, **options):
+        if not self.held:
+            return super().ask(question, **options)
+        reply = Reply()
+        trio.lowlevel.spawn_system_task(self.answer_later, question, reply)
+        return reply
+
+    async def answer_later(self, question, reply):
         while self.held:  # noqa: ASYNC110  # set from another thread
             await trio.sleep(0.01)
-        return await super().bounds(user)
+        reply.succeed(await super().ask(question).wait())
 
 
 @pytest.fixture

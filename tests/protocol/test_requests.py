@@ -1,10 +1,15 @@
 """PROTOCOL.md, "Client → server": what a client may ask, and what it is answered."""
 
+import threading
+
 import pytest
 import trio
 
+from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalCorrupt, JournalFull
 from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.journal.readers import Readers
+from greenroom.delivery.journal.reads import ReadHistory
 from tests.protocol.server import serving, token_for
 
 FILE = "/srv/greenroom.db"
@@ -221,13 +226,19 @@ class Counting(MemoryJournal):
 
     def __init__(self):
         super().__init__()
-        self.pages, self.held = [], trio.Event()
+        self.pages, self.held, self.readers = [], threading.Event(), None
         self.held.set()
 
-    async def history(self, user, **options):
-        self.pages.append(user)
-        await self.held.wait()
-        return await super().history(user, **options)
+    def ask(self, question, **options):
+        if not isinstance(question, ReadHistory):
+            return super().ask(question, **options)
+        self.readers = self.readers or Readers([self.read])
+        return self.readers.ask(question, **options)
+
+    def read(self, question):
+        self.pages.append(question.user)
+        self.held.wait()
+        return question.answer(self._store)
 
 
 def conns(server):
@@ -241,7 +252,7 @@ def test_what_a_socket_asked_for_and_left_is_not_read(connect, token):
         client = connect(server)
         client.hello()
         client.story()
-        server.run_sync(setattr, journal, "held", trio.Event())
+        server.run_sync(setattr, journal, "held", threading.Event())
         for number in range(50):
             client.send("history", id=str(number), limit=200)
         server.wait_until(lambda: len(journal.pages) == 1)
@@ -265,7 +276,7 @@ def greeted(connect, server, *users):
 
 def ask_in_order(server, journal, clients):
     """One page for each: the first is being read until `journal.held` is set, the others wait."""
-    server.run_sync(setattr, journal, "held", trio.Event())
+    server.run_sync(setattr, journal, "held", threading.Event())
     for client in clients:
         client.send("history", id="h", limit=1)
         client.fence()
@@ -305,7 +316,7 @@ def test_a_client_that_asks_and_does_not_read_is_read_one_page(connect, token):
         silent = connect(server, max_size=None, max_queue=1)
         silent.hello()
         shout = max(silent.story({"shout": 900_000}), key=lambda event: len(str(event)))
-        server.run_sync(setattr, journal, "held", trio.Event())
+        server.run_sync(setattr, journal, "held", threading.Event())
         for number in range(90):
             silent.send("history", id=str(number), before=shout["offset"] + 1, limit=1)
         silent.fence()  # all are asked for, and none is answered
@@ -370,10 +381,12 @@ class BadDisk(MemoryJournal):
             raise self.error
         super().keep(entries)
 
-    async def history(self, *args, **kwargs):
-        if self.error is not None:
-            raise self.error
-        return await super().history(*args, **kwargs)
+    def ask(self, question, **options):
+        if self.error is None or not isinstance(question, ReadHistory):
+            return super().ask(question, **options)
+        reply = Reply()
+        reply.fail(self.error)
+        return reply
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def refusals() -> None:
     for misuse, expected in (
         (lambda: ref.request("no request"), NotARequest),
         (lambda: runtime.root, NotOpen),
-        (lambda: UserHandle(UserId("alice"), lambda: ref).actor, SupervisorStopped),
-        (lambda: UserHandle(UserId("alice"), lambda: ref).leased(), SupervisorStopped),
+        (lambda: UserHandle(UserId("alice"), runtime.journal).actor, SupervisorStopped),
+        (lambda: UserHandle(UserId("alice"), runtime.journal).leased(), SupervisorStopped),
     ):
         try:
             misuse()

@@ -20,7 +20,7 @@ from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import SessionId
 from greenroom.delivery.events.record import Page
-from greenroom.delivery.journal.look_up import LookUp
+from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.user.asking import ask_without_waiting
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import RunStarted, UserSays
@@ -127,8 +127,10 @@ class Requests:
 
     def _read_history(self, request: wire.HistoryRequest) -> None:
         self._reading = True
-        question, read = self._history_of(request), partial(self._history_read, request)
-        ask_without_waiting(lambda: self.user.look_up.request(question), read)
+        user = self.user.user
+        question = ReadHistory(user, request.thread, request.before, request.limit)
+        reply = self.user.journal.ask(question, whose=user, asker=self.connection)
+        reply.then(partial(self._history_read, request))
 
     def _history_read(self, request: wire.HistoryRequest, result: ReplyOutcome[Page]) -> None:
         if isinstance(result, outcome.Error):
@@ -141,16 +143,6 @@ class Requests:
         if request.thread is not None and request.before is None and not page.records:
             self.user.observer.lookup_failed("thread")
         return HistoryRead(request.id, page, page.more)
-
-    def _history_of(self, request: wire.HistoryRequest) -> LookUp[Page]:
-        user, thread, before = self.user.user, request.thread, request.before
-        return LookUp(
-            lambda journal: journal.history(
-                user, thread=thread, before=before, limit=request.limit
-            ),
-            whose=user,
-            asker=self.connection,
-        )
 
     def _check(self, refresh: wire.Refresh) -> None:
         if len(self._refreshes) > TOKENS_WAITING:

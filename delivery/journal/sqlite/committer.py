@@ -62,6 +62,7 @@ class Committer:
         self._asleep = True
         self.observer: Observer = NO_OBSERVER
         self.unanswered = self.peak = 0
+        self.under_way = 0
         self.appends = self.entries = self.failures = 0
 
     # In trio
@@ -91,6 +92,7 @@ class Committer:
             self._failed(error)
             reply.fail(error)
             return
+        self.under_way += 1
         if not self._gathered:
             default_dispatcher().at_end(self.hand_over)
         self._gathered.append(Append(entries, reply))
@@ -111,6 +113,7 @@ class Committer:
         """The callers are told in the turn that begins: the pause counts from its end."""
         default_dispatcher().at_end(self._pace.landed)
         group, error = landing.group, landing.error
+        self.under_way -= len(group)
         if error is None:
             self._count(group, landing.seconds)
             for append in group:

@@ -22,6 +22,7 @@ from greenroom.delivery.journal.sqlite.place import check_company, check_kind, c
 
 BUSY_TIMEOUT_MS: Final = 5_000
 CACHE_KIB: Final = 64 * 1024
+READER_CACHE_KIB: Final = 8 * 1024
 WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 
 LEAST_ROOM: Final = 1024 * 1024
@@ -32,7 +33,8 @@ LEAST_ROOM: Final = 1024 * 1024
 class SqliteFile:
     """An open journal file that no other process may write until `close`.
 
-    `path` is the path that was asked for, with symbolic links resolved.
+    `path` is the path that was asked for, with symbolic links resolved. `to_read`: the connections
+    of `open_to_read`.
     """
 
     path: str
@@ -41,6 +43,19 @@ class SqliteFile:
     watch: FileWatch
     _guard: FileGuard
     _lock: NameLock
+    to_read: list[apsw.Connection] = attrs.field(factory=list)
+
+    def open_to_read(self) -> apsw.Connection:
+        """One more connection to the file, read-only, closed with it. Raises `JournalError`s.
+
+        SQLite shares the locks between all connections of a process, so closing one drops none.
+        """
+        with in_our_words(self.path):
+            database = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READONLY)
+            self.to_read.append(database)
+            database.set_busy_timeout(BUSY_TIMEOUT_MS)
+            database.pragma("cache_size", -READER_CACHE_KIB)
+            return database
 
     def close(self) -> None:
         """Fold the WAL into the file, close it and release the locks.
@@ -49,6 +64,8 @@ class SqliteFile:
         """
         try:
             with in_our_words(self.path):
+                for database in self.to_read:
+                    database.close()
                 if self.watch.is_lost:
                     self.database.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 else:

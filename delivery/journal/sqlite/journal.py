@@ -5,48 +5,38 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, Never, TypeVar
 
+import apsw
 import trio
 
+from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalError, JournalFailed, JournalFull
-from greenroom.delivery.events.ids import EventId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.kinds import EventClass
-from greenroom.delivery.events.record import (
-    Attempt,
-    Bounds,
-    Cursor,
-    DeadLetter,
-    Entry,
-    Mark,
-    OpenRun,
-    Page,
-    Record,
-    Said,
-    ThreadSummary,
-)
+from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.events.record import Entry
+from greenroom.delivery.journal.async_reads import AsyncReads
 from greenroom.delivery.journal.health import JournalHealth
-from greenroom.delivery.journal.journal import (
-    MOST_REPORTS,
-    PAGE_BYTES,
-    JournalStatistics,
-    check_limit,
-)
+from greenroom.delivery.journal.journal import JournalStatistics
 from greenroom.delivery.journal.pace import Pace
+from greenroom.delivery.journal.readers import Answer, Readers
+from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.journal.sqlite.committer import Committer
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
 from greenroom.delivery.journal.sqlite.letters import SqliteLetters
 from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.journal.sqlite.thread import SqliteThread
-from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 from greenroom.delivery.observer import Observer
 
 R = TypeVar("R")
+
+READERS: Final = 2
+"""Threads that answer questions: an asker's long question leaves one to the others."""
 
 
 def random_epoch() -> str:
@@ -82,17 +72,30 @@ async def open_sqlite_journal(
 async def _open(path: Path, new_epoch: Callable[[], str], thread: SqliteThread) -> SqliteFile:
     try:
         with trio.CancelScope(shield=True):  # a cancelled opening would leave the file locked
-            return await thread.call(lambda: open_file(path, new_epoch=new_epoch))
+            return await thread.call(lambda: _open_file(path, new_epoch))
     except BaseException:
         await thread.aclose(lambda: None)
         raise
     raise AssertionError("a shielded scope cannot be cancelled")
 
 
-class SqliteJournal:
+def _open_file(path: Path, new_epoch: Callable[[], str]) -> SqliteFile:
+    file = open_file(path, new_epoch=new_epoch)
+    try:
+        for _ in range(READERS):
+            file.open_to_read()
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+class SqliteJournal(AsyncReads):
     """A `Journal` in a file; created by `open_sqlite_journal`.
 
-    Calls run on the journal's thread in the order of arrival, each in a transaction.
+    Everything that writes runs on the journal's thread in the order of arrival, each call and each
+    group of appends in a transaction. Questions are answered on threads and connections of their
+    own: neither waits for the other. A question sees all that was durable when it was asked.
     """
 
     def __init__(self, file: SqliteFile, thread: SqliteThread, pace: Pace) -> None:
@@ -103,6 +106,7 @@ class SqliteJournal:
         self._committer = Committer(self._keep, thread, pace)
         thread.work = self._committer.commit
         self._health = JournalHealth()
+        self._readers = Readers([self._reading(database) for database in file.to_read])
 
     @property
     def epoch(self) -> str:
@@ -119,109 +123,34 @@ class SqliteJournal:
         await reply.wait()
 
     def report_to(self, observer: Observer) -> None:
-        self._committer.observer = observer
+        self._committer.observer = self._readers.observer = observer
 
-    async def bounds(self, user: UserId) -> Bounds:
-        return await self._call(lambda: self._store.bounds(user))
-
-    async def read(self, user: UserId, *, after: int, limit: int, max_bytes: int) -> list[Record]:
-        check_limit(limit)
-        return await self._call(lambda: self._store.read(user, after, limit, max_bytes))
-
-    async def history(
+    def ask(
         self,
-        user: UserId,
+        question: Question[R],
         *,
-        thread: ThreadId | None,
-        before: int | None,
-        limit: int,
-        max_bytes: int = PAGE_BYTES,
-    ) -> Page:
-        check_limit(limit)
-        return await self._call(lambda: self._store.history(user, thread, before, limit, max_bytes))
-
-    async def said(self, user: UserId, say: str) -> Said | None:
-        return await self._call(lambda: self._store.said(user, say))
-
-    async def open_runs(self, user: UserId) -> list[OpenRun]:
-        return await self._call(lambda: self._store.open_runs(user))
-
-    async def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
-        return await self._call(lambda: self._store.cursor(user, session))
-
-    async def event_at(self, user: UserId, offset: int) -> EventId | None:
-        return await self._call(lambda: self._store.event_at(user, offset))
-
-    async def agrees_through(self, user: UserId, *, offset: int, event: EventId) -> int:
-        return await self._call(lambda: self._store.agrees_through(user, offset, event))
-
-    async def sent_to(
-        self, user: UserId, offset: int, *, limit: int = MOST_REPORTS
-    ) -> list[Cursor]:
-        check_limit(limit)
-        return await self._call(lambda: self._store.sent_to(user, offset, limit))
-
-    async def received_through(self, user: UserId, after: int) -> int:
-        return await self._call(lambda: self._store.received(user, after).through(after))
-
-    async def reached(self, user: UserId, *, after: int, limit: int) -> list[Reached]:
-        check_limit(limit)
-        return await self._call(
-            lambda: self._store.reached(user, after, limit, self._letters.pauses)
-        )
-
-    async def find(self, event: EventId) -> Record | None:
-        return await self._call(lambda: self._store.find(event))
-
-    async def marks(self, user: UserId, *, after: int, limit: int) -> list[Mark]:
-        check_limit(limit)
-        return await self._call(lambda: self._store.marks(user, after, limit))
-
-    async def attempts(
-        self, user: UserId, first: int, last: int | None = None, *, limit: int = MOST_REPORTS
-    ) -> list[Attempt]:
-        check_limit(limit)
-        end = first if last is None else last
-        return await self._call(lambda: self._letters.attempts(user, first, end, limit))
-
-    async def settled(self, user: UserId) -> Mapping[EventClass, int]:
-        return await self._call(lambda: self._letters.settled(user))
-
-    async def overdue(
-        self, event_class: EventClass, *, before: int, after: SearchedTo | None = None, limit: int
-    ) -> OverdueUsers:
-        check_limit(limit)
-        return await self._call(lambda: self._letters.overdue(event_class, before, after, limit))
+        whose: Hashable = None,
+        asker: Ref[Never] | None = None,
+    ) -> Reply[R]:
+        return self._readers.ask(question, whose=whose, asker=asker)
 
     async def alive(self, now: int, *, after: int) -> None:
-        await self._call(lambda: self._letters.alive(now, after))
-
-    async def dead_letters(
-        self, *, user: UserId | None = None, after: EventId | None = None, limit: int
-    ) -> list[DeadLetter]:
-        check_limit(limit)
-        return await self._call(lambda: self._letters.dead_letters(user, after or "", limit))
-
-    async def dead_letter(self, event: EventId) -> DeadLetter | None:
-        return await self._call(lambda: self._letters.dead_letter(event))
+        await self._write(lambda: self._letters.alive(now, after))
 
     async def drop_dead_letter(self, event: EventId) -> bool:
         return await self._write(lambda: self._letters.drop(event))
-
-    async def threads(self, user: UserId) -> list[ThreadSummary]:
-        return await self._call(lambda: self._store.threads(user))
 
     async def trim(self, user: UserId, *, through: int) -> int:
         return await self._write(lambda: self._store.trim(user, through))
 
     def statistics(self) -> JournalStatistics:
-        committer, thread = self._committer, self._thread
+        committer, thread, readers = self._committer, self._thread, self._readers
         return JournalStatistics(
             appends=committer.appends,
             entries=committer.entries,
             failures=committer.failures,
-            waiting=thread.waiting + committer.unanswered,
-            peak_waiting=max(thread.peak, committer.peak),
+            waiting=thread.waiting + committer.unanswered + readers.unanswered,
+            peak_waiting=max(thread.peak, committer.peak, readers.peak),
             bytes=self._file.bytes(),
             trouble=self._health.trouble,
         )
@@ -229,15 +158,25 @@ class SqliteJournal:
     async def aclose(self) -> None:
         """Finish what was accepted, checkpoint, close and unlock, even if cancelled."""
         self._committer.hand_over()
+        self._readers.refuse()
         await self._thread.aclose(self._close)
 
     async def _write(self, work: Callable[[], R]) -> R:
         """Run `work` unless the files at the journal's path are no longer the journal's."""
         return await self._thread.call(lambda: self._on_thread(work, self._file.watch.check))
 
-    async def _call(self, work: Callable[[], R]) -> R:
-        watch = self._file.watch
-        return await self._thread.call(lambda: self._on_thread(work, watch.raise_if_lost))
+    async def _answer(self, question: Question[R]) -> R:
+        """An awaited read sees also what was appended before it and is not yet durable."""
+        if self._committer.under_way:
+            await self._committer.append_soon(()).wait()
+        return await self.ask(question).wait()
+
+    def _reading(self, database: apsw.Connection) -> Answer:
+        return partial(self._answer_from, SqliteStore(database))
+
+    def _answer_from(self, store: SqliteStore, question: Question[R]) -> R:
+        """Runs on a reader's thread."""
+        return self._on_thread(partial(store.answer, question), self._file.watch.raise_if_lost)
 
     def _on_thread(self, work: Callable[[], R], check: Callable[[], None]) -> R:
         try:
@@ -273,6 +212,7 @@ class SqliteJournal:
 
     def _close(self) -> None:
         self._committer.commit_now()
+        self._readers.close()
         self._look()  # files found lost are left alone
         self._file.close()
 

@@ -91,7 +91,6 @@ class SqliteLetters:
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
-        self._known: _ServerTimes | None = None
 
     @property
     def pauses(self) -> Sequence[Pause]:
@@ -111,14 +110,15 @@ class SqliteLetters:
         self, event_class: EventClass, before: int, after: SearchedTo | None, limit: int
     ) -> OverdueUsers:
         """Walks at most `limit` steps along the index."""
+        servers = self._servers
         rows = self._waiting(event_class, after or _START, before, limit)
-        if len(rows) < limit and (alive := self._servers.alive) is not None:
-            ahead = max(after or _START, (max(alive, before), ""))
+        if len(rows) < limit and servers.alive is not None:
+            ahead = max(after or _START, (max(servers.alive, before), ""))
             rows += self._waiting(event_class, ahead, _END, limit - len(rows))
         found = [
             UserId.trusted(user)
             for at, user, number in rows
-            if deliverable_since(at, number, self.pauses) < before
+            if deliverable_since(at, number, servers.pauses) < before
         ]
         return OverdueUsers(found, rows[-1][:2] if len(rows) == limit else None)
 
@@ -130,16 +130,16 @@ class SqliteLetters:
 
     def alive(self, now: int, after: int) -> None:
         with self._database:
+            servers = self._servers
             newest = self._database.execute(_LAST_RECORD).fetchone()
             number, at = cast("tuple[int, int]", newest or (0, now))
-            last = at if self._servers.alive is None else self._servers.alive
+            last = at if servers.alive is None else servers.alive
             pause = pause_between(last, now, worked=after, number=number)
-            pauses = [*self.pauses, pause][-PAUSES_KEPT:] if pause else self.pauses
             if pause:
+                pauses = [*servers.pauses, pause][-PAUSES_KEPT:]
                 kept = orjson.dumps([attrs.astuple(each) for each in pauses]).decode()
                 self._database.execute(_SET_META, ("pauses", kept))
             self._database.execute(_SET_META, ("alive", str(now)))
-        self._known = _ServerTimes(now, pauses)
 
     def dead_letters(self, user: UserId | None, after: str, limit: int) -> list[DeadLetter]:
         if user is None:
@@ -159,13 +159,8 @@ class SqliteLetters:
 
     @property
     def _servers(self) -> _ServerTimes:
-        """Read once; only this process writes it."""
-        if self._known is None:
-            alive, pauses = self._meta("alive"), orjson.loads(self._meta("pauses") or "[]")
-            self._known = _ServerTimes(
-                int(alive) if alive else None, [Pause(*each) for each in pauses]
-            )
-        return self._known
+        alive, pauses = self._meta("alive"), orjson.loads(self._meta("pauses") or "[]")
+        return _ServerTimes(int(alive) if alive else None, [Pause(*each) for each in pauses])
 
     def _meta(self, name: str) -> str | None:
         return cast("str | None", self._database.execute(_META, (name,)).get)

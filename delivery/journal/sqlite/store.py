@@ -1,8 +1,8 @@
-"""The methods of `Journal` in SQL. Synchronous; used by one thread at a time."""
+"""What a journal keeps and answers, in SQL. Synchronous; used by one thread at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, TypeAlias, TypeVar, cast
 
@@ -14,8 +14,10 @@ from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.record import (
     RUN_ENDS,
     RUN_OPENS,
+    Attempt,
     Bounds,
     Cursor,
+    DeadLetter,
     Entry,
     Mark,
     OpenRun,
@@ -27,7 +29,8 @@ from greenroom.delivery.events.record import (
 from greenroom.delivery.journal.checks import last_offsets
 from greenroom.delivery.journal.journal import PAGE_BYTES, agreed_through, within
 from greenroom.delivery.journal.paging import page_of
-from greenroom.delivery.journal.sqlite.letters import append_letters
+from greenroom.delivery.journal.reads import Question
+from greenroom.delivery.journal.sqlite.letters import SqliteLetters, append_letters
 from greenroom.delivery.journal.sqlite.rows import (
     CURSOR_COLUMNS,
     MARK_COLUMNS,
@@ -48,7 +51,7 @@ from greenroom.delivery.journal.sqlite.rows import (
     record_row,
 )
 from greenroom.delivery.journal.sqlite.schema import pass_by
-from greenroom.delivery.journal.undelivered import Pause, Reached, Stretches
+from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo, Stretches
 
 SqlValue: TypeAlias = str | int | bytes | None
 R = TypeVar("R")
@@ -141,10 +144,14 @@ class _LogEnd:
 
 
 class SqliteStore:
-    """The methods of `Journal`, on a connection that only this store uses."""
+    """Keeps entries, and implements `Reads`, on a connection that only this store uses.
+
+    Two stores of one journal see what the other one has committed. Only one may `append` or `trim`.
+    """
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
+        self._letters = SqliteLetters(database)
         self._tails: dict[UserId, _LogEnd] = {}
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -208,14 +215,11 @@ class SqliteStore:
         rows = self._rows(_SENT_TO, user, offset, limit)
         return [cursor_of(cast(CursorRow, row)) for row in rows]
 
-    def received(self, user: UserId, after: int) -> Stretches:
-        """The stretches past `after` that some session received."""
-        return Stretches(cast("list[tuple[int, int]]", self._rows(_RECEIVED, user, after)))
+    def received_through(self, user: UserId, after: int) -> int:
+        return self._received(user, after).through(after)
 
-    def reached(
-        self, user: UserId, after: int, limit: int, pauses: Sequence[Pause]
-    ) -> list[Reached]:
-        received = self.received(user, after)
+    def reached(self, user: UserId, after: int, limit: int) -> list[Reached]:
+        received, pauses = self._received(user, after), self._letters.pauses
         rows = cast("list[ReachedRow]", self._rows(_REACHED, user, after, limit))
         return [reached_of(row, pauses, received=row[0] in received) for row in rows]
 
@@ -226,12 +230,39 @@ class SqliteStore:
     def marks(self, user: UserId, after: int, limit: int) -> list[Mark]:
         return [mark_of(cast(MarkRow, row)) for row in self._rows(_MARKS, user, after, limit)]
 
+    def attempts(self, user: UserId, first: int, last: int, limit: int) -> list[Attempt]:
+        return self._letters.attempts(user, first, last, limit)
+
+    def settled(self, user: UserId) -> Mapping[EventClass, int]:
+        return self._letters.settled(user)
+
+    def overdue(
+        self, event_class: EventClass, before: int, after: SearchedTo | None, limit: int
+    ) -> OverdueUsers:
+        return self._letters.overdue(event_class, before, after, limit)
+
+    def dead_letters(
+        self, user: UserId | None, after: EventId | None, limit: int
+    ) -> list[DeadLetter]:
+        return self._letters.dead_letters(user, after or "", limit)
+
+    def dead_letter(self, event: EventId) -> DeadLetter | None:
+        return self._letters.dead_letter(event)
+
     def threads(self, user: UserId) -> list[ThreadSummary]:
         rows = self._rows(_THREADS, user, self._tail(user).last)
         return [
             ThreadSummary(ThreadId.trusted(thread), first, last, events, at)
             for thread, first, last, events, at in cast(list[tuple[str, int, int, int, int]], rows)
         ]
+
+    def answer(self, question: Question[R]) -> R:
+        """Answer from one state of the journal, whatever is committed meanwhile."""
+        self._database.execute("BEGIN")
+        try:
+            return question.answer(self)
+        finally:
+            self._end_reading()
 
     def trim(self, user: UserId, through: int) -> int:
         self._tails.pop(user, None)
@@ -260,6 +291,10 @@ class SqliteStore:
 
     def _open_run(self, record: Record) -> None:
         self._rows(_OPEN_RUN, record.user, record.run, record.thread, record.parent, record.request)
+
+    def _received(self, user: UserId, after: int) -> Stretches:
+        """The stretches past `after` that some session received."""
+        return Stretches(cast("list[tuple[int, int]]", self._rows(_RECEIVED, user, after)))
 
     def _trim_spans(self, user: UserId, through: int) -> None:
         """Drop the trimmed spans; a span that reaches past `through` now begins after it."""
@@ -300,6 +335,10 @@ class SqliteStore:
             if self._database.in_transaction:  # SQLite ends it itself after some errors
                 self._database.execute("ROLLBACK")
             raise
+
+    def _end_reading(self) -> None:
+        if self._database.in_transaction:  # SQLite ends it itself after some errors
+            self._database.execute("COMMIT")
 
     def _rows(self, sql: str, *values: SqlValue) -> list[tuple[SqlValue, ...]]:
         return cast("list[tuple[SqlValue, ...]]", self._database.execute(sql, values).fetchall())

@@ -114,7 +114,7 @@ def test_processor_time_is_measured_when_the_settings_say_so_and_only_then() -> 
 def test_children_of_the_tree_are_bounded_and_a_silly_bound_is_refused() -> None:
     with serving(admin_token=ADMIN) as server:
         tree = load_tree(get(server, "/admin/tree?children=1")[1])
-        assert [child.id for child in tree.children] == ["look_up"]
+        assert [child.id for child in tree.children] == ["users"]
         assert tree.hidden > 1
         assert get(server, "/admin/tree?children=-1")[0] == 400
 

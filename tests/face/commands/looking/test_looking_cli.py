@@ -63,7 +63,7 @@ def test_tree_as_json_is_the_servers_own(crashed: Server, tmp_path: Path) -> Non
     result = look("tree", url(crashed), "--json", "--children", "2", cwd=tmp_path)
     told = json.loads(result.out)
     assert told["schema"] == "greenroom.tree/1"
-    assert [node["id"] for node in told["tree"]["children"]] == ["look_up", "users"]
+    assert [node["id"] for node in told["tree"]["children"]] == ["users", "passivation"]
 
 
 @pytest.mark.requirement("R42")

@@ -1,0 +1,147 @@
+"""Questions to a journal: what may be read, and reads that have a name (pure).
+
+A question is an object of its own class, so that logs, tests and a debugger can say what is asked.
+It is answered in one piece, from one state of the journal, beside other users' questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar, cast
+
+import attrs
+
+from greenroom.delivery.events.ids import EventId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.record import (
+    Attempt,
+    Bounds,
+    Cursor,
+    DeadLetter,
+    Mark,
+    OpenRun,
+    Page,
+    Record,
+    Said,
+    ThreadSummary,
+)
+from greenroom.delivery.journal.journal import PAGE_BYTES, check_limit
+from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
+
+R = TypeVar("R")
+
+
+class Reads(Protocol):
+    """What a question may read. Each method answers as the one of `Journal` with its name.
+
+    Limits are those of `Journal`; a question checks them.
+    """
+
+    def bounds(self, user: UserId) -> Bounds: ...
+
+    def read(self, user: UserId, after: int, limit: int, max_bytes: int) -> list[Record]: ...
+
+    def history(
+        self,
+        user: UserId,
+        thread: ThreadId | None,
+        before: int | None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Page: ...
+
+    def said(self, user: UserId, say: str) -> Said | None: ...
+
+    def open_runs(self, user: UserId) -> list[OpenRun]: ...
+
+    def cursor(self, user: UserId, session: SessionId) -> Cursor | None: ...
+
+    def event_at(self, user: UserId, offset: int) -> EventId | None: ...
+
+    def agrees_through(self, user: UserId, offset: int, event: EventId) -> int: ...
+
+    def sent_to(self, user: UserId, offset: int, limit: int) -> list[Cursor]: ...
+
+    def received_through(self, user: UserId, after: int) -> int: ...
+
+    def reached(self, user: UserId, after: int, limit: int) -> list[Reached]: ...
+
+    def find(self, event: EventId) -> Record | None: ...
+
+    def marks(self, user: UserId, after: int, limit: int) -> list[Mark]: ...
+
+    def attempts(self, user: UserId, first: int, last: int, limit: int) -> list[Attempt]: ...
+
+    def settled(self, user: UserId) -> Mapping[EventClass, int]: ...
+
+    def overdue(
+        self, event_class: EventClass, before: int, after: SearchedTo | None, limit: int
+    ) -> OverdueUsers: ...
+
+    def dead_letters(
+        self, user: UserId | None, after: EventId | None, limit: int
+    ) -> list[DeadLetter]: ...
+
+    def dead_letter(self, event: EventId) -> DeadLetter | None: ...
+
+    def threads(self, user: UserId) -> list[ThreadSummary]: ...
+
+
+class Question(Generic[R]):
+    """Derive a frozen attrs class from it, with what it must know as fields.
+
+    Keep it short: a few reads, each bounded in count and bytes; split a longer one into pieces.
+    """
+
+    def answer(self, reads: Reads) -> R:
+        """Answer from the journal, perhaps in another thread. What it raises, its asker raises."""
+        raise NotImplementedError
+
+
+@attrs.frozen
+class Read(Question[R]):
+    """A question that is one method of `Reads`, by its name."""
+
+    method: Callable[..., R]
+    values: Sequence[object]
+
+    def answer(self, reads: Reads) -> R:
+        return cast(R, getattr(reads, self.method.__name__)(*self.values))
+
+
+@attrs.frozen
+class ReadPast(Question[list[Record]]):
+    """The user's records past an offset, for a connection."""
+
+    user: UserId
+    after: int
+    limit: int
+    max_bytes: int
+
+    def answer(self, reads: Reads) -> list[Record]:
+        return reads.read(self.user, self.after, self.limit, self.max_bytes)
+
+
+@attrs.frozen
+class ReadHistory(Question[Page]):
+    """A page of a user's history, of one thread or of all. A limit below 1 raises `ValueError`."""
+
+    user: UserId
+    thread: ThreadId | None
+    before: int | None
+    limit: int
+
+    def answer(self, reads: Reads) -> Page:
+        check_limit(self.limit)
+        return reads.history(self.user, self.thread, self.before, self.limit)
+
+
+@attrs.frozen
+class ReadSaid(Question[Said | None]):
+    """What the first message with this key started."""
+
+    user: UserId
+    say: str
+
+    def answer(self, reads: Reads) -> Said | None:
+        return reads.said(self.user, self.say)
