@@ -19,7 +19,8 @@ from greenroom.delivery.events.record import (
     Said,
     ThreadSummary,
 )
-from greenroom.delivery.journal.journal import MOST_REPORTS, PAGE_BYTES, check_limit
+from greenroom.delivery.journal.journal import MOST_REPORTS
+from greenroom.delivery.journal.paging import PAGE_BYTES, check_limit
 from greenroom.delivery.journal.reads import Question, Read, Reads
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
@@ -36,8 +37,7 @@ class AsyncReads:
     async def _read(
         self, method: Callable[Concatenate[Reads, P], R], *values: P.args, **named: P.kwargs
     ) -> R:
-        assert not named, "reads are called with their values in order"
-        return await self._answer(Read(method, values))
+        return await self._answer(Read(method, values, named))
 
     async def bounds(self, user: UserId) -> Bounds:
         return await self._read(Reads.bounds, user)

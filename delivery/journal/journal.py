@@ -28,6 +28,7 @@ from greenroom.delivery.events.record import (
     Said,
     ThreadSummary,
 )
+from greenroom.delivery.journal.paging import PAGE_BYTES
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from greenroom.delivery.observer import Observer
 
 R = TypeVar("R")
-
-PAGE_BYTES: Final = 256 * 1024
-"""The default limit for a page of history: the same as for a frame of events."""
 
 MOST_REPORTS: Final = 1_000
 """The maximum number of sessions, or of attempts, reported for one event."""
@@ -264,12 +262,6 @@ def agreed_through(
         return offset
     suspects = range(first, min(offset - 1, bounds.last) + 1)
     return first - 1 + bisect_left(suspects, event, key=event_at)
-
-
-def check_limit(limit: int) -> None:
-    """Raise `ValueError` for a limit below 1."""
-    if limit < 1:
-        raise ValueError(f"`limit` must be 1 or more, not {limit}")
 
 
 def within(max_bytes: int, records: Iterable[Record]) -> Iterator[Record]:

@@ -28,8 +28,8 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.journal.checks import check_ids, last_offsets
-from greenroom.delivery.journal.journal import PAGE_BYTES, agreed_through, within
-from greenroom.delivery.journal.paging import page_of
+from greenroom.delivery.journal.journal import agreed_through, within
+from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.undelivered import (
     PAUSES_KEPT,
     OverdueUsers,

@@ -1,10 +1,20 @@
-"""A page of history, bounded by count and by bytes (pure)."""
+"""Pages of records, bounded by count and by bytes (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from greenroom.delivery.events.record import Page, Record
+
+PAGE_BYTES: Final = 256 * 1024
+"""The default limit for a page of history: the same as for a frame of events."""
+
+
+def check_limit(limit: int) -> None:
+    """Raise `ValueError` for a limit below 1."""
+    if limit < 1:
+        raise ValueError(f"`limit` must be 1 or more, not {limit}")
 
 
 def check_page(before: int | None, limit: int) -> None:

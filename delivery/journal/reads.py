@@ -25,7 +25,7 @@ from greenroom.delivery.events.record import (
     Said,
     ThreadSummary,
 )
-from greenroom.delivery.journal.journal import PAGE_BYTES, check_limit
+from greenroom.delivery.journal.paging import PAGE_BYTES, check_limit
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
 R = TypeVar("R")
@@ -104,9 +104,10 @@ class Read(Question[R]):
 
     method: Callable[..., R]
     values: Sequence[object]
+    named: Mapping[str, object]
 
     def answer(self, reads: Reads) -> R:
-        return cast(R, getattr(reads, self.method.__name__)(*self.values))
+        return cast(R, getattr(reads, self.method.__name__)(*self.values, **self.named))
 
 
 @attrs.frozen

@@ -6,10 +6,10 @@ Everything is the real thing but the disk, which can be made to fail and to wait
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, cast
+from typing import Any, Never, TypeVar, cast
 
 import attrs
 import orjson
@@ -20,6 +20,7 @@ from greenroom.actors.actor import Actor
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.dead_letters import DeadLetters
+from greenroom.delivery.errors import JournalFailed
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import ConnectionId, IdSource, SessionId, UserId
 from greenroom.delivery.events.kinds import JSON
@@ -27,6 +28,7 @@ from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.outbox.feed import OutboxLimits, SocketGauge
 from greenroom.delivery.run.run import Run
@@ -47,6 +49,7 @@ from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, tas
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.supervisor import StaticSupervisorRef, open_supervisor
 
+R = TypeVar("R")
 ALICE, BOB = UserId("alice"), UserId("bob")
 IDS = IdSource()
 
@@ -74,6 +77,24 @@ class Disk(MemoryJournal):
         reply: Reply[None] = Reply()
         self._held.append((entries, reply))
         return reply
+
+    def ask(
+        self,
+        question: Question[R],
+        *,
+        whose: Hashable = None,
+        asker: Ref[Never] | None = None,
+    ) -> Reply[R]:
+        try:
+            self.seek(question)
+        except JournalFailed as error:
+            reply: Reply[R] = Reply()
+            reply.fail(error)
+            return reply
+        return super().ask(question, whose=whose, asker=asker)
+
+    def seek(self, question: Question[Any]) -> None:
+        """Called before each answer; what it raises is the answer."""
 
     def keep(self, entries: Sequence[Entry]) -> None:
         if entries and self.errors:

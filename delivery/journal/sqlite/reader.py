@@ -16,7 +16,7 @@ from greenroom.delivery.errors import JournalFailed
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import DeadLetter, Record
-from greenroom.delivery.journal.journal import check_limit
+from greenroom.delivery.journal.paging import check_limit
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.letters import SqliteLetters

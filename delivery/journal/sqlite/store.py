@@ -27,8 +27,8 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.journal.checks import last_offsets
-from greenroom.delivery.journal.journal import PAGE_BYTES, agreed_through, within
-from greenroom.delivery.journal.paging import page_of
+from greenroom.delivery.journal.journal import agreed_through, within
+from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.journal.sqlite.letters import SqliteLetters, append_letters
 from greenroom.delivery.journal.sqlite.rows import (

@@ -20,6 +20,7 @@ from greenroom.delivery.events.ids import RunId, ToolCallId
 from greenroom.delivery.events.kinds import Event, Kind
 from greenroom.delivery.events.record import Page, Record
 from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.journal.reads import Question, ReadHistory
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.run.timeouts import GRACE_SECONDS, Timeouts
 from greenroom.delivery.upkeep.journal_check import check
@@ -181,11 +182,11 @@ class Forgetful(Disk):
         super().__init__()
         self.times = times
 
-    async def history(self, *args: Any, **options: Any) -> Page:
-        self.times -= 1
-        if self.times >= 0:
-            raise JournalFailed("the disk has hiccups")
-        return await super().history(*args, **options)
+    def seek(self, question: Question[Any]) -> None:
+        if isinstance(question, ReadHistory):
+            self.times -= 1
+            if self.times >= 0:
+                raise JournalFailed("the disk has hiccups")
 
 
 def a_tool_executes() -> list[Record]:

@@ -25,8 +25,9 @@ from greenroom.delivery.errors import (
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import ThreadId
 from greenroom.delivery.events.kinds import JSON, Kind
-from greenroom.delivery.events.record import Cursor, Mark, Record
+from greenroom.delivery.events.record import Cursor, Mark
 from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.journal.reads import Question, ReadPast
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.handle import UserHandle
@@ -356,8 +357,9 @@ async def test_cursors_and_marks_are_written_lazily(
 @pytest.mark.fault("C8")
 async def test_a_page_that_cannot_be_read_ends_the_connection_not_the_run() -> None:
     class Unreadable(Disk):
-        async def read(self, *_: Any, **__: Any) -> list[Record]:
-            raise JournalFailed("no disk")
+        def seek(self, question: Question[Any]) -> None:
+            if isinstance(question, ReadPast):
+                raise JournalFailed("no disk")
 
     async with open_backstage(Unreadable()) as stage, stage.run() as run:
         ref = run._user.actor

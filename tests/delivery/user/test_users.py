@@ -16,8 +16,10 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.errors import JournalFailed, UserUnavailable
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.parts import ReadUser
 from tests.delivery.backstage import ALICE, Disk, open_backstage
 from tests.delivery.journal.journal_conformance import offset_of
 
@@ -146,10 +148,9 @@ async def test_a_user_whose_journal_is_down_is_unavailable_and_later_not() -> No
     class Down(Disk):
         up = False
 
-        async def bounds(self, user: UserId) -> Any:
-            if not self.up:
+        def seek(self, question: Question[Any]) -> None:
+            if not self.up and isinstance(question, ReadUser):
                 raise JournalFailed("no disk")
-            return await super().bounds(user)
 
     disk = Down()
     async with open_backstage(disk) as stage:
