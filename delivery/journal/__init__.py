@@ -1,1 +1,1 @@
-"""The journal: its interface, the backend in memory, and the writer that all users share."""
+"""The journal: its interface, the backend in memory, questions to it, and the pace of its commits."""

@@ -81,10 +81,12 @@ class Committer:
             )
         else:
             self.accept(entries, reply)
+            if len(self._gathered) == 1:
+                default_dispatcher().at_end(self.hand_over)
         return reply
 
     def accept(self, entries: Sequence[Entry], reply: Reply[None]) -> None:
-        """Have the entries kept; the reply is set when they are."""
+        """Have the entries kept after the next `hand_over`; the reply is set when they are."""
         try:
             self._thread.check_open()
             check_ids(entries)
@@ -93,12 +95,12 @@ class Committer:
             reply.fail(error)
             return
         self.under_way += 1
-        if not self._gathered:
-            default_dispatcher().at_end(self.hand_over)
         self._gathered.append(Append(entries, reply))
 
     def hand_over(self) -> None:
         """Let the thread have what was accepted up to now."""
+        if not self._gathered:
+            return
         gathered, self._gathered = self._gathered, []
         self._waiting.extend(gathered)
         ended = [self._pace.appended(append.entries) for append in gathered]
@@ -143,7 +145,8 @@ class Committer:
             return seconds
         if self._waiting and not self._gathered:
             self.commit_now()
-            return self._pace.wait()
+            if seconds := self._pace.wait():
+                return seconds
         self._asleep = True  # until the hand-over, which may have come before this was set
         return 0.0 if self._waiting and not self._gathered else None
 
