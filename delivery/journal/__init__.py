@@ -1,1 +1,1 @@
-"""The journal: its interface, the backend in memory, questions to it, and the pace of its commits."""
+"""The journal: its interface, the backend in memory, questions to it, the pace of commits."""

@@ -117,10 +117,11 @@ class SqliteJournal(AsyncReads):
 
     async def append(self, entries: Sequence[Entry]) -> None:
         room = self._thread.room
-        if not room.value:
-            await room.acquire()
-        else:  # without the turn of the scheduler that `acquire` takes: the reply takes one
+        if room.value:  # without the turn of the scheduler of `acquire`: the reply takes one
+            await trio.lowlevel.checkpoint_if_cancelled()
             room.acquire_nowait()
+        else:
+            await room.acquire()
         reply: Reply[None] = Reply(lambda _: room.release())
         self._committer.accept(entries, reply)
         self._committer.hand_over()
