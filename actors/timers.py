@@ -17,6 +17,7 @@ import trio
 from greenroom.actors.delay import is_delay
 from greenroom.actors.errors import TimerError
 from greenroom.actors.guard import call_guarded
+from greenroom.actors.reactors.once_per_run import once_per_run
 
 M = TypeVar("M")
 
@@ -120,15 +121,12 @@ class AlarmClock:
 _clock: trio.lowlevel.RunVar[AlarmClock] = trio.lowlevel.RunVar("greenroom alarm clock")
 
 
+@once_per_run(_clock)
 def alarm_clock() -> AlarmClock:
     """The alarm clock of this trio run; the first call starts it."""
-    try:
-        return _clock.get()
-    except LookupError:
-        clock = AlarmClock()
-        _clock.set(clock)
-        trio.lowlevel.spawn_system_task(clock.run, name="greenroom alarm clock")
-        return clock
+    clock = AlarmClock()
+    trio.lowlevel.spawn_system_task(clock.run, name="greenroom alarm clock")
+    return clock
 
 
 def hold_alarms() -> None:

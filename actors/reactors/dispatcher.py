@@ -15,6 +15,7 @@ from typing import Protocol
 import trio
 
 from greenroom.actors.guard import call_guarded
+from greenroom.actors.reactors.once_per_run import once_per_run
 
 MESSAGES, SECONDS = 1024, 0.01
 """The messages that a turn handles, and the seconds it may take, before other tasks run."""
@@ -130,12 +131,9 @@ def measure_turns(meter: TurnMeter | None) -> None:
 _dispatcher: trio.lowlevel.RunVar[Dispatcher] = trio.lowlevel.RunVar("greenroom dispatcher")
 
 
+@once_per_run(_dispatcher)
 def default_dispatcher() -> Dispatcher:
     """The dispatcher of this trio run; the first call starts it."""
-    try:
-        return _dispatcher.get()
-    except LookupError:
-        ours = Dispatcher()
-        _dispatcher.set(ours)
-        trio.lowlevel.spawn_system_task(ours.run, name="greenroom dispatcher")
-        return ours
+    ours = Dispatcher()
+    trio.lowlevel.spawn_system_task(ours.run, name="greenroom dispatcher")
+    return ours

@@ -8,6 +8,7 @@ from collections import deque
 import attrs
 import trio
 
+from greenroom.actors.reactors.once_per_run import once_per_run
 from greenroom.actors.recording.weight import PART, is_small, weight_of
 from greenroom.actors.ref import Ask
 from greenroom.actors.timers import alarm_clock
@@ -119,14 +120,10 @@ class Scales:
 _run_scales: trio.lowlevel.RunVar[Scales] = trio.lowlevel.RunVar("greenroom scales")
 
 
+@once_per_run(_run_scales)
 def _scales() -> Scales:
     """The scales of this trio run."""
-    try:
-        return _run_scales.get()
-    except LookupError:
-        scales = Scales()
-        _run_scales.set(scales)
-        return scales
+    return Scales()
 
 
 def _told(message: object) -> object:
