@@ -45,7 +45,7 @@ MOST_REPORTS: Final = 1_000
 
 @attrs.frozen
 class JournalStatistics:
-    """Counted since the journal was opened; `waiting` and `peak_waiting` are calls, not entries.
+    """Counted since the journal was opened; `waiting` counts calls, not entries.
 
     `bytes` is the journal's present size: its files on disk, or the bodies in memory.
     `trouble`: why the journal cannot be written now, in words for the public; empty if it can.
@@ -55,7 +55,6 @@ class JournalStatistics:
     entries: int
     failures: int
     waiting: int
-    peak_waiting: int
     bytes: int
     trouble: str = ""
 

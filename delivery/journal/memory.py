@@ -98,7 +98,6 @@ class MemoryJournal(AsyncReads):
             entries=self._entries,
             failures=self._failures,
             waiting=0,
-            peak_waiting=0,
             bytes=self._store.bytes(),
         )
 

@@ -60,7 +60,7 @@ class Readers:
         self._closing = False
         self._token = trio.lowlevel.current_trio_token()
         self.observer: Observer = NO_OBSERVER
-        self.unanswered = self.peak = 0
+        self.unanswered = 0
 
     # In trio
 
@@ -70,7 +70,6 @@ class Readers:
         """See `Journal.ask`."""
         reply: Reply[R] = Reply(self._answered)
         self.unanswered += 1
-        self.peak = max(self.peak, self.unanswered)
         with self._changed:
             error = self._refusal(whose, Asked(question, reply, asker))
             if error is None:

@@ -61,7 +61,7 @@ class Committer:
         self._waiting: deque[Append] = deque()
         self._asleep = True
         self.observer: Observer = NO_OBSERVER
-        self.unanswered = self.peak = 0
+        self.unanswered = 0
         self.under_way = 0
         self.appends = self.entries = self.failures = 0
 
@@ -71,7 +71,6 @@ class Committer:
         """See `Journal.append_soon`."""
         reply: Reply[None] = Reply(self._answered)
         self.unanswered += 1
-        self.peak = max(self.peak, self.unanswered)
         if self.unanswered > MOST_WAITING:
             reply.fail(
                 JournalBusy(

@@ -155,7 +155,6 @@ class SqliteJournal(AsyncReads):
             entries=committer.entries,
             failures=committer.failures,
             waiting=thread.waiting + committer.unanswered + readers.unanswered,
-            peak_waiting=max(thread.peak, committer.peak, readers.peak),
             bytes=self._file.bytes(),
             trouble=self._health.trouble,
         )

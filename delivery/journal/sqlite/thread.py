@@ -47,7 +47,6 @@ class SqliteThread:
         self._closed = trio.Event()
         self._thread = threading.Thread(target=self._run, name="greenroom journal", daemon=True)
         self._thread.start()
-        self.peak = 0
 
     @property
     def room(self) -> trio.Semaphore:
@@ -78,7 +77,6 @@ class SqliteThread:
         except JournalClosed:
             self._room.release()
             raise
-        self.peak = max(self.peak, self.waiting)
         self._jobs.put(job)  # type: ignore[arg-type]  # the thread runs jobs of any R
         return await job.reply.wait()
 
