@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, Final, Generic, Never, TypeAlias, TypeVar
 
 import attrs
@@ -12,6 +13,7 @@ import outcome
 import trio
 
 from greenroom.actors.errors import MailboxFull
+from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.errors import JournalClosed
@@ -58,7 +60,7 @@ class Readers:
         self._threads: list[threading.Thread] = []
         self._free = 0
         self._closing = False
-        self._token = trio.lowlevel.current_trio_token()
+        self._callbacks = default_callbacks()
         self.observer: Observer = NO_OBSERVER
         self.unanswered = 0
 
@@ -154,7 +156,8 @@ class Readers:
     def _carry_out(self, answer: Answer, asked: Asked[Any]) -> None:
         began = time.monotonic()
         result = None if asked.in_vain else _outcome_of(answer, asked.question)
-        self._token.run_sync_soon(self._landed, asked, result, time.monotonic() - began)
+        took = time.monotonic() - began
+        self._callbacks.post(partial(self._landed, asked, result, took))
 
 
 def _outcome_of(answer: Answer, question: Question[Any]) -> ReplyOutcome[Any]:

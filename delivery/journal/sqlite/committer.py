@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError, another
+from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.actors.reactors.dispatcher import default_dispatcher
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalBusy, JournalLost, JournalReadOnly
@@ -56,7 +58,7 @@ class Committer:
         self._write = write
         self._thread = thread
         self._orphaned = False
-        self._token = trio.lowlevel.current_trio_token()
+        self._callbacks = default_callbacks()
         self._gathered: list[Append] = []  # in this turn
         self._waiting: deque[Append] = deque()
         self._asleep = True
@@ -181,6 +183,6 @@ class Committer:
     def _post(self, landing: _Landing) -> None:
         self._pace.posted(entry for append in landing.group for entry in append.entries)
         try:
-            self._token.run_sync_soon(self._landed, landing)
+            self._callbacks.post(partial(self._landed, landing))
         except trio.RunFinishedError:
             self._orphaned = True

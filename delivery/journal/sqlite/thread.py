@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final, Generic, TypeAlias, TypeVar
 
@@ -16,6 +17,7 @@ import outcome
 import trio
 
 from greenroom.actors.exit import must_go_on
+from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalClosed
 
@@ -160,12 +162,12 @@ class _Job(Generic[R]):
         self.reply: Reply[R] = Reply()
         self._work = work
         self._done = done
-        self._token = trio.lowlevel.current_trio_token()
+        self._callbacks = default_callbacks()
 
     def run(self) -> None:
         """Run on the thread. Raises `trio.RunFinishedError` if the caller's trio run has ended."""
         result = outcome.capture(self._work)
-        self._token.run_sync_soon(self._finish, result)
+        self._callbacks.post(partial(self._finish, result))
 
     def _finish(self, result: outcome.Value[R] | outcome.Error) -> None:
         self._done()
