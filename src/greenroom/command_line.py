@@ -100,7 +100,7 @@ def _advice(error: Exception) -> str:
         return error.advice
     if isinstance(error, OSError) and error.filename:
         return ""  # the message named the file and what is wrong with it
-    return "--debug shows the traceback"
+    return "add --debug to see the traceback"
 
 
 def cause_of(error: Exception) -> Exception:

@@ -46,12 +46,14 @@ def run_command(tokens: Sequence[str]) -> None:
             result_action="return_none",
         )
     except CycloptsError as error:
-        raise Misused(_sentence(error), advice="--help shows what can be given") from error
+        raise Misused(
+            _sentence(error), advice="run the command with --help to see its options"
+        ) from error
 
 
 def _sentence(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError):
-        return f"this is more than the command takes: {' '.join(error.unused_tokens or ())}"
+        return f"the command does not take these arguments: {' '.join(error.unused_tokens or ())}"
     return " ".join(safe_str(error).split())
 
 

@@ -15,6 +15,7 @@ import orjson
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import ExitKind, ExitReason
+from greenroom.actors.text.wording import a
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.crash.message_codec import JSON
 from greenroom.supervisor.errors import RestartIntensityExceeded
@@ -139,9 +140,9 @@ def _opened(data: bytes, schema: str) -> Object:
     try:
         fields = orjson.loads(data)
     except ValueError as error:
-        raise NotThatSchema(f"this is no JSON: {error}") from error
+        raise NotThatSchema(f"not JSON: {error}") from error
     if not isinstance(fields, dict) or fields.get("schema") != schema:
-        raise NotThatSchema(f"this JSON is not of the schema {schema}")
+        raise NotThatSchema(f"the JSON must have the schema {schema}")
     return fields
 
 
@@ -149,4 +150,4 @@ def _structured(form: JSON, kind: type[T]) -> T:
     try:
         return _CONVERTER.structure(form, kind)
     except Exception as error:
-        raise NotThatSchema(f"this is no {kind.__name__}") from error
+        raise NotThatSchema(f"the JSON must hold {a(kind.__name__)}") from error

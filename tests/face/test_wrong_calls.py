@@ -35,11 +35,11 @@ def plain(run: greenroom.Run, said: greenroom.JSON) -> None: ...
 
 
 NO_AGENTS: dict[str, tuple[object, str]] = {
-    "a plain function": (plain, "agent 'plain' is a plain function, not an async function"),
-    "too few parameters": (answer_nothing, "agent 'answer_nothing' takes .*, not a run and what"),
-    "a list": ([answer], "agent 'agent' is of type list, not an async function"),
-    "one of several": ({"good": answer, "bad": plain}, "agent 'bad' is a plain function"),
-    "settings": (IN_MEMORY, "of type Settings, not an async function"),
+    "a plain function": (plain, "agent 'plain' must be an async function, not a plain function"),
+    "too few parameters": (answer_nothing, "agent 'answer_nothing' must take a run and"),
+    "a list": ([answer], "agent 'agent' must be an async function, not a list"),
+    "one of several": ({"good": answer, "bad": plain}, "agent 'bad' must be an async function"),
+    "settings": (IN_MEMORY, "must be an async function, not a Settings"),
 }
 
 

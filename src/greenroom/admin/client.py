@@ -1,4 +1,4 @@
-"""A client of the admin endpoints of a running server. Each failure is an error in words."""
+"""A client of the admin endpoints of a running server. Errors say what to do."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from greenroom.supervisor.inspection.tree import TreeNode
 
 PATIENCE = 5.0
 LARGEST = 64 * 1024 * 1024
+LIST_CRASHES = "run `greenroom crashes` to list the crashes that are kept"
+CHECK_URL = "check the URL: it must be the one that the server printed"
 TURN_ON = "start the server with GREENROOM_ADMIN_TOKEN set, 32 characters or more"
 
 
@@ -45,11 +47,11 @@ class NotAdmitted(AdminError):
 
 
 class AdminIsOff(AdminError):
-    """The server is a greenroom without admin endpoints."""
+    """The server is greenroom, without admin endpoints."""
 
 
 class NotAGreenroom(AdminError):
-    """A server that is not a greenroom answered."""
+    """A server that is not greenroom answered."""
 
 
 class NoSuchCrash(AdminError):
@@ -57,7 +59,7 @@ class NoSuchCrash(AdminError):
 
 
 class NotDone(AdminError):
-    """The server refused to settle a dead letter and said why."""
+    """The server refused to settle a dead letter; the message says why."""
 
 
 class NotDoneNow(NotDone):
@@ -86,7 +88,7 @@ class AdminClient:
     def raw_crash(self, id_: str) -> bytes:
         """The report's JSON. Raises `NoSuchCrash` too."""
         if not (id_.isascii() and id_.isalnum()):
-            raise NoSuchCrash(f"{id_!r} is no crash's id", advice="`greenroom crashes` lists them")
+            raise NoSuchCrash(f"{id_!r} is not the id of a crash", advice=LIST_CRASHES)
         return self.raw(f"{CRASHES}/{id_}")
 
     def requeue(self, event: EventId) -> tuple[EventId, int]:
@@ -94,7 +96,7 @@ class AdminClient:
         match orjson.loads(self.raw(f"{DEAD_LETTERS}/{event}", "POST")):
             case {"event": str(again), "offset": int(offset)}:
                 return EventId.parse(again), offset
-        raise NotThatSchema(f"{self.url} does not say what became of {event}")
+        raise NotThatSchema(f"the answer of {self.url} does not have the new id of {event}")
 
     def drop(self, event: EventId) -> None:
         """Forget a dead letter. Raises `NotDone`, too."""
@@ -111,28 +113,31 @@ class AdminClient:
         match status, _reason(body):
             case 401, _:
                 return NotAdmitted(
-                    f"{self.url} does not take this admin token",
-                    advice="give the server's own, by GREENROOM_ADMIN_TOKEN or --token",
+                    f"{self.url} does not accept this admin token",
+                    advice="set GREENROOM_ADMIN_TOKEN or --token to the server's admin token",
                 )
             case 403, _:
                 return NotAdmitted(
-                    f"{self.url} listens to its own machine only",
-                    advice="ask from there (ssh), or set GREENROOM_ADMIN_ANYWHERE at the server",
+                    f"{self.url} answers `/admin/` on its own machine only",
+                    advice="run the command there, or set GREENROOM_ADMIN_ANYWHERE on the server",
                 )
             case 404, None:
                 return self._nothing_there()
             case 404, (message, _) if path.startswith(f"{CRASHES}/"):
-                return NoSuchCrash(message, advice="`greenroom crashes` lists those that are")
+                return NoSuchCrash(message, advice=LIST_CRASHES)
             case _, (message, advice) if path.startswith(f"{DEAD_LETTERS}/"):
                 kind = NotDoneNow if status == 503 else NotDone
                 return kind(f"{self.url}: {message}", advice=advice)
-        return NotAGreenroom(f"{self.url} answered {path} with {status}, as no greenroom does")
+        return NotAGreenroom(
+            f"{self.url} answered {path} with status {status}, which greenroom never does",
+            advice=CHECK_URL,
+        )
 
     def _nothing_there(self) -> AdminError:
-        """A 404 without a reason: the admin endpoints are off, or the server is no greenroom."""
+        """A 404 without a reason: the admin endpoints are off, or the server is not greenroom."""
         if self._ask("GET", "/livez") == (200, b"alive\n"):
-            return AdminIsOff(f"admin is off at {self.url}", advice=TURN_ON)
-        return NotAGreenroom(f"there is no greenroom at {self.url}")
+            return AdminIsOff(f"{self.url} has no admin endpoints", advice=TURN_ON)
+        return NotAGreenroom(f"the server at {self.url} is not greenroom", advice=CHECK_URL)
 
     def _ask(self, method: str, path: str) -> tuple[int, bytes]:
         connection, prefix = self._connection()
@@ -142,14 +147,19 @@ class AdminClient:
             answer = connection.getresponse()
             return answer.status, answer.read(LARGEST)
         except ssl.SSLError as error:
-            raise CannotReach(f"{self.url}: no TLS connection: {error.reason}") from error
+            raise CannotReach(
+                f"no TLS connection to {self.url}: {error.reason}",
+                advice="use an http:// URL for a server without TLS",
+            ) from error
         except OSError as error:
             raise CannotReach(
-                f"nobody answers at {self.url}: {error.strerror or error}",
-                advice="is the server up, and is this the URL it printed?",
+                f"no server answers at {self.url}: {error.strerror or error}",
+                advice="check that the server is running, and that this is the URL it printed",
             ) from error
         except http.client.HTTPException as error:
-            raise NotAGreenroom(f"{self.url} does not speak HTTP: {error!r}") from error
+            raise NotAGreenroom(
+                f"the server at {self.url} does not speak HTTP: {error!r}", advice=CHECK_URL
+            ) from error
         finally:
             connection.close()
 
@@ -163,7 +173,8 @@ class AdminClient:
             )
         except (KeyError, ValueError) as error:
             raise BadSettings(
-                [f"{self.url!r} is no URL of a server"], advice="for example http://127.0.0.1:8700"
+                [f"the URL must have http:// or https:// and a host, not {self.url!r}"],
+                advice="for example http://127.0.0.1:8700",
             ) from error
 
 
@@ -171,15 +182,18 @@ def usual_client(settings: Settings, url: str | None = None) -> AdminClient:
     """A client of the server at `url`, or of the settings' server. Raises `BadSettings`."""
     if settings.admin_token is None:
         raise BadSettings(
-            ["a running server is asked with its admin token, and there is none"],
-            advice="set GREENROOM_ADMIN_TOKEN to that of the server, or give --token",
+            ["`admin_token` must be set to ask a running server"],
+            advice="set GREENROOM_ADMIN_TOKEN or --token to the server's admin token",
         )
     return AdminClient((url or _usual_url(settings)).rstrip("/"), settings.admin_token)
 
 
 def _usual_url(settings: Settings) -> str:
     if settings.url is None and settings.port == 0:
-        raise BadSettings(["port is 0, any free one: give the URL that the server printed"])
+        raise BadSettings(
+            ["`port` is 0, so the server listens on any free port"],
+            advice="give the URL that the server printed",
+        )
     return settings.url or f"http://127.0.0.1:{settings.port}"
 
 
@@ -200,5 +214,8 @@ def _checked(body: bytes, url: str) -> bytes:
         if str(orjson.loads(body)["schema"]).startswith("greenroom."):
             return body
     except (ValueError, KeyError, TypeError) as error:
-        raise NotAGreenroom(f"there is no greenroom at {url}") from error
-    raise NotThatSchema(f"{url} speaks of things this greenroom does not know")
+        raise NotAGreenroom(f"the server at {url} is not greenroom", advice=CHECK_URL) from error
+    raise NotThatSchema(
+        f"{url} answered in a schema that this greenroom cannot read",
+        advice="use the version of greenroom that the server has",
+    )

@@ -1,4 +1,4 @@
-"""`greenroom dead-letters`: events that nobody received in their time."""
+"""`greenroom dead-letters`: events that no client received in time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cyclopts import App, Parameter
 from greenroom.admin.client import AdminClient, usual_client
 from greenroom.commands.events import existing_journal
 from greenroom.commands.options import Flag, Limit
-from greenroom.commands.output.dead_letters import heading, json_of, line_of, told
+from greenroom.commands.output.dead_letters import heading, json_of, line_of, shown_whole
 from greenroom.commands.output.printing import say_none
 from greenroom.commands.output.streams import write_line
 from greenroom.delivery.dead_letters import no_letter, requeue_at_rest
@@ -29,27 +29,27 @@ from greenroom.settings import Settings
 T = TypeVar("T")
 
 ASK_THE_SERVER: Final = (
-    "it does this itself for who has its admin token: set GREENROOM_ADMIN_TOKEN here as there; "
-    "a program that embeds the runtime has `runtime.dead_letters`"
+    "set GREENROOM_ADMIN_TOKEN to that server's admin token, and it does this itself; "
+    "in a program that embeds the runtime, call `runtime.dead_letters`"
 )
 Url = Annotated[
     str | None,
     Parameter(
-        help="The server to ask; a journal here is then left alone. Without it, a server that has "
-        "the journal open is looked for at GREENROOM_URL, else at this machine's port 8700 (or "
-        "GREENROOM_PORT)."
+        help="The server to ask instead of opening a journal here. By default a server is asked "
+        "only if it has the journal open: the one at GREENROOM_URL, or else at port 8700 (or "
+        "GREENROOM_PORT) of this machine."
     ),
 ]
 AdminToken = Annotated[
     str | None,
     Parameter(
-        help="The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN."
+        help="The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it."
     ),
 ]
 
 dead_letters = App(
     name="dead-letters",
-    help="List, show, requeue, drop events that nobody received.",
+    help="List, show, requeue or drop events that no client received.",
     help_format="plaintext",
 )
 
@@ -66,18 +66,18 @@ def list_letters(
 ) -> None:
     """List dead letters, oldest event first. A server may be writing the journal meanwhile.
 
-    Where there are more, how to go on is said on standard error.
+    If there are more, standard error says how to continue.
 
     Parameters
     ----------
     user
         Only this user's.
     after
-        Only those past this event.
+        Only those after this event.
     limit
         Show at most this number.
     json
-        One JSON object a line.
+        One JSON object per line.
     journal
         The journal's file (greenroom.db).
     config
@@ -93,7 +93,7 @@ def list_letters(
     if not json:
         _print_table(shown, user, after)
     if len(letters) > limit:
-        print(f"there are more: --after {shown[-1].event}", file=sys.stderr)
+        print(f"there are more: continue with --after {shown[-1].event}", file=sys.stderr)
 
 
 def _print_table(letters: Sequence[DeadLetter], user: str | None, after: str | None) -> None:
@@ -128,7 +128,7 @@ def show(
     if json:
         write_line(json_of(letter, record))
     else:
-        print(told(letter, record))
+        print(shown_whole(letter, record))
 
 
 @dead_letters.command
@@ -141,7 +141,7 @@ def requeue(
     journal: Path | None = None,
     config: Path | None = None,
 ) -> None:
-    """Emit it again at the end of its thread. Beside a running server, the server does it.
+    """Emit the event again, at the end of its thread. A running server does it itself.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def drop(
     journal: Path | None = None,
     config: Path | None = None,
 ) -> None:
-    """Forget a dead letter; the event stays in its thread. Beside a running server, it does it.
+    """Forget a dead letter; the event stays in its thread. A running server does it itself.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def _done(
     at_rest: Callable[[SqliteJournal], Awaitable[T]],
     beside: Callable[[AdminClient], T],
 ) -> T:
-    """By the server that has the journal open, as one process writes it; else by this one."""
+    """Do it here, or have it done by the server that has the journal open."""
     if url is not None:
         return beside(usual_client(settings, url))
     path = existing_journal(settings)

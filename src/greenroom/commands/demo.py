@@ -1,4 +1,4 @@
-"""`greenroom demo`: the example agent and its page, for whoever sits at this machine."""
+"""`greenroom demo`: the example agent and its page, for users of this machine only."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ EXAMPLE = Path(greenroom.__file__).parent / "demo" / "csv_analyst.py"
 def demo(*, port: int = 8700, journal: Path = Path("greenroom-demo.db")) -> None:
     """Serve the demo: an offline agent that answers questions about a CSV, and its page.
 
-    It listens on this machine alone and heeds neither GREENROOM_* nor greenroom.toml.
+    It takes connections from this machine only, and ignores GREENROOM_* and greenroom.toml.
 
     Parameters
     ----------
     port
         Port to listen on; 0 takes a free one.
     journal
-        File that keeps the conversations; its secret is kept beside it.
+        File to keep the conversations in; the demo's secret is kept beside it.
     """
     asked = Settings(host=LOOPBACK, port=port, journal=journal)  # refused before a secret is kept
     settings = attrs.evolve(asked, secret=_secret_of(journal))
@@ -52,7 +52,7 @@ def _announce(url: str) -> None:
 def _secret_of(journal: Path) -> str:
     """The demo's own secret; kept beside a journal on disk, so that tokens outlive a restart.
 
-    Never beside what is no journal.
+    None is written beside a file that is not a journal.
     """
     if str(journal) == MEMORY:
         return secrets.token_urlsafe(32)
@@ -63,11 +63,11 @@ def _secret_of(journal: Path) -> str:
     try:
         return _read(path) if path.exists() else _make(path)
     except OSError as error:
-        raise BadSettings([f"{path}: cannot be kept: {error.strerror}"]) from error
+        raise BadSettings([f"{path} cannot be read or written: {error.strerror}"]) from error
 
 
 def _make(path: Path) -> str:
-    """Write a new secret for the owner alone; another demo that was faster has made ours."""
+    """Write a new secret that only its owner can read, or read that of a demo that was faster."""
     secret = secrets.token_urlsafe(32)
     try:
         file = create_private(path)
@@ -82,7 +82,7 @@ def _read(path: Path) -> str:
     secret = path.read_text(encoding="ascii", errors="replace").strip()
     if len(secret) < SHORTEST_SECRET:
         raise BadSettings(
-            [f"{path}: holds no secret of {SHORTEST_SECRET} characters or more"],
-            advice="delete it: the demo makes a new one",
+            [f"{path} must hold a secret of at least {SHORTEST_SECRET} characters"],
+            advice="delete the file: the demo writes a new one",
         )
     return secret

@@ -65,15 +65,15 @@ def events(
     user
         Only this user's.
     thread
-        Only this thread's. Its id, or what an older system called it.
+        Only this thread's: its id, or the id that an older system gave it.
     kind
         Only of this kind.
     limit
         Show only this number of events, the newest.
     follow
-        Go on with new ones as they come, until Ctrl-C.
+        Print new events as they come, until Ctrl-C.
     json
-        One JSON object a line, as the protocol has it, with `number` and `user` before it.
+        One JSON object per line: the event as in the protocol, after `number` and `user`.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
@@ -92,7 +92,7 @@ def events(
 
 
 def show_all(records: Iterable[Numbered], show: Printer) -> ReadTo | None:
-    """Print by the chunk. The place of the last one, if there was one."""
+    """Print them in chunks. Returns the place of the last one, if there was one."""
     records, last = iter(records), None
     while chunk := list(islice(records, CHUNK)):
         show(chunk)
@@ -112,7 +112,7 @@ def follow_on(
         after = query.reader.agreed(last)
         if after < last.number:
             words = (
-                "the journal was set back to a backup: what follows took the place of some above"
+                "the journal was restored from a backup: these events replace some of those above"
             )
             print(words, file=sys.stderr, flush=True)
             last = ReadTo(after)
@@ -123,10 +123,13 @@ def follow_on(
 def existing_journal(settings: Settings) -> Path:
     """The journal's file. Raises `BadSettings` when there is none."""
     if settings.in_memory:
-        raise BadSettings(["a journal in memory cannot be read from outside its server"])
+        raise BadSettings(
+            ["`journal` must be a file, not :memory:, which only its own server can read"],
+            advice="name the file with --journal",
+        )
     if not settings.journal.is_file():
         raise BadSettings(
             [f"there is no journal at {settings.journal}"],
-            advice="--journal names another one; the demo's is greenroom-demo.db",
+            advice="name the journal's file with --journal; the demo's is greenroom-demo.db",
         )
     return settings.journal

@@ -1,4 +1,4 @@
-"""`greenroom ids explain`: what an id is, or why it is none."""
+"""`greenroom ids explain`: what an id is, or why a text is not an id."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from greenroom.delivery.legacy.id_explanation import Explanation, IdMeaning, exp
 
 
 class NoIds(GreenroomError):
-    """Some of what was to be explained is no id."""
+    """Some of the given texts are not ids."""
 
 
-ids = App(name="ids", help="Look at ids.", help_format="plaintext")
+ids = App(name="ids", help="Explain ids.", help_format="plaintext")
 
 
 @ids.command(name="explain")
@@ -33,7 +33,7 @@ def explain_ids(
 ) -> None:
     """Say what each id is: its kind, when it was born, and what a legacy id becomes.
 
-    What is no id is told with the closest thing; the exit code is then 1.
+    For a text that is not an id, the most similar id is shown; the exit code is then 1.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def explain_ids(
     more
         Further ids.
     json
-        One JSON object a line.
+        One JSON object per line.
     """
     explanations = [explain(text) for text in (id, *more)]
     for each in explanations:
@@ -53,7 +53,7 @@ def explain_ids(
     sys.stdout.flush()
     unknown = sum(not each.known for each in explanations)
     if unknown:
-        raise NoIds(f"no ids of ours: {unknown} of {len(explanations)}")
+        raise NoIds(f"not ids: {unknown} of {len(explanations)}")
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
@@ -70,18 +70,18 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         for other in others:
             yield f"  as {a(other.kind)} id: {other.id}"
     elif explanation.why:
-        yield f"{text or '(nothing)'}: no id of ours: {explanation.why}"
+        yield f"{text or '(nothing)'}: not an id: {explanation.why}"
     else:
-        yield f"{text}: no id of ours"
+        yield f"{text}: not an id"
     if explanation.closest:
         yield f"  closest: {explanation.closest}"
     if explanation.maybe_user:
-        yield "  where a user's id stands it is one: those are the identity provider's"
+        yield "  as a user's id it is valid: the identity provider decides on the form of those"
 
 
 def _as_json(explanation: Explanation) -> bytes:
     now = explanation.is_now
-    told = {
+    fields = {
         "id": explanation.text.encode("utf-8", "replace").decode(),
         "known": explanation.known,
         "kind": now.kind if now else None,
@@ -93,7 +93,7 @@ def _as_json(explanation: Explanation) -> bytes:
         "why": explanation.why or None,
         "closest": explanation.closest,
     }
-    return orjson.dumps(told)
+    return orjson.dumps(fields)
 
 
 def _meaning(meaning: IdMeaning) -> dict[str, object]:
@@ -102,7 +102,7 @@ def _meaning(meaning: IdMeaning) -> dict[str, object]:
 
 def _born(born_ms: int | None) -> str:
     if born_ms is None:
-        return "born at a time it does not tell"
+        return "with no time in it"
     try:
         moment = datetime.fromtimestamp(born_ms / 1000, UTC)
     except (OverflowError, ValueError):  # 48 bits of milliseconds reach the year 10889

@@ -31,18 +31,18 @@ Lines = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 
 journal = App(
     name="journal",
-    help="Back up, check, migrate, compact, export, import a journal.",
+    help="Back up, check, migrate, compact, export or import a journal.",
     help_format="plaintext",
 )
 
 
-WHOLE_OR_NOT = "it happens as a whole, at the end, or not at all: just start it again"
-USER_BY_USER = "some users' old events may be forgotten, others' not yet: just start it again"
+WHOLE_OR_NOT = "the journal is changed as a whole or not at all: run the command again"
+USER_BY_USER = "old events of some users may be forgotten, of others not yet: run the command again"
 NOTHING_WRITTEN = "no file was written"
 
 
 class Flawed(JournalError):
-    """A journal does not hold what it promises."""
+    """The journal has flaws."""
 
 
 @journal.command(name="backup")
@@ -52,7 +52,7 @@ def back_up_to(file: Path, /, *, journal: Path | None = None, config: Path | Non
     Parameters
     ----------
     file
-        Where to; it must not exist. Only the journal's owner can read it.
+        The file to write, which must not exist. Only the journal's owner can read it.
     journal
         The journal's file (greenroom.db).
     config
@@ -100,12 +100,12 @@ def migrate_journal(
 ) -> None:
     """Give the ids of older systems in a journal new ones, after a backup.
 
-    Interrupted at any moment, it has happened or it has not: just start it again.
+    If it is interrupted, the journal is changed as a whole or not at all: run it again.
 
     Parameters
     ----------
     to
-        Make a migrated copy there, and leave the journal as it is.
+        Write a migrated copy to this file, and leave the journal unchanged.
     journal
         The journal's file (greenroom.db). No server may have it open.
     config
@@ -132,7 +132,7 @@ def compact_journal(
 ) -> None:
     """Forget old events and give free space back to the file system, after a backup.
 
-    With --older-than and --keep an event must be old and none of the last ones to be forgotten.
+    With both --older-than and --keep, an event is forgotten if it is old and not one of the last.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def compact_journal(
     keep
         Keep at least this number of each user's last events.
     to
-        Make a compacted copy there, and leave the journal as it is.
+        Write a compacted copy to this file, and leave the journal unchanged.
     journal
         The journal's file (greenroom.db). No server may have it open.
     config
@@ -167,7 +167,7 @@ def export_to(file: Lines, /, *, journal: Path | None = None, config: Path | Non
     Parameters
     ----------
     file
-        Where to; - is the standard output, a name that ends with .gz is packed.
+        The file to write; - is standard output, and a name that ends in .gz is compressed.
     journal
         The journal's file (greenroom.db). No server may have it open.
     config
@@ -181,16 +181,16 @@ def export_to(file: Lines, /, *, journal: Path | None = None, config: Path | Non
 
 @journal.command(name="import")
 def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | None = None) -> None:
-    """Read what `export` wrote into a journal: all of it, or nothing where something is wrong.
+    """Import what `export` wrote into a journal: all of it, or nothing if something is wrong.
 
-    A journal that is not there is made, with the export's epoch.
+    A journal that does not exist is created, with the export's epoch.
 
-    One that is there must not have any of its users. Ids of older systems become new ones.
+    One that exists must have none of the export's users. Ids of older systems become new ones.
 
     Parameters
     ----------
     file
-        Where from; - is the standard input, a name that ends with .gz is packed.
+        The file to read; - is standard input, and a name that ends in .gz is decompressed.
     journal
         The journal's file (greenroom.db). No server may have it open.
     config
@@ -198,7 +198,10 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
     """
     settings = Settings.load(config, journal=journal)
     if settings.in_memory:
-        raise BadSettings(["a journal in memory is gone when this command ends"])
+        raise BadSettings(
+            ["`journal` must be a file, not :memory:, which is gone when this command ends"],
+            advice="name the file with --journal",
+        )
     with _interruptible(WHOLE_OR_NOT), progress_bar() as progress, lines_of(file) as lines:
         done = import_journal(settings.journal, lines, progress=progress)
     print(f"{_counted(done.rows, 'row')} imported")
@@ -207,18 +210,18 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
 
 
 @contextmanager
-def _interruptible(told: str) -> Iterator[None]:
-    """Say at Ctrl-C what has become of the journal."""
+def _interruptible(outcome: str) -> Iterator[None]:
+    """At Ctrl-C, say in what state the journal is."""
     try:
         yield
     except KeyboardInterrupt:
-        print(f"greenroom: interrupted: {told}", file=sys.stderr)
+        print(f"greenroom: interrupted: {outcome}", file=sys.stderr)
         raise
 
 
 def _tell_backups(path: Path, backup: Path | None) -> None:
-    """Where the journal as it was is, and what else of it takes up room."""
-    print(f"as it was: {backup or path}")
+    """Print where the unchanged journal is, and which older backups take up room."""
+    print(f"unchanged copy: {backup or path}")
     for other in backups(path) if backup else ():
         if other != backup:
             print(f"an older backup: {other} ({decimal(other.stat().st_size)})")

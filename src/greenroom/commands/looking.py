@@ -19,7 +19,7 @@ from greenroom.commands.output.streams import write_line
 from greenroom.delivery.events.ids import BadId, type_of
 from greenroom.settings import BadSettings, Settings
 
-WHERE = "`greenroom crashes` lists those that are kept"
+WHERE = "run `greenroom crashes` to list the crashes that are kept"
 Children = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
 
 
@@ -39,11 +39,11 @@ def tree(
     Parameters
     ----------
     url
-        Where the server is; else GREENROOM_URL, else this machine's port 8700 (or GREENROOM_PORT).
+        The server's URL. Default: GREENROOM_URL, else port 8700 (GREENROOM_PORT) of this machine.
     token
-        The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN.
+        The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it.
     watch
-        Keep it on the screen, live. s sorts, / searches, enter shows a node's history, q ends it.
+        Keep the tree on the screen. s sorts, / searches, enter shows a node's history, q quits.
     every
         Seconds between two looks while watching.
     children
@@ -59,7 +59,9 @@ def tree(
     elif not watch:
         show(tree_view(client.tree(children=children)))
     elif not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BadSettings(["--watch needs a terminal"], advice="--json is for programs")
+        raise BadSettings(
+            ["--watch needs a terminal"], advice="run it in a terminal, or use --json in a program"
+        )
     else:
         from greenroom.commands.tree.screen import watch_tree  # needs termios: no Windows
 
@@ -80,9 +82,9 @@ def crashes(
     Parameters
     ----------
     url
-        Where the server is; else GREENROOM_URL, else this machine's port 8700 (or GREENROOM_PORT).
+        The server's URL. Default: GREENROOM_URL, else port 8700 (GREENROOM_PORT) of this machine.
     token
-        The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN.
+        The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it.
     json
         As JSON (schema greenroom.crashes/1).
     config
@@ -103,15 +105,15 @@ def crash(
     json: Flag = False,
     config: Path | None = None,
 ) -> None:
-    """Show one crash: what was raised, the last messages, what led there.
+    """Show one crash: the error, the last messages, and the crashes that led to it.
 
     Parameters
     ----------
     url_and_id
-        The crash's id, as `greenroom crashes` lists it; its beginning is enough. A URL before it
-        says where the server is; else GREENROOM_URL, else this machine's port 8700.
+        The crash's id, as `greenroom crashes` lists it; its beginning is enough. Put the
+        server's URL before it. Default: GREENROOM_URL, else port 8700 of this machine.
     token
-        The server's admin token. Others can see it here: prefer GREENROOM_ADMIN_TOKEN.
+        The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it.
     json
         As JSON (schema greenroom.crash/1): what `greenroom replay` reads.
     config
@@ -133,7 +135,7 @@ def _url_and_id(given: Sequence[str]) -> tuple[str | None, str]:
         case [url, id_]:
             return url, id_
     raise BadSettings(
-        [f"a crash is named by its id, after a URL if need be; got {len(given)} arguments"],
+        [f"the arguments must be a crash's id, or a URL and an id; got {len(given)}"],
         advice=WHERE,
     )
 
@@ -144,9 +146,12 @@ def _whole_id(client: AdminClient, id_: str) -> str:
         raise BadId("crash", kind.kind, id_, advice=WHERE)
     found = [line.id for line in client.crashes() if line.id.startswith(id_.lower())]
     if len(found) > 1:
-        raise NoSuchCrash(f"{id_!r} is the beginning of {len(found)}: {', '.join(found)}")
+        raise NoSuchCrash(
+            f"{id_!r} matches {len(found)} crashes: {', '.join(found)}",
+            advice="give more of the crash's id",
+        )
     if not found:
-        raise NoSuchCrash(f"no crash that is kept begins with {id_!r}", advice=WHERE)
+        raise NoSuchCrash(f"no crash that is kept has an id that begins with {id_!r}", advice=WHERE)
     return found[0]
 
 

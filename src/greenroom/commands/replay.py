@@ -43,17 +43,18 @@ def replay(
     report
         A crash saved with `greenroom crash ID --json > CRASH.json`; `-` reads standard input.
     actor
-        What makes a fresh actor, as MODULE_OR_FILE:FACTORY; else the report must say it.
+        What makes a fresh actor, as MODULE_OR_FILE:FACTORY. Default: what the report names.
     trust
-        Import whatever code the report names. Only for reports of your own.
+        Import any code that the report names. Use it only for reports of your own.
     write_test
-        Write the replay down as a pytest file, if it crashes the same way.
+        Write the replay to this pytest file, if it crashes the same way.
     force
-        Let the pytest file take the place of one that is there.
+        Overwrite the pytest file if it exists.
     """
     if write_test is not None and write_test.exists() and not force:
         raise BadSettings(
-            [f"{write_test} is there already"], advice="name a file that is not, or give --force"
+            [f"{write_test} exists already"],
+            advice="name a file that does not exist, or overwrite it with --force",
         )
     _check_is_a_file(report)
     case = load_case(report, actor=actor, trust=trust)
@@ -66,11 +67,11 @@ def replay(
 
 
 def _check_is_a_file(report: Path) -> None:
-    """Whoever gives a crash's id here has not saved that crash yet."""
+    """A name that looks like a crash's id is taken for one that was not saved yet."""
     if report.name.isalnum() and report.parent == Path() and not report.exists():
         raise BadSettings(
             [f"there is no file {report}"],
-            advice=f"a crash is saved with `greenroom crash {report} --json > {report}.json`",
+            advice=f"save a crash first: greenroom crash {report} --json > {report}.json",
         )
 
 
@@ -104,8 +105,8 @@ def _not_reproduced(case: Case, replayed: Replayed) -> NotReproduced:
     if replayed.crashed:
         difference = one_line(str(replayed.difference(case.report)))
         return NotReproduced(
-            f"it crashes in another way: {difference}",
-            advice="mend that first, or make the actor as it was with --actor module:factory",
+            f"it crashes in a different way: {difference}",
+            advice="fix that first, or make the actor as it was with --actor module:factory",
         )
     if actor is not None and actor.forgotten:
         return NotReproduced(
@@ -113,8 +114,8 @@ def _not_reproduced(case: Case, replayed: Replayed) -> NotReproduced:
             advice="make an actor in that state with --actor module:factory, or record more",
         )
     return NotReproduced(
-        "it does not crash: it is mended, or depends on more than its messages",
-        advice="what else it depends on can be made with --actor module:factory",
+        "it does not crash: the fault is fixed, or depends on more than the messages",
+        advice="make what else it depends on with --actor module:factory",
     )
 
 
@@ -128,6 +129,6 @@ def _write(path: Path, case: Case, replayed: Replayed, actor: str | None) -> Non
         messages=case.messages,
         replayed=replayed,
     )
-    with replace_private(path) as file:  # it holds what the actor was told
+    with replace_private(path) as file:  # it holds the actor's messages
         file.write(source.encode())
     print(f"written to {path}", flush=True)

@@ -1,4 +1,4 @@
-"""`greenroom serve`: an agent of yours for users with tokens."""
+"""`greenroom serve`: serves an agent to users who have a token."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def serve(
     wait: float | None = None,
     config: Path | None = None,
 ) -> None:
-    """Serve an agent to users who bring a token.
+    """Serve an agent to users who have a token.
 
-    What is not given here comes from GREENROOM_* variables, then from greenroom.toml.
+    Options that you leave out are taken from GREENROOM_* variables, then from greenroom.toml.
 
     Parameters
     ----------
@@ -43,17 +43,17 @@ def serve(
     port
         Port to listen on; 0 takes a free one (8700).
     journal
-        File that keeps the events; :memory: keeps none over a restart (greenroom.db).
+        File to keep the events in; :memory: keeps none over a restart (greenroom.db).
     secret
-        Shared secret of HS256 tokens. Others can see it here: prefer GREENROOM_SECRET.
+        Shared secret of HS256 tokens. GREENROOM_SECRET is safer: others cannot see it.
     key_file
         PEM file with the public key of RS256 or ES256 tokens.
     jwks_file
         JWKS file with the public keys of RS256 or ES256 tokens.
     allow_origins
-        A web origin that may connect besides this server's own; may be given again.
+        A web origin that may connect besides this server's own; may be repeated.
     wait
-        Seconds to wait for the server that has the journal to end, for a rolling restart.
+        Seconds to wait until another server closes the journal, for a rolling restart.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """

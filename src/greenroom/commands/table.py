@@ -28,11 +28,11 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
             "Serve the demo: an offline agent that answers questions about a CSV, and its page.",
         ),
         "serve": Subcommand(
-            "greenroom.commands.serve:serve", "Serve an agent to users who bring a token."
+            "greenroom.commands.serve:serve", "Serve an agent to users who have a token."
         ),
         "token": Subcommand(
             "greenroom.commands.token:token",
-            "Print a token that `greenroom serve` with the same secret takes, and nothing else.",
+            "Print a token that `greenroom serve` accepts if it has the same secret.",
         ),
     },
     "Ask a journal": {
@@ -42,8 +42,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
         ),
         "timeline": Subcommand(
             "greenroom.commands.timeline:timeline",
-            "Tell one run's story: each event, how long tools took, and which session saw what "
-            "when.",
+            "Show one run: each event, how long its tools took, and what each session saw when.",
         ),
         "usage": Subcommand(
             "greenroom.commands.usage:usage",
@@ -52,7 +51,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
         ),
         "dead-letters": Subcommand(
             "greenroom.commands.dead_letters:dead_letters",
-            "List, show, requeue, drop events that nobody received.",
+            "List, show, requeue or drop events that no client received.",
         ),
     },
     "Look into a running server": {
@@ -68,16 +67,16 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
         ),
         "crash": Subcommand(
             "greenroom.commands.looking:crash",
-            "Show one crash: what was raised, the last messages, what led there.",
+            "Show one crash: the error, the last messages, and the crashes that led to it.",
             usage="Usage: greenroom crash [OPTIONS] [URL] ID",
         ),
     },
-    "Mend and develop": {
+    "Maintain and develop": {
         "journal": Subcommand(
             "greenroom.commands.journal:journal",
-            "Back up, check, migrate, compact, export, import a journal.",
+            "Back up, check, migrate, compact, export or import a journal.",
         ),
-        "ids": Subcommand("greenroom.commands.ids:ids", "Look at ids."),
+        "ids": Subcommand("greenroom.commands.ids:ids", "Explain ids."),
         "machine": Subcommand(
             "greenroom.commands.machine:machine", "Draw a state machine from its table alone."
         ),

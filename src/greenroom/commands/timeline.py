@@ -40,14 +40,14 @@ def timeline(
     journal: Path | None = None,
     config: Path | None = None,
 ) -> None:
-    """Tell one run's story: each event, how long tools took, and which session saw what when.
+    """Show one run: each event, how long its tools took, and what each session saw when.
 
     A server may be writing the journal meanwhile.
 
     Parameters
     ----------
     run
-        Its id, or an older system's, or the beginning or the end of one, as `events` shows it.
+        The run's id or an older system's id of it, or the beginning or end of either.
     replay
         Play it back at the pace at which it happened.
     speed
@@ -60,7 +60,10 @@ def timeline(
         TOML file of settings (greenroom.toml, if there is one).
     """
     if json and (replay or speed is not None):
-        raise BadSettings(["--json is the whole story at once: it cannot be played back"])
+        raise BadSettings(
+            ["--json cannot be played back: it prints the whole run at once"],
+            advice="leave out --json, or --replay and --speed",
+        )
     reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
     with progress_bar(after=1) as progress:
         story = read_timeline(reader, run, progress)
@@ -89,7 +92,7 @@ def play(story: Timeline, speed: float) -> None:
 
 @contextmanager
 def _stage(story: Timeline, speed: float) -> Iterator[tuple[Show, Tick]]:
-    """Where the lines go, and a bar below them where somebody looks."""
+    """Where the lines go, with a bar below them on a terminal."""
     on_screen = on_terminal()
     if not (on_screen or sys.stderr.isatty()):
         yield show, lambda _: None

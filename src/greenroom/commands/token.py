@@ -21,7 +21,7 @@ def token(
     secret: str | None = None,
     config: Path | None = None,
 ) -> None:
-    """Print a token that `greenroom serve` with the same secret takes, and nothing else.
+    """Print a token that `greenroom serve` accepts if it has the same secret.
 
     Parameters
     ----------
@@ -30,15 +30,15 @@ def token(
     ttl
         Seconds until it expires.
     secret
-        The secret to sign with. Others can see it here: prefer GREENROOM_SECRET.
+        The secret to sign with. GREENROOM_SECRET is safer: others cannot see it.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
     settings = Settings.load(config, secret=secret)
     if settings.secret is None:
         raise BadSettings(
-            ["a token needs the secret to sign with, and there is none"],
-            advice="set GREENROOM_SECRET to that of the server",
+            ["`secret` must be set: a token is signed with it"],
+            advice="set GREENROOM_SECRET to the server's secret",
         )
     claims = {"aud": settings.audience, "iss": settings.issuer}
     given = {name: value for name, value in claims.items() if value is not None}

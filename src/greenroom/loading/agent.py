@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import cast
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.text.wording import did_you_mean
+from greenroom.actors.text.wording import a, did_you_mean
 from greenroom.delivery.run.run import Agent
 
 EXAMPLE = "name it as MODULE_OR_FILE:AGENT, for example app:agent or agents/app.py:agent"
@@ -23,11 +23,11 @@ SHAPE = "an agent is `async def agent(run, said)`"
 
 
 class BadAgent(GreenroomError):
-    """What is to answer users is not `async def agent(run, said)`."""
+    """An agent must be `async def agent(run, said)`, and this object is not."""
 
 
 class BadTarget(BadAgent):
-    """The target names no agent."""
+    """The target does not name an agent."""
 
 
 class TargetFailed(GreenroomError):
@@ -37,8 +37,8 @@ class TargetFailed(GreenroomError):
 def load_agent(target: str) -> Agent:
     """The async function a target names, `app:agent` or `path/to/app.py:agent`.
 
-    A module is looked for from the working directory, a file may import its neighbours; both
-    as if Python itself had been given them. Raises `BadTarget` or `TargetFailed`.
+    A module is searched for from the working directory, and a file may import its neighbours,
+    both as if Python itself ran them. Raises `BadTarget` or `TargetFailed`.
     """
     found = load_object(target)
     try:
@@ -50,10 +50,13 @@ def load_agent(target: str) -> Agent:
 def load_object(
     target: str, what: str = "agent", example: str = EXAMPLE, shape: str = SHAPE
 ) -> object:
-    """Whatever a target names; the rest is for the words of `BadTarget`. Or `TargetFailed`."""
+    """The object that a target names.
+
+    Raises `BadTarget`, whose text has the other arguments, or `TargetFailed`.
+    """
     place, colon, name = target.rpartition(":")
     if not (place and colon and name):
-        raise BadTarget(f"{target!r} names no {what}", advice=example)
+        raise BadTarget(f"{target!r} does not name {a(what)}", advice=example)
     return _attribute(_import(place, example), name, target, shape)
 
 
@@ -71,7 +74,7 @@ def _import_module(name: str) -> ModuleType:
         if error.name and f"{name}.".startswith(f"{error.name}."):
             raise BadTarget(
                 f"there is no module {error.name!r}",
-                advice=f"modules are looked for from {Path.cwd()}; a file's name ends in .py",
+                advice=f"modules are searched for from {Path.cwd()}; a file's name must end in .py",
             ) from error
         raise _failed(name, error) from error
     except (Exception, SystemExit) as error:
@@ -112,7 +115,7 @@ def _attribute(module: ModuleType, name: str, target: str, shape: str) -> object
 
 
 def named_agents(agents: Mapping[str, Agent] | Agent | None) -> Mapping[str, Agent]:
-    """Agents by their names, each of them looked at. Raises `BadAgent`."""
+    """Agents by their names, each of them checked. Raises `BadAgent`."""
     if agents is None:
         return {}
     if not isinstance(agents, Mapping):
@@ -123,13 +126,13 @@ def named_agents(agents: Mapping[str, Agent] | Agent | None) -> Mapping[str, Age
 def checked_agent(found: object, called: str) -> Agent:
     """`found`, if it can be an agent; `called` begins the error. Raises `BadAgent`."""
     if not _is_async_function(found):
-        raise BadAgent(f"{called} is {_described(found)}, not an async function", advice=SHAPE)
+        raise BadAgent(f"{called} must be an async function, not {_described(found)}", advice=SHAPE)
     agent = cast(Agent, found)
     try:
         inspect.signature(agent).bind(None, None)
     except TypeError:
         raise BadAgent(
-            f"{called} takes {inspect.signature(agent)}, not a run and what was said",
+            f"{called} must take a run and what was said, not {inspect.signature(agent)}",
             advice=SHAPE,
         ) from None
     return agent
@@ -150,7 +153,7 @@ def _described(found: object) -> str:
         return "an async generator"
     if inspect.isfunction(found):
         return "a plain function"
-    return f"of type {type(found).__name__}"
+    return a(type(found).__name__)
 
 
 def _failed(place: str, error: BaseException) -> TargetFailed:
@@ -158,7 +161,7 @@ def _failed(place: str, error: BaseException) -> TargetFailed:
     where = _last_line(error)
     return TargetFailed(
         f"{place} failed while it was imported: {said}{where}",
-        advice="--debug shows the whole traceback",
+        advice="add --debug to see the whole traceback",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 from greenroom.actors.machine.machine import Machine
+from greenroom.actors.text.wording import a
 from greenroom.loading.agent import BadTarget, load_object
 
 EXAMPLE = "name it as MODULE_OR_FILE:MACHINE, for example app:gate or machines/gate.py:gate"
@@ -19,5 +20,5 @@ def load_machine(target: str) -> Machine[enum.Enum, object, object]:
     found = load_object(target, "machine", EXAMPLE, SHAPE)
     found = getattr(found, "machine", found)
     if not isinstance(found, Machine):
-        raise BadTarget(f"{target} is of type {type(found).__name__}, no machine", advice=SHAPE)
+        raise BadTarget(f"{target} must be a Machine, not {a(type(found).__name__)}", advice=SHAPE)
     return found

@@ -30,7 +30,7 @@ SHAPE = "it is an actor's class, or a function that returns a fresh actor"
 
 
 class CannotReplay(GreenroomError):
-    """The report does not hold what a replay needs, or needs more trust than it was given."""
+    """The report lacks what a replay needs, or names code that may not be imported."""
 
 
 @attrs.frozen
@@ -49,22 +49,22 @@ class Case:
 def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
     """Read a report saved by `greenroom crash ID --json`; `-` is standard input.
 
-    `actor` names what makes a fresh actor, `module:factory`; else the report must. An actor's
-    class is given the arguments that the report has. Raises `CannotReplay`, `NotThatSchema`,
+    `actor` names what makes a fresh actor, `module:factory`; without it, the report must. An
+    actor's class gets the arguments that the report has. Raises `CannotReplay`, `NotThatSchema`,
     `BadTarget`, and what the imported code raises.
     """
     try:
         report = load_crash(_read(path))
     except NotThatSchema as error:
         raise NotThatSchema(
-            f"{path} is no crash report: {error.message}",
+            f"{path} must be a crash report: {error.message}",
             advice="save one with `greenroom crash ID --json > CRASH.json`",
         ) from error
     recording = report.actor.recording if report.actor is not None else None
     if recording is None:
         raise _not_recorded(report)
     if report.error is None:
-        raise CannotReplay(f"crash {report.id} has no error to come to: it was {report.reason}")
+        raise CannotReplay(f"crash {report.id} has no error to reproduce: it was {report.reason}")
     named = _named_factory(actor) if actor is not None else None
     form = recording.factory if named is None or isinstance(named, type) else None
     loader = _Loader(trust)
@@ -85,12 +85,12 @@ def _read(path: Path) -> bytes:
 def _not_recorded(report: CrashReport) -> CannotReplay:
     if report.actor is not None and report.actor.let_go:
         return CannotReplay(
-            f"the recorded messages of crash {report.id} had to make room for newer reports",
-            advice="save a report while it is new",
+            f"the messages of crash {report.id} were dropped to make room for newer reports",
+            advice="save a report soon after its crash",
         )
     return CannotReplay(
         f"the messages of crash {report.id} were not recorded",
-        advice="record them: actor_child(…, record=100)",
+        advice="record them with actor_child(…, record=100)",
     )
 
 
@@ -101,13 +101,13 @@ class _Loader:
     trust: bool
 
     def check(self, paths: Collection[str]) -> None:
-        """Raises `CannotReplay`, naming every module that needs trust."""
+        """Raises `CannotReplay`, which names every module that needs trust."""
         modules = sorted({path.partition(":")[0] for path in paths})
         strange = [name for name in modules if not self._may_import(name)]
         if strange:
             raise CannotReplay(
-                f"the report asks for code of {', '.join(map(repr, strange))}",
-                advice="--trust imports it: only for a report of your own; or name the actor's "
+                f"the report names code that is not trusted: {', '.join(map(repr, strange))}",
+                advice="import it with --trust if the report is your own, or name the actor's "
                 "own module with --actor module:factory",
             )
 
@@ -124,7 +124,7 @@ class _Loader:
         except (ImportError, AttributeError, ValueError) as error:
             raise CannotReplay(
                 f"{path} cannot be imported: {error}",
-                advice=f"modules are looked for from {Path.cwd()}",
+                advice=f"modules are searched for from {Path.cwd()}",
             ) from error
         return found
 
@@ -142,7 +142,7 @@ def _classes_of_factory(form: JSON, named: object | None) -> list[str]:
 def _named_factory(target: str) -> Factory:
     found = load_object(target, "actor", EXAMPLE, SHAPE)
     if not callable(found):
-        raise CannotReplay(f"{target} makes no actor: it cannot be called", advice=SHAPE)
+        raise CannotReplay(f"{target} must make an actor, but cannot be called", advice=SHAPE)
     return cast(Factory, found)
 
 
@@ -151,23 +151,25 @@ def _factory(form: JSON, decoder: ValueDecoder, named: object | None) -> Factory
     if not isinstance(form, Mapping):
         raise CannotReplay(
             "the report does not say how to make the actor",
-            advice="--actor module:factory does; or give actor_child a class or a partial of one",
+            advice="use --actor module:factory; or give actor_child a class or a partial of one",
         )
     made = named or decoder.load(str(form.get("class")))
     if not (isinstance(made, type) and issubclass(made, Actor)):
         raise CannotReplay(
-            f"{getattr(made, '__qualname__', made)} is no actor's class",
-            advice="name one that is, or a function, with --actor module:factory",
+            f"{getattr(made, '__qualname__', made)} is not the class of an actor",
+            advice="name the class of an actor, or a function, with --actor module:factory",
         )
     args, kwargs = form.get("args"), form.get("kwargs")
     if not isinstance(args, Sequence) or not isinstance(kwargs, Mapping):
-        raise CannotReplay("the actor's arguments were not kept whole")
+        raise CannotReplay(
+            "the actor's arguments were not kept whole", advice="use --actor module:factory"
+        )
     try:
         given = [decoder.decode(each) for each in args]
         named = {name: decoder.decode(each) for name, each in kwargs.items()}
     except CannotDecode as error:
         raise CannotReplay(
-            f"the actor cannot be made again: {error.message}", advice="--actor module:factory can"
+            f"the actor cannot be made again: {error.message}", advice="use --actor module:factory"
         ) from error
     return partial(made, *given, **named)
 

@@ -128,7 +128,7 @@ def test_help_shows_commands_by_what_they_are_for_and_no_default_of_nothing(here
         "\nServe:\n",
         "\nAsk a journal:\n",
         "\nLook into a running server:\n",
-        "\nMend and develop:\n",
+        "\nMaintain and develop:\n",
         "\nOptions:\n",
     )
     assert [out.index(title) for title in titles] == sorted(out.index(title) for title in titles)
@@ -147,7 +147,7 @@ def test_a_file_that_is_not_there_is_one_line_and_no_more(arguments: list[str], 
 
 def test_what_is_no_crash_report_is_named(here: Path) -> None:
     result = greenroom("replay", "app.py", cwd=here)
-    assert complaint(result).startswith("app.py is no crash report: this is no JSON")
+    assert complaint(result).startswith("app.py must be a crash report: not JSON")
 
 
 def test_a_process_answers_and_exits_as_the_command_does(here: Path) -> None:
@@ -163,12 +163,12 @@ def test_version_is_the_packages(here: Path) -> None:
 MISUSES = {
     "no such command": (["sreve"], 'Unknown command "sreve"'),
     "no target": (["serve"], "TARGET"),
-    "no colon": (["serve", "app"], "'app' names no agent"),
+    "no colon": (["serve", "app"], "'app' does not name an agent"),
     "no module": (["serve", "nowhere_at_all:agent"], "there is no module 'nowhere_at_all'"),
     "no file": (["serve", "nowhere.py:agent"], "there is no file nowhere.py"),
     "no agent": (["serve", "app:agnet"], "app:agnet has no 'agnet'"),
-    "plain function": (["serve", "app:plain"], "app:plain is a plain function, not an async"),
-    "wrong parameters": (["serve", "app.py:one"], "app.py:one takes (run), not a run and"),
+    "plain function": (["serve", "app:plain"], "app:plain must be an async function, not a plain"),
+    "wrong parameters": (["serve", "app.py:one"], "app.py:one must take a run and"),
     "port is no number": (["serve", "app:agent", "--port", "x"], "--port"),
     "port too high": (["serve", "app:agent", "--port", "65536"], "--port: expected a whole"),
     "bad origin": (["serve", "app:agent", "--allow-origin", "a.b"], "--allow-origins: expected"),
@@ -179,8 +179,8 @@ MISUSES = {
     "bad user": (["token", "--user", str(RUN)], "expected a user id, got run"),
     "bad ttl": (["token", "--user", "a", "--ttl", "0"], "--ttl"),
     "no journal": (["events", "--journal", "no.db"], "there is no journal at no.db"),
-    "memory journal": (["events", "--journal", ":memory:"], "a journal in memory cannot be read"),
-    "more than it takes": (["events", "today"], "more than the command takes: today"),
+    "memory journal": (["events", "--journal", ":memory:"], "must be a file, not :memory:"),
+    "more than it takes": (["events", "today"], "does not take these arguments: today"),
     "a directory": (["demo", "--journal", "."], "--journal: . is a directory"),
     "endless token": (["token", "--user", "a", "--ttl", "inf"], "--ttl"),
     "unknown option": (["events", "--fllow"], "--fllow"),
@@ -327,8 +327,8 @@ def test_a_demo_on_a_port_that_cannot_be_leaves_no_secret(here: Path) -> None:
 def test_a_spoilt_demo_secret_is_named_with_what_to_do(here: Path) -> None:
     (here / "greenroom-demo.db.secret").write_text("short")
     result = greenroom("demo", "--port", "0", cwd=here)
-    assert "greenroom-demo.db.secret: holds no secret" in complaint(result)
-    assert "delete it" in result.err
+    assert "greenroom-demo.db.secret must hold a secret" in complaint(result)
+    assert "delete the file" in result.err
     assert result.code == 2
 
 

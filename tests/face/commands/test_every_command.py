@@ -390,7 +390,7 @@ def test_a_journal_whose_name_is_not_utf_8_is_refused_as_sqlite_cannot_open_it(
     [
         ("replay .", 1, ".: Is a directory"),
         ("journal import .", 1, ".: Is a directory"),
-        ("journal export .", 2, ". is there already"),
+        ("journal export .", 2, ". exists already"),
         ("events --config .", 2, ".: cannot be read: Is a directory"),
         ("machine .:gate", 2, "there is no file ."),
         ("machine ..x:gate", 2, "there is no file ..x"),

@@ -35,7 +35,7 @@ def test_a_legacy_id_is_told_with_its_form_and_the_ids_it_becomes(tmp_path: Path
         f"{LEGACY}: a legacy run id (websocket_factory_<ms>), born 2025-09-08 22:42:43.786 UTC",
         f"  becomes {modern(RunId, LEGACY)}",
         f"  as a thread id: {modern(ThreadId, LEGACY)}",
-        "  where a user's id stands it is one: those are the identity provider's",
+        "  as a user's id it is valid: the identity provider decides on the form of those",
     ]
     assert result.code == 0
 
@@ -45,7 +45,7 @@ def test_a_mapped_id_says_so_and_the_time_only_if_the_legacy_id_held_one(tmp_pat
     result = greenroom("ids", "explain", *mapped, cwd=tmp_path)
     assert result.out.splitlines() == [
         f"{mapped[0]}: a run id, born 2025-09-08 22:42:43.786 UTC (it was a legacy id)",
-        f"{mapped[1]}: a run id, born at a time it does not tell (it was a legacy id)",
+        f"{mapped[1]}: a run id, with no time in it (it was a legacy id)",
     ]
 
 
@@ -58,7 +58,7 @@ def test_several_ids_as_json_are_an_object_a_line_and_one_that_is_none_exits_1(
     assert legacy["becomes"][0]["id"] == modern(RunId, LEGACY)
     assert (wrong["known"], wrong["closest"]) == (False, RUN)
     assert result.code == 1
-    assert result.err.startswith("greenroom: error: no ids of ours: 1 of 3")
+    assert result.err.startswith("greenroom: error: not ids: 1 of 3")
 
 
 def test_what_would_move_the_terminals_cursor_is_not_printed(tmp_path: Path) -> None:
@@ -104,6 +104,6 @@ def test_what_is_no_id_is_told_why_with_the_closest_thing(
 
 def test_what_resembles_nothing_can_be_a_users_id_and_is_then_no_error(tmp_path: Path) -> None:
     result = greenroom("ids", "explain", "ada@example.org", cwd=tmp_path)
-    assert result.out.splitlines()[0] == "ada@example.org: no id of ours"
-    assert "where a user's id stands it is one" in result.out
+    assert result.out.splitlines()[0] == "ada@example.org: not an id"
+    assert "as a user's id it is valid" in result.out
     assert result.code == 0

@@ -66,9 +66,9 @@ def test_a_file_and_the_actor_of_a_machine_name_it_too(here: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("gates", "'gates' names no machine"),
+        ("gates", "'gates' does not name a machine"),
         ("gates:gat", "gates:gat has no 'gat'"),
-        ("gates:Gate", "gates:Gate is of type EnumType, no machine"),
+        ("gates:Gate", "gates:Gate must be a Machine, not an EnumType"),
         ("nowhere.py:gate", "there is no file nowhere.py"),
     ],
 )

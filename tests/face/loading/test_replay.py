@@ -108,10 +108,10 @@ def test_the_actors_module_may_be_named_instead_of_trusting_the_report(
         ("corner_shop:Tlil", "corner_shop:Tlil has no 'Tlil'", "did you mean 'Till'?", 2),
         ("corner_shop:nope", "corner_shop:nope has no 'nope'", "it is an actor's class, or", 2),
         ("nowhere.py:Till", "there is no file nowhere.py", "MODULE_OR_FILE:FACTORY", 2),
-        ("corner_shop", "'corner_shop' names no actor", "MODULE_OR_FILE:FACTORY", 2),
-        ("corner_shop:SECRET", "corner_shop:SECRET makes no actor", "it is an actor's class", 1),
+        ("corner_shop", "'corner_shop' does not name an actor", "MODULE_OR_FILE:FACTORY", 2),
+        ("corner_shop:SECRET", "SECRET must make an actor", "it is an actor's class", 1),
         ("corner_shop:staff", "made a builtins:list", "a function that returns a fresh one", 1),
-        ("corner_shop:Sold", "Sold is no actor's class", "--actor module:factory", 1),
+        ("corner_shop:Sold", "Sold is not the class of an actor", "--actor module:factory", 1),
     ],
 )
 def test_what_makes_no_actor_is_refused_and_it_is_said_what_does(
@@ -149,7 +149,7 @@ def test_a_file_that_is_there_is_not_overwritten_unless_forced(here: Here, tmp_p
 
     refused = write()
     assert (refused.code, refused.out) == (2, "")
-    assert "mine.py is there already" in refused.err
+    assert "mine.py exists already" in refused.err
     assert "--force" in refused.err
     assert mine.read_text() == "years of work\n"
 
@@ -178,7 +178,7 @@ def test_another_crash_is_told_from_the_recorded_one(shop: Path) -> None:
     (shop / "other.py").write_text("from corner_shop import *\ndef make(): return Shelf()\n")
     arguments = ["--actor", "other:make", "--write-test", "no_such_crash.py"]
     result = greenroom("replay", "till.json", *arguments, cwd=shop)
-    assert "it crashes in another way: builtins:AttributeError, not" in result.err
+    assert "it crashes in a different way: builtins:AttributeError, not" in result.err
     assert result.code == 1
     assert not (shop / "no_such_crash.py").exists()
 
@@ -244,7 +244,9 @@ def test_even_a_trusted_report_calls_nothing_but_messages(
 def test_a_factory_that_is_no_actors_class_is_refused(shop: Path, tmp_path: Path) -> None:
     factory = {"class": "subprocess:Popen", "args": [["touch", "was_here"]], "kwargs": {}}
     report = saved(shop, lambda held: held.update(factory=factory, messages=[]), tmp_path)
-    assert "no actor's class" in greenroom("replay", str(report), "--trust", cwd=tmp_path).err
+    assert (
+        "not the class of an actor" in greenroom("replay", str(report), "--trust", cwd=tmp_path).err
+    )
     assert not (tmp_path / "was_here").exists()
 
 

@@ -13,11 +13,11 @@ UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 AGE: Final = re.compile(r"([0-9]{1,9})([smhdw])")
 
 Age: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
-"""An option's value: what looks like an option, -5d, is a bad age rather than none."""
+"""An option's value: -5d, which looks like an option, is taken for a bad age."""
 
 
 def seconds_of(option: str, text: str) -> int:
     """Raises `BadSettings`, which names the option."""
     if match := AGE.fullmatch(text):
         return int(match[1]) * UNITS[match[2]]
-    raise BadSettings([f"{option}: expected an age such as 90d or 36h, not {text!r}"])
+    raise BadSettings([f"{option} must be an age such as 90d or 36h, not {text!r}"])

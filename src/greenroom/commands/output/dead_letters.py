@@ -9,21 +9,21 @@ from greenroom.commands.output.times import moment
 from greenroom.delivery.events.record import DeadLetter, Record
 
 
-def told(letter: DeadLetter, record: Record | None) -> str:
-    """All of a letter, for people. `record` None: the event itself was trimmed."""
+def shown_whole(letter: DeadLetter, record: Record | None) -> str:
+    """A whole letter, for people. `record` is None if the event itself was trimmed."""
     lines = [heading(), line_of(letter)]
     for each in letter.attempts:
         lines.append(
             f"  attempt {each.number}  {moment(each.at / 1000)}  {each.session}  {each.connection}"
         )
     if not letter.attempts:
-        lines.append("  no attempt is known: it was not sent again to anyone")
+        lines.append("  no attempts are recorded: it was not sent again to any client")
     lines.append(one_line(record.body.decode()) if record else "  the event itself was trimmed")
     return "\n".join(lines)
 
 
 def json_of(letter: DeadLetter, *records: Record | None) -> bytes:
-    """The same for programs; without a `record`, nothing is said of the event itself."""
+    """The same for programs; without a `record`, the event itself is left out."""
     fields: dict[str, object] = {
         "event": str(letter.event),
         "user": str(letter.user),

@@ -22,17 +22,17 @@ LONGEST_LINE: Final = 16 * 1024 * 1024  # an event has 1 MiB at most
 
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
-    """What to write to. A file is `<path>.part` until it is whole and synced; its owner alone may
-    read it.
+    """The stream to write to. A file is `<path>.part` until it is whole and synced; only its owner
+    may read it.
 
-    Raises `BadSettings` where there is a file already, or no directory for one.
+    Raises `BadSettings` if the file exists, or its directory does not.
     """
     if path == STREAM:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     if path.exists():
-        raise BadSettings([f"{path} is there already"], advice="name a file that is not")
+        raise BadSettings([f"{path} exists already"], advice="name a file that does not exist")
     if not path.absolute().parent.is_dir():
         raise BadSettings(
             [f"there is no directory {path.parent}"], advice="make it first: it may be a typo"
@@ -54,7 +54,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def lines_of(path: Path) -> Iterator[Iterator[bytes]]:
-    """A file's lines. Reading them raises `BadExport` where the file is damaged."""
+    """A file's lines. Reading them raises `BadExport` if the file is damaged."""
     if path == STREAM:
         yield _lines(sys.stdin.buffer)
     elif path.suffix == ".gz":

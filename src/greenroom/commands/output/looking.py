@@ -100,7 +100,7 @@ def crashes_table(lines: Iterable[CrashLine]) -> Table:
 
 
 def _replay(line: CrashLine) -> str:
-    """What `greenroom replay` can do: it, it if told `--actor`, or nothing."""
+    """How `greenroom replay` can run it: as it is, with `--actor`, or not at all (empty)."""
     if not line.replayable:
         return ""
     return "--actor" if line.needs_actor else "yes"

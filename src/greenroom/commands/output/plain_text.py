@@ -1,4 +1,4 @@
-"""What is printed where nobody's terminal is: the same words without boxes, colours and width.
+"""Output that does not go to a terminal: the same words without boxes, colours and width.
 
 A table's row is one line: nothing is wrapped or cut short. Columns are two spaces apart and as wide
 as the table says, else as their cells are, up to `WIDEST`; what is longer sticks out.

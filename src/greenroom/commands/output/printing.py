@@ -33,5 +33,5 @@ def show(renderable: RenderableType) -> None:
 
 def say_none(what: str, **asked: str | None) -> None:
     """Where a list would be: `no events (user alice, kind agent_failed)`."""
-    told = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
-    print(one_line(f"no {what} ({told})" if told else f"no {what}"), flush=True)
+    filters = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
+    print(one_line(f"no {what} ({filters})" if filters else f"no {what}"), flush=True)

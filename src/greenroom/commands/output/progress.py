@@ -24,7 +24,7 @@ from greenroom.delivery.upkeep.journal_upkeep import no_progress
 
 @contextmanager
 def progress_bar(*, after: float = 0) -> Iterator[journal_upkeep.TellProgress]:
-    """What to report to: a bar for each thing that is done, none where nobody looks.
+    """A function to report progress to: a bar for each step on a terminal, elsewhere nothing.
 
     What is done within `after` seconds gets no bar.
     """

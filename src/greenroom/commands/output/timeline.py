@@ -137,9 +137,9 @@ def _sight(sight: Sight, began: int) -> Text:
     if not when and sight.received_by is not None:
         when = [f"received by {clock(sight.received_by - began)}"]
     said = [_text(each) for each in (standing.verdict, standing.note) if each is not None]
-    told = ", ".join(when) or str(standing.stage)
-    told = f"{standing.session[-TAIL:]} {told}{': ' if said else ''}{', '.join(said)}"
-    return Text(one_line(told[:LONGEST]), STAGE_STYLES[standing.stage])
+    text = ", ".join(when) or str(standing.stage)
+    text = f"{standing.session[-TAIL:]} {text}{': ' if said else ''}{', '.join(said)}"
+    return Text(one_line(text[:LONGEST]), STAGE_STYLES[standing.stage])
 
 
 def clock(ms: float) -> str:
@@ -155,7 +155,7 @@ def clock(ms: float) -> str:
 
 def as_json(story: Timeline) -> bytes:
     """The whole story, in one line."""
-    told = {
+    fields = {
         "schema": SCHEMA,
         "run": str(story.run),
         "parent": _id(story.parent),
@@ -167,7 +167,7 @@ def as_json(story: Timeline) -> bytes:
         "ending": story.ending,
         "moments": [_moment(each) for each in story.moments],
     }
-    return orjson.dumps(told)
+    return orjson.dumps(fields)
 
 
 def _moment(moment: Moment) -> dict[str, object]:
@@ -207,7 +207,7 @@ def _session(sight: Sight) -> dict[str, object]:
 
 def _event(event: Event) -> dict[str, object]:
     """As on the wire (PROTOCOL.md)."""
-    told: dict[str, object] = {
+    fields: dict[str, object] = {
         "offset": event.offset,
         "at": event.at,
         "id": str(event.id),
@@ -217,8 +217,8 @@ def _event(event: Event) -> dict[str, object]:
         "run": str(event.run),
     }
     if event.parent is not None:
-        told["parent"] = str(event.parent)
-    return told | {"request": str(event.request), "data": event.data}
+        fields["parent"] = str(event.parent)
+    return fields | {"request": str(event.request), "data": event.data}
 
 
 def _id(id_: str | None) -> str | None:

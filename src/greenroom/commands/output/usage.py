@@ -155,7 +155,7 @@ def _kinds(tally: Tally) -> dict[str, int]:
 
 def as_json(usage: Usage, period: Period) -> bytes:
     """All that was counted, in one line."""
-    told = {
+    fields = {
         "schema": SCHEMA,
         "since": period.since,
         "until": period.until,
@@ -172,7 +172,7 @@ def as_json(usage: Usage, period: Period) -> bytes:
         ],
         "groups": [{str(usage.by): name, **_tally(usage.groups[name])} for name in _chosen(usage)],
     }
-    return orjson.dumps(told)
+    return orjson.dumps(fields)
 
 
 def _tally(tally: Tally) -> dict[str, object]:

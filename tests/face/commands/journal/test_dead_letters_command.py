@@ -68,7 +68,7 @@ def test_a_list_that_is_cut_says_how_to_go_on(
     trio.run(main)
     cut = called_here("dead-letters", "list", "--limit", "1")
     assert len(cut.out.splitlines()) == 2
-    assert cut.err == f"there are more: --after {letter.event}\n"
+    assert cut.err == f"there are more: continue with --after {letter.event}\n"
     rest = called_here("dead-letters", "list", "--json", "--after", letter.event)
     assert [json.loads(line)["event"] for line in rest.out.splitlines()] == [second.event]
     assert rest.err == ""
@@ -169,8 +169,8 @@ def test_a_server_elsewhere_is_asked_by_its_url_without_a_journal_here(
     drop = partial(greenroom, "dead-letters", "drop", letter.event, cwd=elsewhere)
     assert "there is no" in drop().err
     assert drop("--url", url, "--token", "a-wrong-admin-token-long-enough-for-settings").err == (
-        f"greenroom: error: {url} does not take this admin token\n"
-        "greenroom: give the server's own, by GREENROOM_ADMIN_TOKEN or --token\n"
+        f"greenroom: error: {url} does not accept this admin token\n"
+        "greenroom: set GREENROOM_ADMIN_TOKEN or --token to the server's admin token\n"
     )
     assert drop("--url", url, "--token", ADMIN).out == f"dropped {letter.event}\n"
 
@@ -184,7 +184,7 @@ def test_without_the_admin_token_letters_beside_a_running_server_stay(
     error, advice = refused.err.splitlines()
     assert "has" in error
     assert "open" in error
-    assert "set GREENROOM_ADMIN_TOKEN here as there" in advice
+    assert "set GREENROOM_ADMIN_TOKEN to that server's admin token" in advice
     assert "another path" not in advice
     assert server.run(server.runtime.dead_letters.list) == [letter]
 
@@ -197,5 +197,5 @@ def test_a_server_without_an_admin_token_says_how_it_gets_one(
         asked = ("--url", url, "--token", ADMIN)
         refused = greenroom("dead-letters", "requeue", letter.event, *asked, cwd=tmp_path)
     assert refused.code == 1
-    assert "admin is off" in refused.err
+    assert "has no admin endpoints" in refused.err
     assert "GREENROOM_ADMIN_TOKEN" in refused.err

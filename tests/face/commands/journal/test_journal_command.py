@@ -82,7 +82,7 @@ def test_a_journal_of_legacy_ids_is_migrated_backed_up_and_then_sound(old: Path)
     result = greenroom("journal", "migrate", cwd=old.parent)
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("log: 42 rows with new ids\n")
-    backup = re.search(r"as it was: (.*)\n", result.out)
+    backup = re.search(r"unchanged copy: (.*)\n", result.out)
     assert backup
     assert re.fullmatch(r"greenroom\.db\.backup-\d{8}T\d{6}Z", Path(backup[1]).name)
     assert rows(Path(backup[1])) == before
@@ -128,7 +128,7 @@ def test_older_backups_are_listed(journal: Path, called_here: Callable[..., Resu
     assert len(first) == 3
     _, _, new, older = second
     assert new != first[2]
-    name = first[2].removeprefix("as it was: ")
+    name = first[2].removeprefix("unchanged copy: ")
     assert re.fullmatch(rf"an older backup: {re.escape(name)} \([\d.]+ kB\)", older)
 
 
@@ -136,7 +136,7 @@ def test_to_leaves_the_journal_alone(old: Path) -> None:
     before = rows(old)
     for name in ("migrate", "compact"):
         result = greenroom("journal", name, "--to", f"{name}.db", cwd=old.parent)
-        assert result.out.endswith("as it was: greenroom.db\n")
+        assert result.out.endswith("unchanged copy: greenroom.db\n")
     assert rows(old) == before
 
 
@@ -211,7 +211,7 @@ def test_a_file_that_is_there_is_not_exported_over(journal: Path) -> None:
     journal.with_name("precious").write_text("precious")
     result = greenroom("journal", "export", "precious", cwd=journal.parent)
     assert result.code == 2
-    assert "precious is there already" in result.err
+    assert "precious exists already" in result.err
     assert journal.with_name("precious").read_text() == "precious"
 
 
@@ -240,7 +240,7 @@ def test_a_directory_that_is_not_there_is_named(
     [
         (["migrate"], "as a whole"),
         (["migrate", "--to", "new.db"], "as a whole"),
-        (["compact", "--keep", "1"], "others' not yet"),
+        (["compact", "--keep", "1"], "of others not yet"),
         (["compact", "--keep", "1", "--to", "new.db"], "as a whole"),
         (["export", "new.jsonl"], "no file was written"),
         (["backup", "new.db"], "no file was written"),
@@ -304,8 +304,8 @@ def test_a_journal_that_a_server_has_open_is_refused_naming_it(
 
 MISUSES = {
     "no journal": (["check"], "there is no journal at greenroom.db"),
-    "in memory": (["import", "-", "--journal", ":memory:"], "a journal in memory"),
-    "no age": (["compact", "--older-than", "soon"], "--older-than: expected an age such as 90d"),
+    "in memory": (["import", "-", "--journal", ":memory:"], "must be a file, not :memory:"),
+    "no age": (["compact", "--older-than", "soon"], "--older-than must be an age such as 90d"),
     "keep less than none": (["compact", "--keep", "-1"], "--keep"),
     "no file": (["export"], "FILE"),
 }

@@ -144,7 +144,7 @@ MISUSES = {
     "speed": (["zzzz", "--speed", "0"], 2, "--speed"),
     "json played": (["zzzz", "--json", "--replay"], 2, "cannot be played back"),
     "no journal": (["zzzz", "--journal", "no.db"], 2, "there is no journal at no.db"),
-    "in memory": (["zzzz", "--journal", ":memory:"], 2, "a journal in memory"),
+    "in memory": (["zzzz", "--journal", ":memory:"], 2, "must be a file, not :memory:"),
 }
 
 

@@ -98,8 +98,8 @@ def test_what_happened_before_is_left_out(usage: Callable[..., Result]) -> None:
 
 
 MISUSES = {
-    "no age": (["--since", "soon"], 2, "--since: expected an age such as 90d"),
-    "a negative age": (["--since", "-5d"], 2, "--since: expected an age such as 90d"),
+    "no age": (["--since", "soon"], 2, "--since must be an age such as 90d"),
+    "a negative age": (["--since", "-5d"], 2, "--since must be an age such as 90d"),
     "no group": (["--by", "moon"], 2, "--by"),
     "no limit": (["--limit", "0"], 2, "--limit"),
     "no journal": (["--journal", "no.db"], 2, "there is no journal at no.db"),

@@ -149,12 +149,12 @@ def test_enter_shows_a_nodes_machine_history_and_its_crashes(browser: Browser) -
 
 
 def test_a_server_that_does_not_answer_is_said_below_what_was_seen_last(browser: Browser) -> None:
-    browser.runner.handle(LookFailed("nobody answers"))
+    browser.runner.handle(LookFailed("no server answers"))
     drawn = browser.drawn()
-    assert "nobody answers" in drawn
+    assert "no server answers" in drawn
     assert "slow" in drawn
     browser.runner.handle(Looked(TREE, ()))
-    assert "nobody answers" not in browser.drawn()
+    assert "no server answers" not in browser.drawn()
 
 
 @pytest.mark.parametrize("height", [CHROME + 2, 12, 40])
