@@ -238,6 +238,11 @@ class Journal(Protocol):
         Numbering goes on."""
         ...
 
+    @property
+    def trouble(self) -> str:
+        """As in `statistics`, but cheap enough for every connection."""
+        ...
+
     def statistics(self) -> JournalStatistics:
         """The journal's statistics; never waits."""
         ...

@@ -92,6 +92,10 @@ class MemoryJournal(AsyncReads):
         await self._ready()
         return self._store.trim(user, through)
 
+    @property
+    def trouble(self) -> str:
+        return ""
+
     def statistics(self) -> JournalStatistics:
         return JournalStatistics(
             appends=self._appends,

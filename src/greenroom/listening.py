@@ -105,7 +105,7 @@ class Listening:
     def _readiness(self) -> Readiness:
         if self.draining():
             return Readiness(False, "draining")
-        trouble = self.journal.statistics().trouble
+        trouble = self.journal.trouble
         return Readiness(not trouble, trouble)
 
     def _admin_routes(self) -> Mapping[str, Handler]:

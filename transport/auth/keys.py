@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 import jwt
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt.algorithms import Algorithm
 
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -60,6 +61,23 @@ class VerifyingKey:
     algorithm: str
     key: PublicKey | bytes = attrs.field(repr=False)
     id: str | None = None
+    _checker: Algorithm = attrs.field(init=False, repr=False, eq=False)
+    _prepared: Any = attrs.field(
+        init=False, repr=False, eq=False
+    )  # Any: each algorithm has its own
+
+    @_checker.default
+    def _find_checker(self) -> Algorithm:
+        return jwt.get_algorithm_by_name(self.algorithm)
+
+    @_prepared.default
+    def _prepare(self) -> object:
+        """Once, and not for each token."""
+        return self._checker.prepare_key(self.key)
+
+    def has_signed(self, data: bytes, signature: bytes) -> bool:
+        """Whether this is the signature of these bytes."""
+        return self._checker.verify(data, self._prepared, signature)
 
 
 class KeySource(Protocol):

@@ -148,6 +148,10 @@ class SqliteJournal(AsyncReads):
     async def trim(self, user: UserId, *, through: int) -> int:
         return await self._write(lambda: self._store.trim(user, through))
 
+    @property
+    def trouble(self) -> str:
+        return self._health.trouble
+
     def statistics(self) -> JournalStatistics:
         committer, thread, readers = self._committer, self._thread, self._readers
         return JournalStatistics(
@@ -156,7 +160,7 @@ class SqliteJournal(AsyncReads):
             failures=committer.failures,
             waiting=thread.waiting + committer.unanswered + readers.unanswered,
             bytes=self._file.bytes(),
-            trouble=self._health.trouble,
+            trouble=self.trouble,
         )
 
     async def aclose(self) -> None:
