@@ -1,8 +1,13 @@
-"""One HTTP/1.1 request head: parsed by h11 and bounded; what follows is not touched (pure)."""
+"""One HTTP/1.1 request head: parsed and bounded; what follows is not touched (pure).
+
+h11 decides what a head is. One without any oddity that came in one piece is read by a regular
+expression, in a tenth of the time; a property test holds that to what h11 makes of the same bytes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import attrs
@@ -14,6 +19,12 @@ MAX_HEAD_BYTES = 32 * 1024
 """Room for a token of `MAX_TOKEN_LENGTH`, in base64 (a third more), beside 10 KiB of cookies."""
 
 MAX_HEADERS = 100
+_PLAIN = re.compile(
+    rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[-!#$%&'*+.^_`|~0-9A-Za-z]+:[\t -~]*\r\n)+)\r\n"
+)
+"""A whole head of the plainest form: each line ends as it should and holds ASCII."""
+
+_OF_A_BODY = frozenset({"content-length", "transfer-encoding"})
 TOO_LARGE = f"The request head is too large: all headers together may take {MAX_HEAD_BYTES} bytes."
 
 
@@ -46,13 +57,13 @@ class RequestHead:
     peer: str | None = attrs.field(default=None, repr=False)
     size: int = 0
 
-    def all(self, name: str) -> Iterator[str]:
+    def all(self, name: str) -> Sequence[str]:
         """Every value of a header, in order."""
-        return (value for key, value in self.headers if key == name)
+        return [value for key, value in self.headers if key == name]
 
     def one(self, name: str) -> str | None:
         """The value of a header, None without it. Raises `BadRequest` if it comes twice."""
-        values = list(self.all(name))
+        values = self.all(name)
         if len(values) > 1:
             raise BadRequest(f"The header {name} must come at most once.")
         return values[0] if values else None
@@ -71,19 +82,29 @@ class HeadParser:
     """
 
     def __init__(self) -> None:
-        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._by_h11: h11.Connection | None = None
         self._fed = 0
+        self._rest = b""
 
     @property
     def rest(self) -> bytes:
-        return bytes(self._h11.trailing_data[0])
+        return self._rest if self._by_h11 is None else bytes(self._by_h11.trailing_data[0])
 
     def feed(self, data: bytes) -> RequestHead | None:
         """Take the next bytes; the head once it is complete. `data` may not be empty."""
+        if self._by_h11 is None and (head := _plain_head(data)) is not None:
+            self._rest = data[head.size :]
+            return head
+        return self._feed_h11(data)
+
+    def _feed_h11(self, data: bytes) -> RequestHead | None:
+        connection = self._by_h11 = self._by_h11 or h11.Connection(
+            h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES
+        )
         self._fed += len(data)
         try:
-            self._h11.receive_data(data)
-            event = self._h11.next_event()
+            connection.receive_data(data)
+            event = connection.next_event()
         except h11.RemoteProtocolError as error:
             raise _unreadable(error.error_status_hint) from None
         if event is h11.NEED_DATA:
@@ -104,6 +125,21 @@ class HeadParser:
         if head.one("transfer-encoding") or head.one("content-length") not in (None, "0"):
             raise BadRequest("A request must have no body.", status=413)
         return head
+
+
+def _plain_head(data: bytes) -> RequestHead | None:
+    """The head that `data` begins with; None if that is for h11 to read, or to refuse."""
+    found = _PLAIN.match(data, 0, MAX_HEAD_BYTES)
+    if found is None:
+        return None
+    lines = found[2].decode("ascii").split("\r\n")
+    pairs = [line.partition(":") for line in lines[:-1]]
+    headers = tuple((name.lower(), value.strip("\t ")) for name, _, value in pairs)
+    names = [name for name, _ in headers]
+    if len(names) > MAX_HEADERS or names.count("host") != 1 or not _OF_A_BODY.isdisjoint(names):
+        return None
+    path, query = _split(found[1].decode("ascii"))
+    return RequestHead("GET", path, "1.1", query, headers, size=found.end())
 
 
 def _unreadable(status: int) -> BadRequest:

@@ -1,4 +1,4 @@
-"""Tokens in compact form: their parts are those that PyJWT finds, and their key is prepared once."""
+"""Tokens in compact form: their parts are those that PyJWT finds in them."""
 
 from __future__ import annotations
 

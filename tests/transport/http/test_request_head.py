@@ -71,6 +71,42 @@ def test_the_cut_of_the_bytes_does_not_matter_and_the_rest_is_kept(cut, early):
     assert parse(GET[:cut], GET[cut:] + early) == (parse(GET)[0], early)
 
 
+NAMES = st.sampled_from([b"Host", b"X", b"host", b"content-length", b"Transfer-Encoding", b"a b"])
+VALUES = st.sampled_from(
+    [b"a", b" a", b"", b"\t a \tb ", b"0", b"chunked", b"\xe9", b"a\x0b", b"a\r"]
+)
+ENDS = st.sampled_from([b"\r\n"] * 8 + [b"\n", b"\r\n ", b"\r\n\r\n"])
+HEADERS = st.tuples(NAMES, st.sampled_from([b":"] * 8 + [b" :"]), VALUES, ENDS).map(b"".join)
+FIRST_LINES = st.sampled_from(
+    [
+        b"GET / HTTP/1.1\r\n",
+        b"GET /live?a=?b HTTP/1.1\r\n",
+        b"GET //a HTTP/1.1\r\n",
+        b"GET / HTTP/1.0\r\n",
+        b"GET / HTTP/1.1\n",
+        b"GET  / HTTP/1.1\r\n",
+        b"GET http://a/b HTTP/1.1\r\n",
+        b"\r\nGET / HTTP/1.1\r\n",
+        b"get / HTTP/1.1\r\n",
+        b"POST / HTTP/1.1\r\n",
+    ]
+)
+
+
+def outcome_of(*chunks):
+    try:
+        return parse(*chunks)
+    except BadRequest as refused:
+        return refused.status, refused.message
+
+
+@given(FIRST_LINES, st.lists(HEADERS, max_size=5), st.binary(max_size=5))
+def test_a_head_that_comes_in_one_piece_is_read_as_h11_reads_it(first, headers, early):
+    """One that comes in several pieces is always read by h11."""
+    whole = b"".join([first, b"Host: a\r\n", *headers, b"\r\n", early])
+    assert outcome_of(whole) == outcome_of(whole[:1], whole[1:])
+
+
 @given(st.lists(st.binary(min_size=1), min_size=1))
 def test_no_bytes_raise_anything_but_bad_request(chunks):
     parser = HeadParser()
