@@ -32,9 +32,13 @@ logger = logging.getLogger("greenroom")
 LAST_RESORT_SECONDS = 30.0
 """From the end of the drain to the end by force; supervised runs have 16 s of it to unwind."""
 
-COLLECT_AFTER = 10_000
+COLLECT_AFTER = 20_000
 """Objects made and not yet freed (CPython 3.11: 700, 3.13: 2,000) at which the collector looks at
 the young ones."""
+
+OLDER_AFTER = (1, 20)
+"""Looks at the young after which the collector looks at those of all of them again, and such looks
+after which a full one may follow. The default of 10 makes the second look five times as long."""
 
 DEMO_TOKEN_SECONDS = 30 * 24 * 3600.0
 
@@ -74,7 +78,7 @@ def _rare_collections() -> Iterator[None]:
     """
     before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(max(COLLECT_AFTER, before[0]), *before[1:])
+    gc.set_threshold(max(COLLECT_AFTER, before[0]), *OLDER_AFTER)
     try:
         yield
     finally:
