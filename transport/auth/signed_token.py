@@ -1,4 +1,4 @@
-"""Signed tokens in compact form, taken apart (RFC 7515 §7.1) (pure).
+"""Signed tokens in compact form, taken apart (RFC 7515 §7.1).
 
 PyJWT reads the header apart from the rest, and so takes a token apart twice; it also prepares a key
 for each token. Together that took three times as long as the signature itself.
