@@ -200,7 +200,7 @@ class Settings:
     redelivery_attempts: int = setting(
         PATIENCE.attempts,
         expected.whole(3),
-        "Attempts to send an event before its connection is given up.",
+        "Attempts to send an event before its connection is closed.",
     )
     critical_done: str = setting(
         str(POLICIES[EventClass.CRITICAL].done),
@@ -287,7 +287,7 @@ class Settings:
     ) -> Settings:
         """Settings from `path` (or `greenroom.toml` if there is one), environment and overrides.
 
-        A later source wins. An empty variable and an override of None count as not given.
+        A later source wins. An empty variable and an override of None count as not set.
         Raises `BadSettings` with every problem of every source.
         """
         fields = attrs.fields_dict(cls)
@@ -303,7 +303,7 @@ class Settings:
 
     @classmethod
     def checked(cls, given: object) -> Settings:
-        """`given`, where settings are due. Raises `BadSettings` for anything else."""
+        """`given`, if it is a `Settings`. Raises `BadSettings` for anything else."""
         if isinstance(given, cls):
             return given
         problem = f"settings must be a greenroom.Settings, not {kind_of(given)}"
@@ -316,7 +316,7 @@ class Settings:
 
     @property
     def timeouts(self) -> Timeouts:
-        """The hierarchy of time-outs, which holds."""
+        """The hierarchy of time-outs."""
         return _timeouts(attrs.asdict(self, recurse=False))
 
     @property
@@ -326,7 +326,7 @@ class Settings:
 
     @property
     def patience(self) -> Patience:
-        """When what was not acknowledged is sent again, and when that is given up."""
+        """When unacknowledged events are sent again, and when their connection is closed."""
         delays = attrs.evolve(
             PATIENCE.delays, first=self.redelivery_delay, limit=self.redelivery_longest
         )
@@ -335,7 +335,7 @@ class Settings:
 
     @property
     def policies(self) -> Policies:
-        """What counts as delivered, and how long that is tried, for each class of events."""
+        """For each class of events, the stage that counts as delivered and the time to reach it."""
         critical, progress = POLICIES[EventClass.CRITICAL], POLICIES[EventClass.PROGRESS]
         return {
             EventClass.CRITICAL: attrs.evolve(
