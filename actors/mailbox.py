@@ -216,13 +216,19 @@ class Mailbox(Generic[M]):
     def take_nowait(self, limit: int) -> deque[M]:
         """Take at most `limit` messages, oldest first, possibly none; let waiting senders in."""
         messages = self._messages
-        if len(messages) <= limit or not messages:
+        if not messages or len(messages) <= limit:
             return self.take_all_nowait()
         return self._taken_out(deque(messages.popleft() for _ in range(limit)), messages)
 
     def take_all_nowait(self) -> deque[M]:
         """Take all messages, possibly none, and let waiting senders in."""
-        return self._taken_out(self._messages or deque(), ())
+        if self._senders:
+            return self._taken_out(self._messages or deque(), ())
+        taken = self._in_hand = self._messages or deque()
+        self._messages = ()
+        self._taken += len(taken)
+        self._taken_since = self._waiting_since
+        return taken
 
     def _taken_out(self, taken: deque[M], rest: deque[M] | tuple[()]) -> deque[M]:
         self._messages = rest

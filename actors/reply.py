@@ -26,12 +26,13 @@ class Reply(Generic[R]):
     cancelled: the answer is not read, and work for it may be skipped.
     """
 
-    __slots__ = ("_outcome", "_then", "abandoned", "settled")
+    __slots__ = ("_outcome", "_then", "_waiter", "abandoned", "settled")
 
     def __init__(self, settled: Callable[[Reply[R]], None] | None = None) -> None:
         self._outcome: ReplyOutcome[R] | None = None
         self.settled: Callable[[Reply[R]], None] | None = settled
         self._then: Callable[[ReplyOutcome[R]], object] | None = None
+        self._waiter: trio.lowlevel.Task | None = None
         self.abandoned: bool = False
 
     @property
@@ -54,7 +55,8 @@ class Reply(Generic[R]):
         if self._outcome is not None:
             callback(self._outcome)
         else:
-            self._claim(callback)
+            self._check_free()
+            self._then = callback
 
     async def wait(self) -> R:
         """Wait for the answer; raises the error given to `fail`. It may be repeated if cancelled.
@@ -75,8 +77,8 @@ class Reply(Generic[R]):
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
         if self._outcome is None:
-            task = trio.lowlevel.current_task()
-            self._claim(lambda _: trio.lowlevel.reschedule(task))
+            self._check_free()
+            self._waiter = trio.lowlevel.current_task()
             self.abandoned = False
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         else:
@@ -84,23 +86,24 @@ class Reply(Generic[R]):
         assert self._outcome is not None, "it is rescheduled by _set alone"
         return self._outcome
 
-    def _claim(self, callback: Callable[[ReplyOutcome[R]], object]) -> None:
-        if self._then is not None:
+    def _check_free(self) -> None:
+        if self._then is not None or self._waiter is not None:
             raise trio.BusyResourceError("a reply has one waiter")
-        self._then = callback
 
     def _set(self, result: ReplyOutcome[R]) -> bool:
         if self._outcome is not None:
             return False
         self._outcome = result
-        then, self._then = self._then, None
+        then, waiter, self._then, self._waiter = self._then, self._waiter, None, None
         if self.settled is not None:
             self.settled(self)
-        if then is not None:
+        if waiter is not None:
+            trio.lowlevel.reschedule(waiter)
+        elif then is not None:
             call_guarded("a callback of then() failed", then, result)
         return True
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
-        self._then = None
+        self._waiter = None
         self.abandoned = True
         return trio.lowlevel.Abort.SUCCEEDED

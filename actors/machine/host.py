@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from copy import copy
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import attrs
 
@@ -37,6 +37,9 @@ class Answer(Generic[R]):
 
     request: Request[R]
     value: R
+
+
+_OWN: Final = frozenset({StartTimer, CancelTimer, Answer})
 
 
 class MachineHost(Actor[E | TimerFired], Generic[E, S, D, C]):
@@ -91,6 +94,8 @@ class MachineHost(Actor[E | TimerFired], Generic[E, S, D, C]):
 
     def _obeyed(self, command: C | StartTimer | CancelTimer) -> bool:
         """Carry out a command of the machine's own; False for a command of the subclass."""
+        if type(command) not in _OWN:
+            return False
         match command:
             case StartTimer(name, after, TimerFired() as fired):
                 self.timers.start(name, after, fired)
@@ -98,16 +103,14 @@ class MachineHost(Actor[E | TimerFired], Generic[E, S, D, C]):
                 self.timers.cancel(name)
             case Answer(request, value):
                 self._give(request, value)
-            case _:
-                return False
         return True
 
     def _end_if_done(self) -> None:
         """Stop in a final state. Raises the error that the machine stopped with, if any."""
         if self.runner.done:
             self.stop()
-        if self.runner.error is not None:
-            raise self.runner.error
+            if self.runner.error is not None:
+                raise self.runner.error
 
     def _give(self, request: object, value: object) -> None:
         ask = self._asked.pop(id(request), None)

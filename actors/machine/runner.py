@@ -15,7 +15,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 
 import attrs
 
-from greenroom.actors.machine.effects import Effects, TimerEntry, TimerFired
+from greenroom.actors.machine.effects import ACTION_TYPES, Effects, TimerEntry, TimerFired
 from greenroom.actors.machine.immutability import mutable_part
 from greenroom.actors.machine.machine import Machine, MachineError, NotAStep
 from greenroom.actors.machine.step import (
@@ -176,8 +176,12 @@ class MachineRunner(Generic[S, D, C]):
             return []
         if self._stop is not None:
             raise MachineStopped(f"machine {self.machine.name!r} takes nothing, it has stopped")
-        self._queue.append(event)
-        self._settle(event)
+        if self._queue or type(event) is TimerFired:
+            self._queue.append(event)
+        else:
+            self._take(event)
+        if self._queue:
+            self._settle(event)
         return self._give_due()
 
     def fork(self) -> Self:
@@ -214,6 +218,10 @@ class MachineRunner(Generic[S, D, C]):
     def _take(self, event: object) -> None:
         """One step. All that can fail comes first, so that a failed step changes nothing."""
         target, data, commands = self.machine.step(self.state, self.data, event)
+        if target is None and ACTION_TYPES.isdisjoint(map(type, commands)):  # most steps
+            self.data = data
+            self._due += commands  # type: ignore[arg-type]  # no action is among them
+            return
         state = self.state if target is None else target
         effects = self._effects(state)
         if state is not self.state:

@@ -145,33 +145,27 @@ class ReactorCell(Resting, Generic[M]):
     def react(self) -> int:
         if self._tell is None:
             return 0
-        actor, mailbox = self._actor, self._mailbox
+        actor, ref = self._actor, self._actor.ref
+        mailbox, raised = ref._mailbox, None
         batch = mailbox.take_nowait(actor.batch)
         taken = len(batch)
-        error = self._error_of(batch)
-        handled = taken - len(batch)
-        if error is None:
-            actor.recent.handled(handled)
-        if batch:
-            mailbox.put_back(batch)
-        self._life.probe.handled(actor.ref.name, handled)
-        if error is None and not (actor._stop or self._cancelled):
-            mailbox.attend(self._enqueue)
-        else:
-            self._end(outcome.Value(None) if error is None else outcome.Error(error))
-        return handled
-
-    def _error_of(self, batch: deque[M | Ask[object]]) -> BaseException | None:
-        """What the handlers raised."""
-        ref = self._actor.ref
         ref._in_turn = True
         try:
-            self._context.run(_handle, self._actor, batch)
+            self._context.run(_handle, actor, batch)
         except BaseException as error:  # noqa: BLE001  # raised again in the reactor's task
-            return error
-        finally:
-            ref._in_turn = False
-        return None
+            raised = error
+        ref._in_turn = False
+        if batch:
+            taken -= len(batch)
+            mailbox.put_back(batch)
+        self._life.probe.handled(ref.name, taken)
+        if raised is None:
+            actor.recent.handled(taken)
+            if not (actor._stop or self._cancelled):
+                mailbox.attend(self._enqueue)
+                return taken
+        self._end(outcome.Value(None) if raised is None else outcome.Error(raised))
+        return taken
 
     def _enqueue(self) -> None:
         self._dispatcher.enqueue(self)

@@ -51,8 +51,9 @@ class Recent(list[object]):
 
     def handled(self, count: int) -> None:
         """Note that the last `count` messages are new; they are weighed soon."""
-        if len(self) > self.maxlen:
-            self.trim()
+        excess = len(self) - self.maxlen
+        if excess > 0:
+            del self[:excess]
         if not self._new:
             _scales().add(self)
         self._new += count
