@@ -47,6 +47,13 @@ class Record:
     body: bytes = attrs.field(metadata=SECRET)
 
 
+def size_of(records: Sequence[Record]) -> int:
+    """The bytes of the bodies of these records."""
+    if len(records) == 1:  # nearly always
+        return len(records[0].body)
+    return sum(len(record.body) for record in records)
+
+
 @attrs.frozen
 class Cursor:
     """A session was sent the events past `start` through `sent`, and received those through

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from greenroom.delivery.events.ids import ConnectionId, SessionId
-from greenroom.delivery.events.record import Record
+from greenroom.delivery.events.record import Record, size_of
 from greenroom.delivery.outbox.redelivery import Patience, Redelivery
 
 FRAME_EVENTS, FRAME_BYTES = 128, 256 * 1024
@@ -141,13 +141,13 @@ class Feed:
 
     def hand(self, records: Sequence[Record], folded: Sequence[Record]) -> None:
         """The connection has received these records, possibly `folded`; advance past them."""
-        size = sum(len(record.body) for record in folded)
+        size = size_of(folded)
         self.handed = records[-1].offset
         self.unwritten.append((self.handed, len(folded), size))
         self.unwritten_events += len(folded)
         self.unwritten_bytes += size
         if self.live:
-            taken = size if folded is records else sum(len(record.body) for record in records)
+            taken = size if folded is records else size_of(records)
             self.bytes_behind = max(0, self.bytes_behind - taken)
 
     def written(self, through: int) -> None:

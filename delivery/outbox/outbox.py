@@ -11,18 +11,17 @@ that fails returns its offsets, and a connection is only ever handed durable rec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.ids import ConnectionId, RunId, SessionId, UserId
-from greenroom.delivery.events.record import Bounds, Cursor, Entry, Mark, Record
+from greenroom.delivery.events.record import Bounds, Cursor, Entry, Mark, Record, size_of
 from greenroom.delivery.events.stages import Standing, furthest, standings
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import (
     Feed,
     GivenUp,
-    HandRecords,
     OutboxCommand,
     OutboxLimits,
     ReadPage,
@@ -30,8 +29,8 @@ from greenroom.delivery.outbox.feed import (
     Superseded,
     TooSlow,
 )
-from greenroom.delivery.outbox.folding import fold
 from greenroom.delivery.outbox.notes import Notes
+from greenroom.delivery.outbox.pump import Pump
 from greenroom.delivery.outbox.redelivery import Circuit, Redelivery
 from greenroom.delivery.outbox.resumption import Log, Resumption
 from greenroom.delivery.outbox.retries import Retries
@@ -71,8 +70,8 @@ class Outbox(Generic[T]):
         self._notes = Notes()
         self.durable: Sequence[Entry] = ()
         """The entries other than events in the last durable batch."""
-        self._observer = observer
         self._retries = Retries(user, self._limits, self._sessions, self._notes, clock, observer)
+        self._pump = Pump(self._limits, self._tail, self._retries, observer)
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
 
     # Events in
@@ -110,10 +109,11 @@ class Outbox(Generic[T]):
         self._marks_in_flight = ()
         self.durable = self._notes.written()
         self._sessions.written()
-        if done:
-            self.last = done[-1][0].offset
-            self._tail.add([record for record, _ in done])
-        return done, [*self._fall_behind(done), *self._pump_all()]
+        before, records = self.last, [record for record, _ in done]
+        if records:
+            self.last = records[-1].offset
+            self._tail.add(records)
+        return done, self._feed_all(before, size_of(records))
 
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
@@ -192,7 +192,7 @@ class Outbox(Generic[T]):
         self._feeds[connection] = feed
         self._retries.began(feed)
         self._resume(session, position, known)
-        return [*superseded, *self._pump(feed)]
+        return [*superseded, *self._pump.go_on(feed, self.last)]
 
     def detach(self, connection: ConnectionId) -> None:
         feed = self._feeds.pop(connection, None)
@@ -207,7 +207,7 @@ class Outbox(Generic[T]):
         if feed is None:
             return ()
         feed.written(through)
-        return self._pump(feed) if feed.handed < self.last else ()
+        return self._pump.go_on(feed, self.last) if feed.handed < self.last else ()
 
     def page(self, connection: ConnectionId, records: Sequence[Record]) -> Iterable[OutboxCommand]:
         """The answer to a `ReadPage`. Records that were trimmed meanwhile are skipped: the client
@@ -220,7 +220,7 @@ class Outbox(Generic[T]):
         feed.reading_until = None
         if feed.redelivery.circuit is not Circuit.CLOSED:
             return ()  # the circuit opened meanwhile: the page is read again when it closes
-        return [*self._hand(feed, known), *self._pump(feed)]
+        return [*self._pump.hand(feed, known), *self._pump.go_on(feed, self.last)]
 
     # Redelivery
 
@@ -264,7 +264,11 @@ class Outbox(Generic[T]):
     def wake(self, connection: ConnectionId) -> Iterable[OutboxCommand]:
         """Hand over what has waited, now that the connection's circuit is closed again."""
         feed = self._feeds.get(connection)
-        return self._pump(feed) if feed is not None and feed.handed < self.last else ()
+        return (
+            self._pump.go_on(feed, self.last)
+            if feed is not None and feed.handed < self.last
+            else ()
+        )
 
     def mark(self, connection: ConnectionId, mark: Mark) -> bool:
         """Note a displayed or confirmed event. False if the event was never handed over."""
@@ -344,53 +348,16 @@ class Outbox(Generic[T]):
             self.first = max(self.first, next_kept)
             feed.handed = next_kept - 1
 
-    def _fall_behind(self, done: Sequence[tuple[Record, T]]) -> Iterator[OutboxCommand]:
-        """Only what waited before this batch counts: one burst does not make a connection slow."""
-        limits, size = self._limits, sum(len(record.body) for record, _ in done)
-        before = self.last - len(done)
-        for feed in [each for each in self._feeds.values() if each.live]:
-            if feed.is_behind(before, limits.backlog_events, limits.backlog_bytes):
+    def _feed_all(self, before: int, size: int) -> list[OutboxCommand]:
+        """Events of `size` bytes became durable after the offset `before`."""
+        commands: list[OutboxCommand] = []
+        for feed in tuple(self._feeds.values()):
+            if feed.live and self._pump.falls_behind(feed, before, size):
                 self.detach(feed.connection)
-                yield TooSlow(feed.connection)
-            elif feed.is_behind(before, limits.lag_events, limits.lag_bytes):
-                feed.folding = True
-            feed.bytes_behind += size
-
-    def _pump_all(self) -> Iterator[OutboxCommand]:
-        for feed in self._feeds.values():
-            yield from self._pump(feed)
-
-    def _pump(self, feed: Feed) -> Iterator[OutboxCommand]:
-        while (
-            feed.handed < self.last
-            and feed.reading_until is None
-            and feed.redelivery.circuit is Circuit.CLOSED
-            and feed.has_room(self._limits)
-        ):
-            records = self._tail.after(feed.handed)
-            if records:
-                yield from self._hand(feed, records)
+                commands.append(TooSlow(feed.connection))
             else:
-                feed.reading_until = self.last
-                yield ReadPage(feed.connection, feed.handed)
-        if feed.handed == self.last:
-            feed.caught_up()
-
-    def _hand(self, feed: Feed, records: Sequence[Record]) -> Iterator[OutboxCommand]:
-        """At most two commands: records from before the attach are replay, the rest are live."""
-        cut = sum(record.offset <= feed.replay_until for record in records)
-        for part, replay in ((records[:cut], True), (records[cut:], False)):
-            if part:
-                frame = self._folded(part) if feed.folding else part
-                feed.hand(part, frame)
-                self._retries.sent(feed)
-                yield HandRecords(feed.connection, frame, replay)
-
-    def _folded(self, records: Sequence[Record]) -> Sequence[Record]:
-        folded = fold(records)
-        if folded.superseded:
-            self._observer.superseded(folded.superseded)
-        return folded.records
+                commands += self._pump.go_on(feed, self.last)
+        return commands
 
 
 def _key(mark: Mark) -> tuple[int, SessionId, str]:

@@ -51,12 +51,17 @@ class Retries:
         self._observer.breaker_moved(feed.redelivery.circuit.value, None)
 
     def sent(self, feed: Feed) -> None:
-        feed.redelivery.sent(self._clock())
+        if feed.redelivery.due is None:
+            feed.redelivery.sent(self._clock())
 
     def acked(self, feed: Feed, offset: int) -> None:
         """The client acknowledged something new."""
+        waiting = offset < feed.handed
+        if not feed.redelivery.failures:
+            feed.redelivery.progressed(self._clock(), waiting=waiting)
+            return
         with self._watched(feed):
-            feed.redelivery.progressed(self._clock(), waiting=offset < feed.handed)
+            feed.redelivery.progressed(self._clock(), waiting=waiting)
 
     def late(self, feeds: Iterable[Feed]) -> list[Feed]:
         now = self._clock()

@@ -95,7 +95,7 @@ class Sessions:
         """The session has received nothing yet, and begins after `offset`."""
         self._make_room({*attached, session})
         self._reach[session] = Reach(offset, offset, offset)
-        self._moved |= {session}
+        self._move(session)
 
     def receive(self, session: SessionId, offset: int) -> bool:
         """Acknowledge everything through `offset`; never goes back. False if that is not new."""
@@ -104,7 +104,7 @@ class Sessions:
             return False
         reach.acked = offset
         reach.sent = max(reach.sent, offset)
-        self._moved |= {session}
+        self._move(session)
         return True
 
     def send(self, session: SessionId, through: int) -> None:
@@ -112,7 +112,7 @@ class Sessions:
         reach = self._reach[session]
         if through > reach.sent:
             reach.sent = through
-            self._moved |= {session}
+            self._move(session)
 
     def hand(self, session: SessionId, through: int) -> None:
         """A connection of the session has ended; it was handed everything up to `through`."""
@@ -130,6 +130,10 @@ class Sessions:
     def not_written(self) -> None:
         self._moved |= self._in_flight
         self._in_flight = NONE
+
+    def _move(self, session: SessionId) -> None:
+        if session not in self._moved:
+            self._moved |= {session}
 
     def _cursor(self, user: UserId, session: SessionId, at: int) -> Cursor:
         reach = self._reach[session]

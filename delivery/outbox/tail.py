@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from greenroom.delivery.events.record import Record
+from greenroom.delivery.events.record import Record, size_of
 from greenroom.delivery.journal.journal import within
 from greenroom.delivery.outbox.feed import OutboxLimits
 
@@ -21,7 +21,7 @@ class Tail:
 
     def add(self, records: Sequence[Record]) -> None:
         self.records.extend(records)
-        self._bytes += sum(len(record.body) for record in records)
+        self._bytes += size_of(records)
         frames = 2 * self._limits.memory_frames  # grow to twice the size: each trim costs a pass
         if (
             len(self.records) > frames * self._limits.frame_events
@@ -32,13 +32,15 @@ class Tail:
                 self._limits.memory_frames * self._limits.frame_events,
                 self._limits.memory_frames * self._limits.frame_bytes,
             )
-            self._bytes = sum(len(record.body) for record in self.records)
+            self._bytes = size_of(self.records)
 
     def after(self, offset: int) -> Sequence[Record]:
         """At most one frame after `offset`; empty if the next record is no longer in memory."""
         if not self.records or offset + 1 < self.records[0].offset:
             return ()
         start = offset + 1 - self.records[0].offset
+        if start == len(self.records) - 1:
+            return self.records[start:]
         events = self.records[start : start + self._limits.frame_events]
         return list(within(self._limits.frame_bytes, events))
 

@@ -15,6 +15,7 @@ from greenroom.actors.machine.runner import TimerFired
 from greenroom.actors.ref import Ask
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.events.ids import ConnectionId
+from greenroom.delivery.events.record import size_of
 from greenroom.delivery.log_context import bind
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import (
@@ -229,8 +230,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             return
         self._feed(news)
         self._through = max(self._through or 0, news.records[-1].offset)
-        size = sum(len(record.body) for record in news.records)
-        self._user.observer.sent(len(news.records), size, replay=news.replay)
+        self._user.observer.sent(len(news.records), size_of(news.records), replay=news.replay)
 
     def heard(self, message: str | bytes) -> wire.ClientFrame | Overstepped | FrameRefused:
         """The message to tell this actor of what its client sent. Called by the task that read it.
