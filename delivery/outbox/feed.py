@@ -150,6 +150,11 @@ class Feed:
             taken = size if folded is records else size_of(records)
             self.bytes_behind = max(0, self.bytes_behind - taken)
 
+    def skip_to(self, offset: int) -> None:
+        """What was before this offset is trimmed. How many bytes that were is not known any more,
+        so only what comes from now on counts as waiting: no connection is closed for too much."""
+        self.handed, self.bytes_behind = offset - 1, 0
+
     def written(self, through: int) -> None:
         while self.unwritten and self.unwritten[0][0] <= through:
             _, events, size = self.unwritten.pop(0)

@@ -24,7 +24,6 @@ from greenroom.delivery.outbox.feed import (
     GivenUp,
     OutboxCommand,
     OutboxLimits,
-    ReadPage,
     SocketGauge,
     Superseded,
     TooSlow,
@@ -346,7 +345,7 @@ class Outbox(Generic[T]):
     def _note_trimmed(self, feed: Feed, next_kept: int) -> None:
         if next_kept > feed.handed + 1:
             self.first = max(self.first, next_kept)
-            feed.handed = next_kept - 1
+            feed.skip_to(next_kept)
 
     def _feed_all(self, before: int, size: int) -> list[OutboxCommand]:
         """Events of `size` bytes became durable after the offset `before`."""

@@ -526,6 +526,20 @@ def test_one_burst_above_the_backlog_is_no_slowness() -> None:
     assert TooSlow(connection) not in append(outbox, 5 * SMALL.backlog_events)
 
 
+def test_what_was_trimmed_does_not_count_as_waiting_bytes() -> None:
+    outbox = an_outbox()
+    connection, _ = attach(outbox)
+    for _ in range(6):
+        append(outbox, 1, size=1_700)
+    assert list(outbox.written(connection, 1)) == [ReadPage(connection, 2)]
+    for _ in range(4):
+        append(outbox, 1, size=300)
+    outbox.page(connection, [])  # all that it asked for was trimmed meanwhile
+    assert outbox.furthest_behind == 1
+    commands = [c for _ in range(4) for c in append(outbox, 1, size=1_700)]
+    assert not any(isinstance(command, TooSlow) for command in commands)
+
+
 def test_a_client_that_lost_its_place_to_a_trim_is_told_when_it_resumes() -> None:
     """The client sees the gap; resumed with its offset, it must not be sent into it again."""
     outbox = an_outbox(last=10)
