@@ -84,7 +84,7 @@ class Outbox(Generic[T]):
 
         Cursors and marks are written with the next events, or alone if `lazily`. `at`: ms.
         """
-        if self._in_flight is not None or not (self._waiting or (lazily and self.has_lazy)):
+        if not (self.has_next or (lazily and self._in_flight is None and self.has_lazy)):
             return None
         start = self.last + 1
         self._in_flight = [
@@ -101,6 +101,11 @@ class Outbox(Generic[T]):
             *self._marks_in_flight,
             *self._notes.take(),
         ]
+
+    @property
+    def has_next(self) -> bool:
+        """Whether the next batch may leave with events."""
+        return bool(self._waiting) and self._in_flight is None
 
     def appended(self) -> tuple[list[tuple[Record, T]], list[OutboxCommand]]:
         """The batch in flight is durable: return its records and tokens, and the next commands."""
@@ -251,23 +256,23 @@ class Outbox(Generic[T]):
 
     # What clients report
 
-    def ack(self, connection: ConnectionId, offset: int) -> bool:
-        """Note that the client received up to `offset`. False if that was never handed over."""
+    def ack(self, connection: ConnectionId, offset: int) -> int | None:
+        """Note that the client received up to `offset`; returns what its session had received
+        through before. None if that was never handed over."""
         feed = self._feeds.get(connection)
         if feed is None or not 0 <= offset <= feed.handed:
-            return False
+            return None
+        before = self._sessions.acked(feed.session)
         if self._sessions.receive(feed.session, offset):
             self._retries.acked(feed, offset)
-        return True
+        return before
 
     def wake(self, connection: ConnectionId) -> Iterable[OutboxCommand]:
         """Hand over what has waited, now that the connection's circuit is closed again."""
         feed = self._feeds.get(connection)
-        return (
-            self._pump.go_on(feed, self.last)
-            if feed is not None and feed.handed < self.last
-            else ()
-        )
+        if feed is None or feed.handed == self.last:
+            return ()
+        return self._pump.go_on(feed, self.last)
 
     def mark(self, connection: ConnectionId, mark: Mark) -> bool:
         """Note a displayed or confirmed event. False if the event was never handed over."""

@@ -110,6 +110,7 @@ class UserActor(Reactor[UserMessage]):
         self._parts = parts
         self._connections: dict[ConnectionId, Ref[ConnectionNews]] = {}
         self._landed: AppendDone | None = None
+        self._appending = False
         self._account = Account(parts.observer)
 
     async def started(self) -> None:
@@ -285,12 +286,14 @@ class UserActor(Reactor[UserMessage]):
     def _flush(self) -> None:
         if self._runs.any_left and EndLeftRuns not in self.timers:
             self._left_runs.end()
-        self._append(self.outbox.next_append(self._now()))
+        while self.outbox.has_next:
+            self._append(self.outbox.next_append(self._now()))
         if FlushLazily not in self.timers and self.outbox.has_lazy:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
         self._wind_redelivery()
-        if (due_in := self._settler.take_due()) is not None:
-            self.timers.start(SettleDue, due_in, SettleDue())
+        if self._settler.due_in is not None:
+            self.timers.start(SettleDue, self._settler.due_in, SettleDue())
+            self._settler.due_in = None
 
     def _wind_redelivery(self) -> None:
         """One timer for the first deadline; an acknowledgement does not stop it."""
@@ -300,11 +303,16 @@ class UserActor(Reactor[UserMessage]):
 
     def _append(self, entries: list[Entry] | None) -> None:
         if entries is not None:
+            self._appending = True
             self._parts.journal.append_soon(entries).then(self._appended)
+            self._appending = False
 
     def _appended(self, result: ReplyOutcome[None]) -> None:
         self._landed = AppendDone(result)
-        self.ref.tell_owed(self._landed)
+        if self._appending:  # a journal in memory
+            self._append_done(self._landed)
+        else:
+            self.ref.tell_owed(self._landed)
 
     def _perform(self, commands: Iterable[OutboxCommand]) -> None:
         for command in commands:

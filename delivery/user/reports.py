@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, TypeAlias
 
@@ -62,10 +61,10 @@ class Reports:
             self._account.received(before, through, self._parts.now_ms())
 
     def _ack(self, connection: ConnectionId, offset: int) -> str | None:
-        session = self._outbox.session_of(connection)
-        before = self._outbox.cursor(session) if session else None
-        if self._outbox.ack(connection, offset):
-            self.resumed(connection, before)
+        before = self._outbox.ack(connection, offset)
+        if before is not None:
+            if offset > before:
+                self._account.received(before, offset, self._parts.now_ms())
             return None
         self._parts.observer.report_refused("received")
         return f"ack: offset {offset} was not sent; report only events that were sent"
@@ -116,11 +115,11 @@ class Account:
 
     def received(self, after: int, through: int, now: int) -> None:
         """A session has acknowledged the events after `after` through `through`. `now` in ms."""
-        got: Counter[tuple[Kind, int]] = Counter()
+        got: dict[tuple[Kind, int], int] = {}
         for offset in self._within(after, through):
             event = self._unreceived.pop(offset, None)
             if event is not None:
-                got[event] += 1
+                got[event] = got.get(event, 0) + 1
         for (kind, at), events in got.items():
             self._observer.received(kind, _seconds(at, now), events)
 

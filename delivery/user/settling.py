@@ -137,7 +137,6 @@ class Settler:
     __slots__ = (
         "_actor",
         "_asked",
-        "_due_in",
         "_looking",
         "_next",
         "_outbox",
@@ -145,6 +144,7 @@ class Settler:
         "_unseen",
         "_user",
         "_wound",
+        "due_in",
     )
 
     def __init__(
@@ -157,7 +157,8 @@ class Settler:
         self._looking = False
         self._unseen = False  # True if events became durable since the last look
         self._next: int | None = None
-        self._due_in: float | None = None
+        self.due_in: float | None = None
+        """Seconds until the next call of `look`, until its timer is started."""
         self._wound = False
         self._asked: list[Reply[None]] = []
 
@@ -165,7 +166,7 @@ class Settler:
         """Ask the journal which events can be settled now."""
         if self._looking:
             return
-        self._looking, self._unseen, self._wound, self._due_in = True, False, False, None
+        self._looking, self._unseen, self._wound, self.due_in = True, False, False, None
         question = ReadSettlement(self._user, self._parts.policies, self._now())
         self._parts.ask_journal(self._actor, question, self._found)
 
@@ -173,11 +174,6 @@ class Settler:
         """Answer once every event that is due has its outcome."""
         self._asked.append(reply)
         self.look()
-
-    def take_due(self) -> float | None:
-        """Seconds until the next call of `look`; returned once, then None."""
-        due, self._due_in = self._due_in, None
-        return due
 
     def kept(self) -> None:
         """New events are durable. None of them is due before the shortest time to live."""
@@ -226,7 +222,7 @@ class Settler:
                 reply.succeed(None)
 
     def _wind(self, seconds: float) -> None:
-        self._wound, self._due_in = True, seconds
+        self._wound, self.due_in = True, seconds
 
     def _now(self) -> int:
         return self._parts.now_ms()

@@ -53,8 +53,11 @@ class Counts:
         self.values: dict[Labels, float] = dict.fromkeys(metric.known, 0)
 
     def add(self, *labels: str, by: float = 1) -> None:
-        key = bounded(self.values, labels)
-        self.values[key] = self.values.get(key, 0) + by
+        if labels in self.values:
+            self.values[labels] += by
+        else:
+            key = bounded(self.values, labels)
+            self.values[key] = self.values.get(key, 0) + by
 
 
 class Buckets:
@@ -69,10 +72,16 @@ class Buckets:
 
     def observe(self, value: float, *labels: str, times: int = 1) -> None:
         """`le` means less or equal, so a value on the edge falls in the bucket below."""
+        if labels not in self.counts:
+            labels = self._key_of(labels)
+        self.counts[labels][bisect_left(self.metric.buckets, value)] += times
+        self.sums[labels] += value * times
+
+    def _key_of(self, labels: Labels) -> Labels:
         key = bounded(self.counts, labels)
-        counts = self.counts.setdefault(key, [0] * (len(self.metric.buckets) + 1))
-        counts[bisect_left(self.metric.buckets, value)] += times
-        self.sums[key] = self.sums.get(key, 0.0) + value * times
+        self.counts.setdefault(key, [0] * (len(self.metric.buckets) + 1))
+        self.sums.setdefault(key, 0.0)
+        return key
 
 
 class Metrics(Observer, Collector):
