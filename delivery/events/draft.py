@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from functools import lru_cache
+from typing import ClassVar, Final
 
 import attrs
 import orjson
@@ -69,13 +70,13 @@ def draft(
 ) -> Draft:
     """Encode an event. Raises `BadEvent` for data that is too big, is not JSON, or would reach a
     browser changed (NaN, an integer past 2^53)."""
-    fields: dict[str, JSON] = {"id": event, "kind": kind, "class": class_of(kind), "thread": thread}
-    fields |= {"run": run} if parent is None else {"run": run, "parent": parent}
-    fields |= {"request": request, "data": data}
+    run_fields = _run_fields(thread, run, parent, request)
     try:
-        rest = orjson.dumps(fields)
+        encoded = orjson.dumps(data)
     except TypeError as error:
         raise _bad(kind, flaw_of(data, "data") or half_pair_of(data, "data") or error) from error
+    fields = orjson.dumps(event), _KIND_FIELDS[kind], run_fields, encoded
+    rest = b'{"id":%b,%b,%b,"data":%b}' % fields
     if len(rest) > MAX_EVENT_BYTES:
         raise BadEvent(
             f"{kind}: an event must have at most {MAX_EVENT_BYTES:,} bytes, not {len(rest):,}",
@@ -84,6 +85,18 @@ def draft(
     if flaw := flaw_of(data, "data"):
         raise _bad(kind, flaw)
     return Draft(event, kind, thread, run, parent, request, say, rest)
+
+
+_KIND_FIELDS: Final = {
+    kind: orjson.dumps({"kind": kind, "class": class_of(kind)})[1:-1] for kind in Kind
+}
+
+
+@lru_cache(maxsize=1024)
+def _run_fields(thread: ThreadId, run: RunId, parent: RunId | None, request: RequestId) -> bytes:
+    """The members that all events of a run share."""
+    fields = {"thread": thread, "run": run} | ({} if parent is None else {"parent": parent})
+    return orjson.dumps(fields | {"request": request})[1:-1]
 
 
 def _bad(kind: Kind, flaw: Flaw | TypeError) -> BadEvent:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, Final, Self, TypeVar
 
-import uuid_utils
 from typeid import TypeID
 from typeid.errors import TypeIDException
 
@@ -148,6 +147,10 @@ KINDS: Final[tuple[type[Id], ...]] = (
 """The kinds that greenroom generates: all but user ids."""
 
 _KINDS: Final = {kind.prefix: kind for kind in KINDS}
+_DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_TWO_DIGITS: Final = [high + low for high in _DIGITS for low in _DIGITS]
+"""Of base 32 as Crockford writes it: the TypeID specification has 26 such digits for a UUID."""
+
 I = TypeVar("I", bound=Id)  # noqa: E741  # reads well at its few uses
 
 
@@ -179,8 +182,9 @@ def bits_of(id_: Id) -> int:
 
 def with_bits(kind: type[I], bits: int) -> I:
     """The id of `kind` with this UUID."""
-    typeid: TypeID[str] = TypeID.from_uuid(uuid_utils.UUID(int=bits), prefix=kind.prefix)
-    return kind.trusted(str(typeid))
+    # The library's own way takes six times as long, for every event.
+    suffix = "".join([_TWO_DIGITS[bits >> shift & 1023] for shift in range(120, -1, -10)])
+    return kind(f"{kind.prefix}_{suffix}")
 
 
 class RandomBits:

@@ -17,6 +17,7 @@ LARGEST_INTEGER: Final = 2**53
 DEEPEST: Final = 200
 
 _PLAIN: Final = frozenset({str, bool, type(None)})
+_PLAIN_OR_INT: Final = _PLAIN | {int}
 _Path: TypeAlias = "tuple[_Path | None, str | int]"
 
 
@@ -86,9 +87,9 @@ def _are_plain(children: Iterable[object]) -> bool:
     kinds = set(map(type, children))
     if kinds <= _PLAIN:
         return True
-    if kinds == {int}:
-        numbers = list(children)
-        return min(numbers) >= -LARGEST_INTEGER and max(numbers) <= LARGEST_INTEGER  # type: ignore[type-var, operator]  # all are int
+    if kinds <= _PLAIN_OR_INT:
+        numbers = [each for each in children if type(each) is int]
+        return min(numbers) >= -LARGEST_INTEGER and max(numbers) <= LARGEST_INTEGER
     if kinds == {float}:
         return all(map(math.isfinite, children))  # type: ignore[arg-type]  # all are float
     return False

@@ -84,7 +84,8 @@ class Emitter:
         `BadEvent`, `OutOfOrder`, `EventNotKept` or `UserUnavailable` if it was not kept;
         `ActorStopped` if that is not known, and the run continues as if it was.
         """
-        await self.send_text()
+        if self.unsent is not None:
+            await self.send_text()
         try:
             event = self._draft(kind, data)
             before = self.spoken
@@ -93,6 +94,8 @@ class Emitter:
         except tuple(REFUSALS) as error:
             self.refused(error)
             raise
+        if self.requirement.displayed_within is None:
+            return receipt
         return await self.requirement.check(receipt)
 
     async def send_text(self) -> None:
@@ -118,7 +121,10 @@ class Emitter:
         if kind in TERMINAL:
             self.end = event
         try:
-            reply = await self._send(event)
+            try:
+                reply = self._request(event)
+            except MailboxFull:
+                reply = await self._send_when_there_is_room(event)
         except BaseException:
             self._take_back(step, before)
             raise
@@ -150,12 +156,6 @@ class Emitter:
         self.closed, self.spoken = True, Spoken(RunStage.ENDED)
         self.end = self._draft(Kind.AGENT_FAILED, data)
         return self.end
-
-    async def _send(self, event: Draft) -> Reply[Record]:
-        try:
-            return self._request(event)
-        except MailboxFull:
-            return await self._send_when_there_is_room(event)
 
     def _request(self, event: Draft) -> Reply[Record]:
         try:

@@ -197,6 +197,8 @@ class Spoken:
                 f"{step.words} is not allowed now: the run {SO_FAR[self.stage]}",
                 advice="see the grammar in docs/runs.md",
             ) from error
+        if done.state is None and done.data is self.state:
+            return self
         return Spoken(done.state or self.stage, done.data)
 
     def without(self, step: RunStep, before: Spoken) -> Spoken:

@@ -33,7 +33,8 @@ class RunText:
         """The next piece of the answer; pieces are numbered from 0."""
         kind, numbers = Kind.PARTIAL_RESULT, self._texts.numbers
         piece = checked_text(kind, "text", text)
-        await self._emitter.send_text()  # its pieces have lower numbers
+        if self._emitter.unsent is not None:
+            await self._emitter.send_text()  # its pieces have lower numbers
         index = numbers.take()
         try:
             return await self._emitter.emit(Progress(), kind, {"text": piece, "index": index})

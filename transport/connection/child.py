@@ -138,7 +138,8 @@ class _Listener:
     has_ended: Reply[None] = attrs.field(factory=Reply)
 
     async def hear(self, message: str | bytes) -> None:
-        await self.socket.wait_for_room()
+        if self.socket.writer.waiting:
+            await self.socket.wait_for_room()
         event = self.actor.heard(message)
         with suppress(ActorStopped):
             try:

@@ -7,6 +7,7 @@ goes to. `frame_codec` reads and writes the frames of clients.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -178,8 +179,12 @@ def events(
     user: UserId, epoch: str, events: Iterable[EncodedEvent], *, replay: bool = False
 ) -> bytes:
     """Events of `user`, in offset order. Raises `IsolationViolation` for anyone else's."""
-    head = b'{"type":"events","epoch":' + orjson.dumps(epoch) + b',"events":['
-    return head + _joined(user, events) + (b'],"replay":true}' if replay else b"]}")
+    return _events_head(epoch) + _joined(user, events) + (b'],"replay":true}' if replay else b"]}")
+
+
+@lru_cache(maxsize=16)
+def _events_head(epoch: str) -> bytes:
+    return b'{"type":"events","epoch":' + orjson.dumps(epoch) + b',"events":['
 
 
 def reply_ok(id: str, **result: JSON) -> bytes:  # noqa: A002 - the wire's own word

@@ -8,6 +8,7 @@ import trio
 
 from greenroom.transport.connection.socket.frame_splitter import FrameSplitter
 from greenroom.transport.connection.socket.ordered_writer import writer_of
+from greenroom.transport.connection.socket.reading import reader_of
 from greenroom.transport.connection.socket.traffic import Traffic, unsent
 
 IGNORED_BYTES, IGNORED_AT_ONCE = 256 * 1024, 64 * 1024
@@ -30,6 +31,7 @@ class ClientStream(trio.abc.HalfCloseableStream):
         self.on_text: Callable[[str], Awaitable[None]] = _nobody
         self.last_words: Callable[[], bytes] = bytes
         self.writer = writer_of(stream)
+        self._read = reader_of(stream)
         self._came = 0
 
     def __repr__(self) -> str:
@@ -43,7 +45,7 @@ class ClientStream(trio.abc.HalfCloseableStream):
             elif taken:
                 return taken
             else:
-                data = await self._stream.receive_some(max_bytes)
+                data = await self._read()
                 if not data:
                     return b""
                 self._came += len(data)

@@ -116,8 +116,8 @@ class CountedSocket(WebSocketConnection):
     async def _take_text(self, text: str) -> None:
         if not self._allow():
             self._flood()
-        elif not self._is_closing:
-            await self._tell(text)
+        elif self._listener is not None and not self._is_closing:
+            await self._listener.hear(text)
 
     async def _tell(self, message: str | bytes) -> None:
         if self._listener is not None:

@@ -26,8 +26,8 @@ class TokenBucket:
 
     def take(self, now: float, amount: float = 1.0) -> bool:
         """Take `amount` if the bucket holds that much; otherwise take nothing."""
-        self._level = self.level(now)
-        self._seen = max(self._seen, now)
+        if now > self._seen:
+            self._level, self._seen = self.level(now), now
         if amount > self._level:
             return False
         self._level -= amount
@@ -69,7 +69,8 @@ class FrameRates:
     def allow(self) -> bool:
         """Take one frame. False if it is too many."""
         now = self._clock()
-        return all(bucket.take(now) for bucket in self._buckets)
+        own, users = self._buckets
+        return own.take(now) and users.take(now)
 
     def put_back(self) -> None:
         """The last frame did not count after all."""
