@@ -28,7 +28,7 @@ EXCUSED = {  # (module, what it imports): why a pure module may reach it
             "greenroom.delivery.events.ids",
             each,
         ): "defaults of IdSource, which shells hold; tests inject"
-        for each in ("secrets", "time", "uuid_utils", "typeid")
+        for each in ("secrets", "time", "typeid")
     },
     ("greenroom.delivery.history.usage", "datetime"): "the day of a given time; it asks no clock",
     ("greenroom.supervisor.restarts", "random"): "the default of an injected draw",

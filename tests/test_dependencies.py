@@ -31,7 +31,6 @@ PRIVATE = {
     ("transport/connection/socket/counted_socket.py", "connection._events"): "wsproto",
     ("transport/connection/socket/counted_socket.py", "_recv_channel._state"): "trio",
     ("supervisor/nursery/nursery_ends.py", "nursery._child_finished"): "trio",
-    ("delivery/events/ids.py", "TypeID.from_uuid(uuid_utils.UUID"): "typeid-python",
     ("../_greenroom_fixtures.py", "from trio._core import _run"): "trio",
     ("../_greenroom_fixtures.py", '"_fixtureinfo"'): "pytest",
     ("../_greenroom_fixtures.py", "pytest.mark.trio(run="): "pytest-trio",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count, permutations
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,9 @@ from greenroom.delivery.events.ids import (
     ThreadId,
     ToolCallId,
     UserId,
+    bits_of,
     kind_of,
+    with_bits,
 )
 
 MADE: list[type[Id]] = [
@@ -135,6 +138,14 @@ def test_an_error_shows_no_more_than_the_beginning_of_a_long_value() -> None:
     with pytest.raises(BadId) as caught:
         RunId.parse("x" * 10_000)
     assert len(str(caught.value)) < 200
+
+
+@given(st.sampled_from(MADE), st.integers(0, (1 << 128) - 1))
+def test_an_id_is_the_typeid_of_its_uuid(kind: type[Id], bits: int) -> None:
+    id_ = with_bits(kind, bits)
+    assert id_ == str(TypeID.from_uuid(UUID(int=bits), prefix=kind.prefix))
+    assert kind.parse(str(id_)) == id_
+    assert bits_of(id_) == bits
 
 
 @given(st.lists(st.integers(1, 200), max_size=200))
