@@ -304,8 +304,10 @@ class Outbox(Generic[T]):
     @property
     def has_lazy(self) -> bool:
         """True if cursors, marks or notes wait to be written."""
+        if self._sessions.moved or self._marks or self._notes:
+            return True
         self._note_sent()
-        return self._sessions.moved or bool(self._marks) or bool(self._notes)
+        return self._sessions.moved
 
     @property
     def busy(self) -> bool:

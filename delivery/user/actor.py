@@ -232,10 +232,11 @@ class UserActor(Reactor[UserMessage]):
         for record, reply in done:
             self._runs.kept(record)
             reply.succeed(record)
-        self._account.kept([record for record, _ in done])
-        self._settler.tell(self.outbox.durable)
         if done:
+            self._account.kept([record for record, _ in done])
             self._settler.kept()
+        if self.outbox.durable:
+            self._settler.tell(self.outbox.durable)
         return self._perform(commands)
 
     def _append_failed(self, error: BaseException) -> None:
@@ -288,7 +289,7 @@ class UserActor(Reactor[UserMessage]):
             self._left_runs.end()
         while self.outbox.has_next:
             self._append(self.outbox.next_append(self._now()))
-        if FlushLazily not in self.timers and self.outbox.has_lazy:
+        if self.outbox.has_lazy and FlushLazily not in self.timers:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
         self._wind_redelivery()
         if self._settler.due_in is not None:

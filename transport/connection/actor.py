@@ -263,14 +263,14 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         match command:
             case SendEvents(frame, through):
                 self._note_gone(self.writer.write_events(frame, through, announced=self._announces))
-            case Send(frame, is_volatile):
-                self._send(frame, is_volatile)
-            case Ping(position):
-                self._write(wire.ping((position and self.writer.gauge.written) or None))
             case Tell(message):
                 if type(message) is Acked:
                     self.writer.pulse.arrived(message.offset)
                 self._attachment.tell(message)
+            case Send(frame, is_volatile):
+                self._send(frame, is_volatile)
+            case Ping(position):
+                self._write(wire.ping((position and self.writer.gauge.written) or None))
             case AttachTo(hello):
                 self._attachment.attach(hello, self.writer.gauge)
             case Carry(request):
