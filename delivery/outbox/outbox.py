@@ -256,16 +256,14 @@ class Outbox(Generic[T]):
 
     # What clients report
 
-    def ack(self, connection: ConnectionId, offset: int) -> int | None:
-        """Note that the client received up to `offset`; returns what its session had received
-        through before. None if that was never handed over."""
+    def ack(self, connection: ConnectionId, offset: int) -> bool:
+        """Note that the client received up to `offset`. False if that was never handed over."""
         feed = self._feeds.get(connection)
         if feed is None or not 0 <= offset <= feed.handed:
-            return None
-        before = self._sessions.acked(feed.session)
+            return False
         if self._sessions.receive(feed.session, offset):
             self._retries.acked(feed, offset)
-        return before
+        return True
 
     def wake(self, connection: ConnectionId) -> Iterable[OutboxCommand]:
         """Hand over what has waited, now that the connection's circuit is closed again."""

@@ -292,9 +292,8 @@ class UserActor(Reactor[UserMessage]):
         if self.outbox.has_lazy and FlushLazily not in self.timers:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
         self._wind_redelivery()
-        if self._settler.due_in is not None:
-            self.timers.start(SettleDue, self._settler.due_in, SettleDue())
-            self._settler.due_in = None
+        if (due_in := self._settler.take_due()) is not None:
+            self.timers.start(SettleDue, due_in, SettleDue())
 
     def _wind_redelivery(self) -> None:
         """One timer for the first deadline; an acknowledgement does not stop it."""

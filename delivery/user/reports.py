@@ -61,9 +61,10 @@ class Reports:
             self._account.received(before, through, self._parts.now_ms())
 
     def _ack(self, connection: ConnectionId, offset: int) -> str | None:
-        before = self._outbox.ack(connection, offset)
-        if before is not None:
-            if offset > before:
+        session = self._outbox.session_of(connection)
+        before = self._outbox.cursor(session) if session else None
+        if self._outbox.ack(connection, offset):
+            if before is not None and offset > before:
                 self._account.received(before, offset, self._parts.now_ms())
             return None
         self._parts.observer.report_refused("received")

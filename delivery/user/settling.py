@@ -137,6 +137,7 @@ class Settler:
     __slots__ = (
         "_actor",
         "_asked",
+        "_due_in",
         "_looking",
         "_next",
         "_outbox",
@@ -144,7 +145,6 @@ class Settler:
         "_unseen",
         "_user",
         "_wound",
-        "due_in",
     )
 
     def __init__(
@@ -157,8 +157,7 @@ class Settler:
         self._looking = False
         self._unseen = False  # True if events became durable since the last look
         self._next: int | None = None
-        self.due_in: float | None = None
-        """Seconds until the next call of `look`, until its timer is started."""
+        self._due_in: float | None = None
         self._wound = False
         self._asked: list[Reply[None]] = []
 
@@ -166,7 +165,7 @@ class Settler:
         """Ask the journal which events can be settled now."""
         if self._looking:
             return
-        self._looking, self._unseen, self._wound, self.due_in = True, False, False, None
+        self._looking, self._unseen, self._wound, self._due_in = True, False, False, None
         question = ReadSettlement(self._user, self._parts.policies, self._now())
         self._parts.ask_journal(self._actor, question, self._found)
 
@@ -174,6 +173,11 @@ class Settler:
         """Answer once every event that is due has its outcome."""
         self._asked.append(reply)
         self.look()
+
+    def take_due(self) -> float | None:
+        """Seconds until the next call of `look`; returned once, then None."""
+        due, self._due_in = self._due_in, None
+        return due
 
     def kept(self) -> None:
         """New events are durable. None of them is due before the shortest time to live."""
@@ -222,7 +226,7 @@ class Settler:
                 reply.succeed(None)
 
     def _wind(self, seconds: float) -> None:
-        self._wound, self.due_in = True, seconds
+        self._wound, self._due_in = True, seconds
 
     def _now(self) -> int:
         return self._parts.now_ms()
