@@ -71,11 +71,13 @@ class Cursor:
         """The cursor to keep when this one follows its session's `known` cursor."""
         if known is None or self.start > known.sent:
             return self
-        return attrs.evolve(
-            self,
-            start=min(self.start, known.start),
-            offset=max(self.offset, known.offset),
-            sent=max(self.sent, known.sent),
+        return Cursor(
+            self.user,
+            self.session,
+            min(self.start, known.start),
+            max(self.offset, known.offset),
+            max(self.sent, known.sent),
+            self.at,
         )
 
 

@@ -28,6 +28,8 @@ class RunStage(enum.Enum):
     REPORTED = "reported"
     ENDED = "ended"
 
+    __hash__ = object.__hash__  # Enum's runs in Python, for each event
+
 
 SO_FAR = {
     RunStage.CREATED: "has not started",

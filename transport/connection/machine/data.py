@@ -24,6 +24,8 @@ class Phase(enum.Enum):
     READY = "ready"
     CLOSED = "closed"
 
+    __hash__ = object.__hash__  # Enum's runs in Python, several times for each event
+
 
 @attrs.frozen
 class EventSender:
