@@ -338,14 +338,12 @@ class UserActor(Reactor[UserMessage]):
 
     def _read(self, command: ReadPage | ReadAgain, limit: int, then: TakePage) -> None:
         size = self._parts.limits.frame_bytes
-        self._parts.ask_journal(
-            self.ref,
-            ReadPast(self.user, command.after, limit, size),
-            lambda page: self._page_read(command.connection, page, then),
-        )
+        question = ReadPast(self.user, command.after, limit, size)
+        read = partial(self._page_read, command.connection, then)
+        self._parts.ask_journal(self.ref, question, read)
 
     def _page_read(
-        self, connection: ConnectionId, page: ReplyOutcome[list[Record]], then: TakePage
+        self, connection: ConnectionId, then: TakePage, page: ReplyOutcome[list[Record]]
     ) -> None:
         if isinstance(page, outcome.Error):
             why = safe_str(page.error)

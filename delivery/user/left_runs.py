@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from functools import partial
 
 import outcome
 
@@ -69,9 +70,8 @@ class LeftRuns:
                 is_looking = self._took(due, search, await page.wait_outcome())
 
     def _look(self, due: list[RunId], search: OpenTools) -> None:
-        self._parts.ask_journal(
-            self._actor, search.next_page(), lambda page: self._looked(due, search, page)
-        )
+        looked = partial(self._looked, due, search)
+        self._parts.ask_journal(self._actor, search.next_page(), looked)
 
     def _due(self) -> list[RunId]:
         return [run.run for run, _ in self._runs.due(self._outbox.runs_under_way())]

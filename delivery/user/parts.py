@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container
+from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
 import attrs
@@ -120,8 +121,11 @@ class UserParts:
         then: Callable[[ReplyOutcome[R]], None],
     ) -> None:
         """Call `then(answer)` in the asker once the journal has answered or has failed to."""
+        answer = self.journal.ask(question, whose=asker.name, asker=asker)
+        answer.then(partial(_tell_answer, asker, then))
 
-        def answered(result: ReplyOutcome[R]) -> None:
-            asker.tell_owed(LookedUp(then, result))
 
-        self.journal.ask(question, whose=asker.name, asker=asker).then(answered)
+def _tell_answer(
+    asker: Ref[UserMessage], then: Callable[[ReplyOutcome[R]], None], result: ReplyOutcome[R]
+) -> None:
+    asker.tell_owed(LookedUp(then, result))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import attrs
@@ -67,18 +68,13 @@ class Receipts:
         self.resolve()
         if reply.is_set:
             return
-        self._ask_journal(
-            None, request.offset, lambda kept: self._journal_told(request, reply, kept)
-        )
+        self._ask_journal(None, request.offset, partial(self._journal_told, request, reply))
 
     def tell(self, request: AskStanding, reply: Reply[Standing]) -> None:
         """Answer with the event's standing."""
         policy = self._parts.policies[request.event_class]
-        self._ask_journal(
-            request.event,
-            request.offset,
-            lambda kept: self._answer(request.offset, policy, reply, kept),
-        )
+        answer = partial(self._answer, request.offset, policy, reply)
+        self._ask_journal(request.event, request.offset, answer)
 
     def resolve(self) -> None:
         """A client reported: answer the requests that waited for it."""
