@@ -43,6 +43,7 @@ def full() -> JournalFull:
 
 async def said(stage: Backstage, user: str = "alice") -> list[str]:
     """`kind text` of each event with a text, the kind of the others; without `agent_started`."""
+    await trio.testing.wait_all_tasks_blocked()  # what was emitted is durable
     kinds, data = await stage.kinds(user), await stage.data(user)
     words = {"agent_thinking": "thought", "partial_result": "text"}
     return [
