@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import attrs
-
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.record import Entry, Record
 
@@ -17,17 +15,15 @@ HEAVY_BYTES: Final = 64 * 1024
 """A caller's entries with more bytes than this are committed after the other callers' entries."""
 
 
-@attrs.frozen(eq=False)
 class Append:
-    """One caller's entries, and the place of its answer."""
+    """One caller's entries, the place of its answer, and the bytes of event bodies."""
 
-    entries: Sequence[Entry]
-    reply: Reply[None]
+    __slots__ = ("entries", "reply", "size")
 
-    @property
-    def size(self) -> int:
-        """Bytes of event bodies."""
-        return sum(len(entry.body) for entry in self.entries if type(entry) is Record)
+    def __init__(self, entries: Sequence[Entry], reply: Reply[None]) -> None:
+        self.entries = entries
+        self.reply = reply
+        self.size = sum([len(entry.body) for entry in entries if type(entry) is Record])
 
     @property
     def users(self) -> set[UserId]:

@@ -32,6 +32,11 @@ class Pace:
         self._over_at = 0.0
         self._ended = True
 
+    @property
+    def pauses(self) -> bool:
+        """Whether a commit may have to wait for `landed`."""
+        return self._interval > 0
+
     def posted(self, entries: Iterable[Entry]) -> None:
         """A commit of these entries is about to be told to its callers: a pause begins."""
         if self._interval:

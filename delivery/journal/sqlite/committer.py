@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError, another
@@ -31,15 +30,6 @@ GROUP: Final = 10_000
 
 _EVERYONES: Final = (JournalBusy, JournalLost, JournalReadOnly)
 """Errors that each caller of a group would meet again, some after seconds."""
-
-
-@attrs.frozen
-class _Landing:
-    """What a commit came to: the appends it kept, or the one error that all of them met."""
-
-    group: Group
-    error: BaseException | None
-    seconds: float
 
 
 class Committer:
@@ -112,13 +102,14 @@ class Committer:
     def _answered(self, _: Reply[None]) -> None:
         self.unanswered -= 1
 
-    def _landed(self, landing: _Landing) -> None:
-        """The callers are told in the turn that begins: the pause counts from its end."""
-        default_dispatcher().at_end(self._pace.landed)
-        group, error = landing.group, landing.error
+    def _landed(self, group: Group, error: BaseException | None, seconds: float) -> None:
+        """A commit kept a group, or met one error. Its callers are told in the turn that begins:
+        the pause counts from its end."""
+        if self._pace.pauses:
+            default_dispatcher().at_end(self._pace.landed)
         self.under_way -= len(group)
         if error is None:
-            self._count(group, landing.seconds)
+            self._count(group, seconds)
             for append in group:
                 append.reply.succeed(None)
             return
@@ -127,11 +118,11 @@ class Committer:
             append.reply.fail(another(error) if number else error)
 
     def _count(self, group: Group, seconds: float) -> None:
-        entries = sum(len(append.entries) for append in group)
+        entries = sum([len(append.entries) for append in group])
         if entries:
             self.appends += 1
             self.entries += entries
-            self.observer.appended(seconds, entries, sum(append.size for append in group))
+            self.observer.appended(seconds, entries, sum([append.size for append in group]))
 
     def _failed(self, error: BaseException) -> None:
         self.failures += 1
@@ -166,23 +157,23 @@ class Committer:
     def _commit(self, group: Group) -> None:
         """Keep all at once; if refused, each caller's alone, so that only the culprit fails."""
         began = time.monotonic()
-        error = self._try([entry for append in group for entry in append.entries])
+        error = self._try(group)
         if error is None or len(group) == 1 or isinstance(error, _EVERYONES):
-            self._post(_Landing(group, error, time.monotonic() - began))
+            self._post(group, error, time.monotonic() - began)
         else:
             for append in group:
                 self._commit([append])
 
-    def _try(self, entries: Sequence[Entry]) -> BaseException | None:
+    def _try(self, group: Group) -> BaseException | None:
         try:
-            self._write(entries)
+            self._write([entry for append in group for entry in append.entries])
         except BaseException as error:  # noqa: BLE001  # the callers raise it
             return error
         return None
 
-    def _post(self, landing: _Landing) -> None:
-        self._pace.posted(entry for append in landing.group for entry in append.entries)
+    def _post(self, group: Group, error: BaseException | None, seconds: float) -> None:
+        self._pace.posted(entry for append in group for entry in append.entries)
         try:
-            self._callbacks.post(partial(self._landed, landing))
+            self._callbacks.post(partial(self._landed, group, error, seconds))
         except trio.RunFinishedError:
             self._orphaned = True

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import apsw
@@ -25,17 +23,26 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL_EXTENDED: Final = frozenset({apsw.SQLITE_IOERR_SHMSIZE})
 
 
-@contextmanager
-def in_our_words(path: str) -> Iterator[None]:
+class in_our_words:  # noqa: N801  # read as a verb: `with in_our_words(path):`
     """Raise errors of SQLite or of the system inside the block as a `JournalError` on `path`."""
-    try:
-        yield
-    except apsw.Error as error:
-        raise _of_sqlite(path, error) from error
-    except BrokenPipeError:  # not about a file: the reader of our output has gone
-        raise
-    except OSError as error:
-        raise _of_system(path, error) from error
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if isinstance(error, apsw.Error):
+            raise _of_sqlite(self._path, error) from error
+        if isinstance(error, BrokenPipeError):
+            return  # not about a file: the reader of our output has gone
+        if isinstance(error, OSError):
+            raise _of_system(self._path, error) from error
 
 
 def _of_sqlite(path: str, error: apsw.Error) -> JournalError:

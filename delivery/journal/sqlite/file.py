@@ -54,6 +54,7 @@ class SqliteFile:
             database = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READONLY)
             self.to_read.append(database)
             database.set_busy_timeout(BUSY_TIMEOUT_MS)
+            plan_once(database)
             database.pragma("cache_size", -READER_CACHE_KIB)
             return database
 
@@ -107,6 +108,15 @@ class SqliteFile:
             self.database.set_busy_timeout(BUSY_TIMEOUT_MS)
 
 
+def plan_once(database: apsw.Connection) -> None:
+    """Prepare each statement once, and not again for each value that is bound to it.
+
+    A library built with SQLITE_ENABLE_STAT4, as APSW's is, otherwise plans a query again whenever a
+    value could decide whether a partial index serves (`log_user_say`): that is 10 to 80 µs a query.
+    """
+    database.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # sqlite.org/queryplanner-ng.html#qpstab
+
+
 def open_file(path: Path, *, new_epoch: Callable[[], str] | None) -> SqliteFile:
     """Open a journal for writing, creating it if it does not exist (but not its directory).
 
@@ -153,6 +163,7 @@ def _claim(path: Path) -> FileGuard:
 
 def _set_up(database: apsw.Connection, new_epoch: Callable[[], str] | None) -> None:
     database.set_busy_timeout(BUSY_TIMEOUT_MS)
+    plan_once(database)
     is_new = sqlite_schema.is_new(database)
     if is_new and new_epoch is None:
         raise sqlite_schema.empty(database.filename)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias, cast
 
 import apsw
@@ -17,12 +17,13 @@ from greenroom.delivery.journal.sqlite.rows import (
     LETTER_COLUMNS,
     AttemptRow,
     LetterRow,
+    Write,
     attempt_of,
     attempt_row,
     letter_of,
     letter_row,
 )
-from greenroom.delivery.journal.sqlite.schema import pass_by
+from greenroom.delivery.journal.sqlite.schema import PASS_BY
 from greenroom.delivery.journal.undelivered import (
     PAUSES_KEPT,
     OverdueUsers,
@@ -65,17 +66,18 @@ _END: Final = 2**63 - 1
 _WaitingUser: TypeAlias = tuple[int, str, int]
 
 
-def append_letters(database: apsw.Connection, entries: Sequence[Entry]) -> None:
-    """Keep the attempts, dead letters and settled marks among the entries of a transaction."""
+def letter_writes(entries: Sequence[Entry]) -> Iterator[Write]:
+    """What keeps the attempts, dead letters and settled marks among the entries, in their order."""
     for entry in entries:
         if isinstance(entry, Attempt):
-            database.execute(_ADD_ATTEMPT, attempt_row(entry))
+            yield _ADD_ATTEMPT, [attempt_row(entry)]
         elif isinstance(entry, DeadLetter):
-            database.execute(_SET_LETTER, letter_row(entry))
+            yield _SET_LETTER, [letter_row(entry)]
         elif isinstance(entry, Settled):
-            database.execute(_SETTLE, (entry.user, entry.event_class, entry.through))
-            pass_by(database, entry.user, entry.event_class, entry.through)
-            database.execute(_FORGET_ATTEMPTS, (entry.user,))
+            settled = [(entry.user, entry.event_class, entry.through)]
+            yield _SETTLE, settled
+            yield from ((sql, settled) for sql in PASS_BY)
+            yield _FORGET_ATTEMPTS, [(entry.user,)]
 
 
 @attrs.frozen

@@ -34,6 +34,8 @@ ATTEMPT_COLUMNS: Final = "user, session, connection, after, through, attempt, at
 AttemptRow: TypeAlias = tuple[str, str, str, int, int, int, int]
 LETTER_COLUMNS: Final = 'event, user, "offset", kind, outcome, attempts, at'
 LetterRow: TypeAlias = tuple[str, str, int, str, str, str, int]
+Write: TypeAlias = tuple[str, Sequence[tuple[str | int | bytes | None, ...]]]
+"""A statement, and the rows that it is carried out for, one after the other."""
 RUN_COLUMNS: Final = "run, thread, parent, request"
 RunRow: TypeAlias = tuple[str, str, str | None, str]
 ReachedRow: TypeAlias = tuple[int, str, str, str, int, int, int | None]
@@ -159,6 +161,11 @@ def reached_of(row: ReachedRow, pauses: Sequence[Pause], *, received: bool) -> R
         displayed=mark is not None,
         confirmed=bool(mark),
     )
+
+
+def run_row(record: Record) -> tuple[str, *RunRow]:
+    """The row of the run that begins with this event, after its user."""
+    return (record.user, record.run, record.thread, record.parent, record.request)
 
 
 def open_run_of(row: RunRow) -> OpenRun:

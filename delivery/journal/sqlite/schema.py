@@ -164,20 +164,23 @@ _SETTLED: Final = """
     UNION ALL SELECT unsettled.user, unsettled.class, trimmed.through
     FROM unsettled JOIN trimmed USING (user) WHERE unsettled."offset" <= trimmed.through
 """
-_PASS_BY: Final = """
+PASS_BY: Final = (
+    """
     UPDATE unsettled SET (number, "offset", at) = (
         SELECT number, "offset", at FROM log
         WHERE user = ?1 AND "offset" > ?3 ORDER BY "offset" LIMIT 1)
     WHERE user = ?1 AND class = ?2 AND "offset" <= ?3
         AND EXISTS (SELECT 1 FROM log WHERE user = ?1 AND "offset" > ?3)
-"""
-_DROP: Final = 'DELETE FROM unsettled WHERE user = ?1 AND class = ?2 AND "offset" <= ?3'
+    """,
+    'DELETE FROM unsettled WHERE user = ?1 AND class = ?2 AND "offset" <= ?3',
+)
+"""Statements that pass by a user's events of a class up to an offset, in this order."""
 
 
 def pass_by(database: apsw.Connection, user: str, event_class: str, through: int) -> None:
     """Pass by the events of the class up to `through`: they have their outcome or are trimmed."""
-    database.execute(_PASS_BY, (user, event_class, through))
-    database.execute(_DROP, (user, event_class, through))
+    for sql in PASS_BY:
+        database.execute(sql, (user, event_class, through))
 
 
 def catch_up(database: apsw.Connection) -> None:

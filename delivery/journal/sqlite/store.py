@@ -30,7 +30,7 @@ from greenroom.delivery.journal.checks import last_offsets
 from greenroom.delivery.journal.journal import agreed_through, within
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.reads import Question
-from greenroom.delivery.journal.sqlite.letters import SqliteLetters, append_letters
+from greenroom.delivery.journal.sqlite.letters import SqliteLetters, letter_writes
 from greenroom.delivery.journal.sqlite.rows import (
     CURSOR_COLUMNS,
     MARK_COLUMNS,
@@ -41,6 +41,7 @@ from greenroom.delivery.journal.sqlite.rows import (
     ReachedRow,
     RecordRow,
     RunRow,
+    Write,
     cursor_of,
     cursor_row,
     mark_of,
@@ -49,6 +50,7 @@ from greenroom.delivery.journal.sqlite.rows import (
     reached_of,
     record_of,
     record_row,
+    run_row,
 )
 from greenroom.delivery.journal.sqlite.schema import pass_by
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo, Stretches
@@ -76,7 +78,12 @@ _SET_CURSOR: Final = """
 _SET_MARK: Final = f"INSERT OR REPLACE INTO mark ({MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 _EVENT_AT: Final = 'SELECT id FROM log WHERE user = ? AND "offset" = ?'
-_TAIL: Final = 'SELECT "offset", thread FROM log WHERE user = ? ORDER BY "offset" DESC LIMIT 1'
+# Of a user whose records are all trimmed, the last offset is known, and its thread is not.
+_TAIL: Final = """
+    SELECT * FROM (
+        SELECT "offset", thread FROM log WHERE user = ?1 ORDER BY "offset" DESC LIMIT 1)
+    UNION ALL SELECT through, NULL FROM trimmed WHERE user = ?1 LIMIT 1
+"""
 _TRIMMED: Final = "SELECT through FROM trimmed WHERE user = ?"
 _READ: Final = f"""
     SELECT {RECORD_COLUMNS} FROM log WHERE user = ? AND "offset" > ? ORDER BY "offset" LIMIT ?
@@ -156,12 +163,11 @@ class SqliteStore:
 
     def append(self, entries: Sequence[Entry]) -> None:
         records = [entry for entry in entries if isinstance(entry, Record)]
-        with self._transaction():
-            if records:
-                self._append_records(records)
-            self._many(_SET_CURSOR, (cursor_row(e) for e in entries if isinstance(e, Cursor)))
-            self._many(_SET_MARK, (mark_row(e) for e in entries if isinstance(e, Mark)))
-            append_letters(self._database, entries)
+        if all(record.user in self._tails for record in records):
+            self._write(self._writes(entries, records))
+        else:
+            with self._transaction():  # which the look-ups share: one of its own costs as much
+                self._carry_out(self._writes(entries, records))
         self._remember(records)
 
     def bounds(self, user: UserId) -> Bounds:
@@ -278,19 +284,40 @@ class SqliteStore:
             self._rows('DELETE FROM mark WHERE user = ? AND "offset" <= ?', user, trimmed)
             return gone
 
-    def _append_records(self, records: list[Record]) -> None:
+    def _writes(self, entries: Sequence[Entry], records: list[Record]) -> list[Write]:
+        """Raises `OutOfSequence`."""
+        writes = self._record_writes(records) if records else []
+        if len(records) < len(entries):
+            writes += _delivery_writes(entries)
+        return writes
+
+    def _record_writes(self, records: list[Record]) -> list[Write]:
         tails = {user: self._tail(user) for user in {record.user for record in records}}
         last_offsets(records, lambda user: tails[user].last)
-        self._many(_INSERT_RECORD, map(record_row, records))
-        self._many(_INSERT_SPAN, _spans(records, tails))
+        writes: list[Write] = [(_INSERT_RECORD, [record_row(record) for record in records])]
+        if spans := list(_spans(records, tails)):
+            writes.append((_INSERT_SPAN, spans))
         for record in records:
             if record.kind in RUN_OPENS:
-                self._open_run(record)
+                writes.append((_OPEN_RUN, [run_row(record)]))
             elif record.kind in RUN_ENDS:
-                self._rows(_END_RUN, record.user, record.run)
+                writes.append((_END_RUN, [(record.user, record.run)]))
+        return writes
 
-    def _open_run(self, record: Record) -> None:
-        self._rows(_OPEN_RUN, record.user, record.run, record.thread, record.parent, record.request)
+    def _write(self, writes: Sequence[Write]) -> None:
+        """Carry out all or nothing. A statement alone is a transaction without being told."""
+        match writes:
+            case []:
+                return
+            case [(sql, [row])]:
+                self._database.execute(sql, row)
+            case _:
+                with self._transaction():
+                    self._carry_out(writes)
+
+    def _carry_out(self, writes: Sequence[Write]) -> None:
+        for sql, rows in writes:
+            self._database.executemany(sql, rows)
 
     def _received(self, user: UserId, after: int) -> Stretches:
         """The stretches past `after` that some session received."""
@@ -318,9 +345,9 @@ class SqliteStore:
         return self._tails.get(user) or self._look_up_tail(user)
 
     def _look_up_tail(self, user: UserId) -> _LogEnd:
-        for last, thread in cast(list[tuple[int, str]], self._rows(_TAIL, user)):
+        for last, thread in cast("list[tuple[int, str | None]]", self._rows(_TAIL, user)):
             return _LogEnd(last, thread)
-        return _LogEnd(self._trimmed(user), None)
+        return _LogEnd(0, None)
 
     def _trimmed(self, user: UserId) -> int:
         return cast("int | None", self._value(_TRIMMED, user)) or 0
@@ -346,10 +373,14 @@ class SqliteStore:
     def _value(self, sql: str, *values: SqlValue) -> SqlValue:
         return cast(SqlValue, self._database.execute(sql, values).get)
 
-    def _many(self, sql: str, rows: Iterable[tuple[SqlValue, ...]]) -> None:
-        """Skips the call without rows: a call releases the interpreter's lock, and waits for it."""
-        if listed := list(rows):
-            self._database.executemany(sql, listed)
+
+def _delivery_writes(entries: Sequence[Entry]) -> Iterator[Write]:
+    """What keeps the entries that are no records."""
+    if cursors := [cursor_row(entry) for entry in entries if isinstance(entry, Cursor)]:
+        yield _SET_CURSOR, cursors
+    if marks := [mark_row(entry) for entry in entries if isinstance(entry, Mark)]:
+        yield _SET_MARK, marks
+    yield from letter_writes(entries)
 
 
 def _spans(
