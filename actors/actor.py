@@ -32,7 +32,7 @@ M = TypeVar("M")
 
 
 class Resting:
-    """What a life without a task goes on with, once it is given one."""
+    """The state from which a life without a task continues in a new one."""
 
     __slots__ = ()
 

@@ -13,7 +13,7 @@ from greenroom.actors.own_life import OwnLife
 from greenroom.actors.ref import Ref
 
 AnyRef = Ref[Never]
-"""A ref of any actor: it can be watched, but no message can be told to it."""
+"""A ref of any actor: it can be watched, but takes no messages."""
 
 
 class LinkBroken(ActorError):

@@ -18,7 +18,7 @@ import trio.testing
 
 from greenroom.actors import Actor, Machine, MachineRunner, On, Ref, Request, Step, run_actor, stay
 
-BURST = 64  # messages told before the receiver gets its turn
+BURST = 64  # messages sent before the receiver gets its turn
 Bench = Callable[[int], Awaitable[float]]
 
 

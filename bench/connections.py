@@ -39,7 +39,7 @@ def main() -> None:
     options = arguments().parse_args()
     counts = [*options.connections, LARGE] if options.large else options.connections
     allow_sockets(max(counts))
-    table = Table("CPU µs/event at so many connections", "")
+    table = Table("CPU µs/event by number of connections", "")
     for count in counts:
         found = compare("", options, partial(cost, connections=count, events=options.events))
         table.join(found)

@@ -69,7 +69,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def fill(path: Path, events: int, owners: int) -> None:
-    """A journal with so many events, all of them settled."""
+    """A journal with a number of events, all of them settled."""
     with closing(apsw.Connection(str(path))) as database:
         database.pragma("journal_mode", "off")
         database.pragma("synchronous", "off")

@@ -31,7 +31,7 @@ from greenroom.supervisor import (
     task_child,
 )
 
-CRASHING = 100  # one in so many
+CRASHING = 100  # one child in this number
 
 
 @attrs.frozen

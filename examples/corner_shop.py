@@ -59,7 +59,7 @@ class Till(Actor[Sold | StaffLeft]):
             self.share += message.pence // self.staff
 
 
-# A shelf: asked for things, and surprised by what nobody ever put on it.
+# A shelf: asked for things, and surprised by requests for what was never put on it.
 
 
 @attrs.frozen

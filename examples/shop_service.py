@@ -5,7 +5,7 @@
     greenroom token --user alice
     python examples/shop_service.py
 
-Log in on its page with the token, and ask for soap. Then ask for milk, which nobody ever put on
+Log in on its page with the token, and ask for soap. Then ask for milk, which was never put on
 the shelf: the shelf crashes, is restarted and has soap again. `greenroom tree` and
 `greenroom crashes` show it.
 """

@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{MARKER}(runs=1): draw the trio scheduler's seed and tell it on failure; with runs, once "
-        "for each of so many seeds (greenroom)",
+        "for each of that number of seeds (greenroom)",
     )
     if config.getoption("--greenroom-cover"):
         config.pluginmanager.register(PairCoverage(config), "greenroom-cover")

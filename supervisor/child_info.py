@@ -1,4 +1,4 @@
-"""What can be told of a child: its state, what it is, and what its start gave."""
+"""Facts about a child: its state, its spec, and the value that it started with."""
 
 from __future__ import annotations
 

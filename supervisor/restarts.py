@@ -37,7 +37,7 @@ class Intensity:
 
 
 USUAL = Intensity()
-"""The intensity of supervisors that are given none."""
+"""The default intensity of supervisors."""
 
 
 class RestartWindow:

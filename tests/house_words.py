@@ -1,10 +1,13 @@
-"""The house's rules on messages and checks: what `python -OO` takes away, and how ids are shown."""
+"""The house's rules on words: in messages, in checks that `python -OO` takes away, in prose."""
 
 from __future__ import annotations
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
 
 from tests.house_rules import House, Module
 
@@ -14,6 +17,24 @@ IDS = {"user", "thread", "run", "session", "connection", "tool_call", "parent"}
 """Names of values that are ids: their `repr` names their class."""
 ANY_TEXT = {"greenroom.delivery.upkeep.journal_check"}
 """Here such names are columns of a file, plain text that may hold anything."""
+WORN = re.compile(
+    r"\b(anew|nobody|told|lag(s|ging)|so\s+many|nor\s+do(es)?|comes?\s+for)\b"
+    r"|\b(is|are|was|were|been)\s+given\b(?!\s+(up|away|back)\b)",
+    re.IGNORECASE,
+)
+"""Words that read like a translation, and for which plain English has others."""
+NO_PROSE = re.compile(
+    r"`[^`\n]*`"  # code
+    r"|\[[^]\n]*\]\(decisions/[^)]*\)"  # titles of decisions, which stay as they were written
+    r"|\w+\.\w+\(\)"  # a method
+)
+PROSE = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
+NAMES = {"nobody listening"}
+"""Values of the public API, which stay."""
+PAGES = (
+    *("README.md", "CHANGELOG.md", "bench/README.md", "docs/*.md", "docs/*.yml", "changes/*.md"),
+    *("transport/page/*.html", "transport/page/*.js", "bench/**/*.py"),
+)
 
 
 def asserts_that_check(house: House) -> Iterator[str]:
@@ -62,6 +83,29 @@ def reprs_of_ids(house: House) -> Iterator[str]:
                 name = getattr(part.value, "id", getattr(part.value, "attr", "")).lstrip("_")
                 if name in IDS:
                     yield module.at(text.lineno, f"write {{str({name})!r}}, or {{{name}}}")
+
+
+def worn_words(house: House) -> Iterator[str]:
+    """In docstrings, comments and messages."""
+    for module in house.modules.values():
+        for token in tokenize.generate_tokens(StringIO(module.text).readline):
+            if token.type in PROSE and token.string.strip("'\"") not in NAMES:
+                for line, word in _worn(token.string):
+                    yield module.at(token.start[0] + line, f"say it plainly: {word!r}")
+
+
+def worn_words_on_pages(root: Path) -> Iterator[str]:
+    """In the documentation, the news and the page. (Decisions stay as they were written.)"""
+    for page in sorted(each for pattern in PAGES for each in root.glob(pattern)):
+        for line, word in _worn(page.read_text(encoding="utf-8")):
+            yield f"{page.relative_to(root)}:{line + 1}: say it plainly: {word!r}"
+
+
+def _worn(text: str) -> Iterator[tuple[int, str]]:
+    """Each worn word, also across the end of a line, with the line it begins in, from 0."""
+    prose = NO_PROSE.sub(lambda code: " " * len(code[0]), text)
+    for found in WORN.finditer(prose):
+        yield prose.count("\n", 0, found.start()), found[0]
 
 
 def _narrows(test: ast.expr) -> bool:

@@ -35,6 +35,7 @@ RULES: list[Rule] = [
     house_words.articles_before_placeholders,
     house_words.articles_before_percent_signs,
     house_words.reprs_of_ids,
+    house_words.worn_words,
 ]
 RULES_OF_TESTS: list[Rule] = [
     house_rules.relative_imports,
@@ -121,12 +122,48 @@ def test_every_page_of_the_documentation_is_reached_from_its_index() -> None:
     assert {page for page in pages if f"({page})" not in index} == {"index.md"}
 
 
+def test_every_page_is_in_plain_words() -> None:
+    assert list(house_words.worn_words_on_pages(ROOT)) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("README.md", "Who lags, gets less."),
+        ("CHANGELOG.md", "- a client is told so"),
+        ("docs/runs.md", "Each is\ngiven a number."),
+        ("changes/names.fixed.md", "It does not stop, nor does it wait."),
+        ("transport/page/index.html", "<p>Nobody is here.</p>"),
+    ],
+)
+def test_a_worn_word_on_a_page_is_caught(page: str, text: str, tmp_path: Path) -> None:
+    write(tmp_path / page, text)
+    assert len(list(house_words.worn_words_on_pages(tmp_path))) == 1
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("docs/decisions/0009-who-lags.md", "Who lags gets the whole text."),
+        ("docs/index.md", "- [Who lags gets the whole text](decisions/0009-who-lags.md)"),
+        ("docs/actors.md", "`Probe`: `told`, `handled`; `test_nobody`"),
+        ("docs/runs.md", "The connection is given up, `NOBODY_LISTENING`."),
+    ],
+)
+def test_code_and_decisions_may_use_any_word(page: str, text: str, tmp_path: Path) -> None:
+    write(tmp_path / page, text)
+    assert list(house_words.worn_words_on_pages(tmp_path)) == []
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
 def plant(tmp_path: Path, **files: str) -> House:
     package = tmp_path / "greenroom"
     for name, text in files.items():
-        path = package.joinpath(*name.split("__")).with_suffix(".py")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write(package.joinpath(*name.split("__")).with_suffix(".py"), text)
     return House(package)
 
 
@@ -311,6 +348,10 @@ def test_a_database_that_is_opened_elsewhere_is_caught(text: str, tmp_path: Path
         (house_words.articles_before_percent_signs, "log('it is a %s', kind)"),
         (house_words.reprs_of_ids, "f'of {self._user!r}'"),
         (house_words.reprs_of_ids, "f'run {run!r} is over'"),
+        (house_words.worn_words, '"""The caller is told."""'),
+        (house_words.worn_words, "x = 1  # it starts anew"),
+        (house_words.worn_words, "log(f'nobody answers at {url}')"),
+        (house_words.worn_words, "def f():\n    '''What it is\n    given.'''"),
     ],
 )
 def test_a_check_that_can_be_taken_away_and_broken_grammar_are_caught(

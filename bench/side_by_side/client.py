@@ -75,7 +75,7 @@ class Client:
         return frame
 
     async def receive(self) -> Frame:
-        """The next frame; a ping is answered before it is given. Raises `Refused` at the end."""
+        """The next frame; a ping is answered and skipped. Raises `Refused` at the end."""
         frame: Frame = orjson.loads(await self._receive_text())
         if frame["type"] == "ping":
             await self.send(type="pong")

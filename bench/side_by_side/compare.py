@@ -21,7 +21,7 @@ Measure = Callable[[Server], Awaitable[Figures]]
 def options(doc: str | None) -> argparse.ArgumentParser:
     """A parser with the options of all benchmarks."""
     parser = argparse.ArgumentParser(description=doc)
-    parser.add_argument("--rounds", type=int, default=3, help="the medians of so many are shown")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; the medians are shown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--directory", type=Path, help="where to put journals (default: /tmp)")
     return parser

@@ -134,7 +134,7 @@ class Crowd:
                 return
 
     def _take(self, events: list[Frame]) -> int:
-        """How many pieces there are; those of who lags come merged."""
+        """The number of pieces; those for a slow client arrive merged."""
         pieces = [event["data"] for event in events if event["kind"] == "partial_result"]
         if self.order.every:
             now = time.monotonic_ns()

@@ -15,7 +15,7 @@ STEP = 0.002  # seconds
 
 @attrs.frozen
 class Order:
-    """So many pieces of text, emitted by `burst` tasks at once.
+    """A number of pieces of text, emitted by `burst` tasks at once.
 
     With a pace, one piece `every` seconds from `begin` on (of the machine's monotonic clock).
     `gated`: wait for the order that `opens` the gate; `begin` counts from the moment it names.
@@ -38,7 +38,7 @@ class Order:
 
 
 def piece(size: int = STAMP) -> str:
-    """So many characters that begin with the time, as much of it as they hold."""
+    """A number of characters that begin with the time, as much of it as fits."""
     return f"{time.monotonic_ns():<{size}}"[:size]
 
 

@@ -84,7 +84,7 @@ class Server:
 def running(
     kind: str, directory: Path | None = None, journal: Path | None = None
 ) -> Iterator[Server]:
-    """A server of this kind; its journal is new, in `directory`, unless one is given."""
+    """A server of this kind; its journal is new, in `directory`, unless one is passed."""
     with tempfile.TemporaryDirectory(dir=directory) as folder:
         kept = journal or Path(folder, "bench.db")
         command = _command(kind, str(kept) if kind == SQLITE else ":memory:")
@@ -108,7 +108,7 @@ def _command(kind: str, journal: str) -> list[str]:
 
 
 def allow_sockets(count: int) -> None:
-    """Let this process and its servers hold so many sockets each, or say what forbids it."""
+    """Let this process and its servers hold that number of sockets each, or say what forbids it."""
     wanted = count + 256  # files, pipes, listeners
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:

@@ -2,10 +2,10 @@
 
 A commit costs as much for one event as for a hundred, so commits that follow each other closely
 are few and large only if something makes them wait. The first commit leaves at once. The next one
-leaves `interval` seconds after the last one *landed*, that is after its callers were told; counted
-from there, users that answer to the same landing are committed together. It leaves earlier when
-every user with an event in the last commit has another one waiting: a lone run that awaits event
-after event is never held up.
+leaves `interval` seconds after the last one *landed*, that is after its callers got their replies;
+counted from there, users that answer to the same landing are committed together. It leaves earlier
+when every user with an event in the last commit has another one waiting: a lone run that awaits
+event after event is never held up.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Pace:
         return self._interval > 0
 
     def posted(self, entries: Iterable[Entry]) -> None:
-        """A commit of these entries is about to be told to its callers: a pause begins."""
+        """The callers of a commit of these entries will now get their replies: a pause begins."""
         if self._interval:
             self._awaited = {entry.user for entry in entries if type(entry) is Record}
             self._posted += 1
             self._ended = False
 
     def landed(self) -> None:
-        """The callers of a commit are told now."""
+        """The callers of a commit have got their replies."""
         if self._interval:
             self._over_at = self._clock() + self._interval
             self._landed += 1

@@ -38,7 +38,7 @@ class Asked(Generic[R]):
 
     @property
     def in_vain(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether no one waits for the answer any more."""
         if self.reply.abandoned:
             return True
         return self.asker is not None and self.asker.exit_reason is not None

@@ -35,7 +35,7 @@ class Evidence:
 
 @attrs.frozen
 class ReadEvidence(Question[Evidence]):
-    """What is known about the event at this offset; its dead letter only if `event` is given."""
+    """What is known about the event at this offset; its dead letter only if `event` is set."""
 
     user: UserId
     offset: int

@@ -43,7 +43,7 @@ class Begin:
 
 @attrs.frozen
 class Yes:
-    """This one can commit, and will if told."""
+    """This participant can commit, and will on request."""
 
     who: str
 
@@ -74,7 +74,7 @@ class AskAgain:
 
 @attrs.frozen
 class Tell:
-    """What everyone is told: prepare, commit or abort."""
+    """The message to every participant: prepare, commit or abort."""
 
     what: str
 

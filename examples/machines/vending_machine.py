@@ -37,7 +37,7 @@ class Till:
 
 @attrs.frozen
 class Coin:
-    """Someone puts in so many cents."""
+    """Someone puts in this number of cents."""
 
     cents: int
 
@@ -64,7 +64,7 @@ class Jammed:
 
 @attrs.frozen
 class WentAway:
-    """Nobody did anything for a while."""
+    """The customer did nothing for a while."""
 
 
 @attrs.frozen
@@ -74,7 +74,7 @@ class Drop:
 
 @attrs.frozen
 class Return:
-    """Give so many cents back."""
+    """Give this number of cents back."""
 
     cents: int
 

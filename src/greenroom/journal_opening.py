@@ -1,4 +1,4 @@
-"""Which journal a runtime writes, and waiting for its turn to write it."""
+"""Opens the journal that a runtime writes, and waits for another process to close it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.settings import Settings
 
 JOURNAL_LOOK_SECONDS = 0.1
-"""Between two looks whether another process has let go of the journal."""
+"""Seconds between two attempts to open a journal that another process has open."""
 
 logger = logging.getLogger("greenroom")
 
 
 @asynccontextmanager
 async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterator[Journal]:
-    """The journal that was given, or the one of the settings, closed again at the end.
+    """The journal of the caller, or the one of the settings, which is closed at the end.
 
     Raises the errors of `open_sqlite_journal`.
     """
@@ -36,7 +36,7 @@ async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterat
 
 
 async def _open_in_turn(settings: Settings, stack: AsyncExitStack) -> Journal:
-    """Open the journal, if `settings.journal_wait` says so once another process lets go of it."""
+    """Open the journal; if `settings.journal_wait` is set, wait until another process closes it."""
     interval = settings.commit_interval
     deadline = trio.current_time() + (settings.journal_wait or 0.0)
     is_told = False

@@ -16,7 +16,7 @@ LINES, SECONDS = 100, 60.0
 """At most `LINES` lines of each kind are written in a window of `SECONDS`."""
 
 KINDS = 256
-"""Kinds that are told apart; all further ones count as one."""
+"""The number of kinds that are counted separately; all further kinds count as one."""
 
 SAMPLE = 200
 """Characters of a line that is counted, as an example of those like it."""
@@ -41,9 +41,9 @@ class LimitedHandler(logging.Handler):
     """Hands records on to `target`: the first `LINES` of a kind in each `SECONDS`.
 
     A kind is a line of code that logs, with its sentence before anything is filled in; where that
-    is not enough, the record's attribute `kind` tells them apart (`extra={"kind": "404"}`). The
-    rest is counted, and told in a line with the first record after the minute, of whatever kind, or
-    when the handler is closed. `clock` is monotonic, in seconds.
+    is not enough, the record's attribute `kind` distinguishes them (`extra={"kind": "404"}`). The
+    rest is counted, and a line with the number is written with the first record of any kind after
+    the minute, or when the handler is closed. `clock` is monotonic, in seconds.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class LimitedHandler(logging.Handler):
             self._count(record, window)
 
     def close(self) -> None:
-        """Tell what was counted last, and close the target."""
+        """Write the last counts, and close the target."""
         self.acquire()
         try:
             self._tell_ended(float("inf"))
@@ -118,6 +118,6 @@ class Words:
 
 
 def _kind_of(record: logging.LogRecord) -> RecordKind:
-    """Failures of many kinds are logged by one line of code: their sentences tell them apart."""
+    """Failures of many kinds are logged by one line of code: their sentences distinguish them."""
     template = record.msg if type(record.msg) is str else ""
     return (record.pathname, record.lineno, template, getattr(record, "kind", None))

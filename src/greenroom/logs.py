@@ -30,7 +30,7 @@ from greenroom.supervisor.crash.error_note import ErrorNote, note_error
 
 TRACEBACK = "exception"  # the field that structlog prints behind the others
 LONGEST, LONGEST_TRACEBACK = 8_000, 64_000
-"""Characters of a text in a line, and of what is told of an error behind it."""
+"""Characters of a text in a line, and of the traceback that follows it."""
 
 USER_NAMES = re.compile(
     rf"(?P<before>\b(?:user|outbox):)(?P<name>{QUOTED})"
@@ -114,7 +114,7 @@ class Errors:
     """The processor for `exc_info`: type, message and frames, never the frames' variables.
 
     Without `messages` only greenroom's own errors say theirs: what an agent raises may hold what
-    its user said. Of a group without end, or a chain of large errors, only the outermost is told.
+    its user said. Of a group without end, or a chain of large errors, only the outermost is logged.
     """
 
     messages: bool

@@ -231,7 +231,7 @@ async def test_calm(supervised):
 """,
     )
     result.assert_outcomes(passed=2, failed=2)
-    result.stdout.fnmatch_lines(["*1 crashes nobody expected*", "*no crash by TypeError came*"])
+    result.stdout.fnmatch_lines(["*1 unexpected crashes*", "*no crash by TypeError came*"])
 
 
 async def test_a_second_actor_of_the_same_id_is_refused_and_it_is_said_what_to_do(

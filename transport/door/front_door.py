@@ -1,7 +1,7 @@
 """The front door: one port for the page, the probes and the WebSocket.
 
 Reads one request head from an accepted stream and either answers it and closes, or hands the
-stream on. Nobody gets past it as a stranger: an `Upgrade` names a proven user.
+stream on. An `Upgrade` always names a proven user.
 """
 
 from __future__ import annotations

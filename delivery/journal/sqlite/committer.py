@@ -103,7 +103,7 @@ class Committer:
         self.unanswered -= 1
 
     def _landed(self, group: Group, error: BaseException | None, seconds: float) -> None:
-        """A commit kept a group, or met one error. Its callers are told in the turn that begins:
+        """A commit kept a group, or met one error. Its callers get their replies in this turn:
         the pause counts from its end."""
         if self._pace.pauses:
             default_dispatcher().at_end(self._pace.landed)

@@ -63,8 +63,8 @@ class Supervised:
         """Raise `AssertionError` for unexpected crashes and for expected ones that did not come."""
         strays = [crash for crash in self.crashes if not self._is_expected(crash)]
         if strays:
-            told = "\n\n".join(f"{crash}\n{crash.traceback}" for crash in strays)
-            raise AssertionError(f"{len(strays)} crashes nobody expected:\n\n{told}")
+            reports = "\n\n".join(f"{crash}\n{crash.traceback}" for crash in strays)
+            raise AssertionError(f"{len(strays)} unexpected crashes:\n\n{reports}")
         for error, child in self._expected:
             if not any(_matches(crash, error, child) for crash in self.crashes):
                 raise AssertionError(f"{child or 'no child'}: no crash by {error.__name__} came")
@@ -72,8 +72,8 @@ class Supervised:
     def _is_expected(self, crash: CrashReport) -> bool:
         """A child left behind is reported again, without an error, when it ends at last."""
         same = [each for each in self.crashes if each.path == crash.path]
-        told = same if crash.reason.error is None else [crash]
-        return any(_matches(each, *expected) for each in told for expected in self._expected)
+        found = same if crash.reason.error is None else [crash]
+        return any(_matches(each, *expected) for each in found for expected in self._expected)
 
 
 def _matches(crash: CrashReport, error: type[BaseException], child: str | None) -> bool:

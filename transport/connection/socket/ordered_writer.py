@@ -9,18 +9,18 @@ from collections.abc import Callable
 import trio
 
 PIECE_BYTES = 32 * 1024
-"""What a stream that is no socket is given at once, so that it shows how a long write goes on."""
+"""Bytes written at once to a stream that is not a socket, so that a long write shows progress."""
 
 
 class OrderedWriter:
-    """Writes to a stream whatever it is given, by whomever, in that order.
+    """Writes data to a stream in the order of the calls, whichever tasks make them.
 
     `write` never waits: what does not go at once is kept, and `flush` waits for it. With a
     `nursery`, a task that flushes lives for as long as something is kept. `given` and `taken` count
     the bytes that were written, and those of them that are with the system. `stalled_since`: when
     what is kept last moved. `is_broken`: nothing more can be written. `on_progress` is called,
     maybe in another task, when what is kept has moved, and when the stream breaks; it must not
-    raise. Keeps whatever it is given: bound that by looking at `waiting`.
+    raise. It keeps any amount of data: the caller must bound `waiting`.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -86,7 +86,7 @@ class OrderedWriter:
         return 0
 
     async def _go_on(self) -> None:
-        """Hand a piece to the stream. If that is cancelled, nobody knows how much of it has left,
+        """Hand a piece to the stream. If that is cancelled, it is unknown how much of it has left,
         so nothing may follow it: a frame would be read as the rest of the one that was cut off."""
         piece = bytes(self._rest[:PIECE_BYTES])
         try:

@@ -15,12 +15,12 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from greenroom.testing.machines.watched_runner import MachineFault
 
 TRIES = 100
-"""How often an event that its class refuses is drawn again, before the example is given up as by a
+"""How often an event that its class refuses is drawn again, before the example is discarded as by a
 `filter`: in 0.6 % of cases if the class takes one in 20."""
 
 HOPELESS = 30
-"""So many examples given up, and none taken before: the class needs a strategy. (In Hypothesis's
-first example all that is drawn is the same, and later ones repeat parts of earlier ones.)"""
+"""After this number of discarded examples, and none taken, the class needs a strategy. (In
+Hypothesis's first example all values are the same, and later ones repeat parts of earlier ones.)"""
 
 
 def events_of(machine: str, event: type[object]) -> SearchStrategy[object]:

@@ -249,7 +249,7 @@ def _said(error: Exception) -> str:
 
 
 def _defaults(machine: Machine[S, D, C], given: Collection[object]) -> Iterator[object]:
-    """An instance of every event type nobody gave an example of, if it takes no arguments."""
+    """An instance of every event type without an example, if it takes no arguments."""
     have = {type(event) for event in given} | set(machine.timers or ())
     for event in machine.events:
         if event not in have:

@@ -28,7 +28,7 @@ EventsToDraw = SearchStrategy[object] | Callable[[enum.Enum, object], SearchStra
 
 @attrs.frozen
 class Plan(Generic[S, D, C]):
-    """What `machine_test` was given."""
+    """The arguments of `machine_test`."""
 
     machine: Machine[S, D, C]
     first: SearchStrategy[D]

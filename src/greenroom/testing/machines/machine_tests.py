@@ -72,11 +72,11 @@ def machine_test(
     (`Machine.timers`); `MachineFault` says which types need a strategy. Each of
     `invariants` is called with (state, data) whenever the machine rests, each of `checks` with
     every step (`Taken`); they raise, or return False, if they do not hold. `crash` throws the
-    machine away at any time and starts anew with its first data, or with what the given function
-    keeps of the last. `refusals` are errors by which a handler may refuse an event: then nothing
-    may have changed.
+    machine away at any time and starts it again with its first data, or with what the
+    function keeps of the last data. `refusals` are errors by which a handler may refuse an
+    event: then nothing may have changed.
 
-    A failure tells the shortest sequence found, as a table and as a Mermaid diagram, and the seed.
+    A failure shows the shortest sequence found, as a table and as a Mermaid diagram, and the seed.
     """
     machine = machine_of(machine)
     given = (
@@ -200,7 +200,7 @@ def _taking(event: type[object], plan: Plan[S, D, C]) -> Callable[..., None]:
 
 
 def _tell_failures(test: type[MachineRules[S, D, C]]) -> None:
-    """Give every run of the test case a seed that can be told, and its failures words."""
+    """Give every run of the test case a seed that is printed, and describe its failures."""
 
     def runTest(self: object) -> None:  # noqa: N802  # unittest's name
         __tracebackhide__ = True  # pytest need not show how it was found
@@ -210,7 +210,7 @@ def _tell_failures(test: type[MachineRules[S, D, C]]) -> None:
         found: Exception | None = None
         try:
             run_state_machine_as_test(seeded, settings=_without_shrinking(settings))
-        except Exception as error:  # noqa: BLE001  # told below, where it is nobody's context
+        except Exception as error:  # noqa: BLE001  # reported below, where it is no error's context
             found = error
         if found is not None:
             raise _told(found, seed, shrink=hypothesis.Phase.shrink in settings.phases)

@@ -1,4 +1,4 @@
-"""What a machine did, step by step, told to people: a table, and a Mermaid diagram (pure)."""
+"""The steps of a machine, shown to people: as a table and as a Mermaid diagram (pure)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Trace:
         )
 
     def diagram(self) -> str:
-        """A Mermaid `sequenceDiagram`: who told the machine what, what it told, where it went."""
+        """A Mermaid `sequenceDiagram` of events, commands and states."""
         lines = [
             "sequenceDiagram",
             "    participant world",
@@ -96,7 +96,7 @@ def short(value: object, length: int = LONGEST_CELL) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def told(command: object) -> str:
+def shown(command: object) -> str:
     """A command in words; timers by name."""
     match command:
         case StartTimer(name, after):
@@ -135,7 +135,7 @@ def _abridged(rows: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:
 
 
 def _rows(taken: Taken) -> Iterator[Sequence[str]]:
-    first, *others = [told(command) for command in taken.commands] or [""]
+    first, *others = [shown(command) for command in taken.commands] or [""]
     yield (str(taken.step), taken.state.name, _event(taken), _new_state(taken), first)
     for command in others:
         yield ("", "", "", "", command)
@@ -154,7 +154,7 @@ def _arrows(taken: Taken) -> Iterator[str]:
 
 
 def _shown(commands: Iterable[object]) -> Iterator[str]:
-    return (told(each) for each in commands if not isinstance(each, StartTimer | CancelTimer))
+    return (shown(each) for each in commands if not isinstance(each, StartTimer | CancelTimer))
 
 
 def _escaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A runner that writes down what it does, and catches handlers that change what they are given."""
+"""A runner that writes down what it does, and catches handlers that change their arguments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ StepCheck = Callable[[Taken], bool | None]
 
 
 class MachineFault(GreenroomError, AssertionError):
-    """A machine did what no machine may do, or its test asks what cannot be asked of it."""
+    """A machine did what no machine may do, or a test asks for something impossible."""
 
 
 def machine_of(
@@ -36,7 +36,7 @@ def machine_of(
     machine: object = getattr(found, "machine", found)
     if not isinstance(machine, Machine):
         raise MachineFault(
-            f"{found!r} is no machine",
+            f"a test needs a machine, not {found!r}",
             advice="give `Machine(name=…, states=…, …)`, or a class of actors that has one",
         )
     return machine
@@ -143,7 +143,7 @@ class WatchedRunner(MachineRunner[S, D, C], Generic[S, D, C]):
 
 
 class Copies:
-    """Deep copies of what a handler is given, to see afterwards that it left it alone."""
+    """Deep copies of a handler's arguments, to check afterwards that it did not change them."""
 
     def __init__(self, data: object, event: object) -> None:
         self._data, self._event = _copy_of(data), _copy_of(event)
@@ -159,7 +159,7 @@ class Copies:
 
 
 def _copy_of(value: object) -> tuple[object] | None:
-    """None for what cannot be copied, or whose copies are not equal to it: nothing can be told."""
+    """None for a value that cannot be copied, or whose copies are not equal to it."""
     try:
         copy: object = deepcopy(value)
     except (TypeError, ValueError, AttributeError, RecursionError):

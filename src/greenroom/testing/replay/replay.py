@@ -40,7 +40,7 @@ Factory: TypeAlias = Callable[[], Actor[object]]
 
 
 class NoActor(GreenroomError):
-    """What was to make an actor made something else."""
+    """The factory did not make an actor."""
 
 
 @attrs.frozen
@@ -87,7 +87,7 @@ class Replayed:
         """
         crash, phase = report.error, report.actor.phase if report.actor is not None else None
         if self.error is None or crash is None:
-            return "one of the two is no crash"
+            return "one of the two did not crash"
         if self.raised != crash.type:
             return f"{self.raised}, not {crash.type}"
         if self.place != place_of(crash):
@@ -103,8 +103,8 @@ def place_of(error: ErrorNote) -> str:
     """Where it was raised, as `file.py, function: source line`.
 
     That is the last line of the traceback, by its text: line numbers change with every edit above.
-    What a machine refuses is always raised by the same line of greenroom, so it is told by the
-    words, which name state and event; not by what else the state would take.
+    What a machine refuses is always raised by the same line of greenroom, so it is identified by
+    the words that name state and event, without the other events that the state takes.
     """
     if error.type.partition(":")[0] in MACHINES:
         return error.message.partition(", only ")[0]
@@ -116,7 +116,7 @@ def place_of(error: ErrorNote) -> str:
 def replay(factory: Factory, messages: Iterable[object]) -> Replayed:
     """Run a fresh actor on these messages, in a trio run of its own.
 
-    Its timers never fire: what they told the actor is among the recorded messages. Raises what
+    Its timers never fire: their messages are among the recorded ones. Raises what
     `factory` raises, or `NoActor`; an actor that fails to start has crashed.
     """
     return trio.run(_replay, factory, tuple(messages), clock=trio.testing.MockClock(0, 0))
@@ -145,7 +145,7 @@ def _made_by(factory: Factory) -> Actor[object]:
     actor: object = factory()
     if not isinstance(actor, Actor):
         raise NoActor(
-            f"what was to make an actor made {a(path_of(type(actor)))}",
+            f"the factory must make an actor, not {a(path_of(type(actor)))}",
             advice="give a class of actors, or a function that returns a fresh one",
         )
     return actor
