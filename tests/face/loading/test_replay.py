@@ -110,7 +110,12 @@ def test_the_actors_module_may_be_named_instead_of_trusting_the_report(
         ("nowhere.py:Till", "there is no file nowhere.py", "MODULE_OR_FILE:FACTORY", 2),
         ("corner_shop", "'corner_shop' does not name an actor", "MODULE_OR_FILE:FACTORY", 2),
         ("corner_shop:SECRET", "SECRET must make an actor", "it is an actor's class", 1),
-        ("corner_shop:staff", "made a builtins:list", "a function that returns a fresh one", 1),
+        (
+            "corner_shop:staff",
+            "make an actor, not a builtins:list",
+            "a function that returns a fresh one",
+            1,
+        ),
         ("corner_shop:Sold", "Sold is not the class of an actor", "--actor module:factory", 1),
     ],
 )
