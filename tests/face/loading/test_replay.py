@@ -355,7 +355,7 @@ def test_the_same_error_by_the_same_message_from_the_same_line_is_the_same_crash
         ([KeyError], [OSError], "builtins:OSError, not builtins:KeyError"),
         ([ArithmeticError, 1], [ValueError, 1], "builtins:ValueError, not"),
         (["hello", KeyError], [KeyError, KeyError], "by message 1 of 2, not by the last"),
-        ([KeyError], ["hello"], "no crash"),
+        ([KeyError], ["hello"], "did not crash"),
     ],
 )
 def test_what_tells_two_crashes_apart_is_named(
