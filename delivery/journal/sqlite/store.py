@@ -305,7 +305,7 @@ class SqliteStore:
         return writes
 
     def _write(self, writes: Sequence[Write]) -> None:
-        """Carry out all or nothing. A statement alone is a transaction without being told."""
+        """Carry out all or nothing. A single statement is a transaction by itself."""
         match writes:
             case []:
                 return
