@@ -1,4 +1,4 @@
-"""The house's rules on words: in messages, in checks that `python -OO` takes away, in prose."""
+"""The house's rules on words: messages, checks that `python -OO` drops, names, and prose."""
 
 from __future__ import annotations
 
@@ -83,6 +83,17 @@ def reprs_of_ids(house: House) -> Iterator[str]:
                 name = getattr(part.value, "id", getattr(part.value, "attr", "")).lstrip("_")
                 if name in IDS:
                     yield module.at(text.lineno, f"write {{str({name})!r}}, or {{{name}}}")
+
+
+def homonyms(house: House) -> Iterator[str]:
+    """Two classes of one name: readers and searches would take one for the other."""
+    homes: dict[str, Module] = {}
+    for module in house.modules.values():
+        for node in module.tree.body:
+            if isinstance(node, ast.ClassDef):
+                home = homes.setdefault(node.name, module)
+                if home is not module:
+                    yield module.at(node.lineno, f"{node.name} is also a class of {home.name}")
 
 
 def worn_words(house: House) -> Iterator[str]:

@@ -35,6 +35,7 @@ RULES: list[Rule] = [
     house_words.articles_before_placeholders,
     house_words.articles_before_percent_signs,
     house_words.reprs_of_ids,
+    house_words.homonyms,
     house_words.worn_words,
 ]
 RULES_OF_TESTS: list[Rule] = [
@@ -358,6 +359,12 @@ def test_a_check_that_can_be_taken_away_and_broken_grammar_are_caught(
     rule: Rule, text: str, tmp_path: Path
 ) -> None:
     assert len(list(rule(plant(tmp_path, actors__ref=text)))) == 1
+
+
+def test_a_name_that_two_classes_share_is_caught(tmp_path: Path) -> None:
+    house = plant(tmp_path, actors__a="class Due: ...", actors__b="class Due: ...\nclass Over: ...")
+    (violation,) = house_words.homonyms(house)
+    assert violation == "greenroom.actors.b:1: Due is also a class of greenroom.actors.a"
 
 
 @pytest.mark.fault("W3", "W16")

@@ -29,7 +29,7 @@ MOST_QUESTIONS: Final = 1_000
 
 
 @attrs.frozen(eq=False)
-class Asked(Generic[R]):
+class WaitingQuestion(Generic[R]):
     """A question, and the place of its answer."""
 
     question: Question[R]
@@ -55,7 +55,7 @@ class Readers:
     def __init__(self, answers: Sequence[Answer]) -> None:
         """`answers`: for each thread, the function that answers a question there."""
         self._idle_answers = list(answers)
-        self._queue: FairQueue[Asked[Any]] = FairQueue(each=MOST_QUESTIONS)
+        self._queue: FairQueue[WaitingQuestion[Any]] = FairQueue(each=MOST_QUESTIONS)
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._free = 0
@@ -73,7 +73,7 @@ class Readers:
         reply: Reply[R] = Reply(self._answered)
         self.unanswered += 1
         with self._changed:
-            error = self._refusal(whose, Asked(question, reply, asker))
+            error = self._refusal(whose, WaitingQuestion(question, reply, asker))
             if error is None:
                 self._start_if_none_is_free()
                 self._changed.notify()
@@ -81,7 +81,7 @@ class Readers:
             reply.fail(error)
         return reply
 
-    def _refusal(self, whose: Hashable, asked: Asked[Any]) -> Exception | None:
+    def _refusal(self, whose: Hashable, asked: WaitingQuestion[Any]) -> Exception | None:
         if self._closing:
             return JournalClosed("the journal is closed")
         if self._queue.put(whose, asked):
@@ -103,7 +103,9 @@ class Readers:
     def _answered(self, _: Reply[Any]) -> None:
         self.unanswered -= 1
 
-    def _landed(self, asked: Asked[Any], result: ReplyOutcome[Any] | None, seconds: float) -> None:
+    def _landed(
+        self, asked: WaitingQuestion[Any], result: ReplyOutcome[Any] | None, seconds: float
+    ) -> None:
         if result is None:  # in vain
             self.unanswered -= 1
             return
@@ -138,7 +140,7 @@ class Readers:
             finally:
                 self._done(whose)
 
-    def _next(self) -> tuple[Hashable, Asked[Any]] | None:
+    def _next(self) -> tuple[Hashable, WaitingQuestion[Any]] | None:
         with self._changed:
             while (turn := self._queue.begin()) is None:
                 if self._closing and not self._queue:
@@ -153,7 +155,7 @@ class Readers:
             self._queue.done(whose)
             self._changed.notify_all()
 
-    def _carry_out(self, answer: Answer, asked: Asked[Any]) -> None:
+    def _carry_out(self, answer: Answer, asked: WaitingQuestion[Any]) -> None:
         began = time.monotonic()
         result = None if asked.in_vain else _outcome_of(answer, asked.question)
         took = time.monotonic() - began

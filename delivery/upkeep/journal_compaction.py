@@ -61,7 +61,7 @@ def compact(
     """
     with open_for_upkeep(path) as file:
         before = file.bytes()
-        due = _Due(before_ms, keep)
+        due = _Overdue(before_ms, keep)
         if to is not None:
             with copied(file, to, progress) as copy:
                 forgotten = _compact(copy, due, progress)
@@ -72,7 +72,7 @@ def compact(
 
 
 @attrs.frozen
-class _Due:
+class _Overdue:
     before_ms: int | None
     keep: int | None
 
@@ -85,7 +85,7 @@ class _Due:
         return before, self.keep or 0
 
 
-def _compact(database: apsw.Connection, due: _Due, progress: TellProgress) -> int:
+def _compact(database: apsw.Connection, due: _Overdue, progress: TellProgress) -> int:
     database.pragma("synchronous", "normal")  # safe in WAL mode, without a sync per user
     forgotten = _forget(database, due.values, progress) if due.values else 0
     progress("giving space back", 0, 0)

@@ -28,7 +28,7 @@ class UnknownAgent(GreenroomError):
 
 @attrs.frozen
 class Agents:
-    """The agents by name. The first of them answers what users say."""
+    """The agents by name. The first one answers users."""
 
     by_name: Mapping[str, Agent]
     ids: IdSource

@@ -48,7 +48,7 @@ def _answer(tokens: Sequence[str]) -> None:
 
 
 def _code_of(error: BaseException, *, debug: bool) -> int:
-    """The one place where any error becomes words."""
+    """Turn an error into lines on stderr and an exit code; only this function does."""
     if _has(error, KeyboardInterrupt):
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
@@ -62,7 +62,7 @@ def _code_of(error: BaseException, *, debug: bool) -> int:
 
 
 def _has(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether it is one, by itself or among what nurseries have wrapped."""
+    """Whether it is one, or a group with one in it."""
     if isinstance(error, BaseExceptionGroup):
         return error.subgroup(kind) is not None
     return isinstance(error, kind)
@@ -104,7 +104,7 @@ def _advice(error: Exception) -> str:
 
 
 def cause_of(error: Exception) -> Exception:
-    """What to speak of when nurseries have wrapped it: an error of ours before any other."""
+    """The error of a group to report: greenroom's own before any other."""
     found = list(_leaves(error))
     return next((each for each in found if isinstance(each, GreenroomError)), found[0])
 

@@ -20,7 +20,7 @@ RECONNECTS_PER_SECOND = 500
 
 AFTER_MS, LEAST_JITTER_MS = 500, 2_000
 CLOSING_SECONDS = GRACE_SECONDS + 1.0
-"""Seconds for sockets to finish closing, and for cut runs to say so."""
+"""Seconds for sockets to finish closing, and for cut runs to emit their end."""
 
 logger = logging.getLogger("greenroom")
 

@@ -28,7 +28,7 @@ def leave_at_once() -> bool:
 
     A `KeyboardInterrupt` in the middle of an import is no way to do it: importlib's and weakref's
     callbacks print it and go on, C modules turn it into an `ImportError`, `__set_name__` into a
-    `RuntimeError` (before Python 3.12). And there is nothing yet that would have to be undone.
+    `RuntimeError` (before Python 3.12). And nothing has happened yet that must be undone.
 
     An interrupt that is ignored, as in a shell's background job, or that has another handler stays
     as it is.

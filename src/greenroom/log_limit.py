@@ -1,4 +1,4 @@
-"""A log that cannot be flooded: some lines of each kind a minute, then the number of the others."""
+"""A log that cannot be flooded: some lines of each kind per minute, and the number of the rest."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class LimitedHandler(logging.Handler):
 
 @attrs.frozen
 class Words:
-    """What a record says; what it is made of may fail to be a text."""
+    """The text of a record; formatting it may fail."""
 
     record: logging.LogRecord
 

@@ -1,4 +1,4 @@
-"""Logs of a server process: every room logs through `logging`, this says how it looks.
+"""The format of a server's logs: every room logs through `logging`, and this module formats it.
 
 A library does not configure logging; only the commands and `greenroom.serve` do. One event is one
 line; behind it, for people, stands its traceback, indented. Tracebacks come without local

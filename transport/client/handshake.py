@@ -114,7 +114,7 @@ def meaning_of(rejected: ConnectionRejected) -> Refused | OSError:
 def _said(rejected: ConnectionRejected) -> str:
     headers = dict(rejected.headers)
     if place := headers.get(b"location"):
-        return f"what is asked for is at {_text(place)}, it says"
+        return f"it redirects to {_text(place)}"
     kind = _text(headers.get(b"content-type", b""))
     if rejected.status_code < 300:
         return f"a page of {kind or 'some kind'}, not a WebSocket: is that greenroom's URL?"

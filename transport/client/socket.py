@@ -155,12 +155,12 @@ def _meaning_of_tls(url: ServerUrl, cause: BaseException | None) -> CannotConnec
     if isinstance(cause, ssl.SSLCertVerificationError):
         return CannotConnect(
             f"the certificate of {url.authority} is not trusted: {cause.verify_message}",
-            advice="give `ssl_context` the authority that signed it, if it is yours",
+            advice="add the authority that signed it to `ssl_context`, if you trust it",
         )
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, LOST_IN_TLS):
         return CannotConnect(
-            f"{url.authority} does not speak TLS as we do: {cause.reason or cause}",
-            advice="a server without TLS has a ws:// URL",
+            f"the TLS handshake with {url.authority} failed: {cause.reason or cause}",
+            advice="use a ws:// URL for a server without TLS",
         )
     return ConnectionResetError(f"the server hung up during the TLS handshake: {safe_str(cause)}")
 

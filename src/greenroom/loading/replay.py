@@ -1,6 +1,6 @@
 """From a saved crash report to a replay: what may be imported, and how values are made of it.
 
-A report is a stranger's file. Without `trust`, no module is imported because it says so: what it
+A report is not trusted. Without `trust`, no module is imported because it says so: what it
 names must be loaded already, by the actor that the user named. Nothing it names is called but
 attrs classes, dataclasses, enums, texts and actors, and nothing is unpickled.
 """

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.events.record import Record
 
 MOST_SERIES = 200
-"""Label sets of one metric. Any further ones count under `other`."""
+"""Label sets of one metric. Further ones count under `other`."""
 
 CLOSE_CODES = frozenset({*MEANINGS, 1000, 1003, 1005, 1006, 1011})
 

@@ -1,4 +1,4 @@
-"""What a setting may be: the words for it, how text becomes it, what is refused (pure)."""
+"""The values that a setting accepts: their description, parsing and checks (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHORTEST_SECRET = 32  # bytes: an HS256 key is at least as long as the hash (RFC
 
 
 class UnexpectedValue(ValueError):
-    """A value that is not what was expected; the expectation has the words for it."""
+    """A value that is not accepted; the expectation describes the accepted ones."""
 
 
 @attrs.frozen
@@ -143,7 +143,7 @@ def path(kind: Callable[[str], PurePath]) -> Expected:
 
 
 def sqlite_path(kind: Callable[[str], PurePath]) -> Expected:
-    """The same for SQLite, which takes names in UTF-8 alone (https://sqlite.org/c3ref/open.html)."""
+    """The same for SQLite, which accepts only names in UTF-8 (https://sqlite.org/c3ref/open.html)."""
     plain = path(kind)
 
     def read(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Actors made to fail on purpose: fallen, deaf, slow, or deaf to cancellation."""
+"""Actors that fail on purpose: they crash, stop reading, are slow, or ignore cancellation."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import apsw
 
 
 class DiskFault(enum.Enum):
-    """What a disk may do instead of its work."""
+    """The ways in which a disk may fail."""
 
     FULL = "full"
     READ_ONLY = "read only"

@@ -85,13 +85,13 @@ class Tab:
         return list(found.values())
 
     async def close(self) -> None:
-        """Leave, politely."""
+        """Close the connection."""
         await self._socket.aclose()
 
 
 @attrs.frozen
 class InMemoryDoor:
-    """What the fixture `connect` calls."""
+    """The type of the fixture `connect`."""
 
     _server: Server
     _nursery: trio.Nursery

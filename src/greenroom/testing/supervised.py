@@ -1,4 +1,4 @@
-"""A supervisor for a test, whose unexpected crashes fail it."""
+"""A supervisor for a test, which fails if a child crashes unexpectedly."""
 
 from __future__ import annotations
 

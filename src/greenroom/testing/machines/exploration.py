@@ -14,12 +14,12 @@ S = TypeVar("S", bound=enum.Enum)
 D = TypeVar("D")
 
 SHOWN = 5
-"""Of deadlocks, violations: more are counted, the rest is in the object."""
+"""The number of deadlocks and violations shown; the object has all of them."""
 
 
 @attrs.frozen
 class Violation:
-    """Something that must not be, and the shortest sequence to it."""
+    """A violation, and the shortest sequence that leads to it."""
 
     what: str
     trace: Trace
@@ -68,7 +68,7 @@ class Exploration(Generic[S, D]):
 
     @property
     def sound(self) -> bool:
-        """No violation, no deadlock, no trap. What was not covered is another question."""
+        """No violation, no deadlock and no trap were found; `uncovered` is a separate question."""
         return not (self.violations or self.deadlocks or self.trapped)
 
     def check(self) -> None:

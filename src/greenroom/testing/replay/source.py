@@ -164,7 +164,7 @@ class _Writer:
 
 
 def _name(name: str) -> str:
-    """What stands in source must be a name and nothing else: reports are strangers' files."""
+    """Only a name may stand in the source: reports are not trusted."""
     if not name.isidentifier() or keyword.iskeyword(name):
         raise CannotWrite(f"{name!r} is no name that Python source may hold")
     return name
