@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from greenroom import actors, supervisor, testing
+
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TEST = re.compile(r"^(?:async )?def test_", re.MULTILINE)
+
+
+LOADED = [getattr(room, name) for room in (actors, supervisor, testing) for name in room.__all__]
+"""Loaded before any printed test: pytester forgets the modules that a test imports, but a room
+keeps the names that it has exported."""
 
 
 def printed_tests() -> Iterator[tuple[str, str]]:
