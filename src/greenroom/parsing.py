@@ -1,4 +1,4 @@
-"""Parsing: the words of a command line become a call of the command that they name."""
+"""Parsing: from the words of a command line to a call of the command that they name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Misused(GreenroomError):
 
 
 class Pipe(Console):
-    """Where help goes when it is no terminal: lines have no longest length."""
+    """The console for help that does not go to a terminal: its lines may have any length."""
 
     def __init__(self) -> None:
         super().__init__(force_terminal=False, width=ENDLESS)

@@ -1,4 +1,4 @@
-"""The runtime: the assembled tree, and everything that a service asks of it."""
+"""The runtime: the assembled tree, and everything that a service uses of it."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Runtime:
 
     @property
     def draining(self) -> bool:
-        """True once the runtime takes no new connections and is about to stop."""
+        """True once the runtime accepts no new connections and is about to stop."""
         return self._draining
 
     @property
@@ -163,7 +163,7 @@ class Runtime:
         page: bool = True,
         routes: Mapping[str, Handler] | None = None,
     ) -> int:
-        """Take connections on `settings.host` and `settings.port`; returns the port.
+        """Accept connections on `settings.host` and `settings.port`; returns the port.
 
         Without an `authenticator` the settings' key is used. Raises `BadSettings`, `PortBusy`,
         `CannotListen`, `BadKeyFile`.
@@ -171,7 +171,7 @@ class Runtime:
         return await self._listening().listen(authenticator, page=page, routes=routes)
 
     async def drain(self) -> None:
-        """Stop accepting, tell every client when to come back, and let runs end.
+        """Stop accepting, tell every client when to reconnect, and let runs end.
 
         Runs have `settings.drain_seconds`; those that are left are cut and end as lost. Then
         sockets and cut runs have a few seconds more (`CLOSING_SECONDS`).

@@ -71,7 +71,7 @@ async def run_server(
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Let the garbage collector look less often at what lives long, and never at the program.
+    """Let the garbage collector look less often at long-lived objects, and never at the program.
 
     A connected user is some 500 objects that stay. With CPython's thresholds, passes over all of
     them took a third of the time of a storm of connects, and 0.3 s each with 1,000 users.

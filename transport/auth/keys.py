@@ -29,7 +29,7 @@ MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: as long as the hash
 MIN_RSA_BITS = 2048  # RFC 7518 §3.3
 MAX_KEY_FILE_BYTES = 1024 * 1024
 RELOAD_INTERVAL, LONGEST_INTERVAL = 3.0, 60.0
-"""Seconds between two looks at a JWKS file; doubled after each failed look in a row."""
+"""Seconds between two checks of a JWKS file; doubled after each failed check in a row."""
 
 ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}) | frozenset(
     {"ES256", "ES384", "ES512", "EdDSA"}
@@ -56,7 +56,7 @@ class BadKeyFile(GreenroomError):
 
 @attrs.frozen
 class VerifyingKey:
-    """A key and the one algorithm it is good for."""
+    """A key and the only algorithm that it is used with."""
 
     algorithm: str
     key: PublicKey | bytes = attrs.field(repr=False)
@@ -81,7 +81,7 @@ class VerifyingKey:
 
 
 class KeySource(Protocol):
-    """Where the key for a token comes from."""
+    """The source of the keys for tokens."""
 
     async def key_for(self, kid: str | None) -> VerifyingKey:
         """The key a token names (or does not name). Raises `BadToken`."""

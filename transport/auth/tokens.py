@@ -46,7 +46,7 @@ def _is_time(value: object) -> TypeGuard[int | float]:
 class Identity:
     """A proven user. `expires_at` in seconds since the Unix epoch, None for never.
 
-    Raises `ValueError` for a time that no frame could tell: not finite, negative, or past `LATEST`.
+    Raises `ValueError` for a time that no frame can hold: not finite, negative, or past `LATEST`.
     """
 
     user: UserId
@@ -68,7 +68,7 @@ class Authenticator(Protocol):
 class JwtAuthenticator:
     """JSON Web Tokens (RFC 7519) with `sub` and `exp`.
 
-    `audience` and `issuer` are demanded if given, and otherwise not looked at. `iat` and `nbf`
+    `audience` and `issuer` are required if set, and otherwise not checked. `iat` and `nbf`
     may lie `LEEWAY` seconds ahead; `exp` gets none. `clock` gives seconds since the Unix epoch.
     """
 

@@ -10,7 +10,7 @@ from greenroom.transport.client.handshake import CannotConnect, Refused
 from greenroom.transport.client.token import NoToken
 
 MOST_REFUSALS = 5
-"""Tokens in a row that a server may refuse before it is taken at its word."""
+"""Refusals of tokens in a row after which a refusal is final."""
 
 UNAUTHORIZED = 401
 

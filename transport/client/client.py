@@ -158,13 +158,13 @@ class Client:
     def position(self) -> Position | None:
         """Where a later process may resume: behind the last event that was taken from `events`.
 
-        Keep it once an event is done with. What was received and not taken comes again then.
+        Store it after you have handled an event: later events that were received come again then.
         """
         taken, now = self._inbox.position, self._session.position
         return taken if taken is None or now is None else moved(taken, now)
 
     def events(self) -> AsyncIterator[Event]:
-        """Every event, in order, once; leave and take up the loop as you like."""
+        """Every event, in order, once; you may leave the loop and start another at any time."""
         return _EventIterator(self._next_event)
 
     async def _next_event(self) -> Event:
@@ -215,18 +215,18 @@ class Client:
         return expires if isinstance(expires, int) else None
 
     async def displayed(self, offsets: Iterable[int]) -> None:
-        """Say that these events were shown to the user. Raises `BadMessage`."""
+        """Report that these events were shown to the user. Raises `BadMessage`."""
         shown = tuple(offsets)
         at_once = max(1, min(wire.MAX_DISPLAYED, self._line.limit // OFFSET_BYTES - 1))
         for start in range(0, len(shown), at_once):
             await self._line.send(wire.Displayed(shown[start : start + at_once]))
 
     async def confirm(self, offset: int, verdict: JSON = None, note: str | None = None) -> None:
-        """Say whether the user got value from an event. Raises `BadMessage`."""
+        """Report whether the user got value from an event. Raises `BadMessage`."""
         await self._line.send(wire.Confirm(offset, verdict, note))
 
     async def typing(self, thread: ThreadId) -> None:
-        """Say that the user is typing. Dropped silently while there is no connection."""
+        """Show that the user is typing. Dropped silently while there is no connection."""
         await self._line.send_volatile(wire.Typing(thread))
 
     async def _ask(self, request: wire.ClientRequest) -> Mapping[str, JSON]:
@@ -295,7 +295,7 @@ class Client:
         return len(self._inbox) < MAX_WAITING_EVENTS or self._session.is_waiting
 
     def _fail(self, failure: Callable[[], ClientError]) -> None:
-        """Each waiter gets an exception of its own. The first failure stays."""
+        """Each waiter gets its own exception. The first failure stays."""
         failure = self._watch.failure = self._watch.failure or failure
         for reply in self._answers.values():
             reply.fail(failure())

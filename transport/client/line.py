@@ -1,4 +1,4 @@
-"""Keeps a client's session on a socket: connects, listens, acks, comes back."""
+"""Keeps a client's session on a socket: connects, reads, acknowledges, reconnects."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Transmit:
 
 @attrs.frozen
 class Leave:
-    """Close with this code and come back."""
+    """Close with this code and reconnect."""
 
     code: CloseCode
 
@@ -167,7 +167,7 @@ class ClientSession:
         return wire.Hello(at.session, at.epoch, at.offset, at.event, features=wire.FEATURES)
 
     def disconnected(self) -> None:
-        """The socket is gone. Requests stay asked."""
+        """The socket is gone. Requests stay open."""
         self.ready = None
 
     def request(self, request: wire.ClientRequest) -> None:
