@@ -6,7 +6,7 @@ socket is read until it is empty: 30 µs and 85 µs of CPU, where a small commit
 
 from __future__ import annotations
 
-import os
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -32,8 +32,8 @@ class Callbacks:
         self._posted: deque[Callable[[], object]] = deque()
         self._token = trio.lowlevel.current_trio_token()
         self._lock = threading.Lock()  # a descriptor that was closed may be another file's
-        self._out, self._in = os.pipe()
-        os.set_blocking(self._out, False)
+        self._out, self._in = socket.socketpair()  # Windows cannot wait for a pipe
+        self._out.setblocking(False)
         self._rung = self._ended = False
 
     def post(self, callback: Callable[[], object]) -> None:
@@ -48,14 +48,14 @@ class Callbacks:
     def _ring(self) -> None:
         if not self._rung:
             self._rung = True
-            os.write(self._in, b"!")
+            self._in.send(b"!")
 
     async def run(self) -> None:
         """Call what is posted, until cancelled. What is posted after that is left to trio."""
         try:
             while True:
                 await trio.lowlevel.wait_readable(self._out)
-                os.read(self._out, 1)
+                self._out.recv(1)
                 self._rung = False  # before the calls: who posts from here on rings again
                 self._call()
         finally:
@@ -64,8 +64,8 @@ class Callbacks:
     def _end(self) -> None:
         with self._lock:
             self._ended = True
-            os.close(self._out)
-            os.close(self._in)
+            self._out.close()
+            self._in.close()
         self._call()
 
     def _call(self) -> None:
