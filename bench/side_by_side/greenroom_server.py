@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import trio
 import greenroom
 from side_by_side.client import SECRET
 from side_by_side.order import Gate, Order, piece
+from side_by_side.sampling import SAMPLED, sampling
 
 ACK_SECONDS = 30.0
 RUN_SECONDS = 290.0  # the first of ten thousand runs waits for the last one to start
@@ -50,7 +52,8 @@ def main(journal: str) -> None:
     settings = greenroom.Settings(
         port=0, journal=Path(journal), secret=SECRET, log_level="warning", agent_seconds=RUN_SECONDS
     )
-    greenroom.serve(agent, settings=settings, announce=partial(print, flush=True))
+    with sampling(os.environ.get(SAMPLED)):
+        greenroom.serve(agent, settings=settings, announce=partial(print, flush=True))
 
 
 if __name__ == "__main__":
