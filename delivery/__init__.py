@@ -23,6 +23,10 @@ The path of an event, from the agent's call to the user's screen and back:
 8. `user/settling.py` gives each event its one outcome; events that no client received in time
    become dead letters (`dead_letters.py`).
 
+A message of the user (`say`) takes steps 3 to 5 in one trip: `user/says.py` has it appended on the
+condition that its key is new (`Unsaid`), and a refused append tells which run had it. What was in
+the same batch waits again.
+
 Aside from this path: `events/` has the vocabulary (ids, kinds, records, policies), `history/` reads
 past events, `upkeep/` checks, exports and migrates a journal, and `legacy/` reads the ids of older
 systems.

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from greenroom.actors.errors import ActorError, Fault, GreenroomError
 from greenroom.actors.text.safe import is_a, safe_repr
 from greenroom.supervisor.errors import SupervisorError
+
+if TYPE_CHECKING:
+    from greenroom.delivery.events.record import Said
 
 
 class JournalError(GreenroomError):
@@ -73,6 +78,23 @@ class OutOfSequence(JournalError):
         self.user = user
         self.expected = expected
         self.given = given
+
+
+class AlreadySaid(JournalError):
+    """A `say` whose key must be new was kept before. The whole batch was refused.
+
+    `said`: what the first `say` with this key started.
+    """
+
+    fault = Fault.CLIENT
+
+    def __init__(self, say: str, said: Said) -> None:
+        super().__init__(
+            f"the key {say!r} was used before, for run {said.run}",
+            advice="a repeated message is answered with the run that the first one started",
+        )
+        self.say = say
+        self.said = said
 
 
 class DeliveryError(GreenroomError):

@@ -133,7 +133,15 @@ class Settled:
     through: int
 
 
-Entry: TypeAlias = Record | Cursor | Mark | Attempt | DeadLetter | Settled
+@attrs.frozen
+class Unsaid:
+    """A condition and nothing to keep: the entries are refused if this key was said before."""
+
+    user: UserId
+    say: str
+
+
+Entry: TypeAlias = Record | Cursor | Mark | Attempt | DeadLetter | Settled | Unsaid
 
 
 @attrs.frozen

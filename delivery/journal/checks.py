@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from greenroom.delivery.errors import OutOfSequence
+from greenroom.delivery.errors import AlreadySaid, OutOfSequence
 from greenroom.delivery.events.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.record import DeadLetter, Entry, Record, Settled
+from greenroom.delivery.events.record import DeadLetter, Entry, Record, Said, Settled, Unsaid
 
 
 def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dict[UserId, int]:
@@ -42,6 +42,13 @@ def _types_of(record: Record) -> tuple[type, ...]:
     )
 
 
+def check_unsaid(entries: Iterable[Entry], said: Callable[[UserId, str], Said | None]) -> None:
+    """Raise `AlreadySaid` at the first key that must be new and is not."""
+    for entry in entries:
+        if type(entry) is Unsaid and (before := said(entry.user, entry.say)) is not None:
+            raise AlreadySaid(entry.say, before)
+
+
 def check_ids(entries: Iterable[Entry]) -> None:
     """Raise `BadId` if an id is of the wrong kind, before any storage is touched."""
     for entry in entries:
@@ -56,5 +63,5 @@ def check_ids(entries: Iterable[Entry]) -> None:
             RequestId.parse(entry.request)
         elif isinstance(entry, DeadLetter):
             EventId.parse(entry.event)
-        elif not isinstance(entry, Settled):
+        elif not isinstance(entry, Settled | Unsaid):
             SessionId.parse(entry.session)

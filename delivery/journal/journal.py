@@ -77,8 +77,9 @@ class Journal(Protocol):
 
         The reply is set when these entries and the caller's earlier ones are durable; so an append
         without entries waits for the earlier ones. Its error is the one of this caller's entries,
-        whatever is committed together with them: `OutOfSequence` if a record does not continue its
-        user's last one, `JournalFull` if the disk is full, `JournalBusy` if too many appends wait.
+        whatever is committed together with them: `AlreadySaid` if a key of an `Unsaid` was said
+        before, `OutOfSequence` if a record does not continue its user's last one, `JournalFull` if
+        the disk is full, `JournalBusy` if too many appends wait.
         """
         ...
 

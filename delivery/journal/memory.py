@@ -13,7 +13,7 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
-from greenroom.delivery.errors import JournalClosed
+from greenroom.delivery.errors import AlreadySaid, JournalClosed
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.async_reads import AsyncReads
@@ -124,6 +124,8 @@ class MemoryJournal(AsyncReads):
     def _append(self, entries: Sequence[Entry]) -> None:
         try:
             self.keep(entries)
+        except AlreadySaid:
+            raise
         except GreenroomError as error:
             self._failures += 1
             self._observer.append_failed(type(error).__name__)

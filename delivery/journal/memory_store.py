@@ -27,7 +27,7 @@ from greenroom.delivery.events.record import (
     Settled,
     ThreadSummary,
 )
-from greenroom.delivery.journal.checks import check_ids, last_offsets
+from greenroom.delivery.journal.checks import check_ids, check_unsaid, last_offsets
 from greenroom.delivery.journal.journal import agreed_through, within
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.undelivered import (
@@ -53,8 +53,9 @@ class MemoryStore:
         self._pauses: list[Pause] = []
 
     def keep(self, entries: Sequence[Entry]) -> None:
-        """Keep all of the entries or none. Raises `OutOfSequence`, `BadId`."""
+        """Keep all of the entries or none. Raises `OutOfSequence`, `BadId`, `AlreadySaid`."""
         check_ids(entries)
+        check_unsaid(entries, self.said)
         last_offsets(entries, self._last)
         for entry in entries:
             if isinstance(entry, Record):

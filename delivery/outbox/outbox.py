@@ -63,6 +63,7 @@ class Outbox(Generic[T]):
         self._tail = Tail(self._limits)
         self._feeds: dict[ConnectionId, Feed] = {}
         self._waiting: list[tuple[Draft, T]] = []
+        self._left: list[tuple[Draft, T]] = []  # the drafts of the batch in flight
         self._in_flight: list[tuple[Record, T]] | None = None
         self._marks_in_flight: Sequence[Mark] = ()
         self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach, self.last)
@@ -91,7 +92,7 @@ class Outbox(Generic[T]):
             (draft.record(self.user, start + index, at), token)
             for index, (draft, token) in enumerate(self._waiting)
         ]
-        self._waiting = []
+        self._left, self._waiting = self._waiting, []
         self._note_sent()
         self._marks_in_flight, self._marks = tuple(self._marks.values()), {}
         cursors = self._sessions.take_cursors(self.user, at)
@@ -110,6 +111,7 @@ class Outbox(Generic[T]):
     def appended(self) -> tuple[list[tuple[Record, T]], list[OutboxCommand]]:
         """The batch in flight is durable: return its records and tokens, and the next commands."""
         done, self._in_flight = self._in_flight or [], None
+        self._left = []
         self._marks_in_flight = ()
         self.durable = self._notes.written()
         self._sessions.written()
@@ -122,11 +124,20 @@ class Outbox(Generic[T]):
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
         lost, self._in_flight = self._in_flight or [], None
+        self._left = []
         marks, self._marks_in_flight = self._marks_in_flight, ()
         self._marks = {_key(mark): mark for mark in marks} | self._marks
         self._notes.not_written()
         self._sessions.not_written()
         return [token for _, token in lost]
+
+    def say_refused(self, say: str) -> T:
+        """The batch in flight is refused because of its draft with this key: return the token. The
+        other drafts wait again, before those that came since."""
+        left = self._left
+        self.append_failed()
+        self._waiting[:0] = [(draft, token) for draft, token in left if draft.say != say]
+        return next(token for draft, token in left if draft.say == say)
 
     def abandon(self) -> list[T]:
         """The outbox ends: give up the drafts that are not durable, and return their tokens."""

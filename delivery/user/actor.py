@@ -21,7 +21,7 @@ from greenroom.actors.reactors.reactor import Reactor
 from greenroom.actors.ref import ActorStopped, Ask, Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
-from greenroom.delivery.errors import EventNotKept, JournalError, OutOfSequence
+from greenroom.delivery.errors import AlreadySaid, EventNotKept, JournalError, OutOfSequence
 from greenroom.delivery.events.ids import BadId, ConnectionId, UserId
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.events.stages import Standing
@@ -242,8 +242,10 @@ class UserActor(Reactor[UserMessage]):
     def _append_failed(self, error: BaseException) -> None:
         """Fail the emitters of events that were not kept. If that is not known, or another writer
         wrote to the sequence, crash: this actor must reload its user from the journal."""
-        refused = isinstance(error, JournalError | BadId)
-        if not refused or isinstance(error, OutOfSequence):
+        if isinstance(error, AlreadySaid):
+            self.outbox.say_refused(error.say).fail(error)
+            return
+        if not isinstance(error, JournalError | BadId) or isinstance(error, OutOfSequence):
             raise error
         for reply in self.outbox.append_failed():
             lost = EventNotKept(f"the journal did not keep the event: {safe_str(error)}")
@@ -277,10 +279,12 @@ class UserActor(Reactor[UserMessage]):
             if self._landed is not None:  # the batch in flight, written before the empty append
                 self._append_done(self._landed)
         await self._left_runs.end_at_once()
-        entries = self.outbox.next_append(self._now(), lazily=True)
-        if entries is not None:
-            result = await self._parts.journal.append_soon(entries).wait_outcome()
+        again = True  # if a repeated `say` is refused, what was in its batch waits again
+        while again and (entries := self.outbox.next_append(self._now(), lazily=True)) is not None:
+            append = self._parts.journal.append_soon(self._says.on_condition(entries))
+            result = await append.wait_outcome()
             self._append_done(AppendDone(result))
+            again = isinstance(result, outcome.Error) and isinstance(result.error, AlreadySaid)
 
     # Inside
 
@@ -304,7 +308,7 @@ class UserActor(Reactor[UserMessage]):
     def _append(self, entries: list[Entry] | None) -> None:
         if entries is not None:
             self._appending = True
-            self._parts.journal.append_soon(entries).then(self._appended)
+            self._parts.journal.append_soon(self._says.on_condition(entries)).then(self._appended)
             self._appending = False
 
     def _appended(self, result: ReplyOutcome[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import attrs
@@ -12,12 +13,12 @@ import outcome
 from greenroom.actors.errors import Fault, GreenroomError, another
 from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
-from greenroom.delivery.errors import DeliveryError, UserUnavailable, damaged
+from greenroom.delivery.errors import AlreadySaid, DeliveryError, UserUnavailable, damaged
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import Draft, user_said
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import JSON, Event
-from greenroom.delivery.events.record import Record, Said
+from greenroom.delivery.events.record import Entry, Record, Said, Unsaid
 from greenroom.delivery.journal.reads import ReadSaid
 from greenroom.delivery.user.messages import RunStarted, UserMessage, UserSays
 from greenroom.delivery.user.parts import UserParts
@@ -44,9 +45,10 @@ class _WaitingSay:
 
 
 class Says:
-    """A part of the user actor. The first `say` with a key is looked up in the journal and kept,
-    and its run is launched. Meanwhile an equal `say` waits for the same answer, and a different one
-    with that key is refused."""
+    """A part of the user actor. A `say` is kept in one append on condition that its key is new, and
+    its run is launched; the error of a refused append tells which run the first `say` started.
+    Meanwhile an equal `say` waits for the same answer, and a different one with that key is
+    refused."""
 
     __slots__ = ("_actor", "_leave", "_offer", "_parts", "_user", "_waiting")
 
@@ -70,33 +72,45 @@ class Says:
     def say(self, request: UserSays, reply: Reply[RunStarted]) -> None:
         first = self._waiting.get(request.say)
         if first is None:
-            self._look_up(request, reply)
+            self._begin(request, reply)
         elif request.thread == first.request.thread and _same(request.body, first.request.body):
             first.replies.append(reply)
         else:
             reply.fail(_conflict(request))
 
-    def _look_up(self, request: UserSays, reply: Reply[RunStarted]) -> None:
+    def on_condition(self, entries: list[Entry]) -> list[Entry]:
+        """The entries of an append, refused with `AlreadySaid` if one is a message that was kept
+        before."""
+        if not self._waiting:
+            return entries
+        says = [each for each in entries if type(each) is Record and each.say is not None]
+        return [*entries, *(Unsaid(self._user, each.say) for each in says if each.say is not None)]
+
+    def _begin(self, request: UserSays, reply: Reply[RunStarted]) -> None:
         if len(self._waiting) >= SAYS_AT_ONCE:
             too_many = f"a user may have at most {SAYS_AT_ONCE} messages waiting for the journal"
             reply.fail(TooManyRuns(too_many, advice="send the message again in a moment"))
             return
         self._waiting[request.say] = _WaitingSay(request, [reply])
-        self._parts.ask_journal(
-            self._actor,
-            ReadSaid(self._user, request.say),
-            lambda said: self._known(request, said),
-        )
+        self._keep(request)
+
+    def _look_up(self, request: UserSays, error: GreenroomError) -> None:
+        """A new message cannot be kept for this reason; but a repeated one has its answer."""
+        question = ReadSaid(self._user, request.say)
+        known = partial(self._known, request, error)
+        self._parts.ask_journal(self._actor, question, known)
 
     def fail_all(self, error: Callable[[], ActorStopped]) -> None:
         for say in list(self._waiting):
             self._answer(say, outcome.Error(error()))
 
-    def _known(self, request: UserSays, known: ReplyOutcome[Said | None]) -> None:
+    def _known(
+        self, request: UserSays, error: GreenroomError, known: ReplyOutcome[Said | None]
+    ) -> None:
         if isinstance(known, outcome.Error):
             self._answer(request.say, known)
         elif known.value is None:
-            self._keep(request)
+            self._answer(request.say, outcome.Error(error))
         else:
             self._answer(request.say, _again(request, known.value))
 
@@ -110,8 +124,8 @@ class Says:
                 event=ids.new(EventId), context=context, body=request.body, say=request.say
             )
             self._parts.turns.enter(context.run)
-        except GreenroomError as error:  # the message cannot be kept: its sender gets the error
-            return self._answer(request.say, outcome.Error(error))
+        except GreenroomError as error:
+            return self._look_up(request, error)
         kept: Reply[Record] = Reply()
         kept.then(lambda result: self._kept(request, context, result))
         return self._offer(said, kept)
@@ -119,7 +133,7 @@ class Says:
     def _kept(self, request: UserSays, context: UserContext, kept: ReplyOutcome[Record]) -> None:
         if isinstance(kept, outcome.Error):
             self._parts.turns.leave(context.run)
-            return self._answer(request.say, kept)
+            return self._answer(request.say, _not_kept(request, kept))
         try:
             self._parts.launch(context, request.body)
         except GreenroomError as error:  # the supervisor of runs is stopping or restarting
@@ -136,6 +150,12 @@ class Says:
                 reply.fail(another(result.error) if number else result.error)
             else:
                 reply.succeed(result.value)
+
+
+def _not_kept(request: UserSays, kept: outcome.Error) -> ReplyOutcome[RunStarted]:
+    """The answer to a message that was not kept: it was kept before, or there was an error."""
+    error = kept.error
+    return _again(request, error.said) if isinstance(error, AlreadySaid) else kept
 
 
 def _again(request: UserSays, said: Said) -> ReplyOutcome[RunStarted]:

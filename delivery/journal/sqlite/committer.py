@@ -14,7 +14,7 @@ from greenroom.actors.errors import GreenroomError, another
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.actors.reactors.dispatcher import default_dispatcher
 from greenroom.actors.reply import Reply
-from greenroom.delivery.errors import JournalBusy, JournalLost, JournalReadOnly
+from greenroom.delivery.errors import AlreadySaid, JournalBusy, JournalLost, JournalReadOnly
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.checks import check_ids
 from greenroom.delivery.journal.group import Append, Group, light_first
@@ -125,6 +125,8 @@ class Committer:
             self.observer.appended(seconds, entries, sum([append.size for append in group]))
 
     def _failed(self, error: BaseException) -> None:
+        if isinstance(error, AlreadySaid):
+            return  # a client repeats a message: nothing is wrong with the journal
         self.failures += 1
         self.observer.append_failed(type(error).__name__)
 

@@ -25,8 +25,9 @@ from greenroom.delivery.events.record import (
     Record,
     Said,
     ThreadSummary,
+    Unsaid,
 )
-from greenroom.delivery.journal.checks import last_offsets
+from greenroom.delivery.journal.checks import check_unsaid, last_offsets
 from greenroom.delivery.journal.journal import agreed_through, within
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.reads import Question
@@ -163,10 +164,11 @@ class SqliteStore:
 
     def append(self, entries: Sequence[Entry]) -> None:
         records = [entry for entry in entries if isinstance(entry, Record)]
-        if all(record.user in self._tails for record in records):
+        if self._needs_no_look_up(entries, records):
             self._write(self._writes(entries, records))
         else:
             with self._transaction():  # which the look-ups share: one of its own costs as much
+                check_unsaid(entries, self.said)
                 self._carry_out(self._writes(entries, records))
         self._remember(records)
 
@@ -283,6 +285,10 @@ class SqliteStore:
             trimmed = self._trimmed(user)
             self._rows('DELETE FROM mark WHERE user = ? AND "offset" <= ?', user, trimmed)
             return gone
+
+    def _needs_no_look_up(self, entries: Sequence[Entry], records: list[Record]) -> bool:
+        known = all(record.user in self._tails for record in records)
+        return known and not any(type(entry) is Unsaid for entry in entries)
 
     def _writes(self, entries: Sequence[Entry], records: list[Record]) -> list[Write]:
         """Raises `OutOfSequence`."""
