@@ -242,8 +242,8 @@ class UserActor(Reactor[UserMessage]):
     def _append_failed(self, error: BaseException) -> None:
         """Fail the emitters of events that were not kept. If that is not known, or another writer
         wrote to the sequence, crash: this actor must reload its user from the journal."""
-        if isinstance(error, AlreadySaid):
-            self.outbox.say_refused(error.say).fail(error)
+        if isinstance(error, AlreadySaid):  # frames of its traceback hold the reply that holds it
+            self.outbox.say_refused(error.say).fail(error.with_traceback(None))
             return
         if not isinstance(error, JournalError | BadId) or isinstance(error, OutOfSequence):
             raise error

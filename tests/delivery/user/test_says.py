@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,29 @@ async def test_a_message_that_is_repeated_after_a_crash_is_answered_by_the_refus
             await say(user, "s1", "something else")
         assert disk.questions == []
         assert (await stage.kinds()).count("user_said") == 1
+
+
+async def test_a_repeated_message_leaves_nothing_for_the_garbage_collector(
+    open_journal: OpenJournal, tmp_path: Path
+) -> None:
+    async with (
+        open_journal(tmp_path) as journal,
+        open_backstage(journal) as stage,
+        stage.users.lease(ALICE) as user,
+    ):
+        first = await say(user, "s1")
+        gc.collect()
+        gc.disable()
+        try:
+            assert await say(user, "s1") == first
+            await settled()
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            assert [each for each in gc.garbage if isinstance(each, AlreadySaid)] == []
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
 
 
 async def test_what_is_in_one_batch_with_a_repeated_message_is_kept_in_its_order() -> None:
