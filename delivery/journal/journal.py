@@ -240,6 +240,11 @@ class Journal(Protocol):
         ...
 
     @property
+    def is_appending(self) -> bool:
+        """Whether an append is not yet durable. An append without entries waits for it."""
+        ...
+
+    @property
     def trouble(self) -> str:
         """As in `statistics`, but cheap enough for every connection."""
         ...

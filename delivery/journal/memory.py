@@ -93,6 +93,10 @@ class MemoryJournal(AsyncReads):
         return self._store.trim(user, through)
 
     @property
+    def is_appending(self) -> bool:
+        return False
+
+    @property
     def trouble(self) -> str:
         return ""
 

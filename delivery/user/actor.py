@@ -114,8 +114,9 @@ class UserActor(Reactor[UserMessage]):
         self._account = Account(parts.observer)
 
     async def started(self) -> None:
-        await self._parts.journal.append_soon(()).wait()  # after an earlier incarnation's append
         parts = self._parts
+        if parts.journal.is_appending:  # perhaps for an earlier incarnation
+            await parts.journal.append_soon(()).wait()
         reply = parts.journal.ask(ReadUser(self.user), whose=self.ref.name, asker=self.ref)
         bounds, runs = await reply.wait()
         self.outbox = Outbox(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import lru_cache
+from types import TracebackType
 
 import attrs
 import trio
@@ -37,28 +37,22 @@ class HalfOpen:
         self._waiting: dict[str, dict[trio.CancelScope, None]] = {}
         self._total = self._dropped = 0
 
-    @contextmanager
-    def handshake(
-        self, deadline: float = HANDSHAKE_DEADLINE, peer: str | None = None
-    ) -> Iterator[trio.CancelScope]:
+    def handshake(self, deadline: float = HANDSHAKE_DEADLINE, peer: str | None = None) -> Handshake:
         """Run a handshake: cancelled after `deadline` seconds, or to make room for another.
 
         `peer` is the address of the other end. Look at the scope's `cancelled_caught` afterwards,
         and drop the connection if it is set.
         """
-        if self._total >= self._limit:
-            self._drop_one()
-        network = network_of(peer)
-        with trio.move_on_after(deadline) as scope:
-            self._waiting.setdefault(network, {})[scope] = None
-            self._total += 1
-            try:
-                yield scope
-            finally:
-                self._forget(network, scope)
+        return Handshake(self, deadline, network_of(peer))
 
     def statistics(self) -> HalfOpenStatistics:
         return HalfOpenStatistics(self._total, self._limit, self._dropped)
+
+    def _note(self, network: str, scope: trio.CancelScope) -> None:
+        if self._total >= self._limit:
+            self._drop_one()
+        self._waiting.setdefault(network, {})[scope] = None
+        self._total += 1
 
     def _drop_one(self) -> None:
         network = max(self._waiting, key=lambda each: len(self._waiting[each]))
@@ -76,6 +70,31 @@ class HalfOpen:
                 del self._waiting[network]
 
 
+class Handshake:
+    """One handshake, for the length of a block, which gets its scope."""
+
+    __slots__ = ("_all", "_network", "_scope")
+
+    def __init__(self, among: HalfOpen, deadline: float, network: str) -> None:
+        self._all = among
+        self._network = network
+        self._scope = trio.move_on_after(deadline)
+
+    def __enter__(self) -> trio.CancelScope:
+        self._all._note(self._network, self._scope)
+        return self._scope.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self._all._forget(self._network, self._scope)
+        return self._scope.__exit__(kind, error, trace)
+
+
+@lru_cache(maxsize=1024)
 def network_of(peer: str | None) -> str:
     """What counts as one peer: an IPv4 address, or an IPv6 network of 64 bits (RFC 6177)."""
     try:

@@ -149,6 +149,10 @@ class SqliteJournal(AsyncReads):
         return await self._write(lambda: self._store.trim(user, through))
 
     @property
+    def is_appending(self) -> bool:
+        return self._committer.under_way > 0
+
+    @property
     def trouble(self) -> str:
         return self._health.trouble
 
