@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import outcome
 import trio
@@ -25,17 +25,28 @@ from greenroom.actors.ref import ActorStopped, Ask
 M = TypeVar("M")
 
 
+class Occupation(Protocol):
+    """What the own task of a reactor does while a dispatcher calls its handlers."""
+
+    async def run(self) -> None:
+        """An error ends the reactor. That it returns does not."""
+
+    def interrupt(self, scope: trio.CancelScope) -> None:
+        """The reactor has come to its end: cancel the scope that `run` runs in, now or soon."""
+
+
 class Reactor(Actor[M]):
     """Subclass it and override `handle`, which gets one message at a time, in order of arrival.
 
     All else is as with an `Actor`: its ref, mailbox, timers, supervision, crash reports. A handler
     must neither block nor take long, since all reactors of a dispatcher wait for it. What it raises
     ends this reactor alone. `batch` messages are handled in a row while others wait.
-    `dispatcher`: None for the one of the trio run.
+    `dispatcher`: None for the one of the trio run. With an `occupation`, its task does that.
     """
 
     batch: ClassVar[int] = BATCH
     dispatcher: Dispatcher | None = None
+    occupation: Occupation | None = None
 
     def handle(self, message: M) -> object:
         """Handle one message. What it returns for a `Request` is the answer."""
@@ -72,6 +83,9 @@ class Reactor(Actor[M]):
         if self._stop:
             return False
         await trio.lowlevel.checkpoint_if_cancelled()
+        if self.occupation is not None:
+            await cell.accompany(self.occupation)
+            return False
         if life.start is not None and life.start.may_rest:
             cell.rest(life.start)
             return True
@@ -108,6 +122,27 @@ class ReactorCell(Resting, Generic[M]):
         self._mailbox.attend(self._enqueue)
         await trio.lowlevel.wait_task_rescheduled(self._abort)
         await self._look()
+
+    async def accompany(self, occupation: Occupation) -> None:
+        """As `park`, but for something else that is done in the task meanwhile."""
+        scope = trio.CancelScope()
+        self._tell = partial(self._interrupt, occupation, scope)
+        self._mailbox.attend(self._enqueue)
+        try:
+            with scope:
+                await occupation.run()
+                await trio.sleep_forever()
+        except BaseException:
+            self._cut()
+            self._result.unwrap()  # what a handler raised wins
+            raise
+        self._result.unwrap()
+
+    def _interrupt(
+        self, occupation: Occupation, scope: trio.CancelScope, result: outcome.Outcome[None]
+    ) -> None:
+        self._result = result
+        occupation.interrupt(scope)
 
     def rest(self, start: SupervisedStart) -> None:
         """Let the task end until the reactor does."""

@@ -54,8 +54,9 @@ from greenroom.transport.connection.machine.events import (
 from greenroom.transport.connection.machine.machine import CONNECTION
 from greenroom.transport.connection.messages import Answered, ConnectionMessage, Flooded
 from greenroom.transport.connection.requests import Requests
-from greenroom.transport.connection.socket.counted_socket import CountedSocket
+from greenroom.transport.connection.socket.counted_socket import CLOSE_SECONDS, CountedSocket
 from greenroom.transport.connection.socket.frame_writer import FrameWriter, WrittenCount
+from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.rate_limit import FrameRates
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode
@@ -68,12 +69,9 @@ logger = logging.getLogger("greenroom.transport")
 NO_CODE = 1006
 """Of a socket that ended without a closing handshake (RFC 6455 §7.1.5)."""
 
-CLOSE_SECONDS = 2.0
-"""How long a peer may take over the closing handshake."""
-
 LAST_WORDS_SECONDS = 0.2
-"""The same for a connection that is stopped. Its reader is stopped too, so no answer
-comes, and the user's other actors wait for this one."""
+"""What a peer may take over the closing handshake of a connection that is stopped: the user's
+other actors wait for this one."""
 
 
 @attrs.frozen
@@ -105,11 +103,11 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         user: UserHandle,
         authenticator: Authenticator,
         settings: ConnectionSettings,
-        nursery: trio.Nursery,
+        beside: Starter,
         rates: FrameRates,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
-        """`nursery` runs what takes time; `on_ready` is called when the connection is ready."""
+        """`beside` runs what takes time; `on_ready` is called when the connection is ready."""
         self._socket = socket
         self._identity = identity
         self._id = connection
@@ -118,7 +116,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self._authenticator = authenticator
         self._heard = False
         self._heard_at = trio.current_time()
-        self._nursery = nursery
+        self._beside = beside
         self._rates = rates
         self._acked = 0  # the last offset that the client acknowledged
         self._on_ready = on_ready
@@ -158,7 +156,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             self._authenticator,
             self._settings.wall_clock,
             self.ref,
-            self._nursery,
+            self._beside,
         )
         self._user.observer.connection_opened()
         logger.debug("opened")

@@ -11,20 +11,16 @@ import trio
 from greenroom.actors.actor import run_actor
 from greenroom.actors.errors import MailboxFull
 from greenroom.actors.ref import ActorStopped
-from greenroom.actors.reply import Reply
 from greenroom.actors.timers import Alarm, alarm_clock
 from greenroom.delivery.events.ids import ConnectionId, UserId
 from greenroom.delivery.log_context import bind
 from greenroom.delivery.user.users import Users
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.transport.auth.tokens import Authenticator
-from greenroom.transport.connection.actor import (
-    CLOSE_SECONDS,
-    ConnectionActor,
-    ConnectionSettings,
-)
+from greenroom.transport.connection.actor import ConnectionActor, ConnectionSettings
 from greenroom.transport.connection.machine.events import SocketGone
 from greenroom.transport.connection.messages import Flooded
+from greenroom.transport.connection.side_tasks import SideTasks
 from greenroom.transport.connection.socket.client_stream import ClientStream
 from greenroom.transport.connection.socket.counted_socket import CountedSocket
 from greenroom.transport.connection.socket.rate_limit import (
@@ -91,15 +87,11 @@ async def _serve(
     task_status: trio.TaskStatus[object],
 ) -> None:
     async with parts.users.lease(upgrade.identity.user) as user:
-        async with trio.open_nursery() as nursery:
-            rates = _rates_of(user.user, parts)
-            stream = ClientStream(
-                upgrade.stream, upgrade.early, max_bytes=parts.settings.limits.max_frame_bytes
-            )
-            socket = CountedSocket(
-                stream, max_bytes=parts.settings.limits.max_frame_bytes, allow=rates.allow
-            )
-            await socket.open(nursery, upgrade.acceptance)
+        rates, limits = _rates_of(user.user, parts), parts.settings.limits
+        stream = ClientStream(upgrade.stream, upgrade.early, max_bytes=limits.max_frame_bytes)
+        socket = CountedSocket(stream, max_bytes=limits.max_frame_bytes, allow=rates.allow)
+        with SideTasks() as beside:
+            await socket.open(beside, upgrade.acceptance)
             actor = ConnectionActor(
                 socket,
                 upgrade.identity,
@@ -107,18 +99,15 @@ async def _serve(
                 user,
                 parts.authenticator,
                 parts.settings,
-                nursery,
+                beside,
                 rates,
                 on_ready=place.release,
             )
-            listener = _Listener(socket, actor)
-            nursery.start_soon(socket.read, listener)
-            with _WriteGuard(actor, nursery.cancel_scope, parts.settings.times.heartbeat):
+            actor.occupation = _Reading(socket, actor)
+            with _WriteGuard(actor, beside.scope, parts.settings.times.heartbeat):
                 await run_actor(actor, name=connection, task_status=task_status)
             place.take()
             await actor.close()
-            await _hear_out(socket, listener.has_ended)
-            nursery.cancel_scope.cancel()
         await _end(socket, stream)
 
 
@@ -129,13 +118,19 @@ def _rates_of(user: UserId, parts: ConnectionParts) -> FrameRates:
 
 
 @attrs.define(eq=False)
-class _Listener:
-    """Tells the actor what the client says, in the task that reads. A full mailbox makes the socket
-    wait, and so do answers that the client does not read."""
+class _Reading:
+    """What the connection's task does: it reads, and tells the actor what the client says. A full
+    mailbox makes the socket wait, and so do answers that the client does not read."""
 
     socket: CountedSocket
     actor: ConnectionActor
-    has_ended: Reply[None] = attrs.field(factory=Reply)
+    has_ended: bool = False
+
+    async def run(self) -> None:
+        await self.socket.read(self)
+
+    def interrupt(self, scope: trio.CancelScope) -> None:
+        self.socket.stop_reading(scope)
 
     async def hear(self, message: str | bytes) -> None:
         if self.socket.writer.waiting:
@@ -148,17 +143,9 @@ class _Listener:
                 await self.socket.be_patient(partial(self.actor.ref.send, event))
 
     def ended(self, *, flooded: bool) -> None:
-        if not self.has_ended.is_set:
-            self.has_ended.succeed(None)
+        if not self.has_ended:
+            self.has_ended = True
             self.actor.ref.tell_owed(Flooded() if flooded else SocketGone())
-
-
-async def _hear_out(socket: CountedSocket, has_ended: Reply[None]) -> None:
-    """trio-websocket raises in the writer before it sends the close frame (1009), and in the reader
-    afterwards. Wait for the reader."""
-    if socket.closed is not None:
-        with trio.move_on_after(CLOSE_SECONDS):
-            await has_ended.wait()
 
 
 async def _end(socket: CountedSocket, stream: ClientStream) -> None:

@@ -8,7 +8,6 @@ from functools import partial
 
 import attrs
 import outcome
-import trio
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import must_go_on
@@ -36,6 +35,7 @@ from greenroom.transport.connection.machine.events import (
     TokenRefreshed,
 )
 from greenroom.transport.connection.messages import Answered, ConnectionMessage
+from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
@@ -52,14 +52,14 @@ class Requests:
 
     History is read a page at a time, the next page once the last one is written. So a client that
     asks and does not read costs one page at most. New tokens are checked one after another, in a
-    task of `nursery` that lives only meanwhile.
+    task that `beside` starts and that lives only meanwhile.
     """
 
     user: UserHandle
     authenticator: Authenticator
     wall_clock: Callable[[], float]
     connection: Ref[ConnectionMessage]
-    nursery: trio.Nursery
+    beside: Starter
     _histories: list[wire.HistoryRequest] = attrs.field(factory=list)
     _page: object = None  # the answer that is owed, or on its way to the socket
     _reading: bool = False
@@ -151,7 +151,7 @@ class Requests:
             return
         self._refreshes.append(refresh)
         if len(self._refreshes) == 1:
-            self.nursery.start_soon(self._check_all)
+            self.beside.start_soon(self._check_all)
 
     async def _check_all(self) -> None:
         while self._refreshes:

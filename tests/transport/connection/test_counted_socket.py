@@ -315,3 +315,51 @@ async def test_no_text_follows_the_close_frame_of_either_side():
         assert not socket.send_text(b"[]")
         answer = Frame(Opcode.CLOSE, (1000).to_bytes(2)).serialize(mask=False)
         assert (await read_to_the_end(client)).replace(b"\x81\x02{}", b"") == answer
+
+
+async def test_one_whose_reading_was_stopped_closes_with_a_handshake_all_the_same(autojump_clock):
+    async with trio.open_nursery() as nursery:
+        client, server = memory_stream_pair()
+        socket = CountedSocket(
+            ClientStream(server, max_bytes=MAX_BYTES), max_bytes=MAX_BYTES, allow=Budget(9).allow
+        )
+        await socket.open(nursery, b"101")
+        with trio.CancelScope() as scope:
+            nursery.start_soon(_stop_reading, socket, scope)
+            await socket.read(Heard())
+        nursery.start_soon(socket.aclose, 1000)
+        await wait_all_tasks_blocked()
+        said = Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=False)
+        assert await client.receive_some() == b"101" + said
+        began = trio.current_time()
+        fragments = masked(Opcode.TEXT, b"half", fin=False) + masked(Opcode.CONT, b"whole")
+        await client.send_all(fragments + masked(Opcode.CLOSE, b"\x03\xe8"))
+        assert await client.receive_some() == b""
+        assert trio.current_time() == began
+
+
+async def _stop_reading(socket, scope):
+    await wait_all_tasks_blocked()
+    socket.stop_reading(scope)
+
+
+async def test_a_frame_that_is_being_sent_leaves_whole_before_reading_stops(autojump_clock):
+    """On a stream that is no socket, what is cancelled in its middle breaks the stream."""
+    client, server = lockstep_stream_pair()
+    socket = CountedSocket(
+        ClientStream(server, max_bytes=MAX_BYTES), max_bytes=MAX_BYTES, allow=Budget(9).allow
+    )
+    async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as scope:
+            nursery.start_soon(client.send_all, masked(Opcode.PING, b"?"))
+            nursery.start_soon(_stop_reading, socket, scope)
+            nursery.start_soon(_receive_later, client, got := [])
+            await socket.read(Heard())
+        assert scope.cancelled_caught
+    assert got == [bytes([0x8A, 1]) + b"?"]
+    assert not socket.writer.is_broken
+
+
+async def _receive_later(client, got):
+    await trio.sleep(1)
+    got.append(bytes(await client.receive_some()))

@@ -19,11 +19,15 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Tex
 from wsproto.frame_protocol import CloseReason, FrameProtocol
 
 from greenroom.transport.connection.socket.client_stream import ClientStream
+from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.text_frames import text_frame
 from greenroom.transport.connection.socket.traffic import Traffic
 
 ROOM_BYTES = 64 * 1024
 """While more than this waits to be written to a client, no frame of the client is looked at."""
+
+CLOSE_SECONDS = 2.0
+"""How long a peer may take over the closing handshake, and for the last frame of the reader."""
 
 BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
 
@@ -64,6 +68,8 @@ class CountedSocket(WebSocketConnection):
         self._client = stream
         self._listener: Listener | None = None
         self._patience: trio.CancelScope | None = None
+        self._stops: trio.CancelScope | None = None
+        self._is_sending = self._was_stopped = False
         self.writer = stream.writer
         stream.last_words = self._last_words
 
@@ -71,26 +77,44 @@ class CountedSocket(WebSocketConnection):
         """The bytes that came and left up to now."""
         return self._client.traffic()
 
-    async def open(self, nursery: trio.Nursery, acceptance: bytes) -> None:
-        """Answer the upgrade. What does not leave at once is written by a task of the nursery's."""
-        self.writer.nursery = nursery
+    async def open(self, beside: Starter, acceptance: bytes) -> None:
+        """Answer the upgrade. What does not leave at once is written by a task of `beside`."""
+        self.writer.nursery = beside
         await self._client.send_all(acceptance)
 
     async def read(self, listener: Listener) -> None:
-        """Read until the end. `listener` hears each message in this task."""
+        """Read until the end, or until it is cancelled. `listener` hears each message in this task,
+        and the end."""
         self._listener = listener
         self._client.on_text = self._take_text
         try:
             await self._reader_task()
+            listener.ended(flooded=False)
+        except trio.Cancelled:
+            self._was_stopped = True
+            raise
         finally:
             self._listener = None
-            listener.ended(flooded=False)
+
+    def stop_reading(self, scope: trio.CancelScope) -> None:
+        """Cancel the scope of `read`, but let a frame that trio-websocket is sending leave first:
+        half a frame would be the last of a stream that is no socket."""
+        if self._is_sending:
+            self._stops, scope.deadline = scope, trio.current_time() + CLOSE_SECONDS
+        else:
+            scope.cancel()
 
     async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
-        """Close with a handshake, for which the reader must read on."""
+        """Close with a handshake. For the peer's answer it reads on, if reading was stopped."""
         if self._patience is not None:
             self._patience.cancel()
-        await super().aclose(code, reason)
+        if not self._was_stopped:
+            await super().aclose(code, reason)
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._reader_task)
+            await super().aclose(code, reason)
+            nursery.cancel_scope.cancel()
 
     async def be_patient(self, wait: Callable[[], Awaitable[None]]) -> None:
         """Wait for something on the client's behalf, but no longer than until we close."""
@@ -136,7 +160,9 @@ class CountedSocket(WebSocketConnection):
         no size, so the limit of a message's bytes would not bound how many are."""
         if event.frame_finished:
             await self._count()
-        if (event.data or event.message_finished) and not self._is_closing:
+        if self._listener is None or self._is_closing:
+            return
+        if event.data or event.message_finished:
             await super()._handle_message_event(event)
             await self._tell_joined()
 
@@ -150,8 +176,15 @@ class CountedSocket(WebSocketConnection):
     async def _send(self, event: Event) -> None:
         """Once the closing frame has left, no pong and no other close may follow (RFC 6455 §5.5.1):
         what the client sent before it saw the close asks for some."""
-        if not (self._is_closing and isinstance(event, Pong | CloseConnection)):
+        if self._is_closing and isinstance(event, Pong | CloseConnection):
+            return
+        self._is_sending = True
+        try:
             await super()._send(event)
+        finally:
+            self._is_sending = False
+            if self._stops is not None:
+                self._stops.cancel()
 
     def _last_words(self) -> bytes:
         """trio-websocket (0.12) hangs up on a frame that breaks RFC 6455 without saying so.

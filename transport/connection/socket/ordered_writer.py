@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import trio
 
 PIECE_BYTES = 32 * 1024
 """Bytes written at once to a stream that is not a socket, so that a long write shows progress."""
+
+
+class Starter(Protocol):
+    """What starts tasks: a nursery, or what is like one."""
+
+    def start_soon(self, function: Callable[[], Awaitable[object]], /) -> None: ...
 
 
 class OrderedWriter:
@@ -29,7 +36,7 @@ class OrderedWriter:
         self._turn: trio.Lock | None = None
         self._watchers: trio.lowlevel.ParkingLot | None = None
         self._flushes = False
-        self.nursery: trio.Nursery | None = None
+        self.nursery: Starter | None = None
         self.on_progress: Callable[[], None] | None = None
         self.given = self.taken = 0
         self.stalled_since: float | None = None
