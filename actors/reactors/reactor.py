@@ -83,8 +83,9 @@ class Reactor(Actor[M]):
         if self._stop:
             return False
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self.occupation is not None:
-            await cell.accompany(self.occupation)
+        occupation, self.occupation = self.occupation, None  # it may know this actor: no cycle
+        if occupation is not None:
+            await cell.accompany(occupation)
             return False
         if life.start is not None and life.start.may_rest:
             cell.rest(life.start)

@@ -64,7 +64,7 @@ class Busy(SpokenTo):
 
     def __init__(self, work: type[Work] = Work) -> None:
         self.lines: list[str] = []
-        self.occupation: Work = work(self.lines)
+        self.occupation = self.work = work(self.lines)
 
 
 @attrs.define
@@ -92,14 +92,14 @@ async def test_its_handlers_are_called_meanwhile(nursery: trio.Nursery) -> None:
     it = await run(nursery)
     it.ref.tell("a word")
     await trio.testing.wait_all_tasks_blocked()
-    it.actor.occupation.do()
+    it.actor.work.do()
     await trio.testing.wait_all_tasks_blocked()
     assert it.actor.lines == ["a word", "worked"]
 
 
 async def test_it_lives_on_when_its_occupation_has_come_to_an_end(nursery: trio.Nursery) -> None:
     it = await run(nursery)
-    it.actor.occupation.do()
+    it.actor.work.do()
     await trio.testing.wait_all_tasks_blocked()
     it.ref.tell("a word")
     it.ref.tell(it.actor.stop)
@@ -129,7 +129,7 @@ async def test_what_a_handler_raises_interrupts_the_occupation_and_is_its_end(
 
 async def test_what_the_occupation_raises_is_its_end(nursery: trio.Nursery) -> None:
     it = await run(nursery)
-    it.actor.occupation.do(fail)
+    it.actor.work.do(fail)
     reason = await it.ref.wait_stopped()
     await trio.testing.wait_all_tasks_blocked()
     assert (reason.kind, it.raised) == (ExitKind.CRASHED, [reason.error])
@@ -165,8 +165,8 @@ async def test_an_occupation_may_take_its_time_and_nothing_is_handled_meanwhile(
     it.ref.tell("never")
     await trio.testing.wait_all_tasks_blocked()
     assert it.ref.exit_reason is None
-    assert isinstance(it.actor.occupation, Patient)
-    assert it.actor.occupation.scope is not None
-    it.actor.occupation.scope.cancel()
+    assert isinstance(it.actor.work, Patient)
+    assert it.actor.work.scope is not None
+    it.actor.work.scope.cancel()
     assert await it.ref.wait_stopped() == NORMAL
     assert it.actor.lines == ["interrupted"]
