@@ -114,11 +114,11 @@ class UserActor(Reactor[UserMessage]):
         self._account = Account(parts.observer)
 
     async def started(self) -> None:
-        parts = self._parts
+        parts, ref = self._parts, self.ref
         if parts.journal.is_appending:  # perhaps for an earlier incarnation
             await parts.journal.append_soon(()).wait()
-        reply = parts.journal.ask(ReadUser(self.user), whose=self.ref.name, asker=self.ref)
-        bounds, runs = await reply.wait()
+        known = parts.journal.ask(ReadUser(self.user), whose=ref.name, asker=ref)
+        bounds, runs = await known.wait()
         self.outbox = Outbox(
             self.user,
             parts.epoch,

@@ -37,13 +37,15 @@ class HalfOpen:
         self._waiting: dict[str, dict[trio.CancelScope, None]] = {}
         self._total = self._dropped = 0
 
-    def handshake(self, deadline: float = HANDSHAKE_DEADLINE, peer: str | None = None) -> Handshake:
+    def handshake(
+        self, deadline: float = HANDSHAKE_DEADLINE, peer: str | None = None
+    ) -> HalfOpenPlace:
         """Run a handshake: cancelled after `deadline` seconds, or to make room for another.
 
         `peer` is the address of the other end. Look at the scope's `cancelled_caught` afterwards,
         and drop the connection if it is set.
         """
-        return Handshake(self, deadline, network_of(peer))
+        return HalfOpenPlace(self, deadline, network_of(peer))
 
     def statistics(self) -> HalfOpenStatistics:
         return HalfOpenStatistics(self._total, self._limit, self._dropped)
@@ -70,7 +72,7 @@ class HalfOpen:
                 del self._waiting[network]
 
 
-class Handshake:
+class HalfOpenPlace:
     """One handshake, for the length of a block, which gets its scope."""
 
     __slots__ = ("_all", "_network", "_scope")
