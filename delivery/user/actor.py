@@ -114,11 +114,10 @@ class UserActor(Reactor[UserMessage]):
         self._account = Account(parts.observer)
 
     async def started(self) -> None:
-        parts, ref = self._parts, self.ref
-        if parts.journal.is_appending:  # perhaps for an earlier incarnation
-            await parts.journal.append_soon(()).wait()
-        known = parts.journal.ask(ReadUser(self.user), whose=ref.name, asker=ref)
-        bounds, runs = await known.wait()
+        parts, journal, ref = self._parts, self._parts.journal, self.ref
+        if journal.is_appending:  # perhaps for an earlier incarnation
+            await journal.append_soon(()).wait()
+        bounds, runs = await journal.ask(ReadUser(self.user), whose=ref.name, asker=ref).wait()
         self.outbox = Outbox(
             self.user,
             parts.epoch,
