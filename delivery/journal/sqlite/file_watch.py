@@ -11,7 +11,7 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -21,6 +21,7 @@ from greenroom.delivery.journal.sqlite.file_guard import FileGuard
 # https://sqlite.org/walformat.html#the_wal_index_file_format, in the machine's byte order:
 # the page size at 14, mxFrame at 16, the salts at 32, nBackfill at 96, nBackfillAttempted at 128
 _PAGE_AND_FRAMES: Final = struct.Struct("=14xHI")
+_SALTS: Final = struct.Struct("=32xQ")
 _CHECKPOINTS: Final = struct.Struct("=32xQ56xI28xI")
 _INDEX_BYTES: Final = _CHECKPOINTS.size
 _WAL_HEADER, _FRAME_HEADER = 32, 24
@@ -40,8 +41,7 @@ class _Checkpoints:
         return self.done == self.begun
 
 
-@attrs.frozen
-class _WalFrame:
+class _WalFrame(NamedTuple):
     """The last frame of the WAL. It does not change until the WAL restarts with other salts.
 
     If the WAL is cut short during a commit, that commit restores its length, with zeros in place
@@ -153,19 +153,20 @@ class FileWatch:
 
     def _check_frame(self) -> None:
         """The frame that was last at the previous check must be unchanged."""
-        before = self._frame
-        if before is not None and before.salts == self._checkpoints().salts:
+        before, salts = self._frame, self._salts()
+        if before is not None and before.salts == salts:
             now = os.pread(self._wal_descriptor, len(before.content), before.start)
             if now != before.content:
                 raise lost(f"{self._wal.path} was cut short while it was written")
-        self._frame = self._last_frame()
+        self._frame = self._last_frame(salts)
 
-    def _last_frame(self) -> _WalFrame | None:
-        end, size = self._wal_bytes(), self._frame_bytes()
-        if not end:
+    def _last_frame(self, salts: int) -> _WalFrame | None:
+        """`salts`: read before the frame, so that they are never younger than it."""
+        size, frames = self._frame_bytes_and_frames()
+        if not frames:
             return None
-        content = os.pread(self._wal_descriptor, size, end - size)
-        return _WalFrame(self._checkpoints().salts, end - size, content)
+        start = _WAL_HEADER + (frames - 1) * size
+        return _WalFrame(salts, start, os.pread(self._wal_descriptor, size, start))
 
     def _look(self) -> None:
         self._check()
@@ -190,13 +191,17 @@ class FileWatch:
     def _checkpoints(self) -> _Checkpoints:
         return _Checkpoints(*_CHECKPOINTS.unpack_from(self._memory))
 
-    def _frame_bytes(self) -> int:
-        page, _ = _PAGE_AND_FRAMES.unpack_from(self._memory)
-        return _FRAME_HEADER + (65_536 if page == 1 else int(page))
+    def _salts(self) -> int:
+        (salts,) = _SALTS.unpack_from(self._memory)
+        return int(salts)
+
+    def _frame_bytes_and_frames(self) -> tuple[int, int]:
+        page, frames = _PAGE_AND_FRAMES.unpack_from(self._memory)
+        return _FRAME_HEADER + (65_536 if page == 1 else page), frames
 
     def _wal_bytes(self) -> int:
-        _, frames = _PAGE_AND_FRAMES.unpack_from(self._memory)
-        return _WAL_HEADER + int(frames) * self._frame_bytes() if frames else 0
+        size, frames = self._frame_bytes_and_frames()
+        return _WAL_HEADER + frames * size if frames else 0
 
 
 def lost(what: str) -> JournalLost:
