@@ -100,7 +100,8 @@ class Ref(Killable, Generic[M_contra]):
         """Put a message in the mailbox. Raises `ActorStopped`, or `MailboxFull` if it rejects."""
         self._check_alive()
         self._mailbox.put_nowait(message)
-        self._probe.told(self.name, message)
+        if self._probe is not NO_PROBE:
+            self._probe.told(self.name, message)
 
     async def send(self, message: M_contra) -> None:
         """Put a message in the mailbox, waiting for room. Raises `ActorStopped`.
@@ -109,13 +110,15 @@ class Ref(Killable, Generic[M_contra]):
         """
         self._check_alive()
         await self._mailbox.put(message)
-        self._probe.told(self.name, message)
+        if self._probe is not NO_PROBE:
+            self._probe.told(self.name, message)
 
     def tell_owed(self, message: M_contra) -> None:
         """Deliver a message that the actor itself asked for; silently dropped if it has stopped."""
         if self._reason is None:
             self._mailbox.put_owed(message)
-            self._probe.told(self.name, message)
+            if self._probe is not NO_PROBE:
+                self._probe.told(self.name, message)
 
     async def ask(self, request: Request[R], *, timeout: float | None = None) -> R:
         """Send a request, waiting for room, and wait for its answer, `timeout` seconds in all.
@@ -154,7 +157,8 @@ class Ref(Killable, Generic[M_contra]):
         except BaseException:
             self._unanswered.discard(ask.reply)
             raise
-        self._probe.told(self.name, request)
+        if self._probe is not NO_PROBE:
+            self._probe.told(self.name, request)
         return ask.reply
 
     def request(self, request: Request[R]) -> Reply[R]:
@@ -167,7 +171,8 @@ class Ref(Killable, Generic[M_contra]):
         ask = self._ask_of(request)
         self._mailbox.put_nowait(ask)  # type: ignore[arg-type]  # Ask[R], R any
         self._unanswered.add(ask.reply)
-        self._probe.told(self.name, request)
+        if self._probe is not NO_PROBE:
+            self._probe.told(self.name, request)
         return ask.reply
 
     def _ask_of(self, request: Request[R]) -> Ask[R]:

@@ -64,8 +64,9 @@ class Reply(Generic[R]):
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
         result = await self.wait_outcome()
-        if isinstance(result, outcome.Error):
-            self._outcome = _TAKEN
+        if type(result) is outcome.Value:
+            return result.value
+        self._outcome = _TAKEN
         try:
             return result.unwrap()
         finally:

@@ -19,6 +19,7 @@ import trio
 from greenroom.actors.actor import Actor, ActorLife, Resting, SupervisedStart
 from greenroom.actors.exit import ended_by
 from greenroom.actors.mailbox import Mailbox
+from greenroom.actors.probe import NO_PROBE
 from greenroom.actors.reactors.dispatcher import BATCH, Dispatcher, default_dispatcher
 from greenroom.actors.ref import ActorStopped, Ask
 
@@ -194,7 +195,8 @@ class ReactorCell(Resting, Generic[M]):
         if batch:
             taken -= len(batch)
             mailbox.put_back(batch)
-        self._life.probe.handled(ref.name, taken)
+        if (probe := self._life.probe) is not NO_PROBE:
+            probe.handled(ref.name, taken)
         if raised is None:
             actor.recent.handled(taken)
             if not (actor._stop or self._cancelled):

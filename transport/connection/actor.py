@@ -214,6 +214,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
     def _take_answer(self, event: object) -> None:
         if type(event) is Attached:
             self._acked = event.after
+            self.writer.announced = wire.LARGE in self.runner.data.features
             bind(connection=self._id, user=str(self._user.user), session=event.session)
             self._on_ready()
         self._feed(event)
@@ -260,7 +261,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
     def perform(self, command: ConnectionCommand) -> None:
         match command:
             case SendEvents(frame, through):
-                self._note_gone(self.writer.write_events(frame, through, announced=self._announces))
+                self._note_gone(self.writer.write_events(frame, through))
             case Tell(message):
                 if type(message) is Acked:
                     self.writer.pulse.arrived(message.offset)
@@ -278,10 +279,6 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             case Close(code, reason, reconnect):
                 self._close(code, reason, reconnect)
 
-    @property
-    def _announces(self) -> bool:
-        return wire.LARGE in self.runner.data.features
-
     def _send(self, frame: bytes, is_volatile: bool) -> None:
         if is_volatile and self.writer.waiting:
             return  # it would be old news by the time it left
@@ -289,7 +286,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self.writer.pulse.replied(len(frame))
 
     def _write(self, frame: bytes) -> None:
-        self._note_gone(self.writer.write(frame, announced=self._announces))
+        self._note_gone(self.writer.write(frame))
 
     def _note_gone(self, written: bool) -> None:
         if not written:

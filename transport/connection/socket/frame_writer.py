@@ -42,6 +42,7 @@ class FrameWriter:
         self._unwritten: list[_Unwritten] = []
         self.pulse = Pulse(socket.traffic, trio.current_time)
         self.gauge = SocketGauge(on_its_way=self._is_on_its_way)
+        self.announced = False
 
     @property
     def waiting(self) -> int:
@@ -61,18 +62,18 @@ class FrameWriter:
     def has_left(self, position: int) -> bool:
         return self._bytes.taken >= position
 
-    def write(self, frame: bytes, *, announced: bool) -> bool:
-        """Write a frame, after a `large` if it is long and to be `announced`.
+    def write(self, frame: bytes) -> bool:
+        """Write a frame, after a `large` if it is long and such frames are `announced`.
 
         Returns False when the socket is gone.
         """
-        if announced and len(frame) > wire.LARGE_BYTES:
+        if self.announced and len(frame) > wire.LARGE_BYTES:
             self._socket.send_text(wire.large(len(frame)))
         return self._socket.send_text(frame)
 
-    def write_events(self, frame: bytes, through: int, *, announced: bool) -> bool:
+    def write_events(self, frame: bytes, through: int) -> bool:
         """Write a frame with events through this offset. Returns False when the socket is gone."""
-        if not self.write(frame, announced=announced):
+        if not self.write(frame):
             return False
         size = len(frame)
         self.pulse.wrote(through, size)
