@@ -163,7 +163,7 @@ async def test_a_log_of_large_recordings_is_bounded_and_says_which_it_let_go(
         assert 0 < recorded.count(True) < 12
         path = tmp_path / "crash.json"
         path.write_bytes(dump_crash(reports[0]))
-        with pytest.raises(CannotReplay, match="had to make room for newer reports"):
+        with pytest.raises(CannotReplay, match="to make room for newer reports"):
             load_case(path, actor=None, trust=True)
 
 
