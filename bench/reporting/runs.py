@@ -35,6 +35,7 @@ class Run:
 
 RUNS: Final = {
     "lone": Run("Event after event", "bench/delivery.py"),
+    "stages": Run("Where an event's time goes", "bench/stages.py", "", True),
     "burst": Run("Sixteen events at a time", "bench/delivery.py --burst 16 --events 640"),
     "paced": Run("At a pace", "bench/delivery.py --every 0.05 --events 100"),
     "one": Run("One user, one run", "bench/delivery.py --users 1 --events 4000"),
