@@ -114,12 +114,12 @@ class Machine(Generic[S, D, C]):
         )
         check_table(self.table)
         self.name = name
-        self.states = self.table.states
+        self.states: tuple[S, ...] = self.table.states
         self.initial = initial
-        self.final = self.table.final
-        self.transitions = self.table.transitions
-        self.on_enter = self.table.on_enter
-        self.timers = self.table.timers
+        self.final: frozenset[S] = self.table.final
+        self.transitions: tuple[On[S, D, C], ...] = self.table.transitions
+        self.on_enter: Mapping[S, Callable[[D], Step[S, D, C]]] = self.table.on_enter
+        self.timers: Mapping[type[object], frozenset[S]] | None = self.table.timers
         self._rows: dict[S, dict[type[object], On[S, D, C]]] = {s: {} for s in self.states}
         self._taken = frozenset(row.event for row in self.transitions)
         for row in self.transitions:

@@ -28,8 +28,6 @@ class RunStage(enum.Enum):
     REPORTED = "reported"
     ENDED = "ended"
 
-    __hash__ = object.__hash__  # Enum's runs in Python, for each event
-
 
 SO_FAR = {
     RunStage.CREATED: "has not started",
