@@ -343,6 +343,27 @@ async def _stop_reading(socket, scope):
     socket.stop_reading(scope)
 
 
+@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.PING, Opcode.PONG])
+async def test_a_flood_is_taken_from_its_peer_after_reading_was_stopped_too(opcode, autojump_clock):
+    """Else the close resets the connection, and the peer may not read why it was closed."""
+    client, server = memory_stream_pair()
+    socket = CountedSocket(
+        ClientStream(server, max_bytes=MAX_BYTES), max_bytes=MAX_BYTES, allow=Budget(3).allow
+    )
+    async with trio.open_nursery() as nursery:
+        await socket.open(nursery, b"101")
+        await client.send_all(masked(opcode, b"x") * 9)
+        with trio.CancelScope() as scope:
+            nursery.start_soon(_stop_reading, socket, scope)
+            await socket.read(heard := Heard())
+        assert heard.flooded
+        await client.send_all(masked(opcode, b"x") * 99)
+        await client.send_eof()
+        with trio.move_on_after(2) as late:
+            await socket.aclose(4408)
+        assert not late.cancelled_caught
+
+
 async def test_a_frame_that_is_being_sent_leaves_whole_before_reading_stops(autojump_clock):
     """On a stream that is no socket, what is cancelled in its middle breaks the stream."""
     client, server = lockstep_stream_pair()

@@ -111,6 +111,7 @@ class CountedSocket(WebSocketConnection):
         if not self._was_stopped:
             await super().aclose(code, reason)
             return
+        self._reader_running = True  # a flood of pings ends it, and what follows must be taken
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._reader_task)
             await super().aclose(code, reason)
