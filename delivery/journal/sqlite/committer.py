@@ -157,11 +157,17 @@ class Committer:
         return [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP))]
 
     def _commit(self, group: Group) -> None:
-        """Keep all at once; if refused, each caller's alone, so that only the culprit fails."""
+        """Keep all at once; if refused, each caller's alone, so that only the culprit fails.
+
+        After a repeated message the halves are tried: clients may well cause one in each group.
+        """
         began = time.monotonic()
         error = self._try(group)
         if error is None or len(group) == 1 or isinstance(error, _EVERYONES):
             self._post(group, error, time.monotonic() - began)
+        elif isinstance(error, AlreadySaid):
+            self._commit(group[: len(group) // 2])
+            self._commit(group[len(group) // 2 :])
         else:
             for append in group:
                 self._commit([append])

@@ -13,6 +13,7 @@ import trio.testing
 from greenroom.actors.timers import alarm_clock
 from greenroom.delivery.errors import AlreadySaid
 from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.record import Said, Unsaid
 from greenroom.delivery.journal.reads import Question
@@ -88,6 +89,27 @@ async def test_a_message_that_is_repeated_does_not_fail_the_others_of_its_group(
             await again.wait()
         await bobs.wait()
         assert held.commits.errors == []
+
+
+async def test_a_message_that_is_repeated_costs_the_others_of_its_group_few_commits(
+    tmp_path: Path,
+) -> None:
+    others = [UserId.parse(f"user-{number}") for number in range(63)]
+    async with open_held(tmp_path) as held:
+        first = held.append("first", record(1, kind=Kind.USER_SAID, say="s1"))
+        held.release()
+        await first.wait()
+        await held.hold()
+        held.commits.sizes.clear()
+        again = held.append("again", record(2, say="s1"), Unsaid(ALICE, "s1"))
+        replies = [held.append(user, record(1, user=user)) for user in others]
+        held.release()
+        with pytest.raises(AlreadySaid):
+            await again.wait()
+        for reply in replies:
+            await reply.wait()
+        assert held.landed == ["first", "again", *others]
+        assert held.commits.sizes == [1, 2, 4, 8, 16, 32]
 
 
 # The user actor
