@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 import trio
 
 from greenroom.actors.exit import must_go_on
+from greenroom.actors.guard import log_failure
+
+logger = logging.getLogger("greenroom.transport")
 
 
 class SideTasks:
@@ -15,10 +19,10 @@ class SideTasks:
 
     They live in the nursery of the block's own task: a nursery that is open and empty takes 4 KiB
     for each connection. Hence no error may leave them: it ends the block instead, and is raised
-    there.
+    there; it is logged if the block has ended.
     """
 
-    __slots__ = ("_error", "_nursery", "_scopes", "scope")
+    __slots__ = ("_error", "_has_ended", "_nursery", "_scopes", "scope")
 
     def __init__(self) -> None:
         nursery = trio.lowlevel.current_task().parent_nursery
@@ -26,6 +30,7 @@ class SideTasks:
         self._nursery: trio.Nursery = nursery
         self._scopes: list[trio.CancelScope] = []
         self._error: BaseException | None = None
+        self._has_ended = False
         self.scope = trio.CancelScope()
         """The block's."""
 
@@ -39,6 +44,7 @@ class SideTasks:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
+        self._has_ended = True
         for scope in self._scopes:
             scope.cancel()
         is_absorbed = self.scope.__exit__(kind, error, trace)
@@ -62,7 +68,10 @@ class SideTasks:
         except BaseException as error:
             if must_go_on(error):
                 raise
-            self._error = self._error or error
-            self.scope.cancel()
+            if self._has_ended:
+                log_failure(logger, error, "a task of a connection that has ended failed")
+            else:
+                self._error = self._error or error
+                self.scope.cancel()
         finally:
             self._scopes.remove(scope)

@@ -58,7 +58,9 @@ async def test_the_error_of_one_ends_the_block_alone_and_is_raised_there(
     assert not nursery.cancel_scope.cancel_called
 
 
-async def test_one_that_fails_after_the_block_disturbs_nobody(nursery: trio.Nursery) -> None:
+async def test_one_that_fails_after_the_block_is_logged_and_disturbs_nobody(
+    nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
+) -> None:
     async def fail_late() -> None:
         try:
             await trio.sleep_forever()
@@ -70,6 +72,7 @@ async def test_one_that_fails_after_the_block_disturbs_nobody(nursery: trio.Nurs
         await wait_all_tasks_blocked()
     await wait_all_tasks_blocked()
     assert not nursery.cancel_scope.cancel_called
+    assert "a task of a connection that has ended failed" in caplog.text
 
 
 async def test_they_run_in_the_context_of_who_starts_them() -> None:
