@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -34,7 +35,7 @@ class Scrape:
         series = parsed(body.decode())[f"greenroom_{name}"]
         return sum(value for key, value in series.items() if set(labels) <= {*key})
 
-    def wait(self, name: str, *labels: str, at_least: float = 1) -> None:
+    def wait(self, name: str, *labels: str, at_least: float = 1, at_most: float = math.inf) -> None:
         """Return once the number is there. Raises `trio.TooSlowError`."""
         metrics = self._server.runtime.metrics
         assert metrics is not None
@@ -42,6 +43,7 @@ class Scrape:
         def there() -> bool:
             text = metrics.expose("application/openmetrics-text")[0].decode()
             series = parsed(text)[f"greenroom_{name}"]
-            return sum(v for key, v in series.items() if set(labels) <= {*key}) >= at_least
+            value = sum(v for key, v in series.items() if set(labels) <= {*key})
+            return at_least <= value <= at_most
 
         self._server.wait_until(there)
