@@ -38,6 +38,15 @@ def by_us(token: str) -> tuple[object, ...] | None:
     return parts.header, parts.payload, parts.signature
 
 
+def is_usual(segment: str) -> bool:
+    """Whether a segment is written as base64url encoders write it, with or without padding."""
+    try:
+        usual = base64.urlsafe_b64encode(base64.urlsafe_b64decode(segment + "==")).decode()
+    except ValueError:
+        return False
+    return segment in (usual, usual.rstrip("="))
+
+
 SEGMENTS = st.binary(max_size=9).map(packed) | st.text("aQ-_=+/.! é", max_size=6)
 HEADERS = st.dictionaries(
     st.sampled_from(["alg", "kid", "typ", "x"]),
@@ -54,7 +63,10 @@ HEADERS = st.dictionaries(
 @example("e30.e30.e31")
 @example("e30=.e30.e30=")
 def test_a_token_has_the_parts_that_pyjwt_finds_in_it(token: str) -> None:
-    assert by_us(token) == by_pyjwt(token)
+    """Older versions of PyJWT also take what is written in base64 in an unusual way."""
+    ours, theirs = by_us(token), by_pyjwt(token)
+    if ours is not None or all(map(is_usual, token.split("."))):
+        assert ours == theirs
 
 
 @given(st.integers(0, len(GOOD) - 1), st.characters(codec="ascii"))
