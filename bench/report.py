@@ -96,7 +96,7 @@ def environment() -> dict[str, str]:
     versions = [f"{name} {found}" for name in PACKAGES if (found := _version(name))]
     return {
         "machine": f"{os.cpu_count()} cores ({_processor()}), {_memory()} GiB of memory, "
-        f"{platform.system()} {platform.release()}",
+        f"{platform.system()} {platform.release().partition('-')[0]}",
         "Python": platform.python_version(),
         "packages": ", ".join([*versions, *_node_versions()]),
     }
