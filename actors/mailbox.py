@@ -222,13 +222,7 @@ class Mailbox(Generic[M]):
 
     def take_all_nowait(self) -> deque[M]:
         """Take all messages, possibly none, and let waiting senders in."""
-        if self._senders:
-            return self._taken_out(self._messages or deque(), ())
-        taken = self._in_hand = self._messages or deque()
-        self._messages = ()
-        self._taken += len(taken)
-        self._taken_since = self._waiting_since
-        return taken
+        return self._taken_out(self._messages or deque(), ())
 
     def _taken_out(self, taken: deque[M], rest: deque[M] | tuple[()]) -> deque[M]:
         self._messages = rest

@@ -83,8 +83,7 @@ class Dispatcher:
     def enqueue(self, cell: Cell) -> None:
         """Let the cell react in this turn, behind those that wait already, or in the next one."""
         self._due.append(cell)
-        if self._parked is not None:
-            self._wake()
+        self._wake()
 
     def at_end(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, when the turn ends; what it raises is logged.
@@ -93,8 +92,7 @@ class Dispatcher:
         readers of the other ends wake up when the turn is over, and not in the middle.
         """
         self._last.append(callback)
-        if self._parked is not None:
-            self._wake()
+        self._wake()
 
     def _wake(self) -> None:
         task, self._parked = self._parked, None
