@@ -18,24 +18,19 @@ import trio
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.exit import ExitReason
 from greenroom.actors.reactors.reactor import Reactor
-from greenroom.actors.ref import ActorStopped, Ask, Ref
+from greenroom.actors.ref import ActorStopped, Ask
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import AlreadySaid, EventNotKept, JournalError, OutOfSequence
-from greenroom.delivery.events.ids import BadId, ConnectionId, UserId
+from greenroom.delivery.events.ids import BadId, UserId
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.events.stages import Standing
-from greenroom.delivery.journal.reads import ReadPast
 from greenroom.delivery.outbox.feed import (
-    GivenUp,
-    HandRecords,
     OutboxCommand,
-    ReadAgain,
-    ReadPage,
-    Superseded,
 )
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
+from greenroom.delivery.user.connections import Connections
 from greenroom.delivery.user.left_runs import LeftRuns, OpenRuns
 from greenroom.delivery.user.messages import (
     Acked,
@@ -46,25 +41,19 @@ from greenroom.delivery.user.messages import (
     Attached,
     AwaitStage,
     ConfirmedThere,
-    ConnectionNews,
-    DeliverEvents,
     Detach,
     DisplayedThere,
     Emit,
     EndLeftRuns,
-    FellBehind,
     FlushLazily,
     LookedUp,
-    ReadFailed,
     RedeliverDue,
     ReportRefused,
     RunLeft,
     RunStarted,
-    SessionTaken,
     SettleAll,
     SettleDue,
     ShowTyping,
-    Unacknowledged,
     UserMessage,
     UserSays,
     UserTyping,
@@ -85,7 +74,6 @@ LAZY_SECONDS = 1.0
 a left run waits after a failed append."""
 
 R = TypeVar("R")
-TakePage: TypeAlias = Callable[[ConnectionId, list[Record]], Iterable[OutboxCommand]]
 Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
 
 
@@ -101,6 +89,7 @@ class UserActor(Reactor[UserMessage]):
     _runs: OpenRuns
     _left_runs: LeftRuns
     _says: Says
+    _connections: Connections
     _receipts: Receipts
     _reports: Reports
     _settler: Settler
@@ -108,7 +97,6 @@ class UserActor(Reactor[UserMessage]):
     def __init__(self, user: UserId, parts: UserParts) -> None:
         self.user = user
         self._parts = parts
-        self._connections: dict[ConnectionId, Ref[ConnectionNews]] = {}
         self._landed: AppendDone | None = None
         self._appending = False
         self._account = Account(parts.observer)
@@ -135,6 +123,7 @@ class UserActor(Reactor[UserMessage]):
         )
         self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
         self._settler = Settler(self.user, parts, self.outbox, self.ref)
+        self._connections = Connections(self.user, parts, self.outbox, self._account, self.ref)
         self._reports = Reports(self.user, parts, self.outbox, self._account)
         parts.gauge.fed = self.outbox
         # No checkpoint from here until this actor is up: a run that ends now either finds this
@@ -187,7 +176,7 @@ class UserActor(Reactor[UserMessage]):
         self._says.say(request, reply)
 
     def _agent_typing(self, message: AgentTyping) -> None:
-        self._tell_all(ShowTyping(message.thread, message.agent), self._connections)
+        self._connections.tell_all(ShowTyping(message.thread, message.agent))
 
     # Connections
 
@@ -198,29 +187,28 @@ class UserActor(Reactor[UserMessage]):
     def _admitted(
         self, request: Attach, before: int | None, commands: Iterable[OutboxCommand]
     ) -> None:
-        self._connections[request.connection] = request.ref
+        self._connections.add(request.connection, request.ref)
         self._reports.resumed(request.connection, before)
         self._receipts.resolve()
-        self._perform(commands)
+        self._connections.perform(commands)
 
     def _detach(self, message: Detach) -> None:
-        self._connections.pop(message.connection, None)
-        self.outbox.detach(message.connection)
+        self._connections.detach(message)
 
     def _written(self, message: Written) -> None:
-        self._perform(self.outbox.written(message.connection, message.through))
+        self._connections.written(message)
 
     def _reported(self, message: Acked | DisplayedThere | ConfirmedThere) -> None:
         refused = self._reports.take(message)
         if refused is None:
             self._receipts.resolve()
-            self._perform(self.outbox.wake(message.connection))
+            self._connections.perform(self.outbox.wake(message.connection))
         else:
-            self._tell_all(ReportRefused(refused), [message.connection])
+            self._connections.tell(message.connection, ReportRefused(refused))
 
     def _user_typing(self, message: UserTyping) -> None:
-        others = [each for each in self._connections if each != message.connection]
-        self._tell_all(ShowTyping(message.thread, self.user), others)
+        news = ShowTyping(message.thread, self.user)
+        self._connections.tell_all(news, but=message.connection)
 
     # The journal
 
@@ -237,7 +225,7 @@ class UserActor(Reactor[UserMessage]):
             self._settler.kept()
         if self.outbox.durable:
             self._settler.tell(self.outbox.durable)
-        return self._perform(commands)
+        return self._connections.perform(commands)
 
     def _append_failed(self, error: BaseException) -> None:
         """Fail the emitters of events that were not kept. If that is not known, or another writer
@@ -261,7 +249,7 @@ class UserActor(Reactor[UserMessage]):
         self._append(self.outbox.next_append(self._now(), lazily=True))
 
     def _redeliver(self, _: RedeliverDue) -> None:
-        self._perform(self.outbox.redeliver(self._now()))
+        self._connections.perform(self.outbox.redeliver(self._now()))
 
     def _settle(self, _: SettleDue) -> None:
         self._settler.look()
@@ -317,50 +305,6 @@ class UserActor(Reactor[UserMessage]):
             self._append_done(self._landed)
         else:
             self.ref.tell_owed(self._landed)
-
-    def _perform(self, commands: Iterable[OutboxCommand]) -> None:
-        for command in commands:
-            if type(command) is HandRecords:
-                news = DeliverEvents(command.records, command.replay)
-                if command.replay:
-                    self._account.replayed(command.records, self.outbox.received)
-                self._connections[command.connection].tell_owed(news)
-            elif type(command) is ReadPage:
-                self._read(command, self._parts.limits.frame_events, self.outbox.page)
-            elif type(command) is ReadAgain:
-                self._read(command, command.limit, self.outbox.again)
-            elif type(command) is GivenUp:
-                logger.warning("%s: %s acknowledges nothing", self.ref.name, command.connection)
-                self._part_with(command.connection, Unacknowledged(command.since))
-            elif type(command) is Superseded:
-                self._part_with(command.connection, SessionTaken())
-            else:
-                self._part_with(command.connection, FellBehind())
-
-    def _part_with(self, connection: ConnectionId, news: ConnectionNews) -> None:
-        self._connections.pop(connection).tell_owed(news)
-
-    def _read(self, command: ReadPage | ReadAgain, limit: int, then: TakePage) -> None:
-        size = self._parts.limits.frame_bytes
-        question = ReadPast(self.user, command.after, limit, size)
-        read = partial(self._page_read, command.connection, then)
-        self._parts.ask_journal(self.ref, question, read)
-
-    def _page_read(
-        self, connection: ConnectionId, then: TakePage, page: ReplyOutcome[list[Record]]
-    ) -> None:
-        if isinstance(page, outcome.Error):
-            why = safe_str(page.error)
-            logger.warning("%s: no page for %s: %s", self.ref.name, connection, why)
-            self._tell_all(ReadFailed(), [connection])  # its client reconnects and tries again
-            self._detach(Detach(connection))
-        else:
-            self._perform(then(connection, page.value))
-
-    def _tell_all(self, news: ConnectionNews, connections: Iterable[ConnectionId]) -> None:
-        for connection in connections:
-            if connection in self._connections:
-                self._connections[connection].tell_owed(news)
 
     def _fail_all(self, reason: ExitReason) -> None:
         def stopped() -> ActorStopped:
