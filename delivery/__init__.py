@@ -17,15 +17,15 @@ The path of an event, from the agent's call to the user's screen and back:
    the newest events from memory.
 6. `transport/connection/`, a reactor too, writes the records to the socket without waiting, and
    reports how far the system has taken them.
-7. The client acknowledges: `user/reports.py` notes it, the session's cursor moves
+7. The client acknowledges: `user/outcomes/reports.py` notes it, the session's cursor moves
    (`outbox/sessions.py`), and `outbox/redelivery.py` stops its clock. Without an acknowledgement
    the events are sent again, and in the end the connection is given up.
-8. `user/settling.py` gives each event its one outcome; events that no client received in time
-   become dead letters (`dead_letters.py`).
+8. `user/outcomes/settling.py` gives each event its one outcome; events that no client received in
+   time become dead letters (`dead_letters.py`).
 
-A message of the user (`say`) takes steps 3 to 5 in one trip: `user/says.py` has it appended on the
-condition that its key is new (`Unsaid`), and a refused append tells which run had it. What was in
-the same batch waits again.
+A message of the user (`say`) takes steps 3 to 5 in one trip: `user/runs/says.py` has it appended on
+the condition that its key is new (`Unsaid`), and a refused append tells which run had it. What was
+in the same batch waits again.
 
 Aside from this path: `events/` has the vocabulary (ids, kinds, records, policies), `history/` reads
 past events, `upkeep/` checks, exports and migrates a journal, and `legacy/` reads the ids of older

@@ -31,7 +31,6 @@ from greenroom.delivery.outbox.feed import (
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.connections import Connections
-from greenroom.delivery.user.left_runs import LeftRuns, OpenRuns
 from greenroom.delivery.user.messages import (
     Acked,
     AgentTyping,
@@ -59,11 +58,12 @@ from greenroom.delivery.user.messages import (
     UserTyping,
     Written,
 )
+from greenroom.delivery.user.outcomes.receipts import Receipts
+from greenroom.delivery.user.outcomes.reports import Account, Reports
+from greenroom.delivery.user.outcomes.settling import Settler
 from greenroom.delivery.user.parts import TURN, Gauge, ReadUser, UserParts
-from greenroom.delivery.user.receipts import Receipts
-from greenroom.delivery.user.reports import Account, Reports
-from greenroom.delivery.user.says import Says
-from greenroom.delivery.user.settling import Settler
+from greenroom.delivery.user.runs.left_runs import LeftRuns, OpenRuns
+from greenroom.delivery.user.runs.says import Says
 
 __all__ = ["Gauge", "UserActor", "UserMessage", "UserParts"]
 

@@ -35,8 +35,8 @@ from greenroom.delivery.user.messages import (
     UserMessage,
     Written,
 )
+from greenroom.delivery.user.outcomes.reports import Account
 from greenroom.delivery.user.parts import UserParts
-from greenroom.delivery.user.reports import Account
 
 __all__ = ["Connections"]
 

@@ -15,7 +15,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.messages import RunLeft, UserMessage
 from greenroom.delivery.user.parts import Gauge
-from greenroom.delivery.user.run_queue import RunTurns
+from greenroom.delivery.user.runs.run_queue import RunTurns
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
 from greenroom.supervisor.errors import SupervisorError, SupervisorStopped
 from greenroom.supervisor.supervisor_ref import SupervisorRef

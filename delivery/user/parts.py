@@ -22,7 +22,7 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.outbox.sessions import Reach
 from greenroom.delivery.user.messages import LookedUp, UserMessage
-from greenroom.delivery.user.run_queue import RunTurns
+from greenroom.delivery.user.runs.run_queue import RunTurns
 
 R = TypeVar("R")
 OnUndelivered: TypeAlias = Callable[[DeadLetter], None]

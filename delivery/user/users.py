@@ -33,7 +33,7 @@ from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import SettleAll
 from greenroom.delivery.user.names import child_id, outbox_name
 from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms
-from greenroom.delivery.user.run_queue import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
+from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import AlreadyStarted, NoSuchChild, SupervisorError

@@ -29,10 +29,10 @@ from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.messages import Attached
+from greenroom.delivery.user.outcomes.receipts import Receipts
+from greenroom.delivery.user.outcomes.reports import Account, Reports
+from greenroom.delivery.user.outcomes.settling import Settler
 from greenroom.delivery.user.parts import UserParts
-from greenroom.delivery.user.receipts import Receipts
-from greenroom.delivery.user.reports import Account, Reports
-from greenroom.delivery.user.settling import Settler
 
 R = TypeVar("R")
 Stages = dict[int, ReceiptStage]

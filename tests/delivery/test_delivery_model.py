@@ -63,8 +63,8 @@ from greenroom.delivery.user.messages import (
     ConfirmedThere,
     DisplayedThere,
 )
-from greenroom.delivery.user.receipts import Receipts
-from greenroom.delivery.user.settling import Settler
+from greenroom.delivery.user.outcomes.receipts import Receipts
+from greenroom.delivery.user.outcomes.settling import Settler
 from greenroom.supervisor.restarts import Backoff
 from tests.delivery.delivery_model import (
     Person,

@@ -23,8 +23,8 @@ from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.user.asking import ask_without_waiting
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import RunStarted, UserSays
-from greenroom.delivery.user.run_queue import TooManyRuns
-from greenroom.delivery.user.says import SayConflict
+from greenroom.delivery.user.runs.run_queue import TooManyRuns
+from greenroom.delivery.user.runs.says import SayConflict
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity
 from greenroom.transport.connection.machine.events import (

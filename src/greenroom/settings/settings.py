@@ -15,7 +15,7 @@ from greenroom.delivery.events.policy import DONE, POLICIES, Policies
 from greenroom.delivery.outbox.redelivery import Patience
 from greenroom.delivery.run.text_buffer import BUFFER_BYTES, PACE, TextPace
 from greenroom.delivery.run.timeouts import Tier, Timeouts, TimeoutsClash
-from greenroom.delivery.user.run_queue import RUNS_AT_ONCE, RUNS_WAITING
+from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
 from greenroom.settings.sources import (
     PREFIX,

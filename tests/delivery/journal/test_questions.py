@@ -24,7 +24,7 @@ from greenroom.delivery.journal.readers import MOST_QUESTIONS
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.journal.sqlite.journal import READERS, SqliteJournal, open_sqlite_journal
 from greenroom.delivery.observer import Observer
-from greenroom.delivery.user.settling import ReadSettlement
+from greenroom.delivery.user.outcomes.settling import ReadSettlement
 from greenroom.testing import STRAYS
 from tests.delivery.backstage import open_backstage
 from tests.delivery.journal.held_journal import open_held

@@ -20,8 +20,8 @@ from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import RunStarted, UserSays
-from greenroom.delivery.user.run_queue import RUNS_AT_ONCE, RUNS_WAITING, TooManyRuns
-from greenroom.delivery.user.says import SayConflict
+from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING, TooManyRuns
+from greenroom.delivery.user.runs.says import SayConflict
 from tests.delivery.backstage import ALICE, IDS, Disk, open_backstage
 from tests.delivery.journal.held_journal import open_held
 from tests.delivery.journal.journal_conformance import BACKENDS, BOB, RUNS, OpenJournal, record

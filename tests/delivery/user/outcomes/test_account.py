@@ -12,8 +12,8 @@ from greenroom.delivery.events.ids import EventId, IdSource, SessionId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import Mark, Record
 from greenroom.delivery.observer import Observer
-from greenroom.delivery.user import reports
-from greenroom.delivery.user.reports import Account
+from greenroom.delivery.user.outcomes import reports
+from greenroom.delivery.user.outcomes.reports import Account
 
 pytestmark = pytest.mark.requirement("R10")
 

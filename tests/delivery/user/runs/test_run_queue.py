@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from greenroom.delivery.events.ids import RunId
-from greenroom.delivery.user.run_queue import RunQueue, TooManyRuns
+from greenroom.delivery.user.runs.run_queue import RunQueue, TooManyRuns
 
 
 class Queueing(RuleBasedStateMachine):

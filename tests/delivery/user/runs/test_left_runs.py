@@ -27,7 +27,7 @@ from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
 from greenroom.delivery.upkeep.journal_upkeep import open_for_upkeep
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.delivery.user.left_runs import PAGE
+from greenroom.delivery.user.runs.left_runs import PAGE
 from tests.delivery.backstage import ALICE, IDS, Disk, open_backstage
 from tests.delivery.history.run_story import Author, write
 from tests.delivery.history.whole_runs import flaws

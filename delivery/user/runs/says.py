@@ -22,7 +22,7 @@ from greenroom.delivery.events.record import Entry, Record, Said, Unsaid
 from greenroom.delivery.journal.reads import ReadSaid
 from greenroom.delivery.user.messages import RunStarted, UserMessage, UserSays
 from greenroom.delivery.user.parts import UserParts
-from greenroom.delivery.user.run_queue import TooManyRuns
+from greenroom.delivery.user.runs.run_queue import TooManyRuns
 
 Offer = Callable[[Draft, Reply[Record]], None]
 
