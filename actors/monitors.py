@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Never, Protocol
 
 import attrs
@@ -81,11 +82,14 @@ class Monitor(_Watching):
         super().__init__()
         self.ref = watched
         addressee = watcher._addressee()
-        self._watch(addressee, lambda _: self._call_off())
-        self._watch(watched, lambda reason: self._down(addressee, reason))
+        self._watch(addressee, self._watcher_ended)
+        self._watch(watched, partial(self._down, addressee))
 
     def demonitor(self) -> None:
         """Stop watching. A `Down` that is already in the mailbox still arrives."""
+        self._call_off()
+
+    def _watcher_ended(self, _: ExitReason) -> None:
         self._call_off()
 
     def _down(self, watcher: Ref[Down] | OwnLife[Down], reason: ExitReason) -> None:
@@ -128,8 +132,8 @@ class Link(_Watching):
 
     def __init__(self, one: AnyRef, other: AnyRef) -> None:
         super().__init__()
-        self._watch(one, lambda reason: self._carry(one, other, reason))
-        self._watch(other, lambda reason: self._carry(other, one, reason))
+        self._watch(one, partial(self._carry, one, other))
+        self._watch(other, partial(self._carry, other, one))
 
     def unlink(self) -> None:
         """Remove the link. An end that was already carried over is not undone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -187,7 +188,7 @@ class Ref(Killable, Generic[M_contra]):
         before. Raises what `request` raises.
         """
         addressee = to._addressee()
-        self.request(request).then(lambda result: addressee.tell_owed(wrap(result)))
+        self.request(request).then(partial(_pass_on, addressee, wrap))
 
     async def wait_stopped(self) -> ExitReason:
         """Wait until the actor has ended; returns its exit reason."""
@@ -273,3 +274,9 @@ class Ref(Killable, Generic[M_contra]):
             self._refuse(reason)
             self._fail_taken(reason)
             self._announce_end(reason)
+
+
+def _pass_on(
+    addressee: Ref[N] | OwnLife[N], wrap: Callable[[ReplyOutcome[R]], N], result: ReplyOutcome[R]
+) -> None:
+    addressee.tell_owed(wrap(result))

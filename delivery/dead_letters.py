@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import trio
 
 from greenroom.delivery.errors import UnknownEvent
@@ -57,7 +59,7 @@ class DeadLetters:
             async with self._users.lease(letter.user) as user:
                 record = await user.actor.ask(Emit(again))
             await self.drop(known)
-        return Receipt.of(record, lambda: self._users.lease(letter.user))
+        return Receipt.of(record, partial(self._users.lease, letter.user))
 
     async def drop(self, event: str) -> None:
         """Forget a dead letter; the event stays in its thread. Raises `BadId`, `UnknownEvent`."""

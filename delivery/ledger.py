@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from greenroom.delivery.errors import UnknownEvent
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.record import Record
@@ -55,4 +57,4 @@ class Ledger:
         return record
 
     def _receipt(self, record: Record) -> Receipt:
-        return Receipt.of(record, lambda: self._users.lease(record.user))
+        return Receipt.of(record, partial(self._users.lease, record.user))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import TypeVar, cast
 
 import attrs
@@ -160,7 +161,7 @@ class DynamicSupervisorRef(SupervisorRef):
         Raises `AlreadyStarted`, `AlreadyPresent`, `TooManyChildren`, `SupervisorStopped`.
         """
         child = self._admit(spec)
-        self._spawn(child).up.then(lambda up: self._report_failed(child, up))
+        self._spawn(child).up.then(partial(self._report_failed, child))
 
     def _report_failed(self, child: Child, up: ReplyOutcome[object]) -> None:
         """Report a start that failed: it has no caller who would learn of it."""
@@ -278,7 +279,7 @@ class DynamicSupervisorRef(SupervisorRef):
             return
         child.restarting = True
         child.life = None
-        alarm_clock().set(delay, lambda: self._spawn_if_wanted(child))
+        alarm_clock().set(delay, partial(self._spawn_if_wanted, child))
 
     def _spawn_if_wanted(self, child: Child) -> None:
         """Called by the alarm clock: the child or the supervisor may have ended in the meantime."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Generic, TypeVar
 
+from greenroom.actors.exit import ExitReason
 from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.supervisor.errors import NotRegistered, RegistryConflict
 
@@ -53,7 +55,7 @@ class Registry(Generic[M]):
             raise ActorStopped(owner.name, owner.exit_reason)
         self._owners[key] = owner
         insort(self._sorted, key)
-        self._call_off[key] = owner.when_stopped(lambda _: self._free(key))
+        self._call_off[key] = owner.when_stopped(partial(self._free, key))
 
     def unregister(self, key: str, owner: Ref[M]) -> None:
         """Free a key before its owner ends. Does nothing if the key is not this owner's."""
@@ -86,6 +88,6 @@ class Registry(Generic[M]):
         """The keys of one owner, sorted; looks at every key."""
         return tuple(key for key in self._sorted if self._owners[key] is owner)
 
-    def _free(self, key: str) -> None:
+    def _free(self, key: str, _: ExitReason | None = None) -> None:
         del self._owners[key], self._call_off[key]
         del self._sorted[bisect_left(self._sorted, key)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import TypeVar, cast
 
 import attrs
@@ -111,7 +112,7 @@ class StaticSupervisorRef(SupervisorRef):
         """
         check_child_specs([spec], self.auto_shutdown, supervisor=self.name)
         callers = callers_here()
-        return cast(V, await self._call(lambda: self._add(spec, callers)))
+        return cast(V, await self._call(partial(self._add, spec, callers)))
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Stop a child and wait until it is gone. Its spec stays, unless it is temporary.
@@ -119,18 +120,18 @@ class StaticSupervisorRef(SupervisorRef):
         Does nothing to a stopped child. Raises `NoSuchChild`, or `ChildLeftBehind` if the child
         ignores its cancellation.
         """
-        await self._call(lambda: self._terminate(id))
+        await self._call(partial(self._terminate, id))
 
     async def restart_child(self, id: str) -> object:  # noqa: A002 - supervisor(3)'s name for it
         """Start a stopped child again; returns its started value.
 
         Raises `NoSuchChild`, `ChildRunning`, `ChildRestarting` or `StartFailed`.
         """
-        return await self._call(lambda: self._start_again(id))
+        return await self._call(partial(self._start_again, id))
 
     async def delete_child(self, id: str) -> None:  # noqa: A002 - supervisor(3)'s name for it
         """Remove a stopped child. Raises `NoSuchChild`, `ChildRunning` or `ChildRestarting`."""
-        await self._call(lambda: self._delete(id))
+        await self._call(partial(self._delete, id))
 
     async def change_specs(
         self,
@@ -152,7 +153,7 @@ class StaticSupervisorRef(SupervisorRef):
         ends = auto_shutdown or self.auto_shutdown
         check_flags(self.name, *flags, ends)
         check_child_specs(new, ends, supervisor=self.name)
-        await self._call(lambda: self._change(new, *flags, ends))
+        await self._call(partial(self._change, new, *flags, ends))
 
     async def _call(self, do: Callable[[], Awaitable[T]]) -> T:
         self._check_open()
@@ -298,7 +299,7 @@ class StaticSupervisorRef(SupervisorRef):
         """Even without a delay, use the mailbox, so that other calls get their turn."""
         retry = _RestartDue(child, child.restarts)
         if delay:
-            alarm_clock().set(delay, lambda: self._deliver(retry))
+            alarm_clock().set(delay, partial(self._deliver, retry))
         else:
             self._deliver(retry)
 

@@ -350,10 +350,10 @@ class SupervisorRef(Resting, Killable):
             uptime=trio.current_time() - life.since if life is not None and life.is_up else 0.0,
             budget=self.restart_budget,
             actor=note_actor(value, factory, record=factory is not None),
-            led_here=lambda earlier: self._led_here(earlier, child),
+            led_here=partial(self._led_here, child),
         )
 
-    def _led_here(self, earlier: CrashReport, child: Child) -> bool:
+    def _led_here(self, child: Child, earlier: CrashReport) -> bool:
         """Whether an earlier crash restarted this child: its own, or one of a supervisor above."""
         if earlier.supervisor == self.path:
             return child.id in self._affected(earlier.child)

@@ -53,6 +53,16 @@ def functions_too_long(house: House) -> Iterator[str]:
                     yield module.at(node.lineno, f"{node.name} has {lines} lines")
 
 
+def lambdas_that_carry_on(house: House) -> Iterator[str]:
+    """`partial(self.next, x)` names what comes next; an editor cannot follow a lambda."""
+    for module in house.modules.values():
+        for node in module.nodes:
+            if isinstance(node, ast.Lambda) and isinstance(node.body, ast.Call):
+                own = "self" in {each.arg for each in node.args.args}
+                if ast.unparse(node.body.func).startswith("self.") and not own:
+                    yield module.at(node.lineno, f"write partial({ast.unparse(node.body.func)}, …)")
+
+
 def arrows_of(house: House) -> dict[str, list[str]]:
     """Which modules of the house each of its modules imports."""
     return {

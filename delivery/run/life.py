@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import trio
 
@@ -64,7 +65,7 @@ class RunLife:
         self.limit = limit
         if self._abandon is not None and self.cause is None:
             left = self._began + limit - trio.current_time()
-            self._ring(max(0.0, left), lambda: self.cut(Cut.TIMEOUT))
+            self._ring(max(0.0, left), partial(self.cut, Cut.TIMEOUT))
 
     def cut(self, cause: Cut) -> None:
         """Cancel the code; only the first cause counts."""

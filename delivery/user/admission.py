@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeAlias
 
 import attrs
@@ -102,7 +103,7 @@ class Admission:
             return self._admit(request, reply, _KnownSession(agreed=claim))
 
         question = ReadSession(self._user, session, request.offset or 0, claim)
-        return self._ask(question, reply, lambda known: self._admit(request, reply, known))
+        return self._ask(question, request, reply)
 
     def _claim(self, request: Attach) -> int | EventId | None:
         """The offset through which the client's log equals this one, or the event that the journal
@@ -114,18 +115,18 @@ class Admission:
         return request.offset if at_hand else request.event
 
     def _ask(
-        self,
-        question: Question[_KnownSession],
-        reply: Reply[Attached],
-        then: Callable[[_KnownSession], None],
+        self, question: Question[_KnownSession], request: Attach, reply: Reply[Attached]
     ) -> None:
-        def answered(result: ReplyOutcome[_KnownSession]) -> None:
-            if isinstance(result, outcome.Error):
-                reply.fail(result.error)
-            else:
-                then(result.value)
+        looked_up = partial(self._looked_up, request, reply)
+        self._parts.ask_journal(self._actor, question, looked_up)
 
-        self._parts.ask_journal(self._actor, question, answered)
+    def _looked_up(
+        self, request: Attach, reply: Reply[Attached], known: ReplyOutcome[_KnownSession]
+    ) -> None:
+        if isinstance(known, outcome.Error):
+            reply.fail(known.error)
+        else:
+            self._admit(request, reply, known.value)
 
     def _admit(self, request: Attach, reply: Reply[Attached], known: _KnownSession) -> None:
         if request.ref.exit_reason is not None:
@@ -179,7 +180,7 @@ class Admission:
         self, request: Attach, reply: Reply[Attached], known: _KnownSession, offset: int
     ) -> None:
         question = ReadPlace(self._user, request.session, offset, known)
-        self._ask(question, reply, lambda known: self._admit(request, reply, known))
+        self._ask(question, request, reply)
 
     def _tell_of_lies(self, request: Attach, position: Resumption) -> None:
         """Log and count a `hello` that claims more than the client was sent, or another log."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 import attrs
+import outcome
 
-from greenroom.actors.ref import Ref
+from greenroom.actors.errors import ActorError
+from greenroom.actors.ref import Ref, Request
+from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.journal import Journal
@@ -19,6 +22,8 @@ from greenroom.delivery.user.runs.run_queue import RunTurns
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
 from greenroom.supervisor.errors import SupervisorError, SupervisorStopped
 from greenroom.supervisor.supervisor_ref import SupervisorRef
+
+R = TypeVar("R")
 
 
 class LiveRun(Protocol):
@@ -80,6 +85,19 @@ class UserHandle:
         if self._tree is None:
             raise self._stopped()
         return self._tree
+
+    def ask_soon(self, request: Request[R], answered: Callable[[ReplyOutcome[R]], None]) -> None:
+        """Ask the user actor without waiting.
+
+        `answered` is called once, with the answer or an error: at once if the actor is restarting
+        or does not take the request.
+        """
+        try:
+            reply = self.actor.request(request)
+        except (ActorError, SupervisorError) as error:
+            answered(outcome.Error(error))
+        else:
+            reply.then(answered)
 
     def _stopped(self) -> SupervisorStopped:
         return SupervisorStopped(f"the actors of user {str(self.user)!r} have stopped")

@@ -14,7 +14,6 @@ from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.events.ids import ConnectionId
 from greenroom.delivery.outbox.feed import SocketGauge
-from greenroom.delivery.user.asking import ask_without_waiting
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import Attach, Attached, Detach, UserMessage
 from greenroom.supervisor.errors import SupervisorError
@@ -46,9 +45,7 @@ class Attachment:
             gauge,
             hello.event,
         )
-        ask_without_waiting(
-            lambda: self.user.actor.request(request), partial(self._attached, hello)
-        )
+        self.user.ask_soon(request, partial(self._attached, hello))
 
     def tell(self, message: UserMessage) -> None:
         """Tell the user actor. If it is gone, this connection is about to be stopped."""

@@ -20,7 +20,6 @@ from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import SessionId
 from greenroom.delivery.events.record import Page
 from greenroom.delivery.journal.reads import ReadHistory
-from greenroom.delivery.user.asking import ask_without_waiting
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import RunStarted, UserSays
 from greenroom.delivery.user.runs.run_queue import TooManyRuns
@@ -101,7 +100,7 @@ class Requests:
 
     def _say(self, say: wire.Say, session: SessionId | None) -> None:
         request = UserSays(say.id, say.thread, session, say.body)
-        ask_without_waiting(lambda: self.user.actor.request(request), partial(self._said, say))
+        self.user.ask_soon(request, partial(self._said, say))
 
     def _said(self, say: wire.Say, result: ReplyOutcome[RunStarted]) -> None:
         if isinstance(result, outcome.Error):

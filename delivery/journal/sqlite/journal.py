@@ -72,7 +72,7 @@ async def open_sqlite_journal(
 async def _open(path: Path, new_epoch: Callable[[], str], thread: SqliteThread) -> SqliteFile:
     try:
         with trio.CancelScope(shield=True):  # a cancelled opening would leave the file locked
-            return await thread.call(lambda: _open_file(path, new_epoch))
+            return await thread.call(partial(_open_file, path, new_epoch))
     except BaseException:
         await thread.aclose(lambda: None)
         raise
@@ -140,13 +140,13 @@ class SqliteJournal(AsyncReads):
         return self._readers.ask(question, whose=whose, asker=asker)
 
     async def alive(self, now: int, *, after: int) -> None:
-        await self._write(lambda: self._letters.alive(now, after))
+        await self._write(partial(self._letters.alive, now, after))
 
     async def drop_dead_letter(self, event: EventId) -> bool:
-        return await self._write(lambda: self._letters.drop(event))
+        return await self._write(partial(self._letters.drop, event))
 
     async def trim(self, user: UserId, *, through: int) -> int:
-        return await self._write(lambda: self._store.trim(user, through))
+        return await self._write(partial(self._store.trim, user, through))
 
     @property
     def is_appending(self) -> bool:
@@ -175,7 +175,7 @@ class SqliteJournal(AsyncReads):
 
     async def _write(self, work: Callable[[], R]) -> R:
         """Run `work` unless the files at the journal's path are no longer the journal's."""
-        return await self._thread.call(lambda: self._on_thread(work, self._file.watch.check))
+        return await self._thread.call(partial(self._on_thread, work, self._file.watch.check))
 
     async def _answer(self, question: Question[R]) -> R:
         """An awaited read sees also what was appended before it and is not yet durable."""
@@ -229,4 +229,4 @@ class SqliteJournal(AsyncReads):
         self._file.close()
 
     def _keep(self, entries: Sequence[Entry]) -> None:
-        self._on_thread(lambda: self._store.append(entries), self._file.watch.check)
+        self._on_thread(partial(self._store.append, entries), self._file.watch.check)

@@ -127,7 +127,7 @@ class Says:
         except GreenroomError as error:
             return self._look_up(request, error)
         kept: Reply[Record] = Reply()
-        kept.then(lambda result: self._kept(request, context, result))
+        kept.then(partial(self._kept, request, context))
         return self._offer(said, kept)
 
     def _kept(self, request: UserSays, context: UserContext, kept: ReplyOutcome[Record]) -> None:
