@@ -48,8 +48,8 @@ class TurnMeter(Protocol):
 class Dispatcher:
     """Runs reactors, first come first served. `run` it in a task that outlives them.
 
-    A turn ends when no reactor has messages, or after `messages` of them or `seconds`; then other
-    tasks of the trio run have theirs. `clock` is monotonic, in seconds.
+    A turn ends when no reactor has messages, or with the batch that reaches `messages` or
+    `seconds`; then other tasks of the trio run. `clock` is monotonic, in seconds.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class Dispatcher:
         self._seconds = seconds
         self._clock = clock
         self._due: deque[Cell] = deque()
-        self._last: deque[Callable[[], None]] = deque()
+        self._at_end: deque[Callable[[], None]] = deque()
         self._parked: trio.lowlevel.Task | None = None
 
     async def run(self) -> None:
         """Take one turn after the other, for ever. What a reactor raises ends only that reactor."""
         while True:
-            if self._due or self._last:
+            if self._due or self._at_end:
                 await trio.lowlevel.checkpoint()
             else:
                 await self._park()
@@ -86,12 +86,13 @@ class Dispatcher:
         self._wake()
 
     def at_end(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once, when the turn ends; what it raises is logged.
+        """Call `callback` once, when the turn ends; what it raises is logged. If a callback calls
+        this, its own waits for the next turn.
 
         For what all reactors of a turn share, and for writes: written back to back, they let the
         readers of the other ends wake up when the turn is over, and not in the middle.
         """
-        self._last.append(callback)
+        self._at_end.append(callback)
         self._wake()
 
     def _wake(self) -> None:
@@ -115,9 +116,9 @@ class Dispatcher:
             left -= cell.react() if meter is None else meter.measure(cell.context, cell.react)
             if clock() >= until:
                 break
-        last = self._last
-        for _ in range(len(last)):
-            call_guarded("a callback at the end of a turn failed", last.popleft())
+        at_end = self._at_end
+        for _ in range(len(at_end)):
+            call_guarded("a callback at the end of a turn failed", at_end.popleft())
 
 
 _meter: trio.lowlevel.RunVar[TurnMeter | None] = trio.lowlevel.RunVar("greenroom turns", None)

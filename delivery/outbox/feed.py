@@ -140,7 +140,7 @@ class Feed:
         return last - self.handed > events or self.bytes_behind > size
 
     def hand(self, records: Sequence[Record], folded: Sequence[Record]) -> None:
-        """The connection has received these records, possibly `folded`; advance past them."""
+        """The connection is handed these records, possibly `folded`; advance past them."""
         size = size_of(folded)
         self.handed = records[-1].offset
         self.unwritten.append((self.handed, len(folded), size))

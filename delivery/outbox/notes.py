@@ -23,14 +23,14 @@ class Notes:
         self._waiting += entries
 
     def take(self) -> Sequence[Entry]:
-        """The entries to write now; call `written` or `not_written` with the result."""
+        """The entries to write now; then call `kept` or `not_kept`."""
         self._in_flight, self._waiting = tuple(self._waiting), []
         return self._in_flight
 
-    def written(self) -> Sequence[Entry]:
+    def kept(self) -> Sequence[Entry]:
         """The entries that are durable now."""
         done, self._in_flight = self._in_flight, ()
         return done
 
-    def not_written(self) -> None:
+    def not_kept(self) -> None:
         self._waiting, self._in_flight = [*self._in_flight, *self._waiting], ()

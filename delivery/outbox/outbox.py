@@ -63,13 +63,13 @@ class Outbox(Generic[T]):
         self._tail = Tail(self._limits)
         self._feeds: dict[ConnectionId, Feed] = {}
         self._waiting: list[tuple[Draft, T]] = []
-        self._left: list[tuple[Draft, T]] = []  # the drafts of the batch in flight
+        self._drafts_in_flight: list[tuple[Draft, T]] = []
         self._in_flight: list[tuple[Record, T]] | None = None
         self._marks_in_flight: Sequence[Mark] = ()
         self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach, self.last)
         self._notes = Notes()
-        self.durable: Sequence[Entry] = ()
-        """The entries other than events in the last durable batch."""
+        self.notes_kept: Sequence[Entry] = ()
+        """The entries of `note` in the last durable batch."""
         self._retries = Retries(user, self._limits, self._sessions, self._notes, clock, observer)
         self._pump = Pump(self._limits, self._tail, self._retries, observer)
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
@@ -92,7 +92,7 @@ class Outbox(Generic[T]):
             (draft.record(self.user, start + index, at), token)
             for index, (draft, token) in enumerate(self._waiting)
         ]
-        self._left, self._waiting = self._waiting, []
+        self._drafts_in_flight, self._waiting = self._waiting, []
         self._note_sent()
         self._marks_in_flight, self._marks = tuple(self._marks.values()), {}
         cursors = self._sessions.take_cursors(self.user, at)
@@ -111,10 +111,10 @@ class Outbox(Generic[T]):
     def appended(self) -> tuple[list[tuple[Record, T]], list[OutboxCommand]]:
         """The batch in flight is durable: return its records and tokens, and the next commands."""
         done, self._in_flight = self._in_flight or [], None
-        self._left = []
+        self._drafts_in_flight = []
         self._marks_in_flight = ()
-        self.durable = self._notes.written()
-        self._sessions.written()
+        self.notes_kept = self._notes.kept()
+        self._sessions.kept()
         before, records = self.last, [record for record, _ in done]
         if records:
             self.last = records[-1].offset
@@ -124,17 +124,17 @@ class Outbox(Generic[T]):
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
         lost, self._in_flight = self._in_flight or [], None
-        self._left = []
+        self._drafts_in_flight = []
         marks, self._marks_in_flight = self._marks_in_flight, ()
         self._marks = {_key(mark): mark for mark in marks} | self._marks
-        self._notes.not_written()
-        self._sessions.not_written()
+        self._notes.not_kept()
+        self._sessions.not_kept()
         return [token for _, token in lost]
 
     def say_refused(self, say: str) -> T:
         """The batch in flight is refused because of its draft with this key: return the token. The
         other drafts wait again, before those that came since."""
-        left = self._left
+        left = self._drafts_in_flight
         self.append_failed()
         self._waiting[:0] = [(draft, token) for draft, token in left if draft.say != say]
         return next(token for draft, token in left if draft.say == say)
@@ -226,7 +226,8 @@ class Outbox(Generic[T]):
 
     def page(self, connection: ConnectionId, records: Sequence[Record]) -> Iterable[OutboxCommand]:
         """The answer to a `ReadPage`. Records that were trimmed meanwhile are skipped: the client
-        sees the gap, and gets `recovered: false` when it resumes."""
+        sees the gap, and gets `recovered: false` when it resumes. Records past `last`, which are
+        durable but not `appended` yet, are left to that."""
         feed = self._feeds.get(connection)
         if feed is None or feed.reading_until is None:
             return ()

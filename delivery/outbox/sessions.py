@@ -120,14 +120,14 @@ class Sessions:
         reach.handed = max(reach.handed, through)
 
     def take_cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
-        """The cursors to write now; call `written` or `not_written` with the result."""
+        """The cursors to write now; call `kept` or `not_kept` with the result."""
         self._in_flight, self._moved = self._moved, NONE
         return (self._cursor(user, session, at) for session in sorted(self._in_flight))
 
-    def written(self) -> None:
+    def kept(self) -> None:
         self._in_flight = NONE
 
-    def not_written(self) -> None:
+    def not_kept(self) -> None:
         self._moved |= self._in_flight
         self._in_flight = NONE
 

@@ -54,11 +54,11 @@ class UnsentText(Protocol):
 
 @attrs.define(eq=False)
 class Emitter:
-    """Emits the events of one run. `spoken`: what the run has emitted, as far as known to be kept.
+    """Emits the events of one run. `spoken`: what the run has emitted, less what was refused.
 
     `end` is the last terminal event that was tried; `ended` is True once it is durable. `closed`:
     the run was ended from outside, and no event may follow. `unsent`: the text of the run's
-    streams, while some waits; each refers to the other, so no longer than that.
+    streams; None when none waits, since each refers to the other.
     """
 
     context: UserContext

@@ -61,7 +61,7 @@ from greenroom.delivery.user.messages import (
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.reports import Account, Reports
 from greenroom.delivery.user.outcomes.settling import Settler
-from greenroom.delivery.user.parts import TURN, Gauge, ReadUser, UserParts
+from greenroom.delivery.user.parts import BATCH, Gauge, ReadUser, UserParts
 from greenroom.delivery.user.runs.left_runs import LeftRuns, OpenRuns
 from greenroom.delivery.user.runs.says import Says
 
@@ -136,8 +136,8 @@ class UserActor(Reactor[UserMessage]):
         self._flush()
 
     def handle_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
-        """A turn of bounded length: the remaining messages wait until other actors had theirs."""
-        left = TURN
+        """A batch of bounded length: the remaining messages wait until other actors had theirs."""
+        left = BATCH
         while messages and left > 0:
             message = messages.popleft()
             self.recent.append(message)
@@ -223,8 +223,8 @@ class UserActor(Reactor[UserMessage]):
         if done:
             self._account.kept([record for record, _ in done])
             self._settler.kept()
-        if self.outbox.durable:
-            self._settler.tell(self.outbox.durable)
+        if self.outbox.notes_kept:
+            self._settler.tell(self.outbox.notes_kept)
         return self._connections.perform(commands)
 
     def _append_failed(self, error: BaseException) -> None:

@@ -29,7 +29,7 @@ OnUndelivered: TypeAlias = Callable[[DeadLetter], None]
 Launch: TypeAlias = Callable[[UserContext, JSON], None]
 
 
-TURN = 256
+BATCH = 256
 """Messages, or events reported as displayed, that a user actor handles before other actors run."""
 
 

@@ -37,8 +37,8 @@ BUGS = [
     Bug(
         "a failed append keeps its offsets",
         "outbox",
-        "        self._notes.not_written()\n",
-        "        self._notes.not_written()\n        self.last += len(lost)\n",
+        "        self._notes.not_kept()\n",
+        "        self._notes.not_kept()\n        self.last += len(lost)\n",
     ),
     Bug(
         "marks of a failed append are lost",

@@ -235,7 +235,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             done, commands = person.outbox.appended()
             for record, reply in done:
                 reply.succeed(record)
-            person.settler.tell(person.outbox.durable)
+            person.settler.tell(person.outbox.notes_kept)
             if done:
                 person.settler.kept()
             self.obey(person, commands)

@@ -120,7 +120,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self._rates = rates
         self._acked = 0  # the last offset that the client acknowledged
         self._on_ready = on_ready
-        self.writer = FrameWriter(socket, self._wrote, self._moved)
+        self.writer = FrameWriter(socket, self._wrote, self._some_has_left)
         self._count = WrittenCount()
         self._reader = FrameReader(settings.decoder, settings.limits, user.observer)
         self._through: int | None = None  # the last offset of what there was to send
@@ -138,7 +138,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             self._id, self._identity.user, self._settings.times, self._settings.limits
         )
 
-    def give_up(self, code: CloseCode) -> None:
+    def note_cut(self, code: CloseCode) -> None:
         """Note the close code, before the connection is cut, maybe in the middle of a frame."""
         self._cut_for = code
 
@@ -195,7 +195,8 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             self._note_closed()
 
     def _last_event(self, reason: ExitReason) -> Draining | Overstepped:
-        """The code given to `give_up`; `Draining` if the whole user stops; otherwise a failure."""
+        """What tells the machine why it ends: a cut with its code, `Draining` if the whole user
+        stops, otherwise a failure of the server."""
         if isinstance(reason.error, IsolationViolation):
             logger.critical("isolation: %s", safe_str(reason.error))
             return Overstepped(CloseCode.ISOLATION_VIOLATION)
@@ -218,9 +219,9 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             bind(connection=self._id, user=str(self._user.user), session=event.session)
             self._on_ready()
         self._feed(event)
-        if self._requests.answered(event):
+        if self._requests.is_page(event):
             self._page_position = self.writer.position
-            self._moved()
+            self._some_has_left()
 
     def _deliver(self, news: DeliverEvents) -> None:
         if self._through is not None and news.records[0].offset > self._through + 1:
@@ -231,7 +232,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self._through = max(self._through or 0, news.records[-1].offset)
         self._user.observer.sent(len(news.records), size_of(news.records), replay=news.replay)
 
-    def heard(self, message: str | bytes) -> wire.ClientFrame | Overstepped | FrameRefused:
+    def frame_of(self, message: str | bytes) -> wire.ClientFrame | Overstepped | FrameRefused:
         """The message to tell this actor of what its client sent. Called by the task that read it.
 
         An ack of what was not acknowledged before is no frame of the client's own: the server
@@ -251,6 +252,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self._feed(event)
 
     def _take_timer(self, fired: TimerFired) -> None:
+        """`Heard` comes at most once per timer: frames cost no step of the machine for it."""
         if self.writer.pulse.beats(self._settings.times.heartbeat) or self._heard:
             self._heard = False
             self._feed(Heard())
@@ -275,7 +277,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             case Carry(request):
                 self._requests.carry(request, self.runner.data.session)
             case CheckToken(expires_ms):
-                self._answered(TokenLeft(expires_ms / 1000 - self._settings.wall_clock()))
+                self._post_answer(TokenLeft(expires_ms / 1000 - self._settings.wall_clock()))
             case Close(code, reason, reconnect):
                 self._close(code, reason, reconnect)
 
@@ -300,7 +302,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         if self._count.wrote(through, size):
             self._attachment.tell(Written(self._id, through))
 
-    def _moved(self) -> None:
+    def _some_has_left(self) -> None:
         """Some of what waited has left: if a page of history did, the next one may be read."""
         if self._page_position is not None and self.writer.has_left(self._page_position):
             self._page_position = None
@@ -315,7 +317,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         closing = wire.closing(code, reason, reconnect_after_ms=after_ms, jitter_ms=jitter_ms)
         self._write(closing)
 
-    def _answered(self, event: object) -> None:
+    def _post_answer(self, event: object) -> None:
         self.ref.tell_owed(Answered(event))
 
     def _note_closed(self) -> None:

@@ -135,7 +135,7 @@ class _Reading:
     async def hear(self, message: str | bytes) -> None:
         if self.socket.writer.waiting:
             await self.socket.wait_for_room()
-        event = self.actor.heard(message)
+        event = self.actor.frame_of(message)
         with suppress(ActorStopped):
             try:
                 self.actor.ref.tell(event)
@@ -178,7 +178,7 @@ class _WriteGuard:
         writer = self.actor.writer
         drained, since = writer.pulse.drained_at(), writer.stalled_since
         if since is not None and trio.current_time() - max(since, drained) >= self.patience:
-            self.actor.give_up(CloseCode.HEARTBEAT_MISSED)
+            self.actor.note_cut(CloseCode.HEARTBEAT_MISSED)
             self.scope.cancel()
         else:
             self.watch()

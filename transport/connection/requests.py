@@ -76,8 +76,8 @@ class Requests:
             case wire.Refresh():
                 self._check(request)
 
-    def answered(self, event: object) -> bool:
-        """An answer was written: whether it is the page of history, which must leave first."""
+    def is_page(self, event: object) -> bool:
+        """Whether the answer is a page of history: it must leave before the next one is read."""
         return event is self._page
 
     def page_has_left(self) -> None:

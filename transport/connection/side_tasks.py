@@ -19,7 +19,8 @@ class SideTasks:
 
     They live in the nursery of the block's own task: a nursery that is open and empty takes 4 KiB
     for each connection. Hence no error may leave them: it ends the block instead, and is raised
-    there; it is logged if the block has ended.
+    there; it is logged if the block has ended. The block does not wait for its tasks: one that
+    shields itself from cancellation outlives it, until its own end.
     """
 
     __slots__ = ("_error", "_has_ended", "_nursery", "_scopes", "scope")

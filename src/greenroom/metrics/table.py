@@ -71,7 +71,7 @@ DELIVERY = (
 VERDICT = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 3600.0, 86400.0)
 READY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
 DISK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-TURN = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0, 900.0)
+RUN_SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0, 900.0)
 LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 BATCH = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0)
 
@@ -142,7 +142,7 @@ METRICS = (
         ("outcome",),
         one("ok", "cancelled", "crash", "timeout", "lost"),
     ),
-    histogram("run_seconds", "How long runs took.", TURN, ("outcome",)),
+    histogram("run_seconds", "How long runs took.", RUN_SECONDS, ("outcome",)),
     counter(
         "id_mismatches",
         "Ids of another kind than expected.",

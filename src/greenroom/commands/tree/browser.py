@@ -1,6 +1,6 @@
 """Browsing a live tree: what a key does, as a machine; what is shown is a function of its data.
 
-Nothing here knows a terminal: `tree_screen` reads keys and draws.
+Nothing here knows a terminal: `screen` reads keys and draws.
 """
 
 from __future__ import annotations
