@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from greenroom.actors.recording.redaction import SECRET
+from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import (
     ConnectionId,
     EventId,
@@ -141,7 +142,18 @@ class Unsaid:
     say: str
 
 
-Entry: TypeAlias = Record | Cursor | Mark | Attempt | DeadLetter | Settled | Unsaid
+Entry: TypeAlias = (
+    Record
+    | Cursor
+    | Mark
+    | Attempt
+    | DeadLetter
+    | Settled
+    | Unsaid
+    | GoesOn
+    | NotAgain
+    | StepResult
+)
 
 
 @attrs.frozen

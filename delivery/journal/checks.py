@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from greenroom.delivery.errors import AlreadySaid, OutOfSequence
+from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.record import DeadLetter, Entry, Record, Said, Settled, Unsaid
 
@@ -63,5 +64,7 @@ def check_ids(entries: Iterable[Entry]) -> None:
             RequestId.parse(entry.request)
         elif isinstance(entry, DeadLetter):
             EventId.parse(entry.event)
+        elif isinstance(entry, GoesOn | NotAgain | StepResult):
+            RunId.parse(entry.run)
         elif not isinstance(entry, Settled | Unsaid):
             SessionId.parse(entry.session)

@@ -9,8 +9,9 @@ from itertools import islice
 
 import attrs
 
+from greenroom.delivery.events.going_on import GoesOn, GoingOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.record import (
     RUN_ENDS,
     RUN_OPENS,
@@ -104,7 +105,11 @@ class MemoryStore:
         return self._log(user).said.get(say)
 
     def open_runs(self, user: UserId) -> list[OpenRun]:
-        return list(self._log(user).open_runs.values())
+        return list(self._log(user).runs.opened.values())
+
+    @property
+    def runs(self) -> _Runs:
+        return _Runs(self._users)
 
     def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
         return self._log(user).cursors.get(session)
@@ -206,6 +211,31 @@ class MemoryStore:
         return log.bounds().last if log else 0
 
 
+@attrs.frozen
+class _Runs:
+    """Implements `RunReads`."""
+
+    users: Mapping[UserId, _UserLog]
+
+    def going_on(self, user: UserId) -> list[GoingOn]:
+        kept = self._kept(user)
+        return [kept.going_on[run] for run in kept.opened if run in kept.going_on]
+
+    def users_going_on(self, after: UserId | None, limit: int) -> list[UserId]:
+        users = sorted(user for user, log in self.users.items() if log.runs.going_on)
+        return [user for user in users if user > (after or "")][:limit]
+
+    def step_result(self, user: UserId, run: RunId, key: str) -> str | None:
+        return self._kept(user).steps.get(run, {}).get(key)
+
+    def step_results(self, user: UserId, run: RunId) -> int:
+        return len(self._kept(user).steps.get(run, ()))
+
+    def _kept(self, user: UserId) -> _RunsKept:
+        log = self.users.get(user)
+        return log.runs if log else _RunsKept()
+
+
 @attrs.define(eq=False)
 class _UserLog:
     """One user's entries. `records[0]` has the offset `trimmed + 1` and the number `numbers[0]`.
@@ -223,7 +253,7 @@ class _UserLog:
     settled: dict[EventClass, int] = attrs.field(factory=lambda: dict.fromkeys(EventClass, 0))
     marks: dict[tuple[int, SessionId, str], Mark] = attrs.field(factory=dict)
     said: dict[str, Said] = attrs.field(factory=dict)
-    open_runs: dict[RunId, OpenRun] = attrs.field(factory=dict)
+    runs: _RunsKept = attrs.field(factory=lambda: _RunsKept())
 
     def keep(self, entry: Entry) -> None:
         match entry:
@@ -238,17 +268,15 @@ class _UserLog:
                 self.dead_letters[entry.event] = entry
             case Settled():
                 self._settle(entry)
+            case GoesOn() | NotAgain() | StepResult():
+                self.runs.keep(entry)
 
     def keep_record(self, record: Record, number: int) -> None:
         self.records.append(record)
         self.numbers.append(number)
         self.unsettled.setdefault(record.event_class, record)
         self._keep_said(record)
-        if record.kind in RUN_OPENS:
-            run = OpenRun(record.run, record.thread, record.parent, record.request)
-            self.open_runs.setdefault(record.run, run)
-        elif record.kind in RUN_ENDS:
-            self.open_runs.pop(record.run, None)
+        self.runs.keep_record(record)
 
     def since(self, record: Record, pauses: Sequence[Pause]) -> int:
         number = self.numbers[record.offset - self.trimmed - 1]
@@ -305,6 +333,38 @@ class _UserLog:
     def _keep_said(self, record: Record) -> None:
         if record.say is not None:
             self.said.setdefault(record.say, Said(record.run, record.thread, record.body))
+
+
+@attrs.define(eq=False)
+class _RunsKept:
+    """One user's open runs, and what is kept of them until they end."""
+
+    opened: dict[RunId, OpenRun] = attrs.field(factory=dict)
+    going_on: dict[RunId, GoingOn] = attrs.field(factory=dict)
+    steps: dict[RunId, dict[str, str]] = attrs.field(factory=dict)
+
+    def keep_record(self, record: Record) -> None:
+        if record.kind in RUN_OPENS:
+            run = OpenRun(record.run, record.thread, record.parent, record.request)
+            self.opened.setdefault(record.run, run)
+            if record.kind is Kind.AGENT_STARTED and (known := self.going_on.get(record.run)):
+                number = known.attempt + 1
+                self.going_on[record.run] = attrs.evolve(known, attempt=number, at=record.at)
+        elif record.kind in RUN_ENDS:
+            for kept in (self.opened, self.going_on, self.steps):
+                kept.pop(record.run, None)
+
+    def keep(self, entry: GoesOn | NotAgain | StepResult) -> None:
+        run = entry.run
+        if run not in self.opened:
+            return
+        match entry:
+            case GoesOn():
+                self.going_on.setdefault(run, GoingOn(run, entry.agent, 0, 0, stopped=False))
+            case NotAgain() if known := self.going_on.get(run):
+                self.going_on[run] = attrs.evolve(known, stopped=True)
+            case StepResult():
+                self.steps.setdefault(run, {}).setdefault(entry.key, entry.value)
 
 
 def _counted(summary: ThreadSummary | None, record: Record) -> ThreadSummary:

@@ -11,7 +11,8 @@ from typing import Generic, Protocol, TypeVar, cast
 
 import attrs
 
-from greenroom.delivery.events.ids import EventId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.going_on import GoingOn
+from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.record import (
     Attempt,
@@ -29,6 +30,26 @@ from greenroom.delivery.journal.paging import PAGE_BYTES, check_limit
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
 R = TypeVar("R")
+
+
+class RunReads(Protocol):
+    """What may be read of open runs."""
+
+    def going_on(self, user: UserId) -> list[GoingOn]:
+        """The user's open runs that go on, oldest first."""
+        ...
+
+    def users_going_on(self, after: UserId | None, limit: int) -> list[UserId]:
+        """At most `limit` users past `after` with runs that go on, sorted."""
+        ...
+
+    def step_result(self, user: UserId, run: RunId, key: str) -> str | None:
+        """The result, as JSON, that the open run has for the step; None if it has none."""
+        ...
+
+    def step_results(self, user: UserId, run: RunId) -> int:
+        """How many results the open run has."""
+        ...
 
 
 class Reads(Protocol):
@@ -53,6 +74,9 @@ class Reads(Protocol):
     def said(self, user: UserId, say: str) -> Said | None: ...
 
     def open_runs(self, user: UserId) -> list[OpenRun]: ...
+
+    @property
+    def runs(self) -> RunReads: ...
 
     def cursor(self, user: UserId, session: SessionId) -> Cursor | None: ...
 

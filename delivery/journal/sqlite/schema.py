@@ -147,6 +147,30 @@ CREATE TRIGGER unsettled_begins AFTER INSERT ON log WHEN NOT EXISTS (
  SELECT 1 FROM unsettled WHERE user = new.user AND class = new.class)
 BEGIN INSERT INTO unsettled VALUES (new.user, new.class, new.number, new."offset", new.at); END;
 """
+# Kept until the run ends, even if an older greenroom ends it.
+_GOING_ON: Final = """
+CREATE TABLE going_on (
+ user TEXT NOT NULL,
+ run TEXT NOT NULL,
+ agent TEXT NOT NULL,
+ attempt INTEGER NOT NULL,
+ at INTEGER NOT NULL,
+ stopped INTEGER NOT NULL,
+ PRIMARY KEY (user, run)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE step_result (
+ user TEXT NOT NULL,
+ run TEXT NOT NULL,
+ key TEXT NOT NULL,
+ value TEXT NOT NULL,
+ at INTEGER NOT NULL,
+ PRIMARY KEY (user, run, key)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER run_ends AFTER DELETE ON open_run BEGIN
+ DELETE FROM going_on WHERE user = old.user AND run = old.run;
+ DELETE FROM step_result WHERE user = old.user AND run = old.run;
+END;
+"""
 _FIRST_OF_EACH: Final = """
 WITH RECURSIVE users (user) AS (
     SELECT min(user) FROM log
@@ -243,12 +267,18 @@ def complete(database: apsw.Connection) -> None:
 
     A damaged journal is left as it is; the first call that meets the damage raises the error.
     """
-    sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'unsettled'"
     with suppress(apsw.CorruptError), database:
-        if not database.execute(sql).get:
+        if not _has_table(database, "unsettled"):
             database.execute(_UNSETTLED)
             database.execute(_FIRST_OF_EACH)
+        if not _has_table(database, "going_on"):
+            database.execute(_GOING_ON)
         catch_up(database)
+
+
+def _has_table(database: apsw.Connection, name: str) -> bool:
+    sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
+    return bool(database.execute(sql, (name,)).get)
 
 
 def create(database: apsw.Connection, epoch: str) -> None:
@@ -256,6 +286,7 @@ def create(database: apsw.Connection, epoch: str) -> None:
     with database:
         database.execute(TABLES)
         database.execute(_UNSETTLED)
+        database.execute(_GOING_ON)
         database.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
         database.pragma("application_id", APPLICATION_ID)
         database.pragma("user_version", VERSION)

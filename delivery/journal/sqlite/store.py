@@ -12,8 +12,6 @@ import attrs
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.record import (
-    RUN_ENDS,
-    RUN_OPENS,
     Attempt,
     Bounds,
     Cursor,
@@ -36,24 +34,21 @@ from greenroom.delivery.journal.sqlite.rows import (
     CURSOR_COLUMNS,
     MARK_COLUMNS,
     RECORD_COLUMNS,
-    RUN_COLUMNS,
     CursorRow,
     MarkRow,
     ReachedRow,
     RecordRow,
-    RunRow,
     Write,
     cursor_of,
     cursor_row,
     mark_of,
     mark_row,
-    open_run_of,
     reached_of,
     record_of,
     record_row,
-    run_row,
 )
 from greenroom.delivery.journal.sqlite.schema import pass_by
+from greenroom.delivery.journal.sqlite.tables.runs import SqliteRuns, going_on_writes, run_writes
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo, Stretches
 
 SqlValue: TypeAlias = str | int | bytes | None
@@ -66,8 +61,6 @@ _INSERT_RECORD: Final = (
     f"INSERT INTO log ({RECORD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_SPAN: Final = "INSERT INTO span (user, first, thread) VALUES (?, ?, ?)"
-_OPEN_RUN: Final = f"INSERT OR IGNORE INTO open_run (user, {RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
-_END_RUN: Final = "DELETE FROM open_run WHERE user = ? AND run = ?"
 _SET_CURSOR: Final = """
     INSERT INTO cursor (user, session, start, "offset", sent, at) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET
@@ -106,7 +99,6 @@ _THREAD_HISTORY: Final = f"""
 _SAID: Final = (
     "SELECT run, thread, body FROM log WHERE user = ? AND say = ? ORDER BY number LIMIT 1"
 )
-_OPEN_RUNS: Final = f"SELECT {RUN_COLUMNS} FROM open_run WHERE user = ? ORDER BY number"
 _CURSOR: Final = f"SELECT {CURSOR_COLUMNS} FROM cursor WHERE user = ? AND session = ?"
 _SENT_TO: Final = f"""
     SELECT {CURSOR_COLUMNS} FROM (
@@ -160,6 +152,7 @@ class SqliteStore:
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
         self._letters = SqliteLetters(database)
+        self.runs = SqliteRuns(database)
         self._tails: dict[UserId, _LogEnd] = {}
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -203,7 +196,7 @@ class SqliteStore:
         return None
 
     def open_runs(self, user: UserId) -> list[OpenRun]:
-        return [open_run_of(cast(RunRow, row)) for row in self._rows(_OPEN_RUNS, user)]
+        return self.runs.open_runs(user)
 
     def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
         rows = self._rows(_CURSOR, user, session)
@@ -303,11 +296,7 @@ class SqliteStore:
         writes: list[Write] = [(_INSERT_RECORD, [record_row(record) for record in records])]
         if spans := list(_spans(records, tails)):
             writes.append((_INSERT_SPAN, spans))
-        for record in records:
-            if record.kind in RUN_OPENS:
-                writes.append((_OPEN_RUN, [run_row(record)]))
-            elif record.kind in RUN_ENDS:
-                writes.append((_END_RUN, [(record.user, record.run)]))
+        writes += run_writes(records)
         return writes
 
     def _write(self, writes: Sequence[Write]) -> None:
@@ -387,6 +376,7 @@ def _delivery_writes(entries: Sequence[Entry]) -> Iterator[Write]:
     if marks := [mark_row(entry) for entry in entries if isinstance(entry, Mark)]:
         yield _SET_MARK, marks
     yield from letter_writes(entries)
+    yield from going_on_writes(entries)
 
 
 def _spans(

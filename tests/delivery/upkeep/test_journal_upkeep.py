@@ -552,6 +552,7 @@ def test_every_column_is_known_to_hold_ids_or_none() -> None:
     without_ids = {
         *("offset", "kind", "class", "at", "say", "first", "through", "stage", "note"),
         *("start", "sent", "after", "attempt", "outcome", "body", "verdict", "attempts"),
+        *("agent", "stopped", "key", "value"),
     }
     with closing(apsw.Connection(":memory:")) as database:
         sqlite_schema.create(database, "epoch")

@@ -1,0 +1,1 @@
+"""What the store of an SQLite journal keeps and answers, a module for each noun."""

@@ -1,0 +1,88 @@
+"""Open runs in SQL, and what is kept of them until they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, cast
+
+import apsw
+
+from greenroom.delivery.events.going_on import GoesOn, GoingOn, NotAgain, StepResult
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, Entry, OpenRun, Record
+from greenroom.delivery.journal.sqlite.rows import RUN_COLUMNS, RunRow, Write, open_run_of, run_row
+
+_OPEN: Final = f"INSERT OR IGNORE INTO open_run (user, {RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
+_ATTEMPT: Final = """
+    UPDATE going_on SET attempt = attempt + 1, at = ?3 WHERE user = ?1 AND run = ?2
+"""
+_END: Final = "DELETE FROM open_run WHERE user = ? AND run = ?"
+_GO_ON: Final = """
+    INSERT OR IGNORE INTO going_on (user, run, agent, attempt, at, stopped)
+    SELECT user, run, ?3, 0, 0, 0 FROM open_run WHERE user = ?1 AND run = ?2
+"""
+_STOP: Final = "UPDATE going_on SET stopped = 1 WHERE user = ? AND run = ?"
+_KEEP_STEP: Final = """
+    INSERT OR IGNORE INTO step_result (user, run, key, value, at)
+    SELECT user, run, ?3, ?4, ?5 FROM open_run WHERE user = ?1 AND run = ?2
+"""
+
+_OPEN_RUNS: Final = f"SELECT {RUN_COLUMNS} FROM open_run WHERE user = ? ORDER BY number"
+_GOING_ON: Final = """
+    SELECT going_on.run, agent, attempt, at, stopped FROM going_on JOIN open_run USING (user, run)
+    WHERE going_on.user = ? ORDER BY open_run.number
+"""
+_USERS: Final = "SELECT DISTINCT user FROM going_on WHERE user > ? ORDER BY user LIMIT ?"
+_STEP: Final = "SELECT value FROM step_result WHERE user = ? AND run = ? AND key = ?"
+_STEPS: Final = "SELECT count(*) FROM step_result WHERE user = ? AND run = ?"
+
+
+class SqliteRuns:
+    """The part of `SqliteStore` that reads open runs."""
+
+    def __init__(self, database: apsw.Connection) -> None:
+        self._database = database
+
+    def open_runs(self, user: UserId) -> list[OpenRun]:
+        rows = self._database.execute(_OPEN_RUNS, (user,)).fetchall()
+        return [open_run_of(cast(RunRow, row)) for row in rows]
+
+    def going_on(self, user: UserId) -> list[GoingOn]:
+        rows = self._database.execute(_GOING_ON, (user,)).fetchall()
+        return [
+            GoingOn(RunId.trusted(run), agent, attempt, at, bool(stopped))
+            for run, agent, attempt, at, stopped in cast(list[tuple[str, str, int, int, int]], rows)
+        ]
+
+    def users_going_on(self, after: UserId | None, limit: int) -> list[UserId]:
+        rows = self._database.execute(_USERS, (after or "", limit)).fetchall()
+        return [UserId.trusted(str(user)) for (user,) in rows]
+
+    def step_result(self, user: UserId, run: RunId, key: str) -> str | None:
+        return cast("str | None", self._database.execute(_STEP, (user, run, key)).get)
+
+    def step_results(self, user: UserId, run: RunId) -> int:
+        return cast(int, self._database.execute(_STEPS, (user, run)).get)
+
+
+def run_writes(records: Sequence[Record]) -> Iterator[Write]:
+    """What follows from the events that begin and end runs."""
+    for record in records:
+        if record.kind in RUN_OPENS:
+            yield _OPEN, [run_row(record)]
+            if record.kind is Kind.AGENT_STARTED:
+                yield _ATTEMPT, [(record.user, record.run, record.at)]
+        elif record.kind in RUN_ENDS:
+            yield _END, [(record.user, record.run)]
+
+
+def going_on_writes(entries: Sequence[Entry]) -> Iterator[Write]:
+    """What keeps the entries of runs that go on."""
+    for entry in entries:
+        if isinstance(entry, GoesOn):
+            yield _GO_ON, [(entry.user, entry.run, entry.agent)]
+        elif isinstance(entry, NotAgain):
+            yield _STOP, [(entry.user, entry.run)]
+        elif isinstance(entry, StepResult):
+            yield _KEEP_STEP, [(entry.user, entry.run, entry.key, entry.value, entry.at)]
