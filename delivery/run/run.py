@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 import attrs
 import trio
@@ -19,6 +19,7 @@ from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.journal.paging import check_page
 from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.observer import RunOutcome
+from greenroom.delivery.run.attempts.steps import Steps
 from greenroom.delivery.run.block import block
 from greenroom.delivery.run.emitter import Emitter
 from greenroom.delivery.run.event_fields import (
@@ -51,6 +52,9 @@ from greenroom.supervisor.errors import SupervisorError
 
 if TYPE_CHECKING:
     from greenroom.delivery.user.handle import UserHandle
+
+
+T = TypeVar("T", bound=JSON)
 
 
 class Run(RunText):
@@ -89,6 +93,7 @@ class Run(RunText):
         self._sub_run_left = trio.lowlevel.ParkingLot()
         self._first: Receipt | None = None
         self._tools = ToolClock()
+        self._steps: Steps = Steps(self._emitter)
         self._began = 0.0
 
     def __repr__(self) -> str:
@@ -221,7 +226,7 @@ class Run(RunText):
         await self._emitter.send_text()
         pace = self._texts.pace
         run = Run(context, agent=agent, user=self._user, ids=self._ids, parent=self, pace=pace)
-        run._life.limit = self._life.limit
+        run._life.limit, run._steps = self._life.limit, self._steps
         self._sub_runs.add(run)
         try:
             async with run.live(input):
@@ -242,6 +247,17 @@ class Run(RunText):
         question = ReadHistory(user, self.thread, before, limit)
         page = await self._user.journal.ask(question, whose=user).wait()
         return [Event.decode(record.body) for record in page.records]
+
+    async def step(self, key: str, function: Callable[[], Awaitable[T]]) -> T:
+        """What `function()` returned for this key, in this attempt of the run or an earlier one;
+        otherwise call it and record what it returns: JSON of at most 64 KiB.
+
+        A run has at most one result for a key, and 1,000 keys with those of its sub-runs. A server
+        that dies after the function has acted and before its result is recorded has the next
+        attempt call it again. Raises what it raises, and then nothing is recorded; `BadStep`,
+        `OutOfOrder`; `StepNotKept` if the journal refuses the result, or another `JournalError`.
+        """
+        return await self._steps.take(key, function)
 
     def require(self, *, displayed_within: float) -> Required:
         """Fail fast: from now on, the method that emits an event raises `NotDisplayed` unless the

@@ -17,7 +17,7 @@ from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.messages import RunLeft, UserMessage
-from greenroom.delivery.user.parts import Gauge
+from greenroom.delivery.user.parts import Gauge, wall_clock_ms
 from greenroom.delivery.user.runs.run_queue import RunTurns
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
 from greenroom.supervisor.errors import SupervisorError, SupervisorStopped
@@ -43,6 +43,7 @@ class UserHandle:
 
     `live_runs`: the runs that are alive in this process: supervised, embedded or waiting.
     `turns`: the places of the runs that the user started.
+    `now_ms`: the wall clock, ms since the epoch.
     `gauge`: how well the connections keep up, set by the user actor and read by runs.
     """
 
@@ -52,6 +53,7 @@ class UserHandle:
     live_runs: dict[RunId, LiveRun] = attrs.field(factory=dict)
     gauge: Gauge = attrs.field(factory=Gauge)
     observer: Observer = NO_OBSERVER
+    now_ms: Callable[[], int] = wall_clock_ms
     _lease: Callable[[UserId], AbstractAsyncContextManager[UserHandle]] | None = None
     _tree: SupervisorRef | None = None
     _actor: Ref[UserMessage] | None = attrs.field(default=None, init=False)

@@ -264,7 +264,14 @@ class Users:
     def _handle(self, user: UserId) -> UserHandle:
         settings = self._settings
         turns = RunTurns(settings.runs_per_user, settings.queued_runs)
-        return UserHandle(user, self._journal, turns, observer=settings.observer, lease=self.lease)
+        return UserHandle(
+            user,
+            self._journal,
+            turns,
+            observer=settings.observer,
+            now_ms=settings.now_ms,
+            lease=self.lease,
+        )
 
     def _is_running(self, slot: _Slot) -> bool:
         tree = slot.handle._tree

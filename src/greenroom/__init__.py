@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.events.policy import Policy
     from greenroom.delivery.events.record import DeadLetter
     from greenroom.delivery.events.stages import ReceiptStage, Standing
+    from greenroom.delivery.run.attempts.steps import BadStep, StepNotKept
     from greenroom.delivery.run.grammar import OutOfOrder
     from greenroom.delivery.run.pressure import Pressure
     from greenroom.delivery.run.receipt import Receipt
@@ -53,6 +54,7 @@ __all__ = [
     "BadEvent",
     "BadId",
     "BadSettings",
+    "BadStep",
     "Client",
     "DeadLetter",
     "Event",
@@ -76,6 +78,7 @@ __all__ = [
     "Runtime",
     "Settings",
     "Standing",
+    "StepNotKept",
     "StreamFull",
     "TextStream",
     "ToolCall",
@@ -97,6 +100,7 @@ _HOMES: Final = {
     "greenroom.delivery.errors": "EventNotKept JournalError NotConfirmed NotDisplayed NotReceived "
     "RunStopped RunTimedOut UnknownEvent UserUnavailable",
     "greenroom.delivery.events.kinds": "JSON Event EventClass Kind",
+    "greenroom.delivery.run.attempts.steps": "BadStep StepNotKept",
     "greenroom.delivery.run.grammar": "OutOfOrder",
     "greenroom.delivery.events.ids": "BadId",
     "greenroom.delivery.events.record": "DeadLetter",
