@@ -281,7 +281,7 @@ class UserActor(Reactor[UserMessage]):
             self._left_runs.end()
         while self.outbox.has_next:
             self._append(self.outbox.next_append(self._now()))
-        if self.outbox.has_lazy and FlushLazily not in self.timers:
+        if FlushLazily not in self.timers and self.outbox.has_lazy:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
         self._wind_redelivery()
         if (due_in := self._settler.take_due()) is not None:
