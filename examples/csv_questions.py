@@ -6,26 +6,27 @@ A message is understood only if every word of it is: any other word might change
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from csv_tables import Column, Table
 
-TOP, MAX_ASKED = 3, 300
+MAX_ASKED = 300
 MEASURES = {"total": "total", "sum": "total", "average": "average", "mean": "average"}
 MEASURES |= {"median": "median", "largest": "largest", "maximum": "largest"}
 MEASURES |= {"smallest": "smallest", "minimum": "smallest"}
 WORDS = dict.fromkeys(MEASURES, "M") | {"by": "B", "per": "B", "each": "B"}
-WORDS |= {"day": "P", "week": "P", "month": "P", "year": "P", "top": "T", "many": "N", "rows": "R"}
+WORDS |= {"day": "P", "week": "P", "month": "P", "year": "P", "many": "N", "rows": "R"}
 WORDS |= {"unusual": "U", "outliers": "U", "describe": "D", "check": "A", "value": "V"}
 FILLERS = {"a", "an", "the", "is", "are", "what", "was", "were", "show", "me", "please", "tell"}
 FILLERS |= {"how", "there", "do", "we", "have", "anything", "of", "in", "every", "this", "table"}
-SHAPES = {  # the order of word kinds (C: a column's name, 9: a number) → what is asked
+KNOWN = {*WORDS, *FILLERS}
+SHAPES = {  # the order of word kinds (C: a column's name) → what is asked
     "describe": r"D",
     "check": r"AV",
     "count": r"NR(BC|BP)?",
     "unusual": r"UV?C",
-    "top": r"T9?CBM?C",
     "aggregate": r"MV?C(BC|BP)?|CBC|CBP",
 }
 
@@ -39,7 +40,6 @@ class Question:
     value: Column | None = None
     group: Column | None = None
     period: str | None = None
-    limit: int | None = None
 
     @property
     def text(self) -> str:
@@ -47,13 +47,13 @@ class Question:
         value = self.value.name if self.value else ""
         group = self.group.name if self.group else ""
         by = f" per {self.period}" if self.period else f" by {group}" if group else ""
+        measure = self.measure if self.measure == "total" else f"{self.measure} value of"
         return {
             "describe": "Describe the table",
             "check": "Check every value",
             "count": f"How many rows{by}?",
             "unusual": f"Anything unusual in {value}?",
-            "top": f"Top {self.limit} of {group} by {self.measure} {value}",
-            "aggregate": f"{self.measure.title()} {value}{by}",
+            "aggregate": f"{measure.capitalize()} {value}{by}",
         }[self.task]
 
 
@@ -69,8 +69,6 @@ def candidates(table: Table) -> Iterator[Question]:
     for value in values[:1]:
         yield from (Question("aggregate", "total", value, group) for group in groups)
         yield from (Question("aggregate", "total", value, each, "month") for each in dates)
-        yield from (Question("aggregate", "total", value, each) for each in dates)
-        yield from (Question("top", "total", value, group, limit=TOP) for group in groups[-1:])
         yield Question("unusual", value=value)
     yield from (Question("count", group=group) for group in [*groups[:1], None])
     yield from (Question("describe"), Question("check"))
@@ -91,15 +89,14 @@ def question_of(
 ) -> Question | None:
     columns = [each for _, each in tokens if isinstance(each, Column)]
     said = {kind: each for kind, each in tokens if isinstance(each, str)}
-    if task == "top":
-        columns.reverse()  # “top 3 teams by cost”: the numbers come last
     value = None if task in ("describe", "check", "count") else columns.pop(0)
     group, dates = next(iter(columns), None), table.of_kind("date")
-    limit = int(said.get("9", TOP)) if task == "top" else None
-    if (value and value.kind != "number") or limit == 0 or ("P" in said and len(dates) != 1):
+    if (value and value.kind != "number") or ("P" in said and len(dates) != 1):
+        return None
+    if group and group.kind == "number" and said.get("B") == "per":  # cost per unit is a ratio
         return None
     group = dates[0] if "P" in said else group
-    return Question(task, MEASURES[said.get("M", "total")], value, group, said.get("P"), limit)
+    return Question(task, MEASURES[said.get("M", "total")], value, group, said.get("P"))
 
 
 def tokens_of(message: str, table: Table) -> Iterator[tuple[str, str | Column]]:
@@ -109,25 +106,32 @@ def tokens_of(message: str, table: Table) -> Iterator[tuple[str, str | Column]]:
     at = 0
     while at < len(words):
         for size in range(min(longest, len(words) - at), 0, -1):
-            if column := names.get(tuple(words[at : at + size])):
-                yield "C", column
+            name = tuple(words[at : at + size])
+            if name in names:
+                yield ("C", column) if (column := names[name]) else ("?", "")
                 break
         else:
             size, word = 1, words[at]
-            kind = WORDS.get(word, "9" if word.isdecimal() else "?")
-            if kind != "?" or word not in FILLERS:
-                yield kind, word
+            if word not in FILLERS:
+                yield WORDS.get(word, "?"), word
         at += size
 
 
-def names_of(table: Table) -> dict[tuple[str, ...], Column]:
-    """Each column by the words of its name, also in the plural; never by what two share."""
+def names_of(table: Table) -> dict[tuple[str, ...], Column | None]:
+    """Each column by the words of its name, also in the plural; None for a name that two share, or
+    that can be read in parts: “average cost” beside “cost”."""
     names: dict[tuple[str, ...], Column | None] = {}
     for column in table.columns:
         words = tuple(words_of(column.name))
         for form in {words, (*words[:-1], words[-1] + "s")} if words else ():
             names[form] = None if form in names else column
-    return {form: column for form, column in names.items() if column}
+    return {form: None if in_parts(form, names) else names[form] for form in names}
+
+
+def in_parts(form: tuple[str, ...], names: Container[tuple[str, ...]]) -> bool:
+    """Whether a name consists of other names and of words that are understood."""
+    parts = [(known, tuple(part)) for known, part in groupby(form, KNOWN.__contains__)]
+    return len(parts) > 1 and all(known or part in names for known, part in parts)
 
 
 def words_of(text: str) -> list[str]:

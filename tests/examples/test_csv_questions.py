@@ -31,7 +31,7 @@ TABLES = {"sales": SALES, "costs": COSTS, "loads": LOADS, "people": PEOPLE, "yea
 def ask(question: str, text: str = SALES) -> dict[str, Any] | None:
     table = read_table(text)
     found = understand(question, table)
-    return answer_to(found, table).report() if found else None
+    return answer_to(found, table) if found else None
 
 
 def rows(question: str, text: str = SALES) -> list[list[Any]]:
@@ -48,7 +48,6 @@ def rows(question: str, text: str = SALES) -> list[list[Any]]:
         ("revenue per region", [["North", 3600, 3], ["South", 1000, 2], ["West", 250, 1]]),
         ("average REVENUE per products", [["Desk", 1200, 3], ["Chair", 500, 2], ["Lamp", 250, 1]]),
         ("How many rows are there by region?", [["North", 3, 3], ["South", 2, 2], ["West", 1, 1]]),
-        ("top 1 regions by units", [["North", 11, 3]]),
         ("total revenue per month",
          [["2026-01", 1600, 2], ["2026-02", 1200, 2], ["2026-03", 2050, 2]]),
         ("what is the total of revenue?", [["all rows", 4850, 6]]),
@@ -82,7 +81,8 @@ def test_an_unusual_value_is_found_by_its_distance_from_the_median() -> None:
         ("sales", "compare revenue by region"),
         ("sales", "revenue"),
         ("sales", "total region by product"),  # no numbers
-        ("sales", "top 0 regions by units"),
+        ("sales", "top 3 regions by units"),
+        ("sales", "revenue per units"),  # a ratio?
         ("sales", "last revenue by region"),
         ("costs", "growth of cost per month"),
         ("costs", "cost per service team"),
@@ -125,7 +125,7 @@ def test_every_offered_question_is_understood_and_answered(text: str) -> None:
         return
     for question in offered(table):
         assert understand(question.text, table) == question
-        json.dumps(answer_to(question, table).report(), allow_nan=False)
+        json.dumps(answer_to(question, table), allow_nan=False)
 
 
 @given(st.sampled_from(sorted(TABLES.values())), st.text(max_size=60))
