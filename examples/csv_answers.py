@@ -12,7 +12,6 @@ from csv_questions import Question
 from csv_tables import Column, Table, clip, several
 
 SHOWN, NOTES = 60, 6  # rows of an answer's table and points of its chart; notes below it
-NO_VALUE = "(empty)"  # the name of the group of rows without one
 Report = dict[str, Any]  # JSON
 REDUCE = {"total": fsum, "average": fmean, "median": median, "largest": max, "smallest": min}
 PERIODS = {"year": "%Y", "month": "%Y-%m", "week": "%G-W%V", "day": "%Y-%m-%d"}
@@ -59,23 +58,25 @@ def aggregate(question: Question, table: Table) -> Report:
         value = column.values[row] if column else 1.0
         if value is not None:
             cells[group_name(question, row)].append(value)
+    in_time = group is not None and group.kind == "date"
+    undated = cells.pop(f"no {group.name}", []) if group and in_time else []
     results = [(name, REDUCE[question.measure](cells[name]), len(cells[name])) for name in cells]
     if not results:
         return report(title, f"{title}: no row holds such a value.")
-    in_time = group is not None and group.kind == "date"
-    results.sort(key=lambda result: (result[0] == NO_VALUE, result[0]) if in_time else -result[1])
+    results.sort(key=lambda result: result[0] if in_time else -result[1])
     summary = f"{title}: {in_words(results, column.unit if column else '')}"
+    notes = [f"Left out: {several(len(undated), 'row')} without a date."] if undated else []
     measured = f"{question.measure} {column.name}" if column else "number"
     columns = [question.period or (group.name if group else "of"), measured, "rows"]
     rows = [[name, float(f"{value:.15g}"), count] for name, value, count in results]
     chart = None if group is None else "line" if in_time else "bar"
-    return report(title, summary, columns, rows, chart)
+    return report(title, summary, columns, rows, chart, notes)
 
 
 def group_name(question: Question, row: int) -> str:
     value = question.group.values[row] if question.group else "all rows"
-    if value is None:
-        return NO_VALUE
+    if value is None and question.group:
+        return f"no {question.group.name}"
     if isinstance(value, float):
         return f"{value:.15g}"
     return f"{value:{PERIODS[question.period]}}" if question.period else str(value)
@@ -86,7 +87,7 @@ def in_words(results: list[tuple[str, float, int]], unit: str) -> str:
     (least, low, _), (most, high, count) = by_value[0], by_value[-1]
     if len(results) == 1:
         return f"{number_text(high, unit)}, from {several(count, 'row')}."
-    highest = f"the highest of {len(results):,} is {number_text(high, unit)} ({clip(most)})"
+    highest = f"the highest of {len(results):,} groups is {number_text(high, unit)} ({clip(most)})"
     return f"{highest}, the lowest {number_text(low, unit)} ({clip(least)})."
 
 
@@ -96,10 +97,12 @@ def unusual_values(question: Question, table: Table) -> Report:
     rows, middle = unusual_rows(column)
     typical = f"{number_text(middle, column.unit)} is typical"
     labels = [each for each in table.columns if each.kind != "number"][:3]
-    found = [[*(str(each.values[row]) for each in labels), column.values[row]] for row in rows]
+    found = [
+        [*(str(each.values[row] or "") for each in labels), column.values[row]] for row in rows
+    ]
     if rows:
         *where, worst = found[0]
-        place = clip(", ".join(where) or f"row {rows[0] + 1}")
+        place = clip(", ".join(filter(None, where)) or f"row {rows[0] + 1}")
         stand = "One value stands" if len(rows) == 1 else f"{len(rows):,} values stand"
         furthest = f"The furthest is {number_text(worst, column.unit)} ({place})"
         summary = f"{stand} out. {furthest}; {typical}."

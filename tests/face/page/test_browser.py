@@ -78,7 +78,7 @@ def test_a_reload_in_the_middle_of_a_run_loses_nothing_and_doubles_nothing(
     assert_shows_all(page, demo)
     assert page.locator("[data-testid=report]").count() == 1
     answer = page.inner_text("[data-testid=answer]")
-    assert answer.startswith("Total cost by service: Compute is highest with 150")
+    assert answer.startswith("Total cost by service: the highest of 3 groups is 150 (Compute)")
 
 
 def test_a_place_that_was_stored_late_only_makes_history_and_replay_overlap(
