@@ -155,6 +155,11 @@ class Feed:
         so only what comes from now on counts as waiting: no connection is closed for too much."""
         self.handed, self.bytes_behind = offset - 1, 0
 
+    def is_written(self, last: int) -> bool:
+        """Whether everything through `last` was handed over and is written to the socket."""
+        written = not self.unwritten or self.gauge.written >= self.unwritten[-1][0]
+        return self.handed >= last and written
+
     def written(self, through: int) -> None:
         while self.unwritten and self.unwritten[0][0] <= through:
             _, events, size = self.unwritten.pop(0)

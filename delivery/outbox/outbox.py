@@ -325,6 +325,11 @@ class Outbox(Generic[T]):
         return self._in_flight is not None or bool(self._waiting)
 
     @property
+    def is_written(self) -> bool:
+        """True if every event is durable, and written to the sockets of all connections."""
+        return not self.busy and all(feed.is_written(self.last) for feed in self._feeds.values())
+
+    @property
     def furthest_behind(self) -> int:
         """The number of events not yet handed to the slowest connection."""
         return max((self.last - feed.handed for feed in self._feeds.values()), default=0)

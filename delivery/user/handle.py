@@ -88,6 +88,14 @@ class UserHandle:
             raise self._stopped()
         return self._tree
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no run goes on or waits, and the sockets have everything that runs emitted."""
+        if self.live_runs or len(self.turns) or not self.gauge.is_written:
+            return False
+        waiting = self.actor.statistics()
+        return not (waiting.depth or waiting.in_hand)
+
     def ask_soon(self, request: Request[R], answered: Callable[[ReplyOutcome[R]], None]) -> None:
         """Ask the user actor without waiting.
 

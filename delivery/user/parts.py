@@ -64,6 +64,8 @@ class Fed(Protocol):
     def furthest_behind(self) -> int: ...
     @property
     def bytes_behind(self) -> int: ...
+    @property
+    def is_written(self) -> bool: ...
 
 
 @attrs.define
@@ -89,6 +91,11 @@ class Gauge:
     def bytes_behind(self) -> int:
         """The bytes not yet handed to live connections."""
         return self.fed.bytes_behind if self.fed else 0
+
+    @property
+    def is_written(self) -> bool:
+        """Whether all that was emitted is written to the sockets of the connections."""
+        return self.fed is not None and self.fed.is_written
 
 
 @attrs.frozen

@@ -141,6 +141,13 @@ class Users:
         self._journal = journal
         self._converse = converse
         self._slots: dict[UserId, _Slot] = {}
+        self._holds_says = False
+
+    def hold_says(self) -> None:
+        """From now on leave what users say to the next server: it is neither kept nor answered."""
+        self._holds_says = True
+        for slot in self._slots.values():
+            slot.handle.turns.closed = True
 
     def lease(self, user: UserId) -> AbstractAsyncContextManager[UserHandle]:
         """The user's subtree, running, for the length of the block.
@@ -264,6 +271,7 @@ class Users:
     def _handle(self, user: UserId) -> UserHandle:
         settings = self._settings
         turns = RunTurns(settings.runs_per_user, settings.queued_runs)
+        turns.closed = self._holds_says
         return UserHandle(
             user,
             self._journal,

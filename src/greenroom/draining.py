@@ -1,4 +1,7 @@
-"""Draining: clients learn when to reconnect, runs end and sockets close, all within limits."""
+"""Draining: users are shown the end of their runs, clients learn when to come back, sockets close.
+
+All of it within limits.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+import attrs
 import trio
 
 from greenroom.actors.ref import Ref
+from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.run.timeouts import GRACE_SECONDS
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.users import Users
@@ -19,8 +24,8 @@ RECONNECTS_PER_SECOND = 500
 """Clients asked to reconnect per second. A server takes some 3,000 (docs/operations.md)."""
 
 AFTER_MS, LEAST_JITTER_MS = 500, 2_000
-CLOSING_SECONDS = GRACE_SECONDS + 1.0
-"""Seconds for sockets to finish closing, and for cut runs to emit their end."""
+CLOSING_SECONDS = 3.0
+"""Seconds for sockets to finish closing, once all clients know that they must go."""
 
 logger = logging.getLogger("greenroom")
 
@@ -32,20 +37,64 @@ def reconnect_times(connections: int) -> Draining:
 
 
 async def drain_users(users: Users, seconds: float) -> None:
-    """Ask clients to reconnect, wait `seconds` for runs to end, and cut those that do not."""
-    connections = [ref for user in users.active() for ref in _connections(user)]
-    logger.info("draining: %d connections, %d runs", len(connections), _count_runs(users))
-    farewell = reconnect_times(len(connections))
-    for ref in connections:
-        ref.tell_owed(farewell)
-    await _wait_until(lambda: not _count_runs(users), seconds)
+    """Ask each user's clients to reconnect once they were shown the end of the user's runs.
+
+    Runs have `seconds`. Those that are left are cut, and have `GRACE_SECONDS` to end; then all
+    clients must go. What users say meanwhile is left to the next server.
+    """
+    users.hold_says()
+    connections = sum(len(list(_connections(user))) for user in users.active())
+    logger.info("draining: %d connections, %d runs", connections, _count_runs(users))
+    farewell = Farewell(users, reconnect_times(connections))
+    await _wait_until(farewell.is_over, seconds)
     for run in [run for user in users.active() for run in user.live_runs.values()]:
         logger.warning("draining: %r is cut, it took longer than %g s", run, seconds)
         run.stop()
-    await _wait_until(
-        lambda: not _count_runs(users) and not any(map(_is_connected, users.active())),
-        CLOSING_SECONDS,
-    )
+    await _wait_until(farewell.is_over, GRACE_SECONDS)
+    farewell.tell_all()
+    await _wait_until(lambda: not any(map(_is_connected, users.active())), CLOSING_SECONDS)
+
+
+@attrs.define
+class Farewell:
+    """Tells connections when to come back, each of them once."""
+
+    users: Users
+    words: Draining
+    _told: set[Ref[Draining]] = attrs.field(factory=set)
+    _seen: set[UserId] = attrs.field(factory=set)
+
+    def is_over(self) -> bool:
+        """Whether no run goes on, and every client that saw the end of its user's was told."""
+        are_quiet = [self._tell_if_quiet(user) for user in self.users.active()]
+        return all(are_quiet)
+
+    def tell_all(self) -> None:
+        """Tell everyone, whatever goes on."""
+        for user in self.users.active():
+            self._tell(user)
+
+    def _tell_if_quiet(self, user: UserHandle) -> bool:
+        quiet = is_quiet(user)
+        if quiet and (user.gauge.listening or user.user not in self._seen):
+            self._tell(user)
+        return quiet
+
+    def _tell(self, user: UserHandle) -> None:
+        self._seen.add(user.user)
+        for ref in _connections(user):
+            if ref not in self._told:
+                self._told.add(ref)
+                ref.tell_owed(self.words)
+
+
+def is_quiet(user: UserHandle) -> bool:
+    """Whether there is nothing more to show: no run goes on or waits, and the sockets have
+    everything that runs emitted. Actors that restart have lost their sockets."""
+    try:
+        return user.is_quiet
+    except SupervisorError:
+        return not user.live_runs
 
 
 def _connections(user: UserHandle) -> Iterator[Ref[Draining]]:

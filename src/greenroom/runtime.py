@@ -171,10 +171,10 @@ class Runtime:
         return await self._listening().listen(authenticator, page=page, routes=routes)
 
     async def drain(self) -> None:
-        """Stop accepting, tell every client when to reconnect, and let runs end.
+        """Stop accepting, let runs end, and tell each client when to reconnect once they have.
 
         Runs have `settings.drain_seconds`; those that are left are cut and end as lost. Then
-        sockets and cut runs have a few seconds more (`CLOSING_SECONDS`).
+        cut runs and sockets have a few seconds more (`GRACE_SECONDS`, `CLOSING_SECONDS`).
         """
         self._draining = True
         if "listeners" in self.root.children():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
 import pytest
 import trio
+from trio_websocket import ConnectionClosed
 
 import greenroom
 from greenroom.delivery.events.ids import UserId
@@ -115,6 +117,49 @@ async def test_a_rolling_restart_under_load_loses_and_duplicates_nothing(tmp_pat
         texts = {event.data["text"] for event in talker.events if event.kind == "partial_result"}
         assert texts == {talker.user}
     assert set(place.ledger) <= accepted
+
+
+async def ask_until_told_to_go(tab: Tab, asked: trio.Event) -> None:
+    """Ask one thing after another, as if nothing was about to happen; stay until the end."""
+    async with tab.connected():
+        while not tab.is_over:
+            await _hear_out(tab, f"say-{len(tab.replies)}", _count_ends(tab) + 1, asked)
+
+
+async def _hear_out(tab: Tab, say: str, ends: int, asked: trio.Event) -> None:
+    with suppress(ConnectionClosed):
+        await tab.send(type="say", id=say, body="?")
+    await tab.until(lambda: say in tab.replies or tab.is_over)
+    asked.set()
+    await tab.until(lambda: _count_ends(tab) >= ends or tab.is_over)
+
+
+def _count_ends(tab: Tab) -> int:
+    return sum(event["kind"] == "agent_completed" for event in tab.seen)
+
+
+@pytest.mark.requirement("R27")
+async def test_no_event_of_a_run_that_ends_in_a_drain_waits_for_the_next_server(
+    tmp_path: Path,
+) -> None:
+    place = Place(tmp_path, free_port(), "paced_server.py", {"GREENROOM_DRAIN_SECONDS": "60"})
+    users = [f"user-{number}" for number in range(12)]
+    tabs = [Tab("127.0.0.1", place.port, sign_token(SECRET, user, 600)) for user in users]
+    async with place.process() as process, trio.open_nursery() as nursery:
+        await process.until_listening()
+        for tab in tabs:
+            nursery.start_soon(ask_until_told_to_go, tab, asked := trio.Event())
+            await asked.wait()  # so they are at different places of their runs
+        await place.accept(200)
+        os.kill(process.handle.pid, signal.SIGTERM)
+        assert await process.ended() == 0, process.output.decode()
+    assert b"is cut" not in process.output
+    for user, tab in zip(users, tabs, strict=True):
+        kept = await records(place, user)
+        assert [event["id"] for event in tab.seen] == [record.id for record in kept]
+        assert kept[-1].kind == "agent_completed"
+        (closing,) = [frame for frame in tab.other if frame["type"] == "closing"]
+        assert closing["code"] == 1001
 
 
 @pytest.mark.requirement("R27")

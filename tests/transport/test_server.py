@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from contextlib import ExitStack
 
 import pytest
 import trio
@@ -11,6 +12,7 @@ from greenroom.delivery.events.ids import ConnectionId, IdSource
 from greenroom.transport.server import CannotListen, PortBusy, open_listeners
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import serving, token_for
+from tests.scenarios.stage import begin
 
 pytestmark = pytest.mark.requirement("R37")
 
@@ -122,29 +124,28 @@ def test_a_damaged_journal_is_told_once_in_the_log_and_to_who_asks_whether_it_is
     assert "is damaged" in unserved
 
 
-def test_while_draining_the_port_is_closed_and_runs_go_on_to_their_end():
-    with serving(drain_seconds=5.0) as server, Client(server.port, token_for("a")) as client:
-        client.hello()
-        run = client.ask("say", id="1", body="wait")["run"]
-        client.events(until="agent_thinking")
-
-        async def drain_and_cancel():
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(server.runtime.drain)
-                await trio.to_thread.run_sync(client.closed_with)
-                (user,) = server.runtime.users.active()
-                assert user.cancel(run)
-
-        server.run(drain_and_cancel)
-        assert client.take("closing")["code"] == 1001
+def test_while_draining_the_port_is_closed_and_runs_go_on_to_their_end_before_their_users_eyes():
+    with ExitStack() as open_sockets:
+        server = open_sockets.enter_context(serving(drain_seconds=30.0))
+        a, b = (open_sockets.enter_context(Client(server.port, token_for(who))) for who in "ab")
+        for client in (a, b):
+            client.hello()
+        run = a.ask("say", id="1", body="wait")["run"]
+        a.events(until="agent_thinking")
+        drained = begin(server, server.runtime.drain)
+        assert b.closed_with() == 1001, "no run of b's goes on"
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port))
-
-        async def history():
-            page = await server.runtime.journal.history("a", thread=None, before=None, limit=9)
-            return page.records[-1].kind
-
-        assert server.run(history) == "agent_completed"
+        a.send("say", id="2", body="hello")  # for the next server
+        assert a.ask("cancel", id="3", run=run)["ok"] is True
+        assert a.closed_with() == 1001
+        drained.result(timeout=30)
+        assert a.events()[-1]["data"] == {"outcome": "cancelled"}
+        assert a.take("closing")["reconnect"]["after_ms"] == 500
+        assert a.kept == [], "the second message is not answered"
+        assert not server.run_sync(
+            lambda: [u.live_runs for u in server.runtime.users.active() if u.live_runs]
+        )
 
 
 @pytest.mark.parametrize("limit", [2_000, 70_000])

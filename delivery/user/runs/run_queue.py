@@ -23,13 +23,21 @@ class TooManyRuns(DeliveryError):
 
 
 class RunTurns:
-    """One user's queue of runs. A place that was taken must be given up with `leave`."""
+    """One user's queue of runs. A place that was taken must be given up with `leave`.
 
-    __slots__ = ("_queue", "_woken")
+    Once `closed`, no message of the user takes a place: the server is about to stop.
+    """
+
+    __slots__ = ("_queue", "_woken", "closed")
 
     def __init__(self, at_once: int = RUNS_AT_ONCE, waiting: int = RUNS_WAITING) -> None:
         self._queue = RunQueue(at_once, waiting)
         self._woken: dict[RunId, trio.Event] = {}
+        self.closed = False
+
+    def __len__(self) -> int:
+        """The places that are taken."""
+        return len(self._queue)
 
     def enter(self, run: RunId) -> None:
         """Take a place. Raises `TooManyRuns`."""

@@ -70,6 +70,10 @@ class Says:
         self._waiting: dict[str, _WaitingSay] = {}
 
     def say(self, request: UserSays, reply: Reply[RunStarted]) -> None:
+        """Answer a message once it is kept. While the server drains a message is not answered: its
+        client sends it again to the next server."""
+        if self._parts.turns.closed:
+            return
         first = self._waiting.get(request.say)
         if first is None:
             self._begin(request, reply)
