@@ -608,6 +608,25 @@ def test_sent_means_written_to_a_socket_and_stays_so_when_that_is_gone() -> None
     assert entries == [Cursor(ALICE, SESSIONS[0], 0, 0, 2, at=0)]
 
 
+@pytest.mark.requirement("R27")
+def test_all_is_written_once_each_connection_was_handed_everything_and_wrote_it() -> None:
+    outbox = an_outbox()
+    assert outbox.is_written
+    gauges = [SocketGauge(), SocketGauge()]
+    for session, gauge in zip(SESSIONS, gauges, strict=False):
+        outbox.attach(IDS.new(ConnectionId), session, Resumption(0, False), gauge=gauge)
+    assert outbox.is_written, "nothing was to be sent"
+    append(outbox, 2)
+    gauges[0].written = 2
+    assert not outbox.is_written, "the other socket has nothing of it"
+    gauges[1].written = 2
+    assert outbox.is_written
+    append(outbox, WINDOW + 1)
+    for gauge in gauges:
+        gauge.written = 2 + WINDOW
+    assert not outbox.is_written, "the window is written; the last event was not even handed over"
+
+
 @pytest.mark.requirement("R12")
 def test_a_session_is_believed_through_what_its_connections_may_have_got() -> None:
     reach: dict[SessionId, Reach] = {}
