@@ -65,7 +65,7 @@ class Farewell:
     _seen: set[UserId] = attrs.field(factory=set)
 
     def is_over(self) -> bool:
-        """Whether no run goes on, and every client that saw the end of its user's was told."""
+        """Whether no run goes on, and all clients were asked to go."""
         are_quiet = [self._tell_if_quiet(user) for user in self.users.active()]
         return all(are_quiet)
 
