@@ -117,7 +117,7 @@ def table_notes(rows: list[list[str]], width: int, *, has_header: bool) -> Itera
     if not has_header:
         yield "The table has no header, so its columns are numbered."
     if totals := [cell for cell in rows[-1] if cell.casefold().rstrip(":") in TOTALS]:
-        yield f"The last row, “{totals[0]}”, counts like any other row."
+        yield f"The last row, “{totals[0]}”, is treated like any other row."
 
 
 def read_column(name: str, cells: list[str]) -> Column:

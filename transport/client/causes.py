@@ -26,12 +26,14 @@ class Causes:
         self._logged: str | None = None
 
     def is_there(self) -> None:
-        """A session is ready."""
+        """Note that a session is ready: the next failure is logged, and counted, from the start."""
         self._was_there, self._refusals, self._logged = True, 0, None
 
     def explain(self, error: NoToken | CannotConnect | Refused | OSError, *, retoken: bool) -> str:
-        """Why there is no connection now, logged as a warning once for each cause. Raises the error
-        if another attempt is useless. `retoken`: the next attempt brings another token."""
+        """Return in words why an attempt failed; log them as a warning if the cause is new.
+
+        `retoken`: the next attempt brings another token. Raises the error if it is final.
+        """
         if self._is_final(error, retoken):
             raise error
         cause = _with_causes(error)

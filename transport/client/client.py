@@ -57,7 +57,7 @@ class StartedRun:
 
 @attrs.frozen
 class HistoryPage:
-    """Events in ascending order; `more` says that there are earlier ones."""
+    """Past events in ascending order of their offsets; `more` says that there are earlier ones."""
 
     events: tuple[Event, ...]
     more: bool
@@ -149,7 +149,7 @@ class Client:
 
     @property
     def user(self) -> UserId:
-        """The user that the server proved."""
+        """The user whose token it is. Raises `ClientError` before the client is connected."""
         if self._user is None:
             raise ClientError("the client is not connected", advice="use it inside `connect(…)`")
         return self._user
@@ -164,7 +164,11 @@ class Client:
         return taken if taken is None or now is None else moved(taken, now)
 
     def events(self) -> AsyncIterator[Event]:
-        """Every event, in order, once; you may leave the loop and start another at any time."""
+        """Iterate over every event, in order, once; wait for the next one if there is none.
+
+        You may leave the loop and start another at any time. Raises `SessionClosed`, `Refused` or
+        `CannotConnect` once the session has ended for good.
+        """
         return _EventIterator(self._next_event)
 
     async def _next_event(self) -> Event:
@@ -190,13 +194,21 @@ class Client:
         return StartedRun(RunId.parse(str(answer["run"])), ThreadId.parse(str(answer["thread"])))
 
     async def cancel(self, run: RunId) -> None:
-        """Stop a run. Raises `RequestFailed`."""
+        """Stop a run of this user; its end arrives as an event.
+
+        Raises `RequestFailed` if no such run is going on.
+        """
         await self._ask(wire.CancelRun(self._new_id(), run))
 
     async def history(
         self, thread: ThreadId | None = None, *, before: int | None = None, limit: int = 100
     ) -> HistoryPage:
-        """A page of the past, before an offset if given. `limit` ≤ 200. Raises `RequestFailed`."""
+        """Read a page of past events: the last `limit` (1 to 200) before the offset `before`.
+
+        Without `before` the page ends with the newest event; without `thread` it has the events of
+        all threads. For the page before it, pass the offset of its first event. Raises
+        `RequestFailed`.
+        """
         answer = await self._ask(wire.HistoryRequest(self._new_id(), limit, thread, before))
         events = answer["events"]
         if not isinstance(events, list):
@@ -204,9 +216,10 @@ class Client:
         return HistoryPage(tuple(map(Event.from_json, events)), answer["more"] is True)
 
     async def refresh(self, token: str) -> int | None:
-        """Give a new token before the old one expires; when it does (ms since the Unix epoch).
+        """Give the server a new token before the old one expires.
 
-        Raises `RequestFailed`; `SessionClosed` if the token is another user's.
+        Returns when the new one expires, in ms since the Unix epoch; None if it never does. Raises
+        `RequestFailed` if the server refuses it, and `SessionClosed` if it is another user's.
         """
         answer = await self._ask(wire.Refresh(self._new_id(), token))
         if isinstance(self._line.tokens.given, str):
@@ -215,14 +228,22 @@ class Client:
         return expires if isinstance(expires, int) else None
 
     async def displayed(self, offsets: Iterable[int]) -> None:
-        """Report that these events were shown to the user. Raises `BadMessage`."""
+        """Report that the events at these offsets were shown to the user.
+
+        Waits for a socket that takes the report, but not for an answer: there is none. Raises
+        `BadMessage`.
+        """
         shown = tuple(offsets)
         at_once = max(1, min(wire.MAX_DISPLAYED, self._line.limit // OFFSET_BYTES - 1))
         for start in range(0, len(shown), at_once):
             await self._line.send(wire.Displayed(shown[start : start + at_once]))
 
     async def confirm(self, offset: int, verdict: JSON = None, note: str | None = None) -> None:
-        """Report whether the user got value from an event. Raises `BadMessage`."""
+        """Report what the user thinks of the event at `offset`.
+
+        `verdict` is any JSON that your program understands, such as True; `note` is the user's
+        text. Waits as `displayed` does. Raises `BadMessage`.
+        """
         await self._line.send(wire.Confirm(offset, verdict, note))
 
     async def typing(self, thread: ThreadId) -> None:

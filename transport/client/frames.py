@@ -23,7 +23,11 @@ _DECODER = FrameDecoder(modern)  # a program may know ids of an older system, an
 
 
 class RequestFailed(ClientError):
-    """The server answered a request with an error. `temporary` says whether a retry may help."""
+    """The server answered a request with an error.
+
+    `code` is a close code (docs/protocol.md); `temporary` says whether the same request may succeed
+    later.
+    """
 
     def __init__(self, code: int, message: str, *, temporary: bool) -> None:
         super().__init__(f"{message} [{code}]")
@@ -81,7 +85,7 @@ class Ready:
 
 @attrs.frozen
 class Outgoing:
-    """A request, as it is sent."""
+    """A request that waits for its answer: its `id`, and the bytes of its frame."""
 
     id: str
     frame: bytes
@@ -128,7 +132,7 @@ def window(limits: FrameLimits) -> int:
 
 
 def read_ready(fields: Mapping[str, JSON]) -> Ready:
-    """What `ready` says. Raises `KeyError`, `TypeError` or `BadId`."""
+    """Read the fields of a `ready` frame. Raises `KeyError`, `TypeError` or `BadId`."""
     expires, event = fields.get("expires"), fields.get("event")
     return Ready(
         session=SessionId.parse(str(fields["session"])),
@@ -145,14 +149,14 @@ def read_ready(fields: Mapping[str, JSON]) -> Ready:
 
 
 def end_of(event: Event) -> int:
-    """The last offset an event stands for."""
+    """The last offset that an event stands for: a `superseded` one stands for several."""
     if event.kind is Kind.SUPERSEDED:
         return max(event.offset, integer(event.data["through"]))
     return event.offset
 
 
 def failure(error: JSON) -> RequestFailed:
-    """The error of a `reply`. Raises `TypeError`."""
+    """Read the error in a `reply` frame. Raises `TypeError` if it lacks a field."""
     match error:
         case {"code": int(code), "message": str(message), "temporary": bool(temporary)}:
             return RequestFailed(code, message, temporary=temporary)
@@ -160,14 +164,14 @@ def failure(error: JSON) -> RequestFailed:
 
 
 def integer(value: JSON) -> int:
-    """Raises `TypeError` for anything else."""
+    """Narrow a field of a frame to an integer. Raises `TypeError` for anything else."""
     if type(value) is int:
         return value
     raise TypeError("an integer was expected")
 
 
 def a_list(value: JSON) -> list[Mapping[str, JSON]]:
-    """Raises `TypeError` for anything else."""
+    """Narrow a field of a frame to a list. Raises `TypeError` for anything else."""
     if isinstance(value, list):
         return value
     raise TypeError("a list was expected")

@@ -26,11 +26,11 @@ class Inbox:
         return len(self._waiting)
 
     def put(self, arrivals: Iterable[Arrival]) -> None:
-        """These came, in order."""
+        """Append events that arrived, in their order."""
         self._waiting.extend(arrivals)
 
     def take(self) -> Event:
-        """The next event. Raises `IndexError` when there is none."""
+        """Take the next event; `position` moves past it. Raises `IndexError` if there is none."""
         arrival = self._waiting.popleft()
         assert isinstance(arrival, Arrival), "a place is passed at once when nothing is before it"
         self.position = arrival.place
@@ -38,7 +38,7 @@ class Inbox:
         return arrival.event
 
     def begin(self, place: Position) -> None:
-        """What comes from now on follows this position: another session, or a new one."""
+        """Let events from now on follow this position: that of another session, or of a new one."""
         self._waiting.append(place)
         self._pass_places()
 

@@ -72,7 +72,7 @@ class ConditionWatch:
             await self._changed.park()
 
     def wake(self) -> None:
-        """Something changed: the conditions are looked at again."""
+        """Let every waiting task look at its condition again: the state has changed."""
         self._changed.unpark_all()
 
 
@@ -142,7 +142,7 @@ class Line:
             sent = await self._transmit(message)
 
     async def send_volatile(self, frame: wire.ClientFrame) -> None:
-        """Send if a socket is open and the rate allows it. Raises `BadMessage`."""
+        """Send if a socket is open and the rate allows it, else drop. Raises `BadMessage`."""
         message = encoded(frame)
         if self._session.ready is not None and self._pacer.spend():
             await self._transmit(message)
@@ -273,7 +273,7 @@ class Line:
 
     @property
     def limit(self) -> int:
-        """Of bytes in a frame, by what the server said last."""
+        """The most bytes of a frame, as the last `ready` said."""
         return self._session.limits.max_frame_bytes
 
     def _drop_too_big(self, closing: Closing) -> bool:
@@ -296,7 +296,7 @@ class Line:
             await self._transmit(encoded(ack))
 
     async def say_goodbye(self) -> None:
-        """What was received is acked even when the program leaves at once."""
+        """Send the ack that is due, also if the program leaves at once."""
         self._is_leaving = True
         with trio.CancelScope(deadline=trio.current_time() + GOODBYE_SECONDS, shield=True):
             await self._ack()

@@ -12,14 +12,17 @@ SHARE = 0.8
 
 
 class Pacer:
-    """Frames take their turn, in order. One for all sockets of a client."""
+    """Keeps a client below the server's rate of frames: senders wait for their turn, in order.
+
+    One serves all sockets of a client.
+    """
 
     def __init__(self) -> None:
         self._queue = trio.StrictFIFOLock()
         self.begin(FrameLimits())
 
     def begin(self, limits: FrameLimits) -> None:
-        """A connection with these limits begins."""
+        """Pace by the limits of a new connection, with a full burst."""
         self._rate = SHARE * limits.frames_per_second
         burst = max(1.0, SHARE * limits.frames_burst)
         self._bucket = TokenBucket(self._rate, burst, now=trio.current_time())
@@ -31,5 +34,5 @@ class Pacer:
                 await trio.sleep((1 - self._bucket.level(now)) / self._rate)
 
     def spend(self) -> bool:
-        """Whether a frame may be sent at once. A frame that cannot wait is sent in any case."""
+        """Count a frame that cannot wait; return whether the rate allows it now."""
         return self._bucket.take(trio.current_time())

@@ -60,7 +60,7 @@ class Arrival:
 
 @attrs.frozen
 class DeliverArrivals:
-    """Hand these to the application: new, in order, without gaps."""
+    """Hand these events to the application: new ones, in order, without gaps."""
 
     arrivals: Sequence[Arrival]
 
@@ -82,14 +82,14 @@ class RequestAnswered:
 
 @attrs.frozen
 class Transmit:
-    """Send this frame."""
+    """Send this frame over the socket."""
 
     frame: wire.ClientFrame
 
 
 @attrs.frozen
 class Leave:
-    """Close with this code and reconnect."""
+    """Close the socket with this code and reconnect."""
 
     code: CloseCode
 
@@ -106,7 +106,7 @@ class Closing:
 
 @attrs.frozen
 class TypingSeen:
-    """Someone is typing. Volatile."""
+    """Someone is typing in a thread of the user. It is never sent again."""
 
     thread: str
     sender: str
@@ -114,7 +114,7 @@ class TypingSeen:
 
 @attrs.frozen
 class Complaint:
-    """The server could not use a frame of ours that had no id."""
+    """The server could not use a frame without an id: its close `code` and `message` say why."""
 
     code: int
     message: str
@@ -160,14 +160,14 @@ class ClientSession:
         return self._place - self._acked if self.ready else 0
 
     def hello(self) -> wire.Hello:
-        """The first frame for a new socket."""
+        """Return the `hello` frame, the first one for a new socket."""
         at = self.position
         if at is None:
             return wire.Hello(features=wire.FEATURES)
         return wire.Hello(at.session, at.epoch, at.offset, at.event, features=wire.FEATURES)
 
     def disconnected(self) -> None:
-        """The socket is gone. Requests stay open."""
+        """The socket is gone. Requests without an answer are sent again on the next one."""
         self.ready = None
 
     def request(self, request: wire.ClientRequest) -> None:
@@ -179,7 +179,7 @@ class ClientSession:
         self._pending[request.id] = self._unsent[request.id] = outgoing
 
     def forget(self, id: str) -> None:  # noqa: A002  # the wire's own word
-        """The program waits for this answer no longer."""
+        """Forget a request: the program no longer waits for its answer."""
         self._pending.pop(id, None)
         self._unsent.pop(id, None)
 
@@ -207,14 +207,14 @@ class ClientSession:
         return RequestAnswered(biggest.id, too_big(len(biggest.frame), None))
 
     def ack(self) -> wire.Ack | None:
-        """The ack that is due, if any; asking for it counts as sending it."""
+        """Return the frame of the ack that is due, or None; asking for it counts as sending it."""
         if not self.unacked:
             return None
         self._acked = self._place
         return wire.Ack(self._place)
 
     def receive(self, message: str | bytes) -> list[ClientCommand]:
-        """The commands for a frame. Raises `BadFrame` for one that no greenroom server sends."""
+        """Return what to do about a frame of the server. Raises `BadFrame` for a bad one."""
         try:
             fields = orjson.loads(message)
             handler = self._HANDLERS.get(fields["type"])

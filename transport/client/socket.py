@@ -39,7 +39,10 @@ class ServerUrl:
 
     @classmethod
     def parse(cls, url: str, ssl_context: ssl.SSLContext | None) -> ServerUrl:
-        """Raises `BadUrl`."""
+        """Read `ws://host[:port][/path]` or `wss://…`; the path is `/live` if there is none.
+
+        Raises `BadUrl`.
+        """
         parsed = urlsplit(url)
         if parsed.scheme not in ("ws", "wss") or not parsed.hostname:
             raise BadUrl(

@@ -52,11 +52,11 @@ class Tokens:
 
     @property
     def are_fresh(self) -> bool:
-        """Whether the next token may differ."""
+        """Whether the next token may differ from the last: a function of the program makes them."""
         return not isinstance(self.given, str)
 
     async def take(self) -> str:
-        """A token to connect with. Raises `NoToken`."""
+        """Return a token to connect with. Raises `NoToken` if the program's function fails."""
         if isinstance(self.given, str):
             return self.given
         try:

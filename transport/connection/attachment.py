@@ -27,7 +27,11 @@ logger = logging.getLogger("greenroom.transport")
 
 @attrs.define(eq=False)
 class Attachment:
-    """One connection's. `connection` is the connection actor's ref, which gets the answers."""
+    """The tie between one connection and its user actor.
+
+    `connection` is the connection actor's ref, which gets the answers; `opened_at` is in seconds of
+    trio's clock.
+    """
 
     id: ConnectionId
     user: UserHandle
@@ -35,7 +39,10 @@ class Attachment:
     opened_at: float = attrs.field(factory=trio.current_time)
 
     def attach(self, hello: wire.Hello, gauge: SocketGauge) -> None:
-        """Ask the user actor to feed the connection. The answer is `Attached` or `Overstepped`."""
+        """Ask the user actor to feed the connection, from where `hello` says.
+
+        The connection gets `Answered` with `Attached`, or with `Overstepped` if it must close.
+        """
         request = Attach(
             self.id,
             self.connection,

@@ -16,14 +16,15 @@ from greenroom.transport.wrong_id import wrong_id_behind
 
 @attrs.frozen
 class FrameReader:
-    """Makes an event for the machine of a message; `observer` counts ids of the wrong kind."""
+    """Turns a client's message into an event for the machine; `observer` counts wrong ids."""
 
     decoder: FrameDecoder
     limits: FrameLimits
     observer: Observer
 
     def event_of(self, message: str | bytes) -> wire.ClientFrame | Overstepped | FrameRefused:
-        """The frame in a message, or why there is none."""
+        """Return the frame in a message, or why there is none: `Overstepped` for one that is too
+        big, `FrameRefused` for what is not a frame of the protocol."""
         if _size_of(message) > self.limits.max_frame_bytes:
             return Overstepped(CloseCode.FRAME_TOO_BIG)
         try:

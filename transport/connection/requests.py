@@ -92,7 +92,8 @@ class Requests:
         del self._refreshes[1:]
 
     def lifetime(self, identity: Identity) -> tuple[float | None, int | None]:
-        """How long the token is good for, in seconds; and until when, in ms."""
+        """How long the token stays valid, in seconds, and until when, in ms since the Unix epoch.
+        Both are None if it never expires."""
         if identity.expires_at is None:
             return None, None
         left = identity.expires_at - self.wall_clock()

@@ -35,17 +35,22 @@ class EventSender:
     epoch: str
 
     def frame(self, records: Sequence[Record], *, replay: bool) -> bytes:
-        """An `events` frame. Raises `IsolationViolation` for another user's record."""
+        """Encode an `events` frame. Raises `IsolationViolation` for another user's record."""
         return wire.events(self.user, self.epoch, records, replay=replay)
 
     def history(self, id: str, page: Page, *, more: bool) -> bytes:  # noqa: A002  # wire's word
-        """A page of history. Raises `IsolationViolation` for another user's record."""
+        """Encode the reply to a `history` request. Raises `IsolationViolation` as `frame` does."""
         return wire.reply_history(id, self.user, page.records, more=more)
 
 
 @attrs.frozen
 class Times:
-    """Seconds. A client that does not answer a ping for half a heartbeat counts as gone."""
+    """The times of a connection, in seconds.
+
+    `hello`: how long a client may take for its first frame. `heartbeat`: the time between pings;
+    a client that does not answer one for half of it counts as gone. `before_expiry`: how long
+    before its token expires a connection closes.
+    """
 
     hello: float = 10.0
     heartbeat: float = 25.0

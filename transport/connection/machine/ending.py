@@ -21,6 +21,7 @@ QUICKLY, SLOWLY = (0, 500), (500, 2000)
 
 
 def close(data: ConnectionData, code: CloseCode, reason: str | None = None) -> ConnectionStep:
+    """Say `closing`, with a time to reconnect if the code allows one, and close."""
     reconnect = QUICKLY if code is not CloseCode.TOO_SLOW else SLOWLY
     return go(
         Phase.CLOSED,
@@ -43,10 +44,12 @@ def socket_gone(data: ConnectionData, _: SocketGone) -> ConnectionStep:
 
 
 def protocol_error(data: ConnectionData, message: str) -> ConnectionStep:
+    """Say what is wrong with a frame in an `error`, and close."""
     closed = close(data, CloseCode.PROTOCOL_ERROR, message)
     said = error_frame(CloseCode.PROTOCOL_ERROR, message)
     return closed._replace(commands=(said, *closed.commands))
 
 
 def error_frame(code: CloseCode, message: str) -> Send:
+    """The `error` for a frame without an `id`, which no `reply` can answer."""
     return Send(wire.error(code, message, temporary=code.meaning.temporary))

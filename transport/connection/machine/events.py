@@ -67,17 +67,17 @@ class Heard:
 
 @attrs.frozen
 class HelloLate:
-    """No `hello` in time."""
+    """The client sent no `hello` within `Times.hello`."""
 
 
 @attrs.frozen
 class HeartbeatDue:
-    """Time for a ping."""
+    """A heartbeat has passed: it is time for a ping."""
 
 
 @attrs.frozen
 class PongDue:
-    """Half a heartbeat after a ping."""
+    """Half a heartbeat has passed since a ping: its answer is due."""
 
 
 @attrs.frozen
@@ -94,7 +94,7 @@ class TokenLeft:
 
 @attrs.frozen
 class RequestRefused:
-    """A request with an `id` cannot be done."""
+    """The request `id` cannot be carried out; `temporary`: the same request may succeed later."""
 
     id: str
     code: CloseCode
@@ -104,7 +104,7 @@ class RequestRefused:
 
 @attrs.frozen
 class RunBegan:
-    """The answer to a `say`."""
+    """The request `id`, a `say`, was carried out: it started a run, or repeats the one that did."""
 
     id: str
     started: RunStarted
@@ -112,7 +112,7 @@ class RunBegan:
 
 @attrs.frozen
 class RunCancelled:
-    """The answer to a `cancel`."""
+    """The request `id`, a `cancel`, was carried out."""
 
     id: str
     run: RunId
@@ -120,7 +120,7 @@ class RunCancelled:
 
 @attrs.frozen
 class HistoryRead:
-    """The answer to a `history`."""
+    """The request `id`, a `history`, was carried out; `more`: there are events before the page."""
 
     id: str
     page: Page
@@ -185,7 +185,7 @@ class AttachTo:
 
 @attrs.frozen
 class Tell:
-    """Tell the user actor."""
+    """Send this message to the user actor."""
 
     message: Acked | DisplayedThere | ConfirmedThere | UserTyping
 

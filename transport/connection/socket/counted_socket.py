@@ -41,13 +41,13 @@ class _ShortQueue(list[Any]):  # Any: of wsproto's events, and of messages
 
 
 class Listener(Protocol):
-    """Whoever hears what a client says."""
+    """The receiver of what a client sends."""
 
     async def hear(self, message: str | bytes) -> None:
-        """A whole message; nothing more is read until this returns."""
+        """Take a whole message; nothing more is read until this returns."""
 
     def ended(self, *, flooded: bool) -> None:
-        """Nothing more is heard, maybe because the client sent more than it may."""
+        """Take the end: nothing more comes; `flooded`: because the client sent more than it may."""
 
 
 class CountedSocket(WebSocketConnection):

@@ -51,7 +51,7 @@ class FrameWriter:
 
     @property
     def stalled_since(self) -> float | None:
-        """When what waits last moved; None if nothing waits."""
+        """When what waits last moved, in seconds of trio's clock; None if nothing waits."""
         return self._bytes.stalled_since
 
     @property
