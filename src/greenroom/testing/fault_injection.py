@@ -102,18 +102,7 @@ class Faults:
     def deaf(self, factory: ActorFactory[M], *, after: int = 0) -> ActorFactory[M]:
         """Handle `after` messages, then none, until cancelled: the mailbox fills, asks wait."""
 
-        def make() -> Actor[M]:
-            left = after
-
-            async def listen_no_more(_: object) -> None:
-                nonlocal left
-                left -= 1
-                if left < 0:
-                    await self._released.wait()
-
-            return _before_each(factory(), listen_no_more)
-
-        return make
+        return _then(factory, after, self._released.wait)
 
     def ignores_cancellation(self, factory: ActorFactory[M], *, after: int = 0) -> ActorFactory[M]:
         """Handle `after` messages; in the next one, wait behind a shield, so that nothing stops it.
@@ -121,23 +110,15 @@ class Faults:
         It ends with `release`, which the fixture calls when the test is over.
         """
 
-        def make() -> Actor[M]:
-            left = after
-
-            async def dig_in(_: object) -> None:
-                nonlocal left
-                left -= 1
-                if left < 0:
-                    with trio.CancelScope(shield=True):
-                        await self._released.wait()
-
-            return _before_each(factory(), dig_in)
-
-        return make
+        return _then(factory, after, self._dig_in)
 
     def release(self) -> None:
         """Let every deaf and every stuck actor go on."""
         self._released.set()
+
+    async def _dig_in(self) -> None:
+        with trio.CancelScope(shield=True):
+            await self._released.wait()
 
 
 def _made(error: Raised, words: str) -> BaseException:
@@ -166,6 +147,25 @@ def _interrupted(
         error = due()
         if error is not None:
             answer = outcome.Error(error)
+
+
+def _then(
+    factory: ActorFactory[M], after: int, wait: Callable[[], Awaitable[object]]
+) -> ActorFactory[M]:
+    """Each actor handles `after` messages, and waits before each later one."""
+
+    def make() -> Actor[M]:
+        left = after
+
+        async def count(_: object) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                await wait()
+
+        return _before_each(factory(), count)
+
+    return make
 
 
 def _before_each(actor: Actor[M], before: Receive) -> Actor[M]:
