@@ -202,7 +202,7 @@ class Mailbox(Generic[M]):
         Raises `trio.BusyResourceError` if another reader waits.
         """
         if self._wake is not None:
-            raise trio.BusyResourceError("a mailbox has one reader")
+            raise trio.BusyResourceError("a mailbox has one reader, and another one waits already")
         if self._messages:
             wake()
         else:

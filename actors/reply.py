@@ -89,7 +89,7 @@ class Reply(Generic[R]):
 
     def _check_free(self) -> None:
         if self._then is not None or self._waiter is not None:
-            raise trio.BusyResourceError("a reply has one waiter")
+            raise trio.BusyResourceError("a reply has one waiter or callback, and has it already")
 
     def _set(self, result: ReplyOutcome[R]) -> bool:
         if self._outcome is not None:

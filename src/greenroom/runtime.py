@@ -148,7 +148,11 @@ class Runtime:
         run was cut.
         """
         if (context is None) == (user is None):
-            raise TypeError("run() takes a context or a user")
+            given = "neither" if context is None else "both"
+            raise TypeError(
+                f"run() must be given either `context` or `user`, not {given}; `user` begins a new "
+                "thread, and a `UserContext` speaks in one that exists"
+            )
         try:
             context = context or UserContext.new(user=user or "", ids=self._ids)
         except BadId as error:

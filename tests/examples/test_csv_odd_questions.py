@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any  # a report is plain JSON
 
 import pytest
@@ -91,3 +92,9 @@ def test_the_notes_of_the_columns_asked_for_are_not_crowded_out() -> None:
     assert described is not None
     assert [note[:13] for note in answer_to(asked, table)["notes"]] == ["1 cell of c19"]
     assert answer_to(described, table)["notes"][-1] == "There are 14 more notes like these."
+
+
+def test_the_demo_agent_is_small_enough_to_be_read() -> None:
+    files = list((Path(__file__).parents[2] / "examples").glob("csv_*.py"))
+    assert len(files) == 4
+    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files) < 600

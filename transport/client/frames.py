@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from greenroom.actors.errors import Fault
+from greenroom.actors.text.safe import safe_repr
 from greenroom.delivery.events.ids import EventId, SessionId, UserId
 from greenroom.delivery.events.json_data import Flaw, flaw_of
 from greenroom.delivery.events.kinds import JSON, Event, Kind
@@ -160,21 +161,23 @@ def failure(error: JSON) -> RequestFailed:
     match error:
         case {"code": int(code), "message": str(message), "temporary": bool(temporary)}:
             return RequestFailed(code, message, temporary=temporary)
-    raise TypeError("an error has code, message and temporary")
+    raise TypeError(
+        f"an error must have `code`, `message` and `temporary`, not {safe_repr(error, 100)}"
+    )
 
 
 def integer(value: JSON) -> int:
     """Narrow a field of a frame to an integer. Raises `TypeError` for anything else."""
     if type(value) is int:
         return value
-    raise TypeError("an integer was expected")
+    raise TypeError(f"an integer was expected, not {safe_repr(value, 40)}")
 
 
 def a_list(value: JSON) -> list[Mapping[str, JSON]]:
     """Narrow a field of a frame to a list. Raises `TypeError` for anything else."""
     if isinstance(value, list):
         return value
-    raise TypeError("a list was expected")
+    raise TypeError(f"a list was expected, not {safe_repr(value, 40)}")
 
 
 def _read_limits(fields: Mapping[str, JSON]) -> FrameLimits:

@@ -287,7 +287,7 @@ def _check_upgrade_would_fit(head: RequestHead) -> None:
 def _check_method(head: RequestHead, *allowed: str) -> None:
     if head.method not in allowed:
         raise BadRequest(
-            "This method is not possible here.",
+            f"This path takes {' or '.join(allowed)} only.",
             status=405,
             headers={"Allow": ", ".join(allowed)},
         )
