@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Protocol
 
 import attrs
 import orjson
@@ -14,7 +14,7 @@ from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import EventId, RequestId, RunId, ThreadId, UserId
 from greenroom.delivery.events.json_data import Flaw, flaw_of, half_pair_of
 from greenroom.delivery.events.kinds import JSON, Event, Kind, class_of
-from greenroom.delivery.events.record import OpenRun, Record
+from greenroom.delivery.events.record import Entry, OpenRun, Record
 
 MAX_EVENT_BYTES = 1024 * 1024
 
@@ -25,10 +25,18 @@ class BadEvent(GreenroomError):
     temporary: ClassVar[bool] = False
 
 
+class Beside(Protocol):
+    """What the journal keeps together with an event."""
+
+    def entry(self, record: Record) -> Entry:
+        """The entry, now that the event has its offset and time."""
+
+
 @attrs.frozen
 class Draft:
     """An event without offset and time. `rest` is its JSON without those two fields, encoded in
-    the caller of `emit`, so that data which cannot be encoded raises there."""
+    the caller of `emit`, so that data which cannot be encoded raises there. `beside`: what the
+    journal keeps with the event, for all or nothing."""
 
     id: EventId
     kind: Kind
@@ -38,6 +46,7 @@ class Draft:
     request: RequestId
     say: str | None
     rest: bytes = attrs.field(metadata=SECRET)
+    beside: Beside | None = None
 
     def record(self, user: UserId, offset: int, at: int) -> Record:
         """The event with its offset and time. `at`: ms since the Unix epoch."""
@@ -67,6 +76,7 @@ def draft(
     request: RequestId,
     data: JSON,
     say: str | None = None,
+    beside: Beside | None = None,
 ) -> Draft:
     """Encode an event. Raises `BadEvent` for data that is too big, is not JSON, or would reach a
     browser changed (NaN, an integer past 2^53)."""
@@ -84,7 +94,7 @@ def draft(
         )
     if flaw := flaw_of(data, "data"):
         raise _bad(kind, flaw)
-    return Draft(event, kind, thread, run, parent, request, say, rest)
+    return Draft(event, kind, thread, run, parent, request, say, rest, beside)
 
 
 _KIND_FIELDS: Final = {
@@ -135,7 +145,12 @@ def run_cancelled(*, event: EventId, run: UserContext) -> Draft:
 
 def run_lost(*, event: EventId, run: OpenRun) -> Draft:
     """The end of a run that can no longer emit it."""
-    said: JSON = {"error": "RunLost", "message": "the server stopped the run", "reason": "lost"}
+    said: JSON = {
+        "error": "RunLost",
+        "message": "the server stopped the run",
+        "reason": "lost",
+        "reference": event,
+    }
     return _in_its_place(event, Kind.AGENT_FAILED, run, said)
 
 
@@ -145,6 +160,7 @@ def tool_lost(*, event: EventId, run: OpenRun, tool: Event, now: int) -> Draft:
         "tool_call": tool.data["tool_call"],
         "tool_name": tool.data["tool_name"],
         "error": "it did not complete",
+        "reference": event,
         "duration_ms": max(0, now - tool.at),
     }
     return _in_its_place(event, Kind.TOOL_COMPLETED, run, said)

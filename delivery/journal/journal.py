@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Never, Protocol, TypeVar
 
 import attrs
 
+from greenroom.delivery.events.cause import Cause
 from greenroom.delivery.events.ids import (
     EventId,
     SessionId,
@@ -224,6 +225,11 @@ class Journal(Protocol):
 
     async def dead_letter(self, event: EventId) -> DeadLetter | None:
         """The dead letter of this event; None if there is none."""
+        ...
+
+    async def cause(self, event: EventId) -> Cause | None:
+        """Why this event says that something failed; None if it is not kept, or no longer. The
+        newest `CAUSES_KEPT` are."""
         ...
 
     async def drop_dead_letter(self, event: EventId) -> bool:

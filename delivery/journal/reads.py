@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar, cast
 
 import attrs
 
+from greenroom.delivery.events.cause import Cause
 from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
@@ -107,6 +108,8 @@ class Reads(Protocol):
     ) -> list[DeadLetter]: ...
 
     def dead_letter(self, event: EventId) -> DeadLetter | None: ...
+
+    def cause(self, event: EventId) -> Cause | None: ...
 
     def threads(self, user: UserId) -> list[ThreadSummary]: ...
 

@@ -101,6 +101,7 @@ class Outbox(Generic[T]):
             *cursors,
             *self._marks_in_flight,
             *self._notes.take(),
+            *self._beside(),
         ]
 
     @property
@@ -348,6 +349,14 @@ class Outbox(Generic[T]):
         return feed.session if feed else None
 
     # Inside
+
+    def _beside(self) -> list[Entry]:
+        """What is kept with the events of the batch that leaves."""
+        return [
+            draft.beside.entry(self._in_flight[index][0])
+            for index, (draft, _) in enumerate(self._drafts_in_flight)
+            if draft.beside is not None and self._in_flight is not None
+        ]
 
     def _believable(self, session: SessionId, known: Cursor | None) -> int:
         live = [feed.handed for feed in self._feeds.values() if feed.session == session]

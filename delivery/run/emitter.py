@@ -14,11 +14,12 @@ from greenroom.actors.ref import ActorStopped
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import EventNotKept, UserUnavailable
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.draft import BadEvent, Draft, draft
+from greenroom.delivery.events.draft import BadEvent, Beside, Draft, draft
 from greenroom.delivery.events.ids import EventId, IdSource, RunId
 from greenroom.delivery.events.kinds import JSON, TERMINAL, Kind
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.observer import EmitRefusal
+from greenroom.delivery.run.failures.failure import RunFailure
 from greenroom.delivery.run.grammar import OutOfOrder, Progress, RunStage, RunStep, Spoken
 from greenroom.delivery.run.receipt import Receipt, Requirement
 from greenroom.delivery.user.messages import Emit
@@ -73,9 +74,17 @@ class Emitter:
     unsent: UnsentText | None = None
     _waits: set[trio.CancelScope] = attrs.field(factory=set, init=False)
 
-    async def emit(self, step: RunStep, kind: Kind, data: JSON) -> Receipt:
-        """Have one event kept, after the text that its run's streams have written. A run continues
-        after an event that was not kept as if it had not been emitted.
+    async def emit(
+        self,
+        step: RunStep,
+        kind: Kind,
+        data: JSON,
+        *,
+        event: EventId | None = None,
+        beside: Beside | None = None,
+    ) -> Receipt:
+        """Have one event kept, with `beside`, after the text that its run's streams have written.
+        A run continues after an event that was not kept as if it had not been emitted.
 
         Waits while the user actor's mailbox is full; if cancelled while it waits, it has emitted
         nothing.
@@ -87,10 +96,10 @@ class Emitter:
         if self.unsent is not None:
             await self.send_text()
         try:
-            event = self._draft(kind, data)
+            draft = self._draft(kind, data, event, beside)
             before = self.spoken
             self.spoken = before.after(step)
-            receipt = await self._keep(event, kind, step, before)
+            receipt = await self._keep(draft, kind, step, before)
         except tuple(REFUSALS) as error:
             self.refused(error)
             raise
@@ -146,7 +155,7 @@ class Emitter:
         if reason is not None:
             self.user.observer.emit_refused(reason)
 
-    def close(self, data: JSON) -> Draft:
+    def close(self, failed: RunFailure) -> Draft:
         """Refuse all further events and those that wait for room; returns the `agent_failed` that
         ends the run after the text that was written."""
         if self.unsent is not None:
@@ -154,7 +163,8 @@ class Emitter:
         for scope in self._waits:
             scope.cancel()
         self.closed, self.spoken = True, Spoken(RunStage.ENDED)
-        self.end = self._draft(Kind.AGENT_FAILED, data)
+        event = self.ids.new(EventId)
+        self.end = self._draft(Kind.AGENT_FAILED, failed.data(event), event, failed.cause)
         return self.end
 
     def _request(self, event: Draft) -> Reply[Record]:
@@ -184,13 +194,16 @@ class Emitter:
             advice="emit the event again",
         )
 
-    def _draft(self, kind: Kind, data: JSON) -> Draft:
+    def _draft(
+        self, kind: Kind, data: JSON, event: EventId | None = None, beside: Beside | None = None
+    ) -> Draft:
         return draft(
-            event=self.ids.new(EventId),
+            event=event or self.ids.new(EventId),
             kind=kind,
             thread=self.context.thread,
             run=self.context.run,
             parent=self.parent,
             request=self.context.request,
             data=data,
+            beside=beside,
         )

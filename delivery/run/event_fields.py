@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from greenroom.actors.text.safe import safe_str, type_name
 from greenroom.actors.text.wording import kind_of
-from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events.draft import BadEvent
-from greenroom.delivery.events.kinds import JSON, Kind
-from greenroom.delivery.observer import RunOutcome
-
-if TYPE_CHECKING:
-    from greenroom.actors.exit import ExitReason
-
-MAX_MESSAGE = 1000
-"""Characters of an error message that are shown to the user."""
+from greenroom.delivery.events.kinds import Kind
 
 
 def checked_text(kind: Kind, field: str, value: object) -> str:
@@ -44,31 +33,3 @@ def checked_outcome(kind: Kind, value: object) -> str:
     if value not in ("ok", "cancelled"):
         raise BadEvent(f'{kind}: `outcome` must be "ok" or "cancelled", not {value!r}')
     return str(value)
-
-
-def error_message(error: BaseException) -> str:
-    """The message of an error, shortened and valid in JSON (no lone surrogates, RFC 8259 §8.2)."""
-    if is_of_the_server(error):
-        message = words_for_clients(error)
-    else:
-        message = safe_str(error, otherwise=f"<{type_name(error)} cannot be shown>")
-    return message[:MAX_MESSAGE].encode("utf-8", "backslashreplace").decode()
-
-
-def failure(outcome: RunOutcome, crash: BaseException | None, timeout_words: str) -> JSON:
-    """The data of the `agent_failed` that ends the run; None for a run that completes."""
-    if crash is not None:
-        error, message, reason = type_name(crash), error_message(crash), "crash"
-    elif outcome == "timeout":
-        error, message, reason = "RunTimedOut", timeout_words, "timeout"
-    elif outcome == "lost":
-        error, message, reason = "Stopped", "the server stopped the run", "lost"
-    else:
-        return None
-    return {"error": error, "message": message, "reason": reason}
-
-
-def tool_error(reason: ExitReason) -> str:
-    """The `error` of the `tool_completed` for a tool's block that ended with `reason`."""
-    cause = reason.error
-    return "cancelled" if cause is None else f"{type_name(cause)}: {error_message(cause)}"

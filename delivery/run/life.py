@@ -14,13 +14,20 @@ import trio
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.timers import Alarm, alarm_clock
 from greenroom.delivery.errors import RunStopped, RunTimedOut
-from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.run.failures.failure import CauseDraft, RunFailure
 from greenroom.delivery.run.timeouts import GRACE_SECONDS
 
 logger = logging.getLogger("greenroom.delivery")
 
 END_SECONDS = 10.0
 """Seconds that emitting a run's last events may take, even if the run is cancelled."""
+
+
+SERVER_STOPPED = "the server stopped the run"
+STOPPED = RunFailure(
+    "Stopped", SERVER_STOPPED, "lost", CauseDraft("greenroom:RunStopped", SERVER_STOPPED)
+)
+"""How a run failed that the server cut when it stopped."""
 
 
 class Cut(enum.Enum):
@@ -46,6 +53,7 @@ class RunLife:
         self._began = 0.0
         self._alarm: Alarm | None = None
         self._task: trio.lowlevel.Task | None = None
+        self._cut_in = ""
 
     def enter(self) -> None:
         """This task runs the code; the code may get stuck even before the run has begun."""
@@ -72,6 +80,8 @@ class RunLife:
         if self.cause is not None:
             return
         self.cause = cause
+        if cause is Cut.TIMEOUT:
+            self._cut_in = self.whereabouts()
         self.scope.cancel()
         if self._abandon is not None:
             self._ring(GRACE_SECONDS, self._abandon)
@@ -104,27 +114,35 @@ class RunLife:
             if self.cause is Cut.TIMEOUT:
                 raise RunTimedOut(self.timeout_words)
             if self.cause is Cut.LOST:
-                raise RunStopped("the server stopped the run")
+                raise RunStopped(SERVER_STOPPED)
 
     @property
     def timeout_words(self) -> str:
         return f"the run took longer than its limit of {self.limit:g} s"
 
-    def abandoned(self, run: object, cause: Cut) -> JSON:
-        """Log that the run's code does not stop; returns the data of its last event."""
+    def timed_out(self) -> RunFailure:
+        """How the run failed that was cut at its limit."""
+        text = f"{self.timeout_words}; it waited in {self._cut_in}"
+        kept = CauseDraft("greenroom:RunTimedOut", text)
+        return RunFailure("RunTimedOut", self.timeout_words, "timeout", kept)
+
+    def abandoned(self, run: object, cause: Cut) -> RunFailure:
+        """Log that the run's code does not stop; returns how the run failed."""
+        where = self.whereabouts()
         logger.error(
             "%r does not stop, %g s after it was cut (%s): its code is shielded or swallows "
             "Cancelled; it waits in %s",
             run,
             GRACE_SECONDS,
             cause.value,
-            self.whereabouts(),
+            where,
         )
+        text = f"cut ({cause.value}), its code did not stop within {GRACE_SECONDS:g} s: {where}"
+        kept = CauseDraft("greenroom:Abandoned", text)
         if cause is Cut.LOST:
-            message, reason = "the server stopped the run", "lost"
-        else:
-            message, reason = "the agent did not stop when it was cancelled", "timeout"
-        return {"error": "Abandoned", "message": message, "reason": reason}
+            return RunFailure("Abandoned", SERVER_STOPPED, "lost", kept)
+        message = "the agent did not stop when it was cancelled"
+        return RunFailure("Abandoned", message, "timeout", kept)
 
     def _ring(self, after: float, callback: Callable[[], None]) -> None:
         self._silence()

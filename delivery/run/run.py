@@ -14,7 +14,7 @@ from greenroom.actors.exit import ended_by
 from greenroom.actors.guard import call_guarded
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import BadEvent
-from greenroom.delivery.events.ids import IdSource, RunId, ThreadId, ToolCallId
+from greenroom.delivery.events.ids import EventId, IdSource, RunId, ThreadId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.journal.paging import check_page
 from greenroom.delivery.journal.reads import ReadHistory
@@ -25,11 +25,8 @@ from greenroom.delivery.run.emitter import Emitter
 from greenroom.delivery.run.event_fields import (
     checked_name,
     checked_outcome,
-    checked_text,
-    checked_whole,
-    failure,
-    tool_error,
 )
+from greenroom.delivery.run.failures.error_words import ErrorWords
 from greenroom.delivery.run.grammar import (
     AgentCompleted,
     AgentFailed,
@@ -37,8 +34,6 @@ from greenroom.delivery.run.grammar import (
     FinalReport,
     OutOfOrder,
     RunStage,
-    ToolCompleted,
-    ToolExecuting,
 )
 from greenroom.delivery.run.life import Cut, RunLife, last_words
 from greenroom.delivery.run.pressure import Pressure, pressure_of
@@ -46,7 +41,7 @@ from greenroom.delivery.run.receipt import Receipt, Required, Requirement
 from greenroom.delivery.run.run_text import RunText
 from greenroom.delivery.run.text_buffer import PACE, TextPace
 from greenroom.delivery.run.timeouts import Timeouts
-from greenroom.delivery.run.tools import ToolCall, ToolClock, call_meant
+from greenroom.delivery.run.tools import RunTools, ToolClock
 from greenroom.delivery.user.messages import AgentTyping
 from greenroom.supervisor.errors import SupervisorError
 
@@ -57,7 +52,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=JSON)
 
 
-class Run(RunText):
+class Run(RunText, RunTools):
     """One turn of an agent for one user, entered with `runtime.run(...)`.
 
     Every event method takes keyword arguments only, checks its fields (`BadEvent`) and the run's
@@ -78,6 +73,7 @@ class Run(RunText):
         timeouts: Timeouts | None = None,
         seconds: float | None = None,
         pace: TextPace = PACE,
+        errors: ErrorWords | None = None,
     ) -> None:
         """`seconds` replaces the usual limit of `timeouts`; without these there is no limit."""
         self.context = context
@@ -85,6 +81,7 @@ class Run(RunText):
         self._parent = parent
         self._user = user
         self._ids = ids
+        self._errors = errors or ErrorWords()
         super().__init__(Emitter(context, self.parent, user, ids), pace)
         self._timeouts = timeouts
         self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
@@ -129,7 +126,7 @@ class Run(RunText):
         """How well the user's clients keep up; reading it costs nothing."""
         return pressure_of(self._user.gauge)
 
-    # The seven events (those of text are in `RunText`)
+    # The seven events (those of text are in `RunText`, those of tools in `RunTools`)
 
     async def agent_started(self, *, input: JSON = None) -> Receipt:  # noqa: A002  # wire's word
         """The agent has started. Entering the run emits this event; one more call by hand returns
@@ -142,51 +139,6 @@ class Run(RunText):
         data: dict[str, JSON] = {"agent": checked_name(Kind.AGENT_STARTED, "agent", self.agent)}
         data |= {} if input is None else {"input": input}
         return await self._emitter.emit(AgentStarted(), Kind.AGENT_STARTED, data)
-
-    async def tool_executing(
-        self, *, tool_name: str, arguments: JSON = None, tool_call: ToolCallId | None = None
-    ) -> Receipt:
-        """A tool starts. `tool_call` distinguishes calls of the same tool; by default a new id."""
-        call = self._ids.new(ToolCallId) if tool_call is None else ToolCallId.parse(tool_call)
-        data: dict[str, JSON] = {"tool_call": call}
-        data["tool_name"] = checked_name(Kind.TOOL_EXECUTING, "tool_name", tool_name)
-        data |= {} if arguments is None else {"arguments": arguments}
-        started = trio.current_time()
-        receipt = await self._emitter.emit(
-            ToolExecuting(call, tool_name), Kind.TOOL_EXECUTING, data
-        )
-        self._tools.start(call, started)
-        return receipt
-
-    async def tool_completed(
-        self,
-        *,
-        tool_name: str,
-        tool_call: ToolCallId | None = None,
-        result: JSON = None,
-        error: str | None = None,
-        duration_ms: int | None = None,
-    ) -> Receipt:
-        """A tool has finished: with its `result`, or with the `error` that it failed with.
-
-        `tool_call` defaults to the last call of that name that is executing, and `duration_ms` to
-        the time since `tool_executing`.
-        """
-        kind = Kind.TOOL_COMPLETED
-        name = checked_name(kind, "tool_name", tool_name)
-        call = call_meant(self._emitter.spoken.executing, name, tool_call)
-        if error is not None and result is not None:
-            raise BadEvent(f"{kind}: pass `result` or `error`, not both")
-        if duration_ms is None:
-            duration_ms = self._tools.age_ms(call, trio.current_time())
-        data: dict[str, JSON] = {"tool_call": call, "tool_name": tool_name}
-        data |= (
-            {"result": result} if error is None else {"error": checked_text(kind, "error", error)}
-        )
-        data["duration_ms"] = checked_whole(kind, "duration_ms", duration_ms)
-        receipt = await self._emitter.emit(ToolCompleted(call), kind, data)
-        self._tools.stop(call)
-        return receipt
 
     async def final_report(self, *, report: JSON) -> Receipt:
         """The complete answer, in any form that the agent's clients understand."""
@@ -201,20 +153,6 @@ class Run(RunText):
     # Everything else
 
     @block
-    async def tool(self, tool_name: str, arguments: JSON = None) -> AsyncIterator[ToolCall]:
-        """A tool's work as a block: emits `tool_executing`, then `tool_completed` in any case."""
-        call = ToolCall(self._ids.new(ToolCallId), tool_name)
-        await self.tool_executing(tool_name=tool_name, arguments=arguments, tool_call=call.id)
-        try:
-            yield call
-            await self._complete(call, result=call.value)
-        except BaseException as error:
-            words = tool_error(ended_by(error))
-            with self.requirement.lifted(), last_words(self):
-                await self._complete(call, error=words)
-            raise
-
-    @block
     async def sub_run(self, *, agent: str, input: JSON = None) -> AsyncIterator[Run]:  # noqa: A002  # wire's word
         """A run within this one: same user and thread, and its events have this run as parent.
 
@@ -225,7 +163,15 @@ class Run(RunText):
         context = attrs.evolve(self.context, run=self._ids.new(RunId))
         await self._emitter.send_text()
         pace = self._texts.pace
-        run = Run(context, agent=agent, user=self._user, ids=self._ids, parent=self, pace=pace)
+        run = Run(
+            context,
+            agent=agent,
+            user=self._user,
+            ids=self._ids,
+            parent=self,
+            pace=pace,
+            errors=self._errors,
+        )
         run._life.limit, run._steps = self._life.limit, self._steps
         self._sub_runs.add(run)
         try:
@@ -353,11 +299,14 @@ class Run(RunText):
         return (self._cut or Cut.LOST).value
 
     async def _last_word(self, outcome: RunOutcome, crash: BaseException | None) -> None:
-        data = failure(outcome, crash, self._life.timeout_words)
-        if data is None:
+        failed = self._errors.of_run(outcome, crash, self, self._life)
+        if failed is None:
             await self._complete_run("cancelled" if outcome == "cancelled" else "ok")
-        else:
-            await self._emitter.emit(AgentFailed(), Kind.AGENT_FAILED, data)
+            return
+        event, kind = self._ids.new(EventId), Kind.AGENT_FAILED
+        await self._emitter.emit(
+            AgentFailed(), kind, failed.data(event), event=event, beside=failed.cause
+        )
 
     async def _complete_run(self, outcome: str) -> Receipt:
         data: JSON = {"outcome": checked_outcome(Kind.AGENT_COMPLETED, outcome)}
@@ -384,13 +333,8 @@ class Run(RunText):
         words = self._life.abandoned(self, self._cut or Cut.LOST)
         self._user.abandon(self.context.run, self._emitter.close(words))
 
-    async def _complete(
-        self, call: ToolCall, *, result: JSON = None, error: str | None = None
-    ) -> None:
-        if call.id in self._emitter.spoken.executing:  # otherwise it was emitted by hand
-            await self.tool_completed(
-                tool_name=call.name, tool_call=call.id, result=result, error=error
-            )
-
 
 Agent: TypeAlias = Callable[[Run, JSON], Awaitable[None]]
+
+DescribeError: TypeAlias = Callable[[BaseException, Run], str]
+"""Words the sentence that the user of a run reads when its code or a tool raises this error."""

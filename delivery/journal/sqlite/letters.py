@@ -89,7 +89,7 @@ class _ServerTimes:
 
 
 class SqliteLetters:
-    """The methods of `Journal` on undelivered events, on the connection of an `SqliteStore`."""
+    """The part of an `SqliteStore` on undelivered events."""
 
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
@@ -143,11 +143,13 @@ class SqliteLetters:
                 self._database.execute(_SET_META, ("pauses", kept))
             self._database.execute(_SET_META, ("alive", str(now)))
 
-    def dead_letters(self, user: UserId | None, after: str, limit: int) -> list[DeadLetter]:
+    def dead_letters(
+        self, user: UserId | None, after: EventId | None, limit: int
+    ) -> list[DeadLetter]:
         if user is None:
-            rows = self._database.execute(_LETTERS, (after, limit))
+            rows = self._database.execute(_LETTERS, (after or "", limit))
         else:
-            rows = self._database.execute(_USER_LETTERS, (user, after, limit))
+            rows = self._database.execute(_USER_LETTERS, (user, after or "", limit))
         return [letter_of(row) for row in cast("list[LetterRow]", rows.fetchall())]
 
     def dead_letter(self, event: EventId) -> DeadLetter | None:

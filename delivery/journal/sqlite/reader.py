@@ -13,6 +13,7 @@ import apsw
 import attrs
 
 from greenroom.delivery.errors import JournalFailed
+from greenroom.delivery.events.cause import Cause
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import DeadLetter, Record
@@ -21,7 +22,9 @@ from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.letters import SqliteLetters
 from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow, record_of
+from greenroom.delivery.journal.sqlite.schema import has_table
 from greenroom.delivery.journal.sqlite.store import SqliteStore
+from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses
 
 CHUNK: Final = 500
 
@@ -144,12 +147,17 @@ class JournalReader:
         """As `Journal.dead_letters`."""
         check_limit(limit)
         with self.look() as database:
-            return SqliteLetters(database).dead_letters(user, after or "", limit)
+            return SqliteLetters(database).dead_letters(user, after, limit)
 
     def dead_letter(self, event: EventId) -> DeadLetter | None:
         """As `Journal.dead_letter`."""
         with self.look() as database:
             return SqliteLetters(database).dead_letter(event)
+
+    def cause(self, event: EventId) -> Cause | None:
+        """As `Journal.cause`; None in a journal that no server with causes has opened."""
+        with self.look() as database:
+            return SqliteCauses(database).cause(event) if has_table(database, "cause") else None
 
     def _chunk(self, query: _Statement, size: int) -> list[Numbered]:
         with self.look() as database:

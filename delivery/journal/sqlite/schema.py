@@ -125,30 +125,11 @@ CREATE TABLE settled (
 ) STRICT, WITHOUT ROWID;
 """
 
-# Derived from the other tables, so exports omit it. A trigger ensures that no event is missing,
-# even if an import or an older greenroom appends it. Code here that settles or trims events also
-# passes them by in this table; `catch_up` does so for events that other programs settled or
-# trimmed. The first event past the settled ones may be of another class: finding the next of the
-# class would mean walking through all events in between.
-#
-# Short, since the schema is read whenever a journal is opened: this way it fits on the first page.
-DERIVED: Final = ("unsettled",)
-_UNSETTLED: Final = """
-CREATE TABLE unsettled (
- user TEXT NOT NULL,
- class TEXT NOT NULL,
- number INTEGER NOT NULL,
- "offset" INTEGER NOT NULL,
- at INTEGER NOT NULL,
- PRIMARY KEY (user, class)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX unsettled_at ON unsettled (class, at, user);
-CREATE TRIGGER unsettled_begins AFTER INSERT ON log WHEN NOT EXISTS (
- SELECT 1 FROM unsettled WHERE user = new.user AND class = new.class)
-BEGIN INSERT INTO unsettled VALUES (new.user, new.class, new.number, new."offset", new.at); END;
-"""
-# Kept until the run ends, even if an older greenroom ends it.
-_GOING_ON: Final = """
+# Tables that came after the first version, by name: a journal without them gets them when it is
+# opened. Short, as the schema is read whenever a journal is opened.
+LATER: Final = {
+    # Kept until the run ends, even if an older greenroom ends it.
+    "going_on": """
 CREATE TABLE going_on (
  user TEXT NOT NULL,
  run TEXT NOT NULL,
@@ -170,6 +151,42 @@ CREATE TRIGGER run_ends AFTER DELETE ON open_run BEGIN
  DELETE FROM going_on WHERE user = old.user AND run = old.run;
  DELETE FROM step_result WHERE user = old.user AND run = old.run;
 END;
+""",
+    "cause": """
+CREATE TABLE cause (
+ number INTEGER PRIMARY KEY,
+ user TEXT NOT NULL,
+ event TEXT NOT NULL UNIQUE,
+ run TEXT NOT NULL,
+ at INTEGER NOT NULL,
+ type TEXT NOT NULL,
+ text TEXT NOT NULL,
+ traceback TEXT NOT NULL
+) STRICT;
+""",
+}
+
+# Derived from the other tables, so exports omit it. A trigger ensures that no event is missing,
+# even if an import or an older greenroom appends it. Code here that settles or trims events also
+# passes them by in this table; `catch_up` does so for events that other programs settled or
+# trimmed. The first event past the settled ones may be of another class: finding the next of the
+# class would mean walking through all events in between.
+#
+# Short, since the schema is read whenever a journal is opened: this way it fits on the first page.
+DERIVED: Final = ("unsettled",)
+_UNSETTLED: Final = """
+CREATE TABLE unsettled (
+ user TEXT NOT NULL,
+ class TEXT NOT NULL,
+ number INTEGER NOT NULL,
+ "offset" INTEGER NOT NULL,
+ at INTEGER NOT NULL,
+ PRIMARY KEY (user, class)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX unsettled_at ON unsettled (class, at, user);
+CREATE TRIGGER unsettled_begins AFTER INSERT ON log WHEN NOT EXISTS (
+ SELECT 1 FROM unsettled WHERE user = new.user AND class = new.class)
+BEGIN INSERT INTO unsettled VALUES (new.user, new.class, new.number, new."offset", new.at); END;
 """
 _FIRST_OF_EACH: Final = """
 WITH RECURSIVE users (user) AS (
@@ -268,15 +285,17 @@ def complete(database: apsw.Connection) -> None:
     A damaged journal is left as it is; the first call that meets the damage raises the error.
     """
     with suppress(apsw.CorruptError), database:
-        if not _has_table(database, "unsettled"):
+        if not has_table(database, "unsettled"):
             database.execute(_UNSETTLED)
             database.execute(_FIRST_OF_EACH)
-        if not _has_table(database, "going_on"):
-            database.execute(_GOING_ON)
+        for name, sql in LATER.items():
+            if not has_table(database, name):
+                database.execute(sql)
         catch_up(database)
 
 
-def _has_table(database: apsw.Connection, name: str) -> bool:
+def has_table(database: apsw.Connection, name: str) -> bool:
+    """Whether the journal has the table; one that an older greenroom made lacks later ones."""
     sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
     return bool(database.execute(sql, (name,)).get)
 
@@ -286,7 +305,8 @@ def create(database: apsw.Connection, epoch: str) -> None:
     with database:
         database.execute(TABLES)
         database.execute(_UNSETTLED)
-        database.execute(_GOING_ON)
+        for sql in LATER.values():
+            database.execute(sql)
         database.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
         database.pragma("application_id", APPLICATION_ID)
         database.pragma("user_version", VERSION)

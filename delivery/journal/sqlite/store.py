@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, TypeAlias, TypeVar, cast
 
@@ -12,10 +12,8 @@ import attrs
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.record import (
-    Attempt,
     Bounds,
     Cursor,
-    DeadLetter,
     Entry,
     Mark,
     OpenRun,
@@ -48,8 +46,9 @@ from greenroom.delivery.journal.sqlite.rows import (
     record_row,
 )
 from greenroom.delivery.journal.sqlite.schema import pass_by
+from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses, cause_writes
 from greenroom.delivery.journal.sqlite.tables.runs import SqliteRuns, going_on_writes, run_writes
-from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo, Stretches
+from greenroom.delivery.journal.undelivered import Reached, Stretches
 
 SqlValue: TypeAlias = str | int | bytes | None
 R = TypeVar("R")
@@ -143,15 +142,14 @@ class _LogEnd:
     thread: str | None
 
 
-class SqliteStore:
+class SqliteStore(SqliteLetters, SqliteCauses):
     """Keeps entries, and implements `Reads`, on a connection that only this store uses.
 
     Two stores of one journal see what the other one has committed. Only one may `append` or `trim`.
     """
 
     def __init__(self, database: apsw.Connection) -> None:
-        self._database = database
-        self._letters = SqliteLetters(database)
+        super().__init__(database)
         self.runs = SqliteRuns(database)
         self._tails: dict[UserId, _LogEnd] = {}
 
@@ -220,7 +218,7 @@ class SqliteStore:
         return self._received(user, after).through(after)
 
     def reached(self, user: UserId, after: int, limit: int) -> list[Reached]:
-        received, pauses = self._received(user, after), self._letters.pauses
+        received, pauses = self._received(user, after), self.pauses
         rows = cast("list[ReachedRow]", self._rows(_REACHED, user, after, limit))
         return [reached_of(row, pauses, received=row[0] in received) for row in rows]
 
@@ -230,25 +228,6 @@ class SqliteStore:
 
     def marks(self, user: UserId, after: int, limit: int) -> list[Mark]:
         return [mark_of(cast(MarkRow, row)) for row in self._rows(_MARKS, user, after, limit)]
-
-    def attempts(self, user: UserId, first: int, last: int, limit: int) -> list[Attempt]:
-        return self._letters.attempts(user, first, last, limit)
-
-    def settled(self, user: UserId) -> Mapping[EventClass, int]:
-        return self._letters.settled(user)
-
-    def overdue(
-        self, event_class: EventClass, before: int, after: SearchedTo | None, limit: int
-    ) -> OverdueUsers:
-        return self._letters.overdue(event_class, before, after, limit)
-
-    def dead_letters(
-        self, user: UserId | None, after: EventId | None, limit: int
-    ) -> list[DeadLetter]:
-        return self._letters.dead_letters(user, after or "", limit)
-
-    def dead_letter(self, event: EventId) -> DeadLetter | None:
-        return self._letters.dead_letter(event)
 
     def threads(self, user: UserId) -> list[ThreadSummary]:
         rows = self._rows(_THREADS, user, self._tail(user).last)
@@ -377,6 +356,7 @@ def _delivery_writes(entries: Sequence[Entry]) -> Iterator[Write]:
         yield _SET_MARK, marks
     yield from letter_writes(entries)
     yield from going_on_writes(entries)
+    yield from cause_writes(entries)
 
 
 def _spans(

@@ -1,0 +1,53 @@
+"""Causes of failures, in SQL. Used by one thread at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias, cast
+
+import apsw
+
+from greenroom.delivery.events.cause import CAUSES_KEPT, Cause
+from greenroom.delivery.events.ids import EventId, RunId, UserId
+from greenroom.delivery.events.record import Entry
+from greenroom.delivery.journal.sqlite.rows import Write
+
+_COLUMNS: Final = "user, event, run, at, type, text, traceback"
+CauseRow: TypeAlias = tuple[str, str, str, int, str, str, str]
+_ADD: Final = f"INSERT OR REPLACE INTO cause ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_FORGET: Final = "DELETE FROM cause WHERE number <= (SELECT max(number) FROM cause) - ?"
+_FIND: Final = f"SELECT {_COLUMNS} FROM cause WHERE event = ?"
+
+
+def cause_writes(entries: Sequence[Entry]) -> Iterator[Write]:
+    """What keeps the causes among the entries, and forgets the oldest ones."""
+    if causes := [entry for entry in entries if isinstance(entry, Cause)]:
+        yield _ADD, [_row(cause) for cause in causes]
+        yield _FORGET, [(CAUSES_KEPT,)]
+
+
+class SqliteCauses:
+    """The part of an `SqliteStore` on causes."""
+
+    def __init__(self, database: apsw.Connection) -> None:
+        self._database = database
+
+    def cause(self, event: EventId) -> Cause | None:
+        for row in self._database.execute(_FIND, (event,)).fetchall():
+            user, _, run, at, type_, text, traceback = cast(CauseRow, row)
+            return Cause(
+                UserId.trusted(user), event, RunId.trusted(run), at, type_, text, traceback
+            )
+        return None
+
+
+def _row(cause: Cause) -> CauseRow:
+    return (
+        cause.user,
+        cause.event,
+        cause.run,
+        cause.at,
+        cause.type,
+        cause.text,
+        cause.traceback,
+    )
