@@ -17,7 +17,7 @@ TEXT_CHARS, TRACEBACK_CHARS = 2_000, 6_000
 
 
 @attrs.frozen
-class Cause:
+class FailureCause:
     """Why `event`, an `agent_failed` or a `tool_completed`, says that something failed.
 
     For operators: users see the event's id, as a reference. `type` is `module:Class`.

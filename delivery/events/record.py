@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from greenroom.actors.recording.redaction import SECRET
-from greenroom.delivery.events.cause import Cause
+from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import (
     ConnectionId,
@@ -154,7 +154,7 @@ Entry: TypeAlias = (
     | GoesOn
     | NotAgain
     | StepResult
-    | Cause
+    | FailureCause
 )
 
 

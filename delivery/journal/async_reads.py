@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Concatenate, ParamSpec, TypeVar
 
-from greenroom.delivery.events.cause import Cause
+from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.ids import EventId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.record import (
@@ -118,7 +118,7 @@ class AsyncReads:
     async def dead_letter(self, event: EventId) -> DeadLetter | None:
         return await self._read(Reads.dead_letter, event)
 
-    async def cause(self, event: EventId) -> Cause | None:
+    async def cause(self, event: EventId) -> FailureCause | None:
         return await self._read(Reads.cause, event)
 
     async def threads(self, user: UserId) -> list[ThreadSummary]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from greenroom.delivery.errors import AlreadySaid, OutOfSequence
-from greenroom.delivery.events.cause import Cause
+from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.record import DeadLetter, Entry, Record, Said, Settled, Unsaid
@@ -63,7 +63,7 @@ def check_ids(entries: Iterable[Entry]) -> None:
             RunId.parse(entry.run)
             RunId.parse(entry.parent or entry.run)
             RequestId.parse(entry.request)
-        elif isinstance(entry, DeadLetter | Cause):
+        elif isinstance(entry, DeadLetter | FailureCause):
             EventId.parse(entry.event)
         elif isinstance(entry, GoesOn | NotAgain | StepResult):
             RunId.parse(entry.run)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Never, Protocol, TypeVar
 
 import attrs
 
-from greenroom.delivery.events.cause import Cause
+from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.ids import (
     EventId,
     SessionId,
@@ -227,7 +227,7 @@ class Journal(Protocol):
         """The dead letter of this event; None if there is none."""
         ...
 
-    async def cause(self, event: EventId) -> Cause | None:
+    async def cause(self, event: EventId) -> FailureCause | None:
         """Why this event says that something failed; None if it is not kept, or no longer. The
         newest `CAUSES_KEPT` are."""
         ...

@@ -9,7 +9,7 @@ from itertools import islice
 
 import attrs
 
-from greenroom.delivery.events.cause import CAUSES_KEPT, Cause
+from greenroom.delivery.events.cause import CAUSES_KEPT, FailureCause
 from greenroom.delivery.events.going_on import GoesOn, GoingOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
@@ -53,7 +53,7 @@ class MemoryStore:
         self._newest_at: int | None = None
         self._alive: int | None = None
         self._pauses: list[Pause] = []
-        self._causes: dict[EventId, Cause] = {}
+        self._causes: dict[EventId, FailureCause] = {}
 
     def keep(self, entries: Sequence[Entry]) -> None:
         """Keep all of the entries or none. Raises `OutOfSequence`, `BadId`, `AlreadySaid`."""
@@ -65,7 +65,7 @@ class MemoryStore:
                 self._number += 1
                 self._newest_at = entry.at
                 self._users[entry.user].keep_record(entry, self._number)
-            elif isinstance(entry, Cause):
+            elif isinstance(entry, FailureCause):
                 self._keep_cause(entry)
             else:
                 self._users[entry.user].keep(entry)
@@ -184,7 +184,7 @@ class MemoryStore:
         found = (log.dead_letters.get(event) for log in self._users.values())
         return next(filter(None, found), None)
 
-    def cause(self, event: EventId) -> Cause | None:
+    def cause(self, event: EventId) -> FailureCause | None:
         return self._causes.get(event)
 
     def threads(self, user: UserId) -> list[ThreadSummary]:
@@ -193,7 +193,7 @@ class MemoryStore:
             summaries[record.thread] = _counted(summaries.get(record.thread), record)
         return list(summaries.values())
 
-    def _keep_cause(self, cause: Cause) -> None:
+    def _keep_cause(self, cause: FailureCause) -> None:
         self._causes[cause.event] = cause
         if len(self._causes) > CAUSES_KEPT:
             del self._causes[next(iter(self._causes))]

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar, cast
 
 import attrs
 
-from greenroom.delivery.events.cause import Cause
+from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
@@ -109,7 +109,7 @@ class Reads(Protocol):
 
     def dead_letter(self, event: EventId) -> DeadLetter | None: ...
 
-    def cause(self, event: EventId) -> Cause | None: ...
+    def cause(self, event: EventId) -> FailureCause | None: ...
 
     def threads(self, user: UserId) -> list[ThreadSummary]: ...
 

@@ -14,10 +14,13 @@ from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.log_context import bound
-from greenroom.delivery.run.run import Agent, Run
+from greenroom.delivery.run.failures.error_words import ErrorWords, ShowErrors
+from greenroom.delivery.run.failures.secrets import Secrets
+from greenroom.delivery.run.run import Agent, DescribeError, Run
 from greenroom.delivery.run.text_buffer import PACE, TextPace
 from greenroom.delivery.run.timeouts import Timeouts
 from greenroom.delivery.user.handle import UserHandle
+from greenroom.settings import Settings
 
 logger = logging.getLogger("greenroom")
 
@@ -34,6 +37,7 @@ class Agents:
     ids: IdSource
     timeouts: Timeouts
     pace: TextPace = PACE
+    errors: ErrorWords = attrs.field(factory=ErrorWords)
 
     async def answer(self, user: UserHandle, context: UserContext, said: JSON) -> None:
         """Run the agent that answers. Raises `UnknownAgent` when there is none."""
@@ -72,8 +76,16 @@ class Agents:
             timeouts=self.timeouts,
             seconds=seconds,
             pace=self.pace,
+            errors=self.errors,
         )
 
 
 def _logged_as(context: UserContext) -> AbstractContextManager[None]:
     return bound(run=context.run, thread=context.thread, request=context.request)
+
+
+def error_words(settings: Settings, describe: DescribeError | None = None) -> ErrorWords:
+    """What users read of errors, by the settings and a service's own hook."""
+    secrets = Secrets(tuple(filter(None, (settings.secret, settings.admin_token))))
+    show = ShowErrors(settings.show_errors)
+    return ErrorWords(show, describe, secrets, keep_texts=settings.log_errors)

@@ -14,7 +14,7 @@ from contextlib import (
 from typing import cast
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.agents import Agents
+from greenroom.agents import Agents, error_words
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.context import UserContext
@@ -27,7 +27,7 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.run.block import block
 from greenroom.delivery.run.receipt import Receipt
-from greenroom.delivery.run.run import Agent, Run
+from greenroom.delivery.run.run import Agent, DescribeError, Run
 from greenroom.delivery.run.timeouts import Timeouts
 from greenroom.delivery.user.parts import OnUndelivered, nothing_more
 from greenroom.delivery.user.users import Users, UsersSettings
@@ -74,6 +74,7 @@ class Runtime:
         ids: IdSource,
         policies: Policies | None = None,
         on_undelivered: OnUndelivered = nothing_more,
+        describe_error: DescribeError | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -81,7 +82,8 @@ class Runtime:
         self._on_undelivered = on_undelivered
         self.timeouts: Timeouts = settings.timeouts
         self.journal = journal
-        self._agents = Agents(agents, ids, settings.timeouts, settings.text_pace)
+        words = error_words(settings, describe_error)
+        self._agents = Agents(agents, ids, settings.timeouts, settings.text_pace, words)
         self._ids = ids
         self._wall_clock = wall_clock
         self._root: StaticSupervisorRef | None = None
@@ -293,14 +295,16 @@ async def open_runtime(
     ids: IdSource | None = None,
     policies: Policies | None = None,
     on_undelivered: OnUndelivered = nothing_more,
+    describe_error: DescribeError | None = None,
     wall_clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Runtime]:
     """Start the tree and stop it in order at the end of the block.
 
     `agents` answer what users say. Without a `journal` the one of the settings is opened, and
     closed again. `policies` say what counts as delivered, in place of the settings;
-    `on_undelivered` is called with each dead letter and must be quick. Raises the errors of
-    opening a journal; `BadSettings` and `BadAgent` for what cannot be settings or agents.
+    `on_undelivered` is called with each dead letter and must be quick. `describe_error(error, run)`
+    words what the user of a run reads when its code or a tool of it raises `error`. Raises the
+    errors of opening a journal; `BadSettings` and `BadAgent` for what cannot be settings or agents.
     """
     settings = Settings.load() if settings is None else Settings.checked(settings)
     answering = named_agents(agents)
@@ -313,6 +317,7 @@ async def open_runtime(
             ids=ids or IdSource(),
             policies=policies,
             on_undelivered=on_undelivered,
+            describe_error=describe_error,
             wall_clock=wall_clock,
         )
         opened.report_to(runtime._observer)

@@ -17,7 +17,7 @@ from pathlib import Path
 import attrs
 import trio
 
-from greenroom.delivery.run.run import Agent
+from greenroom.delivery.run.run import Agent, DescribeError
 from greenroom.logs import configure_logs
 from greenroom.runtime import Runtime, open_runtime
 from greenroom.settings import Settings
@@ -48,19 +48,21 @@ async def run_server(
     agent: Agent,
     *,
     demo: bool = False,
+    describe_error: DescribeError | None = None,
     announce: Callable[[str], None],
     last_resort: float = LAST_RESORT_SECONDS,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `agent` until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
-    `announce(url)` is called once it listens. `demo` gives each browser a user of its own at
-    `/demo/token`, to pages of this very server only. A process that an agent does not let end is
-    ended by force, `last_resort` seconds after its drain, with exit code 70 (sysexits.h). Raises
-    `BadSettings`, `PortBusy` and the errors of opening a journal.
+    `describe_error` as for `open_runtime`. `announce(url)` is called once it listens. `demo` gives
+    each browser a user of its own at `/demo/token`, to pages of this very server only. A process
+    that an agent does not let end is ended by force, `last_resort` seconds after its drain, with
+    exit code 70 (sysexits.h). Raises `BadSettings`, `PortBusy` and the errors of opening a journal.
     """
     with _rare_collections(), _force(last_resort) as end_soon:
-        async with open_runtime(settings, agent) as runtime, _signals() as arrived:
+        runtime_opens = open_runtime(settings, agent, describe_error=describe_error)
+        async with runtime_opens as runtime, _signals() as arrived:
             port = await _listen(runtime, settings, demo=demo)
             url = f"http://{_shown_host(settings.host)}:{port}/"
             announce(url)
@@ -169,6 +171,7 @@ def serve(
     agent: Agent,
     *,
     settings: Settings | None = None,
+    describe_error: DescribeError | None = None,
     announce: Callable[[str], None] = print,
     host: str | None = None,
     port: int | None = None,
@@ -182,4 +185,4 @@ def serve(
     """
     chosen = settings or Settings.load(host=host, port=port, journal=journal, secret=secret)
     configure_logs(chosen)
-    trio.run(partial(run_server, chosen, agent, announce=announce))
+    trio.run(partial(run_server, chosen, agent, describe_error=describe_error, announce=announce))

@@ -31,6 +31,7 @@ from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.outbox.feed import OutboxLimits, SocketGauge
+from greenroom.delivery.run.failures.error_words import ErrorWords
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import (
@@ -166,11 +167,16 @@ class Backstage:
 
     @asynccontextmanager
     async def run(
-        self, user: str = "alice", *, agent: str = "analyst", context: UserContext | None = None
+        self,
+        user: str = "alice",
+        *,
+        agent: str = "analyst",
+        context: UserContext | None = None,
+        errors: ErrorWords | None = None,
     ) -> AsyncIterator[Run]:
         context = context or UserContext.new(user=user)
         async with self.users.lease(context.user) as handle:
-            run = Run(context, agent=agent, user=handle, ids=IDS)
+            run = Run(context, agent=agent, user=handle, ids=IDS, errors=errors)
             async with run.live():
                 yield run
 

@@ -14,12 +14,12 @@ DATA = {
     "agent_thinking": {"text"},
     "partial_result": {"text", "index"},
     "tool_executing": {"tool_call", "tool_name", "arguments"},
-    "tool_completed": {"tool_call", "tool_name", "result", "error", "duration_ms"},
+    "tool_completed": {"tool_call", "tool_name", "result", "error", "reference", "duration_ms"},
     "final_report": {"report"},
     "agent_completed": {"outcome"},
-    "agent_failed": {"error", "message", "reason"},
+    "agent_failed": {"error", "message", "reason", "reference"},
 }
-OPTIONAL = {"input", "arguments", "result", "error"}
+OPTIONAL = {"input", "arguments", "result", "error", "reference"}
 PROGRESS = {"agent_thinking", "partial_result"}
 
 
@@ -80,7 +80,8 @@ def test_the_kind_decides_class_and_data(told):
 
 
 def test_the_data_is_what_the_agent_said(told):
-    data = [event["data"] for event in told[1]]
+    events = told[1]
+    data = [event["data"] for event in events]
     assert data[0] == {"body": "everything", "say": "all"}
     assert data[1] == {"agent": "narrator"}
     assert data[2] == {"text": "hm"}
@@ -93,7 +94,7 @@ def test_the_data_is_what_the_agent_said(told):
         "duration_ms": data[4]["duration_ms"],
     }
     assert isinstance(data[4]["duration_ms"], int)
-    assert data[6]["error"] == "ZeroDivisionError: by zero"
+    assert (data[6]["error"], data[6]["reference"]) == ("The tool failed.", events[6]["id"])
     assert data[7:9] == [{"text": "one ", "index": 0}, {"text": "two", "index": 1}]
     assert data[9] == {"agent": "helper", "input": "look it up"}
     assert data[11:] == [{"report": {"saving": "10%"}}, {"outcome": "ok"}]
@@ -104,7 +105,12 @@ def test_an_agent_that_crashes_ends_its_run_with_agent_failed(client, crashes):
     client.send("say", id="1", body="crash")
     failed = client.events(until="agent_failed")[-1]
     assert failed["class"] == "critical"
-    assert failed["data"] == {"error": "RuntimeError", "message": "boom", "reason": "crash"}
+    assert failed["data"] == {
+        "error": "Error",
+        "message": "Something went wrong, and the agent could not finish.",
+        "reason": "crash",
+        "reference": failed["id"],
+    }
 
 
 def test_events_name_the_epoch_of_ready(client):

@@ -405,7 +405,7 @@ def test_what_fails_on_the_servers_disk_is_the_logs_and_not_the_clients_to_know(
 
     crashes.append(f"crashed: {type(error).__name__}")
     disk, recalling = BadDisk(), trio.Event()
-    with serving(on=disk, agent=agent) as server:
+    with serving(on=disk, agent=agent, show_errors="text") as server:
         client = connect(server)
         client.hello()
         client.ask("say", id="1", body="hello")

@@ -117,7 +117,7 @@ export class Conversation {
     return seen;
   }
 
-  draw_tool_completed(event, run, { tool_call, tool_name, result, error, duration_ms }) {
+  draw_tool_completed(event, run, { tool_call, tool_name, result, error, reference, duration_ms }) {
     if (!run.tools.has(tool_call)) this.draw_tool_executing(event, run, { tool_call, tool_name });
     const { row, spent, body } = run.tools.get(tool_call);
     const failed = error !== undefined && error !== null;
@@ -125,6 +125,7 @@ export class Conversation {
     spent.textContent = `${failed ? "failed · " : ""}${seconds(duration_ms)}`;
     if (failed) {
       body.append(element("h4", {}, "Error"), element("pre", { class: "error" }, pretty(error)));
+      if (reference) body.append(element("p", { class: "detail reference" }, `Reference: ${reference}`));
       row.append(element("p", { class: "error" }, typeof error === "string" ? error : error.message ?? pretty(error)));
     } else if (result !== undefined && result !== null) body.append(element("h4", {}, "Result"), element("pre", {}, pretty(result)));
     return spent;
@@ -158,10 +159,13 @@ export class Conversation {
     return this.#end(run, "done", `Done${took}`);
   }
 
-  draw_agent_failed(_event, run, { error, message, reason }) {
+  /** An error without a name (`Error`) is one whose service does not show it. */
+  draw_agent_failed(_event, run, { error, message, reason, reference }) {
     const why = { timeout: "It took too long and was ended.", lost: "The server stopped while it worked. Ask again to start over." };
+    const said = [error === "Error" ? "" : error, message].filter(Boolean).join(": ");
     run.foot.append(element("p", { class: "error" }, why[reason] ?? "The agent failed.",
-      message || error ? element("span", { class: "detail" }, ` ${[error, message].filter(Boolean).join(": ")}`) : null));
+      said ? element("span", { class: "detail" }, ` ${said}`) : null,
+      reference ? element("span", { class: "detail reference" }, ` Reference: ${reference}`) : null));
     return this.#end(run, "failed", reason === "timeout" ? "Timed out" : "Failed");
   }
 

@@ -13,7 +13,7 @@ import apsw
 import attrs
 
 from greenroom.delivery.errors import JournalFailed
-from greenroom.delivery.events.cause import Cause
+from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import DeadLetter, Record
@@ -154,7 +154,7 @@ class JournalReader:
         with self.look() as database:
             return SqliteLetters(database).dead_letter(event)
 
-    def cause(self, event: EventId) -> Cause | None:
+    def cause(self, event: EventId) -> FailureCause | None:
         """As `Journal.cause`; None in a journal that no server with causes has opened."""
         with self.look() as database:
             return SqliteCauses(database).cause(event) if has_table(database, "cause") else None

@@ -9,7 +9,7 @@ import attrs
 
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.recording.redaction import SECRET
-from greenroom.delivery.events.cause import TEXT_CHARS, TRACEBACK_CHARS, Cause
+from greenroom.delivery.events.cause import TEXT_CHARS, TRACEBACK_CHARS, FailureCause
 from greenroom.delivery.events.ids import EventId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.record import Record
@@ -21,7 +21,7 @@ NOT_KEPT = "(not kept: `log_errors` is off)"
 
 @attrs.frozen
 class CauseDraft:
-    """Travels with the draft of an event, and is kept beside it as its `Cause`."""
+    """Travels with the draft of an event, and is kept beside it as its `FailureCause`."""
 
     type: str
     text: str = attrs.field(metadata=SECRET)
@@ -36,9 +36,9 @@ class CauseDraft:
         trace = secrets.hidden(traceback_text(error))
         return cls(note.type, _sound(secrets.hidden(note.message))[:TEXT_CHARS], _end(trace))
 
-    def entry(self, record: Record) -> Cause:
+    def entry(self, record: Record) -> FailureCause:
         """The cause of the event with this record."""
-        return Cause(
+        return FailureCause(
             record.user,
             record.id,
             record.run,

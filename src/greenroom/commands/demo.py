@@ -34,7 +34,8 @@ def demo(*, port: int = 8700, journal: Path = Path("greenroom-demo.db")) -> None
     journal
         File to keep the conversations in; the demo's secret is kept beside it.
     """
-    asked = Settings(host=LOOPBACK, port=port, journal=journal)  # refused before a secret is kept
+    asked = Settings(host=LOOPBACK, port=port, journal=journal, show_errors="type")
+    # only now: what is refused above must leave no secret behind
     settings = attrs.evolve(asked, secret=_secret_of(journal))
     configure_logs(settings)
     agent = load_agent(f"{EXAMPLE}:agent")

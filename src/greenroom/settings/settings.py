@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
 
 import attrs
 
@@ -13,12 +12,12 @@ from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import DONE, POLICIES, Policies
 from greenroom.delivery.outbox.redelivery import Patience
+from greenroom.delivery.run.failures.error_words import ShowErrors
 from greenroom.delivery.run.text_buffer import BUFFER_BYTES, PACE, TextPace
 from greenroom.delivery.run.timeouts import Tier, Timeouts, TimeoutsClash
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
 from greenroom.settings.sources import (
-    PREFIX,
     BadSettings,
     GivenSetting,
     from_environment,
@@ -27,31 +26,13 @@ from greenroom.settings.sources import (
     problem_of,
     raise_if_any,
 )
+from greenroom.settings.typed import FILE, JOURNAL, ORIGINS, as_file, as_origins, as_path
 from greenroom.settings.values import described, setting
 
 MEMORY = ":memory:"
 MIB = 1024 * 1024
 PATIENCE = Patience()
 DONE_BY_NAME = {str(stage): stage for stage in DONE}
-
-
-JOURNAL = expected.sqlite_path(Path)
-FILE = expected.optional(expected.path(Path))
-ORIGINS = expected.origins()
-
-
-# Type checkers take what `Settings(…)` may be given from a converter with a name and types. A value
-# that is refused comes out as it is, so that one error lists all refusals: hence the casts.
-def _as_path(value: str | Path) -> Path:
-    return cast(Path, JOURNAL.convert(value))
-
-
-def _as_file(value: str | Path | None) -> Path | None:
-    return cast("Path | None", FILE.convert(value))
-
-
-def _as_origins(value: Iterable[str]) -> tuple[str, ...]:
-    return cast("tuple[str, ...]", ORIGINS.convert(value))
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +46,7 @@ class Settings:
     port: int = setting(8700, expected.whole(0, 65535), "Port to listen on; 0 takes a free one.")
     journal: Path = attrs.field(
         default=Path("greenroom.db"),
-        converter=_as_path,
+        converter=as_path,
         metadata=described(
             JOURNAL,
             f"The journal's file. `{MEMORY}` keeps it in memory: nothing survives a restart.",
@@ -79,12 +60,12 @@ class Settings:
     )
     key_file: Path | None = attrs.field(
         default=None,
-        converter=_as_file,
+        converter=as_file,
         metadata=described(FILE, "PEM file with the public key of RS256 or ES256 tokens."),
     )
     jwks_file: Path | None = attrs.field(
         default=None,
-        converter=_as_file,
+        converter=as_file,
         metadata=described(
             FILE, "JWKS file (RFC 7517) with the public keys of RS256 or ES256 tokens."
         ),
@@ -97,7 +78,7 @@ class Settings:
     )
     allow_origins: tuple[str, ...] = attrs.field(
         default=(),
-        converter=_as_origins,
+        converter=as_origins,
         metadata=described(
             ORIGINS,
             "Web origins that may connect besides the server's own; `*` lets all in.",
@@ -267,6 +248,12 @@ class Settings:
         expected.flag(),
         "Log the messages of errors that agents raise. They may hold what users say.",
     )
+    show_errors: str = setting(
+        ShowErrors.REFERENCE.value,
+        expected.one_of(*ShowErrors),
+        "What users read of errors that agents raise: a sentence and a reference, the error's type "
+        "as well, or its text.",
+    )
     log_format: str = setting(
         "console", expected.one_of("console", "json"), "Logs for people or for machines."
     )
@@ -359,16 +346,6 @@ class Settings:
                 if not chosen
                 else "keep one of them",
             )
-
-
-def settings_table() -> str:
-    """The settings as a Markdown table (docs/settings.md is made of it)."""
-    head = "| setting | variable | default | what it is |\n|---|---|---|---|\n"
-    return head + "".join(
-        f"| `{name}` | `{PREFIX}{name.upper()}` | {expected.default_words(field.default)} "
-        f"| {field.metadata['about']} Expected: {field.metadata['expected'].words}. |\n"
-        for name, field in attrs.fields_dict(Settings).items()
-    )
 
 
 def _timeouts(given: Mapping[str, object]) -> Timeouts:

@@ -14,7 +14,7 @@ from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import POLICIES
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.settings import BadSettings, Settings
-from greenroom.settings.settings import settings_table
+from greenroom.settings.table import settings_table
 
 SECRET = "s" * 32
 DOCS = Path(__file__).parents[3] / "docs"
@@ -71,6 +71,7 @@ TEXTS = {
     "critical_done": "displayed",
     "progress_done": "confirmed",
     "log_format": "json",
+    "show_errors": "type",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias, cast
 
 import apsw
 
-from greenroom.delivery.events.cause import CAUSES_KEPT, Cause
+from greenroom.delivery.events.cause import CAUSES_KEPT, FailureCause
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.sqlite.rows import Write
@@ -21,7 +21,7 @@ _FIND: Final = f"SELECT {_COLUMNS} FROM cause WHERE event = ?"
 
 def cause_writes(entries: Sequence[Entry]) -> Iterator[Write]:
     """What keeps the causes among the entries, and forgets the oldest ones."""
-    if causes := [entry for entry in entries if isinstance(entry, Cause)]:
+    if causes := [entry for entry in entries if isinstance(entry, FailureCause)]:
         yield _ADD, [_row(cause) for cause in causes]
         yield _FORGET, [(CAUSES_KEPT,)]
 
@@ -32,16 +32,16 @@ class SqliteCauses:
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
 
-    def cause(self, event: EventId) -> Cause | None:
+    def cause(self, event: EventId) -> FailureCause | None:
         for row in self._database.execute(_FIND, (event,)).fetchall():
             user, _, run, at, type_, text, traceback = cast(CauseRow, row)
-            return Cause(
+            return FailureCause(
                 UserId.trusted(user), event, RunId.trusted(run), at, type_, text, traceback
             )
         return None
 
 
-def _row(cause: Cause) -> CauseRow:
+def _row(cause: FailureCause) -> CauseRow:
     return (
         cause.user,
         cause.event,

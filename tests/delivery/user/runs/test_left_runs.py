@@ -79,6 +79,7 @@ async def test_open_tools_are_completed_and_sub_runs_end_before_the_runs_they_ar
         "tool_call": "call_3",
         "tool_name": "look_up",
         "error": "it did not complete",
+        "reference": tool.id,
         "duration_ms": duration_ms,
     }
     assert failed.data["reason"] == "lost"
