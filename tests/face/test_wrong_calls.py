@@ -9,7 +9,8 @@ import trio
 
 import greenroom
 from greenroom.actors import monitor
-from greenroom.delivery.events.ids import EventId, RunId
+from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.ids import EventId, IdSource, RunId
 from greenroom.supervisor import (
     actor_child,
     open_dynamic_supervisor,
@@ -189,6 +190,18 @@ async def test_a_closed_runtime_does_not_say_that_it_may_serve_again() -> None:
                 pytest.fail("it was entered")
         assert not refused.value.temporary
         assert refused.value.advice == "speak to users inside of it"
+
+
+@pytest.mark.parametrize(
+    ("context", "user", "given"),
+    [(None, None, "neither"), (UserContext.new(user="alice", ids=IdSource()), "alice", "both")],
+)
+async def test_a_run_for_no_user_or_for_two_is_refused(
+    context: UserContext | None, user: str | None, given: str
+) -> None:
+    async with greenroom.open_runtime(IN_MEMORY) as runtime:
+        with pytest.raises(TypeError, match=f"either `context` or `user`, not {given}"):
+            runtime.run(context, user=user)
 
 
 def test_what_cannot_be_watched_or_told_is_refused() -> None:
