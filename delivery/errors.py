@@ -167,9 +167,9 @@ def is_of_the_server(error: BaseException) -> bool:
 
 
 def words_for_clients(error: BaseException) -> str:
-    """The text of an error that may be sent to clients."""
+    """The text of an error that may be sent to clients: of greenroom's own errors."""
     if isinstance(error, GreenroomError):
-        if not is_of_the_server(error):
+        if not is_of_the_server(error) and type(error).__module__.startswith("greenroom."):
             return error.message
         if isinstance(error, EventNotKept):
             return "the server could not keep it"

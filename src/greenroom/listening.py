@@ -113,7 +113,7 @@ class Listening:
         if token is None:
             return {}
         anywhere = self.settings.admin_anywhere
-        return AdminDoor(self.root, self.dead_letters, token, anywhere).routes()
+        return AdminDoor(self.root, self.dead_letters, self.journal, token, anywhere).routes()
 
     def _metrics_routes(self) -> Mapping[str, Handler]:
         if self.metrics is None:

@@ -21,6 +21,7 @@ from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import BadId, IdSource
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import Policies
+from greenroom.delivery.history.explanation import FailureExplanation, explain
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -114,6 +115,13 @@ class Runtime:
     ) -> list[Receipt]:
         """The receipts of a user's last events, oldest first; `before` an offset, to page back."""
         return await self._ledger.receipts(user=user, thread=thread, before=before, limit=limit)
+
+    async def explain(self, reference: str) -> FailureExplanation:
+        """What failed behind a reference that a user was shown.
+
+        Raises `BadId`, `UnknownEvent`, or a `JournalError`.
+        """
+        return await explain(self.journal, reference)
 
     @property
     def root(self) -> StaticSupervisorRef:

@@ -10,8 +10,9 @@ import attrs
 import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
-from greenroom.admin.door import CRASHES, DEAD_LETTERS, TREE
+from greenroom.admin.door import CRASHES, DEAD_LETTERS, EXPLANATIONS, TREE
 from greenroom.delivery.events.ids import EventId
+from greenroom.delivery.history.explanation import FailureExplanation
 from greenroom.settings import BadSettings, Settings
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.inspection.as_json import (
@@ -58,6 +59,10 @@ class NoSuchCrash(AdminError):
     """The crash report is not kept, or no longer."""
 
 
+class UnknownReference(AdminError):
+    """The server's journal has no event with this id, and no cause of one."""
+
+
 class NotDone(AdminError):
     """The server refused to settle a dead letter; the message says why."""
 
@@ -90,6 +95,14 @@ class AdminClient:
         if not (id_.isascii() and id_.isalnum()):
             raise NoSuchCrash(f"{id_!r} is not the id of a crash", advice=LIST_CRASHES)
         return self.raw(f"{CRASHES}/{id_}")
+
+    def explanation(self, event: EventId) -> FailureExplanation:
+        """An event with the cause of what failed. Raises `UnknownReference`, too."""
+        body = self.raw(f"{EXPLANATIONS}/{event}")
+        try:
+            return FailureExplanation.from_json(body)
+        except (ValueError, KeyError, TypeError) as error:
+            raise NotThatSchema(f"the answer of {self.url} does not explain {event}") from error
 
     def requeue(self, event: EventId) -> tuple[EventId, int]:
         """Emit a dead letter again. Returns the new id and offset. Raises `NotDone`, too."""
@@ -125,6 +138,8 @@ class AdminClient:
                 return self._nothing_there()
             case 404, (message, _) if path.startswith(f"{CRASHES}/"):
                 return NoSuchCrash(message, advice=LIST_CRASHES)
+            case 404, (message, advice) if path.startswith(f"{EXPLANATIONS}/"):
+                return UnknownReference(message, advice=advice)
             case _, (message, advice) if path.startswith(f"{DEAD_LETTERS}/"):
                 kind = NotDoneNow if status == 503 else NotDone
                 return kind(f"{self.url}: {message}", advice=advice)

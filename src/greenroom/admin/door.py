@@ -5,6 +5,7 @@
 | `GET /admin/tree` | the tree; `?children=n` shows the first n children of each supervisor (100) |
 | `GET /admin/crashes` | a line for each crash report that is kept, oldest first |
 | `GET /admin/crashes/ID` | a whole crash report |
+| `GET /admin/explanations/EVENT` | an event with the cause of what failed |
 | `POST /admin/dead-letters/EVENT` | emits the event again; its new id and offset |
 | `DELETE /admin/dead-letters/EVENT` | forgets the letter; its id |
 """
@@ -23,6 +24,8 @@ import orjson
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import UnknownEvent
+from greenroom.delivery.history.explanation import explain
+from greenroom.delivery.journal.journal import Journal
 from greenroom.supervisor.inspection.as_json import dump_crash, dump_crashes, dump_tree
 from greenroom.supervisor.inspection.tree import snapshot
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
@@ -32,6 +35,7 @@ from greenroom.transport.http.responses import Response, json_answer
 from greenroom.visitors import check_visitor
 
 TREE, CRASHES, DEAD_LETTERS = "/admin/tree", "/admin/crashes", "/admin/dead-letters"
+EXPLANATIONS = "/admin/explanations"
 REQUEUED, DROPPED = "greenroom.requeued/1", "greenroom.dropped/1"
 MOST_CHILDREN = 1000
 
@@ -47,6 +51,7 @@ class AdminDoor:
 
     root: StaticSupervisorRef
     dead_letters: DeadLetters
+    journal: Journal
     token: str = attrs.field(repr=False)
     anywhere: bool = False
     clock: Callable[[], float] = time.time
@@ -57,6 +62,7 @@ class AdminDoor:
             TREE: self._tree,
             CRASHES: self._crashes,
             f"{CRASHES}/*": self._crash,
+            f"{EXPLANATIONS}/*": self._explain,
             f"POST {DEAD_LETTERS}/*": self._requeue,
             f"DELETE {DEAD_LETTERS}/*": self._drop,
         }
@@ -85,6 +91,9 @@ class AdminDoor:
             said = {"error": f"no crash {id_[:20]!r} is kept"}
             return json_answer(orjson.dumps(said), 404)
         return json_answer(dump_crash(report))
+
+    async def _explain(self, head: RequestHead) -> Response:
+        return json_answer((await explain(self.journal, _last(head))).as_json())
 
     async def _requeue(self, head: RequestHead) -> Response:
         event = _last(head)

@@ -1,4 +1,4 @@
-"""`greenroom tree`, `crashes` and `crash`: looking into a running server."""
+"""`greenroom tree`, `crashes`, `crash` and `explain`: what goes on and what went wrong."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from cyclopts.validators import Number
 
 from greenroom.admin.client import AdminClient, NoSuchCrash, usual_client
 from greenroom.admin.door import CRASHES, TREE
+from greenroom.commands.events import existing_journal
 from greenroom.commands.options import Flag
+from greenroom.commands.output.explanation import shown_whole
 from greenroom.commands.output.looking import crash_view, crashes_table, tree_view
 from greenroom.commands.output.printing import show
 from greenroom.commands.output.streams import write_line
-from greenroom.delivery.events.ids import BadId, type_of
+from greenroom.delivery.events.ids import BadId, EventId, type_of
+from greenroom.delivery.history.explanation import FailureExplanation
+from greenroom.delivery.journal.sqlite.reader import JournalReader
+from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.settings import BadSettings, Settings
 
 WHERE = "run `greenroom crashes` to list the crashes that are kept"
@@ -126,6 +131,48 @@ def crash(
         write_line(client.raw_crash(whole))
     else:
         show(crash_view(client.crash(whole)))
+
+
+def explain(
+    reference: str,
+    /,
+    *,
+    url: str | None = None,
+    token: str | None = None,
+    json: Flag = False,
+    journal: Path | None = None,
+    config: Path | None = None,
+) -> None:
+    """Show what failed behind a reference that a user was shown: the error and its traceback.
+
+    It reads the journal, beside a server or without one. With --url it asks a server instead.
+
+    Parameters
+    ----------
+    reference
+        The `reference` of an `agent_failed` or a `tool_completed`: the event's id.
+    url
+        The server to ask instead of reading a journal here.
+    token
+        The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it.
+    json
+        As JSON (schema greenroom.explanation/1).
+    journal
+        The journal's file (greenroom.db).
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    event = modern(EventId, reference)
+    settings = Settings.load(config, journal=journal, admin_token=token)
+    if url is not None:
+        found = usual_client(settings, url).explanation(event)
+    else:
+        reader = JournalReader(existing_journal(settings))
+        found = FailureExplanation.of(event, reader.find(event), reader.cause(event))
+    if json:
+        write_line(found.as_json())
+    else:
+        print(shown_whole(found), flush=True)
 
 
 def _url_and_id(given: Sequence[str]) -> tuple[str | None, str]:

@@ -44,6 +44,11 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
             "greenroom.commands.timeline:timeline",
             "Show one run: each event, how long its tools took, and what each session saw when.",
         ),
+        "explain": Subcommand(
+            "greenroom.commands.looking:explain",
+            "Show what failed behind a reference that a user was shown: the error and its "
+            "traceback.",
+        ),
         "usage": Subcommand(
             "greenroom.commands.usage:usage",
             "Count a journal's runs, users, events and tools. A server may be writing it "

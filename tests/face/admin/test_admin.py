@@ -71,7 +71,7 @@ def test_what_a_proxy_passed_on_is_not_of_this_machine(header: str) -> None:
     ],
 )
 async def test_only_peers_of_this_machine_are_heard(peer: str | None, local: bool) -> None:
-    door = AdminDoor(None, None, ADMIN)  # type: ignore[arg-type]  # no request reaches the parts
+    door = AdminDoor(None, None, None, ADMIN)  # type: ignore[arg-type]  # no request reaches the parts
     headers = (("host", "127.0.0.1:8700"),)
     head = RequestHead("GET", "/admin/crashes", "1.1", headers=headers, peer=peer)
     with pytest.raises(BadRequest) as refused:
@@ -130,7 +130,7 @@ def test_an_agents_crash_ends_the_run_for_the_user_and_leaves_a_report_for_the_o
         (line,) = load_crashes(get(server, "/admin/crashes")[1])
         report = load_crash(get(server, f"/admin/crashes/{line.id}")[1])
 
-    assert (event["data"]["error"], event["data"]["reason"]) == ("RuntimeError", "crash")
+    assert (event["data"]["error"], event["data"]["reason"]) == ("Error", "crash")
     assert report.path == f"greenroom/users/user:alice/runs/{event['run']}"
     assert report.error is not None
     assert (report.error.message, report.error.frames[-1].function) == ("boom", "narrator")
@@ -225,5 +225,5 @@ def test_a_letter_stays_when_the_disk_fails_and_is_requeued_when_it_works_again(
 
 def test_the_admin_token_shows_in_no_repr() -> None:
     settings = Settings(admin_token=ADMIN)
-    door = AdminDoor(None, None, ADMIN)  # type: ignore[arg-type]  # only looked at
+    door = AdminDoor(None, None, None, ADMIN)  # type: ignore[arg-type]  # only looked at
     assert ADMIN not in repr(settings) + repr(door)

@@ -100,6 +100,14 @@ CASES = {
         unknown=("zzz", "greenroom.db begins or ends with 'zzz'"),
         other=(THREAD, f"expected a run id, got thread: '{THREAD}'"),
     ),
+    "explain": Case(
+        "explain {event}",
+        Needs.JOURNAL,
+        json=True,
+        nothing="there is no event",
+        unknown=(EVENT, f"there is no event {EVENT}"),
+        other=(THREAD, WRONG),
+    ),
     "usage": Case("usage", Needs.JOURNAL, json=True, nothing="nothing happened since"),
     "dead-letters list": Case(
         "dead-letters list",
