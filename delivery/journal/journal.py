@@ -240,6 +240,35 @@ class Journal(Protocol):
         """The user's threads, sorted by their first kept record."""
         ...
 
+    def change_thread_soon(
+        self,
+        user: UserId,
+        thread: ThreadId,
+        *,
+        title: str | None = None,
+        archived: bool | None = None,
+    ) -> Reply[bool]:
+        """Begin to set a thread's title, archive it or take it back. Never waits; raises nothing.
+        The answer is False for an unknown thread."""
+        ...
+
+    def erase_thread_soon(self, user: UserId, thread: ThreadId, *, through: int) -> Reply[bool]:
+        """Begin to erase a thread's events through an offset, with their marks and dead letters.
+
+        What was there is a `superseded` with the same offset, id and time. Never waits; raises
+        nothing. A step at a time: call it again while the answer is True. The thread's runs must
+        have ended, and the user's appends must have been answered.
+        """
+        ...
+
+    def erase_user_soon(self, user: UserId) -> Reply[bool]:
+        """Begin to erase all that is kept of a user. Never waits; raises nothing.
+
+        A step at a time: call it again while the answer is True. The user's next event has the
+        offset 1.
+        """
+        ...
+
     async def trim(self, user: UserId, *, through: int) -> int:
         """Forget records and marks through an offset, and return the number of forgotten records.
         Numbering goes on."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Never, TypeVar
 
 import trio
@@ -14,7 +15,7 @@ from greenroom.actors.exit import must_go_on
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import AlreadySaid, JournalClosed
-from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.async_reads import AsyncReads
 from greenroom.delivery.journal.journal import JournalStatistics
@@ -92,6 +93,22 @@ class MemoryJournal(AsyncReads):
         await self._ready()
         return self._store.trim(user, through)
 
+    def change_thread_soon(
+        self,
+        user: UserId,
+        thread: ThreadId,
+        *,
+        title: str | None = None,
+        archived: bool | None = None,
+    ) -> Reply[bool]:
+        return self._at_once(partial(self._store.change_thread, user, thread, title, archived))
+
+    def erase_thread_soon(self, user: UserId, thread: ThreadId, *, through: int) -> Reply[bool]:
+        return self._at_once(partial(self._store.erase_thread, user, thread, through))
+
+    def erase_user_soon(self, user: UserId) -> Reply[bool]:
+        return self._at_once(partial(self._store.erase_user, user))
+
     @property
     def is_appending(self) -> bool:
         return False
@@ -112,6 +129,15 @@ class MemoryJournal(AsyncReads):
     async def aclose(self) -> None:
         self._closed = True
         await trio.lowlevel.checkpoint()
+
+    def _at_once(self, work: Callable[[], bool | None]) -> Reply[bool]:
+        reply: Reply[bool] = Reply()
+        try:
+            self._check_open()
+            reply.succeed(bool(work()))
+        except JournalClosed as error:
+            reply.fail(error)
+        return reply
 
     async def _answer(self, question: Question[R]) -> R:
         await self._ready()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import islice
 
 import attrs
 
 from greenroom.delivery.events.cause import CAUSES_KEPT, FailureCause
-from greenroom.delivery.events.going_on import GoesOn, GoingOn, NotAgain, StepResult
+from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.record import (
-    RUN_ENDS,
-    RUN_OPENS,
     Attempt,
     Bounds,
     Cursor,
@@ -26,11 +24,14 @@ from greenroom.delivery.events.record import (
     Page,
     Record,
     Said,
-    Settled,
     ThreadSummary,
 )
+from greenroom.delivery.events.threads import ERASED_THREAD, Thread, ThreadsPage
 from greenroom.delivery.journal.checks import check_ids, check_unsaid, last_offsets
 from greenroom.delivery.journal.journal import agreed_through, within
+from greenroom.delivery.journal.kept.runs import RunsKept
+from greenroom.delivery.journal.kept.threads import ThreadsKept
+from greenroom.delivery.journal.kept.user_log import UserLog
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.undelivered import (
     PAUSES_KEPT,
@@ -39,7 +40,6 @@ from greenroom.delivery.journal.undelivered import (
     Reached,
     SearchedTo,
     Stretches,
-    deliverable_since,
     pause_between,
 )
 
@@ -48,7 +48,7 @@ class MemoryStore:
     """Implements `Reads`. It grows until trimmed."""
 
     def __init__(self) -> None:
-        self._users: defaultdict[UserId, _UserLog] = defaultdict(_UserLog)
+        self._users: defaultdict[UserId, UserLog] = defaultdict(UserLog)
         self._number = 0  # the newest record's number in the log of all users
         self._newest_at: int | None = None
         self._alive: int | None = None
@@ -102,7 +102,8 @@ class MemoryStore:
         max_bytes: int = PAGE_BYTES,
     ) -> Page:
         newest_first = self._log(user).before(before)
-        wanted = (record for record in newest_first if thread in (None, record.thread))
+        kept = (record for record in newest_first if record.kind is not Kind.SUPERSEDED)
+        wanted = (record for record in kept if thread in (None, record.thread))
         return page_of(wanted, limit, max_bytes)
 
     def said(self, user: UserId, say: str) -> Said | None:
@@ -114,6 +115,30 @@ class MemoryStore:
     @property
     def runs(self) -> _Runs:
         return _Runs(self._users)
+
+    @property
+    def thread_list(self) -> _Threads:
+        return _Threads(self._users)
+
+    def change_thread(
+        self, user: UserId, thread: ThreadId, title: str | None, archived: bool | None
+    ) -> bool:
+        return self._log(user).threads.change(thread, title, archived)
+
+    def erase_thread(self, user: UserId, thread: ThreadId, through: int) -> None:
+        runs = self._log(user).erase(thread, through)
+        self._forget_causes(user, runs)
+
+    def erase_user(self, user: UserId) -> None:
+        self._users.pop(user, None)
+        self._forget_causes(user, None)
+
+    def _forget_causes(self, user: UserId, runs: Set[RunId] | None) -> None:
+        self._causes = {
+            event: cause
+            for event, cause in self._causes.items()
+            if cause.user != user or (runs is not None and cause.run not in runs)
+        }
 
     def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
         return self._log(user).cursors.get(session)
@@ -189,7 +214,8 @@ class MemoryStore:
 
     def threads(self, user: UserId) -> list[ThreadSummary]:
         summaries: dict[ThreadId, ThreadSummary] = {}
-        for record in self._log(user).records:
+        kept = (each for each in self._log(user).records if each.thread != ERASED_THREAD)
+        for record in kept:
             summaries[record.thread] = _counted(summaries.get(record.thread), record)
         return list(summaries.values())
 
@@ -198,14 +224,14 @@ class MemoryStore:
         if len(self._causes) > CAUSES_KEPT:
             del self._causes[next(iter(self._causes))]
 
-    def _log(self, user: UserId) -> _UserLog:
-        return self._users.get(user) or _UserLog()
+    def _log(self, user: UserId) -> UserLog:
+        return self._users.get(user) or UserLog()
 
     def _since(self, user: UserId, event_class: EventClass) -> int:
         log = self._users[user]
         return log.since(log.unsettled[event_class], self._pauses)
 
-    def _reached(self, log: _UserLog, record: Record, stretches: Stretches) -> Reached:
+    def _reached(self, log: UserLog, record: Record, stretches: Stretches) -> Reached:
         stages = {stage for offset, _, stage in log.marks if offset == record.offset}
         return Reached(
             record.offset,
@@ -224,10 +250,29 @@ class MemoryStore:
 
 
 @attrs.frozen
+class _Threads:
+    """Implements `ThreadReads`."""
+
+    users: Mapping[UserId, UserLog]
+
+    def page(
+        self, user: UserId, before: int | ThreadId | None, limit: int, *, archived: bool
+    ) -> ThreadsPage:
+        return self._kept(user).page(before, limit, archived=archived)
+
+    def find(self, user: UserId, thread: ThreadId) -> Thread | None:
+        return self._kept(user).find(thread)
+
+    def _kept(self, user: UserId) -> ThreadsKept:
+        log = self.users.get(user)
+        return log.threads if log else ThreadsKept()
+
+
+@attrs.frozen
 class _Runs:
     """Implements `RunReads`."""
 
-    users: Mapping[UserId, _UserLog]
+    users: Mapping[UserId, UserLog]
 
     def going_on(self, user: UserId) -> list[GoingOn]:
         kept = self._kept(user)
@@ -243,140 +288,9 @@ class _Runs:
     def step_results(self, user: UserId, run: RunId) -> int:
         return len(self._kept(user).steps.get(run, ()))
 
-    def _kept(self, user: UserId) -> _RunsKept:
+    def _kept(self, user: UserId) -> RunsKept:
         log = self.users.get(user)
-        return log.runs if log else _RunsKept()
-
-
-@attrs.define(eq=False)
-class _UserLog:
-    """One user's entries. `records[0]` has the offset `trimmed + 1` and the number `numbers[0]`.
-
-    `unsettled`: the first unsettled record of each class that has one.
-    """
-
-    records: list[Record] = attrs.field(factory=list)
-    numbers: list[int] = attrs.field(factory=list)
-    unsettled: dict[EventClass, Record] = attrs.field(factory=dict)
-    trimmed: int = 0
-    cursors: dict[SessionId, Cursor] = attrs.field(factory=dict)
-    attempts: list[Attempt] = attrs.field(factory=list)
-    dead_letters: dict[EventId, DeadLetter] = attrs.field(factory=dict)
-    settled: dict[EventClass, int] = attrs.field(factory=lambda: dict.fromkeys(EventClass, 0))
-    marks: dict[tuple[int, SessionId, str], Mark] = attrs.field(factory=dict)
-    said: dict[str, Said] = attrs.field(factory=dict)
-    runs: _RunsKept = attrs.field(factory=lambda: _RunsKept())
-
-    def keep(self, entry: Entry) -> None:
-        match entry:
-            case Cursor():
-                known = self.cursors.get(entry.session)
-                self.cursors[entry.session] = entry.after(known)
-            case Mark():
-                self.marks[entry.offset, entry.session, entry.stage] = entry
-            case Attempt():
-                self.attempts.append(entry)
-            case DeadLetter():
-                self.dead_letters[entry.event] = entry
-            case Settled():
-                self._settle(entry)
-            case GoesOn() | NotAgain() | StepResult():
-                self.runs.keep(entry)
-
-    def keep_record(self, record: Record, number: int) -> None:
-        self.records.append(record)
-        self.numbers.append(number)
-        self.unsettled.setdefault(record.event_class, record)
-        self._keep_said(record)
-        self.runs.keep_record(record)
-
-    def since(self, record: Record, pauses: Sequence[Pause]) -> int:
-        number = self.numbers[record.offset - self.trimmed - 1]
-        return deliverable_since(record.at, number, pauses)
-
-    def stretches(self) -> Stretches:
-        return Stretches((cursor.start, cursor.offset) for cursor in self.cursors.values())
-
-    def _settle(self, entry: Settled) -> None:
-        known = self.settled[entry.event_class]
-        self.settled[entry.event_class] = max(known, entry.through)
-        through = min(self.settled.values())
-        self.attempts = [each for each in self.attempts if each.through > through]
-        self._pass_by(entry.event_class, entry.through)
-
-    def _pass_by(self, event_class: EventClass, through: int) -> None:
-        """Move on to the next record. It may be of another class; settling finds that out."""
-        oldest = self.unsettled.get(event_class)
-        if oldest is not None and oldest.offset <= through:
-            following = next(self.after(through), None)
-            if following is None:
-                del self.unsettled[event_class]
-            else:
-                self.unsettled[event_class] = following
-
-    def bounds(self) -> Bounds:
-        last = self.trimmed + len(self.records)
-        return Bounds(self.trimmed + 1 if last else 0, last)
-
-    def event_at(self, offset: int) -> EventId:
-        return self.records[offset - self.trimmed - 1].id
-
-    def after(self, offset: int) -> Iterator[Record]:
-        start = max(offset - self.trimmed, 0)
-        return (self.records[index] for index in range(start, len(self.records)))
-
-    def before(self, offset: int | None) -> Iterator[Record]:
-        end = len(self.records) if offset is None else max(offset - self.trimmed - 1, 0)
-        end = min(end, len(self.records))
-        return (self.records[index] for index in range(end - 1, -1, -1))
-
-    def trim(self, through: int) -> int:
-        gone = self.records[: max(through - self.trimmed, 0)]
-        del self.records[: len(gone)], self.numbers[: len(gone)]
-        self.trimmed += len(gone)
-        for event_class in list(self.unsettled):
-            self._pass_by(event_class, self.trimmed)
-        self.marks = {key: mark for key, mark in self.marks.items() if key[0] > self.trimmed}
-        self.said = {}
-        for record in self.records:
-            self._keep_said(record)
-        return len(gone)
-
-    def _keep_said(self, record: Record) -> None:
-        if record.say is not None:
-            self.said.setdefault(record.say, Said(record.run, record.thread, record.body))
-
-
-@attrs.define(eq=False)
-class _RunsKept:
-    """One user's open runs, and what is kept of them until they end."""
-
-    opened: dict[RunId, OpenRun] = attrs.field(factory=dict)
-    going_on: dict[RunId, GoingOn] = attrs.field(factory=dict)
-    steps: dict[RunId, dict[str, str]] = attrs.field(factory=dict)
-
-    def keep_record(self, record: Record) -> None:
-        if record.kind in RUN_OPENS:
-            run = OpenRun(record.run, record.thread, record.parent, record.request)
-            self.opened.setdefault(record.run, run)
-            if record.kind is Kind.AGENT_STARTED and (known := self.going_on.get(record.run)):
-                number = known.attempt + 1
-                self.going_on[record.run] = attrs.evolve(known, attempt=number, at=record.at)
-        elif record.kind in RUN_ENDS:
-            for kept in (self.opened, self.going_on, self.steps):
-                kept.pop(record.run, None)
-
-    def keep(self, entry: GoesOn | NotAgain | StepResult) -> None:
-        run = entry.run
-        if run not in self.opened:
-            return
-        match entry:
-            case GoesOn():
-                self.going_on.setdefault(run, GoingOn(run, entry.agent, 0, 0, stopped=False))
-            case NotAgain() if known := self.going_on.get(run):
-                self.going_on[run] = attrs.evolve(known, stopped=True)
-            case StepResult():
-                self.steps.setdefault(run, {}).setdefault(entry.key, entry.value)
+        return log.runs if log else RunsKept()
 
 
 def _counted(summary: ThreadSummary | None, record: Record) -> ThreadSummary:

@@ -27,6 +27,7 @@ from greenroom.delivery.events.record import (
     Said,
     ThreadSummary,
 )
+from greenroom.delivery.events.threads import MOST_THREADS, Thread, ThreadsPage
 from greenroom.delivery.journal.paging import PAGE_BYTES, check_limit
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
@@ -50,6 +51,22 @@ class RunReads(Protocol):
 
     def step_results(self, user: UserId, run: RunId) -> int:
         """How many results the open run has."""
+        ...
+
+
+class ThreadReads(Protocol):
+    """What may be read of a user's threads."""
+
+    def page(
+        self, user: UserId, before: int | ThreadId | None, limit: int, *, archived: bool
+    ) -> ThreadsPage:
+        """At most `limit` of the threads that are archived, or of those that are not, the most
+        recently used first: those after the thread `before`, or last used before that time (ms).
+        Raises `UnknownThread` for a thread that does not exist."""
+        ...
+
+    def find(self, user: UserId, thread: ThreadId) -> Thread | None:
+        """The thread; None if it is unknown or erased."""
         ...
 
 
@@ -113,6 +130,9 @@ class Reads(Protocol):
 
     def threads(self, user: UserId) -> list[ThreadSummary]: ...
 
+    @property
+    def thread_list(self) -> ThreadReads: ...
+
 
 class Question(Generic[R]):
     """Derive a frozen attrs class from it, with what it must know as fields.
@@ -173,3 +193,31 @@ class ReadSaid(Question[Said | None]):
 
     def answer(self, reads: Reads) -> Said | None:
         return reads.said(self.user, self.say)
+
+
+@attrs.frozen
+class ReadThreads(Question[ThreadsPage]):
+    """A page of a user's threads. A limit below 1 or above 100 raises `ValueError`."""
+
+    user: UserId
+    before: int | ThreadId | None
+    limit: int
+    archived: bool
+
+    def answer(self, reads: Reads) -> ThreadsPage:
+        check_limit(self.limit)
+        if self.limit > MOST_THREADS:
+            raise ValueError(f"`limit` must be {MOST_THREADS} or less, not {self.limit}")
+        user, before, limit = self.user, self.before, self.limit
+        return reads.thread_list.page(user, before, limit, archived=self.archived)
+
+
+@attrs.frozen
+class ReadThread(Question[Thread | None]):
+    """A thread; None if it is unknown or erased."""
+
+    user: UserId
+    thread: ThreadId
+
+    def answer(self, reads: Reads) -> Thread | None:
+        return reads.thread_list.find(self.user, self.thread)

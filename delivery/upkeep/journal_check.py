@@ -13,6 +13,7 @@ from greenroom.delivery.events.ids import BadId, UserId, kind_of, type_of
 from greenroom.delivery.events.json_data import flaw_of
 from greenroom.delivery.events.kinds import Kind, class_of
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS
+from greenroom.delivery.events.threads import ERASED_THREAD
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow
 from greenroom.delivery.legacy.legacy_ids import recognised
@@ -44,6 +45,11 @@ _CHANGES: Final = """
             lag(thread) OVER (PARTITION BY user ORDER BY "offset") AS previous FROM log)
     WHERE thread IS NOT previous
 """
+_UNLISTED: Final = f"""
+    SELECT user, thread FROM span WHERE thread != '{ERASED_THREAD}'
+    EXCEPT SELECT user, thread FROM thread
+"""
+_EMPTY: Final = "SELECT user, thread FROM thread EXCEPT SELECT user, thread FROM span"
 _SPANS: Final = "SELECT user, first, thread FROM span"
 
 
@@ -106,6 +112,7 @@ def check(
     progress("checking the sequence of events", 0, 0)
     yield from _sequence(database)
     yield from _spans(database)
+    yield from _threads(database)
     yield from _open_runs(database)
     if strict:
         yield from _open_tools(database)
@@ -123,6 +130,13 @@ def _spans(database: apsw.Connection) -> Iterator[str]:
         yield f"{_event(user, first)}: begins a stretch in {thread!r} without a span"
     for user, first, thread in database.execute(f"{_SPANS} EXCEPT {_CHANGES}"):
         yield f"{_event(user, first)}: a span says that {thread!r} begins here, but it does not"
+
+
+def _threads(database: apsw.Connection) -> Iterator[str]:
+    for user, thread in database.execute(_UNLISTED):
+        yield f"user {user!r}: {thread!r} has events, but is not in the list of threads"
+    for user, thread in database.execute(_EMPTY):
+        yield f"user {user!r}: {thread!r} is in the list of threads, but has no events"
 
 
 def _open_runs(database: apsw.Connection) -> Iterator[str]:

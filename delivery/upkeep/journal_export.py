@@ -21,6 +21,7 @@ from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
 from greenroom.delivery.journal.sqlite.place import lock_path
 from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow
+from greenroom.delivery.journal.sqlite.tables.threads import fill_in
 from greenroom.delivery.upkeep import journal_lines
 from greenroom.delivery.upkeep.journal_check import check, record_flaws
 from greenroom.delivery.upkeep.journal_lines import BadExport, Header, TableRow, TableValue
@@ -38,6 +39,8 @@ from greenroom.delivery.upkeep.journal_upkeep import (
 )
 
 SHOWN: Final = 10
+MADE_BY_EVENTS: Final = frozenset({"thread"})
+"""Tables whose rows are there already once the events are: a line of the export replaces them."""
 _RECORD: Final = RECORD_COLUMNS.replace('"', "").split(", ")
 
 
@@ -139,6 +142,7 @@ def _import(
                 database.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (header.epoch,))
             rows = _insert_all(database, lines, progress)
             settle_mapped(database)
+            fill_in(database)
             if found := list(islice(check(database, progress, strict=False), SHOWN)):
                 raise BadExport(
                     "the export's rows do not form a sound journal\n" + "\n".join(found)
@@ -219,7 +223,8 @@ class _Intake:
             if column not in self._columns[table]:
                 raise _NoPlace(f"{table} has no column {column!r}")
         names = ", ".join(f'"{column}"' for column in columns)
-        return f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'
+        insert = "INSERT OR REPLACE" if table in MADE_BY_EVENTS else "INSERT"
+        return f'{insert} INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'
 
 
 class _NoPlace(ValueError):

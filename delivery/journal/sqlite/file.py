@@ -22,6 +22,7 @@ from greenroom.delivery.journal.sqlite.place import check_company, check_kind, c
 
 BUSY_TIMEOUT_MS: Final = 5_000
 CACHE_KIB: Final = 64 * 1024
+WAL_WAIT_MS: Final = 20
 READER_CACHE_KIB: Final = 8 * 1024
 WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 
@@ -44,6 +45,7 @@ class SqliteFile:
     _guard: FileGuard
     _lock: NameLock
     to_read: list[apsw.Connection] = attrs.field(factory=list)
+    _owes_wal: bool = attrs.field(default=False, init=False)
 
     def open_to_read(self) -> apsw.Connection:
         """One more connection to the file, read-only, closed with it. Raises `JournalError`s.
@@ -98,6 +100,24 @@ class SqliteFile:
         most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
         if most != resource.RLIM_INFINITY and max(self._sizes()) + LEAST_ROOM > most:
             raise no_room(self.path)
+
+    def empty_wal(self) -> None:
+        """Fold the WAL into the file and cut it to nothing, so that no older page is left in it.
+
+        While a reader holds on to one, that is owed: `empty_wal_if_owed` tries again.
+        """
+        self.database.set_busy_timeout(WAL_WAIT_MS)
+        try:
+            self.database.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._owes_wal = False
+        except apsw.BusyError:
+            self._owes_wal = True
+        finally:
+            self.database.set_busy_timeout(BUSY_TIMEOUT_MS)
+
+    def empty_wal_if_owed(self) -> None:
+        if self._owes_wal:
+            self.empty_wal()
 
     def try_to_write(self) -> None:
         """Write a page as a commit does. Raises the errors of a commit, at once if it is locked."""
@@ -176,6 +196,7 @@ def _set_up(database: apsw.Connection, new_epoch: Callable[[], str] | None) -> N
     database.pragma("synchronous", "full")
     database.pragma("cache_size", -CACHE_KIB)
     database.pragma("journal_size_limit", WAL_KEPT_BYTES)
+    database.pragma("secure_delete", True)  # else what was erased stays readable in free pages
     if is_new and new_epoch is not None:
         sqlite_schema.create(database, new_epoch())
     else:

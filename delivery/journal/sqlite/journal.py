@@ -17,7 +17,7 @@ import trio
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalError, JournalFailed, JournalFull
-from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.async_reads import AsyncReads
 from greenroom.delivery.journal.health import JournalHealth
@@ -30,6 +30,7 @@ from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
 from greenroom.delivery.journal.sqlite.letters import SqliteLetters
 from greenroom.delivery.journal.sqlite.store import SqliteStore
+from greenroom.delivery.journal.sqlite.tables.threads import change_thread
 from greenroom.delivery.journal.sqlite.thread import SqliteThread
 from greenroom.delivery.observer import Observer
 
@@ -148,6 +149,23 @@ class SqliteJournal(AsyncReads):
     async def trim(self, user: UserId, *, through: int) -> int:
         return await self._write(partial(self._store.trim, user, through))
 
+    def change_thread_soon(
+        self,
+        user: UserId,
+        thread: ThreadId,
+        *,
+        title: str | None = None,
+        archived: bool | None = None,
+    ) -> Reply[bool]:
+        change = partial(change_thread, self._file.database, user, thread, title, archived)
+        return self._write_soon(change)
+
+    def erase_thread_soon(self, user: UserId, thread: ThreadId, *, through: int) -> Reply[bool]:
+        return self._erase_soon(partial(self._store.erase_thread, user, thread, through))
+
+    def erase_user_soon(self, user: UserId) -> Reply[bool]:
+        return self._erase_soon(partial(self._store.erase_user, user))
+
     @property
     def is_appending(self) -> bool:
         return self._committer.under_way > 0
@@ -176,6 +194,19 @@ class SqliteJournal(AsyncReads):
     async def _write(self, work: Callable[[], R]) -> R:
         """Run `work` unless the files at the journal's path are no longer the journal's."""
         return await self._thread.call(partial(self._on_thread, work, self._file.watch.check))
+
+    def _write_soon(self, work: Callable[[], R]) -> Reply[R]:
+        return self._thread.call_soon(partial(self._on_thread, work, self._file.watch.check))
+
+    def _erase_soon(self, step: Callable[[], bool]) -> Reply[bool]:
+        return self._write_soon(partial(self._erase, step))
+
+    def _erase(self, step: Callable[[], bool]) -> bool:
+        """After the last step the WAL, which has the pages as they were, is emptied."""
+        if step():
+            return True
+        self._file.empty_wal()
+        return False
 
     async def _answer(self, question: Question[R]) -> R:
         """An awaited read sees also what was appended before it and is not yet durable."""
@@ -215,6 +246,7 @@ class SqliteJournal(AsyncReads):
             with in_our_words(file.path):
                 file.watch.look()
                 file.check_room()
+                file.empty_wal_if_owed()
                 if self._health.may_pass:
                     file.try_to_write()
         except JournalError as error:

@@ -9,6 +9,8 @@ from typing import Final
 import apsw
 
 from greenroom.delivery.errors import JournalCorrupt, JournalTooNew
+from greenroom.delivery.journal.sqlite.tables.threads import TABLE as THREAD_TABLE
+from greenroom.delivery.journal.sqlite.tables.threads import add_threads
 
 APPLICATION_ID: Final = 0x67726E72  # "grnr", https://sqlite.org/pragma.html#pragma_application_id
 VERSION: Final = 1
@@ -291,6 +293,8 @@ def complete(database: apsw.Connection) -> None:
         for name, sql in LATER.items():
             if not has_table(database, name):
                 database.execute(sql)
+        if not has_table(database, "thread"):
+            add_threads(database)
         catch_up(database)
 
 
@@ -307,6 +311,7 @@ def create(database: apsw.Connection, epoch: str) -> None:
         database.execute(_UNSETTLED)
         for sql in LATER.values():
             database.execute(sql)
+        database.execute(THREAD_TABLE)
         database.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
         database.pragma("application_id", APPLICATION_ID)
         database.pragma("user_version", VERSION)

@@ -47,7 +47,9 @@ from greenroom.delivery.journal.sqlite.rows import (
 )
 from greenroom.delivery.journal.sqlite.schema import pass_by
 from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses, cause_writes
+from greenroom.delivery.journal.sqlite.tables.erasure import STEP, erase_thread, erase_user
 from greenroom.delivery.journal.sqlite.tables.runs import SqliteRuns, going_on_writes, run_writes
+from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads, thread_writes
 from greenroom.delivery.journal.undelivered import Reached, Stretches
 
 SqlValue: TypeAlias = str | int | bytes | None
@@ -83,7 +85,7 @@ _READ: Final = f"""
 """
 _HISTORY: Final = f"""
     SELECT {RECORD_COLUMNS} FROM log
-    WHERE user = ? AND "offset" < ? ORDER BY "offset" DESC LIMIT ?
+    WHERE user = ? AND "offset" < ? AND kind != 'superseded' ORDER BY "offset" DESC LIMIT ?
 """
 # Walks backwards through the thread's spans, and through the records in each: no sorting.
 _THREAD_HISTORY: Final = f"""
@@ -120,18 +122,6 @@ _MARKS: Final = f"""
          ORDER BY "offset" LIMIT 1 OFFSET ?3 - 1), {_END})
     ORDER BY "offset", session, stage
 """
-_THREADS: Final = """
-    WITH ends AS (
-        SELECT thread, first, lead(first, 1, ?2 + 1) OVER (ORDER BY first) - 1 AS last
-        FROM span WHERE user = ?1
-    ), threads AS (
-        SELECT thread, min(first) AS first, max(last) AS last, sum(last - first + 1) AS events
-        FROM ends GROUP BY thread
-    )
-    SELECT threads.thread, threads.first, threads.last, threads.events, log.at
-    FROM threads JOIN log ON log.user = ?1 AND log."offset" = threads.last
-    ORDER BY threads.first
-"""
 
 
 @attrs.frozen
@@ -151,6 +141,7 @@ class SqliteStore(SqliteLetters, SqliteCauses):
     def __init__(self, database: apsw.Connection) -> None:
         super().__init__(database)
         self.runs = SqliteRuns(database)
+        self.thread_list = SqliteThreads(database)
         self._tails: dict[UserId, _LogEnd] = {}
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -230,11 +221,21 @@ class SqliteStore(SqliteLetters, SqliteCauses):
         return [mark_of(cast(MarkRow, row)) for row in self._rows(_MARKS, user, after, limit)]
 
     def threads(self, user: UserId) -> list[ThreadSummary]:
-        rows = self._rows(_THREADS, user, self._tail(user).last)
-        return [
-            ThreadSummary(ThreadId.trusted(thread), first, last, events, at)
-            for thread, first, last, events, at in cast(list[tuple[str, int, int, int, int]], rows)
-        ]
+        return self.thread_list.summaries(user, self._tail(user).last)
+
+    def erase_thread(self, user: UserId, thread: ThreadId, through: int) -> bool:
+        self._tails.pop(user, None)
+        with self._transaction():
+            return erase_thread(self._database, user, thread, through)
+
+    def erase_user(self, user: UserId) -> bool:
+        through = self.bounds(user).first - 1 + STEP
+        if self.trim(user, through) == STEP:
+            return True
+        self._tails.pop(user, None)
+        with self._transaction():
+            erase_user(self._database, user)
+        return False
 
     def answer(self, question: Question[R]) -> R:
         """Answer from one state of the journal, whatever is committed meanwhile."""
@@ -276,6 +277,7 @@ class SqliteStore(SqliteLetters, SqliteCauses):
         if spans := list(_spans(records, tails)):
             writes.append((_INSERT_SPAN, spans))
         writes += run_writes(records)
+        writes += thread_writes(records)
         return writes
 
     def _write(self, writes: Sequence[Write]) -> None:
@@ -300,13 +302,13 @@ class SqliteStore(SqliteLetters, SqliteCauses):
     def _trim_spans(self, user: UserId, through: int) -> None:
         """Drop the trimmed spans; a span that reaches past `through` now begins after it."""
         first = through + 1
-        self._rows("DELETE FROM span WHERE user = ? AND first <= ?", user, through)
-        self._rows(
+        self._rows(  # first, since a thread without a span is forgotten
             "INSERT OR IGNORE INTO span (user, first, thread)"
             ' SELECT user, "offset", thread FROM log WHERE user = ? AND "offset" = ?',
             user,
             first,
         )
+        self._rows("DELETE FROM span WHERE user = ? AND first <= ?", user, through)
 
     def _remember(self, records: Iterable[Record]) -> None:
         """Cache the ends of committed logs: looking one up costs as much as a record."""

@@ -82,6 +82,18 @@ class SqliteThread:
         self._jobs.put(job)  # type: ignore[arg-type]  # the thread runs jobs of any R
         return await job.reply.wait()
 
+    def call_soon(self, work: Callable[[], R]) -> Reply[R]:
+        """As `call`, but without waiting for room: for callers that have one such call at a time.
+        Raises nothing: `JournalClosed` is the reply's error."""
+        job = _Job(work, _nothing_to_do)
+        try:
+            self.check_open()
+        except JournalClosed as error:
+            job.reply.fail(error)
+        else:
+            self._jobs.put(job)  # type: ignore[arg-type]  # the thread runs jobs of any R
+        return job.reply
+
     def wake(self) -> None:
         """Have `work` called on the thread, after the calls that came before."""
         self._jobs.put(_WAKE)

@@ -106,7 +106,7 @@ def test_a_migrated_journal_has_new_ids_everywhere_and_is_sound(old: Path) -> No
     assert {text for text in strings(list(after.values())) if recognised(text)} == {
         "analyst_1757371363786"  # a user's: those are opaque
     }
-    assert done.rows == {"log": 42, "span": 4, "open_run": 2, "cursor": 2, "mark": 2}
+    assert done.rows == {"log": 42, "span": 4, "open_run": 2, "cursor": 2, "mark": 2, "thread": 4}
     assert {name: len(each) for name, each in after.items() if name != "settled"} == {
         name: len(each) for name, each in before.items() if name != "settled"
     }
@@ -554,6 +554,7 @@ def test_every_column_is_known_to_hold_ids_or_none() -> None:
         *("type", "text", "traceback"),
         *("start", "sent", "after", "attempt", "outcome", "body", "verdict", "attempts"),
         *("agent", "stopped", "key", "value"),
+        *("title", "archived", "created", "runs", "recent"),
     }
     with closing(apsw.Connection(":memory:")) as database:
         sqlite_schema.create(database, "epoch")
@@ -717,11 +718,11 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "cut short": (lines_with(lambda lines: lines[:-1]), "the file ends here, without its end line"),
     "a line lost": (
         lines_with(lambda lines: lines[:3] + lines[4:]),
-        "line 53: the export had 52 rows, but this file has 51",
+        "line 57: the export had 56 rows, but this file has 55",
     ),
     "more after the end": (
         lambda text: text + b"{}\n",
-        "line 55: the file must end with its end line",
+        "line 59: the file must end with its end line",
     ),
     "half a line": (lines_with(lambda lines: [*lines[:3], lines[3][:9]]), "line 4: not JSON"),
     "no object": (
@@ -754,8 +755,8 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "line 4: log has user 'alice', offset 2 on an earlier line already",
     ),
     "a cursor twice": (
-        lambda text: text.replace(b'{"end":52}', _first_cursor(text) + b'{"end":53}'),
-        "line 54: cursor has user 'alice', session 'sess_.*' on an earlier line already",
+        lambda text: text.replace(b'{"end":56}', _first_cursor(text) + b'{"end":57}'),
+        "line 58: cursor has user 'alice', session 'sess_.*' on an earlier line already",
     ),
     "a number as text": (
         lambda text: text.replace(b'"start":0', b'"start":"no"', 1),

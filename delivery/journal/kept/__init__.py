@@ -1,0 +1,1 @@
+"""What a journal in memory keeps, a module for each noun."""

@@ -1,0 +1,240 @@
+"""A user's threads in SQL: the list, titles, and what is archived."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Final, TypeAlias, cast
+
+import apsw
+
+from greenroom.delivery.events.ids import ThreadId, UserId
+from greenroom.delivery.events.record import RUN_OPENS, Record, ThreadSummary
+from greenroom.delivery.events.threads import (
+    ERASED_THREAD,
+    Thread,
+    ThreadsPage,
+    UnknownThread,
+    last_of,
+    page_of_threads,
+    title_of,
+)
+from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow, Write, record_of
+
+# `recent` is where the thread's newest span begins, so the list is in the order of use although a
+# row changes only where a span or a run begins: an event costs nothing here.
+#
+# Triggers keep the rows, even if an import or an older greenroom appends or trims.
+_TABLE: Final = f"""
+CREATE TABLE thread (
+ user TEXT NOT NULL,
+ thread TEXT NOT NULL,
+ title TEXT,
+ archived INTEGER NOT NULL,
+ created INTEGER NOT NULL,
+ runs INTEGER NOT NULL,
+ recent INTEGER NOT NULL,
+ PRIMARY KEY (user, thread)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX thread_recent ON thread (user, archived, recent);
+CREATE TRIGGER span_begins AFTER INSERT ON span WHEN new.thread != '{ERASED_THREAD}' BEGIN
+ INSERT INTO thread SELECT new.user, new.thread, NULL, 0, coalesce(
+  (SELECT at FROM log WHERE user = new.user AND "offset" = new.first), 0), 0, new.first WHERE true
+ ON CONFLICT DO UPDATE SET recent = max(recent, excluded.recent);
+END;
+CREATE TRIGGER span_ends AFTER DELETE ON span BEGIN
+ DELETE FROM thread WHERE user = old.user AND thread = old.thread AND NOT EXISTS (
+  SELECT 1 FROM span WHERE user = old.user AND thread = old.thread);
+END;
+CREATE TRIGGER run_begins AFTER INSERT ON open_run WHEN new.parent IS NULL BEGIN
+ UPDATE thread SET runs = runs + 1 WHERE user = new.user AND thread = new.thread;
+END;
+"""
+# A report may come, or a dead letter be found, while a thread is erased.
+_AFTER_ERASURE: Final = """
+CREATE TRIGGER mark_erased BEFORE INSERT ON mark WHEN EXISTS (SELECT 1 FROM log
+ WHERE user = new.user AND "offset" = new."offset" AND kind = 'superseded')
+BEGIN SELECT raise(IGNORE); END;
+CREATE TRIGGER letter_erased BEFORE INSERT ON dead_letter WHEN EXISTS (SELECT 1 FROM log
+ WHERE id = new.event AND kind = 'superseded')
+BEGIN SELECT raise(IGNORE); END;
+"""
+_OPENS: Final = ", ".join(f"'{kind}'" for kind in sorted(RUN_OPENS))
+TABLE: Final = _TABLE + _AFTER_ERASURE
+_FROM_SPANS: Final = """
+    INSERT INTO thread SELECT user, thread, NULL, 0, coalesce(
+        (SELECT at FROM log WHERE log.user = ends.user AND log."offset" = ends.first), 0), 0, recent
+    FROM (SELECT user, thread, min(first) AS first, max(first) AS recent FROM span
+          WHERE {} GROUP BY user, thread) AS ends
+"""
+_OF_ALL: Final = _FROM_SPANS.format(f"thread != '{ERASED_THREAD}'")
+_OF_ONE: Final = _FROM_SPANS.format("user = ? AND thread = ?")
+_SET_RUNS: Final = "UPDATE thread SET runs = ? WHERE user = ? AND thread = ?"
+_COUNT_RUNS: Final = f"""
+    UPDATE thread SET runs = counted.runs FROM (
+        SELECT user, thread, count(DISTINCT run) AS runs FROM log
+        WHERE kind IN ({_OPENS}) AND parent IS NULL GROUP BY user, thread) AS counted
+    WHERE thread.user = counted.user AND thread.thread = counted.thread AND thread.runs = 0
+"""
+_UNTITLED: Final = f"""
+    SELECT {", ".join("log." + name for name in RECORD_COLUMNS.split(", "))}
+    FROM (SELECT min(number) AS number FROM log WHERE kind IN ({_OPENS}) GROUP BY user, thread)
+    JOIN log USING (number) JOIN thread ON thread.user = log.user AND thread.thread = log.thread
+    WHERE thread.title IS NULL
+"""
+_OPENED: Final = f"""
+    SELECT {RECORD_COLUMNS} FROM log WHERE user = ?1 AND thread = ?2 AND kind IN ({_OPENS})
+        AND "offset" >= (SELECT min(first) FROM span WHERE user = ?1 AND thread = ?2)
+    ORDER BY "offset"
+"""
+_NAME: Final = "UPDATE thread SET title = ?3 WHERE user = ?1 AND thread = ?2 AND title IS NULL"
+_CHANGE: Final = """
+    UPDATE thread SET title = coalesce(?3, title), archived = coalesce(?4, archived)
+    WHERE user = ?1 AND thread = ?2
+"""
+
+_SUMMARIES: Final = """
+    WITH ends AS (
+        SELECT thread, first, lead(first, 1, ?2 + 1) OVER (ORDER BY first) - 1 AS last
+        FROM span WHERE user = ?1
+    ), threads AS (
+        SELECT thread, min(first) AS first, max(last) AS last, sum(last - first + 1) AS events
+        FROM ends WHERE thread != ?3 GROUP BY thread
+    )
+    SELECT threads.thread, threads.first, threads.last, threads.events, log.at
+    FROM threads JOIN log ON log.user = ?1 AND log."offset" = threads.last
+    ORDER BY threads.first
+"""
+
+_COLUMNS: Final = "thread, title, archived, created, runs, recent"
+_ThreadRow: TypeAlias = tuple[str, "str | None", int, int, int, int]
+_PAGE: Final = f"""
+    SELECT {_COLUMNS} FROM thread WHERE user = ? AND archived = ? AND recent <= ?
+    ORDER BY recent DESC LIMIT ?
+"""
+_ONE: Final = f"SELECT {_COLUMNS} FROM thread WHERE user = ? AND thread = ?"
+_SPAN_END: Final = "SELECT min(first) - 1 FROM span WHERE user = ? AND first > ?"
+_ENDS: Final = 'SELECT min("offset"), max("offset") FROM log WHERE user = ?'
+_AT: Final = 'SELECT at FROM log WHERE user = ? AND "offset" = ?'
+_LAST: Final = f"""
+    SELECT {RECORD_COLUMNS} FROM log WHERE user = ? AND "offset" <= ?
+    ORDER BY "offset" DESC LIMIT 1
+"""
+_END: Final = 2**63 - 1
+
+
+def add_threads(database: apsw.Connection) -> None:
+    """Add the table to a journal that lacks it, with the threads of its events."""
+    database.execute(TABLE)
+    database.execute(_OF_ALL)
+    fill_in(database)
+
+
+def fill_in(database: apsw.Connection) -> None:
+    """Count the runs and find the titles of threads that have none, from the events."""
+    database.execute(_COUNT_RUNS)
+    untitled = database.execute(_UNTITLED).fetchall()
+    database.executemany(_NAME, _names(record_of(cast(RecordRow, row)) for row in untitled))
+
+
+def add_thread_again(database: apsw.Connection, user: UserId, thread: ThreadId) -> None:
+    """The thread was erased: forget it, unless something was said in it since."""
+    database.execute("DELETE FROM thread WHERE user = ? AND thread = ?", (user, thread))
+    rows = database.execute(_OPENED, (user, thread)).fetchall()
+    opened = [record_of(cast(RecordRow, row)) for row in rows]
+    runs = len({record.run for record in opened if record.parent is None})
+    database.execute(_OF_ONE, (user, thread))
+    database.execute(_SET_RUNS, (runs, user, thread))
+    for write in thread_writes(opened):
+        database.executemany(*write)
+
+
+def thread_writes(records: Sequence[Record]) -> Iterator[Write]:
+    """What keeps a thread's title, from the first thing said in it."""
+    if names := list(_names(record for record in records if record.kind in RUN_OPENS)):
+        yield _NAME, names
+
+
+def _names(records: Iterator[Record]) -> Iterator[tuple[str, str, str]]:
+    for record in records:
+        if (title := title_of(record)) is not None:
+            yield record.user, record.thread, title
+
+
+def change_thread(
+    database: apsw.Connection,
+    user: UserId,
+    thread: ThreadId,
+    title: str | None,
+    archived: bool | None,
+) -> bool:
+    """Set what is not None; False if there is no such thread."""
+    flag = None if archived is None else int(archived)
+    database.execute(_CHANGE, (user, thread, title, flag))
+    return bool(database.changes())
+
+
+class SqliteThreads:
+    """The part of `SqliteStore` that reads the list of threads."""
+
+    def __init__(self, database: apsw.Connection) -> None:
+        self._database = database
+
+    def page(
+        self, user: UserId, before: int | ThreadId | None, limit: int, *, archived: bool
+    ) -> ThreadsPage:
+        """See `ThreadReads`."""
+        upto = self._upto(user, before)
+        # one more shows that there are more; another one is the thread in which `before` lies
+        values = (user, int(archived), upto, limit + 2)
+        rows = cast("list[_ThreadRow]", self._database.execute(_PAGE, values).fetchall())
+        found = [self._thread(user, row) for row in rows]
+        if isinstance(before, int):
+            found = [thread for thread in found if thread.updated < before]
+        return page_of_threads(found[: limit + 1], limit)
+
+    def summaries(self, user: UserId, last: int) -> list[ThreadSummary]:
+        """See `Journal.threads`. `last`: the user's last offset."""
+        rows = self._database.execute(_SUMMARIES, (user, last, ERASED_THREAD)).fetchall()
+        return [
+            ThreadSummary(ThreadId.trusted(thread), first, last, events, at)
+            for thread, first, last, events, at in cast(list[tuple[str, int, int, int, int]], rows)
+        ]
+
+    def find(self, user: UserId, thread: ThreadId) -> Thread | None:
+        """See `ThreadReads`."""
+        rows = cast("list[_ThreadRow]", self._database.execute(_ONE, (user, thread)).fetchall())
+        return next((self._thread(user, row) for row in rows), None)
+
+    def _upto(self, user: UserId, before: int | ThreadId | None) -> int:
+        """The last offset at which the newest span of a thread in the page may begin."""
+        if before is None:
+            return _END
+        if isinstance(before, ThreadId):
+            for row in self._database.execute(_ONE, (user, before)):
+                return int(str(row[-1])) - 1
+            raise UnknownThread(
+                f"before: there is no thread {before}", advice="begin the list again"
+            )
+        return self._last_before(user, before)
+
+    def _last_before(self, user: UserId, at: int) -> int:
+        """The last offset before a time. Times rise with offsets, unless a clock was set back."""
+        first, last = next(iter(self._database.execute(_ENDS, (user,))))
+        if first is None:
+            return 0
+        offsets = range(cast(int, first), cast(int, last) + 1)
+        return offsets.start + bisect_left(offsets, at, key=partial(self._at, user)) - 1
+
+    def _at(self, user: UserId, offset: int) -> int:
+        return cast(int, self._database.execute(_AT, (user, offset)).get)
+
+    def _thread(self, user: UserId, row: _ThreadRow) -> Thread:
+        thread, title, archived, created, runs, recent = row
+        end = self._database.execute(_SPAN_END, (user, recent)).get
+        values = (user, _END if end is None else cast(int, end))
+        last = record_of(cast(RecordRow, next(iter(self._database.execute(_LAST, values)))))
+        return Thread(
+            ThreadId.trusted(thread), title, created, last.at, runs, last_of(last), bool(archived)
+        )
