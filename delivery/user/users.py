@@ -162,6 +162,11 @@ class Users:
             slot = self._slots[user] = _Slot(self._handle(user))
         return slot
 
+    def find(self, user: UserId) -> UserHandle | None:
+        """This user, if there is a subtree."""
+        slot = self._slots.get(user)
+        return slot.handle if slot is not None and slot.handle._tree is not None else None
+
     def active(self) -> tuple[UserHandle, ...]:
         """Every user with a subtree."""
         handles = [slot.handle for slot in self._slots.values()]

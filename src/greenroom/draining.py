@@ -6,19 +6,19 @@ All of it within limits.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 
 import attrs
 import trio
 
 from greenroom.actors.ref import Ref
+from greenroom.admin.disconnecting import connections_of
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.run.timeouts import GRACE_SECONDS
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.users import Users
 from greenroom.supervisor.errors import SupervisorError
-from greenroom.transport.connection.machine.events import Draining
+from greenroom.transport.connection.machine.events import Disconnected, Draining
 
 RECONNECTS_PER_SECOND = 500
 """Clients asked to reconnect per second. A server takes some 3,000 (docs/operations.md)."""
@@ -43,7 +43,7 @@ async def drain_users(users: Users, seconds: float) -> None:
     clients must go. What users say meanwhile is left to the next server.
     """
     users.hold_says()
-    connections = sum(len(list(_connections(user))) for user in users.active())
+    connections = sum(len(list(connections_of(user))) for user in users.active())
     logger.info("draining: %d connections, %d runs", connections, _count_runs(users))
     farewell = Farewell(users, reconnect_times(connections))
     await _wait_until(farewell.is_over, seconds)
@@ -61,7 +61,7 @@ class Farewell:
 
     users: Users
     words: Draining
-    _told: set[Ref[Draining]] = attrs.field(factory=set)
+    _told: set[Ref[Disconnected | Draining]] = attrs.field(factory=set)
     _seen: set[UserId] = attrs.field(factory=set)
 
     def is_over(self) -> bool:
@@ -82,7 +82,7 @@ class Farewell:
 
     def _tell(self, user: UserHandle) -> None:
         self._seen.add(user.user)
-        for ref in _connections(user):
+        for ref in connections_of(user):
             if ref not in self._told:
                 self._told.add(ref)
                 ref.tell_owed(self.words)
@@ -97,15 +97,8 @@ def is_quiet(user: UserHandle) -> bool:
         return not user.live_runs
 
 
-def _connections(user: UserHandle) -> Iterator[Ref[Draining]]:
-    with suppress(SupervisorError):  # its actors restart: it has no connection now
-        for child in user.connections.which_children():
-            if isinstance(child.value, Ref):
-                yield child.value
-
-
 def _is_connected(user: UserHandle) -> bool:
-    return any(True for _ in _connections(user))
+    return any(True for _ in connections_of(user))
 
 
 def _count_runs(users: Users) -> int:

@@ -9,12 +9,15 @@ from typing import cast
 import attrs
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.admin.disconnecting import Disconnects
 from greenroom.admin.door import AdminDoor
+from greenroom.admin.users_door import UsersDoor
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.users import Users
 from greenroom.metrics.counts import Metrics
 from greenroom.metrics.door import MetricsDoor
@@ -22,6 +25,7 @@ from greenroom.settings import Settings
 from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.auth.tokens import Authenticator, JwtAuthenticator
+from greenroom.transport.auth.validity import Validity
 from greenroom.transport.connection.actor import ConnectionSettings
 from greenroom.transport.connection.child import ConnectionParts
 from greenroom.transport.connection.machine.data import Times
@@ -44,6 +48,8 @@ class Listening:
     users: Users
     journal: Journal
     dead_letters: DeadLetters
+    bans: Bans
+    disconnects: Disconnects
     half_open: HalfOpen
     ids: IdSource
     metrics: Metrics | None
@@ -79,7 +85,7 @@ class Listening:
             door,
             ConnectionParts(
                 self.users,
-                authenticator,
+                Validity(authenticator, self.bans),
                 self._connection_settings(),
                 self._buckets_of_users(),
                 UnreadySockets(settings.connections_per_user),
@@ -100,6 +106,7 @@ class Listening:
             pages=load_pages() if page else None,
             routes={**self._admin_routes(), **self._metrics_routes(), **routes},
             observer=self.observer,
+            bans=self.bans,
         )
 
     def _readiness(self) -> Readiness:
@@ -113,7 +120,10 @@ class Listening:
         if token is None:
             return {}
         anywhere = self.settings.admin_anywhere
-        return AdminDoor(self.root, self.dead_letters, self.journal, token, anywhere).routes()
+        users = UsersDoor(self.disconnects).routes()
+        return AdminDoor(
+            self.root, self.dead_letters, self.journal, token, anywhere, more=users
+        ).routes()
 
     def _metrics_routes(self) -> Mapping[str, Handler]:
         if self.metrics is None:

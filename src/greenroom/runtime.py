@@ -11,14 +11,16 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
+from datetime import datetime
 from typing import cast
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.admin.disconnecting import Disconnects
 from greenroom.agents import Agents, error_words
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.ids import BadId, IdSource
+from greenroom.delivery.events.ids import BadId, IdSource, UserId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.history.explanation import FailureExplanation, explain
@@ -30,6 +32,7 @@ from greenroom.delivery.run.block import block
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.run.run import Agent, DescribeError, Run
 from greenroom.delivery.run.timeouts import Timeouts
+from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.parts import OnUndelivered, nothing_more
 from greenroom.delivery.user.users import Users, UsersSettings
 from greenroom.draining import drain_users
@@ -100,6 +103,8 @@ class Runtime:
             journal=journal,
             converse=self._agents.answer,
         )
+        self._bans = Bans(wall_clock)
+        self._disconnects = Disconnects(self.users, self._bans)
         self._ledger = Ledger(self.users, journal, self._observer)
         self.dead_letters: DeadLetters = DeadLetters(self.users, self._ledger, ids)
 
@@ -184,6 +189,34 @@ class Runtime:
         """
         return await self._listening().listen(authenticator, page=page, routes=routes)
 
+    async def disconnect(
+        self,
+        user: str,
+        *,
+        reason: str | None = None,
+        until: datetime | float | None = None,
+        reconnect: bool = False,
+        cancel_runs: bool = False,
+    ) -> int:
+        """End every connection of a user at once, with close code 4509; their number.
+
+        The user sees `reason`. `until` (with a time zone, or in seconds since the Unix epoch) no
+        connection of the user is admitted. With `reconnect` clients come back by themselves, and
+        bring a new token if they can. Runs go on, unless `cancel_runs`. Raises `BadId`,
+        `ValueError` for a time that is past or a long reason, and `TooManyBans`.
+        """
+        return await self._disconnects.disconnect(
+            UserId.parse(user),
+            reason=reason,
+            until=until,
+            reconnect=reconnect,
+            cancel_runs=cancel_runs,
+        )
+
+    def readmit(self, user: str) -> bool:
+        """Admit a user again before the `until` of `disconnect`; False if none was in force."""
+        return self._disconnects.readmit(UserId.parse(user))
+
     async def drain(self) -> None:
         """Stop accepting, let runs end, and tell each client when to reconnect once they have.
 
@@ -252,6 +285,8 @@ class Runtime:
             users=self.users,
             journal=self.journal,
             dead_letters=self.dead_letters,
+            bans=self._bans,
+            disconnects=self._disconnects,
             half_open=self._half_open,
             ids=self._ids,
             metrics=self.metrics,

@@ -117,7 +117,7 @@ class Line:
             closing = await self._connect_once()
             if self._is_leaving:
                 return
-            if not (reconnects(closing.code) or self._drop_too_big(closing)):
+            if not (_may_come_back(closing) or self._drop_too_big(closing)):
                 raise SessionClosed(closing.code, closing.reason)
             attempt = 1 if trio.current_time() - since > STEADY_SECONDS else attempt + 1
             delay = self._delay(closing, attempt)
@@ -318,6 +318,12 @@ class Line:
         """Exponential with full jitter."""
         ceiling = FIRST_BACKOFF * 2 ** min(attempt - 1, 10)
         return self._uniform(0, min(LONGEST_BACKOFF, ceiling))
+
+
+def _may_come_back(closing: Closing) -> bool:
+    """4509 is final, unless the server says when to come back."""
+    is_asked_back = closing.code == CloseCode.DISCONNECTED and closing.after is not None
+    return is_asked_back or reconnects(closing.code)
 
 
 def _ending(closed: trio_websocket.ConnectionClosed) -> Closing:

@@ -26,17 +26,20 @@ from greenroom.delivery.user.messages import (
     Unacknowledged,
     Written,
 )
-from greenroom.transport.auth.tokens import Authenticator, Identity
+from greenroom.transport.auth.tokens import Identity
+from greenroom.transport.auth.validity import Validity
 from greenroom.transport.connection.attachment import Attachment
 from greenroom.transport.connection.coalescing import with_followers
 from greenroom.transport.connection.frame_reader import FrameReader
 from greenroom.transport.connection.machine.data import ConnectionData, Phase, Times
 from greenroom.transport.connection.machine.events import (
+    AskAboutToken,
     AttachTo,
     Carry,
     CheckToken,
     Close,
     ConnectionCommand,
+    Disconnected,
     Draining,
     FrameRefused,
     GapSeen,
@@ -58,6 +61,7 @@ from greenroom.transport.connection.socket.counted_socket import CLOSE_SECONDS, 
 from greenroom.transport.connection.socket.frame_writer import FrameWriter, WrittenCount
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.rate_limit import FrameRates
+from greenroom.transport.connection.token_watch import TokenWatch
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import BY_WEBSOCKET, CloseCode
 from greenroom.transport.protocol.frame_codec import FrameDecoder
@@ -94,6 +98,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
     machine = CONNECTION
     _requests: Requests
     _attachment: Attachment
+    _token: TokenWatch
 
     def __init__(
         self,
@@ -101,7 +106,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         identity: Identity,
         connection: ConnectionId,
         user: UserHandle,
-        authenticator: Authenticator,
+        validity: Validity,
         settings: ConnectionSettings,
         beside: Starter,
         rates: FrameRates,
@@ -113,7 +118,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self._id = connection
         self._user = user
         self._settings = settings
-        self._authenticator = authenticator
+        self._validity = validity
         self._heard = False
         self._heard_at = trio.current_time()
         self._beside = beside
@@ -151,9 +156,10 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
     async def started(self) -> None:
         await super().started()
         self._attachment = Attachment(self._id, self._user, self.ref, self._opened)
+        self._token = TokenWatch(self._validity, self._identity, self.ref, self._beside)
         self._requests = Requests(
             self._user,
-            self._authenticator,
+            self._token,
             self._settings.wall_clock,
             self.ref,
             self._beside,
@@ -213,6 +219,8 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self._obey(self.runner.handle(event))
 
     def _take_answer(self, event: object) -> None:
+        if type(event) is Attached and self._token.is_banned:
+            event = Disconnected()
         if type(event) is Attached:
             self._acked = event.after
             self.writer.announced = wire.LARGE in self.runner.data.features
@@ -278,6 +286,8 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
                 self._requests.carry(request, self.runner.data.session)
             case CheckToken(expires_ms):
                 self._post_answer(TokenLeft(expires_ms / 1000 - self._settings.wall_clock()))
+            case AskAboutToken():
+                self._token.look()
             case Close(code, reason, reconnect):
                 self._close(code, reason, reconnect)
 

@@ -16,7 +16,7 @@ from greenroom.delivery.events.ids import ConnectionId, UserId
 from greenroom.delivery.log_context import bind
 from greenroom.delivery.user.users import Users
 from greenroom.supervisor.child_spec import ChildSpec, Restart
-from greenroom.transport.auth.tokens import Authenticator
+from greenroom.transport.auth.validity import Validity
 from greenroom.transport.connection.actor import ConnectionActor, ConnectionSettings
 from greenroom.transport.connection.machine.events import SocketGone
 from greenroom.transport.connection.messages import Flooded
@@ -42,7 +42,7 @@ class ConnectionParts:
     """
 
     users: Users
-    authenticator: Authenticator
+    validity: Validity
     settings: ConnectionSettings
     users_frames: SharedBuckets
     unready: UnreadySockets
@@ -97,7 +97,7 @@ async def _serve(
                 upgrade.identity,
                 connection,
                 user,
-                parts.authenticator,
+                parts.validity,
                 parts.settings,
                 beside,
                 rates,

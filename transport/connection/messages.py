@@ -8,6 +8,7 @@ import attrs
 
 from greenroom.delivery.user.messages import ConnectionNews
 from greenroom.transport.connection.machine.events import (
+    Disconnected,
     Draining,
     FrameRefused,
     Overstepped,
@@ -36,5 +37,6 @@ ConnectionMessage: TypeAlias = (
     | Flooded
     | Answered
     | Draining
+    | Disconnected
     | SocketGone
 )

@@ -25,7 +25,7 @@ from greenroom.delivery.user.messages import RunStarted, UserSays
 from greenroom.delivery.user.runs.run_queue import TooManyRuns
 from greenroom.delivery.user.runs.says import SayConflict
 from greenroom.transport.auth.keys import BadToken
-from greenroom.transport.auth.tokens import Authenticator, Identity
+from greenroom.transport.auth.tokens import Identity
 from greenroom.transport.connection.machine.events import (
     HistoryRead,
     RequestRefused,
@@ -35,6 +35,7 @@ from greenroom.transport.connection.machine.events import (
 )
 from greenroom.transport.connection.messages import Answered, ConnectionMessage
 from greenroom.transport.connection.socket.ordered_writer import Starter
+from greenroom.transport.connection.token_watch import TokenWatch
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
@@ -55,7 +56,7 @@ class Requests:
     """
 
     user: UserHandle
-    authenticator: Authenticator
+    token: TokenWatch
     wall_clock: Callable[[], float]
     connection: Ref[ConnectionMessage]
     beside: Starter
@@ -160,7 +161,7 @@ class Requests:
 
     async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestRefused:
         try:
-            identity = await self.authenticator.authenticate(refresh.token)
+            identity = await self.token.validity.authenticator.authenticate(refresh.token)
         except BadToken as error:
             logger.info("a new token was refused: %s", error.message)
             return self._refused(refresh, CloseCode.BAD_TOKEN, error.message)
@@ -173,6 +174,8 @@ class Requests:
         if identity.user != self.user.user:
             logger.warning("a new token was refused: it is another user's")
             self._count_refusal(refresh, CloseCode.IDENTITY_CHANGED)
+        else:
+            self.token.identity = identity
         return TokenRefreshed(refresh.id, identity.user, *self.lifetime(identity))
 
     def _failed(self, request: wire.ClientRequest, error: BaseException) -> RequestRefused:

@@ -19,6 +19,7 @@ import trio
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
 from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.user.bans import Bans
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
 from greenroom.transport.door.static_pages import StaticPage
@@ -72,9 +73,10 @@ class Upgrade:
 class FrontDoor:
     """Answers `GET` (and `HEAD`) of a table of paths, and grants upgrades at `live_path`.
 
-    `routes` adds paths, whole directories (`/crashes/*`), and other methods (`DELETE /crashes/*`);
+    `routes` adds paths, whole directories (`/crashes/*`, `/users/*/notes`), and other methods
+    (`DELETE /crashes/*`);
     `ready` is asked by `/readyz` and before every upgrade; `clock` gives seconds since the Unix
-    epoch for the `Date` of answers.
+    epoch for the `Date` of answers. Users of `bans` get no upgrade.
     """
 
     def __init__(
@@ -88,8 +90,10 @@ class FrontDoor:
         live_path: str = LIVE,
         clock: Callable[[], float] = time.time,
         observer: Observer = NO_OBSERVER,
+        bans: Bans | None = None,
     ) -> None:
         self._authenticator = authenticator
+        self._bans = Bans(clock) if bans is None else bans
         self._origins = Origins(allow_origins)
         self._ready = ready
         self._live_path = live_path
@@ -171,7 +175,7 @@ class FrontDoor:
                 raise BadRequest(
                     "A token is needed.", status=401, headers={"WWW-Authenticate": "Bearer"}
                 )
-            return await self._check_token(token)
+            return self._check_ban(await self._check_token(token))
         except BadToken as error:
             if (wrong := wrong_id_behind(error)) is not None:
                 self._observer.id_mismatch(wrong.expected, wrong.given)
@@ -180,6 +184,11 @@ class FrontDoor:
                 status=401,
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             ) from error
+
+    def _check_ban(self, identity: Identity) -> Identity:
+        if self._bans.until(identity.user) is not None:
+            raise BadRequest("The service has disconnected this user.", status=403)
+        return identity
 
     async def _check_token(self, token: str) -> Identity:
         """Whatever fails in an authenticator is not the client's fault: it may come back."""
@@ -211,8 +220,11 @@ class FrontDoor:
             return text(500, "The server failed.")
 
     def _route(self, head: RequestHead) -> str:
-        """The path as the table has it."""
-        return head.path if head.path in self._routes else f"{head.path.rpartition('/')[0]}/*"
+        """The path as the table has it: a star stands for its last part, or the last but one."""
+        above, _, last = head.path.rpartition("/")
+        inside = f"{above.rpartition('/')[0]}/*/{last}"
+        known = (path for path in (head.path, inside) if path in self._routes)
+        return next(known, f"{above}/*")
 
     def _label(self, head: RequestHead | None) -> str:
         """What the log calls a request: in words of the server's own, for any other may be secret.

@@ -55,7 +55,8 @@ const STRANGER = { status: 200, isFinal: false, words:
 async function refusal(response) {
   const { status } = response;
   const said = await saidBy(response);
-  const words = [`The server does not let this page connect${said ? `: ${said}` : "."} (${status})`, ADVICE[status]];
+  const advice = status === 403 && said ? null : ADVICE[status]; // the server says itself that it refuses the user
+  const words = [`The server does not let this page connect${said ? `: ${said}` : "."} (${status})`, advice];
   return { status, isFinal: FINAL.has(status), words: words.filter(Boolean).join(" ") };
 }
 

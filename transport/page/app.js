@@ -14,6 +14,7 @@ const PAGES = 15; // pages of history that are drawn at a time
 const NEAR = 120; // px: this close to the newest, the view follows it
 const UNDER_TOP = 72; // px of the bar at the top
 const ASK_WHY_AFTER = 2; // attempts to connect that failed
+const DISCONNECTED = 4509, NO_REASON = "disconnected by the service";
 const NOT_GOING = 4502; // the answer to a cancel of a run that has ended, which is what the user wanted
 
 const $ = (id) => document.getElementById(id);
@@ -261,11 +262,16 @@ client.addEventListener("status", ({ detail }) => {
 });
 
 function explain({ code, reason, words }) {
-  const [text, action] = words ? [words, "Try again"] : CLOSED[code] ?? [`The server closed the connection: ${reason || "no reason given"} (${code}).`, "Connect again"];
+  const [text, action] = words ? [words, "Try again"] : code === DISCONNECTED ? thrownOut(reason) : CLOSED[code] ?? [`The server closed the connection: ${reason || "no reason given"} (${code}).`, "Connect again"];
   notify(text, action, () => {
     tokens.rejected = code === 4500;
     client.connect({ fresh: code === 4503 });
   });
+}
+
+function thrownOut(reason) {
+  const why = reason && reason !== NO_REASON ? `: ${reason}` : ".";
+  return [`The service has disconnected you${why}`, "Connect again"];
 }
 
 /** A browser hides why an upgrade was refused, so ask. The page retries meanwhile if waiting may help. */

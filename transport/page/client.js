@@ -22,7 +22,7 @@ const AWAKE_WITHIN_MS = 2_500; // after a sleep the server has this long to show
 const SLOWEST_LINK = 4 * 1024; // bytes a second that a large frame may take
 const LONGEST_TIMER = 2 ** 31 - 1;
 const FRAME_TOO_BIG = 1009, BAD_DATA = 1007, PROTOCOL_ERROR = 4502;
-const TOKEN_EXPIRING = 4104, BAD_TOKEN = 4500, SUPERSEDED = 4504;
+const TOKEN_EXPIRING = 4104, BAD_TOKEN = 4500, SUPERSEDED = 4504, DISCONNECTED = 4509;
 
 const backOff = (failures) => Math.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** failures);
 
@@ -133,14 +133,15 @@ export class Client extends EventTarget {
     reason = closing?.reason || reason;
     const dropped = this.#requests.failWhatBroke(code, reason);
     this.#drop();
-    if (!this.#mayComeBack(code, { wasReady, dropped })) return this.#status("closed", { code, reason });
+    if (!this.#mayComeBack(code, { wasReady, dropped, asked: closing?.reconnect })) return this.#status("closed", { code, reason });
     // A browser hides a 401 behind 1006, so a handshake that failed may mean a stale token.
-    const renew = !opened || code === TOKEN_EXPIRING || code === BAD_TOKEN;
+    const renew = !opened || code === TOKEN_EXPIRING || code === BAD_TOKEN || code === DISCONNECTED;
     this.#comeBack({ code, reason, renew, asked: closing?.reconnect });
   }
 
   /** Whether to reconnect without the user. What would be refused again is forgotten first. */
-  #mayComeBack(code, { wasReady, dropped }) {
+  #mayComeBack(code, { wasReady, dropped, asked }) {
+    if (code === DISCONNECTED) return Boolean(asked); // final, unless the service says when to come back
     if (code === FRAME_TOO_BIG || code === BAD_DATA) return dropped;
     if (code === BAD_TOKEN) return this.#staleTokens++ < 2;
     const isHello = code === PROTOCOL_ERROR && !wasReady && Boolean(this.#memory.get("position")?.session);

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import attrs
 import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.admin.door import CRASHES, DEAD_LETTERS, EXPLANATIONS, TREE
-from greenroom.delivery.events.ids import EventId
+from greenroom.admin.users_door import USERS
+from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.history.explanation import FailureExplanation
 from greenroom.settings import BadSettings, Settings
 from greenroom.supervisor.crash.crash_report import CrashReport
@@ -64,7 +65,7 @@ class UnknownReference(AdminError):
 
 
 class NotDone(AdminError):
-    """The server refused to settle a dead letter; the message says why."""
+    """The server refused to do it; the message says why."""
 
 
 class NotDoneNow(NotDone):
@@ -115,6 +116,18 @@ class AdminClient:
         """Forget a dead letter. Raises `NotDone`, too."""
         self.raw(f"{DEAD_LETTERS}/{event}", "DELETE")
 
+    def disconnect(self, user: UserId, **asked: str) -> int:
+        """End the user's connections; their number. `asked`: the query (see `users_door`). Raises
+        `NotDone`, too."""
+        match orjson.loads(self.raw(f"{_place_of(user)}?{urlencode(asked)}", "POST")):
+            case {"connections": int(ended)}:
+                return ended
+        raise NotThatSchema(f"the answer of {self.url} does not have the number of connections")
+
+    def readmit(self, user: UserId) -> bool:
+        """Admit the user again; whether the user was refused. Raises `NotDone`, too."""
+        return orjson.loads(self.raw(_place_of(user), "DELETE")).get("was_refused") is True
+
     def raw(self, path: str, method: str = "GET") -> bytes:
         """The JSON that answers a path."""
         status, body = self._ask(method, path)
@@ -140,7 +153,7 @@ class AdminClient:
                 return NoSuchCrash(message, advice=LIST_CRASHES)
             case 404, (message, advice) if path.startswith(f"{EXPLANATIONS}/"):
                 return UnknownReference(message, advice=advice)
-            case _, (message, advice) if path.startswith(f"{DEAD_LETTERS}/"):
+            case _, (message, advice) if path.startswith((f"{DEAD_LETTERS}/", f"{USERS}/")):
                 kind = NotDoneNow if status == 503 else NotDone
                 return kind(f"{self.url}: {message}", advice=advice)
         return NotAGreenroom(
@@ -210,6 +223,10 @@ def _usual_url(settings: Settings) -> str:
             advice="give the URL that the server printed",
         )
     return settings.url or f"http://127.0.0.1:{settings.port}"
+
+
+def _place_of(user: UserId) -> str:
+    return f"{USERS}/{quote(user, safe='')}/disconnect"
 
 
 def _reason(body: bytes) -> tuple[str, str] | None:

@@ -8,6 +8,8 @@
 | `GET /admin/explanations/EVENT` | an event with the cause of what failed |
 | `POST /admin/dead-letters/EVENT` | emits the event again; its new id and offset |
 | `DELETE /admin/dead-letters/EVENT` | forgets the letter; its id |
+
+What concerns a user is in `users_door`.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ class AdminDoor:
     """Checks the visitor, then answers from the tree below `root`. Looking sends no message.
 
     Unless `anywhere`, the peer must be on this machine and the request must not show a proxy.
+    `more`: other routes, for the same visitors.
     """
 
     root: StaticSupervisorRef
@@ -55,6 +58,7 @@ class AdminDoor:
     token: str = attrs.field(repr=False)
     anywhere: bool = False
     clock: Callable[[], float] = time.time
+    more: Mapping[str, Handler] = attrs.field(factory=dict, repr=False)
 
     def routes(self) -> Mapping[str, Handler]:
         """The routes to add to a front door."""
@@ -65,6 +69,7 @@ class AdminDoor:
             f"{EXPLANATIONS}/*": self._explain,
             f"POST {DEAD_LETTERS}/*": self._requeue,
             f"DELETE {DEAD_LETTERS}/*": self._drop,
+            **self.more,
         }
         return {path: partial(self._guarded, answer) for path, answer in answers.items()}
 

@@ -81,6 +81,10 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
             "greenroom.commands.journal:journal",
             "Back up, check, migrate, compact, export or import a journal.",
         ),
+        "users": Subcommand(
+            "greenroom.commands.users.group:users",
+            "Disconnect a user from a running server, or admit the user again.",
+        ),
         "ids": Subcommand("greenroom.commands.ids:ids", "Explain ids."),
         "machine": Subcommand(
             "greenroom.commands.machine:machine", "Draw a state machine from its table alone."

@@ -139,6 +139,17 @@ CASES = {
         unknown=(EVENT, NO_LETTER),
         other=(THREAD, WRONG),
     ),
+    "users disconnect": Case(
+        "users disconnect --for 2h alice",
+        Needs.SERVER,
+        nothing="alice is disconnected, 0 connections ended; refused until ",
+        other=(RUN, f"expected a user id, got run: '{RUN}'"),
+    ),
+    "users readmit": Case(
+        "users readmit alice",
+        Needs.SERVER,
+        other=(RUN, f"expected a user id, got run: '{RUN}'"),
+    ),
     "tree": Case("tree", Needs.SERVER, json=True, nothing="greenroom running"),
     "crashes": Case("crashes", Needs.SERVER, json=True, nothing="nothing has crashed\n"),
     "crash": Case(

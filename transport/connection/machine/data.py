@@ -61,7 +61,8 @@ class Times:
 class ConnectionData:
     """What a connection knows. `sender` is None until the connection is ready.
 
-    `early`: how many seconds before its token expires it closes. `features`: what beyond the first
+    `early`: how many seconds before its token expires it closes. `unchecked`: how many times in a
+    row it could not be found out whether the token is still good. `features`: what beyond the first
     greenroom.v1 both sides know.
     """
 
@@ -71,6 +72,7 @@ class ConnectionData:
     limits: FrameLimits = attrs.field(factory=FrameLimits)
     expires_ms: int | None = None
     early: float = 0.0
+    unchecked: int = 0
     greeted: bool = False
     features: tuple[str, ...] = ()
     heard: bool = True

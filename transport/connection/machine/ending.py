@@ -8,6 +8,7 @@ from greenroom.actors.machine.step import go
 from greenroom.transport.connection.machine.data import ConnectionData, ConnectionStep, Phase
 from greenroom.transport.connection.machine.events import (
     Close,
+    Disconnected,
     Draining,
     Overstepped,
     Send,
@@ -36,6 +37,11 @@ def overstepped(data: ConnectionData, event: Overstepped) -> ConnectionStep:
 
 def draining(data: ConnectionData, draining: Draining) -> ConnectionStep:
     end = Close(CloseCode.GOING_AWAY, None, (draining.after_ms, draining.jitter_ms))
+    return go(Phase.CLOSED, attrs.evolve(data, sender=None), end)
+
+
+def disconnected(data: ConnectionData, event: Disconnected) -> ConnectionStep:
+    end = Close(CloseCode.DISCONNECTED, event.reason, event.reconnect)
     return go(Phase.CLOSED, attrs.evolve(data, sender=None), end)
 
 

@@ -16,6 +16,7 @@ from greenroom.delivery.user.messages import (
     RunStarted,
     UserTyping,
 )
+from greenroom.transport.auth.verdict import Verdict
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
 
@@ -146,6 +147,22 @@ class Draining:
 
 
 @attrs.frozen
+class Disconnected:
+    """The service throws the user out. `reconnect`: ms to wait, and the most ms of jitter to add;
+    None: the client is not to come back by itself."""
+
+    reason: str | None = None
+    reconnect: tuple[int, int] | None = None
+
+
+@attrs.frozen
+class TokenChecked:
+    """What the authenticator says of the token now."""
+
+    verdict: Verdict
+
+
+@attrs.frozen
 class SocketGone:
     """The socket is closed already."""
 
@@ -205,6 +222,11 @@ class CheckToken:
 
 
 @attrs.frozen
+class AskAboutToken:
+    """Ask whether the token is still good; the answer is `TokenChecked`, or `Disconnected`."""
+
+
+@attrs.frozen
 class Close:
     """Say `closing`, then close."""
 
@@ -214,5 +236,5 @@ class Close:
 
 
 ConnectionCommand: TypeAlias = (
-    Send | SendEvents | Ping | AttachTo | Tell | Carry | CheckToken | Close
+    Send | SendEvents | Ping | AttachTo | Tell | Carry | CheckToken | AskAboutToken | Close
 )

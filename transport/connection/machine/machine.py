@@ -32,6 +32,7 @@ from greenroom.transport.connection.machine.data import (
 )
 from greenroom.transport.connection.machine.ending import (
     close,
+    disconnected,
     draining,
     error_frame,
     overstepped,
@@ -39,9 +40,11 @@ from greenroom.transport.connection.machine.ending import (
     socket_gone,
 )
 from greenroom.transport.connection.machine.events import (
+    AskAboutToken,
     AttachTo,
     Carry,
     ConnectionCommand,
+    Disconnected,
     Draining,
     FrameRefused,
     GapSeen,
@@ -60,6 +63,7 @@ from greenroom.transport.connection.machine.events import (
     SendEvents,
     SocketGone,
     Tell,
+    TokenChecked,
     TokenDue,
     TokenLeft,
     TokenRefreshed,
@@ -67,6 +71,7 @@ from greenroom.transport.connection.machine.events import (
 )
 from greenroom.transport.connection.machine.token_life import (
     token_check,
+    token_checked,
     token_due,
     token_left,
     token_refreshed,
@@ -244,6 +249,7 @@ def _heartbeat_due(data: ConnectionData, _: HeartbeatDue) -> ConnectionStep:
         StartTimer("pong", beat / 2, PongDue()),
         StartTimer("heartbeat", beat, HeartbeatDue()),
         *token_check(data),
+        AskAboutToken(),
     )
 
 
@@ -295,6 +301,7 @@ CONNECTION: Machine[Phase, ConnectionData, ConnectionCommand] = Machine(
         On(READY, RunCancelled, _run_cancelled),
         On(READY, HistoryRead, _history_read),
         On(READY, TokenRefreshed, token_refreshed, to={CLOSED}),
+        On(READY, TokenChecked, token_checked, to={CLOSED}),
         On(READY, HeartbeatDue, _heartbeat_due),
         On(READY, PongDue, _pong_due, to={CLOSED}),
         On(_LISTENING, wire.Pong, _pong),
@@ -304,6 +311,7 @@ CONNECTION: Machine[Phase, ConnectionData, ConnectionCommand] = Machine(
         On(_LISTENING, TokenLeft, token_left, to={CLOSED}),
         On(_LISTENING, Overstepped, overstepped, to={CLOSED}),
         On(_LISTENING, Draining, draining, to={CLOSED}),
+        On(_LISTENING, Disconnected, disconnected, to={CLOSED}),
         On({ACCEPTING, *_LISTENING}, SocketGone, socket_gone, to={CLOSED}),
     ],
     timers={

@@ -31,6 +31,11 @@ def show(renderable: RenderableType) -> None:
     print(printed.get(), end="", flush=True)
 
 
+def say(sentence: str) -> None:
+    """Print one line, in which an id or another name may hold anything."""
+    print(one_line(sentence), flush=True)
+
+
 def say_none(what: str, **asked: str | None) -> None:
     """Where a list would be: `no events (user alice, kind agent_failed)`."""
     filters = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)

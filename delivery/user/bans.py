@@ -1,0 +1,69 @@
+"""The users whose connections are refused until some time (pure)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from greenroom.actors.errors import Fault
+from greenroom.delivery.errors import DeliveryError
+from greenroom.delivery.events.ids import UserId
+
+MOST_BANS = 100_000
+"""Some 20 MB."""
+
+
+class TooManyBans(DeliveryError):
+    """As many users are banned as may be. The user was not banned."""
+
+    fault = Fault.CALLER
+    temporary = True
+
+
+class Bans:
+    """Until when each user is banned, by `now` (seconds since the Unix epoch).
+
+    A ban that is over is forgotten. At most `limit` of them are kept.
+    """
+
+    __slots__ = ("_limit", "_now", "_until")
+
+    def __init__(self, now: Callable[[], float], limit: int = MOST_BANS) -> None:
+        self._now = now
+        self._limit = limit
+        self._until: dict[UserId, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def ban(self, user: UserId, until: float) -> None:
+        """Ban until then, in place of an earlier ban. Raises `ValueError` for a time that is past
+        or no time, and `TooManyBans`."""
+        if not self._now() < until < math.inf:
+            raise ValueError(f"`until` must be a time to come, not {until!r}")
+        if user not in self._until and len(self._until) >= self._limit:
+            self._forget_past()
+            if len(self._until) >= self._limit:
+                raise TooManyBans(
+                    f"{self._limit} users are banned, and no more can be",
+                    advice="let some of them in again, or ban users for less long",
+                )
+        self._until[user] = until
+
+    def lift(self, user: UserId) -> bool:
+        """Let the user in again; False if the user was not banned."""
+        was_banned = self.until(user) is not None
+        self._until.pop(user, None)
+        return was_banned
+
+    def until(self, user: UserId) -> float | None:
+        """When the user's ban ends; None if the user is not banned."""
+        until = self._until.get(user)
+        if until is not None and until <= self._now():
+            del self._until[user]
+            return None
+        return until
+
+    def _forget_past(self) -> None:
+        now = self._now()
+        self._until = {user: until for user, until in self._until.items() if until > now}

@@ -1,0 +1,104 @@
+"""Throwing a user out: the connections end at once, and may be refused until some time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+
+import attrs
+import trio
+
+from greenroom.actors.ref import Ref
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.log_context import bound
+from greenroom.delivery.user.bans import Bans
+from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.users import Users
+from greenroom.supervisor.errors import SupervisorError
+from greenroom.transport.connection.machine.events import Disconnected, Draining
+
+LONGEST_REASON = 500
+"""Characters of a reason: it is shown to the user."""
+
+RECONNECT = (500, 2_000)
+"""When a client that may come back does: ms to wait, and the most ms of jitter to add."""
+
+logger = logging.getLogger("greenroom")
+
+
+@attrs.frozen
+class Disconnects:
+    """What `Runtime.disconnect` and `Runtime.readmit` do."""
+
+    users: Users
+    bans: Bans
+
+    async def disconnect(
+        self,
+        user: UserId,
+        *,
+        reason: str | None = None,
+        until: datetime | float | None = None,
+        reconnect: bool = False,
+        cancel_runs: bool = False,
+    ) -> int:
+        """Return once none of the user's connections is sent anything any more; their number."""
+        words = Disconnected(_checked_reason(reason), RECONNECT if reconnect else None)
+        if until is not None:
+            self.bans.ban(user, _seconds(until))
+        handle = self.users.find(user)
+        refs = [] if handle is None else list(connections_of(handle))
+        for ref in refs:
+            ref.tell_owed(words)
+        if handle is not None and cancel_runs:
+            for run in list(handle.live_runs.values()):
+                run.cancel()
+        with bound(user=str(user)):
+            logger.info("disconnected by the service: %d connections", len(refs))
+        await _wait_stopped(refs)
+        return len(refs)
+
+    def readmit(self, user: UserId) -> bool:
+        """Let the user in again; False if that was so already."""
+        was_banned = self.bans.lift(user)
+        with bound(user=str(user)):
+            logger.info("admitted again" if was_banned else "admitted again, and always was")
+        return was_banned
+
+
+def connections_of(user: UserHandle) -> Iterator[Ref[Disconnected | Draining]]:
+    """The user's connections, whether or not they are ready."""
+    with suppress(SupervisorError):  # the user's actors restart: there is no connection now
+        for child in user.connections.which_children():
+            if isinstance(child.value, Ref):
+                yield child.value
+
+
+async def _wait_stopped(refs: list[Ref[Disconnected | Draining]]) -> None:
+    async with trio.open_nursery() as nursery:
+        for ref in refs:
+            nursery.start_soon(ref.wait_stopped)
+
+
+def _checked_reason(reason: str | None) -> str | None:
+    if reason is not None and not _is_shown(reason):
+        raise ValueError(f"`reason` must be a text of at most {LONGEST_REASON} characters")
+    return reason or None
+
+
+def _is_shown(reason: object) -> bool:
+    """Half a surrogate pair is no text that JSON could hold."""
+    if not isinstance(reason, str) or len(reason) > LONGEST_REASON:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in reason)
+
+
+def _seconds(until: datetime | float) -> float:
+    """Since the Unix epoch. A time without a zone could mean any of them."""
+    if not isinstance(until, datetime):
+        return until
+    if until.tzinfo is None:
+        raise ValueError(f"`until` must have a time zone, unlike {until!r}")
+    return until.timestamp()

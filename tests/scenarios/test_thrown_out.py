@@ -1,0 +1,188 @@
+"""A service throws a user out: at once, everywhere, and for as long as it says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+import greenroom
+from greenroom import JSON
+from greenroom.delivery.events.ids import UserId
+from greenroom.transport.auth.tokens import sign_token
+from greenroom.transport.client import SessionClosed
+from tests.face.http_get import get
+from tests.protocol.client import Client, refusal
+from tests.protocol.server import ADMIN, Server, serving, token_for
+
+pytestmark = pytest.mark.requirement("R47")
+
+REFUSED = (403, "The service has disconnected this user.\n")
+
+
+def disconnect(server: Server, user: str, **how: object) -> int:
+    async def work() -> int:
+        return await server.runtime.disconnect(user, **how)  # type: ignore[arg-type]  # as asked
+
+    return server.run(work)
+
+
+def test_every_connection_of_the_user_ends_at_once_and_nobody_elses(
+    server: Server, connect: Callable[..., Client], user: str
+) -> None:
+    tabs = [connect(), connect()]
+    for tab in tabs:
+        tab.hello()
+    before_hello = connect()
+    other = connect(bearing=token_for("somebody"))
+    other.hello()
+    assert disconnect(server, user, reason="Your account was closed.") == 3
+    for tab in [*tabs, before_hello]:
+        assert tab.closed_with() == 4509
+        closing = tab.take("closing")
+        assert (closing["code"], closing["reason"]) == (4509, "Your account was closed.")
+        assert closing["reconnect"] is None
+    assert other.story()[-1]["kind"] == "agent_completed"
+    again = connect()
+    assert again.hello()["user"] == user, "nothing was said of a time"
+
+
+def test_until_that_time_the_user_is_refused_at_the_door_and_can_ask_why(
+    server: Server, client: Client, connect: Callable[..., Client], user: str
+) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    assert disconnect(server, user, until=until) == 1
+    assert client.closed_with() == 4509
+    assert refusal(server.port, token_for(user)) == REFUSED
+    status, body, _ = get(server, "/whoami", token_for(user))
+    assert (status, body.decode()) == REFUSED
+    assert server.run_sync(server.runtime.readmit, user)
+    assert connect().hello()["user"] == user
+    assert not server.run_sync(server.runtime.readmit, user)
+
+
+def test_once_the_time_has_come_the_user_is_admitted(user: str) -> None:
+    now = time.time()
+    with serving() as of_its_own:
+        bans = of_its_own.runtime._bans
+        disconnect(of_its_own, user, until=now + 3_600)
+        assert refusal(of_its_own.port, token_for(user)) == REFUSED
+        bans._now = lambda: now + 3_600
+        with Client(of_its_own.port, token_for(user)) as client:
+            assert client.hello()["user"] == user
+
+
+def test_a_handshake_that_the_door_let_in_before_is_not_forgotten(
+    server: Server, connect: Callable[..., Client], user: str
+) -> None:
+    """The ban comes between the upgrade and `hello`, as for a socket that is just being opened."""
+    late = connect()
+    server.run_sync(server.runtime._bans.ban, UserId(user), time.time() + 3_600)
+    late.send("hello")
+    assert late.closed_with() == 4509
+    assert late.take("closing")["reconnect"] is None
+
+
+def test_runs_go_on_unless_they_are_to_be_cancelled(
+    server: Server, client: Client, connect: Callable[..., Client], user: str
+) -> None:
+    run = client.ask("say", id="1", body="wait")["run"]
+    client.events(until="agent_thinking")
+    disconnect(server, user)
+    assert client.closed_with() == 4509
+    back = connect()
+    back.hello(session=client.ready["session"], epoch=client.ready["epoch"], offset=0)
+    assert [event["run"] for event in back.events(until="agent_thinking")] == [run] * 3
+    disconnect(server, user, cancel_runs=True)
+    again = connect()
+    again.hello(session=client.ready["session"], epoch=client.ready["epoch"], offset=3)
+    assert again.events()[-1]["data"] == {"outcome": "cancelled"}
+
+
+def test_with_reconnect_a_client_comes_back_by_itself(
+    server: Server, connect: Callable[..., Client], user: str
+) -> None:
+    client = connect()
+    client.hello()
+    disconnect(server, user, reconnect=True)
+    assert client.closed_with() == 4509
+    assert client.take("closing")["reconnect"] == {"after_ms": 500, "jitter_ms": 2_000}
+
+
+async def test_the_python_client_takes_4509_as_final_unless_it_is_asked_back() -> None:
+    settings = greenroom.Settings(port=0, journal=":memory:", secret="s" * 32)
+    readies: list[object] = []
+    async with greenroom.open_runtime(settings) as runtime:
+        url = f"ws://127.0.0.1:{await runtime.listen()}"
+        token = sign_token("s" * 32, "alice", 600)
+        connecting = greenroom.connect(
+            url, token=token, on_ready=readies.append, uniform=lambda low, _: low
+        )
+        async with connecting as client:
+            await runtime.disconnect("alice", reconnect=True)
+            await client.history()
+            assert len(readies) == 2
+            await runtime.disconnect("alice", reason="Bye.")
+            with pytest.raises(SessionClosed, match=r"4509: Bye\.") as closed:
+                await anext(client.events())
+            assert closed.value.code == 4509
+
+
+@pytest.mark.parametrize("reason", ["x" * 501, "\ud800", 5])
+def test_a_reason_that_cannot_be_shown_is_refused_and_disconnects_nobody(
+    server: Server, client: Client, user: str, reason: object
+) -> None:
+    with pytest.raises(ValueError, match="`reason`"):
+        disconnect(server, user, reason=reason)
+    with pytest.raises(ValueError, match="`until`"):
+        disconnect(server, user, until=datetime(2999, 1, 1))  # the point
+    assert client.story()[-1]["kind"] == "agent_completed"
+
+
+@pytest.fixture
+def admin() -> Callable[..., tuple[int, JSON]]:
+    def ask(server: Server, path: str, method: str = "POST") -> tuple[int, JSON]:
+        status, body, _ = get(server, f"/admin/users/{path}", method=method)
+        return status, orjson.loads(body)
+
+    return ask
+
+
+def test_an_admin_throws_out_and_admits_again(admin: Callable[..., tuple[int, JSON]]) -> None:
+    name, until = "zoë/日本", time.time() + 60
+    path = "zo%C3%AB%2F%E6%97%A5%E6%9C%AC/disconnect"
+    with serving(admin_token=ADMIN) as server, Client(server.port, token_for(name)) as client:
+        client.hello()
+        status, said = admin(server, f"{path}?reason=Bye%21&until={until}")
+        assert (status, said) == (
+            200,
+            {
+                "schema": "greenroom.disconnected/1",
+                "user": name,
+                "connections": 1,
+                "until": until,
+            },
+        )
+        assert client.closed_with() == 4509
+        assert client.take("closing")["reason"] == "Bye!"
+        assert refusal(server.port, token_for(name)) == REFUSED
+        status, said = admin(server, path, "DELETE")
+        assert (status, said["was_refused"]) == (200, True)
+        with Client(server.port, token_for(name)) as again:
+            assert again.hello()["user"] == name
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["until=soon", "until=inf", "untill=9e9", "runs=stop", "reconnect=1", "until=1&until=2"],
+)
+def test_a_question_that_is_none_throws_nobody_out(asked: str) -> None:
+    with serving(admin_token=ADMIN) as server, Client(server.port, token_for("a")) as client:
+        client.hello()
+        status, _, _ = get(server, f"/admin/users/a/disconnect?{asked}", method="POST")
+        assert status == 400
+        assert get(server, "/admin/users/a/disconnect", "wrong", "POST")[0] == 401
+        assert client.story()[-1]["kind"] == "agent_completed"
