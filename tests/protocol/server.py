@@ -22,6 +22,7 @@ from greenroom import JSON, Agent, Run, Runtime, Settings, open_runtime
 from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.journal.journal import Journal
 from greenroom.supervisor.child_info import ChildState
+from greenroom.transport.auth.tokens import Authenticator
 
 SECRET = "a secret of more than thirty-two bytes"
 ADMIN = "an-admin-token-of-the-tests-long-enough"
@@ -182,6 +183,7 @@ def serving(
     agent: Agent = narrator,
     clock: trio.abc.Clock | None = None,
     policies: Policies | None = None,
+    authenticator: Authenticator | None = None,
     **chosen: object,
 ) -> Iterator[Server]:
     """Serve for the length of a block, `on` a journal if given; the other keywords are settings."""
@@ -192,7 +194,7 @@ def serving(
 
     async def main() -> None:
         async with open_runtime(settings, agent, journal=on, policies=policies) as runtime:
-            port = await runtime.listen(page=False)
+            port = await runtime.listen(authenticator, page=False)
             started.set_result(Server(runtime, port, trio.lowlevel.current_trio_token()))
             await stop.wait()
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import orjson
 import pytest
 
 import greenroom
 from greenroom import JSON
 from greenroom.delivery.events.ids import UserId
-from greenroom.transport.auth.tokens import sign_token
+from greenroom.transport.auth.keys import BadToken
+from greenroom.transport.auth.tokens import Identity, sign_token
 from greenroom.transport.client import SessionClosed
 from tests.face.http_get import get
 from tests.protocol.client import Client, refusal
+from tests.protocol.hours import Hours, hours
 from tests.protocol.server import ADMIN, Server, serving, token_for
 
 pytestmark = pytest.mark.requirement("R47")
@@ -129,6 +132,97 @@ async def test_the_python_client_takes_4509_as_final_unless_it_is_asked_back() -
             with pytest.raises(SessionClosed, match=r"4509: Bye\.") as closed:
                 await anext(client.events())
             assert closed.value.code == 4509
+
+
+HEARTBEAT = 8.0
+"""Seconds. An answer about a token is good for less."""
+
+
+@attrs.define
+class Directory:
+    """An authenticator that knows users by their names, and can take one back; or it is down."""
+
+    revoked: set[str] = attrs.field(factory=set)
+    is_down: bool = False
+
+    async def authenticate(self, token: str) -> Identity:
+        if token in self.revoked:
+            raise BadToken("the token was revoked")
+        return Identity(UserId(token.partition(" ")[0]), proof=token)
+
+    async def still_valid(self, identity: Identity) -> bool:
+        if self.is_down:
+            raise OSError("the directory is down")
+        return identity.proof not in self.revoked
+
+
+@pytest.fixture
+def directory() -> Directory:
+    return Directory()
+
+
+@pytest.fixture
+def with_directory(directory: Directory) -> Iterator[Hours]:
+    with hours(authenticator=directory, heartbeat=HEARTBEAT) as later:
+        yield later
+
+
+def outlives(client: Client, seconds: float, later: Hours, *others: Client) -> bool:
+    """Whether a client is there after so long, second by second; the others must be."""
+    for _ in range(round(seconds)):
+        is_there = later.tick(1.0, client)
+        assert all(later.tick(0.0, other) for other in others)
+        if not is_there:
+            return False
+    return True
+
+
+def test_a_token_that_is_revoked_ends_its_socket_at_the_next_heartbeat_and_opens_no_other(
+    with_directory: Hours, directory: Directory
+) -> None:
+    port = with_directory.server.port
+    with Client(port, "alice") as alice, Client(port, "bob") as bob:
+        alice.hello()
+        bob.hello()
+        assert outlives(alice, 2 * HEARTBEAT, with_directory, bob)
+        directory.revoked.add("alice")
+        assert not outlives(alice, HEARTBEAT + 1, with_directory, bob)
+        assert alice.closed_with() == 4509
+        closing = alice.take("closing")
+        assert closing["reason"] == "the token is no longer valid"
+        assert closing["reconnect"] is None
+        assert refusal(port, "alice")[0] == 401
+        assert bob.story()[-1]["kind"] == "agent_completed"
+
+
+def test_a_new_token_takes_the_place_of_one_that_is_revoked(
+    with_directory: Hours, directory: Directory
+) -> None:
+    with Client(with_directory.server.port, "alice") as alice:
+        alice.hello()
+        assert alice.ask("refresh", id="1", token="alice 2")["ok"] is True
+        directory.revoked.add("alice")
+        assert outlives(alice, 2 * HEARTBEAT, with_directory)
+        directory.revoked.add("alice 2")
+        assert not outlives(alice, HEARTBEAT + 1, with_directory)
+        assert alice.closed_with() == 4509
+
+
+def test_an_authenticator_that_is_down_for_a_moment_ends_nothing_and_for_long_everything(
+    with_directory: Hours, directory: Directory, alarms: list[str]
+) -> None:
+    alarms.append("it could not be checked whether a token is still valid")
+    with Client(with_directory.server.port, "alice") as alice:
+        alice.hello()
+        directory.is_down = True
+        assert outlives(alice, 2 * HEARTBEAT, with_directory)
+        directory.is_down = False
+        assert outlives(alice, 2 * HEARTBEAT, with_directory)
+        directory.is_down = True
+        assert not outlives(alice, 3 * HEARTBEAT + 2, with_directory)
+        assert alice.closed_with() == 4105, "it comes back, and the door decides"
+        assert alice.take("closing")["reconnect"] is not None
+        assert with_directory.server.runtime.restarts == 0
 
 
 @pytest.mark.parametrize("reason", ["x" * 501, "\ud800", 5])

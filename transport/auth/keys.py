@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -19,7 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from jwt.algorithms import Algorithm
 
 from greenroom.actors.errors import Fault, GreenroomError
@@ -56,15 +57,20 @@ class BadKeyFile(GreenroomError):
 
 @attrs.frozen
 class VerifyingKey:
-    """A key and the only algorithm that it is used with."""
+    """A key and the only algorithm that it is used with. `fingerprint` names both, and no other."""
 
     algorithm: str
     key: PublicKey | bytes = attrs.field(repr=False)
     id: str | None = None
+    fingerprint: str = attrs.field(init=False, repr=False, eq=False)
     _checker: Algorithm = attrs.field(init=False, repr=False, eq=False)
     _prepared: Any = attrs.field(
         init=False, repr=False, eq=False
     )  # Any: each algorithm has its own
+
+    @fingerprint.default
+    def _take_fingerprint(self) -> str:
+        return sha256(self.algorithm.encode() + b" " + _bytes_of(self.key)).hexdigest()
 
     @_checker.default
     def _find_checker(self) -> Algorithm:
@@ -135,6 +141,12 @@ class KeyFile:
         if key is None:
             raise BadToken("the token is signed with a key that is not known here")
         return key
+
+    async def still_has(self, fingerprint: str) -> bool:
+        """Whether a key is in the file, as far as that could be read."""
+        if self._is_due(self._looked_at) and not self._looking.locked():
+            await self._look()
+        return any(key.fingerprint == fingerprint for key in self._keys)
 
     def _find(self, kid: str | None) -> VerifyingKey | None:
         if kid is None:
@@ -257,6 +269,12 @@ def _read(path: Path) -> bytes:
     if len(data) > MAX_KEY_FILE_BYTES:
         raise BadKeyFile(f"{path} is larger than a key file may be ({MAX_KEY_FILE_BYTES} bytes)")
     return data
+
+
+def _bytes_of(key: PublicKey | bytes) -> bytes:
+    if isinstance(key, bytes):
+        return key
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _version(path: Path) -> Version:

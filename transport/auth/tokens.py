@@ -44,13 +44,15 @@ def _is_time(value: object) -> TypeGuard[int | float]:
 
 @attrs.frozen
 class Identity:
-    """A proven user. `expires_at` in seconds since the Unix epoch, None for never.
+    """A proven user. `expires_at` in seconds since the Unix epoch, None for never. `proof`: what an
+    authenticator that offers `still_valid` recognises the token by; never the token itself.
 
     Raises `ValueError` for a time that no frame can hold: not finite, negative, or past `LATEST`.
     """
 
     user: UserId
     expires_at: float | None = attrs.field(default=None)
+    proof: str | None = attrs.field(default=None, repr=False)
 
     @expires_at.validator
     def _check_expiry(self, _: object, value: object) -> None:
@@ -59,7 +61,7 @@ class Identity:
 
 
 class Authenticator(Protocol):
-    """Proves the user of a token."""
+    """Proves the user of a token. It may also offer `still_valid` (`auth.validity.Revoking`)."""
 
     async def authenticate(self, token: str) -> Identity:
         """Raises `BadToken`, whose message says why and never holds the token."""
@@ -136,7 +138,14 @@ class JwtAuthenticator:
         claims = _claims(parts, key)
         expires_at = self._check_times(claims)
         self._check_origin(claims)
-        return Identity(_subject(claims), expires_at)
+        proof = key.fingerprint if isinstance(self._keys, KeyFile) else None
+        return Identity(_subject(claims), expires_at, proof)
+
+    async def still_valid(self, identity: Identity) -> bool:
+        """False once the key of the identity's token was taken from the JWKS file."""
+        if identity.proof is None or not isinstance(self._keys, KeyFile):
+            return True
+        return await self._keys.still_has(identity.proof)
 
     def _check_times(self, claims: Mapping[str, JSON]) -> float:
         now = self._clock()

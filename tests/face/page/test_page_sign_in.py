@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from greenroom.admin.client import AdminClient
+from greenroom.delivery.events.ids import UserId
 from greenroom.transport.auth.tokens import sign_token
 from tests.face.page.browser import (
     DESKTOP,
@@ -25,6 +28,7 @@ from tests.face.page.browser import (
     wait_until,
 )
 from tests.face.page.stalling_path import stalling_path
+from tests.protocol.server import ADMIN
 
 if TYPE_CHECKING:
     from playwright import sync_api as api
@@ -40,7 +44,7 @@ ON_TOP = """() => {
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     served = Demo(tmp_path_factory.mktemp("served") / "journal.db", 0.01)
-    served.start("serve", f"{EXAMPLE}:agent")
+    served.start("serve", f"{EXAMPLE}:agent", GREENROOM_ADMIN_TOKEN=ADMIN)
     yield served
     served.end()
 
@@ -255,3 +259,31 @@ def test_why_nobody_is_let_in_is_shown_while_the_page_tries_again(
         page.evaluate("document.getElementById('notice-button').click()")  # gone once it is live
         wait_live(page)
         assert page.is_hidden("[data-testid=notice]")
+
+
+@pytest.mark.requirement("R47")
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_who_is_thrown_out_is_shown_why_and_stays_out_until_admitted_again(
+    served: Demo, open_page: OpenPage, size: api.ViewportSize
+) -> None:
+    mallory = UserId(f"mallory-{size['width']}")
+    service = AdminClient(served.url, ADMIN)
+    page = open_page(served, size, url=served.link(mallory))
+    until = str(time.time() + 3_600)
+    assert service.disconnect(mallory, reason="Ask your teacher.", until=until) == 1
+    said = "The service has disconnected you: Ask your teacher."
+    page.wait_for_selector(f"[data-testid=notice] >> text={said}")
+    assert page.inner_text("[data-testid=connection]") == "Disconnected"
+    assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
+    page.screenshot(path=SCREENSHOTS / f"thrown-out-{size['width']}.png")
+    page.click("[data-testid=notice-button]")
+    page.wait_for_selector("[data-testid=notice] >> text=The service has disconnected this user.")
+    assert page.inner_text("[data-testid=connection]") == "Disconnected"
+    assert "address" not in page.inner_text("[data-testid=notice]"), "that is for other pages"
+    assert service.readmit(mallory)
+    page.click("[data-testid=notice-button]")
+    wait_live(page)
+    assert page.is_hidden("[data-testid=notice]")
+    service.disconnect(mallory, reconnect="yes")
+    page.wait_for_selector("[data-testid=connection] >> text=Reconnecting")
+    wait_live(page)

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from greenroom.actors.errors import Fault
 from greenroom.delivery.events.ids import BadId, IdSource, RunId, UserId
 from greenroom.delivery.observer import Observer
-from greenroom.transport.auth.keys import BadKeyFile, BadToken, KeyFile
+from greenroom.transport.auth.keys import RELOAD_INTERVAL, BadKeyFile, BadToken, KeyFile
 from greenroom.transport.auth.tokens import (
     LATEST,
     Identity,
@@ -482,3 +482,27 @@ def test_two_tokens_are_refused():
 def test_a_token_that_is_not_base64url_is_refused(bad):
     with pytest.raises(BadToken, match="not base64url"):
         extract_token(head(("sec-websocket-protocol", f"greenroom.bearer.{bad}")))
+
+
+@pytest.mark.requirement("R47")
+async def test_a_token_is_valid_until_its_key_is_taken_from_the_file(tmp_path, autojump_clock):
+    path = tmp_path / "jwks.json"
+    write_jwks(path, jwk(RSA, "1"), jwk(OTHER_RSA, "2"))
+    auth = JwtAuthenticator.from_jwks_file(path, clock=lambda: NOW)
+    one, two = [
+        await auth.authenticate(token(key, "RS256", {"kid": kid}))
+        for key, kid in ((RSA, "1"), (OTHER_RSA, "2"))
+    ]
+    assert await auth.still_valid(one)
+    write_jwks(path, jwk(OTHER_RSA, "1"))  # the name of the key that was taken; the key of another
+    await trio.sleep(RELOAD_INTERVAL)
+    assert not await auth.still_valid(one)
+    assert await auth.still_valid(two)
+    path.write_text("half a fi")
+    await trio.sleep(RELOAD_INTERVAL)
+    assert await auth.still_valid(two), "the keys read before stay in use"
+
+
+async def test_nothing_can_be_taken_back_where_the_key_is_fixed():
+    auth = authenticator()
+    assert await auth.still_valid(await auth.authenticate(token()))
