@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from greenroom.delivery.events.kinds import Kind
+    from greenroom.delivery.events.policy import LetterLevel
     from greenroom.delivery.events.record import Record
 
 Breaker: TypeAlias = Literal["closed", "half_open", "open"]
@@ -53,8 +54,8 @@ class Observer:
     def expired(self, kind: Kind, events: int = 1) -> None:
         """Events ended undelivered: no client received them in time."""
 
-    def dead_lettered(self, kind: Kind, events: int = 1) -> None:
-        """Events ended undelivered after all attempts and were kept as dead letters."""
+    def dead_lettered(self, kind: Kind, level: LetterLevel, events: int = 1) -> None:
+        """Events ended undelivered and were kept as dead letters. `level`: how bad that is."""
 
     def report_refused(self, stage: ReportedStage) -> None:
         """A client reported a stage for an event that it was not sent."""

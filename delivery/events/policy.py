@@ -13,6 +13,8 @@ from greenroom.delivery.events.record import DeadLetter
 from greenroom.delivery.events.stages import Outcome, ReceiptStage
 
 Done: TypeAlias = Literal[ReceiptStage.RECEIVED, ReceiptStage.DISPLAYED, ReceiptStage.CONFIRMED]
+LetterLevel: TypeAlias = Literal["info", "warning", "error", "critical"]
+LEVELS: Final[tuple[LetterLevel, ...]] = ("info", "warning", "error", "critical")
 HOUR: Final = 3600.0
 DONE: Final[tuple[Done, ...]] = (
     ReceiptStage.RECEIVED,
@@ -27,12 +29,20 @@ class Policy:
 
     `done`: the stage at which an event counts as delivered; at least received. An event that has
     not reached it within `expires_after` seconds has expired. With `dead_letter`, operators get a
-    CRITICAL log line and a dead letter with all attempts.
+    dead letter with all attempts and a line in the log: at CRITICAL if a client was connected and
+    did not receive it, at `level` if the user was away.
     """
 
     done: Done = ReceiptStage.RECEIVED
     expires_after: float = 7 * 24 * HOUR
     dead_letter: bool = True
+    level: LetterLevel = "warning"
+
+    def level_of(self, *, connected: bool) -> LetterLevel:
+        """The level at which the log has an event that was given up."""
+        if not self.dead_letter:
+            return "info"
+        return "critical" if connected else self.level
 
     @property
     def delivered(self) -> Outcome:

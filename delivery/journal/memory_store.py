@@ -238,6 +238,7 @@ class MemoryStore:
             record.id,
             record.kind,
             record.event_class,
+            record.run,
             log.since(record, self._pauses),
             received=record.offset in stretches,
             displayed="displayed" in stages,

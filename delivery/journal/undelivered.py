@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
 
 PAUSE_MS: Final = 10_000
@@ -33,6 +33,7 @@ class Reached:
     event: EventId
     kind: Kind
     event_class: EventClass
+    run: RunId
     since: int
     received: bool
     displayed: bool

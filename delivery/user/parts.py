@@ -22,6 +22,7 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.outbox.sessions import Reach
 from greenroom.delivery.user.messages import LookedUp, UserMessage
+from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.runs.run_queue import RunTurns
 
 R = TypeVar("R")
@@ -117,6 +118,7 @@ class UserParts:
     limits: OutboxLimits = attrs.field(factory=OutboxLimits)
     policies: Policies = POLICIES
     on_undelivered: OnUndelivered = nothing_more
+    letter_log: LetterLog = attrs.field(factory=LetterLog)
     ids: IdSource = attrs.field(factory=IdSource)
     observer: Observer = NO_OBSERVER
     now_ms: Callable[[], int] = wall_clock_ms

@@ -32,6 +32,7 @@ from greenroom.delivery.user.actor import UserActor
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import SettleAll
 from greenroom.delivery.user.names import child_id, outbox_name
+from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
@@ -140,6 +141,7 @@ class Users:
         self._supervisor = supervisor
         self._journal = journal
         self._converse = converse
+        self._letter_log = LetterLog()
         self._slots: dict[UserId, _Slot] = {}
         self._holds_says = False
 
@@ -301,6 +303,7 @@ class Users:
             limits=self._settings.limits,
             policies=self._settings.policies,
             on_undelivered=self._settings.on_undelivered,
+            letter_log=self._letter_log,
             ids=self._settings.ids,
             observer=self._settings.observer,
             now_ms=self._settings.now_ms,

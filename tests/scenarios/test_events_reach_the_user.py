@@ -79,31 +79,34 @@ def test_an_emit_that_a_full_disk_refuses_raises_and_the_run_still_ends_for_its_
         events = client.events(until="agent_failed")
         assert kinds(events) == ["user_said", "agent_started", "agent_thinking", "agent_failed"]
         assert offsets(events) == [1, 2, 3, 4]
-        assert events[-1]["data"]["error"] == EventNotKept.__name__
+        found = server.run(server.runtime.explain, events[-1]["data"]["reference"])
+        assert found.cause is not None
+        assert found.cause.type.endswith(EventNotKept.__name__)
         assert Scrape(server).value("emits_refused_total", "journal") == 1
     assert went_on == []
 
 
 @pytest.mark.requirement("R02")
-def test_an_event_that_nobody_came_for_is_a_dead_letter_logged_at_critical_and_counted(
+def test_an_event_that_nobody_came_for_is_a_dead_letter_logged_as_its_policy_says_and_counted(
     connect: Callable[..., Client], alarms: list[str], caplog: pytest.LogCaptureFixture, user: str
 ) -> None:
     """Without it: "methods returned False and execution went on"."""
-    soon = dict.fromkeys(EventClass, Policy(expires_after=0.2))
+    soon = dict.fromkeys(EventClass, Policy(expires_after=0.2, level="critical"))
     with serving(policies=soon) as server:
         scrape = Scrape(server)
 
-        async def to_nobody() -> str:
+        async def to_nobody() -> tuple[str, str]:
             async with server.runtime.run(user=user, agent="analyst") as run:
-                return (await run.final_report(report={"saving": "10%"})).event
+                event = (await run.final_report(report={"saving": "10%"})).event
+                return event, run.context.run
 
-        event = server.run(to_nobody)
+        event, run = server.run(to_nobody)
         alarms.append("dead")
         scrape.wait("events_dead_lettered_total", "final_report")
         letters = server.run(server.runtime.dead_letters.list)
         assert event in [letter.event for letter in letters]
         critical = [each for each in caplog.records if each.levelno == logging.CRITICAL]
-        assert any(event in each.getMessage() for each in critical)
+        assert [run in each.getMessage() for each in critical] == [True]
 
 
 @pytest.mark.requirement("R03")

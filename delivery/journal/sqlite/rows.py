@@ -38,8 +38,8 @@ Write: TypeAlias = tuple[str, Sequence[tuple[str | int | bytes | None, ...]]]
 """A statement, and the rows that it is carried out for, one after the other."""
 RUN_COLUMNS: Final = "run, thread, parent, request"
 RunRow: TypeAlias = tuple[str, str, str | None, str]
-ReachedRow: TypeAlias = tuple[int, str, str, str, int, int, int | None]
-"""Offset, id, kind, class, at, number, and whether one of the event's marks is a confirmation."""
+ReachedRow: TypeAlias = tuple[int, str, str, str, str, int, int, int | None]
+"""Offset, id, kind, class, run, at, number, and whether a mark of the event is a confirmation."""
 
 
 def record_row(record: Record) -> RecordRow:
@@ -150,12 +150,13 @@ def mark_of(row: MarkRow) -> Mark:
 
 
 def reached_of(row: ReachedRow, pauses: Sequence[Pause], *, received: bool) -> Reached:
-    offset, id_, kind, event_class, at, number, mark = row
+    offset, id_, kind, event_class, run, at, number, mark = row
     return Reached(
         offset,
         EventId.trusted(id_),
         Kind(kind),
         EventClass(event_class),
+        RunId.trusted(run),
         deliverable_since(at, number, pauses),
         received=received,
         displayed=mark is not None,

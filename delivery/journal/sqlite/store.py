@@ -109,7 +109,7 @@ _SENT_TO: Final = f"""
 """
 _RECEIVED: Final = 'SELECT start, "offset" FROM cursor WHERE user = ? AND "offset" > ?'
 _REACHED: Final = """
-    SELECT "offset", id, kind, class, at, number, (
+    SELECT "offset", id, kind, class, run, at, number, (
         SELECT max(stage = 'confirmed') FROM mark
         WHERE mark.user = log.user AND mark."offset" = log."offset")
     FROM log WHERE user = ? AND "offset" > ? ORDER BY "offset" LIMIT ?

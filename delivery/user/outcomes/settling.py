@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 import outcome
@@ -12,9 +12,9 @@ from greenroom.actors.guard import call_guarded
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
-from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import EventClass, class_of
-from greenroom.delivery.events.policy import Policies, Policy
+from greenroom.delivery.events.policy import LetterLevel, Policies, Policy
 from greenroom.delivery.events.record import Attempt, DeadLetter, Entry, Record, Settled
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.journal.journal import MOST_REPORTS
@@ -40,11 +40,12 @@ AGAIN_SECONDS = 60.0
 class Settlement:
     """The offset each class is settled through, the dead letters, and when to look again (ms).
 
-    `due` is None if every event has its outcome.
+    `runs`: those of the dead letters' events. `due` is None if every event has its outcome.
     """
 
     settled: Sequence[Settled]
     letters: Sequence[DeadLetter]
+    runs: Mapping[EventId, RunId]
     due: int | None
 
 
@@ -66,6 +67,7 @@ class ReadSettlement(Question[Settlement]):
         return Settlement(
             [settled for each in found for settled in each.settled],
             [letter for each in found for letter in each.letters],
+            {event: run for each in found for event, run in each.runs.items()},
             min(dues, default=None),
         )
 
@@ -93,7 +95,8 @@ class _Settling:
                 overdue.append(event)
             through = event.offset
         settled = [Settled(self.user, self.event_class, through)] if through > start else []
-        return Settlement(settled, self._letters(overdue), due)
+        runs = {event.event: event.run for event in overdue}
+        return Settlement(settled, self._letters(overdue), runs, due)
 
     def _received_through(self, through: int) -> int:
         """Most of the log was received without a gap: skip that part."""
@@ -137,11 +140,13 @@ class Settler:
     __slots__ = (
         "_actor",
         "_asked",
+        "_connected",
         "_due_in",
         "_looking",
         "_next",
         "_outbox",
         "_parts",
+        "_runs",
         "_unseen",
         "_user",
         "_wound",
@@ -155,6 +160,8 @@ class Settler:
         self._outbox = outbox
         self._actor = actor
         self._looking = False
+        self._connected = False  # True if a client was connected at the last look
+        self._runs: Mapping[EventId, RunId] = {}
         self._unseen = False  # True if events became durable since the last look
         self._next: int | None = None
         self._due_in: float | None = None
@@ -166,6 +173,7 @@ class Settler:
         if self._looking:
             return
         self._looking, self._unseen, self._wound, self._due_in = True, False, False, None
+        self._connected = self._outbox.connections > 0
         question = ReadSettlement(self._user, self._parts.policies, self._now())
         self._parts.ask_journal(self._actor, question, self._found)
 
@@ -187,9 +195,7 @@ class Settler:
 
     def tell(self, entries: Iterable[Entry]) -> None:
         """These entries are durable: report each bad outcome once."""
-        for entry in entries:
-            if isinstance(entry, DeadLetter):
-                self._tell(entry)
+        self._report([entry for entry in entries if isinstance(entry, DeadLetter)])
         if any(isinstance(entry, Settled) for entry in entries):
             self._go_on()
 
@@ -201,7 +207,7 @@ class Settler:
             self._wind(AGAIN_SECONDS)
             self._answer(found)
             return
-        self._next = found.value.due
+        self._next, self._runs = found.value.due, found.value.runs
         letters = [each for each in found.value.letters if not self._came_for(each)]
         self._outbox.note([*letters, *found.value.settled])
         if not found.value.settled:
@@ -236,16 +242,25 @@ class Settler:
         policy = self._parts.policies[class_of(letter.kind)]
         return self._outbox.standing(letter.offset).stage >= policy.done
 
-    def _tell(self, letter: DeadLetter) -> None:
-        name, attempts = self._actor.name, len(letter.attempts)
+    def _report(self, letters: Sequence[DeadLetter]) -> None:
+        of_runs: dict[tuple[RunId, LetterLevel], list[DeadLetter]] = {}
+        for letter in letters:
+            level = self._level_of(letter)
+            if (run := self._runs.get(letter.event)) is not None:
+                of_runs.setdefault((run, level), []).append(letter)
+            self._count(letter, level)
+        for (run, level), some in of_runs.items():
+            numeric = logging.getLevelNamesMapping()[level.upper()]
+            self._parts.letter_log.write(self._actor.name, run, some, numeric)
+
+    def _level_of(self, letter: DeadLetter) -> LetterLevel:
+        policy = self._parts.policies[class_of(letter.kind)]
+        return policy.level_of(connected=self._connected or bool(letter.attempts))
+
+    def _count(self, letter: DeadLetter, level: LetterLevel) -> None:
         if letter.outcome == "dead_lettered":
-            logger.critical(
-                "%s: no client received %s %s: it is a dead letter after %d attempts",
-                *(name, letter.kind, letter.event, attempts),
-            )
-            self._parts.observer.dead_lettered(letter.kind)
+            self._parts.observer.dead_lettered(letter.kind, level)
         else:
-            logger.info("%s: %s %s has expired", name, letter.kind, letter.event)
             self._parts.observer.expired(letter.kind)
         what = f"on_undelivered failed for {letter.event}"
         call_guarded(what, self._parts.on_undelivered, letter)

@@ -37,6 +37,7 @@ from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.transport.protocol.close_codes import MEANINGS
 
 if TYPE_CHECKING:
+    from greenroom.delivery.events.policy import LetterLevel
     from greenroom.delivery.events.record import Record
 
 MOST_SERIES = 200
@@ -154,8 +155,8 @@ class Metrics(Observer, Collector):
     def expired(self, kind: Kind, events: int = 1) -> None:
         self._counts["events_expired"].add(kind, class_of(kind), by=events)
 
-    def dead_lettered(self, kind: Kind, events: int = 1) -> None:
-        self._counts["events_dead_lettered"].add(kind, class_of(kind), by=events)
+    def dead_lettered(self, kind: Kind, level: LetterLevel, events: int = 1) -> None:
+        self._counts["events_dead_lettered"].add(kind, class_of(kind), level, by=events)
 
     def report_refused(self, stage: ReportedStage) -> None:
         self._counts["reports_refused"].add(stage)

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from greenroom.delivery.events.kinds import Kind, class_of
+from greenroom.delivery.events.policy import LEVELS
 
 PREFIX = "greenroom_"
 
@@ -62,6 +63,7 @@ def one(*values: str) -> tuple[Labels, ...]:
 
 
 EVENTS = tuple((kind.value, class_of(kind).value) for kind in Kind if kind is not Kind.SUPERSEDED)
+LETTERS = tuple((*event, level) for event in EVENTS for level in LEVELS)
 KIND = ("kind", "class")
 CLASSES = one("critical", "progress")
 
@@ -101,7 +103,13 @@ METRICS = (
     counter("events_displayed", "Events that a first session displayed.", KIND, EVENTS),
     counter("events_confirmed", "Events that a first session confirmed.", KIND, EVENTS),
     counter("events_expired", "Events that no session acknowledged in time.", KIND, EVENTS),
-    counter("events_dead_lettered", "Events given up after all attempts.", KIND, EVENTS),
+    counter(
+        "events_dead_lettered",
+        "Events given up. `level` is `critical` where a client was connected, otherwise what the "
+        "policy says of users who are away.",
+        (*KIND, "level"),
+        LETTERS,
+    ),
     counter("events_superseded", "Progress events folded for slow connections."),
     counter("event_retries", "Events sent again because no ack came.", KIND, EVENTS),
     histogram(

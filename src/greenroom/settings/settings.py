@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import attrs
 
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.kinds import EventClass
-from greenroom.delivery.events.policy import DONE, POLICIES, Policies
+from greenroom.delivery.events.policy import DONE, LEVELS, POLICIES, LetterLevel, Policies
 from greenroom.delivery.outbox.redelivery import Patience
 from greenroom.delivery.run.failures.error_words import ShowErrors
 from greenroom.delivery.run.text_buffer import BUFFER_BYTES, PACE, TextPace
@@ -193,6 +194,12 @@ class Settings:
         expected.seconds(),
         "Seconds for a critical event to reach that stage before it is a dead letter.",
     )
+    dead_letter_level: str = setting(
+        POLICIES[EventClass.CRITICAL].level,
+        expected.one_of(*LEVELS),
+        "The level at which dead letters of users who were away are logged; those of users who "
+        "were connected are critical.",
+    )
     progress_done: str = setting(
         str(POLICIES[EventClass.PROGRESS].done),
         expected.one_of(*map(str, DONE)),
@@ -326,7 +333,10 @@ class Settings:
         critical, progress = POLICIES[EventClass.CRITICAL], POLICIES[EventClass.PROGRESS]
         return {
             EventClass.CRITICAL: attrs.evolve(
-                critical, done=DONE_BY_NAME[self.critical_done], expires_after=self.critical_seconds
+                critical,
+                done=DONE_BY_NAME[self.critical_done],
+                expires_after=self.critical_seconds,
+                level=cast(LetterLevel, self.dead_letter_level),
             ),
             EventClass.PROGRESS: attrs.evolve(
                 progress, done=DONE_BY_NAME[self.progress_done], expires_after=self.progress_seconds

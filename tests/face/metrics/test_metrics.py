@@ -273,7 +273,7 @@ def test_what_only_redelivery_can_cause_is_ready_to_be_counted() -> None:
     metrics = Metrics()
     metrics.retried(Kind.FINAL_REPORT)
     metrics.expired(Kind.AGENT_THINKING, 2)
-    metrics.dead_lettered(Kind.FINAL_REPORT)
+    metrics.dead_lettered(Kind.FINAL_REPORT, "warning")
     metrics.superseded(5)
     metrics.breaker_moved(None, "closed")
     metrics.breaker_moved("closed", "open")
@@ -281,7 +281,7 @@ def test_what_only_redelivery_can_cause_is_ready_to_be_counted() -> None:
     samples = parsed(metrics.expose("application/openmetrics-text")[0].decode())
     report = ("critical", "final_report")
     assert samples["greenroom_event_retries_total"][report] == 1
-    assert samples["greenroom_events_dead_lettered_total"][report] == 1
+    assert samples["greenroom_events_dead_lettered_total"][(*report, "warning")] == 1
     assert sum(samples["greenroom_events_expired_total"].values()) == 2
     assert samples["greenroom_events_superseded_total"] == {(): 5}
     assert sum(samples["greenroom_breakers"].values()) == 0

@@ -72,6 +72,7 @@ TEXTS = {
     "progress_done": "confirmed",
     "log_format": "json",
     "show_errors": "type",
+    "dead_letter_level": "error",
 }
 
 
