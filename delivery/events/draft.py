@@ -130,8 +130,8 @@ def user_said(*, event: EventId, context: UserContext, body: JSON, say: str) -> 
     )
 
 
-def run_cancelled(*, event: EventId, run: UserContext) -> Draft:
-    """The end of a run that was cancelled before it started."""
+def run_completed(*, event: EventId, run: UserContext | OpenRun, outcome: str) -> Draft:
+    """The end, emitted on its behalf, of a run that was cancelled or had given its report."""
     return draft(
         event=event,
         kind=Kind.AGENT_COMPLETED,
@@ -139,7 +139,7 @@ def run_cancelled(*, event: EventId, run: UserContext) -> Draft:
         run=run.run,
         parent=None,
         request=run.request,
-        data={"outcome": "cancelled"},
+        data={"outcome": outcome},
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.kinds import TERMINAL, Kind
 
 
 @attrs.frozen
@@ -50,3 +53,36 @@ class GoingOn:
     attempt: int
     at: int
     stopped: bool
+
+
+class RunsGoingOn:
+    """Follows a user's records, as a journal does: which open runs go on, and their attempts."""
+
+    __slots__ = ("_runs",)
+
+    def __init__(self, runs: Iterable[GoingOn] = ()) -> None:
+        self._runs = {run.run: run for run in runs}
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __getitem__(self, run: RunId) -> GoingOn:
+        return self._runs[run]
+
+    def get(self, run: RunId) -> GoingOn | None:
+        return self._runs.get(run)
+
+    def keep(self, entry: GoesOn | NotAgain) -> None:
+        """The run must be open."""
+        if isinstance(entry, GoesOn):
+            new = GoingOn(entry.run, entry.agent, 0, 0, stopped=False)
+            self._runs.setdefault(entry.run, new)
+        elif known := self._runs.get(entry.run):
+            self._runs[entry.run] = attrs.evolve(known, stopped=True)
+
+    def kept(self, kind: Kind, run: RunId, at: int) -> None:
+        """A record was kept; what begins an attempt counts, and what ends a run forgets it."""
+        if kind in TERMINAL:
+            self._runs.pop(run, None)
+        elif kind is Kind.AGENT_STARTED and (known := self._runs.get(run)):
+            self._runs[run] = attrs.evolve(known, attempt=known.attempt + 1, at=at)

@@ -277,7 +277,8 @@ class _Runs:
 
     def going_on(self, user: UserId) -> list[GoingOn]:
         kept = self._kept(user)
-        return [kept.going_on[run] for run in kept.opened if run in kept.going_on]
+        found = map(kept.going_on.get, kept.opened)
+        return [run for run in found if run is not None]
 
     def users_going_on(self, after: UserId | None, limit: int) -> list[UserId]:
         users = sorted(user for user, log in self.users.items() if log.runs.going_on)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 import trio
@@ -13,13 +13,14 @@ import trio
 from greenroom.actors.exit import ended_by
 from greenroom.actors.guard import call_guarded
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.draft import BadEvent
+from greenroom.delivery.events.draft import BadEvent, Draft
 from greenroom.delivery.events.ids import EventId, IdSource, RunId, ThreadId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.journal.paging import check_page
 from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.observer import RunOutcome
-from greenroom.delivery.run.attempts.steps import Steps
+from greenroom.delivery.run.attempts.attempt import FIRST, RunAttempt
+from greenroom.delivery.run.attempts.run_attempts import RunAttempts
 from greenroom.delivery.run.block import block
 from greenroom.delivery.run.emitter import Emitter
 from greenroom.delivery.run.event_fields import (
@@ -49,10 +50,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.user.handle import UserHandle
 
 
-T = TypeVar("T", bound=JSON)
-
-
-class Run(RunText, RunTools):
+class Run(RunText, RunTools, RunAttempts):
     """One turn of an agent for one user, entered with `runtime.run(...)`.
 
     Every event method takes keyword arguments only, checks its fields (`BadEvent`) and the run's
@@ -74,6 +72,7 @@ class Run(RunText, RunTools):
         seconds: float | None = None,
         pace: TextPace = PACE,
         errors: ErrorWords | None = None,
+        attempt: RunAttempt = FIRST,
     ) -> None:
         """`seconds` replaces the usual limit of `timeouts`; without these there is no limit."""
         self.context = context
@@ -82,7 +81,8 @@ class Run(RunText, RunTools):
         self._user = user
         self._ids = ids
         self._errors = errors or ErrorWords()
-        super().__init__(Emitter(context, self.parent, user, ids), pace)
+        RunText.__init__(self, Emitter(context, self.parent, user, ids), pace, attempt)
+        RunAttempts.__init__(self, self._emitter, attempt)
         self._timeouts = timeouts
         self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
         self._life = RunLife()
@@ -90,7 +90,6 @@ class Run(RunText, RunTools):
         self._sub_run_left = trio.lowlevel.ParkingLot()
         self._first: Receipt | None = None
         self._tools = ToolClock()
-        self._steps: Steps = Steps(self._emitter)
         self._began = 0.0
 
     def __repr__(self) -> str:
@@ -138,6 +137,7 @@ class Run(RunText, RunTools):
             return first
         data: dict[str, JSON] = {"agent": checked_name(Kind.AGENT_STARTED, "agent", self.agent)}
         data |= {} if input is None else {"input": input}
+        data |= {} if self.attempt == 1 else {"attempt": self.attempt}
         return await self._emitter.emit(AgentStarted(), Kind.AGENT_STARTED, data)
 
     async def final_report(self, *, report: JSON) -> Receipt:
@@ -193,17 +193,6 @@ class Run(RunText, RunTools):
         question = ReadHistory(user, self.thread, before, limit)
         page = await self._user.journal.ask(question, whose=user).wait()
         return [Event.decode(record.body) for record in page.records]
-
-    async def step(self, key: str, function: Callable[[], Awaitable[T]]) -> T:
-        """What `function()` returned for this key, in this attempt of the run or an earlier one;
-        otherwise call it and record what it returns: JSON of at most 64 KiB.
-
-        A run has at most one result for a key, and 1,000 keys with those of its sub-runs. A server
-        that dies after the function has acted and before its result is recorded has the next
-        attempt call it again. Raises what it raises, and then nothing is recorded; `BadStep`,
-        `OutOfOrder`; `StepNotKept` if the journal refuses the result, or another `JournalError`.
-        """
-        return await self._steps.take(key, function)
 
     def require(self, *, displayed_within: float) -> Required:
         """Fail fast: from now on, the method that emits an event raises `NotDisplayed` unless the
@@ -288,6 +277,8 @@ class Run(RunText, RunTools):
                 await self.tool_completed(
                     tool_name=tool_name, tool_call=call, error="it did not complete"
                 )
+        if outcome == "lost" and self.goes_on:
+            return  # the next attempt follows
         with self.requirement.lifted(), last_words(self):
             await self._last_word(outcome, crash)
 
@@ -330,8 +321,11 @@ class Run(RunText, RunTools):
             call_guarded(f"{sub_run!r} could not be abandoned", sub_run._abandon)
         if self.ended or self._emitter.closed:
             return
-        words = self._life.abandoned(self, self._cut or Cut.LOST)
-        self._user.abandon(self.context.run, self._emitter.close(words))
+        cut = self._cut or Cut.LOST
+        words: Draft | None = self._emitter.close(self._life.abandoned(self, cut))
+        if cut is Cut.LOST and self.goes_on:
+            words = self._emitter.end = None  # the next server takes it up
+        self._user.abandon(self.context.run, words)
 
 
 Agent: TypeAlias = Callable[[Run, JSON], Awaitable[None]]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable
 from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.errors import NotDisplayed
 from greenroom.delivery.events.kinds import JSON, Kind
+from greenroom.delivery.run.attempts.attempt import RunAttempt
 from greenroom.delivery.run.emitter import Emitter
 from greenroom.delivery.run.event_fields import checked_text
 from greenroom.delivery.run.grammar import Progress
@@ -19,10 +20,10 @@ from greenroom.delivery.run.text_stream import TextStream
 class RunText:
     """The part of `Run` that thinks and answers."""
 
-    def __init__(self, emitter: Emitter, pace: TextPace) -> None:
+    def __init__(self, emitter: Emitter, pace: TextPace, attempt: RunAttempt) -> None:
         self._emitter = emitter
-        self._texts = TextSender(emitter, pace)
-        self._thoughts = PieceNumbers()
+        self._texts = TextSender(emitter, pace, PieceNumbers(attempt.pieces))
+        self._thoughts = PieceNumbers(attempt.thoughts)
 
     async def agent_thinking(self, *, text: str) -> Receipt:
         """What the agent is thinking, for the user to follow."""

@@ -107,12 +107,12 @@ class TextBuffer:
 
 
 class PieceNumbers:
-    """The numbers of pieces, from 0, without gaps although pieces may be refused."""
+    """The numbers of pieces, from `first`, without gaps although pieces may be refused."""
 
     __slots__ = ("_next",)
 
-    def __init__(self) -> None:
-        self._next = 0
+    def __init__(self, first: int = 0) -> None:
+        self._next = first
 
     def take(self) -> int:
         self._next += 1

@@ -57,10 +57,12 @@ class TextSender:
     `numbers`: those of the run's partial results.
     """
 
-    def __init__(self, emitter: Emitter, pace: TextPace = PACE) -> None:
+    def __init__(
+        self, emitter: Emitter, pace: TextPace = PACE, numbers: PieceNumbers | None = None
+    ) -> None:
         self.emitter = emitter
         self.pace = pace
-        self.numbers: PieceNumbers = PieceNumbers()
+        self.numbers: PieceNumbers = numbers or PieceNumbers()
         self.waiting: dict[Pieces, None] = {}
         self._in_flight = 0
         self._sent_at = -math.inf

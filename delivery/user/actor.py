@@ -62,6 +62,7 @@ from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.reports import Account, Reports
 from greenroom.delivery.user.outcomes.settling import Settler
 from greenroom.delivery.user.parts import BATCH, Gauge, ReadUser, UserParts
+from greenroom.delivery.user.runs.broken_runs import BrokenRuns
 from greenroom.delivery.user.runs.left_runs import LeftRuns, OpenRuns
 from greenroom.delivery.user.runs.says import Says
 
@@ -88,6 +89,7 @@ class UserActor(Reactor[UserMessage]):
     outbox: Outbox[Reply[Record]]
     _runs: OpenRuns
     _left_runs: LeftRuns
+    _broken_runs: BrokenRuns
     _says: Says
     _connections: Connections
     _receipts: Receipts
@@ -105,19 +107,22 @@ class UserActor(Reactor[UserMessage]):
         parts, journal, ref = self._parts, self._parts.journal, self.ref
         if journal.is_appending:  # perhaps for an earlier incarnation
             await journal.append_soon(()).wait()
-        bounds, runs = await journal.ask(ReadUser(self.user), whose=ref.name, asker=ref).wait()
+        known = await journal.ask(ReadUser(self.user), whose=ref.name, asker=ref).wait()
         self.outbox = Outbox(
             self.user,
             parts.epoch,
-            bounds,
+            known.bounds,
             parts.limits,
             parts.reach,
             clock=trio.current_time,
             observer=parts.observer,
         )
-        self._runs = OpenRuns(runs)
-        later = partial(self.timers.start, EndLeftRuns, LAZY_SECONDS, EndLeftRuns())
+        self._runs = OpenRuns(known.open_runs)
+        later = partial(self._look_again, LAZY_SECONDS)
         self._left_runs = LeftRuns(self.user, parts, self.outbox, self._runs, self.ref, later)
+        self._broken_runs = BrokenRuns(
+            self.user, parts, self.outbox, self._runs, known.going_on, self.ref, self._look_again
+        )
         self._says = Says(
             self.user, parts, actor=self.ref, offer=self.outbox.offer, leave=self._runs.leave
         )
@@ -128,10 +133,11 @@ class UserActor(Reactor[UserMessage]):
         parts.gauge.fed = self.outbox
         # No checkpoint from here until this actor is up: a run that ends now either finds this
         # actor or is no longer among the live runs here.
+        self._broken_runs.begin()
         for run in self._runs:
-            if run not in parts.live_runs:
+            if run not in parts.live_runs and not self._broken_runs.take_up(run):
                 self._runs.leave(run)
-        if bounds.last:
+        if known.bounds.last:
             self._settler.look()
         self._flush()
 
@@ -156,6 +162,7 @@ class UserActor(Reactor[UserMessage]):
             logger.warning("%s could not write its last entries: %s", self.ref.name, error)
         finally:
             self._parts.gauge.fed = None
+            self._broken_runs.give_up()
             self._fail_all(reason)
 
     # Runs
@@ -170,7 +177,8 @@ class UserActor(Reactor[UserMessage]):
         self._receipts.tell(request, reply)
 
     def _run_left(self, message: RunLeft) -> None:
-        self._runs.leave(message.run, message.words)
+        if message.words is not None or not self._broken_runs.take_up(message.run):
+            self._runs.leave(message.run, message.words)
 
     def _user_says(self, request: UserSays, reply: Reply[RunStarted]) -> None:
         self._says.say(request, reply)
@@ -219,6 +227,7 @@ class UserActor(Reactor[UserMessage]):
         done, commands = self.outbox.appended()
         for record, reply in done:
             self._runs.kept(record)
+            self._broken_runs.kept(record)
             reply.succeed(record)
         if done:
             self._account.kept([record for record, _ in done])
@@ -260,6 +269,9 @@ class UserActor(Reactor[UserMessage]):
     def _end_left_runs(self, _: EndLeftRuns) -> None:
         """Nothing to do here: the flush after each batch of messages ends the runs."""
 
+    def _look_again(self, seconds: float) -> None:
+        self.timers.start(EndLeftRuns, seconds, EndLeftRuns())
+
     async def _write_rest(self) -> None:
         """The last append. The mailbox is closed, so wait for the answer here."""
         if self.outbox.busy:
@@ -281,6 +293,8 @@ class UserActor(Reactor[UserMessage]):
             self._left_runs.end()
         while self.outbox.has_next:
             self._append(self.outbox.next_append(self._now()))
+        if self._broken_runs.any and EndLeftRuns not in self.timers:
+            self._broken_runs.look()
         if FlushLazily not in self.timers and self.outbox.has_lazy:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
         self._wind_redelivery()

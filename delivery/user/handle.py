@@ -4,36 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 import attrs
 import outcome
 
 from greenroom.actors.errors import ActorError
 from greenroom.actors.ref import Ref, Request
-from greenroom.actors.reply import ReplyOutcome
+from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.events.draft import Draft
+from greenroom.delivery.events.going_on import NotAgain
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.messages import RunLeft, UserMessage
 from greenroom.delivery.user.parts import Gauge, wall_clock_ms
-from greenroom.delivery.user.runs.run_queue import RunTurns
+from greenroom.delivery.user.runs.run_queue import LiveRun, RunTurns, WaitingRun
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
 from greenroom.supervisor.errors import SupervisorError, SupervisorStopped
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 R = TypeVar("R")
-
-
-class LiveRun(Protocol):
-    """A run of this process that is running or waits for its turn."""
-
-    def cancel(self) -> None:
-        """The user stops the run."""
-
-    def stop(self) -> None:
-        """The server stops the run."""
 
 
 @attrs.define(eq=False)
@@ -112,15 +103,29 @@ class UserHandle:
     def _stopped(self) -> SupervisorStopped:
         return SupervisorStopped(f"the actors of user {str(self.user)!r} have stopped")
 
-    def cancel(self, run: RunId) -> bool:
-        """Cancel a live run of this user; False if there is no such run."""
-        live = self.live_runs.get(run)
-        if live is not None:
-            live.cancel()
-        return live is not None
+    def cancel(self, run: RunId) -> Reply[None] | None:
+        """Cancel a live run of this user; None if there is no such run.
 
-    def abandon(self, run: RunId, words: Draft) -> None:
-        """End a run whose code does not stop, and give its turn to the next run."""
+        The reply is set once the run will not go on, whatever happens to the server.
+        """
+        live = self.live_runs.get(run)
+        if live is None:
+            return None
+        live.cancel()
+        if live.goes_on:
+            return self.journal.append_soon([NotAgain(self.user, run)])
+        reply: Reply[None] = Reply()
+        reply.succeed(None)
+        return reply
+
+    def forget(self, waiting: WaitingRun) -> None:
+        """The run waits no longer."""
+        if self.live_runs.get(waiting.run) is waiting:
+            del self.live_runs[waiting.run]
+
+    def abandon(self, run: RunId, words: Draft | None) -> None:
+        """End a run whose code does not stop, and give its turn to the next run. Without `words`
+        a run that goes on stays open, for the next server to take up."""
         self.live_runs.pop(run, None)
         self.turns.leave(run)
         self.leave(run, words)

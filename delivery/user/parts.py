@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -12,6 +12,7 @@ import attrs
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.events.context import UserContext
+from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import IdSource, RunId, SessionId, UserId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import POLICIES, Policies
@@ -21,13 +22,14 @@ from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.outbox.sessions import Reach
+from greenroom.delivery.run.attempts.attempt import RunAttempt, WhenLost
 from greenroom.delivery.user.messages import LookedUp, UserMessage
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
-from greenroom.delivery.user.runs.run_queue import RunTurns
+from greenroom.delivery.user.runs.run_queue import LiveRun, RunTurns
 
 R = TypeVar("R")
 OnUndelivered: TypeAlias = Callable[[DeadLetter], None]
-Launch: TypeAlias = Callable[[UserContext, JSON], None]
+Launch: TypeAlias = Callable[[UserContext, JSON, RunAttempt], None]
 
 
 BATCH = 256
@@ -38,22 +40,35 @@ def nothing_more(_: DeadLetter) -> None:
     """The default `on_undelivered`: do nothing more."""
 
 
+def never() -> bool:
+    """The default `is_draining`."""
+    return False
+
+
 def wall_clock_ms() -> int:
     """Milliseconds since the Unix epoch."""
     return time.time_ns() // 1_000_000
 
 
 @attrs.frozen
-class ReadUser(Question[tuple[Bounds, list[OpenRun]]]):
+class UserAtRest:
+    """What the journal has of a user that is not served: what a user actor starts with."""
+
+    bounds: Bounds
+    open_runs: Sequence[OpenRun] = ()
+    going_on: Sequence[GoingOn] = ()
+
+
+@attrs.frozen
+class ReadUser(Question[UserAtRest]):
     """The bounds and open runs that a user actor starts with."""
 
     user: UserId
 
-    def answer(self, reads: Reads) -> tuple[Bounds, list[OpenRun]]:
+    def answer(self, reads: Reads) -> UserAtRest:
         bounds = reads.bounds(self.user)
-        if not bounds.last:  # a user without events has no runs
-            return bounds, []
-        return bounds, reads.open_runs(self.user)
+        runs = reads.open_runs(self.user) if bounds.last else []  # without events no runs
+        return UserAtRest(bounds, runs, reads.runs.going_on(self.user) if runs else [])
 
 
 class Fed(Protocol):
@@ -110,13 +125,15 @@ class UserParts:
 
     journal: Journal
     epoch: str
-    live_runs: Container[RunId]
+    live_runs: dict[RunId, LiveRun]
     launch: Launch
     turns: RunTurns = attrs.field(factory=RunTurns)
     gauge: Gauge = attrs.field(factory=Gauge)
     reach: dict[SessionId, Reach] = attrs.field(factory=dict)
     limits: OutboxLimits = attrs.field(factory=OutboxLimits)
     policies: Policies = POLICIES
+    when_lost: WhenLost = attrs.field(factory=WhenLost)
+    is_draining: Callable[[], bool] = never
     on_undelivered: OnUndelivered = nothing_more
     letter_log: LetterLog = attrs.field(factory=LetterLog)
     ids: IdSource = attrs.field(factory=IdSource)

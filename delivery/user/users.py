@@ -7,10 +7,10 @@ lease, so that the subtree cannot be stopped meanwhile.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
-from typing import TypeAlias, cast
+from typing import cast
 
 import attrs
 import trio
@@ -18,24 +18,25 @@ import trio
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.text.safe import is_a
 from greenroom.delivery.errors import UserUnavailable
-from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.draft import run_cancelled
-from greenroom.delivery.events.ids import EventId, IdSource, RunId, UserId
-from greenroom.delivery.events.kinds import JSON, EventClass
+from greenroom.delivery.events.ids import IdSource, UserId
+from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.undelivered import OverdueUsers, SearchedTo
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
+from greenroom.delivery.run.attempts.attempt import WhenLost
 from greenroom.delivery.user.actor import UserActor
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import SettleAll
 from greenroom.delivery.user.names import child_id, outbox_name
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms
+from greenroom.delivery.user.runs.launcher import Converse, Launcher
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
-from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
+from greenroom.delivery.user.runs.take_up import TakeUp
+from greenroom.supervisor.child_spec import ChildSpec, actor_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import AlreadyStarted, NoSuchChild, SupervisorError
 from greenroom.supervisor.strategy import Strategy
@@ -52,9 +53,6 @@ RUNS = dynamic_supervisor_child("runs")
 CONNECTIONS = dynamic_supervisor_child("connections")
 """Specs of what is below each user."""
 
-Converse: TypeAlias = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
-"""Runs the agent for a user's message, from the first event to the last."""
-
 
 @attrs.frozen
 class UsersSettings:
@@ -67,6 +65,7 @@ class UsersSettings:
     epoch: str
     limits: OutboxLimits = attrs.field(factory=OutboxLimits)
     policies: Policies = POLICIES
+    when_lost: WhenLost = attrs.field(factory=WhenLost)
     on_undelivered: OnUndelivered = nothing_more
     ids: IdSource = attrs.field(factory=IdSource)
     now_ms: Callable[[], int] = wall_clock_ms
@@ -82,6 +81,11 @@ class _Slot:
     leases: int = 0
     idle_since: float = 0.0
     _lock: trio.Lock | None = None  # only while the subtree starts or stops
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the subtree is leased, or has runs that will lease it."""
+        return bool(self.leases or self.handle.live_runs)
 
     @property
     def is_locked(self) -> bool:
@@ -143,6 +147,7 @@ class Users:
         self._converse = converse
         self._letter_log = LetterLog()
         self._slots: dict[UserId, _Slot] = {}
+        self._draining = False
         self._holds_says = False
 
     def hold_says(self) -> None:
@@ -180,6 +185,25 @@ class Users:
             await trio.sleep(self._settings.idle_seconds / 2)
             for slot in list(self._slots.values()):
                 await self._passivate(slot, idle_seconds=self._settings.idle_seconds)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether runs of some agents are taken up again."""
+        return bool(self._settings.when_lost.attempts)
+
+    async def take_up_runs(self) -> None:
+        """Take up the runs that go on and that an earlier server left; run this as a child of the
+        tree."""
+        await TakeUp(self._journal, self.lease).run()
+
+    def begin_drain(self) -> None:
+        """Take up no more lost runs, and stop those that wait for their next attempt: the next
+        server takes them up."""
+        self._draining = True
+        for handle in self.active():
+            for run in list(handle.live_runs.values()):
+                if isinstance(run, WaitingRun) and run.is_again:
+                    run.stop()
 
     async def settle_overdue(self) -> None:
         """Settle the overdue events of inactive users, and record in the journal that a server is
@@ -234,12 +258,12 @@ class Users:
 
     async def _passivate(self, slot: _Slot, *, idle_seconds: float) -> None:
         idle_for = trio.current_time() - slot.idle_since
-        if slot.leases or idle_for < idle_seconds:
+        if slot.is_needed or idle_for < idle_seconds:
             return
         async with slot.locked():
-            if not slot.leases and self._is_running(slot):
+            if not slot.is_needed and self._is_running(slot):
                 await self._stop(slot.handle.user)
-            if not slot.leases:
+            if not slot.is_needed:
                 self._slots.pop(slot.handle.user, None)
                 slot.handle._tree = None  # breaks a cycle: the tree's parts refer to the handle
 
@@ -297,11 +321,13 @@ class Users:
             journal=self._journal,
             epoch=self._settings.epoch,
             live_runs=handle.live_runs,
-            launch=partial(self._launch, handle),
+            launch=Launcher(handle, self._converse, self._settings.ids).launch,
             turns=handle.turns,
             gauge=handle.gauge,
             limits=self._settings.limits,
             policies=self._settings.policies,
+            when_lost=self._settings.when_lost,
+            is_draining=lambda: self._draining,
             on_undelivered=self._settings.on_undelivered,
             letter_log=self._letter_log,
             ids=self._settings.ids,
@@ -319,37 +345,9 @@ class Users:
             strategy=Strategy.REST_FOR_ONE,
         )
 
-    def _launch(self, handle: UserHandle, context: UserContext, said: JSON) -> None:
-        async def converse() -> None:
-            words = None
-            try:
-                async with self.lease(handle.user) as leased:
-                    waiting = await _turn_of(leased, context.run)
-                    if waiting.cancelled:
-                        words = run_cancelled(event=self._settings.ids.new(EventId), run=context)
-                    elif not waiting.scope.cancel_called:
-                        await self._converse(leased, context, said)
-            finally:
-                handle.turns.leave(context.run)
-                handle.leave(context.run, words)  # the run may not even have begun
-
-        spec = task_child(context.run, converse, restart=Restart.TEMPORARY, shutdown=15.0)
-        handle.runs.start_child_soon(spec)
-
 
 def _cause_of(error: BaseException) -> BaseException:
     """The child's error that caused a supervisor's error."""
     while is_a(error, SupervisorError) and error.__cause__ is not None:
         error = error.__cause__
     return error
-
-
-async def _turn_of(user: UserHandle, run: RunId) -> WaitingRun:
-    """Wait for a run's turn, or until the run is stopped."""
-    waiting = user.live_runs[run] = WaitingRun(run)
-    try:
-        with waiting.scope:
-            await user.turns.wait(run)
-    finally:
-        del user.live_runs[run]
-    return waiting

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.run.text_stream import TextStream
     from greenroom.delivery.run.tools import ToolCall
     from greenroom.loading.agent import BadAgent
+    from greenroom.loading.declaration import BadDeclaration, agent
     from greenroom.runtime import Runtime, open_runtime
     from greenroom.serving import run_server, serve
     from greenroom.settings import BadSettings, Settings
@@ -51,6 +52,7 @@ __all__ = [
     "ActorStopped",
     "Agent",
     "BadAgent",
+    "BadDeclaration",
     "BadEvent",
     "BadId",
     "BadSettings",
@@ -85,6 +87,7 @@ __all__ = [
     "UnknownEvent",
     "UserContext",
     "UserUnavailable",
+    "agent",
     "connect",
     "open_runtime",
     "run_server",
@@ -95,6 +98,7 @@ _HOMES: Final = {
     "greenroom.actors.errors": "Fault GreenroomError",
     "greenroom.actors.ref": "ActorStopped",
     "greenroom.loading.agent": "BadAgent",
+    "greenroom.loading.declaration": "BadDeclaration agent",
     "greenroom.delivery.events.context": "UserContext",
     "greenroom.delivery.events.draft": "BadEvent",
     "greenroom.delivery.errors": "EventNotKept JournalError NotConfirmed NotDisplayed NotReceived "

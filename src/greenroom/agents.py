@@ -14,12 +14,14 @@ from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.log_context import bound
+from greenroom.delivery.run.attempts.attempt import FIRST, RunAttempt, WhenLost
 from greenroom.delivery.run.failures.error_words import ErrorWords, ShowErrors
 from greenroom.delivery.run.failures.secrets import Secrets
 from greenroom.delivery.run.run import Agent, DescribeError, Run
 from greenroom.delivery.run.text_buffer import PACE, TextPace
 from greenroom.delivery.run.timeouts import Timeouts
 from greenroom.delivery.user.handle import UserHandle
+from greenroom.loading.declaration import when_lost
 from greenroom.settings import Settings
 
 logger = logging.getLogger("greenroom")
@@ -39,15 +41,23 @@ class Agents:
     pace: TextPace = PACE
     errors: ErrorWords = attrs.field(factory=ErrorWords)
 
-    async def answer(self, user: UserHandle, context: UserContext, said: JSON) -> None:
+    @property
+    def when_lost(self) -> WhenLost:
+        """What becomes of their lost runs."""
+        return when_lost(self.by_name)
+
+    async def answer(
+        self, user: UserHandle, context: UserContext, said: JSON, attempt: RunAttempt
+    ) -> None:
         """Run the agent that answers. Raises `UnknownAgent` when there is none."""
-        name, agent = next(iter(self.by_name.items()), (None, None))
+        name = attempt.agent or next(iter(self.by_name), None)
+        agent = self.by_name.get(name) if name else None
         if name is None or agent is None:
             raise UnknownAgent(
                 "a user said something, and this runtime has no agents to answer",
                 advice="give `open_runtime` an agent",
             )
-        run = self._run(user, context, name)
+        run = self._run(user, context, name, attempt=attempt)
         try:
             with _logged_as(context):
                 async with run.live():
@@ -66,7 +76,12 @@ class Agents:
                 yield run
 
     def _run(
-        self, user: UserHandle, context: UserContext, agent: str, seconds: float | None = None
+        self,
+        user: UserHandle,
+        context: UserContext,
+        agent: str,
+        seconds: float | None = None,
+        attempt: RunAttempt = FIRST,
     ) -> Run:
         return Run(
             context,
@@ -77,6 +92,7 @@ class Agents:
             seconds=seconds,
             pace=self.pace,
             errors=self.errors,
+            attempt=attempt,
         )
 
 

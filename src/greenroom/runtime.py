@@ -44,7 +44,7 @@ from greenroom.metrics.gauges import Gauges, watching_lag
 from greenroom.metrics.table import Values
 from greenroom.settings import Settings
 from greenroom.supervisor.application import Component, open_application
-from greenroom.supervisor.child_spec import task_child
+from greenroom.supervisor.child_spec import Restart, task_child
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
@@ -224,6 +224,7 @@ class Runtime:
         cut runs and sockets have a few seconds more (`GRACE_SECONDS`, `CLOSING_SECONDS`).
         """
         self._draining = True
+        self.users.begin_drain()
         if "listeners" in self.root.children():
             await self.root.terminate_child("listeners")
         await drain_users(self.users, self.settings.drain_seconds)
@@ -272,6 +273,7 @@ class Runtime:
             idle_seconds=settings.idle_seconds,
             observer=self._observer,
             policies=self._policies,
+            when_lost=self._agents.when_lost,
             on_undelivered=self._on_undelivered,
             now_ms=lambda: round(self._wall_clock() * 1000),
             runs_per_user=settings.runs_per_user,
@@ -364,18 +366,24 @@ async def open_runtime(
             wall_clock=wall_clock,
         )
         opened.report_to(runtime._observer)
-        passivate = runtime.users.passivate_idle
-        parts = [
-            Component(dynamic_supervisor_child("users")),
-            Component(task_child("passivation", passivate), needs=("users",)),
-            Component(task_child("expiry", runtime.users.settle_overdue), needs=("users",)),
-        ]
         tree = open_application(
-            "greenroom", parts, strategy=Strategy.ONE_FOR_ONE, crash_log=runtime._crash_log
+            "greenroom",
+            list(_components(runtime.users)),
+            strategy=Strategy.ONE_FOR_ONE,
+            crash_log=runtime._crash_log,
         )
         async with tree as root:
             with runtime._open(root), runtime._measured():
                 yield runtime
+
+
+def _components(users: Users) -> Iterator[Component]:
+    yield Component(dynamic_supervisor_child("users"))
+    yield Component(task_child("passivation", users.passivate_idle), needs=("users",))
+    yield Component(task_child("expiry", users.settle_overdue), needs=("users",))
+    if users.goes_on:
+        take_up = task_child("going-on", users.take_up_runs, restart=Restart.TRANSIENT)
+        yield Component(take_up, needs=("users",))
 
 
 async def _begin(journal: Journal, wall_clock: Callable[[], float]) -> None:

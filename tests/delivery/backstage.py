@@ -6,7 +6,7 @@ Everything is the real thing but the disk, which can be made to fail and to wait
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Never, TypeVar, cast
@@ -31,6 +31,7 @@ from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.outbox.feed import OutboxLimits, SocketGauge
+from greenroom.delivery.run.attempts.attempt import RunAttempt, WhenLost
 from greenroom.delivery.run.failures.error_words import ErrorWords
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.handle import UserHandle
@@ -44,6 +45,8 @@ from greenroom.delivery.user.messages import (
     Written,
 )
 from greenroom.delivery.user.parts import OnUndelivered, nothing_more, wall_clock_ms
+from greenroom.delivery.user.runs.launcher import Converse
+from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE
 from greenroom.delivery.user.users import Users, UsersSettings
 from greenroom.supervisor.child_info import ChildState
 from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
@@ -152,9 +155,6 @@ class Client:
         return [news for news in self.socket.news if type(news) is kind]
 
 
-Converse = Callable[[UserHandle, UserContext, JSON], Awaitable[None]]
-
-
 @attrs.define(eq=False)
 class Backstage:
     """The tree below the runtime: journal, look-up, users."""
@@ -225,8 +225,10 @@ class Backstage:
         return running and handle.actor is not earlier
 
 
-async def answer_nothing(user: UserHandle, context: UserContext, said: JSON) -> None:
-    async with Run(context, agent="analyst", user=user, ids=IDS).live():
+async def answer_nothing(
+    user: UserHandle, context: UserContext, said: JSON, attempt: RunAttempt
+) -> None:
+    async with Run(context, agent="analyst", user=user, ids=IDS, attempt=attempt).live():
         pass
 
 
@@ -238,8 +240,10 @@ async def open_backstage(
     limits: OutboxLimits | None = None,
     idle_seconds: float = 60.0,
     policies: Policies = POLICIES,
+    when_lost: WhenLost | None = None,
     on_undelivered: OnUndelivered = nothing_more,
     now_ms: Callable[[], int] | None = None,
+    runs_per_user: int = RUNS_AT_ONCE,
 ) -> AsyncIterator[Backstage]:
     journal, now_ms = journal or MemoryJournal(), now_ms or wall_clock_ms
     await journal.alive(now_ms(), after=0)
@@ -250,8 +254,10 @@ async def open_backstage(
             limits=limits or OutboxLimits(),
             idle_seconds=idle_seconds,
             policies=policies,
+            when_lost=when_lost or WhenLost(),
             on_undelivered=on_undelivered,
             now_ms=now_ms,
+            runs_per_user=runs_per_user,
         ),
         supervisor=lambda: cast(DynamicSupervisorRef, stage[0].child("users")),
         journal=journal,

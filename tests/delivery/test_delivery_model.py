@@ -152,8 +152,8 @@ class DeliveryMachine(RuleBasedStateMachine):
     def parts(self, truth: Truth) -> StillParts:
         return StillParts(
             epoch=EPOCH,
-            live_runs=(),
-            launch=lambda context, said: None,
+            live_runs={},
+            launch=lambda context, said, attempt: None,
             limits=LIMITS,
             policies=self.policies,
             on_undelivered=lambda letter: truth.told.update([letter.event]),

@@ -99,7 +99,7 @@ class Place:
     @asynccontextmanager
     async def process(self) -> AsyncIterator[Process]:
         """A process that is killed at the end of the block, if it still lives."""
-        script = Path(__file__).with_name(self.script)
+        script = Path(__file__).parent / self.script
         own = {"LEDGER": str(self.folder / "ledger"), "SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
         handle = await trio.lowlevel.open_process(
             [sys.executable, script, str(self.port), str(self.journal)],

@@ -2,7 +2,8 @@
 
 import errno
 import socket
-from contextlib import ExitStack
+import sqlite3
+from contextlib import ExitStack, closing
 
 import pytest
 import trio
@@ -107,8 +108,13 @@ def test_a_damaged_journal_is_told_once_in_the_log_and_to_who_asks_whether_it_is
         assert server.probe("readyz") == (200, "ready\n")
         client.hello()
         client.story({"shout": 10_000})
-    file = path.read_bytes()
-    path.write_bytes(file[: 3 * 4096] + b"\xa5" * (len(file) - 3 * 4096))
+    with closing(sqlite3.connect(path)) as database:
+        log = "SELECT rootpage FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'log'"
+        roots = database.execute(log).fetchall()
+    with path.open("r+b") as file:
+        for (page,) in roots:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xa5" * 4096)
 
     with serving(journal=path) as server:
         refused = [refusal(server.port, token_for(user)) for user in ("alice", "alice", "bob")]

@@ -71,7 +71,7 @@ class Requests:
             case wire.Say():
                 self._say(request, session)
             case wire.CancelRun():
-                self._answer(self._cancel(request))
+                self._cancel(request)
             case wire.HistoryRequest():
                 self._ask_history(request)
             case wire.Refresh():
@@ -110,12 +110,18 @@ class Requests:
         else:
             self._answer(RunBegan(say.id, result.value))
 
-    def _cancel(self, cancel: wire.CancelRun) -> RunCancelled | RequestRefused:
-        if self.user.cancel(cancel.run):
-            return RunCancelled(cancel.id, cancel.run)
-        message = f"no run {cancel.run} of yours is going on"
-        self.user.observer.lookup_failed("run")
-        return self._refused(cancel, CloseCode.PROTOCOL_ERROR, message)
+    def _cancel(self, cancel: wire.CancelRun) -> None:
+        kept = self.user.cancel(cancel.run)
+        if kept is not None:
+            kept.then(partial(self._cancelled, cancel))
+        else:
+            message = f"no run {cancel.run} of yours is going on"
+            self.user.observer.lookup_failed("run")
+            self._answer(self._refused(cancel, CloseCode.PROTOCOL_ERROR, message))
+
+    def _cancelled(self, cancel: wire.CancelRun, _: ReplyOutcome[None]) -> None:
+        """The run is cancelled here even if the journal could not keep that."""
+        self._answer(RunCancelled(cancel.id, cancel.run))
 
     def _ask_history(self, request: wire.HistoryRequest) -> None:
         if not self._reading:

@@ -123,6 +123,13 @@ class OpenRuns:
     def __iter__(self) -> Iterator[RunId]:
         return iter(tuple(self._open))
 
+    def __getitem__(self, run: RunId) -> OpenRun:
+        return self._open[run]
+
+    def is_left(self, run: RunId) -> bool:
+        """Whether the run was left and is to be ended."""
+        return run in self._left
+
     @property
     def any_left(self) -> bool:
         """True if a run was left and may have to be ended."""
@@ -183,13 +190,13 @@ class OpenTools:
         for record in reversed(page.records):
             self._before = record.offset
             if record.run in self._sought:
-                _look_at(record, self._completed, self._found)
+                look_at_tool(record, self._completed, self._found)
                 if record.kind in RUN_OPENS:
                     self._sought.remove(record.run)
         return bool(self._sought) and page.more
 
 
-def _look_at(record: Record, completed: set[tuple[RunId, object]], found: list[Event]) -> None:
+def look_at_tool(record: Record, completed: set[tuple[RunId, object]], found: list[Event]) -> None:
     """Records come last to first, so the completion of a call comes before its beginning."""
     if record.kind is Kind.TOOL_COMPLETED:
         completed.add(_call(Event.decode(record.body)))

@@ -6,6 +6,8 @@ gives its place up when it ends. The order is kept by a `RunQueue`.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import trio
 
 from greenroom.actors.errors import Fault
@@ -42,6 +44,10 @@ class RunTurns:
     def enter(self, run: RunId) -> None:
         """Take a place. Raises `TooManyRuns`."""
         self._queue.enter(run)
+
+    def enter_again(self, run: RunId) -> None:
+        """Take a place for a run that was accepted before, whatever the limit is now."""
+        self._queue.enter_again(run)
 
     def leave(self, run: RunId) -> None:
         """Give the place up; does nothing if that was done before."""
@@ -80,6 +86,10 @@ class RunQueue:
                 f"a user may have at most {self.at_once} running and {self.waiting} waiting runs",
                 advice="send the message again after a run has ended",
             )
+        self.enter_again(run)
+
+    def enter_again(self, run: RunId) -> None:
+        """Take the last place, whatever the limit."""
         self._places[run] = sum(self._places.values()) < self.at_once
 
     def has_turn(self, run: RunId) -> bool:
@@ -95,16 +105,33 @@ class RunQueue:
         return following
 
 
+class LiveRun(Protocol):
+    """A run of this process that is running or waits for its turn."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the run is taken up again if it is lost."""
+
+    def cancel(self) -> None:
+        """The user stops the run."""
+
+    def stop(self) -> None:
+        """The server stops the run."""
+
+
 class WaitingRun:
     """A run that waits for its turn, and can be stopped while it does."""
 
-    def __init__(self, run: RunId) -> None:
-        self._run = run
+    def __init__(self, run: RunId, *, goes_on: bool = False, is_again: bool = False) -> None:
+        """`is_again`: the run was lost, and waits for its next attempt."""
+        self.run = run
+        self.goes_on = goes_on
+        self.is_again = is_again
         self.scope = trio.CancelScope()
         self.cancelled = False
 
     def __repr__(self) -> str:
-        return f"<Run {self._run}, waiting>"
+        return f"<Run {self.run}, waiting>"
 
     def cancel(self) -> None:
         """The user stops the run."""

@@ -88,7 +88,9 @@ class Says:
         if not self._waiting:
             return entries
         says = [each for each in entries if type(each) is Record and each.say is not None]
-        return [*entries, *(Unsaid(self._user, each.say) for each in says if each.say is not None)]
+        conditions = (Unsaid(self._user, each.say) for each in says if each.say is not None)
+        going_on = filter(None, map(self._parts.when_lost.goes_on, says))
+        return [*entries, *conditions, *going_on]
 
     def _begin(self, request: UserSays, reply: Reply[RunStarted]) -> None:
         if len(self._waiting) >= SAYS_AT_ONCE:
@@ -139,7 +141,7 @@ class Says:
             self._parts.turns.leave(context.run)
             return self._answer(request.say, _not_kept(request, kept))
         try:
-            self._parts.launch(context, request.body)
+            self._parts.launch(context, request.body, self._parts.when_lost.first())
         except GreenroomError as error:  # the supervisor of runs is stopping or restarting
             self._parts.turns.leave(context.run)
             self._leave(context.run)

@@ -29,6 +29,7 @@ from greenroom.delivery.events.record import Cursor, Mark
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.reads import Question, ReadPast
 from greenroom.delivery.outbox.feed import OutboxLimits
+from greenroom.delivery.run.attempts.attempt import RunAttempt
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import (
@@ -132,7 +133,7 @@ async def test_each_who_waits_for_a_say_that_is_not_kept_has_an_error_of_its_own
 
 @pytest.mark.requirement("R28")
 async def test_a_run_whose_agent_fails_before_it_begins_is_ended() -> None:
-    async def fail(user: UserHandle, context: UserContext, said: JSON) -> None:
+    async def fail(user: UserHandle, context: UserContext, said: JSON, attempt: RunAttempt) -> None:
         raise LookupError("no such agent")
 
     async with open_backstage(converse=fail) as stage, stage.users.lease(ALICE) as user:

@@ -17,6 +17,7 @@ from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.record import Said, Unsaid
 from greenroom.delivery.journal.reads import Question
+from greenroom.delivery.run.attempts.attempt import RunAttempt
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import RunStarted, UserSays
@@ -201,7 +202,9 @@ async def test_what_is_in_one_batch_with_a_repeated_message_is_kept_in_its_order
 
 
 async def test_a_repeated_message_is_answered_even_if_there_is_no_place_for_another_run() -> None:
-    async def never(user: UserHandle, context: UserContext, said: JSON) -> None:
+    async def never(
+        user: UserHandle, context: UserContext, said: JSON, attempt: RunAttempt
+    ) -> None:
         async with Run(context, agent="analyst", user=user, ids=IDS).live():
             await trio.sleep_forever()
 

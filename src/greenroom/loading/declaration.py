@@ -1,0 +1,78 @@
+"""What an agent declares about its runs: `@greenroom.agent(when_lost="again", attempts=3)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, Literal, TypeAlias, TypeVar
+
+import attrs
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.delivery.run.attempts.attempt import WhenLost
+from greenroom.delivery.run.run import Agent
+
+AgentT = TypeVar("AgentT", bound=Agent)
+Lost: TypeAlias = Literal["end", "again"]
+
+MOST_ATTEMPTS: Final = 100
+_NAME: Final = "__greenroom_agent__"
+
+
+class BadDeclaration(GreenroomError, ValueError):
+    """A value given to `@greenroom.agent` is not allowed."""
+
+
+@attrs.frozen
+class Declaration:
+    """What becomes of a run of the agent that is lost with its server: it ends, or it is taken up
+    again, until it has had all of its `attempts`."""
+
+    when_lost: Lost = "end"
+    attempts: int = 3
+
+    def __attrs_post_init__(self) -> None:
+        if self.when_lost not in ("end", "again"):
+            raise BadDeclaration(f'`when_lost` must be "end" or "again", not {self.when_lost!r}')
+        whole = isinstance(self.attempts, int) and not isinstance(self.attempts, bool)
+        if not whole or not 1 <= self.attempts <= MOST_ATTEMPTS:
+            raise BadDeclaration(
+                f"`attempts` must be a whole number from 1 to {MOST_ATTEMPTS}, "
+                f"not {self.attempts!r}"
+            )
+
+
+def agent(*, when_lost: Lost = "end", attempts: int = 3) -> Callable[[AgentT], AgentT]:
+    """Declare an agent: `@greenroom.agent(when_lost="again", attempts=3)`.
+
+    `when_lost`: what becomes of a run that answers a user when its server dies or stops. "end": it
+    ends with `agent_failed`, reason `lost`. "again": the next server calls the agent again, for
+    the same run, with what the user said; after `attempts` it ends as lost, too. The function
+    itself stays as it is. Raises `BadDeclaration`, a `ValueError`.
+    """
+    declaration = Declaration(when_lost, attempts)
+
+    def declare(function: AgentT) -> AgentT:
+        setattr(function, _NAME, declaration)
+        return function
+
+    return declare
+
+
+def declaration_of(agent: Agent) -> Declaration:
+    """What an agent declares: a function, a partial of one, or an object that is called as one."""
+    inner: object = agent
+    while isinstance(inner, partial):
+        inner = inner.func
+    for each in (inner, getattr(type(inner), "__call__", None)):  # noqa: B004  # as `checked_agent`
+        found = getattr(each, _NAME, None)
+        if isinstance(found, Declaration):
+            return found
+    return Declaration()
+
+
+def when_lost(agents: Mapping[str, Agent]) -> WhenLost:
+    """What becomes of the lost runs of these agents. The first one answers users."""
+    declared = {name: declaration_of(each) for name, each in agents.items()}
+    attempts = {name: each.attempts for name, each in declared.items() if each.when_lost == "again"}
+    return WhenLost(next(iter(agents), None), attempts)
