@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from greenroom.transport.auth.keys import BadKeyFile, BadToken
+    from greenroom.transport.door.listeners import CannotListen, PortBusy
     from greenroom.transport.door.upgrade import BadOrigin
     from greenroom.transport.http.request_head import BadRequest
-    from greenroom.transport.server import CannotListen, PortBusy
 else:
     from greenroom.actors.lazy_exports import exports_of
 
@@ -20,9 +20,9 @@ else:
         __name__,
         {
             "auth.keys": "BadKeyFile BadToken",
+            "door.listeners": "CannotListen PortBusy",
             "door.upgrade": "BadOrigin",
             "http.request_head": "BadRequest",
-            "server": "CannotListen PortBusy",
         },
     )
 

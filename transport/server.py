@@ -1,15 +1,12 @@
-"""The server: listening sockets, the front door, and connections handed to their users."""
+"""The server: accepted sockets, the front door, and connections handed to their users."""
 
 from __future__ import annotations
 
-import errno
 import logging
-from collections.abc import Awaitable, Callable
 
 import attrs
 import trio
 
-from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
 from greenroom.delivery.errors import TooManyConnections, UserUnavailable
@@ -26,23 +23,8 @@ from greenroom.transport.http.responses import text
 
 logger = logging.getLogger("greenroom.transport")
 
-OUT_OF_HANDLES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
-BREATH_SECONDS = 0.1
 LOOK_SECONDS = 0.02
 """Seconds between looks whether a user's actors are back: a supervisor does not announce it."""
-
-
-class PortBusy(GreenroomError):
-    """Another process listens on the port."""
-
-    fault = Fault.OPERATOR
-    temporary = True
-
-
-class CannotListen(GreenroomError):
-    """The server cannot listen on the address: it is another machine's, forbidden, or malformed."""
-
-    fault = Fault.OPERATOR
 
 
 @attrs.frozen
@@ -124,63 +106,3 @@ class Server:
                 if trio.current_time() >= patience_ends:
                     raise
             await trio.sleep(LOOK_SECONDS)
-
-
-async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
-    """Listen on `host`, all its addresses. Raises `PortBusy` or `CannotListen`."""
-    try:
-        return await trio.open_tcp_listeners(port, host=host)
-    except OSError as error:
-        if _has_errno(error, errno.EADDRINUSE):
-            raise PortBusy(
-                f"port {port} of {host} is in use",
-                advice="stop the process that listens there, or choose another with --port",
-            ) from error
-        raise CannotListen(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}"
-        ) from error
-
-
-def listener_child(host: str, port: int, server: Server) -> ChildSpec:
-    """The spec of the listener; its value is the port, which stays the same after a restart.
-
-    Stopping it closes the listening sockets and drops handshakes, and nothing else.
-    """
-
-    async def start(*, task_status: trio.TaskStatus[object]) -> None:
-        nonlocal port
-        listeners = await open_listeners(host, port)
-        port = listeners[0].socket.getsockname()[1]
-        async with trio.open_nursery() as nursery:
-            for listener in listeners:
-                nursery.start_soon(_accept, listener, server.welcome, nursery)
-            task_status.started(port)
-
-    return ChildSpec("listeners", start)
-
-
-async def _accept(
-    listener: trio.SocketListener,
-    welcome: Callable[[trio.abc.Stream], Awaitable[None]],
-    nursery: trio.Nursery,
-) -> None:
-    async with listener:
-        while True:
-            try:
-                stream = await listener.accept()
-            except OSError as error:
-                if error.errno not in OUT_OF_HANDLES:
-                    raise
-                logger.error("cannot accept a socket now: %s", error)
-                await trio.sleep(BREATH_SECONDS)
-            else:
-                nursery.start_soon(welcome, stream)
-
-
-def _has_errno(error: BaseException | None, number: int) -> bool:
-    """Trio wraps the errors of all addresses in one `OSError`: look into its causes."""
-    if isinstance(error, BaseExceptionGroup):
-        return any(_has_errno(each, number) for each in error.exceptions)
-    if isinstance(error, OSError) and error.errno == number:
-        return True
-    return error is not None and _has_errno(error.__cause__, number)

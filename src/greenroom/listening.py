@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import attrs
@@ -32,11 +33,12 @@ from greenroom.transport.connection.machine.data import Times
 from greenroom.transport.connection.socket.rate_limit import SharedBuckets
 from greenroom.transport.door.front_door import FrontDoor, Handler, Readiness
 from greenroom.transport.door.half_open import HalfOpen
+from greenroom.transport.door.listeners import Address, Listeners, OpenSockets
 from greenroom.transport.door.static_pages import load_pages
 from greenroom.transport.door.unready import UnreadySockets
 from greenroom.transport.protocol.frame_codec import FrameDecoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
-from greenroom.transport.server import Server, listener_child
+from greenroom.transport.server import Server
 
 
 @attrs.frozen(kw_only=True)
@@ -63,16 +65,19 @@ class Listening:
         *,
         page: bool,
         routes: Mapping[str, Handler] | None,
-    ) -> int:
-        """Start the listener below the root and return its port. Raises as `Runtime.listen`."""
+        sockets: Sequence[socket.socket],
+    ) -> tuple[int, Listeners]:
+        """Start the listeners below the root; their port. Raises as `Runtime.listen`."""
         authenticator = authenticator or authenticator_of(
             self.settings, clock=self.wall_clock, observer=self.observer
         )
         door = self._front_door(authenticator, page=page, routes=routes or {})
-        server = self.server(door, authenticator)
-        listener = listener_child(self.settings.host, self.settings.port, server)
+        welcome = self.server(door, authenticator).welcome
+        settings = self.settings
+        place = OpenSockets(sockets) if sockets else Address(settings.host, settings.port)
+        listeners = Listeners(place, welcome)
         try:
-            return cast(int, await self.root.start_child(listener))
+            return cast(int, await self.root.start_child(listeners.spec)), listeners
         except StartFailed as failed:
             if isinstance(failed.__cause__, GreenroomError):
                 raise failed.__cause__ from None

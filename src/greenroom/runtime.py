@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
@@ -55,6 +56,7 @@ from greenroom.supervisor.strategy import Strategy
 from greenroom.transport.auth.tokens import Authenticator
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.door.half_open import HalfOpen
+from greenroom.transport.door.listeners import Listeners
 
 logger = logging.getLogger("greenroom")
 
@@ -92,6 +94,7 @@ class Runtime:
         self._wall_clock = wall_clock
         self._root: StaticSupervisorRef | None = None
         self._draining = False
+        self._listeners: Listeners | None = None
         self._closed = False
         self._half_open = HalfOpen(settings.max_half_open)
         self._crash_log = CrashLog(on_crash=self._crashed)
@@ -181,13 +184,18 @@ class Runtime:
         *,
         page: bool = True,
         routes: Mapping[str, Handler] | None = None,
+        sockets: Sequence[socket.socket] = (),
     ) -> int:
         """Accept connections on `settings.host` and `settings.port`; returns the port.
 
-        Without an `authenticator` the settings' key is used. Raises `BadSettings`, `PortBusy`,
+        With `sockets`, which listen already, they are accepted from those, which stay open. Without
+        an `authenticator` the settings' key is used. Raises `BadSettings`, `PortBusy`,
         `CannotListen`, `BadKeyFile`.
         """
-        return await self._listening().listen(authenticator, page=page, routes=routes)
+        port, self._listeners = await self._listening().listen(
+            authenticator, page=page, routes=routes, sockets=sockets
+        )
+        return port
 
     async def disconnect(
         self,
@@ -223,6 +231,8 @@ class Runtime:
         Runs have `settings.drain_seconds`; those that are left are cut and end as lost. Then
         cut runs and sockets have a few seconds more (`GRACE_SECONDS`, `CLOSING_SECONDS`).
         """
+        if self._listeners is not None:
+            await self._listeners.finish()
         self._draining = True
         self.users.begin_drain()
         if "listeners" in self.root.children():

@@ -8,9 +8,10 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from greenroom.runtime import Runtime, open_runtime
 from greenroom.settings import Settings
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import JwtAuthenticator, extract_token, sign_token
+from greenroom.transport.door.handed_over import take_handed_over
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response
 from greenroom.visitors import is_of_this_machine
@@ -58,13 +60,15 @@ async def run_server(
     `describe_error` as for `open_runtime`. `announce(url)` is called once it listens. `demo` gives
     each browser a user of its own at `/demo/token`, to pages of this very server only. A process
     that an agent does not let end is ended by force, `last_resort` seconds after its drain, with
-    exit code 70 (sysexits.h). Raises `BadSettings`, `PortBusy` and the errors of opening a journal.
+    exit code 70 (sysexits.h). It listens on the sockets that systemd hands over, if it does. Raises
+    `BadSettings`, `PortBusy`, `CannotListen` and the errors of opening a journal.
     """
-    with _rare_collections(), _force(last_resort) as end_soon:
+    with _rare_collections(), _force(last_resort) as end_soon, _handed_over() as sockets:
         runtime_opens = open_runtime(settings, agent, describe_error=describe_error)
         async with runtime_opens as runtime, _signals() as arrived:
-            port = await _listen(runtime, settings, demo=demo)
-            url = f"http://{_shown_host(settings.host)}:{port}/"
+            port = await _listen(runtime, settings, sockets, demo=demo)
+            host = sockets[0].getsockname()[0] if sockets else settings.host
+            url = f"http://{_shown_host(host)}:{port}/"
             announce(url)
             task_status.started(url)
             await _until_stopped(runtime, arrived)
@@ -128,13 +132,24 @@ async def _signals() -> AsyncIterator[AsyncIterator[int]]:
         yield arrived
 
 
-async def _listen(runtime: Runtime, settings: Settings, *, demo: bool) -> int:
+@contextmanager
+def _handed_over() -> Iterator[Sequence[socket.socket]]:
+    """The sockets that a service manager handed over. They are closed with the block, and its own
+    stay open."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(each) for each in take_handed_over(os.environ)]
+
+
+async def _listen(
+    runtime: Runtime, settings: Settings, sockets: Sequence[socket.socket], *, demo: bool
+) -> int:
     if not demo:
-        return await runtime.listen()
+        return await runtime.listen(sockets=sockets)
     assert settings.secret is not None, "the demo brings its secret"
     authenticator = JwtAuthenticator.from_secret(settings.secret)
     door = DemoDoor(settings.secret, authenticator)
-    return await runtime.listen(authenticator, routes={"/demo/token": door.token})
+    routes = {"/demo/token": door.token}
+    return await runtime.listen(authenticator, routes=routes, sockets=sockets)
 
 
 @attrs.frozen

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import TypeVar
@@ -184,6 +185,7 @@ def serving(
     clock: trio.abc.Clock | None = None,
     policies: Policies | None = None,
     authenticator: Authenticator | None = None,
+    sockets: Sequence[socket.socket] = (),
     **chosen: object,
 ) -> Iterator[Server]:
     """Serve for the length of a block, `on` a journal if given; the other keywords are settings."""
@@ -194,7 +196,7 @@ def serving(
 
     async def main() -> None:
         async with open_runtime(settings, agent, journal=on, policies=policies) as runtime:
-            port = await runtime.listen(authenticator, page=False)
+            port = await runtime.listen(authenticator, page=False, sockets=sockets)
             started.set_result(Server(runtime, port, trio.lowlevel.current_trio_token()))
             await stop.wait()
 

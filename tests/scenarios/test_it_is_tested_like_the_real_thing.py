@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.transport.server import PortBusy
+from greenroom.transport.door.listeners import PortBusy
 from tests.protocol.client import Client, Json
 from tests.protocol.server import serving, token_for
 from tests.scenarios.stage import offsets

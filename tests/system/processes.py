@@ -15,6 +15,15 @@ from pathlib import Path
 import attrs
 import trio
 
+HANDOVER = """
+import os, sys
+descriptor, *command = sys.argv[1:]
+os.dup2(int(descriptor), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(command[0], command)
+"""
+
 SECRET = "a secret of the tests, 32 bytes or more"
 
 
@@ -76,6 +85,8 @@ class Place:
     port: int
     script: str
     environ: dict[str, str] = attrs.field(factory=dict)
+    listening: socket.socket | None = None
+    """A socket that each of them is handed, as systemd does."""
 
     @property
     def journal(self) -> Path:
@@ -101,8 +112,11 @@ class Place:
         """A process that is killed at the end of the block, if it still lives."""
         script = Path(__file__).parent / self.script
         own = {"LEDGER": str(self.folder / "ledger"), "SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
+        handed = [] if self.listening is None else [self.listening.fileno()]
+        handover = [sys.executable, "-c", HANDOVER, *map(str, handed)] if handed else []
         handle = await trio.lowlevel.open_process(
-            [sys.executable, script, str(self.port), str(self.journal)],
+            [*handover, sys.executable, script, str(self.port), str(self.journal)],
+            pass_fds=handed,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, **own, **self.environ},

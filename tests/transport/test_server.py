@@ -10,7 +10,7 @@ import trio
 from websockets.exceptions import InvalidMessage
 
 from greenroom.delivery.events.ids import ConnectionId, IdSource
-from greenroom.transport.server import CannotListen, PortBusy, open_listeners
+from greenroom.transport.door.listeners import CannotListen, PortBusy, open_listeners
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import serving, token_for
 from tests.scenarios.stage import begin
