@@ -12,16 +12,15 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
-from datetime import datetime
 from typing import cast
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.admin.disconnecting import Disconnects
+from greenroom.admin.disconnecting import Disconnects, UserAccess
 from greenroom.agents import Agents, error_words
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.ids import BadId, IdSource, UserId
+from greenroom.delivery.events.ids import BadId, IdSource
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.history.explanation import FailureExplanation, explain
@@ -65,7 +64,7 @@ class NotOpen(GreenroomError):
     """The runtime was used outside of the block of `open_runtime`."""
 
 
-class Runtime:
+class Runtime(UserAccess):
     """A running greenroom: made by `open_runtime`, valid inside its block.
 
     The first of its agents answers what users say; `run` lets any code speak to a user as an agent.
@@ -107,7 +106,7 @@ class Runtime:
             converse=self._agents.answer,
         )
         self._bans = Bans(wall_clock)
-        self._disconnects = Disconnects(self.users, self._bans)
+        super().__init__(Disconnects(self.users, self._bans))
         self._ledger = Ledger(self.users, journal, self._observer)
         self.dead_letters: DeadLetters = DeadLetters(self.users, self._ledger, ids)
 
@@ -196,34 +195,6 @@ class Runtime:
             authenticator, page=page, routes=routes, sockets=sockets
         )
         return port
-
-    async def disconnect(
-        self,
-        user: str,
-        *,
-        reason: str | None = None,
-        until: datetime | float | None = None,
-        reconnect: bool = False,
-        cancel_runs: bool = False,
-    ) -> int:
-        """End every connection of a user at once, with close code 4509; their number.
-
-        The user sees `reason`. `until` (with a time zone, or in seconds since the Unix epoch) no
-        connection of the user is admitted. With `reconnect` clients come back by themselves, and
-        bring a new token if they can. Runs go on, unless `cancel_runs`. Raises `BadId`,
-        `ValueError` for a time that is past or a long reason, and `TooManyBans`.
-        """
-        return await self._disconnects.disconnect(
-            UserId.parse(user),
-            reason=reason,
-            until=until,
-            reconnect=reconnect,
-            cancel_runs=cancel_runs,
-        )
-
-    def readmit(self, user: str) -> bool:
-        """Admit a user again before the `until` of `disconnect`; False if none was in force."""
-        return self._disconnects.readmit(UserId.parse(user))
 
     async def drain(self) -> None:
         """Stop accepting, let runs end, and tell each client when to reconnect once they have.

@@ -68,6 +68,41 @@ class Disconnects:
         return was_banned
 
 
+class UserAccess:
+    """The part of a runtime that says who may connect."""
+
+    def __init__(self, disconnects: Disconnects) -> None:
+        self._disconnects = disconnects
+
+    async def disconnect(
+        self,
+        user: str,
+        *,
+        reason: str | None = None,
+        until: datetime | float | None = None,
+        reconnect: bool = False,
+        cancel_runs: bool = False,
+    ) -> int:
+        """End every connection of a user at once, with close code 4509; their number.
+
+        The user sees `reason`. `until` (with a time zone, or in seconds since the Unix epoch) no
+        connection of the user is admitted. With `reconnect` clients come back by themselves, and
+        bring a new token if they can. Runs go on, unless `cancel_runs`. Raises `BadId`,
+        `ValueError` for a time that is past or a long reason, and `TooManyBans`.
+        """
+        return await self._disconnects.disconnect(
+            UserId.parse(user),
+            reason=reason,
+            until=until,
+            reconnect=reconnect,
+            cancel_runs=cancel_runs,
+        )
+
+    def readmit(self, user: str) -> bool:
+        """Admit a user again before the `until` of `disconnect`; False if none was in force."""
+        return self._disconnects.readmit(UserId.parse(user))
+
+
 def connections_of(user: UserHandle) -> Iterator[Ref[Disconnected | Draining]]:
     """The user's connections, whether or not they are ready."""
     with suppress(SupervisorError):  # the user's actors restart: there is no connection now
