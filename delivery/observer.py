@@ -88,6 +88,9 @@ class Observer:
     def looked_up(self, seconds: float) -> None:
         """The journal answered a question."""
 
+    def swept(self, seconds: float, events: int, sessions: int) -> None:
+        """One step of retention held the journal, and forgot this many events and sessions."""
+
     # Connections
 
     def connection_opened(self) -> None:

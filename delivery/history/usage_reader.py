@@ -12,6 +12,7 @@ from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.history.usage import TELLING, UsageEvent
 from greenroom.delivery.journal.sqlite.reader import JournalReader
+from greenroom.delivery.journal.sqlite.schema import has_table
 from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress
 
 CHUNK: Final = 5_000  # rows per look
@@ -20,11 +21,16 @@ _TELLING: Final = ", ".join(f"'{kind}'" for kind in sorted(TELLING))
 _EVENTS: Final = f"""
     SELECT number, user, run, parent, kind, at,
         EXISTS (SELECT 1 FROM cursor WHERE cursor.user = log.user
-                AND cursor.start < log."offset" AND cursor."offset" >= log."offset"),
+                AND cursor.start < log."offset" AND cursor."offset" >= log."offset")
+        {{forgotten}},
         (SELECT json_group_array(json_array(stage, json(verdict))) FROM mark
          WHERE mark.user = log.user AND mark."offset" = log."offset"),
         CASE WHEN kind IN ({_TELLING}) THEN body END
     FROM log WHERE number > ? AND number <= ? AND at >= ? ORDER BY number
+"""
+_FORGOTTEN: Final = """
+    OR EXISTS (SELECT 1 FROM received WHERE received.user = log.user
+               AND received.start < log."offset" AND received.through >= log."offset")
 """
 _UsageRow: TypeAlias = tuple[int, str, str, str | None, str, int, int, str, bytes | None]
 
@@ -37,12 +43,14 @@ def usage_events(
     Raises the errors of `JournalReader`, and `JournalCorrupt`.
     """
     with reader.look() as database:
+        forgotten = _FORGOTTEN if has_table(database, "received") else ""
+        sql = _EVENTS.format(forgotten=forgotten)
         first = int(database.execute("SELECT coalesce(min(number), 1) FROM log").get)
     last = reader.last_number()
     for after in range(first - 1, last, CHUNK):
         with reader.look() as database:
             until = min(after + CHUNK, last)
-            rows = database.execute(_EVENTS, (after, until, since)).fetchall()
+            rows = database.execute(sql, (after, until, since)).fetchall()
         for row in cast("list[_UsageRow]", rows):
             yield _event(row)
         progress("counting events", until - first + 1, last - first + 1)

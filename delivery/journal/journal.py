@@ -30,6 +30,7 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.journal.paging import PAGE_BYTES
+from greenroom.delivery.journal.retention.cutoffs import Cutoffs, Swept, SweptTo
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ MOST_REPORTS: Final = 1_000
 class JournalStatistics:
     """Counted since the journal was opened; `waiting` counts calls, not entries.
 
-    `bytes` is the journal's present size: its files on disk, or the bodies in memory.
+    `bytes` is the journal's present size: its files on disk, or the bodies in memory. `free_bytes`:
+    those of its file's pages that are free to be used again. `oldest_at`: when the oldest event was
+    accepted, in ms since the Unix epoch; None if there is none. Both may be a second old.
     `trouble`: why the journal cannot be written now, in words for the public; empty if it can.
     """
 
@@ -58,6 +61,8 @@ class JournalStatistics:
     waiting: int
     bytes: int
     trouble: str = ""
+    free_bytes: int = 0
+    oldest_at: int | None = None
 
 
 class Journal(Protocol):
@@ -270,8 +275,18 @@ class Journal(Protocol):
         ...
 
     async def trim(self, user: UserId, *, through: int) -> int:
-        """Forget records and marks through an offset, and return the number of forgotten records.
-        Numbering goes on."""
+        """Forget records, marks and dead letters through an offset, and return the number of
+        forgotten records. Numbering goes on."""
+        ...
+
+    async def sweep(self, cutoffs: Cutoffs, place: SweptTo) -> Swept:
+        """One short step of retention: forget some of what is due from `place` on.
+
+        It never delays an append that is due. Only events that have their outcome go, and none of a
+        run that has not ended, each user's from the first on; of sessions, those that were sent
+        nothing without an outcome. A step cannot be lost halfway; one that returned may be undone
+        by a power cut, and is done again by the next pass.
+        """
         ...
 
     @property

@@ -21,17 +21,20 @@ from greenroom.delivery.journal.async_reads import AsyncReads
 from greenroom.delivery.journal.journal import JournalStatistics
 from greenroom.delivery.journal.memory_store import MemoryStore
 from greenroom.delivery.journal.reads import Question
+from greenroom.delivery.journal.retention.cutoffs import STEP_SECONDS, Cutoffs, Swept, SweptTo
+from greenroom.delivery.journal.retention.memory_sweeper import MemorySweeper
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 
 R = TypeVar("R")
 
 
 class MemoryJournal(AsyncReads):
-    """A `Journal` without durability. It grows until trimmed."""
+    """A `Journal` without durability. It grows until trimmed or swept."""
 
     def __init__(self, *, epoch: str | None = None) -> None:
         self._epoch = epoch or secrets.token_urlsafe(12)
         self._store = MemoryStore()
+        self._sweeper = MemorySweeper(self._store)
         self._closed = False
         self._appends = self._entries = self._failures = 0
         self._observer: Observer = NO_OBSERVER
@@ -109,6 +112,10 @@ class MemoryJournal(AsyncReads):
     def erase_user_soon(self, user: UserId) -> Reply[bool]:
         return self._at_once(partial(self._store.erase_user, user))
 
+    async def sweep(self, cutoffs: Cutoffs, place: SweptTo) -> Swept:
+        await self._ready()
+        return self._sweeper.sweep(cutoffs, place, STEP_SECONDS)
+
     @property
     def is_appending(self) -> bool:
         return False
@@ -124,6 +131,7 @@ class MemoryJournal(AsyncReads):
             failures=self._failures,
             waiting=0,
             bytes=self._store.bytes(),
+            oldest_at=self._store.oldest_at(),
         )
 
     async def aclose(self) -> None:

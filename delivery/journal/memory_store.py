@@ -82,6 +82,22 @@ class MemoryStore:
     def trim(self, user: UserId, through: int) -> int:
         return self._log(user).trim(through)
 
+    def user_after(self, user: str) -> UserId | None:
+        """The first user, in order, who comes after this one."""
+        return min((each for each in self._users if each > user), default=None)
+
+    def oldest(self, user: UserId, limit: int) -> list[Record]:
+        return self._log(user).records[:limit]
+
+    def forget_sessions(self, user: UserId, before: int) -> int:
+        """Forget the sessions not seen since `before` (ms) without an unsettled event."""
+        return self._log(user).forget_sessions(before)
+
+    def oldest_at(self) -> int | None:
+        """The time of the oldest event (ms)."""
+        oldest = (log.records[0].at for log in self._users.values() if log.records)
+        return min(oldest, default=None)
+
     def bytes(self) -> int:
         """Bytes of all bodies."""
         return sum(len(r.body) for log in self._users.values() for r in log.records)

@@ -7,7 +7,7 @@ server, and steps of the clock, are pauses, kept beside the log: they make earli
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import attrs
@@ -99,6 +99,10 @@ class Stretches:
             elif start < end:
                 self._starts.append(start)
                 self._ends.append(end)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Each stretch: the offsets past the first number through the second."""
+        return zip(self._starts, self._ends, strict=True)
 
     def __contains__(self, offset: int) -> bool:
         return offset <= self.through(offset - 1)

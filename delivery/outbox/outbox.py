@@ -150,6 +150,11 @@ class Outbox(Generic[T]):
         in_flight = {record.run for record, _ in self._in_flight or ()}
         return in_flight | {draft.run for draft, _ in self._waiting}
 
+    def trimmed(self, through: int) -> None:
+        """The journal has forgotten everything through this offset: who asks for it comes too
+        late."""
+        self.first = max(self.first, through + 1)
+
     # Connections
 
     @property
@@ -375,7 +380,7 @@ class Outbox(Generic[T]):
 
     def _note_trimmed(self, feed: Feed, next_kept: int) -> None:
         if next_kept > feed.handed + 1:
-            self.first = max(self.first, next_kept)
+            self.trimmed(next_kept - 1)
             feed.skip_to(next_kept)
 
     def _feed_all(self, before: int, size: int) -> list[OutboxCommand]:

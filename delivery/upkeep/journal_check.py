@@ -88,6 +88,7 @@ _BEYOND: Final = """
 _WITHIN: Final = (  # table, column, its minimum; the maximum is the user's last offset
     ("cursor", "offset", 0),
     ("cursor", "sent", 0),
+    ("received", "through", 1),
     ("mark", "offset", 1),
     ("attempt", "through", 1),
     ("dead_letter", "offset", 1),

@@ -11,7 +11,9 @@ import apsw
 import attrs
 
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.sqlite.schema import INCREMENTAL
 from greenroom.delivery.journal.sqlite.store import SqliteStore
+from greenroom.delivery.journal.sqlite.tables.sessions import forget_unseen
 from greenroom.delivery.upkeep.journal_upkeep import (
     TellProgress,
     back_up,
@@ -35,9 +37,11 @@ _FOR_EVER: Final = 2**63 - 1
 
 @attrs.frozen
 class Compacted:
-    """The number of forgotten events, the bytes before and after, and the path of the backup."""
+    """The number of forgotten events and sessions, the bytes before and after, and the path of the
+    backup."""
 
     forgotten: int
+    sessions: int
     before: int
     after: int
     backup: Path | None
@@ -54,6 +58,7 @@ def compact(
 ) -> Compacted:
     """Forget events older than `before_ms` (ms since the Unix epoch), except a user's last `keep`.
 
+    Sessions that were not seen since `before_ms`, and have no event without its outcome, go too.
     If only one of the two is set, it decides alone; with neither, no event is forgotten and only
     free space is returned. A backup is made first; with `to`, a compacted copy is made there and
     the journal stays as it is. If the process is killed, every user's log is still without gaps,
@@ -64,11 +69,11 @@ def compact(
         due = _Overdue(before_ms, keep)
         if to is not None:
             with copied(file, to, progress) as copy:
-                forgotten = _compact(copy, due, progress)
-            return Compacted(forgotten, before, os.stat(to).st_size, None)
+                events, sessions = _compact(copy, due, progress)
+            return Compacted(events, sessions, before, os.stat(to).st_size, None)
         backup = back_up(file, progress, now)
-        forgotten = _compact(file.database, due, progress)
-        return Compacted(forgotten, before, file.bytes(), backup)
+        events, sessions = _compact(file.database, due, progress)
+        return Compacted(events, sessions, before, file.bytes(), backup)
 
 
 @attrs.frozen
@@ -85,14 +90,17 @@ class _Overdue:
         return before, self.keep or 0
 
 
-def _compact(database: apsw.Connection, due: _Overdue, progress: TellProgress) -> int:
+def _compact(database: apsw.Connection, due: _Overdue, progress: TellProgress) -> tuple[int, int]:
+    """The number of forgotten events, and of forgotten sessions."""
     database.pragma("synchronous", "normal")  # safe in WAL mode, without a sync per user
     forgotten = _forget(database, due.values, progress) if due.values else 0
+    sessions = forget_unseen(database, due.before_ms) if due.before_ms is not None else 0
     progress("giving space back", 0, 0)
+    database.pragma("auto_vacuum", INCREMENTAL)  # of a journal that an earlier version made
     database.execute("VACUUM")
     database.pragma("synchronous", "full")
     database.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    return forgotten
+    return forgotten, sessions
 
 
 def _forget(database: apsw.Connection, values: tuple[int, int], progress: TellProgress) -> int:

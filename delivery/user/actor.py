@@ -44,6 +44,7 @@ from greenroom.delivery.user.messages import (
     DisplayedThere,
     Emit,
     EndLeftRuns,
+    EventsTrimmed,
     FlushLazily,
     LookedUp,
     RedeliverDue,
@@ -263,6 +264,9 @@ class UserActor(Reactor[UserMessage]):
     def _settle(self, _: SettleDue) -> None:
         self._settler.look()
 
+    def _trimmed(self, message: EventsTrimmed) -> None:
+        self.outbox.trimmed(message.through)
+
     def _settle_all(self, _: SettleAll, reply: Reply[None]) -> None:
         self._settler.settle_all(reply)
 
@@ -355,4 +359,5 @@ class UserActor(Reactor[UserMessage]):
         EndLeftRuns: _end_left_runs,
         RedeliverDue: _redeliver,
         SettleDue: _settle,
+        EventsTrimmed: _trimmed,
     }

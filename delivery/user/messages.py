@@ -68,6 +68,13 @@ class SettleAll(Request[None]):
     """Answered once every event that is due has its outcome. Fails if the journal fails."""
 
 
+@attrs.frozen
+class EventsTrimmed:
+    """The journal has forgotten the user's events through this offset."""
+
+    through: int
+
+
 # From connections
 
 
@@ -215,6 +222,7 @@ UserMessage: TypeAlias = (
     FromRun
     | FromConnection
     | SettleAll
+    | EventsTrimmed
     | AppendDone
     | LookedUp
     | FlushLazily

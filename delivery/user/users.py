@@ -29,7 +29,7 @@ from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.run.attempts.attempt import WhenLost
 from greenroom.delivery.user.actor import UserActor
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.delivery.user.messages import SettleAll
+from greenroom.delivery.user.messages import EventsTrimmed, SettleAll
 from greenroom.delivery.user.names import child_id, outbox_name
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms
@@ -38,7 +38,12 @@ from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING, R
 from greenroom.delivery.user.runs.take_up import TakeUp
 from greenroom.supervisor.child_spec import ChildSpec, actor_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
-from greenroom.supervisor.errors import AlreadyStarted, NoSuchChild, SupervisorError
+from greenroom.supervisor.errors import (
+    AlreadyStarted,
+    ChildNotRunning,
+    NoSuchChild,
+    SupervisorError,
+)
 from greenroom.supervisor.strategy import Strategy
 from greenroom.supervisor.supervisor import supervisor_child
 from greenroom.supervisor.supervisor_ref import SupervisorRef
@@ -178,6 +183,13 @@ class Users:
         """Every user with a subtree."""
         handles = [slot.handle for slot in self._slots.values()]
         return tuple(handle for handle in handles if handle._tree is not None)
+
+    def trimmed(self, user: UserId, through: int) -> None:
+        """Tell an active user that the journal has forgotten events through this offset."""
+        slot = self._slots.get(user)
+        if slot is not None and self._is_running(slot):
+            with suppress(ChildNotRunning):  # it restarts, and will ask the journal itself
+                slot.handle.actor.tell_owed(EventsTrimmed(through))
 
     async def passivate_idle(self) -> None:
         """Stop users without leases when they become idle; run this as a child of the tree."""

@@ -28,6 +28,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
+from greenroom.delivery.retention import Sweeping
 from greenroom.delivery.run.block import block
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.run.run import Agent, DescribeError, Run
@@ -261,6 +262,15 @@ class Runtime(UserAccess):
             queued_runs=settings.queued_runs,
         )
 
+    def _sweeping(self) -> Sweeping:
+        return Sweeping(
+            self.journal,
+            self.settings.retention,
+            self.users,
+            self._observer,
+            now_ms=lambda: round(self._wall_clock() * 1000),
+        )
+
     def _listening(self) -> Listening:
         return Listening(
             settings=self.settings,
@@ -288,6 +298,7 @@ class Runtime(UserAccess):
             half_open=self._half_open,
             restarts=lambda: self.restarts,
             draining=lambda: self._draining,
+            wall_clock=self._wall_clock,
         ).read()
 
     def _crashed(self, report: CrashReport) -> None:
@@ -349,7 +360,7 @@ async def open_runtime(
         opened.report_to(runtime._observer)
         tree = open_application(
             "greenroom",
-            list(_components(runtime.users)),
+            list(_components(runtime.users, runtime._sweeping())),
             strategy=Strategy.ONE_FOR_ONE,
             crash_log=runtime._crash_log,
         )
@@ -358,10 +369,11 @@ async def open_runtime(
                 yield runtime
 
 
-def _components(users: Users) -> Iterator[Component]:
+def _components(users: Users, sweeping: Sweeping) -> Iterator[Component]:
     yield Component(dynamic_supervisor_child("users"))
     yield Component(task_child("passivation", users.passivate_idle), needs=("users",))
     yield Component(task_child("expiry", users.settle_overdue), needs=("users",))
+    yield Component(task_child("retention", sweeping.sweep), needs=("users",))
     if users.goes_on:
         take_up = task_child("going-on", users.take_up_runs, restart=Restart.TRANSIENT)
         yield Component(take_up, needs=("users",))

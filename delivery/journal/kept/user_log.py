@@ -34,7 +34,8 @@ from greenroom.delivery.journal.undelivered import (
 class UserLog:
     """One user's entries. `records[0]` has the offset `trimmed + 1` and the number `numbers[0]`.
 
-    `unsettled`: the first unsettled record of each class that has one.
+    `unsettled`: the first unsettled record of each class that has one. `received`: the stretches
+    that forgotten sessions received.
     """
 
     records: list[Record] = attrs.field(factory=list)
@@ -42,6 +43,7 @@ class UserLog:
     unsettled: dict[EventClass, Record] = attrs.field(factory=dict)
     trimmed: int = 0
     cursors: dict[SessionId, Cursor] = attrs.field(factory=dict)
+    received: list[tuple[int, int]] = attrs.field(factory=list)
     attempts: list[Attempt] = attrs.field(factory=list)
     dead_letters: dict[EventId, DeadLetter] = attrs.field(factory=dict)
     settled: dict[EventClass, int] = attrs.field(factory=lambda: dict.fromkeys(EventClass, 0))
@@ -81,7 +83,8 @@ class UserLog:
         return deliverable_since(record.at, number, pauses)
 
     def stretches(self) -> Stretches:
-        return Stretches((cursor.start, cursor.offset) for cursor in self.cursors.values())
+        cursors = self.cursors.values()
+        return Stretches([*self.received, *((each.start, each.offset) for each in cursors)])
 
     def _settle(self, entry: Settled) -> None:
         known = self.settled[entry.event_class]
@@ -120,12 +123,29 @@ class UserLog:
         gone = self.records[: max(through - self.trimmed, 0)]
         del self.records[: len(gone)], self.numbers[: len(gone)]
         self.trimmed += len(gone)
+        self.received = [each for each in self.received if each[1] > self.trimmed]
+        for record in gone:
+            self.dead_letters.pop(record.id, None)
         for event_class in list(self.unsettled):
             self._pass_by(event_class, self.trimmed)
         self.marks = {key: mark for key, mark in self.marks.items() if key[0] > self.trimmed}
         self.threads.forget(self.trimmed)
         self._find_said()
         return len(gone)
+
+    def forget_sessions(self, before: int) -> int:
+        """What they received stays received."""
+        settled = min(self.settled.values())
+        unseen = [
+            each
+            for each in self.cursors.values()
+            if each.at < before and max(each.offset, each.sent) <= settled
+        ]
+        stretches = [*self.received, *((each.start, each.offset) for each in unseen)]
+        self.received = [each for each in Stretches(stretches) if each[1] > self.trimmed]
+        for cursor in unseen:
+            del self.cursors[cursor.session]
+        return len(unseen)
 
     def is_erased(self, offset: int) -> bool:
         known = self.trimmed < offset <= self.bounds().last

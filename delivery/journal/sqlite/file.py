@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import resource
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +47,8 @@ class SqliteFile:
     _lock: NameLock
     to_read: list[apsw.Connection] = attrs.field(factory=list)
     _owes_wal: bool = attrs.field(default=False, init=False)
+    _folding: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _is_closed: bool = attrs.field(default=False, init=False)
 
     def open_to_read(self) -> apsw.Connection:
         """One more connection to the file, read-only, closed with it. Raises `JournalError`s.
@@ -60,13 +63,29 @@ class SqliteFile:
             database.pragma("cache_size", -READER_CACHE_KIB)
             return database
 
+    def fold(self) -> None:
+        """Copy the WAL into the file, on any thread. Raises `JournalError`s.
+
+        A passive checkpoint on a connection of its own makes no writer wait
+        (sqlite.org/c3ref/wal_checkpoint_v2.html).
+        """
+        with in_our_words(self.path), self._folding:
+            if not self._is_closed:
+                self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        database = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READWRITE)
+        with closing(database), suppress(apsw.BusyError):
+            database.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
     def close(self) -> None:
         """Fold the WAL into the file, close it and release the locks.
 
         Files that are no longer the journal's own are left as they are.
         """
         try:
-            with in_our_words(self.path):
+            with in_our_words(self.path), self._folding:
+                self._is_closed = True
                 for database in self.to_read:
                     database.close()
                 if self.watch.is_lost:
@@ -192,6 +211,8 @@ def _set_up(database: apsw.Connection, new_epoch: Callable[[], str] | None) -> N
             f"{database.filename} is not writable",
             advice="give this process write permission, or read the journal with JournalReader",
         )
+    if is_new:
+        database.pragma("auto_vacuum", sqlite_schema.INCREMENTAL)  # before there is any page
     database.pragma("journal_mode", "wal")
     database.pragma("synchronous", "full")
     database.pragma("cache_size", -CACHE_KIB)

@@ -19,8 +19,10 @@ from greenroom.delivery.errors import JournalLost
 from greenroom.delivery.journal.sqlite.file_guard import FileGuard
 
 # https://sqlite.org/walformat.html#the_wal_index_file_format, in the machine's byte order:
-# the page size at 14, mxFrame at 16, the salts at 32, nBackfill at 96, nBackfillAttempted at 128
+# the page size at 14, mxFrame at 16, nPage at 20, the salts at 32, nBackfill at 96,
+# nBackfillAttempted at 128
 _PAGE_AND_FRAMES: Final = struct.Struct("=14xHI")
+_PAGE_AND_PAGES: Final = struct.Struct("=14xH4xI")
 _SALTS: Final = struct.Struct("=32xQ")
 _CHECKPOINTS: Final = struct.Struct("=32xQ56xI28xI")
 _INDEX_BYTES: Final = _CHECKPOINTS.size
@@ -122,6 +124,12 @@ class FileWatch:
         if self._lost is not None:
             raise lost(self._lost.message)
 
+    @property
+    def unfolded(self) -> int:
+        """The frames of the WAL that are not in the file yet."""
+        _, frames = self._frame_bytes_and_frames()
+        return max(0, frames - self._checkpoints().done)
+
     def close(self) -> None:
         """Close the descriptors. SQLite must have closed the file: closing one drops its locks."""
         self._memory.close()
@@ -137,10 +145,16 @@ class FileWatch:
 
     def _check(self) -> None:
         size = self._journal.look()
-        if size < self._size:
+        if size < self._size and size < self._least_bytes():
             raise lost(f"{self._journal.path} was cut short, from {self._size} bytes to {size}")
         self._size = size
         self._check_wal()
+
+    def _least_bytes(self) -> int:
+        """A checkpoint cuts the file to the pages that an incremental vacuum left in the database;
+        until then they may be in the WAL alone."""
+        page, pages = _PAGE_AND_PAGES.unpack_from(self._memory)
+        return (65_536 if page == 1 else page) * pages if pages else self._size
 
     def _check_wal(self) -> None:
         """Every frame that the index counts must exist; another program may be folding the WAL."""

@@ -25,6 +25,8 @@ from greenroom.delivery.journal.journal import JournalStatistics
 from greenroom.delivery.journal.pace import Pace
 from greenroom.delivery.journal.readers import Answer, Readers
 from greenroom.delivery.journal.reads import Question
+from greenroom.delivery.journal.retention.cutoffs import STEP_SECONDS, Cutoffs, Swept, SweptTo
+from greenroom.delivery.journal.retention.sqlite_sweeper import SqliteSweeper
 from greenroom.delivery.journal.sqlite.committer import Committer
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
@@ -35,6 +37,12 @@ from greenroom.delivery.journal.sqlite.thread import SqliteThread
 from greenroom.delivery.observer import Observer
 
 R = TypeVar("R")
+
+FOLD_FRAMES: Final = 500
+"""Frames of the WAL from which on a step of retention has them folded into the file."""
+
+LEAST_SECONDS: Final = 0.0005
+"""A step of retention that has less time than this before the next commit is put off."""
 
 READERS: Final = 2
 """Threads that answer questions: an asker's long question leaves one to the others."""
@@ -108,6 +116,8 @@ class SqliteJournal(AsyncReads):
         thread.work = self._committer.commit
         self._health = JournalHealth()
         self._readers = Readers([self._reading(database) for database in file.to_read])
+        self._sweeper = SqliteSweeper(file.database, self._store)
+        self._free_bytes, self._oldest_at = self._sweeper.use()
 
     @property
     def epoch(self) -> str:
@@ -166,6 +176,12 @@ class SqliteJournal(AsyncReads):
     def erase_user_soon(self, user: UserId) -> Reply[bool]:
         return self._erase_soon(partial(self._store.erase_user, user))
 
+    async def sweep(self, cutoffs: Cutoffs, place: SweptTo) -> Swept:
+        swept = await self._write(partial(self._sweep, cutoffs, place))
+        if self._file.watch.unfolded >= FOLD_FRAMES:
+            await trio.to_thread.run_sync(self._file.fold)
+        return swept
+
     @property
     def is_appending(self) -> bool:
         return self._committer.under_way > 0
@@ -183,6 +199,8 @@ class SqliteJournal(AsyncReads):
             waiting=thread.waiting + committer.unanswered + readers.unanswered,
             bytes=self._file.bytes(),
             trouble=self.trouble,
+            free_bytes=self._free_bytes,
+            oldest_at=self._oldest_at,
         )
 
     async def aclose(self) -> None:
@@ -249,10 +267,18 @@ class SqliteJournal(AsyncReads):
                 file.empty_wal_if_owed()
                 if self._health.may_pass:
                     file.try_to_write()
+                self._free_bytes, self._oldest_at = self._sweeper.use()
         except JournalError as error:
             self._health.note(error)
         else:
             self._health.passed()
+
+    def _sweep(self, cutoffs: Cutoffs, place: SweptTo) -> Swept:
+        """Runs on the thread, between two commits: what is due to be committed goes first."""
+        seconds = min(STEP_SECONDS, self._thread.work_now())
+        if seconds < LEAST_SECONDS:
+            return Swept(place)
+        return self._sweeper.sweep(cutoffs, place, seconds)
 
     def _close(self) -> None:
         self._committer.commit_now()

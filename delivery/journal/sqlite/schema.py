@@ -21,6 +21,10 @@ HEADER_BYTES: Final = 100
 _HEADER: Final = struct.Struct(">16s24xi16xi4xi28x")
 _MAGIC: Final = b"SQLite format 3\0"
 
+INCREMENTAL: Final = 2
+"""The `auto_vacuum` of a new journal: free pages are given back when asked for, a few at a time
+(https://sqlite.org/pragma.html#pragma_auto_vacuum). It must be set before there is any table."""
+
 # AUTOINCREMENT: a number is never assigned twice, so a follower of the log misses nothing after a
 # trim. It costs about 0.6 µs a record.
 #
@@ -153,6 +157,14 @@ CREATE TRIGGER run_ends AFTER DELETE ON open_run BEGIN
  DELETE FROM going_on WHERE user = old.user AND run = old.run;
  DELETE FROM step_result WHERE user = old.user AND run = old.run;
 END;
+""",
+    "received": """
+CREATE TABLE received (
+ user TEXT NOT NULL,
+ start INTEGER NOT NULL,
+ through INTEGER NOT NULL,
+ PRIMARY KEY (user, start)
+) STRICT, WITHOUT ROWID;
 """,
     "cause": """
 CREATE TABLE cause (

@@ -10,7 +10,6 @@ import apsw
 import attrs
 
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.record import (
     Bounds,
     Cursor,
@@ -45,11 +44,11 @@ from greenroom.delivery.journal.sqlite.rows import (
     record_of,
     record_row,
 )
-from greenroom.delivery.journal.sqlite.schema import pass_by
 from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses, cause_writes
 from greenroom.delivery.journal.sqlite.tables.erasure import STEP, erase_thread, erase_user
 from greenroom.delivery.journal.sqlite.tables.runs import SqliteRuns, going_on_writes, run_writes
 from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads, thread_writes
+from greenroom.delivery.journal.sqlite.tables.trims import trim
 from greenroom.delivery.journal.undelivered import Reached, Stretches
 
 SqlValue: TypeAlias = str | int | bytes | None
@@ -107,7 +106,10 @@ _SENT_TO: Final = f"""
         ORDER BY "offset" >= ?2 DESC, session LIMIT ?3)
     ORDER BY session
 """
-_RECEIVED: Final = 'SELECT start, "offset" FROM cursor WHERE user = ? AND "offset" > ?'
+_RECEIVED: Final = """
+    SELECT start, "offset" FROM cursor WHERE user = ?1 AND "offset" > ?2
+    UNION ALL SELECT start, through FROM received WHERE user = ?1 AND through > ?2
+"""
 _REACHED: Final = """
     SELECT "offset", id, kind, class, run, at, number, (
         SELECT max(stage = 'confirmed') FROM mark
@@ -248,16 +250,7 @@ class SqliteStore(SqliteLetters, SqliteCauses):
     def trim(self, user: UserId, through: int) -> int:
         self._tails.pop(user, None)
         with self._transaction():
-            through = min(through, self._tail(user).last)
-            self._rows('DELETE FROM log WHERE user = ? AND "offset" <= ?', user, through)
-            if gone := self._database.changes():
-                self._rows("INSERT OR REPLACE INTO trimmed VALUES (?, ?)", user, through)
-                self._trim_spans(user, through)
-                for event_class in EventClass:
-                    pass_by(self._database, user, event_class, through)
-            trimmed = self._trimmed(user)
-            self._rows('DELETE FROM mark WHERE user = ? AND "offset" <= ?', user, trimmed)
-            return gone
+            return trim(self._database, user, min(through, self._tail(user).last))
 
     def _needs_no_look_up(self, entries: Sequence[Entry], records: list[Record]) -> bool:
         known = all(record.user in self._tails for record in records)
@@ -298,17 +291,6 @@ class SqliteStore(SqliteLetters, SqliteCauses):
     def _received(self, user: UserId, after: int) -> Stretches:
         """The stretches past `after` that some session received."""
         return Stretches(cast("list[tuple[int, int]]", self._rows(_RECEIVED, user, after)))
-
-    def _trim_spans(self, user: UserId, through: int) -> None:
-        """Drop the trimmed spans; a span that reaches past `through` now begins after it."""
-        first = through + 1
-        self._rows(  # first, since a thread without a span is forgotten
-            "INSERT OR IGNORE INTO span (user, first, thread)"
-            ' SELECT user, "offset", thread FROM log WHERE user = ? AND "offset" = ?',
-            user,
-            first,
-        )
-        self._rows("DELETE FROM span WHERE user = ? AND first <= ?", user, through)
 
     def _remember(self, records: Iterable[Record]) -> None:
         """Cache the ends of committed logs: looking one up costs as much as a record."""

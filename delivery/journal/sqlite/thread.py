@@ -94,6 +94,12 @@ class SqliteThread:
             self._jobs.put(job)  # type: ignore[arg-type]  # the thread runs jobs of any R
         return job.reply
 
+    def work_now(self) -> float:
+        """Runs on the thread: call `work` as a `wake` does. Returns the seconds until its next call
+        by itself; infinity if that takes another `wake`."""
+        self._run_job(_WAKE)
+        return self._work_at - time.monotonic()
+
     def wake(self) -> None:
         """Have `work` called on the thread, after the calls that came before."""
         self._jobs.put(_WAKE)

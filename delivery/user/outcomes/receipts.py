@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -14,7 +14,13 @@ from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.policy import Policy, outcome_of
 from greenroom.delivery.events.record import Cursor, DeadLetter, Mark, Record
-from greenroom.delivery.events.stages import ReceiptStage, Standing, furthest, standings
+from greenroom.delivery.events.stages import (
+    ReceiptStage,
+    SessionStanding,
+    Standing,
+    furthest,
+    standings,
+)
 from greenroom.delivery.journal.journal import MOST_REPORTS
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.outbox import Outbox
@@ -26,11 +32,17 @@ _StageWaiter: TypeAlias = tuple[int, ReceiptStage, Reply[None]]
 
 @attrs.frozen
 class Evidence:
-    """What the journal knows about one event."""
+    """What the journal knows about one event. `received`: by some session, perhaps forgotten."""
 
     cursors: Sequence[Cursor]
     marks: Sequence[Mark]
     letter: DeadLetter | None
+    received: bool
+
+    def stage(self, sessions: Iterable[SessionStanding]) -> ReceiptStage:
+        """The furthest stage that the event reached in these sessions, or in a forgotten one."""
+        least = ReceiptStage.RECEIVED if self.received else ReceiptStage.ACCEPTED
+        return max(least, furthest(sessions))
 
 
 @attrs.frozen
@@ -44,7 +56,9 @@ class ReadEvidence(Question[Evidence]):
     def answer(self, reads: Reads) -> Evidence:
         cursors = reads.sent_to(self.user, self.offset, MOST_REPORTS)
         marks = reads.marks(self.user, self.offset - 1, 1)
-        return Evidence(cursors, marks, reads.dead_letter(self.event) if self.event else None)
+        letter = reads.dead_letter(self.event) if self.event else None
+        received = reads.received_through(self.user, self.offset - 1) >= self.offset
+        return Evidence(cursors, marks, letter, received)
 
 
 class Receipts:
@@ -97,7 +111,7 @@ class Receipts:
         """After an error the request waits on: later reports are seen without the journal."""
         if isinstance(kept, outcome.Value):
             sessions = standings(request.offset, kept.value.cursors, kept.value.marks)
-            if furthest(sessions) >= request.stage:
+            if kept.value.stage(sessions) >= request.stage:
                 reply.succeed(None)
         self.resolve()
 
@@ -114,8 +128,8 @@ class Receipts:
             if each.session not in here or here[each.session].stage < each.stage:
                 here[each.session] = each
         sessions = tuple(here[session] for session in sorted(here))
-        ending = outcome_of(furthest(there), policy, known.letter)
-        reply.succeed(Standing(furthest(sessions), sessions, ending))
+        ending = outcome_of(known.stage(there), policy, known.letter)
+        reply.succeed(Standing(known.stage(sessions), sessions, ending))
 
     def _ask_journal(
         self, event: EventId | None, offset: int, then: Callable[[ReplyOutcome[Evidence]], None]

@@ -137,7 +137,7 @@ def compact_journal(
     Parameters
     ----------
     older_than
-        Forget events of at least this age: 90d, 12w, 36h, 30m, 10s.
+        Forget events of at least this age, and sessions not seen since: 90d, 12w, 36h, 30m, 10s.
     keep
         Keep at least this number of each user's last events.
     to
@@ -156,6 +156,8 @@ def compact_journal(
     with _interruptible(USER_BY_USER if to is None else WHOLE_OR_NOT), progress_bar() as progress:
         done = compact(path, before_ms=before_ms, keep=keep, to=to, progress=progress)
     print(f"{_counted(done.forgotten, 'event')} forgotten")
+    if done.sessions:
+        print(f"{_counted(done.sessions, 'session')} forgotten")
     print(f"{decimal(done.before)} before, {decimal(done.after)} after")
     _tell_backups(path, done.backup)
 

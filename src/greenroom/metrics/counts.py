@@ -198,6 +198,11 @@ class Metrics(Observer, Collector):
     def looked_up(self, seconds: float) -> None:
         self._buckets["journal_lookup_seconds"].observe(seconds)
 
+    def swept(self, seconds: float, events: int, sessions: int) -> None:
+        self._buckets["journal_sweep_seconds"].observe(seconds)
+        self._counts["journal_events_forgotten"].add(by=events)
+        self._counts["journal_sessions_forgotten"].add(by=sessions)
+
     # Connections
 
     def connection_opened(self) -> None:

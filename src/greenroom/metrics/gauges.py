@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -29,6 +30,7 @@ class Gauges:
     half_open: HalfOpen
     restarts: Callable[[], int]
     draining: Callable[[], bool]
+    wall_clock: Callable[[], float] = time.time
 
     def read(self) -> Values:
         """Every gauge by its name in the table of metrics."""
@@ -67,7 +69,12 @@ class Gauges:
         return {
             "journal_bytes": _alone(statistics.bytes),
             "journal_waiting": _alone(statistics.waiting),
+            "journal_free_bytes": _alone(statistics.free_bytes),
+            "journal_oldest_event_seconds": _alone(self._age_of(statistics.oldest_at)),
         }
+
+    def _age_of(self, at: int | None) -> float:
+        return 0.0 if at is None else max(0.0, self.wall_clock() - at / 1000)
 
     def _of_half_open(self) -> Values:
         statistics = self.half_open.statistics()

@@ -228,6 +228,13 @@ METRICS = (
     ),
     histogram("journal_lookup_seconds", "One question to the journal.", DISK),
     gauge("journal_bytes", "Bytes that the journal takes, on disk or in memory."),
+    gauge("journal_free_bytes", "Bytes in the journal's file that are free to be used again."),
+    gauge(
+        "journal_oldest_event_seconds", "The age of the oldest event that is kept; 0 if none is."
+    ),
+    histogram("journal_sweep_seconds", "How long a step of retention held the journal.", DISK),
+    counter("journal_events_forgotten", "Events that retention has forgotten."),
+    counter("journal_sessions_forgotten", "Sessions that retention has forgotten."),
     gauge("journal_waiting", "Calls that wait for the journal's storage."),
     # The process
     gauge("actors", "Actors alive, by class.", ("actor",)),

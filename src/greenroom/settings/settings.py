@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -12,12 +12,14 @@ import attrs
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import DONE, LEVELS, POLICIES, LetterLevel, Policies
+from greenroom.delivery.journal.retention.cutoffs import Retention
 from greenroom.delivery.outbox.redelivery import Patience
 from greenroom.delivery.run.failures.error_words import ShowErrors
 from greenroom.delivery.run.text_buffer import BUFFER_BYTES, PACE, TextPace
-from greenroom.delivery.run.timeouts import Tier, Timeouts, TimeoutsClash
+from greenroom.delivery.run.timeouts import Tier, Timeouts
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
+from greenroom.settings.clashes import clashes, timeouts_of
 from greenroom.settings.sources import (
     BadSettings,
     GivenSetting,
@@ -210,6 +212,21 @@ class Settings:
         expected.seconds(),
         "Seconds for a progress event to reach that stage before it expires.",
     )
+    keep_days: float | None = setting(
+        None,
+        expected.optional(expected.number(0, unit=" of days")),
+        "Days that the journal keeps events which have their outcome; unset, for ever.",
+    )
+    keep_events: int | None = setting(
+        None,
+        expected.optional(expected.whole(1)),
+        "Events that the journal keeps of each user, the newest ones; unset, all of them.",
+    )
+    session_days: float = setting(
+        90.0,
+        expected.number(0, unit=" of days"),
+        "Days after which a session is forgotten that was not seen since and missed nothing.",
+    )
     admin_token: str | None = setting(
         None,
         expected.optional(expected.secret()),
@@ -270,7 +287,7 @@ class Settings:
         raise_if_any(
             problem_of(GivenSetting(name, name, value), fields) for name, value in given.items()
         )
-        raise_if_any(_clashes(given, {}))
+        raise_if_any(clashes(given, {}, _defaults(fields)))
 
     @classmethod
     def load(
@@ -292,7 +309,8 @@ class Settings:
         ]
         raise_if_any(problem_of(each, fields) for each in given)
         chosen = {each.name: each.value for each in given}
-        raise_if_any(_clashes(chosen, {each.name: each.source for each in given}))
+        sources = {each.name: each.source for each in given}
+        raise_if_any(clashes(chosen, sources, _defaults(fields)))
         return cls(**chosen)  # type: ignore[arg-type]  # checked
 
     @classmethod
@@ -311,7 +329,7 @@ class Settings:
     @property
     def timeouts(self) -> Timeouts:
         """The hierarchy of time-outs."""
-        return _timeouts(attrs.asdict(self, recurse=False))
+        return timeouts_of(attrs.asdict(self, recurse=False))
 
     @property
     def text_pace(self) -> TextPace:
@@ -326,6 +344,11 @@ class Settings:
         )
         attempts = self.redelivery_attempts
         return Patience(delays, attempts=attempts, opens_at=attempts - 1)
+
+    @property
+    def retention(self) -> Retention:
+        """How long the journal keeps events and sessions."""
+        return Retention(self.keep_days, self.keep_events, self.session_days)
 
     @property
     def policies(self) -> Policies:
@@ -358,29 +381,5 @@ class Settings:
             )
 
 
-def _timeouts(given: Mapping[str, object]) -> Timeouts:
-    names = attrs.fields_dict(Timeouts)
-    chosen = {name: value for name, value in given.items() if name in names}
-    return Timeouts(**chosen)  # type: ignore[arg-type]  # the values were checked one by one
-
-
-def _clashes(given: Mapping[str, object], sources: Mapping[str, str]) -> Iterator[str]:
-    """The pairs of times that do not fit, each value with its source."""
-    yield from _redelivery_clash(given, sources)
-    try:
-        _timeouts(given)
-    except TimeoutsClash as error:
-        for clash in error.clashes:
-            by_default = " (by default)" if sources else ""
-            lower, upper = (
-                sources.get(name, name + by_default) for name in (clash.lower, clash.upper)
-            )
-            yield f"{lower}: {clash.sentence} of {upper}"
-
-
-def _redelivery_clash(given: Mapping[str, object], sources: Mapping[str, str]) -> Iterator[str]:
-    fields, names = attrs.fields_dict(Settings), ("redelivery_delay", "redelivery_longest")
-    first, longest = (given.get(name, fields[name].default) for name in names)
-    if float(str(first)) > float(str(longest)):
-        lower, upper = (sources.get(name, name) for name in names)
-        yield f"{lower}: {first} s exceeds the {longest} s of {upper}"
+def _defaults(fields: Mapping[str, attrs.Attribute[object]]) -> dict[str, object]:
+    return {name: field.default for name, field in fields.items()}

@@ -6,6 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events.ids import RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.record import (
     RUN_ENDS,
     RUN_OPENS,
@@ -28,9 +29,11 @@ from greenroom.delivery.events.record import (
     Entry,
     Mark,
     Record,
+    Settled,
     ThreadSummary,
 )
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.retention.cutoffs import BEGINNING, Cutoffs, SweptTo
 from tests.delivery.journal.journal_conformance import (
     ALICE,
     BACKENDS,
@@ -48,6 +51,7 @@ from tests.delivery.journal.journal_conformance import (
 R = TypeVar("R")
 USERS = st.sampled_from([ALICE, BOB])
 OFFSETS = st.integers(0, 30)
+KINDS = st.sampled_from([kind for kind in Kind if kind is not Kind.SUPERSEDED])  # never appended
 SAYS = st.sampled_from(["say-1", "say-2"])
 
 
@@ -88,6 +92,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.trimmed: dict[UserId, int] = defaultdict(int)
         self.open: dict[UserId, dict[RunId, Record]] = {ALICE: {}, BOB: {}}
         self.cursors: dict[tuple[UserId, SessionId], Cursor] = {}
+        self.received: dict[UserId, set[int]] = defaultdict(set)  # by forgotten sessions
+        self.settled = {user: dict.fromkeys(EventClass, 0) for user in (ALICE, BOB)}
         self.marked: dict[tuple[UserId, int, SessionId], Mark] = {}
 
     def teardown(self) -> None:
@@ -124,7 +130,7 @@ class JournalMachine(RuleBasedStateMachine):
             case "mark":
                 return displayed(data.draw(OFFSETS), user=user, session=session)
         lasts[user] += 1
-        kind = data.draw(st.sampled_from(Kind))
+        kind = data.draw(KINDS)
         return record(
             lasts[user],
             user=user,
@@ -164,6 +170,9 @@ class JournalMachine(RuleBasedStateMachine):
         gone = self.portal.call(lambda: self.journal.trim(user, through=through))
         expected = [r for r in self.kept[user] if r.offset <= through]
         assert len(expected) == gone
+        self.forget(user, gone)
+
+    def forget(self, user: UserId, gone: int) -> None:
         self.kept[user] = self.kept[user][gone:]
         self.trimmed[user] += gone
         trimmed = self.trimmed[user]
@@ -172,6 +181,46 @@ class JournalMachine(RuleBasedStateMachine):
             for key, mark in self.marked.items()
             if mark.user != user or mark.offset > trimmed
         }
+
+    @rule(user=USERS, event_class=st.sampled_from(EventClass), through=OFFSETS)
+    def settle(self, user: UserId, event_class: EventClass, through: int) -> None:
+        through = min(through, self.last(user))
+        self.portal.call(lambda: self.journal.append([Settled(user, event_class, through)]))
+        self.settled[user][event_class] = max(through, self.settled[user][event_class])
+
+    @rule(
+        events_before=st.none() | OFFSETS,
+        keep_events=st.none() | st.integers(1, 8),
+        sessions_before=st.none() | OFFSETS,
+    )
+    def sweep(
+        self, events_before: int | None, keep_events: int | None, sessions_before: int | None
+    ) -> None:
+        """A pass of retention. The time of an event, and of a cursor, is its offset."""
+        cutoffs = Cutoffs(events_before, keep_events, sessions_before)
+        place: SweptTo | None = BEGINNING
+        while place is not None:
+            place = self.portal.call(partial(self.journal.sweep, cutoffs, place)).next
+        for user in (ALICE, BOB):
+            self.forget(user, self.due(user, events_before or 0, keep_events))
+        for (user, session), each in list(self.cursors.items()):
+            has_outcomes = max(each.offset, each.sent) <= min(self.settled[user].values())
+            if each.at < (sessions_before or 0) and has_outcomes:
+                self.received[user] |= set(range(each.start + 1, each.offset + 1))
+                del self.cursors[user, session]
+
+    def due(self, user: UserId, before: int, keep: int | None) -> int:
+        """How many of the oldest events are due, have their outcome, and are of an ended run."""
+        number = 0
+        for each in self.kept[user]:
+            old = each.offset < before or (
+                keep is not None and each.offset + keep <= self.last(user)
+            )
+            has_outcome = each.offset <= min(self.settled[user].values())
+            if not old or not has_outcome or each.run in self.open[user]:
+                break
+            number += 1
+        return number
 
     @rule()
     def reopen(self) -> None:
@@ -264,7 +313,8 @@ class JournalMachine(RuleBasedStateMachine):
         expected = [
             (
                 each.offset,
-                any(c.start < each.offset <= c.offset for c in cursors),
+                each.offset in self.received[user]
+                or any(c.start < each.offset <= c.offset for c in cursors),
                 any((each.offset, stage) in marked for stage in ("displayed", "confirmed")),
                 (each.offset, "confirmed") in marked,
             )
@@ -278,8 +328,10 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(user=USERS, after=OFFSETS)
     def received_through(self, user: UserId, after: int) -> None:
         cursors = [each for key, each in self.cursors.items() if key[0] == user]
-        through = after
-        while any(c.start < through + 1 <= c.offset for c in cursors):
+        through = after = max(after, self.trimmed[user])
+        while through + 1 in self.received[user] or any(
+            c.start < through + 1 <= c.offset for c in cursors
+        ):
             through += 1
         found = self.portal.call(lambda: self.journal.received_through(user, after))
         assert through == found

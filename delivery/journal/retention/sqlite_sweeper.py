@@ -1,0 +1,165 @@
+"""The steps of retention, in SQL: short in rows, bytes and time. Used on the journal's thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, cast
+
+import apsw
+
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.journal.retention.cutoffs import (
+    Cutoffs,
+    SweepTally,
+    Swept,
+    SweptTo,
+    forgettable_through,
+)
+from greenroom.delivery.journal.sqlite.schema import INCREMENTAL
+from greenroom.delivery.journal.sqlite.store import SqliteStore
+from greenroom.delivery.journal.sqlite.tables.sessions import SETTLED, forget_sessions
+
+EVENTS, EVENT_BYTES, SESSIONS, PAGES = 16, 64 * 1024, 64, 8
+"""The most that is forgotten, or moved, between two looks at the clock."""
+
+SPARE_PAGES: Final = 1_024
+SPARE_PART: Final = 8
+"""Free pages that stay in the file to be used again: this number, or one in `SPARE_PART`."""
+
+_WAL_PAGES: Final = 1_000  # SQLite's default
+
+_OLDEST_AT: Final = "SELECT at FROM log ORDER BY number LIMIT 1"
+_NEXT_USER: Final = "SELECT min(user) FROM log WHERE user > ?"
+_OLDEST: Final = f"""
+    SELECT "offset", at, run, length(body) FROM log
+    WHERE user = ? AND "offset" <= ? ORDER BY "offset" LIMIT {EVENTS}
+"""
+_NEXT_SESSIONS: Final = f"""
+    SELECT user, session, start, "offset", sent, at FROM cursor
+    WHERE (user, session) > (?, ?) ORDER BY user, session LIMIT {SESSIONS}
+"""
+
+
+class SqliteSweeper:
+    """Carries out steps of retention with the connection of the store that writes.
+
+    A step is not synced: a power cut may undo it, and the next pass does it again. The WAL is
+    folded into the file elsewhere (`SqliteFile.fold`), since that takes many times as long.
+    """
+
+    def __init__(
+        self,
+        database: apsw.Connection,
+        store: SqliteStore,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._clock = clock
+        self._parts = {
+            "events": self._events,
+            "sessions": self._sessions,
+            "space": self._space,
+        }
+
+    def sweep(self, cutoffs: Cutoffs, place: SweptTo, seconds: float) -> Swept:
+        """One step from `place` on, which begins nothing more after `seconds`."""
+        began, tally = self._clock(), SweepTally()
+        goes_on: SweptTo | None = place
+        with self._lightly():
+            while goes_on is not None and self._clock() - began < seconds:
+                goes_on = self._parts[goes_on.part](cutoffs, goes_on, tally)
+        return tally.swept(goes_on, self._clock() - began)
+
+    def use(self) -> tuple[int, int | None]:
+        """The bytes of free pages in the file, and when the oldest event was accepted (ms)."""
+        free = self._pragma("freelist_count") * self._pragma("page_size")
+        return free, cast("int | None", self._value(_OLDEST_AT))
+
+    def _events(self, cutoffs: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo:
+        """The oldest events of the next user, as often as there are more to forget."""
+        if not cutoffs.forgets_events or (found := self._value(_NEXT_USER, place.user)) is None:
+            return SweptTo("sessions")
+        user = UserId.trusted(str(found))
+        through, more = self._due(user, cutoffs)
+        if through:
+            tally.trim(user, through, self._store.trim(user, through))
+        return place if more else SweptTo("events", user)
+
+    def _due(self, user: UserId, cutoffs: Cutoffs) -> tuple[int, bool]:
+        """The offset to trim through, and whether what follows it may be due as well."""
+        settled = self._settled(user)
+        rows = self._rows(_OLDEST, user, settled)
+        oldest: list[tuple[int, int, RunId]] = []
+        size = 0
+        for offset, at, run, length in cast("list[tuple[int, int, str, int]]", rows):
+            size += length
+            if oldest and size > EVENT_BYTES:
+                break
+            oldest.append((offset, at, RunId.trusted(run)))
+        if not oldest:
+            return 0, False
+        through = forgettable_through(
+            oldest,
+            cutoffs,
+            last=self._store.bounds(user).last,
+            settled=settled,
+            open_runs={each.run for each in self._store.open_runs(user)},
+        )
+        return through, through == oldest[-1][0] < settled
+
+    def _sessions(self, cutoffs: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo:
+        before = cutoffs.sessions_before
+        if before is None:
+            return SweptTo("space")
+        rows = cast(
+            "list[tuple[str, str, int, int, int, int]]",
+            self._rows(_NEXT_SESSIONS, place.user, place.session),
+        )
+        unseen = [
+            (user, session, start, offset)
+            for user, session, start, offset, sent, at in rows
+            if at < before and max(offset, sent) <= self._settled(user)
+        ]
+        if unseen:
+            forget_sessions(self._database, unseen)
+            tally.sessions += len(unseen)
+        if len(rows) < SESSIONS:
+            return SweptTo("space")
+        user, session, *_ = rows[-1]
+        return SweptTo("sessions", user, session)
+
+    def _space(self, _: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo | None:
+        """Give pages back, of a file that was made for it."""
+        free, pages = self._pragma("freelist_count"), self._pragma("page_count")
+        spare = free - max(SPARE_PAGES, pages // SPARE_PART)
+        if spare <= 0 or self._pragma("auto_vacuum") != INCREMENTAL:
+            return None
+        self._database.execute(f"PRAGMA incremental_vacuum({min(spare, PAGES)})").fetchall()
+        tally.pages += free - self._pragma("freelist_count")
+        return place
+
+    @contextmanager
+    def _lightly(self) -> Iterator[None]:
+        """Without syncs and checkpoints: in WAL mode this puts at risk only the step itself."""
+        self._database.pragma("synchronous", "normal")
+        self._database.wal_autocheckpoint(0)
+        try:
+            yield
+        finally:
+            self._database.wal_autocheckpoint(_WAL_PAGES)
+            self._database.pragma("synchronous", "full")
+
+    def _settled(self, user: str) -> int:
+        return cast(int, self._value(SETTLED, user))
+
+    def _pragma(self, name: str) -> int:
+        return cast(int, self._database.pragma(name))
+
+    def _rows(self, sql: str, *values: str | int) -> list[tuple[object, ...]]:
+        return cast("list[tuple[object, ...]]", self._database.execute(sql, values).fetchall())
+
+    def _value(self, sql: str, *values: str | int) -> object:
+        return self._database.execute(sql, values).get
