@@ -71,12 +71,29 @@ class Thread:
     last: Last
     archived: bool
 
+    @classmethod
+    def from_json(cls, fields: Mapping[str, JSON]) -> Thread:
+        """Read a thread from its parsed JSON object."""
+        last, title = fields["last"], fields["title"]
+        if not isinstance(last, Mapping):
+            raise TypeError("`last` of a thread must be a JSON object")
+        text = last.get("text")
+        return cls(
+            thread=ThreadId.trusted(str(fields["thread"])),
+            title=None if title is None else str(title),
+            created=int(str(fields["created"])),
+            updated=int(str(fields["updated"])),
+            runs=int(str(fields["runs"])),
+            last=Last(Kind(str(last["kind"])), None if text is None else str(text)),
+            archived=fields["archived"] is True,
+        )
+
 
 @attrs.frozen
 class ThreadsPage:
     """Threads, the most recently used first; `more`: there are others after them."""
 
-    threads: Sequence[Thread]
+    threads: tuple[Thread, ...]
     more: bool
 
 
@@ -85,11 +102,11 @@ def page_of_threads(found: Sequence[Thread], limit: int) -> ThreadsPage:
     more. Threads with the same time are not split, so that `before` a time misses none; unless
     they alone fill the page: then `before` a thread goes on."""
     if len(found) <= limit:
-        return ThreadsPage(found, more=False)
+        return ThreadsPage(tuple(found), more=False)
     end = limit
     while end and found[end - 1].updated == found[limit].updated:
         end -= 1
-    return ThreadsPage(found[: end or limit], more=True)
+    return ThreadsPage(tuple(found[: end or limit]), more=True)
 
 
 def title_of(record: Record) -> str | None:
@@ -98,6 +115,14 @@ def title_of(record: Record) -> str | None:
         return None
     words = _first_text(_data(record), _SAYING)
     return _cut(words, SAID_CHARACTERS) if words else None
+
+
+def checked_title(title: str) -> str:
+    """The title. Raises `ValueError` if it is not a text of 1 to 200 characters."""
+    if not isinstance(title, str) or not 1 <= len(title) <= TITLE_CHARACTERS:
+        raise ValueError(f"a title must have 1 to {TITLE_CHARACTERS} characters, not {title!r:.40}")
+    title.encode()  # half a surrogate pair: a UnicodeEncodeError, which is a ValueError
+    return title
 
 
 def last_of(record: Record) -> Last:

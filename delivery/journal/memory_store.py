@@ -6,10 +6,12 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from itertools import islice
+from typing import Final
 
 import attrs
 
 from greenroom.delivery.events.cause import CAUSES_KEPT, FailureCause
+from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
@@ -42,6 +44,9 @@ from greenroom.delivery.journal.undelivered import (
     Stretches,
     pause_between,
 )
+
+EXPORTED_AT_ONCE: Final = 100
+"""Rows in a piece of a user's export."""
 
 
 class MemoryStore:
@@ -135,6 +140,12 @@ class MemoryStore:
     @property
     def thread_list(self) -> _Threads:
         return _Threads(self._users)
+
+    def user_rows(self, user: UserId, place: ExportPlace | None) -> ExportPiece:
+        begin = int(str(place.key[0])) if place else 0
+        rows = list(islice(self._log(user).rows(), begin, begin + EXPORTED_AT_ONCE))
+        more = len(rows) == EXPORTED_AT_ONCE
+        return ExportPiece(rows, ExportPlace("", (begin + len(rows),)) if more else None)
 
     def change_thread(
         self, user: UserId, thread: ThreadId, title: str | None, archived: bool | None

@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar, cast
 import attrs
 
 from greenroom.delivery.events.cause import FailureCause
+from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
@@ -129,6 +130,10 @@ class Reads(Protocol):
     def cause(self, event: EventId) -> FailureCause | None: ...
 
     def threads(self, user: UserId) -> list[ThreadSummary]: ...
+
+    def user_rows(self, user: UserId, place: ExportPlace | None) -> ExportPiece:
+        """All rows of the user, a piece at a time; `place`: where the last piece ended."""
+        ...
 
     @property
     def thread_list(self) -> ThreadReads: ...

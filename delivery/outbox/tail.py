@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from greenroom.delivery.events.ids import ThreadId
 from greenroom.delivery.events.record import Record, size_of
+from greenroom.delivery.events.threads import erased
 from greenroom.delivery.journal.journal import within
 from greenroom.delivery.outbox.feed import OutboxLimits
 
@@ -33,6 +35,14 @@ class Tail:
                 self._limits.memory_frames * self._limits.frame_bytes,
             )
             self._bytes = size_of(self.records)
+
+    def erase(self, thread: ThreadId, through: int) -> None:
+        """The thread's events through an offset are erased in the journal: here, too."""
+        self.records = [
+            erased(each) if each.thread == thread and each.offset <= through else each
+            for each in self.records
+        ]
+        self._bytes = size_of(self.records)
 
     def after(self, offset: int) -> Sequence[Record]:
         """At most one frame after `offset`; empty if the next record is no longer in memory."""

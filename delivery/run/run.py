@@ -16,6 +16,7 @@ from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import BadEvent, Draft
 from greenroom.delivery.events.ids import EventId, IdSource, RunId, ThreadId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
+from greenroom.delivery.events.threads import checked_title
 from greenroom.delivery.journal.paging import check_page
 from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.observer import RunOutcome
@@ -209,6 +210,13 @@ class Run(RunText, RunTools, RunAttempts):
             self._user.actor.tell_owed(AgentTyping(self.thread, self.agent))
         except SupervisorError:
             return  # the actor restarts, so there is no live connection to show it on
+
+    async def set_title(self, title: str) -> None:
+        """Name the run's thread in its user's list, until the user or another run renames it.
+        Raises `ValueError` for a title that is not 1 to 200 characters long, and `JournalError`s.
+        """
+        change = self._user.journal.change_thread_soon
+        await change(self._user.user, self.thread, title=checked_title(title)).wait()
 
     def cancel(self) -> None:
         """Stop this run: its block is cancelled, and it ends with outcome `cancelled`."""

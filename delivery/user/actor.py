@@ -31,6 +31,7 @@ from greenroom.delivery.outbox.feed import (
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.connections import Connections
+from greenroom.delivery.user.erasing import AGAIN_SECONDS, Erasing
 from greenroom.delivery.user.messages import (
     Acked,
     AgentTyping,
@@ -44,6 +45,8 @@ from greenroom.delivery.user.messages import (
     DisplayedThere,
     Emit,
     EndLeftRuns,
+    EraseOn,
+    EraseThread,
     EventsTrimmed,
     FlushLazily,
     LookedUp,
@@ -96,6 +99,7 @@ class UserActor(Reactor[UserMessage]):
     _receipts: Receipts
     _reports: Reports
     _settler: Settler
+    _erasing: Erasing
 
     def __init__(self, user: UserId, parts: UserParts) -> None:
         self.user = user
@@ -131,6 +135,7 @@ class UserActor(Reactor[UserMessage]):
         self._settler = Settler(self.user, parts, self.outbox, self.ref)
         self._connections = Connections(self.user, parts, self.outbox, self._account, self.ref)
         self._reports = Reports(self.user, parts, self.outbox, self._account)
+        self._erasing = self._new_erasing()
         parts.gauge.fed = self.outbox
         # No checkpoint from here until this actor is up: a run that ends now either finds this
         # actor or is no longer among the live runs here.
@@ -141,6 +146,11 @@ class UserActor(Reactor[UserMessage]):
         if known.bounds.last:
             self._settler.look()
         self._flush()
+
+    def _new_erasing(self) -> Erasing:
+        later = partial(self.timers.start, EraseOn, AGAIN_SECONDS, EraseOn())
+        tell_all = self._connections.tell_all
+        return Erasing(self.user, self._parts, self.outbox, self._runs, self.ref, tell_all, later)
 
     def handle_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
         """A batch of bounded length: the remaining messages wait until other actors had theirs."""
@@ -270,6 +280,12 @@ class UserActor(Reactor[UserMessage]):
     def _settle_all(self, _: SettleAll, reply: Reply[None]) -> None:
         self._settler.settle_all(reply)
 
+    def _erase_thread(self, request: EraseThread, reply: Reply[None]) -> None:
+        self._erasing.erase(request.thread, reply)
+
+    def _erase_on(self, _: EraseOn) -> None:
+        self._erasing.go_on()
+
     def _end_left_runs(self, _: EndLeftRuns) -> None:
         """Nothing to do here: the flush after each batch of messages ends the runs."""
 
@@ -332,6 +348,7 @@ class UserActor(Reactor[UserMessage]):
             reply.fail(stopped())
         self._receipts.fail_all(stopped)
         self._says.fail_all(stopped)
+        self._erasing.fail_all(stopped)
 
     def _now(self) -> int:
         return self._parts.now_ms()
@@ -343,6 +360,7 @@ class UserActor(Reactor[UserMessage]):
         UserSays: _user_says,
         Attach: _attach,
         SettleAll: _settle_all,
+        EraseThread: _erase_thread,
     }
     _news: ClassVar[Handlers] = {
         AgentTyping: _agent_typing,
@@ -357,6 +375,7 @@ class UserActor(Reactor[UserMessage]):
         LookedUp: _looked_up,
         FlushLazily: _flush_lazily,
         EndLeftRuns: _end_left_runs,
+        EraseOn: _erase_on,
         RedeliverDue: _redeliver,
         SettleDue: _settle,
         EventsTrimmed: _trimmed,

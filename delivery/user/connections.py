@@ -107,22 +107,34 @@ class Connections:
             else:
                 self._part_with(command.connection, FellBehind())
 
+    @property
+    def _erasures(self) -> int:
+        return self._parts.gauge.erasures
+
     def _part_with(self, connection: ConnectionId, news: ConnectionNews) -> None:
         self._refs.pop(connection).tell_owed(news)
 
     def _read(self, command: ReadPage | ReadAgain, limit: int, then: TakePage) -> None:
         size = self._parts.limits.frame_bytes
         question = ReadPast(self._user, command.after, limit, size)
-        read = partial(self._page_read, command.connection, then)
+        again = partial(self._read, command, limit, then)
+        read = partial(self._page_read, command.connection, then, again, self._erasures)
         self._parts.ask_journal(self._actor, question, read)
 
     def _page_read(
-        self, connection: ConnectionId, then: TakePage, page: ReplyOutcome[list[Record]]
+        self,
+        connection: ConnectionId,
+        then: TakePage,
+        again: Callable[[], None],
+        erasures: int,
+        page: ReplyOutcome[list[Record]],
     ) -> None:
         if isinstance(page, outcome.Error):
             why = safe_str(page.error)
             logger.warning("%s: no page for %s: %s", self._actor.name, connection, why)
             self.tell(connection, ReadFailed())  # its client reconnects and tries again
             self.detach(Detach(connection))
+        elif erasures != self._erasures:
+            again()  # it may have events that were erased since
         else:
             self.perform(then(connection, page.value))

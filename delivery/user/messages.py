@@ -60,6 +60,16 @@ class RunLeft:
     words: Draft | None = None
 
 
+# From connections and the runtime
+
+
+@attrs.frozen
+class EraseThread(Request[None]):
+    """Answered once the thread is erased; its live runs are cancelled first."""
+
+    thread: ThreadId
+
+
 # From the sweep
 
 
@@ -214,6 +224,11 @@ class RedeliverDue:
 
 
 @attrs.frozen
+class EraseOn:
+    """Time to look whether the runs of a thread that is to be erased have ended."""
+
+
+@attrs.frozen
 class SettleDue:
     """Time to look for events that can be settled."""
 
@@ -223,6 +238,8 @@ UserMessage: TypeAlias = (
     | FromConnection
     | SettleAll
     | EventsTrimmed
+    | EraseThread
+    | EraseOn
     | AppendDone
     | LookedUp
     | FlushLazily
@@ -249,6 +266,13 @@ class ShowTyping:
 
     thread: ThreadId
     sender: str
+
+
+@attrs.frozen
+class ThreadErased:
+    """A thread was erased."""
+
+    thread: ThreadId
 
 
 @attrs.frozen
@@ -283,6 +307,7 @@ class SessionTaken:
 ConnectionNews: TypeAlias = (
     DeliverEvents
     | ShowTyping
+    | ThreadErased
     | ReportRefused
     | FellBehind
     | ReadFailed

@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import attrs
 
 from greenroom.actors.ref import Ref
-from greenroom.actors.reply import ReplyOutcome
+from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import IdSource, RunId, SessionId, UserId
@@ -43,6 +43,10 @@ def nothing_more(_: DeadLetter) -> None:
 def never() -> bool:
     """The default `is_draining`."""
     return False
+
+
+def no_run(_: RunId) -> None:
+    """The default `cancel`: there are no live runs."""
 
 
 def wall_clock_ms() -> int:
@@ -88,10 +92,12 @@ class Fed(Protocol):
 class Gauge:
     """How well the user's connections keep up, read by runs and metrics: looked up when it is read.
 
-    `fed` is set by the user actor; None while there is none.
+    `fed` is set by the user actor; None while there is none. `erasures` counts the threads that
+    were erased: what was read of the journal before is not shown after one.
     """
 
     fed: Fed | None = None
+    erasures: int = 0
 
     @property
     def listening(self) -> int:
@@ -120,6 +126,7 @@ class UserParts:
 
     `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for a
     message of the user; it must not block, and the run must have its place in `turns` already.
+    `cancel` stops a live run, if there is one.
     `gauge` and `reach` outlive the actor's incarnations.
     """
 
@@ -129,6 +136,7 @@ class UserParts:
     launch: Launch
     turns: RunTurns = attrs.field(factory=RunTurns)
     gauge: Gauge = attrs.field(factory=Gauge)
+    cancel: Callable[[RunId], object] = no_run
     reach: dict[SessionId, Reach] = attrs.field(factory=dict)
     limits: OutboxLimits = attrs.field(factory=OutboxLimits)
     policies: Policies = POLICIES
@@ -147,7 +155,12 @@ class UserParts:
         then: Callable[[ReplyOutcome[R]], None],
     ) -> None:
         """Call `then(answer)` in the asker once the journal has answered or has failed to."""
-        answer = self.journal.ask(question, whose=asker.name, asker=asker)
+        self.tell_answer(asker, self.journal.ask(question, whose=asker.name, asker=asker), then)
+
+    def tell_answer(
+        self, asker: Ref[UserMessage], answer: Reply[R], then: Callable[[ReplyOutcome[R]], None]
+    ) -> None:
+        """Call `then(answer)` in the asker once the journal has answered."""
         answer.then(partial(_tell_answer, asker, then))
 
 

@@ -54,6 +54,9 @@ SWEEP_SECONDS, SWEEP_USERS, SETTLE_SECONDS = 60.0, 100, 60.0
 """Seconds between two searches for overdue events of inactive users, users settled at once, and
 seconds that one of them may take."""
 
+ENDING_SECONDS = 15.0
+"""Seconds that a user's live runs have to end before the user is erased."""
+
 RUNS = dynamic_supervisor_child("runs")
 CONNECTIONS = dynamic_supervisor_child("connections")
 """Specs of what is below each user."""
@@ -217,6 +220,30 @@ class Users:
                 if isinstance(run, WaitingRun) and run.is_again:
                     run.stop()
 
+    async def erase(self, user: UserId) -> None:
+        """Erase all that is kept of a user. Live runs are cancelled first and have `ENDING_SECONDS`
+        to end; then the user's actors are stopped. The user can return as a new one.
+
+        A call that is cancelled or fails may have erased a part: call it again.
+        """
+        slot = self._slot_of(user)
+        async with slot.locked():
+            if self._is_running(slot):
+                await self._end_runs(slot.handle)
+                await self._stop(user)
+            while await self._journal.erase_user_soon(user).wait():
+                pass
+            if not slot.leases:
+                self._slots.pop(user, None)
+                slot.handle._tree = None
+
+    async def _end_runs(self, handle: UserHandle) -> None:
+        with trio.move_on_after(ENDING_SECONDS):
+            while handle.live_runs:
+                for run in list(handle.live_runs.values()):
+                    run.cancel()
+                await trio.sleep(0.05)
+
     async def settle_overdue(self) -> None:
         """Settle the overdue events of inactive users, and record in the journal that a server is
         running; run this as a child of the tree."""
@@ -336,6 +363,7 @@ class Users:
             launch=Launcher(handle, self._converse, self._settings.ids).launch,
             turns=handle.turns,
             gauge=handle.gauge,
+            cancel=handle.cancel,
             limits=self._settings.limits,
             policies=self._settings.policies,
             when_lost=self._settings.when_lost,

@@ -15,7 +15,8 @@ from contextlib import (
 from typing import cast
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.admin.disconnecting import Disconnects, UserAccess
+from greenroom.admin.disconnecting import Disconnects
+from greenroom.admin.user_data import UserData
 from greenroom.agents import Agents, error_words
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import JournalError
@@ -65,7 +66,7 @@ class NotOpen(GreenroomError):
     """The runtime was used outside of the block of `open_runtime`."""
 
 
-class Runtime(UserAccess):
+class Runtime(UserData):
     """A running greenroom: made by `open_runtime`, valid inside its block.
 
     The first of its agents answers what users say; `run` lets any code speak to a user as an agent.
@@ -153,26 +154,34 @@ class Runtime(UserAccess):
         context: UserContext | None = None,
         *,
         user: str | None = None,
+        thread: str | None = None,
         agent: str = "agent",
         input: JSON = None,  # noqa: A002  # the wire's word
         seconds: float | None = None,
     ) -> AbstractAsyncContextManager[Run]:
         """Speak to a user: `async with runtime.run(user="alice", agent="analyst") as run: …`.
 
-        Give a whole `UserContext`, or a `user` for a new thread. However the block ends, the run
-        ends for the user. `seconds`: what it may take, if not `settings.agent_seconds`; outside of
-        the tier that is a `ValueError`. Raises `BadId`, `UserUnavailable` when the journal is down,
-        `NotOpen` once the runtime is closed, and at the end `RunTimedOut` or `RunStopped` when the
-        run was cut.
+        Give a whole `UserContext`, or a `user`, who gets a new thread unless `thread` names one.
+        However the block ends, the run ends for the user. `seconds`: what it may take, if not
+        `settings.agent_seconds`; outside of the tier that is a `ValueError`. Raises `BadId`,
+        `UserUnavailable` when the journal is down, `NotOpen` once the runtime is closed, and at
+        the end `RunTimedOut` or `RunStopped` when the run was cut.
         """
+        if context is not None and not isinstance(context, UserContext):
+            raise TypeError(
+                f"the first argument of run() must be a UserContext, not {context!r:.60}; "
+                "name a user as run(user=…)"
+            )
+        if context is not None and thread is not None:
+            raise TypeError("a UserContext has a thread: run() takes no other beside it")
         if (context is None) == (user is None):
             given = "neither" if context is None else "both"
             raise TypeError(
                 f"run() must be given either `context` or `user`, not {given}; `user` begins a new "
-                "thread, and a `UserContext` speaks in one that exists"
+                "thread unless `thread` names one, and a `UserContext` speaks in its own"
             )
         try:
-            context = context or UserContext.new(user=user or "", ids=self._ids)
+            context = context or UserContext.new(user=user or "", thread=thread, ids=self._ids)
         except BadId as error:
             self._observer.id_mismatch(error.expected, error.given)
             raise

@@ -18,6 +18,7 @@ from greenroom.actors.reply import Reply
 from greenroom.actors.text.escaping import one_line
 from greenroom.delivery.events.ids import RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON, Event
+from greenroom.delivery.events.threads import Thread, ThreadsPage
 from greenroom.transport.client.client_error import ClientError
 from greenroom.transport.client.frames import Position, Ready, RequestFailed
 from greenroom.transport.client.handshake import CannotConnect, Refused
@@ -214,6 +215,39 @@ class Client:
         if not isinstance(events, list):
             raise ClientError("the server's answer to `history` has no list of events")
         return HistoryPage(tuple(map(Event.from_json, events)), answer["more"] is True)
+
+    async def threads(
+        self,
+        *,
+        before: ThreadId | int | None = None,
+        limit: int = 100,
+        archived: bool = False,
+    ) -> ThreadsPage:
+        """The user's threads that are archived, or those that are not; the one used last first.
+
+        `before`: the last thread of the page before, or its `updated`. `limit` ≤ 100. Raises
+        `RequestFailed`.
+        """
+        request = wire.ThreadsRequest(self._new_id(), limit, before, archived or None)
+        answer = await self._ask(request)
+        threads = answer["threads"]
+        if not isinstance(threads, list):
+            raise ClientError("the server's answer to `threads` has no list of threads")
+        return ThreadsPage(tuple(map(Thread.from_json, threads)), answer["more"] is True)
+
+    async def set_title(self, thread: ThreadId, title: str) -> Thread:
+        """Name a thread, in at most 200 characters. Raises `RequestFailed`."""
+        answer = await self._ask(wire.ChangeThread(self._new_id(), thread, title=title))
+        return Thread.from_json(answer)
+
+    async def archive(self, thread: ThreadId, *, archived: bool = True) -> Thread:
+        """Archive a thread, or take it back. Raises `RequestFailed`."""
+        answer = await self._ask(wire.ChangeThread(self._new_id(), thread, archived=archived))
+        return Thread.from_json(answer)
+
+    async def erase(self, thread: ThreadId) -> None:
+        """Erase a thread for good; its live runs are cancelled first. Raises `RequestFailed`."""
+        await self._ask(wire.EraseRequest(self._new_id(), thread))
 
     async def refresh(self, token: str) -> int | None:
         """Give the server a new token before the old one expires.

@@ -19,6 +19,7 @@ from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import SessionId
 from greenroom.delivery.events.record import Page
+from greenroom.delivery.events.threads import UnknownThread
 from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import RunStarted, UserSays
@@ -35,6 +36,7 @@ from greenroom.transport.connection.machine.events import (
 )
 from greenroom.transport.connection.messages import Answered, ConnectionMessage
 from greenroom.transport.connection.socket.ordered_writer import Starter
+from greenroom.transport.connection.thread_requests import ThreadRequests
 from greenroom.transport.connection.token_watch import TokenWatch
 from greenroom.transport.protocol import frame_codec, wire
 from greenroom.transport.protocol.close_codes import CloseCode
@@ -60,10 +62,14 @@ class Requests:
     wall_clock: Callable[[], float]
     connection: Ref[ConnectionMessage]
     beside: Starter
+    threads: ThreadRequests = attrs.field(init=False)
     _histories: list[wire.HistoryRequest] = attrs.field(factory=list)
     _page: object = None  # the answer that is owed, or on its way to the socket
     _reading: bool = False
     _refreshes: list[wire.Refresh] = attrs.field(factory=list)  # the first one is being checked
+
+    def __attrs_post_init__(self) -> None:
+        self.threads = ThreadRequests(self.user, self.connection, self._answer, self._failed)
 
     def carry(self, request: wire.ClientRequest, session: SessionId | None) -> None:
         """Carry out one request, without waiting for what that takes."""
@@ -74,6 +80,8 @@ class Requests:
                 self._cancel(request)
             case wire.HistoryRequest():
                 self._ask_history(request)
+            case wire.ThreadsRequest() | wire.ChangeThread() | wire.EraseRequest():
+                self.threads.carry(request)
             case wire.Refresh():
                 self._check(request)
 
@@ -137,9 +145,14 @@ class Requests:
         user = self.user.user
         question = ReadHistory(user, request.thread, request.before, request.limit)
         reply = self.user.journal.ask(question, whose=user, asker=self.connection)
-        reply.then(partial(self._history_read, request))
+        reply.then(partial(self._history_read, request, self.user.gauge.erasures))
 
-    def _history_read(self, request: wire.HistoryRequest, result: ReplyOutcome[Page]) -> None:
+    def _history_read(
+        self, request: wire.HistoryRequest, erasures: int, result: ReplyOutcome[Page]
+    ) -> None:
+        if erasures != self.user.gauge.erasures:
+            self._read_history(request)  # the page may have events that were erased since
+            return
         if isinstance(result, outcome.Error):
             self._page = self._failed(request, result.error)
         else:
@@ -209,6 +222,6 @@ def _code_of(error: BaseException) -> CloseCode:
     match error:
         case TooManyRuns():
             return CloseCode.RATE_LIMIT
-        case SayConflict() | BadEvent():
+        case SayConflict() | BadEvent() | UnknownThread():
             return CloseCode.PROTOCOL_ERROR
     return CloseCode.SERVER_ERROR

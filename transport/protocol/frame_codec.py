@@ -14,22 +14,26 @@ import cattrs
 import orjson
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId
+from greenroom.delivery.events.ids import EventId, Id, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.events.threads import MOST_THREADS, TITLE_CHARACTERS
 from greenroom.transport.protocol.frame_object import REPLACEMENT, BadFrame, object_of
 from greenroom.transport.protocol.wire import (
     MAX_DISPLAYED,
     MAX_HISTORY,
     Ack,
     CancelRun,
+    ChangeThread,
     ClientFrame,
     Confirm,
     Displayed,
+    EraseRequest,
     Hello,
     HistoryRequest,
     Pong,
     Refresh,
     Say,
+    ThreadsRequest,
     Typing,
 )
 from greenroom.transport.protocol.wire_fields import (
@@ -40,8 +44,10 @@ from greenroom.transport.protocol.wire_fields import (
     ParseId,
     WrongField,
     bounded_text,
+    flag,
     id_of,
     maybe,
+    number_or_id,
     offsets,
     parse_id,
     secret_text,
@@ -60,13 +66,16 @@ TYPES: Mapping[type[ClientFrame], str] = {
     Say: "say",
     CancelRun: "cancel",
     HistoryRequest: "history",
+    ThreadsRequest: "threads",
+    ChangeThread: "thread",
+    EraseRequest: "erase",
     Refresh: "refresh",
     Typing: "typing",
     Pong: "pong",
 }
 FRAMES: tuple[type[ClientFrame], ...] = tuple(TYPES)
 _BY_TYPE = {type_: frame for frame, type_ in TYPES.items()}
-_ANSWERED = {"say", "cancel", "history", "refresh"}
+_ANSWERED = {"say", "cancel", "history", "threads", "thread", "erase", "refresh"}
 """The types of `ClientRequest`: their `id` comes back in a `reply`."""
 
 Checks: TypeAlias = Mapping[str, FieldCheck[object]]
@@ -100,9 +109,30 @@ def _checks(parse: ParseId) -> Mapping[type[ClientFrame], Checks]:
             "thread": maybe(thread),
             "before": maybe(whole_number("before", 1, MAX_OFFSET)),
         },
+        **_thread_checks(request_id, thread, parse),
         Refresh: {"id": request_id, "token": secret_text("token", MAX_TOKEN_LENGTH)},
         Typing: {"thread": thread},
         Pong: {},
+    }
+
+
+def _thread_checks(
+    request_id: FieldCheck[str], thread: FieldCheck[Id], parse: ParseId
+) -> Mapping[type[ClientFrame], Checks]:
+    return {
+        ThreadsRequest: {
+            "id": request_id,
+            "limit": whole_number("limit", 1, MOST_THREADS),
+            "before": maybe(number_or_id("before", ThreadId, parse)),
+            "archived": maybe(flag("archived")),
+        },
+        ChangeThread: {
+            "id": request_id,
+            "thread": thread,
+            "title": maybe(bounded_text("title", TITLE_CHARACTERS, shortest=1)),
+            "archived": maybe(flag("archived")),
+        },
+        EraseRequest: {"id": request_id, "thread": thread},
     }
 
 

@@ -27,8 +27,8 @@ MAX_HISTORY = 200
 LARGE_BYTES = 64 * 1024
 """A longer frame is announced to a client with the feature `large`."""
 
-POSITION, LARGE = "position", "large"
-FEATURES = (POSITION, LARGE)
+POSITION, LARGE, THREADS = "position", "large", "threads"
+FEATURES = (POSITION, LARGE, THREADS)
 """What a client may ask for in `hello` beyond the first greenroom.v1; `ready` names what it got."""
 
 
@@ -104,6 +104,34 @@ class HistoryRequest:
 
 
 @attrs.frozen
+class ThreadsRequest:
+    """Page through the user's threads. `before`: a thread, or the time of its last event (ms)."""
+
+    id: str
+    limit: int
+    before: int | ThreadId | None = None
+    archived: bool | None = None
+
+
+@attrs.frozen
+class ChangeThread:
+    """Name a thread, archive it or take it back."""
+
+    id: str
+    thread: ThreadId
+    title: str | None = attrs.field(default=None, metadata=SECRET)
+    archived: bool | None = None
+
+
+@attrs.frozen
+class EraseRequest:
+    """Erase a thread for good."""
+
+    id: str
+    thread: ThreadId
+
+
+@attrs.frozen
 class Refresh:
     """A new token before the old one expires."""
 
@@ -123,12 +151,12 @@ class Pong:
     """Answer to `ping`."""
 
 
-ClientFrame: TypeAlias = (
-    Hello | Ack | Displayed | Confirm | Say | CancelRun | HistoryRequest | Refresh | Typing | Pong
+ClientRequest: TypeAlias = (
+    Say | CancelRun | HistoryRequest | ThreadsRequest | ChangeThread | EraseRequest | Refresh
 )
-
-ClientRequest: TypeAlias = Say | CancelRun | HistoryRequest | Refresh
 """The frames that have an `id` and get a `reply`."""
+
+ClientFrame: TypeAlias = Hello | Ack | Displayed | Confirm | ClientRequest | Typing | Pong
 
 
 class EncodedEvent(Protocol):
@@ -219,6 +247,11 @@ def error(code: int, message: str, *, temporary: bool) -> bytes:
 def typing(thread: ThreadId, sender: str) -> bytes:
     """Someone is typing in a thread: a user's id, or an agent's name."""
     return _frame("typing", thread=thread, **{"from": sender})
+
+
+def erased(thread: ThreadId) -> bytes:
+    """A thread of the user was erased: forget what is shown of it."""
+    return _frame("erased", thread=thread)
 
 
 def ping(offset: int | None = None) -> bytes:

@@ -90,6 +90,27 @@ def id_of(name: str, kind: type[Id], parse: ParseId) -> FieldCheck[Id]:
     return check
 
 
+def flag(name: str) -> FieldCheck[bool]:
+    """`true` or `false`."""
+
+    def check(value: object, _: object) -> bool:
+        if type(value) is bool:
+            return value
+        raise WrongField(name, "true or false", shown(value))
+
+    return check
+
+
+def number_or_id(name: str, kind: type[Id], parse: ParseId) -> FieldCheck[int | Id]:
+    """A place in a list: an integer from 1 to 2^53, or an id of one kind."""
+    a_number, an_id = whole_number(name, 1, MAX_OFFSET), id_of(name, kind, parse)
+
+    def check(value: object, type_: object) -> int | Id:
+        return an_id(value, type_) if isinstance(value, str) else a_number(value, type_)
+
+    return check
+
+
 def offsets(name: str, most: int) -> FieldCheck[tuple[int, ...]]:
     """A list of 1 to `most` offsets."""
     return _list_of(name, most, whole_number(f"{name}[]", 1, MAX_OFFSET), shortest=1)

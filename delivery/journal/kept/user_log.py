@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import attrs
+import orjson
 
+from greenroom.delivery.events.exported import ExportedRow
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import EventClass, Kind
@@ -20,7 +22,7 @@ from greenroom.delivery.events.record import (
     Said,
     Settled,
 )
-from greenroom.delivery.events.threads import erased
+from greenroom.delivery.events.threads import Thread, erased
 from greenroom.delivery.journal.kept.runs import RunsKept
 from greenroom.delivery.journal.kept.threads import ThreadsKept
 from greenroom.delivery.journal.undelivered import (
@@ -147,6 +149,21 @@ class UserLog:
             del self.cursors[cursor.session]
         return len(unseen)
 
+    def rows(self) -> Iterator[ExportedRow]:
+        """All that is kept, as rows of tables."""
+        for record in self.records:
+            yield _row("log", record)
+        for cursor in self.cursors.values():
+            yield _row("cursor", cursor)
+        for mark in self.marks.values():
+            yield _row("mark", mark)
+        for letter in self.dead_letters.values():
+            yield _row("dead_letter", letter)
+        for thread in self.threads.page(None, len(self.records), archived=False).threads:
+            yield _row("thread", thread)
+        for thread in self.threads.page(None, len(self.records), archived=True).threads:
+            yield _row("thread", thread)
+
     def is_erased(self, offset: int) -> bool:
         known = self.trimmed < offset <= self.bounds().last
         return known and self.records[offset - self.trimmed - 1].kind is Kind.SUPERSEDED
@@ -178,3 +195,15 @@ class UserLog:
     def _keep_said(self, record: Record) -> None:
         if record.say is not None:
             self.said.setdefault(record.say, Said(record.run, record.thread, record.body))
+
+
+def _row(table: str, entry: Cursor | Mark | DeadLetter | Record | Thread) -> ExportedRow:
+    """JSON for what is neither text nor a number."""
+    values = {name.replace("event_class", "class"): v for name, v in attrs.asdict(entry).items()}
+    shown = {
+        name: value
+        if value is None or (isinstance(value, str | int | bytes) and name != "verdict")
+        else orjson.dumps(value).decode()
+        for name, value in values.items()
+    }
+    return ExportedRow(table, shown)

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 import apsw
 import attrs
 
+from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.record import (
     Bounds,
@@ -49,6 +50,7 @@ from greenroom.delivery.journal.sqlite.tables.erasure import STEP, erase_thread,
 from greenroom.delivery.journal.sqlite.tables.runs import SqliteRuns, going_on_writes, run_writes
 from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads, thread_writes
 from greenroom.delivery.journal.sqlite.tables.trims import trim
+from greenroom.delivery.journal.sqlite.tables.user_rows import user_rows
 from greenroom.delivery.journal.undelivered import Reached, Stretches
 
 SqlValue: TypeAlias = str | int | bytes | None
@@ -224,6 +226,9 @@ class SqliteStore(SqliteLetters, SqliteCauses):
 
     def threads(self, user: UserId) -> list[ThreadSummary]:
         return self.thread_list.summaries(user, self._tail(user).last)
+
+    def user_rows(self, user: UserId, place: ExportPlace | None) -> ExportPiece:
+        return user_rows(self._database, user, place)
 
     def erase_thread(self, user: UserId, thread: ThreadId, through: int) -> bool:
         self._tails.pop(user, None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import attrs
 
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.record import Page
 from greenroom.delivery.user.messages import (
     Acked,
@@ -126,6 +128,14 @@ class HistoryRead:
     id: str
     page: Page
     more: bool
+
+
+@attrs.frozen
+class RequestDone:
+    """The answer to a request whose result needs no more than to be written."""
+
+    id: str
+    result: Mapping[str, JSON] = attrs.field(metadata=SECRET)
 
 
 @attrs.frozen

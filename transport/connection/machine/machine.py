@@ -22,6 +22,7 @@ from greenroom.delivery.user.messages import (
     ReportRefused,
     SessionTaken,
     ShowTyping,
+    ThreadErased,
     UserTyping,
 )
 from greenroom.transport.connection.machine.data import (
@@ -56,6 +57,7 @@ from greenroom.transport.connection.machine.events import (
     Overstepped,
     Ping,
     PongDue,
+    RequestDone,
     RequestRefused,
     RunBegan,
     RunCancelled,
@@ -233,6 +235,16 @@ def _run_cancelled(data: ConnectionData, event: RunCancelled) -> ConnectionStep:
     return stay(data, Send(wire.reply_ok(event.id, run=event.run)))
 
 
+def _request_done(data: ConnectionData, event: RequestDone) -> ConnectionStep:
+    return stay(data, Send(wire.reply_ok(event.id, **event.result)))
+
+
+def _thread_erased(data: ConnectionData, event: ThreadErased) -> ConnectionStep:
+    if wire.THREADS not in data.features:
+        return stay(data)
+    return stay(data, Send(wire.erased(event.thread)))
+
+
 def _history_read(data: ConnectionData, event: HistoryRead) -> ConnectionStep:
     assert data.sender is not None, "ready has a sender"
     return stay(data, Send(data.sender.history(event.id, event.page, more=event.more)))
@@ -295,11 +307,16 @@ CONNECTION: Machine[Phase, ConnectionData, ConnectionCommand] = Machine(
         On(READY, wire.Say, _request),
         On(READY, wire.CancelRun, _request),
         On(READY, wire.HistoryRequest, _request),
+        On(READY, wire.ThreadsRequest, _request),
+        On(READY, wire.ChangeThread, _request),
+        On(READY, wire.EraseRequest, _request),
         On(READY, wire.Refresh, _request),
         On(READY, RequestRefused, _request_failed),
         On(READY, RunBegan, _run_began),
         On(READY, RunCancelled, _run_cancelled),
         On(READY, HistoryRead, _history_read),
+        On(READY, RequestDone, _request_done),
+        On(READY, ThreadErased, _thread_erased),
         On(READY, TokenRefreshed, token_refreshed, to={CLOSED}),
         On(READY, TokenChecked, token_checked, to={CLOSED}),
         On(READY, HeartbeatDue, _heartbeat_due),

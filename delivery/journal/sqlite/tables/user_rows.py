@@ -1,0 +1,64 @@
+"""All rows of one user, of whatever table, a bounded piece at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, cast
+
+import apsw
+
+from greenroom.delivery.events.exported import ExportedRow, ExportPiece, ExportPlace, RowValue
+from greenroom.delivery.events.ids import UserId
+
+PIECE_ROWS: Final = 500
+PIECE_BYTES: Final = 256 * 1024
+_TABLES: Final = """
+    SELECT tables.name FROM sqlite_schema AS tables
+    JOIN pragma_table_info(tables.name) AS columns
+    WHERE tables.type = 'table' AND columns.name = 'user' AND tables.name != 'unsettled'
+        AND tables.name > ? ORDER BY tables.name LIMIT 1
+"""
+_COLUMNS: Final = "SELECT name, pk FROM pragma_table_info(?) ORDER BY cid"
+
+
+def user_rows(database: apsw.Connection, user: UserId, place: ExportPlace | None) -> ExportPiece:
+    """See `Reads.user_rows`."""
+    if place is None or not place.key:
+        table = database.execute(_TABLES, (place.table if place else "",)).get
+        if table is None:
+            return ExportPiece((), None)
+        place = ExportPlace(str(table), ())
+    columns, key = _columns(database, place.table)
+    rows: list[ExportedRow] = []
+    size = 0
+    for values in _select(database, user, place, columns, key):
+        row = dict(zip(columns, cast("tuple[RowValue, ...]", values), strict=True))
+        rows.append(ExportedRow(place.table, row))
+        size += sum(len(each) for each in values if isinstance(each, str | bytes))
+        if size > PIECE_BYTES or len(rows) == PIECE_ROWS:
+            return ExportPiece(rows, ExportPlace(place.table, tuple(row[name] for name in key)))
+    return ExportPiece(rows, ExportPlace(place.table, ()))
+
+
+def _columns(database: apsw.Connection, table: str) -> tuple[list[str], list[str]]:
+    """The table's columns, and those that its rows of a user are sorted by."""
+    found = cast("list[tuple[str, int]]", database.execute(_COLUMNS, (table,)).fetchall())
+    key = ["offset"] if table == "log" else [name for name, place in found if place]
+    return [name for name, _ in found], key
+
+
+def _select(
+    database: apsw.Connection,
+    user: UserId,
+    place: ExportPlace,
+    columns: Sequence[str],
+    key: Sequence[str],
+) -> apsw.Cursor:
+    names, keys = _listed(columns), _listed(key)
+    past = f" AND ({keys}) > ({', '.join('?' * len(key))})" if place.key else ""
+    sql = f'SELECT {names} FROM "{place.table}" WHERE user = ?{past} ORDER BY {keys} LIMIT ?'
+    return database.execute(sql, (user, *place.key, PIECE_ROWS))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
