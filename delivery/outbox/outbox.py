@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from greenroom.delivery.events.draft import Draft
-from greenroom.delivery.events.ids import ConnectionId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.ids import ConnectionId, RunId, SessionId, UserId
 from greenroom.delivery.events.record import Bounds, Cursor, Entry, Mark, Record, size_of
 from greenroom.delivery.events.stages import Standing, furthest, standings
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -60,7 +60,7 @@ class Outbox(Generic[T]):
         self.first = max(1, bounds.first)
         self.last = bounds.last
         self._limits = limits or OutboxLimits()
-        self._tail = Tail(self._limits)
+        self.tail = self._tail = Tail(self._limits)
         self._feeds: dict[ConnectionId, Feed] = {}
         self._waiting: list[tuple[Draft, T]] = []
         self._drafts_in_flight: list[tuple[Draft, T]] = []
@@ -344,10 +344,6 @@ class Outbox(Generic[T]):
     def bytes_behind(self) -> int:
         """The bytes not yet handed to live connections, summed over all of them."""
         return sum(feed.bytes_behind for feed in self._feeds.values())
-
-    def erase(self, thread: ThreadId, through: int) -> None:
-        """The thread's events through an offset were erased in the journal."""
-        self._tail.erase(thread, through)
 
     def recall(self, offset: int) -> Record | None:
         """The record at `offset`, or None if it is not in memory."""

@@ -110,5 +110,5 @@ class Erasing:
     def _forget(self, thread: ThreadId, through: int) -> None:
         """Answers that the journal gave before are asked for again: see `Gauge.erasures`."""
         self._parts.gauge.erasures += 1
-        self._outbox.erase(thread, through)
+        self._outbox.tail.erase(thread, through)
         self._tell_all(ThreadErased(thread))
