@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from greenroom.actors.recording.redaction import SECRET
+from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import (
@@ -155,6 +156,7 @@ Entry: TypeAlias = (
     | NotAgain
     | StepResult
     | FailureCause
+    | Ban
 )
 
 

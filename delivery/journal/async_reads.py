@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Concatenate, ParamSpec, TypeVar
 
+from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.ids import EventId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
@@ -117,6 +118,10 @@ class AsyncReads:
 
     async def dead_letter(self, event: EventId) -> DeadLetter | None:
         return await self._read(Reads.dead_letter, event)
+
+    async def bans(self, *, after: UserId | None = None, limit: int) -> list[Ban]:
+        check_limit(limit)
+        return await self._read(Reads.bans, after, limit)
 
     async def cause(self, event: EventId) -> FailureCause | None:
         return await self._read(Reads.cause, event)

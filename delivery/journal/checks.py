@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from greenroom.delivery.errors import AlreadySaid, OutOfSequence
+from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
@@ -67,5 +68,5 @@ def check_ids(entries: Iterable[Entry]) -> None:
             EventId.parse(entry.event)
         elif isinstance(entry, GoesOn | NotAgain | StepResult):
             RunId.parse(entry.run)
-        elif not isinstance(entry, Settled | Unsaid):
+        elif not isinstance(entry, Settled | Unsaid | Ban):
             SessionId.parse(entry.session)

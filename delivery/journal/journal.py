@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Never, Protocol, TypeVar
 
 import attrs
 
+from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.ids import (
     EventId,
@@ -230,6 +231,11 @@ class Journal(Protocol):
 
     async def dead_letter(self, event: EventId) -> DeadLetter | None:
         """The dead letter of this event; None if there is none."""
+        ...
+
+    async def bans(self, *, after: UserId | None = None, limit: int) -> list[Ban]:
+        """The newest ban of each user past `after`, sorted by user. One that was over when another
+        was kept is forgotten."""
         ...
 
     async def cause(self, event: EventId) -> FailureCause | None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.cause import CAUSES_KEPT, FailureCause
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.going_on import GoingOn
@@ -59,6 +60,7 @@ class MemoryStore:
         self._alive: int | None = None
         self._pauses: list[Pause] = []
         self._causes: dict[EventId, FailureCause] = {}
+        self._bans: dict[UserId, Ban] = {}
 
     def keep(self, entries: Sequence[Entry]) -> None:
         """Keep all of the entries or none. Raises `OutOfSequence`, `BadId`, `AlreadySaid`."""
@@ -72,6 +74,8 @@ class MemoryStore:
                 self._users[entry.user].keep_record(entry, self._number)
             elif isinstance(entry, FailureCause):
                 self._keep_cause(entry)
+            elif isinstance(entry, Ban):
+                self._keep_ban(entry)
             else:
                 self._users[entry.user].keep(entry)
 
@@ -158,6 +162,7 @@ class MemoryStore:
 
     def erase_user(self, user: UserId) -> None:
         self._users.pop(user, None)
+        self._bans.pop(user, None)
         self._forget_causes(user, None)
 
     def _forget_causes(self, user: UserId, runs: Set[RunId] | None) -> None:
@@ -250,6 +255,14 @@ class MemoryStore:
         self._causes[cause.event] = cause
         if len(self._causes) > CAUSES_KEPT:
             del self._causes[next(iter(self._causes))]
+
+    def bans(self, after: UserId | None, limit: int) -> list[Ban]:
+        users = (user for user in sorted(self._bans) if user > (after or ""))
+        return [self._bans[user] for user in islice(users, limit)]
+
+    def _keep_ban(self, ban: Ban) -> None:
+        kept = {**self._bans, ban.user: ban}
+        self._bans = {user: each for user, each in kept.items() if each.until > ban.at}
 
     def _log(self, user: UserId) -> UserLog:
         return self._users.get(user) or UserLog()

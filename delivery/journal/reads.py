@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar, cast
 
 import attrs
 
+from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.going_on import GoingOn
@@ -126,6 +127,8 @@ class Reads(Protocol):
     ) -> list[DeadLetter]: ...
 
     def dead_letter(self, event: EventId) -> DeadLetter | None: ...
+
+    def bans(self, after: UserId | None, limit: int) -> list[Ban]: ...
 
     def cause(self, event: EventId) -> FailureCause | None: ...
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from greenroom.actors.errors import Fault
 from greenroom.delivery.errors import DeliveryError
+from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.ids import UserId
 
 MOST_BANS = 100_000
@@ -49,6 +50,17 @@ class Bans:
                     advice="let some of them in again, or ban users for less long",
                 )
         self._until[user] = until
+
+    def load(self, bans: Iterable[Ban]) -> None:
+        """Take over what a journal kept; what is over by now is passed by."""
+        now = self._now()
+        self._until |= {ban.user: ban.until / 1000 for ban in bans if ban.until > now * 1000}
+
+    def entry(self, user: UserId) -> Ban:
+        """What a journal must keep of the user's ban, or of there being none."""
+        now = round(self._now() * 1000)
+        until = self.until(user)
+        return Ban(user, now if until is None else round(until * 1000), now)
 
     def lift(self, user: UserId) -> bool:
         """Let the user in again; False if the user was not banned."""

@@ -108,7 +108,7 @@ class Runtime(UserData):
             converse=self._agents.answer,
         )
         self._bans = Bans(wall_clock)
-        super().__init__(Disconnects(self.users, self._bans))
+        super().__init__(Disconnects(self.users, self._bans, journal))
         self._ledger = Ledger(self.users, journal, self._observer)
         self.dead_letters: DeadLetters = DeadLetters(self.users, self._ledger, ids)
 
@@ -367,6 +367,7 @@ async def open_runtime(
             wall_clock=wall_clock,
         )
         opened.report_to(runtime._observer)
+        await runtime._disconnects.load()
         tree = open_application(
             "greenroom",
             list(_components(runtime.users, runtime._sweeping())),

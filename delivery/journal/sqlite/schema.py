@@ -9,6 +9,7 @@ from typing import Final
 import apsw
 
 from greenroom.delivery.errors import JournalCorrupt, JournalTooNew
+from greenroom.delivery.journal.sqlite.tables.bans import TABLE as BAN_TABLE
 from greenroom.delivery.journal.sqlite.tables.threads import TABLE as THREAD_TABLE
 from greenroom.delivery.journal.sqlite.tables.threads import add_threads
 
@@ -178,6 +179,7 @@ CREATE TABLE cause (
  traceback TEXT NOT NULL
 ) STRICT;
 """,
+    "ban": BAN_TABLE,
 }
 
 # Derived from the other tables, so exports omit it. A trigger ensures that no event is missing,

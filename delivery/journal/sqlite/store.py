@@ -45,6 +45,7 @@ from greenroom.delivery.journal.sqlite.rows import (
     record_of,
     record_row,
 )
+from greenroom.delivery.journal.sqlite.tables.bans import SqliteBans, ban_writes
 from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses, cause_writes
 from greenroom.delivery.journal.sqlite.tables.erasure import STEP, erase_thread, erase_user
 from greenroom.delivery.journal.sqlite.tables.runs import SqliteRuns, going_on_writes, run_writes
@@ -136,7 +137,7 @@ class _LogEnd:
     thread: str | None
 
 
-class SqliteStore(SqliteLetters, SqliteCauses):
+class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans):
     """Keeps entries, and implements `Reads`, on a connection that only this store uses.
 
     Two stores of one journal see what the other one has committed. Only one may `append` or `trim`.
@@ -346,6 +347,7 @@ def _delivery_writes(entries: Sequence[Entry]) -> Iterator[Write]:
     yield from letter_writes(entries)
     yield from going_on_writes(entries)
     yield from cause_writes(entries)
+    yield from ban_writes(entries)
 
 
 def _spans(

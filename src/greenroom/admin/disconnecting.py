@@ -11,7 +11,9 @@ import attrs
 import trio
 
 from greenroom.actors.ref import Ref
+from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.handle import UserHandle
@@ -19,6 +21,7 @@ from greenroom.delivery.user.users import Users
 from greenroom.supervisor.errors import SupervisorError
 from greenroom.transport.connection.machine.events import Disconnected, Draining
 
+BANS_AT_ONCE = 10_000
 LONGEST_REASON = 500
 """Characters of a reason: it is shown to the user."""
 
@@ -34,6 +37,18 @@ class Disconnects:
 
     users: Users
     bans: Bans
+    journal: Journal
+
+    async def load(self) -> None:
+        """Take over the refusals of an earlier process. A journal that cannot be read serves no
+        user, and keeps no server from starting."""
+        after: UserId | None = None
+        try:
+            while page := await self.journal.bans(after=after, limit=BANS_AT_ONCE):
+                self.bans.load(page)
+                after = page[-1].user
+        except JournalError as error:
+            logger.error("who is refused could not be read from the journal: %s", error)
 
     async def disconnect(
         self,
@@ -44,7 +59,8 @@ class Disconnects:
         reconnect: bool = False,
         cancel_runs: bool = False,
     ) -> int:
-        """Return once none of the user's connections is sent anything any more; their number."""
+        """Return once none of the user's connections is sent anything any more, and the journal has
+        kept the refusal; their number."""
         words = Disconnected(_checked_reason(reason), RECONNECT if reconnect else None)
         if until is not None:
             self.bans.ban(user, _seconds(until))
@@ -58,13 +74,16 @@ class Disconnects:
         with bound(user=str(user)):
             logger.info("disconnected by the service: %d connections", len(refs))
         await _wait_stopped(refs)
+        if until is not None:
+            await self.journal.append_soon([self.bans.entry(user)]).wait()
         return len(refs)
 
-    def readmit(self, user: UserId) -> bool:
+    async def readmit(self, user: UserId) -> bool:
         """Let the user in again; False if that was so already."""
         was_banned = self.bans.lift(user)
         with bound(user=str(user)):
             logger.info("admitted again" if was_banned else "admitted again, and always was")
+        await self.journal.append_soon([self.bans.entry(user)]).wait()
         return was_banned
 
 
@@ -88,7 +107,8 @@ class UserAccess:
         The user sees `reason`. `until` (with a time zone, or in seconds since the Unix epoch) no
         connection of the user is admitted. With `reconnect` clients come back by themselves, and
         bring a new token if they can. Runs go on, unless `cancel_runs`. Raises `BadId`,
-        `ValueError` for a time that is past or a long reason, and `TooManyBans`.
+        `ValueError` for a time that is past or a long reason, `TooManyBans`, and a `JournalError`
+        if the user is disconnected but a restart would forget `until`.
         """
         return await self._disconnects.disconnect(
             UserId.parse(user),
@@ -98,9 +118,10 @@ class UserAccess:
             cancel_runs=cancel_runs,
         )
 
-    def readmit(self, user: str) -> bool:
-        """Admit a user again before the `until` of `disconnect`; False if none was in force."""
-        return self._disconnects.readmit(UserId.parse(user))
+    async def readmit(self, user: str) -> bool:
+        """Admit a user again before the `until` of `disconnect`; False if none was in force. Raises
+        `BadId`, or a `JournalError` if the user is admitted but a restart would forget that."""
+        return await self._disconnects.readmit(UserId.parse(user))
 
 
 def connections_of(user: UserHandle) -> Iterator[Ref[Disconnected | Draining]]:

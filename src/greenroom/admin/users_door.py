@@ -58,7 +58,7 @@ class UsersDoor:
 
     async def _readmit(self, head: RequestHead) -> Response:
         user = user_of(head)
-        was_refused = self.disconnects.readmit(user)
+        was_refused = await self.disconnects.readmit(user)
         said = {"schema": READMITTED, "user": user, "was_refused": was_refused}
         return json_answer(orjson.dumps(said))
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.user.bans import Bans, TooManyBans
 
@@ -25,6 +26,7 @@ class BansMachine(RuleBasedStateMachine):
         self.now = 1_000.0
         self.bans = Bans(lambda: self.now, LIMIT)
         self.model: dict[UserId, float] = {}
+        self.journal: dict[UserId, Ban] = {}
 
     def in_force(self) -> dict[UserId, float]:
         return {user: until for user, until in self.model.items() if until > self.now}
@@ -37,11 +39,21 @@ class BansMachine(RuleBasedStateMachine):
         else:
             self.bans.ban(user, self.now + seconds)
             self.model[user] = self.now + seconds
+            self.journal[user] = self.bans.entry(user)
 
     @rule(user=st.sampled_from(USERS))
     def lift(self, user: UserId) -> None:
         assert self.bans.lift(user) is (user in self.in_force())
         self.model.pop(user, None)
+        self.journal[user] = self.bans.entry(user)
+
+    @rule()
+    def restart(self) -> None:
+        """The journal may know a ban that was over, until the clock was set back."""
+        self.bans = Bans(lambda: self.now, LIMIT)
+        self.bans.load(self.journal.values())
+        self.model = {user: ban.until / 1000 for user, ban in self.journal.items()}
+        self.model = self.in_force()
 
     @rule(seconds=st.integers(-50, 100))
     def pass_time(self, seconds: int) -> None:
@@ -55,7 +67,7 @@ class BansMachine(RuleBasedStateMachine):
     def bans_are_those_of_the_model(self) -> None:
         found = {user: self.bans.until(user) for user in USERS}
         assert {user: until for user, until in found.items() if until} == self.in_force()
-        assert len(self.bans) <= LIMIT
+        assert len(self.bans) <= len(USERS)
 
 
 TestBans = BansMachine.TestCase

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import attrs
 import orjson
@@ -12,10 +13,12 @@ import pytest
 
 import greenroom
 from greenroom import JSON
+from greenroom.delivery.errors import JournalFull
 from greenroom.delivery.events.ids import UserId
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Identity, sign_token
 from greenroom.transport.client import SessionClosed
+from tests.delivery.backstage import Disk
 from tests.face.http_get import get
 from tests.protocol.client import Client, refusal
 from tests.protocol.hours import Hours, hours
@@ -62,9 +65,9 @@ def test_until_that_time_the_user_is_refused_at_the_door_and_can_ask_why(
     assert refusal(server.port, token_for(user)) == REFUSED
     status, body, _ = get(server, "/whoami", token_for(user))
     assert (status, body.decode()) == REFUSED
-    assert server.run_sync(server.runtime.readmit, user)
+    assert server.run(server.runtime.readmit, user)
     assert connect().hello()["user"] == user
-    assert not server.run_sync(server.runtime.readmit, user)
+    assert not server.run(server.runtime.readmit, user)
 
 
 def test_once_the_time_has_come_the_user_is_admitted(user: str) -> None:
@@ -76,6 +79,27 @@ def test_once_the_time_has_come_the_user_is_admitted(user: str) -> None:
         bans._now = lambda: now + 3_600
         with Client(of_its_own.port, token_for(user)) as client:
             assert client.hello()["user"] == user
+
+
+def test_a_restart_forgets_no_refusal_and_a_disk_that_is_full_says_so(
+    tmp_path: Path, disk: Disk
+) -> None:
+    until, journal = time.time() + 3_600, tmp_path / "journal.db"
+    with serving(journal=journal) as before:
+        for name in ("mallory", "oscar", "trudy"):
+            disconnect(before, name, until=until)
+        assert before.run(before.runtime.readmit, "oscar")
+        disconnect(before, "trudy", until=time.time() + 0.01)
+    with serving(journal=journal) as after:
+        assert refusal(after.port, token_for("mallory")) == REFUSED
+        for name in ("oscar", "trudy"):
+            with Client(after.port, token_for(name)) as client:
+                assert client.hello()["user"] == name
+    with serving(disk) as full:
+        disk.errors.append(JournalFull("no room"))
+        with pytest.raises(JournalFull):
+            disconnect(full, "mallory", until=until)
+        assert refusal(full.port, token_for("mallory")) == REFUSED, "all the same, for now"
 
 
 def test_a_handshake_that_the_door_let_in_before_is_not_forgotten(
@@ -154,6 +178,11 @@ class Directory:
         if self.is_down:
             raise OSError("the directory is down")
         return identity.proof not in self.revoked
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
 
 
 @pytest.fixture
