@@ -12,6 +12,8 @@ import attrs
 from greenroom.actors.errors import GreenroomError
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.admin.door import AdminDoor
+from greenroom.admin.runs_desk import RunsDesk
+from greenroom.admin.runs_door import RunsDoor
 from greenroom.admin.users_door import UsersDoor
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.events.ids import IdSource
@@ -125,9 +127,10 @@ class Listening:
         if token is None:
             return {}
         anywhere = self.settings.admin_anywhere
-        users = UsersDoor(self.disconnects).routes()
+        runs = RunsDoor(RunsDesk(self.users, self.journal)).routes()
+        more = {**UsersDoor(self.disconnects).routes(), **runs}
         return AdminDoor(
-            self.root, self.dead_letters, self.journal, token, anywhere, more=users
+            self.root, self.dead_letters, self.journal, token, anywhere, more=more
         ).routes()
 
     def _metrics_routes(self) -> Mapping[str, Handler]:

@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
-import trio
-
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import run_completed
 from greenroom.delivery.events.ids import EventId, IdSource
@@ -67,6 +65,6 @@ class Launcher:
             with waiting.scope:
                 await self._user.turns.wait(waiting.run)
                 if after:
-                    await trio.sleep(after)
+                    await waiting.wait(after)
         finally:
             self._user.forget(waiting)

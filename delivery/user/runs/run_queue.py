@@ -129,9 +129,24 @@ class WaitingRun:
         self.is_again = is_again
         self.scope = trio.CancelScope()
         self.cancelled = False
+        self._is_hurried = False
+        self._woken: trio.Event | None = None
 
     def __repr__(self) -> str:
         return f"<Run {self.run}, waiting>"
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until the next attempt may begin, or until `hurry`."""
+        if not self._is_hurried:
+            self._woken = trio.Event()
+            with trio.move_on_after(seconds):
+                await self._woken.wait()
+
+    def hurry(self) -> None:
+        """The next attempt may begin now."""
+        self._is_hurried = True
+        if self._woken is not None:
+            self._woken.set()
 
     def cancel(self) -> None:
         """The user stops the run."""

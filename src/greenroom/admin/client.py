@@ -11,8 +11,9 @@ import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.admin.door import CRASHES, DEAD_LETTERS, EXPLANATIONS, TREE
+from greenroom.admin.runs_door import RUNS
 from greenroom.admin.users_door import USERS
-from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.history.explanation import FailureExplanation
 from greenroom.settings import BadSettings, Settings
 from greenroom.supervisor.crash.crash_report import CrashReport
@@ -128,6 +129,18 @@ class AdminClient:
         """Admit the user again; whether the user was refused. Raises `NotDone`, too."""
         return orjson.loads(self.raw(_place_of(user), "DELETE")).get("was_refused") is True
 
+    def retry(self, user: UserId, run: RunId, say: str) -> RunId:
+        """Have a run tried again; the run that begins. Raises `NotDone`, too."""
+        path = f"{RUNS}/{run}?{urlencode({'user': user, 'say': say})}"
+        match orjson.loads(self.raw(path, "POST")):
+            case {"run": str(began)}:
+                return RunId.parse(began)
+        raise NotThatSchema(f"the answer of {self.url} does not have the run that begins")
+
+    def cancel(self, user: UserId, run: RunId) -> None:
+        """Cancel a run. Raises `NotDone`, too."""
+        self.raw(f"{RUNS}/{run}?{urlencode({'user': user})}", "DELETE")
+
     def raw(self, path: str, method: str = "GET") -> bytes:
         """The JSON that answers a path."""
         status, body = self._ask(method, path)
@@ -153,7 +166,9 @@ class AdminClient:
                 return NoSuchCrash(message, advice=LIST_CRASHES)
             case 404, (message, advice) if path.startswith(f"{EXPLANATIONS}/"):
                 return UnknownReference(message, advice=advice)
-            case _, (message, advice) if path.startswith((f"{DEAD_LETTERS}/", f"{USERS}/")):
+            case _, (message, advice) if path.startswith(
+                (f"{DEAD_LETTERS}/", f"{USERS}/", f"{RUNS}/")
+            ):
                 kind = NotDoneNow if status == 503 else NotDone
                 return kind(f"{self.url}: {message}", advice=advice)
         return NotAGreenroom(

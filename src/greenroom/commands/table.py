@@ -85,6 +85,10 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
             "greenroom.commands.users.group:users",
             "Disconnect a user from a running server, or admit the user again.",
         ),
+        "runs": Subcommand(
+            "greenroom.commands.runs.group:runs",
+            "List or show runs that have not ended, retry or cancel one of a running server.",
+        ),
         "ids": Subcommand("greenroom.commands.ids:ids", "Explain ids."),
         "machine": Subcommand(
             "greenroom.commands.machine:machine", "Draw a state machine from its table alone."

@@ -69,6 +69,8 @@ class Case:
     unknown: tuple[str, str] | None = None
     other: tuple[str, str] | None = None
     lasts: bool = False
+    elsewhere: bool = False
+    """It needs the journal of the server that it asks: see `test_runs_command`."""
 
 
 THREAD = "thread_01h455vb4pex5vsknk084sn02q"
@@ -150,6 +152,24 @@ CASES = {
         Needs.SERVER,
         other=(RUN, f"expected a user id, got run: '{RUN}'"),
     ),
+    "runs list": Case(
+        "runs list",
+        Needs.JOURNAL,
+        json=True,
+        nothing="no open runs\n",
+        unknown=("--user carol", "no open runs (user carol)"),
+        other=(f"--user {RUN}", f"expected a user id, got run: '{RUN}'"),
+    ),
+    "runs show": Case(
+        "runs show {run}",
+        Needs.JOURNAL,
+        json=True,
+        nothing="has no run",
+        unknown=("zzz", "greenroom.db begins or ends with 'zzz'"),
+        other=(THREAD, f"expected a run id, got thread: '{THREAD}'"),
+    ),
+    "runs retry": Case("runs retry {run}", Needs.SERVER, elsewhere=True),
+    "runs cancel": Case("runs cancel {run}", Needs.SERVER, elsewhere=True),
     "tree": Case("tree", Needs.SERVER, json=True, nothing="greenroom running"),
     "crashes": Case("crashes", Needs.SERVER, json=True, nothing="nothing has crashed\n"),
     "crash": Case(
@@ -177,7 +197,7 @@ CASES = {
 }
 """By the command's name. A command that is not here fails a test."""
 
-BRIEF = [name for name in CASES if not CASES[name].lasts]
+BRIEF = [name for name in CASES if not (CASES[name].lasts or CASES[name].elsewhere)]
 VARIANTS = {
     "usage by user": "usage --by user",
     "usage by tool": "usage --by tool",

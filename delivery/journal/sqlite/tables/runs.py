@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
 import apsw
+import attrs
+import orjson
 
 from greenroom.delivery.events.going_on import GoesOn, GoingOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import RunId, UserId
@@ -38,6 +40,22 @@ _STEP: Final = "SELECT value FROM step_result WHERE user = ? AND run = ? AND key
 _STEPS: Final = "SELECT count(*) FROM step_result WHERE user = ? AND run = ?"
 
 
+_LISTED: Final = """
+    SELECT open_run.user, open_run.run, thread, agent, attempt, at, stopped, (
+        SELECT json_group_array(key) FROM step_result
+        WHERE step_result.user = open_run.user AND step_result.run = open_run.run)
+    FROM open_run LEFT JOIN going_on USING (user, run)
+    WHERE parent IS NULL AND (?1 IS NULL OR open_run.user = ?1) AND (?2 IS NULL OR run = ?2)
+    ORDER BY number LIMIT ?3
+"""
+_LISTED_BEFORE: Final = """
+    SELECT user, run, thread, NULL, 0, 0, 0, '[]' FROM open_run
+    WHERE parent IS NULL AND (?1 IS NULL OR user = ?1) AND (?2 IS NULL OR run = ?2)
+    ORDER BY number LIMIT ?3
+"""
+"""In a journal of an older version that no server has opened since."""
+
+
 class SqliteRuns:
     """The part of `SqliteStore` that reads open runs."""
 
@@ -64,6 +82,44 @@ class SqliteRuns:
 
     def step_results(self, user: UserId, run: RunId) -> int:
         return cast(int, self._database.execute(_STEPS, (user, run)).get)
+
+
+@attrs.frozen
+class OpenRunRow:
+    """An open run for operators. `agent` and what follows are empty for one that does not go on.
+
+    `began`: when its last attempt did, in ms. `steps`: the keys that have a result.
+    """
+
+    user: str
+    run: str
+    thread: str
+    agent: str | None
+    attempt: int
+    began: int
+    stopped: bool
+    steps: Sequence[str]
+
+
+def read_open_runs(
+    database: apsw.Connection, *, user: UserId | None = None, run: RunId | None = None, limit: int
+) -> list[OpenRunRow]:
+    """The open runs of one user or all, oldest first. Sub-runs are left out."""
+    kept = database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'going_on'").get
+    rows = database.execute(_LISTED if kept else _LISTED_BEFORE, (user, run, limit)).fetchall()
+    return [
+        OpenRunRow(
+            user=str(row[0]),
+            run=str(row[1]),
+            thread=str(row[2]),
+            agent=cast("str | None", row[3]),
+            attempt=cast("int | None", row[4]) or 0,
+            began=cast("int | None", row[5]) or 0,
+            stopped=bool(row[6]),
+            steps=[str(key) for key in orjson.loads(str(row[7]))],
+        )
+        for row in rows
+    ]
 
 
 def run_writes(records: Sequence[Record]) -> Iterator[Write]:

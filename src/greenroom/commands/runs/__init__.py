@@ -1,0 +1,1 @@
+"""`greenroom runs`: its commands, and what they print."""
