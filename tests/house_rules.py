@@ -30,6 +30,7 @@ EXCUSED = {  # (module, what it imports): why a pure module may reach it
         ): "defaults of IdSource, which shells hold; tests inject"
         for each in ("secrets", "time", "typeid")
     },
+    ("greenroom.delivery.events.ids", "greenroom.actors.forks"): "forked children throw bits away",
     ("greenroom.delivery.history.usage", "datetime"): "the day of a given time; it asks no clock",
     ("greenroom.supervisor.restarts", "random"): "the default of an injected draw",
     ("greenroom.delivery.user.messages", "greenroom.actors"): "a base class, and types of fields",

@@ -16,6 +16,7 @@ from typeid import TypeID
 from typeid.errors import TypeIDException
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.forks.children import in_child
 from greenroom.actors.recording.small import Small
 from greenroom.actors.text.wording import a
 
@@ -190,13 +191,17 @@ def with_bits(kind: type[I], bits: int) -> I:
 class RandomBits:
     """Random bits of the system, drawn for many calls at once.
 
-    Each drawing is a system call, which lets go of the interpreter's lock. A forked process would
-    have the same bits: it must make its own.
+    Each drawing is a system call, which lets go of the interpreter's lock. A forked child would
+    have the same bits; it throws them away.
     """
 
     DRAWN: Final = 64 * 80
 
     def __init__(self) -> None:
+        self._bits = self._left = 0
+        in_child(self, RandomBits._throw_away)
+
+    def _throw_away(self) -> None:
         self._bits = self._left = 0
 
     def __call__(self, count: int) -> int:

@@ -13,6 +13,7 @@ import outcome
 import trio
 
 from greenroom.actors.errors import MailboxFull
+from greenroom.actors.forks.children import in_child
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
@@ -56,6 +57,7 @@ class Readers:
         """`answers`: for each thread, the function that answers a question there."""
         self._idle_answers = list(answers)
         self._queue: FairQueue[WaitingQuestion[Any]] = FairQueue(each=MOST_QUESTIONS)
+        in_child(self, Readers._start_no_more)
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._free = 0
@@ -99,6 +101,11 @@ class Readers:
             )
             self._threads.append(thread)
             thread.start()
+
+    def _start_no_more(self) -> None:
+        """An SQLite connection must not be used in a forked child (sqlite.org/howtocorrupt.html
+        §2.6), which has none of the threads that were started."""
+        self._idle_answers.clear()
 
     def _answered(self, _: Reply[Any]) -> None:
         self.unanswered -= 1

@@ -15,6 +15,7 @@ from contextlib import (
 from typing import cast
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.forks.loop import end_children_in_loop
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.admin.user_data import UserData
 from greenroom.agents import Agents, error_words
@@ -366,6 +367,7 @@ async def open_runtime(
             describe_error=describe_error,
             wall_clock=wall_clock,
         )
+        end_children_in_loop(runtime)
         opened.report_to(runtime._observer)
         await runtime._disconnects.load()
         tree = open_application(

@@ -10,14 +10,17 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
+from types import FrameType
+from typing import TypeAlias
 
 import attrs
 import trio
 
+from greenroom.actors.forks.children import in_child, keep_from_children
 from greenroom.delivery.run.run import Agent, DescribeError
 from greenroom.logs import configure_logs
 from greenroom.runtime import Runtime, open_runtime
@@ -30,6 +33,8 @@ from greenroom.transport.http.responses import Response
 from greenroom.visitors import is_of_this_machine
 
 logger = logging.getLogger("greenroom")
+
+_Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
 LAST_RESORT_SECONDS = 30.0
 """From the end of the drain to the end by force; supervised runs have 16 s of it to unwind."""
@@ -128,8 +133,30 @@ async def _cancel_at_next(arrived: AsyncIterator[int], scope: trio.CancelScope) 
 
 @asynccontextmanager
 async def _signals() -> AsyncIterator[AsyncIterator[int]]:
+    before = _Handlers.of(signal.SIGTERM, signal.SIGINT)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as arrived:
+        in_child(before, _Handlers.restore)
         yield arrived
+
+
+@attrs.frozen(eq=False)
+class _Handlers:
+    """The handlers of signals at one moment.
+
+    A forked child that has ours would not end when it is sent SIGTERM, as by
+    `multiprocessing.Process.terminate()`: it would note that its trio run is to stop.
+    """
+
+    by_signal: Mapping[signal.Signals, _Handler]
+
+    @classmethod
+    def of(cls, *signals: signal.Signals) -> _Handlers:
+        return cls({each: signal.getsignal(each) for each in signals})
+
+    def restore(self) -> None:
+        for each, handler in self.by_signal.items():
+            if handler is not None:  # one that C code has set
+                signal.signal(each, handler)
 
 
 @contextmanager
@@ -137,7 +164,10 @@ def _handed_over() -> Iterator[Sequence[socket.socket]]:
     """The sockets that a service manager handed over. They are closed with the block, and its own
     stay open."""
     with ExitStack() as stack:
-        yield [stack.enter_context(each) for each in take_handed_over(os.environ)]
+        sockets = [stack.enter_context(each) for each in take_handed_over(os.environ)]
+        for each in sockets:
+            keep_from_children(each)
+        yield sockets
 
 
 async def _listen(

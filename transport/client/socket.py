@@ -12,6 +12,7 @@ import attrs
 import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
+from greenroom.actors.forks.children import keep_from_children
 from greenroom.actors.text.safe import safe_str
 from greenroom.transport.client.client_error import ClientError
 from greenroom.transport.client.handshake import CannotConnect, Handshake, meaning_of
@@ -133,7 +134,9 @@ async def _open_stream(url: ServerUrl) -> AsyncIterator[Handshake]:
 async def _connected(url: ServerUrl) -> trio.abc.Stream:
     try:
         if url.parsed.scheme == "ws":
-            return await trio.open_tcp_stream(url.host, url.parsed.port or 80)
+            plain = await trio.open_tcp_stream(url.host, url.parsed.port or 80)
+            keep_from_children(plain.socket)
+            return plain
         stream = await trio.open_ssl_over_tcp_stream(
             url.host, url.parsed.port or 443, https_compatible=True, ssl_context=url.ssl_context
         )
@@ -143,6 +146,7 @@ async def _connected(url: ServerUrl) -> trio.abc.Stream:
                 f"the host {url.host!r} does not exist: {error.strerror}"
             ) from error
         raise
+    keep_from_children(stream.transport_stream.socket)
     try:
         await stream.do_handshake()
     except trio.BrokenResourceError as error:

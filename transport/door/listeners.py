@@ -12,6 +12,7 @@ import attrs
 import trio
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.actors.forks.children import keep_from_children
 from greenroom.supervisor.child_spec import ChildSpec
 
 logger = logging.getLogger("greenroom.transport")
@@ -106,6 +107,7 @@ class Listeners:
         await trio.sleep_forever()  # a child that ends is started again
 
     async def _accept(self, listener: trio.SocketListener, handshakes: trio.Nursery) -> None:
+        keep_from_children(listener.socket)
         async with listener:
             while True:
                 try:
@@ -116,6 +118,7 @@ class Listeners:
                     logger.error("cannot accept a socket now: %s", error)
                     await trio.sleep(BREATH_SECONDS)
                 else:
+                    keep_from_children(stream.socket)
                     handshakes.start_soon(self._welcome, stream)
 
 

@@ -13,12 +13,13 @@ from typing import Final
 import apsw
 import attrs
 
+from greenroom.actors.forks.lock_holders import lock_holders
 from greenroom.delivery.errors import JournalBusy, JournalReadOnly
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.errors import in_our_words, no_room
 from greenroom.delivery.journal.sqlite.file_guard import FileGuard
 from greenroom.delivery.journal.sqlite.file_watch import FileWatch
-from greenroom.delivery.journal.sqlite.lock import NameLock, take_lock
+from greenroom.delivery.journal.sqlite.lock import NameLock, processes, take_lock
 from greenroom.delivery.journal.sqlite.place import check_company, check_kind, check_place
 
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -190,9 +191,11 @@ def _claim(path: Path) -> FileGuard:
         guard = FileGuard(path)
         undo.callback(guard.close)
         if not guard.claim():
+            holders = lock_holders(os.fstat(guard.journal))
             raise JournalBusy(
-                f"{path} is open already under another name: a link or a mount",
-                advice="only one process may write a journal: stop the other, or use another path",
+                f"{processes(holders)} has {path} open already",
+                advice="stop it, or use another path: it opened the file under another name (a "
+                "link or a mount), or it is a forked child of a server that has ended",
             )
         header = os.pread(guard.journal, sqlite_schema.HEADER_BYTES, 0)
         sqlite_schema.check_header(str(path), header)

@@ -5,6 +5,7 @@ file, through another SQLite library or by `open(path).close()`
 (https://sqlite.org/howtocorrupt.html §2.2). The next program that closes the journal then deletes
 the WAL under its writer. Open file description locks (fcntl(2)) stay until their own descriptor
 is closed, conflict with the POSIX locks of every process, and apply to the file under any name.
+A forked child has a copy of that descriptor, and closes it at once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import struct
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from greenroom.actors.forks.children import in_child
 from greenroom.delivery.journal.private_files import open_private
 
 _Range: TypeAlias = tuple[int, int]
@@ -42,6 +44,8 @@ class FileGuard:
         """Open the file, or create it readable by its owner only. Raises `OSError`."""
         self.journal: int = open_private(path, os.O_RDWR)
         self.index: int | None = None
+        self._is_open = True
+        in_child(self, FileGuard._close_copies)
 
     def claim(self) -> bool:
         """Become the file's only writer, under any of its names. False: it has a writer already."""
@@ -67,10 +71,23 @@ class FileGuard:
             _lock(self.index, fcntl.LOCK_UN, _INDEX_IN_USE)
 
     def close(self) -> None:
-        """Close the descriptors. Call this after SQLite has closed the file."""
-        os.close(self.journal)
-        if self.index is not None:
-            os.close(self.index)
+        """Release the locks and close the descriptors, after SQLite has closed the file.
+
+        The locks are released by name: closing does not, while another process has a copy of the
+        descriptor. A child that C code forked has one.
+        """
+        self.let_go()
+        _lock(self.journal, fcntl.LOCK_UN, _WRITER)
+        self._close_copies()
+
+    def _close_copies(self) -> None:
+        """In a forked child this takes no lock from the parent, and from the child only POSIX locks
+        that it never had."""
+        if self._is_open:
+            self._is_open = False
+            os.close(self.journal)
+            if self.index is not None:
+                os.close(self.index)
 
 
 _KINDS: Final = {

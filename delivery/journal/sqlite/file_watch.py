@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
+from greenroom.actors.forks.children import in_child
 from greenroom.delivery.errors import JournalLost
 from greenroom.delivery.journal.sqlite.file_guard import FileGuard
 
@@ -99,6 +100,7 @@ class FileWatch:
         self._index = _WatchedFile(f"{path}-shm", index.st_dev, index.st_ino)
         self._guard = guard
         self._memory = mmap.mmap(guard.index, _INDEX_BYTES, prot=mmap.PROT_READ)
+        in_child(self._memory, mmap.mmap.close)  # it has a copy of the guard's descriptor
         self._size = 0
         self._lost: JournalLost | None = None
         self._written = self._header(), self._checkpoints()

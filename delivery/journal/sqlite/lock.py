@@ -13,6 +13,7 @@ from pathlib import Path
 
 import filelock
 
+from greenroom.actors.forks.lock_holders import lock_holders
 from greenroom.delivery.errors import JournalBusy
 from greenroom.delivery.journal.private_files import OWNER_ONLY, belongs_with, no_wider_than
 from greenroom.delivery.journal.sqlite.place import lock_path, owners
@@ -21,7 +22,8 @@ logger = logging.getLogger("greenroom.delivery")
 
 
 class NameLock:
-    """A held `<journal>.lock`. The kernel releases it however its holder ends."""
+    """A held `<journal>.lock`. The kernel releases it however its holder ends; filelock has forked
+    children close their copy of its descriptor."""
 
     def __init__(self, lock: filelock.BaseFileLock | None) -> None:
         self._lock = lock
@@ -79,4 +81,32 @@ def _holder(locked: Path) -> str:
         pid = int(locked.read_text())
     except (OSError, ValueError):
         return "another process"
-    return "this process" if pid == os.getpid() else f"process {pid}"
+    if pid != os.getpid() and _has_ended(pid):
+        return _heirs(locked, pid)
+    return processes([pid])
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False  # it is another user's
+    return False
+
+
+def _heirs(locked: Path, pid: int) -> str:
+    """Who has the lock of a process that has ended; in another container it may live on."""
+    with suppress(OSError):
+        if holders := lock_holders(locked.stat()):
+            return f"{processes(holders)}, a forked child of process {pid},"
+    return f"process {pid}"
+
+
+def processes(pids: list[int]) -> str:
+    """The subject of a sentence: the first of the processes, and how many more there are."""
+    if not pids:
+        return "another process"
+    first = "this process" if pids[0] == os.getpid() else f"process {pids[0]}"
+    return first if len(pids) == 1 else f"{first} (and {len(pids) - 1} more)"

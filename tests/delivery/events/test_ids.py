@@ -27,6 +27,7 @@ from greenroom.delivery.events.ids import (
     kind_of,
     with_bits,
 )
+from tests.forked_child import in_forked_child
 
 MADE: list[type[Id]] = [
     ThreadId,
@@ -165,3 +166,11 @@ def test_bits_drawn_together_are_as_many_as_asked_for_and_none_is_given_twice(
 def test_ids_of_one_source_differ() -> None:
     ids = IdSource(now_ms=lambda: 0)
     assert len({ids.new(EventId) for _ in range(1_000)}) == 1_000
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_makes_other_ids_than_its_parent() -> None:
+    bits = RandomBits()
+    bits(74)
+    children = [in_forked_child(lambda: bits(74)) for _ in range(2)]
+    assert len({*children, str(bits(74))}) == 3
