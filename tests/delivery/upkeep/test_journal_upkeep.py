@@ -551,7 +551,7 @@ def test_every_column_is_known_to_hold_ids_or_none() -> None:
     """A new column is a decision: does it hold ids to check and migrate, or JSON to embed?"""
     without_ids = {
         *("offset", "kind", "class", "at", "say", "first", "through", "stage", "note"),
-        *("type", "text", "traceback"),
+        *("type", "text", "traceback", "until"),
         *("start", "sent", "after", "attempt", "outcome", "body", "verdict", "attempts"),
         *("agent", "stopped", "key", "value"),
         *("title", "archived", "created", "runs", "recent"),
