@@ -167,6 +167,8 @@ class Usage:
 
     def _start_agent(self, event: UsageEvent) -> None:
         run = self._open[event.run]
+        if run.agent is not None:  # another attempt of the same run
+            return
         run.agent = str(event.data.get("agent"))
         if self.by is By.AGENT:
             _count_run(run, self.groups[run.agent])

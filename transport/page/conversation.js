@@ -88,10 +88,10 @@ export class Conversation {
     return bubble;
   }
 
-  draw_agent_started(event, run, { agent }) {
+  draw_agent_started(event, run, { agent, attempt }) {
     run.begun = event.at;
     run.name.textContent = agent || "Agent";
-    this.#state(run, "working", "Working…");
+    this.#state(run, "working", attempt > 1 ? "Interrupted, working again…" : "Working…");
     return run.head;
   }
 

@@ -312,3 +312,18 @@ async def test_beside_a_writer_it_counts_what_was_there_when_it_began(
         next(reading)
         await journal.append(records(6, 9))
         assert len(list(reading)) == 4
+
+
+@pytest.mark.requirement("R56")
+def test_a_run_that_went_on_after_a_loss_is_one_run_of_its_agent() -> None:
+    counted = Usage(By.AGENT)
+    for at, (kind, data) in enumerate(
+        [
+            (Kind.AGENT_STARTED, {"agent": "one"}),
+            (Kind.AGENT_STARTED, {"agent": "one", "attempt": 2}),
+            (Kind.AGENT_COMPLETED, {"outcome": "ok"}),
+        ]
+    ):
+        counted.add(UsageEvent("a", "run0", None, kind, at, ACCEPTED, data))
+    one = counted.groups["one"]
+    assert (one.runs, dict(one.endings), counted.total.runs) == (1, {"ok": 1}, 1)

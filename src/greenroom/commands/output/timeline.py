@@ -79,7 +79,8 @@ def account(moment: Moment) -> str:
         case Kind.USER_SAID:
             return _text(data.get("body"))
         case Kind.AGENT_STARTED:
-            return _text(data.get("agent")) + _given(data, "input")
+            again = f" (attempt {_text(data['attempt'])})" if "attempt" in data else ""
+            return _text(data.get("agent")) + again + _given(data, "input")
         case Kind.AGENT_THINKING | Kind.PARTIAL_RESULT:
             return _text(data.get("text"))
         case Kind.TOOL_EXECUTING:

@@ -172,3 +172,14 @@ def test_what_a_client_put_into_an_event_does_not_write_to_the_terminal(
     result = timeline_of(run)
     assert "hello" in result.out
     assert all(character.isprintable() or character == "\n" for character in result.out)
+
+
+@pytest.mark.requirement("R56")
+def test_a_later_attempt_of_a_run_is_shown_with_its_number(tmp_path: Path) -> None:
+    author = Author()
+    run = author.run()
+    author.tell(0, run, Kind.AGENT_STARTED, agent="analyst")
+    author.tell(9, run, Kind.AGENT_STARTED, agent="analyst", attempt=2)
+    write(tmp_path / "greenroom.db", *author.records)
+    shown = greenroom("timeline", run, cwd=tmp_path).out
+    assert "analyst (attempt 2)" in " ".join(shown.split())
