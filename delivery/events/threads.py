@@ -170,5 +170,4 @@ def _first_text(data: Mapping[str, JSON], names: Sequence[str]) -> str | None:
 
 def _cut(words: str, most: int) -> str:
     """One line, of at most `most` characters."""
-    line = " ".join(words[: 8 * most].split())
-    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+    return " ".join(words[: 8 * most].split())[:most].rstrip()

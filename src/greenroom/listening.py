@@ -10,10 +10,12 @@ from typing import cast
 import attrs
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.admin.data_door import DataDoor
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.admin.door import AdminDoor
 from greenroom.admin.runs_desk import RunsDesk
 from greenroom.admin.runs_door import RunsDoor
+from greenroom.admin.user_data import UserData
 from greenroom.admin.users_door import UsersDoor
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.events.ids import IdSource
@@ -54,6 +56,7 @@ class Listening:
     dead_letters: DeadLetters
     bans: Bans
     disconnects: Disconnects
+    data: UserData
     half_open: HalfOpen
     ids: IdSource
     metrics: Metrics | None
@@ -128,7 +131,8 @@ class Listening:
             return {}
         anywhere = self.settings.admin_anywhere
         runs = RunsDoor(RunsDesk(self.users, self.journal)).routes()
-        more = {**UsersDoor(self.disconnects).routes(), **runs}
+        users = {**UsersDoor(self.disconnects).routes(), **DataDoor(self.data).routes()}
+        more = {**users, **runs}
         return AdminDoor(
             self.root, self.dead_letters, self.journal, token, anywhere, more=more
         ).routes()

@@ -290,6 +290,7 @@ class Runtime(UserData):
             dead_letters=self.dead_letters,
             bans=self._bans,
             disconnects=self._disconnects,
+            data=self,
             half_open=self._half_open,
             ids=self._ids,
             metrics=self.metrics,

@@ -14,9 +14,11 @@ import attrs
 
 from greenroom.delivery.errors import JournalFailed
 from greenroom.delivery.events.cause import FailureCause
+from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import DeadLetter, Record
+from greenroom.delivery.events.threads import Thread, ThreadsPage
 from greenroom.delivery.journal.paging import check_limit
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.errors import in_our_words
@@ -25,6 +27,8 @@ from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow, re
 from greenroom.delivery.journal.sqlite.schema import has_table
 from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses
+from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads
+from greenroom.delivery.journal.sqlite.tables.user_rows import user_rows
 
 CHUNK: Final = 500
 
@@ -153,6 +157,33 @@ class JournalReader:
         """As `Journal.dead_letter`."""
         with self.look() as database:
             return SqliteLetters(database).dead_letter(event)
+
+    def threads(
+        self, user: UserId, before: ThreadId | None, limit: int, *, archived: bool
+    ) -> ThreadsPage:
+        """A page of the user's threads, as `ThreadReads.page`."""
+        with self._look_at_threads() as database:
+            return SqliteThreads(database).page(user, before, limit, archived=archived)
+
+    def thread(self, user: UserId, thread: ThreadId) -> Thread | None:
+        """The thread; None if it is unknown or erased."""
+        with self._look_at_threads() as database:
+            return SqliteThreads(database).find(user, thread)
+
+    def user_rows(self, user: UserId, place: ExportPlace | None) -> ExportPiece:
+        """As `Reads.user_rows`."""
+        with self.look() as database:
+            return user_rows(database, user, place)
+
+    @contextmanager
+    def _look_at_threads(self) -> Iterator[apsw.Connection]:
+        with self.look() as database:
+            if not has_table(database, "thread"):
+                raise JournalFailed(
+                    f"{self._path} was last written by a greenroom without a list of threads",
+                    advice="start a server of this version once, and it has one",
+                )
+            yield database
 
     def cause(self, event: EventId) -> FailureCause | None:
         """As `Journal.cause`; None in a journal that no server with causes has opened."""

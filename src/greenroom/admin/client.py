@@ -10,10 +10,11 @@ import attrs
 import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.admin.data_door import THREADS
 from greenroom.admin.door import CRASHES, DEAD_LETTERS, EXPLANATIONS, TREE
 from greenroom.admin.runs_door import RUNS
 from greenroom.admin.users_door import USERS
-from greenroom.delivery.events.ids import EventId, RunId, UserId
+from greenroom.delivery.events.ids import EventId, RunId, ThreadId, UserId
 from greenroom.delivery.history.explanation import FailureExplanation
 from greenroom.settings import BadSettings, Settings
 from greenroom.supervisor.crash.crash_report import CrashReport
@@ -27,6 +28,7 @@ from greenroom.supervisor.inspection.as_json import (
 from greenroom.supervisor.inspection.tree import TreeNode
 
 PATIENCE = 5.0
+ERASING_PATIENCE = 120.0
 LARGEST = 64 * 1024 * 1024
 LIST_CRASHES = "run `greenroom crashes` to list the crashes that are kept"
 CHECK_URL = "check the URL: it must be the one that the server printed"
@@ -141,6 +143,20 @@ class AdminClient:
         """Cancel a run. Raises `NotDone`, too."""
         self.raw(f"{RUNS}/{run}?{urlencode({'user': user})}", "DELETE")
 
+    def erase_user(self, user: UserId) -> None:
+        """Erase all that is kept of the user. Raises `NotDone`, too."""
+        patient = attrs.evolve(self, timeout=ERASING_PATIENCE)
+        patient.raw(f"{USERS}/{quote(user, safe='')}", "DELETE")
+
+    def change_thread(self, user: UserId, thread: ThreadId, **asked: str) -> None:
+        """Name or archive a thread. `asked`: the query (see `data_door`). Raises `NotDone`, too."""
+        self.raw(f"{THREADS}/{thread}?{urlencode({'user': user, **asked})}", "POST")
+
+    def erase_thread(self, user: UserId, thread: ThreadId) -> None:
+        """Erase a thread. Raises `NotDone`, too."""
+        patient = attrs.evolve(self, timeout=ERASING_PATIENCE)
+        patient.raw(f"{THREADS}/{thread}?{urlencode({'user': user})}", "DELETE")
+
     def raw(self, path: str, method: str = "GET") -> bytes:
         """The JSON that answers a path."""
         status, body = self._ask(method, path)
@@ -166,9 +182,7 @@ class AdminClient:
                 return NoSuchCrash(message, advice=LIST_CRASHES)
             case 404, (message, advice) if path.startswith(f"{EXPLANATIONS}/"):
                 return UnknownReference(message, advice=advice)
-            case _, (message, advice) if path.startswith(
-                (f"{DEAD_LETTERS}/", f"{USERS}/", f"{RUNS}/")
-            ):
+            case _, (message, advice) if path.startswith(_SETTLING):
                 kind = NotDoneNow if status == 503 else NotDone
                 return kind(f"{self.url}: {message}", advice=advice)
         return NotAGreenroom(
@@ -238,6 +252,9 @@ def _usual_url(settings: Settings) -> str:
             advice="give the URL that the server printed",
         )
     return settings.url or f"http://127.0.0.1:{settings.port}"
+
+
+_SETTLING = (f"{DEAD_LETTERS}/", f"{USERS}/", f"{RUNS}/", f"{THREADS}/")
 
 
 def _place_of(user: UserId) -> str:

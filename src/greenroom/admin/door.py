@@ -26,6 +26,7 @@ import orjson
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import UnknownEvent
+from greenroom.delivery.events.threads import UnknownThread
 from greenroom.delivery.history.explanation import explain
 from greenroom.delivery.journal.journal import Journal
 from greenroom.supervisor.inspection.as_json import dump_crash, dump_crashes, dump_tree
@@ -121,6 +122,8 @@ def _refusal(error: GreenroomError) -> Response:
 
 
 def _status(error: GreenroomError) -> int:
+    if isinstance(error, UnknownThread):
+        return 404
     if isinstance(error, UnknownEvent):
         return 404
     return 400 if error.fault is Fault.CALLER else 503

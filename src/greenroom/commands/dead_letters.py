@@ -4,48 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
 
-import trio
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from greenroom.admin.client import AdminClient, usual_client
 from greenroom.commands.events import existing_journal
 from greenroom.commands.options import Flag, Limit
 from greenroom.commands.output.dead_letters import heading, json_of, line_of, shown_whole
 from greenroom.commands.output.printing import say_none
 from greenroom.commands.output.streams import write_line
+from greenroom.commands.users.here_or_there import AdminToken, Url, done
 from greenroom.delivery.dead_letters import no_letter, requeue_at_rest
-from greenroom.delivery.errors import JournalBusy
 from greenroom.delivery.events.ids import EventId, IdSource, UserId
 from greenroom.delivery.events.record import DeadLetter
-from greenroom.delivery.journal.sqlite.journal import SqliteJournal, open_sqlite_journal
+from greenroom.delivery.journal.sqlite.journal import SqliteJournal
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.settings import Settings
-
-T = TypeVar("T")
-
-ASK_THE_SERVER: Final = (
-    "set GREENROOM_ADMIN_TOKEN to that server's admin token, and it does this itself; "
-    "in a program that embeds the runtime, call `runtime.dead_letters`"
-)
-Url = Annotated[
-    str | None,
-    Parameter(
-        help="The server to ask instead of opening a journal here. By default a server is asked "
-        "only if it has the journal open: the one at GREENROOM_URL, or else at port 8700 (or "
-        "GREENROOM_PORT) of this machine."
-    ),
-]
-AdminToken = Annotated[
-    str | None,
-    Parameter(
-        help="The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it."
-    ),
-]
 
 dead_letters = App(
     name="dead-letters",
@@ -160,7 +136,7 @@ def requeue(
         return again.id, again.offset
 
     settings = Settings.load(config, journal=journal, admin_token=token)
-    again, offset = _done(settings, url, at_rest, lambda server: server.requeue(known))
+    again, offset = done(settings, url, at_rest, lambda server: server.requeue(known))
     print(f"requeued as {again}, offset {offset}")
 
 
@@ -192,28 +168,5 @@ def drop(
             raise no_letter(known)
 
     settings = Settings.load(config, journal=journal, admin_token=token)
-    _done(settings, url, at_rest, lambda server: server.drop(known))
+    done(settings, url, at_rest, lambda server: server.drop(known))
     print(f"dropped {known}")
-
-
-def _done(
-    settings: Settings,
-    url: str | None,
-    at_rest: Callable[[SqliteJournal], Awaitable[T]],
-    beside: Callable[[AdminClient], T],
-) -> T:
-    """Do it here, or have it done by the server that has the journal open."""
-    if url is not None:
-        return beside(usual_client(settings, url))
-    path = existing_journal(settings)
-
-    async def main() -> T:
-        async with open_sqlite_journal(path) as opened:
-            return await at_rest(opened)
-
-    try:
-        return trio.run(main)
-    except JournalBusy as busy:
-        if settings.admin_token is None:
-            raise JournalBusy(busy.message, advice=ASK_THE_SERVER) from busy
-        return beside(usual_client(settings))

@@ -54,6 +54,10 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
             "Count a journal's runs, users, events and tools. A server may be writing it "
             "meanwhile.",
         ),
+        "threads": Subcommand(
+            "greenroom.commands.users.threads:threads",
+            "List, show, name, archive or erase a user's threads.",
+        ),
         "dead-letters": Subcommand(
             "greenroom.commands.dead_letters:dead_letters",
             "List, show, requeue or drop events that no client received.",
@@ -83,7 +87,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
         ),
         "users": Subcommand(
             "greenroom.commands.users.group:users",
-            "Disconnect a user from a running server, or admit the user again.",
+            "Disconnect or readmit a user, and export or erase all that is kept of one.",
         ),
         "runs": Subcommand(
             "greenroom.commands.runs.group:runs",

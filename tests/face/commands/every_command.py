@@ -17,6 +17,7 @@ from cyclopts import App
 from greenroom.commands.table import COMMANDS
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.record import Record
 from greenroom.parsing import load
 from tests.delivery.history.run_story import Afternoon, Author, write
 from tests.face.cli import SECRET
@@ -141,6 +142,29 @@ CASES = {
         unknown=(EVENT, NO_LETTER),
         other=(THREAD, WRONG),
     ),
+    "threads list": Case(
+        "threads list alice",
+        Needs.JOURNAL,
+        json=True,
+        nothing="no threads (user alice)\n",
+        other=(f"--before {RUN}", f"expected a thread id, got run: '{RUN}'"),
+    ),
+    "threads show": Case(
+        "threads show alice {thread}", Needs.JOURNAL, nothing="alice has no thread"
+    ),
+    "threads title": Case(
+        "threads title alice {thread} Rome", Needs.JOURNAL, nothing="alice has no thread"
+    ),
+    "threads archive": Case(
+        "threads archive alice {thread}", Needs.JOURNAL, nothing="alice has no thread"
+    ),
+    "threads erase": Case(
+        "threads erase alice {thread}", Needs.JOURNAL, nothing="nothing was erased: add --yes"
+    ),
+    "users export": Case("users export alice", Needs.JOURNAL, nothing='{"end":0}'),
+    "users erase": Case(
+        "users erase alice", Needs.JOURNAL, nothing="nothing was erased: add --yes"
+    ),
     "users disconnect": Case(
         "users disconnect --for 2h alice",
         Needs.SERVER,
@@ -248,7 +272,10 @@ def make_world(directory: Path, server: Server, crash: str) -> World:
     make_settings(directory, server)
     shutil.copy(SHOP, directory)
     subprocess.run([sys.executable, SHOP.name], cwd=directory, check=True, capture_output=True)
-    return World(directory, {"run": run, "event": afternoon.lost.id, "crash": crash})
+    events = (each for each in afternoon.entries if isinstance(each, Record))
+    thread = next(each.thread for each in events if each.user == "alice")
+    ids = {"run": run, "event": afternoon.lost.id, "crash": crash, "thread": thread}
+    return World(directory, ids)
 
 
 def make_settings(directory: Path, server: Server) -> None:

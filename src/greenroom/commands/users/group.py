@@ -1,19 +1,25 @@
-"""`greenroom users`: what an operator does about one user of a running server."""
+"""`greenroom users`: what an operator does about one user."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from greenroom.admin.client import usual_client
+from greenroom.commands.events import existing_journal
 from greenroom.commands.options import Flag
 from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.printing import say
+from greenroom.commands.output.streams import write_line
 from greenroom.commands.output.times import moment
+from greenroom.commands.users.here_or_there import check_reachable, done
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.sqlite.reader import JournalReader
+from greenroom.delivery.user_data import erase_from, export_lines
 from greenroom.settings import Settings
 
 Url = Annotated[
@@ -32,7 +38,7 @@ AdminToken = Annotated[
 
 users = App(
     name="users",
-    help="Disconnect a user from a running server, or admit the user again.",
+    help="Disconnect or readmit a user, and export or erase all that is kept of one.",
     help_format="plaintext",
 )
 
@@ -103,3 +109,61 @@ def readmit(
     server = usual_client(Settings.load(config, admin_token=token), url)
     was_refused = server.readmit(whose)
     say(f"{whose} is admitted again" if was_refused else f"{whose} was not refused")
+
+
+@users.command
+def export(user: str, /, *, journal: Path | None = None, config: Path | None = None) -> None:
+    """Print all that is kept of a user, as JSON lines. A server may be writing it meanwhile.
+
+    The last line has the number of rows, so that a cut file is recognised.
+
+    Parameters
+    ----------
+    user
+        The user's id.
+    journal
+        The journal's file (greenroom.db).
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    whose = UserId.parse(user)
+    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    for line in export_lines(partial(reader.user_rows, whose), whose, reader.epoch()):
+        write_line(line.rstrip(b"\n"))
+
+
+@users.command
+def erase(
+    user: str,
+    /,
+    *,
+    yes: Flag = False,
+    url: Url = None,
+    token: AdminToken = None,
+    journal: Path | None = None,
+    config: Path | None = None,
+) -> None:
+    """Erase all that is kept of a user, for good. A running server does it itself.
+
+    The user's connections are closed first, and live runs cancelled. Backups keep what they have.
+
+    Parameters
+    ----------
+    user
+        The user's id.
+    yes
+        Really do it; without it nothing is erased.
+    journal
+        The journal's file (greenroom.db).
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    whose = UserId.parse(user)
+    settings = Settings.load(config, journal=journal, admin_token=token)
+    if not yes:
+        check_reachable(settings, url)
+        say(f"nothing was erased: add --yes to erase all that is kept of {whose}")
+        return
+    at_rest = partial(erase_from, user=whose)
+    done(settings, url, at_rest, lambda server: server.erase_user(whose))
+    say(f"all that was kept of {whose} is erased")
