@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         NotARequest,
         OrderlyExit,
         TimerError,
+        WrongThread,
     )
     from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitKind, ExitReason
     from greenroom.actors.machine.actor import Answer, MachineActor, MachineReactor
@@ -70,8 +71,8 @@ if TYPE_CHECKING:
         monitor,
     )
     from greenroom.actors.probe import NO_PROBE, Probe
-    from greenroom.actors.reactors.dispatcher import Dispatcher
-    from greenroom.actors.reactors.reactor import Reactor
+    from greenroom.actors.reactors.dispatcher import Dispatcher, DispatcherBusy
+    from greenroom.actors.reactors.reactor import NotAHandler, Reactor
     from greenroom.actors.recording.redaction import SECRET
     from greenroom.actors.ref import ActorStopped, Ask, Ref, Request
     from greenroom.actors.reply import Reply, ReplyOutcome
@@ -83,10 +84,10 @@ else:
         __name__,
         {
             "actor": "Actor run_actor",
-            "reactors.dispatcher": "Dispatcher",
+            "reactors.dispatcher": "Dispatcher DispatcherBusy",
             "errors": "ActorError AskTimeout AskedItself AskedTwice Fault "
             "GreenroomError MailboxFull NotARequest OrderlyExit "
-            "TimerError",
+            "TimerError WrongThread",
             "exit": "ExitKind ExitReason KILLED NORMAL SHUTDOWN",
             "machine.actor": "Answer MachineActor MachineReactor",
             "machine.check": "MisdeclaredMachine",
@@ -101,7 +102,7 @@ else:
             "mailbox": "Mailbox MailboxStatistics OnRestart Overflow",
             "monitors": "AnyRef Down Exited Link LinkBroken Monitor NotLinkable link monitor",
             "probe": "NO_PROBE Probe",
-            "reactors.reactor": "Reactor",
+            "reactors.reactor": "NotAHandler Reactor",
             "recording.redaction": "SECRET",
             "ref": "ActorStopped Ask Ref Request",
             "reply": "Reply ReplyOutcome",
@@ -127,6 +128,7 @@ __all__ = [
     "AskedTwice",
     "CancelTimer",
     "Dispatcher",
+    "DispatcherBusy",
     "Down",
     "EnterOverstepped",
     "ExitKind",
@@ -151,6 +153,7 @@ __all__ = [
     "MutableData",
     "NeverSettles",
     "Next",
+    "NotAHandler",
     "NotARequest",
     "NotAStep",
     "NotLinkable",
@@ -178,6 +181,7 @@ __all__ = [
     "Transition",
     "UndeclaredTarget",
     "UnlistedPair",
+    "WrongThread",
     "go",
     "link",
     "monitor",

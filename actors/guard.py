@@ -6,6 +6,7 @@ system task, which serves all actors. What the callback raises is logged and goe
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 from collections.abc import Callable
@@ -23,18 +24,27 @@ def call_guarded(
     what: str, callback: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
 ) -> bool:
     """Call `callback(*args)`; returns False if it raised. The error is logged with the text `what`.
+    So is a `TypeError` for an async function, which nothing would await.
 
     Do not put the error into `what`: its message may be private, which the log's formatter
     decides. Raises nothing but `KeyboardInterrupt`.
     """
     try:
-        callback(*args, **kwargs)
+        result = callback(*args, **kwargs)
+        if result is not None and inspect.iscoroutine(result):
+            result.close()
+            raise TypeError("it must be a plain function: nothing awaits an async one")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # other people's code may raise anything
         log_failure(logger, error, "%s", what)
         return False
     return True
+
+
+def is_async(function: object) -> bool:
+    """Whether a call of it does nothing until it is awaited or iterated."""
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def log_failure(

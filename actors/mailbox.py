@@ -161,6 +161,9 @@ class Mailbox(Generic[M]):
 
         The reader's own requests bound these, and rejecting one could deadlock the reader.
         """
+        if self._wake is not None:
+            self._wake()  # first: outside of the reader's trio run it raises, and nothing was done
+            self._wake = None
         messages = self._messages
         if not messages:
             self._waiting_since = self._clock()
@@ -168,9 +171,6 @@ class Mailbox(Generic[M]):
         messages.append(message)
         if len(messages) > self._peak:
             self._peak = len(messages)
-        if self._wake is not None:
-            wake, self._wake = self._wake, None
-            wake()
 
     def put_back(self, messages: Collection[M]) -> None:
         """Put messages of the last batch that were not handled back to the front, in their order.

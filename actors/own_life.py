@@ -44,8 +44,9 @@ class OwnLife(Generic[M]):
         handled = self._mailbox.handled
         while self._sent and self._sent[0][0] < handled:
             del self._sent[0]
-        self._sent.append((self._mailbox.added, message))
+        number = self._mailbox.added
         self._tell_owed(message)
+        self._sent.append((number, message))
 
     def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
         """As `Ref.when_stopped`, for this life."""

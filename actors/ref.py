@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from threading import get_ident
 from typing import Any, Generic, TypeVar
 
 import attrs
 import trio
 
-from greenroom.actors.errors import ActorError, AskedItself, AskTimeout, NotARequest
+from greenroom.actors.errors import ActorError, AskedItself, AskTimeout, NotARequest, WrongThread
 from greenroom.actors.exit import Callbacks, ExitReason, call_each, enrol, wait_for_end
 from greenroom.actors.killable import Killable
 from greenroom.actors.mailbox import Mailbox, MailboxStatistics
 from greenroom.actors.own_life import OwnLife
 from greenroom.actors.probe import NO_PROBE, Probe, guarded
+from greenroom.actors.reactors.dispatcher import Dispatcher
 from greenroom.actors.reply import Reply, ReplyOutcome
 
 M_contra = TypeVar("M_contra", contravariant=True)
@@ -50,7 +52,11 @@ class Ask(Generic[R]):
 
 
 class Ref(Killable, Generic[M_contra]):
-    """The address of an actor. Once the actor has stopped, its methods raise `ActorStopped`."""
+    """The address of an actor. Once the actor has stopped, its methods raise `ActorStopped`.
+
+    In another thread than that of the actor's trio run they raise `WrongThread`, and do nothing:
+    there, use `trio.from_thread.run_sync(ref.tell, message)`.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -64,6 +70,7 @@ class Ref(Killable, Generic[M_contra]):
         "_probe",
         "_reason",
         "_task",
+        "_thread",
         "_unanswered",
         "_when_stopped",
         "name",
@@ -83,6 +90,7 @@ class Ref(Killable, Generic[M_contra]):
         self._actor: object = None
         self._last_words: trio.CancelScope | None = None
         self._task: trio.lowlevel.Task | None = None
+        self._thread = get_ident()
         self._in_turn = False  # a dispatcher runs the actor's handler just now
         self._own: OwnLife[M_contra] | None = None
         self._unanswered: set[Reply[Any]] = set()  # Any: each request has its own answer
@@ -117,6 +125,7 @@ class Ref(Killable, Generic[M_contra]):
     def tell_owed(self, message: M_contra) -> None:
         """Deliver a message that the actor itself asked for; silently dropped if it has stopped."""
         if self._reason is None:
+            self._check_thread()
             self._mailbox.put_owed(message)
             if self._probe is not NO_PROBE:
                 self._probe.told(self.name, message)
@@ -128,6 +137,7 @@ class Ref(Killable, Generic[M_contra]):
         the request with, `AskedItself` in the actor's own task, or `NotARequest`.
         """
         if self._in_own_task():
+            self._check_thread()
             raise AskedItself(f"actor {self.name!r} asked itself and would wait for ever")
         reply: Reply[R] | None = None
         try:
@@ -140,7 +150,16 @@ class Ref(Killable, Generic[M_contra]):
         finally:
             self._unanswered.discard(reply)
         failed = "had no room for" if reply is None else "did not answer"
-        raise AskTimeout(f"{self.name!r} {failed} {type(request).__name__} in {timeout} s")
+        raise AskTimeout(
+            f"{self.name!r} {failed} {type(request).__name__} in {timeout} s",
+            advice=self._why_silent(),
+        )
+
+    def _why_silent(self) -> str:
+        dispatcher = getattr(self._actor, "dispatcher", None)
+        if isinstance(dispatcher, Dispatcher) and not dispatcher.runs:
+            return "its dispatcher does not run: start `dispatcher.run` in a task before the actor"
+        return ""
 
     async def send_request(self, request: Request[R]) -> Reply[R]:
         """Send a request, waiting for room as `send` does; returns the reply it will set.
@@ -201,6 +220,7 @@ class Ref(Killable, Generic[M_contra]):
 
         The callback runs in the actor's task: it must neither block nor raise.
         """
+        self._check_thread()
         callbacks = self._when_stopped = self._when_stopped or {}
         call_off = enrol(callbacks, callback)
         if self._is_over:
@@ -225,6 +245,15 @@ class Ref(Killable, Generic[M_contra]):
     def _check_alive(self) -> None:
         if self._reason is not None:
             raise ActorStopped(self.name, self._reason)
+        if get_ident() != self._thread:
+            raise self._wrong_thread()
+
+    def _check_thread(self) -> None:
+        if get_ident() != self._thread:
+            raise self._wrong_thread()
+
+    def _wrong_thread(self) -> WrongThread:
+        return WrongThread(f"actor {self.name!r}")
 
     def _refuse(self, reason: ExitReason) -> None:
         """From now on every tell raises; waiting senders and asks fail."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any, Generic, TypeVar
 
 import outcome
 import trio
 
+from greenroom.actors.errors import WrongThread
 from greenroom.actors.guard import call_guarded
 
 R = TypeVar("R")
@@ -22,17 +24,21 @@ _TAKEN.unwrap()
 class Reply(Generic[R]):
     """The place of an answer. Setting it a second time does nothing and returns False.
 
+    It belongs to the thread that made it: to set it, or to wait for it, in another one raises
+    `WrongThread`.
+
     `settled(reply)` is called once, when the answer is set. `abandoned` is True if the waiter was
     cancelled: the answer is not read, and work for it may be skipped.
     """
 
-    __slots__ = ("_outcome", "_then", "_waiter", "abandoned", "settled")
+    __slots__ = ("_outcome", "_then", "_thread", "_waiter", "abandoned", "settled")
 
     def __init__(self, settled: Callable[[Reply[R]], None] | None = None) -> None:
         self._outcome: ReplyOutcome[R] | None = None
         self.settled: Callable[[Reply[R]], None] | None = settled
         self._then: Callable[[ReplyOutcome[R]], object] | None = None
         self._waiter: trio.lowlevel.Task | None = None
+        self._thread = get_ident()
         self.abandoned: bool = False
 
     @property
@@ -88,12 +94,16 @@ class Reply(Generic[R]):
         return self._outcome
 
     def _check_free(self) -> None:
+        if get_ident() != self._thread:
+            raise WrongThread("a reply")
         if self._then is not None or self._waiter is not None:
             raise trio.BusyResourceError("a reply has one waiter or callback, and has it already")
 
     def _set(self, result: ReplyOutcome[R]) -> bool:
         if self._outcome is not None:
             return False
+        if get_ident() != self._thread:
+            raise WrongThread("a reply")
         self._outcome = result
         then, waiter, self._then, self._waiter = self._then, self._waiter, None, None
         if self.settled is not None:

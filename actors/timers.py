@@ -9,13 +9,14 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Hashable
+from threading import get_ident
 from typing import Generic, TypeVar
 
 import attrs
 import trio
 
 from greenroom.actors.delay import is_delay
-from greenroom.actors.errors import TimerError
+from greenroom.actors.errors import TimerError, WrongThread
 from greenroom.actors.guard import call_guarded
 from greenroom.actors.reactors.once_per_run import once_per_run
 
@@ -145,17 +146,20 @@ class Timers(Generic[M]):
     life of the actor, even if its mailbox is kept (`OnRestart`).
     """
 
-    __slots__ = ("_alarms", "_deliver")
+    __slots__ = ("_alarms", "_deliver", "_thread")
 
     def __init__(self, deliver: Callable[[M], None]) -> None:
         self._deliver = deliver
+        self._thread = get_ident()
         self._alarms: dict[Hashable, Alarm] = {}
 
     def start(self, name: Hashable, after: float, message: M) -> None:
         """Deliver `message` in `after` seconds, unless cancelled or replaced before.
 
-        Raises `TimerError` when `after` is negative or not finite.
+        Raises `TimerError` when `after` is negative or not finite, and `WrongThread` in another
+        thread than that of the actor.
         """
+        self._check_thread()
         self.cancel(name)
         self._alarms[name] = alarm_clock().set(after, _Due(self, name, message))
 
@@ -166,7 +170,8 @@ class Timers(Generic[M]):
         self._deliver(message)
 
     def cancel(self, name: Hashable) -> None:
-        """Cancel the timer. Does nothing if the name is not running."""
+        """Cancel the timer. Does nothing if the name is not running. Raises `WrongThread`."""
+        self._check_thread()
         alarm = self._alarms.pop(name, None)
         if alarm is not None:
             alarm.cancel()
@@ -174,6 +179,10 @@ class Timers(Generic[M]):
     def cancel_all(self) -> None:
         for name in list(self._alarms):
             self.cancel(name)
+
+    def _check_thread(self) -> None:
+        if get_ident() != self._thread:
+            raise WrongThread("an actor's timers")
 
     def __contains__(self, name: Hashable) -> bool:
         return name in self._alarms

@@ -53,9 +53,10 @@ class Registry(Generic[M]):
             raise RegistryConflict(self.name, key, present)
         if owner.exit_reason is not None:
             raise ActorStopped(owner.name, owner.exit_reason)
+        call_off = owner.when_stopped(partial(self._free, key))  # raises in another thread
+        self._call_off[key] = call_off
         self._owners[key] = owner
         insort(self._sorted, key)
-        self._call_off[key] = owner.when_stopped(partial(self._free, key))
 
     def unregister(self, key: str, owner: Ref[M]) -> None:
         """Free a key before its owner ends. Does nothing if the key is not this owner's."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
+from threading import get_ident
 from types import MappingProxyType
 from typing import Self, TypeVar, overload
 
@@ -26,6 +27,7 @@ from greenroom.actors.exit import (
     wait_for_end,
 )
 from greenroom.actors.killable import Killable
+from greenroom.actors.own_thread import check_thread
 from greenroom.actors.ref import Ref
 from greenroom.actors.text.safe import is_a
 from greenroom.supervisor.child import Child, Life
@@ -88,6 +90,7 @@ class SupervisorRef(Resting, Killable):
         "_life",
         "_nursery",
         "_stopping",
+        "_thread",
         "_up_since",
         "_when_stopped",
         "_window",
@@ -114,6 +117,7 @@ class SupervisorRef(Resting, Killable):
         self.path: str = f"{parent.path}/{name}" if parent else name
         self.intensity: Intensity = intensity
         self._nursery = nursery
+        self._thread: int = parent._thread if parent else get_ident()
         self._crash_log = crash_log
         self._window = RestartWindow(intensity)
         self._costly_ends: Sequence[CrashReport] = ()
@@ -207,6 +211,7 @@ class SupervisorRef(Resting, Killable):
 
     def when_stopped(self, callback: Callable[[ExitReason], None]) -> Callable[[], None]:
         """As `Ref.when_stopped`: once the supervisor and all its children have ended."""
+        check_thread(self._thread, self)
         callbacks = self._when_stopped = self._when_stopped or {}
         call_off = enrol(callbacks, callback)
         if self.exit_reason is not None:
@@ -246,6 +251,7 @@ class SupervisorRef(Resting, Killable):
     def _check_open(self) -> None:
         if self._stopping:
             raise SupervisorStopped(f"supervisor {self.path!r} has stopped")
+        check_thread(self._thread, self)
 
     async def _orderly(self, work: Awaitable[None]) -> None:
         """Do the work; if it fails or is cancelled, stop the children, shielded, then announce the

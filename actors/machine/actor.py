@@ -54,6 +54,8 @@ class MachineActor(MachineHost[E, S, D, C], Generic[E, S, D, C]):
 class MachineReactor(MachineHost[E, S, D, C], Reactor[E | TimerFired], Generic[E, S, D, C]):
     """A machine whose commands await nothing, as a `Reactor`. All else is as for `MachineActor`."""
 
+    _plain = (*Reactor._plain, "perform")
+
     def perform(self, command: C) -> None:
         """Carry out one command. An exception ends the reactor."""
         raise NotImplementedError(f"{type(self).__name__} has no perform()")

@@ -6,16 +6,21 @@ no task switch of its own: whatever came to all of them since the last turn is h
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from threading import get_ident
 from typing import Protocol
 
 import trio
 
-from greenroom.actors.guard import call_guarded
+from greenroom.actors.errors import ActorError, WrongThread
+from greenroom.actors.guard import call_guarded, log_failure
 from greenroom.actors.reactors.once_per_run import once_per_run
+
+logger = logging.getLogger("greenroom.actors")
 
 MESSAGES, SECONDS = 1024, 0.01
 """The messages that a turn handles, and the seconds it may take, before other tasks run."""
@@ -45,6 +50,12 @@ class TurnMeter(Protocol):
         ...
 
 
+class DispatcherBusy(ActorError, trio.BusyResourceError):
+    """The dispatcher runs already, in another task."""
+
+    temporary = True
+
+
 class Dispatcher:
     """Runs reactors, first come first served. `run` it in a task that outlives them.
 
@@ -70,9 +81,43 @@ class Dispatcher:
         self._due: deque[Cell] = deque()
         self._at_end: deque[Callable[[], None]] = deque()
         self._parked: trio.lowlevel.Task | None = None
+        self._thread: int | None = None  # while it runs
+
+    @property
+    def runs(self) -> bool:
+        """Whether a task is in `run`."""
+        return self._thread is not None
 
     async def run(self) -> None:
-        """Take one turn after the other, for ever. What a reactor raises ends only that reactor."""
+        """Take one turn after the other, for ever. What a reactor raises ends only that reactor.
+
+        Raises `DispatcherBusy` while another task runs it.
+        """
+        if self._thread is not None:
+            raise DispatcherBusy(
+                "the dispatcher runs already",
+                advice="run it in one task that outlives its reactors",
+            )
+        self._thread = get_ident()
+        try:
+            while True:
+                await self._outlive_scopes()
+        finally:
+            self._thread = None
+
+    async def _outlive_scopes(self) -> None:
+        """Take turns until it is cancelled, or a cancel scope that a handler left open is.
+
+        trio closes that scope with the one around it, and raises `RuntimeError` for it.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            with trio.CancelScope():
+                await self._take_turns()
+        except RuntimeError as error:
+            log_failure(logger, error, "a handler left a cancel scope open")
+
+    async def _take_turns(self) -> None:
         while True:
             if self._due or self._at_end:
                 await trio.lowlevel.checkpoint()
@@ -82,8 +127,8 @@ class Dispatcher:
 
     def enqueue(self, cell: Cell) -> None:
         """Let the cell react in this turn, behind those that wait already, or in the next one."""
-        self._due.append(cell)
         self._wake()
+        self._due.append(cell)
 
     def at_end(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, when the turn ends; what it raises is logged. If a callback calls
@@ -92,13 +137,16 @@ class Dispatcher:
         For what all reactors of a turn share, and for writes: written back to back, they let the
         readers of the other ends wake up when the turn is over, and not in the middle.
         """
-        self._at_end.append(callback)
         self._wake()
+        self._at_end.append(callback)
 
     def _wake(self) -> None:
-        task, self._parked = self._parked, None
-        if task is not None:
-            trio.lowlevel.reschedule(task)
+        """Called first of all, so that nothing has changed if it raises."""
+        if self._thread is not None and self._thread != get_ident():
+            raise WrongThread("a dispatcher")
+        if self._parked is not None:
+            trio.lowlevel.reschedule(self._parked)
+            self._parked = None
 
     async def _park(self) -> None:
         self._parked = trio.lowlevel.current_task()

@@ -7,6 +7,7 @@ the reactor and nothing else is in that task, it ends, and `stopping` gets anoth
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
@@ -17,13 +18,25 @@ import outcome
 import trio
 
 from greenroom.actors.actor import Actor, ActorLife, Resting, SupervisedStart
+from greenroom.actors.errors import ActorError
 from greenroom.actors.exit import ended_by
+from greenroom.actors.guard import is_async
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.probe import NO_PROBE
 from greenroom.actors.reactors.dispatcher import BATCH, Dispatcher, default_dispatcher
 from greenroom.actors.ref import ActorStopped, Ask
 
 M = TypeVar("M")
+
+
+class NotAHandler(ActorError, TypeError):
+    """A reactor's handler is an async function, which nothing would await."""
+
+    def __init__(self, reactor: type[object], handler: str) -> None:
+        super().__init__(
+            f"{reactor.__name__}.{handler}() must be a plain function: a reactor awaits nothing",
+            advice=f"write `def {handler}`, or derive the class from Actor",
+        )
 
 
 class Occupation(Protocol):
@@ -48,6 +61,14 @@ class Reactor(Actor[M]):
     batch: ClassVar[int] = BATCH
     dispatcher: Dispatcher | None = None
     occupation: Occupation | None = None
+    _plain: ClassVar[tuple[str, ...]] = ("handle", "handle_many")
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Raises `NotAHandler` for a handler that is an async function."""
+        super().__init_subclass__(**kwargs)
+        for name in cls._plain:
+            if is_async(getattr(cls, name)):
+                raise NotAHandler(cls, name)
 
     def handle(self, message: M) -> object:
         """Handle one message. What it returns for a `Request` is the answer."""
@@ -60,8 +81,8 @@ class Reactor(Actor[M]):
             self.recent.append(message)
             if isinstance(message, Ask):
                 self._handle_ask(message)
-            else:
-                self.handle(message)
+            elif (answer := self.handle(message)) is not None:
+                self._refuse_coroutine(answer)
 
     async def receive(self, message: M) -> object:
         """Handle one message without a dispatcher."""
@@ -74,10 +95,17 @@ class Reactor(Actor[M]):
     def _handle_ask(self, ask: Ask[object]) -> None:
         try:
             answer = self.handle(ask.request)  # type: ignore[arg-type]  # a Request in M
+            self._refuse_coroutine(answer)
         except BaseException as error:
             ask.reply.fail(ActorStopped(self.ref.name, ended_by(error)))
             raise
         ask.reply.succeed(answer)
+
+    def _refuse_coroutine(self, answer: object) -> None:
+        """For a handler that does not look like an async function, such as a decorated one."""
+        if inspect.iscoroutine(answer):
+            answer.close()
+            raise NotAHandler(type(self), "handle")
 
     async def _live(self, life: ActorLife[M]) -> bool:
         cell = ReactorCell(self, life, self.dispatcher or default_dispatcher())

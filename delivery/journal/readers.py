@@ -14,6 +14,7 @@ import trio
 
 from greenroom.actors.errors import MailboxFull
 from greenroom.actors.forks.children import in_child
+from greenroom.actors.own_thread import check_thread
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
@@ -63,6 +64,7 @@ class Readers:
         self._free = 0
         self._closing = False
         self._callbacks = default_callbacks()
+        self._thread = threading.get_ident()
         self.observer: Observer = NO_OBSERVER
         self.unanswered = 0
 
@@ -72,6 +74,7 @@ class Readers:
         self, question: Question[R], *, whose: Hashable = None, asker: Ref[Never] | None = None
     ) -> Reply[R]:
         """See `Journal.ask`."""
+        check_thread(self._thread, "the journal")
         reply: Reply[R] = Reply(self._answered)
         self.unanswered += 1
         with self._changed:

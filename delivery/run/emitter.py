@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from threading import get_ident
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +11,7 @@ import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError, MailboxFull
+from greenroom.actors.own_thread import check_thread
 from greenroom.actors.ref import ActorStopped
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import EventNotKept, UserUnavailable
@@ -59,7 +61,7 @@ class Emitter:
 
     `end` is the last terminal event that was tried; `ended` is True once it is durable. `closed`:
     the run was ended from outside, and no event may follow. `unsent`: the text of the run's
-    streams; None when none waits, since each refers to the other.
+    streams; None when none waits, since each refers to the other. `thread`: that of the trio run.
     """
 
     context: UserContext
@@ -73,6 +75,11 @@ class Emitter:
     closed: bool = False
     unsent: UnsentText | None = None
     _waits: set[trio.CancelScope] = attrs.field(factory=set, init=False)
+    thread: int = attrs.field(factory=get_ident, init=False)
+
+    def check_thread(self) -> None:
+        """Raises `WrongThread` in another thread than that of the run."""
+        check_thread(self.thread, self.context.run)
 
     async def emit(
         self,
@@ -91,8 +98,9 @@ class Emitter:
 
         Raises `NotDisplayed` if the event was kept but not displayed as the run requires;
         `BadEvent`, `OutOfOrder`, `EventNotKept` or `UserUnavailable` if it was not kept;
-        `ActorStopped` if that is not known, and the run continues as if it was.
+        `ActorStopped` if that is not known, and the run continues as if it was. `WrongThread`.
         """
+        self.check_thread()
         if self.unsent is not None:
             await self.send_text()
         try:

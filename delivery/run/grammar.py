@@ -59,7 +59,8 @@ class AgentStarted:
 
 @attrs.frozen
 class Progress:
-    words: ClassVar[str] = "agent_thinking or partial_result"
+    words: str = "agent_thinking or partial_result"
+    """The call that was made, for the error that refuses it."""
 
 
 @attrs.frozen

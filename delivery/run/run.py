@@ -159,6 +159,7 @@ class Run(RunText, RunTools, RunAttempts):
 
         Raises `OutOfOrder` before this run has begun and after its final report.
         """
+        self._emitter.check_thread()
         if (stage := self._emitter.spoken.stage) is not RunStage.RUNNING:
             raise OutOfOrder(f"a sub-run cannot begin: the run must be running, not {stage.value}")
         context = attrs.evolve(self.context, run=self._ids.new(RunId))
@@ -219,7 +220,9 @@ class Run(RunText, RunTools, RunAttempts):
         await change(self._user.user, self.thread, title=checked_title(title)).wait()
 
     def cancel(self) -> None:
-        """Stop this run: its block is cancelled, and it ends with outcome `cancelled`."""
+        """Stop this run: its block is cancelled, and it ends with outcome `cancelled`. Raises
+        `WrongThread`."""
+        self._emitter.check_thread()
         self._life.cut(Cut.CANCELLED)
 
     def stop(self) -> None:
@@ -234,6 +237,7 @@ class Run(RunText, RunTools, RunAttempts):
         """
         if self._timeouts is None:
             raise ValueError(f"{self!r} has no limit of its own: set the limit of its parent")
+        self._emitter.check_thread()
         self._life.set_limit(self._timeouts.run_limit(seconds))
 
     @asynccontextmanager
@@ -244,6 +248,7 @@ class Run(RunText, RunTools, RunAttempts):
         `OutOfOrder` if the run is running already, and `RunTimedOut` or `RunStopped` if it was cut
         short.
         """
+        self._emitter.check_thread()
         run, runs = self.context.run, self._user.live_runs
         if run in runs:
             raise OutOfOrder(f"run {run} is running already", advice="each run needs its own id")

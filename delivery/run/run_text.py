@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable
+from typing import Final
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.errors import NotDisplayed
@@ -16,6 +17,9 @@ from greenroom.delivery.run.text_buffer import PieceNumbers, TextPace
 from greenroom.delivery.run.text_sender import Pieces, TextSender
 from greenroom.delivery.run.text_stream import TextStream
 
+THINKING: Final = Progress("agent_thinking")
+PARTIAL: Final = Progress("partial_result")
+
 
 class RunText:
     """The part of `Run` that thinks and answers."""
@@ -28,7 +32,7 @@ class RunText:
     async def agent_thinking(self, *, text: str) -> Receipt:
         """What the agent is thinking, for the user to follow."""
         data: JSON = {"text": checked_text(Kind.AGENT_THINKING, "text", text)}
-        return await self._emitter.emit(Progress(), Kind.AGENT_THINKING, data)
+        return await self._emitter.emit(THINKING, Kind.AGENT_THINKING, data)
 
     async def partial_result(self, *, text: str) -> Receipt:
         """The next piece of the answer; pieces are numbered from 0."""
@@ -38,7 +42,7 @@ class RunText:
             await self._emitter.send_text()  # its pieces have lower numbers
         index = numbers.take()
         try:
-            return await self._emitter.emit(Progress(), kind, {"text": piece, "index": index})
+            return await self._emitter.emit(PARTIAL, kind, {"text": piece, "index": index})
         except NotDisplayed:  # the event is kept
             raise
         except GreenroomError:

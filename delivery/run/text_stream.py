@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterable
+from threading import get_ident
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from greenroom.actors.errors import another
+from greenroom.actors.own_thread import check_thread
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.draft import BadEvent
+from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.run.grammar import OutOfOrder, Progress, RunStage
 from greenroom.delivery.run.life import last_words
 from greenroom.delivery.run.pressure import Pressure, pressure_of
@@ -19,6 +22,15 @@ from greenroom.delivery.run.text_buffer import BUFFER_BYTES
 
 if TYPE_CHECKING:
     from greenroom.delivery.run.text_sender import Pieces, TextSender
+
+
+PART: Final = BUFFER_BYTES // 8
+"""Characters of a part that fits into half of the buffer: one takes four bytes at most."""
+
+BLOCKS: Final = {
+    Kind.PARTIAL_RESULT: Progress("run.text()"),
+    Kind.AGENT_THINKING: Progress("run.thoughts()"),
+}
 
 
 class TextStream:
@@ -39,7 +51,8 @@ class TextStream:
         self._pieces = pieces
         self._buffer = pieces.buffer
         self._bytes = sender.pace.bytes
-        self._open = False
+        self._open = self._entered = False
+        self._thread = sender.emitter.thread
 
     def __repr__(self) -> str:
         return f"<TextStream of {self._pieces.kind}s of {self._emitter.context.run}>"
@@ -61,9 +74,12 @@ class TextStream:
 
         Raises `StreamFull` when too much text waits (see `drain`), `BadEvent` for what is no text,
         and `OutOfOrder` outside of the block or after the final report: then nothing of this text
-        was written. Raises the error that ended the stream (see above).
+        was written. Raises the error that ended the stream (see above), and `WrongThread` (see
+        `Ref`).
         """
         pieces = self._pieces
+        if get_ident() != self._thread:
+            self._check_thread()
         if not self._open or self._emitter.spoken.stage is not RunStage.RUNNING or pieces.error:
             self._refuse()
         self._buffer.add(text)
@@ -71,16 +87,18 @@ class TextStream:
             self._sender.wrote(pieces)
 
     async def write_all(self, texts: AsyncIterable[str]) -> None:
-        """Write what comes, waiting as `drain` does. Raises what `write` raises."""
+        """Write what comes, in parts if it is long, waiting as `drain` does. Raises what `write`
+        raises."""
         if not hasattr(texts, "__aiter__"):
             raise BadEvent(
                 f"{self._pieces.kind}: a stream must be an async iterable of str, "
                 f"not {kind_of(texts)}"
             )
         async for text in texts:
-            self.write(text)
-            if self._is_ahead:
-                await self.drain()
+            for part in _parts(text):
+                self.write(part)
+                if self._is_ahead:
+                    await self.drain()
 
     async def drain(self) -> None:
         """Wait until half of the buffer is free and no client of the user is far behind.
@@ -88,6 +106,7 @@ class TextStream:
         A client that is closed as too slow, or gives up, is no longer waited for. Raises the error
         that ended the stream.
         """
+        self._check_thread()
         await trio.lowlevel.checkpoint()
         self._check()
         while self._is_half_full:
@@ -99,6 +118,7 @@ class TextStream:
     async def flush(self) -> None:
         """Send what was written, and wait until all of it is kept. Raises the error that ended the
         stream."""
+        self._check_thread()
         await self._sender.send_all()
         while self._pieces.sent is not None:
             await self._sender.changed()
@@ -115,8 +135,14 @@ class TextStream:
             await receipt.wait_received(timeout)
 
     async def __aenter__(self) -> TextStream:
-        self._emitter.spoken = self._emitter.spoken.after(Progress())
-        self._open = True
+        self._check_thread()
+        if self._entered:
+            raise OutOfOrder(
+                f"{self._pieces.kind}: the block of a stream can be entered once",
+                advice=f"call {BLOCKS[self._pieces.kind].words} again for another stream",
+            )
+        self._emitter.spoken = self._emitter.spoken.after(BLOCKS[self._pieces.kind])
+        self._open = self._entered = True
         return self
 
     async def __aexit__(
@@ -157,6 +183,9 @@ class TextStream:
         if self._pieces.error is not None:
             raise another(self._pieces.error)
 
+    def _check_thread(self) -> None:
+        check_thread(self._thread, self)
+
     def _refuse(self) -> None:
         self._check()
         if not self._open:
@@ -164,4 +193,11 @@ class TextStream:
                 f"{self._pieces.kind}: text can be written only inside of the stream's block",
                 advice="write within `async with run.text() as text`",
             )
-        self._emitter.spoken.after(Progress())
+        self._emitter.spoken.after(BLOCKS[self._pieces.kind])
+
+
+def _parts(text: str) -> Iterable[str]:
+    """A long text in parts; anything else as it is."""
+    if not isinstance(text, str) or len(text) <= PART:
+        return (text,)
+    return (text[start : start + PART] for start in range(0, len(text), PART))

@@ -10,12 +10,14 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
+from threading import get_ident
 from typing import cast
 
 import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.own_thread import check_thread
 from greenroom.actors.text.safe import is_a
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events.ids import IdSource, UserId
@@ -156,6 +158,7 @@ class Users:
         self._letter_log = LetterLog()
         self._slots: dict[UserId, _Slot] = {}
         self._draining = False
+        self._thread = get_ident()
         self._holds_says = False
 
     def hold_says(self) -> None:
@@ -167,8 +170,10 @@ class Users:
     def lease(self, user: UserId) -> AbstractAsyncContextManager[UserHandle]:
         """The user's subtree, running, for the length of the block.
 
-        Raises `UserUnavailable` if it cannot be started, for example if the journal is down.
+        Raises `UserUnavailable` if it cannot be started, for example if the journal is down, and
+        `WrongThread`.
         """
+        check_thread(self._thread, f"user {str(user)!r}")
         return _Lease(self, user)
 
     def _slot_of(self, user: UserId) -> _Slot:

@@ -151,3 +151,16 @@ def test_an_interrupt_goes_through_a_guard() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         call_guarded("this", interrupt)
+
+
+async def test_a_callback_that_nothing_awaits_is_logged_and_not_lost_in_silence(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def callback() -> None:
+        pytest.fail("nothing awaits it")
+
+    assert not call_guarded("a callback of then() failed", callback)
+    (record,) = caplog.records
+    assert record.message == "a callback of then() failed"
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "it must be a plain function: nothing awaits an async one"

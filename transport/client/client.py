@@ -286,6 +286,7 @@ class Client:
 
     async def _ask(self, request: wire.ClientRequest) -> Mapping[str, JSON]:
         """Send a request, now or after the next `ready`, and wait for its answer."""
+        self._watch.check_thread()
         if self._watch.failure is not None:
             raise self._watch.failure()
         if request.id in self._answers:

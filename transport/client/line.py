@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from threading import get_ident
 
 import trio
 import trio_websocket
 
+from greenroom.actors.own_thread import check_thread
 from greenroom.actors.text.escaping import one_line
 from greenroom.transport.client.causes import Causes
 from greenroom.transport.client.client_error import ClientError
@@ -62,14 +64,21 @@ class ConditionWatch:
 
     def __init__(self) -> None:
         self._changed = trio.lowlevel.ParkingLot()
+        self._thread = get_ident()
         self.failure: Callable[[], ClientError] | None = None
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until `condition()` holds. Raises a fresh `failure` if it never will."""
+        """Wait until `condition()` holds. Raises a fresh `failure` if it never will, and
+        `WrongThread`."""
+        self.check_thread()
         while not condition():
             if self.failure is not None:
                 raise self.failure()
             await self._changed.park()
+
+    def check_thread(self) -> None:
+        """Raises `WrongThread` in another thread than that of the client's trio run."""
+        check_thread(self._thread, "a client")
 
     def wake(self) -> None:
         """Let every waiting task look at its condition again: the state has changed."""
@@ -143,6 +152,7 @@ class Line:
 
     async def send_volatile(self, frame: wire.ClientFrame) -> None:
         """Send if a socket is open and the rate allows it, else drop. Raises `BadMessage`."""
+        self._watch.check_thread()
         message = encoded(frame)
         if self._session.ready is not None and self._pacer.spend():
             await self._transmit(message)

@@ -127,6 +127,7 @@ class SqliteJournal(AsyncReads):
         return self._committer.append_soon(entries)
 
     async def append(self, entries: Sequence[Entry]) -> None:
+        self._thread.check_thread()
         room = self._thread.room
         if room.value:  # without the turn of the scheduler of `acquire`: the reply takes one
             await trio.lowlevel.checkpoint_if_cancelled()

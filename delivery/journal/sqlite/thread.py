@@ -17,6 +17,7 @@ import outcome
 import trio
 
 from greenroom.actors.exit import must_go_on
+from greenroom.actors.own_thread import check_thread
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalClosed
@@ -47,6 +48,7 @@ class SqliteThread:
         self._capacity: Final = capacity
         self._closing = False
         self._closed = trio.Event()
+        self._caller = threading.get_ident()
         self._thread = threading.Thread(target=self._run, name="greenroom journal", daemon=True)
         self._thread.start()
 
@@ -65,12 +67,17 @@ class SqliteThread:
         if self._closing:
             raise JournalClosed("the journal is closed")
 
+    def check_thread(self) -> None:
+        """Raises `WrongThread` in another thread than that of the trio run."""
+        check_thread(self._caller, "the journal")
+
     async def call(self, work: Callable[[], R]) -> R:
         """Run `work()` on the thread and return its result, or raise its error.
 
         A cancelled caller stops waiting; its call still runs. Raises `JournalClosed` once
         `aclose` has begun.
         """
+        self.check_thread()
         self.check_open()
         await self._room.acquire()
         job = _Job(work, self._room.release)

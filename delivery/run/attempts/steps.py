@@ -81,6 +81,7 @@ class Steps:
     async def take(self, key: str, function: Callable[[], Awaitable[T]]) -> T:
         """See `Run.step`."""
         _check_key(key)
+        self._emitter.check_thread()
         while (other := self._under_way.get(key)) is not None:
             if other.task is trio.lowlevel.current_task():
                 raise BadStep(f"step {key!r} must not take itself", advice="use another key")
