@@ -116,7 +116,9 @@ class Emitter:
         return await self.requirement.check(receipt)
 
     async def send_text(self) -> None:
-        """Send the text that the run's streams have written. It is no checkpoint if none waits."""
+        """Send the text that the run's streams have written. It is no checkpoint if none waits.
+        Raises `WrongThread`."""
+        self.check_thread()
         if self.unsent is not None and self.unsent.waiting:
             await self.unsent.send_all()
 

@@ -159,7 +159,6 @@ class Run(RunText, RunTools, RunAttempts):
 
         Raises `OutOfOrder` before this run has begun and after its final report.
         """
-        self._emitter.check_thread()
         if (stage := self._emitter.spoken.stage) is not RunStage.RUNNING:
             raise OutOfOrder(f"a sub-run cannot begin: the run must be running, not {stage.value}")
         context = attrs.evolve(self.context, run=self._ids.new(RunId))

@@ -97,7 +97,7 @@ class TextBuffer:
         if size > BUFFER_BYTES:
             return BadEvent(
                 f"{self._kind}: `text` must have at most {BUFFER_BYTES:,} bytes, not {size:,}",
-                advice="write it in parts",
+                advice="write it in parts, or let `run.stream` write it",
             )
         return StreamFull(
             f"{self._kind}: {self.size:,} bytes wait to be sent, and {size:,} more exceed the "

@@ -61,6 +61,7 @@ class Committer:
 
     def append_soon(self, entries: Sequence[Entry]) -> Reply[None]:
         """See `Journal.append_soon`."""
+        self._thread.check_thread()  # one that no turn hands over would keep all others waiting
         reply: Reply[None] = Reply(self._answered)
         self.unanswered += 1
         if self.unanswered > MOST_WAITING:
