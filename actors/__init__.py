@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         NotARequest,
         OrderlyExit,
         TimerError,
-        WrongThread,
     )
     from greenroom.actors.exit import KILLED, NORMAL, SHUTDOWN, ExitKind, ExitReason
     from greenroom.actors.machine.actor import Answer, MachineActor, MachineReactor
@@ -72,6 +71,7 @@ if TYPE_CHECKING:
     )
     from greenroom.actors.probe import NO_PROBE, Probe
     from greenroom.actors.reactors.dispatcher import Dispatcher, DispatcherBusy
+    from greenroom.actors.reactors.own_thread import WrongThread
     from greenroom.actors.reactors.reactor import NotAHandler, Reactor
     from greenroom.actors.recording.redaction import SECRET
     from greenroom.actors.ref import ActorStopped, Ask, Ref, Request
@@ -87,7 +87,7 @@ else:
             "reactors.dispatcher": "Dispatcher DispatcherBusy",
             "errors": "ActorError AskTimeout AskedItself AskedTwice Fault "
             "GreenroomError MailboxFull NotARequest OrderlyExit "
-            "TimerError WrongThread",
+            "TimerError",
             "exit": "ExitKind ExitReason KILLED NORMAL SHUTDOWN",
             "machine.actor": "Answer MachineActor MachineReactor",
             "machine.check": "MisdeclaredMachine",
@@ -102,6 +102,7 @@ else:
             "mailbox": "Mailbox MailboxStatistics OnRestart Overflow",
             "monitors": "AnyRef Down Exited Link LinkBroken Monitor NotLinkable link monitor",
             "probe": "NO_PROBE Probe",
+            "reactors.own_thread": "WrongThread",
             "reactors.reactor": "NotAHandler Reactor",
             "recording.redaction": "SECRET",
             "ref": "ActorStopped Ask Ref Request",

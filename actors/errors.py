@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from copy import copy
-from threading import current_thread
 from typing import ClassVar, TypeVar
 
 from greenroom.actors.text.wording import kind_of
@@ -108,21 +107,6 @@ class AskedTwice(ActorError):
 
 class AskedItself(ActorError):
     """An actor asked its own ref; the answer could never come (OTP: `calling_self`)."""
-
-
-class WrongThread(ActorError):
-    """It was called in another thread than that of its trio run, and nothing was done.
-
-    Also in a trio run of that other thread: two runs share no tasks.
-    """
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"{what} must be called in the thread of its trio run, "
-            f"not in thread {current_thread().name!r}",
-            advice="from another thread use trio.from_thread.run_sync(ref.tell, message), "
-            "or trio.from_thread.run(method) for what is awaited",
-        )
 
 
 class TimerError(ActorError):

@@ -10,13 +10,14 @@ from typing import Any, Generic, TypeVar
 import attrs
 import trio
 
-from greenroom.actors.errors import ActorError, AskedItself, AskTimeout, NotARequest, WrongThread
+from greenroom.actors.errors import ActorError, AskedItself, AskTimeout, NotARequest
 from greenroom.actors.exit import Callbacks, ExitReason, call_each, enrol, wait_for_end
 from greenroom.actors.killable import Killable
 from greenroom.actors.mailbox import Mailbox, MailboxStatistics
 from greenroom.actors.own_life import OwnLife
 from greenroom.actors.probe import NO_PROBE, Probe, guarded
 from greenroom.actors.reactors.dispatcher import Dispatcher
+from greenroom.actors.reactors.own_thread import WrongThread
 from greenroom.actors.reply import Reply, ReplyOutcome
 
 M_contra = TypeVar("M_contra", contravariant=True)
@@ -31,7 +32,10 @@ class ActorStopped(ActorError):
     temporary = True
 
     def __init__(self, name: str, reason: ExitReason) -> None:
-        super().__init__(f"actor {name!r} has stopped: {reason}")
+        super().__init__(
+            f"actor {name!r} has stopped: {reason}",
+            advice="if it was restarted, ask its supervisor for the child again",
+        )
         self.name = name
         self.reason = reason
         self.__cause__: BaseException | None = reason.error

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 import outcome
 import trio
 
-from greenroom.actors.errors import WrongThread
 from greenroom.actors.guard import call_guarded
+from greenroom.actors.reactors.own_thread import WrongThread
 
 R = TypeVar("R")
 ReplyOutcome = outcome.Value[R] | outcome.Error

@@ -16,9 +16,10 @@ import attrs
 import trio
 
 from greenroom.actors.delay import is_delay
-from greenroom.actors.errors import TimerError, WrongThread
+from greenroom.actors.errors import TimerError
 from greenroom.actors.guard import call_guarded
 from greenroom.actors.reactors.once_per_run import once_per_run
+from greenroom.actors.reactors.own_thread import WrongThread
 
 M = TypeVar("M")
 

@@ -27,7 +27,7 @@ from greenroom.actors.exit import (
     wait_for_end,
 )
 from greenroom.actors.killable import Killable
-from greenroom.actors.own_thread import check_thread
+from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.ref import Ref
 from greenroom.actors.text.safe import is_a
 from greenroom.supervisor.child import Child, Life

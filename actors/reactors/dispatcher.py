@@ -16,9 +16,10 @@ from typing import Protocol
 
 import trio
 
-from greenroom.actors.errors import ActorError, WrongThread
+from greenroom.actors.errors import ActorError
 from greenroom.actors.guard import call_guarded, log_failure
 from greenroom.actors.reactors.once_per_run import once_per_run
+from greenroom.actors.reactors.own_thread import WrongThread
 
 logger = logging.getLogger("greenroom.actors")
 

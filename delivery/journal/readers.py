@@ -14,8 +14,8 @@ import trio
 
 from greenroom.actors.errors import MailboxFull
 from greenroom.actors.forks.children import in_child
-from greenroom.actors.own_thread import check_thread
 from greenroom.actors.reactors.callbacks import default_callbacks
+from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.errors import JournalClosed

@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError, MailboxFull
-from greenroom.actors.own_thread import check_thread
+from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.ref import ActorStopped
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import EventNotKept, UserUnavailable

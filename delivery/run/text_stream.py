@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from greenroom.actors.errors import another
-from greenroom.actors.own_thread import check_thread
+from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.kinds import Kind

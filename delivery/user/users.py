@@ -17,7 +17,7 @@ import attrs
 import trio
 
 from greenroom.actors.errors import GreenroomError
-from greenroom.actors.own_thread import check_thread
+from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.text.safe import is_a
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events.ids import IdSource, UserId

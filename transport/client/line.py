@@ -9,7 +9,7 @@ from threading import get_ident
 import trio
 import trio_websocket
 
-from greenroom.actors.own_thread import check_thread
+from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.text.escaping import one_line
 from greenroom.transport.client.causes import Causes
 from greenroom.transport.client.client_error import ClientError

@@ -17,8 +17,8 @@ import outcome
 import trio
 
 from greenroom.actors.exit import must_go_on
-from greenroom.actors.own_thread import check_thread
 from greenroom.actors.reactors.callbacks import default_callbacks
+from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalClosed
 
