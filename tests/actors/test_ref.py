@@ -189,7 +189,7 @@ async def test_an_ask_taken_and_not_answered_fails_when_the_actor_ends(
     ref.tell(Stop())
     await trio.testing.wait_all_tasks_blocked()
 
-    assert str(results[0]) == "actor 'it' has stopped: normal"
+    assert str(results[0]).startswith("actor 'it' has stopped: normal (")
 
 
 async def test_every_sender_that_waits_is_told_of_the_end(

@@ -70,13 +70,14 @@ SOURCES = re.compile(
     r"|OTP Design Principles, |SASL, |DynamicSupervisor"
     r"|Elixir's Registry|SUITE: \w+|Beyond OTP: \w+"
 )
-NO_CONTRACT = {  # what greenroom adds: looking at trees and crashes, and what carries it
+NO_CONTRACT = {  # what greenroom adds: looking at trees and crashes, what carries it, refusals
     "test_census.py",
     "test_crash_report.py",
     "test_kept_bytes.py",
     "test_looking.py",
     "test_memory.py",
     "test_message_codec.py",
+    "test_other_threads.py",
     "test_otp_contract.py",
     "test_reactor_child.py",
     "test_tree.py",
