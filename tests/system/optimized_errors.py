@@ -34,7 +34,7 @@ def steps() -> list[RunStep]:
     made = []
     for kind in RunStep.__args__:
         fields = {"call": CALL, "tool_name": "search"}
-        wanted = [each.name for each in attrs.fields(kind)]
+        wanted = [each.name for each in attrs.fields(kind) if each.default is attrs.NOTHING]
         made.append(kind(**{name: fields[name] for name in wanted}))
     return made
 
