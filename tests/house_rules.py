@@ -17,7 +17,8 @@ NO_MODULES = {"demo"}  # the examples: programs that the demo runs
 HARMLESS = {
     *("__future__", "abc", "attrs", "base64", "bisect", "collections", "contextlib"),
     *("copy", "dataclasses", "difflib", "email", "enum", "fnmatch", "functools", "h11", "hashlib"),
-    *("heapq", "html", "http", "ipaddress", "itertools", "json", "math", "operator", "orjson"),
+    *("heapq", "html", "http", "ipaddress", "itertools", "json", "jsonschema_rs", "math"),
+    *("operator", "orjson"),
     *("cattrs", "pathlib.PurePath", "pathlib.PurePosixPath", "re", "string", "struct", "textwrap"),
     *("types", "typing", "typing_extensions", "unicodedata", "urllib.parse", "binascii", "outcome"),
     *("weakref", "wsproto.frame_protocol", "wsproto.handshake", "wsproto.events"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias
 
 import attrs
 import orjson
@@ -11,11 +11,20 @@ import orjson
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.ids import EventId, RequestId, RunId, ThreadId, UserId
+from greenroom.delivery.events.ids import (
+    AskId,
+    EventId,
+    RequestId,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+)
 from greenroom.delivery.events.json_data import Flaw, flaw_of, half_pair_of
 from greenroom.delivery.events.kinds import JSON, Event, Kind, class_of
 from greenroom.delivery.events.record import Entry, OpenRun, Record
 
+CloseReason: TypeAlias = Literal["expired", "withdrawn"]
 MAX_EVENT_BYTES = 1024 * 1024
 
 
@@ -166,8 +175,21 @@ def tool_lost(*, event: EventId, run: OpenRun, tool: Event, now: int) -> Draft:
     return _in_its_place(event, Kind.TOOL_COMPLETED, run, said)
 
 
-def _in_its_place(event: EventId, kind: Kind, run: OpenRun, data: JSON) -> Draft:
-    """An event emitted on behalf of a lost run."""
+def input_answered(
+    *, event: EventId, asked: Record, ask: AskId, value: JSON, session: SessionId | None
+) -> Draft:
+    """The answer to a question. Raises `BadEvent`."""
+    data: JSON = {"ask": ask, "value": value, "session": session}
+    return _in_its_place(event, Kind.INPUT_ANSWERED, asked, data)
+
+
+def input_closed(*, event: EventId, asked: Record, ask: AskId, reason: CloseReason) -> Draft:
+    """The end of a question without an answer."""
+    return _in_its_place(event, Kind.INPUT_CLOSED, asked, {"ask": ask, "reason": reason})
+
+
+def _in_its_place(event: EventId, kind: Kind, run: OpenRun | Record, data: JSON) -> Draft:
+    """An event that the run itself does not emit; `run`: the run, or an event of it."""
     return draft(
         event=event,
         kind=kind,

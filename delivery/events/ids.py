@@ -121,6 +121,14 @@ class ToolCallId(Id):
     prefix: ClassVar[str] = "call"
 
 
+class AskId(Id):
+    """A question of a run to its user."""
+
+    __slots__ = ()
+    kind: ClassVar[str] = "ask"
+    prefix: ClassVar[str] = "ask"
+
+
 class UserId(Id):
     """A user: the identity provider's subject, opaque, 1 to 255 visible characters.
 
@@ -143,7 +151,7 @@ class UserId(Id):
 
 
 KINDS: Final[tuple[type[Id], ...]] = (
-    *(ThreadId, RunId, RequestId, SessionId, ConnectionId, EventId, ToolCallId),
+    *(ThreadId, RunId, RequestId, SessionId, ConnectionId, EventId, ToolCallId, AskId),
 )
 """The kinds that greenroom generates: all but user ids."""
 

@@ -23,6 +23,9 @@ class Kind(enum.StrEnum):
     PARTIAL_RESULT = "partial_result"
     TOOL_EXECUTING = "tool_executing"
     TOOL_COMPLETED = "tool_completed"
+    INPUT_REQUESTED = "input_requested"
+    INPUT_ANSWERED = "input_answered"
+    INPUT_CLOSED = "input_closed"
     FINAL_REPORT = "final_report"
     AGENT_COMPLETED = "agent_completed"
     AGENT_FAILED = "agent_failed"
@@ -42,6 +45,8 @@ class EventClass(enum.StrEnum):
 
 
 PROGRESS = frozenset({Kind.AGENT_THINKING, Kind.PARTIAL_RESULT, Kind.SUPERSEDED})
+ASK_ENDS = frozenset({Kind.INPUT_ANSWERED, Kind.INPUT_CLOSED})
+ASK_KINDS = ASK_ENDS | {Kind.INPUT_REQUESTED}
 TERMINAL = frozenset({Kind.AGENT_COMPLETED, Kind.AGENT_FAILED})
 
 

@@ -10,12 +10,13 @@ from typing import Final
 
 import attrs
 
+from greenroom.delivery.asks.kept_asks import MemoryAsks
 from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.cause import CAUSES_KEPT, FailureCause
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.kinds import ASK_KINDS, EventClass, Kind
 from greenroom.delivery.events.record import (
     Attempt,
     Bounds,
@@ -55,6 +56,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._users: defaultdict[UserId, UserLog] = defaultdict(UserLog)
+        self.asks = MemoryAsks()
         self._number = 0  # the newest record's number in the log of all users
         self._newest_at: int | None = None
         self._alive: int | None = None
@@ -72,6 +74,8 @@ class MemoryStore:
                 self._number += 1
                 self._newest_at = entry.at
                 self._users[entry.user].keep_record(entry, self._number)
+                if entry.kind in ASK_KINDS:
+                    self.asks.keep(entry)
             elif isinstance(entry, FailureCause):
                 self._keep_cause(entry)
             elif isinstance(entry, Ban):
@@ -89,7 +93,9 @@ class MemoryStore:
         return any(log.dead_letters.pop(event, None) for log in self._users.values())
 
     def trim(self, user: UserId, through: int) -> int:
-        return self._log(user).trim(through)
+        gone = self._log(user).trim(through)
+        self.asks.trim(user, self._log(user).trimmed)
+        return gone
 
     def user_after(self, user: str) -> UserId | None:
         """The first user, in order, who comes after this one."""
@@ -159,11 +165,13 @@ class MemoryStore:
     def erase_thread(self, user: UserId, thread: ThreadId, through: int) -> None:
         runs = self._log(user).erase(thread, through)
         self._forget_causes(user, runs)
+        self.asks.erase(user, runs)
 
     def erase_user(self, user: UserId) -> None:
         self._users.pop(user, None)
         self._bans.pop(user, None)
         self._forget_causes(user, None)
+        self.asks.erase(user, None)
 
     def _forget_causes(self, user: UserId, runs: Set[RunId] | None) -> None:
         self._causes = {

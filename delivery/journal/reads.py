@@ -15,7 +15,7 @@ from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.going_on import GoingOn
-from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.ids import AskId, EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.record import (
     Attempt,
@@ -72,6 +72,19 @@ class ThreadReads(Protocol):
         ...
 
 
+class AskReads(Protocol):
+    """What may be read of questions to users."""
+
+    def opened(self, user: UserId) -> list[Record]:
+        """The `input_requested` of each question without an end, oldest first, unless trimmed."""
+        ...
+
+    def end(self, user: UserId, ask: AskId) -> Record | None:
+        """The first `input_answered` or `input_closed` of a question; None if it is open, unknown,
+        or ended in a record that was trimmed."""
+        ...
+
+
 class Reads(Protocol):
     """What a question may read. Each method answers as the one of `Journal` with its name.
 
@@ -97,6 +110,9 @@ class Reads(Protocol):
 
     @property
     def runs(self) -> RunReads: ...
+
+    @property
+    def asks(self) -> AskReads: ...
 
     def cursor(self, user: UserId, session: SessionId) -> Cursor | None: ...
 
@@ -229,3 +245,24 @@ class ReadThread(Question[Thread | None]):
 
     def answer(self, reads: Reads) -> Thread | None:
         return reads.thread_list.find(self.user, self.thread)
+
+
+@attrs.frozen
+class ReadOpenAsks(Question[list[Record]]):
+    """The open questions to a user."""
+
+    user: UserId
+
+    def answer(self, reads: Reads) -> list[Record]:
+        return reads.asks.opened(self.user)
+
+
+@attrs.frozen
+class ReadAskEnd(Question[Record | None]):
+    """How a question ended; None if it is open or unknown."""
+
+    user: UserId
+    ask: AskId
+
+    def answer(self, reads: Reads) -> Record | None:
+        return reads.asks.end(self.user, self.ask)

@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 
 from greenroom.delivery.events.ids import (
+    AskId,
     ConnectionId,
     EventId,
     Id,
@@ -31,6 +32,7 @@ ID_COLUMNS: Final[Mapping[str, type[Id]]] = {
     "request": RequestId,
     "session": SessionId,
     "connection": ConnectionId,
+    "ask": AskId,
 }
 """The type of the ids in each column, by the column's name in any table."""
 

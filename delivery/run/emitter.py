@@ -17,14 +17,14 @@ from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import EventNotKept, UserUnavailable
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import BadEvent, Beside, Draft, draft
-from greenroom.delivery.events.ids import EventId, IdSource, RunId
+from greenroom.delivery.events.ids import AskId, EventId, IdSource, RunId
 from greenroom.delivery.events.kinds import JSON, TERMINAL, Kind
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.observer import EmitRefusal
 from greenroom.delivery.run.failures.failure import RunFailure
 from greenroom.delivery.run.grammar import OutOfOrder, Progress, RunStage, RunStep, Spoken
 from greenroom.delivery.run.receipt import Receipt, Requirement
-from greenroom.delivery.user.messages import Emit
+from greenroom.delivery.user.messages import AskUser, Emit
 from greenroom.supervisor.errors import SupervisorError
 
 if TYPE_CHECKING:
@@ -89,9 +89,11 @@ class Emitter:
         *,
         event: EventId | None = None,
         beside: Beside | None = None,
+        ask: AskId | None = None,
     ) -> Receipt:
         """Have one event kept, with `beside`, after the text that its run's streams have written.
         A run continues after an event that was not kept as if it had not been emitted.
+        `ask`: the question that an `input_requested` asks.
 
         Waits while the user actor's mailbox is full; if cancelled while it waits, it has emitted
         nothing.
@@ -107,7 +109,8 @@ class Emitter:
             draft = self._draft(kind, data, event, beside)
             before = self.spoken
             self.spoken = before.after(step)
-            receipt = await self._keep(draft, kind, step, before)
+            request = Emit(draft) if ask is None else AskUser(draft, ask)
+            receipt = await self._keep(request, kind, step, before)
         except tuple(REFUSALS) as error:
             self.refused(error)
             raise
@@ -131,19 +134,19 @@ class Emitter:
         try:
             if self.spoken.stage is not RunStage.RUNNING:
                 self.spoken.after(Progress())
-            return self._request(self._draft(kind, data))
+            return self._request(Emit(self._draft(kind, data)))
         except tuple(REFUSALS) as error:
             self.refused(error)
             raise
 
-    async def _keep(self, event: Draft, kind: Kind, step: RunStep, before: Spoken) -> Receipt:
+    async def _keep(self, request: Emit, kind: Kind, step: RunStep, before: Spoken) -> Receipt:
         if kind in TERMINAL:
-            self.end = event
+            self.end = request.draft
         try:
             try:
-                reply = self._request(event)
+                reply = self._request(request)
             except MailboxFull:
-                reply = await self._send_when_there_is_room(event)
+                reply = await self._send_when_there_is_room(request)
         except BaseException:
             self._take_back(step, before)
             raise
@@ -158,6 +161,10 @@ class Emitter:
     def _take_back(self, step: RunStep, before: Spoken) -> None:
         if not self.closed:
             self.spoken = self.spoken.without(step, before)
+
+    def note(self, step: RunStep) -> None:
+        """The user actor has emitted an event of this run."""
+        self.spoken = self.spoken.after(step)
 
     def refused(self, error: GreenroomError) -> None:
         """Count an event that was not accepted."""
@@ -177,24 +184,25 @@ class Emitter:
         self.end = self._draft(Kind.AGENT_FAILED, failed.data(event), event, failed.cause)
         return self.end
 
-    def _request(self, event: Draft) -> Reply[Record]:
+    def _request(self, request: Emit) -> Reply[Record]:
         try:
-            return self.user.actor.request(Emit(event))
+            return self.user.actor.request(request)
         except (ActorStopped, SupervisorError) as error:
             raise self._unavailable() from error
 
-    async def _send_when_there_is_room(self, event: Draft) -> Reply[Record]:
+    async def _send_when_there_is_room(self, request: Emit) -> Reply[Record]:
         """Events wait in the order in which they were emitted. `close` ends the wait."""
         with trio.CancelScope() as scope:
             self._waits.add(scope)
             try:
-                return await self.user.actor.send_request(Emit(event))
+                return await self.user.actor.send_request(request)
             except (ActorStopped, SupervisorError) as error:
                 raise self._unavailable() from error
             finally:
                 self._waits.discard(scope)
+        kind = request.draft.kind
         raise OutOfOrder(
-            f"{event.kind} is not allowed now: the run was ended while the event waited for room",
+            f"{kind} is not allowed now: the run was ended while the event waited for room",
             advice="an agent must stop when it is cancelled",
         )
 

@@ -1,13 +1,13 @@
 """The grammar of a run: which event may follow which, as a machine (pure).
 
-created → running → reported → ended. A tool completes once, while it executes. Only the end may
-follow the final report, and nothing may follow the end.
+created → running → reported → ended. A tool completes once, while it executes, and a question ends
+once, while it is open. Only the end may follow the final report, and nothing may follow the end.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from types import MappingProxyType
 from typing import ClassVar, Never, TypeAlias
 
@@ -17,7 +17,7 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.actors.machine.machine import Machine, UnlistedPair
 from greenroom.actors.machine.step import Step, go, stay
 from greenroom.actors.machine.table import On
-from greenroom.delivery.events.ids import ToolCallId
+from greenroom.delivery.events.ids import AskId, ToolCallId
 
 
 class RunStage(enum.Enum):
@@ -47,9 +47,10 @@ def _for_good(tools: Mapping[ToolCallId, str]) -> Mapping[ToolCallId, str]:
 
 @attrs.frozen
 class RunState:
-    """The tools that execute now: tool call to tool name."""
+    """The tools that execute now, tool call to tool name; and the questions that are open."""
 
     executing: Mapping[ToolCallId, str] = attrs.field(factory=dict, converter=_for_good)
+    asking: Set[AskId] = frozenset()
 
 
 @attrs.frozen
@@ -76,6 +77,22 @@ class ToolCompleted:
     words: ClassVar[str] = "tool_completed"
 
     call: ToolCallId
+
+
+@attrs.frozen
+class InputRequested:
+    words: ClassVar[str] = "input_requested"
+
+    ask: AskId
+
+
+@attrs.frozen
+class InputEnded:
+    """`input_answered` or `input_closed`, which the user actor emits."""
+
+    words: ClassVar[str] = "input_answered or input_closed"
+
+    ask: AskId
 
 
 @attrs.frozen
@@ -110,7 +127,7 @@ def _executing(state: RunState, event: ToolExecuting) -> GrammarStep:
             f"tool call {event.call} is executing already",
             advice="each call of a tool needs its own `tool_call`",
         )
-    return stay(RunState({**state.executing, event.call: event.tool_name}))
+    return stay(RunState({**state.executing, event.call: event.tool_name}, state.asking))
 
 
 def _completed_tool(state: RunState, event: ToolCompleted) -> GrammarStep:
@@ -119,16 +136,29 @@ def _completed_tool(state: RunState, event: ToolCompleted) -> GrammarStep:
             f"tool call {event.call} is not executing",
             advice="emit tool_executing first, and tool_completed once",
         )
-    return stay(RunState({k: v for k, v in state.executing.items() if k != event.call}))
+    executing = {k: v for k, v in state.executing.items() if k != event.call}
+    return stay(RunState(executing, state.asking))
+
+
+def _requested(state: RunState, event: InputRequested) -> GrammarStep:
+    if event.ask in state.asking:
+        raise OutOfOrder(f"question {event.ask} is open already")
+    return stay(attrs.evolve(state, asking=state.asking | {event.ask}))
+
+
+def _input_ended(state: RunState, event: InputEnded) -> GrammarStep:
+    if event.ask not in state.asking:
+        raise OutOfOrder(f"question {event.ask} is not open")
+    return stay(attrs.evolve(state, asking=state.asking - {event.ask}))
 
 
 def _reported(state: RunState, _: FinalReport) -> GrammarStep:
-    _refuse_open_tools(state, "final_report")
+    _refuse_what_is_open(state, "final_report")
     return go(RunStage.REPORTED, state)
 
 
 def _completed(state: RunState, _: AgentCompleted) -> GrammarStep:
-    _refuse_open_tools(state, "agent_completed")
+    _refuse_what_is_open(state, "agent_completed")
     return go(RunStage.ENDED, state)
 
 
@@ -136,12 +166,17 @@ def _failed(state: RunState, _: AgentFailed) -> GrammarStep:
     return go(RunStage.ENDED, RunState())
 
 
-def _refuse_open_tools(state: RunState, kind: str) -> None:
+def _refuse_what_is_open(state: RunState, kind: str) -> None:
     if state.executing:
         names = ", ".join(sorted(state.executing.values()))
         raise OutOfOrder(
             f"{kind} is not allowed while a tool executes: {names}",
             advice="emit tool_completed first",
+        )
+    if state.asking:
+        raise OutOfOrder(
+            f"{kind} is not allowed while a question is open: {', '.join(sorted(state.asking))}",
+            advice="wait for the answer, or withdraw the question",
         )
 
 
@@ -155,6 +190,8 @@ RUN_GRAMMAR: Machine[RunStage, RunState, Never] = Machine(
         On(RunStage.RUNNING, Progress, _progress),
         On(RunStage.RUNNING, ToolExecuting, _executing),
         On(RunStage.RUNNING, ToolCompleted, _completed_tool),
+        On(RunStage.RUNNING, InputRequested, _requested),
+        On(RunStage.RUNNING, InputEnded, _input_ended),
         On(RunStage.RUNNING, FinalReport, _reported, to={RunStage.REPORTED}),
         On({RunStage.RUNNING, RunStage.REPORTED}, AgentCompleted, _completed, to={RunStage.ENDED}),
         On(
@@ -171,6 +208,8 @@ RunStep: TypeAlias = (
     | Progress
     | ToolExecuting
     | ToolCompleted
+    | InputRequested
+    | InputEnded
     | FinalReport
     | AgentCompleted
     | AgentFailed
@@ -179,7 +218,7 @@ RunStep: TypeAlias = (
 
 @attrs.frozen
 class Spoken:
-    """What a run has emitted so far: its stage, and its executing tools."""
+    """What a run has emitted so far: its stage, its executing tools and its open questions."""
 
     stage: RunStage = RunStage.CREATED
     state: RunState = attrs.field(factory=RunState)
@@ -188,6 +227,11 @@ class Spoken:
     def executing(self) -> Mapping[ToolCallId, str]:
         """The executing tools: call to name, in the order in which they were called."""
         return self.state.executing
+
+    @property
+    def asking(self) -> Set[AskId]:
+        """The open questions."""
+        return self.state.asking
 
     def after(self, step: RunStep) -> Spoken:
         """With one more event. Raises `OutOfOrder` if the event is not allowed now."""
@@ -205,9 +249,9 @@ class Spoken:
     def without(self, step: RunStep, before: Spoken) -> Spoken:
         """Undo `step`, which was taken from `before`: the journal did not keep it.
 
-        Tools that other tasks began or ended since then stay as they are.
+        Tools and questions that other tasks began or ended since then stay as they are.
         """
-        executing = dict(self.executing)
+        executing, asking = dict(self.executing), self.asking
         match step:
             case Progress():
                 return self
@@ -215,6 +259,8 @@ class Spoken:
                 executing.pop(call, None)
             case ToolCompleted(call):
                 executing[call] = before.executing[call]
+            case InputRequested(ask):
+                asking = asking - {ask}
             case _:
                 return before
-        return Spoken(self.stage, RunState(executing))
+        return Spoken(self.stage, RunState(executing, asking))

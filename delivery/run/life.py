@@ -52,6 +52,8 @@ class RunLife:
         self._abandon: Callable[[], None] | None = None  # set while the code runs
         self._began = 0.0
         self._alarm: Alarm | None = None
+        self._pauses = 0
+        self._paused_at = 0.0
         self._task: trio.lowlevel.Task | None = None
         self._cut_in = ""
 
@@ -71,9 +73,27 @@ class RunLife:
     def set_limit(self, limit: float) -> None:
         """Change the limit, counted from the beginning; has no effect once the run was cut."""
         self.limit = limit
-        if self._abandon is not None and self.cause is None:
+        if self._abandon is not None and self.cause is None and not self._pauses:
             left = self._began + limit - trio.current_time()
             self._ring(max(0.0, left), partial(self.cut, Cut.TIMEOUT))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the clock of the limit for the length of a block, in which the run waits for its
+        user. Blocks may overlap."""
+        self._pauses += 1
+        if self._pauses == 1:
+            self._paused_at = trio.current_time()
+            if self.cause is None:
+                self._silence()
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            if not self._pauses:
+                self._began += trio.current_time() - self._paused_at
+                if self.limit < math.inf:
+                    self.set_limit(self.limit)
 
     def cut(self, cause: Cut) -> None:
         """Cancel the code; only the first cause counts."""

@@ -12,6 +12,8 @@ import trio
 
 from greenroom.actors.exit import ended_by
 from greenroom.actors.guard import call_guarded
+from greenroom.delivery.asks.run_asks import RunAsks
+from greenroom.delivery.asks.user_ask import Asker, withdraw_all
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import BadEvent, Draft
 from greenroom.delivery.events.ids import EventId, IdSource, RunId, ThreadId
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.user.handle import UserHandle
 
 
-class Run(RunText, RunTools, RunAttempts):
+class Run(RunText, RunTools, RunAttempts, RunAsks):
     """One turn of an agent for one user, entered with `runtime.run(...)`.
 
     Every event method takes keyword arguments only, checks its fields (`BadEvent`) and the run's
@@ -87,6 +89,7 @@ class Run(RunText, RunTools, RunAttempts):
         self._timeouts = timeouts
         self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
         self._life = RunLife()
+        self._asker = Asker(self._emitter, ids, parent._asker.life if parent else self._life)
         self._sub_runs: set[Run] = set()
         self._sub_run_left = trio.lowlevel.ParkingLot()
         self._first: Receipt | None = None
@@ -274,7 +277,7 @@ class Run(RunText, RunTools, RunAttempts):
     # Inside
 
     async def _end(self, error: BaseException | None) -> None:
-        """End sub-runs and tools that are still open, then emit how the run ended."""
+        """End sub-runs, questions and tools that are still open, then emit how the run ended."""
         self._life.end()
         crash = ended_by(error).error if error is not None else None
         outcome = self._outcome(error, crash)
@@ -285,6 +288,7 @@ class Run(RunText, RunTools, RunAttempts):
             with last_words(self):
                 await self._end_sub_runs()
         with self.requirement.lifted(), last_words(self):
+            await withdraw_all(self._emitter)
             for call, tool_name in list(self._emitter.spoken.executing.items()):
                 await self.tool_completed(
                     tool_name=tool_name, tool_call=call, error="it did not complete"

@@ -11,7 +11,7 @@ import orjson
 
 from greenroom.delivery.events.ids import BadId, UserId, kind_of, type_of
 from greenroom.delivery.events.json_data import flaw_of
-from greenroom.delivery.events.kinds import Kind, class_of
+from greenroom.delivery.events.kinds import ASK_ENDS, Kind, class_of
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS
 from greenroom.delivery.events.threads import ERASED_THREAD
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
@@ -78,6 +78,22 @@ _OPEN_TOOLS: Final = f"""
     WHERE tools > 0 AND (user, run) IN (
         SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_ENDS)}))
 """
+_LOST_ASKS: Final = f"""
+    SELECT user, "offset" FROM log AS asked WHERE kind = '{Kind.INPUT_REQUESTED}'
+    AND NOT EXISTS (
+        SELECT 1 FROM ask WHERE ask.user = asked.user AND ask."offset" = asked."offset")
+    AND NOT EXISTS (SELECT 1 FROM trimmed WHERE trimmed.user = asked.user)
+"""
+_ENDLESS_ASKS: Final = f"""
+    SELECT ask.user, ask.ask FROM ask JOIN log USING (user, "offset")
+    WHERE ended IS NULL AND (log.user, log.run) IN (
+        SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_ENDS)}))
+"""
+_WRONG_ENDS: Final = f"""
+    SELECT ask.user, ask, ended FROM ask LEFT JOIN log
+        ON log.user = ask.user AND log."offset" = ask.ended
+    WHERE ended IS NOT NULL AND coalesce(kind, '') NOT IN ({_listed(ASK_ENDS)})
+"""
 _BEYOND: Final = """
     SELECT user, "{1}", last FROM (
         SELECT user, "{1}", coalesce(
@@ -115,6 +131,7 @@ def check(
     yield from _spans(database)
     yield from _threads(database)
     yield from _open_runs(database)
+    yield from _asks(database)
     if strict:
         yield from _open_tools(database)
     yield from _bounds(database)
@@ -150,6 +167,15 @@ def _open_runs(database: apsw.Connection) -> Iterator[str]:
 def _open_tools(database: apsw.Connection) -> Iterator[str]:
     for user, run, tools in database.execute(_OPEN_TOOLS):
         yield f"user {user!r}: run {run!r} has ended, but left {tools} of its tools open"
+
+
+def _asks(database: apsw.Connection) -> Iterator[str]:
+    for user, offset in database.execute(_LOST_ASKS):
+        yield f"{_event(user, offset)}: is a question that is not listed"
+    for user, ask in database.execute(_ENDLESS_ASKS):
+        yield f"user {user!r}: question {ask!r} is open, but its run has ended"
+    for user, ask, ended in database.execute(_WRONG_ENDS):
+        yield f"user {user!r}: question {ask!r} ends at offset {ended!r}, which ends none"
 
 
 def _bounds(database: apsw.Connection) -> Iterator[str]:

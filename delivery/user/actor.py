@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import outcome
 import trio
@@ -30,12 +30,14 @@ from greenroom.delivery.outbox.feed import (
 )
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
+from greenroom.delivery.user.asks import AboutAsk, Asks
 from greenroom.delivery.user.connections import Connections
 from greenroom.delivery.user.erasing import AGAIN_SECONDS, Erasing
 from greenroom.delivery.user.messages import (
     Acked,
     AgentTyping,
     AppendDone,
+    AskDue,
     AskStanding,
     Attach,
     Attached,
@@ -65,7 +67,7 @@ from greenroom.delivery.user.messages import (
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.reports import Account, Reports
 from greenroom.delivery.user.outcomes.settling import Settler
-from greenroom.delivery.user.parts import BATCH, Gauge, ReadUser, UserParts
+from greenroom.delivery.user.parts import BATCH, Gauge, ReadUser, UserAtRest, UserParts
 from greenroom.delivery.user.runs.broken_runs import BrokenRuns
 from greenroom.delivery.user.runs.left_runs import LeftRuns, OpenRuns
 from greenroom.delivery.user.runs.says import Says
@@ -94,6 +96,7 @@ class UserActor(Reactor[UserMessage]):
     _runs: OpenRuns
     _left_runs: LeftRuns
     _broken_runs: BrokenRuns
+    _asks: Asks
     _says: Says
     _connections: Connections
     _receipts: Receipts
@@ -122,12 +125,7 @@ class UserActor(Reactor[UserMessage]):
             clock=trio.current_time,
             observer=parts.observer,
         )
-        self._runs = OpenRuns(known.open_runs)
-        later = partial(self._look_again, LAZY_SECONDS)
-        self._left_runs = LeftRuns(self.user, parts, self.outbox, self._runs, self.ref, later)
-        self._broken_runs = BrokenRuns(
-            self.user, parts, self.outbox, self._runs, known.going_on, self.ref, self._look_again
-        )
+        self._make_parts_for_runs(known)
         self._says = Says(
             self.user, parts, actor=self.ref, offer=self.outbox.offer, leave=self._runs.leave
         )
@@ -143,6 +141,7 @@ class UserActor(Reactor[UserMessage]):
         for run in self._runs:
             if run not in parts.live_runs and not self._broken_runs.take_up(run):
                 self._runs.leave(run)
+        self._asks.load(known.asked, self._runs)
         if known.bounds.last:
             self._settler.look()
         self._flush()
@@ -151,6 +150,15 @@ class UserActor(Reactor[UserMessage]):
         later = partial(self.timers.start, EraseOn, AGAIN_SECONDS, EraseOn())
         tell_all = self._connections.tell_all
         return Erasing(self.user, self._parts, self.outbox, self._runs, self.ref, tell_all, later)
+
+    def _make_parts_for_runs(self, known: UserAtRest) -> None:
+        parts, outbox, ref = self._parts, self.outbox, self.ref
+        runs = self._runs = OpenRuns(known.open_runs)
+        asks = self._asks = Asks(self.user, parts, outbox, ref, partial(self.timers.start, AskDue))
+        later, again = partial(self._look_again, LAZY_SECONDS), self._look_again
+        self._left_runs = LeftRuns(self.user, parts, outbox, runs, ref, later, asks.close_run)
+        going_on, close = known.going_on, asks.close_attempt
+        self._broken_runs = BrokenRuns(self.user, parts, outbox, runs, going_on, ref, again, close)
 
     def handle_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
         """A batch of bounded length: the remaining messages wait until other actors had theirs."""
@@ -181,6 +189,12 @@ class UserActor(Reactor[UserMessage]):
     def _emit(self, request: Emit, reply: Reply[Record]) -> None:
         self.outbox.offer(request.draft, reply)
 
+    def _about_ask(self, request: AboutAsk, reply: Reply[Any]) -> None:
+        self._asks.take(request, reply)
+
+    def _ask_due(self, _: AskDue) -> None:
+        self._asks.expire()
+
     def _await_stage(self, request: AwaitStage, reply: Reply[None]) -> None:
         self._receipts.wait(request, reply)
 
@@ -201,7 +215,7 @@ class UserActor(Reactor[UserMessage]):
 
     def _attach(self, request: Attach, reply: Reply[Attached]) -> None:
         user, parts, outbox = self.user, self._parts, self.outbox
-        Admission(user, parts, outbox, self.ref, self._admitted).attach(request, reply)
+        Admission(user, parts, outbox, self.ref, self._asks, self._admitted).attach(request, reply)
 
     def _admitted(
         self, request: Attach, before: int | None, commands: Iterable[OutboxCommand]
@@ -344,6 +358,7 @@ class UserActor(Reactor[UserMessage]):
         def stopped() -> ActorStopped:
             return ActorStopped(self.ref.name, reason)
 
+        self._asks.fail_all(stopped)
         for reply in self.outbox.abandon():
             reply.fail(stopped())
         self._receipts.fail_all(stopped)
@@ -358,6 +373,7 @@ class UserActor(Reactor[UserMessage]):
         AwaitStage: _await_stage,
         AskStanding: _ask_standing,
         UserSays: _user_says,
+        **dict.fromkeys(Asks.REQUESTS, _about_ask),
         Attach: _attach,
         SettleAll: _settle_all,
         EraseThread: _erase_thread,
@@ -379,4 +395,5 @@ class UserActor(Reactor[UserMessage]):
         RedeliverDue: _redeliver,
         SettleDue: _settle,
         EventsTrimmed: _trimmed,
+        AskDue: _ask_due,
     }

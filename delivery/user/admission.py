@@ -19,6 +19,7 @@ from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.feed import OutboxCommand
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.outbox.resumption import Resumption
+from greenroom.delivery.user.asks import Asks
 from greenroom.delivery.user.messages import Attach, Attached, UserMessage
 from greenroom.delivery.user.parts import UserParts
 
@@ -85,6 +86,7 @@ class Admission:
         parts: UserParts,
         outbox: Outbox[Reply[Record]],
         actor: Ref[UserMessage],
+        asks: Asks,
         admitted: Admitted,
     ) -> None:
         """`admitted` is called for each connection after the answer, with the offset its session
@@ -93,6 +95,7 @@ class Admission:
         self._parts = parts
         self._outbox = outbox
         self._actor = actor
+        self._asks = asks
         self._admitted = admitted
 
     def attach(self, request: Attach, reply: Reply[Attached]) -> None:
@@ -160,7 +163,8 @@ class Admission:
             session, cursor = self._parts.ids.new(SessionId), None
         last, epoch = self._outbox.last, self._outbox.epoch
         commands = self._outbox.attach(request.connection, session, position, cursor, request.gauge)
-        reply.succeed(Attached(session, epoch, last, position.recovered, position.offset, event))
+        asks, recovered = self._asks.asked, position.recovered
+        reply.succeed(Attached(session, epoch, last, recovered, position.offset, event, asks))
         return commands
 
     def _position(

@@ -12,6 +12,7 @@ import outcome
 from greenroom.actors.errors import ActorError
 from greenroom.actors.ref import Ref, Request
 from greenroom.actors.reply import Reply, ReplyOutcome
+from greenroom.delivery.asks.places import AskPlaces
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.going_on import NotAgain
 from greenroom.delivery.events.ids import RunId, UserId
@@ -36,6 +37,7 @@ class UserHandle:
     `turns`: the places of the runs that the user started.
     `now_ms`: the wall clock, ms since the epoch.
     `gauge`: how well the connections keep up, set by the user actor and read by runs.
+    `asks`: the places of open questions.
     """
 
     user: UserId
@@ -43,6 +45,7 @@ class UserHandle:
     turns: RunTurns = attrs.field(factory=RunTurns)
     live_runs: dict[RunId, LiveRun] = attrs.field(factory=dict)
     gauge: Gauge = attrs.field(factory=Gauge)
+    asks: AskPlaces = attrs.field(factory=AskPlaces)
     observer: Observer = NO_OBSERVER
     now_ms: Callable[[], int] = wall_clock_ms
     _lease: Callable[[UserId], AbstractAsyncContextManager[UserHandle]] | None = None

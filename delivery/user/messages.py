@@ -11,7 +11,7 @@ from greenroom.actors.recording.redaction import SECRET
 from greenroom.actors.ref import Ref, Request
 from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.events.draft import Draft
-from greenroom.delivery.events.ids import ConnectionId, EventId, RunId, SessionId, ThreadId
+from greenroom.delivery.events.ids import AskId, ConnectionId, EventId, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import JSON, EventClass
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.events.stages import ReceiptStage, Standing
@@ -60,6 +60,27 @@ class RunLeft:
     words: Draft | None = None
 
 
+@attrs.frozen
+class AskUser(Emit):
+    """Accept the `input_requested` of a question."""
+
+    ask: AskId
+
+
+@attrs.frozen
+class AwaitAskEnd(Request[Record]):
+    """Answered with the event that ends the question, once there is one."""
+
+    ask: AskId
+
+
+@attrs.frozen
+class WithdrawAsk(Request[Record]):
+    """Close the question, unless it has its end. Answered with the event that ends it."""
+
+    ask: AskId
+
+
 # From connections and the runtime
 
 
@@ -92,7 +113,8 @@ class EventsTrimmed:
 class Attached:
     """The content of `ready`. `session` is new if the client named no session or an unknown one.
 
-    Events after offset `after` follow; `event` is the event there, if the journal has it.
+    Events after offset `after` follow; `event` is the event there, if the journal has it. `asks`:
+    the `input_requested` of each open question.
     """
 
     session: SessionId
@@ -101,6 +123,7 @@ class Attached:
     recovered: bool
     after: int
     event: EventId | None = None
+    asks: Sequence[Record] = ()
 
 
 @attrs.frozen
@@ -184,9 +207,28 @@ class UserSays(Request[RunStarted]):
     body: JSON = attrs.field(metadata=SECRET)
 
 
-FromRun: TypeAlias = Emit | AwaitStage | AskStanding | AgentTyping | RunLeft
+@attrs.frozen
+class AnswerAsk(Request[int]):
+    """The user answers a question. Answered with the offset of the `input_answered`."""
+
+    ask: AskId
+    session: SessionId | None
+    value: JSON = attrs.field(metadata=SECRET)
+
+
+FromRun: TypeAlias = (
+    Emit | AwaitStage | AskStanding | AgentTyping | RunLeft | AskUser | AwaitAskEnd | WithdrawAsk
+)
 FromConnection: TypeAlias = (
-    Attach | Detach | Written | Acked | DisplayedThere | ConfirmedThere | UserTyping | UserSays
+    Attach
+    | Detach
+    | Written
+    | Acked
+    | DisplayedThere
+    | ConfirmedThere
+    | UserTyping
+    | UserSays
+    | AnswerAsk
 )
 
 
@@ -233,6 +275,11 @@ class SettleDue:
     """Time to look for events that can be settled."""
 
 
+@attrs.frozen
+class AskDue:
+    """Time to close questions that have expired."""
+
+
 UserMessage: TypeAlias = (
     FromRun
     | FromConnection
@@ -246,6 +293,7 @@ UserMessage: TypeAlias = (
     | EndLeftRuns
     | RedeliverDue
     | SettleDue
+    | AskDue
 )
 
 

@@ -16,7 +16,7 @@ from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import IdSource, RunId, SessionId, UserId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import POLICIES, Policies
-from greenroom.delivery.events.record import Bounds, DeadLetter, OpenRun
+from greenroom.delivery.events.record import Bounds, DeadLetter, OpenRun, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -56,23 +56,28 @@ def wall_clock_ms() -> int:
 
 @attrs.frozen
 class UserAtRest:
-    """What the journal has of a user that is not served: what a user actor starts with."""
+    """What the journal has of a user that is not served: what a user actor starts with. `asked`:
+    the `input_requested` of each open question."""
 
     bounds: Bounds
     open_runs: Sequence[OpenRun] = ()
     going_on: Sequence[GoingOn] = ()
+    asked: Sequence[Record] = ()
 
 
 @attrs.frozen
 class ReadUser(Question[UserAtRest]):
-    """The bounds and open runs that a user actor starts with."""
+    """What the journal has of a user."""
 
     user: UserId
 
     def answer(self, reads: Reads) -> UserAtRest:
         bounds = reads.bounds(self.user)
-        runs = reads.open_runs(self.user) if bounds.last else []  # without events no runs
-        return UserAtRest(bounds, runs, reads.runs.going_on(self.user) if runs else [])
+        if not bounds.last:  # without events no runs, and no questions
+            return UserAtRest(bounds)
+        runs = reads.open_runs(self.user)
+        going_on = reads.runs.going_on(self.user) if runs else []
+        return UserAtRest(bounds, runs, going_on, reads.asks.opened(self.user))
 
 
 class Fed(Protocol):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from greenroom.actors.errors import Fault, GreenroomError
     from greenroom.actors.ref import ActorStopped
+    from greenroom.delivery.asks.places import TooManyAsks
+    from greenroom.delivery.asks.user_ask import AskExpired, AskWithdrawn, UserAsk
     from greenroom.delivery.errors import (
         EventNotKept,
         JournalError,
@@ -51,6 +53,8 @@ __all__ = [
     "JSON",
     "ActorStopped",
     "Agent",
+    "AskExpired",
+    "AskWithdrawn",
     "BadAgent",
     "BadDeclaration",
     "BadEvent",
@@ -83,8 +87,10 @@ __all__ = [
     "StepNotKept",
     "StreamFull",
     "TextStream",
+    "TooManyAsks",
     "ToolCall",
     "UnknownEvent",
+    "UserAsk",
     "UserContext",
     "UserUnavailable",
     "agent",
@@ -99,6 +105,8 @@ _HOMES: Final = {
     "greenroom.actors.ref": "ActorStopped",
     "greenroom.loading.agent": "BadAgent",
     "greenroom.loading.declaration": "BadDeclaration agent",
+    "greenroom.delivery.asks.places": "TooManyAsks",
+    "greenroom.delivery.asks.user_ask": "AskExpired AskWithdrawn UserAsk",
     "greenroom.delivery.events.context": "UserContext",
     "greenroom.delivery.events.draft": "BadEvent",
     "greenroom.delivery.errors": "EventNotKept JournalError NotConfirmed NotDisplayed NotReceived "

@@ -16,14 +16,15 @@ import attrs
 from greenroom.actors.guard import call_guarded
 from greenroom.actors.reply import Reply
 from greenroom.actors.text.escaping import one_line
-from greenroom.delivery.events.ids import RunId, ThreadId, UserId
+from greenroom.delivery.events.ids import AskId, RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON, Event
 from greenroom.delivery.events.threads import Thread, ThreadsPage
 from greenroom.transport.client.client_error import ClientError
-from greenroom.transport.client.frames import Position, Ready, RequestFailed
+from greenroom.transport.client.frames import Position, Ready, RequestFailed, integer
 from greenroom.transport.client.handshake import CannotConnect, Refused
 from greenroom.transport.client.inbox import Inbox, moved
 from greenroom.transport.client.line import ConditionWatch, Line, SessionClosed
+from greenroom.transport.client.open_asks import OpenAsks
 from greenroom.transport.client.session import (
     ClientCommand,
     ClientSession,
@@ -134,6 +135,7 @@ class Client:
         self._new_id = new_id
         self._user: UserId | None = None
         self._inbox = Inbox()
+        self._asks = OpenAsks()
         self._answers: dict[str, Reply[Mapping[str, JSON]]] = {}
         self._watch = ConditionWatch()
         self._line = Line(
@@ -193,6 +195,22 @@ class Client:
         """
         answer = await self._ask(wire.Say(id or self._new_id(), body, thread))
         return StartedRun(RunId.parse(str(answer["run"])), ThreadId.parse(str(answer["thread"])))
+
+    @property
+    def asks(self) -> tuple[Event, ...]:
+        """The `input_requested` of each question that is open, oldest first, in any thread."""
+        return self._asks.events
+
+    async def answer(self, ask: str | Event, value: JSON) -> int:
+        """Answer a question, by its id or its `input_requested`; returns the answer's offset.
+
+        Sent again after a reconnect until answered. The first answer counts: the same one again
+        returns the same offset. Raises `BadId`, and `RequestFailed`: code 4508 if there is another
+        answer, 4502 if the question does not allow this one, is closed, or is not this user's.
+        """
+        id_ = AskId.parse(str(ask.data["ask"]) if isinstance(ask, Event) else ask)
+        answer = await self._ask(wire.AnswerRequest(self._new_id(), id_, value))
+        return integer(answer["offset"])
 
     async def cancel(self, run: RunId) -> None:
         """Stop a run of this user; its end arrives as an event.
@@ -315,6 +333,7 @@ class Client:
             case Opened(ready, position, lost):
                 self._opened(ready, position, lost=lost)
             case DeliverArrivals(arrivals):
+                self._asks.arrived([each.event for each in arrivals])
                 self._inbox.put(arrivals)
             case RequestAnswered(id_, answer):
                 self._answer(id_, answer)
@@ -326,6 +345,7 @@ class Client:
 
     def _opened(self, ready: Ready, position: Position, *, lost: bool) -> None:
         self._user = ready.user
+        self._asks.ready(ready)
         if lost:
             self._inbox.forget(ready.after, ready.epoch)
         if lost or self._inbox.position is None:

@@ -69,7 +69,7 @@ class Ready:
 
     `recovered` False after a resume means that events received beyond `after` no longer count, and
     that events before it may be missing: forget the former, and ask for the history. Events past
-    `after` follow. `limits` bound what the client sends.
+    `after` follow. `limits` bound what the client sends. `asks`: the open questions.
     """
 
     session: SessionId
@@ -82,6 +82,7 @@ class Ready:
     after: int
     event: EventId | None = None
     limits: FrameLimits = attrs.field(factory=FrameLimits)
+    asks: tuple[Event, ...] = ()
 
 
 @attrs.frozen
@@ -112,6 +113,8 @@ def _flaw_of(frame: wire.ClientFrame) -> Flaw | None:
     match frame:
         case wire.Say():
             return flaw_of(frame.body, "body")
+        case wire.AnswerRequest():
+            return flaw_of(frame.value, "value")
         case wire.Confirm():
             return flaw_of(frame.verdict, "verdict")
     return None
@@ -146,6 +149,7 @@ def read_ready(fields: Mapping[str, JSON]) -> Ready:
         after=integer(fields.get("from", fields["offset"])),
         event=None if event is None else EventId.parse(str(event)),
         limits=_read_limits(fields),
+        asks=tuple(map(Event.from_json, a_list(fields.get("asks", [])))),
     )
 
 

@@ -15,20 +15,28 @@ from greenroom.actors.guard import log_failure
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import ReplyOutcome
 from greenroom.actors.text.safe import safe_str
+from greenroom.delivery.asks.questions import AnswerRefused
 from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import SessionId
 from greenroom.delivery.events.record import Page
 from greenroom.delivery.events.threads import UnknownThread
 from greenroom.delivery.journal.reads import ReadHistory
+from greenroom.delivery.user.asks import (
+    AlreadyAnswered,
+    AskClosed,
+    TooManyAnswers,
+    UnknownAsk,
+)
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.delivery.user.messages import RunStarted, UserSays
+from greenroom.delivery.user.messages import AnswerAsk, RunStarted, UserSays
 from greenroom.delivery.user.runs.run_queue import TooManyRuns
 from greenroom.delivery.user.runs.says import SayConflict
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Identity
 from greenroom.transport.connection.machine.events import (
     HistoryRead,
+    RequestDone,
     RequestRefused,
     RunBegan,
     RunCancelled,
@@ -82,6 +90,8 @@ class Requests:
                 self._ask_history(request)
             case wire.ThreadsRequest() | wire.ChangeThread() | wire.EraseRequest():
                 self.threads.carry(request)
+            case wire.AnswerRequest():
+                self._answer_ask(request, session)
             case wire.Refresh():
                 self._check(request)
 
@@ -117,6 +127,16 @@ class Requests:
             self._answer(self._failed(say, result.error))
         else:
             self._answer(RunBegan(say.id, result.value))
+
+    def _answer_ask(self, answer: wire.AnswerRequest, session: SessionId | None) -> None:
+        request = AnswerAsk(answer.ask, session, answer.value)
+        self.user.ask_soon(request, partial(self._ask_answered, answer))
+
+    def _ask_answered(self, answer: wire.AnswerRequest, result: ReplyOutcome[int]) -> None:
+        if isinstance(result, outcome.Error):
+            self._answer(self._failed(answer, result.error))
+        else:
+            self._answer(RequestDone(answer.id, {"offset": result.value}))
 
     def _cancel(self, cancel: wire.CancelRun) -> None:
         kept = self.user.cancel(cancel.run)
@@ -220,8 +240,12 @@ class Requests:
 
 def _code_of(error: BaseException) -> CloseCode:
     match error:
-        case TooManyRuns():
+        case TooManyRuns() | TooManyAnswers():
             return CloseCode.RATE_LIMIT
         case SayConflict() | BadEvent() | UnknownThread():
             return CloseCode.PROTOCOL_ERROR
+        case AnswerRefused() | UnknownAsk() | AskClosed():
+            return CloseCode.PROTOCOL_ERROR
+        case AlreadyAnswered():
+            return CloseCode.ALREADY_ANSWERED
     return CloseCode.SERVER_ERROR

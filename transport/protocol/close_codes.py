@@ -33,6 +33,7 @@ class CloseCode(enum.IntEnum):
     ISOLATION_VIOLATION = 4505
     TOO_MANY_CONNECTIONS = 4506
     RATE_LIMIT = 4507
+    ALREADY_ANSWERED = 4508
     DISCONNECTED = 4509
 
     @property
@@ -97,6 +98,9 @@ MEANINGS: Mapping[CloseCode, Meaning] = MappingProxyType(
             "too many connections", "this user has too many connections", False, True
         ),
         CloseCode.RATE_LIMIT: Meaning("rate limit", "frames came too fast", False, True),
+        CloseCode.ALREADY_ANSWERED: Meaning(
+            "already answered", "the question has another answer", False, False
+        ),
         CloseCode.DISCONNECTED: Meaning(
             "disconnected by the service", "disconnected by the service", False, False
         ),

@@ -14,7 +14,7 @@ import cattrs
 import orjson
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from greenroom.delivery.events.ids import EventId, Id, RunId, SessionId, ThreadId
+from greenroom.delivery.events.ids import AskId, EventId, Id, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.threads import MOST_THREADS, TITLE_CHARACTERS
 from greenroom.transport.protocol.frame_object import REPLACEMENT, BadFrame, object_of
@@ -22,6 +22,7 @@ from greenroom.transport.protocol.wire import (
     MAX_DISPLAYED,
     MAX_HISTORY,
     Ack,
+    AnswerRequest,
     CancelRun,
     ChangeThread,
     ClientFrame,
@@ -69,13 +70,14 @@ TYPES: Mapping[type[ClientFrame], str] = {
     ThreadsRequest: "threads",
     ChangeThread: "thread",
     EraseRequest: "erase",
+    AnswerRequest: "answer",
     Refresh: "refresh",
     Typing: "typing",
     Pong: "pong",
 }
 FRAMES: tuple[type[ClientFrame], ...] = tuple(TYPES)
 _BY_TYPE = {type_: frame for frame, type_ in TYPES.items()}
-_ANSWERED = {"say", "cancel", "history", "threads", "thread", "erase", "refresh"}
+_ANSWERED = {"say", "cancel", "history", "answer", "threads", "thread", "erase", "refresh"}
 """The types of `ClientRequest`: their `id` comes back in a `reply`."""
 
 Checks: TypeAlias = Mapping[str, FieldCheck[object]]
@@ -110,6 +112,11 @@ def _checks(parse: ParseId) -> Mapping[type[ClientFrame], Checks]:
             "before": maybe(whole_number("before", 1, MAX_OFFSET)),
         },
         **_thread_checks(request_id, thread, parse),
+        AnswerRequest: {
+            "id": request_id,
+            "ask": id_of("ask", AskId, parse),
+            "value": some_json("value"),
+        },
         Refresh: {"id": request_id, "token": secret_text("token", MAX_TOKEN_LENGTH)},
         Typing: {"thread": thread},
         Pong: {},

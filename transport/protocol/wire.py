@@ -15,7 +15,15 @@ import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.actors.recording.redaction import SECRET
-from greenroom.delivery.events.ids import ConnectionId, EventId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.ids import (
+    AskId,
+    ConnectionId,
+    EventId,
+    RunId,
+    SessionId,
+    ThreadId,
+    UserId,
+)
 from greenroom.delivery.events.kinds import JSON
 from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_limits import FrameLimits
@@ -27,8 +35,8 @@ MAX_HISTORY = 200
 LARGE_BYTES = 64 * 1024
 """A longer frame is announced to a client with the feature `large`."""
 
-POSITION, LARGE, THREADS = "position", "large", "threads"
-FEATURES = (POSITION, LARGE, THREADS)
+POSITION, LARGE, THREADS, ASKS = "position", "large", "threads", "asks"
+FEATURES = (POSITION, LARGE, THREADS, ASKS)
 """What a client may ask for in `hello` beyond the first greenroom.v1; `ready` names what it got."""
 
 
@@ -104,6 +112,15 @@ class HistoryRequest:
 
 
 @attrs.frozen
+class AnswerRequest:
+    """The user answers a question."""
+
+    id: str
+    ask: AskId
+    value: JSON = attrs.field(metadata=SECRET)
+
+
+@attrs.frozen
 class ThreadsRequest:
     """Page through the user's threads. `before`: a thread, or the time of its last event (ms)."""
 
@@ -152,7 +169,14 @@ class Pong:
 
 
 ClientRequest: TypeAlias = (
-    Say | CancelRun | HistoryRequest | ThreadsRequest | ChangeThread | EraseRequest | Refresh
+    Say
+    | CancelRun
+    | HistoryRequest
+    | AnswerRequest
+    | ThreadsRequest
+    | ChangeThread
+    | EraseRequest
+    | Refresh
 )
 """The frames that have an `id` and get a `reply`."""
 
@@ -183,10 +207,12 @@ def ready(
     expires_ms: int | None = None,
     limits: FrameLimits,
     features: Sequence[str] = (),
+    asks: Sequence[EncodedEvent] = (),
 ) -> bytes:
     """The answer to `hello`. `offset` is the last accepted one; events after `after` follow, and
-    the event at `after` is `event`."""
-    return _frame(
+    the event at `after` is `event`. `asks`: the open questions, sent with the feature of that name.
+    Raises `IsolationViolation` like `events`."""
+    frame = _frame(
         "ready",
         session=session,
         connection=connection,
@@ -201,6 +227,9 @@ def ready(
         **attrs.asdict(limits),
         features=list(features),
     )
+    if ASKS not in features:
+        return frame
+    return frame[:-1] + b',"asks":[' + _joined(user, asks) + b"]}"
 
 
 def events(

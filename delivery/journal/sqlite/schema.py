@@ -167,6 +167,17 @@ CREATE TABLE received (
  PRIMARY KEY (user, start)
 ) STRICT, WITHOUT ROWID;
 """,
+    "ask": """
+CREATE TABLE ask (
+ user TEXT NOT NULL,
+ ask TEXT NOT NULL,
+ run TEXT NOT NULL,
+ "offset" INTEGER NOT NULL,
+ ended INTEGER,
+ PRIMARY KEY (user, ask)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ask_open ON ask (user, "offset") WHERE ended IS NULL;
+""",
     "cause": """
 CREATE TABLE cause (
  number INTEGER PRIMARY KEY,

@@ -45,6 +45,7 @@ from greenroom.delivery.journal.sqlite.rows import (
     record_of,
     record_row,
 )
+from greenroom.delivery.journal.sqlite.tables.asks import SqliteAsks, ask_writes
 from greenroom.delivery.journal.sqlite.tables.bans import SqliteBans, ban_writes
 from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses, cause_writes
 from greenroom.delivery.journal.sqlite.tables.erasure import STEP, erase_thread, erase_user
@@ -147,6 +148,7 @@ class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans):
         super().__init__(database)
         self.runs = SqliteRuns(database)
         self.thread_list = SqliteThreads(database)
+        self.asks = SqliteAsks(database)
         self._tails: dict[UserId, _LogEnd] = {}
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -277,6 +279,7 @@ class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans):
             writes.append((_INSERT_SPAN, spans))
         writes += run_writes(records)
         writes += thread_writes(records)
+        writes += ask_writes(records)
         return writes
 
     def _write(self, writes: Sequence[Write]) -> None:

@@ -43,7 +43,16 @@ class BrokenRuns:
     it is found: it waits there until what it left open is closed and its next attempt begins."""
 
     __slots__ = (
-        *("_actor", "_broken", "_going_on", "_looking", "_outbox", "_parts", "_runs"),
+        *(
+            "_actor",
+            "_broken",
+            "_close_asks",
+            "_going_on",
+            "_looking",
+            "_outbox",
+            "_parts",
+            "_runs",
+        ),
         *("_look_again", "_tries", "_user"),
     )
 
@@ -56,8 +65,10 @@ class BrokenRuns:
         going_on: Iterable[GoingOn],
         actor: Ref[UserMessage],
         look_again: Callable[[float], None],
+        close_asks: Callable[[RunId], None],
     ) -> None:
-        """`look_again` schedules another call of `look`, after some seconds."""
+        """`look_again` schedules another call of `look`, after some seconds. `close_asks` closes
+        the questions of an attempt that the next one does not ask again."""
         self._user = user
         self._parts = parts
         self._outbox = outbox
@@ -65,6 +76,7 @@ class BrokenRuns:
         self._going_on = RunsGoingOn(going_on)
         self._actor = actor
         self._look_again = look_again
+        self._close_asks = close_asks
         self._broken: dict[RunId, WaitingRun] = {}
         self._tries: dict[RunId, int] = {}
         self._looking = False
@@ -132,8 +144,10 @@ class BrokenRuns:
         return self._close(search.found)
 
     def _close(self, found: Mapping[RunId, BrokenRun]) -> None:
-        """End what is not to go on, and complete the tools of the rest."""
+        """End what is not to go on, and close the questions and tools of the rest."""
         going_on = [broken for run, broken in found.items() if not self._is_over(run, broken)]
+        for broken in going_on:
+            self._close_asks(broken.run.run)
         ids, now = self._parts.ids, self._parts.now_ms()
         drafts = [
             tool_lost(event=ids.new(EventId), run=broken.run, tool=tool, now=now)

@@ -34,7 +34,9 @@ class LeftRuns:
     """A part of the user actor. It asks the journal for open tools only when it ends a left run, so
     a run that ends as it should costs nothing here."""
 
-    __slots__ = ("_actor", "_looking", "_outbox", "_parts", "_runs", "_user", "later")
+    __slots__ = (
+        *("_actor", "_close_asks", "_looking", "_outbox", "_parts", "_runs", "_user", "later"),
+    )
 
     def __init__(
         self,
@@ -44,13 +46,16 @@ class LeftRuns:
         runs: OpenRuns,
         actor: Ref[UserMessage],
         later: Callable[[], None],
+        close_asks: Callable[[RunId], None],
     ) -> None:
-        """`later` schedules another call of `end`, for when the journal did not answer."""
+        """`later` schedules another call of `end`, for when the journal did not answer.
+        `close_asks` closes the open questions of a run."""
         self._user = user
         self._parts = parts
         self._outbox = outbox
         self._runs = runs
         self._actor = actor
+        self._close_asks = close_asks
         self.later = later
         self._looking = False
 
@@ -103,6 +108,7 @@ class LeftRuns:
                 if tool.run == run.run:
                     lost = tool_lost(event=ids.new(EventId), run=run, tool=tool, now=now)
                     self._outbox.offer(lost, Reply())
+            self._close_asks(run.run)
             self._outbox.offer(words or run_lost(event=ids.new(EventId), run=run), Reply())
 
 

@@ -7,17 +7,17 @@ from functools import partial
 from typing import ClassVar
 
 import attrs
-import orjson
 import outcome
 
 from greenroom.actors.errors import Fault, GreenroomError, another
 from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
+from greenroom.delivery.asks.questions import same_json
 from greenroom.delivery.errors import AlreadySaid, DeliveryError, UserUnavailable, damaged
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import Draft, user_said
 from greenroom.delivery.events.ids import EventId, RunId, UserId
-from greenroom.delivery.events.kinds import JSON, Event
+from greenroom.delivery.events.kinds import Event
 from greenroom.delivery.events.record import Entry, Record, Said, Unsaid
 from greenroom.delivery.journal.reads import ReadSaid
 from greenroom.delivery.user.messages import RunStarted, UserMessage, UserSays
@@ -77,7 +77,7 @@ class Says:
         first = self._waiting.get(request.say)
         if first is None:
             self._begin(request, reply)
-        elif request.thread == first.request.thread and _same(request.body, first.request.body):
+        elif request.thread == first.request.thread and same_json(request.body, first.request.body):
             first.replies.append(reply)
         else:
             reply.fail(_conflict(request))
@@ -173,18 +173,9 @@ def _again(request: UserSays, said: Said) -> ReplyOutcome[RunStarted]:
         body = Event.decode(said.body).data.get("body")
     except (ValueError, KeyError, TypeError) as error:
         return outcome.Error(damaged(f"what user_said of {said.run} kept", error))
-    if request.thread in (None, said.thread) and _same(request.body, body):
+    if request.thread in (None, said.thread) and same_json(request.body, body):
         return outcome.Value(RunStarted(said.run, said.thread))
     return outcome.Error(_conflict(request))
-
-
-def _same(body: JSON, other: JSON) -> bool:
-    """Equal as JSON: unlike in Python `1` differs from `true`; the order of keys is ignored."""
-    return _canonical(body) == _canonical(other)
-
-
-def _canonical(body: JSON) -> bytes:
-    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
 def _conflict(request: UserSays) -> SayConflict:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from greenroom.delivery.events.ids import (
+    AskId,
     EventId,
     IdSource,
     RequestId,
@@ -20,7 +21,7 @@ from greenroom.delivery.events.ids import (
     ThreadId,
     UserId,
 )
-from greenroom.delivery.events.kinds import Kind, class_of
+from greenroom.delivery.events.kinds import ASK_KINDS, Kind, class_of
 from greenroom.delivery.events.record import Cursor, Mark, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
@@ -48,6 +49,7 @@ _numbers = count(1)
 IDS = IdSource(now_ms=lambda: 0, random_bits=lambda _: next(_numbers))
 THREADS = [IDS.new(ThreadId) for _ in range(3)]
 RUNS = [IDS.new(RunId) for _ in range(4)]
+ASKS = [IDS.new(AskId) for _ in range(3)]
 SESSIONS = [IDS.new(SessionId) for _ in range(2)]
 REQUEST = IDS.new(RequestId)
 
@@ -61,10 +63,13 @@ def record(
     run: RunId = RUNS[0],
     parent: RunId | None = None,
     say: str | None = None,
+    ask: AskId = ASKS[0],
     body: bytes | None = None,
 ) -> Record:
-    """A record whose time is its offset."""
-    body = f'{{"offset":{offset}}}'.encode() if body is None else body
+    """A record whose time is its offset. `ask`: of an event of a question."""
+    if body is None:
+        data = f',"data":{{"ask":"{ask}"}}' if kind in ASK_KINDS else ""
+        body = f'{{"offset":{offset}{data}}}'.encode()
     event = IDS.new(EventId)
     return Record(
         user, offset, event, kind, class_of(kind), thread, run, parent, REQUEST, offset, say, body

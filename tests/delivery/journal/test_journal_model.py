@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from greenroom.delivery.errors import OutOfSequence
-from greenroom.delivery.events.ids import RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.asks import ask_of
+from greenroom.delivery.events.ids import AskId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.kinds import ASK_ENDS, EventClass, Kind
 from greenroom.delivery.events.record import (
     RUN_ENDS,
     RUN_OPENS,
@@ -33,9 +34,11 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.reads import ReadAskEnd, ReadOpenAsks
 from greenroom.delivery.journal.retention.cutoffs import BEGINNING, Cutoffs, SweptTo
 from tests.delivery.journal.journal_conformance import (
     ALICE,
+    ASKS,
     BACKENDS,
     BOB,
     DURABLE,
@@ -91,6 +94,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.kept: dict[UserId, list[Record]] = defaultdict(list)
         self.trimmed: dict[UserId, int] = defaultdict(int)
         self.open: dict[UserId, dict[RunId, Record]] = {ALICE: {}, BOB: {}}
+        self.asks: dict[UserId, dict[AskId, list[Record]]] = {ALICE: {}, BOB: {}}
         self.cursors: dict[tuple[UserId, SessionId], Cursor] = {}
         self.received: dict[UserId, set[int]] = defaultdict(set)  # by forgotten sessions
         self.settled = {user: dict.fromkeys(EventClass, 0) for user in (ALICE, BOB)}
@@ -138,6 +142,7 @@ class JournalMachine(RuleBasedStateMachine):
             thread=data.draw(st.sampled_from(THREADS)),
             run=data.draw(st.sampled_from(RUNS)),
             say=data.draw(SAYS) if kind is Kind.USER_SAID else None,
+            ask=data.draw(st.sampled_from(ASKS)),
         )
 
     def keep(self, batch: list[Entry]) -> None:
@@ -145,6 +150,7 @@ class JournalMachine(RuleBasedStateMachine):
             if isinstance(entry, Record):
                 self.kept[entry.user].append(entry)
                 self.follow_run(entry)
+                self.follow_ask(entry)
             elif isinstance(entry, Mark):
                 self.marked[entry.user, entry.offset, entry.session] = entry
             elif isinstance(entry, Cursor):
@@ -165,6 +171,13 @@ class JournalMachine(RuleBasedStateMachine):
         elif entry.kind in RUN_ENDS:
             self.open[entry.user].pop(entry.run, None)
 
+    def follow_ask(self, entry: Record) -> None:
+        asks = self.asks[entry.user]
+        if entry.kind is Kind.INPUT_REQUESTED:
+            asks.setdefault(ask_of(entry), [entry])
+        elif entry.kind in ASK_ENDS and len(asks.get(ask_of(entry), ())) == 1:
+            asks[ask_of(entry)].append(entry)
+
     @rule(user=USERS, through=OFFSETS)
     def trim(self, user: UserId, through: int) -> None:
         gone = self.portal.call(lambda: self.journal.trim(user, through=through))
@@ -176,6 +189,9 @@ class JournalMachine(RuleBasedStateMachine):
         self.kept[user] = self.kept[user][gone:]
         self.trimmed[user] += gone
         trimmed = self.trimmed[user]
+        for ask, events in list(self.asks[user].items()):
+            if len(events) == 2 and events[1].offset <= trimmed:
+                del self.asks[user][ask]
         self.marked = {
             key: mark
             for key, mark in self.marked.items()
@@ -294,6 +310,20 @@ class JournalMachine(RuleBasedStateMachine):
         expected = [(r.run, r.thread, r.parent) for r in self.open[user].values()]
         found = self.portal.call(lambda: self.journal.open_runs(user))
         assert expected == [(run.run, run.thread, run.parent) for run in found]
+
+    @rule(user=USERS)
+    def open_asks(self, user: UserId) -> None:
+        asked = [events[0] for events in self.asks[user].values() if len(events) == 1]
+        expected = [each for each in asked if each.offset > self.trimmed[user]]
+        question = ReadOpenAsks(user)
+        assert expected == self.portal.call(lambda: self.journal.ask(question).wait())
+
+    @rule(user=USERS, ask=st.sampled_from(ASKS))
+    def ask_end(self, user: UserId, ask: AskId) -> None:
+        events = self.asks[user].get(ask, [])
+        question = ReadAskEnd(user, ask)
+        found = self.portal.call(lambda: self.journal.ask(question).wait())
+        assert found == (events[1] if len(events) == 2 else None)
 
     @rule(user=USERS, session=st.sampled_from(SESSIONS))
     def cursor(self, user: UserId, session: SessionId) -> None:

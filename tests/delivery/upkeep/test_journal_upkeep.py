@@ -553,7 +553,7 @@ def test_every_column_is_known_to_hold_ids_or_none() -> None:
         *("offset", "kind", "class", "at", "say", "first", "through", "stage", "note"),
         *("type", "text", "traceback", "until"),
         *("start", "sent", "after", "attempt", "outcome", "body", "verdict", "attempts"),
-        *("agent", "stopped", "key", "value"),
+        *("agent", "stopped", "key", "value", "ended"),
         *("title", "archived", "created", "runs", "recent"),
     }
     with closing(apsw.Connection(":memory:")) as database:

@@ -133,6 +133,7 @@ def _attached(data: ConnectionData, event: Attached) -> ConnectionStep:
         expires_ms=data.expires_ms,
         limits=data.limits,
         features=data.features,
+        asks=event.asks,
     )
     return go(
         Phase.READY,
@@ -307,6 +308,7 @@ CONNECTION: Machine[Phase, ConnectionData, ConnectionCommand] = Machine(
         On(READY, wire.Say, _request),
         On(READY, wire.CancelRun, _request),
         On(READY, wire.HistoryRequest, _request),
+        On(READY, wire.AnswerRequest, _request),
         On(READY, wire.ThreadsRequest, _request),
         On(READY, wire.ChangeThread, _request),
         On(READY, wire.EraseRequest, _request),

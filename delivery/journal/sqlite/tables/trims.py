@@ -24,6 +24,7 @@ _NEXT_SPAN: Final = """
 """
 _SPANS: Final = "DELETE FROM span WHERE user = ?1 AND first <= ?2"
 _RECEIVED: Final = "DELETE FROM received WHERE user = ?1 AND through <= ?2"
+_ASKS: Final = "DELETE FROM ask WHERE user = ? AND ended <= ?"
 _MARKS: Final = """
     DELETE FROM mark
     WHERE user = ?1 AND "offset" <= (SELECT through FROM trimmed WHERE user = ?1)
@@ -37,7 +38,7 @@ def trim(database: apsw.Connection, user: UserId, through: int) -> int:
         database.execute(sql, (user, through))
     gone = database.changes()
     if gone:
-        for sql in (_TRIMMED, _NEXT_SPAN, _SPANS, _RECEIVED):
+        for sql in (_TRIMMED, _NEXT_SPAN, _SPANS, _RECEIVED, _ASKS):
             database.execute(sql, (user, through))
         for event_class in EventClass:
             pass_by(database, user, event_class, through)
