@@ -23,7 +23,7 @@ const tokens = new Tokens(new Memory(() => localStorage, "greenroom."), { ask: a
 const url = new URL("live", document.baseURI);
 url.protocol = url.protocol.replace("http", "ws");
 const client = new Client({ url, tokens: (how) => tokens.get(how), memory });
-const conversation = new Conversation($("conversation"), (offsets) => client.displayed(offsets));
+const conversation = new Conversation($("conversation"), (offsets) => client.displayed(offsets), (ask, value) => client.answer(ask, value));
 const composer = new Composer({ onSend: send, onStop: stop, memory });
 
 let caughtUp = false; // the thread's history is on screen
@@ -42,8 +42,10 @@ client.addEventListener("events", ({ detail: { events } }) => {
   else draw(events);
 });
 
-client.addEventListener("ready", async ({ detail: { resumed, redraw } }) => {
+client.addEventListener("ready", async ({ detail: { resumed, redraw, asks = [] } }) => {
   welcome();
+  // A page that is new opens the conversation in which an agent waits for its user.
+  if (!caughtUp && !memory.get("thread") && asks.length) memory.set("thread", asks.at(-1).thread);
   if (redraw) outdate();
   if (!resumed || !caughtUp) await catchUp();
 });
@@ -151,6 +153,7 @@ function announce({ kind, data }) {
   const words = {
     agent_started: "The agent is working.",
     tool_executing: `Running ${data?.tool_name}.`,
+    input_requested: `The agent asks: ${data?.prompt}`,
     final_report: `Report: ${data?.report?.title ?? ""} ${data?.report?.summary ?? ""}`,
     agent_failed: "The agent failed.",
     agent_completed: data?.outcome === "cancelled" ? "Stopped." : null,

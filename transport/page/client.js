@@ -80,6 +80,7 @@ export class Client extends EventTarget {
   }
 
   cancel(run) { return this.#request({ type: "cancel", id: randomId(), run }); }
+  answer(ask, value) { return this.#request({ type: "answer", id: randomId(), ask, value }); }
   history(query) { return this.#request({ type: "history", id: randomId(), ...query }); }
 
   /** These events are visible to the user. */
@@ -122,7 +123,7 @@ export class Client extends EventTarget {
   #hello() {
     const { session, epoch, offset, event } = this.#memory.get("position") ?? {};
     const seen = offset == null ? {} : { offset, event };
-    return { type: "hello", client: { name: "greenroom-page", version: "1" }, features: ["position", "large"],
+    return { type: "hello", client: { name: "greenroom-page", version: "1" }, features: ["position", "large", "asks"],
              ...(session ? { session, epoch, ...seen } : {}) };
   }
 

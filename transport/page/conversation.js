@@ -2,6 +2,7 @@
 // events are really visible to the user is reported to `onShown`.
 
 import { element, icon, ICONS, LONGEST, pretty, seconds } from "./dom.js";
+import { Question } from "./question.js";
 import { drawReport } from "./report.js";
 
 const brief = (value) => {
@@ -11,13 +12,13 @@ const brief = (value) => {
 };
 
 export class Conversation {
-  #root; #onShown; #runs = new Map(); #drawn = new Set(); #unsent = new Map(); #eyes; #waiting = new Map();
+  #root; #onShown; #answer; #runs = new Map(); #drawn = new Set(); #unsent = new Map(); #eyes; #waiting = new Map();
   #screen = new Set();
   #questions = []; // that the latest report offers to ask next
 
-  constructor(root, onShown) {
-    this.#root = root;
-    this.#onShown = onShown;
+  /** answer: async (ask, value), to a question of an agent. */
+  constructor(root, onShown, answer) {
+    [this.#root, this.#onShown, this.#answer] = [root, onShown, answer];
     this.#eyes = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries)
         isIntersecting ? this.#screen.add(target) : this.#screen.delete(target);
@@ -136,6 +137,23 @@ export class Conversation {
     return this.#piece(run.answer, text, merges);
   }
 
+  draw_input_requested(_event, run, data) {
+    const question = new Question(data, (value) => this.#answer(data.ask, value));
+    run.asks.set(data.ask, question);
+    run.reports.append(question.card);
+    run.state.textContent = "Waiting for you";
+    return question.card;
+  }
+
+  draw_input_answered(event, run, { ask, value }) {
+    return this.#closeQuestion(event, run, ask, "answered", `Answered: ${pretty(value)}`);
+  }
+
+  draw_input_closed(event, run, { ask, reason }) {
+    const words = { expired: "This question has expired.", withdrawn: "This question was withdrawn." };
+    return this.#closeQuestion(event, run, ask, reason, words[reason] ?? "This question is closed.");
+  }
+
   draw_final_report(_event, run, { report }) {
     const said = run.answer.textContent.trim();
     const card = drawReport(report, said);
@@ -192,7 +210,7 @@ export class Conversation {
     if (event.kind === "user_said") return null;
     const known = this.#runs.get(event.run);
     if (known) return known;
-    const run = { id: event.run, parent: event.parent ?? null, ended: false, begun: null, tools: new Map(), thoughts: new Map(),
+    const run = { id: event.run, parent: event.parent ?? null, ended: false, begun: null, tools: new Map(), thoughts: new Map(), asks: new Map(),
                   name: element("span", { class: "name" }, "Agent"), state: element("span", { class: "state", testid: "run-state" }),
                   steps: element("ol", { class: "steps" }), answer: element("p", { class: "prose answer", testid: "answer", hidden: true }),
                   reports: element("div", { class: "reports" }), foot: element("div", {}) };
@@ -203,6 +221,12 @@ export class Conversation {
     else this.#root.append(run.block);
     this.#runs.set(event.run, run);
     return run;
+  }
+
+  /** A page of history may begin after the question. */
+  #closeQuestion(event, run, ask, state, words) {
+    if (!run.ended) run.state.textContent = "Working…";
+    return run.asks.get(ask)?.close(state, words) ?? this.draw_other(event, run, event.data);
   }
 
   #thought(run, ...text) {
