@@ -1,0 +1,134 @@
+"""`kill -9` at each step of an asked question: exactly one end, and at most one answer."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.kinds import ASK_ENDS, TERMINAL, Event, Kind
+from greenroom.delivery.journal.reads import ReadOpenAsks
+from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
+from greenroom.transport.auth.tokens import sign_token
+from tests.delivery.history.whole_runs import flaws
+from tests.system.processes import SECRET, Place, Process, free_port
+from tests.system.tab import Frame, Tab
+
+pytestmark = pytest.mark.requirement("R44")
+
+ANN = UserId("ann")
+ASKED = ["before input_requested", "after input_requested"]
+ANSWERED = [
+    *("before input_answered", "after input_answered"),
+    *("before it is told", "after it is told", "once the agent has it"),
+]
+CLOSED = ["before input_closed", "after input_closed", *ANSWERED[2:]]
+
+
+def place_in(folder: Path, step: str) -> tuple[Place, Tab]:
+    died = {"DIE_AT": step, "DIED": str(folder / "died")}
+    place = Place(folder, free_port(), "asks/asking_server.py", died)
+    return place, Tab("127.0.0.1", place.port, sign_token(SECRET, "ann", 600))
+
+
+def seen(tab: Tab, *kinds: Kind) -> list[Frame]:
+    return [each for each in tab.seen if each["kind"] in kinds]
+
+
+async def died(process: Process) -> None:
+    assert await process.ended() == -signal.SIGKILL
+
+
+async def answer(tab: Tab, value: str, number: int) -> Frame:
+    """Answer the question that is open."""
+    asked = seen(tab, Kind.INPUT_REQUESTED)[-1]
+    ask = asked["data"]["ask"]
+    return await tab.ask(type="answer", id=f"answer-{number}", ask=ask, value=value)
+
+
+async def until_ended(tab: Tab, answers: list[str]) -> None:
+    """Answer what is asked, with the next of these, until the run has ended."""
+    while True:
+        await tab.until(lambda: is_open(tab) or bool(seen(tab, *TERMINAL)))
+        if not is_open(tab):
+            return
+        value = answers.pop(0)
+        await answer(tab, value, len(answers))
+        await tab.until(lambda: not is_open(tab))
+
+
+def is_open(tab: Tab) -> bool:
+    asked = {each["data"]["ask"] for each in seen(tab, Kind.INPUT_REQUESTED)}
+    return not asked <= {each["data"]["ask"] for each in seen(tab, *ASK_ENDS)}
+
+
+@pytest.mark.parametrize("step", [*ASKED, *ANSWERED])
+@pytest.mark.parametrize("said", ["plain", "key"])
+async def test_whatever_step_a_kill_hits_a_question_gets_at_most_one_answer(
+    tmp_path: Path, step: str, said: str
+) -> None:
+    place, tab = place_in(tmp_path, step)
+    async with place.process() as process:
+        await process.until_listening()
+        async with tab.connected():
+            await tab.send(type="say", id="say-1", body=said)
+            if step in ANSWERED:
+                await tab.until(lambda: is_open(tab))
+                asked = seen(tab, Kind.INPUT_REQUESTED)[-1]["data"]["ask"]
+                await tab.send(type="answer", id="first", ask=asked, value="yes")
+            await died(process)
+    async with place.process() as process:
+        await process.until_listening()
+        async with tab.connected():
+            await tab.ask(type="say", id="say-1", body=said)
+            await until_ended(tab, ["no", "no"])
+            if step in ANSWERED:
+                again = await tab.ask(type="answer", id="again", ask=asked, value="yes")
+                kept = seen(tab, Kind.INPUT_ANSWERED)
+                yes = [each["offset"] for each in kept if each["data"]["value"] == "yes"]
+                assert again.get("offset") == (yes[0] if yes else None), "what it says is so"
+    [report] = seen(tab, Kind.FINAL_REPORT)
+    last = seen(tab, Kind.INPUT_ANSWERED)[-1]
+    assert report["data"]["report"] == last["data"]["value"]
+    if "first" in tab.replies:
+        assert tab.replies["first"]["offset"] in [e["offset"] for e in seen(tab, *ASK_ENDS)]
+    if said == "key":
+        assert len(seen(tab, Kind.INPUT_REQUESTED)) == 1, "the user is asked once"
+        assert len(seen(tab, Kind.INPUT_ANSWERED)) == 1
+        if step in ANSWERED[1:]:
+            assert report["data"]["report"] == "yes"
+    await check_ends(place)
+
+
+@pytest.mark.parametrize("step", CLOSED)
+async def test_whatever_step_a_kill_hits_an_expiring_question_has_one_end(
+    tmp_path: Path, step: str
+) -> None:
+    place, tab = place_in(tmp_path, step)
+    async with place.process() as process:
+        await process.until_listening()
+        async with tab.connected():
+            await tab.send(type="say", id="say-1", body="expires")
+            await died(process)
+    async with place.process() as process:
+        await process.until_listening()
+        async with tab.connected():
+            await tab.until(lambda: bool(seen(tab, *TERMINAL)))
+    [report] = seen(tab, Kind.FINAL_REPORT)
+    assert report["data"]["report"] == "no"
+    await check_ends(place)
+
+
+async def check_ends(place: Place) -> None:
+    """Every question in the journal has one end, before its run's."""
+    async with open_sqlite_journal(place.journal) as journal:
+        records = await journal.read(ANN, after=0, limit=1_000, max_bytes=1 << 30)
+        assert await journal.ask(ReadOpenAsks(ANN)).wait() == []
+    events = [Event.decode(record.body) for record in records]
+    asked = [each.data["ask"] for each in events if each.kind is Kind.INPUT_REQUESTED]
+    ended = [each.data["ask"] for each in events if each.kind in ASK_ENDS]
+    assert asked
+    assert sorted(map(str, asked)) == sorted(map(str, ended))
+    assert list(flaws(events)) == []
