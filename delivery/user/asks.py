@@ -86,7 +86,7 @@ class Asks:
     """A part of the user actor, which is the only one to end a question: an end that comes while
     another is on its way to the journal waits for that one, and is answered by it."""
 
-    __slots__ = ("_actor", "_open", "_outbox", "_parts", "_user", "_wind", "_wound")
+    __slots__ = ("_actor", "_clock", "_open", "_outbox", "_parts", "_user", "_wind", "_wound")
 
     def __init__(
         self,
@@ -95,13 +95,16 @@ class Asks:
         outbox: Outbox[Reply[Record]],
         actor: Ref[UserMessage],
         wind: Callable[[float, AskDue], None],
+        clock: Callable[[], float] = trio.current_time,
     ) -> None:
-        """`wind` starts the only timer that questions have, or sets it to another time."""
+        """`clock` is monotonic, in seconds. `wind` starts the only timer that questions have, or
+        sets it to another time."""
         self._user = user
         self._parts = parts
         self._outbox = outbox
         self._actor = actor
         self._wind = wind
+        self._clock = clock
         self._open: dict[AskId, _Open] = {}
         self._wound: float | None = None  # the time that the timer is set to
 
@@ -195,7 +198,7 @@ class Asks:
 
     def expire(self) -> None:
         """Close the questions whose time is over, and wait for the next one's."""
-        self._wound, now = None, trio.current_time()
+        self._wound, now = None, self._clock()
         for ask, known in list(self._open.items()):
             if known.due is not None and known.due <= now:
                 self._close(ask, "expired")
@@ -253,7 +256,7 @@ class Asks:
         if expires is None:
             return None
         left = min(expires - self._parts.now_ms(), expires - asked.at)
-        return trio.current_time() + max(0, left) / 1000
+        return self._clock() + max(0, left) / 1000
 
     def _close(self, ask: AskId, reason: CloseReason) -> None:
         known = self._open.get(ask)
@@ -275,7 +278,7 @@ class Asks:
         if isinstance(end, outcome.Error):
             known.ending, awaiting, known.awaiting = False, known.awaiting, []
             if known.due is not None:
-                self._wind_to(max(known.due, trio.current_time() + AGAIN_SECONDS))
+                self._wind_to(max(known.due, self._clock() + AGAIN_SECONDS))
             for tell in awaiting:
                 tell(end)
         else:
@@ -289,7 +292,7 @@ class Asks:
     def _wind_to(self, due: float | None) -> None:
         if due is not None:
             self._wound = due
-            self._wind(max(0.0, due - trio.current_time()), AskDue())
+            self._wind(max(0.0, due - self._clock()), AskDue())
 
 
 def _tell_all(known: _Open, end: EndOutcome) -> None:

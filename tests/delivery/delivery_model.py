@@ -19,7 +19,7 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.actors.reply import ReplyOutcome as Result
 from greenroom.delivery.errors import JournalFailed
-from greenroom.delivery.events.ids import ConnectionId, EventId, SessionId, UserId
+from greenroom.delivery.events.ids import AskId, ConnectionId, EventId, SessionId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.record import DeadLetter, Entry, Record
 from greenroom.delivery.events.stages import Outcome, ReceiptStage
@@ -28,6 +28,7 @@ from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
+from greenroom.delivery.user.asks import Asks
 from greenroom.delivery.user.messages import Attached
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.reports import Account, Reports
@@ -259,6 +260,10 @@ class Person:
     receipts: Receipts = attrs.field(init=False)
     reports: Reports = attrs.field(init=False)
     admission: Admission = attrs.field(init=False)
+    asks: Asks = attrs.field(init=False)
+    asked: list[AskId] = attrs.field(factory=list)
+    answers: list[tuple[AskId, int, Reply[int]]] = attrs.field(factory=list)
+    ask_at: float | None = None
     flight: list[Entry] | None = None
     untold: bool = False  # the flight is durable, and the core does not know yet
     settle_at: float | None = None

@@ -21,14 +21,18 @@ from itertools import count
 from typing import Any, ClassVar
 
 import attrs
+import outcome
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from greenroom.actors.reply import Reply
+from greenroom.delivery.asks.questions import AnswerRefused
+from greenroom.delivery.events.asks import ask_of
 from greenroom.delivery.events.draft import draft
 from greenroom.delivery.events.ids import (
+    AskId,
     ConnectionId,
     EventId,
     IdSource,
@@ -38,10 +42,11 @@ from greenroom.delivery.events.ids import (
     ThreadId,
     UserId,
 )
-from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.kinds import ASK_ENDS, Event, EventClass, Kind
 from greenroom.delivery.events.policy import Policies, Policy, outcome_of
 from greenroom.delivery.events.record import DeadLetter, Entry, Record
 from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest, standings
+from greenroom.delivery.journal.reads import ReadOpenAsks
 from greenroom.delivery.outbox.feed import (
     GivenUp,
     HandRecords,
@@ -56,13 +61,19 @@ from greenroom.delivery.outbox.feed import (
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.outbox.redelivery import Circuit, Patience
 from greenroom.delivery.user.admission import Admission
+from greenroom.delivery.user.asks import AlreadyAnswered, AskClosed, Asks
 from greenroom.delivery.user.messages import (
     Acked,
+    AnswerAsk,
+    AskDue,
+    AskUser,
     Attach,
     AwaitStage,
     ConfirmedThere,
     DisplayedThere,
+    WithdrawAsk,
 )
+from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.settling import Settler
 from greenroom.supervisor.restarts import Backoff
@@ -159,6 +170,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             on_undelivered=lambda letter: truth.told.update([letter.event]),
             ids=IDS,
             now_ms=lambda: self.wall,
+            letter_log=LetterLog(clock=lambda: self.mono),
             journal=self.journal,
         )
 
@@ -180,7 +192,11 @@ class DeliveryMachine(RuleBasedStateMachine):
         person.settler = Settler(user, parts, box, actor)
         person.receipts = Receipts(user, parts, box, actor)
         person.reports = person.reports_on(box)
-        person.admission = Admission(user, parts, box, actor, partial(self.admitted, person))
+        wind = partial(self.wind_asks, person)
+        person.asks = Asks(user, parts, box, actor, wind, clock=lambda: self.mono)
+        self.journal.ask(ReadOpenAsks(user)).then(partial(self.load_asks, person))
+        admitted = partial(self.admitted, person)
+        person.admission = Admission(user, parts, box, actor, person.asks, admitted)
         person.settle_at, person.truth.born = None, bounds.last
         if bounds.last:
             person.settler.look()
@@ -191,6 +207,74 @@ class DeliveryMachine(RuleBasedStateMachine):
         person.reports.resumed(request.connection, before)
         person.receipts.resolve()
         self.pending = list(commands)
+
+    # Questions
+
+    def load_asks(self, person: Person, found: Any) -> None:
+        person.asks.load(found.unwrap(), [RUN])
+
+    def wind_asks(self, person: Person, seconds: float, _: AskDue) -> None:
+        person.ask_at = self.mono + seconds
+
+    @rule(who=WHO, seconds=st.sampled_from([None, 3, 30]), fate=FATE)
+    def a_run_asks(self, who: int, seconds: int | None, fate: str) -> None:
+        person, ask = self.whose(who), IDS.new(AskId)
+        data: dict[str, Any] = {"ask": ask, "prompt": "?", "options": [0, 1]}
+        data |= {} if seconds is None else {"expires": self.wall + seconds * 1000}
+        event = draft(
+            event=IDS.new(EventId),
+            kind=Kind.INPUT_REQUESTED,
+            thread=THREAD,
+            run=RUN,
+            parent=None,
+            request=REQUEST,
+            data=data,
+        )
+        self.land(who)
+        person.asks.take(AskUser(event, ask), Reply())
+        person.asked.append(ask)
+        self.flush_all(who, fate)
+        self.counts["questions"] += 1
+
+    @rule(who=WHO, back=SMALL, value=st.sampled_from([0, 0, 1, 2]), fate=FATE)
+    def its_user_answers(self, who: int, back: int, value: int, fate: str) -> None:
+        """An answer of 2 is no option."""
+        person = self.whose(who)
+        if person.asked:
+            ask, reply = person.asked[-1 - back % len(person.asked)], Reply[int]()
+            person.answers.append((ask, value, reply))
+            person.asks.take(AnswerAsk(ask, None, value), reply)
+            self.flush_all(who, fate)
+
+    @rule(who=WHO, back=SMALL)
+    def a_run_withdraws(self, who: int, back: int) -> None:
+        person = self.whose(who)
+        if person.asked:
+            ask = person.asked[-1 - back % len(person.asked)]
+            person.asks.take(WithdrawAsk(ask), Reply())
+
+    @invariant()
+    def a_question_has_one_end(self) -> None:
+        for person in getattr(self, "people", ()):
+            ends = [each for each in person.truth.accepted if each.kind in ASK_ENDS]
+            assert len({ask_of(each) for each in ends}) == len(ends)
+            for ask, value, reply in person.answers:
+                reply.then(partial(self.check_answer, ends, ask, value)) if reply.is_set else None
+
+    def check_answer(self, ends: list[Record], ask: AskId, value: int, result: Any) -> None:
+        """What a client is told is so, now and later."""
+        end = next((each for each in ends if ask_of(each) == ask), None)
+        given = None if end is None else Event.decode(end.body).data.get("value")
+        if isinstance(result, outcome.Value):
+            assert end is not None
+            assert (result.value, value) == (end.offset, given)
+        elif isinstance(result.error, AlreadyAnswered):
+            assert given not in (None, value)
+        elif isinstance(result.error, AskClosed):
+            assert end is not None
+            assert end.kind is Kind.INPUT_CLOSED
+        else:
+            assert not isinstance(result.error, AnswerRefused) or value == 2
 
     # Events in
 
@@ -438,6 +522,9 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.mono += seconds
         self.wall += round(seconds * 1000)
         for person in self.people:
+            if person.ask_at is not None and person.ask_at <= self.mono:
+                person.ask_at = None
+                person.asks.expire()
             self.redeliver(person, seconds)
             if person.settle_at is not None and person.settle_at <= self.mono:
                 person.settle_at = None
@@ -473,6 +560,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             client.lose_socket()
         person.parts.asked.clear()
         person.waits.clear()
+        person.answers, person.ask_at = [], None
         person.truth.forgets(reports_too=process_too)
         if process_too:
             person.parts = attrs.evolve(person.parts, reach={})
