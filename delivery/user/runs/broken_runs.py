@@ -22,7 +22,7 @@ from greenroom.delivery.events.draft import run_completed, tool_lost
 from greenroom.delivery.events.going_on import GoingOn, RunsGoingOn
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
-from greenroom.delivery.events.record import OpenRun, Page, Record
+from greenroom.delivery.events.record import RUN_ENDS, OpenRun, Page, Record
 from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.run.attempts.attempt import RunAttempt, back_off, wait_before
@@ -94,6 +94,8 @@ class BrokenRuns:
         if (entry := self._parts.when_lost.goes_on(record)) is not None:
             self._going_on.keep(entry)
         self._going_on.kept(record.kind, record.run, record.at)
+        if record.kind in RUN_ENDS and record.run in self._broken:  # its end was emitted for it
+            self._drop(record.run)
 
     def take_up(self, run: RunId) -> bool:
         """The code of a run is gone without an end. False if the run does not go on."""
@@ -164,7 +166,9 @@ class BrokenRuns:
 
     def _is_over(self, run: RunId, broken: BrokenRun) -> bool:
         """Whether no attempt follows: because of the user, the server, or what the journal has."""
-        waiting = self._broken[run]
+        waiting = self._broken.get(run)
+        if waiting is None:
+            return True
         if waiting.cancelled:
             self._end(run, "cancelled")
         elif waiting.scope.cancel_called:

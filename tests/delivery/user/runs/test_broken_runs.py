@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenroom.delivery.errors import JournalFailed, JournalFull
+from greenroom.delivery.events.draft import run_completed
 from greenroom.delivery.events.going_on import GoesOn, NotAgain
-from greenroom.delivery.events.ids import RunId, SessionId
+from greenroom.delivery.events.ids import EventId, RunId, SessionId
 from greenroom.delivery.events.kinds import Event, Kind
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.reads import Question, ReadHistory
 from greenroom.delivery.run.attempts.attempt import LONGEST_WAIT, WhenLost, back_off
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.delivery.user.messages import UserSays
+from greenroom.delivery.user.messages import Emit, UserSays
 from tests.delivery.backstage import ALICE, IDS, Backstage, Disk, open_backstage
 from tests.delivery.history.whole_runs import flaws
 from tests.delivery.user.runs.broken import AGAIN, Analyst, Broken, at
@@ -452,3 +453,21 @@ async def one_history(draw: Any) -> None:
         attempts.setdefault(run, []).append(number)
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in attempts.values())
     assert all(len(numbers) <= 3 for numbers in attempts.values())
+
+
+@pytest.mark.requirement("R56")
+async def test_a_run_that_ends_while_it_is_looked_at_does_not_go_on(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    broken, analyst = Broken(), Analyst()
+    run = broken.say()
+    disk = await broken.keep(Forgetful())
+    async with open_backstage(disk, converse=analyst, when_lost=AGAIN) as stage:
+        async with stage.users.lease(ALICE) as user:
+            [opened] = await disk.open_runs(ALICE)
+            end = run_completed(event=IDS.new(EventId), run=opened, outcome="ok")
+            await user.actor.ask(Emit(end))
+            await trio.sleep(30)
+            assert user.live_runs == {}
+        assert list(flaws(events_of(await stage.records()))) == []
+    assert (analyst.begun, opened.run) == ([], run)
