@@ -15,7 +15,7 @@ import trio
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
 from greenroom.delivery.user.bans import Bans
-from greenroom.transport.auth.tokens import Authenticator, Identity
+from greenroom.transport.auth.tokens import Authenticator, Identity, JwtAuthenticator
 from greenroom.transport.auth.verdict import Verdict
 
 CHECK_SECONDS, FRESH_SECONDS = 10.0, 5.0
@@ -52,18 +52,20 @@ class Validity:
         self.bans = bans
         self._patience = patience
         self._fresh = fresh
+        self._offers = isinstance(authenticator, Revoking)
+        self._is_ours = type(authenticator) is JwtAuthenticator
         self._turns = trio.CapacityLimiter(CHECKS_AT_ONCE)
         self._answers: dict[Identity, tuple[float, Verdict]] = {}  # the oldest first
 
-    @property
-    def can_ask(self) -> bool:
-        """Whether the authenticator offers `still_valid`."""
-        return isinstance(self.authenticator, Revoking)
+    def can_ask(self, identity: Identity) -> bool:
+        """Whether the authenticator offers `still_valid`, and could answer False: a key that is
+        fixed is never taken away."""
+        return self._offers and (identity.proof is not None or not self._is_ours)
 
     async def check(self, identity: Identity) -> Verdict:
         """Ask about an identity. `UNKNOWN`: the authenticator raised, took too long, or answered
         something else than True or False. Raises nothing but its own cancellation."""
-        if not self.can_ask:
+        if not self.can_ask(identity):
             return Verdict.GOOD
         with trio.move_on_after(self._patience):
             async with self._turns:

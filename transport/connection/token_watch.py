@@ -34,7 +34,7 @@ class TokenWatch:
         """Ask, in a task of its own, unless an answer is awaited already."""
         if self.is_banned:
             self.connection.tell_owed(Answered(Disconnected()))
-        elif self.validity.can_ask and not self._is_asking:
+        elif not self._is_asking and self.validity.can_ask(self.identity):
             self._is_asking = True
             self.beside.start_soon(self._ask)
 

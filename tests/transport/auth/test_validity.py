@@ -11,7 +11,7 @@ import trio.testing
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.user.bans import Bans
 from greenroom.transport.auth import validity
-from greenroom.transport.auth.tokens import Identity
+from greenroom.transport.auth.tokens import Identity, JwtAuthenticator
 from greenroom.transport.auth.validity import CHECK_SECONDS, FRESH_SECONDS, Validity
 from greenroom.transport.auth.verdict import Verdict
 
@@ -89,7 +89,7 @@ async def test_an_authenticator_that_offers_nothing_is_not_asked() -> None:
         async def authenticate(self, token: str) -> Identity:
             return ALICE
 
-    assert not of(Plain()).can_ask
+    assert not of(Plain()).can_ask(ALICE)
     assert await of(Plain()).check(ALICE) is Verdict.GOOD
 
 
@@ -146,3 +146,14 @@ async def test_those_that_hang_hold_up_the_others_for_their_patience_only(
         assert await checks.check(ALICE) is Verdict.UNKNOWN
     asked.answer = yes
     assert await checks.check(ALICE) is Verdict.GOOD
+
+
+async def test_no_task_is_spent_on_a_key_that_is_fixed_unless_a_subclass_asks_more() -> None:
+    class Stricter(JwtAuthenticator):
+        async def still_valid(self, identity: Identity) -> bool:
+            return False
+
+    secret = "a secret of more than thirty-two bytes"
+    assert not of(JwtAuthenticator.from_secret(secret)).can_ask(ALICE)
+    assert of(JwtAuthenticator.from_secret(secret)).can_ask(Identity(UserId("alice"), proof="key"))
+    assert await of(Stricter.from_secret(secret)).check(ALICE) is Verdict.REVOKED
