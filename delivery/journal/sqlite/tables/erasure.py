@@ -5,13 +5,12 @@ After each step the journal is sound: a thread has become shorter, or a user's l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Final, cast
 
 import apsw
 
-from greenroom.delivery.events.ids import ThreadId, UserId
-from greenroom.delivery.events.record import Record
+from greenroom.delivery.events.ids import RunId, ThreadId, UserId
 from greenroom.delivery.events.threads import ERASED_THREAD, erased
 from greenroom.delivery.journal.sqlite.rows import (
     RECORD_COLUMNS,
@@ -55,14 +54,15 @@ _OF_THREADS_OWN: Final = frozenset({"log", "span"})
 
 def erase_thread(database: apsw.Connection, user: UserId, thread: ThreadId, through: int) -> bool:
     """Erase at most `STEP` of the thread's events through an offset; True if there are more."""
-    left = STEP
+    left, runs = STEP, set[RunId]()
     for first, end in _spans(database, user, thread, through):
         last = min(end, through, first + left - 1)
-        _erase(database, user, first, last)
+        runs |= _erase(database, user, first, last)
         _erase_span(database, user, thread, first, last, end)
         left -= last - first + 1
         if not left:
             break
+    _erase_runs(database, user, runs)
     if database.execute(_OF_SPANS, (user, thread, through)).get:
         return True
     for table in _tables_with(database, "thread") - _OF_THREADS_OWN:
@@ -85,7 +85,8 @@ def _spans(
     return cast("list[tuple[int, int]]", database.execute(_SPANS, values).fetchall())
 
 
-def _erase(database: apsw.Connection, user: UserId, first: int, last: int) -> None:
+def _erase(database: apsw.Connection, user: UserId, first: int, last: int) -> set[RunId]:
+    """Returns the runs of the erased events."""
     rows = database.execute(_RECORDS, (user, first, last)).fetchall()
     records = [record_of(cast(RecordRow, row)) for row in rows]
     emptied = [(*record_row(erased(record)), user, record.offset) for record in records]
@@ -94,12 +95,12 @@ def _erase(database: apsw.Connection, user: UserId, first: int, last: int) -> No
     database.execute('DELETE FROM mark WHERE user = ? AND "offset" BETWEEN ? AND ?', span)
     letters = [(record.id,) for record in records]
     database.executemany("DELETE FROM dead_letter WHERE event = ?", letters)
-    _erase_runs(database, user, records)
+    return {record.run for record in records}
 
 
-def _erase_runs(database: apsw.Connection, user: UserId, records: Sequence[Record]) -> None:
+def _erase_runs(database: apsw.Connection, user: UserId, erased_runs: Set[RunId]) -> None:
     """What is kept of runs beside their events; they have ended."""
-    runs = [(user, run) for run in {record.run for record in records}]
+    runs = [(user, run) for run in erased_runs]
     for table in _tables_with(database, "run") - _OF_THREADS_OWN:
         database.executemany(f'DELETE FROM "{table}" WHERE user = ? AND run = ?', runs)
 
