@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import ClassVar, Final, Literal, Protocol, TypeAlias
 
@@ -22,6 +23,7 @@ from greenroom.delivery.events.ids import (
 )
 from greenroom.delivery.events.json_data import Flaw, flaw_of, half_pair_of
 from greenroom.delivery.events.kinds import JSON, Event, Kind, class_of
+from greenroom.delivery.events.policy import Policies, RunPolicy
 from greenroom.delivery.events.record import Entry, OpenRun, Record
 
 CloseReason: TypeAlias = Literal["expired", "withdrawn"]
@@ -37,8 +39,32 @@ class BadEvent(GreenroomError):
 class Beside(Protocol):
     """What the journal keeps together with an event."""
 
-    def entry(self, record: Record) -> Entry:
-        """The entry, now that the event has its offset and time."""
+    def entries(self, record: Record) -> Iterable[Entry]:
+        """The entries, now that the event has its offset and time."""
+
+
+@attrs.frozen
+class RunPolicies:
+    """Travels with the draft of a run's first event. Classes without one have the usual policy."""
+
+    by_class: Policies
+
+    def entries(self, record: Record) -> Iterator[Entry]:
+        """A policy for each class, from the run's first event on."""
+        for event_class, policy in self.by_class.items():
+            yield RunPolicy(
+                record.user,
+                record.run,
+                event_class,
+                policy,
+                record.offset - 1,
+                record.at + round(policy.expires_after * 1000),
+            )
+
+
+def run_policies(by_class: Policies) -> RunPolicies | None:
+    """What is kept beside a run's first event; None if the run has the usual policies."""
+    return RunPolicies(by_class) if by_class else None
 
 
 @attrs.frozen
@@ -125,7 +151,14 @@ def _bad(kind: Kind, flaw: Flaw | TypeError) -> BadEvent:
     )
 
 
-def user_said(*, event: EventId, context: UserContext, body: JSON, say: str) -> Draft:
+def user_said(
+    *,
+    event: EventId,
+    context: UserContext,
+    body: JSON,
+    say: str,
+    beside: Beside | None = None,
+) -> Draft:
     """The event for a user's message. Raises `BadEvent`."""
     return draft(
         event=event,
@@ -136,6 +169,7 @@ def user_said(*, event: EventId, context: UserContext, body: JSON, say: str) -> 
         request=context.request,
         data={"body": body, "say": say},
         say=say,
+        beside=beside,
     )
 
 

@@ -8,8 +8,11 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
+from greenroom.actors.errors import GreenroomError
+from greenroom.actors.text.safe import safe_repr
+from greenroom.actors.text.wording import kind_of
+from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import EventClass
-from greenroom.delivery.events.record import DeadLetter
 from greenroom.delivery.events.stages import Outcome, ReceiptStage
 
 Done: TypeAlias = Literal[ReceiptStage.RECEIVED, ReceiptStage.DISPLAYED, ReceiptStage.CONFIRMED]
@@ -21,6 +24,13 @@ DONE: Final[tuple[Done, ...]] = (
     ReceiptStage.DISPLAYED,
     ReceiptStage.CONFIRMED,
 )
+
+
+LONGEST: Final = 100 * 366 * 24 * HOUR
+
+
+class BadPolicy(GreenroomError, ValueError):
+    """A policy is none, or has a field that is out of range; the message names it."""
 
 
 @attrs.frozen
@@ -70,11 +80,78 @@ POLICIES: Final[Policies] = MappingProxyType(
 """Critical events expire after a week and become dead letters; progress expires after an hour."""
 
 
-def outcome_of(stage: ReceiptStage, policy: Policy, letter: DeadLetter | None) -> Outcome | None:
-    """How an event ended. `stage` must be durable, or a crash could revoke an outcome.
+@attrs.frozen
+class RunPolicy:
+    """The delivery policy of a run's events of one class, kept with the run's first event.
 
-    A dead letter's outcome is final, even if a client receives the event later.
+    A second one for the same run and class changes nothing. The run's events of the class through
+    the offset `through` have their outcome. `due`: when to look for the next outcome, in ms; None
+    if there will be none.
     """
-    if letter is not None:
-        return Outcome(letter.outcome)
-    return policy.delivered if stage >= policy.done else None
+
+    user: UserId
+    run: RunId
+    event_class: EventClass
+    policy: Policy
+    through: int
+    due: int | None
+
+
+@attrs.frozen
+class RunSettled:
+    """How far a run with a policy of its own is settled. `over`: its policy is needed no more."""
+
+    user: UserId
+    run: RunId
+    event_class: EventClass
+    through: int
+    due: int | None
+    over: bool = False
+
+
+NO_POLICIES: Final[Policies] = MappingProxyType({})
+"""Of a run that has the policies of the classes."""
+
+
+def checked_policies(given: object, name: str = "policy") -> Policies:
+    """A policy for critical events, or one for each of some classes. Raises `BadPolicy`."""
+    if given is None:
+        return NO_POLICIES
+    if isinstance(given, Policy):
+        given = {EventClass.CRITICAL: given}
+    if not isinstance(given, Mapping):
+        raise BadPolicy(
+            f"`{name}` must be a greenroom.Policy, or a dict of them by EventClass, "
+            f"not {kind_of(given)}"
+        )
+    return MappingProxyType(
+        {_class(each, name): _checked(policy, name) for each, policy in given.items()}
+    )
+
+
+def _class(given: object, name: str) -> EventClass:
+    if given not in list(EventClass):
+        names = " or ".join(f"EventClass.{each.name}" for each in EventClass)
+        raise BadPolicy(f"the keys of `{name}` must be {names}, not {safe_repr(given, 80)}")
+    return EventClass(str(given))
+
+
+def _checked(policy: object, name: str) -> Policy:
+    if not isinstance(policy, Policy):
+        raise BadPolicy(f"`{name}` must hold policies, not {kind_of(policy)}")
+    if policy.done not in DONE:
+        raise _bad_field(name, "done", " or ".join(map(str, DONE)), policy.done)
+    seconds = policy.expires_after
+    if type(seconds) not in (int, float) or not 0 < seconds <= LONGEST:
+        raise _bad_field(
+            name, "expires_after", f"seconds above 0 and up to {LONGEST:,.0f}", seconds
+        )
+    if not isinstance(policy.dead_letter, bool):
+        raise _bad_field(name, "dead_letter", "True or False", policy.dead_letter)
+    if policy.level not in LEVELS:
+        raise _bad_field(name, "level", " or ".join(LEVELS), policy.level)
+    return policy
+
+
+def _bad_field(name: str, field: str, rule: str, value: object) -> BadPolicy:
+    return BadPolicy(f"`{name}.{field}` must be {rule}, not {safe_repr(value, 80)}")

@@ -9,7 +9,6 @@ import attrs
 
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.ban import Ban
-from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import (
     ConnectionId,
@@ -21,6 +20,7 @@ from greenroom.delivery.events.ids import (
     UserId,
 )
 from greenroom.delivery.events.kinds import JSON, TERMINAL, EventClass, Kind
+from greenroom.delivery.events.policy import RunPolicy, RunSettled
 
 RUN_OPENS: Final = frozenset({Kind.USER_SAID, Kind.AGENT_STARTED})
 
@@ -144,6 +144,29 @@ class Unsaid:
     say: str
 
 
+CAUSES_KEPT: Final = 5_000
+"""The newest causes that a journal keeps."""
+
+TEXT_CHARS, TRACEBACK_CHARS = 2_000, 6_000
+"""Characters of a cause's text and, its end, of its traceback."""
+
+
+@attrs.frozen
+class FailureCause:
+    """Why `event`, an `agent_failed` or a `tool_completed`, says that something failed.
+
+    For operators: users see the event's id, as a reference. `type` is `module:Class`.
+    """
+
+    user: UserId
+    event: EventId
+    run: RunId
+    at: int
+    type: str
+    text: str = attrs.field(metadata=SECRET)
+    traceback: str = attrs.field(metadata=SECRET)
+
+
 Entry: TypeAlias = (
     Record
     | Cursor
@@ -157,6 +180,8 @@ Entry: TypeAlias = (
     | StepResult
     | FailureCause
     | Ban
+    | RunPolicy
+    | RunSettled
 )
 
 

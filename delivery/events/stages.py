@@ -10,7 +10,6 @@ import attrs
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.ids import SessionId
 from greenroom.delivery.events.kinds import JSON
-from greenroom.delivery.events.record import Cursor, Mark
 
 
 class ReceiptStage(enum.IntEnum):
@@ -36,9 +35,6 @@ class Outcome(enum.StrEnum):
     DEAD_LETTERED = "dead_lettered"
 
 
-MARK_STAGES = {"displayed": ReceiptStage.DISPLAYED, "confirmed": ReceiptStage.CONFIRMED}
-
-
 @attrs.frozen
 class SessionStanding:
     """The stage an event reached in one session. Its confirmation carried `verdict` and `note`."""
@@ -61,34 +57,6 @@ class Standing:
     outcome: Outcome | None = None
 
 
-def standings(
-    offset: int, cursors: Iterable[Cursor], marks: Iterable[Mark]
-) -> tuple[SessionStanding, ...]:
-    """Each session's standing, sorted by session: the furthest stage that it reported."""
-    found: dict[SessionId, SessionStanding] = {}
-    for cursor in cursors:
-        _raise(found, SessionStanding(cursor.session, cursor_stage(cursor, offset)))
-    for mark in marks:
-        if mark.offset == offset:
-            stage = MARK_STAGES[mark.stage]
-            _raise(found, SessionStanding(mark.session, stage, mark.verdict, mark.note))
-    reached = [found[session] for session in sorted(found)]
-    return tuple(each for each in reached if each.stage is not ReceiptStage.ACCEPTED)
-
-
-def cursor_stage(cursor: Cursor, offset: int) -> ReceiptStage:
-    """The stage that a session's cursor implies for an event."""
-    if not cursor.start < offset <= cursor.sent:
-        return ReceiptStage.ACCEPTED
-    return ReceiptStage.RECEIVED if offset <= cursor.offset else ReceiptStage.SENT
-
-
 def furthest(sessions: Iterable[SessionStanding]) -> ReceiptStage:
     """The furthest stage in any session."""
     return max((each.stage for each in sessions), default=ReceiptStage.ACCEPTED)
-
-
-def _raise(found: dict[SessionId, SessionStanding], new: SessionStanding) -> None:
-    known = found.get(new.session)
-    if known is None or new.stage >= known.stage:
-        found[new.session] = new

@@ -9,10 +9,9 @@ import attrs
 import orjson
 
 from greenroom.delivery.errors import UnknownEvent, damaged
-from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import JSON, Event
-from greenroom.delivery.events.record import Record
+from greenroom.delivery.events.record import FailureCause, Record
 from greenroom.delivery.journal.journal import Journal
 
 SCHEMA: Final = "greenroom.explanation/1"

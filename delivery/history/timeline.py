@@ -11,16 +11,10 @@ import attrs
 
 from greenroom.delivery.events.ids import RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON, TERMINAL, Event, Kind
-from greenroom.delivery.events.policy import POLICIES, Policies, outcome_of
+from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.events.record import Attempt, Cursor, DeadLetter, Mark, Record
-from greenroom.delivery.events.stages import (
-    Outcome,
-    ReceiptStage,
-    SessionStanding,
-    cursor_stage,
-    furthest,
-    standings,
-)
+from greenroom.delivery.events.stages import Outcome, ReceiptStage, SessionStanding, furthest
+from greenroom.delivery.events.standings import cursor_stage, outcome_of, standings
 
 
 @attrs.frozen

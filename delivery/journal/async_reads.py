@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Concatenate, ParamSpec, TypeVar
 
 from greenroom.delivery.events.ban import Ban
-from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.ids import EventId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.record import (
@@ -14,6 +13,7 @@ from greenroom.delivery.events.record import (
     Bounds,
     Cursor,
     DeadLetter,
+    FailureCause,
     Mark,
     OpenRun,
     Page,
@@ -122,6 +122,10 @@ class AsyncReads:
     async def bans(self, *, after: UserId | None = None, limit: int) -> list[Ban]:
         check_limit(limit)
         return await self._read(Reads.bans, after, limit)
+
+    async def policies_due(self, *, before: int, limit: int) -> list[UserId]:
+        check_limit(limit)
+        return await self._read(Reads.policies_due, before, limit)
 
     async def cause(self, event: EventId) -> FailureCause | None:
         return await self._read(Reads.cause, event)

@@ -6,10 +6,18 @@ from collections.abc import Callable, Iterable
 
 from greenroom.delivery.errors import AlreadySaid, OutOfSequence
 from greenroom.delivery.events.ban import Ban
-from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.record import DeadLetter, Entry, Record, Said, Settled, Unsaid
+from greenroom.delivery.events.policy import RunPolicy, RunSettled
+from greenroom.delivery.events.record import (
+    DeadLetter,
+    Entry,
+    FailureCause,
+    Record,
+    Said,
+    Settled,
+    Unsaid,
+)
 
 
 def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dict[UserId, int]:
@@ -66,7 +74,7 @@ def check_ids(entries: Iterable[Entry]) -> None:
             RequestId.parse(entry.request)
         elif isinstance(entry, DeadLetter | FailureCause):
             EventId.parse(entry.event)
-        elif isinstance(entry, GoesOn | NotAgain | StepResult):
+        elif isinstance(entry, GoesOn | NotAgain | StepResult | RunPolicy | RunSettled):
             RunId.parse(entry.run)
         elif not isinstance(entry, Settled | Unsaid | Ban):
             SessionId.parse(entry.session)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final, Never, Protocol, TypeVar
 import attrs
 
 from greenroom.delivery.events.ban import Ban
-from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.ids import (
     EventId,
     SessionId,
@@ -23,6 +22,7 @@ from greenroom.delivery.events.record import (
     Cursor,
     DeadLetter,
     Entry,
+    FailureCause,
     Mark,
     OpenRun,
     Page,
@@ -236,6 +236,10 @@ class Journal(Protocol):
     async def bans(self, *, after: UserId | None = None, limit: int) -> list[Ban]:
         """The newest ban of each user past `after`, sorted by user. One that was over when another
         was kept is forgotten."""
+
+    async def policies_due(self, *, before: int, limit: int) -> list[UserId]:
+        """At most `limit` users with a run that has a policy of its own and an outcome that was
+        due before `before` (ms), longest due first."""
         ...
 
     async def cause(self, event: EventId) -> FailureCause | None:

@@ -12,17 +12,19 @@ import attrs
 
 from greenroom.delivery.asks.kept_asks import MemoryAsks
 from greenroom.delivery.events.ban import Ban
-from greenroom.delivery.events.cause import CAUSES_KEPT, FailureCause
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import ASK_KINDS, EventClass, Kind
+from greenroom.delivery.events.policy import RunPolicy
 from greenroom.delivery.events.record import (
+    CAUSES_KEPT,
     Attempt,
     Bounds,
     Cursor,
     DeadLetter,
     Entry,
+    FailureCause,
     Mark,
     OpenRun,
     Page,
@@ -248,6 +250,18 @@ class MemoryStore:
     def dead_letter(self, event: EventId) -> DeadLetter | None:
         found = (log.dead_letters.get(event) for log in self._users.values())
         return next(filter(None, found), None)
+
+    def run_policies(self, user: UserId) -> list[RunPolicy]:
+        return list(self._log(user).policies.of_runs.values())
+
+    def policies_due(self, before: int, limit: int) -> list[UserId]:
+        due = sorted(
+            (each.due, user)
+            for user, log in self._users.items()
+            for each in log.policies.of_runs.values()
+            if each.due is not None and each.due < before
+        )
+        return list(dict.fromkeys(user for _, user in due))[:limit]
 
     def cause(self, event: EventId) -> FailureCause | None:
         return self._causes.get(event)

@@ -12,16 +12,17 @@ from typing import Generic, Protocol, TypeVar, cast
 import attrs
 
 from greenroom.delivery.events.ban import Ban
-from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import AskId, EventId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.policy import RunPolicy
 from greenroom.delivery.events.record import (
     Attempt,
     Bounds,
     Cursor,
     DeadLetter,
+    FailureCause,
     Mark,
     OpenRun,
     Page,
@@ -145,6 +146,10 @@ class Reads(Protocol):
     def dead_letter(self, event: EventId) -> DeadLetter | None: ...
 
     def bans(self, after: UserId | None, limit: int) -> list[Ban]: ...
+    def run_policies(self, user: UserId) -> list[RunPolicy]:
+        """The policies of the user's runs that have not all of their outcomes."""
+
+    def policies_due(self, before: int, limit: int) -> list[UserId]: ...
 
     def cause(self, event: EventId) -> FailureCause | None: ...
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from greenroom.delivery.events.record import Entry
+from greenroom.delivery.events.draft import Draft
+from greenroom.delivery.events.record import Entry, Record
 
 
 class Notes:
@@ -34,3 +35,15 @@ class Notes:
 
     def not_kept(self) -> None:
         self._waiting, self._in_flight = [*self._in_flight, *self._waiting], ()
+
+
+def beside(
+    drafts: Sequence[tuple[Draft, object]], records: Sequence[tuple[Record, object]]
+) -> list[Entry]:
+    """What is kept with the events of these drafts, which became these records."""
+    return [
+        entry
+        for index, (draft, _) in enumerate(drafts)
+        if draft.beside is not None
+        for entry in draft.beside.entries(records[index][0])
+    ]

@@ -17,7 +17,8 @@ from typing import Generic, TypeVar
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.ids import ConnectionId, RunId, SessionId, UserId
 from greenroom.delivery.events.record import Bounds, Cursor, Entry, Mark, Record, size_of
-from greenroom.delivery.events.stages import Standing, furthest, standings
+from greenroom.delivery.events.stages import Standing, furthest
+from greenroom.delivery.events.standings import standings
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import (
     Feed,
@@ -28,7 +29,7 @@ from greenroom.delivery.outbox.feed import (
     Superseded,
     TooSlow,
 )
-from greenroom.delivery.outbox.notes import Notes
+from greenroom.delivery.outbox.notes import Notes, beside
 from greenroom.delivery.outbox.pump import Pump
 from greenroom.delivery.outbox.redelivery import Circuit, Redelivery
 from greenroom.delivery.outbox.resumption import Log, Resumption
@@ -66,10 +67,11 @@ class Outbox(Generic[T]):
         self._drafts_in_flight: list[tuple[Draft, T]] = []
         self._in_flight: list[tuple[Record, T]] | None = None
         self._marks_in_flight: Sequence[Mark] = ()
+        self._beside_in_flight: Sequence[Entry] = ()
         self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach, self.last)
         self._notes = Notes()
         self.notes_kept: Sequence[Entry] = ()
-        """The entries of `note` in the last durable batch."""
+        """The entries of `note`, and those beside events, in the last durable batch."""
         self._retries = Retries(user, self._limits, self._sessions, self._notes, clock, observer)
         self._pump = Pump(self._limits, self._tail, self._retries, observer)
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
@@ -96,12 +98,13 @@ class Outbox(Generic[T]):
         self._note_sent()
         self._marks_in_flight, self._marks = tuple(self._marks.values()), {}
         cursors = self._sessions.take_cursors(self.user, at)
+        self._beside_in_flight = beside(self._drafts_in_flight, self._in_flight)
         return [
             *(record for record, _ in self._in_flight),
             *cursors,
             *self._marks_in_flight,
             *self._notes.take(),
-            *self._beside(),
+            *self._beside_in_flight,
         ]
 
     @property
@@ -114,7 +117,7 @@ class Outbox(Generic[T]):
         done, self._in_flight = self._in_flight or [], None
         self._drafts_in_flight = []
         self._marks_in_flight = ()
-        self.notes_kept = self._notes.kept()
+        self.notes_kept = [*self._notes.kept(), *self._beside_in_flight]
         self._sessions.kept()
         before, records = self.last, [record for record, _ in done]
         if records:
@@ -354,14 +357,6 @@ class Outbox(Generic[T]):
         return feed.session if feed else None
 
     # Inside
-
-    def _beside(self) -> list[Entry]:
-        """What is kept with the events of the batch that leaves."""
-        return [
-            draft.beside.entry(self._in_flight[index][0])
-            for index, (draft, _) in enumerate(self._drafts_in_flight)
-            if draft.beside is not None and self._in_flight is not None
-        ]
 
     def _believable(self, session: SessionId, known: Cursor | None) -> int:
         live = [feed.handed for feed in self._feeds.values() if feed.session == session]

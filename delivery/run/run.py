@@ -15,9 +15,10 @@ from greenroom.actors.guard import call_guarded
 from greenroom.delivery.asks.run_asks import RunAsks
 from greenroom.delivery.asks.user_ask import Asker, withdraw_all
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.draft import BadEvent, Draft
+from greenroom.delivery.events.draft import BadEvent, Draft, run_policies
 from greenroom.delivery.events.ids import EventId, IdSource, RunId, ThreadId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
+from greenroom.delivery.events.policy import NO_POLICIES, Policies
 from greenroom.delivery.events.threads import checked_title
 from greenroom.delivery.journal.paging import check_page
 from greenroom.delivery.journal.reads import ReadHistory
@@ -76,14 +77,17 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
         pace: TextPace = PACE,
         errors: ErrorWords | None = None,
         attempt: RunAttempt = FIRST,
+        policies: Policies = NO_POLICIES,
     ) -> None:
-        """`seconds` replaces the usual limit of `timeouts`; without these there is no limit."""
+        """`seconds` replaces the usual limit of `timeouts`; without these there is no limit.
+        `policies` replace those of the classes."""
         self.context = context
         self.agent = agent
         self._parent = parent
         self._user = user
         self._ids = ids
         self._errors = errors or ErrorWords()
+        self._policies = policies
         RunText.__init__(self, Emitter(context, self.parent, user, ids), pace, attempt)
         RunAttempts.__init__(self, self._emitter, attempt)
         self._timeouts = timeouts
@@ -142,7 +146,8 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
         data: dict[str, JSON] = {"agent": checked_name(Kind.AGENT_STARTED, "agent", self.agent)}
         data |= {} if input is None else {"input": input}
         data |= {} if self.attempt == 1 else {"attempt": self.attempt}
-        return await self._emitter.emit(AgentStarted(), Kind.AGENT_STARTED, data)
+        kept = run_policies(self._policies)
+        return await self._emitter.emit(AgentStarted(), Kind.AGENT_STARTED, data, beside=kept)
 
     async def final_report(self, *, report: JSON) -> Receipt:
         """The complete answer, in any form that the agent's clients understand."""
@@ -175,6 +180,7 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
             parent=self,
             pace=pace,
             errors=self._errors,
+            policies=self._policies,
         )
         run._life.limit, run._steps = self._life.limit, self._steps
         self._sub_runs.add(run)

@@ -291,7 +291,7 @@ class UserActor(Reactor[UserMessage]):
     def _trimmed(self, message: EventsTrimmed) -> None:
         self.outbox.trimmed(message.through)
 
-    def _settle_all(self, _: SettleAll, reply: Reply[None]) -> None:
+    def _settle_all(self, _: SettleAll, reply: Reply[int | None]) -> None:
         self._settler.settle_all(reply)
 
     def _erase_thread(self, request: EraseThread, reply: Reply[None]) -> None:

@@ -95,8 +95,9 @@ class EraseThread(Request[None]):
 
 
 @attrs.frozen
-class SettleAll(Request[None]):
-    """Answered once every event that is due has its outcome. Fails if the journal fails."""
+class SettleAll(Request[int | None]):
+    """Answered once every event that is due has its outcome, with the time (ms) at which the next
+    one may be due; None if none waits. Fails if the journal fails."""
 
 
 @attrs.frozen

@@ -147,6 +147,7 @@ class UserParts:
     policies: Policies = POLICIES
     when_lost: WhenLost = attrs.field(factory=WhenLost)
     is_draining: Callable[[], bool] = never
+    say_policies: Policies = attrs.field(factory=dict)
     on_undelivered: OnUndelivered = nothing_more
     letter_log: LetterLog = attrs.field(factory=LetterLog)
     ids: IdSource = attrs.field(factory=IdSource)

@@ -16,24 +16,22 @@ from typing import cast
 import attrs
 import trio
 
-from greenroom.actors.errors import GreenroomError
 from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.text.safe import is_a
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events.ids import IdSource, UserId
-from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.undelivered import OverdueUsers, SearchedTo
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.run.attempts.attempt import WhenLost
 from greenroom.delivery.user.actor import UserActor
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.delivery.user.messages import EventsTrimmed, SettleAll
+from greenroom.delivery.user.messages import EventsTrimmed
 from greenroom.delivery.user.names import child_id, outbox_name
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
+from greenroom.delivery.user.overdue import OverdueSweep
 from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms
 from greenroom.delivery.user.runs.launcher import Converse, Launcher
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
@@ -52,10 +50,6 @@ from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 logger = logging.getLogger("greenroom.delivery")
 
-SWEEP_SECONDS, SWEEP_USERS, SETTLE_SECONDS = 60.0, 100, 60.0
-"""Seconds between two searches for overdue events of inactive users, users settled at once, and
-seconds that one of them may take."""
-
 ENDING_SECONDS = 15.0
 """Seconds that a user's live runs have to end before the user is erased."""
 
@@ -69,13 +63,14 @@ class UsersSettings:
     """`idle_seconds`: how long a user without connections and runs stays active.
 
     At most `runs_per_user` of the runs that a user starts run at once, and at most `queued_runs`
-    more wait for their turn.
+    more wait for their turn. `say_policies`: the policies of these runs, in place of the usual.
     """
 
     epoch: str
     limits: OutboxLimits = attrs.field(factory=OutboxLimits)
     policies: Policies = POLICIES
     when_lost: WhenLost = attrs.field(factory=WhenLost)
+    say_policies: Policies = attrs.field(factory=dict)
     on_undelivered: OnUndelivered = nothing_more
     ids: IdSource = attrs.field(factory=IdSource)
     now_ms: Callable[[], int] = wall_clock_ms
@@ -156,6 +151,7 @@ class Users:
         self._journal = journal
         self._converse = converse
         self._letter_log = LetterLog()
+        self._sweep = OverdueSweep(self, settings.policies, journal, settings.now_ms)
         self._slots: dict[UserId, _Slot] = {}
         self._draining = False
         self._thread = get_ident()
@@ -252,53 +248,17 @@ class Users:
     async def settle_overdue(self) -> None:
         """Settle the overdue events of inactive users, and record in the journal that a server is
         running; run this as a child of the tree."""
-        while True:
-            looked = trio.current_time()
-            await trio.sleep(SWEEP_SECONDS)
-            await self._tell_alive(trio.current_time() - looked)
-            for event_class, policy in self._settings.policies.items():
-                before = self._settings.now_ms() - round(policy.expires_after * 1000)
-                await self._settle_class(event_class, before)
+        await self._sweep.run()
 
-    async def _settle_class(self, event_class: EventClass, before: int) -> None:
-        """`SWEEP_USERS` at a time: each is a whole subtree while it settles."""
-        after: SearchedTo | None = None
-        while (found := await self._overdue(event_class, before, after)) is not None:
-            async with trio.open_nursery() as nursery:
-                for user in found.users:
-                    nursery.start_soon(self._settle_away, user)
-            if (after := found.after) is None:
-                return
-
-    async def _settle_away(self, user: UserId) -> None:
-        """A user started only for this is stopped again, unless it was leased meanwhile."""
-        was_active = user in self._slots
-        try:
-            async with self.lease(user) as handle:
-                await handle.actor.ask(SettleAll(), timeout=SETTLE_SECONDS)
-        except GreenroomError as error:
-            logger.warning("user %r: overdue events were not settled: %s", str(user), error)
+    async def stop_if_idle(self, user: UserId) -> None:
+        """Stop a user without leases at once."""
         slot = self._slots.get(user)
-        if slot is not None and not was_active:
+        if slot is not None:
             await self._passivate(slot, idle_seconds=0.0)
 
-    async def _overdue(
-        self, event_class: EventClass, before: int, after: SearchedTo | None
-    ) -> OverdueUsers | None:
-        try:
-            return await self._journal.overdue(
-                event_class, before=before, after=after, limit=SWEEP_USERS
-            )
-        except GreenroomError as error:
-            logger.warning("could not search for overdue events: %s", error)
-            return None
-
-    async def _tell_alive(self, after: float) -> None:
-        now, after_ms = self._settings.now_ms(), round(after * 1000)
-        try:
-            await self._journal.alive(now, after=after_ms)
-        except GreenroomError as error:
-            logger.warning("could not record in the journal that a server is running: %s", error)
+    def is_known(self, user: UserId) -> bool:
+        """Whether the user has, or recently had, a subtree."""
+        return user in self._slots
 
     async def _passivate(self, slot: _Slot, *, idle_seconds: float) -> None:
         idle_for = trio.current_time() - slot.idle_since
@@ -325,6 +285,7 @@ class Users:
     async def _start_if_stopped(self, slot: _Slot) -> None:
         if self._is_running(slot):
             return
+        self._sweep.forget(slot.handle.user)  # it may get new events
         try:
             tree = await self._start(self._user_child(slot.handle))
         except SupervisorError as error:
@@ -373,6 +334,7 @@ class Users:
             policies=self._settings.policies,
             when_lost=self._settings.when_lost,
             is_draining=lambda: self._draining,
+            say_policies=self._settings.say_policies,
             on_undelivered=self._settings.on_undelivered,
             letter_log=self._letter_log,
             ids=self._settings.ids,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.events.draft import BadEvent
     from greenroom.delivery.events.ids import BadId
     from greenroom.delivery.events.kinds import JSON, Event, EventClass, Kind
-    from greenroom.delivery.events.policy import Policy
+    from greenroom.delivery.events.policy import BadPolicy, Policy
     from greenroom.delivery.events.record import DeadLetter
     from greenroom.delivery.events.stages import ReceiptStage, Standing
     from greenroom.delivery.run.attempts.steps import BadStep, StepNotKept
@@ -59,6 +59,7 @@ __all__ = [
     "BadDeclaration",
     "BadEvent",
     "BadId",
+    "BadPolicy",
     "BadSettings",
     "BadStep",
     "Client",
@@ -116,7 +117,7 @@ _HOMES: Final = {
     "greenroom.delivery.run.grammar": "OutOfOrder",
     "greenroom.delivery.events.ids": "BadId",
     "greenroom.delivery.events.record": "DeadLetter",
-    "greenroom.delivery.events.policy": "Policy",
+    "greenroom.delivery.events.policy": "BadPolicy Policy",
     "greenroom.delivery.run.receipt": "Receipt",
     "greenroom.delivery.run.pressure": "Pressure",
     "greenroom.delivery.run.run": "Agent Run",

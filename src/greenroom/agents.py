@@ -13,6 +13,7 @@ from greenroom.delivery.errors import RunStopped
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.events.policy import NO_POLICIES, Policies
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.run.attempts.attempt import FIRST, RunAttempt, WhenLost
 from greenroom.delivery.run.failures.error_words import ErrorWords, ShowErrors
@@ -21,7 +22,7 @@ from greenroom.delivery.run.run import Agent, DescribeError, Run
 from greenroom.delivery.run.text_buffer import PACE, TextPace
 from greenroom.delivery.run.timeouts import Timeouts
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.loading.declaration import when_lost
+from greenroom.loading.declaration import declaration_of, when_lost
 from greenroom.settings import Settings
 
 logger = logging.getLogger("greenroom")
@@ -57,7 +58,9 @@ class Agents:
                 "a user said something, and this runtime has no agents to answer",
                 advice="give `open_runtime` an agent",
             )
-        run = self._run(user, context, name, attempt=attempt)
+        run = self._run(
+            user, context, name, attempt=attempt, policies=declaration_of(agent).policies
+        )
         try:
             with _logged_as(context):
                 async with run.live():
@@ -67,13 +70,25 @@ class Agents:
 
     @asynccontextmanager
     async def speak(
-        self, user: UserHandle, context: UserContext, agent: str, said: JSON, seconds: float
+        self,
+        user: UserHandle,
+        context: UserContext,
+        agent: str,
+        said: JSON,
+        seconds: float,
+        policies: Policies = NO_POLICIES,
     ) -> AsyncIterator[Run]:
         """A run of a service's own code, named `agent`, that may take `seconds`."""
-        run = self._run(user, context, agent, seconds)
+        run = self._run(user, context, agent, seconds, policies=policies)
         with _logged_as(context):
             async with run.live(said):
                 yield run
+
+    @property
+    def say_policies(self) -> Policies:
+        """Those of the runs that users start, in place of the usual ones."""
+        first = next(iter(self.by_name.values()), None)
+        return NO_POLICIES if first is None else declaration_of(first).policies
 
     def _run(
         self,
@@ -82,6 +97,7 @@ class Agents:
         agent: str,
         seconds: float | None = None,
         attempt: RunAttempt = FIRST,
+        policies: Policies = NO_POLICIES,
     ) -> Run:
         return Run(
             context,
@@ -93,6 +109,7 @@ class Agents:
             pace=self.pace,
             errors=self.errors,
             attempt=attempt,
+            policies=policies,
         )
 
 

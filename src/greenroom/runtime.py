@@ -24,8 +24,7 @@ from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import BadId, IdSource
 from greenroom.delivery.events.kinds import JSON
-from greenroom.delivery.events.policy import Policies
-from greenroom.delivery.history.explanation import FailureExplanation, explain
+from greenroom.delivery.events.policy import Policies, Policy, checked_policies
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -86,7 +85,7 @@ class Runtime(UserData):
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
-        self._policies: Policies = policies or settings.policies
+        self._policies = {**settings.policies, **checked_policies(policies, "policies")}
         self._on_undelivered = on_undelivered
         self.timeouts: Timeouts = settings.timeouts
         self.journal = journal
@@ -126,13 +125,6 @@ class Runtime(UserData):
         """The receipts of a user's last events, oldest first; `before` an offset, to page back."""
         return await self._ledger.receipts(user=user, thread=thread, before=before, limit=limit)
 
-    async def explain(self, reference: str) -> FailureExplanation:
-        """What failed behind a reference that a user was shown.
-
-        Raises `BadId`, `UnknownEvent`, or a `JournalError`.
-        """
-        return await explain(self.journal, reference)
-
     @property
     def root(self) -> StaticSupervisorRef:
         """The root of the supervision tree. Raises `NotOpen` outside of the runtime's block."""
@@ -159,14 +151,15 @@ class Runtime(UserData):
         agent: str = "agent",
         input: JSON = None,  # noqa: A002  # the wire's word
         seconds: float | None = None,
+        policy: Policy | Policies | None = None,
     ) -> AbstractAsyncContextManager[Run]:
         """Speak to a user: `async with runtime.run(user="alice", agent="analyst") as run: …`.
 
         Give a whole `UserContext`, or a `user`, who gets a new thread unless `thread` names one.
-        However the block ends, the run ends for the user. `seconds`: what it may take, if not
-        `settings.agent_seconds`; outside of the tier that is a `ValueError`. Raises `BadId`,
-        `UserUnavailable` when the journal is down, `NotOpen` once the runtime is closed, and at
-        the end `RunTimedOut` or `RunStopped` when the run was cut.
+        However the block ends, the run ends for the user. `seconds`: what it may take, within the
+        tier, if not `settings.agent_seconds`. `policy`: of its critical events, or a dict by
+        class; also for sub-runs. Raises `BadPolicy`, `BadId`, `ValueError`, `UserUnavailable` when
+        the journal is down, `NotOpen` once closed, and at the end `RunTimedOut` or `RunStopped`.
         """
         if context is not None and not isinstance(context, UserContext):
             raise TypeError(
@@ -186,7 +179,8 @@ class Runtime(UserData):
         except BadId as error:
             self._observer.id_mismatch(error.expected, error.given)
             raise
-        return self._run(context, agent, input, self.timeouts.run_limit(seconds))
+        limit, policies = self.timeouts.run_limit(seconds), checked_policies(policy)
+        return self._run(context, agent, input, limit, policies)
 
     async def listen(
         self,
@@ -238,7 +232,7 @@ class Runtime(UserData):
 
     @block
     async def _run(
-        self, context: UserContext, agent: str, said: JSON, seconds: float
+        self, context: UserContext, agent: str, said: JSON, seconds: float, policies: Policies
     ) -> AsyncIterator[Run]:
         if self._closed:
             raise NotOpen(
@@ -247,7 +241,7 @@ class Runtime(UserData):
             )
         async with (
             self.users.lease(context.user) as user,
-            self._agents.speak(user, context, agent, said, seconds) as run,
+            self._agents.speak(user, context, agent, said, seconds, policies) as run,
         ):
             yield run
 
@@ -266,6 +260,7 @@ class Runtime(UserData):
             observer=self._observer,
             policies=self._policies,
             when_lost=self._agents.when_lost,
+            say_policies=self._agents.say_policies,
             on_undelivered=self._on_undelivered,
             now_ms=lambda: round(self._wall_clock() * 1000),
             runs_per_user=settings.runs_per_user,

@@ -24,7 +24,7 @@ from greenroom.delivery.errors import JournalFailed
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import ConnectionId, IdSource, SessionId, UserId
 from greenroom.delivery.events.kinds import JSON
-from greenroom.delivery.events.policy import POLICIES, Policies
+from greenroom.delivery.events.policy import NO_POLICIES, POLICIES, Policies
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
@@ -173,10 +173,11 @@ class Backstage:
         agent: str = "analyst",
         context: UserContext | None = None,
         errors: ErrorWords | None = None,
+        policies: Policies = NO_POLICIES,
     ) -> AsyncIterator[Run]:
         context = context or UserContext.new(user=user)
         async with self.users.lease(context.user) as handle:
-            run = Run(context, agent=agent, user=handle, ids=IDS, errors=errors)
+            run = Run(context, agent=agent, user=handle, ids=IDS, errors=errors, policies=policies)
             async with run.live():
                 yield run
 

@@ -43,9 +43,10 @@ from greenroom.delivery.events.ids import (
     UserId,
 )
 from greenroom.delivery.events.kinds import ASK_ENDS, Event, EventClass, Kind
-from greenroom.delivery.events.policy import Policies, Policy, outcome_of
+from greenroom.delivery.events.policy import Policies, Policy
 from greenroom.delivery.events.record import DeadLetter, Entry, Record
-from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest, standings
+from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest
+from greenroom.delivery.events.standings import outcome_of, standings
 from greenroom.delivery.journal.reads import ReadOpenAsks
 from greenroom.delivery.outbox.feed import (
     GivenUp,

@@ -11,6 +11,7 @@ from greenroom.delivery.events.exported import ExportedRow
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.policy import RunPolicy, RunSettled
 from greenroom.delivery.events.record import (
     Attempt,
     Bounds,
@@ -23,6 +24,7 @@ from greenroom.delivery.events.record import (
     Settled,
 )
 from greenroom.delivery.events.threads import Thread, erased
+from greenroom.delivery.journal.kept.policies import PoliciesKept
 from greenroom.delivery.journal.kept.runs import RunsKept
 from greenroom.delivery.journal.kept.threads import ThreadsKept
 from greenroom.delivery.journal.undelivered import (
@@ -53,6 +55,7 @@ class UserLog:
     said: dict[str, Said] = attrs.field(factory=dict)
     runs: RunsKept = attrs.field(factory=RunsKept)
     threads: ThreadsKept = attrs.field(factory=ThreadsKept)
+    policies: PoliciesKept = attrs.field(factory=PoliciesKept)
 
     def keep(self, entry: Entry) -> None:
         match entry:
@@ -69,6 +72,8 @@ class UserLog:
                 self.dead_letters[entry.event] = entry
             case Settled():
                 self._settle(entry)
+            case RunPolicy() | RunSettled():
+                self.policies.keep(entry)
             case GoesOn() | NotAgain() | StepResult():
                 self.runs.keep(entry)
 
@@ -184,6 +189,7 @@ class UserLog:
         for event_class, record in self.unsettled.items():
             self.unsettled[event_class] = self.records[record.offset - self.trimmed - 1]
         self.threads.begin_again(thread, (each for each in self.records if each.thread == thread))
+        self.policies.erase(runs)
         self._find_said()
         return runs
 

@@ -13,11 +13,10 @@ import apsw
 import attrs
 
 from greenroom.delivery.errors import JournalFailed
-from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.kinds import Kind
-from greenroom.delivery.events.record import DeadLetter, Record
+from greenroom.delivery.events.record import DeadLetter, FailureCause, Record
 from greenroom.delivery.events.threads import Thread, ThreadsPage
 from greenroom.delivery.journal.paging import check_limit
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema

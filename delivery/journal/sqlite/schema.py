@@ -178,6 +178,21 @@ CREATE TABLE ask (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ask_open ON ask (user, "offset") WHERE ended IS NULL;
 """,
+    "run_policy": """
+CREATE TABLE run_policy (
+ user TEXT NOT NULL,
+ run TEXT NOT NULL,
+ class TEXT NOT NULL,
+ done TEXT NOT NULL,
+ expires INTEGER NOT NULL,
+ dead_letter INTEGER NOT NULL,
+ level TEXT NOT NULL,
+ through INTEGER NOT NULL,
+ due INTEGER,
+ PRIMARY KEY (user, run, class)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_policy_due ON run_policy (due, user);
+""",
     "cause": """
 CREATE TABLE cause (
  number INTEGER PRIMARY KEY,

@@ -49,6 +49,7 @@ from greenroom.delivery.journal.sqlite.tables.asks import SqliteAsks, ask_writes
 from greenroom.delivery.journal.sqlite.tables.bans import SqliteBans, ban_writes
 from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses, cause_writes
 from greenroom.delivery.journal.sqlite.tables.erasure import STEP, erase_thread, erase_user
+from greenroom.delivery.journal.sqlite.tables.policies import SqlitePolicies, policy_writes
 from greenroom.delivery.journal.sqlite.tables.runs import SqliteRuns, going_on_writes, run_writes
 from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads, thread_writes
 from greenroom.delivery.journal.sqlite.tables.trims import trim
@@ -138,7 +139,7 @@ class _LogEnd:
     thread: str | None
 
 
-class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans):
+class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans, SqlitePolicies):
     """Keeps entries, and implements `Reads`, on a connection that only this store uses.
 
     Two stores of one journal see what the other one has committed. Only one may `append` or `trim`.
@@ -351,6 +352,7 @@ def _delivery_writes(entries: Sequence[Entry]) -> Iterator[Write]:
     yield from going_on_writes(entries)
     yield from cause_writes(entries)
     yield from ban_writes(entries)
+    yield from policy_writes(entries)
 
 
 def _spans(

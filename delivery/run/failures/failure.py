@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
 from typing import Literal
 
 import attrs
 
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.recording.redaction import SECRET
-from greenroom.delivery.events.cause import TEXT_CHARS, TRACEBACK_CHARS, FailureCause
 from greenroom.delivery.events.ids import EventId
 from greenroom.delivery.events.kinds import JSON
-from greenroom.delivery.events.record import Record
+from greenroom.delivery.events.record import TEXT_CHARS, TRACEBACK_CHARS, FailureCause, Record
 from greenroom.delivery.run.failures.secrets import Secrets
 from greenroom.supervisor.crash.error_note import note_error, traceback_text
 
@@ -36,9 +36,9 @@ class CauseDraft:
         trace = secrets.hidden(traceback_text(error))
         return cls(note.type, _sound(secrets.hidden(note.message))[:TEXT_CHARS], _end(trace))
 
-    def entry(self, record: Record) -> FailureCause:
+    def entries(self, record: Record) -> Iterator[FailureCause]:
         """The cause of the event with this record."""
-        return FailureCause(
+        yield FailureCause(
             record.user,
             record.id,
             record.run,

@@ -12,15 +12,10 @@ import outcome
 from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.events.ids import EventId, UserId
-from greenroom.delivery.events.policy import Policy, outcome_of
+from greenroom.delivery.events.policy import Policy
 from greenroom.delivery.events.record import Cursor, DeadLetter, Mark, Record
-from greenroom.delivery.events.stages import (
-    ReceiptStage,
-    SessionStanding,
-    Standing,
-    furthest,
-    standings,
-)
+from greenroom.delivery.events.stages import ReceiptStage, SessionStanding, Standing, furthest
+from greenroom.delivery.events.standings import outcome_of, standings
 from greenroom.delivery.journal.journal import MOST_REPORTS
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.outbox import Outbox
@@ -38,6 +33,8 @@ class Evidence:
     marks: Sequence[Mark]
     letter: DeadLetter | None
     received: bool
+    policy: Policy | None = None
+    """The one of the event's run, if it has its own."""
 
     def stage(self, sessions: Iterable[SessionStanding]) -> ReceiptStage:
         """The furthest stage that the event reached in these sessions, or in a forgotten one."""
@@ -56,9 +53,17 @@ class ReadEvidence(Question[Evidence]):
     def answer(self, reads: Reads) -> Evidence:
         cursors = reads.sent_to(self.user, self.offset, MOST_REPORTS)
         marks = reads.marks(self.user, self.offset - 1, 1)
-        letter = reads.dead_letter(self.event) if self.event else None
         received = reads.received_through(self.user, self.offset - 1) >= self.offset
-        return Evidence(cursors, marks, letter, received)
+        if self.event is None:
+            return Evidence(cursors, marks, None, received)
+        letter, policy = reads.dead_letter(self.event), self._own_policy(reads, self.event)
+        return Evidence(cursors, marks, letter, received, policy)
+
+    def _own_policy(self, reads: Reads, event: EventId) -> Policy | None:
+        if not (own := reads.run_policies(self.user)) or not (record := reads.find(event)):
+            return None
+        key = (record.run, record.event_class)
+        return next((each.policy for each in own if (each.run, each.event_class) == key), None)
 
 
 class Receipts:
@@ -128,7 +133,7 @@ class Receipts:
             if each.session not in here or here[each.session].stage < each.stage:
                 here[each.session] = each
         sessions = tuple(here[session] for session in sorted(here))
-        ending = outcome_of(known.stage(there), policy, known.letter)
+        ending = outcome_of(known.stage(there), known.policy or policy, known.letter)
         reply.succeed(Standing(known.stage(sessions), sessions, ending))
 
     def _ask_journal(

@@ -15,7 +15,7 @@ from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.asks.questions import same_json
 from greenroom.delivery.errors import AlreadySaid, DeliveryError, UserUnavailable, damaged
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.draft import Draft, user_said
+from greenroom.delivery.events.draft import Draft, run_policies, user_said
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import Event
 from greenroom.delivery.events.record import Entry, Record, Said, Unsaid
@@ -127,7 +127,11 @@ class Says:
                 user=self._user, thread=request.thread, session=request.session, ids=ids
             )
             said = user_said(
-                event=ids.new(EventId), context=context, body=request.body, say=request.say
+                event=ids.new(EventId),
+                context=context,
+                body=request.body,
+                say=request.say,
+                beside=run_policies(self._parts.say_policies),
             )
             self._parts.turns.enter(context.run)
         except GreenroomError as error:

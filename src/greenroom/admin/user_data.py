@@ -8,6 +8,7 @@ from typing import Final
 
 from greenroom.admin.disconnecting import UserAccess
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.history.explanation import FailureExplanation, explain
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.threads import Threads
@@ -29,6 +30,13 @@ class UserData(UserAccess):
     def threads(self, *, user: str) -> Threads:
         """A user's threads: list, name, archive or erase them. Raises `BadId`."""
         return Threads(self.users, self.journal, UserId.parse(user))
+
+    async def explain(self, reference: str) -> FailureExplanation:
+        """What failed behind a reference that a user was shown.
+
+        Raises `BadId`, `UnknownEvent`, or a `JournalError`.
+        """
+        return await explain(self.journal, reference)
 
     def export_user(self, user: str) -> AsyncIterator[bytes]:
         """All that is kept of a user, as JSON Lines: see `greenroom users export`. Raises `BadId`,

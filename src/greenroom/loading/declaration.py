@@ -9,6 +9,8 @@ from typing import Final, Literal, TypeAlias, TypeVar
 import attrs
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.policy import NO_POLICIES, Policies, Policy, checked_policies
 from greenroom.delivery.run.attempts.attempt import WhenLost
 from greenroom.delivery.run.run import Agent
 
@@ -26,10 +28,12 @@ class BadDeclaration(GreenroomError, ValueError):
 @attrs.frozen
 class Declaration:
     """What becomes of a run of the agent that is lost with its server: it ends, or it is taken up
-    again, until it has had all of its `attempts`."""
+    again, until it has had all of its `attempts`. `policies`: those of the runs that users start,
+    in place of the usual ones."""
 
     when_lost: Lost = "end"
     attempts: int = 3
+    policies: Policies = NO_POLICIES
 
     def __attrs_post_init__(self) -> None:
         if self.when_lost not in ("end", "again"):
@@ -42,15 +46,21 @@ class Declaration:
             )
 
 
-def agent(*, when_lost: Lost = "end", attempts: int = 3) -> Callable[[AgentT], AgentT]:
+def agent(
+    *,
+    when_lost: Lost = "end",
+    attempts: int = 3,
+    policy: Policy | Mapping[EventClass, Policy] | None = None,
+) -> Callable[[AgentT], AgentT]:
     """Declare an agent: `@greenroom.agent(when_lost="again", attempts=3)`.
 
     `when_lost`: what becomes of a run that answers a user when its server dies or stops. "end": it
     ends with `agent_failed`, reason `lost`. "again": the next server calls the agent again, for
-    the same run, with what the user said; after `attempts` it ends as lost, too. The function
-    itself stays as it is. Raises `BadDeclaration`, a `ValueError`.
+    the same run, with what the user said; after `attempts` it ends as lost, too. `policy`: the
+    delivery policy of the runs that answer users, as for `runtime.run`. The function itself stays
+    as it is. Raises `BadDeclaration` and `BadPolicy`, which are `ValueError`s.
     """
-    declaration = Declaration(when_lost, attempts)
+    declaration = Declaration(when_lost, attempts, checked_policies(policy))
 
     def declare(function: AgentT) -> AgentT:
         setattr(function, _NAME, declaration)

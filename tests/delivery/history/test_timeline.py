@@ -11,7 +11,8 @@ from greenroom.delivery.events.ids import RunId
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.policy import Policy
 from greenroom.delivery.events.record import Cursor, Mark
-from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest, standings
+from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest
+from greenroom.delivery.events.standings import standings
 from greenroom.delivery.history.timeline import EventReports, Moment, Timeline, timeline
 from tests.delivery.history.run_story import ALICE, NOON, Afternoon, Author
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from greenroom.delivery.errors import JournalCorrupt
 from greenroom.delivery.events.kinds import TERMINAL, Kind
-from greenroom.delivery.events.stages import ReceiptStage, furthest, standings
+from greenroom.delivery.events.stages import ReceiptStage, furthest
+from greenroom.delivery.events.standings import standings
 from greenroom.delivery.history import usage_reader
 from greenroom.delivery.history.timeline import Durations
 from greenroom.delivery.history.usage import MOST_VERDICTS, OTHERS, By, Tally, Usage, UsageEvent

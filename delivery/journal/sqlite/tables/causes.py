@@ -7,9 +7,8 @@ from typing import Final, TypeAlias, cast
 
 import apsw
 
-from greenroom.delivery.events.cause import CAUSES_KEPT, FailureCause
 from greenroom.delivery.events.ids import EventId, RunId, UserId
-from greenroom.delivery.events.record import Entry
+from greenroom.delivery.events.record import CAUSES_KEPT, Entry, FailureCause
 from greenroom.delivery.journal.sqlite.rows import Write
 
 _COLUMNS: Final = "user, event, run, at, type, text, traceback"

@@ -10,8 +10,8 @@ import pytest
 import trio
 import trio.testing
 
-from greenroom.delivery.events.cause import FailureCause
 from greenroom.delivery.events.ids import EventId
+from greenroom.delivery.events.record import FailureCause
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.run.failures.error_words import (
     AGENT_FAILED,

@@ -13,13 +13,8 @@ import trio.testing
 from greenroom.delivery.errors import NotConfirmed, NotDisplayed, NotReceived, UnknownEvent
 from greenroom.delivery.events.ids import BadId, EventId, SessionId
 from greenroom.delivery.events.record import Cursor, Mark
-from greenroom.delivery.events.stages import (
-    Outcome,
-    ReceiptStage,
-    SessionStanding,
-    furthest,
-    standings,
-)
+from greenroom.delivery.events.stages import Outcome, ReceiptStage, SessionStanding, furthest
+from greenroom.delivery.events.standings import standings
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.user.messages import Acked, ConfirmedThere, DisplayedThere
 from tests.delivery.backstage import ALICE, IDS, Client, open_backstage

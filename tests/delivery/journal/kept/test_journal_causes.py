@@ -9,10 +9,9 @@ import apsw
 import pytest
 
 from greenroom.delivery.errors import OutOfSequence
-from greenroom.delivery.events.cause import CAUSES_KEPT, FailureCause
 from greenroom.delivery.events.ids import BadId, EventId
 from greenroom.delivery.events.kinds import Kind
-from greenroom.delivery.events.record import Record
+from greenroom.delivery.events.record import CAUSES_KEPT, FailureCause, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.journal.sqlite.reader import JournalReader

@@ -1,0 +1,77 @@
+"""The policies of runs, in SQL. Used by one thread at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias, cast
+
+import apsw
+
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.policy import DONE, LetterLevel, Policy, RunPolicy, RunSettled
+from greenroom.delivery.events.record import Entry
+from greenroom.delivery.journal.sqlite.rows import Write
+
+_COLUMNS: Final = "user, run, class, done, expires, dead_letter, level, through, due"
+_PolicyRow: TypeAlias = tuple[str, str, str, str, int, int, str, int, int | None]
+_ADD: Final = f"INSERT OR IGNORE INTO run_policy ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SETTLE: Final = (
+    "UPDATE run_policy SET through = ?4, due = ?5 WHERE user = ?1 AND run = ?2 AND class = ?3"
+)
+_FORGET: Final = "DELETE FROM run_policy WHERE user = ? AND run = ? AND class = ?"
+_OF_USER: Final = f"SELECT {_COLUMNS} FROM run_policy WHERE user = ?"
+_DUE: Final = """
+    SELECT user, min(due) FROM run_policy WHERE due < ? GROUP BY user ORDER BY 2, 1 LIMIT ?
+"""
+_STAGES: Final = {str(stage): stage for stage in DONE}
+
+
+def policy_writes(entries: Sequence[Entry]) -> Iterator[Write]:
+    """What keeps the policies of runs among the entries, in their order."""
+    for entry in entries:
+        if isinstance(entry, RunPolicy):
+            yield _ADD, [_row(entry)]
+        elif isinstance(entry, RunSettled) and entry.over:
+            yield _FORGET, [(entry.user, entry.run, entry.event_class)]
+        elif isinstance(entry, RunSettled):
+            key = (entry.user, entry.run, entry.event_class)
+            yield _SETTLE, [(*key, entry.through, entry.due)]
+
+
+class SqlitePolicies:
+    """The part of an `SqliteStore` on policies of runs."""
+
+    def __init__(self, database: apsw.Connection) -> None:
+        self._database = database
+
+    def run_policies(self, user: UserId) -> list[RunPolicy]:
+        rows = self._database.execute(_OF_USER, (user,)).fetchall()
+        return [_policy_of(row) for row in cast("list[_PolicyRow]", rows)]
+
+    def policies_due(self, before: int, limit: int) -> list[UserId]:
+        rows = self._database.execute(_DUE, (before, limit)).fetchall()
+        return [UserId.trusted(str(user)) for user, _ in rows]
+
+
+def _row(entry: RunPolicy) -> _PolicyRow:
+    policy = entry.policy
+    return (
+        entry.user,
+        entry.run,
+        entry.event_class,
+        str(policy.done),
+        round(policy.expires_after * 1000),
+        int(policy.dead_letter),
+        policy.level,
+        entry.through,
+        entry.due,
+    )
+
+
+def _policy_of(row: _PolicyRow) -> RunPolicy:
+    user, run, event_class, done, expires, dead_letter, level, through, due = row
+    policy = Policy(_STAGES[done], expires / 1000, bool(dead_letter), cast(LetterLevel, level))
+    return RunPolicy(
+        UserId.trusted(user), RunId.trusted(run), EventClass(event_class), policy, through, due
+    )
