@@ -27,6 +27,9 @@ STYLES = {
     Kind.FINAL_REPORT: "green",
     Kind.TOOL_EXECUTING: "yellow",
     Kind.TOOL_COMPLETED: "yellow",
+    Kind.INPUT_REQUESTED: "bold magenta",
+    Kind.INPUT_ANSWERED: "magenta",
+    Kind.INPUT_CLOSED: "magenta",
 }
 
 

@@ -87,6 +87,12 @@ def account(moment: Moment) -> str:
             return _text(data.get("tool_name")) + _given(data, "arguments")
         case Kind.TOOL_COMPLETED:
             return f"{_text(data.get('tool_name'))}{after}{_result(data)}"
+        case Kind.INPUT_REQUESTED:
+            return _text(data.get("prompt")) + _given(data, "options")
+        case Kind.INPUT_ANSWERED:
+            return _text(data.get("value"))
+        case Kind.INPUT_CLOSED:
+            return _text(data.get("reason"))
         case Kind.FINAL_REPORT:
             return _text(data.get("report"))
         case Kind.AGENT_COMPLETED:
