@@ -11,7 +11,6 @@ import trio
 
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.retention.cutoffs import (
     BEGINNING,
     Cutoffs,
@@ -31,7 +30,15 @@ SHARE: Final = 0.05
 """The most of its time that the journal's thread spends on a pass."""
 
 REST_SECONDS: Final = 0.01
-"""The shortest rest between two steps."""
+LONGEST_REST: Final = 0.1
+"""The shortest and the longest rest between two steps. The longest is for busy machines, where a
+step takes long because others run: what is due must go even so."""
+
+
+class Sweepable(Protocol):
+    """What is swept: a `Journal`."""
+
+    async def sweep(self, cutoffs: Cutoffs, place: SweptTo) -> Swept: ...
 
 
 class Told(Protocol):
@@ -48,7 +55,7 @@ class Sweeping:
     is left to forget.
     """
 
-    journal: Journal
+    journal: Sweepable
     retention: Retention
     users: Told
     observer: Observer = NO_OBSERVER
@@ -80,5 +87,5 @@ class Sweeping:
         for user, through in swept.trimmed.items():
             self.users.trimmed(user, through)
         if swept.next is not None:
-            await trio.sleep(max(REST_SECONDS, swept.seconds / SHARE))
+            await trio.sleep(min(max(REST_SECONDS, swept.seconds / SHARE), LONGEST_REST))
         return swept

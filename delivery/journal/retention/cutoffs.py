@@ -84,7 +84,8 @@ BEGINNING: Final = SweptTo()
 class Swept:
     """What one step forgot. `trimmed`: the offset through which each user's events are gone.
 
-    `next` is None at the end of the pass. `seconds`: how long the step held the journal.
+    `next` is None at the end of the pass. `seconds`: how long the step held the journal, of which
+    `cpu` were spent working; the rest, other threads and the disk had.
     """
 
     next: SweptTo | None
@@ -92,12 +93,8 @@ class Swept:
     events: int = 0
     sessions: int = 0
     pages: int = 0
+    cpu: float = 0.0
     trimmed: Mapping[UserId, int] = attrs.field(factory=dict)
-
-    @property
-    def changed(self) -> bool:
-        """Whether the step forgot anything or gave space back."""
-        return bool(self.events or self.sessions or self.pages)
 
 
 @attrs.define
@@ -113,8 +110,9 @@ class SweepTally:
         self.events += events
         self.trimmed[user] = through
 
-    def swept(self, place: SweptTo | None, seconds: float) -> Swept:
-        return Swept(place, seconds, self.events, self.sessions, self.pages, self.trimmed)
+    def swept(self, place: SweptTo | None, seconds: float, cpu: float) -> Swept:
+        counts = (self.events, self.sessions, self.pages)
+        return Swept(place, seconds, *counts, cpu, self.trimmed)
 
 
 def forgettable_through(

@@ -29,11 +29,11 @@ class MemorySweeper:
 
     def sweep(self, cutoffs: Cutoffs, place: SweptTo, seconds: float) -> Swept:
         """One step from `place` on, which begins nothing more after `seconds`."""
-        began, tally = self._clock(), SweepTally()
+        began, worked, tally = self._clock(), time.thread_time(), SweepTally()
         goes_on: SweptTo | None = place
         while goes_on is not None and self._clock() - began < seconds:
             goes_on = self._step(cutoffs, goes_on, tally)
-        return tally.swept(goes_on, self._clock() - began)
+        return tally.swept(goes_on, self._clock() - began, time.thread_time() - worked)
 
     def _step(self, cutoffs: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo | None:
         after = None if place.part == "events" and not cutoffs.forgets_events else place.user

@@ -66,12 +66,12 @@ class SqliteSweeper:
 
     def sweep(self, cutoffs: Cutoffs, place: SweptTo, seconds: float) -> Swept:
         """One step from `place` on, which begins nothing more after `seconds`."""
-        began, tally = self._clock(), SweepTally()
+        began, worked, tally = self._clock(), time.thread_time(), SweepTally()
         goes_on: SweptTo | None = place
         with self._lightly():
             while goes_on is not None and self._clock() - began < seconds:
                 goes_on = self._parts[goes_on.part](cutoffs, goes_on, tally)
-        return tally.swept(goes_on, self._clock() - began)
+        return tally.swept(goes_on, self._clock() - began, time.thread_time() - worked)
 
     def use(self) -> tuple[int, int | None]:
         """The bytes of free pages in the file, and when the oldest event was accepted (ms)."""

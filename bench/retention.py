@@ -1,0 +1,212 @@
+"""What retention costs beside a server's work, and whether a year of traffic leaves the file flat.
+
+First 1,000 events a second are appended to a journal full of old events, without retention and with
+it: CPU of the process, how long commits take, and the longest step. Then a year passes in the
+journal's time, day by day, with a pass of retention each day.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from statistics import quantiles
+from tempfile import TemporaryDirectory
+
+import attrs
+import trio
+
+from greenroom.actors.reply import ReplyOutcome
+from greenroom.delivery.events.draft import draft
+from greenroom.delivery.events.ids import EventId, IdSource, RequestId, RunId, ThreadId, UserId
+from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.record import Record, Settled
+from greenroom.delivery.journal.retention.cutoffs import (
+    BEGINNING,
+    DAY_MS,
+    STEP_SECONDS,
+    Cutoffs,
+    Retention,
+    Swept,
+    SweptTo,
+)
+from greenroom.delivery.journal.retention.sqlite_sweeper import SqliteSweeper
+from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
+from greenroom.delivery.journal.sqlite.journal import (
+    FOLD_FRAMES,
+    SqliteJournal,
+    open_sqlite_journal,
+)
+from greenroom.delivery.journal.sqlite.store import SqliteStore
+from greenroom.delivery.retention import Sweeping
+
+USERS, RATE, TURN = 100, 1_000, 20
+START_MS = 1_757_371_363_000
+IDS = IdSource()
+TEXT = "x" * 120
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--old", type=int, default=100_000, help="events to forget")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of 1,000 events/s")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--directory", type=Path, help="on the disk to measure")
+    chosen = parser.parse_args()
+    gc.disable()  # it would count as part of a step
+    print("                          append ms: a step, ms:")
+    print("1,000 events/s    CPU %      p50      p99    CPU max      p99      max  forgotten/s")
+    for _ in range(chosen.rounds):
+        for retention in (Retention(), Retention(keep_days=30)):
+            with TemporaryDirectory(dir=chosen.directory) as directory:
+                path = Path(directory, "journal.db")
+                fill(path, chosen.old)
+                beside = trio.run(partial(measure, path, retention, chosen.seconds))
+                print(beside.line("with retention" if retention.keep_days else "without"))
+    with TemporaryDirectory(dir=chosen.directory) as directory:
+        live_through(Path(directory, "journal.db"), chosen.days)
+
+
+def events(user: UserId, first: int, count: int, at: int) -> Iterator[Record]:
+    """A run of progress events, as a streamed answer is."""
+    thread, run, request = IDS.new(ThreadId), IDS.new(RunId), IDS.new(RequestId)
+    for offset in range(first, first + count):
+        event = draft(
+            event=IDS.new(EventId),
+            kind=Kind.PARTIAL_RESULT,
+            thread=thread,
+            run=run,
+            parent=None,
+            request=request,
+            data={"text": TEXT, "index": offset},
+        )
+        yield event.record(user, offset, at)
+
+
+def whose(number: int) -> UserId:
+    return UserId(f"user-{number}")
+
+
+def fill(path: Path, count: int) -> None:
+    """Old events of all users, in turns, all of them with their outcome."""
+    with closing(open_file(path, new_epoch=lambda: "bench")) as file:
+        file.database.pragma("synchronous", "off")
+        for first in range(1, count // USERS + 1, TURN):
+            say_all(SqliteStore(file.database), first, TURN, START_MS)
+
+
+def say_all(store: SqliteStore, first: int, count: int, at: int) -> None:
+    for user in map(whose, range(USERS)):
+        settled = [Settled(user, each, first + count - 1) for each in EventClass]
+        store.append([*events(user, first, count, at), *settled])
+
+
+@attrs.define
+class Beside:
+    """What happened meanwhile. Times in seconds. In place of the journal, for `Sweeping`."""
+
+    journal: SqliteJournal
+    commits: list[float] = attrs.field(factory=list)
+    steps: list[Swept] = attrs.field(factory=list)
+    cpu: float = 0.0
+    seconds: float = 0.0
+
+    async def sweep(self, cutoffs: Cutoffs, place: SweptTo) -> Swept:
+        self.steps.append(await self.journal.sweep(cutoffs, place))
+        return self.steps[-1]
+
+    def line(self, name: str) -> str:
+        cuts = quantiles(self.commits, n=100)
+        forgotten = sum(step.events for step in self.steps) / self.seconds
+        return (
+            f"{name:16} {100 * self.cpu / self.seconds:6.1f} {1e3 * cuts[49]:8.1f}"
+            f" {1e3 * cuts[98]:8.1f}   {in_ms(self.steps)} {forgotten:11,.0f}"
+        )
+
+
+def in_ms(steps: Sequence[Swept]) -> str:
+    """The longest step and the longest of 99 in a hundred, by the clock; and the longest in CPU."""
+    seconds = sorted(step.seconds for step in steps) or [0.0]
+    usual = seconds[int(len(seconds) * 0.99)]
+    cpu = max((step.cpu for step in steps), default=0.0)
+    return f"{1e3 * cpu:8.1f} {1e3 * usual:8.1f} {1e3 * seconds[-1]:8.1f}"
+
+
+@attrs.frozen
+class NoUsers:
+    """No user is active."""
+
+    def trimmed(self, user: UserId, through: int) -> None:
+        """Nothing depends on it."""
+
+
+async def measure(path: Path, retention: Retention, seconds: float) -> Beside:
+    async with open_sqlite_journal(path, commit_interval=0.004) as journal:
+        beside = Beside(journal)
+        sweeping = Sweeping(beside, retention, NoUsers())
+        async with trio.open_nursery() as nursery:
+            cpu, began = time.process_time(), time.perf_counter()
+            if retention.keep_days:
+                nursery.start_soon(sweeping.make_pass)
+            with trio.move_on_after(seconds):
+                await emit(beside)
+            beside.cpu, beside.seconds = time.process_time() - cpu, time.perf_counter() - began
+            nursery.cancel_scope.cancel()
+    return beside
+
+
+async def emit(beside: Beside) -> None:
+    """`RATE` events a second, of each user in turn, each in an append of its own."""
+    journal = beside.journal
+    lasts = [(await journal.bounds(whose(number))).last for number in range(USERS)]
+    began, sent, now = trio.current_time(), 0, round(time.time() * 1000)
+    while True:
+        while sent < (trio.current_time() - began) * RATE:
+            number = sent % USERS
+            lasts[number] += 1
+            record = list(events(whose(number), lasts[number], 1, now))
+            reply = journal.append_soon(record)
+            reply.then(partial(landed, beside, time.perf_counter()))
+            sent += 1
+        await trio.sleep(0.002)
+
+
+def landed(beside: Beside, sent: float, result: ReplyOutcome[None]) -> None:
+    result.unwrap()
+    beside.commits.append(time.perf_counter() - sent)
+
+
+def live_through(path: Path, days: int) -> None:
+    print("\n                      a step, ms:      (30 days are kept)")
+    print("day    MiB events kept  CPU max      p99      max")
+    with closing(open_file(path, new_epoch=lambda: "bench")) as file:
+        store = SqliteStore(file.database)
+        sweeper = SqliteSweeper(file.database, store)
+        steps: list[Swept] = []
+        for day in range(1, days + 1):
+            now = START_MS + day * DAY_MS
+            say_all(store, (day - 1) * TURN + 1, TURN, now)
+            steps += pass_by(sweeper, file, now)
+            if day % 30 == 0 or day == days:
+                kept = file.database.execute("SELECT count(*) FROM log").get
+                print(f"{day:3} {file.bytes() / 1024**2:6.1f} {kept:11,} {in_ms(steps)}")
+
+
+def pass_by(sweeper: SqliteSweeper, file: SqliteFile, now: int) -> Iterator[Swept]:
+    """The steps of a whole pass."""
+    place: SweptTo | None = BEGINNING
+    cutoffs = Retention(keep_days=30).at(now)
+    while place is not None:
+        yield (swept := sweeper.sweep(cutoffs, place, STEP_SECONDS))
+        place = swept.next
+        if file.watch.unfolded > FOLD_FRAMES:
+            file.fold()
+
+
+if __name__ == "__main__":
+    main()
