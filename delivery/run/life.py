@@ -46,9 +46,9 @@ class RunLife:
     """
 
     def __init__(self) -> None:
-        self.scope = trio.CancelScope()
+        self.scope: trio.CancelScope = trio.CancelScope()
         self.cause: Cut | None = None
-        self.limit = math.inf
+        self.limit: float = math.inf
         self._abandon: Callable[[], None] | None = None  # set while the code runs
         self._began = 0.0
         self._alarm: Alarm | None = None

@@ -35,7 +35,7 @@ class RunTurns:
     def __init__(self, at_once: int = RUNS_AT_ONCE, waiting: int = RUNS_WAITING) -> None:
         self._queue = RunQueue(at_once, waiting)
         self._woken: dict[RunId, trio.Event] = {}
-        self.closed = False
+        self.closed: bool = False
 
     def __len__(self) -> int:
         """The places that are taken."""
@@ -72,8 +72,8 @@ class RunQueue:
     __slots__ = ("_places", "at_once", "waiting")
 
     def __init__(self, at_once: int, waiting: int) -> None:
-        self.at_once = at_once
-        self.waiting = waiting
+        self.at_once: int = at_once
+        self.waiting: int = waiting
         self._places: dict[RunId, bool] = {}
 
     def __len__(self) -> int:
@@ -127,8 +127,8 @@ class WaitingRun:
         self.run = run
         self.goes_on = goes_on
         self.is_again = is_again
-        self.scope = trio.CancelScope()
-        self.cancelled = False
+        self.scope: trio.CancelScope = trio.CancelScope()
+        self.cancelled: bool = False
         self._is_hurried = False
         self._woken: trio.Event | None = None
 
