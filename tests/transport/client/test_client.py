@@ -11,6 +11,7 @@ from greenroom.transport.client.frames import Position, RequestFailed
 from greenroom.transport.client.handshake import Refused
 from greenroom.transport.client.line import SessionClosed
 from greenroom.transport.client.socket import BadUrl
+from greenroom.transport.protocol.wire import FEATURES
 from tests.transport.client.scripted_server import (
     EVENT,
     RUN,
@@ -28,7 +29,7 @@ async def test_events_arrive_in_order_and_are_acked():
     acks = []
 
     async def script(peer):
-        assert await peer.welcome(7) == {"type": "hello", "features": ["position", "large"]}
+        assert await peer.welcome(7) == {"type": "hello", "features": list(FEATURES)}
         await peer.send_events(*range(8, 11))
         acks.append((await peer.hear("ack"))["offset"])
 
