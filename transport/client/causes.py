@@ -44,6 +44,8 @@ class Causes:
 
     def _is_final(self, error: Exception, retoken: bool) -> bool:
         """A server that answered once may be away for now, with something else in its place."""
+        if isinstance(error, Refused) and error.is_for_now:
+            return False
         if isinstance(error, Refused) and error.status >= 400:
             self._refusals += 1
             may_pass = error.status == UNAUTHORIZED and retoken

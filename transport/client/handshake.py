@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
 import h11
 import trio
 from trio_websocket import ConnectionRejected
@@ -12,6 +15,11 @@ from greenroom.transport.client.client_error import ClientError
 KEPT_BYTES = 16 * 1024
 SHOWN = 200
 HTTP = b"HTTP/"
+LONGEST_ASKED = 300.0
+"""Seconds that a client waits at most because a `Retry-After` asks for it."""
+
+FOR_NOW = (408, 429)
+"""The 4xx that are not about this request."""
 
 
 class CannotConnect(ClientError):
@@ -22,14 +30,23 @@ class CannotConnect(ClientError):
 
 
 class Refused(ClientError):
-    """The server answered the upgrade with an HTTP status instead of a socket."""
+    """The server answered the upgrade with an HTTP status instead of a socket.
+
+    `after`: the seconds that its `Retry-After` asks to wait, at most five minutes.
+    """
 
     fault = Fault.OPERATOR
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, after: float | None = None) -> None:
         super().__init__(f"the server refused the connection with HTTP {status}: {text}")
         self.status = status
         self.text = text
+        self.after = after
+
+    @property
+    def is_for_now(self) -> bool:
+        """Whether the same server may take the same request later: a 5xx, a 408 or a 429."""
+        return self.status >= 500 or self.status in FOR_NOW
 
 
 class Handshake(trio.abc.Stream):
@@ -101,18 +118,30 @@ class Handshake(trio.abc.Stream):
         return ConnectionRejected(response.status_code, headers, body)
 
 
-def meaning_of(rejected: ConnectionRejected) -> Refused | OSError:
-    """A 4xx is final, except 408 and 429; so is the answer of another kind of server. Other
-    statuses are temporary."""
-    status = rejected.status_code
-    said = _said(rejected)
-    if status < 500 and status not in (408, 429):
-        return Refused(status, said)
-    return ConnectionRefusedError(f"HTTP {status}: {said}")
-
-
-def _said(rejected: ConnectionRejected) -> str:
+def meaning_of(rejected: ConnectionRejected) -> Refused:
+    """The error for an HTTP answer."""
     headers = dict(rejected.headers)
+    return Refused(rejected.status_code, _said(rejected, headers), _retry_after(headers))
+
+
+def _retry_after(headers: Mapping[bytes, bytes]) -> float | None:
+    """RFC 9110 §10.2.3: seconds, or a date, which is compared with the server's own clock."""
+    asked, seconds = _text(headers.get(b"retry-after", b"")), None
+    if asked.isascii() and asked.isdigit():
+        seconds = float(asked)
+    elif asked and b"date" in headers:
+        seconds = _seconds_between(_text(headers[b"date"]), asked)
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_ASKED)
+
+
+def _seconds_between(one: str, other: str) -> float | None:
+    try:
+        return (parsedate_to_datetime(other) - parsedate_to_datetime(one)).total_seconds()
+    except (ValueError, TypeError, OverflowError):  # no dates, or one without a zone
+        return None
+
+
+def _said(rejected: ConnectionRejected, headers: Mapping[bytes, bytes]) -> str:
     if place := headers.get(b"location"):
         return f"it redirects to {_text(place)}"
     kind = _text(headers.get(b"content-type", b""))

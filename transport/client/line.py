@@ -174,7 +174,9 @@ class Line:
             async with open_socket(self._url, token) as socket:
                 ending = await self._converse(socket)
         except (NoToken, CannotConnect, Refused, OSError) as error:
-            ending = Closing(NO_CODE, self._causes.explain(error, retoken=self.tokens.are_fresh))
+            cause = self._causes.explain(error, retoken=self.tokens.are_fresh)
+            after = error.after if isinstance(error, Refused) else None
+            ending = Closing(NO_CODE, cause, after, min(after or 0.0, LONGEST_BACKOFF))
         return ending
 
     async def _converse(self, socket: OpenSocket) -> Closing:

@@ -82,8 +82,8 @@ class OpenSocket:
 async def open_socket(url: ServerUrl, token: str) -> AsyncIterator[OpenSocket]:
     """A socket speaking greenroom.v1.
 
-    Raises `Refused` for an HTTP answer and `CannotConnect` for a way there that will not change by
-    themselves, and `OSError` (also for an answer that may change) when a later try may do better.
+    Raises `Refused` for an HTTP answer, `CannotConnect` for a way there that will not change by
+    itself, and `OSError` when a later try may do better.
     """
     try:
         async with _open_stream(url) as stream, plain_nursery() as nursery:

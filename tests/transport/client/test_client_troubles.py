@@ -29,6 +29,8 @@ ELSEWHERE = (
     b"HTTP/1.1 301 Moved Permanently\r\nLocation: https://b.example/\r\nContent-Length: 0\r\n\r\n"
 )
 
+NOW = "Date: Sat, 28 Nov 2026 19:00:00 GMT\r\n"
+
 
 @pytest.fixture
 def slow_clock():
@@ -303,6 +305,59 @@ async def test_tls_to_a_server_without_it_is_raised():
                 pass
         async with join(url):
             pass
+
+
+@pytest.mark.fault("C4")
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        ("503 Service Unavailable", "Retry-After: 7", 7),
+        ("429 Too Many Requests", "Retry-After: 7", 7),
+        ("503 Busy", f"{NOW}Retry-After: Sat, 28 Nov 2026 19:00:30 GMT", 30),
+        ("503 Busy", f"{NOW}Retry-After: Sat, 28 Nov 2026 18:00:00 GMT", 0),
+        ("503 Busy", "Retry-After: Sat, 28 Nov 2026 19:00:30 GMT", 0),
+        ("503 Busy", "Retry-After: " + "9" * 5_000, 300),
+        ("503 Busy", f"{NOW}Retry-After: soon", 0),
+        ("502 Bad Gateway", "Server: a proxy", 0),
+    ],
+    ids=["503", "429", "a date", "past", "no clock", "for ever", "neither", "none"],
+)
+async def test_a_server_that_takes_nobody_now_is_tried_again_and_not_before_it_says(
+    status, headers, seconds, autojump_clock
+):
+    """Also one that was never reached."""
+    busy = f"HTTP/1.1 {status}\r\n{headers}\r\nContent-Length: 0\r\n\r\n".encode()
+    came = []
+
+    async def first(peer):
+        came.append(trio.current_time())
+        await peer.welcome()
+        await peer.close(4105)
+
+    async def last(peer):
+        came.append(trio.current_time())
+        await peer.welcome(recovered=True)
+        await peer.send_events(1)
+
+    began = trio.current_time()
+    async with server(busy, busy, first, busy, last) as url, join(url) as client:
+        assert await take(client, 1, seconds=1_000) == [1]
+    assert [each - began for each in came] == pytest.approx([2 * seconds, 3 * seconds], abs=0.01)
+
+
+@pytest.mark.fault("C4")
+async def test_what_a_busy_server_asks_for_is_spread_so_that_not_all_come_at_once(autojump_clock):
+    asked = []
+
+    def uniform(low, high):
+        asked.append((low, high))
+        return high
+
+    busy = b"HTTP/1.1 503 Busy\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n"
+    scripts = [busy % b"3", busy % b"0", busy % b"60", busy % b"soon", welcome]
+    async with server(*scripts) as url, join(url, uniform=uniform):
+        pass
+    assert asked == [(0, 3.0), (0, 0.0), (0, 1.0), (0, 20.0), (0, 2.0), (0, 4.0)]
 
 
 class NoSuchHost(trio.abc.HostnameResolver):
