@@ -31,6 +31,9 @@ from tests.face.cli import (
     running,
 )
 
+ROWS = 56
+"""Of the story of two users: 42 events, 4 threads with their titles, and the other tables' rows."""
+
 COMMANDS = {
     "check": ["check"],
     "migrate": ["migrate"],
@@ -143,12 +146,12 @@ def test_to_leaves_the_journal_alone(old: Path) -> None:
 @pytest.mark.parametrize("name", ["lines.jsonl", "lines.jsonl.gz"])
 def test_an_export_comes_back_through_a_file(name: str, journal: Path) -> None:
     out = greenroom("journal", "export", name, cwd=journal.parent)
-    assert (out.code, out.out, out.err) == (0, "", "52 rows exported\n")
+    assert (out.code, out.out, out.err) == (0, "", f"{ROWS} rows exported\n")
     file = journal.with_name(name)
     text = gzip.decompress(file.read_bytes()) if name.endswith("gz") else file.read_bytes()
     assert json.loads(text.splitlines()[0])["schema"] == "greenroom.journal/1"
     back = greenroom("journal", "import", name, "--journal", "new.db", cwd=journal.parent)
-    assert back.out == "52 rows imported\n"
+    assert back.out == f"{ROWS} rows imported\n"
     assert rows(journal.with_name("new.db"))["log"] == rows(journal)["log"]
 
 
@@ -182,7 +185,7 @@ def test_a_backup_beside_a_running_server_is_whole_sound_and_its_owners_alone(
         done = called_here("journal", "backup", "copy.db")
         copy = journal.with_name("copy.db")
         assert (done.code, done.err) == (0, "")
-        assert re.fullmatch(r"52 rows backed up to copy\.db, [\d.]+ kB\n", done.out)
+        assert re.fullmatch(rf"{ROWS} rows backed up to copy\.db, [\d.]+ kB\n", done.out)
         assert rows(copy)["log"] == rows(journal)["log"]
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
         assert server.interrupt(signal.SIGTERM).code == 0
