@@ -7,18 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.kinds import ASK_ENDS, TERMINAL, Event, Kind
-from greenroom.delivery.journal.reads import ReadOpenAsks
-from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
+from greenroom.delivery.events.kinds import ASK_ENDS, TERMINAL, Kind
 from greenroom.transport.auth.tokens import sign_token
-from tests.delivery.history.whole_runs import flaws
+from tests.system.asks.asked import check_ends, seen
 from tests.system.processes import SECRET, Place, Process, free_port
 from tests.system.tab import Frame, Tab
 
 pytestmark = pytest.mark.requirement("R44")
 
-ANN = UserId("ann")
 ASKED = ["before input_requested", "after input_requested"]
 ANSWERED = [
     *("before input_answered", "after input_answered"),
@@ -31,10 +27,6 @@ def place_in(folder: Path, step: str) -> tuple[Place, Tab]:
     died = {"DIE_AT": step, "DIED": str(folder / "died")}
     place = Place(folder, free_port(), "asks/asking_server.py", died)
     return place, Tab("127.0.0.1", place.port, sign_token(SECRET, "ann", 600))
-
-
-def seen(tab: Tab, *kinds: Kind) -> list[Frame]:
-    return [each for each in tab.seen if each["kind"] in kinds]
 
 
 async def died(process: Process) -> None:
@@ -119,16 +111,3 @@ async def test_whatever_step_a_kill_hits_an_expiring_question_has_one_end(
     [report] = seen(tab, Kind.FINAL_REPORT)
     assert report["data"]["report"] == "no"
     await check_ends(place)
-
-
-async def check_ends(place: Place) -> None:
-    """Every question in the journal has one end, before its run's."""
-    async with open_sqlite_journal(place.journal) as journal:
-        records = await journal.read(ANN, after=0, limit=1_000, max_bytes=1 << 30)
-        assert await journal.ask(ReadOpenAsks(ANN)).wait() == []
-    events = [Event.decode(record.body) for record in records]
-    asked = [each.data["ask"] for each in events if each.kind is Kind.INPUT_REQUESTED]
-    ended = [each.data["ask"] for each in events if each.kind in ASK_ENDS]
-    assert asked
-    assert sorted(map(str, asked)) == sorted(map(str, ended))
-    assert list(flaws(events)) == []
