@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 import trio
 
-from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.going_on import GoesOn
+from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import TERMINAL, Event, Kind
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
+from greenroom.delivery.user.parts import wall_clock_ms
 from greenroom.transport.auth.tokens import sign_token
+from tests.delivery.history.run_story import NOON, Author
 from tests.delivery.history.whole_runs import flaws
 from tests.system.processes import SECRET, Place, eventually, free_port
 from tests.system.tab import Tab
@@ -153,6 +156,38 @@ async def test_a_run_that_an_orderly_stop_cuts_goes_on_with_the_next_server(
             await tab.until(lambda: ended(tab) == 1)
             assert tab.seen[-1]["data"] == {"outcome": "cancelled"}
     assert list(flaws(await events_of(place))) == []
+
+
+@pytest.mark.requirement("R56", "R27")
+async def test_a_drain_leaves_a_run_that_backs_off_to_the_next_server(tmp_path: Path) -> None:
+    place = place_in(tmp_path, ATTEMPTS="100", GREENROOM_DRAIN_SECONDS="600")
+    run = await keep_run(place, attempts=10)  # the next one is a minute away
+    tab = tab_of(place)
+    for _ in range(2):
+        async with place.process() as process:
+            await process.until_listening()
+            async with tab.connected():  # its user has actors, which have the run
+                process.handle.send_signal(signal.SIGTERM)
+                assert await process.ended() == 0
+    assert (tab.seen, count(place, "began")) == ([], 0)
+    async with place.process() as process:
+        await process.until_listening()
+        async with tab.connected():
+            assert (await tab.ask(type="cancel", id="stop", run=run))["ok"]
+            await tab.until(lambda: ended(tab) == 1)
+    assert tab.seen[-1]["data"] == {"outcome": "cancelled"}
+
+
+async def keep_run(place: Place, attempts: int) -> RunId:
+    """What a server leaves that was killed in an attempt which had just begun."""
+    author = Author(ANN)
+    run, now = author.run(), wall_clock_ms() - NOON
+    async with open_sqlite_journal(place.journal) as journal:
+        said = author.tell(now, run, Kind.USER_SAID, body={}, say="say-1")
+        await journal.append([said, GoesOn(ANN, run, "agent")])
+        for _ in range(attempts):
+            await journal.append([author.tell(now, run, Kind.AGENT_STARTED, agent="agent")])
+    return run
 
 
 @pytest.mark.requirement("R56", "R27")
