@@ -117,6 +117,10 @@ _ONE: Final = f"SELECT {_COLUMNS} FROM thread WHERE user = ? AND thread = ?"
 _SPAN_END: Final = "SELECT min(first) - 1 FROM span WHERE user = ? AND first > ?"
 _ENDS: Final = 'SELECT min("offset"), max("offset") FROM log WHERE user = ?'
 _AT: Final = 'SELECT at FROM log WHERE user = ? AND "offset" = ?'
+_BEGAN: Final = f"""
+    SELECT {RECORD_COLUMNS} FROM log WHERE user = ?1 AND "offset" = (
+        SELECT min(first) FROM span WHERE user = ?1 AND thread = ?2)
+"""
 _LAST: Final = f"""
     SELECT {RECORD_COLUMNS} FROM log WHERE user = ? AND "offset" <= ?
     ORDER BY "offset" DESC LIMIT 1
@@ -235,6 +239,13 @@ class SqliteThreads:
         end = self._database.execute(_SPAN_END, (user, recent)).get
         values = (user, _END if end is None else cast(int, end))
         last = record_of(cast(RecordRow, next(iter(self._database.execute(_LAST, values)))))
+        if title is None:
+            title = self._first_words(user, thread)
         return Thread(
             ThreadId.trusted(thread), title, created, last.at, runs, last_of(last), bool(archived)
         )
+
+    def _first_words(self, user: UserId, thread: str) -> str | None:
+        """The title of a thread that an older greenroom began: its triggers know no titles."""
+        rows = self._database.execute(_BEGAN, (user, thread)).fetchall()
+        return next((title_of(record_of(cast(RecordRow, row))) for row in rows), None)
