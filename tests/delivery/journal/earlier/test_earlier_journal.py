@@ -1,4 +1,4 @@
-"""A journal that a server of an earlier commit left is read as before, and what is new works in it."""
+"""A journal that a server of an earlier commit left is read as before, and what is new works."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from greenroom.delivery.journal.retention.cutoffs import BEGINNING, Cutoffs, Swe
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.journal.sqlite.schema import LATER
 from greenroom.delivery.upkeep.journal_check import check
+from greenroom.delivery.upkeep.journal_compaction import compact
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.client import Position
@@ -168,6 +169,24 @@ async def test_a_thread_and_a_user_are_erased_from_it(path: Path) -> None:
         assert await log(journal, BOB) == []
         assert await journal.dead_letters(limit=9) == []
     assert flaws(path) == []
+
+
+@pytest.mark.requirement("R55")
+async def test_once_it_was_compacted_nothing_of_an_erased_user_is_left_in_its_pages(
+    path: Path,
+) -> None:
+    """The version before did not overwrite what it moved: a copy may stand in a page in use."""
+    compact(path, before_ms=None, keep=None)
+    assert found(path, b"what did it cost?") > 0
+    async with open_sqlite_journal(path) as journal:
+        while await journal.erase_user_soon(BOB).wait():
+            pass
+    assert found(path, b"what did it cost?") == 0
+
+
+def found(path: Path, words: bytes) -> int:
+    """How often the words stand in the file's bytes."""
+    return path.read_bytes().count(words)
 
 
 @pytest.mark.parametrize("is_opened", [False, True])
