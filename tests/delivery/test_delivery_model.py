@@ -48,6 +48,7 @@ from greenroom.delivery.events.record import DeadLetter, Entry, Record
 from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest
 from greenroom.delivery.events.standings import outcome_of, standings
 from greenroom.delivery.journal.reads import ReadOpenAsks
+from greenroom.delivery.journal.retention.cutoffs import BEGINNING, Cutoffs, SweptTo
 from greenroom.delivery.outbox.feed import (
     GivenUp,
     HandRecords,
@@ -152,6 +153,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.journal = StillJournal(epoch=EPOCH)
         self.mono, self.wall = 1.0, 1_000_000
         self.pending: list[OutboxCommand] = []
+        self.lost: set[ConnectionId] = set()  # closed with 4106
         self.people = [self.person(UserId(name)) for name in ("alice", "bob")]
         self.counts["examples"] += 1
 
@@ -579,6 +581,22 @@ class DeliveryMachine(RuleBasedStateMachine):
             person.truth.trimmed = through
             self.counts["trims"] += 1
 
+    @rule(keep=st.integers(1, 5))
+    def retention_makes_a_pass(self, keep: int) -> None:
+        """Under live users; it forgets nothing without its outcome."""
+        people = {person.user: person for person in self.people}
+        place: SweptTo | None = BEGINNING
+        while place is not None:
+            swept = now(self.journal.sweep(Cutoffs(keep_events=keep), place))
+            for user, through in swept.trimmed.items():
+                truth = people[user].truth
+                assert through <= len(truth.accepted) - keep
+                assert set(range(truth.trimmed + 1, through + 1)) <= truth.outcomes.keys()
+                truth.trimmed = through
+                people[user].outbox.trimmed(through)
+                self.counts["trims of live users"] += 1
+            place = swept.next
+
     # What happens: rules weighted so that deep states are reached in few steps
 
     @rule(who=WHO, kinds=BATCH, fate=FATE)
@@ -730,6 +748,8 @@ class DeliveryMachine(RuleBasedStateMachine):
                 there = person.truth.stage(wait.offset) >= wait.stage
                 if wait.reply.is_set:
                     assert there, "nobody said so"
+                elif wait.offset <= person.truth.trimmed:
+                    wait.blind = True  # what was known of it is forgotten
                 elif not (wait.blind or person.parts.asked):
                     assert not there, "it waits in vain"
             person.waits = [each for each in person.waits if not each.reply.is_set]
@@ -784,6 +804,8 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def obey(self, person: Person, commands: Iterable[OutboxCommand]) -> None:
         for command in commands:
+            if command.connection in self.lost:
+                continue
             client = person.tab_of(command.connection)
             match command:
                 case HandRecords(_, records, _):
@@ -809,6 +831,9 @@ class DeliveryMachine(RuleBasedStateMachine):
     def deliver(self, person: Person, client: Tab, records: Iterable[Record]) -> None:
         batch = list(records)
         first, last = batch[0].offset, batch[-1].offset
+        if client.handed + 1 < first and client.handed < person.truth.trimmed:
+            self.lose_position(person, client)
+            return
         person.truth.check(batch)
         self.counts["events folded"] += sum(each.kind is Kind.SUPERSEDED for each in batch)
         assert last <= person.outbox.last <= len(person.truth.accepted), "it is not durable"
@@ -827,6 +852,13 @@ class DeliveryMachine(RuleBasedStateMachine):
         client.buffered.append(batch)
         unwritten = [each for each in client.buffered if each[-1].offset > client.gauge.written]
         assert sum(map(len, unwritten)) <= 2 * LIMITS.frame_events, "more than two frames"
+
+    def lose_position(self, person: Person, client: Tab) -> None:
+        """What comes next for it was forgotten: its connection closes with 4106."""
+        self.lost.add(connection_of(client))
+        person.outbox.detach(connection_of(client))
+        client.lose_socket()
+        self.counts["positions lost"] += 1
 
     answering = False
 
@@ -886,4 +918,6 @@ TestDelivery.settings = settings(
     stateful_step_count=STEPS,
     phases=tuple(Phase) if SHRINKS else (Phase.explicit, Phase.generate),
 )
-TestDelivery.pytestmark = [pytest.mark.requirement("R02", "R03", "R04", "R08", "R12", "R16", "R34")]
+TestDelivery.pytestmark = [
+    pytest.mark.requirement("R02", "R03", "R04", "R08", "R12", "R16", "R34", "R48")
+]
