@@ -273,3 +273,25 @@ async def test_the_version_before_serves_the_file_again_and_nothing_that_it_does
         listed = {each.title: each.runs for each in await threads(journal, ALICE)}
         assert listed == {"an old friend": 1, "wait": 1, "Costs": 2, "crash": 1}
     assert flaws(path) == []
+
+
+@pytest.mark.requirement("R44")
+async def test_a_question_that_the_version_before_cannot_read_is_open_again_afterwards(
+    path: Path, earlier: dict[str, str]
+) -> None:
+    """Meanwhile that version serves other users, and the one who was asked what is new."""
+    run, thread = IDS.new(RunId), IDS.new(ThreadId)
+    asked = record(37, kind=Kind.INPUT_REQUESTED, run=run, thread=thread)
+    async with open_sqlite_journal(path) as journal:
+        await journal.append([asked])
+    with served(path, earlier) as (process, url):
+        for user in (ALICE, BOB):
+            with connected(url, user) as client:
+                client.say("an old friend")
+                client.hear("agent_completed")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    async with open_sqlite_journal(path) as journal:
+        assert await journal.ask(ReadOpenAsks(ALICE)).wait() == [asked]
+        kinds = [each.kind for each in await log(journal, ALICE)]
+        assert kinds.count(Kind.AGENT_COMPLETED) == 3
