@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from queue import Queue
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
@@ -62,15 +62,23 @@ class Portal:
     """A journal in a trio run of its own thread, called from plain code."""
 
     def __init__(self, open_journal: OpenJournal, directory: Path) -> None:
-        self._started: Queue[tuple[Journal, trio.lowlevel.TrioToken, trio.Event]] = Queue()
-        self._thread = threading.Thread(target=trio.run, args=(self._main, open_journal, directory))
+        self._started: Future[tuple[Journal, trio.lowlevel.TrioToken, trio.Event]] = Future()
+        self._thread = threading.Thread(target=self._live, args=(open_journal, directory))
         self._thread.start()
-        self.journal, self._token, self._stop = self._started.get(timeout=10)
+        self.journal, self._token, self._stop = self._started.result()
+
+    def _live(self, open_journal: OpenJournal, directory: Path) -> None:
+        try:
+            trio.run(self._main, open_journal, directory)
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
 
     async def _main(self, open_journal: OpenJournal, directory: Path) -> None:
         stop = trio.Event()
         async with open_journal(directory) as journal:
-            self._started.put((journal, trio.lowlevel.current_trio_token(), stop))
+            self._started.set_result((journal, trio.lowlevel.current_trio_token(), stop))
             await stop.wait()
 
     def call(self, work: Callable[[], Awaitable[R]]) -> R:
