@@ -6,7 +6,7 @@ that is durable. It knows nothing of cursors, pages, frames or breakers.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -19,16 +19,25 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.actors.reply import ReplyOutcome as Result
 from greenroom.delivery.errors import JournalFailed
-from greenroom.delivery.events.ids import AskId, ConnectionId, EventId, SessionId, UserId
+from greenroom.delivery.events.ids import (
+    AskId,
+    ConnectionId,
+    EventId,
+    SessionId,
+    ThreadId,
+    UserId,
+)
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.record import DeadLetter, Entry, Record
 from greenroom.delivery.events.stages import Outcome, ReceiptStage
+from greenroom.delivery.events.threads import erased
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.asks import Asks
+from greenroom.delivery.user.erasing import Erasing
 from greenroom.delivery.user.messages import Attached
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.reports import Account, Reports
@@ -36,14 +45,32 @@ from greenroom.delivery.user.outcomes.settling import Settler
 from greenroom.delivery.user.parts import UserParts
 
 R = TypeVar("R")
+ERASED_AT_ONCE = 3
 Stages = dict[int, ReceiptStage]
 
 
 class StillJournal(MemoryJournal):
-    """Answers without a scheduler."""
+    """Answers without a scheduler, erases a thread in small steps, and tells what it erased."""
+
+    def __init__(self, *, epoch: str) -> None:
+        super().__init__(epoch=epoch)
+        self.erased: defaultdict[UserId, set[int]] = defaultdict(set)
 
     async def _ready(self) -> None:
         return
+
+    def everything(self, user: UserId) -> list[Record]:
+        return now(self.read(user, after=0, limit=10_000, max_bytes=10**9))
+
+    def erase_thread_soon(self, user: UserId, thread: ThreadId, *, through: int) -> Reply[bool]:
+        found = [each.offset for each in self.everything(user) if each.thread == thread]
+        left = [each for each in found if each <= through]
+        step, more = left[:ERASED_AT_ONCE], len(left) > ERASED_AT_ONCE
+        super().erase_thread_soon(user, thread, through=step[-1] if more else through)
+        self.erased[user].update(step)
+        reply = Reply[bool]()
+        reply.succeed(more)
+        return reply
 
 
 def now(coroutine: Coroutine[Any, Any, R] | Awaitable[R]) -> R:  # Any: nothing is sent to it
@@ -82,6 +109,19 @@ class StillParts(UserParts):
 
         self.asked.append(answer)
 
+    def tell_answer(
+        self, asker: Ref[Any], answer: Reply[R], then: Callable[[Result[R]], None]
+    ) -> None:
+        """What was asked is done, even if the answer is that it failed."""
+
+        def tell(fails: bool) -> None:
+            if fails:
+                then(outcome.Error(JournalFailed("the disk has hiccups")))
+            else:
+                answer.then(then)
+
+        self.asked.append(tell)
+
 
 @attrs.define(eq=False)
 class Tab:
@@ -89,6 +129,7 @@ class Tab:
 
     session: SessionId | None = None
     place: int | None = None  # None: it takes what comes
+    foreign: EventId | None = None  # the event at its place, in the log of a user who was erased
     connection: ConnectionId | None = None
     connecting: Reply[Attached] | None = None
     hello: tuple[SessionId | None, bool, int | None] = (None, True, None)
@@ -142,6 +183,17 @@ class Truth:
     outcomes: dict[int, Outcome] = attrs.field(factory=dict)
     letters: dict[EventId, DeadLetter] = attrs.field(factory=dict)
     told: Counter[EventId] = attrs.field(factory=Counter)
+    touched: set[int] = attrs.field(factory=set)  # the journal erased these
+    gone: set[int] = attrs.field(factory=set)  # so the core knows, too
+
+    def erase(self, thread: ThreadId) -> None:
+        """It was said that the thread is erased."""
+        self.gone.update(each for each in self.touched if self.accepted[each - 1].thread == thread)
+
+    def kept_as(self, offset: int) -> Record:
+        """What the journal has."""
+        record = self.accepted[offset - 1]
+        return erased(record) if offset in self.touched else record
 
     def sees(self, tab: Tab, records: Sequence[Record]) -> None:
         """The tab shows what is new to it: the next event, as it was accepted."""
@@ -156,23 +208,27 @@ class Truth:
                 seen.update(range(record.offset, tab.place + 1))
 
     def check(self, records: Sequence[Record]) -> None:
-        """These are events as they were accepted, or stand for such: of progress, side by side."""
-        place, gone = records[0].offset, set[int]()
+        """These are events as they were accepted, or stand for such: for an erased one, or for some
+        of progress, side by side."""
+        place, pieces = records[0].offset, set[int]()
         for record in records:
             assert record.offset == place, "a gap"
             place = through(record) + 1
             accepted = self.accepted[record.offset - 1 : place - 1]
+            if record.offset in self.touched and record == erased(accepted[0]):
+                continue
+            assert self.gone.isdisjoint(range(record.offset, place)), "it was erased"
             if record.kind is Kind.SUPERSEDED:
                 assert all(each.event_class is EventClass.PROGRESS for each in accepted)
-                gone.update(each.offset for each in accepted if each.kind is Kind.PARTIAL_RESULT)
+                pieces.update(each.offset for each in accepted if each.kind is Kind.PARTIAL_RESULT)
             elif record != accepted[0]:
                 merges = set(data_of(record)["merges"])
-                assert merges <= gone, "it has a text that was handed over already"
-                gone -= merges
+                assert merges <= pieces, "it has a text that was handed over already"
+                pieces -= merges
                 texts = [data_of(self.accepted[each - 1])["text"] for each in sorted(merges)]
                 assert attrs.evolve(record, body=b"") == attrs.evolve(accepted[0], body=b"")
                 assert data_of(record)["text"] == "".join([*texts, data_of(accepted[0])["text"]])
-        assert not gone, "a piece of an answer is missing"
+        assert not pieces, "a piece of an answer is missing"
 
     def acked(self, session: SessionId, through: int) -> bool:
         """Everything the session saw through here is received. True when that is new."""
@@ -261,6 +317,7 @@ class Person:
     reports: Reports = attrs.field(init=False)
     admission: Admission = attrs.field(init=False)
     asks: Asks = attrs.field(init=False)
+    erasing: Erasing = attrs.field(init=False)
     asked: list[AskId] = attrs.field(factory=list)
     answers: list[tuple[AskId, int, Reply[int]]] = attrs.field(factory=list)
     ask_at: float | None = None

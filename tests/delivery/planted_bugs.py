@@ -207,12 +207,29 @@ BUGS = [
     Bug("a merged answer is backwards", "folding", "[*reversed(texts), ", "[*texts, "),
     Bug("critical events are folded", "folding", "{Kind.AGENT_THINKING,", "{Kind.FINAL_REPORT,"),
     Bug("a wait ends a stage early", "receipts", ".stage >= stage:", ".stage >= stage - 1:"),
+    Bug("what was erased stays at hand", "tail", "each.offset <= through else", "False else"),
+    Bug("a mark outlives its event", "user_log", "if key[0] not in offsets", ""),
+    Bug(
+        "a dead letter outlives its event",
+        "user_log",
+        "            del self.dead_letters[event]\n",
+        "            pass\n",
+    ),
+    Bug("an erased event is given up", "settlement", " or event.kind is Kind.SUPERSEDED:", ":"),
+    Bug("an erasure ends after a step", "erasing", "outcome.Value) and more.value:", "int):"),
+    Bug(
+        "another thread's event is erased",
+        "user_log",
+        "if record.thread == thread and record",
+        "if record",
+    ),
+    Bug("an erased user's session lives", "memory_store", "_users.pop(user, None)", "_users"),
 ]
 
 
 def is_seen(bug: Bug, root: Path) -> bool:
     """The model fails with this bug planted in the copy of the package at `root`."""
-    file = root / "greenroom" / "delivery" / f"{bug.module}.py"
+    [file] = (root / "greenroom" / "delivery").rglob(f"{bug.module}.py")
     right = file.read_text(encoding="utf-8")
     if right.count(bug.code) < 1:
         raise ValueError(f"{bug.name}: not to be planted any more: {bug.code!r}")

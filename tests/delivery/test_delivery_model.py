@@ -3,7 +3,7 @@
 Frames wait on a wire and are lost with it; acknowledgements and marks come late, twice, or forged;
 appends and questions to the journal fail; actors and processes die; tabs are duplicated and lie
 about where they are; both clocks move, and the wall clock jumps; old events are trimmed, progress
-is folded for tabs that fall behind. The truth is in
+is folded for tabs that fall behind; threads and users are erased. The truth is in
 `delivery_model.py`; `python -m tests.delivery.planted_bugs` shows what the model sees.
 `HYPOTHESIS_PROFILE=deep pytest tests/delivery/test_delivery_model.py -s` runs 20,000 examples of
 up to 100 steps, and says what they were made of.
@@ -31,6 +31,7 @@ from greenroom.actors.reply import Reply
 from greenroom.delivery.asks.questions import AnswerRefused
 from greenroom.delivery.events.asks import ask_of
 from greenroom.delivery.events.draft import draft
+from greenroom.delivery.events.exported import ExportPiece
 from greenroom.delivery.events.ids import (
     AskId,
     ConnectionId,
@@ -47,6 +48,7 @@ from greenroom.delivery.events.policy import Policies, Policy
 from greenroom.delivery.events.record import DeadLetter, Entry, Record
 from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest
 from greenroom.delivery.events.standings import outcome_of, standings
+from greenroom.delivery.events.threads import ERASED_THREAD
 from greenroom.delivery.journal.reads import ReadOpenAsks
 from greenroom.delivery.journal.retention.cutoffs import BEGINNING, Cutoffs, SweptTo
 from greenroom.delivery.outbox.feed import (
@@ -64,6 +66,7 @@ from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.outbox.redelivery import Circuit, Patience
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.asks import AlreadyAnswered, AskClosed, Asks
+from greenroom.delivery.user.erasing import Erasing
 from greenroom.delivery.user.messages import (
     Acked,
     AnswerAsk,
@@ -78,6 +81,8 @@ from greenroom.delivery.user.messages import (
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.settling import Settler
+from greenroom.delivery.user.runs.left_runs import OpenRuns
+from greenroom.delivery.user_data import ReadUserRows
 from greenroom.supervisor.restarts import Backoff
 from tests.delivery.delivery_model import (
     Person,
@@ -96,7 +101,9 @@ EXAMPLES = int(os.environ.get("DELIVERY_MODEL_EXAMPLES", 20_000 if DEEP else 200
 STEPS = 100 if DEEP else 50
 _numbers = count(1)
 IDS = IdSource(now_ms=lambda: 0, random_bits=lambda _: next(_numbers))
-RUN, THREAD, REQUEST = IDS.new(RunId), IDS.new(ThreadId), IDS.new(RequestId)
+RUN, OTHER_RUN, REQUEST = IDS.new(RunId), IDS.new(RunId), IDS.new(RequestId)
+THREAD, OTHER_THREAD = IDS.new(ThreadId), IDS.new(ThreadId)
+PLACES = [(THREAD, RUN), (OTHER_THREAD, OTHER_RUN)]
 EPOCH, TABS = "epoch", 3
 LIMITS = OutboxLimits(
     backlog_events=8,
@@ -118,6 +125,7 @@ WHO = st.sampled_from([0, 0, 0, 1])
 TAB = st.sampled_from([0, 0, 1, 2])
 ACKS = st.sampled_from(["acks", "acks", "keeps silent", "nothing arrives"])
 FATE = st.sampled_from(["kept", "kept", "told late", "refused", "left"])
+WHERE = st.sampled_from([0, 0, 1])
 BATCH = st.lists(st.sampled_from(KINDS), min_size=1, max_size=5)
 
 
@@ -135,6 +143,7 @@ class WatchedOutbox(Outbox[Reply[Record]]):
                 record = self.truth.accepted[letter.offset - 1]
                 policy = self.policies[record.event_class]
                 assert self.truth.stage(letter.offset) < policy.done, "somebody came for it"
+                assert letter.offset not in self.truth.touched, "it was erased"
                 assert letter.at - record.at >= policy.expires_after * 1000, "it had time"
         super().note(entries)
 
@@ -158,7 +167,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.counts["examples"] += 1
 
     def person(self, user: UserId) -> Person:
-        truth = Truth()
+        truth = Truth(touched=self.journal.erased[user])
         person = Person(user, truth, [Tab() for _ in range(TABS)], self.parts(truth))
         self.load(person)
         return person
@@ -198,6 +207,9 @@ class DeliveryMachine(RuleBasedStateMachine):
         wind = partial(self.wind_asks, person)
         person.asks = Asks(user, parts, box, actor, wind, clock=lambda: self.mono)
         self.journal.ask(ReadOpenAsks(user)).then(partial(self.load_asks, person))
+        runs, tell_all = OpenRuns(()), partial(self.tabs_are_told, person)
+        person.erasing = Erasing(user, parts, box, runs, actor, tell_all, self.tick_later)
+        person.truth.gone.update(person.truth.touched)  # nothing else is in memory
         admitted = partial(self.admitted, person)
         person.admission = Admission(user, parts, box, actor, person.asks, admitted)
         person.settle_at, person.truth.born = None, bounds.last
@@ -281,13 +293,14 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     # Events in
 
-    def emit(self, who: int, kinds: list[Kind]) -> None:
+    def emit(self, who: int, kinds: list[Kind], where: int) -> None:
+        thread, run = PLACES[where]
         for kind in kinds:
             event = draft(
                 event=IDS.new(EventId),
                 kind=kind,
-                thread=THREAD,
-                run=RUN,
+                thread=thread,
+                run=run,
                 parent=None,
                 request=REQUEST,
                 data={"text": f"piece {next(_numbers)}, "},
@@ -353,7 +366,8 @@ class DeliveryMachine(RuleBasedStateMachine):
         client.connection, client.connecting = IDS.new(ConnectionId), Reply()
         client.gauge, client.hello = SocketGauge(), (session, how != "lie", place)
         said = self.claimed(person, client) if how == "claim" else place
-        request = Attach(client.connection, ref("tab"), session, epoch, said, client.gauge)
+        event = client.foreign if said else None
+        request = Attach(client.connection, ref("tab"), session, epoch, said, client.gauge, event)
         self.pending = []
         person.admission.attach(request, client.connecting)
         self.ready(person)
@@ -361,8 +375,8 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def claimed(self, person: Person, client: Tab) -> int | None:
         """The end, by a tab that has all it was handed and no more: it is served from its place."""
-        if client.place is None or client.session is None:
-            return None
+        if client.place is None or client.session is None or client.foreign:
+            return client.place
         if client.place < max(person.truth.born, person.truth.handed.get(client.session, 0)):
             return client.place
         self.counts["false claims"] += client.place < person.outbox.last
@@ -389,7 +403,11 @@ class DeliveryMachine(RuleBasedStateMachine):
         if honest and place is None and session is not None and known:
             place = truth.cursor(session)
         start = max(place, truth.trimmed) if honest and place is not None else person.outbox.last
-        assert attached.recovered == (honest and place is not None and place >= truth.trimmed)
+        recovered = honest and place is not None and place >= truth.trimmed
+        if client.foreign and honest and place is not None and place > truth.trimmed:
+            start, recovered = truth.trimmed, False  # of the new log it has nothing
+        client.foreign = None
+        assert attached.recovered == recovered
         assert attached.offset == person.outbox.last
         again = known and attached.recovered
         assert again == (attached.session == session), "a session goes on where it was, or not"
@@ -406,7 +424,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         """The browser copies a tab, with its session and place."""
         (_, old), (_, new) = self.which(who, tab), self.which(who, other)
         if old is not new and new.connection is None and old.connecting is None:
-            new.session, new.place = old.session, old.place
+            new.session, new.place, new.foreign = old.session, old.place, old.foreign
             self.connect(who, other, "place")
 
     def cut(self, who: int, tab: int) -> None:
@@ -591,18 +609,89 @@ class DeliveryMachine(RuleBasedStateMachine):
             for user, through in swept.trimmed.items():
                 truth = people[user].truth
                 assert through <= len(truth.accepted) - keep
-                assert set(range(truth.trimmed + 1, through + 1)) <= truth.outcomes.keys()
+                gone = set(range(truth.trimmed + 1, through + 1))
+                assert gone - truth.touched <= truth.outcomes.keys()
                 truth.trimmed = through
                 people[user].outbox.trimmed(through)
                 self.counts["trims of live users"] += 1
             place = swept.next
 
+    # Erasure
+
+    @rule(who=WHO, where=WHERE, fate=st.sampled_from(["done", "done", "left", "refused"]))
+    def a_thread_is_erased(self, who: int, where: int, fate: str) -> None:
+        """An erasure that was left goes on with the journal's next answers, or never."""
+        person, (thread, run) = self.whose(who), PLACES[where]
+        self.end_asks(who, run)
+        reply = Reply[None]()
+        person.erasing.erase(thread, reply)
+        reply.then(partial(self.erased, person, thread))
+        if fate == "refused" and person.parts.asked:
+            self.answer(who, True)
+        elif fate == "done":
+            self.answers(who)
+            assert reply.is_set
+        self.check_logs()
+        self.counts["erasures"] += 1
+
+    def end_asks(self, who: int, run: RunId) -> None:
+        """As runs do at their end."""
+        for _ in range(2):
+            self.land(who)
+            self.leave(who, True)
+        self.land(who)
+        self.whose(who).asks.close_run(run)
+        self.leave(who, True)
+        self.land(who)
+
+    def erased(self, person: Person, thread: ThreadId, result: Any) -> None:
+        if isinstance(result, outcome.Value):
+            person.truth.erase(thread)
+            assert all(each.thread != thread for each in person.outbox.tail.records)
+
+    def tabs_are_told(self, person: Person, _: object) -> None:
+        self.counts["threads erased"] += 1
+
+    def tick_later(self) -> None:
+        raise AssertionError("no run speaks")
+
+    def check_logs(self) -> None:
+        """Nothing is lost but what was erased, and its place stays."""
+        for person in self.people:
+            kept = self.journal.everything(person.user)
+            offsets = range(person.truth.trimmed + 1, len(person.truth.accepted) + 1)
+            assert kept == [person.truth.kept_as(each) for each in offsets]
+
+    @precondition(lambda self: self.people[0].truth.accepted or self.people[1].truth.accepted)
+    @rule(who=st.sampled_from([1, 1, 0]), often=st.sampled_from([False, False, False, True]))
+    def a_user_is_erased(self, who: int, often: bool) -> None:
+        """Their tabs keep what they had, and come back with it."""
+        old = self.whose(who)
+        if not often:
+            return
+        for client in old.tabs:
+            client.lose_socket()
+            if client.place and not client.foreign:
+                client.foreign = old.truth.accepted[client.place - 1].id
+        self.journal.erase_user_soon(old.user)
+        del self.journal.erased[old.user]
+        assert not now(self.journal.marks(old.user, after=0, limit=1))
+        piece = self.journal.ask(ReadUserRows(old.user, None))
+        piece.then(lambda found: self.nothing_is_left(found.unwrap()))
+        self.people[who] = new = self.person(old.user)
+        new.tabs = old.tabs
+        self.check_logs()
+        self.counts["users erased"] += 1
+
+    def nothing_is_left(self, piece: ExportPiece) -> None:
+        assert not piece.rows
+
     # What happens: rules weighted so that deep states are reached in few steps
 
-    @rule(who=WHO, kinds=BATCH, fate=FATE)
-    def something_is_said(self, who: int, kinds: list[Kind], fate: str) -> None:
+    @rule(who=WHO, kinds=BATCH, fate=FATE, where=WHERE)
+    def something_is_said(self, who: int, kinds: list[Kind], fate: str, where: int = 0) -> None:
         self.land(who)
-        self.emit(who, kinds)
+        self.emit(who, kinds, where)
         self.flush_all(who, fate)
 
     def flush_all(self, who: int, fate: str) -> None:
@@ -727,8 +816,12 @@ class DeliveryMachine(RuleBasedStateMachine):
                 expected: Outcome | None = Outcome(policy.given_up)
             else:
                 expected = policy.delivered if stage >= policy.done else None
-            cursors = now(self.journal.sent_to(user, record.offset))
             marks = now(self.journal.marks(user, after=record.offset - 1, limit=1))
+            if record.offset in truth.touched:
+                assert all(each.offset > record.offset for each in marks), "a mark is left"
+                assert now(self.journal.dead_letter(record.id)) is None, "a letter is left"
+                continue
+            cursors = now(self.journal.sent_to(user, record.offset))
             told = furthest(standings(record.offset, cursors, marks))
             kept = now(self.journal.dead_letter(record.id))
             assert outcome_of(told, policy, kept) is expected
@@ -745,6 +838,8 @@ class DeliveryMachine(RuleBasedStateMachine):
     def waits_end_with_what_they_wait_for(self) -> None:
         for person in getattr(self, "people", ()):
             for wait in person.waits:
+                if wait.offset in person.truth.touched:
+                    continue  # whoever waits for it knows what it knew
                 there = person.truth.stage(wait.offset) >= wait.stage
                 if wait.reply.is_set:
                     assert there, "nobody said so"
@@ -788,7 +883,9 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.leave(who, True)
             self.land(who)
         truth = person.truth
-        assert set(truth.outcomes) >= set(range(truth.trimmed + 1, len(truth.accepted) + 1))
+        every = set(range(truth.trimmed + 1, len(truth.accepted) + 1))
+        assert truth.outcomes.keys() >= every - truth.touched
+        assert not every or min(now(self.journal.settled(person.user)).values()) >= max(every)
         self.counts["given up events"] += len(truth.letters)
         assert all(times == 1 for times in truth.told.values()), "told twice"
         self.check_outcomes(person)
@@ -835,7 +932,9 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.lose_position(person, client)
             return
         person.truth.check(batch)
-        self.counts["events folded"] += sum(each.kind is Kind.SUPERSEDED for each in batch)
+        erased = sum(each.thread == ERASED_THREAD for each in batch)
+        self.counts["erased events sent"] += erased
+        self.counts["events folded"] += sum(each.kind is Kind.SUPERSEDED for each in batch) - erased
         assert last <= person.outbox.last <= len(person.truth.accepted), "it is not durable"
         if first > client.handed:
             assert first == client.handed + 1, "a gap"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 import attrs
 
 from greenroom.delivery.events.ids import EventId, RunId, UserId
-from greenroom.delivery.events.kinds import TERMINAL, EventClass
+from greenroom.delivery.events.kinds import TERMINAL, EventClass, Kind
 from greenroom.delivery.events.policy import Policies, Policy, RunPolicy, RunSettled
 from greenroom.delivery.events.record import Attempt, DeadLetter, Settled
 from greenroom.delivery.events.stages import ReceiptStage
@@ -133,8 +133,8 @@ def _changes(
 
 
 def is_done(event: Reached, policy: Policy) -> bool:
-    """Whether the event has reached the stage at which it counts as delivered."""
-    if event.confirmed:
+    """Whether the event has reached the stage at which it counts as delivered, or was erased."""
+    if event.confirmed or event.kind is Kind.SUPERSEDED:
         return True
     if event.displayed:
         return policy.done is not ReceiptStage.CONFIRMED
