@@ -204,6 +204,12 @@ async def test_a_run_for_no_user_or_for_two_is_refused(
             runtime.run(context, user=user)
 
 
+async def test_a_user_in_the_place_of_a_context_is_refused_with_how_to_name_one() -> None:
+    async with greenroom.open_runtime(IN_MEMORY) as runtime:
+        with pytest.raises(TypeError, match=r"not 'alice'; name a user as run\(user=…\)"):
+            runtime.run("alice")  # type: ignore[arg-type]  # the point
+
+
 def test_what_cannot_be_watched_or_told_is_refused() -> None:
     with pytest.raises(TypeError, match=r"`watched` must be the ref of an actor .*, not 'alice'"):
         monitor("alice", None)  # type: ignore[arg-type]  # the point
