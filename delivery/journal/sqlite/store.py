@@ -48,7 +48,7 @@ from greenroom.delivery.journal.sqlite.rows import (
 from greenroom.delivery.journal.sqlite.tables.asks import SqliteAsks, ask_writes
 from greenroom.delivery.journal.sqlite.tables.bans import SqliteBans, ban_writes
 from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses, cause_writes
-from greenroom.delivery.journal.sqlite.tables.erasure import STEP, erase_thread, erase_user
+from greenroom.delivery.journal.sqlite.tables.erasure import TRIM_STEP, erase_thread, erase_user
 from greenroom.delivery.journal.sqlite.tables.policies import SqlitePolicies, policy_writes
 from greenroom.delivery.journal.sqlite.tables.runs import SqliteRuns, going_on_writes, run_writes
 from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads, thread_writes
@@ -240,8 +240,8 @@ class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans, SqlitePolicies):
             return erase_thread(self._database, user, thread, through)
 
     def erase_user(self, user: UserId) -> bool:
-        through = self.bounds(user).first - 1 + STEP
-        if self.trim(user, through) == STEP:
+        through = self.bounds(user).first - 1 + TRIM_STEP
+        if self.trim(user, through) == TRIM_STEP:
             return True
         self._tails.pop(user, None)
         with self._transaction():

@@ -20,8 +20,12 @@ from greenroom.delivery.journal.sqlite.rows import (
 )
 from greenroom.delivery.journal.sqlite.tables.threads import add_thread_again
 
-STEP: Final = 200
-"""Events that are erased in one transaction: other users' commits get their turn in between."""
+STEP: Final = 20
+"""Events of a thread that are erased in one transaction: other users' commits get their turn in
+between. 20 take 2 to 4 ms; 200 took 13, or 50 if each stands alone between those of others."""
+
+TRIM_STEP: Final = 100
+"""Events of a user to erase that are deleted in one transaction."""
 
 _SPANS: Final = """
     SELECT first, coalesce(

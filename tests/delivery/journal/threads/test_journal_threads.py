@@ -17,7 +17,7 @@ from greenroom.delivery.events.threads import ERASED_THREAD, Last, Thread, Unkno
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import ReadThread, ReadThreads
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.delivery.journal.sqlite.tables.erasure import STEP
+from greenroom.delivery.journal.sqlite.tables.erasure import STEP, TRIM_STEP
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
 from tests.delivery.journal.journal_conformance import (
@@ -287,7 +287,7 @@ async def test_nothing_of_an_erased_thread_is_left_in_the_files(tmp_path: Path) 
 
 @pytest.mark.requirement("R55")
 async def test_an_erased_user_is_one_that_the_journal_never_knew(journal: Journal) -> None:
-    await journal.append([said(n, SECRET) for n in range(1, STEP + 3)])
+    await journal.append([said(n, SECRET) for n in range(1, TRIM_STEP + 3)])
     await journal.append([cursor(2), displayed(2), Settled(ALICE, EventClass.PROGRESS, 2)])
     await journal.append([said(1, "b", user=BOB)])
     await erase_user(journal)
@@ -305,7 +305,7 @@ async def test_nothing_of_an_erased_user_is_left_in_the_files(tmp_path: Path) ->
     path = tmp_path / "journal.db"
     user = UserId("user-to-forget")
     async with open_sqlite_journal(path) as journal:
-        for n in range(1, 3 * STEP):
+        for n in range(1, 3 * TRIM_STEP):
             mine = said(n, f"{SECRET} {n}", user=user)
             await journal.append([mine, record(n), cursor(n, user=user), displayed(n, user=user)])
         await erase_user(journal, user)
