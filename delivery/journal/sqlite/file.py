@@ -46,8 +46,8 @@ class SqliteFile:
     watch: FileWatch
     _guard: FileGuard
     _lock: NameLock
+    _owes_wal: bool
     to_read: list[apsw.Connection] = attrs.field(factory=list)
-    _owes_wal: bool = attrs.field(default=False, init=False)
     _folding: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _is_closed: bool = attrs.field(default=False, init=False)
 
@@ -176,6 +176,7 @@ def open_file(path: Path, *, new_epoch: Callable[[], str] | None) -> SqliteFile:
         found = os.fstat(guard.journal)
         lock.belong_with(found)
         check_company(path, found)
+        left_wal = _has_wal(path)
         database = apsw.Connection(str(path))
         undo.callback(database.close)
         _set_up(database, new_epoch)
@@ -183,7 +184,13 @@ def open_file(path: Path, *, new_epoch: Callable[[], str] | None) -> SqliteFile:
         guard.hold(Path(f"{path}-shm"))
         watch = FileWatch(given, path, guard)
         undo.pop_all()
-        return SqliteFile(str(path), epoch, database, watch, guard, lock)
+        return SqliteFile(str(path), epoch, database, watch, guard, lock, left_wal)
+
+
+def _has_wal(path: Path) -> bool:
+    """A server that was killed at the end of an erasure left pages as they were before it."""
+    wal = Path(f"{path}-wal")
+    return wal.exists() and wal.stat().st_size > 0
 
 
 def _claim(path: Path) -> FileGuard:
