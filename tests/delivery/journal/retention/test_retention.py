@@ -163,7 +163,7 @@ async def test_a_pass_of_many_users_and_sessions_takes_many_steps_and_forgets_al
     assert sum(step.events for step in steps) == 30 * 90
     assert sum(step.sessions for step in steps) == 30 * 40
     assert [await kept(journal, user) for user in users] == [list(range(91, 101))] * 30
-    assert journal.statistics().oldest_at in (1, 91), "it may be a moment old"
+    assert journal.statistics().oldest_at in range(1, 92), "it may be a moment old"
 
 
 async def test_without_limits_nothing_is_forgotten(journal: Journal) -> None:
