@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from greenroom.actors import Machine, On, Step, stay
 from greenroom.delivery.events.ids import (
+    AskId,
     ConnectionId,
     EventId,
     RequestId,
@@ -24,8 +25,10 @@ from greenroom.delivery.user.messages import (
     ReportRefused,
     RunStarted,
     ShowTyping,
+    ThreadErased,
 )
 from greenroom.testing import Taken, explore
+from greenroom.transport.auth.verdict import Verdict
 from greenroom.transport.connection.machine import events
 from greenroom.transport.connection.machine.data import ConnectionData, Phase, Times
 from greenroom.transport.connection.machine.machine import CONNECTION
@@ -36,6 +39,7 @@ ALICE = UserId("alice")
 SESSION = SessionId("sess_01jz00000000000000000000s1")
 THREAD = ThreadId("thread_01jz00000000000000000000t1")
 RUN = RunId("run_01jz00000000000000000000r1")
+ASK = AskId("ask_01jz00000000000000000000a1")
 
 
 def _record(offset: int) -> Record:
@@ -71,6 +75,12 @@ EVENTS = [
     wire.CancelRun("2", RUN),
     wire.HistoryRequest("3", 10),
     wire.Refresh("4", "token"),
+    wire.AnswerRequest("6", ASK, "yes"),
+    wire.ThreadsRequest("7", 10),
+    wire.ChangeThread("8", THREAD, archived=True),
+    wire.EraseRequest("9", THREAD),
+    ThreadErased(THREAD),
+    events.RequestDone("6", {"offset": 2}),
     events.RequestRefused("1", CloseCode.SERVER_ERROR, "the server failed"),
     events.RunBegan("1", RunStarted(RUN, THREAD)),
     events.RunCancelled("2", RUN),
@@ -82,6 +92,8 @@ EVENTS = [
     events.Overstepped(CloseCode.RATE_LIMIT),
     events.GaveUp(talks=True),
     events.TokenLeft(30.0),
+    events.TokenChecked(Verdict.GOOD),
+    events.TokenChecked(Verdict.REVOKED),
     events.Draining(500, 2000),
 ]
 

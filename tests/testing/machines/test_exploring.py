@@ -13,6 +13,8 @@ from greenroom.actors.machine.step import Step, go
 from greenroom.actors.machine.table import On
 from greenroom.delivery.run.grammar import (
     RUN_GRAMMAR,
+    InputEnded,
+    InputRequested,
     OutOfOrder,
     RunStage,
     RunState,
@@ -89,9 +91,14 @@ def test_situations_met_before_are_not_walked_again() -> None:
 
 
 def test_data_that_cannot_be_hashed_is_told_apart_all_the_same() -> None:
-    tools = [ToolExecuting("a", "t"), ToolCompleted("a")]  # type: ignore[arg-type]
+    steps = [
+        ToolExecuting("a", "t"),  # type: ignore[arg-type]
+        ToolCompleted("a"),  # type: ignore[arg-type]
+        InputRequested("q"),  # type: ignore[arg-type]
+        InputEnded("q"),  # type: ignore[arg-type]
+    ]
 
-    found = explore(RUN_GRAMMAR, RunState(), events=tools, depth=50, refusals=[OutOfOrder])
+    found = explore(RUN_GRAMMAR, RunState(), events=steps, depth=50, refusals=[OutOfOrder])
 
     assert found.complete
     assert found.uncovered == ()
