@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias
 
 import outcome
 import trio
@@ -21,6 +21,7 @@ from greenroom.actors.reactors.reactor import Reactor
 from greenroom.actors.ref import ActorStopped, Ask
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
+from greenroom.actors.timers import Timers
 from greenroom.delivery.errors import AlreadySaid, EventNotKept, JournalError, OutOfSequence
 from greenroom.delivery.events.ids import BadId, UserId
 from greenroom.delivery.events.record import Entry, Record
@@ -80,7 +81,6 @@ LAZY_SECONDS = 1.0
 """Seconds that cursors and marks may wait to be written together with events, and that the end of
 a left run waits after a failed append."""
 
-R = TypeVar("R")
 Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
 
 
@@ -126,9 +126,8 @@ class UserActor(Reactor[UserMessage]):
             observer=parts.observer,
         )
         self._make_parts_for_runs(known)
-        self._says = Says(
-            self.user, parts, actor=self.ref, offer=self.outbox.offer, leave=self._runs.leave
-        )
+        offer, leave = self.outbox.offer, self._runs.leave
+        self._says = Says(self.user, parts, actor=self.ref, offer=offer, leave=leave)
         self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
         self._settler = Settler(self.user, parts, self.outbox, self.ref)
         self._connections = Connections(self.user, parts, self.outbox, self._account, self.ref)
@@ -155,7 +154,8 @@ class UserActor(Reactor[UserMessage]):
         parts, outbox, ref = self._parts, self.outbox, self.ref
         runs = self._runs = OpenRuns(known.open_runs)
         asks = self._asks = Asks(self.user, parts, outbox, ref, partial(self.timers.start, AskDue))
-        later, again = partial(self._look_again, LAZY_SECONDS), self._look_again
+        again = partial(_look_again, self.timers)  # not a method: the actor would know itself
+        later = partial(again, LAZY_SECONDS)
         self._left_runs = LeftRuns(self.user, parts, outbox, runs, ref, later, asks.close_run)
         going_on, close = known.going_on, asks.close_attempt
         self._broken_runs = BrokenRuns(self.user, parts, outbox, runs, going_on, ref, again, close)
@@ -303,9 +303,6 @@ class UserActor(Reactor[UserMessage]):
     def _end_left_runs(self, _: EndLeftRuns) -> None:
         """Nothing to do here: the flush after each batch of messages ends the runs."""
 
-    def _look_again(self, seconds: float) -> None:
-        self.timers.start(EndLeftRuns, seconds, EndLeftRuns())
-
     async def _write_rest(self) -> None:
         """The last append. The mailbox is closed, so wait for the answer here."""
         if self.outbox.busy:
@@ -397,3 +394,7 @@ class UserActor(Reactor[UserMessage]):
         EventsTrimmed: _trimmed,
         AskDue: _ask_due,
     }
+
+
+def _look_again(timers: Timers[UserMessage], seconds: float) -> None:
+    timers.start(EndLeftRuns, seconds, EndLeftRuns())

@@ -13,7 +13,7 @@ import greenroom
 from greenroom.actors.errors import NotARequest
 from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.ref import Ref
-from greenroom.delivery.events.ids import IdSource, ToolCallId, UserId
+from greenroom.delivery.events.ids import AskId, IdSource, ToolCallId, UserId
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.run.grammar import OutOfOrder, RunStage, RunStep, Spoken
 from greenroom.delivery.user.handle import UserHandle
@@ -21,7 +21,7 @@ from greenroom.runtime import NotOpen, Runtime
 from greenroom.settings import Settings
 from greenroom.supervisor.errors import SupervisorStopped
 
-CALL = IdSource().new(ToolCallId)
+CALL, ASK = IdSource().new(ToolCallId), IdSource().new(AskId)
 
 
 def import_all() -> None:
@@ -33,7 +33,7 @@ def import_all() -> None:
 def steps() -> list[RunStep]:
     made = []
     for kind in RunStep.__args__:
-        fields = {"call": CALL, "tool_name": "search"}
+        fields = {"call": CALL, "tool_name": "search", "ask": ASK}
         wanted = [each.name for each in attrs.fields(kind) if each.default is attrs.NOTHING]
         made.append(kind(**{name: fields[name] for name in wanted}))
     return made

@@ -16,6 +16,7 @@ ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 NOT_LEASED = "the actors of user 'alice' have stopped"
 STEPS = [
     *("agent_started", "agent_thinking or partial_result", "tool_executing", "tool_completed"),
+    *("input_requested", "input_answered or input_closed"),
     *("final_report", "agent_completed", "agent_failed"),
 ]
 
@@ -32,8 +33,10 @@ def test_every_module_can_be_imported_and_errors_and_refusals_keep_their_words()
     told = optimized(str(SCRIPT)).splitlines()
 
     advice = " (see the grammar in docs/runs.md)"
-    assert told[:7] == [f"{step} is not allowed now: the run has ended{advice}" for step in STEPS]
-    assert told[7:] == [
+    assert told[: len(STEPS)] == [
+        f"{step} is not allowed now: the run has ended{advice}" for step in STEPS
+    ]
+    assert told[len(STEPS) :] == [
         "actor 'it' can only be asked a Request, not a str (derive the class from Request; "
         "tell() sends a message that has no answer)",
         "the runtime is not open (use it inside `open_runtime(…)`)",

@@ -70,14 +70,10 @@ class Requests:
     wall_clock: Callable[[], float]
     connection: Ref[ConnectionMessage]
     beside: Starter
-    threads: ThreadRequests = attrs.field(init=False)
     _histories: list[wire.HistoryRequest] = attrs.field(factory=list)
     _page: object = None  # the answer that is owed, or on its way to the socket
     _reading: bool = False
     _refreshes: list[wire.Refresh] = attrs.field(factory=list)  # the first one is being checked
-
-    def __attrs_post_init__(self) -> None:
-        self.threads = ThreadRequests(self.user, self.connection, self._answer, self._failed)
 
     def carry(self, request: wire.ClientRequest, session: SessionId | None) -> None:
         """Carry out one request, without waiting for what that takes."""
@@ -89,7 +85,8 @@ class Requests:
             case wire.HistoryRequest():
                 self._ask_history(request)
             case wire.ThreadsRequest() | wire.ChangeThread() | wire.EraseRequest():
-                self.threads.carry(request)
+                threads = ThreadRequests(self.user, self.connection, self._answer, self._failed)
+                threads.carry(request)
             case wire.AnswerRequest():
                 self._answer_ask(request, session)
             case wire.Refresh():

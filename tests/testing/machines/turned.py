@@ -34,7 +34,7 @@ def run(case: type[unittest.TestCase]) -> None:
 
 def failure(test: type[RuleBasedStateMachine]) -> Exception:
     with pytest.raises(Exception) as failed:  # noqa: PT011  # whatever it is, it is the result
-        turn(test)
+        turn(test, settings(QUIET, max_examples=500))
     return failed.value
 
 

@@ -176,8 +176,9 @@ async def test_without_limits_nothing_is_forgotten(journal: Journal) -> None:
 async def test_a_step_from_a_place_that_is_no_more_goes_on_behind_it(journal: Journal) -> None:
     await journal.append([*records(1, 2), *records(1, 2, user=BOB)])
     await journal.append([*settled(2), *settled(2, user=BOB)])
-    place = SweptTo("events", "alice-is-gone")
-    await journal.sweep(Cutoffs(events_before=9), place)
+    place: SweptTo | None = SweptTo("events", "alice-is-gone")
+    while place is not None:  # a step of a busy machine may do nothing but look at the clock
+        place = (await journal.sweep(Cutoffs(events_before=9), place)).next
     assert await kept(journal) == [1, 2]
     assert await kept(journal, BOB) == []
 
