@@ -32,9 +32,9 @@ def run(case: type[unittest.TestCase]) -> None:
     case("runTest").debug()
 
 
-def failure(test: type[RuleBasedStateMachine]) -> Exception:
+def failure(test: type[RuleBasedStateMachine], chosen: settings = QUIET) -> Exception:
     with pytest.raises(Exception) as failed:  # noqa: PT011  # whatever it is, it is the result
-        turn(test, settings(QUIET, max_examples=500))
+        turn(test, chosen)
     return failed.value
 
 
