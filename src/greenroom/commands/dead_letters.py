@@ -10,11 +10,11 @@ from pathlib import Path
 from cyclopts import App
 
 from greenroom.commands.events import existing_journal
-from greenroom.commands.options import Flag, Limit
+from greenroom.commands.options import AdminToken, Flag, Limit
 from greenroom.commands.output.dead_letters import heading, json_of, line_of, shown_whole
 from greenroom.commands.output.printing import say_none
 from greenroom.commands.output.streams import write_line
-from greenroom.commands.users.here_or_there import AdminToken, Url, done
+from greenroom.commands.users.here_or_there import Url, done
 from greenroom.delivery.dead_letters import no_letter, requeue_at_rest
 from greenroom.delivery.events.ids import EventId, IdSource, UserId
 from greenroom.delivery.events.record import DeadLetter

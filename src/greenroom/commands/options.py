@@ -12,3 +12,16 @@ MOST: Final = 1_000_000_000  # of anything: SQLite's integers and islice's end f
 Flag: TypeAlias = Annotated[bool, Parameter(negative="")]
 Limit: TypeAlias = Annotated[int, Parameter(validator=Number(gte=1, lte=MOST))]
 Kept: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lte=MOST))]
+ServerUrl: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        help="The server's URL. Default: GREENROOM_URL, else port 8700 (GREENROOM_PORT) of this "
+        "machine."
+    ),
+]
+AdminToken: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        help="The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it."
+    ),
+]

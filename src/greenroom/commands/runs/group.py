@@ -9,11 +9,10 @@ from cyclopts import App
 
 from greenroom.admin.client import AdminClient, usual_client
 from greenroom.commands.events import existing_journal
-from greenroom.commands.options import Flag, Limit
+from greenroom.commands.options import AdminToken, Flag, Limit, ServerUrl
 from greenroom.commands.output.printing import say, say_none
 from greenroom.commands.output.streams import write_line
 from greenroom.commands.runs.output import heading, json_of, line_of, shown_whole
-from greenroom.commands.users.group import AdminToken, Url
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.history.run_reader import Found, NoSuchRun, find_run
 from greenroom.delivery.journal.sqlite.reader import JournalReader
@@ -104,7 +103,7 @@ def retry(
     run: str,
     /,
     *,
-    url: Url = None,
+    url: ServerUrl = None,
     token: AdminToken = None,
     journal: Path | None = None,
     config: Path | None = None,
@@ -140,7 +139,7 @@ def cancel(
     run: str,
     /,
     *,
-    url: Url = None,
+    url: ServerUrl = None,
     token: AdminToken = None,
     journal: Path | None = None,
     config: Path | None = None,

@@ -11,30 +11,16 @@ from cyclopts import App, Parameter
 
 from greenroom.admin.client import usual_client
 from greenroom.commands.events import existing_journal
-from greenroom.commands.options import Flag
+from greenroom.commands.options import AdminToken, Flag, ServerUrl
 from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.printing import say
 from greenroom.commands.output.streams import write_line
 from greenroom.commands.output.times import moment
-from greenroom.commands.users.here_or_there import check_reachable, done
+from greenroom.commands.users.here_or_there import Url, check_reachable, done
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.user_data import erase_from, export_lines
 from greenroom.settings import Settings
-
-Url = Annotated[
-    str | None,
-    Parameter(
-        help="The server's URL. Default: GREENROOM_URL, else port 8700 (GREENROOM_PORT) of this "
-        "machine."
-    ),
-]
-AdminToken = Annotated[
-    str | None,
-    Parameter(
-        help="The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it."
-    ),
-]
 
 users = App(
     name="users",
@@ -52,7 +38,7 @@ def disconnect(
     for_: Annotated[Age | None, Parameter(name="--for")] = None,
     reconnect: Flag = False,
     cancel_runs: Flag = False,
-    url: Url = None,
+    url: ServerUrl = None,
     token: AdminToken = None,
     config: Path | None = None,
 ) -> None:
@@ -92,7 +78,7 @@ def readmit(
     user: str,
     /,
     *,
-    url: Url = None,
+    url: ServerUrl = None,
     token: AdminToken = None,
     config: Path | None = None,
 ) -> None:

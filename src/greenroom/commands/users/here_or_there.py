@@ -29,12 +29,6 @@ Url = Annotated[
         "GREENROOM_PORT) of this machine."
     ),
 ]
-AdminToken = Annotated[
-    str | None,
-    Parameter(
-        help="The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it."
-    ),
-]
 
 
 def done(

@@ -12,11 +12,11 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from greenroom.commands.events import existing_journal
-from greenroom.commands.options import Flag
+from greenroom.commands.options import AdminToken, Flag
 from greenroom.commands.output.printing import say, say_none
 from greenroom.commands.output.streams import write_line
 from greenroom.commands.output.times import moment
-from greenroom.commands.users.here_or_there import AdminToken, Url, check_reachable, done
+from greenroom.commands.users.here_or_there import Url, check_reachable, done
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.threads import (
     MOST_THREADS,
