@@ -269,7 +269,7 @@ class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans, SqlitePolicies):
         """Raises `OutOfSequence`."""
         writes = self._record_writes(records) if records else []
         if len(records) < len(entries):
-            writes += _delivery_writes(entries)
+            writes += _delivery_writes([each for each in entries if type(each) is not Record])
         return writes
 
     def _record_writes(self, records: list[Record]) -> list[Write]:
@@ -346,6 +346,8 @@ def _delivery_writes(entries: Sequence[Entry]) -> Iterator[Write]:
     """What keeps the entries that are no records."""
     if cursors := [cursor_row(entry) for entry in entries if isinstance(entry, Cursor)]:
         yield _SET_CURSOR, cursors
+    if len(cursors) == len(entries):  # nearly always: no other kind need be looked for
+        return
     if marks := [mark_row(entry) for entry in entries if isinstance(entry, Mark)]:
         yield _SET_MARK, marks
     yield from letter_writes(entries)

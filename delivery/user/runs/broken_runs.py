@@ -33,7 +33,6 @@ from greenroom.delivery.user.runs.run_queue import WaitingRun
 
 logger = logging.getLogger("greenroom.delivery")
 
-
 SOON, LATER = 0.05, 1.0
 """Seconds until a run that could not begin is taken up again, and after trouble in the journal."""
 
@@ -43,17 +42,17 @@ class BrokenRuns:
     it is found: it waits there until what it left open is closed and its next attempt begins."""
 
     __slots__ = (
-        *(
-            "_actor",
-            "_broken",
-            "_close_asks",
-            "_going_on",
-            "_looking",
-            "_outbox",
-            "_parts",
-            "_runs",
-        ),
-        *("_look_again", "_tries", "_user"),
+        "_actor",
+        "_broken",
+        "_close_asks",
+        "_going_on",
+        "_look_again",
+        "_looking",
+        "_outbox",
+        "_parts",
+        "_runs",
+        "_tries",
+        "_user",
     )
 
     def __init__(
