@@ -14,7 +14,7 @@ import trio
 from greenroom.actors.errors import Fault
 from greenroom.actors.ref import ActorStopped
 from greenroom.delivery.asks.answer_types import structured
-from greenroom.delivery.asks.ask_keys import ask_with_key
+from greenroom.delivery.asks.ask_keys import ask_with_key, has_key
 from greenroom.delivery.asks.questions import question_data
 from greenroom.delivery.errors import DeliveryError, UserUnavailable
 from greenroom.delivery.events.ids import AskId, IdSource
@@ -22,7 +22,7 @@ from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.run.emitter import Emitter
 from greenroom.delivery.run.grammar import InputEnded, InputRequested, OutOfOrder
-from greenroom.delivery.run.life import RunLife, last_words
+from greenroom.delivery.run.life import Cut, RunLife, last_words
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.user.asks import UnknownAsk
 from greenroom.delivery.user.messages import AwaitAskEnd, WithdrawAsk
@@ -69,11 +69,18 @@ class Wording(Generic[T]):
 
 @attrs.frozen
 class Asker:
-    """What the questions of a run work with. `life`: the clock of the outermost run."""
+    """What the questions of a run work with. `life`: the clock of the outermost run. `goes_on`:
+    another attempt of the run follows if this one is lost."""
 
     emitter: Emitter
     ids: IdSource
     life: RunLife
+    goes_on: bool = False
+
+    def leaves(self, ask: AskId) -> bool:
+        """Whether the run was lost and leaves the question to its next attempt, which knows it by
+        its key."""
+        return self.goes_on and self.life.cause is Cut.LOST and has_key(ask)
 
 
 class UserAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["UserAsk[T]"]):
@@ -170,7 +177,7 @@ class UserAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["UserAsk[T]"
 
     async def _leave(self) -> None:
         try:
-            if self.is_open:
+            if self.is_open and not self._asker.leaves(self.id):
                 with last_words(self):
                     await self.withdraw()
         finally:
@@ -196,9 +203,12 @@ class UserAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["UserAsk[T]"
         return wording.default
 
 
-async def withdraw_all(emitter: Emitter) -> None:
-    """Close the questions of a run that is about to end: other tasks may hold some."""
+async def withdraw_all(emitter: Emitter, *, but_with_keys: bool) -> None:
+    """Close the questions of a run that is about to end: other tasks may hold some. If another
+    attempt follows, it goes on with those that have keys."""
     for ask in sorted(emitter.spoken.asking):
+        if but_with_keys and has_key(ask):
+            continue
         await close(emitter, ask)
         if ask in emitter.spoken.asking:
             emitter.note(InputEnded(ask))

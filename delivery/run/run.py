@@ -93,7 +93,8 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
         self._timeouts = timeouts
         self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
         self._life = RunLife()
-        self._asker = Asker(self._emitter, ids, parent._asker.life if parent else self._life)
+        life = parent._asker.life if parent else self._life
+        self._asker = Asker(self._emitter, ids, life, attempt.goes_on)
         self._sub_runs: set[Run] = set()
         self._sub_run_left = trio.lowlevel.ParkingLot()
         self._first: Receipt | None = None
@@ -293,13 +294,14 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
         if self._sub_runs:
             with last_words(self):
                 await self._end_sub_runs()
+        is_lost = outcome == "lost" and self.goes_on
         with self.requirement.lifted(), last_words(self):
-            await withdraw_all(self._emitter)
+            await withdraw_all(self._emitter, but_with_keys=is_lost)
             for call, tool_name in list(self._emitter.spoken.executing.items()):
                 await self.tool_completed(
                     tool_name=tool_name, tool_call=call, error="it did not complete"
                 )
-        if outcome == "lost" and self.goes_on:
+        if is_lost:
             return  # the next attempt follows
         with self.requirement.lifted(), last_words(self):
             await self._last_word(outcome, crash)

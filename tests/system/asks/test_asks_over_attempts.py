@@ -1,8 +1,9 @@
-"""`kill -9` of servers while a run that goes on asks: its question with a key is asked once and
-answered once, in whatever attempt; one without goes with the attempt that asked it."""
+"""`kill -9` and drains of servers while a run that goes on asks: its question with a key is asked
+once and answered once, in whatever attempt; one without goes with the attempt that asked it."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ NOT_ALLOWED, ANSWERED_ALREADY = 4502, 4508
 
 
 def place_in(folder: Path) -> tuple[Place, Tab]:
-    place = Place(folder, free_port(), "asks/attempts_server.py")
+    place = Place(
+        folder, free_port(), "asks/attempts_server.py", {"GREENROOM_DRAIN_SECONDS": "0.2"}
+    )
     return place, Tab("127.0.0.1", place.port, sign_token(SECRET, "ann", 600))
 
 
@@ -36,8 +39,9 @@ def kinds_between(tab: Tab, first: int, last: int) -> list[str]:
     return [each["kind"] for each in tab.seen[begun[first - 1] : begun[last - 1]]]
 
 
-async def test_killed_while_it_is_open_a_question_with_a_key_waits_on_and_is_answered_once(
-    tmp_path: Path,
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM])
+async def test_killed_or_stopped_amid_it_a_question_with_a_key_waits_on_and_is_answered_once(
+    tmp_path: Path, stop: signal.Signals
 ) -> None:
     place, tab = place_in(tmp_path)
     for attempt in (1, 2):
@@ -47,7 +51,7 @@ async def test_killed_while_it_is_open_a_question_with_a_key_waits_on_and_is_ans
                 assert (await tab.ask(type="say", id="say-1", body=1))["ok"]
                 await tab.until(lambda: bool(asked(tab, KEYED)))
                 await tab.until(lambda many=attempt: len(asked(tab, PLAIN)) == many)  # type: ignore[misc]
-                process.handle.kill()
+                process.handle.send_signal(stop)
                 await process.ended()
     async with place.process() as process:
         await process.until_listening()
