@@ -21,14 +21,11 @@ from greenroom.actors.reactors.reactor import Reactor
 from greenroom.actors.ref import ActorStopped, Ask
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
-from greenroom.actors.timers import Timers
 from greenroom.delivery.errors import AlreadySaid, EventNotKept, JournalError, OutOfSequence
 from greenroom.delivery.events.ids import BadId, UserId
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.events.stages import Standing
-from greenroom.delivery.outbox.feed import (
-    OutboxCommand,
-)
+from greenroom.delivery.outbox.feed import OutboxCommand
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.asks import AboutAsk, Asks
@@ -68,18 +65,15 @@ from greenroom.delivery.user.messages import (
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.reports import Account, Reports
 from greenroom.delivery.user.outcomes.settling import Settler
-from greenroom.delivery.user.parts import BATCH, Gauge, ReadUser, UserAtRest, UserParts
-from greenroom.delivery.user.runs.broken_runs import BrokenRuns
-from greenroom.delivery.user.runs.left_runs import LeftRuns, OpenRuns
-from greenroom.delivery.user.runs.says import Says
+from greenroom.delivery.user.parts import BATCH, Gauge, ReadUser, UserParts
+from greenroom.delivery.user.runs.user_runs import UserRuns
 
 __all__ = ["Gauge", "UserActor", "UserMessage", "UserParts"]
 
 logger = logging.getLogger("greenroom.delivery")
 
 LAZY_SECONDS = 1.0
-"""Seconds that cursors and marks may wait to be written together with events, and that the end of
-a left run waits after a failed append."""
+"""Seconds that cursors and marks may wait to be written together with events."""
 
 Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
 
@@ -93,11 +87,8 @@ class UserActor(Reactor[UserMessage]):
     """
 
     outbox: Outbox[Reply[Record]]
-    _runs: OpenRuns
-    _left_runs: LeftRuns
-    _broken_runs: BrokenRuns
+    _runs: UserRuns
     _asks: Asks
-    _says: Says
     _connections: Connections
     _receipts: Receipts
     _reports: Reports
@@ -125,9 +116,9 @@ class UserActor(Reactor[UserMessage]):
             clock=trio.current_time,
             observer=parts.observer,
         )
-        self._make_parts_for_runs(known)
-        offer, leave = self.outbox.offer, self._runs.leave
-        self._says = Says(self.user, parts, actor=self.ref, offer=offer, leave=leave)
+        user, outbox, wind = self.user, self.outbox, partial(self.timers.start, AskDue)
+        asks = self._asks = Asks(user, parts, outbox, ref, wind)
+        self._runs = UserRuns(user, parts, outbox, ref, asks, known, self.timers)
         self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
         self._settler = Settler(self.user, parts, self.outbox, self.ref)
         self._connections = Connections(self.user, parts, self.outbox, self._account, self.ref)
@@ -136,11 +127,8 @@ class UserActor(Reactor[UserMessage]):
         parts.gauge.fed = self.outbox
         # No checkpoint from here until this actor is up: a run that ends now either finds this
         # actor or is no longer among the live runs here.
-        self._broken_runs.begin()
-        for run in self._runs:
-            if run not in parts.live_runs and not self._broken_runs.take_up(run):
-                self._runs.leave(run)
-        self._asks.load(known.asked, self._runs)
+        self._runs.begin()
+        asks.load(known.asked, self._runs.open)
         if known.bounds.last:
             self._settler.look()
         self._flush()
@@ -148,17 +136,8 @@ class UserActor(Reactor[UserMessage]):
     def _new_erasing(self) -> Erasing:
         later = partial(self.timers.start, EraseOn, AGAIN_SECONDS, EraseOn())
         tell_all = self._connections.tell_all
-        return Erasing(self.user, self._parts, self.outbox, self._runs, self.ref, tell_all, later)
-
-    def _make_parts_for_runs(self, known: UserAtRest) -> None:
-        parts, outbox, ref = self._parts, self.outbox, self.ref
-        runs = self._runs = OpenRuns(known.open_runs)
-        asks = self._asks = Asks(self.user, parts, outbox, ref, partial(self.timers.start, AskDue))
-        again = partial(_look_again, self.timers)  # not a method: the actor would know itself
-        later = partial(again, LAZY_SECONDS)
-        self._left_runs = LeftRuns(self.user, parts, outbox, runs, ref, later, asks.close_run)
-        going_on, close = known.going_on, asks.close_attempt
-        self._broken_runs = BrokenRuns(self.user, parts, outbox, runs, going_on, ref, again, close)
+        runs, ref = self._runs.open, self.ref
+        return Erasing(self.user, self._parts, self.outbox, runs, ref, tell_all, later)
 
     def handle_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
         """A batch of bounded length: the remaining messages wait until other actors had theirs."""
@@ -181,13 +160,13 @@ class UserActor(Reactor[UserMessage]):
             logger.warning("%s could not write its last entries: %s", self.ref.name, error)
         finally:
             self._parts.gauge.fed = None
-            self._broken_runs.give_up()
+            self._runs.give_up()
             self._fail_all(reason)
 
     # Runs
 
     def _emit(self, request: Emit, reply: Reply[Record]) -> None:
-        self.outbox.offer(request.draft, reply)
+        self._runs.emit(request.draft, reply)
 
     def _about_ask(self, request: AboutAsk, reply: Reply[Any]) -> None:
         self._asks.take(request, reply)
@@ -202,11 +181,10 @@ class UserActor(Reactor[UserMessage]):
         self._receipts.tell(request, reply)
 
     def _run_left(self, message: RunLeft) -> None:
-        if message.words is not None or not self._broken_runs.take_up(message.run):
-            self._runs.leave(message.run, message.words)
+        self._runs.leave(message.run, message.words)
 
     def _user_says(self, request: UserSays, reply: Reply[RunStarted]) -> None:
-        self._says.say(request, reply)
+        self._runs.says.say(request, reply)
 
     def _agent_typing(self, message: AgentTyping) -> None:
         self._connections.tell_all(ShowTyping(message.thread, message.agent))
@@ -252,7 +230,6 @@ class UserActor(Reactor[UserMessage]):
         done, commands = self.outbox.appended()
         for record, reply in done:
             self._runs.kept(record)
-            self._broken_runs.kept(record)
             reply.succeed(record)
         if done:
             self._account.kept([record for record, _ in done])
@@ -273,8 +250,7 @@ class UserActor(Reactor[UserMessage]):
             lost = EventNotKept(f"the journal did not keep the event: {safe_str(error)}")
             lost.__cause__ = error
             reply.fail(lost)
-        if self._runs.any_left:
-            self._left_runs.later()
+        self._runs.append_failed()
 
     def _looked_up(self, message: LookedUp) -> None:
         message.then(message.result)
@@ -309,10 +285,10 @@ class UserActor(Reactor[UserMessage]):
             await self._parts.journal.append_soon(()).wait_outcome()
             if self._landed is not None:  # the batch in flight, written before the empty append
                 self._append_done(self._landed)
-        await self._left_runs.end_at_once()
+        await self._runs.end_left_at_once()
         again = True  # if a repeated `say` is refused, what was in its batch waits again
         while again and (entries := self.outbox.next_append(self._now(), lazily=True)) is not None:
-            append = self._parts.journal.append_soon(self._says.on_condition(entries))
+            append = self._parts.journal.append_soon(self._runs.says.on_condition(entries))
             result = await append.wait_outcome()
             self._append_done(AppendDone(result))
             again = isinstance(result, outcome.Error) and isinstance(result.error, AlreadySaid)
@@ -320,12 +296,10 @@ class UserActor(Reactor[UserMessage]):
     # Inside
 
     def _flush(self) -> None:
-        if self._runs.any_left and EndLeftRuns not in self.timers:
-            self._left_runs.end()
+        self._runs.end_left()
         while self.outbox.has_next:
             self._append(self.outbox.next_append(self._now()))
-        if self._broken_runs.any and EndLeftRuns not in self.timers:
-            self._broken_runs.look()
+        self._runs.take_up_broken()
         if FlushLazily not in self.timers and self.outbox.has_lazy:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
         self._wind_redelivery()
@@ -341,7 +315,9 @@ class UserActor(Reactor[UserMessage]):
     def _append(self, entries: list[Entry] | None) -> None:
         if entries is not None:
             self._appending = True
-            self._parts.journal.append_soon(self._says.on_condition(entries)).then(self._appended)
+            self._parts.journal.append_soon(self._runs.says.on_condition(entries)).then(
+                self._appended
+            )
             self._appending = False
 
     def _appended(self, result: ReplyOutcome[None]) -> None:
@@ -359,7 +335,7 @@ class UserActor(Reactor[UserMessage]):
         for reply in self.outbox.abandon():
             reply.fail(stopped())
         self._receipts.fail_all(stopped)
-        self._says.fail_all(stopped)
+        self._runs.says.fail_all(stopped)
         self._erasing.fail_all(stopped)
 
     def _now(self) -> int:
@@ -394,7 +370,3 @@ class UserActor(Reactor[UserMessage]):
         EventsTrimmed: _trimmed,
         AskDue: _ask_due,
     }
-
-
-def _look_again(timers: Timers[UserMessage], seconds: float) -> None:
-    timers.start(EndLeftRuns, seconds, EndLeftRuns())

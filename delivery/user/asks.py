@@ -71,13 +71,16 @@ class TooManyAnswers(DeliveryError):
 @attrs.define(eq=False)
 class _Open:
     """An open question. `asked` is None while it is on its way to the journal, `ending` True while
-    an end is. `due`: when it expires, by trio's clock. `awaiting` and `replies`: who wants to know
-    how it ends; the latter are runs, which also know when it was not kept."""
+    an end is. `over`: its run ended meanwhile, so it is closed next. `due`: when it expires, by
+    trio's clock. `awaiting` and `replies`: who wants to know how it ends; the latter are runs,
+    which also know when it was not kept."""
 
+    run: RunId
     asked: Record | None = None
     due: float | None = None
     withdrawn: bool = False
     ending: bool = False
+    over: bool = False
     awaiting: list[Callable[[EndOutcome], None]] = attrs.field(factory=list)
     replies: list[Reply[Record]] = attrs.field(factory=list)
 
@@ -145,7 +148,7 @@ class Asks:
             reply.fail(end.error)
 
     def _keep(self, request: AskUser, reply: Reply[Record]) -> None:
-        self._open[request.ask] = _Open()
+        self._open[request.ask] = _Open(request.draft.run)
         kept: Reply[Record] = Reply()
         kept.then(partial(self._kept, request.ask, reply))
         self._outbox.offer(request.draft, kept)
@@ -206,16 +209,17 @@ class Asks:
         self._wind_to(min((due for due in dues if due > now), default=None))
 
     def close_run(self, run: RunId) -> None:
-        """The run is about to be ended without its code: close its questions."""
+        """The run is about to end: close its questions."""
         for ask, known in list(self._open.items()):
-            if known.asked is not None and known.asked.run == run:
+            if known.run == run:
+                known.over = known.ending or known.asked is None
                 self._close(ask, "withdrawn")
 
     def close_attempt(self, run: RunId) -> None:
         """The run goes on with another attempt: close the questions that have no key, which it does
         not know."""
         for ask, known in list(self._open.items()):
-            if known.asked is not None and known.asked.run == run and not has_key(ask):
+            if known.run == run and not has_key(ask):
                 self._close(ask, "withdrawn")
 
     def fail_all(self, error: Callable[[], ActorStopped]) -> None:
@@ -242,11 +246,11 @@ class Asks:
             reply.succeed(kept.value)
 
     def _began(self, ask: AskId, asked: Record) -> None:
-        known = self._open.setdefault(ask, _Open())
+        known = self._open.setdefault(ask, _Open(asked.run))
         known.asked, known.due = asked, self._due(asked)
         if known.due is not None and (self._wound is None or known.due < self._wound):
             self._wind_to(known.due)
-        if known.withdrawn:  # by a run that did not wait until it was kept
+        if known.withdrawn or known.over:  # by a run that did not wait until it was kept
             self._close(ask, "withdrawn")
 
     def _due(self, asked: Record) -> float | None:
@@ -281,6 +285,9 @@ class Asks:
                 self._wind_to(max(known.due, self._clock() + AGAIN_SECONDS))
             for tell in awaiting:
                 tell(end)
+            if known.over:
+                known.over = False
+                self._close(ask, "withdrawn")
         else:
             del self._open[ask]
             _tell_all(known, end)

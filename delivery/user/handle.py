@@ -34,6 +34,7 @@ class UserHandle:
     because actors restart.
 
     `live_runs`: the runs that are alive in this process: supervised, embedded or waiting.
+    `stopped`: those of them that go on if they are lost, and that the user stopped.
     `turns`: the places of the runs that the user started.
     `now_ms`: the wall clock, ms since the epoch.
     `gauge`: how well the connections keep up, set by the user actor and read by runs.
@@ -44,6 +45,7 @@ class UserHandle:
     journal: Journal
     turns: RunTurns = attrs.field(factory=RunTurns)
     live_runs: dict[RunId, LiveRun] = attrs.field(factory=dict)
+    stopped: set[RunId] = attrs.field(factory=set)
     gauge: Gauge = attrs.field(factory=Gauge)
     asks: AskPlaces = attrs.field(factory=AskPlaces)
     observer: Observer = NO_OBSERVER
@@ -116,6 +118,7 @@ class UserHandle:
             return None
         live.cancel()
         if live.goes_on:
+            self.stopped.add(run)
             return self.journal.append_soon([NotAgain(self.user, run)])
         reply: Reply[None] = Reply()
         reply.succeed(None)

@@ -131,7 +131,8 @@ class UserParts:
 
     `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for a
     message of the user; it must not block, and the run must have its place in `turns` already.
-    `cancel` stops a live run, if there is one.
+    `cancel` stops a live run, if there is one. `stopped`: the runs that the user stopped and that
+    would go on; the actor forgets them when they end.
     `gauge` and `reach` outlive the actor's incarnations.
     """
 
@@ -140,6 +141,7 @@ class UserParts:
     live_runs: dict[RunId, LiveRun]
     launch: Launch
     turns: RunTurns = attrs.field(factory=RunTurns)
+    stopped: set[RunId] = attrs.field(factory=set)
     gauge: Gauge = attrs.field(factory=Gauge)
     cancel: Callable[[RunId], object] = no_run
     reach: dict[SessionId, Reach] = attrs.field(factory=dict)

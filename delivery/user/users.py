@@ -328,6 +328,7 @@ class Users:
             live_runs=handle.live_runs,
             launch=Launcher(handle, self._converse, self._settings.ids).launch,
             turns=handle.turns,
+            stopped=handle.stopped,
             gauge=handle.gauge,
             cancel=handle.cancel,
             limits=self._settings.limits,

@@ -83,6 +83,7 @@ class BrokenRuns:
     def begin(self) -> None:
         """The actor starts. No run that waited for an earlier incarnation waits any more: its task,
         if it had one, ended with the supervisor of runs."""
+        self._parts.stopped.intersection_update(self._runs)
         for run, live in list(self._parts.live_runs.items()):
             if isinstance(live, WaitingRun):
                 del self._parts.live_runs[run]
@@ -93,17 +94,19 @@ class BrokenRuns:
         if (entry := self._parts.when_lost.goes_on(record)) is not None:
             self._going_on.keep(entry)
         self._going_on.kept(record.kind, record.run, record.at)
-        if record.kind in RUN_ENDS and record.run in self._broken:  # its end was emitted for it
-            self._drop(record.run)
+        if record.kind in RUN_ENDS:
+            self._parts.stopped.discard(record.run)
+            self._drop(record.run)  # perhaps its end was emitted for it
 
     def take_up(self, run: RunId) -> bool:
         """The code of a run is gone without an end. False if the run does not go on."""
         known = self._going_on.get(run)
         if known is None or self._runs.is_left(run):
+            self._parts.stopped.discard(run)  # it may have been stopped after its end
             return False
         if run in self._broken:
             return True
-        if known.stopped:
+        if known.stopped or run in self._parts.stopped:
             self._end(run, "cancelled")
             return True
         if not self._parts.when_lost.allows(known, self._tries.get(run, 0)):

@@ -11,7 +11,8 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greenroom.delivery.errors import JournalFailed, JournalFull
+from greenroom.delivery.asks.ask_keys import ask_with_key
+from greenroom.delivery.errors import EventNotKept, JournalFailed, JournalFull
 from greenroom.delivery.events.draft import run_completed
 from greenroom.delivery.events.going_on import GoesOn, NotAgain
 from greenroom.delivery.events.ids import EventId, RunId, SessionId
@@ -21,7 +22,7 @@ from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.reads import Question, ReadHistory
 from greenroom.delivery.run.attempts.attempt import LONGEST_WAIT, WhenLost, back_off
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.delivery.user.messages import Emit, UserSays
+from greenroom.delivery.user.messages import AnswerAsk, Emit, UserSays
 from tests.delivery.backstage import ALICE, IDS, Backstage, Disk, open_backstage
 from tests.delivery.history.whole_runs import flaws
 from tests.delivery.user.runs.broken import AGAIN, Analyst, Broken, at
@@ -70,6 +71,49 @@ async def test_what_a_broken_attempt_left_open_is_closed_and_the_next_one_goes_o
     assert added[4].data["index"] == 2
     assert (added[5].data["thought"], added[5].data["index"]) == (4, 0)
     assert (analyst.begun, analyst.said) == ([(run, 2)], [{"q": "Why?"}])
+
+
+@pytest.mark.requirement("R56", "R44")
+async def test_a_question_that_no_later_attempt_asks_is_closed_before_the_end_of_its_run(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    broken = Broken()
+    run = broken.say()
+    ask = ask_with_key(run, "delete")
+    broken.tell(run, Kind.INPUT_REQUESTED, ask=ask, prompt="Delete?", options=["yes", "no"])
+    added = await taken_up(broken, Analyst())
+    assert [each.kind for each in added][-2:] == [Kind.INPUT_CLOSED, Kind.AGENT_COMPLETED]
+    assert dict(added[-2].data) == {"ask": ask, "reason": "withdrawn"}
+
+
+@pytest.mark.requirement("R56", "R44")
+async def test_a_question_whose_answer_is_not_kept_while_its_run_ends_is_closed_all_the_same(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    broken, analyst = Broken(), Analyst(never=True)
+    run = broken.say()
+    ask = ask_with_key(run, "delete")
+    broken.tell(run, Kind.INPUT_REQUESTED, ask=ask, prompt="Delete?", options=["yes", "no"])
+    disk = await broken.keep(Disk())
+    async with (
+        open_backstage(disk, converse=analyst, when_lost=AGAIN) as stage,
+        stage.users.lease(ALICE) as user,
+    ):
+        await trio.sleep(10)
+        disk.hold()
+        answer = user.actor.request(AnswerAsk(ask, None, "yes"))
+        await trio.testing.wait_all_tasks_blocked()
+        disk.errors.append(JournalFull("no room"))
+        [opened] = await disk.open_runs(ALICE)
+        end = run_completed(event=IDS.new(EventId), run=opened, outcome="ok")
+        ended = user.actor.request(Emit(end))
+        await trio.testing.wait_all_tasks_blocked()
+        disk.release()
+        with pytest.raises(EventNotKept):
+            await answer.wait()
+        await ended.wait()
+        await trio.sleep(1)
+        assert Kind.INPUT_CLOSED in await stage.kinds()
 
 
 @pytest.mark.requirement("R56")
@@ -237,6 +281,46 @@ async def test_a_user_who_stops_a_run_that_waits_for_its_next_attempt_stops_it_f
             await trio.sleep(10)
         assert (await stage.data())[-1] == {"outcome": "cancelled"}
     assert analyst.begun == []
+
+
+@pytest.mark.requirement("R56", "R27")
+async def test_a_stopped_run_whose_task_ends_before_it_says_so_is_stopped_for_good(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    analyst = Analyst(never=True)
+    async with (
+        open_backstage(converse=analyst, when_lost=AGAIN, runs_per_user=1) as stage,
+        stage.users.lease(ALICE) as user,
+    ):
+        one, two = await say(user, "one"), await say(user, "two")
+        await trio.testing.wait_all_tasks_blocked()
+        user.cancel(two)
+        await user.runs.terminate_child(two)
+        await trio.sleep(10)
+        last = events_of(await stage.records())[-1]
+        assert (last.run, dict(last.data)) == (two, {"outcome": "cancelled"})
+        assert user.stopped == set()
+    assert analyst.begun == [(one, 1)]
+
+
+@pytest.mark.requirement("R56", "R27", "R25")
+async def test_a_run_whose_stop_was_not_kept_does_not_go_on_after_a_crash_of_its_users_actor(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    analyst, disk = Analyst(never=True), Disk()
+    async with (
+        open_backstage(disk, converse=analyst, when_lost=AGAIN) as stage,
+        stage.users.lease(ALICE) as user,
+    ):
+        run = await say(user, "one")
+        await trio.testing.wait_all_tasks_blocked()
+        disk.errors.append(JournalFull("no room"))
+        user.cancel(run)
+        await stage.crash("alice")
+        await trio.sleep(10)
+        assert (await stage.data())[-1] == {"outcome": "cancelled"}
+        assert user.stopped == set()
+    assert analyst.begun == [(run, 1)]
 
 
 @pytest.mark.requirement("R56", "R27")

@@ -1,0 +1,103 @@
+"""The runs of a user from their `say` to their end, as the user actor follows them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Reply
+from greenroom.actors.timers import Timers
+from greenroom.delivery.events.draft import Draft
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.record import RUN_ENDS, Record
+from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.user.asks import Asks
+from greenroom.delivery.user.messages import EndLeftRuns, UserMessage
+from greenroom.delivery.user.parts import UserAtRest, UserParts
+from greenroom.delivery.user.runs.broken_runs import BrokenRuns
+from greenroom.delivery.user.runs.left_runs import LeftRuns, OpenRuns
+from greenroom.delivery.user.runs.says import Says
+
+LATER = 1.0
+"""Seconds that the end of a left run waits after a failed append."""
+
+
+class UserRuns:
+    """A part of the user actor. `open` has the runs that have begun and not ended, `says` what the
+    user says to begin one."""
+
+    __slots__ = ("_asks", "_broken", "_left", "_outbox", "_parts", "_timers", "open", "says")
+
+    def __init__(
+        self,
+        user: UserId,
+        parts: UserParts,
+        outbox: Outbox[Reply[Record]],
+        actor: Ref[UserMessage],
+        asks: Asks,
+        known: UserAtRest,
+        timers: Timers[UserMessage],
+    ) -> None:
+        """`known`: the runs that the journal has as open."""
+        self._parts = parts
+        self._outbox = outbox
+        self._asks = asks
+        self._timers = timers
+        runs = self.open = OpenRuns(known.open_runs)
+        again = partial(_look_again, timers)  # not a method: the actor would know itself
+        later, going_on = partial(again, LATER), known.going_on
+        self._left = LeftRuns(user, parts, outbox, runs, actor, later, asks.close_run)
+        close = asks.close_attempt
+        self._broken = BrokenRuns(user, parts, outbox, runs, going_on, actor, again, close)
+        self.says = Says(user, parts, actor=actor, offer=outbox.offer, leave=runs.leave)
+
+    def begin(self) -> None:
+        """The actor starts: open runs that are not alive here were lost with an earlier process."""
+        self._broken.begin()
+        for run in self.open:
+            if run not in self._parts.live_runs:
+                self.leave(run)
+
+    def emit(self, draft: Draft, reply: Reply[Record]) -> None:
+        """Keep an event of a run. Before its end the questions are closed that it does not know
+        of: an earlier attempt asked them, and this one did not."""
+        if draft.kind in RUN_ENDS:
+            self._asks.close_run(draft.run)
+        self._outbox.offer(draft, reply)
+
+    def leave(self, run: RunId, words: Draft | None = None) -> None:
+        """The code of a run is gone. If it has not ended, it goes on or is ended: with `words`, if
+        there are any."""
+        if words is not None or not self._broken.take_up(run):
+            self.open.leave(run, words)
+
+    def kept(self, record: Record) -> None:
+        """A record is durable."""
+        self.open.kept(record)
+        self._broken.kept(record)
+
+    def append_failed(self) -> None:
+        if self.open.any_left:
+            self._left.later()
+
+    def end_left(self) -> None:
+        """Begin to end the runs that were left; call this after every message."""
+        if self.open.any_left and EndLeftRuns not in self._timers:
+            self._left.end()
+
+    def take_up_broken(self) -> None:
+        """Begin to take up the runs that go on; call this after what was emitted has left."""
+        if self._broken.any and EndLeftRuns not in self._timers:
+            self._broken.look()
+
+    async def end_left_at_once(self) -> None:
+        """The mailbox is closed: wait for the journal's answers here."""
+        await self._left.end_at_once()
+
+    def give_up(self) -> None:
+        """The actor stops: its next incarnation takes up the runs that go on."""
+        self._broken.give_up()
+
+
+def _look_again(timers: Timers[UserMessage], seconds: float) -> None:
+    timers.start(EndLeftRuns, seconds, EndLeftRuns())
