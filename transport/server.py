@@ -15,8 +15,9 @@ from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.supervisor.child_spec import ChildSpec
 from greenroom.supervisor.errors import StartFailed, SupervisorError, TooManyChildren
+from greenroom.transport.connection.admitted import Admitted
 from greenroom.transport.connection.child import ConnectionParts, connection_child
-from greenroom.transport.door.front_door import FrontDoor, Upgrade, peer_of
+from greenroom.transport.door.front_door import FrontDoor, peer_of
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.unready import UnreadyPlace
 from greenroom.transport.http.responses import text
@@ -58,40 +59,42 @@ class Server:
         with self.half_open.handshake(self.accept_deadline, peer_of(stream)) as scope:
             upgrade = await self.door.admit(stream)
             if upgrade is not None:
-                await self._hand_on(upgrade)
+                await self.take_in(upgrade)
         if scope.cancelled_caught:
             late = trio.current_time() >= scope.deadline
             self.observer.handshake_dropped("too_late" if late else "crowded_out")
             await trio.aclose_forcefully(stream)
 
-    async def _hand_on(self, upgrade: Upgrade) -> None:
-        connection, user = self.ids.new(ConnectionId), upgrade.identity.user
+    async def take_in(self, admitted: Admitted) -> None:
+        """Start a connection for an admitted user, or refuse it for now."""
+        connection, user = self.ids.new(ConnectionId), admitted.identity.user
         with bound(connection=connection, user=str(user)):
             try:
                 place = self.parts.unready.place(user)
             except TooManyConnections:
-                await self._refuse_for_now(upgrade, 429, "Too many connections of this user open.")
+                await self._refuse_for_now(admitted, 429, "Too many connections of this user open.")
             else:
-                await self._start_or_refuse(connection, place, upgrade)
+                await self._start_or_refuse(connection, place, admitted)
 
     async def _start_or_refuse(
-        self, connection: ConnectionId, place: UnreadyPlace, upgrade: Upgrade
+        self, connection: ConnectionId, place: UnreadyPlace, admitted: Admitted
     ) -> None:
         try:
             with place.kept():
-                spec = connection_child(upgrade, connection, self.parts, place)
-                await self._start(spec, upgrade.identity.user)
+                spec = connection_child(admitted, connection, self.parts, place)
+                await self._start(spec, admitted.identity.user)
         except TooManyChildren:
-            await self._refuse_for_now(upgrade, 429, "Too many connections of this user open.")
+            await self._refuse_for_now(admitted, 429, "Too many connections of this user open.")
         except StartFailed as error:
             logger.info("left during the handshake: %s", type(error.__cause__).__name__)
         except (UserUnavailable, SupervisorError) as error:
             logger.warning("could not be served: %s", error)
-            await self._refuse_for_now(upgrade, 503, "The server cannot take this user now.")
+            await self._refuse_for_now(admitted, 503, "The server cannot take this user now.")
 
-    async def _refuse_for_now(self, upgrade: Upgrade, status: int, sentence: str) -> None:
+    async def _refuse_for_now(self, admitted: Admitted, status: int, sentence: str) -> None:
         logger.info("GET /live: %d %s", status, sentence)
-        await self.door.refuse(upgrade, text(status, sentence, {"Retry-After": "1"}))
+        self.observer.handshake_refused(status)
+        await admitted.refuse(text(status, sentence, {"Retry-After": "1"}))
 
     async def _start(self, spec: ChildSpec, user: UserId) -> None:
         patience_ends = trio.current_time() + self.restart_patience

@@ -57,7 +57,10 @@ from greenroom.transport.connection.machine.events import (
 from greenroom.transport.connection.machine.machine import CONNECTION
 from greenroom.transport.connection.messages import Answered, ConnectionMessage, Flooded
 from greenroom.transport.connection.requests import Requests
-from greenroom.transport.connection.socket.counted_socket import CLOSE_SECONDS, CountedSocket
+from greenroom.transport.connection.socket.connection_socket import (
+    CLOSE_SECONDS,
+    ConnectionSocket,
+)
 from greenroom.transport.connection.socket.frame_writer import FrameWriter, WrittenCount
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.rate_limit import FrameRates
@@ -102,7 +105,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
 
     def __init__(
         self,
-        socket: CountedSocket,
+        socket: ConnectionSocket,
         identity: Identity,
         connection: ConnectionId,
         user: UserHandle,

@@ -1,4 +1,4 @@
-"""A connection as a supervised child: its WebSocket, the task that reads it, and the actor."""
+"""A connection as a supervised child: its socket, the task that reads it, and the actor."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from greenroom.delivery.user.users import Users
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.transport.auth.validity import Validity
 from greenroom.transport.connection.actor import ConnectionActor, ConnectionSettings
+from greenroom.transport.connection.admitted import Admitted
 from greenroom.transport.connection.machine.events import SocketGone
 from greenroom.transport.connection.messages import Flooded
 from greenroom.transport.connection.side_tasks import SideTasks
-from greenroom.transport.connection.socket.client_stream import ClientStream
-from greenroom.transport.connection.socket.counted_socket import CountedSocket
+from greenroom.transport.connection.socket.connection_socket import ConnectionSocket
 from greenroom.transport.connection.socket.rate_limit import (
     FrameRates,
     SharedBuckets,
     TokenBucket,
 )
-from greenroom.transport.door.front_door import Upgrade, close_gently
 from greenroom.transport.door.unready import UnreadyPlace, UnreadySockets
 from greenroom.transport.protocol.close_codes import CloseCode
 
@@ -49,14 +48,14 @@ class ConnectionParts:
 
 
 def connection_child(
-    upgrade: Upgrade, connection: ConnectionId, parts: ConnectionParts, place: UnreadyPlace
+    admitted: Admitted, connection: ConnectionId, parts: ConnectionParts, place: UnreadyPlace
 ) -> ChildSpec:
     """The spec of a connection; its value is the connection actor's ref.
 
     It holds its `place` except while it is ready, and releases it with its socket.
     """
 
-    start = _ConnectionStart(upgrade, connection, parts, place)
+    start = _ConnectionStart(admitted, connection, parts, place)
     return ChildSpec(connection, start, Restart.TEMPORARY)
 
 
@@ -64,37 +63,36 @@ def connection_child(
 class _ConnectionStart:
     """The start function of a connection."""
 
-    upgrade: Upgrade
+    admitted: Admitted
     connection: ConnectionId
     parts: ConnectionParts
     place: UnreadyPlace
 
     async def __call__(self, *, task_status: trio.TaskStatus[object]) -> None:
-        bind(connection=self.connection, user=str(self.upgrade.identity.user))
+        bind(connection=self.connection, user=str(self.admitted.identity.user))
         self.place.take()
         try:
-            await _serve(self.upgrade, self.connection, self.parts, self.place, task_status)
+            await _serve(self.admitted, self.connection, self.parts, self.place, task_status)
         finally:
             self.place.release()
-            await trio.aclose_forcefully(self.upgrade.stream)
+            await self.admitted.drop()
 
 
 async def _serve(
-    upgrade: Upgrade,
+    admitted: Admitted,
     connection: ConnectionId,
     parts: ConnectionParts,
     place: UnreadyPlace,
     task_status: trio.TaskStatus[object],
 ) -> None:
-    async with parts.users.lease(upgrade.identity.user) as user:
+    async with parts.users.lease(admitted.identity.user) as user:
         rates, limits = _rates_of(user.user, parts), parts.settings.limits
-        stream = ClientStream(upgrade.stream, upgrade.early, max_bytes=limits.max_frame_bytes)
-        socket = CountedSocket(stream, max_bytes=limits.max_frame_bytes, allow=rates.allow)
+        socket = admitted.socket(max_bytes=limits.max_frame_bytes, allow=rates.allow)
         with SideTasks() as beside:
-            await socket.open(beside, upgrade.acceptance)
+            await socket.open(beside)
             actor = ConnectionActor(
                 socket,
-                upgrade.identity,
+                admitted.identity,
                 connection,
                 user,
                 parts.validity,
@@ -108,7 +106,7 @@ async def _serve(
                 await run_actor(actor, name=connection, task_status=task_status)
             place.take()
             await actor.close()
-        await _end(socket, stream)
+        await socket.finish()
 
 
 def _rates_of(user: UserId, parts: ConnectionParts) -> FrameRates:
@@ -122,7 +120,7 @@ class _Reading:
     """What the connection's task does: it reads, and tells the actor what the client says. A full
     mailbox makes the socket wait, and so do answers that the client does not read."""
 
-    socket: CountedSocket
+    socket: ConnectionSocket
     actor: ConnectionActor
     has_ended: bool = False
 
@@ -146,13 +144,6 @@ class _Reading:
         if not self.has_ended:
             self.has_ended = True
             self.actor.ref.tell_owed(Flooded() if flooded else SocketGone())
-
-
-async def _end(socket: CountedSocket, stream: ClientStream) -> None:
-    """A close that the WebSocket layer began (1009) must still reach the peer."""
-    if socket.closed is not None:
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await close_gently(stream)
 
 
 @attrs.define(eq=False)

@@ -24,6 +24,8 @@ from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
 from greenroom.transport.door.static_pages import StaticPage
 from greenroom.transport.door.upgrade import Origins, acceptance_of, check_handshake
+from greenroom.transport.door.upgrade_granted import Upgrade
+from greenroom.transport.http.gentle_close import READ_BYTES, close_gently
 from greenroom.transport.http.request_head import (
     MAX_HEAD_BYTES,
     TOO_LARGE,
@@ -35,13 +37,9 @@ from greenroom.transport.http.responses import Response, text
 from greenroom.transport.wrong_id import wrong_id_behind
 
 LIVE = "/live"
-READ_BYTES = 4096
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-LINGER_SECONDS = 1.0
 UPGRADE_BYTES = 1024
 """What the head of an upgrade has beside that of a question, at most."""
-
-LINGER_BYTES = 256 * 1024
 
 logger = logging.getLogger("greenroom.transport")
 
@@ -54,20 +52,6 @@ class Readiness:
 
     ready: bool
     reason: str = ""
-
-
-@attrs.frozen
-class Upgrade:
-    """An upgrade that was granted. `acceptance`, the 101, is still to be sent, on `stream`.
-
-    `early`: what came behind the request. A client may speak only once it has the 101 (RFC 6455
-    §4.1); one that speaks sooner loses nothing.
-    """
-
-    identity: Identity
-    stream: trio.abc.Stream
-    acceptance: bytes = attrs.field(repr=False)
-    early: bytes = attrs.field(repr=False)
 
 
 class FrontDoor:
@@ -121,15 +105,6 @@ class FrontDoor:
             await trio.aclose_forcefully(stream)
             return None
 
-    async def refuse(self, upgrade: Upgrade, response: Response) -> None:
-        """Answer an upgrade that was granted with something else than 101 after all."""
-        self._observer.handshake_refused(response.status)
-        try:
-            await self._send(upgrade.stream, response, with_body=True)
-            await close_gently(upgrade.stream)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            await trio.aclose_forcefully(upgrade.stream)
-
     async def _admit(self, stream: trio.abc.Stream) -> Upgrade | None:
         head = None
         try:
@@ -140,7 +115,7 @@ class FrontDoor:
                 return None
             if head.path == self._live_path:
                 identity = await self._authorise(head)
-                return Upgrade(identity, stream, acceptance_of(head), parser.rest)
+                return Upgrade(identity, stream, acceptance_of(head), parser.rest, self._clock)
             response = await self._respond(attrs.evolve(head, peer=peer_of(stream)))
         except BadRequest as error:
             response = text(error.status, error.message, error.headers)
@@ -303,18 +278,3 @@ def _check_method(head: RequestHead, *allowed: str) -> None:
             status=405,
             headers={"Allow": ", ".join(allowed)},
         )
-
-
-async def close_gently(stream: trio.abc.Stream) -> None:
-    """Close so that the answer arrives even if the peer is still sending.
-
-    Closing a TCP socket with unread data resets it, and the reset may overtake the answer
-    (RFC 9112 §9.6): so say that we are done, then read what still comes, within limits.
-    """
-    with trio.move_on_after(LINGER_SECONDS):
-        if isinstance(stream, trio.abc.HalfCloseableStream):
-            await stream.send_eof()
-            left = LINGER_BYTES
-            while left > 0 and (data := await stream.receive_some(READ_BYTES)):
-                left -= len(data)
-    await trio.aclose_forcefully(stream)

@@ -55,8 +55,8 @@ async def opened(nursery, budget):
 
 async def opened_on(nursery, budget, client, server):
     stream = ClientStream(server, max_bytes=MAX_BYTES)
-    socket = CountedSocket(stream, max_bytes=MAX_BYTES, allow=budget.allow)
-    await socket.open(nursery, b"101")
+    socket = CountedSocket(stream, b"101", max_bytes=MAX_BYTES, allow=budget.allow)
+    await socket.open(nursery)
     assert await client.receive_some() == b"101"
     socket.heard = Heard()
     nursery.start_soon(socket.read, socket.heard)
@@ -226,8 +226,8 @@ async def test_a_close_does_not_wait_for_who_listens_to_what_was_said_before():
     client, server = socket_pair()
     async with client, trio.open_nursery() as nursery:
         stream = ClientStream(server, max_bytes=MAX_BYTES)
-        socket = CountedSocket(stream, max_bytes=MAX_BYTES, allow=Budget(9).allow)
-        await socket.open(nursery, b"101")
+        socket = CountedSocket(stream, b"101", max_bytes=MAX_BYTES, allow=Budget(9).allow)
+        await socket.open(nursery)
         deaf = Deaf()
         deaf.socket = socket
         nursery.start_soon(socket.read, deaf)
@@ -274,12 +274,12 @@ async def test_a_close_amid_a_wait_for_room_cuts_off_nothing_on_a_stream_that_is
 
 async def opened_in_lockstep(nursery, client, server):
     stream = ClientStream(server, max_bytes=MAX_BYTES)
-    socket = CountedSocket(stream, max_bytes=MAX_BYTES, allow=Budget(9).allow)
+    socket = CountedSocket(stream, b"101", max_bytes=MAX_BYTES, allow=Budget(9).allow)
     polite = Polite()
     polite.socket = socket
     async with trio.open_nursery() as both:
         both.start_soon(client.receive_some)
-        await socket.open(nursery, b"101")
+        await socket.open(nursery)
     nursery.start_soon(socket.read, polite)
     return socket
 
@@ -321,9 +321,12 @@ async def test_one_whose_reading_was_stopped_closes_with_a_handshake_all_the_sam
     async with trio.open_nursery() as nursery:
         client, server = memory_stream_pair()
         socket = CountedSocket(
-            ClientStream(server, max_bytes=MAX_BYTES), max_bytes=MAX_BYTES, allow=Budget(9).allow
+            ClientStream(server, max_bytes=MAX_BYTES),
+            b"101",
+            max_bytes=MAX_BYTES,
+            allow=Budget(9).allow,
         )
-        await socket.open(nursery, b"101")
+        await socket.open(nursery)
         with trio.CancelScope() as scope:
             nursery.start_soon(_stop_reading, socket, scope)
             await socket.read(Heard())
@@ -348,10 +351,13 @@ async def test_a_flood_is_taken_from_its_peer_after_reading_was_stopped_too(opco
     """Else the close resets the connection, and the peer may not read why it was closed."""
     client, server = memory_stream_pair()
     socket = CountedSocket(
-        ClientStream(server, max_bytes=MAX_BYTES), max_bytes=MAX_BYTES, allow=Budget(3).allow
+        ClientStream(server, max_bytes=MAX_BYTES),
+        b"101",
+        max_bytes=MAX_BYTES,
+        allow=Budget(3).allow,
     )
     async with trio.open_nursery() as nursery:
-        await socket.open(nursery, b"101")
+        await socket.open(nursery)
         await client.send_all(masked(opcode, b"x") * 9)
         with trio.CancelScope() as scope:
             nursery.start_soon(_stop_reading, socket, scope)
@@ -368,7 +374,10 @@ async def test_a_frame_that_is_being_sent_leaves_whole_before_reading_stops(auto
     """On a stream that is no socket, what is cancelled in its middle breaks the stream."""
     client, server = lockstep_stream_pair()
     socket = CountedSocket(
-        ClientStream(server, max_bytes=MAX_BYTES), max_bytes=MAX_BYTES, allow=Budget(9).allow
+        ClientStream(server, max_bytes=MAX_BYTES),
+        b"101",
+        max_bytes=MAX_BYTES,
+        allow=Budget(9).allow,
     )
     async with trio.open_nursery() as nursery:
         with trio.CancelScope() as scope:

@@ -16,8 +16,6 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from greenroom.transport.auth.tokens import JwtAuthenticator, sign_token
-from greenroom.transport.connection.socket.client_stream import ClientStream
-from greenroom.transport.connection.socket.counted_socket import CountedSocket
 from greenroom.transport.door.front_door import FrontDoor, Readiness, Upgrade
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.static_pages import load_pages
@@ -48,10 +46,9 @@ class Echo:
 
 async def echo(upgrade: Upgrade) -> None:
     """What a server does with an upgrade: the answer, then frames until the socket closes."""
-    stream = ClientStream(upgrade.stream, upgrade.early, max_bytes=10_000)
-    socket = CountedSocket(stream, max_bytes=10_000, allow=lambda: True)
+    socket = upgrade.socket(max_bytes=10_000, allow=lambda: True)
     async with trio.open_nursery() as nursery:
-        await socket.open(nursery, upgrade.acceptance)
+        await socket.open(nursery)
         socket.send_text(f"hello {upgrade.identity.user}".encode())
         await socket.read(Echo(socket))
 

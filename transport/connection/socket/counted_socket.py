@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import trio
 import wsproto
@@ -19,15 +19,15 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Tex
 from wsproto.frame_protocol import CloseReason, FrameProtocol
 
 from greenroom.transport.connection.socket.client_stream import ClientStream
+from greenroom.transport.connection.socket.connection_socket import (
+    CLOSE_SECONDS,
+    ROOM_BYTES,
+    Listener,
+)
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.text_frames import text_frame
 from greenroom.transport.connection.socket.traffic import Traffic
-
-ROOM_BYTES = 64 * 1024
-"""While more than this waits to be written to a client, no frame of the client is looked at."""
-
-CLOSE_SECONDS = 2.0
-"""How long a peer may take over the closing handshake, and for the last frame of the reader."""
+from greenroom.transport.http.gentle_close import close_gently
 
 BROKEN_FRAMES = {CloseReason.PROTOCOL_ERROR, CloseReason.INVALID_FRAME_PAYLOAD_DATA}
 
@@ -40,16 +40,6 @@ class _ShortQueue(list[Any]):  # Any: of wsproto's events, and of messages
         return self.pop(0)
 
 
-class Listener(Protocol):
-    """The receiver of what a client sends."""
-
-    async def hear(self, message: str | bytes) -> None:
-        """Take a whole message; nothing more is read until this returns."""
-
-    def ended(self, *, flooded: bool) -> None:
-        """Take the end: nothing more comes; `flooded`: because the client sent more than it may."""
-
-
 class CountedSocket(WebSocketConnection):
     """Opens, reads and closes a WebSocket; its frames and ours share one `writer`.
 
@@ -57,7 +47,15 @@ class CountedSocket(WebSocketConnection):
     the first frame past the limit nothing more is heard.
     """
 
-    def __init__(self, stream: ClientStream, *, max_bytes: int, allow: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        stream: ClientStream,
+        acceptance: bytes = b"",
+        *,
+        max_bytes: int,
+        allow: Callable[[], bool],
+    ) -> None:
+        """`acceptance`: the answer to the upgrade, which opens the socket."""
         # once it is open, trio-websocket asks a WSConnection for no more than a Connection has
         connection = Connection(ConnectionType.SERVER)
         connection._events = _ShortQueue()  # type: ignore[assignment]  # no deque
@@ -66,6 +64,7 @@ class CountedSocket(WebSocketConnection):
         self._recv_channel._state.data = _ShortQueue()  # type: ignore[assignment]  # no deque
         self._allow = allow
         self._client = stream
+        self._acceptance = acceptance
         self._listener: Listener | None = None
         self._patience: trio.CancelScope | None = None
         self._stops: trio.CancelScope | None = None
@@ -77,9 +76,10 @@ class CountedSocket(WebSocketConnection):
         """The bytes that came and left up to now."""
         return self._client.traffic()
 
-    async def open(self, beside: Starter, acceptance: bytes) -> None:
+    async def open(self, beside: Starter) -> None:
         """Answer the upgrade. What does not leave at once is written by a task of `beside`."""
         self.writer.nursery = beside
+        acceptance, self._acceptance = self._acceptance, b""
         await self._client.send_all(acceptance)
 
     async def read(self, listener: Listener) -> None:
@@ -116,6 +116,12 @@ class CountedSocket(WebSocketConnection):
             nursery.start_soon(self._reader_task)
             await super().aclose(code, reason)
             nursery.cancel_scope.cancel()
+
+    async def finish(self) -> None:
+        """A close that the WebSocket layer began (1009) must still reach the peer."""
+        if self.closed is not None:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await close_gently(self._client)
 
     async def be_patient(self, wait: Callable[[], Awaitable[None]]) -> None:
         """Wait for something on the client's behalf, but no longer than until we close."""

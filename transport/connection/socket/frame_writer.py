@@ -14,7 +14,7 @@ from greenroom.delivery.outbox.feed import (
     SocketGauge,
     nothing_on_its_way,
 )
-from greenroom.transport.connection.socket.counted_socket import CountedSocket
+from greenroom.transport.connection.socket.connection_socket import ConnectionSocket
 from greenroom.transport.connection.socket.pulse import Pulse
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.close_codes import CloseCode
@@ -30,7 +30,7 @@ class FrameWriter:
 
     def __init__(
         self,
-        socket: CountedSocket,
+        socket: ConnectionSocket,
         on_written: Callable[[int, int], None],
         on_progress: Callable[[], None],
     ) -> None:
