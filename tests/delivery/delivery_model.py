@@ -23,11 +23,13 @@ from greenroom.delivery.events.ids import (
     AskId,
     ConnectionId,
     EventId,
+    RunId,
     SessionId,
     ThreadId,
     UserId,
 )
 from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.events.policy import NO_POLICIES, Policies, Policy
 from greenroom.delivery.events.record import DeadLetter, Entry, Record
 from greenroom.delivery.events.stages import Outcome, ReceiptStage
 from greenroom.delivery.events.threads import erased
@@ -43,6 +45,7 @@ from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.reports import Account, Reports
 from greenroom.delivery.user.outcomes.settling import Settler
 from greenroom.delivery.user.parts import UserParts
+from tests.delivery.attempts_model import Runs, Story
 
 R = TypeVar("R")
 ERASED_AT_ONCE = 3
@@ -183,6 +186,8 @@ class Truth:
     outcomes: dict[int, Outcome] = attrs.field(factory=dict)
     letters: dict[EventId, DeadLetter] = attrs.field(factory=dict)
     told: Counter[EventId] = attrs.field(factory=Counter)
+    runs: dict[RunId, Story] = attrs.field(factory=dict)  # those that go on
+    say_policies: dict[EventClass, Policy] = attrs.field(factory=dict)  # of the next of these
     touched: set[int] = attrs.field(factory=set)  # the journal erased these
     gone: set[int] = attrs.field(factory=set)  # so the core knows, too
 
@@ -269,9 +274,23 @@ class Truth:
         for entry in entries:
             if isinstance(entry, Record):
                 self.accepted.append(entry)
+                self.tells(entry)
             elif isinstance(entry, DeadLetter):
                 assert entry.event not in self.letters, "given up twice"
                 self.letters[entry.event] = entry
+
+    def tells(self, record: Record) -> None:
+        """A run that goes on is whole so far."""
+        if record.kind is Kind.USER_SAID:
+            self.runs[record.run] = Story(dict(self.say_policies))
+        elif (story := self.runs.get(record.run)) is not None:
+            story.sees(record)
+
+    def policy_of(self, record: Record, policies: Policies) -> Policy:
+        """Its run's own one, or that of its class."""
+        story = self.runs.get(record.run)
+        own = story.policies if story else NO_POLICIES
+        return own.get(record.event_class) or policies[record.event_class]
 
     def not_kept(self) -> None:
         self.flying, self.flying_starts, self.flying_reached = {}, {}, {}
@@ -318,6 +337,7 @@ class Person:
     admission: Admission = attrs.field(init=False)
     asks: Asks = attrs.field(init=False)
     erasing: Erasing = attrs.field(init=False)
+    runs: Runs = attrs.field(init=False)
     asked: list[AskId] = attrs.field(factory=list)
     answers: list[tuple[AskId, int, Reply[int]]] = attrs.field(factory=list)
     ask_at: float | None = None

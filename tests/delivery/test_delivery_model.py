@@ -29,7 +29,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from greenroom.actors.reply import Reply
 from greenroom.delivery.asks.questions import AnswerRefused
+from greenroom.delivery.errors import EventNotKept
 from greenroom.delivery.events.asks import ask_of
+from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import draft
 from greenroom.delivery.events.exported import ExportPiece
 from greenroom.delivery.events.ids import (
@@ -43,13 +45,12 @@ from greenroom.delivery.events.ids import (
     ThreadId,
     UserId,
 )
-from greenroom.delivery.events.kinds import ASK_ENDS, Event, EventClass, Kind
+from greenroom.delivery.events.kinds import ASK_ENDS, JSON, Event, EventClass, Kind
 from greenroom.delivery.events.policy import Policies, Policy
 from greenroom.delivery.events.record import DeadLetter, Entry, Record
 from greenroom.delivery.events.stages import Outcome, ReceiptStage, furthest
 from greenroom.delivery.events.standings import outcome_of, standings
 from greenroom.delivery.events.threads import ERASED_THREAD
-from greenroom.delivery.journal.reads import ReadOpenAsks
 from greenroom.delivery.journal.retention.cutoffs import BEGINNING, Cutoffs, SweptTo
 from greenroom.delivery.outbox.feed import (
     GivenUp,
@@ -64,6 +65,7 @@ from greenroom.delivery.outbox.feed import (
 )
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.outbox.redelivery import Circuit, Patience
+from greenroom.delivery.run.attempts.attempt import RunAttempt
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.asks import AlreadyAnswered, AskClosed, Asks
 from greenroom.delivery.user.erasing import Erasing
@@ -81,9 +83,11 @@ from greenroom.delivery.user.messages import (
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.settling import Settler
-from greenroom.delivery.user.runs.left_runs import OpenRuns
+from greenroom.delivery.user.parts import ReadUser
+from greenroom.delivery.user.runs.run_queue import RunTurns
 from greenroom.delivery.user_data import ReadUserRows
 from greenroom.supervisor.restarts import Backoff
+from tests.delivery.attempts_model import WHEN_LOST, Runs
 from tests.delivery.delivery_model import (
     Person,
     StillJournal,
@@ -126,6 +130,13 @@ TAB = st.sampled_from([0, 0, 1, 2])
 ACKS = st.sampled_from(["acks", "acks", "keeps silent", "nothing arrives"])
 FATE = st.sampled_from(["kept", "kept", "told late", "refused", "left"])
 WHERE = st.sampled_from([0, 0, 1])
+ACTS = ["speaks", "takes a tool", "asks", "asks with a key", "ends", "is lost", "is stopped"]
+ACTS += ["is stopped in vain"]  # the journal does not keep that
+OWN = st.dictionaries(
+    st.sampled_from(EventClass),
+    st.builds(Policy, st.sampled_from(DONE), st.sampled_from([5, 45, 120]), st.booleans()),
+)
+LIFE = st.lists(st.sampled_from(ACTS), min_size=1, max_size=4)
 BATCH = st.lists(st.sampled_from(KINDS), min_size=1, max_size=5)
 
 
@@ -141,7 +152,7 @@ class WatchedOutbox(Outbox[Reply[Record]]):
         for letter in entries:
             if isinstance(letter, DeadLetter):
                 record = self.truth.accepted[letter.offset - 1]
-                policy = self.policies[record.event_class]
+                policy = self.truth.policy_of(record, self.policies)
                 assert self.truth.stage(letter.offset) < policy.done, "somebody came for it"
                 assert letter.offset not in self.truth.touched, "it was erased"
                 assert letter.at - record.at >= policy.expires_after * 1000, "it had time"
@@ -169,6 +180,12 @@ class DeliveryMachine(RuleBasedStateMachine):
     def person(self, user: UserId) -> Person:
         truth = Truth(touched=self.journal.erased[user])
         person = Person(user, truth, [Tab() for _ in range(TABS)], self.parts(truth))
+        person.parts = attrs.evolve(
+            person.parts,
+            launch=partial(self.launch, person),
+            when_lost=WHEN_LOST,
+            say_policies=truth.say_policies,
+        )
         self.load(person)
         return person
 
@@ -189,7 +206,9 @@ class DeliveryMachine(RuleBasedStateMachine):
     def load(self, person: Person) -> None:
         """What the user actor does when it starts."""
         user, parts, actor = person.user, person.parts, ref(f"outbox:{person.user}")
-        bounds = now(self.journal.bounds(user))
+        found: list[Any] = []
+        self.journal.ask(ReadUser(user)).then(found.append)
+        known, bounds = found[0].unwrap(), now(self.journal.bounds(user))
         box = WatchedOutbox(
             person.truth,
             self.policies,
@@ -206,10 +225,16 @@ class DeliveryMachine(RuleBasedStateMachine):
         person.reports = person.reports_on(box)
         wind = partial(self.wind_asks, person)
         person.asks = Asks(user, parts, box, actor, wind, clock=lambda: self.mono)
-        self.journal.ask(ReadOpenAsks(user)).then(partial(self.load_asks, person))
-        runs, tell_all = OpenRuns(()), partial(self.tabs_are_told, person)
+        person.runs = Runs(
+            *(user, parts, box, actor, person.asks, known, person.truth.runs),
+            clock=lambda: self.mono,
+        )
+        runs, tell_all = person.runs.core.open, partial(self.tabs_are_told, person)
         person.erasing = Erasing(user, parts, box, runs, actor, tell_all, self.tick_later)
         person.truth.gone.update(person.truth.touched)  # nothing else is in memory
+        person.runs.begin()
+        person.asks.load(known.asked, [RUN, *runs])
+        person.runs.flush()
         admitted = partial(self.admitted, person)
         person.admission = Admission(user, parts, box, actor, person.asks, admitted)
         person.settle_at, person.truth.born = None, bounds.last
@@ -224,9 +249,6 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.pending = list(commands)
 
     # Questions
-
-    def load_asks(self, person: Person, found: Any) -> None:
-        person.asks.load(found.unwrap(), [RUN])
 
     def wind_asks(self, person: Person, seconds: float, _: AskDue) -> None:
         person.ask_at = self.mono + seconds
@@ -291,6 +313,103 @@ class DeliveryMachine(RuleBasedStateMachine):
         else:
             assert not isinstance(result.error, AnswerRefused) or value == 2
 
+    # Runs that go on
+
+    def launch(self, person: Person, context: UserContext, said: JSON, attempt: RunAttempt) -> None:
+        person.runs.launch(context, attempt)
+        self.counts["attempts"] += 1
+        self.counts["attempts after the first"] += attempt.number > 1
+
+    @rule(who=WHO, acts=LIFE, fate=FATE, own=OWN)
+    def a_run_lives(
+        self, who: int, acts: list[str], fate: str, own: dict[EventClass, Policy]
+    ) -> None:
+        """Perhaps with policies of its own."""
+        self.begin_run(who, own)
+        self.live(who, acts, fate)
+
+    @rule(
+        who=WHO,
+        acts=LIFE,
+        how=st.sampled_from(["its code leaves", "crash", "kill", "kill"]),
+        kept=st.booleans(),
+        again=LIFE,
+        own=OWN,
+    )
+    def a_run_is_broken(
+        self,
+        who: int,
+        acts: list[str],
+        how: str,
+        kept: bool,
+        again: list[str],
+        own: dict[EventClass, Policy],
+    ) -> None:
+        """Perhaps amid an append, and perhaps it goes on."""
+        self.begin_run(who, own)
+        self.live(who, acts, "left")
+        if how == "its code leaves":
+            self.live(who, ["is lost"], "kept")
+        else:
+            self.restart(who, how == "kill", kept, False)
+        self.tick(5.0)
+        self.live(who, ["speaks", *again], "kept")
+
+    def begin_run(self, who: int, own: dict[EventClass, Policy]) -> None:
+        person = self.whose(who)
+        if all(each.is_over for each in person.truth.runs.values()):
+            self.land(who)
+            person.truth.say_policies.clear()
+            person.truth.say_policies.update(own)
+            self.counts["runs with a policy"] += bool(own)
+            person.runs.say(f"say-{next(_numbers)}")
+            self.flush_all(who, "kept")
+            self.live(who, ["speaks"], "kept")
+
+    def live(self, who: int, acts: list[str], fate: str) -> None:
+        """The user's runs do this one after the other; `fate`: of what the last one does."""
+        person = self.whose(who)
+        for number, act in enumerate(acts):
+            self.land(who)
+            self.answers(who)
+            self.flush_all(who, "kept")
+            for run, story in list(person.truth.runs.items()):
+                self.act(person, run, act) if not story.is_over else None
+            self.flush_all(who, fate if number == len(acts) - 1 else "kept")
+
+    def act(self, person: Person, run: RunId, what: str) -> None:
+        if what in ("is stopped", "is stopped in vain"):
+            stopped = person.runs.stop(run)
+            self.counts["stops"] += stopped is not None
+            if stopped is not None and what == "is stopped":
+                now(self.journal.append([stopped]))
+                person.truth.runs[run].stop_kept = True
+        else:
+            person.runs.act(run, what)
+            living = person.runs.alive.get(run)
+            person.asked += [] if living is None else living.asks[-1:]
+        self.flush(person)
+
+    def finish(self, who: int, person: Person) -> None:
+        """Left alone, every run has its end."""
+        for tab in range(TABS):
+            self.cut(who, tab)
+        for _ in range(40):
+            if all(each.is_over for each in person.truth.runs.values()):
+                return
+            self.tick(5.0)
+            self.answers(who)
+            for run in list(person.truth.runs):
+                self.act(person, run, "ends")
+            self.leave(who, True)
+            self.land(who)
+        raise AssertionError("a run has no end")
+
+    @invariant()
+    def attempts_follow_one_another(self) -> None:
+        for person in getattr(self, "people", ()):
+            assert person.runs.wrong == []
+
     # Events in
 
     def emit(self, who: int, kinds: list[Kind], where: int) -> None:
@@ -314,7 +433,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         entries = person.outbox.next_append(self.wall, lazily=lazily)
         if entries is not None:
             assert person.flight is None, "two batches in flight"
-            person.flight = entries
+            person.flight = person.runs.core.says.on_condition(entries)
             person.truth.leaves()
 
     def keep(self, who: int) -> None:
@@ -334,6 +453,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             person.flight, person.untold = None, False
             done, commands = person.outbox.appended()
             for record, reply in done:
+                person.runs.core.kept(record)
                 reply.succeed(record)
             person.settler.tell(person.outbox.notes_kept)
             if done:
@@ -347,7 +467,10 @@ class DeliveryMachine(RuleBasedStateMachine):
         if person.flight is not None and not person.untold:
             person.flight = None
             person.truth.not_kept()
-            person.outbox.append_failed()
+            for reply in person.outbox.append_failed():
+                reply.fail(EventNotKept("the disk has hiccups"))
+            person.runs.core.append_failed()
+            self.flush(person)
             self.counts["refused appends"] += 1
 
     def land(self, who: int) -> None:
@@ -547,6 +670,7 @@ class DeliveryMachine(RuleBasedStateMachine):
                 person.ask_at = None
                 person.asks.expire()
             self.redeliver(person, seconds)
+            person.runs.flush()
             if person.settle_at is not None and person.settle_at <= self.mono:
                 person.settle_at = None
                 person.settler.look()
@@ -564,6 +688,7 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def flush(self, person: Person) -> None:
         """What the user actor does after every batch of messages."""
+        person.runs.flush()
         due_in = person.settler.take_due()
         if due_in is not None:
             person.settle_at = self.mono + due_in
@@ -581,10 +706,12 @@ class DeliveryMachine(RuleBasedStateMachine):
             client.lose_socket()
         person.parts.asked.clear()
         person.waits.clear()
+        person.runs.die(process_too=process_too)
         person.answers, person.ask_at = [], None
         person.truth.forgets(reports_too=process_too)
         if process_too:
-            person.parts = attrs.evolve(person.parts, reach={})
+            fresh: dict[str, Any] = {"reach": {}, "live_runs": {}, "stopped": set()}
+            person.parts = attrs.evolve(person.parts, **fresh, turns=RunTurns())
             if trims:
                 self.trim(person)
         self.load(person)
@@ -810,7 +937,8 @@ class DeliveryMachine(RuleBasedStateMachine):
         assert now(self.journal.bounds(user)).last == len(truth.accepted), "lost, or made up"
         settled = now(self.journal.settled(user))
         for record in truth.accepted[truth.trimmed :]:
-            policy, letter = self.policies[record.event_class], truth.letters.get(record.id)
+            policy = truth.policy_of(record, self.policies)
+            letter = truth.letters.get(record.id)
             stage = truth.durable_stage(record.offset)
             if letter is not None:
                 expected: Outcome | None = Outcome(policy.given_up)
@@ -856,9 +984,11 @@ class DeliveryMachine(RuleBasedStateMachine):
                 self.land(who)
                 self.leave(who, True)
             self.land(who)
+            self.finish(who, person)
             for tab in range(TABS):
                 self.answers(who)
                 self.watch(who, tab)
+            self.attempts_follow_one_another()
             self.waits_end_with_what_they_wait_for()
             self.end(who, person)
 
