@@ -124,6 +124,11 @@ class UserHandle:
         reply.succeed(None)
         return reply
 
+    def cancel_all(self) -> list[Reply[None]]:
+        """Cancel all live runs of this user; their replies, as those of `cancel`."""
+        replies = [self.cancel(run) for run in list(self.live_runs)]
+        return [each for each in replies if each is not None]
+
     def forget(self, waiting: WaitingRun) -> None:
         """The run waits no longer."""
         if self.live_runs.get(waiting.run) is waiting:

@@ -60,7 +60,7 @@ class Disconnects:
         cancel_runs: bool = False,
     ) -> int:
         """Return once none of the user's connections is sent anything any more, and the journal has
-        kept the refusal; their number."""
+        kept the refusal and that cancelled runs do not go on; the number of the connections."""
         words = Disconnected(_checked_reason(reason), RECONNECT if reconnect else None)
         if until is not None:
             self.bans.ban(user, _seconds(until))
@@ -68,12 +68,12 @@ class Disconnects:
         refs = [] if handle is None else list(connections_of(handle))
         for ref in refs:
             ref.tell_owed(words)
-        if handle is not None and cancel_runs:
-            for run in list(handle.live_runs.values()):
-                run.cancel()
+        cancelled = handle.cancel_all() if handle is not None and cancel_runs else []
         with bound(user=str(user)):
             logger.info("disconnected by the service: %d connections", len(refs))
         await _wait_stopped(refs)
+        for kept in cancelled:
+            await kept.wait()
         if until is not None:
             await self.journal.append_soon([self.bans.entry(user)]).wait()
         return len(refs)

@@ -13,12 +13,16 @@ import pytest
 
 import greenroom
 from greenroom import JSON
+from greenroom.admin.disconnecting import Disconnects
 from greenroom.delivery.errors import JournalFull
+from greenroom.delivery.events.going_on import NotAgain
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.user.bans import Bans
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Identity, sign_token
 from greenroom.transport.client import SessionClosed
-from tests.delivery.backstage import Disk
+from tests.delivery.backstage import ALICE, Disk, open_backstage
+from tests.delivery.user.runs.broken import AGAIN, Analyst, Broken
 from tests.face.http_get import get
 from tests.protocol.client import Client, refusal
 from tests.protocol.hours import Hours, hours
@@ -127,6 +131,20 @@ def test_runs_go_on_unless_they_are_to_be_cancelled(
     again = connect()
     again.hello(session=client.ready["session"], epoch=client.ready["epoch"], offset=3)
     assert again.events()[-1]["data"] == {"outcome": "cancelled"}
+
+
+@pytest.mark.requirement("R56")
+async def test_a_run_that_is_cancelled_with_its_users_connections_never_goes_on() -> None:
+    broken = Broken()
+    run = broken.say()
+    disk = await broken.keep(Disk())
+    async with (
+        open_backstage(disk, converse=Analyst(never=True), when_lost=AGAIN) as stage,
+        stage.users.lease(ALICE),
+    ):
+        disconnects = Disconnects(stage.users, Bans(now=time.time), disk)
+        await disconnects.disconnect(ALICE, cancel_runs=True)
+        assert NotAgain(ALICE, run) in [entry for batch in disk.appended for entry in batch]
 
 
 def test_with_reconnect_a_client_comes_back_by_itself(
