@@ -344,6 +344,7 @@ class Person:
     flight: list[Entry] | None = None
     untold: bool = False  # the flight is durable, and the core does not know yet
     settle_at: float | None = None
+    erases_on: bool = False
     waits: list[Wait] = attrs.field(factory=list)
 
     def tab_of(self, connection: ConnectionId) -> Tab:

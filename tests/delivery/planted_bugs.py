@@ -224,6 +224,80 @@ BUGS = [
         "if record",
     ),
     Bug("an erased user's session lives", "memory_store", "_users.pop(user, None)", "_users"),
+    Bug(
+        "a question of an earlier attempt outlives its run",
+        "user_runs",
+        "if draft.kind in RUN_ENDS:",
+        "if False:",
+    ),
+    Bug(
+        "a question of the broken attempt stays open",
+        "broken_runs",
+        "self._close_asks(broken.run.run)",
+        "pass",
+    ),
+    Bug(
+        "a tool of the broken attempt stays open",
+        "broken_runs",
+        "reversed(broken.tools)",
+        "broken.tools[1:]",
+    ),
+    Bug("the text begins again", "broken_runs", "pieces=broken.pieces", "pieces=0"),
+    Bug(
+        "a stop is known to the journal alone",
+        "broken_runs",
+        " or run in self._parts.stopped:",
+        ":",
+    ),
+    Bug(
+        "stops are forgotten with the actor",
+        "broken_runs",
+        "stopped.intersection_update(self._runs)",
+        "stopped.clear()",
+    ),
+    Bug("attempts are not bounded", "attempt", "< self.attempts.get(run.agent, 0)", "< 99"),
+    Bug(
+        "a run is taken up twice",
+        "broken_runs",
+        "        del self._broken[run.run]\n",
+        "",
+    ),
+    Bug(
+        "a policy is not kept with its run",
+        "says",
+        "beside=run_policies(self._parts.say_policies),",
+        "beside=None,",
+    ),
+    Bug(
+        "a class settles events with a policy of their run",
+        "settlement",
+        "if (own := self.own.get(event.run)) is not None:",
+        "if (own := None) is not None:",
+    ),
+    Bug(
+        "a class passes by what its run's policy waits for",
+        "settlement",
+        "if event.offset > own.through and not",
+        "if not",
+    ),
+    Bug(
+        "a policy goes with its run's end",
+        "settlement",
+        "each.ended and now.due is None and through[now.event_class] >= now.through",
+        "each.ended",
+    ),
+    Bug(
+        "time runs out too early by a run's policy",
+        "settlement",
+        "if not policy.is_over(event.since, self.now)",
+        "if not policy.is_over(event.since, 2 * self.now)",
+    ),
+    Bug(
+        "what was received is skipped, whatever its run's policy",
+        "settlement",
+        "policies = [self.policy, *(each.policy for each in self.own.values())]",
+        "policies = [self.policy]",
+    ),
 ]
 
 

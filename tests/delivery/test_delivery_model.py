@@ -3,8 +3,9 @@
 Frames wait on a wire and are lost with it; acknowledgements and marks come late, twice, or forged;
 appends and questions to the journal fail; actors and processes die; tabs are duplicated and lie
 about where they are; both clocks move, and the wall clock jumps; old events are trimmed, progress
-is folded for tabs that fall behind; threads and users are erased. The truth is in
-`delivery_model.py`; `python -m tests.delivery.planted_bugs` shows what the model sees.
+is folded for tabs that fall behind; threads and users are erased; runs are lost, stopped and taken
+up again, each with policies of its own, perhaps. The truth is in `delivery_model.py` and
+`attempts_model.py`; `python -m tests.delivery.planted_bugs` shows what the model sees.
 `HYPOTHESIS_PROFILE=deep pytest tests/delivery/test_delivery_model.py -s` runs 20,000 examples of
 up to 100 steps, and says what they were made of.
 """
@@ -185,6 +186,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             launch=partial(self.launch, person),
             when_lost=WHEN_LOST,
             say_policies=truth.say_policies,
+            cancel=partial(self.stop, person),
         )
         self.load(person)
         return person
@@ -230,7 +232,9 @@ class DeliveryMachine(RuleBasedStateMachine):
             clock=lambda: self.mono,
         )
         runs, tell_all = person.runs.core.open, partial(self.tabs_are_told, person)
-        person.erasing = Erasing(user, parts, box, runs, actor, tell_all, self.tick_later)
+        later = partial(setattr, person, "erases_on", True)
+        person.erasing = Erasing(user, parts, box, runs, actor, tell_all, later)
+        person.erases_on = False
         person.truth.gone.update(person.truth.touched)  # nothing else is in memory
         person.runs.begin()
         person.asks.load(known.asked, [RUN, *runs])
@@ -379,21 +383,22 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def act(self, person: Person, run: RunId, what: str) -> None:
         if what in ("is stopped", "is stopped in vain"):
-            stopped = person.runs.stop(run)
-            self.counts["stops"] += stopped is not None
-            if stopped is not None and what == "is stopped":
-                now(self.journal.append([stopped]))
-                person.truth.runs[run].stop_kept = True
+            self.stop(person, run, kept=what == "is stopped")
         else:
             person.runs.act(run, what)
             living = person.runs.alive.get(run)
             person.asked += [] if living is None else living.asks[-1:]
         self.flush(person)
 
-    def finish(self, who: int, person: Person) -> None:
+    def stop(self, person: Person, run: RunId, *, kept: bool = True) -> None:
+        stopped = person.runs.stop(run)
+        self.counts["stops"] += stopped is not None
+        if stopped is not None and kept:
+            now(self.journal.append([stopped]))
+            person.truth.runs[run].stop_kept = True
+
+    def runs_end(self, who: int, person: Person) -> None:
         """Left alone, every run has its end."""
-        for tab in range(TABS):
-            self.cut(who, tab)
         for _ in range(40):
             if all(each.is_over for each in person.truth.runs.values()):
                 return
@@ -671,6 +676,9 @@ class DeliveryMachine(RuleBasedStateMachine):
                 person.asks.expire()
             self.redeliver(person, seconds)
             person.runs.flush()
+            if person.erases_on:
+                person.erases_on = False
+                person.erasing.go_on()
             if person.settle_at is not None and person.settle_at <= self.mono:
                 person.settle_at = None
                 person.settler.look()
@@ -745,17 +753,31 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     # Erasure
 
-    @rule(who=WHO, where=WHERE, fate=st.sampled_from(["done", "done", "left", "refused"]))
+    @rule(
+        who=WHO,
+        where=st.sampled_from([0, 0, 1, 2, 2]),
+        fate=st.sampled_from(["done", "done", "left", "refused"]),
+    )
     def a_thread_is_erased(self, who: int, where: int, fate: str) -> None:
-        """An erasure that was left goes on with the journal's next answers, or never."""
-        person, (thread, run) = self.whose(who), PLACES[where]
-        self.end_asks(who, run)
+        """An erasure that was left goes on with the journal's next answers, or never. One of a
+        thread in which a run speaks stops it first."""
+        person = self.whose(who)
+        if where < len(PLACES):
+            thread, run = PLACES[where]
+            self.end_asks(who, run)
+        elif (speaking := next(iter(person.runs.core.open), None)) is not None:
+            thread = person.runs.core.open[speaking].thread
+            self.counts["erasures while a run speaks"] += 1
+        else:
+            return
         reply = Reply[None]()
         person.erasing.erase(thread, reply)
         reply.then(partial(self.erased, person, thread))
         if fate == "refused" and person.parts.asked:
             self.answer(who, True)
         elif fate == "done":
+            self.runs_end(who, person)
+            person.erasing.go_on()
             self.answers(who)
             assert reply.is_set
         self.check_logs()
@@ -778,9 +800,6 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def tabs_are_told(self, person: Person, _: object) -> None:
         self.counts["threads erased"] += 1
-
-    def tick_later(self) -> None:
-        raise AssertionError("no run speaks")
 
     def check_logs(self) -> None:
         """Nothing is lost but what was erased, and its place stays."""
@@ -984,7 +1003,9 @@ class DeliveryMachine(RuleBasedStateMachine):
                 self.land(who)
                 self.leave(who, True)
             self.land(who)
-            self.finish(who, person)
+            for tab in range(TABS):
+                self.cut(who, tab)
+            self.runs_end(who, person)
             for tab in range(TABS):
                 self.answers(who)
                 self.watch(who, tab)
@@ -1148,5 +1169,5 @@ TestDelivery.settings = settings(
     phases=tuple(Phase) if SHRINKS else (Phase.explicit, Phase.generate),
 )
 TestDelivery.pytestmark = [
-    pytest.mark.requirement("R02", "R03", "R04", "R08", "R12", "R16", "R34", "R48")
+    pytest.mark.requirement("R02", "R03", "R04", "R08", "R12", "R16", "R34", "R44", "R48", "R56")
 ]
