@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from greenroom.delivery.events.ids import ThreadId, UserId
+from greenroom.delivery.events.ids import ThreadId, UserId, named
 from greenroom.delivery.events.threads import (
     Thread,
     ThreadsPage,
@@ -37,7 +37,7 @@ class Threads:
 
     async def show(self, thread: str) -> Thread:
         """One thread. Raises `UnknownThread`."""
-        known = ThreadId.parse(thread)
+        known = named(ThreadId.parse(thread))
         found = await self._journal.ask(ReadThread(self._user, known), whose=self._user).wait()
         if found is None:
             raise _unknown(known)
@@ -46,11 +46,11 @@ class Threads:
     async def title(self, thread: str, title: str) -> None:
         """Name a thread. Raises `UnknownThread`, and `ValueError` for a title that is not 1 to 200
         characters long."""
-        await self._change(ThreadId.parse(thread), title=checked_title(title))
+        await self._change(named(ThreadId.parse(thread)), title=checked_title(title))
 
     async def archive(self, thread: str, *, archived: bool = True) -> None:
         """Archive a thread, or take it back. Raises `UnknownThread`."""
-        await self._change(ThreadId.parse(thread), archived=archived)
+        await self._change(named(ThreadId.parse(thread)), archived=archived)
 
     async def erase(self, thread: str) -> None:
         """Erase a thread for good: its events, their marks and dead letters.
@@ -59,7 +59,7 @@ class Threads:
         or fails may have erased a part. Erasing what is not there does nothing. Raises
         `UserUnavailable`.
         """
-        known = ThreadId.parse(thread)
+        known = named(ThreadId.parse(thread))
         async with self._users.lease(self._user) as user:
             await user.actor.ask(EraseThread(known))
 

@@ -14,6 +14,7 @@ from greenroom.delivery.events.ids import (
     ThreadId,
     UserId,
     kind_of,
+    named,
 )
 
 _default_ids = IdSource()
@@ -61,7 +62,7 @@ class UserContext:
         """A context for `user`; ids left out are generated. Raises `BadId`."""
         return cls(
             user=UserId.parse(user),
-            thread=ids.new(ThreadId) if thread is None else ThreadId.parse(thread),
+            thread=ids.new(ThreadId) if thread is None else named(ThreadId.parse(thread)),
             run=ids.new(RunId) if run is None else RunId.parse(run),
             request=ids.new(RequestId) if request is None else RequestId.parse(request),
             session=None if session is None else SessionId.parse(session),

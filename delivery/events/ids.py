@@ -40,6 +40,10 @@ def _in_words(given: str, value: object) -> str:
     return f"other text, perhaps {a(given)}" if given == "user" and type(value) is str else given
 
 
+NO_ID: Final = "0" * 26
+"""What ids of erased things are made of, which stand in their place: see `named`."""
+
+
 class Id(str, Small):
     """An id of one kind. `kind` is its name in error messages, `prefix` how it starts."""
 
@@ -187,6 +191,13 @@ def type_of(value: str) -> type[Id] | None:
 def bits_of(id_: Id) -> int:
     """The 128 bits of the UUID in an id."""
     return TypeID.from_string(str(id_)).uuid.int
+
+
+def named(id_: I) -> I:
+    """An id that somebody names. Raises `BadId` for the zeros of what was erased."""
+    if id_.endswith(NO_ID):
+        raise BadId(id_.kind, "the id of something erased", id_)
+    return id_
 
 
 def with_bits(kind: type[I], bits: int) -> I:

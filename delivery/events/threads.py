@@ -13,7 +13,7 @@ from greenroom.actors.errors import Fault
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.errors import DeliveryError
 from greenroom.delivery.events.draft import draft
-from greenroom.delivery.events.ids import RequestId, RunId, ThreadId
+from greenroom.delivery.events.ids import NO_ID, RequestId, RunId, ThreadId
 from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.record import RUN_OPENS, Record
 
@@ -29,11 +29,10 @@ SAID_CHARACTERS: Final = 80
 LAST_CHARACTERS: Final = 200
 """The longest text of a thread's last event in a list."""
 
-_NO_ID: Final = "0" * 26
-ERASED_THREAD: Final = ThreadId.trusted(f"{ThreadId.prefix}_{_NO_ID}")
+ERASED_THREAD: Final = ThreadId.trusted(f"{ThreadId.prefix}_{NO_ID}")
 """The thread of an event that was erased: it says neither where it was nor in which run."""
-_ERASED_RUN: Final = RunId.trusted(f"{RunId.prefix}_{_NO_ID}")
-_ERASED_REQUEST: Final = RequestId.trusted(f"{RequestId.prefix}_{_NO_ID}")
+_ERASED_RUN: Final = RunId.trusted(f"{RunId.prefix}_{NO_ID}")
+_ERASED_REQUEST: Final = RequestId.trusted(f"{RequestId.prefix}_{NO_ID}")
 
 _SAYING: Final = ("body", "input")
 _WORDS: Final = ("text", "report", "body", "message", "prompt", "input")

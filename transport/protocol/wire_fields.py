@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import orjson
 
 from greenroom.actors.text.wording import a
-from greenroom.delivery.events.ids import BadId, I, Id
+from greenroom.delivery.events.ids import BadId, I, Id, named
 from greenroom.delivery.events.json_data import flaw_of
 from greenroom.delivery.events.kinds import JSON
 
@@ -81,7 +81,7 @@ def id_of(name: str, kind: type[Id], parse: ParseId) -> FieldCheck[Id]:
 
     def check(value: object, _: object) -> Id:
         try:
-            return parse(kind, value)  # type: ignore[arg-type]  # `parse` refuses what is not a string
+            return named(parse(kind, value))  # type: ignore[arg-type]  # `parse` refuses what is not a string
         except BadId as error:
             words = error.given_words
             given = f"{words}: {shown(value)}" if isinstance(value, str) else words

@@ -25,6 +25,7 @@ from greenroom.delivery.events.ids import (
     UserId,
     bits_of,
     kind_of,
+    named,
     with_bits,
 )
 from tests.forked_child import in_forked_child
@@ -174,3 +175,11 @@ def test_a_forked_child_makes_other_ids_than_its_parent() -> None:
     bits(74)
     children = [in_forked_child(lambda: bits(74)) for _ in range(2)]
     assert len({*children, str(bits(74))}) == 3
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_the_id_of_what_was_erased_is_read_and_may_not_be_named(kind: type[Id]) -> None:
+    zeros = kind.parse(f"{kind.prefix}_{'0' * 26}")
+    with pytest.raises(BadId, match="something erased"):
+        named(zeros)
+    assert named(IdSource().new(kind))

@@ -9,7 +9,7 @@ import pytest
 
 import greenroom
 from greenroom.delivery.events.ids import BadId
-from greenroom.delivery.events.threads import UnknownThread
+from greenroom.delivery.events.threads import ERASED_THREAD, UnknownThread
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.client import RequestFailed, connect
 from tests.protocol.client import Client, Json
@@ -172,6 +172,24 @@ def test_erasing_again_or_what_never_was_does_nothing(client: Client) -> None:
     for number in range(3):
         assert client.ask("erase", id=str(number), thread=thread)["ok"]
     assert client.ask("erase", id="never", thread=UNKNOWN)["ok"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"type_": "erase"},
+        {"type_": "say", "body": "hello"},
+        {"type_": "thread", "title": "mine"},
+        {"type_": "history", "limit": 9},
+    ],
+    ids=lambda asked: asked["type_"],
+)
+def test_nobody_names_the_thread_of_what_was_erased(client: Client, asked: Json) -> None:
+    thread = client.story("my diagnosis")[0]["thread"]
+    assert client.ask("erase", id="e", thread=thread)["ok"]
+    reply = client.ask(**asked, id="zeros", thread=ERASED_THREAD)
+    assert "something erased" in reply["error"]["message"]
+    assert client.ask("erase", id="again", thread=thread)["ok"], "the user's others are answered"
 
 
 def test_what_is_said_in_an_erased_thread_begins_it_again(client: Client) -> None:

@@ -58,6 +58,8 @@ _OF_THREADS_OWN: Final = frozenset({"log", "span"})
 
 def erase_thread(database: apsw.Connection, user: UserId, thread: ThreadId, through: int) -> bool:
     """Erase at most `STEP` of the thread's events through an offset; True if there are more."""
+    if thread == ERASED_THREAD:  # it would never become shorter
+        return False
     left, runs = STEP, set[RunId]()
     for first, end in _spans(database, user, thread, through):
         last = min(end, through, first + left - 1)

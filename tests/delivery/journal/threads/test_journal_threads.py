@@ -106,6 +106,12 @@ async def erase_user(journal: Journal, user: UserId = ALICE) -> None:
 # The list
 
 
+async def test_what_is_erased_is_not_erased_for_ever(journal: Journal) -> None:
+    await journal.append([said(1), said(2)])
+    await erase(journal, ONE, 2)
+    assert not await journal.erase_thread_soon(ALICE, ERASED_THREAD, through=2).wait()
+
+
 @pytest.mark.requirement("R50")
 async def test_a_thread_is_titled_by_the_first_thing_said_in_it(journal: Journal) -> None:
     await journal.append([said(1, "  Plan a trip\nto Rome "), said(2, "and Naples")])
