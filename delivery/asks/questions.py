@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 from typing import ClassVar, Final
 
 import orjson
@@ -69,18 +70,20 @@ def check_answer(asked: Record, value: JSON) -> None:
 
 
 def same_json(value: JSON, other: JSON) -> bool:
-    """Equal as JSON: unlike in Python `1` differs from `true`; the order of keys is ignored."""
-    return _canonical(value) == _canonical(other)
+    """Equal as JSON: `1.0` is `1`, as browsers write it, and neither is `true`, unlike in Python;
+    the order of keys is ignored."""
+    if isinstance(value, Mapping) and isinstance(other, Mapping):
+        keys = value.keys()
+        return keys == other.keys() and all(same_json(value[key], other[key]) for key in keys)
+    if isinstance(value, list | tuple) and isinstance(other, list | tuple):
+        return len(value) == len(other) and all(map(same_json, value, other))
+    return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
 def expiry_of(asked: Record) -> int | None:
     """When the question expires, in ms since the epoch; None if it does not."""
     expires = Event.decode(asked.body).data.get("expires")
     return expires if isinstance(expires, int) else None
-
-
-def _canonical(value: JSON) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def _checked_prompt(prompt: object) -> str:
@@ -92,12 +95,12 @@ def _checked_prompt(prompt: object) -> str:
 
 
 def _checked_options(options: Iterable[JSON]) -> list[JSON]:
-    if isinstance(options, str | Mapping):
+    if isinstance(options, str | Mapping) or not isinstance(options, Iterable):
         raise _bad(f"`options` must be a list of JSON values, not {kind_of(options)}")
     values = [_json(each, "options[]") for each in options]
     if not 1 <= len(values) <= MOST_OPTIONS:
         raise _bad(f"`options` must be 1 to {MOST_OPTIONS} values, not {len(values)}")
-    if len({_canonical(each) for each in values}) < len(values):
+    if any(same_json(*pair) for pair in combinations(values, 2)):
         raise _bad("`options` must all differ")
     return values
 

@@ -95,6 +95,14 @@ def test_an_answer_that_the_options_do_not_allow_is_refused_and_the_question_sta
     assert answer(client, asked, {"b": 2, "a": 1})["ok"], "the order of keys means nothing"
 
 
+def test_a_number_is_the_option_however_it_is_written(client: Client) -> None:
+    """Browsers know no difference between 1.0 and 1, so they answer an option of 1.0 with 1."""
+    asked = ask(client, {"options": [0.5, 1.0, {"days": [2.0]}]})
+    assert error_of(answer(client, asked, True))[0] == 4502
+    offset = answer(client, asked, {"days": [2]})["offset"]
+    assert answer(client, asked, {"days": [2.0]})["offset"] == offset
+
+
 def test_an_answer_must_fit_the_schema(client: Client) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     asked = ask(client, {"schema": schema})
@@ -255,7 +263,9 @@ def test_an_answer_of_a_mebibyte_is_refused_and_the_question_stays() -> None:
         ({"schema": {"$ref": "https://example.com/a.json"}}, "must begin with #/"),
         ({"schema": "string"}, "`schema` must be a JSON Schema"),
         ({"options": []}, "`options` must be 1 to 100"),
+        ({"options": 5}, "`options` must be a list"),
         ({"options": ["a", "a"]}, "`options` must all differ"),
+        ({"options": [1, 1.0]}, "`options` must all differ"),
         ({"expires": 0}, "`expires` must be a number of seconds above 0"),
         ({"prompt": " "}, "`prompt` must not be empty"),
         ({"prompt": "x" * 40_000}, "at most 32,768 bytes"),

@@ -107,7 +107,7 @@ async def erase_user(journal: Journal, user: UserId = ALICE) -> None:
 
 
 async def test_what_is_erased_is_not_erased_for_ever(journal: Journal) -> None:
-    await journal.append([said(1), said(2)])
+    await journal.append([said(1, "one"), said(2, "two")])
     await erase(journal, ONE, 2)
     assert not await journal.erase_thread_soon(ALICE, ERASED_THREAD, through=2).wait()
 
