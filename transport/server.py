@@ -61,9 +61,13 @@ class Server:
             if upgrade is not None:
                 await self.take_in(upgrade)
         if scope.cancelled_caught:
-            late = trio.current_time() >= scope.deadline
-            self.observer.handshake_dropped("too_late" if late else "crowded_out")
+            self.drop_handshake(scope)
             await trio.aclose_forcefully(stream)
+
+    def drop_handshake(self, scope: trio.CancelScope) -> None:
+        """Count a handshake whose scope was cancelled."""
+        late = trio.current_time() >= scope.deadline
+        self.observer.handshake_dropped("too_late" if late else "crowded_out")
 
     async def take_in(self, admitted: Admitted) -> None:
         """Start a connection for an admitted user, or refuse it for now."""

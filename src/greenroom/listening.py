@@ -76,7 +76,7 @@ class Listening:
         authenticator = authenticator or authenticator_of(
             self.settings, clock=self.wall_clock, observer=self.observer
         )
-        door = self._front_door(authenticator, page=page, routes=routes or {})
+        door = self.front_door(authenticator, page=page, routes=routes or {})
         welcome = self.server(door, authenticator).welcome
         settings = self.settings
         place = OpenSockets(sockets) if sockets else Address(settings.host, settings.port)
@@ -106,9 +106,10 @@ class Listening:
             self.observer,
         )
 
-    def _front_door(
+    def front_door(
         self, authenticator: Authenticator, *, page: bool, routes: Mapping[str, Handler]
     ) -> FrontDoor:
+        """The door with all its paths."""
         return FrontDoor(
             authenticator=authenticator,
             allow_origins=self.settings.allow_origins,

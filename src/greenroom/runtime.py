@@ -196,7 +196,7 @@ class Runtime(UserData):
         an `authenticator` the settings' key is used. Raises `BadSettings`, `PortBusy`,
         `CannotListen`, `BadKeyFile`.
         """
-        port, self._listeners = await self._listening().listen(
+        port, self._listeners = await self.listening.listen(
             authenticator, page=page, routes=routes, sockets=sockets
         )
         return port
@@ -276,7 +276,9 @@ class Runtime(UserData):
             now_ms=lambda: round(self._wall_clock() * 1000),
         )
 
-    def _listening(self) -> Listening:
+    @property
+    def listening(self) -> Listening:
+        """What a server of this runtime is made of. Raises `NotOpen`."""
         return Listening(
             settings=self.settings,
             root=self.root,

@@ -1,19 +1,42 @@
-"""One server for the whole walk-through, and a fresh user for every test."""
+"""One server for the whole walk-through, and a fresh user for every test.
+
+Tests that are marked `every_server` run against servers of other people, too. The rest is about
+bytes and settings that are the own server's affair.
+"""
 
 import itertools
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
+from tests.protocol.asgi_servers import serving_by
 from tests.protocol.client import Client
 from tests.protocol.server import serving, token_for, unnoticed
 
 _numbers = itertools.count(1)
 
 
+OWN = "own"
+SERVERS = (OWN, "anycorn")
+HAS_A_SERVER_OF_ITS_OWN = {"serving", "hours"}
+
+
+def pytest_generate_tests(metafunc):
+    is_marked = metafunc.definition.get_closest_marker("every_server")
+    if "server" in metafunc.fixturenames and is_marked and not _has_own_server(metafunc.function):
+        metafunc.parametrize("server", SERVERS, indirect=True, scope="session")
+
+
+def _has_own_server(test):
+    return not HAS_A_SERVER_OF_ITS_OWN.isdisjoint(test.__code__.co_names)
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    with serving(journal=tmp_path_factory.mktemp("protocol") / "journal.db") as server:
+def server(request, tmp_path_factory):
+    kind = getattr(request, "param", OWN)
+    serve = serving if kind == OWN else partial(serving_by, kind)
+    with serve(journal=tmp_path_factory.mktemp("protocol") / "journal.db") as server:
         yield server
 
 

@@ -8,6 +8,8 @@ import trio
 
 from tests.protocol.server import token_for
 
+pytestmark = pytest.mark.every_server
+
 DATA = {
     "user_said": {"body", "say"},
     "agent_started": {"agent", "input"},

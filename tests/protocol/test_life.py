@@ -12,6 +12,8 @@ from tests.protocol.client import opening
 from tests.protocol.hours import hours
 from tests.protocol.server import crash_user_actor, is_back, serving, token_for
 
+pytestmark = pytest.mark.every_server
+
 
 def test_the_server_pings_at_its_heartbeat_and_a_pong_keeps_the_socket(connect):
     with hours() as later:

@@ -12,6 +12,8 @@ from greenroom.delivery.journal.readers import Readers
 from greenroom.delivery.journal.reads import ReadHistory
 from tests.protocol.server import serving, token_for
 
+pytestmark = pytest.mark.every_server
+
 FILE = "/srv/greenroom.db"
 NOT_KEPT = {"code": 4105, "message": "the server could not keep it", "temporary": True}
 TEMPORARILY = {"code": 4105, "message": "the server cannot do this now", "temporary": True}

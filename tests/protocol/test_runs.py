@@ -6,6 +6,8 @@ import pytest
 
 from tests.protocol.server import crash_user_actor, is_back, serving, token_for
 
+pytestmark = pytest.mark.every_server
+
 
 def kinds(events):
     return [event["kind"] for event in events]

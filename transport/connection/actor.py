@@ -295,7 +295,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
                 self._close(code, reason, reconnect)
 
     def _send(self, frame: bytes, is_volatile: bool) -> None:
-        if is_volatile and self.writer.waiting:
+        if is_volatile and self.writer.is_late:
             return  # it would be old news by the time it left
         self._write(frame)
         self.writer.pulse.replied(len(frame))

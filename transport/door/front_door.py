@@ -23,7 +23,12 @@ from greenroom.delivery.user.bans import Bans
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
 from greenroom.transport.door.static_pages import StaticPage
-from greenroom.transport.door.upgrade import Origins, acceptance_of, check_handshake
+from greenroom.transport.door.upgrade import (
+    Origins,
+    acceptance_of,
+    check_handshake,
+    check_subprotocol,
+)
 from greenroom.transport.door.upgrade_granted import Upgrade
 from greenroom.transport.http.gentle_close import READ_BYTES, close_gently
 from greenroom.transport.http.request_head import (
@@ -105,6 +110,32 @@ class FrontDoor:
             await trio.aclose_forcefully(stream)
             return None
 
+    async def answer(self, head: RequestHead) -> Response:
+        """The answer to a request that is no upgrade."""
+        try:
+            if head.path == self._live_path:
+                check_handshake(head)
+                raise BadRequest("The server cannot open a WebSocket here.", status=501)
+            return await self._respond(head)
+        except BadRequest as error:
+            return self._refusal(head, error)
+
+    async def admit_websocket(self, head: RequestHead) -> Identity | Response:
+        """The user who may have a WebSocket that another server opens, or why there is none."""
+        try:
+            if head.path != self._live_path:
+                raise BadRequest("There is nothing here.", status=404)
+            check_subprotocol(head)
+            return await self._authorise(head)
+        except BadRequest as error:
+            return self._refusal(head, error)
+
+    def _refusal(self, head: RequestHead | None, error: BadRequest) -> Response:
+        if head is not None and head.path == self._live_path:
+            self._observer.handshake_refused(error.status)
+        self._log(head, error)
+        return text(error.status, error.message, error.headers)
+
     async def _admit(self, stream: trio.abc.Stream) -> Upgrade | None:
         head = None
         try:
@@ -114,14 +145,13 @@ class FrontDoor:
                 await trio.aclose_forcefully(stream)
                 return None
             if head.path == self._live_path:
+                _check_method(head, "GET")
+                check_handshake(head)
                 identity = await self._authorise(head)
                 return Upgrade(identity, stream, acceptance_of(head), parser.rest, self._clock)
             response = await self._respond(attrs.evolve(head, peer=peer_of(stream)))
         except BadRequest as error:
-            response = text(error.status, error.message, error.headers)
-            if head is not None and head.path == self._live_path:
-                self._observer.handshake_refused(error.status)
-            self._log(head, error)
+            response = self._refusal(head, error)
         await self._send(stream, response, with_body=head is None or head.method != "HEAD")
         await close_gently(stream)
         return None
@@ -131,8 +161,6 @@ class FrontDoor:
         logger.info("%s: %d %s", self._label(head), error.status, error.message, extra=kind)
 
     async def _authorise(self, head: RequestHead) -> Identity:
-        _check_method(head, "GET")
-        check_handshake(head)
         self._origins.check(head)
         readiness = self._ready()
         if not readiness.ready:

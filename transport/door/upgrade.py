@@ -46,6 +46,11 @@ def check_handshake(head: RequestHead) -> None:
         raise BadRequest("An upgrade needs HTTP/1.1.")
     if not _KEY.fullmatch(head.one("sec-websocket-key") or ""):
         raise BadRequest("Sec-WebSocket-Key must be 16 bytes in base64.")
+    check_subprotocol(head)
+
+
+def check_subprotocol(head: RequestHead) -> None:
+    """Raises `BadRequest`."""
     if SUBPROTOCOL not in head.listed("sec-websocket-protocol"):
         raise BadRequest(f"The client must offer the subprotocol {SUBPROTOCOL}.")
 

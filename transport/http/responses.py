@@ -12,7 +12,7 @@ TEXT = "text/plain; charset=utf-8"
 
 @attrs.frozen
 class Response:
-    """A whole answer: small, known in advance, closing the connection."""
+    """A whole answer: small and known in advance."""
 
     status: int
     body: bytes = b""
@@ -22,14 +22,15 @@ class Response:
     def encode(self, *, date: str, with_body: bool = True) -> bytes:
         """The bytes to send. `date` as in RFC 9110 §6.6.1; without the body for HEAD."""
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in self._all_headers(date).items()]
+        headers = {**self.all_headers(date), "Connection": "close"}
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         return head + self.body if with_body else head
 
-    def _all_headers(self, date: str) -> dict[str, str]:
+    def all_headers(self, date: str) -> dict[str, str]:
+        """Those of every answer, and its own. What becomes of the connection is not among them."""
         own = {
             "Date": date,
-            "Connection": "close",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
         }

@@ -125,5 +125,5 @@ async def open_door(runtime: Runtime) -> AsyncIterator[InMemoryDoor]:
     authenticator = authenticator_of(runtime.settings)
     door = FrontDoor(authenticator=authenticator)
     async with trio.open_nursery() as nursery:
-        yield InMemoryDoor(runtime._listening().server(door, authenticator), nursery)
+        yield InMemoryDoor(runtime.listening.server(door, authenticator), nursery)
         nursery.cancel_scope.cancel()

@@ -37,6 +37,7 @@ class Closed(Protocol):
 class ByteWriter(Protocol):
     """What was written to a socket. `OrderedWriter` says what each name means."""
 
+    slack: int
     given: int
     taken: int
     stalled_since: float | None

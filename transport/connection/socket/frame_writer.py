@@ -50,6 +50,11 @@ class FrameWriter:
         return self._bytes.waiting
 
     @property
+    def is_late(self) -> bool:
+        """Whether what is written now would leave late."""
+        return self._bytes.waiting > self._bytes.slack
+
+    @property
     def stalled_since(self) -> float | None:
         """When what waits last moved, in seconds of trio's clock; None if nothing waits."""
         return self._bytes.stalled_since

@@ -27,7 +27,8 @@ class OrderedWriter:
     the bytes that were written, and those of them that are with the system. `stalled_since`: when
     what is kept last moved. `is_broken`: nothing more can be written. `on_progress` is called,
     maybe in another task, when what is kept has moved, and when the stream breaks; it must not
-    raise. It keeps any amount of data: the caller must bound `waiting`.
+    raise. More than `slack` bytes that wait make a client late. It keeps any amount of data: the
+    caller must bound `waiting`.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -37,6 +38,7 @@ class OrderedWriter:
         self._watchers: trio.lowlevel.ParkingLot | None = None
         self._flushes = False
         self.nursery: Starter | None = None
+        self.slack = 0
         self.on_progress: Callable[[], None] | None = None
         self.given = self.taken = 0
         self.stalled_since: float | None = None

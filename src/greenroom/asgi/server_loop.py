@@ -1,0 +1,101 @@
+"""The event loop that an ASGI server runs on, and how another thread wakes a coroutine there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol
+
+import trio
+
+Work = Callable[[], Awaitable[None]]
+
+
+class LoopSignal(Protocol):
+    """Wakes the one coroutine that waits for it."""
+
+    def set(self) -> None:
+        """May be called in any thread. Costs little if it is set already."""
+
+    async def wait(self) -> None:
+        """Wait until it is set, and unset it: whoever waits looks afterwards what there is."""
+
+
+class ServerLoop(Protocol):
+    """An event loop."""
+
+    def signal(self) -> LoopSignal:
+        """A new signal, for a coroutine of this loop."""
+
+    async def beside(self, side: Work, main: Work) -> None:
+        """Run `main`, and `side` beside it for no longer. Raises what `main` does."""
+
+
+class AsyncioSignal:
+    """Sets an event of the running loop, which may be uvloop's."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self._is_set = False
+
+    def set(self) -> None:
+        if not self._is_set:
+            self._is_set = True
+            with suppress(RuntimeError):  # the loop is closed, and with it whoever waits
+                self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self) -> None:
+        await self._event.wait()
+        self._event.clear()
+        self._is_set = False
+
+
+class AsyncioLoop:
+    """The running loop of asyncio."""
+
+    def signal(self) -> AsyncioSignal:
+        return AsyncioSignal()
+
+    async def beside(self, side: Work, main: Work) -> None:
+        task = asyncio.ensure_future(side())
+        try:
+            await main()
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # the other side knows: asyncio need not log it
+
+
+class TrioSignal:
+    """Within one trio run."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+        self._event = trio.Event()
+
+
+class TrioLoop:
+    """The trio run that the runtime is in, too."""
+
+    def signal(self) -> TrioSignal:
+        return TrioSignal()
+
+    async def beside(self, side: Work, main: Work) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(side)
+            await main()
+            nursery.cancel_scope.cancel()
+
+
+def loop_here() -> ServerLoop:
+    """The loop of the coroutine that calls this."""
+    return TrioLoop() if trio.lowlevel.in_trio_run() else AsyncioLoop()

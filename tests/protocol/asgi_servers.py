@@ -1,0 +1,123 @@
+"""The same greenroom behind other servers: uvicorn on asyncio or uvloop, anycorn on trio."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
+from typing import TypeAlias
+
+import anycorn
+import attrs
+import trio
+import uvicorn
+
+from greenroom import Agent, Runtime, Settings, asgi
+from tests.protocol.server import PATIENT, SECRET, Server, narrator
+
+Found: TypeAlias = "Future[tuple[Runtime, trio.lowlevel.TrioToken]]"
+Make: TypeAlias = Callable[["Watched"], Callable[..., object]]
+"""Makes the outermost ASGI app, which has the given lifespan."""
+
+
+@attrs.frozen
+class Watched:
+    """A lifespan that says which runtime it has opened, and when the app has ended."""
+
+    lifespan: Callable[[object], AbstractAsyncContextManager[Mapping[str, object]]]
+    found: Found = attrs.field(factory=Future)
+
+    @asynccontextmanager
+    async def __call__(self, app: object) -> AsyncIterator[Mapping[str, object]]:
+        async with self.lifespan(app) as state:
+            runtime = state["greenroom"]
+            if isinstance(runtime, Runtime):
+                self.found.set_result((runtime, trio.lowlevel.current_trio_token()))
+            else:
+                self.found.set_result(await runtime.call(_with_token))
+            yield state
+
+
+async def _with_token(runtime: Runtime) -> tuple[Runtime, trio.lowlevel.TrioToken]:
+    return runtime, trio.lowlevel.current_trio_token()
+
+
+def alone(watched: Watched) -> Callable[..., object]:
+    """The app by itself."""
+    return asgi.app(lifespan=watched, page=False)
+
+
+@contextmanager
+def serving_by(
+    kind: str, *, agent: Agent = narrator, make: Make = alone, **chosen: object
+) -> Iterator[Server]:
+    """Serve for the length of a block by `kind` of server; the other keywords are settings."""
+    fixed = {"journal": ":memory:", "secret": SECRET, "metrics_open": True, **PATIENT}
+    settings = Settings(**{**fixed, **chosen})
+    watched = Watched(asgi.lifespan(settings, agent))
+    app = make(watched)
+    serve = _by_anycorn if kind == "anycorn" else partial(_by_uvicorn, kind)
+    with serve(app) as port:
+        runtime, token = watched.found.result(timeout=30)
+        yield Server(runtime, port, token)
+
+
+@contextmanager
+def _by_anycorn(app: Callable[..., object]) -> Iterator[int]:
+    started: Future[tuple[int, trio.lowlevel.TrioToken]] = Future()
+    stop = trio.Event()
+    config = anycorn.Config()
+    config.bind = ["127.0.0.1:0"]
+    config.graceful_timeout = 5
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            serve = partial(anycorn.serve, app, config, shutdown_trigger=stop.wait)
+            (bound,) = await nursery.start(serve)
+            port = int(bound.rpartition(":")[2].strip("/"))
+            started.set_result((port, trio.lowlevel.current_trio_token()))
+
+    with _in_thread(partial(trio.run, main)):
+        port, token = started.result(timeout=30)
+        try:
+            yield port
+        finally:
+            token.run_sync_soon(stop.set)
+
+
+@contextmanager
+def _by_uvicorn(loop: str, app: Callable[..., object]) -> Iterator[int]:
+    config = uvicorn.Config(
+        app, loop=loop, lifespan="on", log_level="warning", timeout_graceful_shutdown=5
+    )
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    with listening, _in_thread(partial(server.run, [listening])):
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+
+
+@contextmanager
+def _in_thread(run: Callable[[], object]) -> Iterator[None]:
+    failed: list[BaseException] = []
+
+    def live() -> None:
+        try:
+            run()
+        except BaseException as error:  # noqa: BLE001 - raised below
+            failed.append(error)
+
+    thread = threading.Thread(target=live, name="a server of other people")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(timeout=30)
+        assert not thread.is_alive(), "the server does not stop"
+    if failed:
+        raise failed[0]
