@@ -39,12 +39,13 @@ class Story:
     """A run as its user sees it: attempts one after the other, each with everything closed that
     the one before had begun, and one end."""
 
+    began: int
     policies: Policies = NO_POLICIES
     attempts: int = 0
     pieces: int = 0
-    tools: set[JSON] = attrs.field(factory=set)
+    tools: dict[JSON, int] = attrs.field(factory=dict)  # those that are open, with their offsets
     asked: set[AskId] = attrs.field(factory=set)
-    open_asks: set[AskId] = attrs.field(factory=set)
+    open_asks: dict[AskId, int] = attrs.field(factory=dict)
     stopped: bool = False
     stop_kept: bool = False
     is_over: bool = False
@@ -62,19 +63,24 @@ class Story:
             assert data["index"] == self.pieces, "the text does not go on where it was"
             self.pieces += 1
         elif kind is Kind.TOOL_EXECUTING:
-            self.tools.add(data["tool_call"])
+            self.tools[data["tool_call"]] = record.offset
         elif kind is Kind.TOOL_COMPLETED:
-            self.tools.remove(data["tool_call"])
+            del self.tools[data["tool_call"]]
         elif kind is Kind.INPUT_REQUESTED:
             assert ask_of(record) not in self.asked, "asked twice"
             self.asked.add(ask_of(record))
-            self.open_asks.add(ask_of(record))
+            self.open_asks[ask_of(record)] = record.offset
         elif kind in ASK_ENDS:
-            self.open_asks.remove(ask_of(record))
+            del self.open_asks[ask_of(record)]
         elif kind in TERMINAL:
             assert not self.tools, "it ends while a tool is open"
             assert not self.open_asks, "it ends while a question is open"
             self.is_over = True
+
+    def forgets(self, through: int) -> None:
+        """What was trimmed is closed by nobody."""
+        self.tools = {tool: at for tool, at in self.tools.items() if at > through}
+        self.open_asks = {ask: at for ask, at in self.open_asks.items() if at > through}
 
 
 @attrs.define

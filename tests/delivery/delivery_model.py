@@ -282,7 +282,7 @@ class Truth:
     def tells(self, record: Record) -> None:
         """A run that goes on is whole so far."""
         if record.kind is Kind.USER_SAID:
-            self.runs[record.run] = Story(dict(self.say_policies))
+            self.runs[record.run] = Story(record.offset, dict(self.say_policies))
         elif (story := self.runs.get(record.run)) is not None:
             story.sees(record)
 
@@ -291,6 +291,12 @@ class Truth:
         story = self.runs.get(record.run)
         own = story.policies if story else NO_POLICIES
         return own.get(record.event_class) or policies[record.event_class]
+
+    def trim(self, through: int) -> None:
+        """The journal forgot everything through this offset."""
+        self.trimmed = through
+        for story in self.runs.values():
+            story.forgets(through)
 
     def not_kept(self) -> None:
         self.flying, self.flying_starts, self.flying_reached = {}, {}, {}

@@ -731,7 +731,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         through = min(settled.values())
         if through > person.truth.trimmed:
             now(self.journal.trim(person.user, through=through))
-            person.truth.trimmed = through
+            person.truth.trim(through)
             self.counts["trims"] += 1
 
     @rule(keep=st.integers(1, 5))
@@ -746,7 +746,8 @@ class DeliveryMachine(RuleBasedStateMachine):
                 assert through <= len(truth.accepted) - keep
                 gone = set(range(truth.trimmed + 1, through + 1))
                 assert gone - truth.touched <= truth.outcomes.keys()
-                truth.trimmed = through
+                assert all(each.is_over for each in truth.runs.values() if each.began <= through)
+                truth.trim(through)
                 people[user].outbox.trimmed(through)
                 self.counts["trims of live users"] += 1
             place = swept.next
