@@ -13,15 +13,18 @@ from collections.abc import Callable, Mapping
 def exports_of(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
     """The `__getattr__` of a package; `homes` has the names it exports by the module they are in.
 
-    `{"ref": "Ref Request"}` for `package.ref.Ref` and `package.ref.Request`. Type checkers see the
-    same names by imports under `TYPE_CHECKING`.
+    `{"ref": "Ref Request"}` for `package.ref.Ref` and `package.ref.Request`, and
+    `{"run": "Run=AioRun"}` for `package.run.AioRun` as `Run`. Type checkers see the same names by
+    imports under `TYPE_CHECKING`.
     """
-    home_of = {name: home for home, names in homes.items() for name in names.split()}
+    pairs = [(home, *each.split("=")) for home, names in homes.items() for each in names.split()]
+    home_of = {name: (home, *own) for home, name, *own in pairs}
 
     def import_export(name: str) -> object:
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
-        found: object = getattr(importlib.import_module(f"{package}.{home_of[name]}"), name)
+        home, *own = home_of[name]
+        found: object = getattr(importlib.import_module(f"{package}.{home}"), *own or (name,))
         setattr(sys.modules[package], name, found)
         return found
 

@@ -238,6 +238,12 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
         """The server stops: the run's block is cancelled, and it ends with reason `lost`."""
         self._life.cut(Cut.LOST)
 
+    def interrupt(self) -> None:
+        """A host that is not trio cancelled the task of the run's code: the run ends as cancelled,
+        or as what cut its parent says. Raises `WrongThread`."""
+        self._emitter.check_thread()
+        self._life.cut(self._cut or Cut.CANCELLED)
+
     def set_limit(self, seconds: float) -> None:
         """Limit this run to `seconds` from its beginning, instead of the limit in the settings.
 

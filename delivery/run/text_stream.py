@@ -69,6 +69,11 @@ class TextStream:
         first piece of it may have been kept."""
         return self._pieces.not_kept
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether `drain` would wait: half of the buffer is in use, or a client is far behind."""
+        return self._is_half_full or self._is_far_behind
+
     def write(self, text: str) -> None:
         """Write the next token. Does not block.
 
@@ -95,9 +100,9 @@ class TextStream:
                 f"not {kind_of(texts)}"
             )
         async for text in texts:
-            for part in _parts(text):
+            for part in parts_of(text):
                 self.write(part)
-                if self._is_ahead:
+                if self.is_ahead:
                     await self.drain()
 
     async def drain(self) -> None:
@@ -168,10 +173,6 @@ class TextStream:
             await self._emitter.requirement.check(receipt)
 
     @property
-    def _is_ahead(self) -> bool:
-        return self._is_half_full or self._is_far_behind
-
-    @property
     def _is_half_full(self) -> bool:
         return self._buffer.size > BUFFER_BYTES // 2
 
@@ -196,7 +197,7 @@ class TextStream:
         self._emitter.spoken.after(BLOCKS[self._pieces.kind])
 
 
-def _parts(text: str) -> Iterable[str]:
+def parts_of(text: str) -> Iterable[str]:
     """A long text in parts; anything else as it is."""
     if not isinstance(text, str) or len(text) <= PART:
         return (text,)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from greenroom.actors.errors import Fault, GreenroomError
+    from greenroom.actors.reactors.own_thread import WrongHost
     from greenroom.actors.ref import ActorStopped
+    from greenroom.blocking.opening import start_portal
     from greenroom.delivery.asks.places import TooManyAsks
     from greenroom.delivery.asks.user_ask import AskExpired, AskWithdrawn, UserAsk
     from greenroom.delivery.errors import (
@@ -42,6 +44,13 @@ if TYPE_CHECKING:
     from greenroom.delivery.run.tools import ToolCall
     from greenroom.loading.agent import BadAgent
     from greenroom.loading.declaration import BadDeclaration, agent
+    from greenroom.portal.errors import (
+        HostGone,
+        PortalClosed,
+        PortalForked,
+        PortalFull,
+        RunInterrupted,
+    )
     from greenroom.runtime import Runtime, open_runtime
     from greenroom.serving import run_server, serve
     from greenroom.settings import BadSettings, Settings
@@ -69,6 +78,7 @@ __all__ = [
     "EventNotKept",
     "Fault",
     "GreenroomError",
+    "HostGone",
     "JournalError",
     "Kind",
     "NotConfirmed",
@@ -76,10 +86,14 @@ __all__ = [
     "NotReceived",
     "OutOfOrder",
     "Policy",
+    "PortalClosed",
+    "PortalForked",
+    "PortalFull",
     "Pressure",
     "Receipt",
     "ReceiptStage",
     "Run",
+    "RunInterrupted",
     "RunStopped",
     "RunTimedOut",
     "Runtime",
@@ -94,16 +108,20 @@ __all__ = [
     "UserAsk",
     "UserContext",
     "UserUnavailable",
+    "WrongHost",
     "agent",
     "connect",
     "open_runtime",
     "run_server",
     "serve",
+    "start_portal",
 ]
 
 _HOMES: Final = {
     "greenroom.actors.errors": "Fault GreenroomError",
+    "greenroom.actors.reactors.own_thread": "WrongHost",
     "greenroom.actors.ref": "ActorStopped",
+    "greenroom.blocking.opening": "start_portal",
     "greenroom.loading.agent": "BadAgent",
     "greenroom.loading.declaration": "BadDeclaration agent",
     "greenroom.delivery.asks.places": "TooManyAsks",
@@ -125,6 +143,7 @@ _HOMES: Final = {
     "greenroom.delivery.run.text_stream": "TextStream",
     "greenroom.delivery.run.tools": "ToolCall",
     "greenroom.delivery.events.stages": "ReceiptStage Standing",
+    "greenroom.portal.errors": "HostGone PortalClosed PortalForked PortalFull RunInterrupted",
     "greenroom.runtime": "Runtime open_runtime",
     "greenroom.serving": "run_server serve",
     "greenroom.settings": "BadSettings Settings",

@@ -16,6 +16,7 @@ from typing import cast
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.forks.loop import end_children_in_loop
+from greenroom.actors.reactors.own_thread import check_trio
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.admin.user_data import UserData
 from greenroom.agents import Agents, error_words
@@ -60,6 +61,10 @@ from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.listeners import Listeners
 
 logger = logging.getLogger("greenroom")
+
+OTHER_HOSTS = (
+    "under asyncio use greenroom.aio.open_runtime, in synchronous code greenroom.start_portal"
+)
 
 
 class NotOpen(GreenroomError):
@@ -349,8 +354,10 @@ async def open_runtime(
     closed again. `policies` say what counts as delivered, in place of the settings;
     `on_undelivered` is called with each dead letter and must be quick. `describe_error(error, run)`
     words what the user of a run reads when its code or a tool of it raises `error`. Raises the
-    errors of opening a journal; `BadSettings` and `BadAgent` for what cannot be settings or agents.
+    errors of opening a journal; `BadSettings` and `BadAgent` for what cannot be settings or agents,
+    and `WrongHost` outside of trio.
     """
+    check_trio("greenroom.open_runtime()", OTHER_HOSTS)
     settings = Settings.load() if settings is None else Settings.checked(settings)
     answering = named_agents(agents)
     async with open_journal(settings, journal) as opened:

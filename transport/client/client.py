@@ -14,6 +14,7 @@ from functools import partial
 import attrs
 
 from greenroom.actors.guard import call_guarded
+from greenroom.actors.reactors.own_thread import check_trio
 from greenroom.actors.reply import Reply
 from greenroom.actors.text.escaping import one_line
 from greenroom.delivery.events.ids import AskId, RunId, ThreadId, UserId
@@ -91,10 +92,12 @@ async def connect(
     `recovered` False after a resume says that events were missed, and that events taken with an
     offset beyond its `after` no longer count. `ssl_context`: the authorities to trust for `wss://`.
 
-    Raises `BadUrl`, `TypeError` for a token of another type, and `CannotConnect`, `Refused` or
-    `SessionClosed` when there is no use in coming back; so do the client's methods later. Any
-    other trouble on the way is logged as a warning, once for each cause, and tried again.
+    Raises `BadUrl`, `WrongHost` outside of trio, `TypeError` for a token of another type, and
+    `CannotConnect`, `Refused` or `SessionClosed` when there is no use in coming back; so do the
+    client's methods later. Any other trouble on the way is logged as a warning, once for each
+    cause, and tried again.
     """
+    check_trio("greenroom.connect()", "use trio.run, or asyncio.to_thread(trio.run, …)")
     where = ServerUrl.parse(url, ssl_context)
     client = Client(where, token, ClientSession(position), uniform, new_id, wall_clock)
     client.on_ready = on_ready

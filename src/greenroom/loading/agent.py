@@ -9,14 +9,16 @@ import os
 import sys
 import sysconfig
 import traceback
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import TypeGuard, cast
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.actors.reactors.own_thread import WrongHost
 from greenroom.actors.text.wording import a, did_you_mean
 from greenroom.delivery.run.run import Agent
+from greenroom.loading.declaration import declaration_of
 
 EXAMPLE = "name it as MODULE_OR_FILE:AGENT, for example app:agent or agents/app.py:agent"
 SHAPE = "an agent is `async def agent(run, said)`"
@@ -124,10 +126,21 @@ def named_agents(agents: Mapping[str, Agent] | Agent | None) -> Mapping[str, Age
 
 
 def checked_agent(found: object, called: str) -> Agent:
-    """`found`, if it can be an agent; `called` begins the error. Raises `BadAgent`."""
-    if not _is_async_function(found):
+    """`found`, if it can be an agent; `called` begins the error. Raises `BadAgent`, and `WrongHost`
+    for one of asyncio."""
+    if not is_async_function(found):
         raise BadAgent(f"{called} must be an async function, not {_described(found)}", advice=SHAPE)
-    agent = cast(Agent, found)
+    check_parameters(found, called)
+    if declaration_of(found).host != "any":
+        raise WrongHost(
+            f"{called} is declared as one of asyncio, and this runtime has no asyncio loop",
+            advice="open the runtime with greenroom.aio.open_runtime",
+        )
+    return cast(Agent, found)
+
+
+def check_parameters(agent: Callable[..., object], called: str) -> None:
+    """Raises `BadAgent` unless it can be called with a run and what was said."""
     try:
         inspect.signature(agent).bind(None, None)
     except TypeError:
@@ -135,10 +148,9 @@ def checked_agent(found: object, called: str) -> Agent:
             f"{called} must take a run and what was said, not {inspect.signature(agent)}",
             advice=SHAPE,
         ) from None
-    return agent
 
 
-def _is_async_function(found: object) -> bool:
+def is_async_function(found: object) -> TypeGuard[Callable[..., Awaitable[object]]]:
     """A function, a partial of one, or an object whose `__call__` is one."""
     if inspect.isclass(found):
         return False

@@ -14,6 +14,7 @@ from greenroom.delivery.events.policy import NO_POLICIES, Policies, Policy, chec
 from greenroom.delivery.run.attempts.attempt import WhenLost
 from greenroom.delivery.run.run import Agent
 
+T = TypeVar("T")
 AgentT = TypeVar("AgentT", bound=Agent)
 Lost: TypeAlias = Literal["end", "again"]
 
@@ -29,11 +30,12 @@ class BadDeclaration(GreenroomError, ValueError):
 class Declaration:
     """What becomes of a run of the agent that is lost with its server: it ends, or it is taken up
     again, until it has had all of its `attempts`. `policies`: those of the runs that users start,
-    in place of the usual ones."""
+    in place of the usual ones. `host`: where it runs, if it says so."""
 
     when_lost: Lost = "end"
     attempts: int = 3
     policies: Policies = NO_POLICIES
+    host: Literal["any", "asyncio", "thread"] = "any"
 
     def __attrs_post_init__(self) -> None:
         if self.when_lost not in ("end", "again"):
@@ -61,17 +63,18 @@ def agent(
     as it is. Raises `BadDeclaration` and `BadPolicy`, which are `ValueError`s.
     """
     declaration = Declaration(when_lost, attempts, checked_policies(policy))
-
-    def declare(function: AgentT) -> AgentT:
-        setattr(function, _NAME, declaration)
-        return function
-
-    return declare
+    return partial(declared, declaration)
 
 
-def declaration_of(agent: Agent) -> Declaration:
+def declared(declaration: Declaration, function: T) -> T:
+    """`function`, which from now on declares this."""
+    setattr(function, _NAME, declaration)
+    return function
+
+
+def declaration_of(agent: object) -> Declaration:
     """What an agent declares: a function, a partial of one, or an object that is called as one."""
-    inner: object = agent
+    inner = agent
     while isinstance(inner, partial):
         inner = inner.func
     for each in (inner, getattr(type(inner), "__call__", None)):  # noqa: B004  # as `checked_agent`

@@ -1,0 +1,238 @@
+"""An asyncio loop as a host: what crosses to it, and what it waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from contextvars import Context, copy_context
+from functools import partial
+from typing import Generic, TypeVar, cast
+
+import attrs
+import outcome
+import trio
+
+from greenroom.actors.guard import call_guarded
+from greenroom.actors.reactors.own_thread import WrongHost
+from greenroom.portal.border import Border
+from greenroom.portal.call import Call, Lane
+from greenroom.portal.errors import HostGone
+from greenroom.portal.held_block import UNWIND_SECONDS
+
+T = TypeVar("T")
+
+
+class HostLoop:
+    """One loop. What crosses to it waits in one deque, and wakes it once for all that waits."""
+
+    def __init__(self, border: Border, loop: asyncio.AbstractEventLoop) -> None:
+        self.border: Border = border
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.waiting: set[Waiting[object]] = set()
+        self.jobs: set[Job[object]] = set()
+        self._arrivals: deque[Callable[[], object]] = deque()
+        self._woken = False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the loop was closed."""
+        return self.loop.is_closed()
+
+    def gone(self) -> None:
+        """In the trio thread: the loop was closed, and nothing of it goes on."""
+        for waiting in list(self.waiting):
+            waiting.call.interrupt()
+        for job in list(self.jobs):
+            job.finish(outcome.Error(gone()))
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        """Call this on the loop, from any thread; False if the loop was closed."""
+        self._arrivals.append(callback)
+        if not self._woken:
+            self._woken = True
+            try:
+                self.loop.call_soon_threadsafe(self._arrived)
+            except RuntimeError:
+                self._woken = False
+                self._arrivals.clear()
+                return False
+        return True
+
+    async def run(self, function: Callable[[], object]) -> object:
+        """In a trio task: call a function on the loop, and await it there if it is async. A
+        cancellation cancels it and waits for its end, for `UNWIND_SECONDS`. Raises what it raises,
+        `asyncio.CancelledError` if it was cancelled over there, and `HostGone`."""
+        job: Job[object] = Job(self, function)
+        self.jobs.add(job)
+        try:
+            if not self.post(job.start):
+                raise gone()
+            return await job.wait()
+        finally:
+            self.jobs.discard(job)
+
+    def _arrived(self) -> None:
+        self._woken = False
+        for _ in range(len(self._arrivals)):
+            call_guarded("something that crossed to asyncio failed", self._arrivals.popleft())
+
+
+def gone() -> HostGone:
+    return HostGone(
+        "the event loop was closed",
+        advice="end what runs on it before it ends, as asyncio.run does",
+    )
+
+
+def host_loop(border: Border, what: str) -> HostLoop:
+    """The running loop as a host. Raises `WrongHost` where none runs."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise WrongHost(
+            f"{what} must be awaited in an asyncio task",
+            advice="in trio use greenroom.open_runtime, in synchronous code greenroom.start_portal",
+        ) from None
+    found = border.hosts.get(loop)
+    if found is None:
+        found = border.hosts.setdefault(loop, HostLoop(border, loop))
+    return cast(HostLoop, found)
+
+
+class Waiting(Generic[T]):
+    """A task of asyncio that waits for a call's outcome."""
+
+    __slots__ = ("_future", "_host", "call", "outcome")
+
+    def __init__(self, host: HostLoop, lane: Lane, function: Callable[[], Awaitable[T]]) -> None:
+        self._host = host
+        self._future = host.loop.create_future()
+        self.outcome: outcome.Outcome[T] | None = None
+        self.call: Call[T] = Call(function, lane, self._answer)
+
+    def begun(self) -> None:
+        """The call was made. On the loop, as its answer: that cannot have come before."""
+        self._host.waiting.add(self)  # type: ignore[arg-type]  # only interrupted there
+
+    async def outcome_of(self) -> outcome.Outcome[T]:
+        """The outcome. If this is cancelled, the call is interrupted, and has ended at the end."""
+        try:
+            await self._future
+        except GeneratorExit:  # the coroutine is thrown away, and its loop may not run
+            self.abandon()
+            raise
+        except asyncio.CancelledError:
+            self.abandon()
+            await self.end()
+            raise
+        return self.got
+
+    def abandon(self) -> None:
+        """Interrupt the call."""
+        self._host.border.post_if_open(self.call.interrupt)
+
+    async def end(self) -> outcome.Outcome[T]:
+        """The outcome, even if this is cancelled meanwhile: then it goes on to wait. Who calls it
+        must look at `task.cancelling()`."""
+        while self.outcome is None:
+            if self._future.done():
+                self._future = self._host.loop.create_future()
+            with suppress(asyncio.CancelledError):
+                await self._future
+        return self.got
+
+    @property
+    def got(self) -> outcome.Outcome[T]:
+        """The outcome that has come."""
+        assert self.outcome is not None, "the future is set after it"
+        return self.outcome
+
+    def _answer(self, result: outcome.Outcome[T]) -> None:
+        """In the trio thread."""
+        self._host.post(partial(self.arrived, result))
+
+    def arrived(self, result: outcome.Outcome[T]) -> None:
+        """On the loop: the outcome has come."""
+        self.outcome = result
+        self._host.waiting.discard(self)
+        if not self._future.done():
+            self._future.set_result(None)
+
+
+@attrs.define(eq=False)
+class Job(Generic[T]):
+    """A function that runs on the loop for a trio task."""
+
+    host: HostLoop
+    function: Callable[[], object]
+    context: Context = attrs.field(factory=copy_context)
+    _task: asyncio.Task[object] | None = None
+    _is_cancelled: bool = False
+    _outcome: outcome.Outcome[object] | None = None
+    _finished: trio.Event = attrs.field(factory=trio.Event)
+
+    async def wait(self) -> object:
+        """In the trio task."""
+        try:
+            await self._finished.wait()
+        except trio.Cancelled:
+            self.host.post(self.cancel)
+            with trio.move_on_after(UNWIND_SECONDS, shield=True):
+                await self._finished.wait()
+            if isinstance(self._outcome, outcome.Error) and not _is_cancelled(self._outcome.error):
+                self._outcome.unwrap()
+            raise
+        assert self._outcome is not None, "it is set before the event"
+        return self._outcome.unwrap()
+
+    def finish(self, result: outcome.Outcome[object]) -> None:
+        """In the trio thread."""
+        if self._outcome is None:
+            self._outcome = result
+            self._finished.set()
+
+    # On the loop
+
+    def start(self) -> None:
+        """Call the function; a coroutine becomes a task."""
+        if self._is_cancelled:
+            self._over(outcome.Error(asyncio.CancelledError()))
+            return
+        result = outcome.capture(self.context.run, self.function)
+        if isinstance(result, outcome.Value) and asyncio.iscoroutine(result.value):
+            coroutine = cast("Coroutine[object, None, object]", result.value)
+            self._task = self.host.loop.create_task(coroutine, context=self.context)
+            self._task.add_done_callback(self._done)
+        else:
+            self._over(result)
+
+    def cancel(self) -> None:
+        """The trio task was cancelled."""
+        self._is_cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def _done(self, task: asyncio.Task[object]) -> None:
+        if task.cancelled():
+            self._over(outcome.Error(asyncio.CancelledError()))
+        else:
+            error = task.exception()
+            self._over(outcome.Value(task.result()) if error is None else outcome.Error(error))
+
+    def _over(self, result: outcome.Outcome[object]) -> None:
+        self._task = None
+        self.host.border.post_if_open(partial(self.finish, result))
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    return isinstance(error, asyncio.CancelledError)
+
+
+async def cross(lane: Lane, function: Callable[[], Awaitable[T]], what: str = "this") -> T:
+    """Await `function()` in the trio thread, in its lane. Raises what it raises."""
+    waiting = Waiting(host_loop(lane.border, what), lane, function)
+    lane.border.call(waiting.call)
+    waiting.begun()
+    return (await waiting.outcome_of()).unwrap()

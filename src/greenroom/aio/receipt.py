@@ -1,0 +1,41 @@
+"""Receipts under asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec
+
+from greenroom.aio.crossing import crossing
+from greenroom.aio.host_loop import cross
+from greenroom.delivery.run.receipt import Receipt
+from greenroom.portal.face import F, Face, ReceiptFacts
+
+P = ParamSpec("P")
+
+
+class AioReceipt(ReceiptFacts):
+    """A `greenroom.Receipt` under asyncio."""
+
+    __slots__ = ()
+
+    stage = crossing(Receipt.stage)
+    standing = crossing(Receipt.standing)
+    wait_received = crossing(Receipt.wait_received)
+    wait_displayed = crossing(Receipt.wait_displayed)
+    wait_confirmed = crossing(Receipt.wait_confirmed)
+
+
+def emitting(
+    method: Callable[Concatenate[F, P], Awaitable[Receipt]],
+) -> Callable[Concatenate[Face[F], P], Coroutine[object, None, AioReceipt]]:
+    """A method that awaits `method` across the border, and returns the receipt's face."""
+    name = method.__qualname__
+
+    @wraps(method)
+    async def call(face: Face[F], /, *args: P.args, **kwargs: P.kwargs) -> AioReceipt:
+        lane = face._lane
+        receipt = await cross(lane, partial(method, face._far, *args, **kwargs), name)
+        return AioReceipt(receipt, lane)
+
+    return call

@@ -1,0 +1,94 @@
+"""Text streams under asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+
+from greenroom.actors.text.wording import kind_of
+from greenroom.aio.blocks import enter, leave
+from greenroom.aio.host_loop import cross
+from greenroom.aio.receipt import AioReceipt
+from greenroom.delivery.events.draft import BadEvent
+from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.run.text_stream import TextStream, parts_of
+from greenroom.portal.call import Lane
+from greenroom.portal.host_text import HostText
+from greenroom.portal.visit import Visit
+
+
+class AioTextStream(AbstractAsyncContextManager["AioTextStream"]):
+    """A `greenroom.TextStream` under asyncio: `async with run.text() as text: text.write(token)`.
+
+    Tokens wait on this side of the border, and cross together. An error of a text that has crossed
+    is raised by the next call, and by the end of the block.
+    """
+
+    def __init__(self, lane: Lane, make: Callable[[], TextStream], kind: Kind) -> None:
+        self._lane = lane
+        self._kind = kind
+        self._text = HostText(lane, make, kind)
+        self._visit: Visit[HostText] = Visit(lane, self._itself)
+        self.write: Callable[[str], None] = self._text.write
+
+    def _itself(self) -> HostText:
+        return self._text
+
+    @property
+    def receipt(self) -> AioReceipt | None:
+        """The receipt of the last piece that was kept, if there is one."""
+        stream = self._text.stream
+        receipt = None if stream is None else stream.receipt
+        return None if receipt is None else AioReceipt(receipt, self._lane)
+
+    @property
+    def not_kept(self) -> str:
+        """After an error: the text that was written and is not kept."""
+        return self._text.not_kept
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether `drain` would wait: half of the buffer is in use, or a client is far behind."""
+        return self._text.is_ahead
+
+    async def write_all(self, texts: AsyncIterable[str]) -> None:
+        """As `greenroom.TextStream.write_all`."""
+        if not hasattr(texts, "__aiter__"):
+            raise BadEvent(
+                f"{self._kind}: a stream must be an async iterable of str, not {kind_of(texts)}"
+            )
+        async for text in texts:
+            for part in parts_of(text):
+                self.write(part)
+                if self.is_ahead:
+                    await self.drain()
+
+    async def drain(self) -> None:
+        """As `greenroom.TextStream.drain`."""
+        await cross(self._lane, self._text.drain, "text.drain()")
+
+    async def flush(self) -> None:
+        """As `greenroom.TextStream.flush`."""
+        await cross(self._lane, self._text.flush, "text.flush()")
+
+    async def wait_received(self, timeout: float | None = None) -> None:
+        """As `greenroom.TextStream.wait_received`."""
+
+        await self.flush()
+        if receipt := self.receipt:
+            await receipt.wait_received(timeout)
+
+    async def __aenter__(self) -> AioTextStream:
+        await enter(self._visit, self._lane, "run.text()")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await leave(self._visit, self._lane, error)
+        if error is None:
+            self._text.end()

@@ -1,0 +1,56 @@
+"""Methods of faces in synchronous code: each waits for the method of the same name.
+
+The signature, the types and the documentation are those of that method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from greenroom.blocking.waiting import cross
+from greenroom.delivery.run.receipt import Receipt
+from greenroom.portal.face import F, Face, ReceiptFacts
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def crossing(
+    method: Callable[Concatenate[F, P], Awaitable[R]],
+) -> Callable[Concatenate[Face[F], P], R]:
+    """A method that waits for `method` in the trio thread."""
+    name = method.__qualname__
+
+    @wraps(method)
+    def call(face: Face[F], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return cross(face._lane, partial(method, face._far, *args, **kwargs), name)
+
+    return call
+
+
+class BlockingReceipt(ReceiptFacts):
+    """A `greenroom.Receipt` in synchronous code."""
+
+    __slots__ = ()
+
+    stage = crossing(Receipt.stage)
+    standing = crossing(Receipt.standing)
+    wait_received = crossing(Receipt.wait_received)
+    wait_displayed = crossing(Receipt.wait_displayed)
+    wait_confirmed = crossing(Receipt.wait_confirmed)
+
+
+def emitting(
+    method: Callable[Concatenate[F, P], Awaitable[Receipt]],
+) -> Callable[Concatenate[Face[F], P], BlockingReceipt]:
+    """The same for a method that returns a receipt."""
+    name = method.__qualname__
+
+    @wraps(method)
+    def call(face: Face[F], /, *args: P.args, **kwargs: P.kwargs) -> BlockingReceipt:
+        lane = face._lane
+        return BlockingReceipt(cross(lane, partial(method, face._far, *args, **kwargs), name), lane)
+
+    return call

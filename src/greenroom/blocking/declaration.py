@@ -1,0 +1,29 @@
+"""What an agent declares about its runs: `@greenroom.blocking.agent(when_lost="again")`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+from greenroom.blocking.agent import ThreadedAgent
+from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.policy import Policy, checked_policies
+from greenroom.loading.declaration import Declaration, Lost, declared
+
+AgentT = TypeVar("AgentT", bound=ThreadedAgent)
+
+
+def agent(
+    *,
+    when_lost: Lost = "end",
+    attempts: int = 3,
+    policy: Policy | Mapping[EventClass, Policy] | None = None,
+) -> Callable[[AgentT], AgentT]:
+    """Declare an agent of synchronous code: a plain function.
+
+    See `greenroom.agent`. A runtime that cannot run it refuses it. The function itself stays as it
+    is. Raises `BadDeclaration` and `BadPolicy`.
+    """
+    policies = checked_policies(policy)
+    return partial(declared, Declaration(when_lost, attempts, policies, "thread"))

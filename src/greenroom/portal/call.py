@@ -1,0 +1,118 @@
+"""One call across the border, and the lanes that calls go in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import attrs
+import outcome
+import trio
+
+from greenroom.actors.exit import must_go_on
+from greenroom.actors.guard import call_guarded
+from greenroom.portal.errors import RunInterrupted
+
+if TYPE_CHECKING:
+    from greenroom.portal.border import Border
+
+T = TypeVar("T")
+
+
+class Congestion(Protocol):
+    """Text that must be in its stream before the next call of the lane begins."""
+
+    async def settled(self) -> None:
+        """Wait until it is."""
+
+
+@attrs.define(eq=False)
+class Lane:
+    """The calls of one run, in order. Once it is cut, each of them is interrupted, and so are those
+    of the lanes within it."""
+
+    border: Border
+    parent: Lane | None = None
+    is_cut: bool = False
+    calls: set[Call[object]] = attrs.field(factory=set)
+    congestion: dict[Congestion, None] = attrs.field(factory=dict)
+
+    def cut(self) -> None:
+        """In the trio thread."""
+        self.is_cut = True
+        for call in list(self.calls):
+            call.interrupt()
+
+    def reopen(self) -> None:
+        """The block that was cut has been left: what follows it is not interrupted."""
+        self.is_cut = False
+
+    def within(self) -> Lane:
+        """A lane in this one, of a sub-run."""
+        return Lane(self.border, self)
+
+    async def settled(self) -> None:
+        """Wait for the text that was written before."""
+        while self.congestion:
+            await next(iter(self.congestion)).settled()
+        if self.parent is not None:
+            await self.parent.settled()
+
+
+@attrs.define(eq=False)
+class Call(Generic[T]):
+    """A call of `function` in the trio thread. `answer` is called there with its outcome, once.
+
+    An interrupted call ends with `RunInterrupted`, if it had not ended before.
+    """
+
+    function: Callable[[], Awaitable[T]]
+    lane: Lane
+    answer: Callable[[outcome.Outcome[T]], object]
+    context: Context = attrs.field(factory=copy_context)
+    _scope: trio.CancelScope | None = None
+    _interrupted: bool = False
+    _answered: bool = False
+
+    def enter(self) -> None:
+        """It is about to run: in its lane, and those that this one is in."""
+        lane: Lane | None = self.lane
+        while lane is not None:
+            lane.calls.add(self)  # type: ignore[arg-type]  # only interrupted there
+            self._interrupted |= lane.is_cut
+            lane = lane.parent
+
+    async def run(self) -> None:
+        """The task of the call."""
+        result: outcome.Outcome[T] = outcome.Error(RunInterrupted("it was interrupted"))
+        try:
+            with trio.CancelScope() as self._scope:
+                if self._interrupted:
+                    self._scope.cancel()
+                if self.lane.congestion or self.lane.parent is not None:
+                    await self.lane.settled()
+                result = outcome.Value(await self.function())
+        except BaseException as error:
+            if must_go_on(error):
+                self.settle(outcome.Error(self.lane.border.reason()))
+                raise
+            result = outcome.Error(error)
+        self.settle(result)
+
+    def interrupt(self) -> None:
+        """In the trio thread: cancel it, before it begins or while it runs."""
+        self._interrupted = True
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def settle(self, result: outcome.Outcome[T]) -> None:
+        """Answer, unless that was done."""
+        lane: Lane | None = self.lane
+        while lane is not None:
+            lane.calls.discard(self)
+            lane = lane.parent
+        self.lane.border.calls.discard(self)
+        if not self._answered:
+            self._answered = True
+            call_guarded("the answer of a call did not reach its caller", self.answer, result)

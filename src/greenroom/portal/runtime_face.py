@@ -1,0 +1,33 @@
+"""What a runtime's face says without waiting for long."""
+
+from __future__ import annotations
+
+from greenroom.portal.briefly import briefly
+from greenroom.portal.face import Face
+from greenroom.runtime import Runtime
+from greenroom.settings import Settings
+
+
+class RuntimeFacts(Face[Runtime]):
+    """The part of a runtime's face that is the same in every host."""
+
+    __slots__ = ()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was opened with."""
+        return self._far.settings
+
+    @property
+    def draining(self) -> bool:
+        """True once the runtime accepts no new connections and is about to stop."""
+        return self._far.draining
+
+    @property
+    def restarts(self) -> int:
+        """The number of restarted children in the whole tree."""
+        return self._far.restarts
+
+    tree = briefly(Runtime.tree)
+    crashes = briefly(Runtime.crashes)
+    crash = briefly(Runtime.crash)
