@@ -45,6 +45,7 @@ from greenroom.loading.agent import named_agents
 from greenroom.metrics.counts import Metrics
 from greenroom.metrics.gauges import Gauges, watching_lag
 from greenroom.metrics.table import Values
+from greenroom.portal.errors import OPEN_ELSEWHERE
 from greenroom.settings import Settings
 from greenroom.supervisor.application import Component, open_application
 from greenroom.supervisor.child_spec import Restart, task_child
@@ -61,10 +62,6 @@ from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.listeners import Listeners
 
 logger = logging.getLogger("greenroom")
-
-OTHER_HOSTS = (
-    "under asyncio use greenroom.aio.open_runtime, in synchronous code greenroom.start_portal"
-)
 
 
 class NotOpen(GreenroomError):
@@ -357,7 +354,7 @@ async def open_runtime(
     errors of opening a journal; `BadSettings` and `BadAgent` for what cannot be settings or agents,
     and `WrongHost` outside of trio.
     """
-    check_trio("greenroom.open_runtime()", OTHER_HOSTS)
+    check_trio("greenroom.open_runtime()", OPEN_ELSEWHERE)
     settings = Settings.load() if settings is None else Settings.checked(settings)
     answering = named_agents(agents)
     async with open_journal(settings, journal) as opened:

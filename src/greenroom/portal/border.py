@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from threading import get_ident
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import Final, Protocol
 
-import outcome
 import trio
 
 from greenroom.actors.forks.children import in_child
@@ -20,16 +20,28 @@ from greenroom.actors.guard import call_guarded
 from greenroom.actors.text.safe import safe_repr
 from greenroom.portal.errors import PortalClosed, PortalForked, PortalFull
 
-if TYPE_CHECKING:
-    from greenroom.portal.call import Call
-
-T = TypeVar("T")
-
 MOST_WAITING: Final = 100_000
 """Calls that may wait while the trio thread is busy."""
 
 LOOK_SECONDS: Final = 1.0
 """Seconds between two looks for hosts that are gone."""
+
+
+class Crossing(Protocol):
+    """A call, as the border knows it (`Call`)."""
+
+    @property
+    def context(self) -> Context:
+        """That of its caller."""
+
+    def enter(self) -> None:
+        """It is about to run."""
+
+    async def run(self) -> None:
+        """Its task."""
+
+    def refuse(self, error: BaseException) -> None:
+        """Answer with this error, unless it was answered."""
 
 
 class Host(Protocol):
@@ -47,7 +59,7 @@ class Border:
     """What crosses to the trio thread. `calls`: those under way there."""
 
     def __init__(self) -> None:
-        self.calls: set[Call[object]] = set()
+        self.calls: set[Crossing] = set()
         self.hosts: dict[object, Host] = {}
         self.stopping: trio.Event = trio.Event()
         self._waiting: deque[Callable[[], object]] = deque()
@@ -64,13 +76,13 @@ class Border:
 
     # In any thread
 
-    def call(self, call: Call[T]) -> None:
+    def call(self, call: Crossing) -> None:
         """Run a call in the trio thread. Raises `PortalClosed` and `PortalFull`."""
         if len(self._waiting) >= MOST_WAITING:
             raise PortalFull(f"{MOST_WAITING:,} calls wait for the runtime's thread")
         self.post(_Start(self, call, False))
 
-    def hold(self, call: Call[T]) -> None:
+    def hold(self, call: Crossing) -> None:
         """Run a call that lasts as long as a block of the host. Raises as `call` does."""
         if len(self._waiting) >= MOST_WAITING:
             raise PortalFull(f"{MOST_WAITING:,} calls wait for the runtime's thread")
@@ -139,22 +151,22 @@ class Border:
         self._died, self._closed = died, True
         self._drain()
         for call in list(self.calls):
-            call.settle(outcome.Error(self.reason()))
+            call.refuse(self.reason())
 
-    def start_call(self, call: Call[T], *, lasts: bool) -> None:
+    def start_call(self, call: Crossing, *, lasts: bool) -> None:
         """Start the task of a call, in the context of its caller."""
         nursery = self._blocks if lasts else self._calls
         if self._closed or nursery is None or (lasts and self.stopping.is_set()):
-            call.settle(outcome.Error(self.reason()))
+            call.refuse(self.reason())
             return
-        self.calls.add(call)  # type: ignore[arg-type]  # only settled there
+        self.calls.add(call)
         call.enter()
         try:
             call.context.run(nursery.start_soon, call.run)
         except RuntimeError:  # the nursery is closed
-            call.settle(outcome.Error(self.reason()))
+            call.refuse(self.reason())
 
-    def spawn(self, call: Call[T]) -> None:
+    def spawn(self, call: Crossing) -> None:
         """In the trio thread, start a call now."""
         self.start_call(call, lasts=False)
 
@@ -199,7 +211,7 @@ class _Start:
 
     __slots__ = ("_border", "_call", "_lasts")
 
-    def __init__(self, border: Border, call: Call[T], lasts: bool) -> None:
+    def __init__(self, border: Border, call: Crossing, lasts: bool) -> None:
         self._border = border
         self._call = call
         self._lasts = lasts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import attrs
 import outcome
@@ -12,10 +12,8 @@ import trio
 
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import call_guarded
+from greenroom.portal.border import Border
 from greenroom.portal.errors import RunInterrupted
-
-if TYPE_CHECKING:
-    from greenroom.portal.border import Border
 
 T = TypeVar("T")
 
@@ -105,6 +103,10 @@ class Call(Generic[T]):
         self._interrupted = True
         if self._scope is not None:
             self._scope.cancel()
+
+    def refuse(self, error: BaseException) -> None:
+        """Answer with this error, unless it was answered."""
+        self.settle(outcome.Error(error))
 
     def settle(self, result: outcome.Outcome[T]) -> None:
         """Answer, unless that was done."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from greenroom.actors.errors import Fault, GreenroomError
+
+OPEN_ELSEWHERE: Final = (
+    "under asyncio use greenroom.aio.open_runtime, in synchronous code greenroom.start_portal"
+)
 
 
 class PortalClosed(GreenroomError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import outcome
@@ -39,6 +40,7 @@ class HeldBlock:
         self._cut = cut
         self._left = trio.Event()
         self._error: BaseException | None = None
+        self._trace: TracebackType | None = None
         self._is_cancelled = False
 
     async def keep(self) -> None:
@@ -50,11 +52,13 @@ class HeldBlock:
         except BaseException as error:
             if error is not self._error:
                 raise
+            error.__traceback__ = self._trace  # it goes on in the host
 
     def leave(self, error: BaseException | None, *, cancelled: bool) -> None:
         """In the trio thread: the host leaves the block, by `error` or because it was
         `cancelled`."""
         self._error, self._is_cancelled = error, cancelled
+        self._trace = None if error is None else error.__traceback__
         self._left.set()
 
     async def _stay(self, run: Run) -> None:
@@ -72,10 +76,5 @@ class HeldBlock:
             await trio.lowlevel.checkpoint()
 
     def _raise_error(self) -> None:
-        """With the traceback that it has in the host, where it goes on."""
         if self._error is not None:
-            trace = self._error.__traceback__
-            try:
-                raise self._error
-            finally:
-                self._error.__traceback__ = trace
+            raise self._error

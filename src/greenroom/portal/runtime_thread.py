@@ -27,10 +27,10 @@ Opened = Callable[[outcome.Outcome[Runtime]], object]
 
 
 class RuntimeThread:
-    """Runs `opening(border)` in a thread of its own, until the border is told to stop.
+    """Runs `opening(border)` in a thread of its own, until the border is to stop.
 
     A daemon: the interpreter does not wait for it, and stops it at its end. `on_death` is called in
-    that thread if the runtime ends by an error before it was told to stop.
+    that thread if the runtime ends by an error before it was to stop.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class RuntimeThread:
         self.border.close(self.error)
         self._tell_opened(outcome.Error(self.error or self.border.reason()))
         if self.error is not None and not self.border.stopping.is_set():
-            call_guarded("a host was not told that its runtime died", self._on_death, self.error)
+            call_guarded("a host does not know that its runtime died", self._on_death, self.error)
         with self._lock:
             self._is_over = True
         atexit.unregister(self._stop_at_exit)
         for each in self._ended:
-            call_guarded("a host was not told that its runtime has ended", each)
+            call_guarded("a host does not know that its runtime has ended", each)
 
     async def _live(self) -> None:
         async with trio.open_nursery() as calls:
@@ -95,7 +95,7 @@ class RuntimeThread:
     def _tell_opened(self, result: outcome.Outcome[Runtime]) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
-            call_guarded("a host was not told of its runtime", opened, result)
+            call_guarded("a host did not get its runtime", opened, result)
         elif isinstance(result, outcome.Error) and not isinstance(result.error, PortalClosed):
             log_failure(logger, result.error, "the runtime has died")
 
