@@ -351,8 +351,7 @@ async def open_runtime(
     closed again. `policies` say what counts as delivered, in place of the settings;
     `on_undelivered` is called with each dead letter and must be quick. `describe_error(error, run)`
     words what the user of a run reads when its code or a tool of it raises `error`. Raises the
-    errors of opening a journal; `BadSettings` and `BadAgent` for what cannot be settings or agents,
-    and `WrongHost` outside of trio.
+    errors of opening a journal; `BadSettings` and `BadAgent` for what cannot be settings or agents.
     """
     check_trio("greenroom.open_runtime()", OPEN_ELSEWHERE)
     settings = Settings.load() if settings is None else Settings.checked(settings)
