@@ -18,7 +18,7 @@ _numbers = itertools.count(1)
 
 
 OWN = "own"
-SERVERS = (OWN, "anycorn")
+SERVERS = (OWN, "asyncio", "uvloop", "anycorn")
 HAS_A_SERVER_OF_ITS_OWN = {"serving", "hours"}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import os
 import socket
 import threading
@@ -52,14 +54,22 @@ async def narrator(run: Run, said: JSON) -> None:
         case "tick":
             while True:
                 await run.agent_thinking(text="tick")
-                await trio.sleep(0.005)
+                await sleep(0.005)
         case "wait":
             await run.agent_thinking(text="waiting")
-            await trio.sleep_forever()
+            await sleep(math.inf)
         case "type":
             run.typing()
         case "crash":
             raise RuntimeError("boom")
+
+
+async def sleep(seconds: float) -> None:
+    """In trio or asyncio: this agent runs in both."""
+    if trio.lowlevel.in_trio_run():
+        await trio.sleep(seconds)
+    else:
+        await asyncio.sleep(seconds if seconds < math.inf else 1e6)
 
 
 async def stream(run: Run, tokens: int) -> None:
@@ -73,7 +83,7 @@ async def stream(run: Run, tokens: int) -> None:
                 async with run.tool("look"):
                     pass
             text.write(f"{number} ")
-            await trio.sleep(0.002)
+            await sleep(0.002)
 
 
 async def tell_everything(run: Run) -> None:
