@@ -22,8 +22,8 @@ def opening(
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     defaults: Json = {"subprotocols": ["greenroom.v1"], "proxy": None, "ping_interval": None}
     return connect(
-        f"ws://127.0.0.1:{port}/live",
-        additional_headers=headers,
+        options.pop("uri", f"ws://127.0.0.1:{port}/live"),
+        additional_headers={**headers, **options.pop("additional_headers", {})},
         close_timeout=2,
         **{**defaults, **options},
     )

@@ -22,6 +22,7 @@ from greenroom.asgi.request_heads import Proxies, path_of
 from greenroom.asgi.responses import as_messages
 from greenroom.asgi.ways import Way
 from greenroom.listening import authenticator_of
+from greenroom.portal.errors import PortalClosed, PortalFull
 from greenroom.runtime import Runtime
 from greenroom.transport.auth.tokens import Authenticator, Identity
 from greenroom.transport.door.front_door import LIVE, Handler
@@ -76,15 +77,20 @@ class Application:
     async def _serve(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         way = _way_in(scope)
         if way is None:
-            await _say_not_started(scope, receive, send)
-            raise NoRuntime(
-                "a request came before the lifespan of greenroom.asgi had started",
-                advice="give the outermost app `lifespan=greenroom.asgi.lifespan(…)`",
+            logger.error(
+                "a request came before the lifespan of greenroom.asgi had started: give the "
+                "outermost app `lifespan=greenroom.asgi.lifespan(…)`"
             )
+            await _refuse_for_now(scope, send)
+            return
         found = None
         if self._authenticate is not None and _wants_user(path_of(scope)):
             found = await _ask(self._authenticate, scope)
-        await way.carry(partial(self._attend, way.runtime, scope, found), receive, send)
+        try:
+            await way.carry(partial(self._attend, way.runtime, scope, found), receive, send)
+        except (PortalClosed, PortalFull) as error:
+            logger.warning("a request was refused: %s", error)
+            await _refuse_for_now(scope, send)
 
     async def _attend(
         self, runtime: Runtime, scope: AsgiScope, found: UserFound | None, exchange: AsgiExchange
@@ -149,12 +155,11 @@ async def _ask(authenticate: Authenticate, scope: AsgiScope) -> UserFound:
         return outcome.Error(error)
 
 
-async def _say_not_started(scope: AsgiScope, receive: Receive, send: Send) -> None:
-    await receive()
+async def _refuse_for_now(scope: AsgiScope, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close"})
         return
-    answer = text(503, "The server has not started.", {"Retry-After": "1"})
+    answer = text(503, "The server cannot answer now.", {"Retry-After": "1"})
     for message in as_messages(answer):
         await send(message)
 
