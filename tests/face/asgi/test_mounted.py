@@ -83,7 +83,7 @@ def test_the_paths_of_the_own_server_are_below_the_prefix(server, path):
 
 def test_the_admin_paths_are_below_the_prefix(server):
     status, body, _ = answer(server, f"{PREFIX}/admin/tree", Authorization=f"Bearer {ADMIN}")
-    assert (status, json.loads(body)["tree"]["name"]) == (200, "greenroom")
+    assert (status, json.loads(body)["tree"]["path"]) == (200, "greenroom")
 
 
 def test_the_page_can_be_left_out(server):
