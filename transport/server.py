@@ -20,7 +20,9 @@ from greenroom.transport.connection.child import ConnectionParts, connection_chi
 from greenroom.transport.door.front_door import FrontDoor, peer_of
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.unready import UnreadyPlace
+from greenroom.transport.http.exchange import Exchange
 from greenroom.transport.http.responses import text
+from greenroom.transport.programs import Programs
 
 logger = logging.getLogger("greenroom.transport")
 
@@ -42,6 +44,7 @@ class Server:
     accept_deadline: float = 10.0
     observer: Observer = NO_OBSERVER
     restart_patience: float = 2.0
+    programs: Programs = attrs.field(factory=Programs)
 
     async def welcome(self, stream: trio.abc.Stream) -> None:
         """One accepted socket. What goes wrong with it is logged and never reaches the others."""
@@ -57,9 +60,11 @@ class Server:
     async def _welcome(self, stream: trio.abc.Stream) -> None:
         """Answer the request and close, or hand the socket on, or drop it past the deadline."""
         with self.half_open.handshake(self.accept_deadline, peer_of(stream)) as scope:
-            upgrade = await self.door.admit(stream)
-            if upgrade is not None:
-                await self.take_in(upgrade)
+            admitted = await self.door.admit(stream)
+            if isinstance(admitted, Exchange):
+                await self.programs.take(admitted)
+            elif admitted is not None:
+                await self.take_in(admitted)
         if scope.cancelled_caught:
             self.drop_handshake(scope)
             await trio.aclose_forcefully(stream)

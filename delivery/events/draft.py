@@ -24,7 +24,7 @@ from greenroom.delivery.events.ids import (
 from greenroom.delivery.events.json_data import Flaw, flaw_of, half_pair_of
 from greenroom.delivery.events.kinds import JSON, Event, Kind, class_of
 from greenroom.delivery.events.policy import Policies, RunPolicy
-from greenroom.delivery.events.record import Entry, OpenRun, Record
+from greenroom.delivery.events.record import Entry, OpenRun, Record, Unsaid
 
 CloseReason: TypeAlias = Literal["expired", "withdrawn"]
 MAX_EVENT_BYTES = 1024 * 1024
@@ -60,6 +60,19 @@ class RunPolicies:
                 record.offset - 1,
                 record.at + round(policy.expires_after * 1000),
             )
+
+
+@attrs.frozen
+class Once:
+    """Travels with a draft whose key must be new in its user's log, and with what else is kept."""
+
+    key: str
+    beside: Beside | None = None
+
+    def entries(self, record: Record) -> Iterator[Entry]:
+        yield Unsaid(record.user, self.key)
+        if self.beside is not None:
+            yield from self.beside.entries(record)
 
 
 def run_policies(by_class: Policies) -> RunPolicies | None:

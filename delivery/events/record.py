@@ -33,7 +33,7 @@ class Record:
     """An event as the journal keeps it. `body` is the event's JSON, sent to clients unchanged.
 
     Offsets count from 1 for each user, without gaps. `at` is in milliseconds since the epoch.
-    `say`, set only on `user_said`, is the client's idempotency key.
+    `say` is an idempotency key: a client's, of its `user_said`; or a service's, of an event.
     """
 
     user: UserId

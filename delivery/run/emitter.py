@@ -14,9 +14,9 @@ from greenroom.actors.errors import GreenroomError, MailboxFull
 from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.ref import ActorStopped
 from greenroom.actors.reply import Reply
-from greenroom.delivery.errors import EventNotKept, UserUnavailable
+from greenroom.delivery.errors import AlreadySaid, EventNotKept, UserUnavailable
 from greenroom.delivery.events.context import UserContext
-from greenroom.delivery.events.draft import BadEvent, Beside, Draft, draft
+from greenroom.delivery.events.draft import BadEvent, Beside, Draft, Once, draft
 from greenroom.delivery.events.ids import AskId, EventId, IdSource, RunId
 from greenroom.delivery.events.kinds import JSON, TERMINAL, Kind
 from greenroom.delivery.events.record import Record
@@ -62,6 +62,7 @@ class Emitter:
     `end` is the last terminal event that was tried; `ended` is True once it is durable. `closed`:
     the run was ended from outside, and no event may follow. `unsent`: the text of the run's
     streams; None when none waits, since each refers to the other. `thread`: that of the trio run.
+    `key`: makes the next event unique in its user's log; `AlreadySaid` is raised for another one.
     """
 
     context: UserContext
@@ -74,6 +75,7 @@ class Emitter:
     ended: bool = False
     closed: bool = False
     unsent: UnsentText | None = None
+    key: str | None = None
     _waits: set[trio.CancelScope] = attrs.field(factory=set, init=False)
     thread: int = attrs.field(factory=get_ident, init=False)
 
@@ -103,10 +105,13 @@ class Emitter:
         `ActorStopped` if that is not known, and the run continues as if it was. `WrongThread`.
         """
         self.check_thread()
+        key, self.key = self.key, None
         if self.unsent is not None:
             await self.send_text()
         try:
-            draft = self._draft(kind, data, event, beside)
+            draft = self._draft(
+                kind, data, event, beside if key is None else Once(key, beside), key
+            )
             before = self.spoken
             self.spoken = before.after(step)
             request = Emit(draft) if ask is None else AskUser(draft, ask)
@@ -152,7 +157,7 @@ class Emitter:
             raise
         try:
             record = await reply.wait()
-        except EventNotKept:
+        except (EventNotKept, AlreadySaid):
             self._take_back(step, before)
             raise
         self.ended |= kind in TERMINAL
@@ -213,7 +218,12 @@ class Emitter:
         )
 
     def _draft(
-        self, kind: Kind, data: JSON, event: EventId | None = None, beside: Beside | None = None
+        self,
+        kind: Kind,
+        data: JSON,
+        event: EventId | None = None,
+        beside: Beside | None = None,
+        say: str | None = None,
     ) -> Draft:
         return draft(
             event=event or self.ids.new(EventId),
@@ -223,5 +233,6 @@ class Emitter:
             parent=self.parent,
             request=self.context.request,
             data=data,
+            say=say,
             beside=beside,
         )

@@ -56,6 +56,7 @@ class RunLife:
         self._paused_at = 0.0
         self._task: trio.lowlevel.Task | None = None
         self._cut_in = ""
+        self.lost_words: RunFailure = STOPPED
 
     def enter(self) -> None:
         """This task runs the code; the code may get stuck even before the run has begun."""

@@ -32,6 +32,7 @@ from greenroom.delivery.run.event_fields import (
     checked_outcome,
 )
 from greenroom.delivery.run.failures.error_words import ErrorWords
+from greenroom.delivery.run.failures.failure import RunFailure
 from greenroom.delivery.run.grammar import (
     AgentCompleted,
     AgentFailed,
@@ -234,8 +235,11 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
         self._emitter.check_thread()
         self._life.cut(Cut.CANCELLED)
 
-    def stop(self) -> None:
-        """The server stops: the run's block is cancelled, and it ends with reason `lost`."""
+    def stop(self, words: RunFailure | None = None) -> None:
+        """Cancel the run's block; it ends with reason `lost`, and in these `words`, or because the
+        server stops."""
+        if words is not None and self._life.cause is None:
+            self._life.lost_words = words
         self._life.cut(Cut.LOST)
 
     def interrupt(self) -> None:

@@ -77,9 +77,12 @@ class Agents:
         said: JSON,
         seconds: float,
         policies: Policies = NO_POLICIES,
+        key: str | None = None,
     ) -> AsyncIterator[Run]:
-        """A run of a service's own code, named `agent`, that may take `seconds`."""
+        """A run of a service's own code, named `agent`, that may take `seconds`. Raises
+        `AlreadySaid` if one began with this `key`."""
         run = self._run(user, context, agent, seconds, policies=policies)
+        run._emitter.key = key
         with _logged_as(context):
             async with run.live(said):
                 yield run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
@@ -17,19 +16,23 @@ from greenroom.admin.runs_desk import RunsDesk
 from greenroom.admin.runs_door import RunsDoor
 from greenroom.admin.user_data import UserData
 from greenroom.admin.users_door import UsersDoor
+from greenroom.agents import Agents
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.ledger import Ledger
 from greenroom.delivery.legacy.legacy_ids import modern
-from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.observer import Observer
 from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.users import Users
 from greenroom.metrics.counts import Metrics
 from greenroom.metrics.door import MetricsDoor
+from greenroom.services.assembly import Services, programs_below, services_of
 from greenroom.settings import Settings
+from greenroom.settings.keys import authenticator_of
 from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
-from greenroom.transport.auth.tokens import Authenticator, JwtAuthenticator
+from greenroom.transport.auth.tokens import Authenticator
 from greenroom.transport.auth.validity import Validity
 from greenroom.transport.connection.actor import ConnectionSettings
 from greenroom.transport.connection.child import ConnectionParts
@@ -52,17 +55,25 @@ class Listening:
     settings: Settings
     root: StaticSupervisorRef
     users: Users
-    journal: Journal
     dead_letters: DeadLetters
     bans: Bans
     disconnects: Disconnects
     data: UserData
+    ledger: Ledger
+    agents: Agents
     half_open: HalfOpen
-    ids: IdSource
     metrics: Metrics | None
     observer: Observer
     draining: Callable[[], bool]
     wall_clock: Callable[[], float]
+
+    @property
+    def journal(self) -> Journal:
+        return self.ledger.journal
+
+    @property
+    def ids(self) -> IdSource:
+        return self.agents.ids
 
     async def listen(
         self,
@@ -77,7 +88,8 @@ class Listening:
             self.settings, clock=self.wall_clock, observer=self.observer
         )
         door = self.front_door(authenticator, page=page, routes=routes or {})
-        welcome = self.server(door, authenticator).welcome
+        programs = programs_below(self.root, door.answer)
+        welcome = attrs.evolve(self.server(door, authenticator), programs=programs).welcome
         settings = self.settings
         place = OpenSockets(sockets) if sockets else Address(settings.host, settings.port)
         listeners = Listeners(place, welcome)
@@ -106,18 +118,33 @@ class Listening:
             self.observer,
         )
 
+    def _services(self) -> Services | None:
+        return services_of(
+            self.settings,
+            self.root,
+            self.ledger,
+            users=self.users,
+            agents=self.agents,
+            ids=self.ids,
+            draining=self.draining,
+            wall_clock=self.wall_clock,
+        )
+
     def front_door(
         self, authenticator: Authenticator, *, page: bool, routes: Mapping[str, Handler]
     ) -> FrontDoor:
         """The door with all its paths."""
+        services = self._services()
+        for_programs = services.routes if services else {}
         return FrontDoor(
             authenticator=authenticator,
             allow_origins=self.settings.allow_origins,
             ready=self._readiness,
             pages=load_pages() if page else None,
-            routes={**self._admin_routes(), **self._metrics_routes(), **routes},
+            routes={**self._admin_routes(), **self._metrics_routes(), **for_programs, **routes},
             observer=self.observer,
             bans=self.bans,
+            gate=services.gate if services else None,
         )
 
     def _readiness(self) -> Readiness:
@@ -164,26 +191,3 @@ class Listening:
             settings.frames_per_second * settings.frames_per_user,
             settings.frames_burst * settings.frames_per_user,
         )
-
-
-def authenticator_of(
-    settings: Settings,
-    *,
-    clock: Callable[[], float] = time.time,
-    observer: Observer = NO_OBSERVER,
-) -> JwtAuthenticator:
-    """The authenticator that the settings choose. Raises `BadSettings` or `BadKeyFile`."""
-    settings.require_auth()
-    audience, issuer = settings.audience, settings.issuer
-    if settings.secret is not None:
-        return JwtAuthenticator.from_secret(
-            settings.secret, audience=audience, issuer=issuer, clock=clock
-        )
-    if settings.key_file is not None:
-        return JwtAuthenticator.from_key_file(
-            settings.key_file, audience=audience, issuer=issuer, clock=clock
-        )
-    assert settings.jwks_file is not None, "require_auth() found one of the three"
-    return JwtAuthenticator.from_jwks_file(
-        settings.jwks_file, audience=audience, issuer=issuer, clock=clock, observer=observer
-    )

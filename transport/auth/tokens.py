@@ -6,7 +6,7 @@ import base64
 import binascii
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeGuard
 
@@ -32,6 +32,9 @@ from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.protocol.wire_fields import MAX_OFFSET, MAX_TOKEN_LENGTH, shown
 
 BEARER_PROTOCOL = "greenroom.bearer."
+SERVICE_AUDIENCE = "greenroom.service"
+"""The audience of service tokens (`service_tokens.py`), which prove no user."""
+
 LEEWAY = 10.0
 LATEST = MAX_OFFSET // 1000
 """The last NumericDate: in ms it is an integer that every JSON reader keeps (RFC 8259 §6)."""
@@ -128,6 +131,19 @@ class JwtAuthenticator:
         return cls(keys, audience=audience, issuer=issuer, clock=clock)
 
     async def authenticate(self, token: str) -> Identity:
+        claims, expires_at, key = await self._proven(token)
+        if SERVICE_AUDIENCE in audiences(claims):
+            raise BadToken("the token is a service's, and proves no user")
+        proof = key.fingerprint if isinstance(self._keys, KeyFile) else None
+        return Identity(_subject(claims), expires_at, proof)
+
+    async def claims(self, token: str) -> tuple[Mapping[str, JSON], float]:
+        """The claims of a token that is signed and valid now, whatever it proves, and when it
+        expires. Raises `BadToken`."""
+        claims, expires_at, _ = await self._proven(token)
+        return claims, expires_at
+
+    async def _proven(self, token: str) -> tuple[Mapping[str, JSON], float, VerifyingKey]:
         parts = take_apart(token)
         key = await self._keys.key_for(parts.kid)
         if parts.header.get("alg") != key.algorithm:
@@ -138,8 +154,7 @@ class JwtAuthenticator:
         claims = _claims(parts, key)
         expires_at = self._check_times(claims)
         self._check_origin(claims)
-        proof = key.fingerprint if isinstance(self._keys, KeyFile) else None
-        return Identity(_subject(claims), expires_at, proof)
+        return claims, expires_at, key
 
     async def still_valid(self, identity: Identity) -> bool:
         """False once the key of the identity's token was taken from the JWKS file."""
@@ -160,9 +175,7 @@ class JwtAuthenticator:
         return expires_at
 
     def _check_origin(self, claims: Mapping[str, JSON]) -> None:
-        audience = claims.get("aud")
-        named = audience if isinstance(audience, list) else [audience]
-        if self._audience is not None and self._audience not in named:
+        if self._audience is not None and self._audience not in audiences(claims):
             raise BadToken("the token is for another audience")
         if self._issuer is not None and self._issuer != claims.get("iss"):
             raise BadToken("the token is from another issuer")
@@ -187,10 +200,14 @@ def sign_token(
             "for a token that has expired, pass an earlier `now`"
         )
     issued = time.time() if now is None else now
-    times = {"iat": math.floor(issued), "exp": math.ceil(issued + ttl_seconds)}
+    times: dict[str, JSON] = {"iat": math.floor(issued), "exp": math.ceil(issued + ttl_seconds)}
+    return sign_claims(secret, {"sub": str(UserId.parse(user)), **times, **claims})
+
+
+def sign_claims(secret: str | bytes, claims: Mapping[str, JSON]) -> str:
+    """An HS256 token with these claims. Raises `BadKeyFile` for a weak secret."""
     key = secret_key(secret)
-    payload = {"sub": str(UserId.parse(user)), **times, **claims}
-    return jwt.encode(payload, key.key, algorithm=key.algorithm)  # type: ignore[arg-type]  # bytes
+    return jwt.encode(dict(claims), key.key, algorithm=key.algorithm)  # type: ignore[arg-type]  # bytes
 
 
 def extract_token(head: RequestHead) -> str | None:
@@ -246,6 +263,12 @@ def _claims(parts: SignedToken, key: VerifyingKey) -> Mapping[str, JSON]:
     if not isinstance(claims, dict):
         raise BadToken("the token's claims are not an object")
     return claims
+
+
+def audiences(claims: Mapping[str, JSON]) -> Sequence[JSON]:
+    """RFC 7519 §4.1.3: one or several."""
+    named = claims.get("aud")
+    return named if isinstance(named, list) else [named]
 
 
 def _subject(claims: Mapping[str, JSON]) -> UserId:

@@ -30,6 +30,7 @@ from greenroom.transport.door.upgrade import (
     check_subprotocol,
 )
 from greenroom.transport.door.upgrade_granted import Upgrade
+from greenroom.transport.http.exchange import Exchange
 from greenroom.transport.http.gentle_close import READ_BYTES, close_gently
 from greenroom.transport.http.request_head import (
     MAX_HEAD_BYTES,
@@ -42,6 +43,9 @@ from greenroom.transport.http.responses import Response, text
 from greenroom.transport.wrong_id import wrong_id_behind
 
 LIVE = "/live"
+API = "/api/"
+"""Where programs ask: a path below it takes bodies, and its connection stays open."""
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UPGRADE_BYTES = 1024
 """What the head of an upgrade has beside that of a question, at most."""
@@ -49,6 +53,8 @@ UPGRADE_BYTES = 1024
 logger = logging.getLogger("greenroom.transport")
 
 Handler: TypeAlias = Callable[[RequestHead], Awaitable[Response]]
+Gate: TypeAlias = Callable[[RequestHead], Awaitable[Response | None]]
+"""Refuses a request, or returns None."""
 
 
 @attrs.frozen
@@ -65,7 +71,8 @@ class FrontDoor:
     `routes` adds paths, whole directories (`/crashes/*`, `/users/*/notes`), and other methods
     (`DELETE /crashes/*`);
     `ready` is asked by `/readyz` and before every upgrade; `clock` gives seconds since the Unix
-    epoch for the `Date` of answers. Users of `bans` get no upgrade.
+    epoch for the `Date` of answers. Users of `bans` get no upgrade. With a `gate`, requests below
+    `/api/` that it lets pass are handed on as an `Exchange`.
     """
 
     def __init__(
@@ -80,12 +87,14 @@ class FrontDoor:
         clock: Callable[[], float] = time.time,
         observer: Observer = NO_OBSERVER,
         bans: Bans | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._authenticator = authenticator
         self._bans = Bans(clock) if bans is None else bans
         self._origins = Origins(allow_origins)
         self._ready = ready
         self._live_path = live_path
+        self._gate = gate
         self._clock = clock
         self._observer = observer
         self._routes = _by_path(
@@ -98,7 +107,7 @@ class FrontDoor:
             }
         )
 
-    async def admit(self, stream: trio.abc.Stream) -> Upgrade | None:
+    async def admit(self, stream: trio.abc.Stream) -> Upgrade | Exchange | None:
         """Read a request and do what it asks. None: it was answered, and the stream is closed.
 
         Takes as long as the peer does: call it with a deadline, and drop the stream if that
@@ -136,10 +145,13 @@ class FrontDoor:
         self._log(head, error)
         return text(error.status, error.message, error.headers)
 
-    async def _admit(self, stream: trio.abc.Stream) -> Upgrade | None:
+    def _takes_body(self, path: str) -> bool:
+        return self._gate is not None and path.startswith(API)
+
+    async def _admit(self, stream: trio.abc.Stream) -> Upgrade | Exchange | None:
         head = None
         try:
-            parser = HeadParser()
+            parser = HeadParser(self._takes_body)
             head = await read_head(stream, parser)
             if head is None:
                 await trio.aclose_forcefully(stream)
@@ -149,7 +161,13 @@ class FrontDoor:
                 check_handshake(head)
                 identity = await self._authorise(head)
                 return Upgrade(identity, stream, acceptance_of(head), parser.rest, self._clock)
-            response = await self._respond(attrs.evolve(head, peer=peer_of(stream)))
+            head = attrs.evolve(head, peer=peer_of(stream))
+            if self._gate is not None and head.path.startswith(API):
+                if (refusal := await self._gate(head)) is None:
+                    return Exchange(stream, parser.connection(), head, self._clock)
+                response = refusal
+            else:
+                response = await self._respond(head)
         except BadRequest as error:
             response = self._refusal(head, error)
         await self._send(stream, response, with_body=head is None or head.method != "HEAD")

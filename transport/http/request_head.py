@@ -7,13 +7,14 @@ expression, in a tenth of the time; a property test holds that to what h11 makes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import attrs
 import h11
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.transport.http.body import NO_BODY, Body
 
 MAX_HEAD_BYTES = 32 * 1024
 """Room for a token of `MAX_TOKEN_LENGTH`, in base64 (a third more), beside 10 KiB of cookies."""
@@ -46,7 +47,7 @@ class RequestHead:
     """Method, path and headers (names in lower case). Shows none of them: any may hold a token.
 
     `peer` is the address of the other end, None where the stream has none; `size` how many
-    bytes the head took.
+    bytes the head took. `body` is still to be read.
     """
 
     method: str = attrs.field(repr=False)
@@ -56,6 +57,7 @@ class RequestHead:
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
     peer: str | None = attrs.field(default=None, repr=False)
     size: int = 0
+    body: Body = attrs.field(default=NO_BODY, repr=False, eq=False)
 
     def all(self, name: str) -> Sequence[str]:
         """Every value of a header, in order."""
@@ -78,13 +80,16 @@ class HeadParser:
     """Fed with bytes until it gives a head. `rest` is what came after the head.
 
     `feed` raises `BadRequest` with the HTTP status to answer with: for what is not HTTP, a head
-    over `MAX_HEAD_BYTES` or `MAX_HEADERS`, or a request that brings a body.
+    over `MAX_HEAD_BYTES` or `MAX_HEADERS`, or a request that brings a body to a path that does not
+    take any.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, takes_body: Callable[[str], bool] = lambda _: False) -> None:
+        """`takes_body` tells it of a path."""
+        self._takes_body = takes_body
         self._by_h11: h11.Connection | None = None
         self._fed = 0
-        self._rest = b""
+        self._data = self._rest = b""
 
     @property
     def rest(self) -> bytes:
@@ -93,9 +98,16 @@ class HeadParser:
     def feed(self, data: bytes) -> RequestHead | None:
         """Take the next bytes; the head once it is complete. `data` may not be empty."""
         if self._by_h11 is None and (head := _plain_head(data)) is not None:
-            self._rest = data[head.size :]
+            self._data, self._rest = data, data[head.size :]
             return head
         return self._feed_h11(data)
+
+    def connection(self) -> h11.Connection:
+        """What has read the head, and reads on: the body, and the requests after this one."""
+        if self._by_h11 is None:
+            self._feed_h11(self._data)
+        assert self._by_h11 is not None, "it was fed"
+        return self._by_h11
 
     def _feed_h11(self, data: bytes) -> RequestHead | None:
         connection = self._by_h11 = self._by_h11 or h11.Connection(
@@ -114,15 +126,9 @@ class HeadParser:
         return self._checked(event)
 
     def _checked(self, request: h11.Request) -> RequestHead:
-        size = self._fed - len(self.rest)
-        if size > MAX_HEAD_BYTES:
-            raise BadRequest(TOO_LARGE, status=431)
-        if len(request.headers) > MAX_HEADERS:
-            raise BadRequest(f"The request has more than {MAX_HEADERS} headers.", status=431)
-        if request.http_version not in (b"1.0", b"1.1"):
-            raise BadRequest("The HTTP version must be 1.0 or 1.1.", status=505)
-        head = attrs.evolve(_head(request), size=size)
-        if head.one("transfer-encoding") or head.one("content-length") not in (None, "0"):
+        head = head_of(request, self._fed - len(self.rest))
+        has_body = head.one("transfer-encoding") or head.one("content-length") not in (None, "0")
+        if has_body and not self._takes_body(head.path):
             raise BadRequest("A request must have no body.", status=413)
         return head
 
@@ -140,6 +146,17 @@ def _plain_head(data: bytes) -> RequestHead | None:
         return None
     path, query = _split(found[1].decode("ascii"))
     return RequestHead("GET", path, "1.1", query, headers, size=found.end())
+
+
+def head_of(request: h11.Request, size: int) -> RequestHead:
+    """The head of `size` bytes that h11 has read. Raises `BadRequest`."""
+    if size > MAX_HEAD_BYTES:
+        raise BadRequest(TOO_LARGE, status=431)
+    if len(request.headers) > MAX_HEADERS:
+        raise BadRequest(f"The request has more than {MAX_HEADERS} headers.", status=431)
+    if request.http_version not in (b"1.0", b"1.1"):
+        raise BadRequest("The HTTP version must be 1.0 or 1.1.", status=505)
+    return attrs.evolve(_head(request), size=size)
 
 
 def _unreadable(status: int) -> BadRequest:

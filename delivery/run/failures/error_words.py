@@ -24,7 +24,7 @@ from greenroom.delivery.errors import is_of_the_server, words_for_clients
 from greenroom.delivery.observer import RunOutcome
 from greenroom.delivery.run.failures.failure import CauseDraft, RunFailure
 from greenroom.delivery.run.failures.secrets import Secrets
-from greenroom.delivery.run.life import STOPPED, RunLife
+from greenroom.delivery.run.life import RunLife
 
 logger = logging.getLogger("greenroom.delivery")
 
@@ -78,7 +78,7 @@ class ErrorWords:
         if outcome == "timeout":
             return life.timed_out()
         if outcome == "lost":
-            return STOPPED
+            return life.lost_words
         return None
 
     def of_tool(self, error: BaseException, run: object) -> str:

@@ -17,7 +17,7 @@ from greenroom.delivery.errors import AlreadySaid, DeliveryError, UserUnavailabl
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import Draft, run_policies, user_said
 from greenroom.delivery.events.ids import EventId, RunId, UserId
-from greenroom.delivery.events.kinds import Event
+from greenroom.delivery.events.kinds import Event, Kind
 from greenroom.delivery.events.record import Entry, Record, Said, Unsaid
 from greenroom.delivery.journal.reads import ReadSaid
 from greenroom.delivery.user.messages import RunStarted, UserMessage, UserSays
@@ -87,7 +87,8 @@ class Says:
         before."""
         if not self._waiting:
             return entries
-        says = [each for each in entries if type(each) is Record and each.say is not None]
+        records = [each for each in entries if type(each) is Record and each.say is not None]
+        says = [each for each in records if each.kind is Kind.USER_SAID]
         conditions = (Unsaid(self._user, each.say) for each in says if each.say is not None)
         going_on = filter(None, map(self._parts.when_lost.goes_on, says))
         return [*entries, *conditions, *going_on]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 import attrs
-import orjson
 
 from greenroom.actors.errors import Fault
 from greenroom.delivery.errors import DeliveryError, UnknownEvent
 from greenroom.delivery.events.ids import RunId, UserId
-from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.user.messages import UserSays
 from greenroom.delivery.user.runs.run_queue import WaitingRun
@@ -55,6 +54,9 @@ class RunsDesk:
             said = await self.journal.said(user, say)
             if said is None or said.run != run:
                 raise UnknownEvent(f"what the user said to {run} is not in the journal")
-            body: JSON = orjson.loads(said.body)["data"]["body"]
+            message = Event.decode(said.body)
+            if message.kind is not Kind.USER_SAID:
+                raise NotThatRun(f"run {run} was not begun by its user")
+            body: JSON = message.data["body"]
             again = UserSays(f"retry of {run}", said.thread, None, body)
             return (await handle.actor.ask(again)).run

@@ -21,9 +21,9 @@ from greenroom.asgi.lifespans import STATE, Lifespan
 from greenroom.asgi.request_heads import Proxies, path_of
 from greenroom.asgi.responses import as_messages
 from greenroom.asgi.ways import Way
-from greenroom.listening import authenticator_of
 from greenroom.portal.errors import PortalClosed, PortalFull
 from greenroom.runtime import Runtime
+from greenroom.settings.keys import authenticator_of
 from greenroom.transport.auth.tokens import Authenticator, Identity
 from greenroom.transport.door.front_door import LIVE, Handler
 from greenroom.transport.http.responses import text

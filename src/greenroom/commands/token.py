@@ -8,7 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from greenroom.actors.errors import GreenroomError
 from greenroom.settings import BadSettings, Settings
+from greenroom.transport.auth.service_tokens import ANY, sign_service_token
 from greenroom.transport.auth.tokens import sign_token
 
 LONGEST_TTL = 100 * 365 * 86_400
@@ -16,7 +18,9 @@ LONGEST_TTL = 100 * 365 * 86_400
 
 def token(
     *,
-    user: str,
+    user: Annotated[list[str], Parameter(consume_multiple=False)],
+    service: str | None = None,
+    agent: Annotated[list[str], Parameter(consume_multiple=False)] | None = None,
     ttl: Annotated[float, Parameter(validator=Number(gt=0, lte=LONGEST_TTL))] = 3600,
     secret: str | None = None,
     config: Path | None = None,
@@ -26,7 +30,12 @@ def token(
     Parameters
     ----------
     user
-        Whose token it is: 1 to 255 visible characters.
+        Whose token it is: 1 to 255 visible characters. With --service, whom it may speak to, once
+        for each: a user id, or the beginning of ids followed by `*`.
+    service
+        Make a token for a program of this name, with which it speaks to users over HTTP.
+    agent
+        With --service, as which agents it may speak; as any, if left out.
     ttl
         Seconds until it expires.
     secret
@@ -40,6 +49,39 @@ def token(
             ["`secret` must be set: a token is signed with it"],
             advice="set GREENROOM_SECRET to the server's secret",
         )
+    if service is not None:
+        return print(_service_token(settings, settings.secret, service, ttl, user, agent))
+    if len(user) != 1 or agent:
+        raise BadCall(
+            "a user's token takes one --user and no --agent",
+            advice="--service makes a token for a program, which may speak to several users",
+        )
     claims = {"aud": settings.audience, "iss": settings.issuer}
     given = {name: value for name, value in claims.items() if value is not None}
-    print(sign_token(settings.secret, user, ttl, now=None, **given))
+    return print(sign_token(settings.secret, user[0], ttl, now=None, **given))
+
+
+def _service_token(
+    settings: Settings,
+    secret: str,
+    service: str,
+    ttl: float,
+    users: list[str],
+    agents: list[str] | None,
+) -> str:
+    try:
+        return sign_service_token(
+            secret,
+            service,
+            ttl,
+            users=users,
+            agents=agents or [ANY],
+            audience=settings.audience,
+            issuer=settings.issuer,
+        )
+    except ValueError as error:
+        raise BadCall(str(error)) from error
+
+
+class BadCall(GreenroomError):
+    """The options do not fit together."""

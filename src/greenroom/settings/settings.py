@@ -237,6 +237,20 @@ class Settings:
     admin_anywhere: bool = setting(
         False, expected.flag(), "Admit requests to `/admin/` from other machines, too."
     )
+    api: str = setting(
+        "local",
+        expected.one_of("off", "local", "anywhere"),
+        "Whether programs with a service token may use `/api/`: on this machine, or anywhere.",
+    )
+    api_runs: int = setting(1_000, expected.whole(1), "Open runs that one service may have.")
+    api_rate: float = setting(
+        500.0, expected.number(0), "Requests below `/api/` a second of one service, on average."
+    )
+    api_lease: float = setting(
+        30.0,
+        expected.seconds(),
+        "Seconds without a request after which a run of another process is lost.",
+    )
     url: str | None = setting(
         None,
         expected.optional(expected.text("a server's URL")),

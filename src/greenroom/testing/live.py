@@ -16,9 +16,9 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_st
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.run.run import Agent
-from greenroom.listening import authenticator_of
 from greenroom.runtime import Runtime, open_runtime
 from greenroom.settings import Settings
+from greenroom.settings.keys import authenticator_of
 from greenroom.settings.settings import MEMORY
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.door.front_door import FrontDoor

@@ -59,6 +59,7 @@ TEXTS = {
     "hello_deadline": "11",
     "admin_token": SECRET,
     "admin_anywhere": "yes",
+    "api": "anywhere",
     "metrics_open": "yes",
     "measure_cpu": "1",
     "metrics": "off",

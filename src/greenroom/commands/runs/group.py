@@ -14,6 +14,7 @@ from greenroom.commands.output.printing import say, say_none
 from greenroom.commands.output.streams import write_line
 from greenroom.commands.runs.output import heading, json_of, line_of, shown_whole
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.history.run_reader import Found, NoSuchRun, find_run
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.journal.sqlite.tables.runs import read_open_runs
@@ -124,7 +125,7 @@ def retry(
     """
     reader, found = _found(run, journal, config)
     first = next(reader.read(user=found.user, thread=found.thread, after=found.number - 1, limit=1))
-    if first.record.say is None:
+    if first.record.kind is not Kind.USER_SAID or first.record.say is None:
         raise NoSuchRun(
             f"run {found.run} does not answer a message of its user, or that was trimmed",
             advice="have the service that started it start it again",

@@ -1,0 +1,33 @@
+"""The authenticators that the settings choose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.settings.settings import Settings
+from greenroom.transport.auth.tokens import JwtAuthenticator
+
+
+def authenticator_of(
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    observer: Observer = NO_OBSERVER,
+) -> JwtAuthenticator:
+    """The authenticator that the settings choose. Raises `BadSettings` or `BadKeyFile`."""
+    settings.require_auth()
+    audience, issuer = settings.audience, settings.issuer
+    if settings.secret is not None:
+        return JwtAuthenticator.from_secret(
+            settings.secret, audience=audience, issuer=issuer, clock=clock
+        )
+    if settings.key_file is not None:
+        return JwtAuthenticator.from_key_file(
+            settings.key_file, audience=audience, issuer=issuer, clock=clock
+        )
+    assert settings.jwks_file is not None, "require_auth() found one of the three"
+    return JwtAuthenticator.from_jwks_file(
+        settings.jwks_file, audience=audience, issuer=issuer, clock=clock, observer=observer
+    )
