@@ -189,6 +189,10 @@ class Emitter:
         self.end = self._draft(Kind.AGENT_FAILED, failed.data(event), event, failed.cause)
         return self.end
 
+    def leave_end(self, kind: Kind, data: JSON) -> None:
+        """Leave the run's end to the user actor, which first closes what could not be closed."""
+        self.end = self._draft(kind, data)
+
     def _request(self, request: Emit) -> Reply[Record]:
         try:
             return self.user.actor.request(request)

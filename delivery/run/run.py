@@ -326,7 +326,11 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
     async def _last_word(self, outcome: RunOutcome, crash: BaseException | None) -> None:
         failed = self._errors.of_run(outcome, crash, self, self._life)
         if failed is None:
-            await self._complete_run("cancelled" if outcome == "cancelled" else "ok")
+            how = "cancelled" if outcome == "cancelled" else "ok"
+            if self._emitter.spoken.executing or self._emitter.spoken.asking:
+                self._emitter.leave_end(Kind.AGENT_COMPLETED, {"outcome": how})
+            else:
+                await self._complete_run(how)
             return
         event, kind = self._ids.new(EventId), Kind.AGENT_FAILED
         await self._emitter.emit(

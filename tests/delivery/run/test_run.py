@@ -444,7 +444,7 @@ async def test_a_run_whose_last_words_are_refused_ends_once_there_is_room(
 
 
 @pytest.mark.requirement("R28")
-async def test_a_run_whose_tools_cannot_be_closed_ends_as_lost(
+async def test_a_run_whose_tools_cannot_be_closed_at_its_end_is_completed_once_they_can(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     disk = Disk()
@@ -453,7 +453,19 @@ async def test_a_run_whose_tools_cannot_be_closed_ends_as_lost(
             await run.tool_executing(tool_name="costs")
             disk.errors += [full()]
         await trio.sleep(10)
-        assert (await stage.kinds())[2:] == ["tool_completed", "agent_failed"]
+        assert (await stage.kinds())[2:] == ["tool_completed", "agent_completed"]
+
+
+@pytest.mark.requirement("R28", "R44")
+async def test_so_is_a_run_whose_question_cannot_be_withdrawn_at_its_end(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk = Disk()
+    async with open_backstage(disk) as stage:
+        async with stage.run() as run, run.ask("Delete 14 files?"):
+            disk.errors += [full() for _ in range(3)]
+        await trio.sleep(10)
+        assert (await stage.kinds())[2:] == ["input_closed", "agent_completed"]
 
 
 async def test_the_error_of_the_block_is_raised_though_the_last_words_are_refused() -> None:

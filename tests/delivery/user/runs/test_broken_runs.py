@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 
 from greenroom.delivery.asks.ask_keys import ask_with_key
 from greenroom.delivery.errors import EventNotKept, JournalFailed, JournalFull
+from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import run_completed
 from greenroom.delivery.events.going_on import GoesOn, NotAgain
 from greenroom.delivery.events.ids import EventId, RunId, SessionId
-from greenroom.delivery.events.kinds import Event, Kind
+from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.reads import Question, ReadHistory
-from greenroom.delivery.run.attempts.attempt import LONGEST_WAIT, WhenLost, back_off
+from greenroom.delivery.run.attempts.attempt import LONGEST_WAIT, RunAttempt, WhenLost, back_off
+from greenroom.delivery.run.run import Run
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import AnswerAsk, Emit, UserSays
 from tests.delivery.backstage import ALICE, IDS, Backstage, Disk, open_backstage
@@ -449,6 +451,29 @@ async def test_an_embedded_run_outlives_its_users_actors_and_is_not_lost(
             await run.partial_result(text="still here")
         assert (await stage.kinds())[-1] == "agent_completed"
     assert analyst.begun == []
+
+
+@pytest.mark.requirement("R56", "R44")
+async def test_a_run_that_ended_while_the_disk_was_full_and_its_question_open_is_not_repeated(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk, attempts = Disk(), list[int]()
+
+    async def ask_in_vain(
+        user: UserHandle, context: UserContext, _: JSON, attempt: RunAttempt
+    ) -> None:
+        async with Run(context, agent="analyst", user=user, ids=IDS, attempt=attempt).live() as run:
+            attempts.append(run.attempt)
+            async with run.ask("Delete 14 files?"):
+                disk.errors += [JournalFull("no room")] * 3
+
+    async with open_backstage(disk, converse=ask_in_vain, when_lost=AGAIN) as stage:
+        async with stage.users.lease(ALICE) as user:
+            await say(user, "one")
+            await trio.sleep(100)
+        assert (await stage.data())[-1] == {"outcome": "ok"}
+        assert list(flaws(events_of(await stage.records()))) == []
+    assert attempts == [1]
 
 
 class Forgetful(Disk):
