@@ -87,6 +87,21 @@ def may_grow() -> Iterator[Callable[[int], None]]:
 
 
 @pytest.mark.fault("P8")
+def test_what_a_client_asks_for_while_files_may_grow_no_further_may_be_asked_again(
+    path: Path, may_grow: Callable[[int], None]
+) -> None:
+    with serving(journal=path) as server, Client(server.port, token_for("alice")) as client:
+        client.hello()
+        thread = client.story()[0]["thread"]
+        until_ready_says(server, READY)
+        may_grow(1)
+        refused = client.ask("thread", id="1", thread=thread, title="Costs")["error"]
+        may_grow(resource.RLIM_INFINITY)
+        assert (refused["code"], refused["temporary"]) == (4105, True)
+        assert client.ask("thread", id="2", thread=thread, title="Costs")["ok"]
+
+
+@pytest.mark.fault("P8")
 def test_a_server_whose_files_may_grow_no_further_is_unready_until_they_may(
     path: Path, may_grow: Callable[[int], None]
 ) -> None:

@@ -246,8 +246,11 @@ class SqliteJournal(AsyncReads):
                 check()
                 return work()
         except JournalError as error:
-            self._health.note(self._precisely(error))
-            raise
+            precise = self._precisely(error)
+            self._health.note(precise)
+            if precise is error:
+                raise
+            raise precise from error
 
     def _precisely(self, error: JournalError) -> JournalError:
         """The precise error: a file that may grow no further fails with just `SQLITE_IOERR`."""
