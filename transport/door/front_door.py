@@ -22,6 +22,7 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.bans import Bans
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
+from greenroom.transport.connection.admitted import Admitted
 from greenroom.transport.door.static_pages import StaticPage
 from greenroom.transport.door.upgrade import (
     Origins,
@@ -30,6 +31,11 @@ from greenroom.transport.door.upgrade import (
     check_subprotocol,
 )
 from greenroom.transport.door.upgrade_granted import Upgrade
+from greenroom.transport.events.events_granted import EVENT_HEADERS, EventsGranted
+from greenroom.transport.events.hello import hello_of
+from greenroom.transport.events.live_door import LiveDoor, Prove
+from greenroom.transport.events.stream_events import StreamEvents
+from greenroom.transport.events.tickets import Tickets
 from greenroom.transport.http.exchange import Exchange
 from greenroom.transport.http.gentle_close import READ_BYTES, close_gently
 from greenroom.transport.http.request_head import (
@@ -97,17 +103,21 @@ class FrontDoor:
         self._gate = gate
         self._clock = clock
         self._observer = observer
+        self.live = LiveDoor(
+            live_path, self._authenticate, self._check_ban, self._origins, Tickets(clock)
+        )
         self._routes = _by_path(
             {
                 **(pages or {}),
                 "/livez": self._livez,
                 "/readyz": self._readyz,
                 "/whoami": self._whoami,
+                **self.live.routes(),
                 **(routes or {}),
             }
         )
 
-    async def admit(self, stream: trio.abc.Stream) -> Upgrade | Exchange | None:
+    async def admit(self, stream: trio.abc.Stream) -> Admitted | Exchange | None:
         """Read a request and do what it asks. None: it was answered, and the stream is closed.
 
         Takes as long as the peer does: call it with a deadline, and drop the stream if that
@@ -135,20 +145,35 @@ class FrontDoor:
             if head.path != self._live_path:
                 raise BadRequest("There is nothing here.", status=404)
             check_subprotocol(head)
-            return await self._authorise(head)
+            return await self._authorise(head, self._authenticate)
         except BadRequest as error:
             return self._refusal(head, error)
 
+    async def admit_events(self, head: RequestHead) -> EventsGranted | Response:
+        """What an event stream begins with, or why there is none."""
+        try:
+            return await self._grant_events(head)
+        except BadRequest as error:
+            return self._refusal(head, error)
+
+    async def _grant_events(self, head: RequestHead) -> EventsGranted:
+        _check_method(head, "GET")
+        hello = hello_of(head)
+        identity = await self._authorise(head, self.live.identify)
+        headers = {**EVENT_HEADERS, **self.live.shared_with(head)}
+        return EventsGranted(identity, hello, headers, self.live.streams)
+
     def _refusal(self, head: RequestHead | None, error: BadRequest) -> Response:
-        if head is not None and head.path == self._live_path:
+        if head is not None and head.path in (self._live_path, self.live.events_path):
             self._observer.handshake_refused(error.status)
         self._log(head, error)
         return text(error.status, error.message, error.headers)
 
     def _takes_body(self, path: str) -> bool:
-        return self._gate is not None and path.startswith(API)
+        is_for_programs = self._gate is not None and path.startswith(API)
+        return is_for_programs or path == self.live.frames_path
 
-    async def _admit(self, stream: trio.abc.Stream) -> Upgrade | Exchange | None:
+    async def _admit(self, stream: trio.abc.Stream) -> Admitted | Exchange | None:
         head = None
         try:
             parser = HeadParser(self._takes_body)
@@ -159,14 +184,19 @@ class FrontDoor:
             if head.path == self._live_path:
                 _check_method(head, "GET")
                 check_handshake(head)
-                identity = await self._authorise(head)
+                identity = await self._authorise(head, self._authenticate)
                 return Upgrade(identity, stream, acceptance_of(head), parser.rest, self._clock)
+            if head.path == self.live.events_path:
+                return StreamEvents(await self._grant_events(head), stream, self._clock)
             head = attrs.evolve(head, peer=peer_of(stream))
             if self._gate is not None and head.path.startswith(API):
                 if (refusal := await self._gate(head)) is None:
                     return Exchange(stream, parser.connection(), head, self._clock)
                 response = refusal
             else:
+                if head.path == self.live.frames_path:
+                    body = Exchange(stream, parser.connection(), head, self._clock)
+                    head = attrs.evolve(head, body=body)
                 response = await self._respond(head)
         except BadRequest as error:
             response = self._refusal(head, error)
@@ -178,7 +208,7 @@ class FrontDoor:
         kind = {"kind": str(error.status)}  # a flood of one hides no other from a limited log
         logger.info("%s: %d %s", self._label(head), error.status, error.message, extra=kind)
 
-    async def _authorise(self, head: RequestHead) -> Identity:
+    async def _authorise(self, head: RequestHead, prove: Prove) -> Identity:
         self._origins.check(head)
         readiness = self._ready()
         if not readiness.ready:
@@ -187,7 +217,7 @@ class FrontDoor:
                 status=503,
                 headers={"Retry-After": "1"},
             )
-        return await self._authenticate(head)
+        return await prove(head)
 
     async def _authenticate(self, head: RequestHead) -> Identity:
         try:
@@ -254,8 +284,9 @@ class FrontDoor:
         """
         if head is None:
             return "unreadable request"
-        route = head.path if head.path == self._live_path else self._route(head)
-        known = route == self._live_path or route in self._routes
+        ways_in = (self._live_path, self.live.events_path)
+        route = head.path if head.path in ways_in else self._route(head)
+        known = route in ways_in or route in self._routes
         method = head.method if head.method in METHODS else "another method"
         return f"{method} {route if known else 'of an unknown path'}"
 

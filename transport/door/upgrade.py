@@ -85,7 +85,7 @@ class Origins:
         origin = head.one("origin")
         if origin is None or "*" in self._allowed or origin.lower() in self._allowed:
             return
-        if _is_same_host(origin, head.one("host") or ""):
+        if is_same_host(origin, head.one("host") or ""):
             return
         raise BadRequest(
             "Pages of this origin may not connect: it is not in `allow_origins`.", status=403
@@ -96,7 +96,8 @@ def _lowered(head: RequestHead, name: str) -> list[str]:
     return [piece.lower() for piece in head.listed(name)]
 
 
-def _is_same_host(origin: str, host: str) -> bool:
+def is_same_host(origin: str, host: str) -> bool:
+    """Whether a page of this origin is of the host that a request asks."""
     scheme, separator, authority = origin.lower().partition("://")
     if not separator or scheme not in _DEFAULT_PORT or not authority:
         return False

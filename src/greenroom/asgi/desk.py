@@ -8,11 +8,13 @@ from typing import TypeAlias, cast
 
 import attrs
 
+from greenroom.asgi.asgi_events import AsgiBody, AsgiEvents
 from greenroom.asgi.asgi_exchange import AsgiExchange
 from greenroom.asgi.asgi_socket import AsgiUpgrade, refuse_websocket
 from greenroom.asgi.host_users import HostUsers, UserFound
 from greenroom.asgi.request_heads import Proxies, head_of
 from greenroom.asgi.responses import as_messages
+from greenroom.transport.connection.admitted import Admitted
 from greenroom.transport.door.front_door import FrontDoor
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, text
@@ -53,15 +55,15 @@ class Desk:
         exchange = request.exchange
         try:
             with self._proven(request) as head:
-                if request.is_websocket:
+                if request.is_websocket or head.path == self._door.live.events_path:
                     await self._welcome(head, request)
                 else:
+                    head = attrs.evolve(head, body=AsgiBody(exchange))
                     self._send(await self._door.answer(head), request, head.method)
+                    exchange.end()
+            await exchange.ended.wait()
         except BadRequest as error:
             self._send(text(error.status, error.message, error.headers), request)
-        else:
-            if request.is_websocket:
-                await exchange.ended.wait()
         finally:
             exchange.end()
 
@@ -72,15 +74,26 @@ class Desk:
     async def _welcome(self, head: RequestHead, request: AsgiRequest) -> None:
         server = self.server
         with server.half_open.handshake(server.accept_deadline, head.peer) as scope:
-            admitted = await self._door.admit_websocket(head)
+            admitted = await self._admit(head, request)
             if isinstance(admitted, Response):
                 self._send(admitted, request)
+                request.exchange.end()
             else:
-                upgrade = AsgiUpgrade(admitted, request.exchange, request.can_deny)
-                await server.take_in(upgrade)
+                await server.take_in(admitted)
         if scope.cancelled_caught:
             server.drop_handshake(scope)
             request.exchange.end()
+
+    async def _admit(self, head: RequestHead, request: AsgiRequest) -> Admitted | Response:
+        if not request.is_websocket:
+            granted = await self._door.admit_events(head)
+            if isinstance(granted, Response):
+                return granted
+            return AsgiEvents(granted, request.exchange)
+        identity = await self._door.admit_websocket(head)
+        if isinstance(identity, Response):
+            return identity
+        return AsgiUpgrade(identity, request.exchange, request.can_deny)
 
     def _send(self, response: Response, request: AsgiRequest, method: str = "GET") -> None:
         if request.is_websocket:

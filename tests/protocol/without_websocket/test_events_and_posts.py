@@ -1,0 +1,229 @@
+"""Events as a stream of HTTP, and frames by POST: the same connection as a WebSocket's."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from tests.protocol.hours import hours
+from tests.protocol.server import token_for
+from tests.protocol.without_websocket.events_client import EventsClient, Refused, ask
+
+pytestmark = [pytest.mark.every_server, pytest.mark.requirement("R49")]
+
+
+@pytest.fixture
+def listen(server, token):
+    """Open an event stream; by default this test's user on the server of all tests."""
+    with ExitStack() as streams:
+
+        def opened(to=server, **options):
+            options = {"token": token, **options}
+            return streams.enter_context(EventsClient(to.port, **options))
+
+        yield opened
+
+
+def say(client, body, **fields):
+    return client.post({"type": "say", "id": f"say {body}", "body": body, **fields})
+
+
+def test_the_stream_begins_with_ready_and_each_event_has_its_epoch_and_offset(listen, user):
+    client = listen()
+    assert client.content_type == "text/event-stream"
+    assert client.ready["user"] == user
+    (reply,) = say(client, "everything")
+    assert (reply["type"], reply["ok"]) == ("reply", True)
+    events = client.events(until="final_report")
+    offsets = [event.data["offset"] for event in events]
+    assert offsets == list(range(1, len(events) + 1))
+    assert [event.id for event in events] == [f"{client.ready['epoch']}:{n}" for n in offsets]
+
+
+def test_last_event_id_resumes_where_the_stream_broke_off(listen):
+    client = listen()
+    say(client, "everything")
+    seen = client.events(until="tool_executing")
+    client.close()
+    again = listen(session=client.ready["session"], last_id=seen[-1].id)
+    assert again.ready["session"] == client.ready["session"]
+    rest = again.events(until="agent_completed")
+    offsets = [event.data["offset"] for event in [*seen, *rest]]
+    assert offsets == list(range(1, len(offsets) + 1))
+
+
+def test_a_stream_without_events_resumes_by_the_id_of_its_ready(listen):
+    first = listen()
+    ready = f"{first.ready['epoch']}:{first.ready['from']}"
+    first.close()
+    other = listen()
+    say(other, "everything")
+    other.events(until="agent_completed")
+    assert listen(last_id=ready).take("message").data["offset"] == 1
+
+
+def test_what_was_received_is_acknowledged_by_a_post(listen, connect):
+    client = listen()
+    say(client, "everything")
+    last = client.events(until="agent_completed")[-1].data["offset"]
+    assert (
+        client.post([{"type": "ack", "offset": last}, {"type": "displayed", "offsets": [1]}]) == []
+    )
+    client.close()
+    resumed = connect()
+    ready = resumed.hello(session=client.ready["session"])
+    assert (ready["recovered"], ready["from"]) == (True, last)
+
+
+def test_a_list_is_answered_in_order(listen):
+    replies = listen().post(
+        [
+            {"type": "history", "id": "a", "limit": 1},
+            {"type": "threads", "id": "b", "limit": 1},
+            {"type": "cancel", "id": "c", "run": "run_00000000000000000000000000"},
+        ]
+    )
+    assert [(reply["id"], reply["ok"]) for reply in replies] == [
+        ("a", True),
+        ("b", True),
+        ("c", False),
+    ]
+
+
+def test_a_stream_and_a_socket_of_one_user_show_the_same(listen, connect):
+    stream, socket = listen(), connect()
+    socket.hello()
+    say(stream, "everything")
+    shown = [event.data for event in stream.events(until="agent_completed")]
+    assert shown == socket.events()
+
+
+def test_a_question_is_answered_and_a_run_stopped_by_posts(listen):
+    client = listen()
+    (reply,) = say(client, "wait")
+    client.events(until="agent_thinking")
+    (stopped,) = client.post({"type": "cancel", "id": "stop", "run": reply["run"]})
+    assert stopped["ok"] is True
+    assert client.events(until="agent_completed")[-1].data["data"]["outcome"] == "cancelled"
+
+
+def test_a_bad_frame_is_answered_as_on_a_socket(listen):
+    client = listen()
+    (reply,) = client.post({"type": "say", "id": "1"})
+    assert (reply["ok"], reply["error"]["code"]) == (False, 4502)
+    assert client.post({"type": "no such type"}) == []
+    assert client.take("error").data["code"] == 4502
+    client.post(b"[no JSON")
+    closing = [message for message in client.rest() if message.event == "closing"]
+    assert [message.data["code"] for message in closing] == [4502]
+
+
+def test_frames_faster_than_the_limit_end_the_stream_with_4507(listen):
+    client = listen()
+    frames = [{"type": "pong"}] * 100
+    client.post(frames)
+    client.post(frames)
+    assert client.take("closing").data["code"] == 4507
+    assert client.rest() == []
+
+
+def test_a_post_is_for_an_open_stream_of_this_user(listen, server):
+    client, stranger = listen(), token_for("eve")
+    path = f"/live/frames?connection={client.ready['connection']}"
+    bearer = {"Authorization": f"Bearer {stranger}"}
+    assert ask(server.port, "POST", path, {"type": "pong"}, **bearer)[0].status == 404
+    client.post({"type": "hello"})
+    client.rest()
+    with pytest.raises(Refused) as refused:
+        client.post({"type": "pong"})
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"token": None}, 401),
+        ({"token": "no token"}, 401),
+        ({"headers": {"Origin": "https://evil.example"}}, 403),
+        ({"last_id": "epoch:many"}, 400),
+    ],
+)
+def test_a_stream_is_refused_as_a_socket_is(listen, options, status):
+    with pytest.raises(Refused) as refused:
+        listen(**options)
+    assert refused.value.status == status
+
+
+def test_a_body_that_is_too_large_or_no_json_is_not_heard(listen):
+    client = listen()
+    for body, headers, status in [
+        (b"x" * 300_000, {}, 413),
+        (b"{}", {"Content-Type": "text/plain"}, 415),
+        (b"[]", {}, 400),
+    ]:
+        with pytest.raises(Refused) as refused:
+            client.post(body, **headers)
+        assert refused.value.status == status
+    assert client.post({"type": "history", "id": "1", "limit": 1})[0]["ok"] is True
+
+
+# A cookie in place of a token
+
+
+@pytest.fixture
+def session(server, token):
+    """What `POST /live/session` answers: the header of the cookie, and the cookie."""
+    origin = f"http://127.0.0.1:{server.port}"
+    bearer = {"Authorization": f"Bearer {token}", "Origin": origin}
+    answer, _ = ask(server.port, "POST", "/live/session", **bearer)
+    assert answer.status == 200
+    header = answer.getheader("Set-Cookie")
+    assert header is not None
+    return header, {"Cookie": header.partition(";")[0], "Origin": origin}
+
+
+def test_a_cookie_takes_the_place_of_the_token_and_no_script_reads_it(listen, session, user):
+    header, cookie = session
+    assert {"HttpOnly", "SameSite=Strict"} <= set(header.split("; "))
+    client = listen(token=None, headers=cookie)
+    assert client.ready["user"] == user
+    assert say(client, "nothing")[0]["ok"] is True
+
+
+@pytest.mark.parametrize("origin", [None, "https://evil.example"])
+def test_a_page_of_another_site_cannot_post_with_the_cookie(listen, session, origin):
+    _, cookie = session
+    client = listen(token=None, headers=cookie)
+    client.headers = {"Cookie": cookie["Cookie"], **({} if origin is None else {"Origin": origin})}
+    with pytest.raises(Refused) as refused:
+        say(client, "buy")
+    assert refused.value.status == 403
+
+
+def test_a_cookie_that_is_not_known_opens_nothing(listen, session):
+    with pytest.raises(Refused) as refused:
+        listen(token=None, headers={**session[1], "Cookie": "greenroom_live=guessed"})
+    assert refused.value.status == 401
+
+
+# Time
+
+
+def test_a_heartbeat_is_a_comment_and_a_client_that_reads_need_not_answer():
+    with hours() as clock, EventsClient(clock.server.port, token=token_for("alice")) as client:
+        for _ in range(5):
+            clock.jump(25.0)
+            message = client.next()
+            assert message is not None
+            assert message.is_comment
+            clock.jump(13.0)
+        assert say(client, "nothing")[0]["ok"] is True
+
+
+def test_a_cookie_ends_ten_minutes_after_it_was_given():
+    with hours() as clock:
+        bearer = {"Authorization": f"Bearer {token_for('alice')}"}
+        answer, _ = ask(clock.server.port, "POST", "/live/session", **bearer)
+        age = dict(part.partition("=")[::2] for part in answer.getheader("Set-Cookie").split("; "))
+        assert age["Max-Age"] == "600"

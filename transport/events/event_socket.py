@@ -1,0 +1,232 @@
+"""An event stream and the frames posted to it, as a connection drives them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, cast
+
+import attrs
+import orjson
+import trio
+
+from greenroom.delivery.events.ids import ConnectionId, UserId
+from greenroom.delivery.events.kinds import JSON
+from greenroom.transport.connection.socket.connection_socket import (
+    ROOM_BYTES,
+    ByteWriter,
+    Closed,
+    Listener,
+)
+from greenroom.transport.connection.socket.ordered_writer import Starter
+from greenroom.transport.connection.socket.traffic import Traffic
+from greenroom.transport.events.sse import COMMENT, kind_of, messages_of
+
+REPLY_SECONDS = 5.0
+"""How long a post waits for the replies to its frames. Later ones come in the stream."""
+
+
+class Carrier(Protocol):
+    """What the stream is written to."""
+
+    @property
+    def writer(self) -> ByteWriter: ...
+
+    def traffic(self) -> Traffic: ...
+
+    async def open(self, beside: Starter) -> None:
+        """Begin the answer."""
+
+    def send(self, data: bytes) -> None:
+        """Write, without waiting."""
+
+    async def wait_gone(self) -> None:
+        """Wait until the client has left."""
+
+    async def wait_taken(self) -> None:
+        """Wait until all that was written so far has left, or the client has."""
+
+    async def end(self) -> None:
+        """The answer is over."""
+
+
+class OpenStreams:
+    """The event streams that are ready, by their connection."""
+
+    def __init__(self) -> None:
+        self._streams: dict[tuple[str, str], EventSocket] = {}
+
+    def find(self, user: UserId, connection: str) -> EventSocket | None:
+        """The stream of this connection, if it is the user's."""
+        return self._streams.get((user, connection))
+
+    def add(self, user: str, connection: str, stream: EventSocket) -> None:
+        self._streams[user, connection] = stream
+
+    def drop(self, stream: EventSocket) -> None:
+        if stream.key is not None:
+            self._streams.pop(stream.key, None)
+
+
+@attrs.define(eq=False)
+class _Awaited:
+    """A reply that a post waits for; `came` when it is there, or will not come."""
+
+    came: trio.Event = attrs.field(factory=trio.Event)
+    frame: bytes | None = None
+
+
+class EventSocket:
+    """A `ConnectionSocket`. The request has said `hello`; what else the client says is posted.
+
+    A heartbeat is a comment, which no client answers: the sign of life is that all of the stream
+    has left.
+    """
+
+    def __init__(
+        self, carrier: Carrier, hello: str, open_streams: OpenStreams, allow: Callable[[], bool]
+    ) -> None:
+        self._carrier = carrier
+        self._hello = hello
+        self._open_streams = open_streams
+        self._allow = allow
+        self._listener: Listener | None = None
+        self._patience: trio.CancelScope | None = None
+        self._turn = trio.Lock()
+        self._awaited: dict[str, list[_Awaited]] = {}
+        self._signs = self._heartbeats = 0
+        self._is_over = False
+        self.key: tuple[str, str] | None = None
+
+    @property
+    def writer(self) -> ByteWriter:
+        return self._carrier.writer
+
+    @property
+    def closed(self) -> Closed | None:
+        return None
+
+    def traffic(self) -> Traffic:
+        now = self._carrier.traffic()
+        if not now.waiting:
+            self._signs = self._heartbeats
+        return Traffic(self._signs, now.left, now.waiting)
+
+    async def open(self, beside: Starter) -> None:
+        await self._carrier.open(beside)
+
+    async def read(self, listener: Listener) -> None:
+        self._listener = listener
+        try:
+            await listener.hear(self._hello)
+            await self._carrier.wait_gone()
+            listener.ended(flooded=False)
+        finally:
+            self._listener = None
+
+    def stop_reading(self, scope: trio.CancelScope) -> None:
+        scope.cancel()
+
+    async def post(self, frames: Sequence[str]) -> list[bytes]:
+        """Hear these frames, in order. The replies to those that have an `id`, in the order of the
+        frames; of one whose reply takes too long, it comes in the stream."""
+        awaited = [self._await_reply(frame) for frame in frames]
+        async with self._turn:
+            for frame in frames:
+                await self._hear(frame)
+        with trio.move_on_after(REPLY_SECONDS):
+            for each in awaited:
+                if each is not None:
+                    await each.came.wait()
+        self._forget(awaited)
+        return [each.frame for each in awaited if each is not None and each.frame is not None]
+
+    async def _hear(self, frame: str) -> None:
+        listener = self._listener
+        if listener is None or self._is_over:
+            return
+        if self._allow():
+            await listener.hear(frame)
+        else:
+            listener.ended(flooded=True)
+
+    async def be_patient(self, wait: Callable[[], Awaitable[None]]) -> None:
+        with trio.CancelScope() as self._patience:
+            await wait()
+        self._patience = None
+
+    def send_text(self, text: bytes) -> bool:
+        if self._is_over:
+            return False
+        kind = kind_of(text)
+        if kind == "ready":
+            self._note_ready(text)
+        if kind != "reply" or not self._answer(text):
+            messages = messages_of(text)
+            self._heartbeats += messages == COMMENT
+            self._carrier.send(messages)
+        return not self.writer.is_broken
+
+    async def wait_for_room(self) -> None:
+        if self.writer.waiting > ROOM_BYTES:
+            await self.be_patient(self._carrier.wait_taken)
+
+    async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
+        """The frame `closing` has said why."""
+        if self._patience is not None:
+            self._patience.cancel()
+        self.let_go()
+        await self._carrier.wait_taken()
+        await self._carrier.end()
+
+    async def finish(self) -> None:
+        await self._carrier.end()
+
+    def let_go(self) -> None:
+        """Nothing more is heard or sent."""
+        self._is_over = True
+        self._open_streams.drop(self)
+        for waiting in self._awaited.values():
+            for each in waiting:
+                each.came.set()
+
+    def _note_ready(self, frame: bytes) -> None:
+        ready = cast("dict[str, str]", orjson.loads(frame))
+        self.key = ready["user"], ConnectionId(ready["connection"])
+        self._open_streams.add(*self.key, self)
+
+    def _await_reply(self, frame: str) -> _Awaited | None:
+        asked = _id_in(frame)
+        if asked is None or self._is_over:
+            return None
+        awaited = _Awaited()
+        self._awaited.setdefault(asked, []).append(awaited)
+        return awaited
+
+    def _answer(self, frame: bytes) -> bool:
+        """Whether a post waited for this reply."""
+        answered = cast("dict[str, JSON]", orjson.loads(frame))["id"]
+        waiting = self._awaited.get(cast(str, answered))
+        if not waiting:
+            return False
+        first = waiting.pop(0)
+        first.frame = frame
+        first.came.set()
+        return True
+
+    def _forget(self, awaited: Sequence[_Awaited | None]) -> None:
+        for name, waiting in list(self._awaited.items()):
+            left = [each for each in waiting if each not in awaited]
+            if left:
+                self._awaited[name] = left
+            else:
+                del self._awaited[name]
+
+
+def _id_in(frame: str) -> str | None:
+    """The `id` of a frame that gets a reply. What is no frame gets none, and is refused later."""
+    try:
+        read = orjson.loads(frame)
+    except ValueError:
+        return None
+    found = read.get("id") if isinstance(read, dict) else None
+    return found if isinstance(found, str) and 0 < len(found) <= 128 else None

@@ -1,0 +1,145 @@
+"""The paths of clients without WebSocket, below `/live`: `events`, `frames` and `session`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
+
+import attrs
+import orjson
+
+from greenroom.transport.auth.tokens import Identity
+from greenroom.transport.door.upgrade import Origins, is_same_host
+from greenroom.transport.events.event_socket import OpenStreams
+from greenroom.transport.events.hello import connection_of
+from greenroom.transport.events.tickets import Tickets, cookie_for, ticket_of
+from greenroom.transport.http.body import BadBody, whole
+from greenroom.transport.http.request_head import BadRequest, RequestHead
+from greenroom.transport.http.responses import Response, json_answer
+
+Prove: TypeAlias = Callable[[RequestHead], Awaitable[Identity]]
+Check: TypeAlias = Callable[[Identity], Identity]
+MOST_BYTES: Final = 256 * 1024
+MOST_FRAMES: Final = 100
+"""What one post may bring. Each of its frames counts as one of a WebSocket."""
+
+
+@attrs.frozen
+class LiveDoor:
+    """Answers them. `prove`: whose a request with a token is; `check` refuses banned users."""
+
+    path: str
+    prove: Prove
+    check: Check
+    origins: Origins
+    tickets: Tickets
+    streams: OpenStreams = attrs.field(factory=OpenStreams)
+
+    @property
+    def events_path(self) -> str:
+        return f"{self.path}/events"
+
+    @property
+    def frames_path(self) -> str:
+        """The only one that takes a body."""
+        return f"{self.path}/frames"
+
+    def routes(self) -> Mapping[str, Callable[[RequestHead], Awaitable[Response]]]:
+        """All but that of the stream itself."""
+        session = f"{self.path}/session"
+        return {
+            f"POST {self.frames_path}": self._frames,
+            f"POST {session}": self._session,
+            f"OPTIONS {self.frames_path}": self._preflight,
+            f"OPTIONS {session}": self._preflight,
+        }
+
+    async def identify(self, head: RequestHead) -> Identity:
+        """Whose a request is, by its token or its ticket. Raises `BadRequest`.
+
+        A browser sends a ticket whatever page asks (CSRF): the ticket's cookie is `SameSite`, and
+        whoever posts with one must say an origin that may connect.
+        """
+        ticket = ticket_of(head)
+        if ticket is None:
+            return await self.prove(head)
+        if head.method == "POST" and head.one("origin") is None:
+            raise BadRequest("A post with a cookie must have an `Origin`.", status=403)
+        if head.one("sec-fetch-site") == "cross-site":
+            raise BadRequest("Pages of other sites may not connect with a cookie.", status=403)
+        identity = self.tickets.identity(ticket)
+        if identity is None:
+            raise BadRequest(
+                "The session has ended: begin one by a POST with a token.",
+                status=401,
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return self.check(identity)
+
+    def shared_with(self, head: RequestHead) -> dict[str, str]:
+        """The headers that let a page of another origin that may connect read an answer."""
+        origin = head.one("origin")
+        if origin is None or is_same_host(origin, head.one("host") or ""):
+            return {}
+        return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+
+    async def _session(self, head: RequestHead) -> Response:
+        self.origins.check(head)
+        identity = await self.prove(head)
+        ticket, seconds = self.tickets.issue(identity)
+        secure = (head.one("origin") or "").lower().startswith("https:")
+        cookie = cookie_for(ticket, seconds, secure=secure)
+        body = orjson.dumps({"user": identity.user, "seconds": int(seconds)})
+        headers = {"Set-Cookie": cookie, **self.shared_with(head)}
+        return Response(200, body, "application/json", headers)
+
+    async def _frames(self, head: RequestHead) -> Response:
+        self.origins.check(head)
+        identity = await self.identify(head)
+        _check_is_json(head)
+        stream = self.streams.find(identity.user, connection_of(head))
+        if stream is None:
+            raise BadRequest("This user has no such event stream: open one.", status=404)
+        try:
+            body = await whole(head.body, MOST_BYTES)
+        except BadBody as error:
+            raise BadRequest(f"{error.message.capitalize()}.", status=error.status) from error
+        replies = await stream.post(frames_in(body))
+        answer = json_answer(b"[" + b",".join(replies) + b"]")
+        return attrs.evolve(answer, headers=self.shared_with(head))
+
+    async def _preflight(self, head: RequestHead) -> Response:
+        self.origins.check(head)
+        allowed = {
+            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Headers": "authorization, content-type",
+            "Access-Control-Max-Age": "600",
+        }
+        return Response(200, headers={**allowed, **self.shared_with(head)})
+
+
+def frames_in(body: bytes) -> list[str]:
+    """The frames of a post: those of a list, or the one that it is. Raises `BadRequest`.
+
+    What is no frame is for the connection to refuse, as on a WebSocket.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The body must be JSON in UTF-8.") from None
+    if not text.lstrip().startswith("["):
+        return [text]
+    try:
+        listed = orjson.loads(text)
+    except ValueError:
+        return [text]
+    if not 0 < len(listed) <= MOST_FRAMES:
+        raise BadRequest(f"A post must have 1 to {MOST_FRAMES} frames.")
+    return [orjson.dumps(each).decode() for each in listed]
+
+
+def _check_is_json(head: RequestHead) -> None:
+    """A page of another site can send no JSON without asking first."""
+    media_type = (head.one("content-type") or "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise BadRequest("The body must be `application/json`.", status=415)
