@@ -235,6 +235,24 @@ def input_closed(*, event: EventId, asked: Record, ask: AskId, reason: CloseReas
     return _in_its_place(event, Kind.INPUT_CLOSED, asked, {"ask": ask, "reason": reason})
 
 
+def superseded(first: Record, through: int) -> Record:
+    """What stands for the events from `first` through an offset, which are not shown one by one.
+
+    Everything except its kind and data is copied from the first of them.
+    """
+    event = _in_its_place(first.id, Kind.SUPERSEDED, first, {"through": through})
+    return event.record(first.user, first.offset, first.at)
+
+
+def forgotten(record: Record) -> Record:
+    """What stands in the log for a progress event that retention has forgotten.
+
+    The id stays so that clients which saw the event can resume after it; the thread and the run
+    stay because they have not gone.
+    """
+    return superseded(record, record.offset)
+
+
 def _in_its_place(event: EventId, kind: Kind, run: OpenRun | Record, data: JSON) -> Draft:
     """An event that the run itself does not emit; `run`: the run, or an event of it."""
     return draft(

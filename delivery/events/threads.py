@@ -12,7 +12,7 @@ import orjson
 from greenroom.actors.errors import Fault
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.errors import DeliveryError
-from greenroom.delivery.events.draft import draft
+from greenroom.delivery.events.draft import superseded
 from greenroom.delivery.events.ids import NO_ID, RequestId, RunId, ThreadId
 from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.record import RUN_OPENS, Record
@@ -135,16 +135,10 @@ def erased(record: Record) -> Record:
 
     The id stays so that clients which saw the event can resume after it.
     """
-    event = draft(
-        event=record.id,
-        kind=Kind.SUPERSEDED,
-        thread=ERASED_THREAD,
-        run=_ERASED_RUN,
-        parent=None,
-        request=_ERASED_REQUEST,
-        data={"through": record.offset},
+    nowhere = attrs.evolve(
+        record, thread=ERASED_THREAD, run=_ERASED_RUN, parent=None, request=_ERASED_REQUEST
     )
-    return event.record(record.user, record.offset, record.at)
+    return superseded(nowhere, record.offset)
 
 
 def _data(record: Record) -> Mapping[str, JSON]:

@@ -103,8 +103,16 @@ class MemoryStore:
         """The first user, in order, who comes after this one."""
         return min((each for each in self._users if each > user), default=None)
 
-    def oldest(self, user: UserId, limit: int) -> list[Record]:
-        return self._log(user).records[:limit]
+    def forget_progress(self, user: UserId, through: int) -> int:
+        """Returns the number of progress events that left only their places."""
+        return self._log(user).forget_progress(through)
+
+    def forgotten(self, user: UserId) -> int:
+        """The offset through which the user's progress events have done so."""
+        return self._log(user).forgotten
+
+    def oldest(self, user: UserId, limit: int, *, after: int = 0) -> list[Record]:
+        return list(islice(self._log(user).after(after), limit))
 
     def forget_sessions(self, user: UserId, before: int) -> int:
         """Forget the sessions not seen since `before` (ms) without an unsettled event."""

@@ -14,7 +14,7 @@ from itertools import groupby
 import attrs
 import orjson
 
-from greenroom.delivery.events.draft import draft
+from greenroom.delivery.events.draft import superseded
 from greenroom.delivery.events.ids import RunId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import Record
@@ -37,16 +37,16 @@ def fold(records: Sequence[Record]) -> Folded:
     that received only one of the two would be sent that text twice, or never.
     """
     left: list[Record] = []
-    superseded = 0
+    gone = 0
     for foldable, stretch in groupby(records, lambda record: record.kind in FOLDABLE):
         if foldable:
             events = list(stretch)
             stays = _what_stays(events)
             left += _folded(events, stays)
-            superseded += len(events) - len(stays)
+            gone += len(events) - len(stays)
         else:
             left += stretch
-    return Folded(left, superseded)
+    return Folded(left, gone)
 
 
 def _what_stays(stretch: Sequence[Record]) -> dict[int, list[Record]]:
@@ -80,23 +80,9 @@ def _folded(stretch: Sequence[Record], stays: dict[int, list[Record]]) -> Iterat
             gone.append(record)
             continue
         if gone:
-            yield _superseded(gone[0], gone[-1].offset)
+            yield superseded(gone[0], gone[-1].offset)
             gone = []
         yield _merged(stays[record.offset])
-
-
-def _superseded(first: Record, through: int) -> Record:
-    """Everything except its kind and data is copied from the first event it stands for."""
-    event = draft(
-        event=first.id,
-        kind=Kind.SUPERSEDED,
-        thread=first.thread,
-        run=first.run,
-        parent=first.parent,
-        request=first.request,
-        data={"through": through},
-    )
-    return event.record(first.user, first.offset, first.at)
 
 
 def _merged(newest_first: Sequence[Record]) -> Record:

@@ -15,7 +15,7 @@ from greenroom.delivery.events.kinds import ASK_ENDS, Kind, class_of
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS
 from greenroom.delivery.events.threads import ERASED_THREAD
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
-from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow
+from greenroom.delivery.journal.sqlite.rows import PLACE_BODY, RECORD_COLUMNS, RecordRow
 from greenroom.delivery.legacy.legacy_ids import recognised
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS
 from greenroom.delivery.upkeep.journal_upkeep import (
@@ -105,6 +105,7 @@ _WITHIN: Final = (  # table, column, its minimum; the maximum is the user's last
     ("cursor", "offset", 0),
     ("cursor", "sent", 0),
     ("received", "through", 1),
+    ("forgotten", "through", 0),
     ("mark", "offset", 1),
     ("attempt", "through", 1),
     ("dead_letter", "offset", 1),
@@ -221,7 +222,8 @@ def record_flaws(row: RecordRow, *, strict: bool = False) -> Iterator[str]:
     elif columns["class"] != class_of(Kind(str(columns["kind"]))):
         right = str(class_of(Kind(str(columns["kind"]))))
         yield f"{where}: its class must be {right!r} by its kind, not {columns['class']!r}"
-    yield from (f"{where}: {flaw}" for flaw in _body_flaws(columns, strict))
+    if (columns["kind"], columns["body"]) != (Kind.SUPERSEDED, PLACE_BODY):
+        yield from (f"{where}: {flaw}" for flaw in _body_flaws(columns, strict))
 
 
 def _body_flaws(columns: Mapping[str, object], strict: bool) -> Iterator[str]:

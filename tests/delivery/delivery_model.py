@@ -19,6 +19,7 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.actors.reply import ReplyOutcome as Result
 from greenroom.delivery.errors import JournalFailed
+from greenroom.delivery.events.draft import forgotten
 from greenroom.delivery.events.ids import (
     AskId,
     ConnectionId,
@@ -190,6 +191,7 @@ class Truth:
     say_policies: dict[EventClass, Policy] = attrs.field(factory=dict)  # of the next of these
     touched: set[int] = attrs.field(factory=set)  # the journal erased these
     gone: set[int] = attrs.field(factory=set)  # so the core knows, too
+    forgotten: set[int] = attrs.field(factory=set)  # these left only their places
 
     def erase(self, thread: ThreadId) -> None:
         """It was said that the thread is erased."""
@@ -198,7 +200,9 @@ class Truth:
     def kept_as(self, offset: int) -> Record:
         """What the journal has."""
         record = self.accepted[offset - 1]
-        return erased(record) if offset in self.touched else record
+        if offset in self.touched:
+            return erased(record)
+        return forgotten(record) if offset in self.forgotten else record
 
     def sees(self, tab: Tab, records: Sequence[Record]) -> None:
         """The tab shows what is new to it: the next event, as it was accepted."""
@@ -223,6 +227,8 @@ class Truth:
             if record.offset in self.touched and record == erased(accepted[0]):
                 continue
             assert self.gone.isdisjoint(range(record.offset, place)), "it was erased"
+            if record.offset in self.forgotten and record == forgotten(accepted[0]):
+                continue
             if record.kind is Kind.SUPERSEDED:
                 assert all(each.event_class is EventClass.PROGRESS for each in accepted)
                 pieces.update(each.offset for each in accepted if each.kind is Kind.PARTIAL_RESULT)

@@ -752,6 +752,23 @@ class DeliveryMachine(RuleBasedStateMachine):
                 self.counts["trims of live users"] += 1
             place = swept.next
 
+    @rule(keep=st.integers(1, 5))
+    def retention_forgets_progress(self, keep: int) -> None:
+        """Under live users; what has no outcome stays whole, and so does all that is critical."""
+        place: SweptTo | None = BEGINNING
+        while place is not None:
+            place = now(self.journal.sweep(Cutoffs(keep_progress=keep), place)).next
+        for person in self.people:
+            truth = person.truth
+            places = (r for r in self.journal.everything(person.user) if r.kind is Kind.SUPERSEDED)
+            new = {each.offset for each in places} - truth.touched - truth.forgotten
+            assert new <= truth.outcomes.keys()
+            assert new <= set(range(1, len(truth.accepted) - keep + 1))
+            assert {truth.accepted[each - 1].event_class for each in new} <= {EventClass.PROGRESS}
+            truth.forgotten |= new
+            self.counts["progress events forgotten"] += len(new)
+        self.check_logs()
+
     # Erasure
 
     @rule(
@@ -965,7 +982,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             else:
                 expected = policy.delivered if stage >= policy.done else None
             marks = now(self.journal.marks(user, after=record.offset - 1, limit=1))
-            if record.offset in truth.touched:
+            if record.offset in truth.touched | truth.forgotten:
                 assert all(each.offset > record.offset for each in marks), "a mark is left"
                 assert now(self.journal.dead_letter(record.id)) is None, "a letter is left"
                 continue
@@ -991,7 +1008,7 @@ class DeliveryMachine(RuleBasedStateMachine):
                 there = person.truth.stage(wait.offset) >= wait.stage
                 if wait.reply.is_set:
                     assert there, "nobody said so"
-                elif wait.offset <= person.truth.trimmed:
+                elif wait.offset <= person.truth.trimmed or wait.offset in person.truth.forgotten:
                     wait.blind = True  # what was known of it is forgotten
                 elif not (wait.blind or person.parts.asked):
                     assert not there, "it waits in vain"

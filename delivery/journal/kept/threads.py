@@ -65,6 +65,12 @@ class ThreadsKept:
         left = {name: each for name, each in self._threads.items() if each.last.offset > through}
         self._threads = left
 
+    def leave_place(self, place: Record) -> None:
+        """A progress event has left only its place."""
+        kept = self._threads.get(place.thread)
+        if kept is not None and kept.last.offset == place.offset:
+            kept.last = place
+
     def begin_again(self, thread: ThreadId, since: Iterable[Record]) -> None:
         """The thread was erased; `since`: what was said in it meanwhile."""
         self._threads.pop(thread, None)

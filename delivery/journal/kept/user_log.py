@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 import orjson
 
+from greenroom.delivery.events.draft import forgotten
 from greenroom.delivery.events.exported import ExportedRow
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId
@@ -38,6 +39,7 @@ from greenroom.delivery.journal.undelivered import (
 class UserLog:
     """One user's entries. `records[0]` has the offset `trimmed + 1` and the number `numbers[0]`.
 
+    `forgotten`: the offset through which progress events have left only their places.
     `unsettled`: the first unsettled record of each class that has one. `received`: the stretches
     that forgotten sessions received.
     """
@@ -46,6 +48,7 @@ class UserLog:
     numbers: list[int] = attrs.field(factory=list)
     unsettled: dict[EventClass, Record] = attrs.field(factory=dict)
     trimmed: int = 0
+    forgotten: int = 0
     cursors: dict[SessionId, Cursor] = attrs.field(factory=dict)
     received: list[tuple[int, int]] = attrs.field(factory=list)
     attempts: list[Attempt] = attrs.field(factory=list)
@@ -139,6 +142,24 @@ class UserLog:
         self.threads.forget(self.trimmed)
         self._find_said()
         return len(gone)
+
+    def forget_progress(self, through: int) -> int:
+        """Returns the number of progress events that now have left only their places."""
+        gone: set[int] = set()
+        for record in self.after(self.forgotten):
+            if record.offset > through:
+                break
+            if record.event_class is EventClass.PROGRESS and record.kind is not Kind.SUPERSEDED:
+                gone.add(record.offset)
+                self._leave_place(forgotten(record))
+        self.forgotten = through
+        self.marks = {key: mark for key, mark in self.marks.items() if key[0] not in gone}
+        return len(gone)
+
+    def _leave_place(self, place: Record) -> None:
+        self.records[place.offset - self.trimmed - 1] = place
+        self.dead_letters.pop(place.id, None)
+        self.threads.leave_place(place)
 
     def forget_sessions(self, before: int) -> int:
         """What they received stays received."""

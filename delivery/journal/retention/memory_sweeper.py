@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Final
 
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.memory_store import MemoryStore
 from greenroom.delivery.journal.retention.cutoffs import (
     Cutoffs,
+    Due,
     SweepTally,
     Swept,
     SweptTo,
@@ -19,6 +21,13 @@ from greenroom.delivery.journal.retention.cutoffs import (
 EVENTS: Final = 256
 """The most events that are forgotten between two looks at the clock."""
 
+_FOLLOWING: Final = {
+    "events": SweptTo("progress"),
+    "progress": SweptTo("sessions"),
+    "sessions": None,
+    "space": None,
+}
+
 
 class MemorySweeper:
     """Carries out steps of retention; see `SqliteSweeper`."""
@@ -26,6 +35,11 @@ class MemorySweeper:
     def __init__(self, store: MemoryStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._clock = clock
+        self._parts = {
+            "events": self._events,
+            "progress": self._progress,
+            "sessions": self._sessions,
+        }
 
     def sweep(self, cutoffs: Cutoffs, place: SweptTo, seconds: float) -> Swept:
         """One step from `place` on, which begins nothing more after `seconds`."""
@@ -36,28 +50,40 @@ class MemorySweeper:
         return tally.swept(goes_on, self._clock() - began, time.thread_time() - worked)
 
     def _step(self, cutoffs: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo | None:
-        after = None if place.part == "events" and not cutoffs.forgets_events else place.user
-        user = None if after is None else self._store.user_after(after)
-        if place.part == "events":
-            return (
-                SweptTo("sessions") if user is None else self._events(user, cutoffs, place, tally)
-            )
-        if user is None or cutoffs.sessions_before is None:
-            return None
-        tally.sessions += self._store.forget_sessions(user, cutoffs.sessions_before)
-        return SweptTo("sessions", user)
+        part = self._parts.get(place.part)
+        user = self._store.user_after(place.user) if part and cutoffs.limits(place.part) else None
+        if part is None or user is None:
+            return _FOLLOWING[place.part]
+        return SweptTo(place.part, user) if part(user, cutoffs, tally) else place
 
-    def _events(self, user: UserId, cutoffs: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo:
-        store = self._store
-        oldest = [(each.offset, each.at, each.run) for each in store.oldest(user, EVENTS)]
+    def _events(self, user: UserId, cutoffs: Cutoffs, tally: SweepTally) -> bool:
+        """Whether all that is due of this user has gone."""
+        due = self._due(user, cutoffs, after=0)
+        if due.through:
+            self._store.trim(user, due.through)
+            tally.trim(user, due.through, due.events)
+        return not due.more
+
+    def _progress(self, user: UserId, cutoffs: Cutoffs, tally: SweepTally) -> bool:
+        due = self._due(user, cutoffs.of_progress, after=self._store.forgotten(user))
+        if due.through:
+            tally.events += self._store.forget_progress(user, due.through)
+        return not due.more
+
+    def _sessions(self, user: UserId, cutoffs: Cutoffs, tally: SweepTally) -> bool:
+        before = cutoffs.sessions_before or 0
+        tally.sessions += self._store.forget_sessions(user, before)
+        return True
+
+    def _due(self, user: UserId, cutoffs: Cutoffs, *, after: int) -> Due:
+        oldest = self._store.oldest(user, EVENTS, after=after)
         through = forgettable_through(
-            oldest,
+            [(each.offset, each.at, each.run) for each in oldest],
             cutoffs,
-            last=store.bounds(user).last,
-            settled=min(store.settled(user).values()),
-            open_runs={each.run for each in store.open_runs(user)},
+            last=self._store.bounds(user).last,
+            settled=min(self._store.settled(user).values()),
+            open_runs={each.run for each in self._store.open_runs(user)},
         )
-        if through:
-            tally.trim(user, through, store.trim(user, through))
-        all_of_them = len(oldest) == EVENTS and through == oldest[-1][0]
-        return place if all_of_them else SweptTo("events", user)
+        whole = (each for each in oldest if each.kind is not Kind.SUPERSEDED)
+        more = len(oldest) == EVENTS and through == oldest[-1].offset
+        return Due(through, sum(each.offset <= through for each in whole), more)

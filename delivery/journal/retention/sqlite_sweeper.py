@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import apsw
 
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.retention.cutoffs import (
     Cutoffs,
+    Due,
     SweepTally,
     Swept,
     SweptTo,
@@ -20,6 +21,7 @@ from greenroom.delivery.journal.retention.cutoffs import (
 from greenroom.delivery.journal.sqlite.schema import INCREMENTAL
 from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.journal.sqlite.tables.sessions import SETTLED, forget_sessions
+from greenroom.delivery.journal.sqlite.tables.trims import FORGOTTEN_THROUGH
 
 EVENTS, EVENT_BYTES, SESSIONS, PAGES = 16, 64 * 1024, 64, 8
 """The most that is forgotten, or moved, between two looks at the clock."""
@@ -33,13 +35,15 @@ _WAL_PAGES: Final = 1_000  # SQLite's default
 _OLDEST_AT: Final = "SELECT at FROM log ORDER BY number LIMIT 1"
 _NEXT_USER: Final = "SELECT min(user) FROM log WHERE user > ?"
 _OLDEST: Final = f"""
-    SELECT "offset", at, run, length(body) FROM log
-    WHERE user = ? AND "offset" <= ? ORDER BY "offset" LIMIT {EVENTS}
+    SELECT "offset", at, run, kind != 'superseded', length(body) FROM log
+    WHERE user = ? AND "offset" > ? AND "offset" <= ? ORDER BY "offset" LIMIT {EVENTS}
 """
 _NEXT_SESSIONS: Final = f"""
     SELECT user, session, start, "offset", sent, at FROM cursor
     WHERE (user, session) > (?, ?) ORDER BY user, session LIMIT {SESSIONS}
 """
+
+_OldestRow: TypeAlias = tuple[int, int, str, int, int]
 
 
 class SqliteSweeper:
@@ -60,6 +64,7 @@ class SqliteSweeper:
         self._clock = clock
         self._parts = {
             "events": self._events,
+            "progress": self._progress,
             "sessions": self._sessions,
             "space": self._space,
         }
@@ -80,27 +85,38 @@ class SqliteSweeper:
 
     def _events(self, cutoffs: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo:
         """The oldest events of the next user, as often as there are more to forget."""
-        if not cutoffs.forgets_events or (found := self._value(_NEXT_USER, place.user)) is None:
+        if not cutoffs.limits("events") or (found := self._value(_NEXT_USER, place.user)) is None:
+            return SweptTo("progress")
+        user = UserId.trusted(str(found))
+        due = self._due(user, cutoffs, after=0)
+        if due.through:
+            self._store.trim(user, due.through)
+            tally.trim(user, due.through, due.events)
+        return place if due.more else SweptTo("events", user)
+
+    def _progress(self, cutoffs: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo:
+        """As `_events`, from the first event on that no pass has looked at."""
+        if not cutoffs.limits("progress") or (found := self._value(_NEXT_USER, place.user)) is None:
             return SweptTo("sessions")
         user = UserId.trusted(str(found))
-        through, more = self._due(user, cutoffs)
-        if through:
-            tally.trim(user, through, self._store.trim(user, through))
-        return place if more else SweptTo("events", user)
+        after = cast(int, self._value(FORGOTTEN_THROUGH, user))
+        due = self._due(user, cutoffs.of_progress, after=after)
+        if due.through:
+            tally.events += self._store.forget_progress(user, due.through)
+        return place if due.more else SweptTo("progress", user)
 
-    def _due(self, user: UserId, cutoffs: Cutoffs) -> tuple[int, bool]:
-        """The offset to trim through, and whether what follows it may be due as well."""
+    def _due(self, user: UserId, cutoffs: Cutoffs, *, after: int) -> Due:
         settled = self._settled(user)
-        rows = self._rows(_OLDEST, user, settled)
+        rows = cast("list[_OldestRow]", self._rows(_OLDEST, user, after, settled))
         oldest: list[tuple[int, int, RunId]] = []
         size = 0
-        for offset, at, run, length in cast("list[tuple[int, int, str, int]]", rows):
+        for offset, at, run, _, length in rows:
             size += length
             if oldest and size > EVENT_BYTES:
                 break
             oldest.append((offset, at, RunId.trusted(run)))
         if not oldest:
-            return 0, False
+            return Due(0)
         through = forgettable_through(
             oldest,
             cutoffs,
@@ -108,7 +124,8 @@ class SqliteSweeper:
             settled=settled,
             open_runs={each.run for each in self._store.open_runs(user)},
         )
-        return through, through == oldest[-1][0] < settled
+        whole = sum(is_whole for offset, _, _, is_whole, _ in rows if offset <= through)
+        return Due(through, whole, more=through == oldest[-1][0] < settled)
 
     def _sessions(self, cutoffs: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo:
         before = cutoffs.sessions_before

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias, cast
 
 import orjson
 
+from greenroom.delivery.events.draft import forgotten
 from greenroom.delivery.events.ids import (
     ConnectionId,
     EventId,
@@ -36,6 +37,8 @@ LETTER_COLUMNS: Final = 'event, user, "offset", kind, outcome, attempts, at'
 LetterRow: TypeAlias = tuple[str, str, int, str, str, str, int]
 Write: TypeAlias = tuple[str, Sequence[tuple[str | int | bytes | None, ...]]]
 """A statement, and the rows that it is carried out for, one after the other."""
+PLACE_BODY: Final = b"{}"
+"""The body, in the file, of a forgotten progress event: all that it says is in its row."""
 RUN_COLUMNS: Final = "run, thread, parent, request"
 RunRow: TypeAlias = tuple[str, str, str | None, str]
 ReachedRow: TypeAlias = tuple[int, str, str, str, str, int, int, int | None]
@@ -61,7 +64,7 @@ def record_row(record: Record) -> RecordRow:
 
 def record_of(row: RecordRow) -> Record:
     user, offset, id_, kind, event_class, thread, run, parent, request, at, say, body = row
-    return Record(
+    record = Record(
         UserId.trusted(user),
         offset,
         EventId.trusted(id_),
@@ -75,6 +78,9 @@ def record_of(row: RecordRow) -> Record:
         say,
         body,
     )
+    if body == PLACE_BODY and record.kind is Kind.SUPERSEDED:
+        return forgotten(record)
+    return record
 
 
 def cursor_row(cursor: Cursor) -> CursorRow:

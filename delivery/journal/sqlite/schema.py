@@ -167,6 +167,12 @@ CREATE TABLE received (
  PRIMARY KEY (user, start)
 ) STRICT, WITHOUT ROWID;
 """,
+    "forgotten": """
+CREATE TABLE forgotten (
+ user TEXT PRIMARY KEY,
+ through INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
     "ask": """
 CREATE TABLE ask (
  user TEXT NOT NULL,

@@ -52,7 +52,7 @@ from greenroom.delivery.journal.sqlite.tables.erasure import TRIM_STEP, erase_th
 from greenroom.delivery.journal.sqlite.tables.policies import SqlitePolicies, policy_writes
 from greenroom.delivery.journal.sqlite.tables.runs import SqliteRuns, going_on_writes, run_writes
 from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads, thread_writes
-from greenroom.delivery.journal.sqlite.tables.trims import trim
+from greenroom.delivery.journal.sqlite.tables.trims import forget_progress, trim
 from greenroom.delivery.journal.sqlite.tables.user_rows import user_rows
 from greenroom.delivery.journal.undelivered import Reached, Stretches
 
@@ -98,7 +98,7 @@ _THREAD_HISTORY: Final = f"""
         AND log."offset" < min(?, coalesce(
             (SELECT min(later.first) FROM span AS later
              WHERE later.user = span.user AND later.first > span.first), {_END}))
-    WHERE span.user = ? AND span.thread = ? AND span.first < ?
+    WHERE span.user = ? AND span.thread = ? AND span.first < ? AND log.kind != 'superseded'
     ORDER BY span.first DESC, log."offset" DESC LIMIT ?
 """
 _SAID: Final = (
@@ -260,6 +260,11 @@ class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans, SqlitePolicies):
         self._tails.pop(user, None)
         with self._transaction():
             return trim(self._database, user, min(through, self._tail(user).last))
+
+    def forget_progress(self, user: UserId, through: int) -> int:
+        """See `Journal.sweep`. Returns the number of events that left only their places."""
+        with self._transaction():
+            return forget_progress(self._database, user, through)
 
     def _needs_no_look_up(self, entries: Sequence[Entry], records: list[Record]) -> bool:
         known = all(record.user in self._tails for record in records)

@@ -222,6 +222,18 @@ class Settings:
         expected.optional(expected.whole(1)),
         "Events that the journal keeps of each user, the newest ones; unset, all of them.",
     )
+    progress_days: float | None = setting(
+        None,
+        expected.optional(expected.number(0, unit=" of days")),
+        "Days that the journal keeps the content of progress events which have their outcome; "
+        "unset, as long as other events.",
+    )
+    progress_events: int | None = setting(
+        None,
+        expected.optional(expected.whole(1)),
+        "The newest events of each user within which the journal keeps the content of progress "
+        "events; unset, that of all.",
+    )
     session_days: float = setting(
         90.0,
         expected.number(0, unit=" of days"),
@@ -362,7 +374,13 @@ class Settings:
     @property
     def retention(self) -> Retention:
         """How long the journal keeps events and sessions."""
-        return Retention(self.keep_days, self.keep_events, self.session_days)
+        return Retention(
+            self.keep_days,
+            self.keep_events,
+            self.session_days,
+            self.progress_days,
+            self.progress_events,
+        )
 
     @property
     def policies(self) -> Policies:

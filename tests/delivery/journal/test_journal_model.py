@@ -20,8 +20,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events.asks import ask_of
+from greenroom.delivery.events.draft import forgotten
 from greenroom.delivery.events.ids import AskId, RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.kinds import ASK_ENDS, EventClass, Kind
+from greenroom.delivery.events.kinds import ASK_ENDS, PROGRESS, EventClass, Kind
 from greenroom.delivery.events.record import (
     RUN_ENDS,
     RUN_OPENS,
@@ -101,6 +102,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.portal = Portal(type(self).open_journal, Path(self.directory.name))
         self.kept: dict[UserId, list[Record]] = defaultdict(list)
         self.trimmed: dict[UserId, int] = defaultdict(int)
+        self.forgotten: dict[UserId, int] = defaultdict(int)  # progress events through here
         self.open: dict[UserId, dict[RunId, Record]] = {ALICE: {}, BOB: {}}
         self.asks: dict[UserId, dict[AskId, list[Record]]] = {ALICE: {}, BOB: {}}
         self.cursors: dict[tuple[UserId, SessionId], Cursor] = {}
@@ -159,11 +161,16 @@ class JournalMachine(RuleBasedStateMachine):
                 self.kept[entry.user].append(entry)
                 self.follow_run(entry)
                 self.follow_ask(entry)
-            elif isinstance(entry, Mark):
+            elif isinstance(entry, Mark) and self.is_whole(entry.user, entry.offset):
                 self.marked[entry.user, entry.offset, entry.session] = entry
             elif isinstance(entry, Cursor):
                 key = (entry.user, entry.session)
                 self.cursors[key] = self.merged(self.cursors.get(key), entry)
+
+    def is_whole(self, user: UserId, offset: int) -> bool:
+        return all(
+            each.kind is not Kind.SUPERSEDED for each in self.kept[user] if each.offset == offset
+        )
 
     def merged(self, known: Cursor | None, new: Cursor) -> Cursor:
         """What was reached is reached, unless the session begins anew beyond a gap."""
@@ -216,27 +223,49 @@ class JournalMachine(RuleBasedStateMachine):
         events_before=st.none() | OFFSETS,
         keep_events=st.none() | st.integers(1, 8),
         sessions_before=st.none() | OFFSETS,
+        progress_before=st.none() | OFFSETS,
+        keep_progress=st.none() | st.integers(1, 8),
     )
     def sweep(
-        self, events_before: int | None, keep_events: int | None, sessions_before: int | None
+        self,
+        events_before: int | None,
+        keep_events: int | None,
+        sessions_before: int | None,
+        progress_before: int | None,
+        keep_progress: int | None,
     ) -> None:
         """A pass of retention. The time of an event, and of a cursor, is its offset."""
-        cutoffs = Cutoffs(events_before, keep_events, sessions_before)
+        cutoffs = Cutoffs(
+            events_before, keep_events, sessions_before, progress_before, keep_progress
+        )
         place: SweptTo | None = BEGINNING
         while place is not None:
             place = self.portal.call(partial(self.journal.sweep, cutoffs, place)).next
         for user in (ALICE, BOB):
             self.forget(user, self.due(user, events_before or 0, keep_events))
+            after = self.forgotten[user]
+            number = self.due(user, progress_before or 0, keep_progress, after=after)
+            self.forget_progress(user, number)
         for (user, session), each in list(self.cursors.items()):
             has_outcomes = max(each.offset, each.sent) <= min(self.settled[user].values())
             if each.at < (sessions_before or 0) and has_outcomes:
                 self.received[user] |= set(range(each.start + 1, each.offset + 1))
                 del self.cursors[user, session]
 
-    def due(self, user: UserId, before: int, keep: int | None) -> int:
+    def forget_progress(self, user: UserId, number: int) -> None:
+        places = [each for each in self.kept[user] if each.offset > self.forgotten[user]][:number]
+        for each in places:
+            self.forgotten[user] = each.offset
+            if each.kind in PROGRESS:
+                self.kept[user][each.offset - self.trimmed[user] - 1] = forgotten(each)
+        self.marked = {
+            key: mark for key, mark in self.marked.items() if self.is_whole(mark.user, mark.offset)
+        }
+
+    def due(self, user: UserId, before: int, keep: int | None, *, after: int = 0) -> int:
         """How many of the oldest events are due, have their outcome, and are of an ended run."""
         number = 0
-        for each in self.kept[user]:
+        for each in (each for each in self.kept[user] if each.offset > after):
             old = each.offset < before or (
                 keep is not None and each.offset + keep <= self.last(user)
             )
@@ -282,7 +311,9 @@ class JournalMachine(RuleBasedStateMachine):
         expected = [
             r
             for r in self.kept[user]
-            if (thread is None or r.thread == thread) and (before is None or r.offset < before)
+            if (thread is None or r.thread == thread)
+            and (before is None or r.offset < before)
+            and r.kind is not Kind.SUPERSEDED
         ]
         fitting = expected[-limit:]
         while len(fitting) > 1 and sum(len(r.body) for r in fitting) > max_bytes:

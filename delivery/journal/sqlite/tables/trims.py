@@ -1,4 +1,5 @@
-"""The beginning of a user's log is forgotten, in SQL, with all that is kept about its events."""
+"""What retention does to a user's log, in SQL: its beginning is forgotten, or its progress events,
+with all that is kept about them."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import apsw
 
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.journal.sqlite.rows import PLACE_BODY
 from greenroom.delivery.journal.sqlite.schema import pass_by
 
 _LETTERS: Final = """
@@ -30,6 +32,23 @@ _MARKS: Final = """
     WHERE user = ?1 AND "offset" <= (SELECT through FROM trimmed WHERE user = ?1)
 """
 
+# An erased event is in its place already.
+_PROGRESS: Final = """
+    user = ?1 AND "offset" > ?2 AND "offset" <= ?3 AND class = 'progress' AND kind != 'superseded'
+"""
+_PROGRESS_LETTERS: Final = f"""
+    DELETE FROM dead_letter WHERE event IN (SELECT id FROM log WHERE {_PROGRESS})
+"""
+_PROGRESS_MARKS: Final = f"""
+    DELETE FROM mark WHERE user = ?1 AND "offset" IN (SELECT "offset" FROM log WHERE {_PROGRESS})
+"""
+_LEAVE_PLACES: Final = f"""
+    UPDATE log SET kind = 'superseded', body = x'{PLACE_BODY.hex()}' WHERE {_PROGRESS}
+"""
+_FORGOTTEN: Final = "INSERT OR REPLACE INTO forgotten VALUES (?1, ?2)"
+FORGOTTEN_THROUGH: Final = "SELECT coalesce(max(through), 0) FROM forgotten WHERE user = ?"
+"""The offset through which a pass has already looked at a user's progress events."""
+
 
 def trim(database: apsw.Connection, user: UserId, through: int) -> int:
     """Forget a user's events through an offset, in a transaction of the caller's. `through`: at
@@ -43,4 +62,15 @@ def trim(database: apsw.Connection, user: UserId, through: int) -> int:
         for event_class in EventClass:
             pass_by(database, user, event_class, through)
     database.execute(_MARKS, (user,))
+    return gone
+
+
+def forget_progress(database: apsw.Connection, user: UserId, through: int) -> int:
+    """Have a user's progress events through an offset leave only their places, in a transaction of
+    the caller's. Returns the number of events that did."""
+    values = (user, database.execute(FORGOTTEN_THROUGH, (user,)).get, through)
+    for sql in (_PROGRESS_LETTERS, _PROGRESS_MARKS, _LEAVE_PLACES):
+        database.execute(sql, values)
+    gone = database.changes()
+    database.execute(_FORGOTTEN, (user, through))
     return gone

@@ -83,6 +83,8 @@ def account(moment: Moment) -> str:
             return _text(data.get("agent")) + again + _given(data, "input")
         case Kind.AGENT_THINKING | Kind.PARTIAL_RESULT:
             return _text(data.get("text"))
+        case Kind.SUPERSEDED:
+            return "(forgotten)"
         case Kind.TOOL_EXECUTING:
             return _text(data.get("tool_name")) + _given(data, "arguments")
         case Kind.TOOL_COMPLETED:
