@@ -1,8 +1,9 @@
 """What retention costs beside a server's work, and whether a year of traffic leaves the file flat.
 
-First 1,000 events a second are appended to a journal full of old events, without retention and with
-it: CPU of the process, how long commits take, and the longest step. Then a year passes in the
-journal's time, day by day, with a pass of retention each day.
+First 1,000 events a second are appended to a journal full of old events, without retention, with
+it, and with retention of progress only, which leaves places: CPU of the process, how long commits
+take, and the longest step. Then a year passes in the journal's time, day by day, with a pass of
+retention each day; twice, the second time with progress forgotten before the rest.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ from greenroom.delivery.retention import Sweeping
 
 USERS, RATE, TURN = 100, 1_000, 20
 START_MS = 1_757_371_363_000
+KINDS = {
+    "without": Retention(),
+    "with retention": Retention(keep_days=30),
+    "of progress only": Retention(progress_days=30),
+}
 IDS = IdSource()
 TEXT = "x" * 120
 
@@ -62,14 +68,15 @@ def main() -> None:
     print("                          append ms: a step, ms:")
     print("1,000 events/s    CPU %      p50      p99    CPU max      p99      max  forgotten/s")
     for _ in range(chosen.rounds):
-        for retention in (Retention(), Retention(keep_days=30)):
+        for name, retention in KINDS.items():
             with TemporaryDirectory(dir=chosen.directory) as directory:
                 path = Path(directory, "journal.db")
                 fill(path, chosen.old)
                 beside = trio.run(partial(measure, path, retention, chosen.seconds))
-                print(beside.line("with retention" if retention.keep_days else "without"))
-    with TemporaryDirectory(dir=chosen.directory) as directory:
-        live_through(Path(directory, "journal.db"), chosen.days)
+                print(beside.line(name))
+    for retention in (Retention(keep_days=30), Retention(keep_days=30, progress_days=7)):
+        with TemporaryDirectory(dir=chosen.directory) as directory:
+            live_through(Path(directory, "journal.db"), retention, chosen.days)
 
 
 def events(user: UserId, first: int, count: int, at: int) -> Iterator[Record]:
@@ -151,7 +158,7 @@ async def measure(path: Path, retention: Retention, seconds: float) -> Beside:
         sweeping = Sweeping(beside, retention, NoUsers())
         async with trio.open_nursery() as nursery:
             cpu, began = time.process_time(), time.perf_counter()
-            if retention.keep_days:
+            if retention != KINDS["without"]:
                 nursery.start_soon(sweeping.make_pass)
             with trio.move_on_after(seconds):
                 await emit(beside)
@@ -181,8 +188,9 @@ def landed(beside: Beside, sent: float, result: ReplyOutcome[None]) -> None:
     beside.commits.append(time.perf_counter() - sent)
 
 
-def live_through(path: Path, days: int) -> None:
-    print("\n                      a step, ms:      (30 days are kept)")
+def live_through(path: Path, retention: Retention, days: int) -> None:
+    progress = retention.progress_days or retention.keep_days
+    print(f"\n                      a step, ms:      (30 days are kept, {progress} of progress)")
     print("day    MiB events kept  CPU max      p99      max")
     with closing(open_file(path, new_epoch=lambda: "bench")) as file:
         store = SqliteStore(file.database)
@@ -191,16 +199,15 @@ def live_through(path: Path, days: int) -> None:
         for day in range(1, days + 1):
             now = START_MS + day * DAY_MS
             say_all(store, (day - 1) * TURN + 1, TURN, now)
-            steps += pass_by(sweeper, file, now)
+            steps += pass_by(sweeper, file, retention.at(now))
             if day % 30 == 0 or day == days:
                 kept = file.database.execute("SELECT count(*) FROM log").get
                 print(f"{day:3} {file.bytes() / 1024**2:6.1f} {kept:11,} {in_ms(steps)}")
 
 
-def pass_by(sweeper: SqliteSweeper, file: SqliteFile, now: int) -> Iterator[Swept]:
+def pass_by(sweeper: SqliteSweeper, file: SqliteFile, cutoffs: Cutoffs) -> Iterator[Swept]:
     """The steps of a whole pass."""
     place: SweptTo | None = BEGINNING
-    cutoffs = Retention(keep_days=30).at(now)
     while place is not None:
         yield (swept := sweeper.sweep(cutoffs, place, STEP_SECONDS))
         place = swept.next

@@ -201,8 +201,8 @@ BUGS = [
     Bug(
         "folding skips an event",
         "folding",
-        'data={"through": through}',
-        'data={"through": through + 1}',
+        "superseded(gone[0], gone[-1].offset)",
+        "superseded(gone[0], gone[-1].offset + 1)",
     ),
     Bug("a merged answer is backwards", "folding", "[*reversed(texts), ", "[*texts, "),
     Bug("critical events are folded", "folding", "{Kind.AGENT_THINKING,", "{Kind.FINAL_REPORT,"),
@@ -223,6 +223,14 @@ BUGS = [
         "if record.thread == thread and record",
         "if record",
     ),
+    Bug(
+        "critical events lose their content",
+        "user_log",
+        "record.event_class is EventClass.PROGRESS and ",
+        "",
+    ),
+    Bug("a mark outlives forgotten progress", "user_log", "if key[0] not in gone}", "}"),
+    Bug("progress goes without its outcome", "cutoffs", "offset > settled or ", ""),
     Bug("an erased user's session lives", "memory_store", "_users.pop(user, None)", "_users"),
     Bug(
         "a question of an earlier attempt outlives its run",

@@ -23,8 +23,9 @@ from greenroom.delivery.errors import (
     JournalFailed,
     JournalTooNew,
 )
-from greenroom.delivery.events.ids import RunId, UserId
-from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.events.draft import draft
+from greenroom.delivery.events.ids import EventId, RunId, UserId
+from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.file import open_file
 from greenroom.delivery.journal.sqlite.schema import DERIVED
@@ -39,6 +40,7 @@ from greenroom.delivery.upkeep.journal_migration import NotMigratable, migrate
 from greenroom.delivery.upkeep.journal_upkeep import backups, open_for_upkeep, tables
 from tests.delivery.journal.journal_story import (
     EPOCH,
+    IDS,
     START_MS,
     execute,
     legacy,
@@ -656,6 +658,29 @@ def test_what_was_exported_comes_back_as_it_was(trimmed: int, story: Path) -> No
         name: len(each) for name, each in rows(story).items()
     }
     assert [row[1:] for row in rows(new)["log"]] == [row[1:] for row in rows(story)["log"]]
+    assert flaws(new) == []
+
+
+def test_forgotten_progress_is_sound_and_is_exported_and_imported(story: Path) -> None:
+    alice = UserId("alice")
+    with open_for_upkeep(story) as file:
+        store = SqliteStore(file.database)
+        [last] = store.read(alice, 20, 1, 1 << 20)
+        piece = draft(
+            event=IDS.new(EventId),
+            kind=Kind.PARTIAL_RESULT,
+            thread=last.thread,
+            run=last.run,
+            parent=None,
+            request=last.request,
+            data={"text": "so far", "index": 0},
+        )
+        store.append([piece.record(alice, 22, last.at)])
+        assert store.forget_progress(alice, 22) == 1
+    assert flaws(story) == []
+    new = story.with_name("new.db")
+    imported(new, exported(story))
+    assert exported(new) == exported(story)
     assert flaws(new) == []
 
 

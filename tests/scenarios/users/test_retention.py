@@ -70,6 +70,38 @@ def test_a_client_that_comes_too_late_is_told_and_gets_what_is_left(
         assert offsets(more) == list(range(last + 1, last + 1 + len(more))), "the live tab goes on"
 
 
+@pytest.mark.parametrize("on_disk", [True, False], ids=["on disk", "in memory"])
+def test_forgotten_progress_leaves_its_places_and_a_client_resumes_at_them(
+    tmp_path: Path, on_disk: bool
+) -> None:
+    journal = str(tmp_path / "g.db") if on_disk else ":memory:"
+    with long_runner(journal=journal, progress_events=1, idle_seconds=5.0) as later:
+        with Client(later.server.port, token_for("alice")) as client:
+            ready = client.hello()
+            told = client.story({"think": 10}, id="think")
+            last = told[-1]["offset"]
+            client.send("ack", offset=last)
+            client.fence()
+        forget(later, last)  # meanwhile the user's newest events go from memory
+        progress = [each for each in told if each["class"] == "progress"]
+        critical = [each["offset"] for each in told if each["class"] == "critical"]
+        gone = len(progress)
+        Scrape(later.server).wait("journal_events_forgotten_total", at_least=gone, at_most=gone)
+        with Client(later.server.port, token_for("alice")) as late:
+            seen = progress[0]
+            place = {"offset": seen["offset"], "event": seen["id"]}
+            again = late.hello(session=ready["session"], epoch=ready["epoch"], **place)
+            assert (again["recovered"], again["from"]) == (True, seen["offset"])
+            replayed = late.events(until=last)
+            assert offsets(replayed) == list(range(seen["offset"] + 1, last + 1))
+            places = [each for each in replayed if each["kind"] == "superseded"]
+            assert offsets(places) == offsets(progress[1:])
+            assert [each["data"]["through"] for each in places] == offsets(places)
+            assert [each["id"] for each in places] == [each["id"] for each in progress[1:]]
+            page = late.ask("history", id="all", limit=50)
+            assert offsets(page["events"]) == critical
+
+
 def test_what_no_client_received_yet_is_kept_however_old_it_is(tmp_path: Path) -> None:
     with hours(journal=tmp_path / "g.db", keep_events=1, keep_days=1e-9) as later:
 

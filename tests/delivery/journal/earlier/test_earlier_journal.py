@@ -40,7 +40,17 @@ HERE = Path(__file__).parent
 EARLIER = "503b3c6"
 ALICE, BOB = UserId("alice"), UserId("bob")
 TITLES = {ALICE: ["wait", "what do we spend?", "crash"], BOB: ["and now?", "what did it cost?"]}
-NEW = {"thread", "going_on", "step_result", "received", "ask", "run_policy", "cause", "ban"}
+NEW = {
+    "thread",
+    "going_on",
+    "step_result",
+    "received",
+    "ask",
+    "run_policy",
+    "cause",
+    "ban",
+    "forgotten",
+}
 IDS = IdSource()
 
 
