@@ -20,6 +20,7 @@ from greenroom.delivery.run.timeouts import Tier, Timeouts
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
 from greenroom.settings.clashes import clashes, timeouts_of
+from greenroom.settings.derived import KEYS, not_one_key, policies_of
 from greenroom.settings.sources import (
     BadSettings,
     GivenSetting,
@@ -35,7 +36,6 @@ from greenroom.settings.values import described, setting
 MEMORY = ":memory:"
 MIB = 1024 * 1024
 PATIENCE = Patience()
-DONE_BY_NAME = {str(stage): stage for stage in DONE}
 
 
 @attrs.frozen(kw_only=True)
@@ -225,14 +225,12 @@ class Settings:
     progress_days: float | None = setting(
         None,
         expected.optional(expected.number(0, unit=" of days")),
-        "Days that the journal keeps the content of progress events which have their outcome; "
-        "unset, as long as other events.",
+        "Days that the journal keeps the content of progress events; unset, as that of others.",
     )
     progress_events: int | None = setting(
         None,
         expected.optional(expected.whole(1)),
-        "The newest events of each user within which the journal keeps the content of progress "
-        "events; unset, that of all.",
+        "Newest events of a user among which progress events keep their content; unset, all.",
     )
     session_days: float = setting(
         90.0,
@@ -385,32 +383,17 @@ class Settings:
     @property
     def policies(self) -> Policies:
         """For each class of events, the stage that counts as delivered and the time to reach it."""
-        critical, progress = POLICIES[EventClass.CRITICAL], POLICIES[EventClass.PROGRESS]
-        return {
-            EventClass.CRITICAL: attrs.evolve(
-                critical,
-                done=DONE_BY_NAME[self.critical_done],
-                expires_after=self.critical_seconds,
-                level=cast(LetterLevel, self.dead_letter_level),
-            ),
-            EventClass.PROGRESS: attrs.evolve(
-                progress, done=DONE_BY_NAME[self.progress_done], expires_after=self.progress_seconds
-            ),
-        }
+        return policies_of(
+            (self.critical_done, self.critical_seconds),
+            (self.progress_done, self.progress_seconds),
+            cast(LetterLevel, self.dead_letter_level),
+        )
 
     def require_auth(self) -> None:
         """Raise `BadSettings` unless exactly one way to check tokens is chosen."""
-        names = ("secret", "key_file", "jwks_file")
-        chosen = [name for name in names if getattr(self, name) is not None]
+        chosen = [name for name in KEYS if getattr(self, name) is not None]
         if len(chosen) != 1:
-            said = f"{' and '.join(chosen)} are set" if chosen else "none of them is set"
-            raise BadSettings(
-                [f"exactly one of secret, key_file and jwks_file must be set; {said}"],
-                advice="set GREENROOM_SECRET to 32 random bytes or more, for example from "
-                "`openssl rand -base64 32`"
-                if not chosen
-                else "keep one of them",
-            )
+            raise not_one_key(chosen)
 
 
 def _defaults(fields: Mapping[str, attrs.Attribute[object]]) -> dict[str, object]:

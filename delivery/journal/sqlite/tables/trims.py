@@ -9,7 +9,7 @@ import apsw
 
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import EventClass
-from greenroom.delivery.journal.sqlite.rows import PLACE_BODY
+from greenroom.delivery.journal.sqlite.rows import PLACE_BODY, RECORD_COLUMNS
 from greenroom.delivery.journal.sqlite.schema import pass_by
 
 _LETTERS: Final = """
@@ -32,6 +32,10 @@ _MARKS: Final = """
     WHERE user = ?1 AND "offset" <= (SELECT through FROM trimmed WHERE user = ?1)
 """
 
+# The columns of a place are those of the event, except these.
+_PLACE_COLUMNS: Final = RECORD_COLUMNS.replace("kind", "'superseded'").replace(
+    "body", f"x'{PLACE_BODY.hex()}'"
+)
 # An erased event is in its place already.
 _PROGRESS: Final = """
     user = ?1 AND "offset" > ?2 AND "offset" <= ?3 AND class = 'progress' AND kind != 'superseded'
@@ -42,8 +46,16 @@ _PROGRESS_LETTERS: Final = f"""
 _PROGRESS_MARKS: Final = f"""
     DELETE FROM mark WHERE user = ?1 AND "offset" IN (SELECT "offset" FROM log WHERE {_PROGRESS})
 """
-_LEAVE_PLACES: Final = f"""
-    UPDATE log SET kind = 'superseded', body = x'{PLACE_BODY.hex()}' WHERE {_PROGRESS}
+_PLACES: Final = f"""
+    SELECT number, {_PLACE_COLUMNS} FROM log WHERE {_PROGRESS}
+"""
+_DELETE: Final = "DELETE FROM log WHERE number = ?"
+_INSERT: Final = f"""
+    INSERT INTO log (number, {RECORD_COLUMNS}) VALUES (?{", ?" * len(RECORD_COLUMNS.split(","))})
+"""
+# The trigger takes a row that is written again for a new event.
+_NOT_UNSETTLED: Final = """
+    DELETE FROM unsettled WHERE user = ?1 AND class = 'progress' AND "offset" <= ?2
 """
 _FORGOTTEN: Final = "INSERT OR REPLACE INTO forgotten VALUES (?1, ?2)"
 FORGOTTEN_THROUGH: Final = "SELECT coalesce(max(through), 0) FROM forgotten WHERE user = ?"
@@ -69,8 +81,12 @@ def forget_progress(database: apsw.Connection, user: UserId, through: int) -> in
     """Have a user's progress events through an offset leave only their places, in a transaction of
     the caller's. Returns the number of events that did."""
     values = (user, database.execute(FORGOTTEN_THROUGH, (user,)).get, through)
-    for sql in (_PROGRESS_LETTERS, _PROGRESS_MARKS, _LEAVE_PLACES):
+    for sql in (_PROGRESS_LETTERS, _PROGRESS_MARKS):
         database.execute(sql, values)
-    gone = database.changes()
+    places = database.execute(_PLACES, values).fetchall()
+    # An update never joins pages that it leaves nearly empty; deleting their rows does.
+    database.executemany(_DELETE, [(number,) for number, *_ in places])
+    database.executemany(_INSERT, places)
+    database.execute(_NOT_UNSETTLED, (user, through))
     database.execute(_FORGOTTEN, (user, through))
-    return gone
+    return len(places)

@@ -171,3 +171,13 @@ async def test_a_long_log_is_forgotten_in_many_steps(journal: Journal) -> None:
 async def test_limits_of_progress_are_days_and_events() -> None:
     cutoffs = Retention(progress_days=2, progress_events=9).at(10 * DAY_MS)
     assert cutoffs == Cutoffs(progress_before=8 * DAY_MS, keep_progress=9)
+
+
+async def test_an_event_that_left_its_place_is_not_taken_for_one_without_outcome(
+    journal: Journal,
+) -> None:
+    await journal.append([*story(1), *settled(6)])
+    await sweep(journal, Cutoffs(progress_before=4))
+    for each in EventClass:
+        found = await journal.overdue(each, before=1 << 60, after=None, limit=9)
+        assert found.users == []
