@@ -68,12 +68,16 @@ def samples(pid: int, file: Path) -> Counter[str]:
 def _stage_of(frame: FrameType | None) -> str:
     """The innermost room of greenroom's on the stack; a library's code counts for its caller."""
     while frame is not None:
-        path = frame.f_code.co_filename
-        if path.startswith(_ROOT):
-            room = path[len(_ROOT) + 1 :]
-            found = next((each for each in STAGES if room.startswith(each)), None)
-            return STAGES[found] if found else "other parts of greenroom"
-        if "greenroom_server" in path:
-            return "the agent itself"
+        if room := room_of(frame.f_code.co_filename):
+            return room
         frame = frame.f_back
     return "trio, and waiting"
+
+
+def room_of(path: str) -> str | None:
+    """The stage that a file of greenroom, or of the agent, belongs to."""
+    if path.startswith(_ROOT):
+        room = path[len(_ROOT) + 1 :]
+        found = next((each for each in STAGES if room.startswith(each)), None)
+        return STAGES[found] if found else "other parts of greenroom"
+    return "the agent itself" if "greenroom_server" in path else None

@@ -82,12 +82,17 @@ class Server:
 
 @contextmanager
 def running(
-    kind: str, directory: Path | None = None, journal: Path | None = None
+    kind: str,
+    directory: Path | None = None,
+    journal: Path | None = None,
+    *,
+    under: tuple[str, ...] = (),
 ) -> Iterator[Server]:
-    """A server of this kind; its journal is new, in `directory`, unless one is passed."""
+    """A server of this kind; its journal is new, in `directory`, unless one is passed. `under`: a
+    module that runs the server's, and its arguments."""
     with tempfile.TemporaryDirectory(dir=directory) as folder:
         kept = journal or Path(folder, "bench.db")
-        command = _command(kind, str(kept) if kind == SQLITE else ":memory:")
+        command = _command(kind, str(kept) if kind == SQLITE else ":memory:", under)
         found = {**os.environ, "PYTHONPATH": str(BENCH)}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=found) as process:
             assert process.stdout is not None
@@ -100,10 +105,10 @@ def running(
                 process.kill()
 
 
-def _command(kind: str, journal: str) -> list[str]:
+def _command(kind: str, journal: str, under: tuple[str, ...]) -> list[str]:
     if kind == NODE:
         return ["node", str(PEERS / "node_peer.js")]
-    command = [sys.executable, "-m", f"side_by_side.{KINDS[kind].module}"]
+    command = [sys.executable, "-m", *under, f"side_by_side.{KINDS[kind].module}"]
     return [*command, journal] if KINDS[kind] is GREENROOM else command
 
 

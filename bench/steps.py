@@ -1,0 +1,98 @@
+"""What an event takes in Python: calls, calls of C functions and opcodes, by room and by function.
+
+Timings on a shared machine are off by a tenth; these counts are not. They are of all threads of the
+server, from an agent's emit to the client's acknowledgement, and leave out system calls and the
+time that C functions take. Counting slows a server down forty times.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import tempfile
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import trio
+from side_by_side.compare import server_options
+from side_by_side import crowd as crowds
+from side_by_side.counting import COUNTED, OPCODES, PYTHON, C
+from side_by_side.crowd import Crowd
+from side_by_side.order import Order
+from side_by_side.sampling import room_of
+from side_by_side.server import MEMORY, PEER, SQLITE, Server, running
+from side_by_side.table import Table
+
+Figures = dict[str, float]
+
+
+class CountedServer(Server):
+    """Counts from the first time that its CPU time is asked for until the second."""
+
+    def cpu_seconds(self) -> float:
+        os.kill(self.pid, signal.SIGUSR1)
+        return 0.0
+
+
+def counted(kind: str, users: int, order: Order, functions: int) -> list[Table]:
+    """The table of the rooms, and that of the functions with the most opcodes."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "steps")
+        os.environ[COUNTED] = str(file)
+        with running(kind, under=("side_by_side.counting",)) as server:
+            crowd = Crowd(CountedServer(server.pid, server.port, kind), users, order)
+            trio.run(crowd.run)
+            while not file.exists():
+                time.sleep(0.01)
+            rows = json.loads(file.read_text())
+    title = f"{kind}: {users} users, {order.events:,} events each"
+    by_room, by_function = Table(title, "all of it"), Table(title, "all of it")
+    _fill(by_room, [(room_of(path) or _library(path), *rest) for path, _, *rest in rows], crowd)
+    names = [(f"{_short(path)}:{name}", *rest) for path, name, *rest in rows]
+    _fill(by_function, names, crowd, functions)
+    return [by_room, by_function]
+
+
+def _fill(
+    table: Table, rows: list[tuple[str, str, int]], crowd: Crowd, most: int | None = None
+) -> None:
+    sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for name, what, count in rows:
+        sums[name][what] += count
+        sums["all of it"][what] += count
+    for name, counts in sorted(sums.items(), key=lambda each: -each[1][OPCODES])[:most]:
+        table.add(name, {what: counts[what] / crowd.events for what in (OPCODES, PYTHON, C)})
+
+
+def _library(path: str) -> str:
+    if path.startswith("<attrs generated"):
+        return "making records"
+    return "the rest" if path[0] in "/<" else path.split("/")[0]
+
+
+def _short(path: str) -> str:
+    return "/".join(path.split("/")[-2:]).removesuffix(".py")
+
+
+def main() -> None:
+    parser = server_options(__doc__)
+    parser.add_argument("--users", type=int, default=20)
+    parser.add_argument("--events", type=int, default=32, help="events a user gets")
+    parser.add_argument("--burst", type=int, default=1, help="tasks of an agent that emit at once")
+    parser.add_argument("--every", type=float, default=0.0, help="seconds from event to event")
+    parser.add_argument("--acked", type=int, default=4, help="events between a client's acks")
+    parser.add_argument("--functions", type=int, default=30, help="how many of them to show")
+    parser.set_defaults(servers=[PEER, MEMORY, SQLITE])
+    chosen = parser.parse_args()
+    crowds.ACK_EVENTS, crowds.ACK_SECONDS = chosen.acked, math.inf
+    order = Order(chosen.events, chosen.burst, chosen.every, stays=True)
+    for kind in chosen.servers:
+        for table in counted(kind, chosen.users, order, chosen.functions):
+            table.print()
+
+
+if __name__ == "__main__":
+    main()
