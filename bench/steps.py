@@ -17,8 +17,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import trio
-from side_by_side.compare import server_options
 from side_by_side import crowd as crowds
+from side_by_side.compare import server_options
 from side_by_side.counting import COUNTED, OPCODES, PYTHON, C
 from side_by_side.crowd import Crowd
 from side_by_side.order import Order
