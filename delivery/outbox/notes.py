@@ -37,13 +37,11 @@ class Notes:
         self._waiting, self._in_flight = [*self._in_flight, *self._waiting], ()
 
 
-def beside(
-    drafts: Sequence[tuple[Draft, object]], records: Sequence[tuple[Record, object]]
-) -> list[Entry]:
+def beside(drafts: Sequence[Draft], records: Sequence[Record]) -> list[Entry]:
     """What is kept with the events of these drafts, which became these records."""
     return [
         entry
-        for index, (draft, _) in enumerate(drafts)
+        for draft, record in zip(drafts, records, strict=True)
         if draft.beside is not None
-        for entry in draft.beside.entries(records[index][0])
+        for entry in draft.beside.entries(record)
     ]

@@ -63,9 +63,11 @@ class Outbox(Generic[T]):
         self._limits = limits or OutboxLimits()
         self.tail = self._tail = Tail(self._limits)
         self._feeds: dict[ConnectionId, Feed] = {}
-        self._waiting: list[tuple[Draft, T]] = []
-        self._drafts_in_flight: list[tuple[Draft, T]] = []
-        self._in_flight: list[tuple[Record, T]] | None = None
+        self._waiting: list[Draft] = []
+        self._tokens: list[T] = []  # of those that wait
+        self._drafts_in_flight: Sequence[Draft] = ()
+        self._tokens_in_flight: Sequence[T] = ()
+        self._in_flight: list[Record] | None = None
         self._marks_in_flight: Sequence[Mark] = ()
         self._beside_in_flight: Sequence[Entry] = ()
         self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach, self.last)
@@ -80,7 +82,8 @@ class Outbox(Generic[T]):
 
     def offer(self, draft: Draft, token: T) -> None:
         """Accept a draft; it gets its offset when the next batch leaves."""
-        self._waiting.append((draft, token))
+        self._waiting.append(draft)
+        self._tokens.append(token)
 
     def next_append(self, at: int, *, lazily: bool = False) -> list[Entry] | None:
         """The entries to append now; None while a batch is in flight or if there are none.
@@ -89,23 +92,24 @@ class Outbox(Generic[T]):
         """
         if not (self.has_next or (lazily and self._in_flight is None and self.has_lazy)):
             return None
-        start = self.last + 1
-        self._in_flight = [
-            (draft.record(self.user, start + index, at), token)
-            for index, (draft, token) in enumerate(self._waiting)
+        user, drafts = self.user, self._waiting
+        records = [
+            draft.record(user, offset, at) for offset, draft in enumerate(drafts, self.last + 1)
         ]
-        self._drafts_in_flight, self._waiting = self._waiting, []
-        self._note_sent()
-        self._marks_in_flight, self._marks = tuple(self._marks.values()), {}
-        cursors = self._sessions.take_cursors(self.user, at)
-        self._beside_in_flight = beside(self._drafts_in_flight, self._in_flight)
-        return [
-            *(record for record, _ in self._in_flight),
-            *cursors,
-            *self._marks_in_flight,
-            *self._notes.take(),
-            *self._beside_in_flight,
-        ]
+        self._in_flight = records
+        self._drafts_in_flight, self._waiting = drafts, []
+        self._tokens_in_flight, self._tokens = self._tokens, []
+        self._beside_in_flight = beside(drafts, records)
+        return [*records, *self._take_lazy(at, lazily=lazily), *self._beside_in_flight]
+
+    def _take_lazy(self, at: int, *, lazily: bool) -> Iterable[Entry]:
+        """The cursors, marks and notes that are written now."""
+        if lazily:
+            self._note_sent()
+        cursors = self._sessions.take_cursors(self.user, at, lazily=lazily)
+        if self._marks:
+            self._marks_in_flight, self._marks = tuple(self._marks.values()), {}
+        return [*cursors, *self._marks_in_flight, *self._notes.take()]
 
     @property
     def has_next(self) -> bool:
@@ -114,44 +118,44 @@ class Outbox(Generic[T]):
 
     def appended(self) -> tuple[list[tuple[Record, T]], list[OutboxCommand]]:
         """The batch in flight is durable: return its records and tokens, and the next commands."""
-        done, self._in_flight = self._in_flight or [], None
-        self._drafts_in_flight = []
-        self._marks_in_flight = ()
+        records, self._in_flight = self._in_flight or [], None
+        done = list(zip(records, self._tokens_in_flight, strict=True))
+        self._drafts_in_flight = self._tokens_in_flight = self._marks_in_flight = ()
         self.notes_kept = [*self._notes.kept(), *self._beside_in_flight]
         self._sessions.kept()
-        before, records = self.last, [record for record, _ in done]
+        before, size = self.last, size_of(records)
         if records:
-            self.last = records[-1].offset
-            self._tail.add(records)
-        return done, self._feed_all(before, size_of(records))
+            self.last += len(records)
+            self._tail.add(records, size)
+        return done, self._feed_all(before, size)
 
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
-        lost, self._in_flight = self._in_flight or [], None
-        self._drafts_in_flight = []
+        self._in_flight, self._drafts_in_flight = None, ()
+        lost, self._tokens_in_flight = list(self._tokens_in_flight), ()
         marks, self._marks_in_flight = self._marks_in_flight, ()
         self._marks = {_key(mark): mark for mark in marks} | self._marks
         self._notes.not_kept()
         self._sessions.not_kept()
-        return [token for _, token in lost]
+        return lost
 
     def say_refused(self, say: str) -> T:
         """The batch in flight is refused because of its draft with this key: return the token. The
         other drafts wait again, before those that came since."""
-        left = self._drafts_in_flight
-        self.append_failed()
-        self._waiting[:0] = [(draft, token) for draft, token in left if draft.say != say]
+        drafts = self._drafts_in_flight
+        left = list(zip(drafts, self.append_failed(), strict=True))
+        self._waiting[:0] = [draft for draft, _ in left if draft.say != say]
+        self._tokens[:0] = [token for draft, token in left if draft.say != say]
         return next(token for draft, token in left if draft.say == say)
 
     def abandon(self) -> list[T]:
         """The outbox ends: give up the drafts that are not durable, and return their tokens."""
-        waiting, self._waiting = self._waiting, []
-        return [*self.append_failed(), *(token for _, token in waiting)]
+        waiting, self._waiting, self._tokens = self._tokens, [], []
+        return [*self.append_failed(), *waiting]
 
     def runs_under_way(self) -> set[RunId]:
         """The runs with events that are not durable yet."""
-        in_flight = {record.run for record, _ in self._in_flight or ()}
-        return in_flight | {draft.run for draft, _ in self._waiting}
+        return {draft.run for draft in (*self._drafts_in_flight, *self._waiting)}
 
     def trimmed(self, through: int) -> None:
         """The journal has forgotten everything through this offset: who asks for it comes too

@@ -32,7 +32,7 @@ class Sessions:
     forgotten sessions are in the journal.
     """
 
-    __slots__ = ("_born", "_in_flight", "_moved", "_reach", "_remembered")
+    __slots__ = ("_born", "_in_flight", "_moved", "_reach", "_remembered", "_sent_more")
 
     def __init__(self, remembered: int, reach: dict[SessionId, Reach], born: int = 0) -> None:
         """`reach`: left behind by an earlier outbox of the user; it is updated in place. `born`:
@@ -43,12 +43,13 @@ class Sessions:
         self._moved: Set[SessionId] = (
             frozenset(reach) if reach else NONE
         )  # perhaps not written before
+        self._sent_more: Set[SessionId] = NONE  # and has received no more: that can wait
         self._in_flight: Set[SessionId] = NONE
 
     @property
     def moved(self) -> bool:
         """True if cursors wait to be written."""
-        return bool(self._moved)
+        return bool(self._moved or self._sent_more)
 
     def cursor(self, session: SessionId) -> int | None:
         """The offset a remembered session has received through; None for other sessions."""
@@ -112,17 +113,27 @@ class Sessions:
         reach = self._reach[session]
         if through > reach.sent:
             reach.sent = through
-            self._move(session)
+            if session not in self._sent_more:
+                self._sent_more |= {session}
 
     def hand(self, session: SessionId, through: int) -> None:
         """A connection of the session has ended; it was handed everything up to `through`."""
         reach = self._reach[session]
         reach.handed = max(reach.handed, through)
 
-    def take_cursors(self, user: UserId, at: int) -> Iterator[Cursor]:
-        """The cursors to write now; call `kept` or `not_kept` with the result."""
+    def take_cursors(self, user: UserId, at: int, *, lazily: bool) -> Iterable[Cursor]:
+        """The cursors to write now; call `kept` or `not_kept` with the result.
+
+        Those of sessions that were only sent more are taken `lazily`, or with what they received:
+        every event is sent, and a row for each would double what an append costs.
+        """
+        if lazily:
+            self._moved, self._sent_more = self._moved | self._sent_more, NONE
+        if not self._moved:
+            return ()
         self._in_flight, self._moved = self._moved, NONE
-        return (self._cursor(user, session, at) for session in sorted(self._in_flight))
+        self._sent_more -= self._in_flight
+        return [self._cursor(user, session, at) for session in sorted(self._in_flight)]
 
     def kept(self) -> None:
         self._in_flight = NONE
@@ -142,6 +153,6 @@ class Sessions:
     def _make_room(self, needed: set[SessionId]) -> None:
         excess = len(self._reach) - self._remembered + 1
         if excess > 0:
-            needed |= self._moved | self._in_flight
+            needed |= self._moved | self._sent_more | self._in_flight
             for session in [each for each in self._reach if each not in needed][:excess]:
                 del self._reach[session]

@@ -21,9 +21,10 @@ class Tail:
         self.records: list[Record] = []
         self._bytes = 0
 
-    def add(self, records: Sequence[Record]) -> None:
+    def add(self, records: Sequence[Record], size: int) -> None:
+        """Add the newest records, of `size` bytes."""
         self.records.extend(records)
-        self._bytes += size_of(records)
+        self._bytes += size
         frames = 2 * self._limits.memory_frames  # grow to twice the size: each trim costs a pass
         if (
             len(self.records) > frames * self._limits.frame_events

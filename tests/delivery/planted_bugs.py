@@ -68,7 +68,7 @@ BUGS = [
     Bug(
         "a session whose cursor is not durable is forgotten for room",
         "sessions",
-        "needed |= self._moved | self._in_flight",
+        "needed |= self._moved | self._sent_more | self._in_flight",
         "pass",
     ),
     Bug(
