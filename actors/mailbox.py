@@ -167,8 +167,10 @@ class Mailbox(Generic[M]):
         messages = self._messages
         if not messages:
             self._waiting_since = self._clock()
-            messages = self._messages = deque()
-        messages.append(message)
+            self._messages = deque((message,))
+            self._peak = self._peak or 1
+            return
+        messages.append(message)  # type: ignore[union-attr]  # only an empty one is a tuple
         if len(messages) > self._peak:
             self._peak = len(messages)
 
@@ -215,9 +217,9 @@ class Mailbox(Generic[M]):
 
     def take_nowait(self, limit: int) -> deque[M]:
         """Take at most `limit` messages, oldest first, possibly none; let waiting senders in."""
-        messages = self._messages
-        if not messages or len(messages) <= limit:
-            return self.take_all_nowait()
+        messages = self._messages or deque()
+        if len(messages) <= limit:
+            return self._taken_out(messages, ())
         return self._taken_out(deque(messages.popleft() for _ in range(limit)), messages)
 
     def take_all_nowait(self) -> deque[M]:

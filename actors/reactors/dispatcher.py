@@ -128,7 +128,8 @@ class Dispatcher:
 
     def enqueue(self, cell: Cell) -> None:
         """Let the cell react in this turn, behind those that wait already, or in the next one."""
-        self._wake()
+        if self._parked is not None or self._thread != get_ident():  # else it wakes nobody
+            self._wake()
         self._due.append(cell)
 
     def at_end(self, callback: Callable[[], None]) -> None:

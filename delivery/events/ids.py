@@ -202,9 +202,12 @@ def named(id_: I) -> I:
 
 def with_bits(kind: type[I], bits: int) -> I:
     """The id of `kind` with this UUID."""
-    # The library's own way takes six times as long, for every event.
-    suffix = "".join([_TWO_DIGITS[bits >> shift & 1023] for shift in range(120, -1, -10)])
-    return kind(f"{kind.prefix}_{suffix}")
+    return kind(f"{kind.prefix}_{_digits(bits, 130)}")
+
+
+def _digits(bits: int, count: int) -> str:
+    """The digits of `count` bits, a multiple of 10. The library's own way takes six times as long."""
+    return "".join([_TWO_DIGITS[bits >> shift & 1023] for shift in range(count - 10, -1, -10)])
 
 
 class RandomBits:
@@ -242,10 +245,23 @@ class IdSource:
     ) -> None:
         self._now_ms = now_ms
         self._random_bits = random_bits or RandomBits()
+        self._at, self._begin = -1, ""  # the ms of the last id, and the digits that ids have of it
 
     def new(self, kind: type[I]) -> I:
-        """A new id of `kind`, which must not be `UserId`: the identity provider makes user ids."""
-        return with_bits(kind, uuid_bits(7, self._now_ms(), self._random_bits(74)))
+        """A new id of `kind`, which must not be `UserId`: the identity provider makes user ids.
+
+        What `with_bits` and `uuid_bits` would make of its bits, in half the time: a UUID's first
+        48 bits, the ms, are the first ten digits.
+        """
+        at = self._now_ms()
+        if at != self._at:
+            self._at, self._begin = at, _digits(at & (1 << 48) - 1, 50)
+        rest, two = uuid_bits(7, 0, self._random_bits(74)), _TWO_DIGITS
+        return kind(
+            f"{kind.prefix}_{self._begin}{two[rest >> 70]}{two[rest >> 60 & 1023]}"
+            f"{two[rest >> 50 & 1023]}{two[rest >> 40 & 1023]}{two[rest >> 30 & 1023]}"
+            f"{two[rest >> 20 & 1023]}{two[rest >> 10 & 1023]}{two[rest & 1023]}"
+        )
 
 
 def uuid_bits(version: int, at_ms: int, rest: int) -> int:

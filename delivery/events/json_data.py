@@ -18,6 +18,7 @@ DEEPEST: Final = 200
 
 _PLAIN: Final = frozenset({str, bool, type(None)})
 _PLAIN_OR_INT: Final = _PLAIN | {int}
+_STR: Final = frozenset({str})
 _Path: TypeAlias = "tuple[_Path | None, str | int]"
 
 
@@ -38,6 +39,8 @@ def flaw_of(data: object, name: str) -> Flaw | None:
 
     Strings are not examined: the encoder refuses invalid text itself (see `half_pair_of`).
     """
+    if type(data) is dict and _STR.issuperset(map(type, data)) and _are_plain(data.values()):
+        return None  # nearly always
     return _first_flaw(data, name, texts=False)
 
 

@@ -27,6 +27,9 @@ RUN_OPENS: Final = frozenset({Kind.USER_SAID, Kind.AGENT_STARTED})
 
 RUN_ENDS: Final = TERMINAL
 
+RUN_TURNS: Final = RUN_OPENS | RUN_ENDS
+"""Events of all other kinds change nothing about which runs are open."""
+
 
 @attrs.frozen
 class Record:

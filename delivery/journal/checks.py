@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 from greenroom.delivery.errors import AlreadySaid, OutOfSequence
 from greenroom.delivery.events.ban import Ban
@@ -27,7 +28,7 @@ def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dic
     """
     lasts: dict[UserId, int] = {}
     for entry in entries:
-        if isinstance(entry, Record):
+        if type(entry) is Record:
             user = entry.user
             known = lasts.get(user)
             expected = (last(user) if known is None else known) + 1
@@ -42,15 +43,7 @@ _RIGHT = frozenset(
 )
 
 
-def _types_of(record: Record) -> tuple[type, ...]:
-    return (
-        type(record.user),
-        type(record.id),
-        type(record.thread),
-        type(record.run),
-        type(record.parent),
-        type(record.request),
-    )
+_ids_of = attrgetter("user", "id", "thread", "run", "parent", "request")
 
 
 def check_unsaid(entries: Iterable[Entry], said: Callable[[UserId, str], Said | None]) -> None:
@@ -63,7 +56,7 @@ def check_unsaid(entries: Iterable[Entry], said: Callable[[UserId, str], Said | 
 def check_ids(entries: Iterable[Entry]) -> None:
     """Raise `BadId` if an id is of the wrong kind, before any storage is touched."""
     for entry in entries:
-        if type(entry) is Record and _types_of(entry) in _RIGHT:
+        if type(entry) is Record and tuple(map(type, _ids_of(entry))) in _RIGHT:
             continue
         UserId.parse(entry.user)
         if isinstance(entry, Record):

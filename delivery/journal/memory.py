@@ -170,7 +170,7 @@ class MemoryJournal(AsyncReads):
             raise
         self._appends += 1
         self._entries += len(entries)
-        size = sum(len(entry.body) for entry in entries if type(entry) is Record)
+        size = sum([len(entry.body) for entry in entries if type(entry) is Record])
         self._observer.appended(0.0, len(entries), size)
 
     def _look_up(self, question: Question[R]) -> R:

@@ -72,7 +72,7 @@ class MemoryStore:
         check_unsaid(entries, self.said)
         last_offsets(entries, self._last)
         for entry in entries:
-            if isinstance(entry, Record):
+            if type(entry) is Record:
                 self._number += 1
                 self._newest_at = entry.at
                 self._users[entry.user].keep_record(entry, self._number)
@@ -317,7 +317,7 @@ class MemoryStore:
 
     def _last(self, user: UserId) -> int:
         log = self._users.get(user)
-        return log.bounds().last if log else 0
+        return log.last if log else 0
 
 
 @attrs.frozen

@@ -104,7 +104,8 @@ class Emitter:
         `BadEvent`, `OutOfOrder`, `EventNotKept` or `UserUnavailable` if it was not kept;
         `ActorStopped` if that is not known, and the run continues as if it was. `WrongThread`.
         """
-        self.check_thread()
+        if self.thread != get_ident():
+            self.check_thread()
         key, self.key = self.key, None
         if self.unsent is not None:
             await self.send_text()

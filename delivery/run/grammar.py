@@ -28,6 +28,8 @@ class RunStage(enum.Enum):
     REPORTED = "reported"
     ENDED = "ended"
 
+    __hash__ = object.__hash__  # Enum's runs in Python, for each event
+
 
 SO_FAR = {
     RunStage.CREATED: "has not started",
@@ -216,6 +218,12 @@ RunStep: TypeAlias = (
 )
 
 
+_PROGRESSING = {
+    stage for row in RUN_GRAMMAR.transitions if row.handler is _progress for stage in row.sources
+}
+"""The stages in which a `Progress` changes nothing: most events are one."""
+
+
 @attrs.frozen
 class Spoken:
     """What a run has emitted so far: its stage, its executing tools and its open questions."""
@@ -235,6 +243,8 @@ class Spoken:
 
     def after(self, step: RunStep) -> Spoken:
         """With one more event. Raises `OutOfOrder` if the event is not allowed now."""
+        if type(step) is Progress and self.stage in _PROGRESSING:
+            return self
         try:
             done = RUN_GRAMMAR.step(self.stage, self.state, step)
         except UnlistedPair as error:

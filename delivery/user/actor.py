@@ -23,7 +23,7 @@ from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import AlreadySaid, EventNotKept, JournalError, OutOfSequence
 from greenroom.delivery.events.ids import BadId, UserId
-from greenroom.delivery.events.record import Entry, Record
+from greenroom.delivery.events.record import RUN_TURNS, Entry, Record
 from greenroom.delivery.events.stages import Standing
 from greenroom.delivery.outbox.feed import OutboxCommand
 from greenroom.delivery.outbox.outbox import Outbox
@@ -229,7 +229,8 @@ class UserActor(Reactor[UserMessage]):
             return self._append_failed(message.result.error)
         done, commands = self.outbox.appended()
         for record, reply in done:
-            self._runs.kept(record)
+            if record.kind in RUN_TURNS:
+                self._runs.kept(record)
             reply.succeed(record)
         if done:
             self._account.kept([record for record, _ in done])

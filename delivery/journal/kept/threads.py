@@ -46,7 +46,9 @@ class ThreadsKept:
         """`opened`: the open runs before this record."""
         if record.thread == ERASED_THREAD:
             return
-        kept = self._threads.setdefault(record.thread, ThreadKept(record.at, record))
+        kept = self._threads.get(record.thread)
+        if kept is None:
+            kept = self._threads[record.thread] = ThreadKept(record.at, record)
         kept.last = record
         if record.kind in RUN_OPENS:
             kept.title = kept.title or title_of(record)

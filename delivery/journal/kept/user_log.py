@@ -14,6 +14,7 @@ from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.policy import RunPolicy, RunSettled
 from greenroom.delivery.events.record import (
+    RUN_TURNS,
     Attempt,
     Bounds,
     Cursor,
@@ -86,7 +87,8 @@ class UserLog:
         self.unsettled.setdefault(record.event_class, record)
         self._keep_said(record)
         self.threads.keep_record(record, self.runs.opened)
-        self.runs.keep_record(record)
+        if record.kind in RUN_TURNS:
+            self.runs.keep_record(record)
 
     def since(self, record: Record, pauses: Sequence[Pause]) -> int:
         number = self.numbers[record.offset - self.trimmed - 1]
@@ -113,8 +115,12 @@ class UserLog:
             else:
                 self.unsettled[event_class] = following
 
+    @property
+    def last(self) -> int:
+        return self.trimmed + len(self.records)
+
     def bounds(self) -> Bounds:
-        last = self.trimmed + len(self.records)
+        last = self.last
         return Bounds(self.trimmed + 1 if last else 0, last)
 
     def event_at(self, offset: int) -> EventId:

@@ -66,6 +66,7 @@ class Buckets:
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
+        self._edges = metric.buckets
         self.counts: dict[Labels, list[int]] = {}
         self.sums: dict[Labels, float] = {}
         for labels in metric.known:
@@ -75,7 +76,7 @@ class Buckets:
         """`le` means less or equal, so a value on the edge falls in the bucket below."""
         if labels not in self.counts:
             labels = self._key_of(labels)
-        self.counts[labels][bisect_left(self.metric.buckets, value)] += times
+        self.counts[labels][bisect_left(self._edges, value)] += times
         self.sums[labels] += value * times
 
     def _key_of(self, labels: Labels) -> Labels:
@@ -96,6 +97,12 @@ class Metrics(Observer, Collector):
         self._counts = {m.name: Counts(m) for m in METRICS if m.type != "histogram"}
         self._buckets = {m.name: Buckets(m) for m in METRICS if m.type == "histogram"}
         self._counts["build_info"].add(_version())
+        # Counted for each event or frame: all their labels are known, as `METRICS` lists them.
+        self._accepted = self._counts["events_accepted"].values
+        self._received = self._counts["events_received"]  # maybe a `superseded`, which is not known
+        self._sent = self._counts["events_sent"].values
+        self._sent_bytes = self._counts["sent_bytes"].values
+        self._received_seconds = self._buckets["event_received_seconds"]
         self.registry: CollectorRegistry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -121,30 +128,31 @@ class Metrics(Observer, Collector):
     # Events
 
     def accepted(self, records: Sequence[Record]) -> None:
-        add = self._counts["events_accepted"].add
         for record in records:
-            add(record.kind, record.event_class)
+            self._accepted[record.kind, record.event_class] += 1
 
     def emit_refused(self, reason: EmitRefusal, events: int = 1) -> None:
         self._counts["emits_refused"].add(reason, by=events)
 
     def sent(self, events: int, size: int, *, replay: bool) -> None:
-        word = "true" if replay else "false"
-        self._counts["events_sent"].add(word, by=events)
-        self._counts["sent_bytes"].add(word, by=size)
+        labels = ("true",) if replay else ("false",)
+        self._sent[labels] += events
+        self._sent_bytes[labels] += size
 
     def received(self, kind: Kind, seconds: float, events: int = 1) -> None:
-        self._reached("received", kind, seconds, events)
+        event_class = class_of(kind)
+        self._received.add(kind, event_class, by=events)
+        self._received_seconds.observe(seconds, event_class, times=events)
 
     def displayed(self, kind: Kind, seconds: float) -> None:
-        self._reached("displayed", kind, seconds, 1)
+        self._marked("displayed", kind, seconds)
 
     def confirmed(self, kind: Kind, seconds: float) -> None:
-        self._reached("confirmed", kind, seconds, 1)
+        self._marked("confirmed", kind, seconds)
 
-    def _reached(self, stage: ReportedStage, kind: Kind, seconds: float, events: int) -> None:
-        self._counts[f"events_{stage}"].add(kind, class_of(kind), by=events)
-        self._buckets[f"event_{stage}_seconds"].observe(seconds, class_of(kind), times=events)
+    def _marked(self, stage: ReportedStage, kind: Kind, seconds: float) -> None:
+        self._counts[f"events_{stage}"].add(kind, class_of(kind))
+        self._buckets[f"event_{stage}_seconds"].observe(seconds, class_of(kind))
 
     def superseded(self, events: int) -> None:
         self._counts["events_superseded"].add(by=events)
