@@ -170,7 +170,7 @@ class Mailbox(Generic[M]):
             self._messages = deque((message,))
             self._peak = self._peak or 1
             return
-        messages.append(message)  # type: ignore[union-attr]  # only an empty one is a tuple
+        messages.append(message)
         if len(messages) > self._peak:
             self._peak = len(messages)
 

@@ -69,7 +69,13 @@ class Reply(Generic[R]):
 
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
-        result = await self.wait_outcome()
+        if self._outcome is None:
+            self._enrol()
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
+        else:
+            await trio.lowlevel.checkpoint()
+        result = self._outcome
+        assert result is not None, "it is rescheduled by _set alone"
         if type(result) is outcome.Value:
             return result.value
         self._outcome = _TAKEN
@@ -84,14 +90,18 @@ class Reply(Generic[R]):
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
         if self._outcome is None:
-            self._check_free()
-            self._waiter = trio.lowlevel.current_task()
-            self.abandoned = False
+            self._enrol()
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         else:
             await trio.lowlevel.checkpoint()
         assert self._outcome is not None, "it is rescheduled by _set alone"
         return self._outcome
+
+    def _enrol(self) -> None:
+        """The present task is the waiter."""
+        self._check_free()
+        self._waiter = trio.lowlevel.current_task()
+        self.abandoned = False
 
     def _check_free(self) -> None:
         if get_ident() != self._thread:

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from greenroom.actors.machine.host import Answer, MachineHost
+from greenroom.actors.machine.host import OWN_COMMANDS, Answer, MachineHost
 from greenroom.actors.machine.runner import TimerFired
 from greenroom.actors.machine.step import CancelTimer, StartTimer
 from greenroom.actors.reactors.reactor import Reactor
@@ -46,7 +46,9 @@ class MachineActor(MachineHost[E, S, D, C], Generic[E, S, D, C]):
 
     async def _obey(self, commands: Iterable[C | StartTimer | CancelTimer]) -> None:
         for command in commands:
-            if not self._obeyed(command):
+            if type(command) in OWN_COMMANDS:
+                self._carry_out(command)
+            else:
                 await self.perform(command)  # type: ignore[arg-type]  # only C is left
         self._end_if_done()
 
@@ -72,6 +74,8 @@ class MachineReactor(MachineHost[E, S, D, C], Reactor[E | TimerFired], Generic[E
 
     def _obey(self, commands: Iterable[C | StartTimer | CancelTimer]) -> None:
         for command in commands:
-            if not self._obeyed(command):
+            if type(command) in OWN_COMMANDS:
+                self._carry_out(command)
+            else:
                 self.perform(command)  # type: ignore[arg-type]  # only C is left
         self._end_if_done()

@@ -39,7 +39,8 @@ class Answer(Generic[R]):
     value: R
 
 
-_OWN: Final = frozenset({StartTimer, CancelTimer, Answer})
+OWN_COMMANDS: Final = frozenset({StartTimer, CancelTimer, Answer})
+"""The commands that are not the subclass's."""
 
 
 class MachineHost(Actor[E | TimerFired], Generic[E, S, D, C]):
@@ -92,10 +93,8 @@ class MachineHost(Actor[E | TimerFired], Generic[E, S, D, C]):
             return None
         return None if id(copied) in self._asked else copied
 
-    def _obeyed(self, command: C | StartTimer | CancelTimer) -> bool:
-        """Carry out a command of the machine's own; False for a command of the subclass."""
-        if type(command) not in _OWN:
-            return False
+    def _carry_out(self, command: C | StartTimer | CancelTimer) -> None:
+        """Carry out one of the `OWN_COMMANDS`."""
         match command:
             case StartTimer(name, after, TimerFired() as fired):
                 self.timers.start(name, after, fired)
@@ -103,7 +102,6 @@ class MachineHost(Actor[E | TimerFired], Generic[E, S, D, C]):
                 self.timers.cancel(name)
             case Answer(request, value):
                 self._give(request, value)
-        return True
 
     def _end_if_done(self) -> None:
         """Stop in a final state. Raises the error that the machine stopped with, if any."""

@@ -161,7 +161,8 @@ class MachineRunner(Generic[S, D, C]):
     def start(self) -> list[C | StartTimer | CancelTimer]:
         """The commands of entering the initial state; otherwise the first `handle` returns them."""
         self._settle(None)
-        return self._give_due()
+        due, self._due = self._due, []
+        return due
 
     def handle(self, event: object) -> list[C | StartTimer | CancelTimer]:
         """Handle an event, and all that follows from it.
@@ -172,17 +173,19 @@ class MachineRunner(Generic[S, D, C]):
         nor the timers nor the commands that are due; but its event is gone, and earlier steps are
         not undone. Discard the machine then.
         """
-        if type(event) is TimerFired and not self._runs(event):
+        fired = type(event) is TimerFired
+        if fired and not self._runs(event):  # type: ignore[arg-type]  # it is one
             return []
         if self._stop is not None:
             raise MachineStopped(f"machine {self.machine.name!r} takes nothing, it has stopped")
-        if self._queue or type(event) is TimerFired:
+        if fired or self._queue:
             self._queue.append(event)
         else:
             self._take(event)
         if self._queue:
             self._settle(event)
-        return self._give_due()
+        due, self._due = self._due, []
+        return due
 
     def fork(self) -> Self:
         """A copy of this runner, to try out events on."""
@@ -206,10 +209,6 @@ class MachineRunner(Generic[S, D, C]):
                     f"machine {self.machine.name!r} took {steps} steps for one "
                     f"{type(cause).__name__} and has not settled"
                 )
-
-    def _give_due(self) -> list[C | StartTimer | CancelTimer]:
-        due, self._due = self._due, []
-        return due
 
     def _runs(self, fired: TimerFired) -> bool:
         entry = self._timers.get(fired.name)

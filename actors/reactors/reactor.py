@@ -210,9 +210,9 @@ class ReactorCell(Resting, Generic[M]):
     def react(self) -> int:
         if self._tell is None:
             return 0
-        actor, ref = self._actor, self._actor.ref
-        mailbox, raised = ref._mailbox, None
-        batch = mailbox.take_nowait(actor.batch)
+        actor = self._actor
+        ref, raised = actor.ref, None
+        batch = ref._mailbox.take_nowait(actor.batch)
         taken = len(batch)
         ref._in_turn = True
         try:
@@ -222,13 +222,13 @@ class ReactorCell(Resting, Generic[M]):
         ref._in_turn = False
         if batch:
             taken -= len(batch)
-            mailbox.put_back(batch)
-        if (probe := self._life.probe) is not NO_PROBE:
-            probe.handled(ref.name, taken)
+            ref._mailbox.put_back(batch)
+        if self._life.probe is not NO_PROBE:
+            self._life.probe.handled(ref.name, taken)
         if raised is None:
             actor.recent.handled(taken)
             if not (actor._stop or self._cancelled):
-                mailbox.attend(self._enqueue)
+                ref._mailbox.attend(self._enqueue)
                 return taken
         self._end(outcome.Value(None) if raised is None else outcome.Error(raised))
         return taken

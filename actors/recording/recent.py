@@ -50,9 +50,10 @@ class Recent(list[object]):
         self._added = 0  # bytes, including those of dropped messages: an upper bound
 
     def handled(self, count: int) -> None:
-        """Note that the last `count` messages are new; they are weighed soon, and trimmed."""
-        if len(self) > 2 * self.maxlen:
-            self.trim()
+        """Note that the last `count` messages are new; they are weighed soon."""
+        excess = len(self) - self.maxlen
+        if excess > 0:
+            del self[:excess]
         if not self._new:
             _scales().add(self)
         self._new += count

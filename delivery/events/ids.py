@@ -206,7 +206,7 @@ def with_bits(kind: type[I], bits: int) -> I:
 
 
 def _digits(bits: int, count: int) -> str:
-    """The digits of `count` bits, a multiple of 10. The library's own way takes six times as long."""
+    """The digits of a multiple of 10 bits. The library's own way takes six times as long."""
     return "".join([_TWO_DIGITS[bits >> shift & 1023] for shift in range(count - 10, -1, -10)])
 
 

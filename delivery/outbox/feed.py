@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import attrs
 
@@ -35,8 +36,7 @@ class OutboxLimits:
     patience: Patience = attrs.field(factory=Patience)
 
 
-@attrs.frozen
-class HandRecords:
+class HandRecords(NamedTuple):
     """Hand these records to the connection in one frame: one user's records in offset order, with
     no gaps except those that a `superseded` event explains."""
 
@@ -141,14 +141,14 @@ class Feed:
 
     def hand(self, records: Sequence[Record], folded: Sequence[Record]) -> None:
         """The connection is handed these records, possibly `folded`; advance past them."""
-        size = size_of(folded)
-        self.handed = records[-1].offset
-        self.unwritten.append((self.handed, len(folded), size))
-        self.unwritten_events += len(folded)
+        handed, events, size = records[-1].offset, len(folded), size_of(folded)
+        self.handed = handed
+        self.unwritten.append((handed, events, size))
+        self.unwritten_events += events
         self.unwritten_bytes += size
         if self.live:
-            taken = size if folded is records else size_of(records)
-            self.bytes_behind = max(0, self.bytes_behind - taken)
+            behind = self.bytes_behind - (size if folded is records else size_of(records))
+            self.bytes_behind = behind if behind > 0 else 0
 
     def skip_to(self, offset: int) -> None:
         """What was before this offset is trimmed. How many bytes that were is not known any more,

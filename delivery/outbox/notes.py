@@ -25,7 +25,8 @@ class Notes:
 
     def take(self) -> Sequence[Entry]:
         """The entries to write now; then call `kept` or `not_kept`."""
-        self._in_flight, self._waiting = tuple(self._waiting), []
+        if self._waiting:
+            self._in_flight, self._waiting = tuple(self._waiting), []
         return self._in_flight
 
     def kept(self) -> Sequence[Entry]:

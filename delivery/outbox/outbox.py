@@ -90,9 +90,9 @@ class Outbox(Generic[T]):
 
         Cursors and marks are written with the next events, or alone if `lazily`. `at`: ms.
         """
-        if not (self.has_next or (lazily and self._in_flight is None and self.has_lazy)):
-            return None
         user, drafts = self.user, self._waiting
+        if self._in_flight is not None or not (drafts or (lazily and self.has_lazy)):
+            return None
         records = [
             draft.record(user, offset, at) for offset, draft in enumerate(drafts, self.last + 1)
         ]
@@ -106,10 +106,10 @@ class Outbox(Generic[T]):
         """The cursors, marks and notes that are written now."""
         if lazily:
             self._note_sent()
-        cursors = self._sessions.take_cursors(self.user, at, lazily=lazily)
         if self._marks:
             self._marks_in_flight, self._marks = tuple(self._marks.values()), {}
-        return [*cursors, *self._marks_in_flight, *self._notes.take()]
+        cursors = self._sessions.take_cursors(self.user, at, lazily=lazily)
+        return (*cursors, *self._marks_in_flight, *self._notes.take())
 
     @property
     def has_next(self) -> bool:
@@ -121,7 +121,7 @@ class Outbox(Generic[T]):
         records, self._in_flight = self._in_flight or [], None
         done = list(zip(records, self._tokens_in_flight, strict=True))
         self._drafts_in_flight = self._tokens_in_flight = self._marks_in_flight = ()
-        self.notes_kept = [*self._notes.kept(), *self._beside_in_flight]
+        self.notes_kept = (*self._notes.kept(), *self._beside_in_flight)
         self._sessions.kept()
         before, size = self.last, size_of(records)
         if records:

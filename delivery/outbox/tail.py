@@ -14,10 +14,13 @@ from greenroom.delivery.outbox.feed import OutboxLimits
 class Tail:
     """The end of a user's log: at least `memory_frames` of it, and at most twice that."""
 
-    __slots__ = ("_bytes", "_limits", "records")
+    __slots__ = ("_bytes", "_limits", "_most_bytes", "_most_events", "records")
 
     def __init__(self, limits: OutboxLimits) -> None:
         self._limits = limits
+        frames = 2 * limits.memory_frames  # grow to twice the size: each trim costs a pass
+        self._most_events = frames * limits.frame_events
+        self._most_bytes = frames * limits.frame_bytes
         self.records: list[Record] = []
         self._bytes = 0
 
@@ -25,11 +28,7 @@ class Tail:
         """Add the newest records, of `size` bytes."""
         self.records.extend(records)
         self._bytes += size
-        frames = 2 * self._limits.memory_frames  # grow to twice the size: each trim costs a pass
-        if (
-            len(self.records) > frames * self._limits.frame_events
-            or self._bytes > frames * self._limits.frame_bytes
-        ):
+        if len(self.records) > self._most_events or self._bytes > self._most_bytes:
             self.records = newest(
                 self.records,
                 self._limits.memory_frames * self._limits.frame_events,
@@ -47,12 +46,13 @@ class Tail:
 
     def after(self, offset: int) -> Sequence[Record]:
         """At most one frame after `offset`; empty if the next record is no longer in memory."""
-        if not self.records or offset + 1 < self.records[0].offset:
+        records = self.records
+        if not records or offset + 1 < records[0].offset:
             return ()
-        start = offset + 1 - self.records[0].offset
-        if start == len(self.records) - 1:
-            return self.records[start:]
-        events = self.records[start : start + self._limits.frame_events]
+        start = offset + 1 - records[0].offset
+        if start == len(records) - 1:
+            return records[start:]
+        events = records[start : start + self._limits.frame_events]
         return list(within(self._limits.frame_bytes, events))
 
     def at(self, offset: int) -> Record | None:

@@ -235,13 +235,15 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             self._some_has_left()
 
     def _deliver(self, news: DeliverEvents) -> None:
-        if self._through is not None and news.records[0].offset > self._through + 1:
-            logger.warning("position lost: %d follows %d", news.records[0].offset, self._through)
+        records, through = news.records, self._through
+        if through is not None and records[0].offset > through + 1:
+            logger.warning("position lost: %d follows %d", records[0].offset, through)
             self._feed(GapSeen())
             return
         self._feed(news)
-        self._through = max(self._through or 0, news.records[-1].offset)
-        self._user.observer.sent(len(news.records), size_of(news.records), replay=news.replay)
+        if through is None or records[-1].offset > through:  # else they are sent again
+            self._through = records[-1].offset
+        self._user.observer.sent(len(records), size_of(records), replay=news.replay)
 
     def frame_of(self, message: str | bytes) -> wire.ClientFrame | Overstepped | FrameRefused:
         """The message to tell this actor of what its client sent. Called by the task that read it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import attrs
 
@@ -188,8 +188,7 @@ class Send:
     is_volatile: bool = False
 
 
-@attrs.frozen
-class SendEvents:
+class SendEvents(NamedTuple):
     """Write this frame of events, then report to the user actor what is written `through`."""
 
     frame: bytes
