@@ -567,6 +567,30 @@ def test_what_a_page_shows_before_its_emitter_knows_waits_for_its_turn() -> None
     assert outbox.appended()[1] == [HandRecords(connection, [second], replay=False)]
 
 
+def test_an_event_takes_along_what_its_session_received_and_leaves_what_it_was_only_sent() -> None:
+    """Each event is sent: a cursor beside each would double what an append costs."""
+    outbox = an_outbox(last=1)
+    connection, gauge = IDS.new(ConnectionId), SocketGauge()
+    outbox.attach(connection, SESSIONS[0], Resumption(1, True), gauge=gauge)
+    append(outbox, 1, size=10)
+    gauge.written = 2
+    assert cursors_beside_an_event(outbox) == []
+    outbox.ack(connection, 2)
+    assert [(each.offset, each.sent) for each in cursors_beside_an_event(outbox)] == [(2, 2)]
+    gauge.written = 3
+    lazily = outbox.next_append(0, lazily=True)
+    assert [(each.offset, each.sent) for each in lazily or () if isinstance(each, Cursor)] == [
+        (2, 3)
+    ]
+
+
+def cursors_beside_an_event(outbox: Outbox[int]) -> list[Cursor]:
+    outbox.offer(a_draft(), 0)
+    entries = outbox.next_append(0) or []
+    outbox.appended()
+    return [entry for entry in entries if isinstance(entry, Cursor)]
+
+
 def test_sessions_are_forgotten_but_for_the_newest_and_those_in_use() -> None:
     outbox = an_outbox()
     attach(outbox, SESSIONS[0])
