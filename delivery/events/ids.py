@@ -245,7 +245,7 @@ class IdSource:
     ) -> None:
         self._now_ms = now_ms
         self._random_bits = random_bits or RandomBits()
-        self._at, self._begin = -1, ""  # the ms of the last id, and the digits that ids have of it
+        self._begun = -1, ""  # the ms of the last id, and the digits that ids have of it
 
     def new(self, kind: type[I]) -> I:
         """A new id of `kind`, which must not be `UserId`: the identity provider makes user ids.
@@ -253,12 +253,13 @@ class IdSource:
         What `with_bits` and `uuid_bits` would make of its bits, in half the time: a UUID's first
         48 bits, the ms, are the first ten digits.
         """
-        at = self._now_ms()
-        if at != self._at:
-            self._at, self._begin = at, _digits(at & (1 << 48) - 1, 50)
+        now, (at, begin) = self._now_ms(), self._begun
+        if now != at:
+            begin = _digits(now & (1 << 48) - 1, 50)
+            self._begun = now, begin  # at once: another thread may make ids, too
         rest, two = uuid_bits(7, 0, self._random_bits(74)), _TWO_DIGITS
         return kind(
-            f"{kind.prefix}_{self._begin}{two[rest >> 70]}{two[rest >> 60 & 1023]}"
+            f"{kind.prefix}_{begin}{two[rest >> 70]}{two[rest >> 60 & 1023]}"
             f"{two[rest >> 50 & 1023]}{two[rest >> 40 & 1023]}{two[rest >> 30 & 1023]}"
             f"{two[rest >> 20 & 1023]}{two[rest >> 10 & 1023]}{two[rest & 1023]}"
         )
