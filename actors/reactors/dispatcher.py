@@ -128,7 +128,7 @@ class Dispatcher:
 
     def enqueue(self, cell: Cell) -> None:
         """Let the cell react in this turn, behind those that wait already, or in the next one."""
-        if self._parked is not None or self._thread != get_ident():  # else it wakes nobody
+        if self._parked is not None or self._thread != get_ident():
             self._wake()
         self._due.append(cell)
 
