@@ -35,6 +35,9 @@ class AskPlaces:
     def __len__(self) -> int:
         return len(self._taken)
 
+    def __contains__(self, ask: AskId) -> bool:
+        return ask in self._taken
+
     def enter(self, ask: AskId, run: RunId, size: int) -> None:
         """Take a place for a question of `size` bytes. Raises `TooManyAsks`."""
         if self._of_runs[run] >= ASKS_PER_RUN:

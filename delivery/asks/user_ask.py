@@ -149,6 +149,8 @@ class UserAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["UserAsk[T]"
         if self.receipt is not None:
             raise OutOfOrder(f"question {self.id} was asked already", advice="make a new one")
         wording, user = self._wording, self._emitter.user
+        if self.id in user.asks:  # another task has asked it, and closes it
+            raise OutOfOrder(f"question {self.id} is open already", advice="use another key")
         data = question_data(
             self.id,
             wording.prompt,

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import trio
 
-from greenroom import JSON, AskExpired, AskWithdrawn, Run, TooManyAsks
+from greenroom import JSON, AskExpired, AskWithdrawn, OutOfOrder, Run, TooManyAsks
 
 
 @attrs.frozen
@@ -25,6 +25,8 @@ async def curious(run: Run, said: JSON) -> None:
     match said:
         case {"many": int(count)}:
             await run.final_report(report=await ask_many(run, count))
+        case {"at_once": int(count)}:
+            await run.final_report(report=await ask_at_once(run, count))
         case {"trip": dict(options)}:
             trip: Any = await run.ask("Where to?", answer_type=Trip, **options)  # type: ignore[call-overload]  # drawn
             await run.final_report(report={"city": trip.city, "nights": trip.nights})
@@ -55,3 +57,19 @@ async def ask_many(run: Run, count: int) -> JSON:
             for number in range(count):
                 nursery.start_soon(ask, number)
     return {"refused": refused}
+
+
+async def ask_at_once(run: Run, count: int) -> JSON:
+    """Ask one question in several tasks."""
+    answers: list[JSON] = []
+
+    async def ask() -> None:
+        try:
+            answers.append(await run.ask("Delete 14 files?", key="delete"))
+        except OutOfOrder as error:
+            answers.append(error.message.rpartition(" is ")[2])
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(count):
+            nursery.start_soon(ask)
+    return answers

@@ -234,6 +234,22 @@ def test_a_question_of_a_run_that_a_restart_ended_is_withdrawn(tmp_path: Path) -
     assert page[-2]["data"] == {"ask": asked["data"]["ask"], "reason": "withdrawn"}
 
 
+def test_one_key_asked_by_several_tasks_at_once_is_asked_once_and_answered(
+    client: Client,
+) -> None:
+    asked = ask(client, {"at_once": 3})
+    assert answer(client, asked, "yes")["ok"]
+    events = client.events()
+    assert [each["kind"] for each in events] == [
+        "input_answered",
+        "final_report",
+        "agent_completed",
+    ]
+    assert events[1]["data"]["report"] == ["open already", "open already", "yes"]
+    more = ask(client, {"many": 1}, say="2")
+    assert answer(client, more, "yes", "b")["ok"], "no place is taken any more"
+
+
 def test_more_questions_than_a_run_may_have_are_refused_at_the_call(client: Client) -> None:
     client.ask("say", id="1", body={"many": 1_000})
     events = client.events()
