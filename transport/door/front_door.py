@@ -186,7 +186,7 @@ class FrontDoor:
                 check_handshake(head)
                 identity = await self._authorise(head, self._authenticate)
                 return Upgrade(identity, stream, acceptance_of(head), parser.rest, self._clock)
-            if head.path == self.live.events_path:
+            if self.live.begins_stream(head):
                 return StreamEvents(await self._grant_events(head), stream, self._clock)
             head = attrs.evolve(head, peer=peer_of(stream))
             if self._gate is not None and head.path.startswith(API):

@@ -122,6 +122,7 @@ class EventSocket:
             listener.ended(flooded=False)
         finally:
             self._listener = None
+            self._hear_no_more()
 
     def stop_reading(self, scope: trio.CancelScope) -> None:
         scope.cancel()
@@ -142,7 +143,7 @@ class EventSocket:
 
     async def _hear(self, frame: str) -> None:
         listener = self._listener
-        if listener is None or self._is_over:
+        if listener is None:
             return
         if self._allow():
             await listener.hear(frame)
@@ -174,16 +175,14 @@ class EventSocket:
         """The frame `closing` has said why."""
         if self._patience is not None:
             self._patience.cancel()
-        self.let_go()
+        self._is_over = True
         await self._carrier.wait_taken()
         await self._carrier.end()
 
     async def finish(self) -> None:
         await self._carrier.end()
 
-    def let_go(self) -> None:
-        """Nothing more is heard or sent."""
-        self._is_over = True
+    def _hear_no_more(self) -> None:
         self._open_streams.drop(self)
         for waiting in self._awaited.values():
             for each in waiting:
@@ -196,7 +195,7 @@ class EventSocket:
 
     def _await_reply(self, frame: str) -> _Awaited | None:
         asked = _id_in(frame)
-        if asked is None or self._is_over:
+        if asked is None or self._listener is None:
             return None
         awaited = _Awaited()
         self._awaited.setdefault(asked, []).append(awaited)

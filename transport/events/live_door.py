@@ -44,6 +44,10 @@ class LiveDoor:
         """The only one that takes a body."""
         return f"{self.path}/frames"
 
+    def begins_stream(self, head: RequestHead) -> bool:
+        """Whether the request is for a stream, whatever becomes of it."""
+        return head.path == self.events_path and head.method != "OPTIONS"
+
     def routes(self) -> Mapping[str, Callable[[RequestHead], Awaitable[Response]]]:
         """All but that of the stream itself."""
         session = f"{self.path}/session"
@@ -52,6 +56,7 @@ class LiveDoor:
             f"POST {session}": self._session,
             f"OPTIONS {self.frames_path}": self._preflight,
             f"OPTIONS {session}": self._preflight,
+            f"OPTIONS {self.events_path}": self._preflight,
         }
 
     async def identify(self, head: RequestHead) -> Identity:
@@ -111,8 +116,8 @@ class LiveDoor:
     async def _preflight(self, head: RequestHead) -> Response:
         self.origins.check(head)
         allowed = {
-            "Access-Control-Allow-Methods": "POST",
-            "Access-Control-Allow-Headers": "authorization, content-type",
+            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Headers": "authorization, content-type, last-event-id",
             "Access-Control-Max-Age": "600",
         }
         return Response(200, headers={**allowed, **self.shared_with(head)})

@@ -55,7 +55,7 @@ class Desk:
         exchange = request.exchange
         try:
             with self._proven(request) as head:
-                if request.is_websocket or head.path == self._door.live.events_path:
+                if request.is_websocket or self._door.live.begins_stream(head):
                     await self._welcome(head, request)
                 else:
                     head = attrs.evolve(head, body=AsgiBody(exchange))

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.protocol.hours import hours
-from tests.protocol.server import token_for
+from tests.protocol.server import serving, token_for
 from tests.protocol.without_websocket.events_client import EventsClient, Refused, ask
 
 pytestmark = [pytest.mark.every_server, pytest.mark.requirement("R49")]
@@ -138,6 +138,34 @@ def test_a_post_is_for_an_open_stream_of_this_user(listen, server):
     with pytest.raises(Refused) as refused:
         client.post({"type": "pong"})
     assert refused.value.status == 404
+
+
+def test_a_stream_whose_client_has_left_hears_no_post(listen, server, user):
+    client = listen()
+    client.close()
+    server.wait_until(lambda: not _has_connections(server, user))
+    with pytest.raises(Refused) as refused:
+        client.post({"type": "pong"})
+    assert refused.value.status == 404
+
+
+def _has_connections(server, user):
+    return any(f"user:{user}/connections/" in node.path for node in server.runtime.tree().walk())
+
+
+def test_a_page_of_another_origin_asks_first_and_may_read_if_it_is_listed():
+    with serving(allow_origins=["https://app.example"]) as server:
+        other = {"Origin": "https://app.example"}
+        for path in ("events", "frames", "session"):
+            answer, _ = ask(server.port, "OPTIONS", f"/live/{path}", **other)
+            assert answer.status == 200
+            assert answer.getheader("Access-Control-Allow-Origin") == "https://app.example"
+        bearer = {"Authorization": f"Bearer {token_for('alice')}"}
+        evil = {**bearer, "Origin": "https://evil.example"}
+        assert ask(server.port, "POST", "/live/session", **evil)[0].status == 403
+        answer, _ = ask(server.port, "POST", "/live/session", **bearer, **other)
+        assert answer.getheader("Access-Control-Allow-Origin") == "https://app.example"
+        assert "Secure" in str(answer.getheader("Set-Cookie"))
 
 
 @pytest.mark.parametrize(
