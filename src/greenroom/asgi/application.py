@@ -23,8 +23,10 @@ from greenroom.asgi.responses import as_messages
 from greenroom.asgi.ways import Way
 from greenroom.portal.errors import PortalClosed, PortalFull
 from greenroom.runtime import Runtime
+from greenroom.serving import DemoDoor
+from greenroom.settings import BadSettings
 from greenroom.settings.keys import authenticator_of
-from greenroom.transport.auth.tokens import Authenticator, Identity
+from greenroom.transport.auth.tokens import Authenticator, Identity, JwtAuthenticator
 from greenroom.transport.door.front_door import LIVE, Handler
 from greenroom.transport.http.responses import text
 
@@ -56,6 +58,7 @@ class Application:
         page: bool,
         routes: Mapping[str, Handler] | None,
         proxies: Iterable[str],
+        demo: bool,
     ) -> None:
         self._lifespan = lifespan
         self._authenticate = authenticate
@@ -63,6 +66,7 @@ class Application:
         self._page = page
         self._routes = dict(routes or {})
         self._proxies = Proxies(proxies)
+        self._demo = demo
         self._desk: tuple[Runtime, Desk] | None = None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -106,8 +110,9 @@ class Application:
     def _new_desk(self, runtime: Runtime) -> Desk:
         users = None if self._authenticate is None else HostUsers()
         authenticator = users or self._authenticator or authenticator_of(runtime.settings)
+        routes = {**(_demo_routes(runtime) if self._demo else {}), **self._routes}
         listening = runtime.listening
-        door = listening.front_door(authenticator, page=self._page, routes=self._routes)
+        door = listening.front_door(authenticator, page=self._page, routes=routes)
         return Desk(listening.server(door, authenticator), users, self._proxies)
 
     async def _live(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -133,6 +138,17 @@ class Application:
         finally:
             await block.__aexit__(None, None, None)
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _demo_routes(runtime: Runtime) -> Mapping[str, Handler]:
+    secret = runtime.settings.secret
+    if secret is None:
+        raise BadSettings(
+            "the demo signs tokens, and has no secret to do so",
+            advice="set `secret`, 32 bytes or more",
+        )
+    door = DemoDoor(secret, JwtAuthenticator.from_secret(secret))
+    return {"/demo/token": door.token}
 
 
 def _way_in(scope: AsgiScope) -> Way | None:
@@ -172,6 +188,7 @@ def app(
     page: bool = True,
     routes: Mapping[str, Handler] | None = None,
     proxies: Iterable[str] = (),
+    demo: bool = False,
 ) -> Application:
     """An ASGI application with the paths of greenroom's own server, relative to where it is
     mounted: `app.mount("/chat", greenroom.asgi.app())`.
@@ -180,7 +197,8 @@ def app(
     that stands alone takes it as `lifespan`. `authenticate(scope)`, sync or async, says whose a
     request is, by the ASGI scope: a user's id, an `Identity`, or None for no user; it takes the
     place of tokens. `authenticator` and `routes` as for `Runtime.listen`. Of the peers in
-    `proxies`, addresses or networks, forwarded headers are believed. Raises `BadProxy`.
+    `proxies`, addresses or networks, forwarded headers are believed. With `demo` each browser of
+    this machine gets a user of its own, as with `greenroom demo`. Raises `BadProxy`.
     """
     return Application(
         lifespan=lifespan,
@@ -189,4 +207,5 @@ def app(
         page=page,
         routes=routes,
         proxies=proxies,
+        demo=demo,
     )
