@@ -104,7 +104,7 @@ class AioRunBlock(AbstractAsyncContextManager[V]):
         self._run: asyncio.Future[outcome.Outcome[Run]] = host.loop.create_future()
         self._end: Waiting[None] = Waiting(host, self._lane, self._held.keep)
         self._end.call.answer = self._ended
-        (border.hold if self._lasts else border.call)(self._end.call)
+        border.call(self._end.call, lasts=self._lasts)
         self._end.begun()
         try:
             entered = await self._run

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeAlias, TypeVar, cast
 
 import attrs
 import outcome
@@ -32,13 +32,18 @@ class HostLoop:
         self.loop: asyncio.AbstractEventLoop = loop
         self.waiting: set[Waiting[object]] = set()
         self.jobs: set[Job[object]] = set()
-        self._arrivals: deque[Callable[[], object]] = deque()
-        self._woken = False
+        self._arrivals: deque[_Arrival] = deque()
+        self._woken = self._kicks = False
 
     @property
     def is_gone(self) -> bool:
         """Whether the loop was closed."""
         return self.loop.is_closed()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs in this thread."""
+        return asyncio._get_running_loop() is self.loop
 
     def gone(self) -> None:
         """In the trio thread: the loop was closed, and nothing of it goes on."""
@@ -48,17 +53,44 @@ class HostLoop:
             job.finish(outcome.Error(gone()))
 
     def post(self, callback: Callable[[], object]) -> bool:
-        """Call this on the loop, from any thread; False if the loop was closed."""
+        """From the trio thread: call this on the loop; False if the loop was closed."""
         self._arrivals.append(callback)
+        self._wake_soon()
+        return not self.loop.is_closed()
+
+    def answer(self, waiting: Waiting[T], result: outcome.Outcome[T]) -> None:
+        """From the trio thread: a call's outcome."""
+        self._arrivals.append((waiting, result))  # type: ignore[arg-type]  # of one type
+        self._wake_soon()
+
+    def _wake_soon(self) -> None:
         if not self._woken:
             self._woken = True
-            try:
-                self.loop.call_soon_threadsafe(self._arrived)
-            except RuntimeError:
-                self._woken = False
-                self._arrivals.clear()
-                return False
-        return True
+            self.border.wake_soon(self)
+
+    def wake(self) -> None:
+        """In the trio thread, or when that has ended."""
+        try:
+            self.loop.call_soon_threadsafe(self._arrived)
+        except RuntimeError:  # it was closed
+            self._woken = False
+            self._arrivals.clear()
+
+    def append(self, callback: Callable[[], object]) -> None:
+        """On the loop: as `Border.post`, together with what the loop's other tasks post before it
+        comes round again."""
+        self.border.append(callback)
+        self.kick_soon()
+
+    def kick_soon(self) -> None:
+        """On the loop: kick once its other tasks have appended, too."""
+        if not self._kicks:
+            self._kicks = True
+            self.loop.call_soon(self._kick)
+
+    def _kick(self) -> None:
+        self._kicks = False
+        self.border.kick()
 
     async def run(self, function: Callable[[], object]) -> object:
         """In a trio task: call a function on the loop, and await it there if it is async. A
@@ -76,7 +108,11 @@ class HostLoop:
     def _arrived(self) -> None:
         self._woken = False
         for _ in range(len(self._arrivals)):
-            call_guarded("something that crossed to asyncio failed", self._arrivals.popleft())
+            arrival = self._arrivals.popleft()
+            if isinstance(arrival, tuple):
+                arrival[0].arrived(arrival[1])
+            else:
+                call_guarded("something that crossed to asyncio failed", arrival)
 
 
 def gone() -> HostGone:
@@ -120,12 +156,10 @@ class Waiting(Generic[T]):
         """The outcome. If this is cancelled, the call is interrupted, and has ended at the end."""
         try:
             await self._future
-        except GeneratorExit:  # the coroutine is thrown away, and its loop may not run
+        except BaseException as error:
             self.abandon()
-            raise
-        except asyncio.CancelledError:
-            self.abandon()
-            await self.end()
+            if isinstance(error, asyncio.CancelledError):  # else the coroutine is thrown away
+                await self.end()
             raise
         return self.got
 
@@ -151,7 +185,7 @@ class Waiting(Generic[T]):
 
     def _answer(self, result: outcome.Outcome[T]) -> None:
         """In the trio thread."""
-        self._host.post(partial(self.arrived, result))
+        self._host.answer(self, result)
 
     def arrived(self, result: outcome.Outcome[T]) -> None:
         """On the loop: the outcome has come."""
@@ -232,7 +266,12 @@ def _is_cancelled(error: BaseException) -> bool:
 
 async def cross(lane: Lane, function: Callable[[], Awaitable[T]], what: str = "this") -> T:
     """Await `function()` in the trio thread, in its lane. Raises what it raises."""
-    waiting = Waiting(host_loop(lane.border, what), lane, function)
-    lane.border.call(waiting.call)
+    host = host_loop(lane.border, what)
+    waiting = Waiting(host, lane, function)
+    lane.border.append_call(waiting.call)
+    host.kick_soon()
     waiting.begun()
     return (await waiting.outcome_of()).unwrap()
+
+
+_Arrival: TypeAlias = Callable[[], object] | tuple[Waiting[object], outcome.Outcome[object]]

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from greenroom.actors.text.wording import kind_of
 from greenroom.aio.blocks import enter, leave
-from greenroom.aio.host_loop import cross
+from greenroom.aio.host_loop import HostLoop, cross, host_loop
 from greenroom.aio.receipt import AioReceipt
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.kinds import Kind
@@ -28,9 +28,16 @@ class AioTextStream(AbstractAsyncContextManager["AioTextStream"]):
     def __init__(self, lane: Lane, make: Callable[[], TextStream], kind: Kind) -> None:
         self._lane = lane
         self._kind = kind
-        self._text = HostText(lane, make, kind)
+        self._host: HostLoop | None = None
+        self._text = HostText(lane, make, kind, self._post)
         self._visit: Visit[HostText] = Visit(lane, self._itself)
         self.write: Callable[[str], None] = self._text.write
+
+    def _post(self, callback: Callable[[], object]) -> None:
+        if self._host is not None and self._host.is_here:
+            self._host.append(callback)
+        else:  # in another thread, or on another loop
+            self._lane.border.post(callback)
 
     def _itself(self) -> HostText:
         return self._text
@@ -80,6 +87,7 @@ class AioTextStream(AbstractAsyncContextManager["AioTextStream"]):
             await receipt.wait_received(timeout)
 
     async def __aenter__(self) -> AioTextStream:
+        self._host = host_loop(self._lane.border, "run.text()")
         await enter(self._visit, self._lane, "run.text()")
         return self
 

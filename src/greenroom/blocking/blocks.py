@@ -93,7 +93,7 @@ class BlockingRunBlock(AbstractContextManager[V]):
     def __enter__(self) -> V:
         border = self._lane.border
         check_may_wait(border, self._what)
-        (border.hold if self._lasts else border.call)(self._call)
+        border.call(self._call, lasts=self._lasts)
         try:
             got = self._inbox.get()
         except BaseException:

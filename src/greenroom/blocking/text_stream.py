@@ -25,7 +25,7 @@ class BlockingTextStream(AbstractContextManager["BlockingTextStream"]):
 
     def __init__(self, lane: Lane, make: Callable[[], TextStream], kind: Kind) -> None:
         self._lane = lane
-        self._text = HostText(lane, make, kind)
+        self._text = HostText(lane, make, kind, lane.border.post)
         self._visit: Visit[HostText] = Visit(lane, self._itself)
         self.write: Callable[[str], None] = self._text.write
 

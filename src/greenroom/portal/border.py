@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import Context
 from threading import get_ident
 from typing import Final, Protocol
 
@@ -19,29 +18,33 @@ from greenroom.actors.forks.children import in_child
 from greenroom.actors.guard import call_guarded
 from greenroom.actors.text.safe import safe_repr
 from greenroom.portal.errors import PortalClosed, PortalForked, PortalFull
+from greenroom.portal.workers import Work, Workers, run_alone
 
 MOST_WAITING: Final = 100_000
 """Calls that may wait while the trio thread is busy."""
+
+PULL_SECONDS: Final = 0.01
+"""Seconds between two looks for text: a token waits that long at most, then in its stream."""
 
 LOOK_SECONDS: Final = 1.0
 """Seconds between two looks for hosts that are gone."""
 
 
-class Crossing(Protocol):
+class Crossing(Work, Protocol):
     """A call, as the border knows it (`Call`)."""
-
-    @property
-    def context(self) -> Context:
-        """That of its caller."""
 
     def enter(self) -> None:
         """It is about to run."""
 
-    async def run(self) -> None:
-        """Its task."""
-
     def refuse(self, error: BaseException) -> None:
         """Answer with this error, unless it was answered."""
+
+
+class Pulled(Protocol):
+    """Text that waits on the host's side."""
+
+    def pull(self) -> bool:
+        """In the trio thread: take it. False if none came for a while."""
 
 
 class Host(Protocol):
@@ -54,6 +57,9 @@ class Host(Protocol):
     def gone(self) -> None:
         """In the trio thread: interrupt what it waits for, and fail what it runs."""
 
+    def wake(self) -> None:
+        """Have it take what has crossed to it."""
+
 
 class Border:
     """What crosses to the trio thread. `calls`: those under way there."""
@@ -62,13 +68,17 @@ class Border:
         self.calls: set[Crossing] = set()
         self.hosts: dict[object, Host] = {}
         self.stopping: trio.Event = trio.Event()
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._waiting: deque[Callable[[], object] | tuple[Crossing, bool]] = deque()
         self._kicked = False
         self._token: trio.lowlevel.TrioToken | None = None
-        self._calls: trio.Nursery | None = None
+        self._workers: Workers | None = None
         self._blocks: trio.Nursery | None = None
         self._thread = 0
         self._closed = False
+        self._to_wake: list[Host] = []
+        self._waker: trio.lowlevel.Task | None = None
+        self._pulled: dict[Pulled, None] = {}
+        self._puller: trio.Event | None = None
         self._died: BaseException | None = None
         self.is_forked = False
         self._stop_wanted = False
@@ -76,26 +86,37 @@ class Border:
 
     # In any thread
 
-    def call(self, call: Crossing) -> None:
-        """Run a call in the trio thread. Raises `PortalClosed` and `PortalFull`."""
-        if len(self._waiting) >= MOST_WAITING:
-            raise PortalFull(f"{MOST_WAITING:,} calls wait for the runtime's thread")
-        self.post(_Start(self, call, False))
+    def call(self, call: Crossing, *, lasts: bool = False) -> None:
+        """Run a call in the trio thread. `lasts`: as long as a block of the host, which is cut when
+        the runtime stops. Raises `PortalClosed` and `PortalFull`."""
+        self.append_call(call, lasts=lasts)
+        self.kick()
 
-    def hold(self, call: Crossing) -> None:
-        """Run a call that lasts as long as a block of the host. Raises as `call` does."""
+    def append_call(self, call: Crossing, *, lasts: bool = False) -> None:
+        """The same, once somebody kicks."""
         if len(self._waiting) >= MOST_WAITING:
             raise PortalFull(f"{MOST_WAITING:,} calls wait for the runtime's thread")
-        self.post(_Start(self, call, True))
+        self.append((call, lasts))
 
     def post(self, callback: Callable[[], object]) -> None:
         """Call this in the trio thread, after all that was posted before. Raises `PortalClosed`."""
+        self.append(callback)
+        self.kick()
+
+    def append(self, callback: Callable[[], object] | tuple[Crossing, bool]) -> None:
+        """The same, once somebody kicks. Raises `PortalClosed`."""
         if self._closed or self.is_forked or self._token is None:
             raise self.reason()
         self._waiting.append(callback)
-        if not self._kicked:
+
+    def kick(self) -> None:
+        """Have the trio thread take what was appended, unless it is about to."""
+        if not self._kicked and self._token is not None:
             self._kicked = True
-            self._kick()
+            try:
+                self._token.run_sync_soon(self._arrived, idempotent=True)
+            except trio.RunFinishedError:
+                self._drain()
 
     def post_if_open(self, callback: Callable[[], object]) -> None:
         """The same, if there is still a thread to call it in."""
@@ -135,12 +156,14 @@ class Border:
 
     def open(self, calls: trio.Nursery) -> None:
         """From now on things may cross."""
-        self._calls = calls
+        self._workers = Workers(calls)
         self._thread = get_ident()
         self._token = trio.lowlevel.current_trio_token()
         if self._stop_wanted:  # before there was a token
             self.stopping.set()
         calls.start_soon(self._look_for_hosts)
+        calls.start_soon(self._wake_hosts)
+        calls.start_soon(self._pull_texts)
 
     def open_blocks(self, blocks: trio.Nursery) -> None:
         """The calls that last as long as a block run here, and are cancelled first of all."""
@@ -155,30 +178,39 @@ class Border:
 
     def start_call(self, call: Crossing, *, lasts: bool) -> None:
         """Start the task of a call, in the context of its caller."""
-        nursery = self._blocks if lasts else self._calls
-        if self._closed or nursery is None or (lasts and self.stopping.is_set()):
+        if self._closed or self._workers is None or (lasts and self.stopping.is_set()):
             call.refuse(self.reason())
             return
         self.calls.add(call)
         call.enter()
         try:
-            call.context.run(nursery.start_soon, call.run)
+            if lasts and self._blocks is not None:
+                call.context.run(self._blocks.start_soon, run_alone, call)
+            else:
+                self._workers.start(call)
         except RuntimeError:  # the nursery is closed
             call.refuse(self.reason())
+
+    def wake_soon(self, host: Host) -> None:
+        """Wake a host after the tasks that can run now: what they answer crosses with this."""
+        if self._waker is None:
+            host.wake()
+            return
+        self._to_wake.append(host)
+        if len(self._to_wake) == 1:
+            trio.lowlevel.reschedule(self._waker)
+
+    def pull(self, text: Pulled) -> None:
+        """Take the text of a host at intervals, for as long as some comes."""
+        self._pulled[text] = None
+        if len(self._pulled) == 1 and self._puller is not None:
+            self._puller.set()
 
     def spawn(self, call: Crossing) -> None:
         """In the trio thread, start a call now."""
         self.start_call(call, lasts=False)
 
     # Inside
-
-    def _kick(self) -> None:
-        if self._token is None:
-            return
-        try:
-            self._token.run_sync_soon(self._arrived, idempotent=True)
-        except trio.RunFinishedError:
-            self._drain()
 
     def _arrived(self) -> None:
         """In the trio thread. What is posted from now on kicks again."""
@@ -188,11 +220,41 @@ class Border:
     def _drain(self) -> None:
         for _ in range(len(self._waiting)):
             try:
-                callback = self._waiting.popleft()
+                arrived = self._waiting.popleft()
             except IndexError:  # two threads drain after the end of the run
                 return
-            if not self._closed or isinstance(callback, _Start):
-                call_guarded("something that crossed to the runtime failed", callback)
+            if isinstance(arrived, tuple):
+                self.start_call(arrived[0], lasts=arrived[1])
+            elif not self._closed:
+                call_guarded("something that crossed to the runtime failed", arrived)
+
+    async def _wake_hosts(self) -> None:
+        self._waker = trio.lowlevel.current_task()
+        try:
+            while True:
+                if not self._to_wake:
+                    await trio.lowlevel.wait_task_rescheduled(self._end_waker)
+                waking, self._to_wake = self._to_wake, []
+                for host in waking:
+                    call_guarded("a host was not woken", host.wake)
+        finally:
+            self._waker = None
+            for host in self._to_wake:
+                host.wake()
+
+    def _end_waker(self, _: object) -> trio.lowlevel.Abort:
+        self._waker = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    async def _pull_texts(self) -> None:
+        while True:
+            self._puller = trio.Event()
+            if not self._pulled:
+                await self._puller.wait()
+            await trio.sleep(PULL_SECONDS)
+            for text in list(self._pulled):
+                if not text.pull():
+                    del self._pulled[text]
 
     async def _look_for_hosts(self) -> None:
         while True:
@@ -204,17 +266,3 @@ class Border:
 
     def _fork(self) -> None:
         self.is_forked = True
-
-
-class _Start:
-    """Starts a call."""
-
-    __slots__ = ("_border", "_call", "_lasts")
-
-    def __init__(self, border: Border, call: Crossing, lasts: bool) -> None:
-        self._border = border
-        self._call = call
-        self._lasts = lasts
-
-    def __call__(self) -> None:
-        self._border.start_call(self._call, lasts=self._lasts)

@@ -18,11 +18,11 @@ from greenroom.portal.errors import RunInterrupted
 T = TypeVar("T")
 
 
-class Congestion(Protocol):
+class WrittenText(Protocol):
     """Text that must be in its stream before the next call of the lane begins."""
 
     async def settled(self) -> None:
-        """Wait until it is."""
+        """Take it, and wait until all of it is there."""
 
 
 @attrs.define(eq=False)
@@ -34,7 +34,7 @@ class Lane:
     parent: Lane | None = None
     is_cut: bool = False
     calls: set[Call[object]] = attrs.field(factory=set)
-    congestion: dict[Congestion, None] = attrs.field(factory=dict)
+    texts: dict[WrittenText, None] = attrs.field(factory=dict)
 
     def cut(self) -> None:
         """In the trio thread."""
@@ -52,8 +52,8 @@ class Lane:
 
     async def settled(self) -> None:
         """Wait for the text that was written before."""
-        while self.congestion:
-            await next(iter(self.congestion)).settled()
+        for text in list(self.texts):
+            await text.settled()
         if self.parent is not None:
             await self.parent.settled()
 
@@ -71,7 +71,6 @@ class Call(Generic[T]):
     context: Context = attrs.field(factory=copy_context)
     _scope: trio.CancelScope | None = None
     _interrupted: bool = False
-    _answered: bool = False
 
     def enter(self) -> None:
         """It is about to run: in its lane, and those that this one is in."""
@@ -81,19 +80,18 @@ class Call(Generic[T]):
             self._interrupted |= lane.is_cut
             lane = lane.parent
 
-    async def run(self) -> None:
-        """The task of the call."""
-        result: outcome.Outcome[T] = outcome.Error(RunInterrupted("it was interrupted"))
+    async def run(self, scope: trio.CancelScope) -> None:
+        """Run it in the task that is here; `scope` is what interrupts it."""
+        self._scope = scope
         try:
-            with trio.CancelScope() as self._scope:
-                if self._interrupted:
-                    self._scope.cancel()
-                if self.lane.congestion or self.lane.parent is not None:
-                    await self.lane.settled()
-                result = outcome.Value(await self.function())
+            if self._interrupted:
+                scope.cancel()
+            if self.lane.texts or self.lane.parent is not None:
+                await self.lane.settled()
+            result: outcome.Outcome[T] = outcome.Value(await self.function())
         except BaseException as error:
             if must_go_on(error):
-                self.settle(outcome.Error(self.lane.border.reason()))
+                self.refuse(_interrupted() if self._interrupted else self.lane.border.reason())
                 raise
             result = outcome.Error(error)
         self.settle(result)
@@ -115,6 +113,14 @@ class Call(Generic[T]):
             lane.calls.discard(self)
             lane = lane.parent
         self.lane.border.calls.discard(self)
-        if not self._answered:
-            self._answered = True
-            call_guarded("the answer of a call did not reach its caller", self.answer, result)
+        self._scope = None  # it is another call's from now on
+        answer, self.answer = self.answer, _was_answered  # its caller refers to it: a circle
+        call_guarded("the answer of a call did not reach its caller", answer, result)
+
+
+def _was_answered(_: object) -> None:
+    """One answer is enough."""
+
+
+def _interrupted() -> RunInterrupted:
+    return RunInterrupted("the call was interrupted")

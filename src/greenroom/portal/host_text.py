@@ -1,7 +1,8 @@
 """The host's end of a text stream: a token waits on this side of the border for others.
 
-`write` appends to a buffer, and posts one callback for all that is in it when that is called. So
-what was written before another call of the run is in the stream before that call begins.
+`write` appends to a buffer, and the trio thread takes what is in it: soon after the first token,
+then at intervals while more comes, when there is much of it, and before any call of the run begins.
+So a token does not cross alone, and is in the stream before what its run emits after it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 from types import TracebackType
+from typing import Final
 
 import trio
 
@@ -19,18 +21,33 @@ from greenroom.delivery.run.text_buffer import BUFFER_BYTES, StreamFull, TextBuf
 from greenroom.delivery.run.text_stream import TextStream
 from greenroom.portal.call import Call, Lane
 
+MUCH: Final = 2048
+"""Bytes that are worth a crossing of their own."""
+
+IDLE_INTERVALS: Final = 20
+"""Intervals without a token, after which the next one has to wake the trio thread."""
+
 
 class HostText:
-    """Text on its way into the stream of `make()`. `lane`: that of the run."""
+    """Text on its way into the stream of `make()`. `lane`: that of the run. `post`: posts to the
+    border."""
 
-    def __init__(self, lane: Lane, make: Callable[[], TextStream], kind: Kind) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        make: Callable[[], TextStream],
+        kind: Kind,
+        post: Callable[[Callable[[], object]], object],
+    ) -> None:
+        self._post = post
         self.stream: TextStream | None = None
         self._lane = lane
         self._make = make
         self._kind = kind
         self._buffer = TextBuffer(kind)
         self._lock = Lock()  # two threads use the buffer: appends here, the taking there
-        self._posted = False
+        self._is_awaited = self._is_hurried = False
+        self._idle = 0
         self._is_open = False
         self._held = ""  # taken, and there was no room for it
         self._refused = ""
@@ -50,9 +67,11 @@ class HostText:
             )
         with self._lock:
             self._buffer.add(text)
-        if not self._posted:
-            self._posted = True
-            self._lane.border.post(self._take)
+            waits = self._is_awaited and (self._is_hurried or self._buffer.size < MUCH)
+            if not waits:
+                self._is_awaited = self._is_hurried = True
+        if not waits:
+            self._post(self._arrived)
 
     def check(self) -> None:
         """Raise the error of a text that has crossed."""
@@ -88,6 +107,7 @@ class HostText:
         self.stream = self._make()
         await self.stream.__aenter__()
         self._is_open = True
+        self._lane.texts[self] = None
         return self
 
     async def __aexit__(
@@ -97,7 +117,8 @@ class HostText:
         trace: TracebackType | None,
     ) -> None:
         self._is_open = False
-        self._take()
+        self._lane.texts.pop(self, None)
+        self.take()
         await self.opened.__aexit__(kind, error, trace)
 
     @property
@@ -126,23 +147,36 @@ class HostText:
         await self.opened.wait_received(timeout)
 
     async def settled(self) -> None:
-        """Wait until nothing is held back for want of room."""
+        """Wait until all that was written is in the stream."""
+        self.take()
         if self._has_settled is not None:
             await self._has_settled.wait()
 
     async def _settle(self) -> None:
-        self._take()
         await self.settled()
         self.check()
 
-    def _take(self) -> None:
+    def _arrived(self) -> None:
+        self._is_hurried = False
+        self.take()
+        self._lane.border.pull(self)
+
+    def pull(self) -> bool:
+        """Take what was written in an interval; False if there was nothing for some of them."""
+        with self._lock:
+            self._idle = 0 if self._buffer.size else self._idle + 1
+            if self._idle > IDLE_INTERVALS or not self._is_open:
+                self._idle, self._is_awaited = 0, False
+                return False
+        self.take()
+        return True
+
+    def take(self) -> None:
         """Move what was written into the stream, unless a task waits to do that."""
-        self._posted = False
         if self._has_settled is None:
             self._move_waiting()
             if self._held:
                 self._has_settled = trio.Event()
-                self._lane.congestion[self] = None
                 lane = Lane(self._lane.border)
                 lane.border.spawn(Call(self._move_when_there_is_room, lane, _ignore))
 
@@ -173,7 +207,6 @@ class HostText:
                 if not self._held:
                     self._move_waiting()
         finally:
-            self._lane.congestion.pop(self, None)
             if self._has_settled is not None:
                 self._has_settled.set()
                 self._has_settled = None
