@@ -69,6 +69,7 @@ def test_a_thread_that_was_stopped_is_interrupted_at_its_next_call() -> None:
             run.final_report(report=1)
         except BaseException as error:
             ends.append(error)
+            raise
         finally:
             ended.set()
 
@@ -140,7 +141,8 @@ def test_ctrl_c_cancels_the_call_that_waits() -> None:
             with portal.run(user="alice") as run:
                 runs.append(run)
                 ask = run.ask("Which city?")
-                threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+                main = threading.main_thread().ident or 0
+                threading.Timer(0.05, signal.pthread_kill, [main, signal.SIGINT]).start()
                 ask.wait()
 
         runs: list[blocking.Run] = []

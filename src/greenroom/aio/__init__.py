@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from greenroom.actors.lazy_exports import exports_of
 
 if TYPE_CHECKING:
-    from greenroom.aio.agent import AioAgent as Agent
+    from greenroom.aio.agent_types import AioAgent as Agent
     from greenroom.aio.declaration import agent
     from greenroom.aio.opening import open_runtime
     from greenroom.aio.receipt import AioReceipt as Receipt
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Agent", "Receipt", "Run", "Runtime", "TextStream", "UserAsk", "agent", "open_runtime"]
 
 _HOMES: Final = {
-    "agent": "Agent=AioAgent",
+    "agent_types": "Agent=AioAgent",
     "declaration": "agent",
     "opening": "open_runtime",
     "receipt": "Receipt=AioReceipt",

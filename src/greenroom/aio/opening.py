@@ -10,7 +10,7 @@ from functools import partial
 
 import outcome
 
-from greenroom.aio.agent import AioAgent
+from greenroom.aio.agent_types import AioAgent
 from greenroom.aio.callbacks import LoopCallback
 from greenroom.aio.host_loop import HostLoop, host_loop
 from greenroom.aio.loop_agent import LoopAgent
@@ -48,7 +48,7 @@ async def open_runtime(
     plain functions in threads, at most `threads` at once. `on_undelivered` is called on this loop,
     and awaited if it is async. `describe_error` is called in the runtime's thread and must be
     quick. If the runtime dies, the task in the block is cancelled, and the end of the block raises
-    what ended it. Raises `WrongHost` where no asyncio loop runs.
+    `PortalClosed`, whose cause is what ended it. Raises `WrongHost` where no asyncio loop runs.
     """
 
     def opening(border: Border) -> AbstractAsyncContextManager[Runtime]:
@@ -76,7 +76,7 @@ async def open_runtime(
     finally:
         await holder.stop(thread)
     if thread.error is not None:
-        raise thread.error
+        raise thread.border.reason()
 
 
 async def _started(thread: RuntimeThread, host: HostLoop) -> Runtime:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from greenroom.actors.lazy_exports import exports_of
 
 if TYPE_CHECKING:
-    from greenroom.blocking.agent import ThreadedAgent as Agent
+    from greenroom.blocking.agent_types import ThreadedAgent as Agent
     from greenroom.blocking.crossing import BlockingReceipt as Receipt
     from greenroom.blocking.declaration import agent
     from greenroom.blocking.opening import start_portal
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "agent": "Agent=ThreadedAgent",
+    "agent_types": "Agent=ThreadedAgent",
     "crossing": "Receipt=BlockingReceipt",
     "declaration": "agent",
     "opening": "start_portal",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
-from greenroom.blocking.agent import ThreadedAgent
+from greenroom.blocking.agent_types import ThreadedAgent
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import Policy, checked_policies
 from greenroom.loading.declaration import Declaration, Lost, declared

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 
 import outcome
 
-from greenroom.blocking.agent import ThreadedAgent
+from greenroom.blocking.agent_types import ThreadedAgent
 from greenroom.blocking.callbacks import ThreadCallback
 from greenroom.blocking.run import BlockingRun
 from greenroom.blocking.runtime import Portal
@@ -46,7 +46,8 @@ def start_portal(
     See `greenroom.open_runtime`. Agents that are plain functions run in threads, at most `threads`
     at once; coroutine functions run on trio. `on_undelivered` is called in a thread, one letter at
     a time. `describe_error` is called in the runtime's thread and must be quick. If the runtime
-    dies, every call raises `PortalClosed`, and the end of the block raises what ended it. Raises
+    dies, every call raises `PortalClosed`, whose cause is what ended it, and so does the end of the
+    block. Raises
     `WrongHost` where a loop runs.
     """
 
@@ -70,7 +71,7 @@ def start_portal(
     finally:
         _stop(thread)
     if thread.error is not None:
-        raise thread.error
+        raise thread.border.reason()
 
 
 def _stop(thread: RuntimeThread) -> None:

@@ -82,19 +82,28 @@ class Call(Generic[T]):
 
     async def run(self, scope: trio.CancelScope) -> None:
         """Run it in the task that is here; `scope` is what interrupts it."""
+        if self._interrupted:
+            self.refuse(_interrupted())
+            return
         self._scope = scope
         try:
-            if self._interrupted:
-                scope.cancel()
             if self.lane.texts or self.lane.parent is not None:
                 await self.lane.settled()
             result: outcome.Outcome[T] = outcome.Value(await self.function())
         except BaseException as error:
             if must_go_on(error):
-                self.refuse(_interrupted() if self._interrupted else self.lane.border.reason())
+                self._was_cancelled()
                 raise
             result = outcome.Error(error)
         self.settle(result)
+
+    def _was_cancelled(self) -> None:
+        """By `interrupt`, or with the whole run of trio: if that has died, `Border.close` knows of
+        what."""
+        if self._interrupted:
+            self.refuse(_interrupted())
+        elif self.lane.border.stopping.is_set():
+            self.refuse(self.lane.border.reason())
 
     def interrupt(self) -> None:
         """In the trio thread: cancel it, before it begins or while it runs."""
