@@ -73,8 +73,9 @@ class RuntimeThread:
         error = result.error if isinstance(result, outcome.Error) else None
         self.error = None if error is None else crashed(error).error
         self.border.close(self.error)
+        was_open = self._opened is None
         self._tell_opened(outcome.Error(self.error or self.border.reason()))
-        if self.error is not None and not self.border.stopping.is_set():
+        if self.error is not None and was_open and not self.border.stopping.is_set():
             call_guarded("a host does not know that its runtime died", self._on_death, self.error)
         with self._lock:
             self._is_over = True
