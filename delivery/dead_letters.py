@@ -9,7 +9,7 @@ import trio
 from greenroom.delivery.errors import UnknownEvent
 from greenroom.delivery.events.draft import BadEvent, Draft, draft
 from greenroom.delivery.events.ids import EventId, IdSource, UserId
-from greenroom.delivery.events.kinds import Event
+from greenroom.delivery.events.kinds import Event, Kind
 from greenroom.delivery.events.record import RUN_OPENS, DeadLetter, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.ledger import Ledger
@@ -87,11 +87,16 @@ async def requeue_at_rest(journal: Journal, event: EventId, ids: IdSource, now: 
 
 
 def redraft(record: Record, ids: IdSource) -> Draft:
-    """The same event with a new id. Raises `BadEvent` for an event that begins a run."""
+    """The same event with a new id. Raises `BadEvent` for an event that begins a run, or asks."""
     if record.kind in RUN_OPENS:
         raise BadEvent(
             f"{record.kind} begins a run, and a run cannot begin twice",
             advice="requeue the run's final_report, or ask the user to send the message again",
+        )
+    if record.kind is Kind.INPUT_REQUESTED:
+        raise BadEvent(
+            f"{record.kind} asks a question, and a question is asked once",
+            advice="drop the letter: while a question is open, each client that connects gets it",
         )
     return draft(
         event=ids.new(EventId),

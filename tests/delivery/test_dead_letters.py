@@ -291,6 +291,19 @@ async def test_a_requeued_letter_is_a_new_event_at_the_end_of_its_thread(
 
 
 @pytest.mark.deterministic
+@pytest.mark.requirement("R44")
+async def test_a_question_is_not_requeued_for_no_end_would_close_its_prompt_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_backstage(policies=SOON, now_ms=clock()) as stage:
+        async with stage.run() as run, run.ask("Delete 14 files?") as asked:
+            assert asked.receipt is not None
+        await trio.sleep(300)
+        with pytest.raises(BadEvent, match="a question is asked once"):
+            await stage.dead_letters.requeue(asked.receipt.event)
+        assert (await stage.kinds()).count("input_requested") == 1
+
+
 async def test_of_two_who_requeue_a_letter_at_once_the_second_hears_that_it_is_none() -> None:
     disk = Disk()
     async with open_backstage(disk, policies=SOON, now_ms=lambda: 0) as stage:
