@@ -70,6 +70,21 @@ class Thread:
     last: Last
     archived: bool
 
+    def as_json(self) -> dict[str, JSON]:
+        """The thread as the wire has it."""
+        last: dict[str, JSON] = {"kind": self.last.kind}
+        if self.last.text is not None:
+            last["text"] = self.last.text
+        return {
+            "thread": self.thread,
+            "title": self.title,
+            "created": self.created,
+            "updated": self.updated,
+            "runs": self.runs,
+            "last": last,
+            "archived": self.archived,
+        }
+
     @classmethod
     def from_json(cls, fields: Mapping[str, JSON]) -> Thread:
         """Read a thread from its parsed JSON object."""

@@ -11,7 +11,6 @@ import outcome
 
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import ReplyOutcome
-from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.threads import Thread, ThreadsPage, UnknownThread
 from greenroom.delivery.journal.reads import ReadThread, ReadThreads
 from greenroom.delivery.user.handle import UserHandle
@@ -53,7 +52,7 @@ class ThreadRequests:
         if isinstance(page, outcome.Error):
             self.answer(self.failed(request, page.error))
             return
-        threads = [thread_json(thread) for thread in page.value.threads]
+        threads = [thread.as_json() for thread in page.value.threads]
         self.answer(RequestDone(request.id, {"threads": threads, "more": page.value.more}))
 
     def _change(self, request: wire.ChangeThread) -> None:
@@ -78,26 +77,10 @@ class ThreadRequests:
             unknown = UnknownThread(f"there is no thread {request.thread}")
             self.answer(self.failed(request, unknown))
         else:
-            self.answer(RequestDone(request.id, thread_json(thread.value)))
+            self.answer(RequestDone(request.id, thread.value.as_json()))
 
     def _erased(self, request: wire.EraseRequest, done: ReplyOutcome[None]) -> None:
         if isinstance(done, outcome.Error):
             self.answer(self.failed(request, done.error))
         else:
             self.answer(RequestDone(request.id, {"thread": request.thread}))
-
-
-def thread_json(thread: Thread) -> dict[str, JSON]:
-    """A thread as the wire has it."""
-    last: dict[str, JSON] = {"kind": thread.last.kind}
-    if thread.last.text is not None:
-        last["text"] = thread.last.text
-    return {
-        "thread": thread.thread,
-        "title": thread.title,
-        "created": thread.created,
-        "updated": thread.updated,
-        "runs": thread.runs,
-        "last": last,
-        "archived": thread.archived,
-    }

@@ -1,7 +1,8 @@
-"""A server whose process kills itself at a step of the erasure of a thread.
+"""A server whose process kills itself at a step of the erasure of a thread, or of a user.
 
 `DIE_AT` names it: "before 2", "in 2" (its changes are made, but not committed) or "after 2"; "after
-last" is the step that leaves nothing. The file in `DIED` is made before, so that the next server
+last" is the step that leaves nothing. Of a user's erasure: "user before 2" and so on; "user in
+last" is in the one that does. The file in `DIED` is made before, so that the next server
 lives. The agent says what was said EVENTS times.
 """
 
@@ -50,6 +51,24 @@ def deadly_step(self: SqliteStore, user: UserId, thread: ThreadId, through: int)
     return more
 
 
+erase_user, commit_user_step = store.erase_user, SqliteStore.erase_user
+
+
+def deadly_erase_user(database: apsw.Connection, user: UserId) -> None:
+    erase_user(database, user)
+    die_at("user in last")
+
+
+def deadly_user_step(self: SqliteStore, user: UserId) -> bool:
+    Step.number += 1
+    die_at(f"user before {Step.number}")
+    more = commit_user_step(self, user)
+    die_at(f"user after {Step.number}" if more else "user after last")
+    return more
+
+
+store.erase_user = deadly_erase_user
+SqliteStore.erase_user = deadly_user_step  # type: ignore[method-assign]  # the point
 store.erase_thread = deadly_erase
 SqliteStore.erase_thread = deadly_step  # type: ignore[method-assign]  # the point
 
@@ -66,5 +85,6 @@ if __name__ == "__main__":
         port=int(sys.argv[1]),
         journal=sys.argv[2],
         secret=os.environ["SECRET"],
+        admin_token=os.environ["ADMIN_TOKEN"],
         announce=lambda url: print(url, flush=True),
     )

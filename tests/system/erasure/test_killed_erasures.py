@@ -3,13 +3,16 @@ finishes it."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import apsw
 import pytest
+import trio
 
 from greenroom.delivery.events.kinds import TERMINAL, Kind
 from greenroom.delivery.upkeep.journal_check import check
@@ -21,10 +24,16 @@ pytestmark = pytest.mark.requirement("R50")
 
 EVENTS = 50
 WORDS = "diagnosis"
+ADMIN_TOKEN = "a token of the tests, 32 bytes or more"
 
 
 def place_in(folder: Path, step: str) -> Place:
-    environ = {"DIE_AT": step, "DIED": str(folder / "died"), "EVENTS": str(EVENTS)}
+    environ = {
+        "DIE_AT": step,
+        "DIED": str(folder / "died"),
+        "EVENTS": str(EVENTS),
+        "ADMIN_TOKEN": ADMIN_TOKEN,
+    }
     return Place(folder, free_port(), "erasure/erasing_server.py", environ)
 
 
@@ -95,6 +104,49 @@ async def test_wherever_a_kill_hits_an_erasure_the_journal_is_sound_and_asking_a
             assert await threads(ann, "at the end") == {kept}
             await eventually(lambda: not words_left(place))
             await check_replay(place, str(ann.epoch), before, erased)
+            await story(bob, "and on")
+    check_copy(place)
+    assert [each["offset"] for each in bob.seen] == list(range(1, len(bob.seen) + 1))
+
+
+async def erase_user(place: Place, user: str) -> int:
+    """As an operator does beside the server. Returns the exit code."""
+    url = f"http://127.0.0.1:{place.port}"
+    command = [sys.executable, "-m", "greenroom", "users", "erase", user, "--yes", "--url", url]
+    environ = {**os.environ, "GREENROOM_ADMIN_TOKEN": ADMIN_TOKEN}
+    done = await trio.run_process(
+        command, env=environ, cwd=place.folder, check=False, capture_stdout=True
+    )
+    return done.returncode
+
+
+@pytest.mark.requirement("R55")
+@pytest.mark.parametrize(
+    "step", ["user before 1", "user before 2", "user after 2", "user in last", "user after last"]
+)
+async def test_wherever_a_kill_hits_the_erasure_of_a_user_erasing_again_leaves_nothing(
+    tmp_path: Path, step: str
+) -> None:
+    place = place_in(tmp_path, step)
+    ann, bob = tab_of(place, "ann"), tab_of(place, "bob")
+    async with place.process() as process:
+        await process.until_listening()
+        async with bob.connected():
+            await story(bob, "of another user")
+        async with ann.connected():
+            for number in range(4):  # several steps
+                await story(ann, f"{WORDS} {number}")
+        assert await erase_user(place, "ann") == 1
+        assert await process.ended() == -signal.SIGKILL
+    check_copy(place)
+    async with place.process() as process:
+        await process.until_listening()
+        assert await erase_user(place, "ann") == 0
+        await eventually(lambda: not words_left(place))
+        async with ann.connected(), bob.connected():
+            assert not ann.readies[-1]["recovered"]
+            assert ann.readies[-1]["offset"] == 0
+            assert await threads(ann, "at the end") == set()
             await story(bob, "and on")
     check_copy(place)
     assert [each["offset"] for each in bob.seen] == list(range(1, len(bob.seen) + 1))

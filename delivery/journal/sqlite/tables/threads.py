@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, TypeAlias, cast
 
 import apsw
 
+from greenroom.delivery.events.exported import RowValue
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.record import RUN_OPENS, Record, ThreadSummary
 from greenroom.delivery.events.threads import (
@@ -210,6 +211,11 @@ class SqliteThreads:
         """See `ThreadReads`."""
         rows = cast("list[_ThreadRow]", self._database.execute(_ONE, (user, thread)).fetchall())
         return next((self._thread(user, row) for row in rows), None)
+
+    def title_of(self, user: UserId, row: Mapping[str, RowValue]) -> str | None:
+        """The title that the list shows, of a thread with this row."""
+        title = row["title"]
+        return self._first_words(user, str(row["thread"])) if title is None else str(title)
 
     def _upto(self, user: UserId, before: int | ThreadId | None) -> int:
         """The last offset at which the newest span of a thread in the page may begin."""

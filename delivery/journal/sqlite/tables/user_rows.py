@@ -9,6 +9,7 @@ import apsw
 
 from greenroom.delivery.events.exported import ExportedRow, ExportPiece, ExportPlace, RowValue
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads
 
 PIECE_ROWS: Final = 500
 PIECE_BYTES: Final = 256 * 1024
@@ -33,6 +34,8 @@ def user_rows(database: apsw.Connection, user: UserId, place: ExportPlace | None
     size = 0
     for values in _select(database, user, place, columns, key):
         row = dict(zip(columns, cast("tuple[RowValue, ...]", values), strict=True))
+        if place.table == "thread":
+            row["title"] = SqliteThreads(database).title_of(user, row)
         rows.append(ExportedRow(place.table, row))
         size += sum(len(each) for each in values if isinstance(each, str | bytes))
         if size > PIECE_BYTES or len(rows) == PIECE_ROWS:

@@ -76,7 +76,7 @@ def list_threads(
     reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
     page = reader.threads(whose, place, limit, archived=archived)
     for thread in page.threads:
-        write_line(_json_of(thread)) if json else say(_line_of(thread))
+        write_line(orjson.dumps(thread.as_json())) if json else say(_line_of(thread))
     if not page.threads and not json:
         say_none("threads", user=user, before=before)
     if page.more:
@@ -110,7 +110,7 @@ def show(
     found = reader.thread(whose, known)
     if found is None:
         raise _unknown(whose, known)
-    write_line(_json_of(found))
+    write_line(orjson.dumps(found.as_json()))
 
 
 @threads.command
@@ -246,16 +246,3 @@ def _unknown(user: UserId, thread: ThreadId) -> UnknownThread:
 
 def _line_of(thread: Thread) -> str:
     return f"{thread.thread}  {moment(thread.updated / 1000)}  {thread.title or '(no title)'}"
-
-
-def _json_of(thread: Thread) -> bytes:
-    fields = {
-        "thread": thread.thread,
-        "title": thread.title,
-        "created": thread.created,
-        "updated": thread.updated,
-        "runs": thread.runs,
-        "last": {"kind": thread.last.kind, "text": thread.last.text},
-        "archived": thread.archived,
-    }
-    return orjson.dumps(fields)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import attrs
 import pytest
 
@@ -96,3 +98,18 @@ def test_an_operator_exports_and_erases_a_user(place: Place) -> None:
     assert [json.loads(each).keys() for each in left] == [{"schema", "user", "epoch"}, {"end"}]
     for file in place.directory.glob("g.db*"):
         assert USER.encode() not in file.read_bytes()
+
+
+@pytest.mark.requirement("R55")
+def test_an_export_has_the_title_that_the_list_shows_also_of_a_thread_of_an_older_version(
+    tmp_path: Path,
+) -> None:
+    with serving(journal=tmp_path / "g.db") as server:
+        place = Place(tmp_path, talk(server))
+    with closing(apsw.Connection(str(tmp_path / "g.db"))) as database:
+        database.execute("UPDATE thread SET title = NULL")
+    [thread] = place.listed()
+    lines = [json.loads(each) for each in place.call("users", "export", USER).out.splitlines()]
+    [exported] = [each["thread"] for each in lines if "thread" in each]
+    assert exported["title"] == thread["title"] == "my diagnosis"
+    assert "text" not in thread["last"], "as on the wire: its last event has none"
