@@ -85,6 +85,5 @@ if __name__ == "__main__":
         port=int(sys.argv[1]),
         journal=sys.argv[2],
         secret=os.environ["SECRET"],
-        admin_token=os.environ["ADMIN_TOKEN"],
         announce=lambda url: print(url, flush=True),
     )
