@@ -1,4 +1,4 @@
-"""What open questions cost while nobody answers: tasks, timers, memory and CPU per question.
+"""What open questions cost while no answer comes: tasks, timers, memory and CPU per question.
 
 Many users have a run each. First the runs only wait, then each asks a question that expires in an
 hour and awaits its answer: the figures are what there is more of then.
