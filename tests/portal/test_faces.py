@@ -21,6 +21,7 @@ INSIDE = {
     "users": "in trio, as `root`",
     "journal": "in trio, as `root`",
     "metrics": "in trio, as `root`",
+    "listening": "for servers of other worlds",
     "timeouts": "a part of the settings",
 }
 """Names that faces do not have, and why."""

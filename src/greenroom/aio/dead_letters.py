@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from greenroom.aio.crossing import crossing
 from greenroom.aio.receipt import emitting
 from greenroom.delivery.dead_letters import DeadLetters
@@ -14,10 +16,10 @@ class AioDeadLetters(Face[DeadLetters]):
 
     __slots__ = ()
 
-    list = crossing(DeadLetters.list)
-    show = crossing(DeadLetters.show)
-    requeue = emitting(DeadLetters.requeue)
-    drop = crossing(DeadLetters.drop)
+    list: Final = crossing(DeadLetters.list)
+    show: Final = crossing(DeadLetters.show)
+    requeue: Final = emitting(DeadLetters.requeue)
+    drop: Final = crossing(DeadLetters.drop)
 
 
 class AioThreads(Face[Threads]):
@@ -25,8 +27,8 @@ class AioThreads(Face[Threads]):
 
     __slots__ = ()
 
-    list = crossing(Threads.list)
-    show = crossing(Threads.show)
-    title = crossing(Threads.title)
-    archive = crossing(Threads.archive)
-    erase = crossing(Threads.erase)
+    list: Final = crossing(Threads.list)
+    show: Final = crossing(Threads.show)
+    title: Final = crossing(Threads.title)
+    archive: Final = crossing(Threads.archive)
+    erase: Final = crossing(Threads.erase)

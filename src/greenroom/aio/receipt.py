@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial, wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, Final, ParamSpec
 
 from greenroom.aio.crossing import crossing
 from greenroom.aio.host_loop import cross
@@ -19,11 +19,11 @@ class AioReceipt(ReceiptFacts):
 
     __slots__ = ()
 
-    stage = crossing(Receipt.stage)
-    standing = crossing(Receipt.standing)
-    wait_received = crossing(Receipt.wait_received)
-    wait_displayed = crossing(Receipt.wait_displayed)
-    wait_confirmed = crossing(Receipt.wait_confirmed)
+    stage: Final = crossing(Receipt.stage)
+    standing: Final = crossing(Receipt.standing)
+    wait_received: Final = crossing(Receipt.wait_received)
+    wait_displayed: Final = crossing(Receipt.wait_displayed)
+    wait_confirmed: Final = crossing(Receipt.wait_confirmed)
 
 
 def emitting(

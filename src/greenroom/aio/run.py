@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Final, TypeVar, cast, overload
 
 from greenroom.aio.blocks import AioBlock, AioRunBlock
 from greenroom.aio.crossing import crossing
@@ -34,18 +34,18 @@ class AioRun(RunFacts):
 
     __slots__ = ()
 
-    agent_started = emitting(Run.agent_started)
-    agent_thinking = emitting(Run.agent_thinking)
-    tool_executing = emitting(Run.tool_executing)
-    tool_completed = emitting(Run.tool_completed)
-    partial_result = emitting(Run.partial_result)
-    final_report = emitting(Run.final_report)
-    agent_completed = emitting(Run.agent_completed)
-    history = crossing(Run.history)
-    set_title = crossing(Run.set_title)
-    cancel = briefly(Run.cancel)
-    stop = briefly(Run.stop)
-    set_limit = briefly(Run.set_limit)
+    agent_started: Final = emitting(Run.agent_started)
+    agent_thinking: Final = emitting(Run.agent_thinking)
+    tool_executing: Final = emitting(Run.tool_executing)
+    tool_completed: Final = emitting(Run.tool_completed)
+    partial_result: Final = emitting(Run.partial_result)
+    final_report: Final = emitting(Run.final_report)
+    agent_completed: Final = emitting(Run.agent_completed)
+    history: Final = crossing(Run.history)
+    set_title: Final = crossing(Run.set_title)
+    cancel: Final = briefly(Run.cancel)
+    stop: Final = briefly(Run.stop)
+    set_limit: Final = briefly(Run.set_limit)
 
     def text(self) -> AioTextStream:
         """The answer, token by token: `async with run.text() as text: text.write(token)`."""

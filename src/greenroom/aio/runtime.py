@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from greenroom.aio.blocks import AioRunBlock
 from greenroom.aio.callbacks import AioAuthenticator, there
@@ -37,12 +37,12 @@ class AioRuntime(RuntimeFacts):
 
     __slots__ = ()
 
-    receipt = emitting(Runtime.receipt)
-    drain = crossing(Runtime.drain)
-    explain = crossing(Runtime.explain)
-    erase_user = crossing(Runtime.erase_user)
-    disconnect = crossing(Runtime.disconnect)
-    readmit = crossing(Runtime.readmit)
+    receipt: Final = emitting(Runtime.receipt)
+    drain: Final = crossing(Runtime.drain)
+    explain: Final = crossing(Runtime.explain)
+    erase_user: Final = crossing(Runtime.erase_user)
+    disconnect: Final = crossing(Runtime.disconnect)
+    readmit: Final = crossing(Runtime.readmit)
 
     @property
     def dead_letters(self) -> AioDeadLetters:

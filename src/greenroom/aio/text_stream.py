@@ -31,7 +31,6 @@ class AioTextStream(AbstractAsyncContextManager["AioTextStream"]):
         self._host: HostLoop | None = None
         self._text = HostText(lane, make, kind, self._post)
         self._visit: Visit[HostText] = Visit(lane, self._itself)
-        self.write: Callable[[str], None] = self._text.write
 
     def _post(self, callback: Callable[[], object]) -> None:
         if self._host is not None and self._host.is_here:
@@ -58,6 +57,10 @@ class AioTextStream(AbstractAsyncContextManager["AioTextStream"]):
     def is_ahead(self) -> bool:
         """Whether `drain` would wait: half of the buffer is in use, or a client is far behind."""
         return self._text.is_ahead
+
+    def write(self, text: str) -> None:
+        """Write the next token. Does not block. Raises as `greenroom.TextStream.write`."""
+        self._text.write(text)
 
     async def write_all(self, texts: AsyncIterable[str]) -> None:
         """As `greenroom.TextStream.write_all`."""

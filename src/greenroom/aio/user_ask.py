@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Generator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from greenroom.aio.blocks import enter, leave
 from greenroom.aio.crossing import crossing
@@ -48,7 +48,7 @@ class AioUserAsk(
         receipt = self._far.receipt
         return None if receipt is None else AioReceipt(receipt, self._lane)
 
-    withdraw = crossing(UserAsk.withdraw)
+    withdraw: Final = crossing(UserAsk.withdraw)
 
     def __await__(self) -> Generator[object, None, T]:
         return cross(self._lane, self._wait, "run.ask()").__await__()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from greenroom.blocking.waiting import cross
 from greenroom.delivery.run.receipt import Receipt
@@ -35,11 +35,11 @@ class BlockingReceipt(ReceiptFacts):
 
     __slots__ = ()
 
-    stage = crossing(Receipt.stage)
-    standing = crossing(Receipt.standing)
-    wait_received = crossing(Receipt.wait_received)
-    wait_displayed = crossing(Receipt.wait_displayed)
-    wait_confirmed = crossing(Receipt.wait_confirmed)
+    stage: Final = crossing(Receipt.stage)
+    standing: Final = crossing(Receipt.standing)
+    wait_received: Final = crossing(Receipt.wait_received)
+    wait_displayed: Final = crossing(Receipt.wait_displayed)
+    wait_confirmed: Final = crossing(Receipt.wait_confirmed)
 
 
 def emitting(

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from greenroom.blocking.blocks import BlockingRunBlock
 from greenroom.blocking.crossing import BlockingReceipt, crossing, emitting
@@ -34,10 +34,10 @@ class BlockingDeadLetters(Face[DeadLetters]):
 
     __slots__ = ()
 
-    list = crossing(DeadLetters.list)
-    show = crossing(DeadLetters.show)
-    requeue = emitting(DeadLetters.requeue)
-    drop = crossing(DeadLetters.drop)
+    list: Final = crossing(DeadLetters.list)
+    show: Final = crossing(DeadLetters.show)
+    requeue: Final = emitting(DeadLetters.requeue)
+    drop: Final = crossing(DeadLetters.drop)
 
 
 class BlockingThreads(Face[Threads]):
@@ -45,11 +45,11 @@ class BlockingThreads(Face[Threads]):
 
     __slots__ = ()
 
-    list = crossing(Threads.list)
-    show = crossing(Threads.show)
-    title = crossing(Threads.title)
-    archive = crossing(Threads.archive)
-    erase = crossing(Threads.erase)
+    list: Final = crossing(Threads.list)
+    show: Final = crossing(Threads.show)
+    title: Final = crossing(Threads.title)
+    archive: Final = crossing(Threads.archive)
+    erase: Final = crossing(Threads.erase)
 
 
 class Portal(RuntimeFacts):
@@ -60,12 +60,12 @@ class Portal(RuntimeFacts):
 
     __slots__ = ()
 
-    receipt = emitting(Runtime.receipt)
-    drain = crossing(Runtime.drain)
-    explain = crossing(Runtime.explain)
-    erase_user = crossing(Runtime.erase_user)
-    disconnect = crossing(Runtime.disconnect)
-    readmit = crossing(Runtime.readmit)
+    receipt: Final = emitting(Runtime.receipt)
+    drain: Final = crossing(Runtime.drain)
+    explain: Final = crossing(Runtime.explain)
+    erase_user: Final = crossing(Runtime.erase_user)
+    disconnect: Final = crossing(Runtime.disconnect)
+    readmit: Final = crossing(Runtime.readmit)
 
     @property
     def dead_letters(self) -> BlockingDeadLetters:

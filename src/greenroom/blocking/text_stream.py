@@ -27,7 +27,6 @@ class BlockingTextStream(AbstractContextManager["BlockingTextStream"]):
         self._lane = lane
         self._text = HostText(lane, make, kind, lane.border.post)
         self._visit: Visit[HostText] = Visit(lane, self._itself)
-        self.write: Callable[[str], None] = self._text.write
 
     def _itself(self) -> HostText:
         return self._text
@@ -48,6 +47,10 @@ class BlockingTextStream(AbstractContextManager["BlockingTextStream"]):
     def is_ahead(self) -> bool:
         """Whether `drain` would wait: half of the buffer is in use, or a client is far behind."""
         return self._text.is_ahead
+
+    def write(self, text: str) -> None:
+        """Write the next token. Does not block. Raises as `greenroom.TextStream.write`."""
+        self._text.write(text)
 
     def write_all(self, texts: Iterable[str]) -> None:
         """As `greenroom.TextStream.write_all`, of any iterable of str."""

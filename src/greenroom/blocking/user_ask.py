@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from greenroom.blocking.blocks import enter, leave
 from greenroom.blocking.crossing import BlockingReceipt, crossing
@@ -45,7 +45,7 @@ class BlockingUserAsk(Face[UserAsk[T]], AbstractContextManager["BlockingUserAsk[
         receipt = self._far.receipt
         return None if receipt is None else BlockingReceipt(receipt, self._lane)
 
-    withdraw = crossing(UserAsk.withdraw)
+    withdraw: Final = crossing(UserAsk.withdraw)
 
     def wait(self) -> T:
         """The answer; asks the question first unless its block is entered. Raises as awaiting a

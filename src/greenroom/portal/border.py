@@ -80,7 +80,7 @@ class Border:
         self._pulled: dict[Pulled, None] = {}
         self._puller: trio.Event | None = None
         self._died: BaseException | None = None
-        self.is_forked = False
+        self.is_forked: bool = False
         self._stop_wanted = False
         in_child(self, Border._fork)
 

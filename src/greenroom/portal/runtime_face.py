@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from greenroom.portal.briefly import briefly
 from greenroom.portal.face import Face
 from greenroom.runtime import Runtime
@@ -28,6 +30,6 @@ class RuntimeFacts(Face[Runtime]):
         """The number of restarted children in the whole tree."""
         return self._far.restarts
 
-    tree = briefly(Runtime.tree)
-    crashes = briefly(Runtime.crashes)
-    crash = briefly(Runtime.crash)
+    tree: Final = briefly(Runtime.tree)
+    crashes: Final = briefly(Runtime.crashes)
+    crash: Final = briefly(Runtime.crash)
