@@ -42,7 +42,7 @@ PRIVATE = {
 @attrs.frozen
 class Module:
     path: Path
-    for_tests: bool
+    extra: str
     tree: ast.Module
 
 
@@ -59,9 +59,15 @@ def declared(*extras: str) -> dict[str, list[Requirement]]:
 
 def modules() -> Iterator[Module]:
     for module in House(PACKAGE).modules.values():
-        yield Module(module.path, module.name.startswith("greenroom.testing"), module.tree)
+        yield Module(module.path, extra_of(module.name), module.tree)
     for path in PACKAGE.parent.glob("_greenroom_*.py"):
-        yield Module(path, True, ast.parse(path.read_text(encoding="utf-8")))
+        yield Module(path, "testing", ast.parse(path.read_text(encoding="utf-8")))
+
+
+def extra_of(module: str) -> str:
+    """The extra that a module is a part of, if any."""
+    package = module.partition(".")[2].partition(".")[0]
+    return package if package in ("testing", "remote") else ""
 
 
 def imports(module: Module) -> Iterator[str]:
@@ -90,13 +96,14 @@ def installed() -> Mapping[str, list[str]]:
 @pytest.mark.fault("W20")
 def test_whatever_is_imported_is_declared() -> None:
     needed = {
-        (owner, module.for_tests)
+        (owner, module.extra)
         for module in modules()
         for name in imports(module)
         for owner in distributions(name)
     }
-    assert {owner for owner, for_tests in needed if not for_tests} <= declared().keys()
-    assert {owner for owner, _ in needed} <= declared("testing").keys()
+    for extra in {extra for _, extra in needed}:
+        owners = {owner for owner, of in needed if of == extra}
+        assert owners <= declared(*([extra] if extra else [])).keys(), extra
 
 
 @pytest.mark.fault("W20")

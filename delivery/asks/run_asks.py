@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
+import attrs
+
 from greenroom.delivery.asks.answer_types import BadAnswerType, schema_of
 from greenroom.delivery.asks.user_ask import NO_DEFAULT, Asker, NoDefault, UserAsk, Wording
 from greenroom.delivery.events.draft import BadEvent
@@ -65,12 +67,17 @@ class RunAsks:
         limit, unless `counts_time`. In a run that goes on after its server was lost, `key` names
         the question: a later attempt gets the answer, or waits for it, and does not ask again.
         """
-        if key is not None:
-            checked_name(Kind.INPUT_REQUESTED, "key", key)
-        if answer_type is not None:
-            schema = _schema_for(answer_type, schema)
         wording = Wording(prompt, options, schema, expires, answer_type, default, counts_time, key)
-        return UserAsk(self._asker, wording)
+        return UserAsk(self._asker, with_schema(wording))
+
+
+def with_schema(wording: Wording[Any]) -> Wording[Any]:
+    """The wording with the schema of its answer type. Raises `BadEvent`."""
+    if wording.key is not None:
+        checked_name(Kind.INPUT_REQUESTED, "key", wording.key)
+    if wording.answer_type is None:
+        return wording
+    return attrs.evolve(wording, schema=_schema_for(wording.answer_type, wording.schema))
 
 
 def _schema_for(answer_type: type, schema: JSON) -> JSON:

@@ -17,6 +17,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.services.desk import RemoteRuns, receipt_of
 from greenroom.services.entries import Entry, carry_out
 from greenroom.services.fields import Fields
+from greenroom.services.held_run import MOST_KEYS, HeldRun
 from greenroom.services.problems import (
     BadEntry,
     OutOfScope,
@@ -25,7 +26,6 @@ from greenroom.services.problems import (
     bad_value,
     problem,
 )
-from greenroom.services.remote_run import MOST_KEYS, RemoteRun
 from greenroom.services.requests import json_body, key_of, parsed, run_in, text_in
 from greenroom.transport.auth.service_tokens import Service
 from greenroom.transport.http.body import lines
@@ -75,7 +75,7 @@ class Batches:
         async with remote.lane:
             return await self._carry_out(remote, head, key)
 
-    async def _carry_out(self, remote: RemoteRun, head: RequestHead, key: str | None) -> Response:
+    async def _carry_out(self, remote: HeldRun, head: RequestHead, key: str | None) -> Response:
         results = _Results(_is_streamed(head))
         try:
             async with aclosing(entries_of(head)) as entries:
@@ -90,7 +90,7 @@ class Batches:
         return json_answer(orjson.dumps(results.members(remote.state())))
 
     async def _once(
-        self, remote: RemoteRun, entry: Entry, key: str | None, index: int
+        self, remote: HeldRun, entry: Entry, key: str | None, index: int
     ) -> dict[str, JSON]:
         if key is None:
             remote.check_open()

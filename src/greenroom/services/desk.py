@@ -22,6 +22,7 @@ from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.events.record import Said
 from greenroom.delivery.run.pressure import Pressure
 from greenroom.delivery.run.run import Run
+from greenroom.services.held_run import HeldRun
 from greenroom.services.problems import (
     KeyConflict,
     OutOfScope,
@@ -29,7 +30,6 @@ from greenroom.services.problems import (
     TooManyRemoteRuns,
     UnknownRun,
 )
-from greenroom.services.remote_run import RemoteRun
 from greenroom.supervisor.child_spec import ChildSpec, Restart
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
 from greenroom.supervisor.errors import StartFailed
@@ -75,7 +75,7 @@ class RemoteRuns:
     draining: Callable[[], bool]
     lease_seconds: float = 30.0
     most_runs: int = 1_000
-    _open: dict[RunId, RemoteRun] = attrs.field(factory=dict)
+    _open: dict[RunId, HeldRun] = attrs.field(factory=dict)
     _counts: Counter[str] = attrs.field(factory=Counter)
     _ended: OrderedDict[RunId, tuple[str, dict[str, JSON]]] = attrs.field(factory=OrderedDict)
     _beginning: dict[str, trio.Event] = attrs.field(factory=dict)
@@ -101,7 +101,7 @@ class RemoteRuns:
             del self._beginning[say]
             own.set()
 
-    def find(self, service: Service, run: str) -> RemoteRun:
+    def find(self, service: Service, run: str) -> HeldRun:
         """An open run of the service. Raises `UnknownRun`, or `BadId`."""
         remote = self._open.get(RunId.parse(run))
         if remote is None or remote.service != service.name:
@@ -139,7 +139,7 @@ class RemoteRuns:
             block = parent.run.sub_run(agent=beginning.agent, input=beginning.input)
         else:
             block = self.begin_run(beginning, say)
-        remote = RemoteRun(service.name, self.lease_seconds, parent)
+        remote = HeldRun(service.name, self.lease_seconds, parent)
         with self._counted(service.name):
             start = partial(self._live, remote, block)
             spec = ChildSpec(f"remote:{id(remote)}", start, Restart.TEMPORARY)
@@ -168,10 +168,10 @@ class RemoteRuns:
 
     async def _live(
         self,
-        remote: RemoteRun,
+        remote: HeldRun,
         block: AbstractAsyncContextManager[Run],
         *,
-        task_status: trio.TaskStatus[RemoteRun],
+        task_status: trio.TaskStatus[HeldRun],
     ) -> None:
         try:
             await remote.live(block, partial(self._note, remote, task_status))
@@ -179,11 +179,11 @@ class RemoteRuns:
             if remote.has_begun:
                 self._forget(remote)
 
-    def _note(self, remote: RemoteRun, task_status: trio.TaskStatus[RemoteRun]) -> None:
+    def _note(self, remote: HeldRun, task_status: trio.TaskStatus[HeldRun]) -> None:
         self._open[remote.run.context.run] = remote
         task_status.started(remote)
 
-    def _forget(self, remote: RemoteRun) -> None:
+    def _forget(self, remote: HeldRun) -> None:
         run = remote.run.context.run
         del self._open[run]
         self._counts[remote.service] -= 1
@@ -216,6 +216,8 @@ class RemoteRuns:
                 "thread": event.thread,
                 "user": beginning.user,
                 "agent": beginning.agent,
+                "request": event.request,
+                "lease": self.lease_seconds,
                 "parent": None,
                 "state": "over",
                 "version": 0,

@@ -27,8 +27,10 @@ from greenroom.actors.guard import log_failure
 from greenroom.delivery.ledger import Ledger
 from greenroom.services.batches import Batches
 from greenroom.services.desk import Beginning, RemoteRuns
+from greenroom.services.entries import failure_in
 from greenroom.services.fields import Fields, policies_of
 from greenroom.services.gate import OPEN_TO_ALL, ServiceGate
+from greenroom.services.held_run import GONE
 from greenroom.services.looking import Looking
 from greenroom.services.openapi import openapi
 from greenroom.services.problems import (
@@ -37,13 +39,13 @@ from greenroom.services.problems import (
     problem,
     problem_of_request,
 )
-from greenroom.services.remote_run import failure_of
 from greenroom.services.requests import json_body, key_of, number_in, run_in
 from greenroom.transport.auth.service_tokens import Service
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 
+OUTCOMES = ("completed", "cancelled", "failed", "lost")
 RUNS, EVENTS = "/api/runs", "/api/events"
 LONGEST_WAIT = 60.0
 
@@ -120,22 +122,16 @@ class ServiceDoor:
     async def _end(self, service: Service, head: RequestHead) -> Response:
         fields = Fields(await json_body(head), "the body")
         outcome = fields.maybe_text("outcome") or "completed"
-        failure = Fields(fields.json("failure") if fields.has("failure") else {}, "`failure`")
+        error = failure_in(fields.json("failure") if fields.has("failure") else {})
         fields.end()
-        error = failure_of(
-            failure.maybe_text("error") or "RemoteFailure",
-            failure.maybe_text("message") or "",
-            failure.maybe_text("traceback") or "",
-        )
-        failure.end()
-        if outcome not in ("completed", "cancelled", "failed"):
-            raise BadEntry(f"`outcome` must be completed, cancelled or failed, not {outcome!r:.40}")
+        if outcome not in OUTCOMES:
+            raise BadEntry(f"`outcome` must be {', '.join(OUTCOMES)}, not {outcome!r:.40}")
         run = run_in(head)
         if self.runs.is_open(service, run):
             remote = self.runs.find(service, run)
             async with remote.lane:
-                if not remote.is_over and outcome == "cancelled":
-                    await remote.cancel()
+                if not remote.is_over and outcome in ("cancelled", "lost"):
+                    await remote.cut(GONE if outcome == "lost" else None)
                 elif not remote.is_over:
                     await remote.end(error if outcome == "failed" else None)
             return json_answer(orjson.dumps(remote.state()))

@@ -5,7 +5,7 @@
 | `agent_thinking`, `partial_result` | `text` |
 | `thoughts`, `text` | `text`: a delta, which leaves together with others; `stream`: the name of a stream, if there are several; `end`: true ends it; `flush`: true keeps it now |
 | `tool_executing` | `tool_name`, `arguments`, `tool_call` |
-| `tool_completed` | `tool_name`, `tool_call`, `result` or `error`, `duration_ms` |
+| `tool_completed` | `tool_name`, `tool_call`, `duration_ms`, and `result`, `error` (a text for the user) or `failure` (`error`, `message`, `traceback`: of an exception) |
 | `final_report` | `report` |
 | `input_requested` | `prompt`, `options`, `schema`, `expires_in` (seconds), `counts_time`, `key` |
 | `input_withdrawn` | `ask` |
@@ -27,8 +27,8 @@ from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.run.text_buffer import BUFFER_BYTES
 from greenroom.delivery.run.text_stream import TextStream
 from greenroom.services.fields import Fields
+from greenroom.services.held_run import MOST_STREAMS, HeldRun, RemoteFailure, failure_of
 from greenroom.services.problems import BadEntry
-from greenroom.services.remote_run import MOST_STREAMS, RemoteRun
 
 MOST_DELTA: Final = BUFFER_BYTES // 8
 """Characters of a delta that are written at once, so that the stream's buffer has room for them."""
@@ -55,7 +55,7 @@ class Entry:
 Done: TypeAlias = Receipt | dict[str, JSON]
 
 
-async def carry_out(remote: RemoteRun, entry: Entry, key: str | None) -> dict[str, JSON]:
+async def carry_out(remote: HeldRun, entry: Entry, key: str | None) -> dict[str, JSON]:
     """Do what an entry says; the result that answers it. With a `key` an event is kept once.
 
     Raises what the methods of `Run` raise.
@@ -81,28 +81,28 @@ def receipt_json(receipt: Receipt) -> dict[str, JSON]:
     }
 
 
-async def _thinking(remote: RemoteRun, fields: Fields) -> Done:
+async def _thinking(remote: HeldRun, fields: Fields) -> Done:
     text = fields.text("text")
     fields.end()
     return await remote.run.agent_thinking(text=text)
 
 
-async def _partial(remote: RemoteRun, fields: Fields) -> Done:
+async def _partial(remote: HeldRun, fields: Fields) -> Done:
     text = fields.text("text")
     fields.end()
     return await remote.run.partial_result(text=text)
 
 
-async def _text(remote: RemoteRun, fields: Fields) -> Done:
+async def _text(remote: HeldRun, fields: Fields) -> Done:
     return await _delta(remote, fields, "text", remote.run.text)
 
 
-async def _thoughts(remote: RemoteRun, fields: Fields) -> Done:
+async def _thoughts(remote: HeldRun, fields: Fields) -> Done:
     return await _delta(remote, fields, "thoughts", remote.run.thoughts)
 
 
 async def _delta(
-    remote: RemoteRun, fields: Fields, kind: str, make: Callable[[], TextStream]
+    remote: HeldRun, fields: Fields, kind: str, make: Callable[[], TextStream]
 ) -> Done:
     text, name = fields.maybe_text("text") or "", fields.maybe_text("stream") or ""
     end, flush = fields.flag("end"), fields.flag("flush")
@@ -120,7 +120,7 @@ async def _delta(
 
 
 async def _stream(
-    remote: RemoteRun, key: tuple[str, str], make: Callable[[], TextStream]
+    remote: HeldRun, key: tuple[str, str], make: Callable[[], TextStream]
 ) -> TextStream:
     known = remote.texts.get(key)
     if known is not None:
@@ -132,24 +132,26 @@ async def _stream(
     return stream
 
 
-async def _executing(remote: RemoteRun, fields: Fields) -> Done:
+async def _executing(remote: HeldRun, fields: Fields) -> Done:
     name, call = fields.text("tool_name"), _call(fields)
     arguments = fields.json("arguments")
     fields.end()
     return await remote.run.tool_executing(tool_name=name, arguments=arguments, tool_call=call)
 
 
-async def _completed(remote: RemoteRun, fields: Fields) -> Done:
+async def _completed(remote: HeldRun, fields: Fields) -> Done:
     name, call = fields.text("tool_name"), _call(fields)
-    result, error = fields.json("result"), fields.maybe_text("error")
-    took = fields.whole("duration_ms")
+    result, took = fields.json("result"), fields.whole("duration_ms")
+    error: str | RemoteFailure | None = fields.maybe_text("error")
+    if fields.has("failure"):
+        error = failure_in(fields.json("failure"))
     fields.end()
     return await remote.run.tool_completed(
         tool_name=name, tool_call=call, result=result, error=error, duration_ms=took
     )
 
 
-async def _report(remote: RemoteRun, fields: Fields) -> Done:
+async def _report(remote: HeldRun, fields: Fields) -> Done:
     report = fields.json("report")
     fields.end()
     for key in list(remote.texts):
@@ -157,7 +159,7 @@ async def _report(remote: RemoteRun, fields: Fields) -> Done:
     return await remote.run.final_report(report=report)
 
 
-async def _ask(remote: RemoteRun, fields: Fields) -> Done:
+async def _ask(remote: HeldRun, fields: Fields) -> Done:
     prompt, options = fields.text("prompt"), fields.array("options")
     schema, expires = fields.json("schema"), fields.number("expires_in")
     counts, key = fields.flag("counts_time"), fields.maybe_text("key")
@@ -170,27 +172,27 @@ async def _ask(remote: RemoteRun, fields: Fields) -> Done:
     return {**receipt_json(ask.receipt), "ask": ask.id}
 
 
-async def _withdraw(remote: RemoteRun, fields: Fields) -> Done:
+async def _withdraw(remote: HeldRun, fields: Fields) -> Done:
     ask = AskId.parse(fields.text("ask"))
     fields.end()
     await remote.withdraw(ask)
     return {"kind": "input_withdrawn"}
 
 
-async def _typing(remote: RemoteRun, fields: Fields) -> Done:
+async def _typing(remote: HeldRun, fields: Fields) -> Done:
     fields.end()
     remote.run.typing()
     return {"kind": "typing"}
 
 
-async def _title(remote: RemoteRun, fields: Fields) -> Done:
+async def _title(remote: HeldRun, fields: Fields) -> Done:
     title = fields.text("title")
     fields.end()
     await remote.run.set_title(title)
     return {"kind": "title"}
 
 
-async def _limit(remote: RemoteRun, fields: Fields) -> Done:
+async def _limit(remote: HeldRun, fields: Fields) -> Done:
     seconds = fields.number("seconds")
     fields.end()
     if seconds is None:
@@ -199,12 +201,24 @@ async def _limit(remote: RemoteRun, fields: Fields) -> Done:
     return {"kind": "limit"}
 
 
+def failure_in(given: JSON) -> RemoteFailure:
+    """An error of the program: its type's name, message and traceback. Raises `BadEntry`."""
+    fields = Fields(given, "`failure`")
+    failure = failure_of(
+        fields.maybe_text("error") or "RemoteFailure",
+        fields.maybe_text("message") or "",
+        fields.maybe_text("traceback") or "",
+    )
+    fields.end()
+    return failure
+
+
 def _call(fields: Fields) -> ToolCallId | None:
     call = fields.maybe_text("tool_call")
     return None if call is None else ToolCallId.parse(call)
 
 
-KINDS: Final[Mapping[str, Callable[[RemoteRun, Fields], Awaitable[Done]]]] = {
+KINDS: Final[Mapping[str, Callable[[HeldRun, Fields], Awaitable[Done]]]] = {
     "agent_thinking": _thinking,
     "partial_result": _partial,
     "text": _text,

@@ -40,7 +40,7 @@ class ServiceError(GreenroomError):
         self.extra = dict(extra or {})
 
 
-class BadEntry(ServiceError):
+class BadEntry(ServiceError, ValueError):
     """A request's JSON is not what the path takes."""
 
 

@@ -48,7 +48,7 @@ def failure_of(name: str, message: str, trace: str) -> RemoteFailure:
 
 
 @attrs.define(eq=False)
-class RemoteRun:
+class HeldRun:
     """The task that lives in the run's block, and what requests find of it.
 
     `lane`: requests of a run are carried out one after the other. The lease is the outermost run's:
@@ -57,7 +57,7 @@ class RemoteRun:
 
     service: str
     lease_seconds: float
-    parent: RemoteRun | None = None
+    parent: HeldRun | None = None
     lane: trio.Lock = attrs.field(factory=trio.Lock)
     texts: dict[tuple[str, str], TextStream] = attrs.field(factory=dict)
     done_of_keys: OrderedDict[str, int] = attrs.field(factory=OrderedDict)
@@ -122,7 +122,7 @@ class RemoteRun:
                 await self._over.wait()
 
     @property
-    def _outermost(self) -> RemoteRun:
+    def _outermost(self) -> HeldRun:
         return self if self.parent is None else self.parent._outermost
 
     def renew(self) -> None:
@@ -152,9 +152,12 @@ class RemoteRun:
         self._over.set()
         await self._left.wait()
 
-    async def cancel(self) -> None:
-        """End the run as cancelled."""
-        self.run.cancel()
+    async def cut(self, words: RunFailure | None = None) -> None:
+        """End the run as cancelled; with `words`, as lost."""
+        if words is None:
+            self.run.cancel()
+        else:
+            self.run.stop(words)
         await self._left.wait()
 
     async def close_text(self, key: tuple[str, str]) -> None:
@@ -203,6 +206,8 @@ class RemoteRun:
             "thread": context.thread,
             "user": context.user,
             "agent": run.agent,
+            "request": context.request,
+            "lease": self.lease_seconds,
             "parent": run.parent,
             "state": "running",
             "version": self.version,
@@ -230,6 +235,8 @@ class RemoteRun:
             return {"state": "lost"}
         data = orjson.loads(end.rest)["data"]
         if "outcome" in data:
-            return {"state": "cancelled" if data["outcome"] == "cancelled" else "completed"}
+            state = "cancelled" if data["outcome"] == "cancelled" else "completed"
+            return {"state": state, "end": end.id}
         states = {"crash": "failed", "timeout": "timed_out", "lost": "lost"}
-        return {"state": states.get(data["reason"], "failed"), "failure": data}
+        state = states.get(data["reason"], "failed")
+        return {"state": state, "end": end.id, "failure": data}
