@@ -50,6 +50,7 @@ class AsgiExchange:
         self._came = self._came_count = 0  # written by the server's side
         self._heard = self._heard_count = 0  # written by the runtime's
         self._sent = 0  # written by the server's side
+        self._is_gone = False  # as the server's side has seen
         self._progress_posted = self._arrival_posted = False
         self._watchers = trio.lowlevel.ParkingLot()
         self._listeners = trio.lowlevel.ParkingLot()
@@ -76,28 +77,37 @@ class AsgiExchange:
         self._more.set()
 
     async def _take_in(self, receive: Receive) -> None:
-        gone = False
-        while not gone:
-            message = await receive()
-            gone = message["type"] in GONE
+        while not self._is_gone:
+            message = await self._received(receive)
+            self._is_gone = message["type"] in GONE
             size = _size_of(message)
             self._came, self._came_count = self._came + size, self._came_count + 1
             self._arrived.append((message, size))
             if not self._arrival_posted:
                 self._arrival_posted = True
                 self._tell(self._note_arrival)
-            while not gone and self._is_full():
+            while self._is_full() and not self._is_gone:
                 await self._room.wait()
 
+    async def _received(self, receive: Receive) -> Message:
+        """Whatever a server raises here says that its client is gone."""
+        try:
+            return await receive()
+        except Exception as error:
+            if must_go_on(error):
+                raise
+            logger.debug("the server could not receive: %s", safe_repr(error))
+            return {"type": GONE[0], "code": 1006}
+
     async def _give_out(self, send: Send) -> None:
-        is_gone = False
+        """What the server takes for a client that has gone is not sent."""
         while True:
             while self._out:
                 message, size = self._out.popleft()
                 if message is None:
                     return
-                if not is_gone:
-                    is_gone = not await self._has_sent(send, message)
+                if self._is_gone or not await self._has_sent(send, message):
+                    continue
                 self._sent += size
                 if not self._progress_posted:
                     self._progress_posted = True
@@ -112,6 +122,7 @@ class AsgiExchange:
             if must_go_on(error):
                 raise
             logger.debug("the server could not send: %s", safe_repr(error))
+            self._is_gone = True
             self._tell(self._vanish)
             return False
         return True
@@ -171,6 +182,8 @@ class AsgiExchange:
     def _note_arrival(self) -> None:
         self._arrival_posted = False
         self._listeners.unpark_all()
+        if self._is_gone:
+            self._vanish()
 
     def _note_progress(self) -> None:
         self._progress_posted = False
