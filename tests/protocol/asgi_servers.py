@@ -52,14 +52,20 @@ def alone(watched: Watched) -> Callable[..., object]:
 
 @contextmanager
 def serving_by(
-    kind: str, *, agent: Agent = narrator, make: Make = alone, **chosen: object
+    kind: str,
+    *,
+    agent: Agent = narrator,
+    make: Make = alone,
+    send_buffer: int | None = None,
+    **chosen: object,
 ) -> Iterator[Server]:
-    """Serve for the length of a block by `kind` of server; the other keywords are settings."""
+    """Serve for the length of a block by `kind` of server; the other keywords are settings.
+    `send_buffer`: bytes that the system may keep for a client of uvicorn."""
     fixed = {"journal": ":memory:", "secret": SECRET, "metrics_open": True, **PATIENT}
     settings = Settings(**{**fixed, **chosen})
     watched = Watched(asgi.lifespan(settings, agent))
     app = make(watched)
-    serve = _by_anycorn if kind == "anycorn" else partial(_by_uvicorn, kind)
+    serve = _by_anycorn if kind == "anycorn" else partial(_by_uvicorn, kind, send_buffer)
     with serve(app) as port:
         runtime, token = watched.found.result(timeout=30)
         yield Server(runtime, port, token)
@@ -89,12 +95,14 @@ def _by_anycorn(app: Callable[..., object]) -> Iterator[int]:
 
 
 @contextmanager
-def _by_uvicorn(loop: str, app: Callable[..., object]) -> Iterator[int]:
+def _by_uvicorn(loop: str, send_buffer: int | None, app: Callable[..., object]) -> Iterator[int]:
     config = uvicorn.Config(
         app, loop=loop, lifespan="on", log_level="warning", timeout_graceful_shutdown=5
     )
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
+    if send_buffer is not None:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     with listening, _in_thread(partial(server.run, [listening])):
         try:
             yield listening.getsockname()[1]

@@ -30,6 +30,9 @@ Post: TypeAlias = Callable[[Callable[[], object]], None]
 ARRIVED_BYTES, ARRIVED_MESSAGES = 64 * 1024, 64
 """Past either the server is not asked for more until some of them are taken."""
 
+LINGER_SECONDS = 2.0
+"""Seconds for what was put last to be sent, once the request is over."""
+
 GONE = ("websocket.disconnect", "http.disconnect")
 logger = logging.getLogger("greenroom.asgi")
 
@@ -45,6 +48,7 @@ class AsgiExchange:
         self._post = post
         self._more = loop.signal()
         self._room = loop.signal()
+        self._over = loop.signal()
         self._out: deque[tuple[Message | None, int]] = deque()
         self._arrived: deque[tuple[Message, int]] = deque()
         self._came = self._came_count = 0  # written by the server's side
@@ -67,7 +71,8 @@ class AsgiExchange:
     async def serve(self, receive: Receive, send: Send) -> None:
         """Carry messages until the runtime is done with the request, or this is cancelled."""
         try:
-            await self._loop.beside(partial(self._take_in, receive), partial(self._give_out, send))
+            main, beside = partial(self._give_out, send), partial(self._take_in, receive)
+            await self._loop.run(main, until=self._is_overdue, beside=beside)
         finally:
             self._tell(self._vanish)
 
@@ -75,6 +80,12 @@ class AsgiExchange:
         """Nothing more comes from the runtime. May be called in any thread."""
         self._out.append((None, 0))
         self._more.set()
+        self._over.set()
+
+    async def _is_overdue(self) -> None:
+        """A server whose client does not read may hold `send` for ever."""
+        await self._over.wait()
+        await self._loop.sleep(LINGER_SECONDS)
 
     async def _take_in(self, receive: Receive) -> None:
         while not self._is_gone:

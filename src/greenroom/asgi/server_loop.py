@@ -28,8 +28,11 @@ class ServerLoop(Protocol):
     def signal(self) -> LoopSignal:
         """A new signal, for a coroutine of this loop."""
 
-    async def beside(self, side: Work, main: Work) -> None:
-        """Run `main`, and `side` beside it for no longer. Raises what `main` does."""
+    async def sleep(self, seconds: float) -> None: ...
+
+    async def run(self, main: Work, *, until: Work, beside: Work) -> None:
+        """Run `main`, but no longer than `until`, and `beside` beside it. Raises what `main`
+        does."""
 
 
 class AsyncioSignal:
@@ -58,15 +61,19 @@ class AsyncioLoop:
     def signal(self) -> AsyncioSignal:
         return AsyncioSignal()
 
-    async def beside(self, side: Work, main: Work) -> None:
-        task = asyncio.ensure_future(side())
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def run(self, main: Work, *, until: Work, beside: Work) -> None:
+        tasks = [asyncio.ensure_future(each()) for each in (main, until, beside)]
         try:
-            await main()
+            await asyncio.wait(tasks[:2], return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                tasks[0].result()
         finally:
-            task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled():
-                task.exception()  # the other side knows: asyncio need not log it
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class TrioSignal:
@@ -89,11 +96,20 @@ class TrioLoop:
     def signal(self) -> TrioSignal:
         return TrioSignal()
 
-    async def beside(self, side: Work, main: Work) -> None:
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+
+    async def run(self, main: Work, *, until: Work, beside: Work) -> None:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(side)
+            nursery.start_soon(beside)
+            nursery.start_soon(_cancel_after, until, nursery.cancel_scope)
             await main()
             nursery.cancel_scope.cancel()
+
+
+async def _cancel_after(work: Work, scope: trio.CancelScope) -> None:
+    await work()
+    scope.cancel()
 
 
 def loop_here() -> ServerLoop:

@@ -151,6 +151,14 @@ async def test_a_request_that_its_server_cancels_is_over_for_the_app(autojump_cl
     assert (await exchange.receive())["type"] == "websocket.disconnect"
 
 
+async def test_a_server_that_holds_what_it_was_given_last_is_let_go(autojump_clock):
+    exchange = AsgiExchange(TrioLoop(), lambda callback: callback())
+    exchange.put(text(0, 10), 10)
+    exchange.end()
+    with trio.fail_after(10):
+        await exchange.serve(trio.sleep_forever, _hang)
+
+
 async def test_nothing_is_put_once_the_client_is_gone(autojump_clock):
     async def receive():
         return {"type": "websocket.disconnect", "code": 1001}

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.requirement("R12"), pytest.mark.requirement("R40")]
 
 @pytest.fixture(scope="module")
 def server():
-    with serving_by("uvloop", heartbeat=1.0) as server:
+    with serving_by("uvloop", heartbeat=1.0, send_buffer=4_096) as server:
         yield server
 
 
