@@ -218,9 +218,9 @@ class Mailbox(Generic[M]):
     def take_nowait(self, limit: int) -> deque[M]:
         """Take at most `limit` messages, oldest first, possibly none; let waiting senders in."""
         messages = self._messages or deque()
-        if len(messages) <= limit:
-            return self._taken_out(messages, ())
-        return self._taken_out(deque(messages.popleft() for _ in range(limit)), messages)
+        if len(messages) > limit:
+            return self._taken_out(deque(messages.popleft() for _ in range(limit)), messages)
+        return self._taken_out(messages, ())
 
     def take_all_nowait(self) -> deque[M]:
         """Take all messages, possibly none, and let waiting senders in."""
@@ -231,11 +231,15 @@ class Mailbox(Generic[M]):
         self._in_hand = taken
         self._taken += len(taken)
         self._taken_since = self._waiting_since
-        while self._senders and len(self._messages) < self._capacity:
-            task, message = self._senders.popitem(last=False)
+        if self._senders:
+            self._let_in(self._senders)
+        return taken
+
+    def _let_in(self, senders: OrderedDict[trio.lowlevel.Task, M]) -> None:
+        while senders and len(self._messages) < self._capacity:
+            task, message = senders.popitem(last=False)
             self.put_owed(message)
             trio.lowlevel.reschedule(task)
-        return taken
 
     def discard_all(self) -> deque[M]:
         """Take all messages without handling them: they count as dropped."""

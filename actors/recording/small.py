@@ -1,4 +1,4 @@
-"""Values that are too small to weigh (pure)."""
+"""Values that need not be weighed: they are small, or know their weight (pure)."""
 
 from __future__ import annotations
 
@@ -10,3 +10,14 @@ class Small:
     """
 
     __slots__ = ()
+
+
+class Weighed:
+    """A base of classes whose instances know what they weigh, for messages that are many."""
+
+    __slots__ = ()
+
+    @property
+    def weight(self) -> int:
+        """About the bytes that it keeps in memory; found without a look at each part."""
+        raise NotImplementedError(f"{type(self).__name__} has no weight")

@@ -20,12 +20,12 @@ from typing import Any, NamedTuple, TypeAlias, Union, get_args, get_origin, get_
 import attrs
 
 from greenroom.actors.exit import must_go_on
-from greenroom.actors.recording.small import Small
+from greenroom.actors.recording.small import Small, Weighed
 
 PART = 56
 """The bytes that each part counts by itself: those of a small Python object."""
 
-SMALL, OPAQUE, TEXT, INT, RECORD, COLLECTION = range(6)
+SMALL, OPAQUE, TEXT, INT, RECORD, COLLECTION, WEIGHED = range(7)
 
 Parts: TypeAlias = Callable[[Any], Iterable[object]]  # Any: a value of the form's class
 
@@ -81,6 +81,8 @@ def _weighed(waiting: list[Any], limit: int) -> int:
             waiting.extend(parts(part))
         elif kind == TEXT:
             weight += len(part)
+        elif kind == WEIGHED:
+            weight += part.weight
         elif kind == INT:
             weight += part.bit_length() >> 3
         elif kind == COLLECTION:
@@ -98,6 +100,8 @@ def _attributes_of(value: object) -> Iterable[object]:
 
 @lru_cache(maxsize=1024)
 def _weighing_of(cls: type) -> _Weighing:
+    if issubclass(cls, Weighed):
+        return _Weighing(WEIGHED)
     if attrs.has(cls) or dataclasses.is_dataclass(cls):
         return _weighing_of_records(cls)
     return next((form for kinds, form in WEIGHINGS if issubclass(cls, kinds)), _Weighing(OPAQUE))

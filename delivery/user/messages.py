@@ -8,23 +8,33 @@ from typing import Any, TypeAlias
 import attrs
 
 from greenroom.actors.recording.redaction import SECRET
+from greenroom.actors.recording.small import Small, Weighed
 from greenroom.actors.ref import Ref, Request
 from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.ids import AskId, ConnectionId, EventId, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import JSON, EventClass
-from greenroom.delivery.events.record import Record
+from greenroom.delivery.events.record import Record, size_of
 from greenroom.delivery.events.stages import ReceiptStage, Standing
 from greenroom.delivery.outbox.feed import SocketGauge
 
 # From runs
 
 
+PARTS_BYTES, BESIDE_BYTES = 512, 16 * 1024
+"""What an event weighs but for its JSON, and what is kept beside it: about."""
+
+
 @attrs.frozen
-class Emit(Request[Record]):
+class Emit(Request[Record], Weighed):
     """Accept an event. Answered with its record once the record is durable."""
 
     draft: Draft
+
+    @property
+    def weight(self) -> int:
+        beside = 0 if self.draft.beside is None else BESIDE_BYTES
+        return PARTS_BYTES + len(self.draft.rest) + beside
 
 
 @attrs.frozen
@@ -237,7 +247,7 @@ FromConnection: TypeAlias = (
 
 
 @attrs.frozen
-class AppendDone:
+class AppendDone(Small):
     """The batch in flight is durable, or lost."""
 
     result: ReplyOutcome[None]
@@ -302,11 +312,15 @@ UserMessage: TypeAlias = (
 
 
 @attrs.frozen
-class DeliverEvents:
+class DeliverEvents(Weighed):
     """Send these records to the client: one user's, in offset order."""
 
     records: Sequence[Record]
     replay: bool
+
+    @property
+    def weight(self) -> int:
+        return PARTS_BYTES * len(self.records) + size_of(self.records)
 
 
 @attrs.frozen

@@ -274,9 +274,10 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
     # What goes out
 
     def perform(self, command: ConnectionCommand) -> None:
+        if type(command) is SendEvents:  # nearly always
+            self._note_gone(self.writer.write_events(command.frame, command.through))
+            return
         match command:
-            case SendEvents(frame, through):
-                self._note_gone(self.writer.write_events(frame, through))
             case Tell(message):
                 if type(message) is Acked:
                     self.writer.pulse.arrived(message.offset)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Final
 
 import trio
@@ -95,8 +96,8 @@ class Committer:
             return
         gathered, self._gathered = self._gathered, []
         self._waiting.extend(gathered)
-        ended = [self._pace.appended(append.entries) for append in gathered]
-        if self._asleep or True in ended:
+        ended = self._pace.appended(chain.from_iterable([each.entries for each in gathered]))
+        if self._asleep or ended:
             self._asleep = False
             self._thread.wake()
 
@@ -181,7 +182,7 @@ class Committer:
         return None
 
     def _post(self, group: Group, error: BaseException | None, seconds: float) -> None:
-        self._pace.posted(entry for append in group for entry in append.entries)
+        self._pace.posted(chain.from_iterable([append.entries for append in group]))
         try:
             self._callbacks.post(partial(self._landed, group, error, seconds))
         except trio.RunFinishedError:

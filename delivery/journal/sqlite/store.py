@@ -267,8 +267,8 @@ class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans, SqlitePolicies):
             return forget_progress(self._database, user, through)
 
     def _needs_no_look_up(self, entries: Sequence[Entry], records: list[Record]) -> bool:
-        known = all(record.user in self._tails for record in records)
-        return known and not any(type(entry) is Unsaid for entry in entries)
+        known = self._tails.keys() >= {record.user for record in records}
+        return known and Unsaid not in set(map(type, entries))
 
     def _writes(self, entries: Sequence[Entry], records: list[Record]) -> list[Write]:
         """Raises `OutOfSequence`."""

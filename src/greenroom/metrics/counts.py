@@ -102,6 +102,9 @@ class Metrics(Observer, Collector):
         self._received = self._counts["events_received"]  # maybe a `superseded`, which is not known
         self._sent = self._counts["events_sent"].values
         self._sent_bytes = self._counts["sent_bytes"].values
+        self._append_seconds = self._buckets["journal_append_seconds"]
+        self._append_entries = self._buckets["journal_append_entries"]
+        self._appended_bytes = self._counts["journal_appended_bytes"].values
         self._received_seconds = self._buckets["event_received_seconds"]
         self.registry: CollectorRegistry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
@@ -196,9 +199,9 @@ class Metrics(Observer, Collector):
     # The journal
 
     def appended(self, seconds: float, entries: int, size: int) -> None:
-        self._buckets["journal_append_seconds"].observe(seconds)
-        self._buckets["journal_append_entries"].observe(entries)
-        self._counts["journal_appended_bytes"].add(by=size)
+        self._append_seconds.observe(seconds)
+        self._append_entries.observe(entries)
+        self._appended_bytes[()] += size
 
     def append_failed(self, error: str) -> None:
         self._counts["journal_appends_failed"].add(error)

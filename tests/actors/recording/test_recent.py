@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from greenroom.actors.actor import Actor
 from greenroom.actors.recording.recent import AT_ONCE, RECENT_BYTES, WEIGHED_AFTER, Recent, TooLarge
+from greenroom.actors.recording.small import Weighed
 from greenroom.actors.recording.weight import weight_of
 from greenroom.actors.ref import Request
 from tests.actors.conftest import Spawn
@@ -233,3 +234,17 @@ async def test_the_scales_do_not_keep_an_actor_that_ended(
 
     assert watched() is None
     await trio.sleep(WEIGHED_AFTER + 0.1)
+
+
+@attrs.frozen
+class Crate(Weighed):
+    content: object
+
+    @property
+    def weight(self) -> int:
+        return 1_000
+
+
+def test_a_message_that_knows_its_weight_is_not_looked_into() -> None:
+    assert 1_000 <= weight_of(Crate(bytes(MEGABYTE)), RECENT_BYTES) < 1_100
+    assert 2_000 <= weight_of([Crate(None), Crate(None)], RECENT_BYTES) < 2_300

@@ -27,7 +27,8 @@ class TokenBucket:
     def take(self, now: float, amount: float = 1.0) -> bool:
         """Take `amount` if the bucket holds that much; otherwise take nothing."""
         if now > self._seen:
-            self._level, self._seen = self.level(now), now
+            level = self._level + self._rate * (now - self._seen)
+            self._level, self._seen = (level if level < self._burst else self._burst), now
         if amount > self._level:
             return False
         self._level -= amount
@@ -35,7 +36,8 @@ class TokenBucket:
 
     def put_back(self, amount: float = 1.0) -> None:
         """What was taken did not count after all."""
-        self._level = min(self._burst, self._level + amount)
+        level = self._level + amount
+        self._level = level if level < self._burst else self._burst
 
     def level(self, now: float) -> float:
         """How much could be taken at `now`."""
