@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, cast
 
 import attrs
@@ -50,21 +50,26 @@ class Carrier(Protocol):
 
 
 class OpenStreams:
-    """The event streams that are ready, by their connection."""
+    """The event streams that are ready, by their users and connections."""
 
     def __init__(self) -> None:
-        self._streams: dict[tuple[str, str], EventSocket] = {}
+        self._streams: dict[str, dict[str, EventSocket]] = {}
 
-    def find(self, user: UserId, connection: str) -> EventSocket | None:
-        """The stream of this connection, if it is the user's."""
-        return self._streams.get((user, connection))
+    def of(self, user: UserId) -> Mapping[str, EventSocket]:
+        """The streams of a user, by their connections."""
+        return self._streams.get(user, {})
 
     def add(self, user: str, connection: str, stream: EventSocket) -> None:
-        self._streams[user, connection] = stream
+        self._streams.setdefault(user, {})[connection] = stream
 
     def drop(self, stream: EventSocket) -> None:
-        if stream.key is not None:
-            self._streams.pop(stream.key, None)
+        if stream.key is None:
+            return
+        user, connection = stream.key
+        streams = self._streams.get(user, {})
+        streams.pop(connection, None)
+        if not streams:
+            self._streams.pop(user, None)
 
 
 @attrs.define(eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 import orjson
@@ -32,15 +33,12 @@ def hello_of(head: RequestHead) -> str:
     return orjson.dumps({"type": "hello", **fields}).decode()
 
 
-def connection_of(head: RequestHead) -> str:
-    """The connection that a post is for. Raises `BadRequest`."""
-    found = _query(head).get("connection")
-    if not found:
-        raise BadRequest("The query must name the `connection`, as `ready` does.")
-    return found[-1]
+def connection_of(head: RequestHead) -> str | None:
+    """The connection that a post names. Raises `BadRequest`."""
+    return _query(head).get("connection", [None])[-1]
 
 
-def _query(head: RequestHead) -> dict[str, list[str]]:
+def _query(head: RequestHead) -> Mapping[str, Sequence[str]]:
     try:
         return parse_qs(head.query, strict_parsing=bool(head.query), max_num_fields=16)
     except ValueError:

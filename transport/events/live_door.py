@@ -10,7 +10,7 @@ import orjson
 
 from greenroom.transport.auth.tokens import Identity
 from greenroom.transport.door.upgrade import Origins, is_same_host
-from greenroom.transport.events.event_socket import OpenStreams
+from greenroom.transport.events.event_socket import EventSocket, OpenStreams
 from greenroom.transport.events.hello import connection_of
 from greenroom.transport.events.tickets import Tickets, cookie_for, ticket_of
 from greenroom.transport.http.body import BadBody, whole
@@ -102,9 +102,7 @@ class LiveDoor:
         self.origins.check(head)
         identity = await self.identify(head)
         _check_is_json(head)
-        stream = self.streams.find(identity.user, connection_of(head))
-        if stream is None:
-            raise BadRequest("This user has no such event stream: open one.", status=404)
+        stream = self._stream_of(identity, connection_of(head))
         try:
             body = await whole(head.body, MOST_BYTES)
         except BadBody as error:
@@ -112,6 +110,20 @@ class LiveDoor:
         replies = await stream.post(frames_in(body))
         answer = json_answer(b"[" + b",".join(replies) + b"]")
         return attrs.evolve(answer, headers=self.shared_with(head))
+
+    def _stream_of(self, identity: Identity, connection: str | None) -> EventSocket:
+        """The one with this connection, or the only one that the user has."""
+        streams = self.streams.of(identity.user)
+        if connection is None and len(streams) > 1:
+            raise BadRequest(
+                "This user has several event streams: name one, as `?connection=`.", status=409
+            )
+        stream = next(iter(streams.values()), None)
+        if connection is not None:
+            stream = streams.get(connection)
+        if stream is None:
+            raise BadRequest("This user has no such event stream: open one.", status=404)
+        return stream
 
     async def _preflight(self, head: RequestHead) -> Response:
         self.origins.check(head)

@@ -140,6 +140,16 @@ def test_a_post_is_for_an_open_stream_of_this_user(listen, server):
     assert refused.value.status == 404
 
 
+def test_a_post_that_names_no_stream_is_for_the_only_one(listen, server):
+    client = listen()
+    frame = {"type": "history", "id": "1", "limit": 1}
+    answer, _ = ask(server.port, "POST", "/live/frames", frame, **client.headers)
+    assert answer.status == 200
+    listen()
+    answer, _ = ask(server.port, "POST", "/live/frames", frame, **client.headers)
+    assert answer.status == 409
+
+
 def test_a_stream_whose_client_has_left_hears_no_post(listen, server, user):
     client = listen()
     client.close()
