@@ -172,6 +172,7 @@ class Border:
     def close(self, died: BaseException | None) -> None:
         """The trio run has ended: answer all that wait."""
         self._died, self._closed = died, True
+        self._thread = 0  # another thread may get its number
         self._drain()
         for call in list(self.calls):
             call.refuse(self.reason())
@@ -189,7 +190,8 @@ class Border:
             else:
                 self._workers.start(call)
         except RuntimeError:  # the nursery is closed
-            call.refuse(self.reason())
+            if self.stopping.is_set():  # otherwise `close` will know of what it died
+                call.refuse(self.reason())
 
     def wake_soon(self, host: Host) -> None:
         """Wake a host after the tasks that can run now: what they answer crosses with this."""
