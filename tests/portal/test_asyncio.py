@@ -10,6 +10,7 @@ from functools import partial
 
 import attrs
 import pytest
+import trio
 
 import greenroom
 from greenroom import aio
@@ -97,6 +98,29 @@ def test_a_task_that_is_cancelled_ends_its_run_as_cancelled() -> None:
             assert last[0].data["error"] == "cancelled"  # type: ignore[index, call-overload]
             assert last[1].data == {"outcome": "cancelled"}
 
+    asyncio.run(main(), debug=True)
+
+
+def test_a_call_has_ended_when_the_task_that_was_cancelled_goes_on() -> None:
+    async def slow_to_end(_: greenroom.Runtime) -> None:
+        inside.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.05)
+            ended.append("ended")
+
+    async def main() -> None:
+        async with aio.open_runtime(SETTINGS) as runtime:
+            task = asyncio.create_task(runtime.call(slow_to_end))
+            await asyncio.to_thread(inside.wait)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert ended == ["ended"]
+
+    inside, ended = threading.Event(), list[str]()
     asyncio.run(main(), debug=True)
 
 
