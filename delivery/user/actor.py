@@ -113,7 +113,7 @@ class UserActor(Reactor[UserMessage]):
             known.bounds,
             parts.limits,
             parts.reach,
-            clock=trio.current_time,
+            clock=trio.lowlevel.current_clock().current_time,
             observer=parts.observer,
         )
         user, outbox, wind = self.user, self.outbox, partial(self.timers.start, AskDue)

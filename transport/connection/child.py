@@ -112,7 +112,8 @@ async def _serve(
 def _rates_of(user: UserId, parts: ConnectionParts) -> FrameRates:
     limits, now = parts.settings.limits, trio.current_time()
     own = TokenBucket(limits.frames_per_second, limits.frames_burst, now=now)
-    return FrameRates(own, parts.users_frames.of(user, now=now), trio.current_time)
+    clock = trio.lowlevel.current_clock().current_time
+    return FrameRates(own, parts.users_frames.of(user, now=now), clock)
 
 
 @attrs.define(eq=False)

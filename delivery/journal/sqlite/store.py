@@ -11,7 +11,9 @@ import attrs
 
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.kinds import ASK_KINDS
 from greenroom.delivery.events.record import (
+    RUN_TURNS,
     Bounds,
     Cursor,
     Entry,
@@ -60,6 +62,8 @@ SqlValue: TypeAlias = str | int | bytes | None
 R = TypeVar("R")
 
 _END: Final = 2**63 - 1
+_FOLLOWED: Final = RUN_TURNS | ASK_KINDS
+"""Only the events of these kinds change what is known of runs, threads and questions."""
 _TAILS_KEPT: Final = 50_000
 
 _INSERT_RECORD: Final = (
@@ -283,9 +287,10 @@ class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans, SqlitePolicies):
         writes: list[Write] = [(_INSERT_RECORD, [record_row(record) for record in records])]
         if spans := list(_spans(records, tails)):
             writes.append((_INSERT_SPAN, spans))
-        writes += run_writes(records)
-        writes += thread_writes(records)
-        writes += ask_writes(records)
+        if not _FOLLOWED.isdisjoint([record.kind for record in records]):
+            writes += run_writes(records)
+            writes += thread_writes(records)
+            writes += ask_writes(records)
         return writes
 
     def _write(self, writes: Sequence[Write]) -> None:

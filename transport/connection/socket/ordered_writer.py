@@ -53,13 +53,14 @@ class OrderedWriter:
         """Write these bytes, or keep them. Does nothing once the stream is broken."""
         if self.is_broken:
             return
-        self.given += len(data)
+        size = len(data)
+        self.given += size
         if self._rest:
             self._rest += data
             return
         sent = self._give(data)
         self.taken += sent
-        if sent < len(data) and not self.is_broken:
+        if sent < size and not self.is_broken:
             self._keep(memoryview(data)[sent:])
 
     async def flush(self) -> None:
