@@ -6,7 +6,6 @@ tell clients when to come back, and to show them the end of their runs.
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -14,8 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeAlias
 
-Handler: TypeAlias = Callable[[int, FrameType | None], object]
-logger = logging.getLogger("greenroom.asgi")
+Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
 
 class HeldSignals:
@@ -27,13 +25,15 @@ class HeldSignals:
         self._arrived: int | None = None
 
     def hold(self) -> None:
-        """Take the place of the server's handlers, in the main thread alone. Signals that the
-        server does not handle are left alone."""
+        """Take the place of the server's handlers, in the main thread alone: of SIGTERM, also where
+        it ends the process by default, and of SIGINT if the server handles it in the same way."""
         if threading.current_thread() is not threading.main_thread():
             return
         term = signal.getsignal(signal.SIGTERM)
+        if not (callable(term) or term is signal.SIG_DFL):
+            return
         for each in (signal.SIGTERM, signal.SIGINT):
-            if callable(term) and signal.getsignal(each) == term:
+            if signal.getsignal(each) == term:
                 self._before[each] = term
                 signal.signal(each, self._handle)
 
@@ -44,14 +44,15 @@ class HeldSignals:
                 signal.signal(each, handler)
         arrived, self._arrived = self._arrived, None
         if arrived is not None:
-            self._before[arrived](arrived, None)
+            signal.raise_signal(arrived)
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, _: FrameType | None) -> None:
         if self._arrived is None:
             self._arrived = number
             self._wake()
         else:
-            self._before[number](number, frame)
+            self._arrived = number
+            self.release()
 
 
 @contextmanager
