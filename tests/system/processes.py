@@ -108,14 +108,14 @@ class Place:
         return path.read_bytes().count(b" evt_") if path.exists() else 0
 
     @asynccontextmanager
-    async def process(self) -> AsyncIterator[Process]:
+    async def process(self, *more: str) -> AsyncIterator[Process]:
         """A process that is killed at the end of the block, if it still lives."""
         script = Path(__file__).parent / self.script
         own = {"LEDGER": str(self.folder / "ledger"), "SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
         handed = [] if self.listening is None else [self.listening.fileno()]
         handover = [sys.executable, "-c", HANDOVER, *map(str, handed)] if handed else []
         handle = await trio.lowlevel.open_process(
-            [*handover, sys.executable, script, str(self.port), str(self.journal)],
+            [*handover, sys.executable, script, str(self.port), *(more or [str(self.journal)])],
             pass_fds=handed,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
