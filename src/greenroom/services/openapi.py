@@ -203,8 +203,11 @@ RECEIPT: Final[Mapping[str, JSON]] = {"event": TEXT, "kind": TEXT, "offset": WHO
 OBJECTS: Final[JSON] = {"type": "array", "items": {"type": "object"}}
 STATE: Final[Mapping[str, JSON]] = {
     **dict.fromkeys(("run", "thread", "user", "agent", "request", "pressure", "end"), TEXT),
-    "parent": {"type": ["string", "null"]}, "lease": NUMBER, "version": WHOLE,
-    "state": {"enum": STATES}, "failure": {"type": "object"},
+    "parent": {"type": ["string", "null"]},
+    "lease": NUMBER,
+    "version": WHOLE,
+    "state": {"enum": STATES},
+    "failure": {"type": "object"},
     "asks": {"type": "array", "items": _object({"ask": TEXT, "state": TEXT, "value": ANY})},
 }
 
@@ -216,7 +219,9 @@ def _schemas() -> JSON:
 def _of_requests() -> Mapping[str, JSON]:
     beginning: Mapping[str, JSON] = {
         **dict.fromkeys(("user", "thread", "agent", "parent"), TEXT),
-        "input": ANY, "seconds": NUMBER, "policy": {"type": ["object", "null"]},
+        "input": ANY,
+        "seconds": NUMBER,
+        "policy": {"type": ["object", "null"]},
     }
     entries: JSON = [
         _object({"kind": {"const": kind}, "data": _object(fields, closed=True)}, "kind")
@@ -237,8 +242,10 @@ def _of_answers() -> Mapping[str, JSON]:
     last: JSON = {"type": ["object", "null"]}
     results: Mapping[str, JSON] = {"count": WHOLE, "results": OBJECTS, "last": last}
     standing: Mapping[str, JSON] = {
-        "stage": {"enum": STAGES}, "outcome": {"type": ["string", "null"]},
-        "reached": {"type": "boolean"}, "sessions": OBJECTS,
+        "stage": {"enum": STAGES},
+        "outcome": {"type": ["string", "null"]},
+        "reached": {"type": "boolean"},
+        "sessions": OBJECTS,
     }
     return {
         "State": _object(STATE, "run", "state"),
@@ -252,7 +259,8 @@ def _problem() -> JSON:
     faults: list[JSON] = [*("caller", "client", "operator", "greenroom")]
     needed: Mapping[str, JSON] = {
         **dict.fromkeys(("type", "title", "detail"), TEXT),
-        "status": WHOLE, "fault": {"enum": faults},
+        "status": WHOLE,
+        "fault": {"enum": faults},
         "error": {"type": "string", "description": "The error's name in Python."},
         "retry": {"type": "boolean", "description": "Whether the same may succeed later."},
     }
