@@ -52,3 +52,18 @@ def test_the_worker_of_the_examples_speaks_to_a_user(server):
 
 def test_every_kind_of_entry_is_on_the_page():
     assert [kind for kind in KINDS if f"`{kind}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--user", "a", "--user", "b"], "--service"),
+        (["--user", "a", "--agent", "b"], "--service"),
+        (["--service", "s", "--user", "a*b"], "only the end may be `*`"),
+    ],
+)
+def test_a_token_that_cannot_be_is_refused_with_words(options, words):
+    command = [sys.executable, "-m", "greenroom", "token", "--secret", SECRET, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode != 0, done.stdout, "Traceback" in done.stderr) == (True, "", False)
+    assert words in done.stderr

@@ -32,10 +32,10 @@ def asking(place):
 
 
 async def test_a_program_that_is_killed_leaves_a_run_that_ends_as_lost(tmp_path):
-    place = Place(tmp_path, free_port(), "quiet_server.py", {"GREENROOM_API_LEASE": "1"})
+    place = Place(tmp_path, free_port(), "remote/quiet_server.py", {"GREENROOM_API_LEASE": "1"})
     async with place.process() as server:
         await server.until_listening()
-        worker = Place(tmp_path, place.port, "remote_worker.py", {"TOKEN": TOKEN})
+        worker = Place(tmp_path, place.port, "remote/remote_worker.py", {"TOKEN": TOKEN})
         async with worker.process("alice") as program:
             await program.until_said("http://20")
             program.handle.send_signal(signal.SIGKILL)
@@ -49,7 +49,7 @@ async def test_a_program_that_is_killed_leaves_a_run_that_ends_as_lost(tmp_path)
 
 
 async def test_a_request_that_is_repeated_after_a_kill_of_the_server_keeps_one_event_once(tmp_path):
-    place = Place(tmp_path, free_port(), "quiet_server.py", {"GREENROOM_API_LEASE": "1"})
+    place = Place(tmp_path, free_port(), "remote/quiet_server.py", {"GREENROOM_API_LEASE": "1"})
     begin = {"user": "bob", "agent": "a", "input": 1}
     entry = {"kind": "agent_thinking", "data": {"text": "once"}}
     key, other = {"Idempotency-Key": "k"}, {"Idempotency-Key": "new"}
