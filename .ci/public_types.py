@@ -11,7 +11,9 @@ import subprocess
 import sys
 
 import greenroom
+from greenroom import aio, blocking
 
+PACKAGES = (greenroom, aio, blocking)
 NEAREST = 5  # pyright lists first what the exported names lead to
 ROOTS = ("missing type annotation", "Ambiguous", "Type unknown", "Missing type")
 
@@ -19,7 +21,7 @@ ROOTS = ("missing type annotation", "Ambiguous", "Type unknown", "Missing type")
 def main(pyright: str) -> int:
     """Print what is not known; the exit code."""
     symbols = ask(pyright)
-    exported = {f"greenroom.{name}" for name in greenroom.__all__}
+    exported = {f"{each.__name__}.{name}" for each in PACKAGES for name in each.__all__}
     unknown = [s["name"] for s in symbols if s["name"] in exported and not s["isTypeKnown"]]
     missing = exported - {s["name"] for s in symbols}
     for name in unknown:

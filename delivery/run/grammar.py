@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Set
 from types import MappingProxyType
-from typing import ClassVar, Never, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Never, TypeAlias
 
 import attrs
 
@@ -28,7 +28,8 @@ class RunStage(enum.Enum):
     REPORTED = "reported"
     ENDED = "ended"
 
-    __hash__ = object.__hash__  # Enum's runs in Python, for each event
+    if not TYPE_CHECKING:  # which would take it for a member without a type
+        __hash__ = object.__hash__  # Enum's runs in Python, for each event
 
 
 SO_FAR = {

@@ -16,7 +16,12 @@ import greenroom
 from greenroom import aio
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.run.life import Cut
+from greenroom.transport import BadToken
+from greenroom.transport.auth.tokens import Identity
+from greenroom.transport.client.handshake import Refused
 from tests.portal.hosts import SETTINGS, kinds, said_to, say, say_and_stop, with_client
+
+pytestmark = pytest.mark.requirement("R40")
 
 word: contextvars.ContextVar[str] = contextvars.ContextVar("word", default="none")
 
@@ -251,3 +256,74 @@ async def time_out(run: RunId, runtime: greenroom.Runtime) -> None:
     user = runtime.users.find(UserId("alice"))
     assert user is not None
     user.live_runs[run]._life.cut(Cut.TIMEOUT)
+
+
+class Door:
+    """An authenticator of asyncio's: the token is the user."""
+
+    async def authenticate(self, token: str) -> Identity:
+        loops.append(asyncio.get_running_loop())
+        if token == "nobody":
+            raise BadToken("nobody is not let in")
+        return Identity(UserId(token))
+
+
+loops: list[asyncio.AbstractEventLoop] = []
+
+
+def test_an_authenticator_of_asyncios_is_asked_on_the_hosts_loop() -> None:
+    async def come(token: str, _: greenroom.Runtime) -> None:
+        async with greenroom.connect(f"ws://127.0.0.1:{ports[0]}", token=token):
+            pass
+
+    async def main() -> None:
+        loops.clear()
+        async with aio.open_runtime(SETTINGS) as runtime:
+            ports.append(await runtime.listen(Door()))
+            await runtime.call(partial(come, "alice"))
+            with pytest.raises(Refused):
+                await runtime.call(partial(come, "nobody"))
+        assert set(loops) == {asyncio.get_running_loop()}
+
+    ports: list[int] = []
+    asyncio.run(main())
+
+
+def test_the_hosts_own_words_of_an_error_reach_the_user() -> None:
+    async def agent(run: aio.Run, said: greenroom.JSON) -> None:
+        raise LookupError("secret")
+
+    def describe(error: BaseException, run: aio.Run) -> str:
+        return f"{run.agent} found nothing"
+
+    events = said_to(agent, partial(say, "hi"), describe_error=describe)
+    assert events[-1].data["message"] == "agent found nothing"  # type: ignore[index, call-overload]
+
+
+def test_undelivered_events_are_handed_to_a_coroutine_function_of_the_host() -> None:
+    soon = greenroom.Policy(expires_after=0.05)
+
+    async def main() -> None:
+        letters: asyncio.Queue[greenroom.DeadLetter] = asyncio.Queue()
+        async with aio.open_runtime(SETTINGS, on_undelivered=letters.put) as runtime:
+            async with runtime.run(user="alice", policy=soon) as run:
+                await run.final_report(report=1)
+            assert (await letters.get()).user == "alice"
+
+    asyncio.run(main())
+
+
+def test_it_runs_on_uvloop() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> None:
+        async with aio.open_runtime(SETTINGS, speak) as runtime:
+            port = await runtime.listen()
+            act = partial(with_client, port, "alice", partial(say, "hi"))
+            assert kinds(await runtime.call(act))[-1] == "agent_completed"
+            async with runtime.run(user="bob") as run:
+                run.cancel()
+                await asyncio.sleep(3600)
+            assert run.cancelled
+
+    uvloop.run(main())

@@ -12,6 +12,8 @@ import greenroom
 from greenroom import blocking
 from tests.portal.hosts import SETTINGS, Client, kinds, say, say_and_stop, with_client
 
+pytestmark = pytest.mark.requirement("R40")
+
 
 def speak(run: blocking.Run, said: greenroom.JSON) -> None:
     with run.tool("search", {"q": said}) as call:

@@ -103,7 +103,7 @@ class FrontDoor:
         self._gate = gate
         self._clock = clock
         self._observer = observer
-        self.live = LiveDoor(
+        self.live: LiveDoor = LiveDoor(
             live_path, self._authenticate, self._check_ban, self._origins, Tickets(clock)
         )
         self._routes = _by_path(

@@ -44,10 +44,12 @@ class ThreadCallback(Generic[A]):
         self._waiting += 1
         self._border.spawn(Call(partial(self._call, value), Lane(self._border), _ignore))
 
+    def _guarded(self, value: A) -> None:
+        call_guarded("on_undelivered() failed", self._function, value)
+
     async def _call(self, value: A) -> None:
         try:
-            call = partial(call_guarded, "on_undelivered() failed", self._function, value)
-            await trio.to_thread.run_sync(call, limiter=self._one_at_a_time)
+            await trio.to_thread.run_sync(self._guarded, value, limiter=self._one_at_a_time)
         finally:
             self._waiting -= 1
 

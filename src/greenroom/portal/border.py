@@ -45,6 +45,7 @@ class Pulled(Protocol):
 
     def pull(self) -> bool:
         """In the trio thread: take it. False if none came for a while."""
+        ...
 
 
 class Host(Protocol):
@@ -53,6 +54,7 @@ class Host(Protocol):
     @property
     def is_gone(self) -> bool:
         """Whether the loop was closed."""
+        ...
 
     def gone(self) -> None:
         """In the trio thread: interrupt what it waits for, and fail what it runs."""

@@ -19,6 +19,7 @@ class Work(Protocol):
     @property
     def context(self) -> Context:
         """That of its caller."""
+        ...
 
     async def run(self, scope: trio.CancelScope) -> None:
         """Run it; `scope` is what interrupts it."""
