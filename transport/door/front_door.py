@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from email.utils import formatdate
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import attrs
 import orjson
@@ -22,6 +22,7 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.bans import Bans
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
+from greenroom.transport.auth.validity import Revoking
 from greenroom.transport.connection.admitted import Admitted
 from greenroom.transport.door.static_pages import StaticPage
 from greenroom.transport.door.upgrade import (
@@ -58,6 +59,7 @@ UPGRADE_BYTES = 1024
 
 logger = logging.getLogger("greenroom.transport")
 
+T = TypeVar("T")
 Handler: TypeAlias = Callable[[RequestHead], Awaitable[Response]]
 Gate: TypeAlias = Callable[[RequestHead], Awaitable[Response | None]]
 """Refuses a request, or returns None."""
@@ -104,7 +106,7 @@ class FrontDoor:
         self._clock = clock
         self._observer = observer
         self.live: LiveDoor = LiveDoor(
-            live_path, self._authenticate, self._check_ban, self._origins, Tickets(clock)
+            live_path, self._authenticate, self._check_ticket, self._origins, Tickets(clock)
         )
         self._routes = _by_path(
             {
@@ -241,10 +243,21 @@ class FrontDoor:
             raise BadRequest("The service has disconnected this user.", status=403)
         return identity
 
+    async def _check_ticket(self, identity: Identity) -> Identity:
+        """What a ticket was issued for may have been taken back since."""
+        self._check_ban(identity)
+        asked = self._authenticator
+        if isinstance(asked, Revoking) and not await self._answered(asked.still_valid(identity)):
+            raise BadRequest("The token of this session is no longer good.", status=401)
+        return identity
+
     async def _check_token(self, token: str) -> Identity:
+        return await self._answered(self._authenticator.authenticate(token))
+
+    async def _answered(self, asked: Awaitable[T]) -> T:
         """Whatever fails in an authenticator is not the client's fault: it may come back."""
         try:
-            return await self._authenticator.authenticate(token)
+            return await asked
         except BadToken:
             raise
         except BaseException as error:

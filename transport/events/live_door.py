@@ -18,7 +18,7 @@ from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 
 Prove: TypeAlias = Callable[[RequestHead], Awaitable[Identity]]
-Check: TypeAlias = Callable[[Identity], Identity]
+Check: TypeAlias = Callable[[Identity], Awaitable[Identity]]
 MOST_BYTES: Final = 256 * 1024
 MOST_FRAMES: Final = 100
 """What one post may bring. Each of its frames counts as one of a WebSocket."""
@@ -26,7 +26,8 @@ MOST_FRAMES: Final = 100
 
 @attrs.frozen
 class LiveDoor:
-    """Answers them. `prove`: whose a request with a token is; `check` refuses banned users."""
+    """Answers them. `prove`: whose a request with a token is; `check` refuses those of users
+    that are banned, and of tokens that were taken back."""
 
     path: str
     prove: Prove
@@ -79,7 +80,7 @@ class LiveDoor:
                 status=401,
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        return self.check(identity)
+        return await self.check(identity)
 
     def shared_with(self, head: RequestHead) -> dict[str, str]:
         """The headers that let a page of another origin that may connect read an answer."""

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from greenroom.delivery.events.ids import UserId
+from greenroom.transport.auth.tokens import Identity
 from tests.protocol.hours import hours
 from tests.protocol.server import serving, token_for
 from tests.protocol.without_websocket.events_client import EventsClient, Refused, ask
@@ -243,6 +245,28 @@ def test_a_cookie_that_is_not_known_opens_nothing(listen, session):
     with pytest.raises(Refused) as refused:
         listen(token=None, headers={**session[1], "Cookie": "greenroom_live=guessed"})
     assert refused.value.status == 401
+
+
+class Forgetful:
+    """An authenticator that takes everything back."""
+
+    async def authenticate(self, token):
+        return Identity(UserId.parse(token))
+
+    async def still_valid(self, identity):
+        return False
+
+
+@pytest.mark.requirement("R47")
+def test_a_cookie_outlives_no_token_that_was_taken_back():
+    with serving(authenticator=Forgetful()) as server:
+        origin = {"Origin": f"http://127.0.0.1:{server.port}"}
+        bearer = {"Authorization": "Bearer alice", **origin}
+        answer, _ = ask(server.port, "POST", "/live/session", **bearer)
+        cookie = {"Cookie": str(answer.getheader("Set-Cookie")).partition(";")[0], **origin}
+        with pytest.raises(Refused) as refused:
+            EventsClient(server.port, headers=cookie)
+        assert refused.value.status == 401
 
 
 # Time
