@@ -2,7 +2,8 @@
 
 Timings on a shared machine are off by a tenth; these counts are not. They are of all threads of the
 server, from an agent's emit to the client's acknowledgement, and leave out system calls and the
-time that C functions take. Counting slows a server down forty times.
+time that C functions take. Counting slows a server down, and with
+it its clocks: so there is no pace to choose.
 """
 
 from __future__ import annotations
@@ -82,13 +83,12 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=20)
     parser.add_argument("--events", type=int, default=32, help="events a user gets")
     parser.add_argument("--burst", type=int, default=1, help="tasks of an agent that emit at once")
-    parser.add_argument("--every", type=float, default=0.0, help="seconds from event to event")
     parser.add_argument("--acked", type=int, default=4, help="events between a client's acks")
     parser.add_argument("--functions", type=int, default=30, help="how many of them to show")
     parser.set_defaults(servers=[PEER, MEMORY, SQLITE])
     chosen = parser.parse_args()
     crowds.ACK_EVENTS, crowds.ACK_SECONDS = chosen.acked, math.inf
-    order = Order(chosen.events, chosen.burst, chosen.every, stays=True)
+    order = Order(chosen.events, chosen.burst, stays=True)
     for kind in chosen.servers:
         for table in counted(kind, chosen.users, order, chosen.functions):
             table.print()
