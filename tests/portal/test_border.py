@@ -16,7 +16,7 @@ import pytest
 import trio
 
 import greenroom
-from greenroom import aio
+from greenroom import aio, blocking
 from greenroom.portal.border import Border
 from tests.portal.hosts import SETTINGS
 
@@ -312,3 +312,36 @@ def test_nothing_warns_in_the_debug_mode_of_asyncio() -> None:
     )
     slow = [line for line in done.stderr.splitlines() if "took" not in line]  # imports, once
     assert (done.returncode, slow) == (0, [])
+
+
+def test_the_end_of_the_runtime_ends_the_runs_of_other_tasks_and_threads(tmp_path: object) -> None:
+    settings = greenroom.Settings(journal=f"{tmp_path}/journal.db", secret="x" * 32)
+
+    async def main() -> None:
+        async def work() -> None:
+            async with runtime.run(user="alice") as run, run.tool("wait"):
+                inside.set()
+                await asyncio.sleep(3600)
+
+        def work_in_a_thread() -> None:
+            portal = blocking.Portal(runtime._far, runtime._lane)
+            with portal.run(user="bob") as run:
+                run.ask("Which city?").wait()
+
+        inside = asyncio.Event()
+        async with aio.open_runtime(settings) as runtime:
+            tasks = [
+                asyncio.create_task(work()),
+                asyncio.create_task(asyncio.to_thread(work_in_a_thread)),
+            ]
+            await inside.wait()
+            while not await runtime.receipts(user="bob"):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        for task in tasks:
+            with pytest.raises(greenroom.PortalClosed, match="the runtime has stopped"):
+                await task
+
+    asyncio.run(main())
+    with greenroom.start_portal(settings) as portal:
+        for user in ("alice", "bob"):
+            assert portal.receipts(user=user, limit=1)[0].kind == "agent_failed", user
