@@ -49,7 +49,7 @@ class AsgiCarrier:
     def traffic(self) -> Traffic:
         return self.writer.traffic()
 
-    async def open(self, _: Starter) -> None:
+    async def open(self, beside: Starter) -> None:
         headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in self._headers]
         self.writer.put({"type": "http.response.start", "status": 200, "headers": headers})
         self.writer.put({"type": BODY, "body": b"", "more_body": True})

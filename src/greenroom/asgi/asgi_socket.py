@@ -38,7 +38,7 @@ class AsgiSocket:
     def traffic(self) -> Traffic:
         return self.writer.traffic()
 
-    async def open(self, _: Starter) -> None:
+    async def open(self, beside: Starter) -> None:
         self.writer.put({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
 
     async def read(self, listener: Listener) -> None:

@@ -27,6 +27,7 @@ class ServerLoop(Protocol):
 
     def signal(self) -> LoopSignal:
         """A new signal, for a coroutine of this loop."""
+        ...
 
     async def sleep(self, seconds: float) -> None: ...
 
