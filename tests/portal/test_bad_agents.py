@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from functools import partial
 
@@ -10,7 +11,7 @@ import pytest
 import trio
 
 import greenroom
-from greenroom import aio
+from greenroom import aio, blocking
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.run.life import Cut
 from tests.portal.hosts import ENDS, SETTINGS, Client, kinds, say, with_client
@@ -122,5 +123,29 @@ def test_two_runtimes_on_one_journal_are_refused(tmp_path: object) -> None:
         async with aio.open_runtime(settings):
             with pytest.raises(greenroom.JournalError, match="open"):
                 await second()
+
+    asyncio.run(main())
+
+
+async def exit_program(run: aio.Run, said: greenroom.JSON) -> None:
+    sys.exit(3)
+
+
+def exit_program_in_a_thread(run: blocking.Run, said: greenroom.JSON) -> None:
+    sys.exit(3)
+
+
+def interrupt_itself(run: blocking.Run, said: greenroom.JSON) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("agent", [exit_program, exit_program_in_a_thread, interrupt_itself])
+def test_an_agent_that_would_end_the_program_ends_its_own_run_as_failed(agent: aio.Agent) -> None:
+    async def main() -> None:
+        async with aio.open_runtime(SETTINGS, agent) as runtime:
+            port = await runtime.listen()
+            for _ in range(2):
+                said = partial(with_client, port, "alice", partial(say, "go"))
+                assert kinds(await runtime.call(said))[-1] == "agent_failed"
 
     asyncio.run(main())

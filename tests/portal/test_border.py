@@ -345,3 +345,27 @@ def test_the_end_of_the_runtime_ends_the_runs_of_other_tasks_and_threads(tmp_pat
     with greenroom.start_portal(settings) as portal:
         for user in ("alice", "bob"):
             assert portal.receipts(user=user, limit=1)[0].kind == "agent_failed", user
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_coroutine_that_is_thrown_away_in_the_block_of_a_runtime_stops_it() -> None:
+    borders: list[Border] = []
+
+    async def main() -> None:
+        async with aio.open_runtime(SETTINGS) as runtime:
+            borders.append(runtime._lane.border)
+            await asyncio.sleep(60)
+
+    async def opened() -> None:
+        while not borders:
+            await asyncio.sleep(0)
+
+    loop = asyncio.new_event_loop()
+    coroutine = main()
+    task = loop.create_task(coroutine)
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is the point
+    loop.run_until_complete(opened())
+    loop.close()
+    coroutine.close()
+    while not borders[0]._closed:
+        threading.Event().wait(0.01)

@@ -153,6 +153,19 @@ def test_ctrl_c_cancels_the_call_that_waits() -> None:
         assert runs[0].ended
 
 
+def test_ctrl_c_in_a_step_reaches_its_caller_and_spares_the_runtime() -> None:
+    def interrupted() -> int:
+        signal.raise_signal(signal.SIGINT)
+        return 1
+
+    with greenroom.start_portal(SETTINGS) as portal:
+        with pytest.raises(KeyboardInterrupt), portal.run(user="alice") as run:
+            run.step("one", interrupted)
+        assert run.ended
+        with portal.run(user="bob") as other:
+            other.final_report(report="undisturbed")
+
+
 def test_undelivered_events_are_handed_to_the_hosts_own_code() -> None:
     letters: list[greenroom.DeadLetter] = []
     came = threading.Event()

@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, Generic, ParamSpec, TypeVar, cast
 
+import outcome
+
 from greenroom.actors.guard import log_failure
-from greenroom.aio.host_loop import HostLoop
+from greenroom.aio.host_loop import HostLoop, kept
 from greenroom.transport.auth.tokens import Authenticator, Identity
 
 P = ParamSpec("P")
@@ -71,7 +73,7 @@ class LoopCallback(Generic[A]):
     def __init__(self, function: Callable[[A], object], host: HostLoop) -> None:
         self._function = function
         self._host = host
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[outcome.Outcome[object]]] = set()
         self._waiting = 0
 
     @classmethod
@@ -91,11 +93,14 @@ class LoopCallback(Generic[A]):
         self._waiting -= 1
         result = self._function(value)
         if asyncio.iscoroutine(result):
-            task = self._host.loop.create_task(result)
+            task = self._host.loop.create_task(kept(result))
             self._tasks.add(task)
             task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Task[object]) -> None:
+    def _done(self, task: asyncio.Task[outcome.Outcome[object]]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            return
+        error = task.exception() or getattr(task.result(), "error", None)
+        if error is not None:
             log_failure(logger, error, "a callback failed")

@@ -20,6 +20,7 @@ from greenroom.portal.border import Border
 from greenroom.portal.call import Call, Lane
 from greenroom.portal.errors import HostGone
 from greenroom.portal.held_block import UNWIND_SECONDS
+from greenroom.portal.interrupted import crossing_back
 
 T = TypeVar("T")
 
@@ -202,7 +203,7 @@ class Job(Generic[T]):
     host: HostLoop
     function: Callable[[], object]
     context: Context = attrs.field(factory=copy_context)
-    _task: asyncio.Task[object] | None = None
+    _task: asyncio.Task[outcome.Outcome[object]] | None = None
     _is_cancelled: bool = False
     _outcome: outcome.Outcome[object] | None = None
     _finished: trio.Event = attrs.field(factory=trio.Event)
@@ -237,7 +238,7 @@ class Job(Generic[T]):
         result = outcome.capture(self.context.run, self.function)
         if isinstance(result, outcome.Value) and asyncio.iscoroutine(result.value):
             coroutine = cast("Coroutine[object, None, object]", result.value)
-            self._task = self.host.loop.create_task(coroutine, context=self.context)
+            self._task = self.host.loop.create_task(kept(coroutine), context=self.context)
             self._task.add_done_callback(self._done)
         else:
             self._over(result)
@@ -248,16 +249,25 @@ class Job(Generic[T]):
         if self._task is not None:
             self._task.cancel()
 
-    def _done(self, task: asyncio.Task[object]) -> None:
+    def _done(self, task: asyncio.Task[outcome.Outcome[object]]) -> None:
         if task.cancelled():
             self._over(outcome.Error(asyncio.CancelledError()))
         else:
             error = task.exception()
-            self._over(outcome.Value(task.result()) if error is None else outcome.Error(error))
+            self._over(task.result() if error is None else outcome.Error(error))
 
     def _over(self, result: outcome.Outcome[object]) -> None:
         self._task = None
-        self.host.border.post_if_open(partial(self.finish, result))
+        self.host.border.post_if_open(partial(self.finish, crossing_back(result)))
+
+
+async def kept(coroutine: Coroutine[object, None, T]) -> outcome.Outcome[T]:
+    """Await it in a task that `SystemExit` does not leave: asyncio ends the whole loop for that,
+    and with it the runs of other users."""
+    try:
+        return outcome.Value(await coroutine)
+    except SystemExit as error:
+        return outcome.Error(error)
 
 
 def _is_cancelled(error: BaseException) -> bool:

@@ -73,6 +73,9 @@ async def open_runtime(
     except asyncio.CancelledError:
         if not holder.took_it_back():
             raise
+    except GeneratorExit:  # thrown away, on a loop that is over perhaps: nothing may be awaited
+        holder.let_go(thread)
+        raise
     finally:
         await holder.stop(thread)
     if thread.error is not None:
@@ -124,6 +127,11 @@ class _Holder:
             return False
         return self._task.uncancel() <= self._before
 
+    def let_go(self, thread: RuntimeThread) -> None:
+        """Stop the runtime, and do not wait for its end."""
+        self._host = None
+        thread.stop(_nothing)
+
     async def stop(self, thread: RuntimeThread) -> None:
         """Stop the runtime and wait for its end, also if this is cancelled meanwhile."""
         self._is_leaving = True
@@ -140,6 +148,10 @@ class _Holder:
         thread.join()
         if cancelled:
             raise asyncio.CancelledError
+
+
+def _nothing() -> None:
+    """Nobody waits for the end."""
 
 
 def _described(

@@ -12,6 +12,7 @@ import trio
 from greenroom.actors.guard import call_guarded
 from greenroom.portal.border import Border
 from greenroom.portal.call import Call, Lane
+from greenroom.portal.interrupted import uninterrupted
 
 A = TypeVar("A")
 
@@ -49,7 +50,8 @@ class ThreadCallback(Generic[A]):
 
     async def _call(self, value: A) -> None:
         try:
-            await trio.to_thread.run_sync(self._guarded, value, limiter=self._one_at_a_time)
+            guarded = partial(uninterrupted, self._guarded, value)
+            await trio.to_thread.run_sync(guarded, limiter=self._one_at_a_time)
         finally:
             self._waiting -= 1
 

@@ -13,6 +13,7 @@ import trio
 from greenroom.actors.reactors.own_thread import WrongHost, in_asyncio
 from greenroom.portal.border import Border
 from greenroom.portal.call import Call, Lane
+from greenroom.portal.interrupted import crossing_back
 
 T = TypeVar("T")
 
@@ -29,9 +30,12 @@ class Errand:
     _finished: trio.Event = attrs.field(factory=trio.Event)
 
     def run(self) -> None:
-        """In the waiting thread."""
-        self._outcome = outcome.capture(self.function)
+        """In the waiting thread. Raises a `KeyboardInterrupt`, which is this thread's."""
+        result = outcome.capture(self.function)
+        self._outcome = crossing_back(result)
         self.border.post_if_open(self._finished.set)
+        if self._outcome is not result:
+            result.unwrap()
 
     async def wait(self) -> object:
         """In the trio thread."""

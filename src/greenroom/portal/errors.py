@@ -31,6 +31,10 @@ class HostGone(GreenroomError):
     """The event loop that the code ran on was closed."""
 
 
+class HostInterrupted(GreenroomError):
+    """Code of the host that the runtime waits for ended by a `KeyboardInterrupt`."""
+
+
 class RunInterrupted(BaseException):
     """Raised in a thread by the next call of a run that was cut: its user stopped it, its time is
     over, or the runtime stops.

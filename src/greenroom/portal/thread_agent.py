@@ -13,6 +13,7 @@ from greenroom.delivery.run.run import Run
 from greenroom.portal.border import Border
 from greenroom.portal.call import Lane
 from greenroom.portal.errors import RunInterrupted
+from greenroom.portal.interrupted import uninterrupted
 
 
 @attrs.define(slots=False)  # it has a declaration
@@ -33,7 +34,12 @@ class ThreadAgent:
         face = BlockingRun(run, lane)
         try:
             await trio.to_thread.run_sync(
-                self.function, face, said, abandon_on_cancel=True, limiter=self.limiter
+                uninterrupted,
+                self.function,
+                face,
+                said,
+                abandon_on_cancel=True,
+                limiter=self.limiter,
             )
         except trio.Cancelled:
             lane.cut()
