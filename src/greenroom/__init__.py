@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from greenroom.loading.declaration import BadDeclaration, agent
     from greenroom.portal.errors import (
         HostGone,
+        HostInterrupted,
         PortalClosed,
         PortalForked,
         PortalFull,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from greenroom.runtime import Runtime, open_runtime
     from greenroom.serving import run_server, serve
     from greenroom.settings import BadSettings, Settings
+    from greenroom.transport.auth.tokens import Identity
     from greenroom.transport.client.client import Client, connect
 
     __version__: str
@@ -79,6 +81,8 @@ __all__ = [
     "Fault",
     "GreenroomError",
     "HostGone",
+    "HostInterrupted",
+    "Identity",
     "JournalError",
     "Kind",
     "NotConfirmed",
@@ -143,10 +147,11 @@ _HOMES: Final = {
     "greenroom.delivery.run.text_stream": "TextStream",
     "greenroom.delivery.run.tools": "ToolCall",
     "greenroom.delivery.events.stages": "ReceiptStage Standing",
-    "greenroom.portal.errors": "HostGone PortalClosed PortalForked PortalFull RunInterrupted",
+    "greenroom.portal.errors": "HostGone HostInterrupted PortalClosed PortalForked PortalFull RunInterrupted",
     "greenroom.runtime": "Runtime open_runtime",
     "greenroom.serving": "run_server serve",
     "greenroom.settings": "BadSettings Settings",
+    "greenroom.transport.auth.tokens": "Identity",
     "greenroom.transport.client.client": "Client connect",
 }
 """Where each name of `__all__` lives; the imports above are the same for type checkers."""
