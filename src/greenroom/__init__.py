@@ -147,7 +147,8 @@ _HOMES: Final = {
     "greenroom.delivery.run.text_stream": "TextStream",
     "greenroom.delivery.run.tools": "ToolCall",
     "greenroom.delivery.events.stages": "ReceiptStage Standing",
-    "greenroom.portal.errors": "HostGone HostInterrupted PortalClosed PortalForked PortalFull RunInterrupted",
+    "greenroom.portal.errors": "HostGone HostInterrupted PortalClosed PortalForked PortalFull "
+    "RunInterrupted",
     "greenroom.runtime": "Runtime open_runtime",
     "greenroom.serving": "run_server serve",
     "greenroom.settings": "BadSettings Settings",

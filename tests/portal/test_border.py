@@ -356,15 +356,12 @@ def test_a_coroutine_that_is_thrown_away_in_the_block_of_a_runtime_stops_it() ->
             borders.append(runtime._lane.border)
             await asyncio.sleep(60)
 
-    async def opened() -> None:
-        while not borders:
-            await asyncio.sleep(0)
-
     loop = asyncio.new_event_loop()
     coroutine = main()
     task = loop.create_task(coroutine)
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is the point
-    loop.run_until_complete(opened())
+    while not borders:
+        loop.run_until_complete(asyncio.sleep(0.001))
     loop.close()
     coroutine.close()
     while not borders[0]._closed:
