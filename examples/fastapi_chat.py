@@ -16,10 +16,10 @@ import secrets
 
 from fastapi import FastAPI, Request
 
-from greenroom import Settings, aio, asgi
+from greenroom import JSON, Settings, aio, asgi
 
 
-async def gardener(run: aio.Run, said: object) -> None:
+async def gardener(run: aio.Run, said: JSON) -> None:
     """Thinks, looks something up, asks before it does what cannot be undone, and reports."""
     await run.agent_thinking(text="Which bed could that be?")
     async with run.tool("look_up", {"plant": str(said)}) as tool:

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = ("actors", "supervision", "runs", "delivery", "embedding", "client", "what-happened")
 EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+IN_A_HOST = re.compile(r"aio\.open_runtime|asgi\.lifespan|start_portal")
 
 
 @pytest.mark.fault("W8")
@@ -22,8 +23,12 @@ def test_every_example_that_a_reader_begins_with_is_typed(tmp_path: Path) -> Non
         for number, example in enumerate(EXAMPLE.findall(text), start=1):
             module = f"{page.replace('-', '_')}_{number}.py"
             (tmp_path / module).write_text(example, encoding="utf-8")
-    readme = EXAMPLE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    (tmp_path / "readme.py").write_text("\n".join(readme), encoding="utf-8")  # one program
+    for page in (ROOT / "README.md", ROOT / "docs" / "fastapi.md"):  # one program each
+        program = "\n".join(EXAMPLE.findall(page.read_text(encoding="utf-8")))
+        (tmp_path / f"{page.stem.lower()}_page.py").write_text(program, encoding="utf-8")
+    for example in (ROOT / "examples").glob("*.py"):
+        if IN_A_HOST.search(text := example.read_text(encoding="utf-8")):
+            (tmp_path / f"example_{example.name}").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
     checked = subprocess.run(
         [*command, *map(str, sorted(tmp_path.glob("*.py")))],

@@ -15,7 +15,7 @@ from greenroom.delivery.run.receipt import Receipt, Required, Requirement
 from greenroom.delivery.run.run import Run
 from greenroom.portal.call import Lane
 
-F = TypeVar("F")
+F = TypeVar("F", covariant=True)
 
 
 class Face(Generic[F]):
