@@ -70,12 +70,9 @@ async def open_runtime(
     try:
         runtime = await _started(thread, host)
         yield AioRuntime(runtime, Lane(thread.border))
-    except asyncio.CancelledError:
-        if not holder.took_it_back():
+    except (asyncio.CancelledError, GeneratorExit) as error:
+        if not holder.took_back(error):
             raise
-    except GeneratorExit:  # thrown away, on a loop that is over perhaps: nothing may be awaited
-        holder.let_go(thread)
-        raise
     finally:
         await holder.stop(thread)
     if thread.error is not None:
@@ -103,7 +100,7 @@ class _Holder:
         self._host: HostLoop | None = None
         self._task: asyncio.Task[object] | None = None
         self._before = 0
-        self._was_cancelled = self._is_leaving = False
+        self._was_cancelled = self._is_leaving = self._is_thrown_away = False
 
     def enter(self, host: HostLoop) -> None:
         self._host = host
@@ -120,22 +117,22 @@ class _Holder:
             self._was_cancelled = True
             self._task.cancel()
 
-    def took_it_back(self) -> bool:
-        """Whether the cancellation was this one alone."""
+    def took_back(self, error: BaseException) -> bool:
+        """Whether the error was a cancellation, and this one alone. A coroutine that is thrown
+        away, perhaps on a loop that is over, must not await anything."""
         self._is_leaving = True
+        self._is_thrown_away = isinstance(error, GeneratorExit)
         if not self._was_cancelled or self._task is None:
             return False
         return self._task.uncancel() <= self._before
-
-    def let_go(self, thread: RuntimeThread) -> None:
-        """Stop the runtime, and do not wait for its end."""
-        self._host = None
-        thread.stop(_nothing)
 
     async def stop(self, thread: RuntimeThread) -> None:
         """Stop the runtime and wait for its end, also if this is cancelled meanwhile."""
         self._is_leaving = True
         if self._host is None or thread.border.is_forked:
+            return
+        if self._is_thrown_away:
+            thread.stop(_nothing)
             return
         ended = asyncio.Event()
         thread.stop(partial(self._host.post, ended.set))
