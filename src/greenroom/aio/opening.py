@@ -148,7 +148,7 @@ class _Holder:
 
 
 def _nothing() -> None:
-    """Nobody waits for the end."""
+    """The end is not waited for."""
 
 
 def _described(
