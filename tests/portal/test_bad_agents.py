@@ -149,3 +149,19 @@ def test_an_agent_that_would_end_the_program_ends_its_own_run_as_failed(agent: a
                 assert kinds(await runtime.call(said))[-1] == "agent_failed"
 
     asyncio.run(main())
+
+
+def test_the_task_of_an_agent_has_its_name() -> None:
+    names = []
+
+    async def gardener(run: aio.Run, said: greenroom.JSON) -> None:
+        task = asyncio.current_task()
+        names.append("" if task is None else task.get_name())
+
+    async def main() -> None:
+        async with aio.open_runtime(SETTINGS, gardener) as runtime:
+            port = await runtime.listen()
+            await runtime.call(partial(with_client, port, "alice", partial(say, "go")))
+
+    asyncio.run(main())
+    assert names == [gardener.__qualname__]

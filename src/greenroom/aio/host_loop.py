@@ -239,6 +239,7 @@ class Job(Generic[T]):
         if isinstance(result, outcome.Value) and asyncio.iscoroutine(result.value):
             coroutine = cast("Coroutine[object, None, object]", result.value)
             self._task = self.host.loop.create_task(kept(coroutine), context=self.context)
+            self._task.set_name(getattr(coroutine, "__qualname__", "agent"))
             self._task.add_done_callback(self._done)
         else:
             self._over(result)
