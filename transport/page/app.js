@@ -1,30 +1,36 @@
-// The page: joins the protocol client, the conversation on screen and the box to ask in.
+// The page: joins the protocol client, the list of conversations, the one on screen and the box to ask in.
 
-import { askWhy } from "./admission.js";
 import { Client } from "./client.js";
 import { Composer, WORKING } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { element } from "./dom.js";
 import { Memory } from "./memory.js";
+import { askForToken, confirmUser } from "./sign_in.js";
+import { showStatus } from "./status.js";
 import { packTable, sampleTable } from "./table.js";
-import { canBeToken, Tokens } from "./tokens.js";
+import { ThreadList } from "./thread_list.js";
+import { Threads } from "./threads.js";
+import { Tokens } from "./tokens.js";
 
 const PAGE = 200; // events per history request: the server's limit
 const PAGES = 15; // pages of history that are drawn at a time
 const NEAR = 120; // px: this close to the newest, the view follows it
 const UNDER_TOP = 72; // px of the bar at the top
-const ASK_WHY_AFTER = 2; // attempts to connect that failed
-const DISCONNECTED = 4509, NO_REASON = "disconnected by the service";
+const RELISTS = new Set(["user_said", "agent_completed", "agent_failed", "input_requested", "input_answered", "input_closed"]);
+const GONE = "This conversation is no longer kept: it was erased, or is older than what the server keeps.";
+const ERASED = "This conversation was erased, in another tab or by the service.";
 const NOT_GOING = 4502; // the answer to a cancel of a run that has ended, which is what the user wanted
 
 const $ = (id) => document.getElementById(id);
 const memory = new Memory(() => sessionStorage, "greenroom.");
-const tokens = new Tokens(new Memory(() => localStorage, "greenroom."), { ask: askForToken, confirm: confirmUser, complain: (text) => composer.complain(text) });
+const tokens = new Tokens(new Memory(() => localStorage, "greenroom."), { ask: signIn, confirm: confirmUser, complain: (text) => composer.complain(text) });
 const url = new URL("live", document.baseURI);
 url.protocol = url.protocol.replace("http", "ws");
 const client = new Client({ url, tokens: (how) => tokens.get(how), memory });
 const conversation = new Conversation($("conversation"), (offsets) => client.displayed(offsets), (ask, value) => client.answer(ask, value));
 const composer = new Composer({ onSend: send, onStop: stop, memory });
+const threads = new Threads(client, () => showThreads());
+const list = new ThreadList({ threads, onOpen: openThread, onErased: (thread) => { if (thread === memory.get("thread")) leave(null); }, say });
 
 let caughtUp = false; // the thread's history is on screen
 let pages = PAGES; // how far back
@@ -32,6 +38,8 @@ let ahead = null; // live events that wait while history is fetched
 let edition = 0; // goes up when the conversation must be redrawn
 let drawn = 0; // the edition on screen
 let stopping = null; // the run that was asked to stop
+let begun = new Set(); // what was said in the conversation on screen while it had no thread yet
+let listed = false; // the server lists threads
 let following = true; // the view moves on with what is new
 let lastY = 0; // where it was
 
@@ -40,20 +48,31 @@ let lastY = 0; // where it was
 client.addEventListener("events", ({ detail: { events } }) => {
   if (ahead) ahead.push(...events);
   else draw(events);
+  if (events.some(({ kind }) => RELISTS.has(kind))) relist();
 });
 
-client.addEventListener("ready", async ({ detail: { resumed, redraw, asks = [] } }) => {
+client.addEventListener("ready", async ({ detail: { resumed, redraw, features, asks = [] } }) => {
   welcome();
   // A page that is new opens the conversation in which an agent waits for its user.
-  if (!caughtUp && !memory.get("thread") && asks.length) memory.set("thread", asks.at(-1).thread);
+  if (!caughtUp && !memory.get("thread") && asks.length) turnTo(asks.at(-1).thread);
   if (redraw) outdate();
+  listed = features.includes("threads");
+  relist();
   if (!resumed || !caughtUp) await catchUp();
+  else await lookWhetherKept();
 });
 
 client.addEventListener("reset", ({ detail: { sameUser } }) => {
   const thread = sameUser ? memory.get("thread") : null;
   startOver();
-  memory.set("thread", thread);
+  threads.show({ archived: false });
+  turnTo(thread);
+});
+
+client.addEventListener("erased", ({ detail: { thread } }) => {
+  if (threads.isErasing(thread)) return; // its reply comes
+  threads.drop(thread);
+  if (thread === memory.get("thread")) leave(ERASED);
 });
 
 client.addEventListener("refused", ({ detail }) => composer.complain(`The server refused something: ${detail.message}`));
@@ -73,9 +92,10 @@ async function catchUp() {
     if (drawn !== of) conversation.clear();
     if (drawn !== of) drawUnanswered();
     drawn = of;
+    caughtUp = true;
     draw(events);
     $("earlier").hidden = !more;
-    caughtUp = true;
+    if (memory.get("thread") && !events.length && !hasUnanswered()) leave(GONE);
   } catch (error) {
     composer.complain(`The conversation so far could not be loaded: ${error.message}`);
   } finally {
@@ -144,8 +164,8 @@ new ResizeObserver(() => { if (following) moveTo(newest()); }).observe(document.
 
 /** Of this thread; a new thread is learnt from our own words in it, which may outrun the reply. */
 function isOurs(event) {
-  const mine = event.kind === "user_said" && client.unanswered.some(({ id }) => id === event.data.say);
-  if (!memory.get("thread") && mine) memory.set("thread", event.thread);
+  const mine = event.kind === "user_said" && begun.has(event.data.say);
+  if (!memory.get("thread") && mine) turnTo(event.thread);
   return event.thread === memory.get("thread");
 }
 
@@ -164,10 +184,12 @@ function announce({ kind, data }) {
 function refresh() {
   const going = conversation.going;
   if (stopping !== going) stopping = null;
-  const busy = going !== null || client.unanswered.length > 0;
+  const busy = going !== null || hasUnanswered();
   composer.show({ busy, canStop: going !== null, stopping: stopping !== null });
-  $("welcome").hidden = !conversation.isEmpty;
-  $("new-thread").hidden = conversation.isEmpty;
+  const isLoading = memory.get("thread") !== null && !caughtUp && conversation.isEmpty;
+  $("welcome").hidden = isLoading || !conversation.isEmpty;
+  $("loading").hidden = !isLoading;
+  $("new-thread").hidden = conversation.isEmpty && !isLoading;
   offerNext(busy ? [] : conversation.questions);
 }
 
@@ -175,7 +197,9 @@ function refresh() {
 
 function send(text, table) {
   const body = table ? { text, table } : text;
-  conversation.addUnsent(client.say(body, memory.get("thread")), body);
+  const say = client.say(body, memory.get("thread"));
+  if (!memory.get("thread")) begun.add(say);
+  conversation.addUnsent(say, body);
   composer.complain(null);
   following = true;
   refresh();
@@ -184,7 +208,7 @@ function send(text, table) {
 
 client.addEventListener("answered", ({ detail: { id, error, thread } }) => {
   if (error) conversation.refuse(id, error.message);
-  else if (!memory.get("thread")) memory.set("thread", thread);
+  else if (!memory.get("thread") && begun.has(id)) turnTo(thread);
   refresh();
 });
 
@@ -201,20 +225,78 @@ function stop() {
 }
 
 function startOver() {
-  memory.set("thread", null);
-  pages = PAGES;
-  $("earlier").hidden = true;
-  conversation.clear();
+  switchTo(null);
   composer.clear();
-  refresh();
 }
 
 $("new-thread").addEventListener("click", () => {
-  if (conversation.going !== null && stopping === null) // hidden, the button could not be used
+  if (conversation.going !== null && stopping === null && !listed) // the run could not be found again
     return composer.complain(WORKING);
   startOver();
   composer.focus();
 });
+
+// ── one conversation of several ──
+
+/** The conversation on screen has, or is to have, this thread. */
+function turnTo(thread) {
+  memory.set("thread", thread);
+  showThreads();
+}
+
+/** Begin with an empty screen; `catchUp` draws the thread. */
+function switchTo(thread) {
+  turnTo(thread);
+  begun = new Set();
+  [pages, caughtUp, following] = [PAGES, thread === null, true];
+  outdate();
+  $("earlier").hidden = true;
+  conversation.clear();
+  composer.complain(null);
+  refresh();
+}
+
+async function openThread(thread) {
+  const title = threads.get(thread)?.title;
+  list.close();
+  if (thread !== memory.get("thread")) {
+    switchTo(thread);
+    drawUnanswered();
+    await catchUp();
+    if (thread === memory.get("thread") && title) say(`Opened: ${title}`);
+  }
+  if (!list.isDrawer) composer.focus();
+}
+
+/** The conversation on screen is no more. */
+function leave(why) {
+  switchTo(null);
+  composer.complain(why);
+}
+
+/** It may have been erased while this tab was away. */
+async function lookWhetherKept() {
+  const thread = memory.get("thread");
+  if (!thread || hasUnanswered()) return;
+  const found = await client.history({ thread, limit: 1 }).catch(() => null); // looked for again at the next connect
+  if (found?.events.length === 0 && thread === memory.get("thread") && !hasUnanswered()) leave(GONE);
+}
+
+/** Ask for the list again; a tab that nobody sees does when it is looked at. */
+function relist() {
+  if (listed && !document.hidden) threads.refresh();
+}
+document.addEventListener("visibilitychange", relist);
+addEventListener("focus", relist);
+
+function showThreads() {
+  const title = threads.get(memory.get("thread"))?.title;
+  document.title = title ? `${title} · greenroom` : "greenroom";
+  list.show(memory.get("thread"));
+}
+
+/** In words, for who cannot see it. */
+function say(words) { $("announcer").textContent = words; }
 
 $("sample").addEventListener("click", async () => {
   send("Total cost by service", await packTable("cloud-costs.csv", sampleTable()));
@@ -229,117 +311,31 @@ function offerNext(questions) {
   $("next").replaceChildren(...questions.map(button));
 }
 
-// ── the connection, in words ──
-
-const CLOSED = {
-  1009: ["This page sent a message that is larger than the server takes, and was disconnected.", "Connect"],
-  4500: ["Your token was not accepted or has expired.", "Use another token"],
-  4503: ["You are signed in as someone else now.", "Start again"],
-  4506: ["Too many tabs are open for you. Close one, then connect again.", "Connect"],
-  4507: ["This page sent too much at once and was disconnected.", "Connect"],
-};
-let countdown = null;
-let shown = null; // the latest status
-let trouble = null; // why the server refuses this page, in its words; shown until it accepts
-
-client.addEventListener("status", ({ detail }) => {
-  clearInterval(countdown);
-  shown = detail;
-  const pill = document.querySelector(".connection");
-  pill.dataset.state = detail.state;
-  const say = (text) => { if ($("connection-text").textContent !== text) $("connection-text").textContent = text; };
-  if (detail.state === "live") say("Live");
-  if (detail.state === "connecting") say("Connecting…");
-  if (detail.state === "offline") say("Offline");
-  if (detail.state === "waiting") {
-    const left = () => Math.max(0, Math.ceil((detail.retryAt - Date.now()) / 1_000));
-    say(`Reconnecting in ${left()} s`);
-    countdown = setInterval(() => say(`Reconnecting in ${left()} s`), 500);
-  }
-  if (detail.state === "live" || detail.state === "closed") trouble = null;
-  if (detail.state === "closed") say("Disconnected");
-  if (detail.state === "closed") explain(detail);
-  else if (trouble === null) $("notice").hidden = true;
-  if (detail.state === "waiting" && detail.failures >= ASK_WHY_AFTER) explainWaiting(detail);
-  composer.online = detail.state === "live";
-});
-
-function explain({ code, reason, words }) {
-  const [text, action] = words ? [words, "Try again"] : code === DISCONNECTED ? thrownOut(reason) : CLOSED[code] ?? [`The server closed the connection: ${reason || "no reason given"} (${code}).`, "Connect again"];
-  notify(text, action, () => {
-    tokens.rejected = code === 4500;
-    client.connect({ fresh: code === 4503 });
-  });
-}
-
-function thrownOut(reason) {
-  const why = reason && reason !== NO_REASON ? `: ${reason}` : ".";
-  return [`The service has disconnected you${why}`, "Connect again"];
-}
-
-/** A browser hides why an upgrade was refused, so ask. The page retries meanwhile if waiting may help. */
-async function explainWaiting(detail) {
-  const why = await askWhy(tokens.kept);
-  if (shown !== detail) return;
-  trouble = why?.words ?? null;
-  if (why?.isFinal) client.stop({ words: why.words });
-  else if (why) notify(why.words, "Try now", () => client.connect());
-  else $("notice").hidden = true;
-}
-
-function notify(text, action, act) {
-  if ($("notice-text").textContent !== text) $("notice-text").textContent = text;
-  $("notice-button").textContent = action;
-  $("notice-button").onclick = () => {
-    $("notice").hidden = true;
-    act();
-  };
-  $("notice").hidden = false;
-}
-
-/** A link would sign in another user, and may come from somebody else. Resolves to whether the user agrees. */
-function confirmUser({ now, then }) {
-  const dialog = $("confirm-user");
-  for (const name of dialog.querySelectorAll(".now")) name.textContent = now ?? "someone else";
-  for (const name of dialog.querySelectorAll(".then")) name.textContent = then ?? "an unknown user";
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => { dialog.onclose = () => resolve(dialog.returnValue === "switch"); });
-}
-
-/** Ask until the text can be a token. The server decides whether it is valid. */
-function askForToken({ refused }) {
-  const complain = (text) => {
-    $("token-problem").textContent = text;
-    $("token-problem").hidden = !text;
-  };
-  complain(refused ? "That token was not accepted, or has expired." : "");
-  document.body.classList.add("signs-in");
-  document.querySelector(".connection").dataset.state = "closed";
-  $("connection-text").textContent = "Not signed in";
-  $("token-form").hidden = false;
-  $("token").focus();
-  return new Promise((resolve) => {
-    $("token-form").onsubmit = (event) => {
-      event.preventDefault();
-      const token = $("token").value.trim();
-      $("token").value = "";
-      if (!canBeToken(token)) return complain("This cannot be a token: it has characters that no token has. Copy it again, without quotation marks.");
-      $("token-form").hidden = true;
-      document.body.classList.remove("signs-in");
-      resolve(token);
-      composer.focus();
-    };
-  });
-}
-
 // ── start ──
 
+/** What was said in the conversation on screen and not answered; in a new one, what was said without a thread. */
+function unanswered() {
+  const here = memory.get("thread");
+  return client.unanswered.filter(({ id, thread = null }) => thread === here || begun.has(id));
+}
+function hasUnanswered() { return unanswered().length > 0; }
 function drawUnanswered() {
-  for (const { id, body, thread } of client.unanswered) {
-    conversation.addUnsent(id, body);
+  for (const { id, body } of unanswered()) conversation.addUnsent(id, body);
+}
+
+/** What an earlier page of this tab said without a thread, or in one that it did not learn of in time, is said here. */
+function takeUpUnanswered() {
+  for (const { id, thread } of client.unanswered) {
     if (thread) memory.set("thread", thread);
+    else begun.add(id);
   }
+  drawUnanswered();
+}
+
+async function signIn(how) {
+  const token = await askForToken(how);
+  composer.focus();
+  return token;
 }
 
 /** Sample data is for the demo's agent; other agents say themselves what they can do. */
@@ -350,7 +346,9 @@ addEventListener("hashchange", async () => {
   if (tokens.takeLink() && (await tokens.considerLink())) client.connect();
 });
 
-drawUnanswered();
+showStatus(client, tokens);
+takeUpUnanswered();
+turnTo(memory.get("thread"));
 welcome();
 refresh();
 composer.focus();

@@ -4,32 +4,34 @@
 //   ready   the server's ready frame, with `resumed`, and `redraw`: what was drawn may no longer count
 //   events  {events: [...]} in order, each once
 //   reset   what was seen is void (a new journal or another user): redraw from history
+//   erased  {thread}: it was erased for good, here or in another tab: forget what is shown of it
 //   answered {id, thread, run} or {id, error}: the outcome of a say
 //   refused {code, message}: an error frame that belongs to no request
 
 import { bearer, encode, randomId } from "./frames.js";
 import { Pacer } from "./pacer.js";
 import { watchPage } from "./page_life.js";
+import { backOff, LONGEST_TIMER, Renewal } from "./renewal.js";
 import { Requests } from "./requests.js";
 import { SessionLock } from "./session_lock.js";
 
-const FIRST_DELAY = 500, LONGEST_DELAY = 20_000; // ms, before full jitter
 const ACK_EVERY_MS = 50, ACK_EVERY_EVENTS = 32;
 const DISPLAYED_EVERY_MS = 120, DISPLAYED_AT_MOST = 200;
 const STABLE_AFTER_MS = 5_000; // a connection that lived this long forgets earlier failures
 const OPEN_WITHIN_MS = 15_000; // the server's own two deadlines for opening are 10 s each
 const AWAKE_WITHIN_MS = 2_500; // after a sleep the server has this long to show that the socket lives
 const SLOWEST_LINK = 4 * 1024; // bytes a second that a large frame may take
-const LONGEST_TIMER = 2 ** 31 - 1;
 const FRAME_TOO_BIG = 1009, BAD_DATA = 1007, PROTOCOL_ERROR = 4502;
 const TOKEN_EXPIRING = 4104, BAD_TOKEN = 4500, SUPERSEDED = 4504, DISCONNECTED = 4509;
 
-const backOff = (failures) => Math.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** failures);
+/** A conversation in the user's list. Times are ms since the Unix epoch; `title` is null where the first thing said was no text.
+ *  @typedef {{thread: string, title: string | null, created: number, updated: number, runs: number,
+ *             last: {kind: string, text?: string}, archived: boolean}} Thread */
 
 export class Client extends EventTarget {
   #url; #tokens; #memory; #socket = null; #ready = null; #state = null;
   #attempts = 0; #staleTokens = 0; #closing = null; #retry = null; #watchdog = null; #stable = null; #opening = null;
-  #refresh = null; #probe = null; #large = 0;
+  #renewal; #probe = null; #large = 0;
   #ackTimer = null; #unacked = 0; #acked = 0; #displayedTimer = null; #displayed = new Set();
   #gapAt = null; #requests; #pacer = new Pacer((frame) => this.#write(frame)); #session = new SessionLock();
 
@@ -43,6 +45,7 @@ export class Client extends EventTarget {
       send: (frame) => { if (this.#ready) this.#send(frame); },
       onSaid: (detail) => this.#tell("answered", detail),
     });
+    this.#renewal = new Renewal({ tokens, refresh: (token) => this.#request({ type: "refresh", id: randomId(), token }) });
     watchPage({
       hidden: () => this.#flush(),
       woke: () => this.#wake(),
@@ -82,6 +85,19 @@ export class Client extends EventTarget {
   cancel(run) { return this.#request({ type: "cancel", id: randomId(), run }); }
   answer(ask, value) { return this.#request({ type: "answer", id: randomId(), ask, value }); }
   history(query) { return this.#request({ type: "history", id: randomId(), ...query }); }
+
+  /** The user's threads, the one used last first. `before`: the `updated` of the last one of the page before, or its id.
+   *  @param {{limit: number, before?: string | number, archived?: boolean}} query `limit` is at most 100
+   *  @returns {Promise<{threads: Thread[], more: boolean}>} */
+  threads(query) { return this.#request({ type: "threads", id: randomId(), ...query }); }
+
+  /** @param {string} thread @param {{title: string} | {archived: boolean}} change a title has 1 to 200 characters
+   *  @returns {Promise<Thread>} */
+  change(thread, change) { return this.#request({ type: "thread", id: randomId(), thread, ...change }); }
+
+  /** Erase a thread for good; its live runs are stopped first.
+   *  @param {string} thread @returns {Promise<{thread: string}>} */
+  erase(thread) { return this.#request({ type: "erase", id: randomId(), thread }); }
 
   /** These events are visible to the user. */
   displayed(offsets) {
@@ -123,7 +139,7 @@ export class Client extends EventTarget {
   #hello() {
     const { session, epoch, offset, event } = this.#memory.get("position") ?? {};
     const seen = offset == null ? {} : { offset, event };
-    return { type: "hello", client: { name: "greenroom-page", version: "1" }, features: ["position", "large", "asks"],
+    return { type: "hello", client: { name: "greenroom-page", version: "1" }, features: ["position", "large", "asks", "threads"],
              ...(session ? { session, epoch, ...seen } : {}) };
   }
 
@@ -158,9 +174,10 @@ export class Client extends EventTarget {
   }
 
   #drop() {
-    for (const timer of [this.#retry?.timer, this.#watchdog, this.#stable, this.#ackTimer, this.#refresh]) clearTimeout(timer);
+    for (const timer of [this.#retry?.timer, this.#watchdog, this.#stable, this.#ackTimer]) clearTimeout(timer);
     this.#retry = this.#watchdog = this.#stable = this.#ackTimer = this.#ready = this.#closing = null;
-    this.#opening = this.#refresh = this.#probe = null;
+    this.#opening = this.#probe = null;
+    this.#renewal.stop();
     this.#large = 0;
     this.#pacer.restart();
     this.#requests.lost();
@@ -235,6 +252,7 @@ export class Client extends EventTarget {
       case "ready": return this.#becomeReady(frame);
       case "events": return this.#takeEvents(frame);
       case "reply": return frame.id === this.#probe ? this.#answeredProbe() : this.#requests.settle(frame);
+      case "erased": return this.#tell("erased", frame);
       case "ping": return this.#takePing(frame);
       case "closing": this.#closing = frame; return;
       // Before `ready` only the hello can be refused, and the server waits for another one.
@@ -259,7 +277,7 @@ export class Client extends EventTarget {
     this.#session.take(frame.session);
     this.#memory.set("user", frame.user);
     this.#acked = this.#memory.get("position").offset ?? 0;
-    this.#planRefresh(frame.expires);
+    this.#renewal.plan(frame.expires);
     this.#status("live");
     if (user && user !== frame.user) this.#disown();
     if (isVoid) this.#tell("reset", { sameUser: !user || user === frame.user });
@@ -345,32 +363,6 @@ export class Client extends EventTarget {
     const answered = this.#requests.add(frame);
     if (this.#ready) this.#requests.dispatch(frame);
     return answered;
-  }
-
-  #planRefresh(expires) {
-    if (!expires) return;
-    const left = expires - Date.now();
-    if (left <= 0) return; // just accepted, so our clock is wrong: the server closes 4104 in time
-    this.#renewIn(Math.min(Math.max(left - 60_000, left / 2, 1_000), LONGEST_TIMER), 0);
-  }
-
-  /** A refresh that fails is tried again: the socket lives on meanwhile, for as long as its token does. */
-  #renewIn(ms, failures) {
-    const connection = this.#ready;
-    const again = () => {
-      if (connection === this.#ready) this.#renewIn(1_000 + backOff(failures), failures + 1);
-    };
-    this.#refresh = setTimeout(async () => {
-      try {
-        const token = await this.#tokens({ renew: true, ask: false });
-        if (connection !== this.#ready) return;
-        if (!token) return again();
-        const { expires } = await this.#request({ type: "refresh", id: randomId(), token });
-        if (connection === this.#ready) this.#planRefresh(expires);
-      } catch {
-        again(); // the token function failed, or the server refused the token that it gave
-      }
-    }, ms);
   }
 
   /** What one user left unsent must not be sent as another user. */

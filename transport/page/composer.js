@@ -6,12 +6,12 @@ import { packTable, readFile, shapeText, TableRefused } from "./table.js";
 
 const $ = (id) => document.getElementById(id);
 const TALLEST = 200; // px, then the question scrolls
+const CLOSED_BY_ESCAPE = "dialog, [popover], .renaming"; // a run goes on
 export const WORKING = "The agent is still working: wait, or stop it first.";
 
 export class Composer {
   #onSend; #memory; #table = null; #busy = false; #canStop = false; #depth = 0;
   #reading = null; // the table that is being read: {name, thenSend}
-  online = false;
 
   /** memory: what is not sent yet is kept there over a reload. */
   constructor({ onSend, onStop, memory }) {
@@ -25,7 +25,7 @@ export class Composer {
     });
     question.addEventListener("input", () => this.#edited());
     question.addEventListener("paste", (event) => this.#paste(event));
-    addEventListener("keydown", (event) => { if (event.key === "Escape" && this.#canStop) onStop(); });
+    addEventListener("keydown", (event) => { if (event.key === "Escape" && this.#canStop && !event.target.closest?.(CLOSED_BY_ESCAPE)) onStop(); });
     $("stop").addEventListener("click", () => onStop());
     $("attach").addEventListener("click", () => $("file").click());
     $("file").addEventListener("change", () => { this.#attachFiles($("file").files); $("file").value = ""; });

@@ -28,6 +28,7 @@ export function icon(path, kind = "") {
 export const ICONS = {
   done: "M3.5 8.5l3 3 6-7",
   failed: "M4.5 4.5l7 7m0-7l-7 7",
+  menu: "M3.5 8h.01M8 8h.01M12.5 8h.01",
   table: "M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 6.5v6",
 };
 

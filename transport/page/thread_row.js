@@ -1,0 +1,86 @@
+// A conversation in the list: its title, its last words and when they were.
+
+import { element, icon, ICONS } from "./dom.js";
+
+const UNTITLED = "Untitled conversation", LONGEST_TITLE = 200; // characters: the server's limit
+const DAY = 24 * 60 * 60 * 1_000; // ms
+const ENDS = { agent_completed: "Finished", agent_failed: "Failed" };
+
+/** working, waiting for its user, or neither */
+const stateOf = ({ kind }) => (kind in ENDS ? "idle" : kind === "input_requested" ? "waiting" : "working");
+
+function lastWords({ kind, text }) {
+  if (kind === "input_requested") return `Asks: ${text ?? "a question"}`;
+  return kind in ENDS ? text ?? ENDS[kind] : "Working…";
+}
+
+/** The time today, the day in this week, the date before. */
+function when(at) {
+  const then = new Date(at), now = new Date();
+  if (then.toDateString() === now.toDateString()) return then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  if (now - then < 6 * DAY) return then.toLocaleDateString([], { weekday: "short" });
+  const year = then.getFullYear() === now.getFullYear() ? {} : { year: "numeric" };
+  return then.toLocaleDateString([], { day: "numeric", month: "short", ...year });
+}
+
+const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+
+export class ThreadRow {
+  #title; #last; #time; #onTitle; #input = null;
+  thread = null; // what is shown
+  isRenaming = false;
+
+  /** onOpen: (); onMenu: (row), just before its menu opens; onTitle: (title, or null: unchanged), after `rename`. */
+  constructor({ onOpen, onMenu, onTitle }) {
+    this.#onTitle = onTitle;
+    this.#title = element("span", { class: "title" });
+    this.#last = element("span", { class: "last" });
+    this.#time = element("time", {});
+    this.button = element("button", { type: "button", class: "open", testid: "thread", onclick: onOpen }, this.#title, this.#last, this.#time);
+    this.menuButton = element("button", { type: "button", class: "menu", testid: "thread-menu", popovertarget: "thread-menu", onclick: () => onMenu(this) }, icon(ICONS.menu));
+    this.item = element("li", {}, this.button, this.menuButton);
+  }
+
+  show(thread, { isOpen }) {
+    const title = thread.title ?? UNTITLED, { last, updated } = thread;
+    this.thread = thread;
+    this.item.dataset.thread = thread.thread;
+    this.item.dataset.state = stateOf(last);
+    put(this.#title, title);
+    put(this.#last, lastWords(last));
+    put(this.#time, when(updated));
+    this.#time.dateTime = new Date(updated).toISOString();
+    this.menuButton.setAttribute("aria-label", `Rename, archive or erase: ${title}`);
+    if (isOpen) this.button.setAttribute("aria-current", "true");
+    else this.button.removeAttribute("aria-current");
+  }
+
+  /** A box in the title's place: Enter and leaving it keep what was typed, Escape does not. */
+  rename() {
+    this.isRenaming = true;
+    this.#input = element("input", { class: "rename", testid: "rename", maxlength: LONGEST_TITLE, "aria-label": "Title", value: this.thread.title ?? "",
+      onkeydown: (event) => this.#typed(event), onblur: () => this.#endRename({ keep: true }) });
+    this.item.classList.add("renaming");
+    this.item.prepend(this.#input);
+    this.#input.select();
+    this.#input.focus();
+  }
+
+  #typed(event) {
+    if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+    event.preventDefault();
+    this.#endRename({ keep: event.key === "Enter" });
+    this.button.focus();
+  }
+
+  #endRename({ keep }) {
+    if (!this.isRenaming) return; // removing a box that has the focus is leaving it
+    this.isRenaming = false;
+    const title = this.#input.value.trim();
+    this.#input.remove();
+    this.item.classList.remove("renaming");
+    const isNew = keep && title !== "" && title !== (this.thread.title ?? "");
+    if (isNew) put(this.#title, title);
+    this.#onTitle(isNew ? title : null);
+  }
+}
