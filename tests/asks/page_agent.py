@@ -30,6 +30,9 @@ async def guide(run: Run, said: JSON) -> None:
                 report = await run.ask("Quick?", options=["now"], expires=0.2)
             except AskExpired:
                 report = "too late"
+        case "title":
+            await run.set_title("Named by the agent")
+            report = "done"
         case _:
             report = await run.ask("What is your name?")
     await run.final_report(report=report)

@@ -6,7 +6,7 @@ import { packTable, readFile, shapeText, TableRefused } from "./table.js";
 
 const $ = (id) => document.getElementById(id);
 const TALLEST = 200; // px, then the question scrolls
-const CLOSED_BY_ESCAPE = "dialog, [popover], .renaming"; // a run goes on
+const CLOSED_BY_ESCAPE = "dialog, [popover]"; // a run goes on
 export const WORKING = "The agent is still working: wait, or stop it first.";
 
 export class Composer {
@@ -25,7 +25,7 @@ export class Composer {
     });
     question.addEventListener("input", () => this.#edited());
     question.addEventListener("paste", (event) => this.#paste(event));
-    addEventListener("keydown", (event) => { if (event.key === "Escape" && this.#canStop && !event.target.closest?.(CLOSED_BY_ESCAPE)) onStop(); });
+    addEventListener("keydown", (event) => { if (event.key === "Escape" && this.#canStop && !event.defaultPrevented && !event.target.closest?.(CLOSED_BY_ESCAPE)) onStop(); });
     $("stop").addEventListener("click", () => onStop());
     $("attach").addEventListener("click", () => $("file").click());
     $("file").addEventListener("change", () => { this.#attachFiles($("file").files); $("file").value = ""; });

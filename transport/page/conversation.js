@@ -33,10 +33,11 @@ export class Conversation {
 
   get questions() { return this.#questions; }
 
-  /** Where the latest answer begins, in px from the window's top; null while there is none. */
+  /** Where the first open question or else the latest answer begins, in px from the window's top; null while there is none. */
   get answerTop() {
     const last = this.#root.lastElementChild;
-    const answer = last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports > .report");
+    const question = last?.querySelector(".question[data-state=open]");
+    const answer = question ?? last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports > .report");
     return answer?.getBoundingClientRect().top ?? null;
   }
 

@@ -8,7 +8,7 @@ const MENU = { width: 176, height: 140 }; // px
 const $ = (id) => document.getElementById(id);
 
 export class ThreadList {
-  #threads; #onOpen; #onErased; #say; #rows = new Map(); #open = null; #chosen = null; #wide = matchMedia(ROOM);
+  #threads; #onOpen; #onErased; #say; #rows = new Map(); #open = null; #chosen = null; #menuTop = null; #wide = matchMedia(ROOM);
 
   /** threads: see threads.js; onOpen: (thread), when the user chose one; onErased: (thread); say: (words), to who cannot see the list. */
   constructor({ threads, onOpen, onErased, say }) {
@@ -20,7 +20,7 @@ export class ThreadList {
     $("more-threads").addEventListener("click", () => this.#try("More could not be shown", () => threads.showMore()));
     $("thread-menu").addEventListener("beforetoggle", ({ newState }) => { if (newState === "open") this.#placeMenu(); });
     $("thread-menu").addEventListener("focusout", ({ relatedTarget }) => this.#leaveMenu(relatedTarget));
-    $("thread-list").addEventListener("scroll", () => this.#closeMenu(), { passive: true });
+    $("thread-list").addEventListener("scroll", () => { if (this.#menuTop !== this.#chosen?.top) this.#closeMenu(); }, { passive: true });
     for (const [id, act] of [["rename-thread", "rename"], ["archive-thread", "archive"], ["erase-thread", "erase"]])
       $(id).addEventListener("click", () => this.#choose(act));
     this.#wide.addEventListener("change", () => this.#place());
@@ -80,6 +80,7 @@ export class ThreadList {
 
   #placeMenu() {
     const { right, top, bottom } = this.#chosen.menuButton.getBoundingClientRect();
+    this.#menuTop = top;
     const below = bottom + MENU.height < innerHeight;
     Object.assign($("thread-menu").style, {
       left: `${Math.max(8, Math.min(right, innerWidth - 8) - MENU.width)}px`,

@@ -55,6 +55,9 @@ export class ThreadRow {
     else this.button.removeAttribute("aria-current");
   }
 
+  /** Where its menu's button is, in px from the window's top. */
+  get top() { return this.menuButton.getBoundingClientRect().top; }
+
   /** A box in the title's place: Enter and leaving it keep what was typed, Escape does not. */
   rename() {
     this.isRenaming = true;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from playwright import sync_api as api
 
 
+ROOT = Path(__file__).parents[3]
 FAILED = pytest.StashKey[bool]()
 
 
@@ -68,6 +70,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     demo.start()
     yield demo
     demo.end()
+
+
+@pytest.fixture(scope="package")
+def guided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A server whose agent asks."""
+    server = Demo(tmp_path_factory.mktemp("guided") / "journal.db", 0.01)
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    server.start("serve", "tests.asks.page_agent:guide", PYTHONPATH=path)
+    yield server
+    server.end()
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from greenroom.delivery.events.ids import ThreadId
 from greenroom.delivery.events.record import Record
@@ -24,12 +25,14 @@ class PlayedServer:
         page: int = 1_000,
         on_cancel: Sequence[Record] = (),
         announces: int | None = None,
+        threads: Sequence[dict[str, Any]] = (),
     ) -> None:
         """`page`: how many events of history it gives at a time; `on_cancel`: what comes then;
-        `announces`: the bytes of a frame that is on its way, after history."""
+        `announces`: the bytes of a frame that is on its way, after history; `threads`: the user's,
+        with other times each."""
         self.history, self.events, self.page = _decoded(history), _decoded(events), page
         self.on_cancel = _decoded(on_cancel)
-        self.announces = announces
+        self.announces, self.threads = announces, threads
         self.acked, self.displayed = 0, set[int]()
 
     def play(self, page: api.Page, thread: ThreadId) -> None:
@@ -50,7 +53,8 @@ class PlayedServer:
             match frame["type"]:
                 case "hello":
                     place = {"session": "s", "epoch": "e", "offset": 1, "from": 1}
-                    here = {"recovered": False, "heartbeat": 60_000, "features": []}
+                    features = ["threads"] if self.threads else []
+                    here = {"recovered": False, "heartbeat": 60_000, "features": features}
                     send("ready", user="u", connection="c", **place, **here)
                 case "history":
                     known = self.history[: frame.get("before", len(self.history) + 1) - 1]
@@ -60,6 +64,11 @@ class PlayedServer:
                         send("events", epoch="e", events=self.events)
                     if self.announces is not None:
                         send("large", bytes=self.announces)
+                case "threads":
+                    end, limit = frame.get("before", math.inf), frame["limit"]
+                    listed = [each for each in self.threads if each["updated"] < end]
+                    page, more = listed[:limit], len(listed) > limit
+                    send("reply", id=frame["id"], ok=True, threads=page, more=more)
                 case "cancel":
                     error = {"code": 4502, "message": "no such run", "temporary": False}
                     send("reply", id=frame["id"], ok=False, error=error)

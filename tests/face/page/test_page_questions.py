@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,17 +24,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.requirement("R44"), NEEDS_CHROMIUM]
 
 CARD = "[data-testid=question-asked]"
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def guided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """A server whose agent asks."""
-    server = Demo(tmp_path_factory.mktemp("guided") / "journal.db", 0.01)
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    server.start("serve", "tests.asks.page_agent:guide", PYTHONPATH=path)
-    yield server
-    server.end()
 
 
 def text_of(page: api.Page, what: str = CARD) -> str:
