@@ -4,6 +4,8 @@
 import { element, pretty } from "./dom.js";
 
 const label = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+const isToday = (then) => then.toDateString() === new Date().toDateString();
+const moment = (then) => (isToday(then) ? then.toLocaleTimeString() : then.toLocaleString());
 const titled = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
 
 export class Question {
@@ -14,7 +16,7 @@ export class Question {
     this.#answer = answer;
     this.#fate = element("p", { class: "fate", role: "status" });
     this.#controls = options ? this.#buttons(options) : this.#fields(schema);
-    const until = expires ? element("p", { class: "until" }, `Until ${new Date(expires).toLocaleString()}`) : null;
+    const until = expires ? element("p", { class: "until" }, `Until ${moment(new Date(expires))}`) : null;
     this.card = element("section", { class: "question", testid: "question-asked", "data-state": "open", "aria-label": "Question" },
       element("p", { class: "prose" }, pretty(prompt)), this.#controls, until, this.#fate);
   }
