@@ -316,7 +316,7 @@ function offerNext(questions) {
 /** What was said in the conversation on screen and not answered; in a new one, what was said without a thread. */
 function unanswered() {
   const here = memory.get("thread");
-  return client.unanswered.filter(({ id, thread = null }) => thread === here || begun.has(id));
+  return client.unanswered.filter(({ id, thread }) => (thread ? thread === here : begun.has(id)));
 }
 function hasUnanswered() { return unanswered().length > 0; }
 function drawUnanswered() {

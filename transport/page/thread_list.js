@@ -1,6 +1,6 @@
 // The list of conversations: beside the page where there is room, in a drawer where there is not.
 
-import { ThreadRow } from "./thread_row.js";
+import { stateOf, ThreadRow } from "./thread_row.js";
 
 const ROOM = "(min-width: 60rem)"; // as in style.css
 const MENU = { width: 176, height: 140 }; // px
@@ -42,6 +42,9 @@ export class ThreadList {
     $("no-threads").hidden = !isKnown || found.length > 0;
     $("no-threads").textContent = archived ? "Nothing is archived." : "What you ask is kept here.";
     this.#complain(problem);
+    const waits = found.some(({ thread, last }) => thread !== open && stateOf(last) === "waiting");
+    $("open-threads").classList.toggle("waits", waits);
+    $("open-threads").setAttribute("aria-label", waits ? "Conversations: one waits for you" : "Conversations");
   }
 
   #rowOf(thread) {

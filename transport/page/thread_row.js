@@ -7,7 +7,7 @@ const DAY = 24 * 60 * 60 * 1_000; // ms
 const ENDS = { agent_completed: "Finished", agent_failed: "Failed" };
 
 /** working, waiting for its user, or neither */
-const stateOf = ({ kind }) => (kind in ENDS ? "idle" : kind === "input_requested" ? "waiting" : "working");
+export const stateOf = ({ kind }) => (kind in ENDS ? "idle" : kind === "input_requested" ? "waiting" : "working");
 
 function lastWords({ kind, text }) {
   if (kind === "input_requested") return `Asks: ${text ?? "a question"}`;
@@ -47,6 +47,7 @@ export class ThreadRow {
     this.item.dataset.thread = thread.thread;
     this.item.dataset.state = stateOf(last);
     put(this.#title, title);
+    this.#title.title = title; // which may be cut off
     put(this.#last, lastWords(last));
     put(this.#time, when(updated));
     this.#time.dateTime = new Date(updated).toISOString();
