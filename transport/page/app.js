@@ -282,7 +282,7 @@ async function lookWhetherKept() {
   if (found?.events.length === 0 && thread === memory.get("thread") && !hasUnanswered()) leave(GONE);
 }
 
-/** Ask for the list again; a tab that nobody sees does when it is looked at. */
+/** Ask for the list again; a hidden tab does so once it is looked at. */
 function relist() {
   if (listed && !document.hidden) threads.refresh();
 }

@@ -11,7 +11,7 @@ export class Threads {
   found = [];
   more = false; // there are others after them
   archived = false; // these are the archived ones
-  isKnown = false; // the server has told
+  isKnown = false; // the server has answered
   problem = null; // why the list could not be had, in words
 
   /** onChange: (), when there is something else to show. */
