@@ -32,7 +32,7 @@ from tests.face.page.browser import (
     wait_run,
     wait_until,
 )
-from tests.face.page.played_server import PlayedServer
+from tests.face.page.servers.played_server import PlayedServer
 
 if TYPE_CHECKING:
     from playwright import sync_api as api

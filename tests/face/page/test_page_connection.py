@@ -30,8 +30,8 @@ from tests.face.page.browser import (
     wait_run,
     wait_until,
 )
-from tests.face.page.played_server import PlayedServer
-from tests.face.page.stalling_path import StallingPath, stalling_path
+from tests.face.page.servers.played_server import PlayedServer
+from tests.face.page.servers.stalling_path import StallingPath, stalling_path
 
 if TYPE_CHECKING:
     from playwright import sync_api as api
@@ -85,7 +85,7 @@ KEPT_FOR_BACK = """() => {
 }"""
 SMALL_FRAMES = {"GREENROOM_MAX_FRAME_BYTES": str(16 * 1024)}
 LONG = "word " * 6_000
-LONG_ANSWERS = Path(__file__).with_name("long_answers.py")
+LONG_ANSWERS = Path(__file__).with_name("servers") / "long_answers.py"
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from tests.face.page.browser import (
     wait_run,
     wait_until,
 )
-from tests.face.page.stalling_path import stalling_path
+from tests.face.page.servers.stalling_path import stalling_path
 from tests.protocol.server import ADMIN
 
 if TYPE_CHECKING:

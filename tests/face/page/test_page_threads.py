@@ -19,8 +19,8 @@ from tests.face.page.browser import (
     wait_run,
     wait_until,
 )
-from tests.face.page.played_server import PlayedServer
-from tests.face.page.stalling_path import stalling_path
+from tests.face.page.servers.played_server import PlayedServer
+from tests.face.page.servers.stalling_path import stalling_path
 
 if TYPE_CHECKING:
     from playwright import sync_api as api

@@ -9,7 +9,7 @@ import pytest
 from greenroom.delivery.events.kinds import Kind
 from tests.delivery.outbox.three_runs import THREADS, record
 from tests.face.page.browser import NEEDS_CHROMIUM, Demo, OpenPage, wait_run, wait_until
-from tests.face.page.played_server import PlayedServer
+from tests.face.page.servers.played_server import PlayedServer
 
 if TYPE_CHECKING:
     from playwright import sync_api as api
