@@ -181,6 +181,7 @@ def test_a_crash_of_the_users_actor_loses_the_runs_that_wait_and_frees_their_pla
     connect, user, crashes
 ):
     crashes.append("/outbox crashed: KeyError")
+    crashes += ["crashed: ActorStopped", "crashed: UserUnavailable"]  # of runs that are emitting
     with serving(runs_per_user=1, queued_runs=1) as server:
         client = connect(server)
         client.hello()
