@@ -50,8 +50,9 @@ class ThreadCallback(Generic[A]):
 
     async def _call(self, value: A) -> None:
         try:
-            guarded = partial(uninterrupted, self._guarded, value)
-            await trio.to_thread.run_sync(guarded, limiter=self._one_at_a_time)
+            await trio.to_thread.run_sync(
+                uninterrupted, self._guarded, value, limiter=self._one_at_a_time
+            )
         finally:
             self._waiting -= 1
 

@@ -7,15 +7,15 @@ host's to handle, and its own thread has it already.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 import outcome
 
 from greenroom.actors.exit import holds_interrupt
 from greenroom.portal.errors import HostInterrupted
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 
 def crossing_back(result: outcome.Outcome[T]) -> outcome.Outcome[T]:
@@ -27,6 +27,6 @@ def crossing_back(result: outcome.Outcome[T]) -> outcome.Outcome[T]:
     return outcome.Error(interrupted)
 
 
-def uninterrupted(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+def uninterrupted(function: Callable[[*Arguments], T], /, *args: *Arguments) -> T:
     """Call it for the trio thread. Raises what it raises, and `HostInterrupted`."""
-    return crossing_back(outcome.capture(function, *args, **kwargs)).unwrap()
+    return crossing_back(outcome.capture(function, *args)).unwrap()

@@ -7,7 +7,14 @@ from typing import Final, TypeVar, cast
 
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.kinds import JSON, EventClass
-from greenroom.delivery.events.policy import DONE, BadPolicy, Policies, Policy, checked_policies
+from greenroom.delivery.events.policy import (
+    DONE,
+    BadPolicy,
+    Done,
+    Policies,
+    Policy,
+    checked_policies,
+)
 from greenroom.services.problems import BadEntry
 
 T = TypeVar("T")
@@ -20,7 +27,7 @@ _WORDS: Final[Mapping[type | tuple[type, ...], str]] = {
     list: "an array",
     dict: "an object",
 }
-_DONE: Final = {str(stage): stage for stage in DONE}
+_DONE: Final[dict[str, Done]] = {str(stage): stage for stage in DONE}
 
 
 class Fields:
