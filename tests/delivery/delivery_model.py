@@ -137,6 +137,7 @@ class Tab:
     connection: ConnectionId | None = None
     connecting: Reply[Attached] | None = None
     hello: tuple[SessionId | None, bool, int | None] = (None, True, None)
+    claims: bool = False  # its hello says that it has more than it was handed
     gauge: SocketGauge = attrs.field(factory=SocketGauge)
     handed: int = 0
     buffered: deque[Sequence[Record]] = attrs.field(factory=deque)
@@ -247,6 +248,10 @@ class Truth:
         new = {each for each in self.seen.get(session, ()) if each <= through} - known.keys()
         known.update(dict.fromkeys(new, ReceiptStage.RECEIVED))
         return bool(new)
+
+    def hands(self, session: SessionId, through: int) -> None:
+        """Another tab of the session may have been handed more."""
+        self.handed[session] = max(through, self.handed.get(session, 0))
 
     def cursor(self, session: SessionId) -> int:
         """What the session has received through."""

@@ -76,6 +76,7 @@ from greenroom.delivery.user.messages import (
     AskDue,
     AskUser,
     Attach,
+    Attached,
     AwaitStage,
     ConfirmedThere,
     DisplayedThere,
@@ -494,6 +495,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         client.connection, client.connecting = IDS.new(ConnectionId), Reply()
         client.gauge, client.hello = SocketGauge(), (session, how != "lie", place)
         said = self.claimed(person, client) if how == "claim" else place
+        client.claims = said != place
         event = client.foreign if said else None
         request = Attach(client.connection, ref("tab"), session, epoch, said, client.gauge, event)
         self.pending = []
@@ -535,7 +537,9 @@ class DeliveryMachine(RuleBasedStateMachine):
         if client.foreign and honest and place is not None and place > truth.trimmed:
             start, recovered = truth.trimmed, False  # of the new log it has nothing
         client.foreign = None
+        start = self.believed(person, client, attached, start)
         assert attached.recovered == recovered
+        assert attached.after == start
         assert attached.offset == person.outbox.last
         again = known and attached.recovered
         assert again == (attached.session == session), "a session goes on where it was, or not"
@@ -547,6 +551,16 @@ class DeliveryMachine(RuleBasedStateMachine):
             truth.starts[attached.session] = start
         assert person.outbox.cursor(attached.session) == truth.cursor(attached.session)
         client.heard(self.mono)
+
+    def believed(self, person: Person, client: Tab, attached: Attached, start: int) -> int:
+        """Where it is served from: after a false claim at most from what its session was handed,
+        perhaps by another tab while this one was waiting for its answer."""
+        if not client.claims or attached.after <= start:
+            return start
+        session, truth = attached.session, person.truth
+        assert attached.after <= max(truth.born, truth.handed.get(session, 0)), "it believes lies"
+        truth.seen.setdefault(session, set()).update(range(start + 1, attached.after + 1))
+        return attached.after
 
     def duplicate(self, who: int, tab: int, other: int) -> None:
         """The browser copies a tab, with its session and place."""
@@ -1109,7 +1123,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             assert first == client.handed + 1, "a gap"
             assert person.outbox.circuit(connection_of(client)) is Circuit.CLOSED
             client.handed = last
-            person.truth.handed[session_of(client)] = last
+            person.truth.hands(session_of(client), last)
             self.counts["events handed"] += len(batch)
         else:
             cursor = person.truth.cursor(session_of(client))

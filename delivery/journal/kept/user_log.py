@@ -14,6 +14,7 @@ from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.policy import RunPolicy, RunSettled
 from greenroom.delivery.events.record import (
+    RUN_ENDS,
     RUN_TURNS,
     Attempt,
     Bounds,
@@ -201,13 +202,16 @@ class UserLog:
         return known and self.records[offset - self.trimmed - 1].kind is Kind.SUPERSEDED
 
     def erase(self, thread: ThreadId, through: int) -> set[RunId]:
-        """Returns the runs of the erased events."""
+        """Returns the runs of the erased events. A policy goes with its run's last event."""
         gone: set[EventId] = set()
         runs: set[RunId] = set()
+        ended: set[RunId] = set()
         for index, record in enumerate(self.records):
             if record.thread == thread and record.offset <= through:
                 gone.add(record.id)
                 runs.add(record.run)
+                if record.kind in RUN_ENDS:
+                    ended.add(record.run)
                 self.records[index] = erased(record)
         offsets = {self.trimmed + 1 + i for i, each in enumerate(self.records) if each.id in gone}
         self.marks = {key: mark for key, mark in self.marks.items() if key[0] not in offsets}
@@ -216,7 +220,7 @@ class UserLog:
         for event_class, record in self.unsettled.items():
             self.unsettled[event_class] = self.records[record.offset - self.trimmed - 1]
         self.threads.begin_again(thread, (each for each in self.records if each.thread == thread))
-        self.policies.erase(runs)
+        self.policies.erase(ended)
         self._find_said()
         return runs
 

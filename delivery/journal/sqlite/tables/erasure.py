@@ -5,12 +5,13 @@ After each step the journal is sound: a thread has become shorter, or a user's l
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import Final, cast
 
 import apsw
 
-from greenroom.delivery.events.ids import RunId, ThreadId, UserId
+from greenroom.delivery.events.ids import ThreadId, UserId
+from greenroom.delivery.events.record import RUN_ENDS, Record
 from greenroom.delivery.events.threads import ERASED_THREAD, erased
 from greenroom.delivery.journal.sqlite.rows import (
     RECORD_COLUMNS,
@@ -60,15 +61,15 @@ def erase_thread(database: apsw.Connection, user: UserId, thread: ThreadId, thro
     """Erase at most `STEP` of the thread's events through an offset; True if there are more."""
     if thread == ERASED_THREAD:  # it would never become shorter
         return False
-    left, runs = STEP, set[RunId]()
+    left, gone = STEP, list[Record]()
     for first, end in _spans(database, user, thread, through):
         last = min(end, through, first + left - 1)
-        runs |= _erase(database, user, first, last)
+        gone += _erase(database, user, first, last)
         _erase_span(database, user, thread, first, last, end)
         left -= last - first + 1
         if not left:
             break
-    _erase_runs(database, user, runs)
+    _erase_runs(database, user, gone)
     if database.execute(_OF_SPANS, (user, thread, through)).get:
         return True
     for table in _tables_with(database, "thread") - _OF_THREADS_OWN:
@@ -91,8 +92,8 @@ def _spans(
     return cast("list[tuple[int, int]]", database.execute(_SPANS, values).fetchall())
 
 
-def _erase(database: apsw.Connection, user: UserId, first: int, last: int) -> set[RunId]:
-    """Returns the runs of the erased events."""
+def _erase(database: apsw.Connection, user: UserId, first: int, last: int) -> list[Record]:
+    """Returns what was erased."""
     rows = database.execute(_RECORDS, (user, first, last)).fetchall()
     records = [record_of(cast(RecordRow, row)) for row in rows]
     emptied = [(*record_row(erased(record)), user, record.offset) for record in records]
@@ -101,14 +102,17 @@ def _erase(database: apsw.Connection, user: UserId, first: int, last: int) -> se
     database.execute('DELETE FROM mark WHERE user = ? AND "offset" BETWEEN ? AND ?', span)
     letters = [(record.id,) for record in records]
     database.executemany("DELETE FROM dead_letter WHERE event = ?", letters)
-    return {record.run for record in records}
+    return records
 
 
-def _erase_runs(database: apsw.Connection, user: UserId, erased_runs: Set[RunId]) -> None:
-    """What is kept of runs beside their events; they have ended."""
-    runs = [(user, run) for run in erased_runs]
+def _erase_runs(database: apsw.Connection, user: UserId, gone: Sequence[Record]) -> None:
+    """What is kept of runs beside their events; they have ended. A policy goes with its run's last
+    event: if no further step follows, it holds for the events that are left."""
+    runs = {(user, record.run) for record in gone}
+    ended = {(user, record.run) for record in gone if record.kind in RUN_ENDS}
     for table in _tables_with(database, "run") - _OF_THREADS_OWN:
-        database.executemany(f'DELETE FROM "{table}" WHERE user = ? AND run = ?', runs)
+        of_these = ended if table == "run_policy" else runs
+        database.executemany(f'DELETE FROM "{table}" WHERE user = ? AND run = ?', of_these)
 
 
 def _erase_span(

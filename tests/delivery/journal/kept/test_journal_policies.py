@@ -89,3 +89,15 @@ async def test_the_policies_of_an_erased_user_are_erased(journal: Journal) -> No
     await journal.trim(ALICE, through=1)
     await journal.erase_user_soon(ALICE).wait()
     assert await policies(journal) == []
+
+
+async def test_the_policy_of_a_run_is_erased_with_its_last_event_and_no_sooner(
+    journal: Journal,
+) -> None:
+    """A step of an erasure may be the last one: then the policy judges the events that are left."""
+    opens, ends = record(1, kind=Kind.AGENT_STARTED), record(2, kind=Kind.AGENT_COMPLETED)
+    await journal.append([opens, ends, POLICY])
+    await journal.erase_thread_soon(ALICE, opens.thread, through=1).wait()
+    assert await policies(journal) == [POLICY]
+    await journal.erase_thread_soon(ALICE, opens.thread, through=2).wait()
+    assert await policies(journal) == []
