@@ -180,6 +180,8 @@ class Truth:
     flying: dict[SessionId, Stages] = attrs.field(factory=dict)
     starts: dict[SessionId, int] = attrs.field(factory=dict)
     handed: dict[SessionId, int] = attrs.field(factory=dict)
+    written: dict[SessionId, int] = attrs.field(factory=dict)  # to sockets, since the last death
+    flying_written: dict[SessionId, int] = attrs.field(factory=dict)
     born: int = 0  # the last offset when the actor started
     flying_starts: dict[SessionId, int] = attrs.field(factory=dict)
     flying_reached: dict[SessionId, Stages] = attrs.field(factory=dict)
@@ -267,8 +269,12 @@ class Truth:
     def durable_stage(self, offset: int) -> ReceiptStage:
         return furthest(offset, [self.durable])
 
-    def leaves(self) -> None:
-        """A batch leaves: all that was reported by now goes with it."""
+    def writes(self, session: SessionId, through: int) -> None:
+        self.written[session] = max(through, self.written.get(session, 0))
+
+    def leaves(self, *, lazily: bool) -> None:
+        """A batch leaves: all that was reported by now goes with it; `lazily`, what was sent too."""
+        self.flying_written = dict(self.written) if lazily else {}
         sessions = self.reached.keys() | self.marks.keys()
         self.flying = {
             each: merged(self.reached.get(each, {}), self.marks.get(each, {})) for each in sessions
@@ -311,11 +317,12 @@ class Truth:
 
     def not_kept(self) -> None:
         self.flying, self.flying_starts, self.flying_reached = {}, {}, {}
+        self.flying_written = {}
 
     def forgets(self, *, reports_too: bool) -> None:
         """A crash: marks that were not durable are gone, and in a new process reports, too."""
         self.not_kept()
-        self.marks = {}
+        self.marks, self.written = {}, {}
         if reports_too:
             self.starts = dict(self.durable_starts)
             self.reached = {session: dict(each) for session, each in self.durable_reached.items()}

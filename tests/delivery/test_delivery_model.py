@@ -440,7 +440,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         if entries is not None:
             assert person.flight is None, "two batches in flight"
             person.flight = person.runs.core.says.on_condition(entries)
-            person.truth.leaves()
+            person.truth.leaves(lazily=lazily)
 
     def keep(self, who: int) -> None:
         """It is durable, and the outbox does not know yet."""
@@ -448,6 +448,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         if person.flight is None or person.untold:
             return
         now(self.journal.append(person.flight))
+        self.check_sent(person)
         person.truth.kept(person.flight)
         person.untold = True
         self.check_outcomes(person)
@@ -582,6 +583,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             records = client.buffered.popleft()
             client.wire.append(records)
             through = client.gauge.written = max(client.gauge.written, records[-1].offset)
+            person.truth.writes(session_of(client), through)
             self.obey(person, person.outbox.written(connection_of(client), through))
 
     def arrive(self, who: int, tab: int, frames: int, acks: bool) -> None:
@@ -1008,6 +1010,16 @@ class DeliveryMachine(RuleBasedStateMachine):
                 assert truth.outcomes.setdefault(record.offset, expected) is expected
             else:
                 assert settled[record.event_class] < record.offset, "settled without an outcome"
+
+    def check_sent(self, person: Person) -> None:
+        """A lazy batch says how far each session was sent events; none says more than is so."""
+        truth = person.truth
+        for session, start in truth.starts.items():
+            cursor = now(self.journal.cursor(person.user, session))
+            written = truth.flying_written.get(session, 0)
+            assert written <= (cursor.sent if cursor else 0), "it was sent more"
+            most = max(start, truth.handed.get(session, 0))
+            assert cursor is None or cursor.sent <= max(cursor.offset, most), "it was sent less"
 
     @invariant()
     def steps_are_counted(self) -> None:
