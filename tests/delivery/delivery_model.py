@@ -273,7 +273,7 @@ class Truth:
         self.written[session] = max(through, self.written.get(session, 0))
 
     def leaves(self, *, lazily: bool) -> None:
-        """A batch leaves: all that was reported by now goes with it; `lazily`, what was sent too."""
+        """A batch leaves: all that was reported by now goes with it, and `lazily` what was sent."""
         self.flying_written = dict(self.written) if lazily else {}
         sessions = self.reached.keys() | self.marks.keys()
         self.flying = {

@@ -49,48 +49,61 @@ BUGS = [
     Bug(
         "letters of a failed append are lost",
         "notes",
-        "self._in_flight + self._waiting, []",
-        "self._waiting, []",
+        "[*self._in_flight, *self._waiting]",
+        "self._waiting",
     ),
-    Bug("acks of a failed append are lost", "sessions", "self._moved |= self._in_flight", "pass"),
+    Bug(
+        "acks of a failed append are lost",
+        "outbox/sessions",
+        "self._moved |= self._in_flight",
+        "pass",
+    ),
     Bug(
         "acks are not written after an actor's crash",
-        "sessions",
-        "self._moved = set(reach)",
-        "self._moved: set[SessionId] = set()",
+        "outbox/sessions",
+        "frozenset(reach) if reach else NONE",
+        "NONE",
     ),
     Bug(
         "an attached session is forgotten for room",
-        "sessions",
+        "outbox/sessions",
         "self._make_room({*attached, session})",
         "self._make_room({session})",
     ),
     Bug(
         "a session whose cursor is not durable is forgotten for room",
-        "sessions",
+        "outbox/sessions",
         "needed |= self._moved | self._sent_more | self._in_flight",
         "pass",
     ),
     Bug(
-        "a resume says nothing of what it has", "sessions", "self.receive(session, offset)", "pass"
+        "a resume says nothing of what it has",
+        "outbox/sessions",
+        "self.receive(session, offset)",
+        "pass",
     ),
     Bug(
         "a lost place does not begin a new stretch",
-        "sessions",
+        "outbox/sessions",
         "self._reach[session] = Reach(offset, offset, offset)",
         "self._reach[session] = Reach(0, offset, offset)",
     ),
     Bug(
         "a forged place is believed",
         "outbox",
-        "min(offset, self._believable(session, known))",
-        "offset",
+        "min(claimed, self._believable(session, known))",
+        "claimed",
     ),
     Bug("a forged ack is believed", "outbox", "0 <= offset <= feed.handed", "0 <= offset"),
     Bug(
         "a forged mark is believed", "outbox", "1 <= mark.offset <= feed.handed", "1 <= mark.offset"
     ),
-    Bug("another epoch's place is believed", "outbox", "elif epoch != self.epoch:", "elif False:"),
+    Bug(
+        "another epoch's place is believed",
+        "resumption",
+        "elif epoch != self.epoch:",
+        "elif False:",
+    ),
     Bug(
         "a session of a lost place goes on",
         "admission",
@@ -107,8 +120,8 @@ BUGS = [
     Bug(
         "what is at hand is thought to begin earlier",
         "tail",
-        "offset + 1 < self.records[0].offset",
-        "offset + 2 < self.records[0].offset",
+        "offset + 1 < records[0].offset",
+        "offset + 2 < records[0].offset",
     ),
     Bug("the window is never full", "feed", "self.unwritten_events <= limits.frame_events", "True"),
     Bug("what is written is not noted", "feed", "while self.unwritten and", "while False and"),
@@ -120,7 +133,7 @@ BUGS = [
     ),
     Bug(
         "a connection behind an open breaker is handed more",
-        "outbox",
+        "pump",
         "and feed.redelivery.circuit is Circuit.CLOSED\n",
         "",
     ),
@@ -133,8 +146,8 @@ BUGS = [
     Bug(
         "the clock stops at an ack of a part",
         "retries",
-        "waiting=offset < feed.handed",
-        "waiting=False",
+        "waiting = offset < feed.handed",
+        "waiting = False",
     ),
     Bug("an ack does not close the breaker", "redelivery", "if self.failures:", "if False:"),
     Bug(
@@ -145,40 +158,40 @@ BUGS = [
     ),
     Bug(
         "a connection is given up too early",
-        "breaker",
+        "redelivery",
         "if failures.count >= failures.most:",
         "if failures.count >= failures.opens_at:",
     ),
     Bug(
         "sent counts as received",
-        "stages",
+        "standings",
         "if offset <= cursor.offset else",
         "if offset <= cursor.sent else",
     ),
     Bug(
         "what was sent is settled",
-        "settling",
-        "            cursor.offset\n",
-        "            cursor.sent\n",
+        "user_log",
+        "(each.start, each.offset) for each in cursors)",
+        "(each.start, each.sent) for each in cursors)",
     ),
     Bug(
         "the other class is settled, too",
-        "settling",
-        "if record.event_class is self.event_class and not",
-        "if not",
+        "settlement",
+        "if event.event_class is self.event_class:",
+        "if True:",
     ),
     Bug("time runs out too early", "policy", "now - at >= self", "2 * (now - at) >= self"),
     Bug(
         "what is known to have come is given up",
         "settling",
-        ".stage >= policy.done",
+        ".stage >= done",
         ".stage > ReceiptStage.CONFIRMED",
     ),
     Bug(
         "the settler does not look again",
         "settling",
-        "        self._looking = False\n        if self._next",
-        "        if self._next",
+        "        self._looking = False\n        more_in",
+        "        more_in",
     ),
     Bug(
         "a settler that failed does not try again",
@@ -195,7 +208,7 @@ BUGS = [
     Bug(
         "a wait does not ask the journal",
         "receipts",
-        "if furthest(sessions) >= request.stage:",
+        "if kept.value.stage(sessions) >= request.stage:",
         "if False:",
     ),
     Bug(
@@ -277,6 +290,18 @@ BUGS = [
         "beside=None,",
     ),
     Bug(
+        "a policy goes with the first events of its run that are erased",
+        "user_log",
+        "self.policies.erase(ended)",
+        "self.policies.erase(runs)",
+    ),
+    Bug(
+        "how far a session was sent events is not written",
+        "outbox/sessions",
+        "self._moved | self._sent_more, NONE",
+        "self._moved, NONE",
+    ),
+    Bug(
         "a class settles events with a policy of their run",
         "settlement",
         "if (own := self.own.get(event.run)) is not None:",
@@ -309,12 +334,18 @@ BUGS = [
 ]
 
 
-def is_seen(bug: Bug, root: Path) -> bool:
-    """The model fails with this bug planted in the copy of the package at `root`."""
+def place_of(bug: Bug, root: Path) -> tuple[Path, str]:
+    """The file that the bug is planted in, and what it says without the bug."""
     [file] = (root / "greenroom" / "delivery").rglob(f"{bug.module}.py")
     right = file.read_text(encoding="utf-8")
-    if right.count(bug.code) < 1:
+    if bug.code not in right:
         raise ValueError(f"{bug.name}: not to be planted any more: {bug.code!r}")
+    return file, right
+
+
+def is_seen(bug: Bug, root: Path) -> bool:
+    """The model fails with this bug planted in the copy of the package at `root`."""
+    file, right = place_of(bug, root)
     file.write_text(right.replace(bug.code, bug.becomes, 1), encoding="utf-8")
     try:
         return runs_red(root)
@@ -336,6 +367,8 @@ def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         shutil.copytree(PACKAGE, root / "greenroom", ignore=shutil.ignore_patterns("__pycache__"))
+        for bug in bugs:
+            place_of(bug, root)
         assert not runs_red(root), "the model fails without any bug"
         missed = []
         for bug in bugs:
