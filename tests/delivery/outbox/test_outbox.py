@@ -672,6 +672,20 @@ def test_a_session_is_believed_through_what_its_connections_may_have_got() -> No
     assert later.position(EPOCH, 5, 0, SESSIONS[1], cursor).offset == 4
 
 
+@pytest.mark.requirement("R12")
+def test_a_session_is_believed_through_what_its_other_tab_was_handed() -> None:
+    """A duplicate that is behind takes the session over: nobody knows which of them claims it."""
+    outbox = an_outbox()
+    attach(outbox)
+    for _ in range(WINDOW + 1):
+        append(outbox, 1)
+    connection = IDS.new(ConnectionId)
+    commands = outbox.attach(connection, SESSIONS[0], Resumption(1, True))
+    assert commands[1:] == [ReadPage(connection, 1)], "it was handed nothing yet"
+    outbox.detach(connection)
+    assert outbox.position(EPOCH, WINDOW + 1, 1, SESSIONS[0]).offset == SMALL.frame_events + 1
+
+
 def test_offsets_are_given_out_again_after_a_failed_append() -> None:
     outbox = an_outbox()
     for expected in ([1, 2], [1, 2], [1, 2, 3]):
