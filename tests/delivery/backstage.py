@@ -213,7 +213,8 @@ class Backstage:
         return [orjson.loads(record.body)["data"] for record in await self.records(user)]
 
     async def crash(self, user: str) -> None:
-        """Make the user's actor fail at what it handles next, and wait until it is back."""
+        """Make the user's actor fail at what it handles next, and wait until it is back, with what
+        restarts after it."""
         async with self.users.lease(UserId(user)) as handle:
             ref = handle.actor
             ref.tell_owed(cast(Any, object()))  # Any: a message it does not know
@@ -222,8 +223,8 @@ class Backstage:
                 await trio.sleep(0.01)
 
     def is_back(self, handle: UserHandle, earlier: Ref[Any]) -> bool:
-        running = handle.tree.children()["outbox"] is ChildState.RUNNING
-        return running and handle.actor is not earlier
+        states = handle.tree.children().values()
+        return set(states) == {ChildState.RUNNING} and handle.actor is not earlier
 
 
 async def answer_nothing(
