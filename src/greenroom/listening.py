@@ -33,7 +33,6 @@ from greenroom.settings.keys import authenticator_of
 from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.auth.tokens import Authenticator
-from greenroom.transport.auth.validity import Validity
 from greenroom.transport.connection.actor import ConnectionSettings
 from greenroom.transport.connection.child import ConnectionParts
 from greenroom.transport.connection.machine.data import Times
@@ -89,7 +88,7 @@ class Listening:
         )
         door = self.front_door(authenticator, page=page, routes=routes or {})
         programs = programs_below(self.root, door.answer)
-        welcome = attrs.evolve(self.server(door, authenticator), programs=programs).welcome
+        welcome = attrs.evolve(self.server(door), programs=programs).welcome
         settings = self.settings
         place = OpenSockets(sockets) if sockets else Address(settings.host, settings.port)
         listeners = Listeners(place, welcome)
@@ -100,14 +99,14 @@ class Listening:
                 raise failed.__cause__ from None
             raise
 
-    def server(self, door: FrontDoor, authenticator: Authenticator) -> Server:
+    def server(self, door: FrontDoor) -> Server:
         """Admits streams through `door` and serves each as a connection of its user."""
         settings = self.settings
         return Server(
             door,
             ConnectionParts(
                 self.users,
-                Validity(authenticator, self.bans),
+                door.validity,
                 self._connection_settings(),
                 self._buckets_of_users(),
                 UnreadySockets(settings.connections_per_user),

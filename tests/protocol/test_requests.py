@@ -7,9 +7,12 @@ import trio
 
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalCorrupt, JournalFull
+from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.readers import Readers
 from greenroom.delivery.journal.reads import ReadHistory
+from greenroom.transport.auth.tokens import Identity
+from tests.protocol.client import Client
 from tests.protocol.server import serving, token_for
 
 pytestmark = pytest.mark.every_server
@@ -344,6 +347,22 @@ def test_a_bad_token_is_refused_with_4500_and_the_socket_stays(client, user):
     assert (reply["ok"], reply["error"]["code"]) == (False, 4500)
     assert bad not in reply["error"]["message"]
     assert client.fence() == []
+
+
+class Renewing:
+    """An authenticator that answers None for every token but the first one."""
+
+    async def authenticate(self, token):
+        return Identity(UserId(token)) if token == "alice" else None
+
+
+def test_an_authenticator_that_answers_no_identity_refuses_for_now_and_the_socket_stays(crashes):
+    crashes.append("a new token could not be checked")
+    with serving(authenticator=Renewing()) as server, Client(server.port, "alice") as client:
+        client.hello()
+        reply = client.ask("refresh", id="r", token="another")
+        assert (reply["ok"], reply["error"]["temporary"]) == (False, True)
+        assert client.story()[-1]["kind"] == "agent_completed"
 
 
 def test_another_users_token_is_refused_and_closes_4503(client):

@@ -45,15 +45,21 @@ def _is_time(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and type(value) is not bool and 0 <= value <= LATEST
 
 
+def _user_id(user: UserId) -> UserId:
+    """Checked, for whoever writes an authenticator without a type checker."""
+    return UserId.parse(user)
+
+
 @attrs.frozen
 class Identity:
     """A proven user. `expires_at` in seconds since the Unix epoch, None for never. `proof`: what an
     authenticator that offers `still_valid` recognises the token by; never the token itself.
 
-    Raises `ValueError` for a time that no frame can hold: not finite, negative, or past `LATEST`.
+    Raises `BadId` for what is no user's id, and `ValueError` for a time that no frame can hold: not
+    finite, negative, or past `LATEST`.
     """
 
-    user: UserId
+    user: UserId = attrs.field(converter=_user_id)
     expires_at: float | None = attrs.field(default=None)
     proof: str | None = attrs.field(default=None, repr=False)
 

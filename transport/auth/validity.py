@@ -1,7 +1,8 @@
 """Whether an identity that was proven is still good: its user may be banned, its token revoked.
 
 An authenticator may offer `still_valid`. It is other people's code: it may raise, hang, or be asked
-too often, so its answers are kept for a moment, and each has a time limit.
+too often, so its answers are kept for a moment, and each has a time limit. All that asks an
+authenticator of a server asks it here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import trio
 
 from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
+from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.user.bans import Bans
 from greenroom.transport.auth.tokens import Authenticator, Identity, JwtAuthenticator
 from greenroom.transport.auth.verdict import Verdict
@@ -62,20 +64,32 @@ class Validity:
         fixed is never taken away."""
         return self._offers and (identity.proof is not None or not self._is_ours)
 
-    async def check(self, identity: Identity) -> Verdict:
-        """Ask about an identity. `UNKNOWN`: the authenticator raised, took too long, or answered
-        something else than True or False. Raises nothing but its own cancellation."""
+    async def authenticate(self, token: str) -> Identity:
+        """The identity that a token proves. Raises `BadToken`, whatever else the authenticator
+        raises, and `TypeError` if what it answers is no identity."""
+        identity: object = await self.authenticator.authenticate(token)
+        if not isinstance(identity, Identity):
+            raise TypeError(
+                "authenticate() must return an Identity, or raise BadToken for a token that is "
+                f"not good; it returned {kind_of(identity)}"
+            )
+        return identity
+
+    async def check(self, identity: Identity, *, anew: bool = False) -> Verdict:
+        """Ask about an identity; `anew`: whether or not an answer is kept. `UNKNOWN`: the
+        authenticator raised, took too long, or answered something else than True or False. Raises
+        nothing but its own cancellation."""
         if not self.can_ask(identity):
             return Verdict.GOOD
         with trio.move_on_after(self._patience):
             async with self._turns:
-                return await self._answer(identity)
+                return await self._answer(identity, anew=anew)
         logger.warning("no answer within %g s whether a token is still valid", self._patience)
         return Verdict.UNKNOWN
 
-    async def _answer(self, identity: Identity) -> Verdict:
+    async def _answer(self, identity: Identity, *, anew: bool) -> Verdict:
         try:
-            kept = self._kept(identity)
+            kept = None if anew else self._kept(identity)
             return kept or self._keep(identity, await self._ask(identity))
         except BaseException as error:
             if must_go_on(error):

@@ -197,7 +197,7 @@ class Requests:
 
     async def _check_token(self, refresh: wire.Refresh) -> TokenRefreshed | RequestRefused:
         try:
-            identity = await self.token.validity.authenticator.authenticate(refresh.token)
+            identity = await self.token.validity.authenticate(refresh.token)
         except BadToken as error:
             logger.info("a new token was refused: %s", error.message)
             return self._refused(refresh, CloseCode.BAD_TOKEN, error.message)

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from email.utils import formatdate
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import attrs
 import orjson
@@ -22,7 +22,8 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.bans import Bans
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
-from greenroom.transport.auth.validity import Revoking
+from greenroom.transport.auth.validity import Validity
+from greenroom.transport.auth.verdict import Verdict
 from greenroom.transport.connection.admitted import Admitted
 from greenroom.transport.door.static_pages import StaticPage
 from greenroom.transport.door.upgrade import (
@@ -59,7 +60,6 @@ UPGRADE_BYTES = 1024
 
 logger = logging.getLogger("greenroom.transport")
 
-T = TypeVar("T")
 Handler: TypeAlias = Callable[[RequestHead], Awaitable[Response]]
 Gate: TypeAlias = Callable[[RequestHead], Awaitable[Response | None]]
 """Refuses a request, or returns None."""
@@ -97,8 +97,7 @@ class FrontDoor:
         bans: Bans | None = None,
         gate: Gate | None = None,
     ) -> None:
-        self._authenticator = authenticator
-        self._bans = Bans(clock) if bans is None else bans
+        self.validity = Validity(authenticator, Bans(clock) if bans is None else bans)
         self._origins = Origins(allow_origins)
         self._ready = ready
         self._live_path = live_path
@@ -239,34 +238,31 @@ class FrontDoor:
             ) from error
 
     def _check_ban(self, identity: Identity) -> Identity:
-        if self._bans.until(identity.user) is not None:
+        if self.validity.bans.until(identity.user) is not None:
             raise BadRequest("The service has disconnected this user.", status=403)
         return identity
 
-    async def _check_ticket(self, identity: Identity) -> Identity:
-        """What a ticket was issued for may have been taken back since."""
-        self._check_ban(identity)
-        asked = self._authenticator
-        if isinstance(asked, Revoking) and not await self._answered(asked.still_valid(identity)):
+    async def _check_ticket(self, identity: Identity, *, opens: bool) -> Identity:
+        """What a ticket was issued for may have been taken back since: an answer that was kept does
+        for what comes in, but opens nothing."""
+        verdict = await self.validity.check(self._check_ban(identity), anew=opens)
+        if verdict is Verdict.REVOKED:
             raise BadRequest("The token of this session is no longer good.", status=401)
+        if verdict is Verdict.UNKNOWN:
+            raise _cannot_check()
         return identity
 
     async def _check_token(self, token: str) -> Identity:
-        return await self._answered(self._authenticator.authenticate(token))
-
-    async def _answered(self, asked: Awaitable[T]) -> T:
         """Whatever fails in an authenticator is not the client's fault: it may come back."""
         try:
-            return await asked
+            return await self.validity.authenticate(token)
         except BadToken:
             raise
         except BaseException as error:
             if must_go_on(error):
                 raise
             log_failure(logger, error, "a token could not be checked")
-            raise BadRequest(
-                "The server cannot check tokens now.", status=503, headers={"Retry-After": "1"}
-            ) from error
+            raise _cannot_check() from error
 
     async def _respond(self, head: RequestHead) -> Response:
         handlers = self._routes.get(self._route(head))
@@ -342,6 +338,11 @@ def peer_of(stream: trio.abc.Stream) -> str | None:
     except OSError:
         return None
     return str(address[0]) if isinstance(address, tuple) else None
+
+
+def _cannot_check() -> BadRequest:
+    words = "The server cannot check tokens now."
+    return BadRequest(words, status=503, headers={"Retry-After": "1"})
 
 
 def _by_path(routes: Mapping[str, Handler]) -> Mapping[str, Mapping[str, Handler]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import attrs
 import orjson
@@ -18,16 +18,21 @@ from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 
 Prove: TypeAlias = Callable[[RequestHead], Awaitable[Identity]]
-Check: TypeAlias = Callable[[Identity], Awaitable[Identity]]
 MOST_BYTES: Final = 256 * 1024
 MOST_FRAMES: Final = 100
 """What one post may bring. Each of its frames counts as one of a WebSocket."""
 
 
+class Check(Protocol):
+    """Refuses the identity of a ticket if its user is banned, or its token was taken back."""
+
+    def __call__(self, identity: Identity, /, *, opens: bool) -> Awaitable[Identity]:
+        """`opens`: whether the request is for a stream. Raises `BadRequest`."""
+
+
 @attrs.frozen
 class LiveDoor:
-    """Answers them. `prove`: whose a request with a token is; `check` refuses those of users
-    that are banned, and of tokens that were taken back."""
+    """Answers them. `prove`: whose a request with a token is."""
 
     path: str
     prove: Prove
@@ -80,7 +85,7 @@ class LiveDoor:
                 status=401,
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        return await self.check(identity)
+        return await self.check(identity, opens=self.begins_stream(head))
 
     def shared_with(self, head: RequestHead) -> dict[str, str]:
         """The headers that let a page of another origin that may connect read an answer."""

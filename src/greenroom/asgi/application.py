@@ -113,7 +113,7 @@ class Application:
         routes = {**(_demo_routes(runtime) if self._demo else {}), **self._routes}
         listening = runtime.listening
         door = listening.front_door(authenticator, page=self._page, routes=routes)
-        return Desk(listening.server(door, authenticator), users, self._proxies)
+        return Desk(listening.server(door), users, self._proxies)
 
     async def _live(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """The lifespan protocol, for an app that no other one mounts."""

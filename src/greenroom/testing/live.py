@@ -123,7 +123,7 @@ class InMemoryDoor:
 async def open_door(runtime: Runtime) -> AsyncIterator[InMemoryDoor]:
     """A front door to the runtime that takes connections in memory."""
     authenticator = authenticator_of(runtime.settings)
-    door = FrontDoor(authenticator=authenticator)
+    door = FrontDoor(authenticator=authenticator, bans=runtime.listening.bans)
     async with trio.open_nursery() as nursery:
-        yield InMemoryDoor(runtime.listening.server(door, authenticator), nursery)
+        yield InMemoryDoor(runtime.listening.server(door), nursery)
         nursery.cancel_scope.cancel()

@@ -247,26 +247,73 @@ def test_a_cookie_that_is_not_known_opens_nothing(listen, session):
     assert refused.value.status == 401
 
 
-class Forgetful:
-    """An authenticator that takes everything back."""
+class Asked:
+    """An authenticator that says of each token what a function does, and counts."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.times = 0
 
     async def authenticate(self, token):
         return Identity(UserId.parse(token))
 
-    async def still_valid(self, identity):
-        return False
+    def still_valid(self, identity):
+        self.times += 1
+        return self.answer()
+
+
+async def yes():
+    return True
+
+
+async def no():
+    return False
+
+
+async def words():
+    return "no"
+
+
+async def none():
+    return None
+
+
+def broken():
+    raise OSError("the directory is down")
+
+
+def cookie_of(server):
+    origin = {"Origin": f"http://127.0.0.1:{server.port}"}
+    bearer = {"Authorization": "Bearer alice", **origin}
+    answer, _ = ask(server.port, "POST", "/live/session", **bearer)
+    return {"Cookie": str(answer.getheader("Set-Cookie")).partition(";")[0], **origin}
 
 
 @pytest.mark.requirement("R47")
-def test_a_cookie_outlives_no_token_that_was_taken_back():
-    with serving(authenticator=Forgetful()) as server:
-        origin = {"Origin": f"http://127.0.0.1:{server.port}"}
-        bearer = {"Authorization": "Bearer alice", **origin}
-        answer, _ = ask(server.port, "POST", "/live/session", **bearer)
-        cookie = {"Cookie": str(answer.getheader("Set-Cookie")).partition(";")[0], **origin}
+@pytest.mark.parametrize(
+    ("answer", "status"), [(no, 401), (words, 503), (none, 503), (broken, 503)]
+)
+def test_a_cookie_opens_nothing_unless_its_token_is_still_good(answer, status, crashes):
+    crashes.append("it could not be checked whether a token is still valid")
+    with serving(authenticator=Asked(answer)) as server:
         with pytest.raises(Refused) as refused:
-            EventsClient(server.port, headers=cookie)
-        assert refused.value.status == 401
+            EventsClient(server.port, headers=cookie_of(server))
+        assert refused.value.status == status
+
+
+@pytest.mark.requirement("R47")
+def test_for_posts_with_a_cookie_an_answer_of_a_moment_ago_will_do_and_for_streams_none():
+    asked = Asked(yes)
+    with serving(authenticator=asked) as server:
+        cookie = cookie_of(server)
+        with EventsClient(server.port, headers=cookie) as client:
+            for number in range(3):
+                client.post({"type": "threads", "id": str(number), "limit": 1})
+            assert asked.times == 1
+            asked.answer = no
+            with pytest.raises(Refused) as refused:
+                EventsClient(server.port, headers=cookie)
+            assert refused.value.status == 401
 
 
 # Time

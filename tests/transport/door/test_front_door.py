@@ -15,7 +15,7 @@ from trio.testing import memory_stream_pair
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from greenroom.transport.auth.tokens import JwtAuthenticator, sign_token
+from greenroom.transport.auth.tokens import Identity, JwtAuthenticator, sign_token
 from greenroom.transport.door.front_door import FrontDoor, Readiness, Upgrade
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.static_pages import load_pages
@@ -334,9 +334,36 @@ class Failing:
         raise OSError("no route to the identity provider")
 
 
+class Untyped:
+    """An authenticator that answers as no type checker would let it."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    async def authenticate(self, token):
+        return self.answer()
+
+
+class Plain:
+    """An authenticator that is not async, and fails."""
+
+    def authenticate(self, token):
+        raise OSError("no route to the identity provider")
+
+
 @pytest.mark.fault("P5")
-async def test_an_authenticator_that_fails_is_not_the_clients_fault(caplog):
-    async with serving(FrontDoor(authenticator=Failing())) as port:
+@pytest.mark.parametrize(
+    "failing",
+    [
+        Failing(),
+        Plain(),
+        Untyped(lambda: None),
+        Untyped(lambda: "alice"),
+        Untyped(partial(Identity, 7)),
+    ],
+)
+async def test_an_authenticator_that_fails_is_not_the_clients_fault(caplog, failing):
+    async with serving(FrontDoor(authenticator=failing)) as port:
         answered, body, headers = await refusal(port)
     assert (answered, headers["Retry-After"]) == (503, "1")
     assert body == "The server cannot check tokens now.\n"
