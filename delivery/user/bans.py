@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from greenroom.actors.errors import Fault
+from greenroom.actors.text.safe import safe_repr
 from greenroom.delivery.errors import DeliveryError
 from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.ids import UserId
 
 MOST_BANS = 100_000
 """Some 20 MB."""
+
+
+LATEST: Final = 253_402_300_800
+"""What `datetime.max` is rounded to. A journal keeps ms in 64 bits."""
 
 
 class TooManyBans(DeliveryError):
@@ -39,9 +44,10 @@ class Bans:
 
     def ban(self, user: UserId, until: float) -> None:
         """Ban until then, in place of an earlier ban. Raises `ValueError` for a time that is past
-        or no time, and `TooManyBans`."""
-        if not self._now() < until < math.inf:
-            raise ValueError(f"`until` must be a time to come, not {until!r}")
+        or too far off, and `TooManyBans`."""
+        if not self._now() < until <= LATEST:
+            words = "a time to come, up to the year 10000"
+            raise ValueError(f"`until` must be {words}, not {safe_repr(until)}")
         if user not in self._until and len(self._until) >= self._limit:
             self._forget_past()
             if len(self._until) >= self._limit:

@@ -11,6 +11,8 @@ import attrs
 import trio
 
 from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Reply
+from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.journal.journal import Journal
@@ -62,21 +64,24 @@ class Disconnects:
         """Return once none of the user's connections is sent anything any more, and the journal has
         kept the refusal and that cancelled runs do not go on; the number of the connections."""
         words = Disconnected(_checked_reason(reason), RECONNECT if reconnect else None)
-        if until is not None:
-            self.bans.ban(user, _seconds(until))
+        owed = [] if until is None else [self._ban(user, _seconds(until))]
         handle = self.users.find(user)
         refs = [] if handle is None else list(connections_of(handle))
         for ref in refs:
             ref.tell_owed(words)
-        cancelled = handle.cancel_all() if handle is not None and cancel_runs else []
+        if handle is not None and cancel_runs:
+            owed += handle.cancel_all()
         with bound(user=str(user)):
             logger.info("disconnected by the service: %d connections", len(refs))
         await _wait_stopped(refs)
-        for kept in cancelled:
+        for kept in owed:
             await kept.wait()
-        if until is not None:
-            await self.journal.append_soon([self.bans.entry(user)]).wait()
         return len(refs)
+
+    def _ban(self, user: UserId, until: float) -> Reply[None]:
+        """In force and on its way to the journal at once, whatever becomes of the caller."""
+        self.bans.ban(user, until)
+        return self.journal.append_soon([self.bans.entry(user)])
 
     async def readmit(self, user: UserId) -> bool:
         """Let the user in again; False if that was so already."""
@@ -151,10 +156,13 @@ def _is_shown(reason: object) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in reason)
 
 
-def _seconds(until: datetime | float) -> float:
+def _seconds(until: object) -> float:
     """Since the Unix epoch. A time without a zone could mean any of them."""
-    if not isinstance(until, datetime):
+    if isinstance(until, datetime):
+        if until.utcoffset() is None:
+            raise ValueError(f"`until` must have a time zone, unlike {until!r}")
+        return until.timestamp()
+    if isinstance(until, int | float) and not isinstance(until, bool):
         return until
-    if until.tzinfo is None:
-        raise ValueError(f"`until` must have a time zone, unlike {until!r}")
-    return until.timestamp()
+    words = "a datetime, or a number of seconds since the Unix epoch"
+    raise ValueError(f"`until` must be {words}, not {kind_of(until)}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from pathlib import Path
 
 import attrs
 import orjson
 import pytest
+import trio
 
 import greenroom
 from greenroom import JSON
@@ -278,9 +280,54 @@ def test_a_reason_that_cannot_be_shown_is_refused_and_disconnects_nobody(
 ) -> None:
     with pytest.raises(ValueError, match="`reason`"):
         disconnect(server, user, reason=reason)
-    with pytest.raises(ValueError, match="`until`"):
-        disconnect(server, user, until=datetime(2999, 1, 1))  # the point
     assert client.story()[-1]["kind"] == "agent_completed"
+
+
+class OfNoZone(tzinfo):
+    """Has no offset, which `datetime` allows."""
+
+    def utcoffset(self, at: datetime | None) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "until",
+    [
+        datetime(2999, 1, 1),  # the point
+        datetime(2999, 1, 1, tzinfo=OfNoZone()),
+        *(1.0, True, 1e300, 2**80, "tomorrow", date(2999, 1, 1), Decimal("4e9"), [], b"4e9"),
+    ],
+)
+def test_what_is_no_time_to_come_disconnects_and_refuses_nobody(
+    server: Server, client: Client, connect: Callable[..., Client], user: str, until: object
+) -> None:
+    with pytest.raises(ValueError, match="`until`"):
+        disconnect(server, user, until=until)
+    assert client.story()[-1]["kind"] == "agent_completed"
+    assert connect().hello()["user"] == user
+
+
+def test_a_ban_may_have_the_last_time_that_there_is(server: Server, user: str) -> None:
+    disconnect(server, user, until=datetime.max.replace(tzinfo=UTC))
+    assert refusal(server.port, token_for(user)) == REFUSED
+
+
+def test_a_ban_is_kept_though_its_caller_leaves_while_connections_close(tmp_path: Path) -> None:
+    """As the admin door does, if its visitor's time is up."""
+    with (
+        serving(journal=tmp_path / "journal.db") as before,
+        Client(before.port, token_for("mallory")) as client,
+    ):
+        client.hello()
+
+        async def leave() -> None:
+            with trio.CancelScope() as left:
+                left.cancel()
+                await before.runtime.disconnect("mallory", until=time.time() + 3_600)
+
+        before.run(leave)
+        assert client.closed_with() == 4509
+    with serving(journal=tmp_path / "journal.db") as after:
+        assert refusal(after.port, token_for("mallory")) == REFUSED
 
 
 @pytest.fixture
