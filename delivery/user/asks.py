@@ -215,12 +215,14 @@ class Asks:
                 known.over = known.ending or known.asked is None
                 self._close(ask, "withdrawn")
 
-    def close_attempt(self, run: RunId) -> None:
+    def close_attempt(self, run: RunId) -> list[Reply[Record]]:
         """The run goes on with another attempt: close the questions that have no key, which it does
-        not know."""
-        for ask, known in list(self._open.items()):
-            if known.run == run and not has_key(ask):
-                self._close(ask, "withdrawn")
+        not know. Each reply is answered with the end of a question, once it is kept."""
+        asks = [ask for ask, known in self._open.items() if known.run == run and not has_key(ask)]
+        ends = [(WithdrawAsk(ask), Reply[Record]()) for ask in asks]
+        for request, end in ends:
+            self.withdraw(request, end)
+        return [end for _, end in ends]
 
     def fail_all(self, error: Callable[[], ActorStopped]) -> None:
         asks, self._open = self._open, {}

@@ -2,12 +2,13 @@
 
     python -m tests.delivery.planted_bugs [name…]
 
-Each is a mistake that could be made: a line of the delivery core, and what it becomes. One that no
-longer fits the code is told; write it anew.
+Each is a mistake that could be made: a piece of the delivery core, and what it becomes. The piece
+must be in its file exactly once.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -67,8 +68,8 @@ BUGS = [
     Bug(
         "an attached session is forgotten for room",
         "outbox/sessions",
-        "self._make_room({*attached, session})",
-        "self._make_room({session})",
+        "return\n            self._make_room({*attached, session})",
+        "return\n            self._make_room({session})",
     ),
     Bug(
         "a session whose cursor is not durable is forgotten for room",
@@ -159,8 +160,8 @@ BUGS = [
     Bug(
         "a connection is given up too early",
         "redelivery",
-        "if failures.count >= failures.most:",
-        "if failures.count >= failures.opens_at:",
+        "if failures.count >= failures.most:\n        return stay(failures, Retry.GIVE_UP)\n    if",
+        "if failures.count >= failures.opens_at:\n        return stay(failures, Retry.GIVE_UP)\n    if",
     ),
     Bug(
         "sent counts as received",
@@ -255,7 +256,7 @@ BUGS = [
         "a question of the broken attempt stays open",
         "broken_runs",
         "self._close_asks(broken.run.run)",
-        "pass",
+        "[]",
     ),
     Bug(
         "a tool of the broken attempt stays open",
@@ -334,19 +335,26 @@ BUGS = [
 ]
 
 
-def place_of(bug: Bug, root: Path) -> tuple[Path, str]:
+def place_of(bug: Bug, package: Path) -> tuple[Path, str]:
     """The file that the bug is planted in, and what it says without the bug."""
-    [file] = (root / "greenroom" / "delivery").rglob(f"{bug.module}.py")
+    [file] = (package / "delivery").rglob(f"{bug.module}.py")
     right = file.read_text(encoding="utf-8")
-    if bug.code not in right:
-        raise ValueError(f"{bug.name}: not to be planted any more: {bug.code!r}")
+    if (times := right.count(bug.code)) != 1:
+        raise ValueError(f"{bug.name}: {bug.code!r} must be in {file} once, not {times} times")
     return file, right
+
+
+def planted(bug: Bug, right: str) -> str:
+    """The file with the bug. Raises `SyntaxError`: every test would see such a bug."""
+    wrong = right.replace(bug.code, bug.becomes)
+    ast.parse(wrong)
+    return wrong
 
 
 def is_seen(bug: Bug, root: Path) -> bool:
     """The model fails with this bug planted in the copy of the package at `root`."""
-    file, right = place_of(bug, root)
-    file.write_text(right.replace(bug.code, bug.becomes, 1), encoding="utf-8")
+    file, right = place_of(bug, root / "greenroom")
+    file.write_text(planted(bug, right), encoding="utf-8")
     try:
         return runs_red(root)
     finally:
@@ -367,8 +375,6 @@ def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         shutil.copytree(PACKAGE, root / "greenroom", ignore=shutil.ignore_patterns("__pycache__"))
-        for bug in bugs:
-            place_of(bug, root)
         assert not runs_red(root), "the model fails without any bug"
         missed = []
         for bug in bugs:

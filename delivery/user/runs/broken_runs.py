@@ -64,10 +64,11 @@ class BrokenRuns:
         going_on: Iterable[GoingOn],
         actor: Ref[UserMessage],
         look_again: Callable[[float], None],
-        close_asks: Callable[[RunId], None],
+        close_asks: Callable[[RunId], list[Reply[Record]]],
     ) -> None:
         """`look_again` schedules another call of `look`, after some seconds. `close_asks` closes
-        the questions of an attempt that the next one does not ask again."""
+        the questions of an attempt that the next one does not ask again, and replies with their
+        ends."""
         self._user = user
         self._parts = parts
         self._outbox = outbox
@@ -148,23 +149,26 @@ class BrokenRuns:
         return self._close(search.found)
 
     def _close(self, found: Mapping[RunId, BrokenRun]) -> None:
-        """End what is not to go on, and close the questions and tools of the rest."""
+        """End what is not to go on. Close the questions and tools of the rest: once the journal has
+        kept all these ends, the next attempts begin."""
         going_on = [broken for run, broken in found.items() if not self._is_over(run, broken)]
-        for broken in going_on:
-            self._close_asks(broken.run.run)
-        ids, now = self._parts.ids, self._parts.now_ms()
-        drafts = [
-            tool_lost(event=ids.new(EventId), run=broken.run, tool=tool, now=now)
-            for broken in going_on
-            for tool in reversed(broken.tools)
-        ]
-        closing = _Closing(going_on, len(drafts))
-        for draft in drafts:
-            kept: Reply[Record] = Reply()
-            kept.then(partial(self._closed, closing))
-            self._outbox.offer(draft, kept)
-        if not drafts:
+        ends = [end for broken in going_on for end in self._ends(broken)]
+        closing = _Closing(going_on, len(ends))
+        for end in ends:
+            end.then(partial(self._closed, closing))
+        if not ends:
             self._begin(going_on)
+
+    def _ends(self, broken: BrokenRun) -> list[Reply[Record]]:
+        """The ends of what the run left open, on their way to the journal."""
+        ids, now = self._parts.ids, self._parts.now_ms()
+        ends = self._close_asks(broken.run.run)
+        for tool in reversed(broken.tools):
+            completed: Reply[Record] = Reply()
+            lost = tool_lost(event=ids.new(EventId), run=broken.run, tool=tool, now=now)
+            self._outbox.offer(lost, completed)
+            ends.append(completed)
+        return ends
 
     def _is_over(self, run: RunId, broken: BrokenRun) -> bool:
         """Whether no attempt follows: because of the user, the server, or what the journal has."""
@@ -224,8 +228,9 @@ class BrokenRuns:
 
     def _try_later(self, error: BaseException) -> None:
         self._looking = False
-        logger.warning("%s cannot take up runs now: %s", self._actor.name, safe_str(error))
-        self._look_again(LATER)
+        if self._broken:  # otherwise the actor stops
+            logger.warning("%s cannot take up runs now: %s", self._actor.name, safe_str(error))
+            self._look_again(LATER)
 
     def _end(self, run: RunId, how: str) -> None:
         self._drop(run)
@@ -240,7 +245,8 @@ class BrokenRuns:
 
 @attrs.define(eq=False)
 class _Closing:
-    """Broken runs whose open tools are being completed: `left` of the events are under way."""
+    """Broken runs whose open questions and tools are being closed: `left` of the events are under
+    way."""
 
     runs: list[BrokenRun]
     left: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -16,8 +16,8 @@ from greenroom.delivery.errors import EventNotKept, JournalFailed, JournalFull
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import run_completed
 from greenroom.delivery.events.going_on import GoesOn, NotAgain
-from greenroom.delivery.events.ids import EventId, RunId, SessionId
-from greenroom.delivery.events.kinds import JSON, Event, Kind
+from greenroom.delivery.events.ids import AskId, EventId, RunId, SessionId
+from greenroom.delivery.events.kinds import ASK_ENDS, JSON, Event, Kind
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.reads import Question, ReadHistory
@@ -502,6 +502,110 @@ async def test_a_journal_in_trouble_delays_the_next_attempt_and_no_more(
         async with stage.users.lease(ALICE):
             await trio.sleep(30)
         assert list(flaws(events_of(await stage.records()))) == []
+    assert analyst.begun == [(run, 2)]
+
+
+def asking() -> tuple[Broken, RunId, AskId]:
+    """A run whose attempt broke while two questions without a key were open."""
+    broken = Broken()
+    run = broken.say()
+    ask, other = IDS.new(AskId), IDS.new(AskId)
+    broken.tell(run, Kind.INPUT_REQUESTED, ask=ask, prompt="Delete?", options=["yes", "no"])
+    broken.tell(run, Kind.INPUT_REQUESTED, ask=other, prompt="Now?", options=["yes", "no"])
+    return broken, run, ask
+
+
+class Unending(Disk):
+    """Refuses the ends of questions, so many times."""
+
+    times = 0
+
+    def keep(self, entries: Sequence[Entry]) -> None:
+        kinds = [entry.kind for entry in entries if isinstance(entry, Record)]
+        if self.times and not ASK_ENDS.isdisjoint(kinds):
+            self.times -= 1
+            raise JournalFull("no room")
+        super().keep(entries)
+
+
+CLOSED = [Kind.INPUT_CLOSED, Kind.INPUT_CLOSED]
+
+
+@pytest.mark.requirement("R56", "R44")
+@pytest.mark.parametrize("refusals", [0, 1, 2, 5])
+async def test_an_attempt_begins_once_the_ends_of_the_questions_of_the_one_before_are_kept(
+    refusals: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    (broken, run, _), analyst = asking(), Analyst()
+    disk = await broken.keep(Unending())
+    disk.times = refusals
+    async with open_backstage(disk, converse=analyst, when_lost=AGAIN) as stage:
+        async with stage.users.lease(ALICE):
+            await trio.sleep(30)
+        added = (await stage.kinds())[len(broken.records) :]
+    assert added[:3] == [*CLOSED, Kind.AGENT_STARTED]
+    assert Kind.INPUT_CLOSED not in added[3:]
+    assert (analyst.begun, analyst.most_at_once) == ([(run, 2)], 1)
+
+
+@pytest.mark.requirement("R56", "R44")
+async def test_an_attempt_waits_for_an_answer_to_the_one_before_that_is_on_its_way_to_the_journal(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    (broken, run, ask), analyst = asking(), Analyst()
+    disk = await broken.keep(Unending())
+    disk.hold()
+    async with open_backstage(disk, converse=analyst, when_lost=AGAIN) as stage:
+        async with stage.users.lease(ALICE) as user:
+            answer = user.actor.request(AnswerAsk(ask, None, "yes"))
+            await trio.sleep(10)
+            assert analyst.begun == []
+            disk.times = 2
+            disk.release()
+            with pytest.raises(EventNotKept):
+                await answer.wait()
+            await trio.sleep(10)
+        added = (await stage.kinds())[len(broken.records) :]
+    assert added[:3] == [*CLOSED, Kind.AGENT_STARTED]
+    assert analyst.begun == [(run, 2)]
+
+
+@pytest.mark.requirement("R56", "R27")
+async def test_a_run_that_is_stopped_while_the_journal_refuses_to_close_its_questions_is_cancelled(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    (broken, run, _), analyst = asking(), Analyst()
+    disk = await broken.keep(Unending())
+    disk.times = 3
+    async with open_backstage(disk, converse=analyst, when_lost=AGAIN) as stage:
+        async with stage.users.lease(ALICE) as user:
+            await trio.testing.wait_all_tasks_blocked()
+            user.cancel(run)
+            await trio.sleep(30)
+        added = (await stage.kinds())[len(broken.records) :]
+    assert (added, analyst.begun) == ([*CLOSED, Kind.AGENT_COMPLETED], [])
+
+
+@pytest.mark.requirement("R56")
+async def test_a_drain_while_the_journal_refuses_to_close_questions_leaves_the_run_for_later(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    (broken, run, _), analyst = asking(), Analyst()
+    disk = await broken.keep(Unending())
+    disk.times = 99
+    async with open_backstage(disk, converse=analyst, when_lost=AGAIN) as stage:
+        async with stage.users.lease(ALICE) as user:
+            await trio.sleep(10)
+            stage.users.begin_drain()
+            await trio.sleep(1.1)
+            assert user.live_runs == {}
+        assert len(await stage.records()) == len(broken.records)
+    disk.times = 0
+    async with open_backstage(disk, converse=analyst, when_lost=AGAIN) as stage:
+        async with stage.users.lease(ALICE):
+            await trio.sleep(10)
+        added = (await stage.kinds())[len(broken.records) :]
+    assert added[:3] == [*CLOSED, Kind.AGENT_STARTED]
     assert analyst.begun == [(run, 2)]
 
 
