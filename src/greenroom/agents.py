@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 
 import attrs
@@ -22,7 +22,7 @@ from greenroom.delivery.run.run import Agent, DescribeError, Run
 from greenroom.delivery.run.text_buffer import PACE, TextPace
 from greenroom.delivery.run.timeouts import Timeouts
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.loading.declaration import declaration_of, when_lost
+from greenroom.loading.declaration import TEXT_ONLY, declaration_of, when_lost
 from greenroom.settings import Settings
 
 logger = logging.getLogger("greenroom")
@@ -92,6 +92,12 @@ class Agents:
         """Those of the runs that users start, in place of the usual ones."""
         first = next(iter(self.by_name.values()), None)
         return NO_POLICIES if first is None else declaration_of(first).policies
+
+    @property
+    def takes(self) -> Sequence[str]:
+        """What users may send to the agent that answers them."""
+        first = next(iter(self.by_name.values()), None)
+        return TEXT_ONLY if first is None else declaration_of(first).takes
 
     def _run(
         self,

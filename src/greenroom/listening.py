@@ -40,7 +40,7 @@ from greenroom.transport.connection.socket.rate_limit import SharedBuckets
 from greenroom.transport.door.front_door import FrontDoor, Handler, Readiness
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.listeners import Address, Listeners, OpenSockets
-from greenroom.transport.door.static_pages import load_pages
+from greenroom.transport.door.static_pages import StaticPage, load_pages, with_body_data
 from greenroom.transport.door.unready import UnreadySockets
 from greenroom.transport.protocol.frame_codec import FrameDecoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
@@ -139,12 +139,18 @@ class Listening:
             authenticator=authenticator,
             allow_origins=self.settings.allow_origins,
             ready=self._readiness,
-            pages=load_pages() if page else None,
+            pages=self._pages() if page else None,
             routes={**self._admin_routes(), **self._metrics_routes(), **for_programs, **routes},
             observer=self.observer,
             bans=self.bans,
             gate=services.gate if services else None,
         )
+
+    def _pages(self) -> Mapping[str, StaticPage]:
+        """The page, which knows from its body's `data-takes` what to offer."""
+        pages = load_pages()
+        index = with_body_data(pages["/"], "takes", " ".join(self.agents.takes))
+        return {**pages, "/": index, "/index.html": index}
 
     def _readiness(self) -> Readiness:
         if self.draining():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from html import escape
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
@@ -64,7 +65,7 @@ def load_pages(package: str = "greenroom.transport", folder: str = "page") -> di
     """
     root = resources.files(package) / folder
     pages = {
-        f"/{path}": _page(path, file)
+        f"/{path}": _page(file.read_bytes(), _type_of(path))
         for path, file in _files(root, PurePosixPath())
         if _type_of(path)
     }
@@ -73,9 +74,14 @@ def load_pages(package: str = "greenroom.transport", folder: str = "page") -> di
     return pages
 
 
-def _page(path: PurePosixPath, file: Traversable) -> StaticPage:
-    body = file.read_bytes()
-    return StaticPage(body, _type_of(path), f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+def with_body_data(page: StaticPage, name: str, value: str) -> StaticPage:
+    """An HTML page whose `<body>` has a `data-` attribute."""
+    tag = f'<body data-{name}="{escape(value)}">'
+    return _page(page.body.replace(b"<body>", tag.encode(), 1), page.content_type)
+
+
+def _page(body: bytes, content_type: str) -> StaticPage:
+    return StaticPage(body, content_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
 def _type_of(path: PurePosixPath) -> str:

@@ -6,6 +6,7 @@ import { packTable, readFile, shapeText, TableRefused } from "./table.js";
 
 const $ = (id) => document.getElementById(id);
 const TALLEST = 200; // px, then the question scrolls
+const TAKES_TABLES = (document.body.dataset.takes ?? "").split(" ").includes("table"); // the agent says so
 const CLOSED_BY_ESCAPE = "dialog, [popover]"; // a run goes on
 export const WORKING = "The agent is still working: wait, or stop it first.";
 
@@ -31,7 +32,8 @@ export class Composer {
     $("file").addEventListener("change", () => { this.#attachFiles($("file").files); $("file").value = ""; });
     this.#acceptDrops();
     question.value = memory.get("draft") ?? "";
-    this.#setTable(memory.get("table"));
+    if (TAKES_TABLES) question.placeholder = "Ask a question, or paste a table";
+    this.#setTable(TAKES_TABLES ? memory.get("table") : null);
     this.#fit();
   }
 
@@ -91,6 +93,7 @@ export class Composer {
   // ── tables ──
 
   #paste(event) {
+    if (!TAKES_TABLES) return;
     const { files } = event.clipboardData;
     const text = event.clipboardData.getData("text/plain");
     const found = findTable(text);
@@ -117,6 +120,7 @@ export class Composer {
   }
 
   #attachFiles([file, ...others]) {
+    if (!TAKES_TABLES) return this.complain("This agent takes no files: ask in words.");
     if (file) this.#attach(file.name, () => readFile(file));
     if (others.length) this.complain(`Only one table goes with a question: ${file.name} was taken, ${others.map(({ name }) => name).join(", ")} not.`);
   }
@@ -156,7 +160,7 @@ export class Composer {
   #acceptDrops() {
     const show = (shown) => { $("drop").hidden = !shown; };
     const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
-    addEventListener("dragenter", (event) => { if (holdsFiles(event)) { this.#depth += 1; show(true); } });
+    addEventListener("dragenter", (event) => { if (holdsFiles(event) && TAKES_TABLES) { this.#depth += 1; show(true); } });
     addEventListener("dragleave", (event) => { if (holdsFiles(event)) show((this.#depth = Math.max(0, this.#depth - 1)) > 0); });
     addEventListener("dragover", (event) => { if (holdsFiles(event)) event.preventDefault(); });
     addEventListener("drop", (event) => {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
 from greenroom.blocking.agent_types import ThreadedAgent
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import Policy, checked_policies
-from greenroom.loading.declaration import Declaration, Lost, declared
+from greenroom.loading.declaration import TEXT_ONLY, Declaration, Lost, Taken, declared
 
 AgentT = TypeVar("AgentT", bound=ThreadedAgent)
 
@@ -19,6 +19,7 @@ def agent(
     when_lost: Lost = "end",
     attempts: int = 3,
     policy: Policy | Mapping[EventClass, Policy] | None = None,
+    takes: Sequence[Taken] = TEXT_ONLY,
 ) -> Callable[[AgentT], AgentT]:
     """Declare an agent of synchronous code: a plain function.
 
@@ -26,4 +27,4 @@ def agent(
     is. Raises `BadDeclaration` and `BadPolicy`.
     """
     policies = checked_policies(policy)
-    return partial(declared, Declaration(when_lost, attempts, policies, "thread"))
+    return partial(declared, Declaration(when_lost, attempts, policies, "thread", takes))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import trio
 from cyclopts import Parameter
@@ -12,6 +13,11 @@ from greenroom.loading.agent import load_agent
 from greenroom.logs import configure_logs
 from greenroom.serving import run_server
 from greenroom.settings import Settings
+from greenroom.settings.keys import token_for
+from greenroom.visitors import is_loopback
+
+DEVELOPER: Final = "developer"
+LINK_SECONDS: Final = 24 * 3600.0
 
 
 def serve(
@@ -32,7 +38,8 @@ def serve(
 ) -> None:
     """Serve an agent to users who have a token.
 
-    Options that you leave out are taken from GREENROOM_* variables, then from greenroom.toml.
+    Options that you leave out are taken from GREENROOM_* variables, then from greenroom.toml. On a
+    terminal it prints a link that signs a browser of this machine in, for a day.
 
     Parameters
     ----------
@@ -74,8 +81,18 @@ def serve(
 
     def announce(url: str) -> None:
         print(f"greenroom serves {target} at {url} (Ctrl-C drains and stops)", flush=True)
+        if sys.stdout.isatty() and (link := signed_in(settings, url)):
+            print(f"Open it as {DEVELOPER!r}: {link}", flush=True)
 
     async def main() -> None:
         await run_server(settings, agent, announce=announce)
 
     trio.run(main)
+
+
+def signed_in(settings: Settings, url: str) -> str | None:
+    """A link to the page that signs a browser of this machine in; None for a server that other
+    machines reach, or that cannot sign a token."""
+    if settings.secret is None or not (settings.host == "localhost" or is_loopback(settings.host)):
+        return None
+    return f"{url}#token={token_for(settings, settings.secret, DEVELOPER, LINK_SECONDS)}"

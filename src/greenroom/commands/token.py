@@ -10,8 +10,8 @@ from cyclopts.validators import Number
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.settings import BadSettings, Settings
+from greenroom.settings.keys import token_for
 from greenroom.transport.auth.service_tokens import ANY, sign_service_token
-from greenroom.transport.auth.tokens import sign_token
 
 LONGEST_TTL = 100 * 365 * 86_400
 
@@ -56,9 +56,7 @@ def token(
             "a user's token takes one --user and no --agent",
             advice="--service makes a token for a program, which may speak to several users",
         )
-    claims = {"aud": settings.audience, "iss": settings.issuer}
-    given = {name: value for name, value in claims.items() if value is not None}
-    return print(sign_token(settings.secret, user[0], ttl, now=None, **given))
+    return print(token_for(settings, settings.secret, user[0], ttl))
 
 
 def _service_token(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar, get_args
 
 import attrs
 
@@ -17,8 +17,11 @@ from greenroom.delivery.run.run import Agent
 T = TypeVar("T")
 AgentT = TypeVar("AgentT", bound=Agent)
 Lost: TypeAlias = Literal["end", "again"]
+Taken: TypeAlias = Literal["text", "table"]
 
 MOST_ATTEMPTS: Final = 100
+TAKEN: Final = get_args(Taken)
+TEXT_ONLY: Final[Sequence[Taken]] = ("text",)
 _NAME: Final = "__greenroom_agent__"
 
 
@@ -30,12 +33,14 @@ class BadDeclaration(GreenroomError, ValueError):
 class Declaration:
     """What becomes of a run of the agent that is lost with its server: it ends, or it is taken up
     again, until it has had all of its `attempts`. `policies`: those of the runs that users start,
-    in place of the usual ones. `host`: where it runs, if it says so."""
+    in place of the usual ones. `host`: where it runs, if it says so. `takes`: what the page lets
+    users send to it."""
 
     when_lost: Lost = "end"
     attempts: int = 3
     policies: Policies = NO_POLICIES
     host: Literal["any", "asyncio", "thread"] = "any"
+    takes: Sequence[Taken] = TEXT_ONLY
 
     def __attrs_post_init__(self) -> None:
         if self.when_lost not in ("end", "again"):
@@ -46,6 +51,10 @@ class Declaration:
                 f"`attempts` must be a whole number from 1 to {MOST_ATTEMPTS}, "
                 f"not {self.attempts!r}"
             )
+        if isinstance(self.takes, str) or "text" not in self.takes or {*self.takes} - {*TAKEN}:
+            raise BadDeclaration(
+                f'`takes` must be ("text",) or ("text", "table"), not {self.takes!r}'
+            )
 
 
 def agent(
@@ -53,16 +62,19 @@ def agent(
     when_lost: Lost = "end",
     attempts: int = 3,
     policy: Policy | Mapping[EventClass, Policy] | None = None,
+    takes: Sequence[Taken] = TEXT_ONLY,
 ) -> Callable[[AgentT], AgentT]:
     """Declare an agent: `@greenroom.agent(when_lost="again", attempts=3)`.
 
     `when_lost`: what becomes of a run that answers a user when its server dies or stops. "end": it
     ends with `agent_failed`, reason `lost`. "again": the next server calls the agent again, for
     the same run, with what the user said; after `attempts` it ends as lost, too. `policy`: the
-    delivery policy of the runs that answer users, as for `runtime.run`. The function itself stays
-    as it is. Raises `BadDeclaration` and `BadPolicy`, which are `ValueError`s.
+    delivery policy of the runs that answer users, as for `runtime.run`. `takes`: what the page
+    lets users send. With "table", `said` may be `{"text": str, "table": {"name": str, "csv": str}}`
+    instead of a str, with "gzip" (of base64) instead of "csv" for a large one. The function itself
+    stays as it is. Raises `BadDeclaration` and `BadPolicy`, which are `ValueError`s.
     """
-    declaration = Declaration(when_lost, attempts, checked_policies(policy))
+    declaration = Declaration(when_lost, attempts, checked_policies(policy), takes=takes)
     return partial(declared, declaration)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.settings.settings import Settings
-from greenroom.transport.auth.tokens import JwtAuthenticator
+from greenroom.transport.auth.tokens import JwtAuthenticator, sign_token
 
 
 def authenticator_of(
@@ -31,3 +31,10 @@ def authenticator_of(
     return JwtAuthenticator.from_jwks_file(
         settings.jwks_file, audience=audience, issuer=issuer, clock=clock, observer=observer
     )
+
+
+def token_for(settings: Settings, secret: str, user: str, seconds: float) -> str:
+    """A token of this user that these settings accept, signed with their secret."""
+    claims = {"aud": settings.audience, "iss": settings.issuer}
+    given = {name: value for name, value in claims.items() if value is not None}
+    return sign_token(secret, user, seconds, now=None, **given)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
 import greenroom
+from greenroom import aio, blocking
 from greenroom.delivery.run.attempts.attempt import WhenLost
 from greenroom.loading.agent import named_agents
 from greenroom.loading.declaration import Declaration, declaration_of, when_lost
@@ -65,6 +67,13 @@ def test_the_first_agent_answers_and_each_has_its_attempts() -> None:
     assert when_lost({}) == WhenLost()
 
 
+@pytest.mark.parametrize("declare", [greenroom.agent, aio.agent, blocking.agent])
+def test_an_agent_of_any_host_says_what_it_takes(declare: Callable[..., Any]) -> None:
+    assert declaration_of(declare()(lambda run, said: None)).takes == ("text",)
+    takes = ("text", "table")
+    assert declaration_of(declare(takes=takes)(lambda run, said: None)).takes == takes
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -74,6 +83,9 @@ def test_the_first_agent_answers_and_each_has_its_attempts() -> None:
         ({"attempts": 101}, "`attempts`"),
         ({"attempts": True}, "`attempts`"),
         ({"attempts": "3"}, "`attempts`"),
+        ({"takes": "text"}, "`takes`"),
+        ({"takes": ["table"]}, "`takes`"),
+        ({"takes": ["text", "files"]}, "`takes`"),
     ],
     ids=str,
 )

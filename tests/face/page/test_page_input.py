@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.face.page.browser import NEEDS_CHROMIUM, PASTE, Demo, OpenPage, attach, wait_until
+from tests.face.page.browser import (
+    NEEDS_CHROMIUM,
+    PASTE,
+    Demo,
+    OpenPage,
+    attach,
+    wait_live,
+    wait_until,
+)
 
 if TYPE_CHECKING:
     from playwright import sync_api as api
@@ -178,3 +186,14 @@ def test_forced_colours_leave_the_composer_opaque(demo: Demo, open_page: OpenPag
     assert page.evaluate(colour) == "rgba(0, 0, 0, 0)"  # a gradient
     page.emulate_media(forced_colors="active")
     wait_until(page, lambda: "rgba" not in page.evaluate(colour))
+
+
+def test_an_agent_that_wants_no_table_is_offered_none(guided: Demo, open_page: OpenPage) -> None:
+    page = open_page(guided, url=guided.link("eve"))
+    wait_live(page)
+    assert not page.is_visible("[data-testid=attach]")
+    assert "table" not in page.inner_text("body").lower()
+    page.evaluate(PASTE, "a,b\n1,2\n")
+    drop(page, {"one.csv": "a,b\n1,2\n"})
+    page.wait_for_selector("[data-testid=problem] >> text=takes no files")
+    assert page.locator(".chip").count() == 0

@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from greenroom.transport.auth.tokens import Identity, JwtAuthenticator, sign_token
 from greenroom.transport.door.front_door import FrontDoor, Readiness, Upgrade
 from greenroom.transport.door.half_open import HalfOpen
-from greenroom.transport.door.static_pages import load_pages
+from greenroom.transport.door.static_pages import StaticPage, load_pages, with_body_data
 from greenroom.transport.http.request_head import TOO_LARGE
 from greenroom.transport.http.responses import Response
 
@@ -466,6 +466,12 @@ async def test_head_is_get_without_the_body(pages):
     async with serving(front_door(pages=pages)) as port:
         status, headers, body = await fetch(port, "/", "HEAD")
         assert (status, headers["Content-Length"], body) == (200, "15", b"")
+
+
+async def test_a_page_whose_body_says_more_is_another_page():
+    page = with_body_data(StaticPage(b"<body>", "text/html", '"old"'), "takes", '"text"')
+    assert page.body == b'<body data-takes="&quot;text&quot;">'
+    assert page.etag != '"old"'
 
 
 async def test_a_missing_folder_of_pages_is_no_pages():
