@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable
 from threading import get_ident
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -94,16 +94,7 @@ class TextStream:
     async def write_all(self, texts: AsyncIterable[str]) -> None:
         """Write what comes, in parts if it is long, waiting as `drain` does. Raises what `write`
         raises."""
-        if not hasattr(texts, "__aiter__"):
-            raise BadEvent(
-                f"{self._pieces.kind}: a stream must be an async iterable of str, "
-                f"not {kind_of(texts)}"
-            )
-        async for text in texts:
-            for part in parts_of(text):
-                self.write(part)
-                if self.is_ahead:
-                    await self.drain()
+        await write_parts(self, self._pieces.kind, texts)
 
     async def drain(self) -> None:
         """Wait until half of the buffer is free and no client of the user is far behind.
@@ -195,6 +186,32 @@ class TextStream:
                 advice="write within `async with run.text() as text`",
             )
         self._emitter.spoken.after(BLOCKS[self._pieces.kind])
+
+
+class Writable(Protocol):
+    """A stream of any host's that takes text, and may ask to wait."""
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether `drain` would wait."""
+        ...
+
+    def write(self, text: str) -> None:
+        """Take the next token."""
+
+    async def drain(self) -> None:
+        """Wait until there is room."""
+
+
+async def write_parts(stream: Writable, kind: str, texts: AsyncIterable[str]) -> None:
+    """Write all `texts` into a stream of this kind, as `TextStream.write_all`."""
+    if not hasattr(texts, "__aiter__"):
+        raise BadEvent(f"{kind}: a stream must be an async iterable of str, not {kind_of(texts)}")
+    async for text in texts:
+        for part in parts_of(text):
+            stream.write(part)
+            if stream.is_ahead:
+                await stream.drain()
 
 
 def parts_of(text: str) -> Iterable[str]:

@@ -6,13 +6,11 @@ from collections.abc import AsyncIterable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
-from greenroom.actors.text.wording import kind_of
 from greenroom.aio.blocks import enter, leave
 from greenroom.aio.host_loop import HostLoop, cross, host_loop
 from greenroom.aio.receipt import AioReceipt
-from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.kinds import Kind
-from greenroom.delivery.run.text_stream import TextStream, parts_of
+from greenroom.delivery.run.text_stream import TextStream, write_parts
 from greenroom.portal.call import Lane
 from greenroom.portal.host_text import HostText
 from greenroom.portal.visit import Visit
@@ -64,15 +62,7 @@ class AioTextStream(AbstractAsyncContextManager["AioTextStream"]):
 
     async def write_all(self, texts: AsyncIterable[str]) -> None:
         """As `greenroom.TextStream.write_all`."""
-        if not hasattr(texts, "__aiter__"):
-            raise BadEvent(
-                f"{self._kind}: a stream must be an async iterable of str, not {kind_of(texts)}"
-            )
-        async for text in texts:
-            for part in parts_of(text):
-                self.write(part)
-                if self.is_ahead:
-                    await self.drain()
+        await write_parts(self, self._kind, texts)
 
     async def drain(self) -> None:
         """As `greenroom.TextStream.drain`."""

@@ -13,7 +13,7 @@ from greenroom.delivery.asks.answer_types import structured
 from greenroom.delivery.asks.user_ask import AskExpired, AskWithdrawn, NoDefault, Wording
 from greenroom.delivery.events.ids import AskId
 from greenroom.delivery.run.grammar import OutOfOrder
-from greenroom.remote.life import RemoteLife
+from greenroom.remote.life import LAST_SECONDS, RemoteLife
 from greenroom.remote.receipt import RemoteReceipt
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class RemoteAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["RemoteAsk
         traceback: TracebackType | None,
     ) -> None:
         if self.is_open and not self._life.ended:
-            with anyio.CancelScope(shield=True, deadline=anyio.current_time() + 10):
+            with anyio.CancelScope(shield=True, deadline=anyio.current_time() + LAST_SECONDS):
                 await self.withdraw()
 
     @property

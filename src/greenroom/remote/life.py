@@ -18,6 +18,9 @@ from greenroom.remote.requests import Asking
 ENDED: Final = frozenset({"completed", "cancelled", "failed", "lost", "timed_out", "over"})
 LONGEST_POLL: Final = 20.0
 
+LAST_SECONDS: Final = 10.0
+"""Seconds that the last requests of a run, and of its blocks, may take, even if it is cancelled."""
+
 logger = logging.getLogger("greenroom.remote")
 
 

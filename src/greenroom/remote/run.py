@@ -24,10 +24,10 @@ from greenroom.delivery.run.receipt import Receipt, Required, Requirement
 from greenroom.delivery.run.tools import ToolCall
 from greenroom.remote.ask import RemoteAsk
 from greenroom.remote.lane import RemoteLane
-from greenroom.remote.life import RemoteLife
+from greenroom.remote.life import LAST_SECONDS, RemoteLife
 from greenroom.remote.receipt import RemoteReceipt
 from greenroom.remote.requests import Asking, new_key
-from greenroom.remote.running import LAST_SECONDS, Running, failure_of
+from greenroom.remote.running import Running, failure_of
 from greenroom.remote.text import RemoteText
 
 T = TypeVar("T")

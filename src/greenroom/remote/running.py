@@ -17,15 +17,13 @@ from greenroom.actors.text.safe import safe_str, type_name
 from greenroom.delivery.errors import RunStopped, RunTimedOut
 from greenroom.delivery.events.kinds import JSON
 from greenroom.remote.lane import RemoteLane
-from greenroom.remote.life import RemoteLife
+from greenroom.remote.life import LAST_SECONDS, RemoteLife
 from greenroom.remote.requests import Asking
 from greenroom.services.problems import RunOver
 
 R = TypeVar("R")
 
 TRACE_CHARACTERS: Final = 16_000
-LAST_SECONDS: Final = 10.0
-"""Seconds that the last requests of a run may take, even if it is cancelled."""
 
 logger = logging.getLogger("greenroom.remote")
 

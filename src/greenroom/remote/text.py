@@ -9,19 +9,16 @@ from typing import Final
 import anyio
 
 from greenroom.actors.errors import GreenroomError, another
-from greenroom.actors.text.wording import kind_of
-from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.run.grammar import OutOfOrder
 from greenroom.delivery.run.pressure import Pressure
 from greenroom.delivery.run.text_buffer import BUFFER_BYTES, PACE, TextBuffer
+from greenroom.delivery.run.text_stream import write_parts
 from greenroom.remote.lane import LaneEntry
-from greenroom.remote.life import RemoteLife
+from greenroom.remote.life import LAST_SECONDS, RemoteLife
 from greenroom.remote.receipt import RemoteReceipt
 
-PART: Final = BUFFER_BYTES // 8
 LOOK_SECONDS: Final = 0.05
-LAST_SECONDS: Final = 10.0
 
 _KINDS: Final = {"text": Kind.PARTIAL_RESULT, "thoughts": Kind.AGENT_THINKING}
 
@@ -73,17 +70,7 @@ class RemoteText:
 
     async def write_all(self, texts: AsyncIterable[str]) -> None:
         """Write what comes, in parts if it is long, waiting as `drain` does."""
-        if not hasattr(texts, "__aiter__"):
-            raise BadEvent(
-                f"{self._kind}: a stream must be an async iterable of str, not {kind_of(texts)}"
-            )
-        async for text in texts:
-            long = isinstance(text, str) and len(text) > PART
-            parts = range(0, len(text), PART) if long else ()
-            for part in [text[start : start + PART] for start in parts] or [text]:
-                self.write(part)
-                if self.is_ahead:
-                    await self.drain()
+        await write_parts(self, self._kind, texts)
 
     async def drain(self) -> None:
         """Wait until half of the buffer is free and no client of the user is far behind."""
