@@ -7,14 +7,15 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import outcome
 
 from greenroom.aio.host_loop import HostLoop, Waiting, cross, host_loop
 from greenroom.delivery.run.run import Run
-from greenroom.portal.call import Call, Lane
+from greenroom.portal.call import Call, Lane, ignore
 from greenroom.portal.errors import PortalClosed
+from greenroom.portal.faces.block import BlockFace
 from greenroom.portal.held_block import HeldBlock
 from greenroom.portal.visit import Visit
 
@@ -41,25 +42,13 @@ async def leave(visit: Visit[T], lane: Lane, error: BaseException | None) -> Non
     own = Lane(lane.border)  # a lane that was cut must be left all the same
     if isinstance(error, GeneratorExit):  # thrown away: nothing may be awaited
         with suppress(PortalClosed):
-            lane.border.call(Call(left, own, _ignore))
+            lane.border.call(Call(left, own, ignore))
         return
     await cross(own, left)
 
 
-class AioBlock(AbstractAsyncContextManager[V], Generic[T, V]):
-    """A block without a scope of its own, such as that of a tool. `show` makes what it gives."""
-
-    def __init__(
-        self,
-        lane: Lane,
-        make: Callable[[], AbstractAsyncContextManager[T]],
-        show: Callable[[T], V],
-        what: str,
-    ) -> None:
-        self._lane = lane
-        self._visit = Visit(lane, make)
-        self._show = show
-        self._what = what
+class AioBlock(BlockFace[T, V], AbstractAsyncContextManager[V]):
+    """A block without a scope of its own."""
 
     async def __aenter__(self) -> V:
         return self._show(await enter(self._visit, self._lane, self._what))
@@ -183,7 +172,3 @@ class AioRunBlock(AbstractAsyncContextManager[V]):
         if not self._is_leaving and self._task is not None:
             self._was_cut = True
             self._task.cancel()
-
-
-def _ignore(_: object) -> None:
-    """Its caller is gone."""

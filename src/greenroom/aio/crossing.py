@@ -10,7 +10,7 @@ from functools import partial, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from greenroom.aio.host_loop import cross
-from greenroom.portal.face import F, Face
+from greenroom.portal.faces.face import F, Face
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -8,7 +8,7 @@ from greenroom.aio.crossing import crossing
 from greenroom.aio.receipt import emitting
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.threads import Threads
-from greenroom.portal.face import Face
+from greenroom.portal.faces.face import Face
 
 
 class AioDeadLetters(Face[DeadLetters]):

@@ -9,7 +9,7 @@ from typing import Concatenate, Final, ParamSpec
 from greenroom.aio.crossing import crossing
 from greenroom.aio.host_loop import cross
 from greenroom.delivery.run.receipt import Receipt
-from greenroom.portal.face import F, Face, ReceiptFacts
+from greenroom.portal.faces.face import F, Face, ReceiptFacts
 
 P = ParamSpec("P")
 

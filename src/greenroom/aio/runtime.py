@@ -21,7 +21,8 @@ from greenroom.delivery.events.policy import Policies, Policy
 from greenroom.delivery.run.run import Run
 from greenroom.portal.briefly import call_there
 from greenroom.portal.call import Lane
-from greenroom.portal.runtime_face import RuntimeFacts
+from greenroom.portal.faces.runtime import RuntimeFacts, next_line
+from greenroom.portal.visit import same
 from greenroom.runtime import Runtime
 from greenroom.transport.auth.tokens import Authenticator
 from greenroom.transport.door.front_door import Handler
@@ -66,7 +67,9 @@ class AioRuntime(RuntimeFacts):
         """All that is kept of a user, as JSON Lines: see `greenroom users export`. Raises `BadId`,
         and a `JournalError`."""
         lines = self._far.export_user(user)
-        while (line := await cross(self._lane, partial(_next, lines), "export_user()")) is not None:
+        while (
+            line := await cross(self._lane, partial(next_line, lines), "export_user()")
+        ) is not None:
             yield line
 
     def run(
@@ -96,7 +99,7 @@ class AioRuntime(RuntimeFacts):
         )
         block = call_there(self._lane.border, beginning)
         lane = Lane(self._lane.border)
-        return AioRunBlock(lane, partial(_same, block), partial(_shown, lane), "run()", lasts=True)
+        return AioRunBlock(lane, partial(same, block), partial(_shown, lane), "run()", lasts=True)
 
     async def listen(
         self,
@@ -125,16 +128,6 @@ class AioRuntime(RuntimeFacts):
         """Await `function(runtime)` in the trio thread, with the runtime itself: for actors of your
         own, and for other code that runs on trio. Raises what it raises."""
         return await cross(self._lane, partial(function, self._far), "runtime.call()")
-
-
-async def _next(lines: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(lines, None)
-
-
-def _same(
-    block: AbstractAsyncContextManager[Run],
-) -> AbstractAsyncContextManager[Run]:
-    return block
 
 
 def _shown(lane: Lane, run: Run) -> AioRun:

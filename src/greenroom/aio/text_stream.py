@@ -12,11 +12,10 @@ from greenroom.aio.receipt import AioReceipt
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.run.text_stream import TextStream, write_parts
 from greenroom.portal.call import Lane
-from greenroom.portal.host_text import HostText
-from greenroom.portal.visit import Visit
+from greenroom.portal.faces.text_stream import TextFacts
 
 
-class AioTextStream(AbstractAsyncContextManager["AioTextStream"]):
+class AioTextStream(TextFacts, AbstractAsyncContextManager["AioTextStream"]):
     """A `greenroom.TextStream` under asyncio: `async with run.text() as text: text.write(token)`.
 
     Tokens wait on this side of the border, and cross together. An error of a text that has crossed
@@ -24,11 +23,9 @@ class AioTextStream(AbstractAsyncContextManager["AioTextStream"]):
     """
 
     def __init__(self, lane: Lane, make: Callable[[], TextStream], kind: Kind) -> None:
-        self._lane = lane
+        super().__init__(lane, make, kind, self._post)
         self._kind = kind
         self._host: HostLoop | None = None
-        self._text = HostText(lane, make, kind, self._post)
-        self._visit: Visit[HostText] = Visit(lane, self._itself)
 
     def _post(self, callback: Callable[[], object]) -> None:
         if self._host is not None and self._host.is_here:
@@ -36,29 +33,11 @@ class AioTextStream(AbstractAsyncContextManager["AioTextStream"]):
         else:  # in another thread, or on another loop
             self._lane.border.post(callback)
 
-    def _itself(self) -> HostText:
-        return self._text
-
     @property
     def receipt(self) -> AioReceipt | None:
         """The receipt of the last piece that was kept, if there is one."""
-        stream = self._text.stream
-        receipt = None if stream is None else stream.receipt
+        receipt = self._text.receipt
         return None if receipt is None else AioReceipt(receipt, self._lane)
-
-    @property
-    def not_kept(self) -> str:
-        """After an error: the text that was written and is not kept."""
-        return self._text.not_kept
-
-    @property
-    def is_ahead(self) -> bool:
-        """Whether `drain` would wait: half of the buffer is in use, or a client is far behind."""
-        return self._text.is_ahead
-
-    def write(self, text: str) -> None:
-        """Write the next token. Does not block. Raises as `greenroom.TextStream.write`."""
-        self._text.write(text)
 
     async def write_all(self, texts: AsyncIterable[str]) -> None:
         """As `greenroom.TextStream.write_all`."""

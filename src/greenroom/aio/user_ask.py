@@ -12,35 +12,15 @@ from greenroom.aio.crossing import crossing
 from greenroom.aio.host_loop import cross
 from greenroom.aio.receipt import AioReceipt
 from greenroom.delivery.asks.user_ask import UserAsk
-from greenroom.delivery.events.ids import AskId
-from greenroom.portal.call import Lane
-from greenroom.portal.face import Face
-from greenroom.portal.visit import Visit
+from greenroom.portal.faces.user_ask import AskFacts
 
 T = TypeVar("T")
 
 
 class AioUserAsk(
-    Face[UserAsk[T]], Awaitable[T], AbstractAsyncContextManager["AioUserAsk[T]"], Generic[T]
+    AskFacts[T], Awaitable[T], AbstractAsyncContextManager["AioUserAsk[T]"], Generic[T]
 ):
     """A `greenroom.UserAsk` under asyncio: await it, or hold it with `async with`."""
-
-    def __init__(self, far: UserAsk[T], lane: Lane) -> None:
-        super().__init__(far, lane)
-        self._visit: Visit[UserAsk[T]] = Visit(lane, self._itself)
-
-    def _itself(self) -> UserAsk[T]:
-        return self._far
-
-    @property
-    def id(self) -> AskId:
-        """The id of the question."""
-        return self._far.id
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the question was asked and has no end, as far as its run knows."""
-        return self._far.is_open
 
     @property
     def receipt(self) -> AioReceipt | None:
@@ -51,10 +31,7 @@ class AioUserAsk(
     withdraw: Final = crossing(UserAsk.withdraw)
 
     def __await__(self) -> Generator[object, None, T]:
-        return cross(self._lane, self._wait, "run.ask()").__await__()
-
-    async def _wait(self) -> T:
-        return await self._far
+        return cross(self._lane, self._answer, "run.ask()").__await__()
 
     async def __aenter__(self) -> AioUserAsk[T]:
         await enter(self._visit, self._lane, "run.ask()")

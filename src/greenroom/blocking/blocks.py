@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import outcome
 
@@ -15,6 +15,7 @@ from greenroom.blocking.waiting import Inbox, check_may_wait, cross, ended
 from greenroom.delivery.run.run import Run
 from greenroom.portal.call import Call, Lane
 from greenroom.portal.errors import RunInterrupted
+from greenroom.portal.faces.block import BlockFace
 from greenroom.portal.held_block import HeldBlock
 from greenroom.portal.visit import Visit
 
@@ -39,20 +40,8 @@ def leave(visit: Visit[T], lane: Lane, error: BaseException | None) -> None:
     cross(Lane(lane.border), left, "the end of the block")
 
 
-class BlockingBlock(AbstractContextManager[V], Generic[T, V]):
-    """A block without a scope of its own, such as that of a tool. `show` makes what it gives."""
-
-    def __init__(
-        self,
-        lane: Lane,
-        make: Callable[[], AbstractAsyncContextManager[T]],
-        show: Callable[[T], V],
-        what: str,
-    ) -> None:
-        self._lane = lane
-        self._visit = Visit(lane, make)
-        self._show = show
-        self._what = what
+class BlockingBlock(BlockFace[T, V], AbstractContextManager[V]):
+    """A block without a scope of its own."""
 
     def __enter__(self) -> V:
         return self._show(enter(self._visit, self._lane, self._what))

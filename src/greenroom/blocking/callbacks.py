@@ -11,7 +11,7 @@ import trio
 
 from greenroom.actors.guard import call_guarded
 from greenroom.portal.border import Border
-from greenroom.portal.call import Call, Lane
+from greenroom.portal.call import Call, Lane, ignore
 from greenroom.portal.interrupted import uninterrupted
 
 A = TypeVar("A")
@@ -43,7 +43,7 @@ class ThreadCallback(Generic[A]):
             logger.error("%r is not called: %d calls of it wait", self._function, MOST_CALLBACKS)
             return
         self._waiting += 1
-        self._border.spawn(Call(partial(self._call, value), Lane(self._border), _ignore))
+        self._border.spawn(Call(partial(self._call, value), Lane(self._border), ignore))
 
     def _guarded(self, value: A) -> None:
         call_guarded("on_undelivered() failed", self._function, value)
@@ -55,7 +55,3 @@ class ThreadCallback(Generic[A]):
             )
         finally:
             self._waiting -= 1
-
-
-def _ignore(_: object) -> None:
-    """What it raised is logged."""

@@ -11,7 +11,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from greenroom.blocking.waiting import cross
 from greenroom.delivery.run.receipt import Receipt
-from greenroom.portal.face import F, Face, ReceiptFacts
+from greenroom.portal.faces.face import F, Face, ReceiptFacts
 
 P = ParamSpec("P")
 R = TypeVar("R")

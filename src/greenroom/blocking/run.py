@@ -19,7 +19,8 @@ from greenroom.delivery.run.run import Run
 from greenroom.delivery.run.tools import ToolCall
 from greenroom.portal.briefly import briefly, call_there
 from greenroom.portal.call import Lane
-from greenroom.portal.face import RunFacts
+from greenroom.portal.faces.face import RunFacts
+from greenroom.portal.visit import same
 
 T = TypeVar("T")
 J = TypeVar("J", bound=JSON)
@@ -64,7 +65,7 @@ class BlockingRun(RunFacts):
     def tool(self, tool_name: str, arguments: JSON = None) -> AbstractContextManager[ToolCall]:
         """A tool's work as a block: emits `tool_executing`, then `tool_completed` in any case."""
         make = partial(self._far.tool, tool_name, arguments)
-        return BlockingBlock(self._lane, make, _same, "run.tool()")
+        return BlockingBlock(self._lane, make, same, "run.tool()")
 
     def sub_run(
         self,
@@ -122,10 +123,6 @@ async def _sent(lane: Lane, inbox: Inbox[J], function: Callable[[], J]) -> objec
     errand = Errand(lane.border, function)
     inbox.put(errand)
     return await errand.wait()
-
-
-def _same(call: ToolCall) -> ToolCall:
-    return call
 
 
 def _shown(lane: Lane, run: Run) -> BlockingRun:

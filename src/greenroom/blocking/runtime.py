@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final, TypeVar
 
@@ -20,8 +20,9 @@ from greenroom.delivery.run.run import Run
 from greenroom.delivery.threads import Threads
 from greenroom.portal.briefly import call_there
 from greenroom.portal.call import Lane
-from greenroom.portal.face import Face
-from greenroom.portal.runtime_face import RuntimeFacts
+from greenroom.portal.faces.face import Face
+from greenroom.portal.faces.runtime import RuntimeFacts, next_line
+from greenroom.portal.visit import same
 from greenroom.runtime import Runtime
 from greenroom.transport.auth.tokens import Authenticator
 from greenroom.transport.door.front_door import Handler
@@ -89,7 +90,8 @@ class Portal(RuntimeFacts):
         """All that is kept of a user, as JSON Lines: see `greenroom users export`. Raises `BadId`,
         and a `JournalError`."""
         lines = self._far.export_user(user)
-        while (line := cross(self._lane, partial(_next, lines), "export_user()")) is not None:
+        following = partial(next_line, lines)
+        while (line := cross(self._lane, following, "export_user()")) is not None:
             yield line
 
     def run(
@@ -117,7 +119,7 @@ class Portal(RuntimeFacts):
             seconds=seconds,
             policy=policy,
         )
-        make = partial(_same, call_there(self._lane.border, beginning))
+        make = partial(same, call_there(self._lane.border, beginning))
         lane = Lane(self._lane.border)
         return BlockingRunBlock(lane, make, partial(_shown, lane), "portal.run()", lasts=True)
 
@@ -143,14 +145,6 @@ class Portal(RuntimeFacts):
         """Await `function(runtime)` in the trio thread, with the runtime itself: for actors of your
         own, and for other code that runs on trio. Raises what it raises."""
         return cross(self._lane, partial(function, self._far), "portal.call()")
-
-
-async def _next(lines: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(lines, None)
-
-
-def _same(block: AbstractAsyncContextManager[Run]) -> AbstractAsyncContextManager[Run]:
-    return block
 
 
 def _shown(lane: Lane, run: Run) -> BlockingRun:

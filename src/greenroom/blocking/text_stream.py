@@ -12,11 +12,10 @@ from greenroom.blocking.waiting import cross
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.run.text_stream import TextStream, parts_of
 from greenroom.portal.call import Lane
-from greenroom.portal.host_text import HostText
-from greenroom.portal.visit import Visit
+from greenroom.portal.faces.text_stream import TextFacts
 
 
-class BlockingTextStream(AbstractContextManager["BlockingTextStream"]):
+class BlockingTextStream(TextFacts, AbstractContextManager["BlockingTextStream"]):
     """A `greenroom.TextStream` in synchronous code: `with run.text() as text: text.write(token)`.
 
     Tokens wait on this side of the border, and cross together. An error of a text that has crossed
@@ -24,33 +23,13 @@ class BlockingTextStream(AbstractContextManager["BlockingTextStream"]):
     """
 
     def __init__(self, lane: Lane, make: Callable[[], TextStream], kind: Kind) -> None:
-        self._lane = lane
-        self._text = HostText(lane, make, kind, lane.border.post)
-        self._visit: Visit[HostText] = Visit(lane, self._itself)
-
-    def _itself(self) -> HostText:
-        return self._text
+        super().__init__(lane, make, kind, lane.border.post)
 
     @property
     def receipt(self) -> BlockingReceipt | None:
         """The receipt of the last piece that was kept, if there is one."""
-        stream = self._text.stream
-        receipt = None if stream is None else stream.receipt
+        receipt = self._text.receipt
         return None if receipt is None else BlockingReceipt(receipt, self._lane)
-
-    @property
-    def not_kept(self) -> str:
-        """After an error: the text that was written and is not kept."""
-        return self._text.not_kept
-
-    @property
-    def is_ahead(self) -> bool:
-        """Whether `drain` would wait: half of the buffer is in use, or a client is far behind."""
-        return self._text.is_ahead
-
-    def write(self, text: str) -> None:
-        """Write the next token. Does not block. Raises as `greenroom.TextStream.write`."""
-        self._text.write(text)
 
     def write_all(self, texts: Iterable[str]) -> None:
         """As `greenroom.TextStream.write_all`, of any iterable of str."""

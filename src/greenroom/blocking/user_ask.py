@@ -10,34 +10,14 @@ from greenroom.blocking.blocks import enter, leave
 from greenroom.blocking.crossing import BlockingReceipt, crossing
 from greenroom.blocking.waiting import cross
 from greenroom.delivery.asks.user_ask import UserAsk
-from greenroom.delivery.events.ids import AskId
-from greenroom.portal.call import Lane
-from greenroom.portal.face import Face
-from greenroom.portal.visit import Visit
+from greenroom.portal.faces.user_ask import AskFacts
 
 T = TypeVar("T")
 
 
-class BlockingUserAsk(Face[UserAsk[T]], AbstractContextManager["BlockingUserAsk[T]"], Generic[T]):
+class BlockingUserAsk(AskFacts[T], AbstractContextManager["BlockingUserAsk[T]"], Generic[T]):
     """A `greenroom.UserAsk` in synchronous code: `run.ask("…").wait()` asks it and returns the
     answer; or hold it, `with run.ask("…") as ask`."""
-
-    def __init__(self, far: UserAsk[T], lane: Lane) -> None:
-        super().__init__(far, lane)
-        self._visit: Visit[UserAsk[T]] = Visit(lane, self._itself)
-
-    def _itself(self) -> UserAsk[T]:
-        return self._far
-
-    @property
-    def id(self) -> AskId:
-        """The id of the question."""
-        return self._far.id
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the question was asked and has no end, as far as its run knows."""
-        return self._far.is_open
 
     @property
     def receipt(self) -> BlockingReceipt | None:
@@ -51,9 +31,6 @@ class BlockingUserAsk(Face[UserAsk[T]], AbstractContextManager["BlockingUserAsk[
         """The answer; asks the question first unless its block is entered. Raises as awaiting a
         `greenroom.UserAsk` does."""
         return cross(self._lane, self._answer, "run.ask()")
-
-    async def _answer(self) -> T:
-        return await self._far
 
     def __enter__(self) -> BlockingUserAsk[T]:
         enter(self._visit, self._lane, "run.ask()")

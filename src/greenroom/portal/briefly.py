@@ -14,7 +14,7 @@ import outcome
 
 from greenroom.portal.border import Border
 from greenroom.portal.call import Call, Lane
-from greenroom.portal.face import F, Face
+from greenroom.portal.faces.face import F, Face
 
 P = ParamSpec("P")
 R = TypeVar("R")

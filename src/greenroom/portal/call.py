@@ -123,12 +123,12 @@ class Call(Generic[T]):
             lane = lane.parent
         self.lane.border.calls.discard(self)
         self._scope = None  # it is another call's from now on
-        answer, self.answer = self.answer, _was_answered  # its caller refers to it: a circle
+        answer, self.answer = self.answer, ignore  # its caller refers to it: a circle
         call_guarded("the answer of a call did not reach its caller", answer, result)
 
 
-def _was_answered(_: object) -> None:
-    """One answer is enough."""
+def ignore(_: object) -> None:
+    """The answer to a caller that has its answer, has gone, or needs none."""
 
 
 def _interrupted() -> RunInterrupted:

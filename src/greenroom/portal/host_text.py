@@ -17,9 +17,10 @@ import trio
 from greenroom.actors.errors import GreenroomError, another
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.run.grammar import OutOfOrder
+from greenroom.delivery.run.receipt import Receipt
 from greenroom.delivery.run.text_buffer import BUFFER_BYTES, StreamFull, TextBuffer
 from greenroom.delivery.run.text_stream import TextStream
-from greenroom.portal.call import Call, Lane
+from greenroom.portal.call import Call, Lane, ignore
 
 MUCH: Final = 2048
 """Bytes that are worth a crossing of their own."""
@@ -95,6 +96,11 @@ class HostText:
             return ""
         with self._lock:
             return kept_back + self._refused + self._held + self._buffer.text()
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The receipt of the last piece that was kept, if there is one."""
+        return None if self.stream is None else self.stream.receipt
 
     def end(self) -> None:
         """The block was left without an error: raises what is still to be raised."""
@@ -178,7 +184,9 @@ class HostText:
             if self._held:
                 self._has_settled = trio.Event()
                 lane = Lane(self._lane.border)
-                lane.border.spawn(Call(self._move_when_there_is_room, lane, _ignore))
+                lane.border.spawn(
+                    Call(self._move_when_there_is_room, lane, ignore)
+                )  # the portal has stopped if it raises
 
     def _move_waiting(self) -> None:
         with self._lock:
@@ -216,7 +224,3 @@ class HostText:
             await self.opened.flush()
         except GreenroomError as error:
             self._error = error
-
-
-def _ignore(_: object) -> None:
-    """What the task raises is of the portal that stops."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Final
 
 from greenroom.portal.briefly import briefly
-from greenroom.portal.face import Face
+from greenroom.portal.faces.face import Face
 from greenroom.runtime import Runtime
 from greenroom.settings import Settings
 
@@ -33,3 +34,8 @@ class RuntimeFacts(Face[Runtime]):
     tree: Final = briefly(Runtime.tree)
     crashes: Final = briefly(Runtime.crashes)
     crash: Final = briefly(Runtime.crash)
+
+
+async def next_line(lines: AsyncIterator[bytes]) -> bytes | None:
+    """In the trio thread: the next line of an export; None after the last."""
+    return await anext(lines, None)
