@@ -167,7 +167,6 @@ def started(words: Sequence[str], cwd: Path, secret: str | None = None) -> Itera
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
-        preexec_fn=heed_interrupts,
     ) as process:
         try:
             yield Running(process)
@@ -198,11 +197,6 @@ def on_a_terminal(words: Sequence[str], *, cwd: Path, **environ: str) -> bytes:
     os.close(master)
     assert done.returncode == 0, b"".join(seen)
     return b"".join(seen)
-
-
-def heed_interrupts() -> None:
-    """What a shell starts with `&` ignores SIGINT, and so do its children: not this one."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def command(arguments: Sequence[str]) -> list[str]:

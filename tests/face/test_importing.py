@@ -15,7 +15,7 @@ import greenroom
 from greenroom.command_line import run
 from greenroom.commands.table import COMMANDS
 from greenroom.parsing import run_command
-from tests.face.cli import PATIENCE, Result, command, environment, heed_interrupts, started
+from tests.face.cli import PATIENCE, Result, command, environment, started
 
 INTERRUPTING = """
 import os, signal, sys
@@ -55,7 +55,6 @@ def interrupted(words: list[str], at: str, cwd: Path) -> Result:
         capture_output=True,
         text=True,
         timeout=PATIENCE,
-        preexec_fn=heed_interrupts,
         check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)
