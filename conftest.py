@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
@@ -21,6 +22,12 @@ settings.register_profile("calm", calm)
 settings.register_profile("deep", calm, max_examples=20_000)
 settings.register_profile("brief", calm, max_examples=10)  # it is not our code that is looked at
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "calm"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help_ = "run every scenario on every server"
+    parser.addoption("--every-server", action="store_true", help=help_)
+
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],

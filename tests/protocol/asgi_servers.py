@@ -6,7 +6,12 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from functools import partial
 from typing import TypeAlias
 
@@ -16,8 +21,13 @@ import trio
 import uvicorn
 
 from greenroom import Agent, Runtime, Settings, asgi
-from tests.protocol.server import PATIENT, SECRET, Server, narrator
+from greenroom.delivery.events.policy import Policies
+from tests.protocol.server import PATIENT, SECRET, Server, narrator, serving
 
+OWN = "own"
+SERVERS = (OWN, "asyncio", "uvloop", "anycorn")
+Serving: TypeAlias = Callable[..., AbstractContextManager[Server]]
+"""`serving` or its like on another server."""
 Found: TypeAlias = "Future[tuple[Runtime, trio.lowlevel.TrioToken]]"
 Make: TypeAlias = Callable[["Watched"], Callable[..., object]]
 """Makes the outermost ASGI app, which has the given lifespan."""
@@ -40,6 +50,10 @@ class Watched:
                 self.found.set_result(await runtime.call(_with_token))
             yield state
 
+    def server(self, port: int) -> Server:
+        runtime, token = self.found.result(timeout=30)
+        return Server(runtime, port, token)
+
 
 async def _with_token(runtime: Runtime) -> tuple[Runtime, trio.lowlevel.TrioToken]:
     return runtime, trio.lowlevel.current_trio_token()
@@ -50,11 +64,17 @@ def alone(watched: Watched) -> Callable[..., object]:
     return asgi.app(lifespan=watched, page=False)
 
 
+def serving_on(kind: str) -> Serving:
+    """What serves for the length of a block, on the own server or on another."""
+    return serving if kind == OWN else partial(serving_by, kind)
+
+
 @contextmanager
 def serving_by(
     kind: str,
     *,
     agent: Agent = narrator,
+    policies: Policies | None = None,
     make: Make = alone,
     send_buffer: int | None = None,
     **chosen: object,
@@ -63,12 +83,13 @@ def serving_by(
     `send_buffer`: bytes that the system may keep for a client of uvicorn."""
     fixed = {"journal": ":memory:", "secret": SECRET, "metrics_open": True, **PATIENT}
     settings = Settings(**{**fixed, **chosen})
-    watched = Watched(asgi.lifespan(settings, agent))
+    watched = Watched(asgi.lifespan(settings, agent, policies=policies))
     app = make(watched)
     serve = _by_anycorn if kind == "anycorn" else partial(_by_uvicorn, kind, send_buffer)
     with serve(app) as port:
-        runtime, token = watched.found.result(timeout=30)
-        yield Server(runtime, port, token)
+        server = watched.server(port)
+        yield server
+        server.run(server.runtime.drain)  # as on SIGTERM, which reaches no server in a thread
 
 
 @contextmanager

@@ -6,19 +6,15 @@ bytes and settings that are the own server's affair.
 
 import itertools
 from contextlib import ExitStack
-from functools import partial
 
 import pytest
 
-from tests.protocol.asgi_servers import serving_by
+from tests.protocol.asgi_servers import OWN, SERVERS, serving_on
 from tests.protocol.client import Client
-from tests.protocol.server import serving, token_for, unnoticed
+from tests.protocol.server import token_for, unnoticed
 
 _numbers = itertools.count(1)
 
-
-OWN = "own"
-SERVERS = (OWN, "asyncio", "uvloop", "anycorn")
 HAS_A_SERVER_OF_ITS_OWN = {"serving", "hours"}
 
 
@@ -34,8 +30,7 @@ def _has_own_server(test):
 
 @pytest.fixture(scope="session")
 def server(request, tmp_path_factory):
-    kind = getattr(request, "param", OWN)
-    serve = serving if kind == OWN else partial(serving_by, kind)
+    serve = serving_on(getattr(request, "param", OWN))
     with serve(journal=tmp_path_factory.mktemp("protocol") / "journal.db") as server:
         yield server
 

@@ -1,4 +1,8 @@
-"""One server for all incidents that need no other, a fresh user for each, and nothing unnoticed."""
+"""One server for all incidents that need no other, a fresh user for each, and nothing unnoticed.
+
+Those marked `every_server` run under uvicorn, too; with `--every-server` all do, and under every
+server. What is marked `own_server` says why it cannot.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,36 @@ from contextlib import ExitStack
 import pytest
 
 from tests.face.metrics.scrape import Scrape
+from tests.protocol.asgi_servers import OWN, SERVERS, Serving, serving_on
 from tests.protocol.client import Client
 from tests.protocol.hours import Hours, hours
-from tests.protocol.server import Server, serving, token_for, unnoticed
+from tests.protocol.server import Server, token_for, unnoticed
 
 _numbers = itertools.count(1)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "serving" in metafunc.fixturenames and (kinds := _kinds(metafunc.definition)):
+        metafunc.parametrize("serving", kinds, indirect=True, scope="session")
+
+
+def _kinds(test: pytest.Item) -> tuple[str, ...]:
+    """Of its servers; none: the own one alone."""
+    if test.get_closest_marker("own_server"):
+        return ()
+    if test.config.getoption("--every-server"):
+        return SERVERS
+    return (OWN, "asyncio") if test.get_closest_marker("every_server") else ()
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def serving(request: pytest.FixtureRequest) -> Serving:
+    """Serves for the length of a block, by the server that the test runs on."""
+    return serving_on(getattr(request, "param", OWN))
+
+
+@pytest.fixture(scope="session")
+def server(serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """With a journal on the disk; it outlives every test."""
     journal = tmp_path_factory.mktemp("scenarios") / "journal.db"
     with serving(journal=journal, frames_burst=1_000) as server:

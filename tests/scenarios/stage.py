@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+import pytest
+
+from tests.protocol.asgi_servers import Serving as Serving
 from tests.protocol.client import Json
 from tests.protocol.server import Server
 
@@ -14,6 +17,8 @@ T = TypeVar("T")
 
 FIVE = ["agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed"]
 """The events that the first report lost."""
+
+JUMPS = pytest.mark.own_server("its time is made to pass; an ASGI server has a clock of its own")
 
 
 def begin(server: Server, function: Callable[..., Awaitable[T]], *args: object) -> Future[T]:

@@ -16,9 +16,11 @@ from greenroom.delivery.events.ids import KINDS, IdSource
 from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
 from tests.protocol.hours import Hours
-from tests.protocol.server import Server, serving, token_for
+from tests.protocol.server import Server, token_for
 from tests.scenarios.crowd import crowd
-from tests.scenarios.stage import FIVE, begin, kinds, offsets
+from tests.scenarios.stage import FIVE, JUMPS, Serving, begin, kinds, offsets
+
+pytestmark = pytest.mark.every_server
 
 IDS = IdSource()
 ALERTS = (Path(__file__).parents[2] / "docs" / "alerts.yml").read_text(encoding="utf-8")
@@ -52,7 +54,7 @@ def test_a_run_id_used_as_a_user_id_is_refused_naming_both_kinds(
 
 @pytest.mark.requirement("R02")
 def test_an_emit_that_a_full_disk_refuses_raises_and_the_run_still_ends_for_its_user(
-    connect: Callable[..., Client], tmp_path: Path, alarms: list[str]
+    connect: Callable[..., Client], tmp_path: Path, alarms: list[str], serving: Serving
 ) -> None:
     """Without it: "methods returned False and execution went on"."""
     alarms += ["crashed: EventNotKept", "no room on the disk"]
@@ -88,7 +90,11 @@ def test_an_emit_that_a_full_disk_refuses_raises_and_the_run_still_ends_for_its_
 
 @pytest.mark.requirement("R02")
 def test_an_event_that_nobody_came_for_is_a_dead_letter_logged_as_its_policy_says_and_counted(
-    connect: Callable[..., Client], alarms: list[str], caplog: pytest.LogCaptureFixture, user: str
+    connect: Callable[..., Client],
+    alarms: list[str],
+    caplog: pytest.LogCaptureFixture,
+    user: str,
+    serving: Serving,
 ) -> None:
     """Without it: "methods returned False and execution went on"."""
     soon = dict.fromkeys(EventClass, Policy(expires_after=0.2, level="critical"))
@@ -135,6 +141,7 @@ def test_the_five_events_of_a_turn_arrive_in_order_and_the_emitter_knows(
     assert received == FIVE
 
 
+@JUMPS
 @pytest.mark.requirement("R04")
 def test_an_event_is_sent_three_times_ever_further_apart_to_a_client_that_never_acks(
     later: Hours, connect: Callable[..., Client], user: str
@@ -177,6 +184,7 @@ def stuck(later: Hours, connect: Callable[..., Client], user: str) -> Client:
     return client
 
 
+@JUMPS
 @pytest.mark.requirement("R05")
 def test_a_connection_that_keeps_failing_is_spared_probed_and_recovers(
     later: Hours, stuck: Client, user: str
@@ -193,6 +201,7 @@ def test_a_connection_that_keeps_failing_is_spared_probed_and_recovers(
     assert Scrape(later.server).value("breakers", "closed") == 1
 
 
+@JUMPS
 @pytest.mark.requirement("R10")
 def test_what_fails_in_silence_is_seen_in_the_numbers_and_has_an_alert_rule(
     later: Hours, stuck: Client
@@ -233,7 +242,7 @@ def test_a_missing_or_wrong_field_raises_at_the_call_naming_it_and_nobody_is_sho
 
 @pytest.mark.requirement("R07")
 def test_the_context_of_what_a_user_says_is_honoured_on_every_path(
-    connect: Callable[..., Client], user: str
+    connect: Callable[..., Client], user: str, serving: Serving
 ) -> None:
     """Without it: "context ignored; no `session_id`"."""
     contexts = []

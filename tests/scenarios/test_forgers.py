@@ -21,16 +21,21 @@ from greenroom.delivery.events.ids import IdSource, RunId
 from tests.face.log_lines import logged
 from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client, refusal
-from tests.protocol.server import SECRET, Server, serving, token_for
+from tests.protocol.server import SECRET, Server, token_for
+from tests.scenarios.stage import Serving
 
 AUDIENCE, ISSUER = "greenroom.example", "https://id.example"
 OURS: dict[str, Any] = {"aud": AUDIENCE, "iss": ISSUER}
 
-pytestmark = [pytest.mark.requirement("R23"), pytest.mark.requirement("R37")]
+pytestmark = [
+    pytest.mark.requirement("R23"),
+    pytest.mark.requirement("R37"),
+    pytest.mark.every_server,
+]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server(serving: Serving) -> Iterator[Server]:
     with serving(audience=AUDIENCE, issuer=ISSUER) as server:
         yield server
 
@@ -251,7 +256,7 @@ def test_a_token_of_another_user_on_refresh_closes_4503_and_the_other_user_notic
     assert alice.fence() == []
 
 
-def test_a_token_that_is_still_good_can_be_used_again() -> None:
+def test_a_token_that_is_still_good_can_be_used_again(serving: Serving) -> None:
     """What is *not* refused: see this file's head, and docs/operations.md."""
     token = token_for("alice", secret=SECRET)
     with serving() as server, Client(server.port, token) as one, Client(server.port, token) as two:

@@ -15,8 +15,8 @@ from greenroom.delivery.legacy.legacy_ids import modern
 from tests.delivery.journal.journal_story import EPOCH, legacy, rows, write_story
 from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
-from tests.protocol.server import Server, serving, token_for
-from tests.scenarios.stage import offsets
+from tests.protocol.server import Server, token_for
+from tests.scenarios.stage import Serving, offsets
 
 IDS = IdSource()
 ALERTS = (Path(__file__).parents[2] / "docs" / "alerts.yml").read_text(encoding="utf-8")
@@ -28,6 +28,7 @@ def test_a_thread_has_one_id_wherever_it_is_named_and_is_found_by_it(
     tmp_path: Path,
     user: str,
     capsys: pytest.CaptureFixture[str],
+    serving: Serving,
 ) -> None:
     """Without it: "three formats for one thing: '404: Thread not found'"."""
     path = tmp_path / "g.db"
@@ -55,7 +56,7 @@ def test_a_thread_has_one_id_wherever_it_is_named_and_is_found_by_it(
 @pytest.mark.requirement("R17")
 @pytest.mark.requirement("R01")
 def test_an_id_of_another_kind_is_refused_naming_both_before_storage_is_touched(
-    connect: Callable[..., Client],
+    connect: Callable[..., Client], serving: Serving
 ) -> None:
     """Without it: "three formats for one thing: '404: Thread not found'"."""
     with serving() as server:
@@ -99,7 +100,10 @@ def test_a_thread_derived_from_a_runs_text_finds_nothing_and_is_counted_where_th
 
 @pytest.mark.requirement("R19")
 def test_ids_of_live_sessions_of_an_older_system_stay_usable(
-    connect: Callable[..., Client], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    connect: Callable[..., Client],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    serving: Serving,
 ) -> None:
     """Without it: "ids of live sessions became unusable"."""
     path = tmp_path / "g.db"
@@ -128,7 +132,7 @@ def test_ids_of_live_sessions_of_an_older_system_stay_usable(
 @pytest.mark.requirement("R20")
 @pytest.mark.requirement("R34")
 def test_a_conversation_is_there_after_a_restart_of_the_server_and_a_reconnect(
-    connect: Callable[..., Client], tmp_path: Path
+    connect: Callable[..., Client], tmp_path: Path, serving: Serving
 ) -> None:
     """Without it: "history lost on reconnect"."""
     with serving(journal=tmp_path / "g.db") as server:

@@ -13,16 +13,17 @@ import pytest
 
 from greenroom.transport.door.listeners import PortBusy
 from tests.protocol.client import Client, Json
-from tests.protocol.server import serving, token_for
-from tests.scenarios.stage import offsets
+from tests.protocol.server import token_for
+from tests.scenarios.stage import Serving, offsets
 from tests.system.processes import free_port
 
 FAKED = {"mock", "monkeypatch", "patch", "MagicMock", "mocker"}
 
 
+@pytest.mark.own_server("the port of an ASGI server is not greenroom's to take")
 @pytest.mark.requirement("R33")
 def test_whoever_knocks_while_the_server_starts_is_turned_away_or_served_in_full(
-    user: str, tmp_path: Path
+    user: str, tmp_path: Path, serving: Serving
 ) -> None:
     """Without it: "init order races"."""
     port = free_port()
@@ -43,9 +44,10 @@ def test_whoever_knocks_while_the_server_starts_is_turned_away_or_served_in_full
     assert all(story[-1]["data"] == {"outcome": "ok"} for story in stories)
 
 
+@pytest.mark.own_server("the port of an ASGI server is not greenroom's to take")
 @pytest.mark.requirement("R33")
 def test_a_start_that_fails_names_its_culprit_and_leaves_nothing_behind(
-    connect: Callable[..., Client], tmp_path: Path
+    connect: Callable[..., Client], tmp_path: Path, serving: Serving
 ) -> None:
     """Without it: "init order races". The port is the last thing a server takes."""
     port = free_port()
@@ -61,6 +63,7 @@ def test_a_start_that_fails_names_its_culprit_and_leaves_nothing_behind(
         assert offsets(client.story("hello")) == [1, 2, 3]
 
 
+@pytest.mark.every_server
 @pytest.mark.requirement("R34")
 @pytest.mark.requirement("R35")
 def test_a_page_that_is_reloaded_and_cut_in_the_middle_of_a_run_shows_each_event_once(

@@ -17,9 +17,11 @@ from greenroom.delivery.user.messages import DeliverEvents
 from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
 from tests.protocol.hours import hours
-from tests.protocol.server import Server, serving, token_for
+from tests.protocol.server import Server, token_for
 from tests.scenarios.crowd import at_shared_desks, storm
-from tests.scenarios.stage import begin, kinds, offsets
+from tests.scenarios.stage import JUMPS, Serving, begin, kinds, offsets
+
+pytestmark = pytest.mark.every_server
 
 
 async def speak(server: Server, user: str, text: str = "a word") -> None:
@@ -187,6 +189,7 @@ def test_an_agent_that_crashes_ends_its_run_for_the_user(
     scrape.wait("crashes_total", at_least=crashes + 1)
 
 
+@JUMPS
 @pytest.mark.requirement("R28")
 @pytest.mark.parametrize("stubborn", [False, True], ids=["it hangs", "and cannot be cancelled"])
 def test_an_agent_that_hangs_is_cut_and_its_run_ends_for_the_user(
@@ -214,7 +217,7 @@ def test_an_agent_that_hangs_is_cut_and_its_run_ends_for_the_user(
 @pytest.mark.requirement("R28")
 @pytest.mark.requirement("R27")
 def test_a_run_that_a_stopping_server_cut_off_has_ended_for_the_user_who_comes_back(
-    connect: Callable[..., Client], tmp_path: Path
+    connect: Callable[..., Client], tmp_path: Path, serving: Serving
 ) -> None:
     """Without it: "UI waited for ever"."""
     chosen: dict[str, Any] = {"journal": tmp_path / "g.db", "drain_seconds": 0.1}

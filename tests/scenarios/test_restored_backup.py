@@ -11,8 +11,8 @@ import pytest
 
 from greenroom.delivery.events.ids import EventId, IdSource
 from tests.protocol.client import Client, Json
-from tests.protocol.server import Server, serving
-from tests.scenarios.stage import kinds, offsets
+from tests.protocol.server import Server
+from tests.scenarios.stage import Serving, kinds, offsets
 
 Connect = Callable[..., Client]
 
@@ -51,7 +51,7 @@ def nightly(user: str) -> Callable[[Server, int], None]:
 
 
 @pytest.fixture
-def restored(connect: Connect, tmp_path: Path) -> Iterator[Restored]:
+def restored(connect: Connect, tmp_path: Path, serving: Serving) -> Iterator[Restored]:
     journal, backup = tmp_path / "g.db", tmp_path / "backup.db"
     with serving(journal=journal) as server:
         client = connect(server)
@@ -123,7 +123,7 @@ def test_who_saw_only_what_both_have_resumes_as_ever(
 
 @pytest.mark.fault("D5")
 def test_of_an_offset_that_is_trimmed_the_client_is_believed(
-    connect: Connect, tmp_path: Path, user: str
+    connect: Connect, tmp_path: Path, user: str, serving: Serving
 ) -> None:
     with serving(journal=tmp_path / "g.db") as server:
         client = connect(server)

@@ -14,12 +14,15 @@ from tests.face.cli import SECRET, greenroom
 from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
 from tests.protocol.hours import hours
-from tests.protocol.server import Server, serving
-from tests.scenarios.stage import FIVE, kinds, offsets
+from tests.protocol.server import Server
+from tests.scenarios.stage import FIVE, JUMPS, Serving, kinds, offsets
+
+pytestmark = pytest.mark.every_server
 
 TURN_SECONDS = 37.0
 
 
+@JUMPS
 @pytest.mark.requirement("R11")
 @pytest.mark.requirement("R35")
 def test_an_agent_of_37_seconds_is_not_cut_on_standard(connect: Callable[..., Client]) -> None:
@@ -139,7 +142,7 @@ def test_four_of_four_events_are_confirmed_with_what_the_user_thinks_of_them(tur
 
 @pytest.mark.requirement("R15")
 def test_emitter_and_operator_can_tell_of_each_event_how_far_it_got_or_why_not(
-    connect: Callable[..., Client], tmp_path: Path, user: str
+    connect: Callable[..., Client], tmp_path: Path, user: str, serving: Serving
 ) -> None:
     """Without it: "no visibility". The operator asks after a restart, knowing only the user."""
     with serving(journal=tmp_path / "g.db") as server, connect(server) as client:

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.face.asgi.uvicorn_process import uvicorn
-from tests.face.page.browser import NEEDS_CHROMIUM, Demo, OpenPage, ask, wait_live, wait_run
+from tests.face.page.browser import (
+    NEEDS_CHROMIUM,
+    SECRET,
+    Demo,
+    OpenPage,
+    ask,
+    assert_shows_all,
+    wait_live,
+    wait_run,
+)
 
 pytestmark = [pytest.mark.requirement("R40"), NEEDS_CHROMIUM]
 
 CARD = "[data-testid=question-asked][data-state=open]"
+SEEN = ["agent_thinking", "tool_executing", "partial_result", "final_report"]
+
+
+def serving(demo: Demo) -> AbstractContextManager[tuple[subprocess.Popen[bytes], int]]:
+    """examples/fastapi_chat.py, on the demo's port and journal."""
+    demo.url = f"http://127.0.0.1:{demo.port}/chat/"
+    app = ("fastapi_chat:app", "--app-dir", str(Path(__file__).parents[3] / "examples"))
+    kept = {"CHAT_JOURNAL": str(demo.journal), "GREENROOM_SECRET": SECRET}
+    return uvicorn(*app, port=demo.port, **kept)
 
 
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The address of the page, of examples/fastapi_chat.py."""
-    journal = tmp_path_factory.mktemp("chat") / "chat.db"
-    app = ("fastapi_chat:app", "--app-dir", str(Path(__file__).parents[3] / "examples"))
-    with uvicorn(*app, CHAT_JOURNAL=str(journal)) as (_, port):
-        demo = Demo(journal, 0)
-        demo.url = f"http://127.0.0.1:{port}/chat/"
+    demo = Demo(tmp_path_factory.mktemp("chat") / "chat.db", 0)
+    with serving(demo):
         yield demo
 
 
@@ -38,6 +54,25 @@ def test_a_user_asks_reloads_amid_the_run_and_answers_the_agents_question(
     page.click("[data-testid=option] >> nth=0")
     wait_run(page, "done")
     assert "watered" in page.inner_text("[data-testid=report]")
+    for kind in SEEN:
+        assert page.locator(f"[data-kind={kind}]").count() > 0, kind
+
+
+def test_of_a_server_that_is_killed_amid_a_run_the_page_loses_nothing_and_shows_nothing_twice(
+    tmp_path: Path, open_page: OpenPage
+) -> None:
+    demo = Demo(tmp_path / "chat.db", 0)
+    with serving(demo) as (process, _):
+        page = open_page(demo)
+        ask(page, "Thyme")
+        page.wait_for_selector(CARD)
+        process.kill()
+    with serving(demo):
+        wait_run(page, "failed")
+        assert_shows_all(page, demo)
+        ask(page, "Sage")
+        page.wait_for_selector(CARD)
+        assert_shows_all(page, demo)
 
 
 def test_stop_ends_the_run(chat: Demo, open_page: OpenPage) -> None:

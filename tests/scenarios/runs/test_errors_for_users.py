@@ -12,7 +12,8 @@ import pytest
 from greenroom import JSON, Run
 from tests.face.cli import greenroom
 from tests.protocol.client import Client, Json
-from tests.protocol.server import ADMIN, crash_user_actor, serving
+from tests.protocol.server import ADMIN, crash_user_actor
+from tests.scenarios.stage import Serving
 
 Connect = Callable[..., Client]
 
@@ -41,7 +42,7 @@ def explained(reference: str, cwd: Path, *more: str) -> Any:
 
 
 def test_a_user_reads_no_exceptions_text_and_the_operator_finds_it_after_a_restart(
-    connect: Connect, alarms: list[str], tmp_path: Path, user: str
+    connect: Connect, alarms: list[str], tmp_path: Path, user: str, serving: Serving
 ) -> None:
     alarms.append("crashed: ConnectionError")
     journal = tmp_path / "greenroom.db"
@@ -77,7 +78,7 @@ def test_a_user_reads_no_exceptions_text_and_the_operator_finds_it_after_a_resta
 
 
 def test_what_an_operator_reads_stays_on_its_lines_and_says_what_the_user_read(
-    connect: Connect, alarms: list[str], tmp_path: Path
+    connect: Connect, alarms: list[str], tmp_path: Path, serving: Serving
 ) -> None:
     async def forger(run: Run, _: JSON) -> None:
         raise ValueError("one\nbuiltins:Harmless: two\x1b[2J")
@@ -95,7 +96,7 @@ def test_what_an_operator_reads_stays_on_its_lines_and_says_what_the_user_read(
 
 
 def test_a_reference_to_no_failure_to_nothing_and_to_a_run_is_answered_plainly(
-    connect: Connect, tmp_path: Path
+    connect: Connect, tmp_path: Path, serving: Serving
 ) -> None:
     journal = tmp_path / "greenroom.db"
 
@@ -116,7 +117,7 @@ def test_a_reference_to_no_failure_to_nothing_and_to_a_run_is_answered_plainly(
 
 
 def test_no_frame_and_no_answer_repeats_what_the_servers_own_parts_raised(
-    connect: Connect, alarms: list[str], user: str
+    connect: Connect, alarms: list[str], user: str, serving: Serving
 ) -> None:
     alarms.append("crashed")
     with serving() as server:
@@ -127,7 +128,7 @@ def test_no_frame_and_no_answer_repeats_what_the_servers_own_parts_raised(
         assert (closing["code"], closing["reason"]) == (4105, "the server failed")
 
 
-def test_a_reference_is_refused_without_the_admin_token(tmp_path: Path) -> None:
+def test_a_reference_is_refused_without_the_admin_token(tmp_path: Path, serving: Serving) -> None:
     with serving(admin_token=ADMIN) as server:
         status, _ = server.probe("admin/explanations/evt_01h455vb4pex5vsknk084sn02q")
         assert status == 401

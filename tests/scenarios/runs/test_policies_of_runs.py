@@ -11,7 +11,7 @@ import greenroom
 from greenroom import JSON, EventClass, Policy, Run
 from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
-from tests.protocol.server import serving
+from tests.scenarios.stage import Serving
 
 Connect = Callable[..., Client]
 
@@ -21,7 +21,7 @@ SOON = Policy(expires_after=0.2, level="info")
 
 
 def test_a_run_of_the_service_is_given_up_by_its_own_policy_and_others_are_not(
-    user: str,
+    user: str, serving: Serving
 ) -> None:
     with serving() as server:
         scrape = Scrape(server)
@@ -40,7 +40,7 @@ def test_a_run_of_the_service_is_given_up_by_its_own_policy_and_others_are_not(
 
 
 def test_an_agent_declares_the_policy_of_the_runs_that_users_start_and_it_survives_a_restart(
-    connect: Connect, alarms: list[str], tmp_path: Path
+    connect: Connect, alarms: list[str], tmp_path: Path, serving: Serving
 ) -> None:
     alarms.append("dead letters")  # the client is connected, and acknowledges nothing
 
@@ -62,7 +62,7 @@ def test_an_agent_declares_the_policy_of_the_runs_that_users_start_and_it_surviv
         assert {"user_said", "final_report", "agent_completed"} <= kinds
 
 
-def test_a_wrong_policy_is_refused_at_the_call(user: str) -> None:
+def test_a_wrong_policy_is_refused_at_the_call(user: str, serving: Serving) -> None:
     with serving() as server:
 
         async def speak() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.protocol.client import Client, Json
-from tests.protocol.server import Server, serving, token_for
-from tests.scenarios.stage import offsets
+from tests.protocol.server import Server, token_for
+from tests.scenarios.stage import Serving, offsets
 
 pytestmark = pytest.mark.requirement("R55")
 
@@ -48,7 +48,7 @@ def test_an_export_has_all_that_is_kept_of_the_user_and_nothing_of_others(
 
 
 def test_erasing_a_user_closes_the_connections_ends_the_runs_and_leaves_nothing(
-    tmp_path: Path, connect: Connect
+    tmp_path: Path, connect: Connect, serving: Serving
 ) -> None:
     journal, user = tmp_path / "g.db", "user-to-forget"
     with serving(journal=journal) as server:

@@ -13,8 +13,8 @@ from greenroom.delivery.events.threads import ERASED_THREAD, UnknownThread
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.client import RequestFailed, connect
 from tests.protocol.client import Client, Json
-from tests.protocol.server import Server, serving, token_for
-from tests.scenarios.stage import kinds, offsets
+from tests.protocol.server import Server, token_for
+from tests.scenarios.stage import Serving, kinds, offsets
 
 pytestmark = pytest.mark.requirement("R50")
 
@@ -204,7 +204,7 @@ def test_what_is_said_in_an_erased_thread_begins_it_again(client: Client) -> Non
 
 
 def test_an_erased_thread_stays_erased_over_a_restart_and_in_the_files(
-    tmp_path: Path, connect: Connect
+    tmp_path: Path, connect: Connect, serving: Serving
 ) -> None:
     journal = tmp_path / "g.db"
     with serving(journal=journal) as server:

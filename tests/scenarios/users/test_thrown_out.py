@@ -28,9 +28,10 @@ from tests.delivery.user.runs.broken import AGAIN, Analyst, Broken
 from tests.face.http_get import get
 from tests.protocol.client import Client, refusal
 from tests.protocol.hours import Hours, hours
-from tests.protocol.server import ADMIN, Server, serving, token_for
+from tests.protocol.server import ADMIN, Server, token_for
+from tests.scenarios.stage import Serving
 
-pytestmark = pytest.mark.requirement("R47")
+pytestmark = [pytest.mark.requirement("R47"), pytest.mark.every_server]
 
 REFUSED = (403, "The service has disconnected this user.\n")
 
@@ -76,7 +77,7 @@ def test_until_that_time_the_user_is_refused_at_the_door_and_can_ask_why(
     assert not server.run(server.runtime.readmit, user)
 
 
-def test_once_the_time_has_come_the_user_is_admitted(user: str) -> None:
+def test_once_the_time_has_come_the_user_is_admitted(user: str, serving: Serving) -> None:
     now = time.time()
     with serving() as of_its_own:
         bans = of_its_own.runtime._bans
@@ -87,9 +88,7 @@ def test_once_the_time_has_come_the_user_is_admitted(user: str) -> None:
             assert client.hello()["user"] == user
 
 
-def test_a_restart_forgets_no_refusal_and_a_disk_that_is_full_says_so(
-    tmp_path: Path, disk: Disk
-) -> None:
+def test_a_restart_forgets_no_refusal(tmp_path: Path, serving: Serving) -> None:
     until, journal = time.time() + 3_600, tmp_path / "journal.db"
     with serving(journal=journal) as before:
         for name in ("mallory", "oscar", "trudy"):
@@ -101,11 +100,17 @@ def test_a_restart_forgets_no_refusal_and_a_disk_that_is_full_says_so(
         for name in ("oscar", "trudy"):
             with Client(after.port, token_for(name)) as client:
                 assert client.hello()["user"] == name
+
+
+@pytest.mark.own_server("its journal is the test's; an ASGI app opens its own")
+def test_a_refusal_that_a_full_disk_does_not_keep_holds_for_now_and_says_so(
+    disk: Disk, serving: Serving
+) -> None:
     with serving(disk) as full:
         disk.errors.append(JournalFull("no room"))
         with pytest.raises(JournalFull):
-            disconnect(full, "mallory", until=until)
-        assert refusal(full.port, token_for("mallory")) == REFUSED, "all the same, for now"
+            disconnect(full, "mallory", until=time.time() + 3_600)
+        assert refusal(full.port, token_for("mallory")) == REFUSED
 
 
 def test_a_handshake_that_the_door_let_in_before_is_not_forgotten(
@@ -311,7 +316,9 @@ def test_a_ban_may_have_the_last_time_that_there_is(server: Server, user: str) -
     assert refusal(server.port, token_for(user)) == REFUSED
 
 
-def test_a_ban_is_kept_though_its_caller_leaves_while_connections_close(tmp_path: Path) -> None:
+def test_a_ban_is_kept_though_its_caller_leaves_while_connections_close(
+    tmp_path: Path, serving: Serving
+) -> None:
     """As the admin door does, if its visitor's time is up."""
     with (
         serving(journal=tmp_path / "journal.db") as before,
@@ -339,7 +346,9 @@ def admin() -> Callable[..., tuple[int, JSON]]:
     return ask
 
 
-def test_an_admin_throws_out_and_admits_again(admin: Callable[..., tuple[int, JSON]]) -> None:
+def test_an_admin_throws_out_and_admits_again(
+    admin: Callable[..., tuple[int, JSON]], serving: Serving
+) -> None:
     name, until = "zoë/日本", time.time() + 60
     path = "zo%C3%AB%2F%E6%97%A5%E6%9C%AC/disconnect"
     with serving(admin_token=ADMIN) as server, Client(server.port, token_for(name)) as client:
@@ -367,7 +376,7 @@ def test_an_admin_throws_out_and_admits_again(admin: Callable[..., tuple[int, JS
     "asked",
     ["until=soon", "until=inf", "untill=9e9", "runs=stop", "reconnect=1", "until=1&until=2"],
 )
-def test_a_question_that_is_none_throws_nobody_out(asked: str) -> None:
+def test_a_question_that_is_none_throws_nobody_out(asked: str, serving: Serving) -> None:
     with serving(admin_token=ADMIN) as server, Client(server.port, token_for("a")) as client:
         client.hello()
         status, _, _ = get(server, f"/admin/users/a/disconnect?{asked}", method="POST")
