@@ -80,6 +80,7 @@ def serving_by(
     **chosen: object,
 ) -> Iterator[Server]:
     """Serve for the length of a block by `kind` of server; the other keywords are settings.
+    `kind`: anycorn, or a loop of uvicorn, with `+wsproto` for the WebSockets of that package.
     `send_buffer`: bytes that the system may keep for a client of uvicorn."""
     fixed = {"journal": ":memory:", "secret": SECRET, "metrics_open": True, **PATIENT}
     settings = Settings(**{**fixed, **chosen})
@@ -116,9 +117,15 @@ def _by_anycorn(app: Callable[..., object]) -> Iterator[int]:
 
 
 @contextmanager
-def _by_uvicorn(loop: str, send_buffer: int | None, app: Callable[..., object]) -> Iterator[int]:
+def _by_uvicorn(kind: str, send_buffer: int | None, app: Callable[..., object]) -> Iterator[int]:
+    loop, _, ws = kind.partition("+")
     config = uvicorn.Config(
-        app, loop=loop, lifespan="on", log_level="warning", timeout_graceful_shutdown=5
+        app,
+        loop=loop,
+        ws=ws or "auto",
+        lifespan="on",
+        log_level="warning",
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))

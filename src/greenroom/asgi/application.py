@@ -20,6 +20,7 @@ from greenroom.asgi.host_users import HostUsers, UserFound
 from greenroom.asgi.lifespans import STATE, Lifespan
 from greenroom.asgi.request_heads import Proxies, path_of
 from greenroom.asgi.responses import as_messages
+from greenroom.asgi.server_loop import loop_here
 from greenroom.asgi.ways import Way
 from greenroom.portal.errors import PortalClosed, PortalFull
 from greenroom.runtime import Runtime
@@ -89,7 +90,7 @@ class Application:
             return
         found = None
         if self._authenticate is not None and _wants_user(path_of(scope)):
-            found = await _ask(self._authenticate, scope)
+            found = await _ask(self._authenticate, scope, way.runtime.settings.accept_deadline)
         try:
             await way.carry(partial(self._attend, way.runtime, scope, found), receive, send)
         except (PortalClosed, PortalFull) as error:
@@ -160,11 +161,16 @@ def _wants_user(path: str) -> bool:
     return any(path == each or path.startswith(f"{each}/") for each in WITH_USERS)
 
 
-async def _ask(authenticate: Authenticate, scope: AsgiScope) -> UserFound:
+async def _ask(authenticate: Authenticate, scope: AsgiScope, seconds: float) -> UserFound:
     """What the host says of a request: it is judged where the runtime is."""
     try:
         said = authenticate(scope)
-        return outcome.Value(await said if isawaitable(said) else said)
+        if isawaitable(said):
+            said = await loop_here().within(seconds, said)
+        return outcome.Value(said)
+    except TimeoutError as error:
+        slow = TimeoutError(f"`authenticate` took longer than {seconds:g} s")
+        return outcome.Error(error if str(error) else slow)
     except Exception as error:
         if must_go_on(error):
             raise

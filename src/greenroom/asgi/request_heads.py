@@ -24,6 +24,8 @@ from greenroom.transport.http.request_head import (
 )
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+OFFERED = "sec-websocket-protocol"
 SAFE = "/!$&'()*+,;=:@~-._"
 
 
@@ -65,6 +67,7 @@ def head_of(scope: Mapping[str, object]) -> RequestHead:
     """
     raw = cast("Iterable[tuple[bytes, bytes]]", scope.get("headers") or ())
     headers = tuple((name.decode("latin-1").lower(), text.decode("latin-1")) for name, text in raw)
+    headers = _with_subprotocols(headers, scope)
     size = sum(len(name) + len(value) + 4 for name, value in headers)
     if len(headers) > MAX_HEADERS:
         raise BadRequest(f"The request has more than {MAX_HEADERS} headers.", status=431)
@@ -93,7 +96,15 @@ def path_of(scope: Mapping[str, object]) -> str:
     return path or "/"
 
 
-def _with_host(head: RequestHead, hosts: list[str]) -> tuple[tuple[str, str], ...]:
+def _with_subprotocols(headers: Headers, scope: Mapping[str, object]) -> Headers:
+    """What an upgrade offers, as a header. uvicorn on wsproto takes that header out and leaves what
+    it said in the scope, where ASGI promises it; on websockets both are there."""
+    offered = cast("Iterable[str]", scope.get("subprotocols") or ())
+    others = tuple(pair for pair in headers if pair[0] != OFFERED)
+    return (*others, (OFFERED, ", ".join(offered))) if offered else headers
+
+
+def _with_host(head: RequestHead, hosts: list[str]) -> Headers:
     if not hosts:
         return head.headers
     others = tuple(pair for pair in head.headers if pair[0] != "host")

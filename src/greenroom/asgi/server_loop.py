@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import trio
+
+T = TypeVar("T")
 
 Work = Callable[[], Awaitable[None]]
 
@@ -30,6 +32,10 @@ class ServerLoop(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None: ...
+
+    async def within(self, seconds: float, work: Awaitable[T]) -> T:
+        """What `work` returns; cancelled after `seconds`. Raises `TimeoutError` then."""
+        ...
 
     async def run(self, main: Work, *, until: Work, beside: Work) -> None:
         """Run `main`, but no longer than `until`, and `beside` beside it. Raises what `main`
@@ -65,6 +71,10 @@ class AsyncioLoop:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    async def within(self, seconds: float, work: Awaitable[T]) -> T:
+        async with asyncio.timeout(seconds):
+            return await work
+
     async def run(self, main: Work, *, until: Work, beside: Work) -> None:
         tasks = [asyncio.ensure_future(each()) for each in (main, until, beside)]
         try:
@@ -99,6 +109,11 @@ class TrioLoop:
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
+
+    async def within(self, seconds: float, work: Awaitable[T]) -> T:
+        with trio.move_on_after(seconds):
+            return await work
+        raise TimeoutError
 
     async def run(self, main: Work, *, until: Work, beside: Work) -> None:
         async with trio.open_nursery() as nursery:

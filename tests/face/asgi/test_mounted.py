@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from urllib.request import Request as Question
 from urllib.request import urlopen
 
 import fastapi
 import pytest
+import trio
 from websockets.exceptions import InvalidStatus
 
 from greenroom import asgi
@@ -34,6 +36,8 @@ def chat(watched):
             raise RuntimeError("the session store is down")
         if b"x-refused" in headers:
             raise fastapi.HTTPException(403)
+        if b"x-hangs" in headers:
+            await asyncio.Event().wait()
         return headers.get(b"x-user", b"").decode() or None
 
     app.mount(PREFIX, asgi.app())
@@ -120,6 +124,37 @@ def test_an_exception_of_fastapi_that_refuses_a_user_refuses_the_socket(server):
 def test_a_failure_of_the_services_authentication_is_not_the_clients_fault(server, crashes):
     crashes.append("a token could not be checked")
     assert status_of("/own-users", server, **{"X-Broken": "yes"}) == 503
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "anycorn"])
+def test_an_authentication_that_hangs_is_cut_with_the_handshake(kind, crashes, caplog):
+    crashes.append("a token could not be checked")
+    hangs = {"X-Hangs": "yes"}
+    make = hanging if kind == "anycorn" else chat
+    with serving_by(kind, make=make, accept_deadline=0.3) as server:
+        assert status_of("/own-users", server, **hangs) == 503
+        with pytest.raises(OSError, match="503"):
+            answer(server, "/own-users/whoami", **hangs)
+    assert "`authenticate` took longer than 0.3 s" in caplog.text
+
+
+def hanging(watched):
+    """On trio."""
+
+    async def user_of(scope) -> str:
+        await trio.sleep_forever()
+
+    app = fastapi.FastAPI(lifespan=watched)
+    app.mount("/own-users", asgi.app(authenticate=user_of))
+    return app
+
+
+def test_uvicorn_may_have_its_websockets_from_wsproto():
+    with serving_by("asyncio+wsproto", make=chat) as server:
+        with at(PREFIX, server, token_for("alice")) as client:
+            assert client.hello()["user"] == "alice"
+        with at("/own-users", server, **{"X-User": "carol"}) as client:
+            assert client.hello()["user"] == "carol"
 
 
 def test_a_page_of_another_origin_may_not_connect(server):
