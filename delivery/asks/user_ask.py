@@ -16,6 +16,7 @@ from greenroom.actors.ref import ActorStopped
 from greenroom.delivery.asks.answer_types import structured
 from greenroom.delivery.asks.ask_keys import ask_with_key, has_key
 from greenroom.delivery.asks.questions import question_data
+from greenroom.delivery.asks.unasked import Unasked
 from greenroom.delivery.errors import DeliveryError, UserUnavailable
 from greenroom.delivery.events.ids import AskId, IdSource
 from greenroom.delivery.events.kinds import JSON, Event, Kind
@@ -83,7 +84,7 @@ class Asker:
         return self.goes_on and self.life.cause is Cut.LOST and has_key(ask)
 
 
-class UserAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["UserAsk[T]"]):
+class UserAsk(Unasked, Generic[T], Awaitable[T], AbstractAsyncContextManager["UserAsk[T]"]):
     """A question to the user, made by `run.ask`. Await it to ask it and to get the answer; or hold
     it, `async with run.ask(…) as ask`: it is asked, `await ask` waits for the answer, and what is
     open at the end of the block is withdrawn.
@@ -104,6 +105,7 @@ class UserAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["UserAsk[T]"
         )
         self.receipt: Receipt | None = None
         """The receipt of the `input_requested`, once the question is asked."""
+        self._owes_asking = True
 
     def __repr__(self) -> str:
         return f"<UserAsk {self.id}>"
@@ -146,6 +148,7 @@ class UserAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["UserAsk[T]"
             return await self._wait()
 
     async def _ask(self) -> None:
+        self._owes_asking = False
         if self.receipt is not None:
             raise OutOfOrder(f"question {self.id} was asked already", advice="make a new one")
         wording, user = self._wording, self._emitter.user

@@ -56,6 +56,15 @@ def test_a_question_can_be_withdrawn_or_expire(server, worker):
     assert [each["state"] for each in state["asks"]] == ["withdrawn", "expired"]
 
 
+def test_a_question_that_is_open_at_the_end_of_its_run_is_withdrawn(server, worker):
+    run = worker.begin("una")["run"]
+    worker.say(run, "input_requested", prompt="Anybody?")
+    worker.post(f"/api/runs/{run}/end", {"outcome": "cancelled"})
+    _, state = worker.get(f"/api/runs/{run}")
+    assert [each["state"] for each in state["asks"]] == ["withdrawn"]
+    assert "input_closed" in kinds(kept(server, "una"))
+
+
 def test_a_run_whose_program_says_nothing_is_lost_and_its_user_reads_that():
     with serving(api_lease=0.3) as server, program(server) as worker:
         begun = worker.begin("uma")

@@ -27,6 +27,19 @@ def test_the_description_is_valid_and_served_without_a_token(server):
     validate(answer.json())
 
 
+def test_every_list_says_what_it_holds_for_generators_of_clients():
+    assert not [each for each in lists(DESCRIBED) if "items" not in each]
+
+
+def lists(described):
+    if isinstance(described, list):
+        return [found for each in described for found in lists(each)]
+    if not isinstance(described, dict):
+        return []
+    own = [described] if described.get("type") == "array" else []
+    return own + lists([*described.values()])
+
+
 def test_every_kind_of_entry_is_described():
     assert set(SAYS) == set(KINDS)
 

@@ -7,12 +7,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
+import anyio.lowlevel
 import attrs
 import httpx
 import pytest
 
 from greenroom import (
     AskExpired,
+    AskWithdrawn,
     BadEvent,
     EventClass,
     NotReceived,
@@ -206,6 +208,27 @@ async def test_what_is_refused_raises_as_in_the_server_and_the_run_goes_on(serve
             with pytest.raises(RunOver):
                 await run.agent_thinking(text="late")
     assert kinds(await read(server, run.context.user))[-2:] == ["final_report", "agent_completed"]
+
+
+@on_both
+async def test_a_run_that_is_over_takes_nothing_more_and_keeps_nobody_waiting(server):
+    async with connect(url(server), service_token()) as there, anyio.create_task_group() as tasks:
+        async with there.run(user=user("lia")) as run:
+            ask = await run.ask("Is anybody there?").__aenter__()
+            tasks.start_soon(raises, AskWithdrawn, ask)
+            await anyio.lowlevel.checkpoint()
+        for late in (run.agent_thinking(text="late"), run.set_title("late"), run.ask("Late?")):
+            await raises(RunOver, late)
+        with pytest.raises(RunOver):
+            async with run.tool("late"):
+                raise AssertionError("not reached")
+        with pytest.raises(OutOfOrder):
+            await run.agent_completed()
+
+
+async def raises(error, awaited):
+    with pytest.raises(error):
+        await awaited
 
 
 def fill(text):

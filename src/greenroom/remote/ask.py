@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 import anyio
 
 from greenroom.delivery.asks.answer_types import structured
+from greenroom.delivery.asks.unasked import Unasked
 from greenroom.delivery.asks.user_ask import AskExpired, AskWithdrawn, NoDefault, Wording
 from greenroom.delivery.events.ids import AskId
 from greenroom.delivery.run.grammar import OutOfOrder
@@ -19,7 +20,7 @@ from greenroom.remote.receipt import RemoteReceipt
 T = TypeVar("T")
 
 
-class RemoteAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["RemoteAsk[T]"]):
+class RemoteAsk(Unasked, Generic[T], Awaitable[T], AbstractAsyncContextManager["RemoteAsk[T]"]):
     """A question to the user, as `UserAsk`: await it, or hold it with `async with`. Its `id` and
     `receipt` are None until it is asked."""
 
@@ -29,6 +30,7 @@ class RemoteAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["RemoteAsk
         self._held = False
         self.id: AskId | None = None
         self.receipt: RemoteReceipt | None = None
+        self._owes_asking = True
 
     def __await__(self) -> Generator[Any, None, T]:
         return (self._wait() if self._held else self._ask_and_wait()).__await__()
@@ -63,6 +65,7 @@ class RemoteAsk(Generic[T], Awaitable[T], AbstractAsyncContextManager["RemoteAsk
             return await self._wait()
 
     async def _ask(self) -> None:
+        self._owes_asking = False
         if self.id is not None:
             raise OutOfOrder(f"question {self.id} was asked already", advice="make a new one")
         wording = self._wording

@@ -56,6 +56,8 @@ class LaneEntry:
         self.done.set()
 
     def fail(self, error: GreenroomError) -> None:
+        if self.done.is_set():
+            return
         self.error = error
         if self.refused is not None:
             self.refused(error)
@@ -76,6 +78,7 @@ class RemoteLane:
         self._room = anyio.Event()
         self._idle = anyio.Event()
         self._idle.set()
+        self._in_flight: list[LaneEntry] = []
         self._broken: GreenroomError | None = None
         self._sent_at = -PACE.interval
 
@@ -122,7 +125,13 @@ class RemoteLane:
                 self._news = anyio.Event()
                 await self._news.wait()
             await self._pause()
-            await self._send(self._take())
+            self._in_flight = self._take()
+            await self._send(self._in_flight)
+
+    def close(self, error: GreenroomError) -> None:
+        """Nothing is sent any more: whatever waits, or comes, fails with `error`."""
+        self._break([*self._in_flight, *self._waiting], self._broken or error)
+        self._idle.set()
 
     def _add(self, waiting: LaneEntry) -> None:
         if self._broken is not None:

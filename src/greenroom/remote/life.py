@@ -14,6 +14,7 @@ from greenroom.delivery.run.pressure import Pressure
 from greenroom.remote.lane import RemoteLane
 from greenroom.remote.receipt import RemoteReceipt
 from greenroom.remote.requests import Asking
+from greenroom.services.problems import RunOver
 
 ENDED: Final = frozenset({"completed", "cancelled", "failed", "lost", "timed_out", "over"})
 LONGEST_POLL: Final = 20.0
@@ -79,10 +80,17 @@ class RemoteLife:
         """End the run, or hear how it has ended."""
         self._note(await self.requests.post(f"{self.path}/end", end))
 
+    def close(self) -> None:
+        """The block is left: whatever another task still waits for, or asks for later, ends."""
+        if not self.ended:
+            self._note({"state": "over"})
+        self.lane.close(RunOver("the run has ended", advice="begin another run"))
+
     def ask_state(self, ask: str) -> Mapping[str, Any]:
         """A question of the run, as the server said last."""
-        known = (each for each in self.state["asks"] if each["ask"] == ask)
-        return next(known, {"ask": ask, "state": "withdrawn"})
+        withdrawn = {"ask": ask, "state": "withdrawn"}
+        state = next((each for each in self.state["asks"] if each["ask"] == ask), withdrawn)
+        return withdrawn if self.ended and state["state"] == "open" else state
 
     async def ask_ended(self, ask: str) -> Mapping[str, Any]:
         """The question once it has its end."""

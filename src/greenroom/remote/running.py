@@ -80,7 +80,10 @@ class Running(AbstractAsyncContextManager[R]):
                 await self._end(None if swallowed else error, swallowed=swallowed)
         finally:
             self._tasks.cancel_scope.cancel()
-            await self._tasks.__aexit__(None, None, None)
+            try:
+                await self._tasks.__aexit__(None, None, None)
+            finally:
+                life.close()
         if error is None or swallowed:
             self._raise_if_stopped()
         return swallowed

@@ -187,6 +187,9 @@ class HeldRun:
             self._asks[ask.id] = {"ask": ask.id, "state": "answered", "value": await ask}
         except AskExpired:
             self._asks[ask.id] = {"ask": ask.id, "state": "expired"}
+        except trio.Cancelled:  # the run ends, and withdraws its questions
+            self._asks[ask.id] = {"ask": ask.id, "state": "withdrawn"}
+            raise
         except GreenroomError:
             self._asks[ask.id] = {"ask": ask.id, "state": "withdrawn"}
         finally:

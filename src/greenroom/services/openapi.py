@@ -42,7 +42,7 @@ SAYS: Final[Mapping[str, Mapping[str, JSON]]] = {
     "final_report": {"report": ANY},
     "input_requested": {
         "prompt": TEXT,
-        "options": {"type": "array"},
+        "options": {"type": "array", "items": ANY},
         "schema": ANY,
         "expires_in": NUMBER,
         "counts_time": {"type": "boolean"},
