@@ -42,8 +42,12 @@ def in_a_thread() -> None:
 @pytest.mark.parametrize("forget", [in_trio, in_asyncio, in_a_thread])
 def test_a_question_that_is_never_asked_is_warned_of(forget: Callable[[], None]) -> None:
     with pytest.warns(RuntimeWarning, match=r"never asked: await it, or call `\.wait\(\)`"):
-        forget()
-        gc.collect()
+        forgotten(forget)
+
+
+def forgotten(forget: Callable[[], None]) -> None:
+    forget()
+    gc.collect()
 
 
 def test_a_question_that_was_asked_is_not_warned_of() -> None:

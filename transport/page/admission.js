@@ -19,14 +19,15 @@ export const ask = (path, token) =>
     signal: AbortSignal.timeout?.(WITHIN_MS),
   });
 
-/** Whose token this is: {user, status}. `user` is null when the server does not say, `status` when it cannot be reached. */
+/** Whose token this is, or without one whose cookies: {user, status, isSignedOut}. `user` is null when the server does not say,
+ *  `status` when it cannot be reached. */
 export async function whoami(token) {
   try {
     const response = await ask("whoami", token);
     const answer = response.ok ? await response.json().catch(() => ({})) : {};
-    return { user: typeof answer.user === "string" ? answer.user : null, status: response.status };
+    return { user: typeof answer.user === "string" ? answer.user : null, status: response.status, isSignedOut: isSignedOut(response) };
   } catch {
-    return { user: null, status: null };
+    return { user: null, status: null, isSignedOut: false };
   }
 }
 
@@ -36,7 +37,7 @@ export async function askWhy(token) {
     const answers = [await ask("whoami", token)];
     if (answers[0].ok) answers.push(await ask("readyz"));
     for (const answer of answers) {
-      if (answer.status === 401) return null;
+      if (answer.status === 401) return token === null && isSignedOut(answer) ? SIGNED_OUT : null;
       if (!answer.ok) return await refusal(answer);
     }
     return isOurs(answers[0]) ? NO_WEBSOCKET : STRANGER;
@@ -47,6 +48,10 @@ export async function askWhy(token) {
 
 const isOurs = (response) => (response.headers.get("Content-Type") ?? "").startsWith("application/json");
 
+/** A service with users of its own refuses a request without a token as it does a bad token (RFC 6750 §3.1), and does not ask for one. */
+const isSignedOut = (response) => response.status === 401 && (response.headers.get("WWW-Authenticate") ?? "").includes("invalid_token");
+
+const SIGNED_OUT = { status: 401, isFinal: false, words: "You are not signed in. Sign in to this service, then come back to this page." };
 const NO_WEBSOCKET = { status: 200, isFinal: false, words:
   "The server answers, but this page cannot connect to it. A proxy on the way may not let WebSocket through." };
 const STRANGER = { status: 200, isFinal: false, words:

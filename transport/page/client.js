@@ -35,7 +35,7 @@ export class Client extends EventTarget {
   #ackTimer = null; #unacked = 0; #acked = 0; #displayedTimer = null; #displayed = new Set();
   #gapAt = null; #requests; #pacer = new Pacer((frame) => this.#write(frame)); #session = new SessionLock();
 
-  /** tokens: async ({renew, ask}) => token or null; without `ask` it must not trouble the user: the socket is still live.
+  /** tokens: async ({renew, ask}) => token or null, or "" where cookies say who the user is; without `ask` it must not trouble the user: the socket is still live.
    *  A function that throws is called again. memory: {get(name), set(name, value)}, kept across reloads. */
   constructor({ url, tokens, memory }) {
     super();
@@ -120,8 +120,8 @@ export class Client extends EventTarget {
       return;
     }
     if (attempt !== this.#opening) return;
-    if (!token) return this.#status("closed", { code: BAD_TOKEN, reason: "no token" });
-    const socket = new WebSocket(this.#url, ["greenroom.v1", bearer(token)]);
+    if (token === null) return this.#status("closed", { code: BAD_TOKEN, reason: "no token" });
+    const socket = new WebSocket(this.#url, ["greenroom.v1", ...(token ? [bearer(token)] : [])]);
     this.#socket = socket;
     const ifCurrent = (act) => (event) => this.#socket === socket && act(event);
     this.#watch(OPEN_WITHIN_MS);

@@ -36,7 +36,8 @@ export class Renewal {
       try {
         const token = await this.#tokens({ renew: true, ask: false });
         if (connection !== this.#connection) return;
-        if (!token) return again();
+        if (token === "") return; // cookies cannot be refreshed on a socket: the server closes 4104, the page reconnects
+        if (token === null) return again();
         const { expires } = await this.#refresh(token);
         if (connection === this.#connection) this.plan(expires);
       } catch {

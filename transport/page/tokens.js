@@ -5,6 +5,9 @@ import { ask, whoami } from "./admission.js";
 /** Whether a header can carry the text. Quotation marks copied from a mail are not ASCII. */
 export const canBeToken = (text) => /^[\x21-\x7e]+$/.test(text);
 
+/** In place of a token, where the service has users of its own: the page's cookies say who the user is. */
+export const BY_COOKIE = "";
+
 export class Tokens {
   #memory; #ask; #confirm; #complain; #link = null; #considering = Promise.resolve(false);
 
@@ -14,7 +17,7 @@ export class Tokens {
     [this.#memory, this.#ask, this.#confirm, this.#complain] = [memory, ask, confirm, complain];
   }
 
-  /** A token; with `renew`, the kept one may be stale. Resolves to what is kept when the server is away; without `ask` the user
+  /** A token, or `BY_COOKIE`; with `renew`, the kept one may be stale. Resolves to what is kept when the server is away; without `ask` the user
    *  is not asked, and it is what is kept, too. */
   async get({ renew, ask: mayAsk }) {
     if (mayAsk) await this.considerLink();
@@ -24,6 +27,10 @@ export class Tokens {
     if (answer === "unreachable") return kept ?? (mayAsk ? this.#later() : null);
     this.#memory.set("demo", answer === "not a demo" ? null : true);
     if (answer !== "not a demo") return this.#keep(answer.token);
+    const visitor = await whoami(null);
+    if (visitor.status === 200 || visitor.isSignedOut) this.#memory.set("token", null); // no token counts here
+    if (visitor.isSignedOut) throw new Error("you are not signed in");
+    if (visitor.status === 200) return BY_COOKIE;
     if (kept && !this.rejected && (!mayAsk || (await whoami(kept)).status !== 401)) return kept;
     return mayAsk ? this.#keep(await this.#ask({ refused: kept !== null })) : null;
   }

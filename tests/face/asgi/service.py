@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import MutableMapping
 
 from fastapi import FastAPI
+from starlette.requests import HTTPConnection
 
 from greenroom import JSON, Settings, aio, asgi
 from tests.protocol.server import SECRET
@@ -21,3 +23,11 @@ async def slow(run: aio.Run, said: JSON) -> None:
 settings = Settings(journal=os.environ.get("SERVICE_JOURNAL", ":memory:"), secret=SECRET)
 app = FastAPI(lifespan=asgi.lifespan(settings, slow))
 app.mount("/greenroom", asgi.app())
+
+
+def user_of(scope: MutableMapping[str, object]) -> str | None:
+    """Users are known by a cookie."""
+    return HTTPConnection(scope).cookies.get("user")
+
+
+app.mount("/by-cookie", asgi.app(authenticate=user_of))

@@ -83,6 +83,31 @@ def test_stop_ends_the_run(chat: Demo, open_page: OpenPage) -> None:
     wait_run(page, "stopped")
 
 
+@pytest.fixture(scope="module")
+def by_cookie(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The address of the page, of a service that knows its users by a cookie."""
+    with uvicorn("tests.face.asgi.service:app") as (_, port):
+        demo = Demo(tmp_path_factory.mktemp("unused"), 0)
+        demo.url = f"http://127.0.0.1:{port}/by-cookie/"
+        yield demo
+
+
+@pytest.mark.parametrize("stale", ["", "localStorage['greenroom.token'] ??= '\"stale\"'"])
+def test_the_page_needs_no_token_where_a_cookie_of_the_service_says_who_the_user_is(
+    stale: str, by_cookie: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(by_cookie, script=stale, live=False)
+    page.wait_for_selector("text=You are not signed in. Sign in to this service")
+    assert not page.is_visible("[data-testid=token-form]")
+    page.context.add_cookies([{"name": "user", "value": "alice", "url": by_cookie.url}])
+    wait_live(page)
+    ask(page, "0")
+    wait_run(page, "done")
+    page.reload()
+    wait_live(page)
+    wait_run(page, "done")
+
+
 TALK = """async () => {
     const {token} = await (await fetch("demo/token")).json();
     const bearer = {Authorization: `Bearer ${token}`};
