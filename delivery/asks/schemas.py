@@ -13,24 +13,28 @@ from typing import TYPE_CHECKING, Final, Never
 import attrs
 
 from greenroom.actors.text.safe import safe_str
+from greenroom.delivery.asks.schema_weight import (
+    MOST_EFFORT,
+    PATTERN_PARTS,
+    WITHOUT_SCHEMAS,
+    Weight,
+    effort,
+    weight_of_keyword,
+)
 from greenroom.delivery.events.kinds import JSON
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
 
 MOST_PARTS: Final = 250
-"""The parts of a schema, where a reference counts as all that it refers to: otherwise twenty
-references could stand for a million parts."""
-
-PATTERN_PARTS: Final = 15
-"""What a regular expression counts for: compiling it takes its time."""
-
 DEEPEST: Final = 64
 _REGEX_BYTES: Final = 64 * 1024
 _LONGEST: Final = 200  # characters of an objection
 
-_NO_SCHEMAS: Final = frozenset({"const", "enum", "default", "examples", "required"})
 _NAMED: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
+_UNEVALUATED: Final = frozenset({"unevaluatedItems", "unevaluatedProperties"})
+"""What is beside one of these is looked at twice, and so twice for each level of them."""
+
 _DEFINITIONS: Final = frozenset({"$defs", "definitions"})
 _REFUSED: Final = frozenset(
     {"$id", "id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef"}
@@ -41,17 +45,26 @@ class BadSchema(ValueError):
     """The value is not a JSON Schema, or one that is not taken; the text says why."""
 
 
-def compiled(schema: JSON) -> Validator:
+@attrs.frozen
+class CompiledSchema:
+    """What checks values against a schema."""
+
+    validator: Validator
+    weight: Weight
+
+
+def compiled(schema: JSON) -> CompiledSchema:
     """What checks values against the schema. Raises `BadSchema`."""
     if not isinstance(schema, Mapping):
         raise BadSchema("it must be a JSON object")
-    if (parts := _SchemaSize(schema).parts()) > MOST_PARTS:
-        raise BadSchema(f"it may have at most {MOST_PARTS} parts, not {parts}")
+    weight = _SchemaWeight(schema).weigh()
+    if weight.parts > MOST_PARTS:
+        raise BadSchema(f"it may have at most {MOST_PARTS} parts, not {weight.parts}")
     # A large library, of use only to agents that ask for more than a choice.
     import jsonschema_rs
 
     try:
-        return jsonschema_rs.validator_for(
+        validator = jsonschema_rs.validator_for(
             dict(schema),
             mask="it",
             retriever=_fetch_nothing,
@@ -61,14 +74,18 @@ def compiled(schema: JSON) -> Validator:
         raise BadSchema(f"schema{_path(error)}: {error.message}"[:_LONGEST]) from error
     except ValueError as error:
         raise BadSchema(safe_str(error)[:_LONGEST]) from error
+    return CompiledSchema(validator, weight)
 
 
-def objection(validator: Validator, value: JSON) -> str | None:
-    """Why the value does not fit the schema; None if it fits. Does not repeat the value."""
+def objection(schema: CompiledSchema, value: JSON) -> str | None:
+    """Why the value does not fit the schema, or cannot be checked in a moment; None if it fits.
+    Does not repeat the value."""
     import jsonschema_rs
 
+    if effort(schema.weight, value) > MOST_EFFORT:
+        return "there is too much in it to be checked"
     try:
-        validator.validate(value)
+        schema.validator.validate(value)
     except jsonschema_rs.ValidationError as error:
         return f"value{_path(error)}: {error.message}"[:_LONGEST]
     return None
@@ -83,39 +100,41 @@ def _fetch_nothing(uri: str) -> Never:
 
 
 @attrs.define
-class _SchemaSize:
-    """Counts the parts of a schema. Raises `BadSchema` for references that are not taken."""
+class _SchemaWeight:
+    """Weighs a schema. Raises `BadSchema` for references that are not taken."""
 
     root: Mapping[str, JSON]
-    _known: dict[str, int] = attrs.field(factory=dict)
+    _known: dict[str, Weight] = attrs.field(factory=dict)
     _open: set[str] = attrs.field(factory=set)
 
-    def parts(self) -> int:
+    def weigh(self) -> Weight:
         return self._weigh(self.root, 0)
 
-    def _weigh(self, schema: JSON, depth: int) -> int:
+    def _weigh(self, schema: JSON, depth: int) -> Weight:
         if depth > DEEPEST:
             raise BadSchema(f"it may nest at most {DEEPEST} levels deep, references included")
         if isinstance(schema, Mapping):
-            return 1 + sum(self._keyword(*each, depth + 1) for each in schema.items())
+            keywords = [self._keyword(*each, depth + 1) for each in schema.items()]
+            weight = sum(keywords, Weight(1))
+            return weight.twice() if schema.keys() & _UNEVALUATED else weight
         if isinstance(schema, list | tuple):
-            return sum(self._weigh(each, depth + 1) for each in schema)
-        return 0
+            return sum((self._weigh(each, depth + 1) for each in schema), Weight())
+        return Weight()
 
-    def _keyword(self, name: str, value: JSON, depth: int) -> int:
+    def _keyword(self, name: str, value: JSON, depth: int) -> Weight:
         if name in _REFUSED and isinstance(value, str | bool):
             raise BadSchema(f"`{name}` is not taken: refer to parts by `$ref`, with #/$defs/…")
         if name == "$ref" and isinstance(value, str):
             return self._reference(value, depth)
-        if name in _NO_SCHEMAS:
-            return 1
+        if name in WITHOUT_SCHEMAS:
+            return weight_of_keyword(name, value)
         if name in _NAMED | _DEFINITIONS and isinstance(value, Mapping):
             patterns = PATTERN_PARTS * len(value) if name == "patternProperties" else 0
-            return patterns + sum(self._weigh(each, depth) for each in value.values())
-        return PATTERN_PARTS if name == "pattern" else self._weigh(value, depth)
+            return sum((self._weigh(each, depth) for each in value.values()), Weight(patterns))
+        return self._weigh(value, depth)
 
-    def _reference(self, pointer: str, depth: int) -> int:
-        """The parts of what a reference refers to, which are few once: it is checked before use."""
+    def _reference(self, pointer: str, depth: int) -> Weight:
+        """The weight of what a reference refers to: it is checked before use."""
         if pointer in self._open or pointer == "#":
             raise BadSchema(f"`$ref` {pointer[:_LONGEST]!r} refers to what it is a part of")
         if pointer not in self._known:

@@ -24,6 +24,14 @@ def chain(length: int, fan: int) -> dict[str, JSON]:
     return {"$defs": {**parts, f"p{length}": {"type": "integer"}}, "$ref": "#/$defs/p0"}
 
 
+def looked_at_twice(levels: int) -> dict[str, JSON]:
+    """A schema whose check takes twice as long with each level."""
+    schema: dict[str, JSON] = {"type": "array"}
+    for _ in range(levels):
+        schema = {"allOf": [schema, {"prefixItems": [{}]}], "unevaluatedItems": False}
+    return schema
+
+
 NOT_TAKEN: dict[str, tuple[Any, str]] = {
     "no object": ("string", "must be a JSON object"),
     "no schema": ({"type": "nonsense"}, "schema['type']"),
@@ -42,6 +50,7 @@ NOT_TAKEN: dict[str, tuple[Any, str]] = {
     "many parts": ({"anyOf": [{"type": "integer"}] * MOST_PARTS}, "parts, not"),
     "a back-reference": ({"pattern": r"(a)\1"}, "pattern"),
     "a pattern of a megabyte": ({"pattern": "(a{1000}){1000}"}, "pattern"),
+    "looks twice at each level": (looked_at_twice(8), "parts, not"),
     "many patterns": ({"patternProperties": {f"^a{n}": {} for n in range(40)}}, "parts, not"),
 }
 
@@ -63,6 +72,46 @@ def test_a_pattern_that_hangs_python_is_answered_at_once() -> None:
     schema = compiled({"type": "string", "pattern": "^(a+)+$"})
     assert objection(schema, "a" * 50_000) is None
     assert objection(schema, "a" * 50_000 + "!") is not None
+
+
+def each(**schema: JSON) -> dict[str, JSON]:
+    """A list of so many, each of which must fit."""
+    return {"type": "array", "items": schema}
+
+
+TOO_MUCH: dict[str, tuple[dict[str, JSON], JSON]] = {
+    "fractions listed": (each(enum=[n + 0.5 for n in range(100)]), [99.5] * 4_000),
+    "a fraction among integers": (each(enum=[*range(100), 0.5]), [0.5] * 4_000),
+    "fractions in the answer": (each(allOf=[{"multipleOf": 2}] * 200), [2.0] * 3_000),
+    "objects listed": (each(enum=[{"": n} for n in range(2_800)]), [{"": 2_799}] * 4_000),
+    "keys required": (each(dependentRequired={str(n): ["a"] for n in range(1_000)}), [{}] * 20_000),
+    "looked at by each part": (
+        each(allOf=[{"uniqueItems": True}] * 240),
+        [[n] for n in range(9_000)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("schema", "value"), TOO_MUCH.values(), ids=TOO_MUCH)
+def test_an_answer_that_would_take_seconds_to_check_is_refused_at_once(
+    schema: JSON, value: JSON
+) -> None:
+    """The first of these held up a server for 180 s, with a schema and an answer of 30 KiB each."""
+    assert objection(compiled(schema), value) == "there is too much in it to be checked"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (each(enum=[f"city {n}" for n in range(3_000)]), ["city 2999"] * 5_000),
+        (each(enum=list(range(6_000))), [5_999] * 10_000),
+        (each(enum=[{"id": n, "name": "x"} for n in range(1_000)]), [{"id": 9, "name": "x"}] * 100),
+        (each(type="number", minimum=0.5, maximum=99.5), [n / 10 for n in range(10, 900)] * 8),
+        (each(type="array", items={"type": "number"}), [[0.5, 1.5]] * 5_000),
+    ],
+)
+def test_a_long_answer_to_a_plain_schema_is_taken(schema: JSON, value: JSON) -> None:
+    assert objection(compiled(schema), value) is None
 
 
 def test_references_within_the_schema_are_taken() -> None:
