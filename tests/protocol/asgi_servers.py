@@ -77,16 +77,20 @@ def serving_by(
     policies: Policies | None = None,
     make: Make = alone,
     send_buffer: int | None = None,
+    proxy_headers: bool = True,
     **chosen: object,
 ) -> Iterator[Server]:
     """Serve for the length of a block by `kind` of server; the other keywords are settings.
     `kind`: anycorn, or a loop of uvicorn, with `+wsproto` for the WebSockets of that package.
-    `send_buffer`: bytes that the system may keep for a client of uvicorn."""
+    `send_buffer`: bytes that the system may keep for a client of uvicorn; `proxy_headers`: its own
+    reading of them."""
     fixed = {"journal": ":memory:", "secret": SECRET, "metrics_open": True, **PATIENT}
     settings = Settings(**{**fixed, **chosen})
     watched = Watched(asgi.lifespan(settings, agent, policies=policies))
     app = make(watched)
-    serve = _by_anycorn if kind == "anycorn" else partial(_by_uvicorn, kind, send_buffer)
+    serve = (
+        _by_anycorn if kind == "anycorn" else partial(_by_uvicorn, kind, send_buffer, proxy_headers)
+    )
     with serve(app) as port:
         server = watched.server(port)
         yield server
@@ -117,7 +121,9 @@ def _by_anycorn(app: Callable[..., object]) -> Iterator[int]:
 
 
 @contextmanager
-def _by_uvicorn(kind: str, send_buffer: int | None, app: Callable[..., object]) -> Iterator[int]:
+def _by_uvicorn(
+    kind: str, send_buffer: int | None, proxy_headers: bool, app: Callable[..., object]
+) -> Iterator[int]:
     loop, _, ws = kind.partition("+")
     config = uvicorn.Config(
         app,
@@ -126,6 +132,7 @@ def _by_uvicorn(kind: str, send_buffer: int | None, app: Callable[..., object]) 
         lifespan="on",
         log_level="warning",
         timeout_graceful_shutdown=5,
+        proxy_headers=proxy_headers,
     )
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))

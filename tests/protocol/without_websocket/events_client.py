@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any, Self, TypeAlias
 from urllib.parse import urlencode
 
@@ -25,7 +27,16 @@ def ask(
     port: int, method: str, path: str, body: object = None, **headers: str
 ) -> tuple[http.client.HTTPResponse, bytes]:
     """One request; its answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    return ask_over(dial(port), method, path, body, **headers)
+
+
+def dial(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+
+
+def ask_over(
+    connection: http.client.HTTPConnection, method: str, path: str, body: object, **headers: str
+) -> tuple[http.client.HTTPResponse, bytes]:
     sent = None if body is None else json.dumps(body) if not isinstance(body, bytes) else body
     if body is not None:
         headers = {"Content-Type": "application/json", **headers}
@@ -47,7 +58,10 @@ class Message:
 
 
 class EventsClient:
-    """One event stream, open inside its block. Raises `Refused`."""
+    """One event stream, open inside its block. Raises `Refused`.
+
+    `dial` opens a connection to the server, whose paths begin with `prefix`.
+    """
 
     def __init__(self, port: int, **options: Any) -> None:
         token = options.pop("token", None)
@@ -56,11 +70,14 @@ class EventsClient:
             self.headers = {"Authorization": f"Bearer {token}", **self.headers}
         last_id = options.pop("last_id", None)
         head = self.headers if last_id is None else {**self.headers, "Last-Event-ID": last_id}
-        self.port = port
+        self._dial: Callable[[], http.client.HTTPConnection] = options.pop(
+            "dial", partial(dial, port)
+        )
+        self._prefix: str = options.pop("prefix", "")
         self.kept: list[Message] = []
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self._connection = self._dial()
         query = f"?{urlencode(options)}" if options else ""
-        self._connection.request("GET", f"/live/events{query}", headers=head)
+        self._connection.request("GET", f"{self._prefix}/live/events{query}", headers=head)
         self._stream = self._connection.getresponse()
         if self._stream.status != 200:
             refused = Refused(self._stream.status, self._stream.read().decode())
@@ -109,8 +126,8 @@ class EventsClient:
 
     def post(self, body: object, **headers: str) -> list[Json]:
         """Post one frame or a list; the replies. Raises `Refused`."""
-        path = f"/live/frames?connection={self.ready['connection']}"
-        answer, data = ask(self.port, "POST", path, body, **{**self.headers, **headers})
+        path = f"{self._prefix}/live/frames?connection={self.ready['connection']}"
+        answer, data = ask_over(self._dial(), "POST", path, body, **{**self.headers, **headers})
         if answer.status != 200:
             raise Refused(answer.status, data.decode())
         replies = json.loads(data)
