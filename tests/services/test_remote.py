@@ -30,6 +30,7 @@ from greenroom import (
 from greenroom.delivery.run.receipt import Receipt
 from greenroom.remote import NotAnswered, RemoteReceipt, RemoteRun, RemoteText, connect
 from greenroom.remote.ask import RemoteAsk
+from greenroom.remote.errors import RemoteError
 from greenroom.services.problems import OutOfScope, RunOver
 from tests.protocol.client import Client
 from tests.protocol.server import token_for
@@ -347,6 +348,14 @@ async def test_a_server_that_is_not_there_is_an_error_in_time():
     here = f"http://127.0.0.1:{free_port()}"
     async with connect(here, service_token(), patience=0.3) as there:
         with pytest.raises(NotAnswered):
+            async with there.run(user="kit"):
+                pass
+
+
+@on_both
+async def test_a_url_without_the_prefix_of_a_mounted_app_is_refused_with_advice(server):
+    async with connect(f"{url(server)}/elsewhere", service_token()) as there:
+        with pytest.raises(RemoteError, match="ends with its prefix"):
             async with there.run(user="kit"):
                 pass
 

@@ -84,7 +84,9 @@ def _problem(answer: httpx.Response) -> Mapping[str, Any]:
     if isinstance(said, dict) and "error" in said:
         return said
     words = f"the server answered {answer.status_code}, which is no answer of greenroom's `/api/`"
-    return {"error": "", "detail": words, "retry": answer.status_code in (502, 503, 504)}
+    advice = "the URL of a mounted app ends with its prefix, as in https://example.com/chat"
+    retry = answer.status_code in (502, 503, 504)
+    return {"error": "", "detail": words, "advice": "" if retry else advice, "retry": retry}
 
 
 def _retry_after(answer: httpx.Response) -> float:
