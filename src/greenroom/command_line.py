@@ -78,13 +78,14 @@ def _complain(error: Exception) -> int:
 
 
 def _is_misuse(error: Exception) -> bool:
+    from greenroom.commands.options import BadOptions
     from greenroom.delivery.events.ids import BadId
     from greenroom.loading.agent import BadTarget
     from greenroom.parsing import Misused
     from greenroom.settings import BadSettings
     from greenroom.transport.auth.keys import BadKeyFile
 
-    return isinstance(error, (Misused, BadSettings, BadTarget, BadId, BadKeyFile))
+    return isinstance(error, (Misused, BadOptions, BadSettings, BadTarget, BadId, BadKeyFile))
 
 
 def _lines(error: Exception) -> list[str]:

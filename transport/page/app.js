@@ -185,7 +185,7 @@ function refresh() {
   const going = conversation.going;
   if (stopping !== going) stopping = null;
   const busy = going !== null || hasUnanswered();
-  composer.show({ busy, canStop: going !== null, stopping: stopping !== null });
+  composer.show({ busy, canStop: going !== null, stopping: stopping !== null, isAsking: conversation.isAsking });
   const isLoading = memory.get("thread") !== null && !caughtUp && conversation.isEmpty;
   $("welcome").hidden = isLoading || !conversation.isEmpty;
   $("loading").hidden = !isLoading;

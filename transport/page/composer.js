@@ -9,9 +9,11 @@ const TALLEST = 200; // px, then the question scrolls
 const TAKES_TABLES = (document.body.dataset.takes ?? "").split(" ").includes("table"); // the agent says so
 const CLOSED_BY_ESCAPE = "dialog, [popover]"; // a run goes on
 export const WORKING = "The agent is still working: wait, or stop it first.";
+export const ASKING = "The agent waits for your answer: give it above, or stop the agent first.";
+const HINDRANCES = [WORKING, ASKING];
 
 export class Composer {
-  #onSend; #memory; #table = null; #busy = false; #canStop = false; #depth = 0;
+  #onSend; #memory; #table = null; #busy = false; #canStop = false; #hindrance = WORKING; #depth = 0;
   #reading = null; // the table that is being read: {name, thenSend}
 
   /** memory: what is not sent yet is kept there over a reload. */
@@ -37,15 +39,15 @@ export class Composer {
     this.#fit();
   }
 
-  show({ busy, canStop, stopping }) {
-    [this.#busy, this.#canStop] = [busy, canStop && !stopping];
+  show({ busy, canStop, stopping, isAsking }) {
+    [this.#busy, this.#canStop, this.#hindrance] = [busy, canStop && !stopping, isAsking ? ASKING : WORKING];
     const held = document.activeElement === $("stop") && !canStop;
     $("stop").hidden = !canStop;
     $("stop").disabled = stopping;
     $("stop").firstChild.data = stopping ? "Stopping… " : "Stop ";
     $("send").hidden = canStop;
     $("send").disabled = busy;
-    if (!busy && $("problem").textContent === WORKING) this.complain(null);
+    if (HINDRANCES.includes($("problem").textContent)) this.complain(busy ? this.#hindrance : null);
     if (held) this.focus(); // the button under the user's focus went away
   }
 
@@ -66,7 +68,7 @@ export class Composer {
 
   #send() {
     const text = $("question").value.trim();
-    if (this.#busy) return this.complain(this.#canStop ? WORKING : null);
+    if (this.#busy) return this.complain(this.#canStop ? this.#hindrance : null);
     if (this.#reading) return void (this.#reading.thenSend = true);
     if (!text && !this.#table) return this.focus();
     try {

@@ -10,6 +10,7 @@ const brief = (value) => {
     `${k}: ${typeof v === "object" ? JSON.stringify(v) : v}`).join(", ");
   return text.length > 90 ? `${text.slice(0, 89)}…` : text;
 };
+const OPEN_QUESTION = ".question[data-state=open]";
 
 export class Conversation {
   #root; #onShown; #answer; #runs = new Map(); #drawn = new Set(); #unsent = new Map(); #eyes; #waiting = new Map();
@@ -31,12 +32,15 @@ export class Conversation {
   /** The latest top-level run that has begun and not ended. */
   get going() { return [...this.#runs.values()].findLast((run) => !run.ended && !run.parent)?.id ?? null; }
 
+  /** Whether a question waits for its user. */
+  get isAsking() { return this.#root.querySelector(OPEN_QUESTION) !== null; }
+
   get questions() { return this.#questions; }
 
   /** Where the first open question or else the latest answer begins, in px from the window's top; null while there is none. */
   get answerTop() {
     const last = this.#root.lastElementChild;
-    const question = last?.querySelector(".question[data-state=open]");
+    const question = last?.querySelector(OPEN_QUESTION);
     const answer = question ?? last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports > .report");
     return answer?.getBoundingClientRect().top ?? null;
   }

@@ -7,6 +7,8 @@ from typing import Annotated, Final, TypeAlias
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from greenroom.actors.errors import GreenroomError
+
 MOST: Final = 1_000_000_000  # of anything: SQLite's integers and islice's end far above
 
 Flag: TypeAlias = Annotated[bool, Parameter(negative="")]
@@ -25,3 +27,12 @@ AdminToken: TypeAlias = Annotated[
         help="The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it."
     ),
 ]
+
+
+class BadOptions(GreenroomError):
+    """An argument has a value that is not allowed, or the options do not fit together."""
+
+
+def not_erased(what: str) -> BadOptions:
+    """What a command that erases says without its `--yes`."""
+    return BadOptions("nothing was erased", advice=f"add --yes to erase {what}")

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from greenroom.actors.errors import GreenroomError
+from greenroom.commands.options import BadOptions
 from greenroom.settings import BadSettings, Settings
 from greenroom.settings.keys import token_for
 from greenroom.transport.auth.service_tokens import ANY, sign_service_token
@@ -18,9 +18,9 @@ LONGEST_TTL = 100 * 365 * 86_400
 
 def token(
     *,
-    user: Annotated[list[str], Parameter(consume_multiple=False)],
+    user: Annotated[list[str], Parameter(consume_multiple=False, negative="")],
     service: str | None = None,
-    agent: Annotated[list[str], Parameter(consume_multiple=False)] | None = None,
+    agent: Annotated[list[str], Parameter(consume_multiple=False, negative="")] | None = None,
     ttl: Annotated[float, Parameter(validator=Number(gt=0, lte=LONGEST_TTL))] = 3600,
     secret: str | None = None,
     config: Path | None = None,
@@ -52,7 +52,7 @@ def token(
     if service is not None:
         return print(_service_token(settings, settings.secret, service, ttl, user, agent))
     if len(user) != 1 or agent:
-        raise BadCall(
+        raise BadOptions(
             "a user's token takes one --user and no --agent",
             advice="--service makes a token for a program, which may speak to several users",
         )
@@ -78,8 +78,4 @@ def _service_token(
             issuer=settings.issuer,
         )
     except ValueError as error:
-        raise BadCall(str(error)) from error
-
-
-class BadCall(GreenroomError):
-    """The options do not fit together."""
+        raise BadOptions(str(error)) from error

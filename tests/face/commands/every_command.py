@@ -158,12 +158,10 @@ CASES = {
     "threads archive": Case(
         "threads archive alice {thread}", Needs.JOURNAL, nothing="alice has no thread"
     ),
-    "threads erase": Case(
-        "threads erase alice {thread}", Needs.JOURNAL, nothing="nothing was erased: add --yes"
-    ),
+    "threads erase": Case("threads erase alice {thread} --yes", Needs.JOURNAL, nothing="is erased"),
     "users export": Case("users export alice", Needs.JOURNAL, nothing='{"end":0}'),
     "users erase": Case(
-        "users erase alice", Needs.JOURNAL, nothing="nothing was erased: add --yes"
+        "users erase alice --yes", Needs.JOURNAL, nothing="nothing was kept of alice"
     ),
     "users disconnect": Case(
         "users disconnect --for 2h alice",

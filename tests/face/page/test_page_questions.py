@@ -92,6 +92,20 @@ def test_every_tab_closes_its_prompt_when_one_has_answered(
         wait_run(page, "done")
 
 
+def test_who_asks_while_the_agent_waits_reads_that_it_waits_for_an_answer(
+    guided: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(guided, url=guided.link("gil"))
+    ask(page, "choose")
+    page.wait_for_selector(f"{CARD}[data-state=open]")
+    page.fill("#question", "and then?")
+    page.press("#question", "Enter")
+    assert "waits for your answer" in page.inner_text("[data-testid=problem]")
+    page.click("[data-testid=option] >> text=yes")
+    wait_run(page, "done")
+    page.wait_for_selector("[data-testid=problem]", state="hidden")
+
+
 def test_a_reload_keeps_the_question_and_its_answer(guided: Demo, open_page: OpenPage) -> None:
     page = open_page(guided, url=guided.link("eve"))
     ask(page, "choose")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from greenroom.actors.text.escaping import one_line
 from greenroom.admin.client import usual_client
 from greenroom.commands.events import existing_journal
-from greenroom.commands.options import AdminToken, Flag, ServerUrl
+from greenroom.commands.options import AdminToken, Flag, ServerUrl, not_erased
 from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.printing import say
 from greenroom.commands.output.streams import write_line
@@ -116,6 +118,8 @@ def export(user: str, /, *, journal: Path | None = None, config: Path | None = N
     reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
     for line in export_lines(partial(reader.user_rows, whose), whose, reader.epoch()):
         write_line(line.rstrip(b"\n"))
+    if not _is_known(reader, whose):
+        print(one_line(f"nothing is kept of {whose}"), file=sys.stderr)
 
 
 @users.command
@@ -148,8 +152,13 @@ def erase(
     settings = Settings.load(config, journal=journal, admin_token=token)
     if not yes:
         check_reachable(settings, url)
-        say(f"nothing was erased: add --yes to erase all that is kept of {whose}")
-        return
+        raise not_erased(f"all that is kept of {whose}")
+    was_known = url is not None or _is_known(JournalReader(existing_journal(settings)), whose)
     at_rest = partial(erase_from, user=whose)
     done(settings, url, at_rest, lambda server: server.erase_user(whose))
-    say(f"all that was kept of {whose} is erased")
+    say(f"all that was kept of {whose} is erased" if was_known else f"nothing was kept of {whose}")
+
+
+def _is_known(reader: JournalReader, user: UserId) -> bool:
+    """Whether the journal keeps anything of the user: the id may be misspelt."""
+    return bool(reader.user_rows(user, None).rows)

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from greenroom.commands.events import existing_journal
-from greenroom.commands.options import AdminToken, Flag
+from greenroom.commands.options import AdminToken, BadOptions, Flag, not_erased
 from greenroom.commands.output.printing import say, say_none
 from greenroom.commands.output.streams import write_line
 from greenroom.commands.output.times import moment
@@ -140,7 +140,7 @@ def title(
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    whose, known, named = UserId.parse(user), modern(ThreadId, thread), checked_title(title)
+    whose, known, named = UserId.parse(user), modern(ThreadId, thread), _titled(title)
     settings = Settings.load(config, journal=journal, admin_token=token)
     at_rest = partial(_change, whose, known, title=named)
     done(settings, url, at_rest, lambda server: server.change_thread(whose, known, title=named))
@@ -214,11 +214,17 @@ def erase(
     settings = Settings.load(config, journal=journal, admin_token=token)
     if not yes:
         check_reachable(settings, url)
-        say(f"nothing was erased: add --yes to erase {known}")
-        return
+        raise not_erased(known)
     at_rest = partial(_erase, whose, known)
     done(settings, url, at_rest, lambda server: server.erase_thread(whose, known))
     say(f"{known} is erased")
+
+
+def _titled(title: str) -> str:
+    try:
+        return checked_title(title)
+    except ValueError as error:
+        raise BadOptions(str(error)) from error
 
 
 async def _change(

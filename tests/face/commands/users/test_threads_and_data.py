@@ -71,7 +71,9 @@ def test_an_operator_lists_names_and_archives_a_users_threads(place: Place) -> N
 
 @pytest.mark.requirement("R50")
 def test_an_operator_erases_a_thread_only_with_yes(place: Place) -> None:
-    assert "nothing was erased" in place.change("threads", "erase", USER, place.thread).out
+    refused = place.change("threads", "erase", USER, place.thread)
+    assert (refused.code, refused.out) == (2, "")
+    assert f"nothing was erased\ngreenroom: add --yes to erase {place.thread}" in refused.err
     assert len(place.listed()) == 1
     assert place.change("threads", "erase", USER, place.thread, "--yes").code == 0
     assert place.listed() == []
@@ -82,7 +84,10 @@ def test_a_thread_that_the_user_does_not_have_is_an_error(place: Place) -> None:
     done = place.change("threads", "title", "somebody", place.thread, "mine")
     assert done.code == 1
     assert "no thread" in done.err
-    assert place.change("threads", "title", USER, place.thread, "x" * 201).code == 1
+    for title in ("", "x" * 201):
+        refused = place.change("threads", "title", USER, place.thread, title)
+        assert (refused.code, "ValueError" in refused.err) == (2, False)
+        assert "a title must have 1 to 200 characters" in refused.err
 
 
 @pytest.mark.requirement("R55")
@@ -92,12 +97,28 @@ def test_an_operator_exports_and_erases_a_user(place: Place) -> None:
     assert lines[-1] == {"end": len(lines) - 2}
     [said] = [each["log"]["body"] for each in lines if each.get("log", {}).get("say")]
     assert said["data"]["body"] == "my diagnosis"
-    assert "nothing was erased" in place.change("users", "erase", USER).out
+    refused = place.change("users", "erase", USER)
+    assert (refused.code, refused.out) == (2, "")
+    assert (
+        f"nothing was erased\ngreenroom: add --yes to erase all that is kept of {USER}"
+        in refused.err
+    )
     assert place.change("users", "erase", USER, "--yes").code == 0
     left = place.call("users", "export", USER).out.splitlines()
     assert [json.loads(each).keys() for each in left] == [{"schema", "user", "epoch"}, {"end"}]
     for file in place.directory.glob("g.db*"):
         assert USER.encode() not in file.read_bytes()
+
+
+def test_a_user_of_whom_nothing_is_kept_is_not_said_to_be_exported_or_erased(
+    tmp_path: Path,
+) -> None:
+    with serving(journal=tmp_path / "g.db") as server:
+        place = Place(tmp_path, talk(server))
+        assert place.call("users", "export", "misspelt").err == "nothing is kept of misspelt\n"
+        assert place.call("users", "export", USER).err == ""
+    erased = place.call("users", "erase", "misspelt", "--yes")
+    assert erased.out == "nothing was kept of misspelt\n"
 
 
 @pytest.mark.requirement("R55")
