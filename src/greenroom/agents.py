@@ -128,6 +128,10 @@ def _logged_as(context: UserContext) -> AbstractContextManager[None]:
 
 def error_words(settings: Settings, describe: DescribeError | None = None) -> ErrorWords:
     """What users read of errors, by the settings and a service's own hook."""
-    secrets = Secrets(tuple(filter(None, (settings.secret, settings.admin_token))))
     show = ShowErrors(settings.show_errors)
-    return ErrorWords(show, describe, secrets, keep_texts=settings.log_errors)
+    return ErrorWords(show, describe, secrets_of(settings), keep_texts=settings.log_errors)
+
+
+def secrets_of(settings: Settings) -> Secrets:
+    """Hides the secrets of the settings, and what looks like a secret."""
+    return Secrets(tuple(filter(None, (settings.secret, settings.admin_token))))

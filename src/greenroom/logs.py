@@ -15,14 +15,16 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
 import structlog
 from structlog.types import EventDict
 
 from greenroom.actors.text.escaping import one_line
+from greenroom.agents import secrets_of
 from greenroom.delivery.log_context import log_context
+from greenroom.delivery.run.failures.secrets import Secrets
 from greenroom.delivery.user.names import QUOTED, unquoted
 from greenroom.log_limit import LimitedHandler
 from greenroom.settings import Settings
@@ -67,7 +69,8 @@ def log_formatter(
         _with_context,
     ]
     last: list[structlog.types.Processor] = [
-        Errors(messages=settings.log_errors, as_data=settings.log_format == "json")
+        Errors(messages=settings.log_errors, as_data=settings.log_format == "json"),
+        WithoutSecrets(secrets_of(settings)),
     ]
     if not settings.log_users:
         last.append(Pseudonyms(_pseudonym_key(settings)))
@@ -100,13 +103,32 @@ def _in_one_line(_: object, __: str, event: EventDict) -> EventDict:
 
 
 def _harmless(value: object) -> object:
+    return _with_texts(value, _short_line)
+
+
+def _short_line(text: str) -> str:
+    return one_line(text if len(text) <= LONGEST else f"{text[:LONGEST]}… (cut)")
+
+
+def _with_texts(value: object, changed: Callable[[str], str]) -> object:
+    """The value with every text in it changed."""
     if isinstance(value, str):
-        return one_line(value if len(value) <= LONGEST else f"{value[:LONGEST]}… (cut)")
+        return changed(value)
     if isinstance(value, Mapping):
-        return {key: _harmless(each) for key, each in value.items()}
+        return {key: _with_texts(each, changed) for key, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [_harmless(each) for each in value]
+        return [_with_texts(each, changed) for each in value]
     return value
+
+
+@attrs.frozen
+class WithoutSecrets:
+    """The processor that hides secrets, such as the password of a URL in what an agent raised."""
+
+    secrets: Secrets
+
+    def __call__(self, _: object, __: str, event: EventDict) -> EventDict:
+        return {name: _with_texts(value, self.secrets.hidden) for name, value in event.items()}
 
 
 @attrs.frozen

@@ -122,6 +122,18 @@ def test_each_event_is_one_line_of_json_also_a_crash_with_its_traceback() -> Non
     assert connection in [event["connection"] for event in closed]
 
 
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_password_in_the_url_of_an_error_is_not_logged(log_format: str) -> None:
+    with logged(log_format=log_format) as lines:
+        try:
+            raise ConnectionError(f"postgres://bob:hunter2@db/x is down, {SECRET}")
+        except ConnectionError as error:
+            logging.getLogger("greenroom").exception("cannot connect: %s", error)
+    assert "hunter2" not in lines.getvalue()
+    assert SECRET not in lines.getvalue()
+    assert lines.getvalue().count("postgres://(hidden)@db/x is down") >= 2
+
+
 def test_the_messages_of_agents_errors_can_be_left_out_and_greenrooms_own_stay() -> None:
     def texts(**chosen: object) -> str:
         with logged(log_format="json", **chosen) as lines:
