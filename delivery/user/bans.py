@@ -46,7 +46,7 @@ class Bans:
         """Ban until then, in place of an earlier ban. Raises `ValueError` for a time that is past
         or too far off, and `TooManyBans`."""
         if not self._now() < until <= LATEST:
-            words = "a time to come, up to the year 10000"
+            words = "a time to come, in seconds since the Unix epoch, up to the year 10000"
             raise ValueError(f"`until` must be {words}, not {safe_repr(until)}")
         if user not in self._until and len(self._until) >= self._limit:
             self._forget_past()

@@ -57,6 +57,10 @@ if TYPE_CHECKING:
     from greenroom.settings import BadSettings, Settings
     from greenroom.transport.auth.tokens import Identity
     from greenroom.transport.client.client import Client, connect
+    from greenroom.transport.client.client_error import ClientError
+    from greenroom.transport.client.frames import RequestFailed
+    from greenroom.transport.client.handshake import Refused
+    from greenroom.transport.client.line import SessionClosed
 
     __version__: str
 
@@ -74,6 +78,7 @@ __all__ = [
     "BadSettings",
     "BadStep",
     "Client",
+    "ClientError",
     "DeadLetter",
     "Event",
     "EventClass",
@@ -96,11 +101,14 @@ __all__ = [
     "Pressure",
     "Receipt",
     "ReceiptStage",
+    "Refused",
+    "RequestFailed",
     "Run",
     "RunInterrupted",
     "RunStopped",
     "RunTimedOut",
     "Runtime",
+    "SessionClosed",
     "Settings",
     "Standing",
     "StepNotKept",
@@ -154,6 +162,10 @@ _HOMES: Final = {
     "greenroom.settings": "BadSettings Settings",
     "greenroom.transport.auth.tokens": "Identity",
     "greenroom.transport.client.client": "Client connect",
+    "greenroom.transport.client.client_error": "ClientError",
+    "greenroom.transport.client.frames": "RequestFailed",
+    "greenroom.transport.client.handshake": "Refused",
+    "greenroom.transport.client.line": "SessionClosed",
 }
 """Where each name of `__all__` lives; the imports above are the same for type checkers."""
 

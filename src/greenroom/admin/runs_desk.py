@@ -34,7 +34,10 @@ class RunsDesk:
         async with self.users.lease(user) as handle:
             kept = handle.cancel(run)
             if kept is None:
-                raise NotThatRun(f"run {run} is not going on", advice="greenroom runs list")
+                raise NotThatRun(
+                    f"run {run} is not going on",
+                    advice="`greenroom runs list` lists those that are",
+                )
             await kept.wait()
 
     async def retry(self, user: UserId, run: RunId, say: str) -> RunId:

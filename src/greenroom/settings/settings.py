@@ -240,8 +240,8 @@ class Settings:
     admin_token: str | None = setting(
         None,
         expected.optional(expected.secret()),
-        "The token for `/admin/`, which shows the tree and settles dead letters; unset, there is "
-        "no `/admin/`.",
+        "The token for `/admin/`, which shows the tree and acts on users, runs and dead letters; "
+        "unset, there is no `/admin/`.",
         show=False,
     )
     admin_anywhere: bool = setting(

@@ -134,6 +134,12 @@ def test_help_shows_commands_by_what_they_are_for_and_no_default_of_nothing(here
     assert [out.index(title) for title in titles] == sorted(out.index(title) for title in titles)
     assert re.findall(r"default: [^\]]*", greenroom("events", "--help", cwd=here).out) == []
     assert "[default: 50]" in " ".join(greenroom("usage", "--help", cwd=here).out.split())
+    assert "--empty" not in greenroom("token", "--help", cwd=here).out
+
+
+def test_options_that_do_not_fit_together_are_a_misuse(here: Path) -> None:
+    result = greenroom("token", "--user", "ann", "--user", "ben", "--secret", "s" * 32, cwd=here)
+    assert (result.code, complaint(result)) == (2, "a user's token takes one --user and no --agent")
 
 
 @pytest.mark.parametrize(

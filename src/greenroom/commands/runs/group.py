@@ -91,7 +91,8 @@ def show(
         rows = read_open_runs(database, user=found.user, run=found.run, limit=1)
     if not rows:
         raise NoSuchRun(
-            f"run {found.run} has ended", advice=f"greenroom timeline {found.run} shows its events"
+            f"run {found.run} has ended",
+            advice=f"`greenroom timeline {found.run}` shows its events",
         )
     if json:
         write_line(json_of(rows[0]))

@@ -247,7 +247,10 @@ async def _erase(user: UserId, thread: ThreadId, journal: Journal) -> None:
 
 
 def _unknown(user: UserId, thread: ThreadId) -> UnknownThread:
-    return UnknownThread(f"{user} has no thread {thread}", advice=f"greenroom threads list {user}")
+    return UnknownThread(
+        f"{user} has no thread {thread}",
+        advice=f"`greenroom threads list {user}` lists those there are",
+    )
 
 
 def _line_of(thread: Thread) -> str:
