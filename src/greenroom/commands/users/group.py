@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
@@ -23,6 +24,8 @@ from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.user_data import erase_from, export_lines
 from greenroom.settings import Settings
+
+NO_ROWS: Final = 2  # lines of an export: the first names the user, the last has the number of rows
 
 users = App(
     name="users",
@@ -161,4 +164,5 @@ def erase(
 
 def _is_known(reader: JournalReader, user: UserId) -> bool:
     """Whether the journal keeps anything of the user: the id may be misspelt."""
-    return bool(reader.user_rows(user, None).rows)
+    lines = export_lines(partial(reader.user_rows, user), user, reader.epoch())
+    return len(list(islice(lines, NO_ROWS + 1))) > NO_ROWS

@@ -103,7 +103,8 @@ def test_an_operator_exports_and_erases_a_user(place: Place) -> None:
         f"nothing was erased\ngreenroom: add --yes to erase all that is kept of {USER}"
         in refused.err
     )
-    assert place.change("users", "erase", USER, "--yes").code == 0
+    erased = place.change("users", "erase", USER, "--yes").out
+    assert erased == f"all that was kept of {USER} is erased\n"
     left = place.call("users", "export", USER).out.splitlines()
     assert [json.loads(each).keys() for each in left] == [{"schema", "user", "epoch"}, {"end"}]
     for file in place.directory.glob("g.db*"):
