@@ -140,7 +140,7 @@ async def test_twenty_kills_under_fifty_users_lose_nothing_show_nothing_twice_te
         Storm(user, Tab("127.0.0.1", place.port, sign_token(SECRET, user, 600)), weather, chance)
         for user in USERS
     ]
-    with trio.fail_after(240):
+    with trio.fail_after(900):  # each wait within ends by itself: this is no measure of speed
         async with trio.open_nursery() as nursery:
             async with trio.open_nursery() as people:
                 nursery.start_soon(weather.feel)
