@@ -102,7 +102,7 @@ def test_the_data_is_what_the_agent_said(told):
     assert data[11:] == [{"report": {"saving": "10%"}}, {"outcome": "ok"}]
 
 
-def test_an_agent_that_crashes_ends_its_run_with_agent_failed(client, crashes):
+def test_an_agent_that_crashes_ends_its_run_with_agent_failed(server, client, crashes, caplog):
     crashes.append("crashed: RuntimeError")
     client.send("say", id="1", body="crash")
     failed = client.events(until="agent_failed")[-1]
@@ -113,6 +113,7 @@ def test_an_agent_that_crashes_ends_its_run_with_agent_failed(client, crashes):
         "reason": "crash",
         "reference": failed["id"],
     }
+    server.wait_until(lambda: "crashed: RuntimeError" in caplog.text)  # it would be the next test's
 
 
 def test_events_name_the_epoch_of_ready(client):
