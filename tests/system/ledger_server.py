@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import greenroom
+from tests.system.processes import serve
 
 LEDGER = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 os.write(LEDGER, b"\n")  # a kill may have torn the last line
@@ -24,10 +24,4 @@ async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
 
 
 if __name__ == "__main__":
-    greenroom.serve(
-        agent,
-        port=int(sys.argv[1]),
-        journal=sys.argv[2],
-        secret=os.environ["SECRET"],
-        announce=lambda url: print(url, flush=True),
-    )
+    serve(agent)

@@ -15,6 +15,9 @@ from pathlib import Path
 import attrs
 import trio
 
+import greenroom
+
+ROOT = Path(__file__).parents[2]
 HANDOVER = """
 import os, sys
 descriptor, *command = sys.argv[1:]
@@ -37,6 +40,17 @@ def free_port() -> int:
         port = random.SystemRandom().randrange(20_000, 32_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
+
+
+def serve(agent: greenroom.Agent) -> None:
+    """In such a process: serve this agent."""
+    greenroom.serve(
+        agent,
+        port=int(sys.argv[1]),
+        journal=sys.argv[2],
+        secret=os.environ["SECRET"],
+        announce=lambda url: print(url, flush=True),
+    )
 
 
 def read_ledger(path: Path) -> list[str]:
@@ -112,6 +126,7 @@ class Place:
         """A process that is killed at the end of the block, if it still lives."""
         script = Path(__file__).parent / self.script
         own = {"LEDGER": str(self.folder / "ledger"), "SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
+        paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         handed = [] if self.listening is None else [self.listening.fileno()]
         handover = [sys.executable, "-c", HANDOVER, *map(str, handed)] if handed else []
         handle = await trio.lowlevel.open_process(
@@ -119,7 +134,7 @@ class Place:
             pass_fds=handed,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **own, **self.environ},
+            env={**os.environ, "PYTHONPATH": paths, **own, **self.environ},
         )
         process = Process(handle)
         async with trio.open_nursery() as nursery:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.user.asks import Asks, EndOutcome
+from tests.system.processes import serve
 
 DIE_AT, DIED = os.environ.get("DIE_AT", ""), Path(os.environ["DIED"])
 
@@ -67,10 +67,4 @@ async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
 
 
 if __name__ == "__main__":
-    greenroom.serve(
-        agent,
-        port=int(sys.argv[1]),
-        journal=sys.argv[2],
-        secret=os.environ["SECRET"],
-        announce=lambda url: print(url, flush=True),
-    )
+    serve(agent)

@@ -4,11 +4,11 @@ one without. It notes what it gets; what is said is the first attempt that does 
 from __future__ import annotations
 
 import os
-import sys
 
 import trio
 
 import greenroom
+from tests.system.processes import serve
 
 LEDGER = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
@@ -25,10 +25,4 @@ async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
 
 
 if __name__ == "__main__":
-    greenroom.serve(
-        agent,
-        port=int(sys.argv[1]),
-        journal=sys.argv[2],
-        secret=os.environ["SECRET"],
-        announce=lambda url: print(url, flush=True),
-    )
+    serve(agent)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import apsw
@@ -19,6 +18,7 @@ import greenroom
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.journal.sqlite import store
 from greenroom.delivery.journal.sqlite.store import SqliteStore
+from tests.system.processes import serve
 
 DIE_AT, DIED = os.environ.get("DIE_AT", ""), Path(os.environ["DIED"])
 EVENTS = int(os.environ["EVENTS"])
@@ -80,10 +80,4 @@ async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
 
 
 if __name__ == "__main__":
-    greenroom.serve(
-        agent,
-        port=int(sys.argv[1]),
-        journal=sys.argv[2],
-        secret=os.environ["SECRET"],
-        announce=lambda url: print(url, flush=True),
-    )
+    serve(agent)

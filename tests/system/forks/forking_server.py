@@ -14,6 +14,7 @@ from typing import Never
 import trio
 
 import greenroom
+from tests.system.processes import serve
 
 FORKS = multiprocessing.get_context("fork")
 POOL = ProcessPoolExecutor(1, mp_context=FORKS)
@@ -108,10 +109,4 @@ async def stray(run: greenroom.Run, how: str) -> None:
 
 
 if __name__ == "__main__":
-    greenroom.serve(
-        agent,
-        port=int(sys.argv[1]),
-        journal=sys.argv[2],
-        secret=os.environ["SECRET"],
-        announce=lambda url: print(url, flush=True),
-    )
+    serve(agent)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from functools import partial
 
@@ -17,6 +16,7 @@ import trio
 import greenroom
 from greenroom.delivery.events.going_on import StepResult
 from greenroom.delivery.run.attempts.steps import Steps
+from tests.system.processes import serve
 
 LEDGER = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 ATTEMPTS = int(os.environ.get("ATTEMPTS", "3"))
@@ -78,10 +78,4 @@ async def hang(*, shielded: bool) -> None:
 
 
 if __name__ == "__main__":
-    greenroom.serve(
-        agent,
-        port=int(sys.argv[1]),
-        journal=sys.argv[2],
-        secret=os.environ["SECRET"],
-        announce=lambda url: print(url, flush=True),
-    )
+    serve(agent)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 import greenroom
+from tests.system.processes import serve
 
 
 async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
@@ -13,10 +11,4 @@ async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:
 
 
 if __name__ == "__main__":
-    greenroom.serve(
-        agent,
-        port=int(sys.argv[1]),
-        journal=sys.argv[2],
-        secret=os.environ["SECRET"],
-        announce=lambda url: print(url, flush=True),
-    )
+    serve(agent)
