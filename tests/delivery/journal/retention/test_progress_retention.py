@@ -8,25 +8,20 @@ import pytest
 from greenroom.delivery.events.draft import forgotten
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
-from greenroom.delivery.events.record import Bounds, DeadLetter, Record, Settled
+from greenroom.delivery.events.record import Bounds, DeadLetter, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import ReadThreads
 from greenroom.delivery.journal.retention.cutoffs import (
-    BEGINNING,
     DAY_MS,
     Cutoffs,
     Retention,
     Swept,
-    SweptTo,
 )
 from tests.delivery.journal.journal_conformance import ALICE, BOB, RUNS, THREADS, displayed, record
+from tests.delivery.journal.retention.passes import settled, sweep
 
 pytestmark = pytest.mark.requirement("R48")
 OLD = Cutoffs(progress_before=100)
-
-
-def settled(through: int, *, user: UserId = ALICE) -> list[Settled]:
-    return [Settled(user, each, through) for each in EventClass]
 
 
 def story(
@@ -46,16 +41,6 @@ def as_kept(events: list[Record], *, forgot: range) -> list[Record]:
         else each
         for each in events
     ]
-
-
-async def sweep(journal: Journal, cutoffs: Cutoffs) -> list[Swept]:
-    """A whole pass."""
-    steps: list[Swept] = []
-    place: SweptTo | None = BEGINNING
-    while place is not None:
-        steps.append(await journal.sweep(cutoffs, place))
-        place = steps[-1].next
-    return steps
 
 
 async def kept(journal: Journal, user: UserId = ALICE) -> list[Record]:

@@ -10,11 +10,9 @@ from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.record import Bounds, Cursor, DeadLetter, Settled
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.retention.cutoffs import (
-    BEGINNING,
     DAY_MS,
     Cutoffs,
     Retention,
-    Swept,
     SweptTo,
 )
 from tests.delivery.journal.journal_conformance import (
@@ -28,23 +26,10 @@ from tests.delivery.journal.journal_conformance import (
     record,
     records,
 )
+from tests.delivery.journal.retention.passes import settled, sweep
 from tests.system.processes import eventually
 
 pytestmark = pytest.mark.requirement("R48")
-
-
-def settled(through: int, *, user: UserId = ALICE) -> list[Settled]:
-    return [Settled(user, each, through) for each in EventClass]
-
-
-async def sweep(journal: Journal, cutoffs: Cutoffs) -> list[Swept]:
-    """A whole pass."""
-    steps: list[Swept] = []
-    place: SweptTo | None = BEGINNING
-    while place is not None:
-        steps.append(await journal.sweep(cutoffs, place))
-        place = steps[-1].next
-    return steps
 
 
 async def kept(journal: Journal, user: UserId = ALICE) -> list[int]:
