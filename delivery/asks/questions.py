@@ -15,7 +15,7 @@ from greenroom.delivery.asks.schemas import BadSchema, compiled, objection
 from greenroom.delivery.errors import DeliveryError
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import AskId
-from greenroom.delivery.events.json_data import flaw_of, half_pair_of
+from greenroom.delivery.events.json_data import any_flaw_of
 from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.events.record import Record
 
@@ -123,7 +123,7 @@ def _checked_seconds(seconds: object) -> float:
 
 
 def _json(value: JSON, name: str) -> JSON:
-    if flaw := flaw_of(value, name) or half_pair_of(value, name):
+    if flaw := any_flaw_of(value, name):
         raise _bad(f"{flaw}")
     return value
 

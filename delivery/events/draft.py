@@ -21,7 +21,7 @@ from greenroom.delivery.events.ids import (
     ThreadId,
     UserId,
 )
-from greenroom.delivery.events.json_data import Flaw, flaw_of, half_pair_of
+from greenroom.delivery.events.json_data import Flaw, any_flaw_of, flaw_of
 from greenroom.delivery.events.kinds import JSON, Event, Kind, class_of
 from greenroom.delivery.events.policy import Policies, RunPolicy
 from greenroom.delivery.events.record import Entry, OpenRun, Record, Unsaid
@@ -132,7 +132,7 @@ def draft(
     try:
         encoded = orjson.dumps(data)
     except TypeError as error:
-        raise _bad(kind, flaw_of(data, "data") or half_pair_of(data, "data") or error) from error
+        raise _bad(kind, any_flaw_of(data, "data") or error) from error
     fields = orjson.dumps(event), _KIND_FIELDS[kind], run_fields, encoded
     rest = b'{"id":%b,%b,%b,"data":%b}' % fields
     if len(rest) > MAX_EVENT_BYTES:

@@ -49,6 +49,11 @@ def half_pair_of(data: object, name: str) -> Flaw | None:
     return _first_flaw(data, name, texts=True)
 
 
+def any_flaw_of(data: object, name: str) -> Flaw | None:
+    """What is wrong with data that the encoder refused, or has not seen."""
+    return flaw_of(data, name) or half_pair_of(data, name)
+
+
 def _first_flaw(data: object, name: str, *, texts: bool) -> Flaw | None:
     pending: list[tuple[object, _Path, int]] = [(data, (None, name), 0)]
     while pending:

@@ -14,7 +14,7 @@ from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.errors import EventNotKept, JournalError
 from greenroom.delivery.events.going_on import StepResult
 from greenroom.delivery.events.ids import RunId, UserId
-from greenroom.delivery.events.json_data import flaw_of, half_pair_of
+from greenroom.delivery.events.json_data import any_flaw_of, flaw_of, half_pair_of
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.run.emitter import Emitter
@@ -133,7 +133,7 @@ def _encoded(key: str, value: object) -> str:
     try:
         encoded = orjson.dumps(value)
     except TypeError as error:
-        why = flaw_of(value, "it") or half_pair_of(value, "it") or error
+        why = any_flaw_of(value, "it") or error
         raise BadStep(f"the result of step {key!r} must be JSON: {why}") from error
     if flaw := flaw_of(value, "it"):
         raise BadStep(f"the result of step {key!r} must be JSON: {flaw}")
