@@ -15,6 +15,7 @@ from greenroom.transport.client.client import Client as Connected
 from tests.face.metrics.scrape import parsed
 from tests.protocol.client import Client
 from tests.protocol.server import SECRET, token_for
+from tests.scenarios.stage import JUMPS
 
 KIB = 1024
 
@@ -40,6 +41,7 @@ async def kinds_until_completed(client: Connected) -> list[Kind]:
     raise AssertionError("the client's events ended")
 
 
+@JUMPS
 @pytest.mark.fault("D7")
 @pytest.mark.parametrize(("rate", "heartbeat"), [(20, 25.0), (20, 10.0), (60, 10.0), (5, 10.0)])
 async def test_a_big_event_over_a_slow_link_arrives_once_and_on_one_connection(
@@ -59,6 +61,7 @@ async def test_a_big_event_over_a_slow_link_arrives_once_and_on_one_connection(
         assert link.sent_down < size + 20 * KIB
 
 
+@JUMPS
 @pytest.mark.fault("D7")
 async def test_a_link_that_stalls_amid_a_big_event_is_cut_and_its_event_comes_later(
     slow_clock: MockClock,
@@ -82,6 +85,7 @@ async def test_a_link_that_stalls_amid_a_big_event_is_cut_and_its_event_comes_la
         await kinds_until_completed(client)
 
 
+@JUMPS
 @pytest.mark.fault("D7")
 async def test_what_a_client_takes_long_to_send_arrives(slow_clock: MockClock) -> None:
     """Longer than it may be silent: every piece of it is a sign of life."""

@@ -14,9 +14,9 @@ from tests.face.metrics.scrape import Scrape
 from tests.protocol.client import Client
 from tests.protocol.hours import Hours, hours
 from tests.protocol.server import token_for
-from tests.scenarios.stage import offsets
+from tests.scenarios.stage import JUMPS, offsets
 
-pytestmark = pytest.mark.requirement("R48")
+pytestmark = [pytest.mark.requirement("R48"), JUMPS]
 SOON = {"critical_seconds": 1.0, "progress_seconds": 1.0, "heartbeat": 150.0}
 ALICE = UserId("alice")
 

@@ -29,9 +29,9 @@ from tests.face.http_get import get
 from tests.protocol.client import Client, refusal
 from tests.protocol.hours import Hours, hours
 from tests.protocol.server import ADMIN, Server, token_for
-from tests.scenarios.stage import Serving
+from tests.scenarios.stage import JUMPS, Serving
 
-pytestmark = [pytest.mark.requirement("R47"), pytest.mark.every_server]
+pytestmark = pytest.mark.requirement("R47")
 
 REFUSED = (403, "The service has disconnected this user.\n")
 
@@ -43,6 +43,7 @@ def disconnect(server: Server, user: str, **how: object) -> int:
     return server.run(work)
 
 
+@pytest.mark.every_server
 def test_every_connection_of_the_user_ends_at_once_and_nobody_elses(
     server: Server, connect: Callable[..., Client], user: str
 ) -> None:
@@ -63,6 +64,7 @@ def test_every_connection_of_the_user_ends_at_once_and_nobody_elses(
     assert again.hello()["user"] == user, "nothing was said of a time"
 
 
+@pytest.mark.every_server
 def test_until_that_time_the_user_is_refused_at_the_door_and_can_ask_why(
     server: Server, client: Client, connect: Callable[..., Client], user: str
 ) -> None:
@@ -88,6 +90,7 @@ def test_once_the_time_has_come_the_user_is_admitted(user: str, serving: Serving
             assert client.hello()["user"] == user
 
 
+@pytest.mark.every_server
 def test_a_restart_forgets_no_refusal(tmp_path: Path, serving: Serving) -> None:
     until, journal = time.time() + 3_600, tmp_path / "journal.db"
     with serving(journal=journal) as before:
@@ -113,6 +116,7 @@ def test_a_refusal_that_a_full_disk_does_not_keep_holds_for_now_and_says_so(
         assert refusal(full.port, token_for("mallory")) == REFUSED
 
 
+@pytest.mark.every_server
 def test_a_handshake_that_the_door_let_in_before_is_not_forgotten(
     server: Server, connect: Callable[..., Client], user: str
 ) -> None:
@@ -124,6 +128,7 @@ def test_a_handshake_that_the_door_let_in_before_is_not_forgotten(
     assert late.take("closing")["reconnect"] is None
 
 
+@pytest.mark.every_server
 def test_runs_go_on_unless_they_are_to_be_cancelled(
     server: Server, client: Client, connect: Callable[..., Client], user: str
 ) -> None:
@@ -154,6 +159,7 @@ async def test_a_run_that_is_cancelled_with_its_users_connections_never_goes_on(
         assert NotAgain(ALICE, run) in [entry for batch in disk.appended for entry in batch]
 
 
+@pytest.mark.every_server
 def test_with_reconnect_a_client_comes_back_by_itself(
     server: Server, connect: Callable[..., Client], user: str
 ) -> None:
@@ -231,6 +237,7 @@ def outlives(client: Client, seconds: float, later: Hours, *others: Client) -> b
     return True
 
 
+@JUMPS
 def test_a_token_that_is_revoked_ends_its_socket_at_the_next_heartbeat_and_opens_no_other(
     with_directory: Hours, directory: Directory
 ) -> None:
@@ -249,6 +256,7 @@ def test_a_token_that_is_revoked_ends_its_socket_at_the_next_heartbeat_and_opens
         assert bob.story()[-1]["kind"] == "agent_completed"
 
 
+@JUMPS
 def test_a_new_token_takes_the_place_of_one_that_is_revoked(
     with_directory: Hours, directory: Directory
 ) -> None:
@@ -262,6 +270,7 @@ def test_a_new_token_takes_the_place_of_one_that_is_revoked(
         assert alice.closed_with() == 4509
 
 
+@JUMPS
 def test_an_authenticator_that_is_down_for_a_moment_ends_nothing_and_for_long_everything(
     with_directory: Hours, directory: Directory, alarms: list[str]
 ) -> None:
