@@ -30,7 +30,7 @@ SHARE: Final = 0.05
 """The most of its time that the journal's thread spends on a pass."""
 
 REST_SECONDS: Final = 0.01
-LONGEST_REST: Final = 0.1
+LONGEST_REST: Final = 0.05
 """The shortest and the longest rest between two steps. The longest is for busy machines, where a
 step takes long because others run: what is due must go even so."""
 

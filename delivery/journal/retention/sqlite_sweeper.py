@@ -26,6 +26,9 @@ from greenroom.delivery.journal.sqlite.tables.trims import FORGOTTEN_THROUGH
 EVENTS, EVENT_BYTES, SESSIONS, PAGES = 16, 64 * 1024, 64, 8
 """The most that is forgotten, or moved, between two looks at the clock."""
 
+MARK_BYTES: Final = 512
+"""To forget a mark takes as long as this many bytes of an event."""
+
 SPARE_PAGES: Final = 1_024
 SPARE_PART: Final = 8
 """Free pages that stay in the file to be used again: this number, or one in `SPARE_PART`."""
@@ -35,8 +38,9 @@ _WAL_PAGES: Final = 1_000  # SQLite's default
 _OLDEST_AT: Final = "SELECT at FROM log ORDER BY number LIMIT 1"
 _NEXT_USER: Final = "SELECT min(user) FROM log WHERE user > ?"
 _OLDEST: Final = f"""
-    SELECT "offset", at, run, kind != 'superseded', length(body) FROM log
-    WHERE user = ? AND "offset" > ? AND "offset" <= ? ORDER BY "offset" LIMIT {EVENTS}
+    SELECT "offset", at, run, kind != 'superseded', length(body) + {MARK_BYTES} * (
+        SELECT count(*) FROM mark WHERE mark.user = log.user AND mark."offset" = log."offset")
+    FROM log WHERE user = ? AND "offset" > ? AND "offset" <= ? ORDER BY "offset" LIMIT {EVENTS}
 """
 _NEXT_SESSIONS: Final = f"""
     SELECT user, session, start, "offset", sent, at FROM cursor

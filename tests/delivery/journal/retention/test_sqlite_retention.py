@@ -7,14 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import apsw
 import pytest
 
-from greenroom.delivery.events.ids import SessionId, UserId
+from greenroom.delivery.events.ids import IdSource, SessionId, UserId
 from greenroom.delivery.events.kinds import EventClass
-from greenroom.delivery.events.record import Settled
+from greenroom.delivery.events.record import Mark, Settled
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.retention.cutoffs import BEGINNING, Cutoffs, Swept, SweptTo
 from greenroom.delivery.journal.retention.sqlite_sweeper import SPARE_PAGES, SqliteSweeper
@@ -30,6 +31,7 @@ from tests.delivery.journal.retention.sweeping_writer_process import KEPT, USERS
 # the file system is what these tests are about
 
 pytestmark = pytest.mark.requirement("R48")
+IDS = IdSource()
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[4]
 ALL = Cutoffs(events_before=1 << 60)
 
@@ -115,6 +117,22 @@ def test_a_step_begins_nothing_more_once_its_time_is_over(tmp_path: Path) -> Non
         assert 0 < step.events < 100
         assert step.next == BEGINNING
         assert file.database.pragma("synchronous") == 2, "commits are synced again"
+
+
+@pytest.mark.parametrize(("sessions", "events"), [(0, 16), (100, 1)])
+def test_events_with_many_marks_are_forgotten_a_few_at_a_time(
+    sessions: int, events: int, tmp_path: Path
+) -> None:
+    ticks = iter(range(1_000))
+    with closing(open_file(tmp_path / "journal.db", new_epoch=lambda: "epoch")) as file:
+        store = SqliteStore(file.database)
+        store.append([*records(1, 200), *[Settled(ALICE, each, 200) for each in EventClass]])
+        for session in [IDS.new(SessionId) for _ in range(sessions)]:
+            confirmed = partial(Mark, ALICE, session, verdict=True, note=None, at=0)
+            store.append([confirmed(offset, "confirmed") for offset in range(1, 201)])
+            store.append([confirmed(offset, "displayed") for offset in range(1, 201)])
+        sweeper = SqliteSweeper(file.database, store, clock=lambda: next(ticks))
+        assert sweeper.sweep(ALL, BEGINNING, 2).events == events
 
 
 @pytest.fixture
