@@ -211,6 +211,7 @@ class Line:
                         self._pacer.spend()
                         await self._transmit(encoded(frame))
                     case Leave(code):
+                        self._watch.wake()  # for what came before the gap
                         return await self._leave(socket, code)
                     case Closing():
                         announced = command

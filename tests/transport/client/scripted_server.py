@@ -36,6 +36,10 @@ class Peer:
     async def send(self, type_, **fields):
         await self._socket.send_message(orjson.dumps({"type": type_, **fields}).decode())
 
+    async def frame(self):
+        """The next frame, whatever it is."""
+        return orjson.loads(await self._socket.get_message())
+
     async def next(self):
         """The next frame but acks and pongs."""
         while (frame := orjson.loads(await self._socket.get_message()))["type"] in ("ack", "pong"):
@@ -66,6 +70,10 @@ class Peer:
 
     async def send_events(self, *offsets):
         await self.send("events", epoch="e", events=[event(offset) for offset in offsets])
+
+    async def cut(self):
+        """Break the connection, without a closing handshake."""
+        await trio.aclose_forcefully(self._socket._stream)
 
     async def close(self, code):
         await self._socket.aclose(code)

@@ -1,0 +1,17 @@
+export { Client, connect } from "./client.js";
+export type { ConnectOptions, HistoryPage, Listenable, Said, ThreadInfo, TokenContext } from "./client.js";
+export type { Clock } from "./clock.js";
+export { displayedInView } from "./displayed.js";
+export { GreenroomError } from "./errors.js";
+export type { Reason, TokenReason } from "./protocol/commands.js";
+export type { EventData, GreenroomEvent, JSON, Kind } from "./protocol/events.js";
+export { offsetsOf } from "./protocol/events.js";
+export type { Failure } from "./protocol/frames.js";
+export type { State } from "./protocol/states.js";
+export type { Locks } from "./session_lock.js";
+export type { Store } from "./store.js";
+export { EventLog, eventLog } from "./views/event_log.js";
+export type { ThreadState } from "./views/event_log.js";
+export type { Run } from "./views/run.js";
+export type { Question, RunState, ToolCall } from "./views/run_state.js";
+export type { Thread } from "./views/thread.js";

@@ -1,0 +1,53 @@
+// One run: what is known of it, and what the user can do about it.
+
+import type { GreenroomEvent } from "../protocol/events.js";
+import { EventStream } from "../event_stream.js";
+import type { EventLog } from "./event_log.js";
+import { hasEnded, type RunState, emptyRun } from "./run_state.js";
+
+export class Run {
+  readonly id: string;
+  readonly #log: EventLog;
+  readonly #empty: RunState;
+
+  constructor(log: EventLog, id: string) {
+    [this.#log, this.id, this.#empty] = [log, id, emptyRun(id)];
+  }
+
+  /** The same object until something changes. */
+  get state(): RunState {
+    return this.#log.runState(this.id) ?? this.#empty;
+  }
+
+  /** Call `changed` whenever `state` is another. Returns what ends it. */
+  subscribe(changed: () => void): () => void {
+    return this.#log.subscribe(() => this.state, changed);
+  }
+
+  /** Fetch what is missing of it from the history, back to its beginning. */
+  async load(): Promise<void> {
+    const isWhole = () => this.state.attempt > 0 && this.state.said !== undefined;
+    for (let more = true, before: number | undefined; more && !isWhole(); ) {
+      const page = await this.#log.client.history({ thread: this.state.thread, before, limit: 200 });
+      this.#log.add(page.events);
+      [more, before] = [page.more, page.events[0]?.offset];
+    }
+  }
+
+  /** Stop it; its end arrives as an event. */
+  cancel(): Promise<void> {
+    return this.#log.client.cancel(this.id);
+  }
+
+  /** Its events, those that are known first, to its end. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<GreenroomEvent> {
+    return new EventStream<GreenroomEvent>((stream) => {
+      stream.push(this.#log.events(this.id));
+      if (hasEnded(this.state)) stream.end();
+      return this.#log.client.on("events", (events) => {
+        stream.push(events.filter(({ run }) => run === this.id));
+        if (hasEnded(this.state)) stream.end();
+      });
+    });
+  }
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from "tsdown";
+
+export default defineConfig({
+  entry: ["src/index.ts", "src/react.ts", "src/sse.ts"],
+  format: "esm",
+  platform: "browser",
+  target: "es2022",
+  dts: true,
+  minify: true,
+  hash: false,
+});
