@@ -16,6 +16,7 @@ ROOMS = {
     "transport": "tests/transport",
     "src/greenroom/testing": "tests/testing",
     "src/greenroom": "tests/face",
+    "clients": "tests/clients",
     "examples": "tests/examples",
 }
 """Where a room's tests stand, in folders of the same names."""

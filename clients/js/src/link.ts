@@ -30,6 +30,7 @@ export function openSocket(Socket: typeof WebSocket, { url, token, on }: LinkOpt
   const socket = new Socket(url.href.replace(/^http/, "ws"), ["greenroom.v1", bearer(token)]);
   socket.onopen = () => on.open();
   socket.onmessage = ({ data }) => on.text(String(data));
+  socket.onerror = () => {}; // a close follows, and `ws` in Node raises an error that nothing listens to
   socket.onclose = ({ code, reason }) => on.end(code || NO_CODE, reason);
   return {
     send(frame) {

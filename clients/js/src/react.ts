@@ -1,1 +1,96 @@
-export {};
+// For React 18 and 19. Rendering does nothing outside of itself: the client connects in an effect, and not on a server.
+
+import { createContext, createElement, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { Client, type ConnectOptions, eventLog, GreenroomError, type JSON, type Reason, type RunState, type Said, type State, type ThreadState } from "./index.js";
+
+const Context = createContext<Client | null>(null);
+
+export type GreenroomProviderProps = ConnectOptions & { children?: ReactNode };
+
+/** Connects while it is mounted. Only the options of its first rendering count, except `getToken`; give it a `key` to begin anew. */
+export function GreenroomProvider({ children, ...options }: GreenroomProviderProps): ReactNode {
+  const [latest] = useState({ options });
+  const [client] = useState(() => new Client({ ...options, getToken: (context) => latest.options.getToken(context) }));
+  useEffect(() => {
+    latest.options = options;
+  });
+  useEffect(() => {
+    eventLog(client);
+    client.connect();
+    return () => client.close();
+  }, [client]);
+  return createElement(Context.Provider, { value: client }, children);
+}
+
+/** The client of the provider around. */
+export function useGreenroom(): Client {
+  const client = useContext(Context);
+  if (client) return client;
+  throw new GreenroomError({ code: 0, message: "useGreenroom must be used inside a <GreenroomProvider>", temporary: false });
+}
+
+export interface Connection {
+  readonly state: State;
+  /** Why there is no connection; null while there is one. */
+  readonly reason: Reason | null;
+}
+
+const UNCONNECTED: Connection = { state: "connecting", reason: null };
+
+/** Whether there is a connection, and if not, why. */
+export function useConnection(): Connection {
+  const client = useGreenroom();
+  const store = useMemo(() => {
+    let now = UNCONNECTED;
+    const look = (): Connection => {
+      const { reason } = client;
+      const state = client.state === "closed" && !reason ? "connecting" : client.state; // closed without a reason: not connected yet
+      return now.state === state && now.reason === reason ? now : (now = { state, reason });
+    };
+    return { subscribe: (changed: () => void) => client.on("state", changed), look };
+  }, [client]);
+  return useSyncExternalStore(store.subscribe, store.look, () => UNCONNECTED);
+}
+
+export interface UseRun {
+  readonly run: RunState;
+  cancel(): Promise<void>;
+}
+
+/** A run as it goes on. What came before this page was loaded is fetched from the history. */
+export function useRun(id: string): UseRun {
+  const client = useGreenroom();
+  const view = useMemo(() => eventLog(client).run(id), [client, id]);
+  useEffect(() => {
+    view.load().catch(() => {}); // closed, or refused: what is known is shown
+  }, [view]);
+  return { run: useView(view), cancel: () => view.cancel() };
+}
+
+export interface UseThread {
+  readonly thread: ThreadState;
+  /** Fetch earlier events, while `thread.more` says that there are some. */
+  load(limit?: number): Promise<void>;
+  say(body: JSON, options?: { id?: string }): Promise<Said>;
+}
+
+/** A thread as it goes on, with its newest page of history. */
+export function useThread(id: string): UseThread {
+  const client = useGreenroom();
+  const view = useMemo(() => eventLog(client).thread(id), [client, id]);
+  useEffect(() => {
+    view.load().catch(() => {}); // closed, or refused: what is known is shown
+  }, [view]);
+  return { thread: useView(view), load: (limit) => view.load(limit), say: (body, options) => view.say(body, options) };
+}
+
+interface View<T> {
+  readonly state: T;
+  subscribe(changed: () => void): () => void;
+}
+
+function useView<T>(view: View<T>): T {
+  const subscribe = useMemo(() => (changed: () => void) => view.subscribe(changed), [view]);
+  const [atFirst] = useState(() => view.state);
+  return useSyncExternalStore(subscribe, () => view.state, () => atFirst);
+}

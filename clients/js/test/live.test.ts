@@ -1,0 +1,129 @@
+// Against a real server: what an agent says arrives in order and each once, whatever breaks.
+
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import WebSocket from "ws";
+import { type Client, connect, type ConnectOptions, eventLog, type GreenroomEvent, type TokenContext } from "../src/index.js";
+import { FakeStore } from "./fake_server.js";
+import { hasGreenroom, LiveServer, token, Wire } from "./live_server.js";
+
+const server = new LiveServer();
+const wire = new Wire(() => server.port);
+let url: string;
+let users = 0;
+
+describe.skipIf(!hasGreenroom)("a client of a real server", () => {
+  beforeAll(async () => {
+    await server.start();
+    url = `ws://127.0.0.1:${await wire.listen()}`;
+  });
+  afterAll(async () => {
+    wire.close();
+    await server.stop();
+  });
+
+  it("hears a run to its end", async () => {
+    const { client, events } = joined();
+    const { run } = await client.say({ count: 3 });
+    await heard(client, "agent_completed");
+    expect(eventLog(client).run(run).state).toMatchObject({ status: "ok", text: "0 1 2 ", said: { count: 3 } });
+    expect(offsets(events)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it("hears each event once when the network is cut", async () => {
+    const { client, events } = joined();
+    await client.say({ count: 40 });
+    await heard(client, "partial_result");
+    wire.cut();
+    await heard(client, "agent_completed");
+    expect(offsets(events)).toEqual(upTo(43));
+  });
+
+  it("hears that a run was lost when the server is killed and comes back", async () => {
+    const { client, events } = joined();
+    const { run } = await client.say({ count: 5, waits: true });
+    await new Promise<void>((heardAll) => client.on("events", (fresh) => fresh.at(-1)?.offset === 7 && heardAll()));
+    await server.kill();
+    const failed = heard(client, "agent_failed");
+    await server.start();
+    await failed;
+    expect(eventLog(client).run(run).state.error?.reason).toBe("lost");
+    expect(offsets(events)).toEqual(upTo(8));
+  });
+
+  it("sends what was said while the server was away, once", async () => {
+    const { client, events } = joined();
+    await stateIs(client, "ready");
+    await server.kill();
+    await stateIs(client, "reconnecting");
+    const said = client.say({ count: 1 });
+    await server.start();
+    await said;
+    await heard(client, "agent_completed");
+    expect(offsets(events)).toEqual(upTo(4));
+  });
+
+  it("takes server-sent events where WebSockets do not pass", async () => {
+    const { client, events } = joined({ WebSocket: BlockedSocket as unknown as ConnectOptions["WebSocket"] & object });
+    await client.say({ count: 40 });
+    await heard(client, "agent_completed");
+    expect(offsets(events)).toEqual(upTo(43));
+    expect((await client.history({ limit: 2 })).events.map(({ offset }) => offset)).toEqual([42, 43]);
+  });
+
+  it("asks for another token when one is refused", async () => {
+    const reasons: string[] = [];
+    const getToken = async ({ reason }: TokenContext) => (reasons.push(reason), token("alice", reasons.length < 2 ? -60 : 600));
+    const { client } = joined({ getToken });
+    await stateIs(client, "ready");
+    expect(reasons).toEqual(["connect", "refused"]);
+  });
+
+  it("has the token refreshed on the open connection before it expires", async () => {
+    const reasons: string[] = [];
+    const getToken = async ({ reason }: TokenContext) => (reasons.push(reason), token(`refreshed-${users}`, reasons.length < 2 ? 4 : 600));
+    const { client } = joined({ getToken });
+    await stateIs(client, "ready");
+    while (reasons.length < 2) await new Promise((later) => setTimeout(later, 20));
+    expect(reasons).toEqual(["connect", "refresh"]);
+    expect(await client.threads()).toMatchObject({ more: false });
+    expect(client.state).toBe("ready");
+  });
+});
+
+class BlockedSocket {
+  onclose?: (event: { code: number; reason: string }) => void;
+  constructor() {
+    setTimeout(() => this.onclose?.({ code: 1006, reason: "" }));
+  }
+  close(): void {}
+}
+
+/** A user's client, and all events that it delivers. */
+function joined(options: Partial<ConnectOptions> = {}): { client: Client; events: GreenroomEvent[] } {
+  const user = `user-${(users += 1)}`;
+  const events: GreenroomEvent[] = [];
+  const client = connect({
+    url,
+    getToken: async () => token(user),
+    WebSocket: WebSocket as unknown as typeof globalThis.WebSocket,
+    store: new FakeStore(),
+    random: () => 0.1,
+    ...options,
+  });
+  eventLog(client);
+  client.on("events", (fresh) => events.push(...fresh));
+  onTestFinished(() => client.close());
+  return { client, events };
+}
+
+const heard = (client: Client, kind: GreenroomEvent["kind"]): Promise<unknown> => new Promise((resolve) => client.on(kind, resolve));
+
+const stateIs = (client: Client, state: Client["state"]): Promise<void> =>
+  new Promise((resolve) => {
+    if (client.state === state) resolve();
+    else client.on("state", ({ newState }) => newState === state && resolve());
+  });
+
+const offsets = (events: GreenroomEvent[]): number[] => events.map(({ offset }) => offset);
+
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);

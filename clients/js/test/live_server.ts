@@ -1,0 +1,99 @@
+// A real `greenroom serve`, and a wire to it that can be cut.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const SECRET = "a secret of more than thirty-two bytes";
+const AGENT = `
+import trio
+
+async def agent(run, said):
+    for number in range(said["count"]):
+        await run.partial_result(text=f"{number} ")
+    if said.get("waits"):
+        await trio.sleep_forever()
+`;
+
+export const hasGreenroom = spawnSync("python", ["-c", "import greenroom.command_line"]).status === 0;
+
+export class LiveServer {
+  readonly #folder = mkdtempSync(join(tmpdir(), "greenroom-js-"));
+  #process: ChildProcess | undefined;
+  port = 0;
+
+  async start(): Promise<void> {
+    this.port ||= await freePort();
+    writeFileSync(join(this.#folder, "app.py"), AGENT);
+    const command = ["-m", "greenroom", "serve", "app:agent", "--port", String(this.port)];
+    this.#process = spawn("python", command, { cwd: this.#folder, env: { ...process.env, GREENROOM_SECRET: SECRET }, stdio: "ignore" });
+  }
+
+  async kill(): Promise<void> {
+    this.#process?.kill("SIGKILL");
+    if (this.#process?.exitCode === null && this.#process.signalCode === null) await once(this.#process, "exit");
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+export function token(user: string, seconds = 600): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: user, exp: Math.floor(Date.now() / 1_000) + seconds })}`;
+  return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+/** A port that leads to another, until it is cut. */
+export class Wire {
+  readonly #sockets = new Set<Socket>();
+  readonly #server;
+
+  constructor(target: () => number) {
+    this.#server = createServer((near) => {
+      const far = connect(target(), "127.0.0.1");
+      for (const socket of [near, far]) {
+        this.#sockets.add(socket);
+        socket.on("error", () => {});
+        socket.on("close", () => this.#close(near, far));
+      }
+      near.pipe(far).pipe(near);
+    });
+  }
+
+  async listen(): Promise<number> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.cut();
+    this.#server.close();
+  }
+
+  #close(...sockets: Socket[]): void {
+    for (const socket of sockets) {
+      socket.destroy();
+      this.#sockets.delete(socket);
+    }
+  }
+}
