@@ -217,23 +217,21 @@ class Mailbox(Generic[M]):
 
     def take_nowait(self, limit: int) -> deque[M]:
         """Take at most `limit` messages, oldest first, possibly none; let waiting senders in."""
-        messages = self._messages or deque()
-        if len(messages) > limit:
-            return self._taken_out(deque(messages.popleft() for _ in range(limit)), messages)
-        return self._taken_out(messages, ())
-
-    def take_all_nowait(self) -> deque[M]:
-        """Take all messages, possibly none, and let waiting senders in."""
-        return self._taken_out(self._messages or deque(), ())
-
-    def _taken_out(self, taken: deque[M], rest: deque[M] | tuple[()]) -> deque[M]:
-        self._messages = rest
+        taken = self._messages or deque()
+        if len(taken) > limit:
+            taken = deque(taken.popleft() for _ in range(limit))
+        else:
+            self._messages = ()
         self._in_hand = taken
         self._taken += len(taken)
         self._taken_since = self._waiting_since
         if self._senders:
             self._let_in(self._senders)
         return taken
+
+    def take_all_nowait(self) -> deque[M]:
+        """Take all messages, possibly none, and let waiting senders in."""
+        return self.take_nowait(len(self._messages))
 
     def _let_in(self, senders: OrderedDict[trio.lowlevel.Task, M]) -> None:
         while senders and len(self._messages) < self._capacity:

@@ -66,6 +66,7 @@ class Ref(Killable, Generic[M_contra]):
         "__weakref__",
         "_abort",
         "_actor",
+        "_hand_over",
         "_in_turn",
         "_is_over",
         "_last_words",
@@ -95,6 +96,7 @@ class Ref(Killable, Generic[M_contra]):
         self._last_words: trio.CancelScope | None = None
         self._task: trio.lowlevel.Task | None = None
         self._thread = get_ident()
+        self._hand_over: Callable[[M_contra], bool] | None = None
         self._in_turn = False  # a dispatcher runs the actor's handler just now
         self._own: OwnLife[M_contra] | None = None
         self._unanswered: set[Reply[Any]] = set()  # Any: each request has its own answer
@@ -133,6 +135,14 @@ class Ref(Killable, Generic[M_contra]):
             self._mailbox.put_owed(message)
             if self._probe is not NO_PROBE:
                 self._probe.told(self.name, message)
+
+    def hand(self, message: M_contra) -> None:
+        """As `tell_owed`; but a reactor that has nothing else to do handles the message at once, in
+        the caller's task. For reactors whose handlers leave no cancel scope open: it would be the
+        caller's."""
+        hand_over = self._hand_over
+        if hand_over is None or self._probe is not NO_PROBE or not hand_over(message):
+            self.tell_owed(message)
 
     async def ask(self, request: Request[R], *, timeout: float | None = None) -> R:
         """Send a request, waiting for room, and wait for its answer, `timeout` seconds in all.
@@ -231,6 +241,11 @@ class Ref(Killable, Generic[M_contra]):
             assert self._reason is not None, "_announce_end sets the reason first"
             call_each(callbacks, self._reason)
         return call_off
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the actor waits for a message, and none is there."""
+        return self._mailbox.awaited
 
     def statistics(self) -> MailboxStatistics:
         """The figures of the mailbox; reading them sends no message."""

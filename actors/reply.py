@@ -115,12 +115,14 @@ class Reply(Generic[R]):
         if get_ident() != self._thread:
             raise WrongThread("a reply")
         self._outcome = result
-        then, waiter, self._then, self._waiter = self._then, self._waiter, None, None
         if self.settled is not None:
             self.settled(self)
+        waiter, then = self._waiter, self._then
         if waiter is not None:
+            self._waiter = None
             trio.lowlevel.reschedule(waiter)
         elif then is not None:
+            self._then = None
             call_guarded("a callback of then() failed", then, result)
         return True
 

@@ -26,6 +26,10 @@ logger = logging.getLogger("greenroom.actors")
 MESSAGES, SECONDS = 1024, 0.01
 """The messages that a turn handles, and the seconds it may take, before other tasks run."""
 
+LENT = 128
+"""The messages that reactors handle between two turns, in the tasks of those that hand them over:
+about as long as a turn may take."""
+
 BATCH = 256
 """The messages of one reactor in a row, before the other reactors have their turn."""
 
@@ -83,6 +87,7 @@ class Dispatcher:
         self._at_end: deque[Callable[[], None]] = deque()
         self._parked: trio.lowlevel.Task | None = None
         self._thread: int | None = None  # while it runs
+        self._lent = 0
 
     @property
     def runs(self) -> bool:
@@ -132,6 +137,14 @@ class Dispatcher:
             self._wake()
         self._due.append(cell)
 
+    def lend(self) -> bool:
+        """Whether a reactor may handle one message now, outside of the turns. After `LENT` of them
+        the next ones wait for a turn, so that they hold up other tasks no longer than that."""
+        if self._lent >= LENT or self._thread != get_ident():
+            return False
+        self._lent += 1
+        return True
+
     def at_end(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, when the turn ends; what it raises is logged. If a callback calls
         this, its own waits for the next turn.
@@ -161,6 +174,7 @@ class Dispatcher:
     def _take_turn(self) -> None:
         due, left, clock, meter = self._due, self._messages, self._clock, _meter.get()
         until = clock() + self._seconds
+        self._lent = 0
         while due and left > 0:
             cell = due.popleft()
             left -= cell.react() if meter is None else meter.measure(cell.context, cell.react)

@@ -131,10 +131,20 @@ class ReactorCell(Resting, Generic[M]):
     cell that still waits for its turn does nothing in it.
     """
 
-    __slots__ = ("_actor", "_cancelled", "_context", "_dispatcher", "_life", "_result", "_tell")
+    __slots__ = (
+        "_actor",
+        "_cancelled",
+        "_context",
+        "_dispatcher",
+        "_life",
+        "_mailbox",
+        "_result",
+        "_tell",
+    )
 
     def __init__(self, actor: Reactor[M], life: ActorLife[M], dispatcher: Dispatcher) -> None:
         self._actor = actor
+        self._mailbox: Mailbox[M | Ask[object]] = actor.ref._mailbox
         self._life = life
         self._dispatcher = dispatcher
         self._tell: Callable[[outcome.Outcome[None]], None] | None = None
@@ -146,18 +156,21 @@ class ReactorCell(Resting, Generic[M]):
     def context(self) -> Context:
         return self._context
 
+    def _begin(self, tell: Callable[[outcome.Outcome[None]], None]) -> None:
+        self._tell = tell
+        self._actor.ref._hand_over = self._take
+        self._mailbox.attend(self._enqueue)
+
     async def park(self) -> None:
         """Wait in the reactor's task until it stops; raises what ended it otherwise."""
-        self._tell = partial(trio.lowlevel.reschedule, trio.lowlevel.current_task())
-        self._mailbox.attend(self._enqueue)
+        self._begin(partial(trio.lowlevel.reschedule, trio.lowlevel.current_task()))
         await trio.lowlevel.wait_task_rescheduled(self._abort)
         await self._look()
 
     async def accompany(self, occupation: Occupation) -> None:
         """As `park`, but for something else that is done in the task meanwhile."""
         scope = trio.CancelScope()
-        self._tell = partial(self._interrupt, occupation, scope)
-        self._mailbox.attend(self._enqueue)
+        self._begin(partial(self._interrupt, occupation, scope))
         try:
             with scope:
                 await occupation.run()
@@ -176,9 +189,8 @@ class ReactorCell(Resting, Generic[M]):
 
     def rest(self, start: SupervisedStart) -> None:
         """Let the task end until the reactor does."""
-        self._tell = self._wake
         self._actor.ref._task = None
-        self._mailbox.attend(self._enqueue)
+        self._begin(self._wake)
         start.rest(self)
 
     def _wake(self, result: outcome.Outcome[None]) -> None:
@@ -203,16 +215,22 @@ class ReactorCell(Resting, Generic[M]):
         if self._cancelled and not self._actor._stop:
             await trio.lowlevel.checkpoint_if_cancelled()
 
-    @property
-    def _mailbox(self) -> Mailbox[M | Ask[object]]:
-        return self._actor.ref._mailbox
+    def _take(self, message: M) -> bool:
+        """Handle a message in the sender's task; False if it must wait for a turn."""
+        mailbox = self._mailbox
+        if not (mailbox.awaited and self._dispatcher.lend()):
+            return False
+        mailbox.leave()
+        mailbox.put_owed(message)
+        self.react()
+        return True
 
     def react(self) -> int:
         if self._tell is None:
             return 0
-        actor = self._actor
+        actor, mailbox = self._actor, self._mailbox
         ref, raised = actor.ref, None
-        batch = ref._mailbox.take_nowait(actor.batch)
+        batch = mailbox.take_nowait(actor.batch)
         taken = len(batch)
         ref._in_turn = True
         try:
@@ -222,13 +240,13 @@ class ReactorCell(Resting, Generic[M]):
         ref._in_turn = False
         if batch:
             taken -= len(batch)
-            ref._mailbox.put_back(batch)
+            mailbox.put_back(batch)
         if self._life.probe is not NO_PROBE:
             self._life.probe.handled(ref.name, taken)
         if raised is None:
             actor.recent.handled(taken)
             if not (actor._stop or self._cancelled):
-                ref._mailbox.attend(self._enqueue)
+                mailbox.attend(self._enqueue)
                 return taken
         self._end(outcome.Value(None) if raised is None else outcome.Error(raised))
         return taken
@@ -237,7 +255,7 @@ class ReactorCell(Resting, Generic[M]):
         self._dispatcher.enqueue(self)
 
     def _end(self, result: outcome.Outcome[None]) -> None:
-        tell, self._tell = self._tell, None
+        tell, self._tell, self._actor.ref._hand_over = self._tell, None, None
         assert tell is not None, "a life ends once"
         tell(result)
 
@@ -250,7 +268,7 @@ class ReactorCell(Resting, Generic[M]):
         self._cancelled = True
         if self._actor.ref._in_turn:
             return False
-        self._tell = None
+        self._tell = self._actor.ref._hand_over = None
         self._mailbox.leave()
         return True
 

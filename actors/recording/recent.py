@@ -37,7 +37,8 @@ class Recent(list[object]):
 
     Past the limit the oldest are dropped; a message that alone is over it becomes a `TooLarge`.
     While a batch is handled, all of its messages are here: to append one costs 20 ns, and a list
-    takes a third of a deque's 760 bytes.
+    takes a third of a deque's 760 bytes. Until they are weighed there may be twice as many: `kept`
+    has those that count.
     """
 
     __slots__ = ("__weakref__", "_added", "_new", "limit", "maxlen")
@@ -51,9 +52,8 @@ class Recent(list[object]):
 
     def handled(self, count: int) -> None:
         """Note that the last `count` messages are new; they are weighed soon."""
-        excess = len(self) - self.maxlen
-        if excess > 0:
-            del self[:excess]
+        if len(self) > 2 * self.maxlen:
+            self.trim()
         if not self._new:
             _scales().add(self)
         self._new += count
@@ -74,9 +74,9 @@ class Recent(list[object]):
             told = _told(self[-place])
             weight = PART if is_small(type(told)) else weight_of(told, self.limit)
             if weight > self.limit:
-                self[-place] = TooLarge(type(told), self.limit)
-            else:
-                self._added += weight
+                cut = self[-place] = TooLarge(type(told), self.limit)
+                weight = weight_of(cut, self.limit)
+            self._added += weight
             place -= 1
         if self._added > self.limit:
             self._let_go()

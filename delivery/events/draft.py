@@ -80,7 +80,7 @@ def run_policies(by_class: Policies) -> RunPolicies | None:
     return RunPolicies(by_class) if by_class else None
 
 
-@attrs.frozen
+@attrs.define(eq=False)  # not frozen: that doubles what one costs
 class Draft:
     """An event without offset and time. `rest` is its JSON without those two fields, encoded in
     the caller of `emit`, so that data which cannot be encoded raises there. `beside`: what the

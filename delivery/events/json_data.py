@@ -96,11 +96,17 @@ def _are_plain(children: Iterable[object]) -> bool:
     if kinds <= _PLAIN:
         return True
     if kinds <= _PLAIN_OR_INT:
-        numbers = [each for each in children if type(each) is int]
-        return min(numbers) >= -LARGEST_INTEGER and max(numbers) <= LARGEST_INTEGER
+        return _are_in_range(children)
     if kinds == {float}:
         return all(map(math.isfinite, children))  # type: ignore[arg-type]  # all are float
     return False
+
+
+def _are_in_range(children: Iterable[object]) -> bool:
+    for each in children:
+        if type(each) is int and not -LARGEST_INTEGER <= each <= LARGEST_INTEGER:
+            return False
+    return True
 
 
 def _flaw_of_leaf(value: object, way: _Path, texts: bool) -> Flaw | None:

@@ -75,7 +75,7 @@ class Cursor:
 
     def after(self, known: Cursor | None) -> Cursor:
         """The cursor to keep when this one follows its session's `known` cursor."""
-        if known is None or self.start > known.sent:
+        if known is None or self.start > known.sent or self._covers(known):
             return self
         return Cursor(
             self.user,
@@ -85,6 +85,10 @@ class Cursor:
             max(self.sent, known.sent),
             self.at,
         )
+
+    def _covers(self, known: Cursor) -> bool:
+        ahead = self.offset >= known.offset and self.sent >= known.sent
+        return ahead and self.start <= known.start
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.policy import RunPolicy, RunSettled
 from greenroom.delivery.events.record import (
+    Cursor,
     DeadLetter,
     Entry,
     FailureCause,
@@ -43,6 +44,8 @@ _RIGHT = frozenset(
 )
 
 
+_RIGHT_CURSOR = UserId, SessionId
+
 _ids_of = attrgetter("user", "id", "thread", "run", "parent", "request")
 
 
@@ -57,6 +60,8 @@ def check_ids(entries: Iterable[Entry]) -> None:
     """Raise `BadId` if an id is of the wrong kind, before any storage is touched."""
     for entry in entries:
         if type(entry) is Record and tuple(map(type, _ids_of(entry))) in _RIGHT:
+            continue
+        if type(entry) is Cursor and (type(entry.user), type(entry.session)) == _RIGHT_CURSOR:
             continue
         UserId.parse(entry.user)
         if isinstance(entry, Record):

@@ -326,7 +326,7 @@ class UserActor(Reactor[UserMessage]):
         if self._appending:  # a journal in memory
             self._append_done(self._landed)
         else:
-            self.ref.tell_owed(self._landed)
+            self.ref.hand(self._landed)
 
     def _fail_all(self, reason: ExitReason) -> None:
         def stopped() -> ActorStopped:

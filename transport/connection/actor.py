@@ -245,8 +245,11 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             self._through = records[-1].offset
         self._user.observer.sent(len(records), size_of(records), replay=news.replay)
 
-    def frame_of(self, message: str | bytes) -> wire.ClientFrame | Overstepped | FrameRefused:
-        """The message to tell this actor of what its client sent. Called by the task that read it.
+    def frame_of(
+        self, message: str | bytes
+    ) -> wire.ClientFrame | Overstepped | FrameRefused | None:
+        """The message to tell this actor of what its client sent; None if that is done already.
+        Called by the task that read it.
 
         An ack of what was not acknowledged before is no frame of the client's own: the server
         caused it, by sending events, so it does not count for the rate of frames.
@@ -256,7 +259,15 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         if type(event) is wire.Ack and self._acked < event.offset <= self.writer.gauge.written:
             self._acked = event.offset
             self._rates.put_back()
+            if self.ref.is_idle and self.runner.state is Phase.READY:
+                self._note_ack(event.offset)
+                return None
         return event
+
+    def _note_ack(self, offset: int) -> None:
+        """What the row of an `Ack` in READY comes to, when no message waits before it."""
+        self.writer.pulse.arrived(offset)
+        self._attachment.hand(Acked(self._id, offset))
 
     def _refuse(self, event: Overstepped | FrameRefused) -> None:
         self._user.observer.frame_refused(event.code)

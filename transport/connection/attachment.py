@@ -61,6 +61,13 @@ class Attachment:
         except SupervisorError:
             self._answer(Overstepped(CloseCode.SERVER_ERROR))
 
+    def hand(self, message: UserMessage) -> None:
+        """As `tell`, for what the user actor does at once if nothing else waits for it."""
+        try:
+            self.user.actor.hand(message)
+        except SupervisorError:
+            self._answer(Overstepped(CloseCode.SERVER_ERROR))
+
     def detach(self) -> None:
         """Leave the user actor. One that is restarting comes back without any connection."""
         try:

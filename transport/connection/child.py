@@ -135,6 +135,8 @@ class _Reading:
         if self.socket.writer.waiting:
             await self.socket.wait_for_room()
         event = self.actor.frame_of(message)
+        if event is None:
+            return
         with suppress(ActorStopped):
             try:
                 self.actor.ref.tell(event)

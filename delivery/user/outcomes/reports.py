@@ -42,9 +42,9 @@ class Reports:
 
     def take(self, report: Report) -> str | None:
         """Note a report. Returns the message to the client if the report must be refused."""
+        if isinstance(report, Acked):
+            return self._ack(report.connection, report.offset)
         match report:
-            case Acked(connection, offset):
-                return self._ack(connection, offset)
             case DisplayedThere(connection, offsets):
                 refused = [
                     self._mark(connection, each, "displayed", None, None) for each in offsets
@@ -116,6 +116,10 @@ class Account:
 
     def received(self, after: int, through: int, now: int) -> None:
         """A session has acknowledged the events after `after` through `through`. `now` in ms."""
+        if through == after + 1:  # nearly always
+            if event := self._unreceived.pop(through, None):
+                self._observer.received(event[0], _seconds(event[1], now), 1)
+            return
         got: dict[tuple[Kind, int], int] = {}
         for offset in self._within(after, through):
             event = self._unreceived.pop(offset, None)

@@ -74,9 +74,11 @@ class Buckets:
 
     def observe(self, value: float, *labels: str, times: int = 1) -> None:
         """`le` means less or equal, so a value on the edge falls in the bucket below."""
-        if labels not in self.counts:
+        counts = self.counts.get(labels)
+        if counts is None:
             labels = self._key_of(labels)
-        self.counts[labels][bisect_left(self._edges, value)] += times
+            counts = self.counts[labels]
+        counts[bisect_left(self._edges, value)] += times
         self.sums[labels] += value * times
 
     def _key_of(self, labels: Labels) -> Labels:

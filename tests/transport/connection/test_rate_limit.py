@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.transport.connection.socket.rate_limit import SharedBuckets, TokenBucket
+from greenroom.transport.connection.socket.rate_limit import (
+    FrameRates,
+    SharedBuckets,
+    TokenBucket,
+)
 
 
 def test_a_full_bucket_allows_a_burst_and_no_more():
@@ -61,9 +65,9 @@ def test_a_bucket_is_shared_while_held_and_forgotten_with_its_last_holder():
     assert buckets.of("alice", now=0).take(0)
 
 
-def test_what_is_put_back_can_be_taken_again_and_fills_no_bucket_beyond_its_burst():
-    bucket = TokenBucket(1.0, 2, now=0.0)
-    assert bucket.take(0.0)
-    bucket.put_back()
-    bucket.put_back()
-    assert [bucket.take(0.0) for _ in range(3)] == [True, True, False]
+def test_a_frame_that_did_not_count_leaves_its_place_to_the_next_one():
+    rates = FrameRates(TokenBucket(1.0, 2, now=0.0), TokenBucket(1.0, 9, now=0.0), lambda: 0.0)
+    assert rates.allow()
+    rates.put_back()
+    rates.put_back()
+    assert [rates.allow() for _ in range(3)] == [True, True, False]

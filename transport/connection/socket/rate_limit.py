@@ -34,11 +34,6 @@ class TokenBucket:
         self._level -= amount
         return True
 
-    def put_back(self, amount: float = 1.0) -> None:
-        """What was taken did not count after all."""
-        level = self._level + amount
-        self._level = level if level < self._burst else self._burst
-
     def level(self, now: float) -> float:
         """How much could be taken at `now`."""
         return min(self._burst, self._level + self._rate * max(0.0, now - self._seen))
@@ -62,19 +57,22 @@ class SharedBuckets:
 class FrameRates:
     """The frames that one connection may send, and those that all of its user's may together."""
 
-    __slots__ = ("_buckets", "_clock")
+    __slots__ = ("_clock", "_is_paid", "_own", "_users")
 
     def __init__(self, own: TokenBucket, users: TokenBucket, clock: Callable[[], float]) -> None:
-        self._buckets = (own, users)
+        self._own = own
+        self._users = users
         self._clock = clock
+        self._is_paid = False
 
     def allow(self) -> bool:
         """Take one frame. False if it is too many."""
+        if self._is_paid:
+            self._is_paid = False
+            return True
         now = self._clock()
-        own, users = self._buckets
-        return own.take(now) and users.take(now)
+        return self._own.take(now) and self._users.take(now)
 
     def put_back(self) -> None:
-        """The last frame did not count after all."""
-        for bucket in self._buckets:
-            bucket.put_back()
+        """The last frame did not count after all: what was taken for it is the next one's."""
+        self._is_paid = True
