@@ -77,6 +77,7 @@ class SqliteFile:
     def _checkpoint(self) -> None:
         database = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READWRITE)
         with closing(database), suppress(apsw.BusyError):
+            database.pragma("schema_version")  # without a read it knows of no WAL, and does nothing
             database.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def close(self) -> None:

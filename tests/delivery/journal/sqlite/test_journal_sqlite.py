@@ -114,6 +114,16 @@ async def test_closing_folds_the_wal_into_the_file(path: Path) -> None:
     await assert_holds(path, 3)
 
 
+async def test_folding_beside_the_writer_leaves_nothing_in_the_wal(path: Path) -> None:
+    async with open_sqlite_journal(path) as journal:
+        await journal.append(records(1, 3))
+        assert journal._file.watch.unfolded > 0
+        await trio.to_thread.run_sync(journal._file.fold)
+        assert journal._file.watch.unfolded == 0
+        await journal.append(records(4, 6))
+    await assert_holds(path, 6)
+
+
 async def test_log_numbers_are_never_given_twice(path: Path) -> None:
     async with open_sqlite_journal(path) as journal:
         await journal.append(records(1, 3))
