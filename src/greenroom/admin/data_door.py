@@ -12,11 +12,11 @@ A user id is in UTF-8 and percent-encoded (RFC 3986), as are all values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qs
 
 import attrs
 import orjson
 
+from greenroom.admin.queries import asked_in
 from greenroom.admin.user_data import UserData
 from greenroom.admin.users_door import USERS, user_of
 from greenroom.delivery.threads import Threads
@@ -68,7 +68,7 @@ class DataDoor:
         return _done(ERASED, thread=thread)
 
     def _asked(self, head: RequestHead) -> tuple[Threads, str, Mapping[str, str]]:
-        asked = {name: values[-1] for name, values in parse_qs(head.query).items()}
+        asked = {name: values[-1] for name, values in asked_in(head).items()}
         if "user" not in asked:
             raise BadRequest("The query must have the thread's `user`.")
         return self.data.threads(user=asked["user"]), head.path.rpartition("/")[2], asked

@@ -18,12 +18,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from urllib.parse import parse_qs
 
 import attrs
 import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.admin.queries import asked_in
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import UnknownEvent
 from greenroom.delivery.events.threads import UnknownThread
@@ -134,7 +134,7 @@ def _last(head: RequestHead) -> str:
 
 
 def _asked_children(head: RequestHead) -> int:
-    asked = parse_qs(head.query).get("children", ["100"])[-1]
+    asked = asked_in(head).get("children", ["100"])[-1]
     if not (asked.isascii() and asked.isdigit() and len(asked) < 9):
         raise BadRequest(f"`children` must be a whole number, not {asked[:20]!r}.")
     return min(int(asked), MOST_CHILDREN)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from urllib.parse import parse_qs
 
 import attrs
 import orjson
 
+from greenroom.admin.queries import asked_in
 from greenroom.admin.runs_desk import RunsDesk
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.transport.door.front_door import Handler
@@ -61,10 +61,7 @@ def _user_of(head: RequestHead) -> UserId:
 
 
 def _asked(head: RequestHead, name: str) -> str:
-    try:
-        values = parse_qs(head.query, errors="strict").get(name)
-    except ValueError as error:
-        raise BadRequest(f"`{name}` must be percent-encoded UTF-8.") from error
+    values = asked_in(head).get(name)
     if not values:
         raise BadRequest(f"the query must have `{name}`.")
     return values[-1]

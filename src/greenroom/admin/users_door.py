@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 import attrs
 import orjson
 
 from greenroom.admin.disconnecting import Disconnects
+from greenroom.admin.queries import asked_in
 from greenroom.delivery.events.ids import UserId
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
@@ -74,7 +75,7 @@ def user_of(head: RequestHead) -> UserId:
 def _asked(head: RequestHead) -> Mapping[str, str]:
     """What the query asks for. Raises `BadRequest` for what is not known: a misspelt `until` must
     not let a user in."""
-    asked = parse_qs(head.query, keep_blank_values=True)
+    asked = asked_in(head, keep_blank=True)
     known = {"reason", "until", "reconnect", "runs"}
     if any(name not in known or len(values) > 1 for name, values in asked.items()):
         raise BadRequest(f"The query may have each of {', '.join(sorted(known))} once.")

@@ -227,3 +227,17 @@ def test_the_admin_token_shows_in_no_repr() -> None:
     settings = Settings(admin_token=ADMIN)
     door = AdminDoor(None, None, None, ADMIN)  # type: ignore[arg-type]  # only looked at
     assert ADMIN not in repr(settings) + repr(door)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "users/alice/disconnect?reason=%FF",
+        "threads/thr_01arz3ndektsv4rrffq69g5fav?user=alice&title=%FF",
+        "runs/run_01arz3ndektsv4rrffq69g5fav?user=alice&say=%FF",
+    ],
+)
+def test_a_value_that_is_not_in_utf8_is_refused_and_not_replaced(asked: str) -> None:
+    with serving(admin_token=ADMIN) as server:
+        status, body, _ = get(server, f"/admin/{asked}", method="POST")
+    assert (status, b"must be in UTF-8" in body) == (400, True)
