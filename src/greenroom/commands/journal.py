@@ -17,6 +17,7 @@ from greenroom.commands.events import existing_journal
 from greenroom.commands.options import Kept, Limit
 from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.journal_files import lines_of, written
+from greenroom.commands.output.printing import counted
 from greenroom.commands.output.progress import progress_bar
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.upkeep.journal_backup import back_up_online
@@ -61,7 +62,7 @@ def back_up_to(file: Path, /, *, journal: Path | None = None, config: Path | Non
     path = existing_journal(Settings.load(config, journal=journal))
     with _interruptible(NOTHING_WRITTEN), progress_bar() as progress:
         done = back_up_online(path, file, progress)
-    print(f"{_counted(done.rows, 'row')} backed up to {file}, {decimal(done.size)}")
+    print(f"{counted(done.rows, 'row')} backed up to {file}, {decimal(done.size)}")
 
 
 @journal.command(name="check")
@@ -90,7 +91,7 @@ def check_journal(
                 print(one_line(flaw))
     sys.stdout.flush()
     if flaws:
-        raise Flawed(f"{path} has {_counted(flaws, 'flaw')}")
+        raise Flawed(f"{path} has {counted(flaws, 'flaw')}")
     print(f"{path} is sound")
 
 
@@ -117,7 +118,7 @@ def migrate_journal(
     if not done.rows:
         return print(f"{path} has no legacy ids: nothing to do")
     for table, rows in done.rows.items():
-        print(f"{table}: {_counted(rows, 'row')} with new ids")
+        print(f"{table}: {counted(rows, 'row')} with new ids")
     return _tell_backups(path, done.backup)
 
 
@@ -155,9 +156,9 @@ def compact_journal(
     )
     with _interruptible(USER_BY_USER if to is None else WHOLE_OR_NOT), progress_bar() as progress:
         done = compact(path, before_ms=before_ms, keep=keep, to=to, progress=progress)
-    print(f"{_counted(done.forgotten, 'event')} forgotten")
+    print(f"{counted(done.forgotten, 'event')} forgotten")
     if done.sessions:
-        print(f"{_counted(done.sessions, 'session')} forgotten")
+        print(f"{counted(done.sessions, 'session')} forgotten")
     print(f"{decimal(done.before)} before, {decimal(done.after)} after")
     _tell_backups(path, done.backup)
 
@@ -178,7 +179,7 @@ def export_to(file: Lines, /, *, journal: Path | None = None, config: Path | Non
     path = existing_journal(Settings.load(config, journal=journal))
     with _interruptible(NOTHING_WRITTEN), progress_bar() as progress, written(file) as target:
         rows = export_journal(path, target.write, progress=progress)
-    print(f"{_counted(rows, 'row')} exported", file=sys.stderr)
+    print(f"{counted(rows, 'row')} exported", file=sys.stderr)
 
 
 @journal.command(name="import")
@@ -206,7 +207,7 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
         )
     with _interruptible(WHOLE_OR_NOT), progress_bar() as progress, lines_of(file) as lines:
         done = import_journal(settings.journal, lines, progress=progress)
-    print(f"{_counted(done.rows, 'row')} imported")
+    print(f"{counted(done.rows, 'row')} imported")
     if done.backup:
         _tell_backups(settings.journal, done.backup)
 
@@ -227,7 +228,3 @@ def _tell_backups(path: Path, backup: Path | None) -> None:
     for other in backups(path) if backup else ():
         if other != backup:
             print(f"an older backup: {other} ({decimal(other.stat().st_size)})")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

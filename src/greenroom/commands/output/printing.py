@@ -40,3 +40,8 @@ def say_none(what: str, **asked: str | None) -> None:
     """Where a list would be: `no events (user alice, kind agent_failed)`."""
     filters = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
     print(one_line(f"no {what} ({filters})" if filters else f"no {what}"), flush=True)
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things: "1 row", "2 rows"."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

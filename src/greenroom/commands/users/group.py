@@ -16,7 +16,7 @@ from greenroom.admin.client import usual_client
 from greenroom.commands.events import existing_journal
 from greenroom.commands.options import AdminToken, Flag, ServerUrl, not_erased
 from greenroom.commands.output.ages import Age, seconds_of
-from greenroom.commands.output.printing import say
+from greenroom.commands.output.printing import counted, say
 from greenroom.commands.output.streams import write_line
 from greenroom.commands.output.times import moment
 from greenroom.commands.users.here_or_there import Url, check_reachable, done
@@ -75,7 +75,7 @@ def disconnect(
     }
     ended = server.disconnect(whose, **{name: word for name, word in asked.items() if word})
     refused = "" if until is None else f"; refused until {moment(until)}"
-    say(f"{whose} is disconnected, {ended} connections ended{refused}")
+    say(f"{whose} is disconnected, {counted(ended, 'connection')} ended{refused}")
 
 
 @users.command
