@@ -18,6 +18,7 @@ from greenroom.delivery.journal.retention.cutoffs import (
     SweptTo,
     forgettable_through,
 )
+from greenroom.delivery.journal.sqlite.file import WAL_PAGES
 from greenroom.delivery.journal.sqlite.schema import INCREMENTAL
 from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.journal.sqlite.tables.sessions import SETTLED, forget_sessions
@@ -32,8 +33,6 @@ MARK_BYTES: Final = 512
 SPARE_PAGES: Final = 1_024
 SPARE_PART: Final = 8
 """Free pages that stay in the file to be used again: this number, or one in `SPARE_PART`."""
-
-_WAL_PAGES: Final = 1_000  # SQLite's default
 
 _OLDEST_AT: Final = "SELECT at FROM log ORDER BY number LIMIT 1"
 _NEXT_USER: Final = "SELECT min(user) FROM log WHERE user > ?"
@@ -170,7 +169,7 @@ class SqliteSweeper:
         try:
             yield
         finally:
-            self._database.wal_autocheckpoint(_WAL_PAGES)
+            self._database.wal_autocheckpoint(WAL_PAGES)
             self._database.pragma("synchronous", "full")
 
     def _settled(self, user: str) -> int:

@@ -38,8 +38,9 @@ from greenroom.delivery.observer import Observer
 
 R = TypeVar("R")
 
-FOLD_FRAMES: Final = 500
-"""Frames of the WAL from which on a step of retention has them folded into the file."""
+FOLD_FRAMES: Final = 3_000
+"""Frames of the WAL from which on a step of retention has them folded into the file, beside the
+commits: before one of them does it (`WAL_PAGES`)."""
 
 LEAST_SECONDS: Final = 0.0005
 """A step of retention that has less time than this before the next commit is put off."""

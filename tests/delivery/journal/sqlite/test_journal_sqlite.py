@@ -34,7 +34,9 @@ from greenroom.delivery.errors import (
 )
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.record import Bounds
+from greenroom.delivery.journal.retention.cutoffs import BEGINNING, Cutoffs
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
+from greenroom.delivery.journal.sqlite.file import WAL_PAGES
 from greenroom.delivery.journal.sqlite.journal import SqliteJournal, open_sqlite_journal
 from greenroom.delivery.journal.sqlite.thread import SqliteThread
 from tests.delivery.journal.journal_conformance import (
@@ -104,6 +106,16 @@ async def test_the_file_says_what_it_is(path: Path) -> None:
 async def test_every_commit_is_synced(path: Path) -> None:
     async with open_sqlite_journal(path) as journal:
         assert journal._file.database.pragma("synchronous") == 2  # FULL
+
+
+async def test_commits_of_events_fold_the_wal_seldom_also_after_a_step_of_retention(
+    path: Path,
+) -> None:
+    async with open_sqlite_journal(path) as journal:
+        assert journal._file.database.pragma("wal_autocheckpoint") == WAL_PAGES
+        await journal.append(records(1, 3))
+        await journal.sweep(Cutoffs(sessions_before=1), BEGINNING)
+        assert journal._file.database.pragma("wal_autocheckpoint") == WAL_PAGES
 
 
 async def test_closing_folds_the_wal_into_the_file(path: Path) -> None:
