@@ -7,11 +7,12 @@ import { GreenroomError } from "./errors.js";
 import { EventStream } from "./event_stream.js";
 import { type Link, type LinkOptions, openSocket } from "./link.js";
 import { watchPage } from "./page_life.js";
-import { BAD_TOKEN, POSITION_LOST } from "./protocol/codes.js";
+import { BAD_TOKEN, POSITION_LOST, PROTOCOL_ERROR } from "./protocol/codes.js";
 import type { Command, Reason, Timer, Told, TokenReason, Transport } from "./protocol/commands.js";
 import { type GreenroomEvent, type JSON as Json, type Kind, offsetsOf } from "./protocol/events.js";
 import type { Request, ServerFrame } from "./protocol/frames.js";
 import { Machine } from "./protocol/machine.js";
+import { refusal } from "./protocol/requests.js";
 import type { State } from "./protocol/states.js";
 import { type Locks, SessionLock } from "./session_lock.js";
 import { Memory, type Store } from "./store.js";
@@ -68,12 +69,12 @@ interface Waiting {
 
 export class Client {
   /** Whose token it is, once the server has said so. */
-  get user(): string | undefined { return this.#machine.position?.user; }
+  get user(): string | undefined { return this.#machine.arrivals.position?.user; }
   get state(): State { return this.#machine.state; }
   /** Why there is no connection; null while there is one. */
   get reason(): Reason | null { return this.#machine.reason; }
   /** The questions that wait for the user, in any thread. */
-  get asks(): readonly GreenroomEvent<"input_requested">[] { return this.#machine.asks; }
+  get asks(): readonly GreenroomEvent<"input_requested">[] { return this.#machine.arrivals.asks; }
 
   readonly #options: ConnectOptions;
   readonly #url: URL;
@@ -193,7 +194,8 @@ export class Client {
 
   #request<T>(frame: Request): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (!this.#waiting.has(frame.id)) this.#waiting.set(frame.id, { resolve, reject });
+      if (this.#waiting.has(frame.id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, `${frame.id} still waits for its answer`)));
+      this.#waiting.set(frame.id, { resolve, reject });
       this.#input((machine) => machine.request(frame));
     });
   }
@@ -233,7 +235,7 @@ export class Client {
       this.#link = open({
         url: this.#url,
         token,
-        hello: this.#machine.hello,
+        hello: this.#machine.arrivals.hello,
         on: {
           open: () => ifCurrent((machine) => machine.opened()),
           alive: () => ifCurrent((machine) => machine.alive()),
@@ -248,7 +250,7 @@ export class Client {
 
   /** A duplicated tab has the session of the first one, which keeps it: this one begins another. */
   async #takeSession(): Promise<void> {
-    const session = this.#machine.position?.session;
+    const session = this.#machine.arrivals.position?.session;
     if (session && !(await this.#lock.take(session))) this.#input((machine) => machine.forgetSession());
   }
 

@@ -29,7 +29,6 @@ export class Requests {
   add(frame: Request, now: number): Failure | undefined {
     const bytes = byteLength(encode(frame));
     if (bytes > this.largest) return tooBig(bytes, this.largest);
-    if (this.#pending.has(frame.id)) return refusal(PROTOCOL_ERROR, `the request ${frame.id} still waits for its answer`);
     if (this.#pending.size >= MOST) return { ...refusal(RATE_LIMIT, `${MOST} requests wait already`), temporary: true };
     this.#pending.set(frame.id, { frame, bytes, tries: 0, due: now, wasSent: false });
     return undefined;
@@ -72,9 +71,12 @@ export class Requests {
     return request?.frame;
   }
 
-  /** The connection is gone: everything is due again. */
+  /** The connection is gone: everything is due again, except a new token: the next connection begins with a newer one. */
   lost(now: number): void {
-    for (const request of this.#pending.values()) [request.due, request.wasSent] = [now, false];
+    for (const [id, request] of this.#pending) {
+      [request.due, request.wasSent] = [now, false];
+      if (request.frame.type === "refresh") this.#pending.delete(id);
+    }
   }
 
   /** The requests that made the server close the connection with `code`, and why: the largest of those in the air, or
@@ -92,8 +94,9 @@ export class Requests {
     return large.map(({ frame, bytes }) => [frame.id, tooBig(bytes, this.largest)]);
   }
 
-  isRefresh(id: string): boolean {
-    return this.#pending.get(id)?.frame.type === "refresh";
+  /** All but what was said. */
+  get unsaid(): string[] {
+    return [...this.#pending.values()].filter(({ frame }) => frame.type !== "say").map(({ frame }) => frame.id);
   }
 
   get ids(): string[] {
