@@ -433,6 +433,23 @@ describe("the log", () => {
     expect(states.at(-1)).toBe("cancelled");
   });
 
+  it("reads a run's events with `for await`: those that are known first, to its end, or the client's", async () => {
+    await open();
+    const run = eventLog(client).run(RUN);
+    const read = async () => {
+      const offsets: number[] = [];
+      for await (const { offset } of run) offsets.push(offset);
+      return offsets;
+    };
+    server.last.say(eventsFrame(partial(1, "a")));
+    const reading = read();
+    server.last.say(eventsFrame(partial(2, "b"), event(3, "agent_completed", { outcome: "ok" }), { ...partial(4, "c"), run: "run_2" }));
+    expect(await reading).toEqual([1, 2, 3]);
+    const other = read.call(undefined);
+    client.close();
+    expect(await other).toEqual([1, 2, 3]);
+  });
+
   it("keeps the same state of a thread until something in it changes", async () => {
     await open();
     const thread = eventLog(client).thread(THREAD);

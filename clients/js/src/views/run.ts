@@ -39,15 +39,22 @@ export class Run {
     return this.#log.client.cancel(this.id);
   }
 
-  /** Its events, those that are known first, to its end. */
+  /** Its events, those that are known first, to its end or the client's. */
   [Symbol.asyncIterator](): AsyncIterableIterator<GreenroomEvent> {
     return new EventStream<GreenroomEvent>((stream) => {
+      const endIfOver = () => {
+        if (hasEnded(this.state) || this.#log.client.state === "closed") stream.end();
+      };
       stream.push(this.#log.events(this.id));
-      if (hasEnded(this.state)) stream.end();
-      return this.#log.client.on("events", (events) => {
-        stream.push(events.filter(({ run }) => run === this.id));
-        if (hasEnded(this.state)) stream.end();
-      });
+      endIfOver();
+      const ends = [
+        this.#log.client.on("events", (events) => {
+          stream.push(events.filter(({ run }) => run === this.id));
+          endIfOver();
+        }),
+        this.#log.client.on("state", endIfOver),
+      ];
+      return () => ends.forEach((end) => end());
     });
   }
 }
