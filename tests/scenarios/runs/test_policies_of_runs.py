@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trio
 
 import greenroom
 from greenroom import JSON, EventClass, Policy, Run
@@ -57,12 +58,15 @@ def test_an_agent_declares_the_policy_of_the_runs_that_users_start_and_it_surviv
     with serving(journal=tmp_path / "g.db") as server:  # an agent without a policy
         second = connect(server)
         second.hello()  # the user is served, in a session that begins after these events
-        while not {"user_said", "final_report", "agent_completed"} <= dead(server):
-            pass
+        server.run(lambda: wait_dead(server, {"user_said", "final_report", "agent_completed"}))
 
 
-def dead(server: Server) -> set[str]:
-    return {str(each.kind) for each in server.run(server.runtime.dead_letters.list)}
+async def wait_dead(server: Server, kinds: set[str]) -> None:
+    with trio.fail_after(30):
+        while not kinds <= {  # noqa: ASYNC110  # the list of the journal has no event
+            str(each.kind) for each in await server.runtime.dead_letters.list()
+        }:
+            await trio.sleep(0.01)
 
 
 def test_a_wrong_policy_is_refused_at_the_call(user: str, serving: Serving) -> None:
