@@ -11,6 +11,10 @@ class Unasked:
 
     _owes_asking = False
 
+    def note_asked(self) -> None:
+        """It was awaited or entered, whatever came of that."""
+        self._owes_asking = False
+
     def __del__(self) -> None:
         if self._owes_asking:
             warnings.warn(

@@ -148,7 +148,7 @@ class UserAsk(Unasked, Generic[T], Awaitable[T], AbstractAsyncContextManager["Us
             return await self._wait()
 
     async def _ask(self) -> None:
-        self._owes_asking = False
+        self.note_asked()
         if self.receipt is not None:
             raise OutOfOrder(f"question {self.id} was asked already", advice="make a new one")
         wording, user = self._wording, self._emitter.user

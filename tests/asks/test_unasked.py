@@ -50,6 +50,18 @@ def forgotten(forget: Callable[[], None]) -> None:
     gc.collect()
 
 
+def test_a_question_that_is_refused_before_it_crosses_was_asked() -> None:
+    with warnings.catch_warnings(), greenroom.start_portal(SETTINGS) as portal:
+        warnings.simplefilter("error")
+        with portal.run(user="alice") as run:
+            run.cancel()
+            with pytest.raises(greenroom.GreenroomError):
+                run.ask("never?").wait()
+            with pytest.raises(greenroom.GreenroomError), run.ask("never?"):
+                pytest.fail("it was not asked")
+        gc.collect()
+
+
 def test_a_question_that_was_asked_is_not_warned_of() -> None:
     with warnings.catch_warnings(), greenroom.start_portal(SETTINGS) as portal:
         warnings.simplefilter("error")

@@ -45,7 +45,8 @@ def serving(request: pytest.FixtureRequest) -> Serving:
 def server(serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """With a journal on the disk; it outlives every test."""
     journal = tmp_path_factory.mktemp("scenarios") / "journal.db"
-    with serving(journal=journal, frames_burst=1_000) as server:
+    # sockets wait for their test's crowd before they say hello, and CI is slow
+    with serving(journal=journal, frames_burst=1_000, hello_deadline=60.0) as server:
         yield server
 
 

@@ -31,9 +31,11 @@ class AioUserAsk(
     withdraw: Final = crossing(UserAsk.withdraw)
 
     def __await__(self) -> Generator[object, None, T]:
+        self._far.note_asked()
         return cross(self._lane, self._answer, "run.ask()").__await__()
 
     async def __aenter__(self) -> AioUserAsk[T]:
+        self._far.note_asked()
         await enter(self._visit, self._lane, "run.ask()")
         return self
 

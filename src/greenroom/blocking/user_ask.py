@@ -30,9 +30,11 @@ class BlockingUserAsk(AskFacts[T], AbstractContextManager["BlockingUserAsk[T]"],
     def wait(self) -> T:
         """The answer; asks the question first unless its block is entered. Raises as awaiting a
         `greenroom.UserAsk` does."""
+        self._far.note_asked()
         return cross(self._lane, self._answer, "run.ask()")
 
     def __enter__(self) -> BlockingUserAsk[T]:
+        self._far.note_asked()
         enter(self._visit, self._lane, "run.ask()")
         return self
 

@@ -65,7 +65,7 @@ class RemoteAsk(Unasked, Generic[T], Awaitable[T], AbstractAsyncContextManager["
             return await self._wait()
 
     async def _ask(self) -> None:
-        self._owes_asking = False
+        self.note_asked()
         if self.id is not None:
             raise OutOfOrder(f"question {self.id} was asked already", advice="make a new one")
         wording = self._wording
