@@ -139,8 +139,9 @@ class Dispatcher:
 
     def lend(self) -> bool:
         """Whether a reactor may handle one message now, outside of the turns. After `LENT` of them
-        the next ones wait for a turn, so that they hold up other tasks no longer than that."""
-        if self._lent >= LENT or self._thread != get_ident():
+        the next ones wait for a turn, so that they hold up other tasks no longer than that; and all
+        do while CPU is metered, which is done by turns."""
+        if self._lent >= LENT or self._thread != get_ident() or _meter.get() is not None:
             return False
         self._lent += 1
         return True

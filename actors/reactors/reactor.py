@@ -215,6 +215,7 @@ class ReactorCell(Resting, Generic[M]):
         if self._cancelled and not self._actor._stop:
             await trio.lowlevel.checkpoint_if_cancelled()
 
+    @trio.lowlevel.enable_ki_protection  # as in a turn: the mailbox is left, and attended again
     def _take(self, message: M) -> bool:
         """Handle a message in the sender's task; False if it must wait for a turn."""
         mailbox = self._mailbox

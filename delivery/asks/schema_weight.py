@@ -13,10 +13,13 @@ import attrs
 from greenroom.delivery.events.kinds import JSON
 
 MOST_EFFORT: Final = 1_000_000
-"""Some 0.1 µs each, and 0.3 at worst."""
+"""About the comparisons of a tenth of a second."""
 
 FRACTION_EFFORT: Final = 50
-"""Of comparing two numbers if any has a fraction: jsonschema-rs is exact about them."""
+"""The effort of comparing two numbers, one of which has a fraction: jsonschema-rs is exact."""
+
+CHARACTER_EFFORT: Final = 4
+"""The effort of matching one character, where a pattern has more states than fit in its memory."""
 
 PATTERN_PARTS: Final = 15
 """What a regular expression counts for: compiling it takes its time."""
@@ -38,6 +41,7 @@ class Weight:
     listed: int = 0
     numbers: int = 0
     has_fraction: bool = False
+    patterns: int = 0
 
     def __add__(self, other: Weight) -> Weight:
         return Weight(
@@ -45,6 +49,7 @@ class Weight:
             self.listed + other.listed,
             self.numbers + other.numbers,
             self.has_fraction or other.has_fraction,
+            self.patterns + other.patterns,
         )
 
     def twice(self) -> Weight:
@@ -59,17 +64,27 @@ def weight_of_keyword(name: str, value: JSON) -> Weight:
         return Weight(0, 0, 1, type(value) is float)
     if name in _NAMES:
         return Weight(1, sum(1 for _ in _values_in(value)))
-    return Weight(PATTERN_PARTS if name == "pattern" else 1)
+    return weight_of_patterns(1) if name == "pattern" else Weight(1)
+
+
+def weight_of_patterns(count: int) -> Weight:
+    """Of regular expressions."""
+    return Weight(PATTERN_PARTS * count, patterns=count)
 
 
 def effort(schema: Weight, value: JSON) -> int:
-    """The most that the check of a value may take, where `MOST_EFFORT` is a tenth of a second."""
+    """The most that the check of a value may take: a tenth of a second is about `MOST_EFFORT`."""
     found = list(_values_in(value))
     numbers = [each for each in found if type(each) in (int, float)]
     pairs = schema.numbers * len(numbers)
     if not (schema.has_fraction or any(type(each) is float for each in numbers)):
         pairs = 0
-    return (schema.parts + schema.listed) * len(found) + pairs * FRACTION_EFFORT
+    characters = sum(len(each) for each in found if isinstance(each, str))
+    return (
+        (schema.parts + schema.listed) * len(found)
+        + pairs * FRACTION_EFFORT
+        + schema.patterns * characters * CHARACTER_EFFORT
+    )
 
 
 def _weight_of_values(values: Sequence[JSON]) -> Weight:

@@ -15,11 +15,11 @@ import attrs
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.asks.schema_weight import (
     MOST_EFFORT,
-    PATTERN_PARTS,
     WITHOUT_SCHEMAS,
     Weight,
     effort,
     weight_of_keyword,
+    weight_of_patterns,
 )
 from greenroom.delivery.events.kinds import JSON
 
@@ -31,7 +31,7 @@ DEEPEST: Final = 64
 _REGEX_BYTES: Final = 64 * 1024
 _LONGEST: Final = 200  # characters of an objection
 
-_NAMED: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
+_NAMED: Final = frozenset({"properties", "patternProperties", "dependentSchemas", "dependencies"})
 _UNEVALUATED: Final = frozenset({"unevaluatedItems", "unevaluatedProperties"})
 """What is beside one of these is looked at twice, and so twice for each level of them."""
 
@@ -129,8 +129,8 @@ class _SchemaWeight:
         if name in WITHOUT_SCHEMAS:
             return weight_of_keyword(name, value)
         if name in _NAMED | _DEFINITIONS and isinstance(value, Mapping):
-            patterns = PATTERN_PARTS * len(value) if name == "patternProperties" else 0
-            return sum((self._weigh(each, depth) for each in value.values()), Weight(patterns))
+            own = weight_of_patterns(len(value)) if name == "patternProperties" else Weight()
+            return sum((self._weigh(each, depth) for each in value.values()), own)
         return self._weigh(value, depth)
 
     def _reference(self, pointer: str, depth: int) -> Weight:

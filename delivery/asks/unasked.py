@@ -11,10 +11,6 @@ class Unasked:
 
     _owes_asking = False
 
-    def note_asked(self) -> None:
-        """It was awaited or entered, whatever came of that."""
-        self._owes_asking = False
-
     def __del__(self) -> None:
         if self._owes_asking:
             warnings.warn(
@@ -24,3 +20,8 @@ class Unasked:
                 stacklevel=2,
                 source=self,
             )
+
+
+def note_asked(question: Unasked) -> None:
+    """It was awaited or entered, whatever came of that."""
+    question._owes_asking = False

@@ -16,7 +16,7 @@ from greenroom.actors.ref import ActorStopped
 from greenroom.delivery.asks.answer_types import structured
 from greenroom.delivery.asks.ask_keys import ask_with_key, has_key
 from greenroom.delivery.asks.questions import question_data
-from greenroom.delivery.asks.unasked import Unasked
+from greenroom.delivery.asks.unasked import Unasked, note_asked
 from greenroom.delivery.errors import DeliveryError, UserUnavailable
 from greenroom.delivery.events.ids import AskId, IdSource
 from greenroom.delivery.events.kinds import JSON, Event, Kind
@@ -148,7 +148,7 @@ class UserAsk(Unasked, Generic[T], Awaitable[T], AbstractAsyncContextManager["Us
             return await self._wait()
 
     async def _ask(self) -> None:
-        self.note_asked()
+        note_asked(self)
         if self.receipt is not None:
             raise OutOfOrder(f"question {self.id} was asked already", advice="make a new one")
         wording, user = self._wording, self._emitter.user

@@ -17,13 +17,13 @@ from greenroom.delivery.events.policy import NO_POLICIES, Policies
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.run.attempts.attempt import FIRST, RunAttempt, WhenLost
 from greenroom.delivery.run.failures.error_words import ErrorWords, ShowErrors
-from greenroom.delivery.run.failures.secrets import Secrets
 from greenroom.delivery.run.run import Agent, DescribeError, Run
 from greenroom.delivery.run.text_buffer import PACE, TextPace
 from greenroom.delivery.run.timeouts import Timeouts
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.loading.declaration import TEXT_ONLY, declaration_of, when_lost
+from greenroom.loading.declaration import Declaration, declaration_of, when_lost
 from greenroom.settings import Settings
+from greenroom.settings.keys import secrets_of
 
 logger = logging.getLogger("greenroom")
 
@@ -90,14 +90,18 @@ class Agents:
     @property
     def say_policies(self) -> Policies:
         """Those of the runs that users start, in place of the usual ones."""
-        first = next(iter(self.by_name.values()), None)
-        return NO_POLICIES if first is None else declaration_of(first).policies
+        return self._answering.policies
 
     @property
     def takes(self) -> Sequence[str]:
         """What users may send to the agent that answers them."""
+        return self._answering.takes
+
+    @property
+    def _answering(self) -> Declaration:
+        """What the agent that answers users declares."""
         first = next(iter(self.by_name.values()), None)
-        return TEXT_ONLY if first is None else declaration_of(first).takes
+        return Declaration() if first is None else declaration_of(first)
 
     def _run(
         self,
@@ -130,8 +134,3 @@ def error_words(settings: Settings, describe: DescribeError | None = None) -> Er
     """What users read of errors, by the settings and a service's own hook."""
     show = ShowErrors(settings.show_errors)
     return ErrorWords(show, describe, secrets_of(settings), keep_texts=settings.log_errors)
-
-
-def secrets_of(settings: Settings) -> Secrets:
-    """Hides the secrets of the settings, and what looks like a secret."""
-    return Secrets(tuple(filter(None, (settings.secret, settings.admin_token))))

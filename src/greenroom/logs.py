@@ -22,12 +22,12 @@ import structlog
 from structlog.types import EventDict
 
 from greenroom.actors.text.escaping import one_line
-from greenroom.agents import secrets_of
 from greenroom.delivery.log_context import log_context
 from greenroom.delivery.run.failures.secrets import Secrets
 from greenroom.delivery.user.names import QUOTED, unquoted
 from greenroom.log_limit import LimitedHandler
 from greenroom.settings import Settings
+from greenroom.settings.keys import secrets_of
 from greenroom.supervisor.crash.error_note import ErrorNote, note_error
 
 TRACEBACK = "exception"  # the field that structlog prints behind the others

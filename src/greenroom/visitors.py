@@ -42,13 +42,18 @@ def is_of_this_machine(head: RequestHead) -> bool:
 
     A proxy that says nothing and rewrites `Host` (nginx, as it comes) looks the same.
     """
-    return is_loopback(head.peer) and _asks_loopback(head) and not _was_passed_on(head)
+    return _is_loopback(head.peer) and _asks_loopback(head) and not _was_passed_on(head)
 
 
 def _asks_loopback(head: RequestHead) -> bool:
     host = head.one("host") or ""
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    return name.lower() == "localhost" or is_loopback(name.removeprefix("[").removesuffix("]"))
+    return is_loopback_host(name.removeprefix("[").removesuffix("]"))
+
+
+def is_loopback_host(name: str) -> bool:
+    """Whether a host's name or address is this machine's own."""
+    return name.lower() == "localhost" or _is_loopback(name)
 
 
 def _was_passed_on(head: RequestHead) -> bool:
@@ -56,8 +61,7 @@ def _was_passed_on(head: RequestHead) -> bool:
     return any(name in PROXY_HEADERS or name.startswith("x-forwarded") for name in names)
 
 
-def is_loopback(address: str | None) -> bool:
-    """Whether an IP address is one of this machine alone; a name is not."""
+def _is_loopback(address: str | None) -> bool:
     try:
         parsed = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:

@@ -75,21 +75,23 @@ class Validity:
             )
         return identity
 
-    async def check(self, identity: Identity, *, anew: bool = False) -> Verdict:
-        """Ask about an identity; `anew`: whether or not an answer is kept. `UNKNOWN`: the
+    async def check(self, identity: Identity, *, use_kept: bool = True) -> Verdict:
+        """Ask about an identity, unless an answer is kept that may be used. `UNKNOWN`: the
         authenticator raised, took too long, or answered something else than True or False. Raises
         nothing but its own cancellation."""
         if not self.can_ask(identity):
             return Verdict.GOOD
+        if use_kept and (kept := self._kept(identity)) is not None:
+            return kept
         with trio.move_on_after(self._patience):
             async with self._turns:
-                return await self._answer(identity, anew=anew)
+                return await self._answer(identity, use_kept=use_kept)
         logger.warning("no answer within %g s whether a token is still valid", self._patience)
         return Verdict.UNKNOWN
 
-    async def _answer(self, identity: Identity, *, anew: bool) -> Verdict:
+    async def _answer(self, identity: Identity, *, use_kept: bool) -> Verdict:
         try:
-            kept = None if anew else self._kept(identity)
+            kept = self._kept(identity) if use_kept else None
             return kept or self._keep(identity, await self._ask(identity))
         except BaseException as error:
             if must_go_on(error):

@@ -245,7 +245,7 @@ class FrontDoor:
     async def _check_ticket(self, identity: Identity, *, opens: bool) -> Identity:
         """What a ticket was issued for may have been taken back since: an answer that was kept does
         for what comes in, but opens nothing."""
-        verdict = await self.validity.check(self._check_ban(identity), anew=opens)
+        verdict = await self.validity.check(self._check_ban(identity), use_kept=not opens)
         if verdict is Verdict.REVOKED:
             raise BadRequest("The token of this session is no longer good.", status=401)
         if verdict is Verdict.UNKNOWN:

@@ -28,9 +28,9 @@ WAL_WAIT_MS: Final = 20
 READER_CACHE_KIB: Final = 8 * 1024
 WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 WAL_PAGES: Final = 4_000
-"""Pages in the WAL from which on a commit folds it into the file, which takes 5 to 50 ms. Events of
-a thousand users write the same pages again and again: with SQLite's default of 1,000 that happens
-five times as often, and writes 60 % more."""
+"""Pages in the WAL from which on a commit folds it into the file, and events wait. Events of a
+thousand users write the same pages again and again: with SQLite's default of 1,000 that happens
+more often, and writes more."""
 
 LEAST_ROOM: Final = 1024 * 1024
 """Bytes that must be free on the disk: the size of the largest event."""

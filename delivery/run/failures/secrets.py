@@ -10,8 +10,8 @@ import attrs
 HIDDEN: Final = "(hidden)"
 
 # A JSON Web Token (RFC 7519 §3): users' tokens. The password of a URL (RFC 3986 §3.2.1).
-_TOKEN: Final = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
-_USERINFO: Final = re.compile(r"(?<=://)[^\s/@]{1,256}@")
+_TOKEN: Final = re.compile(r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]{5,}+\.[\w-]*+")
+_USERINFO: Final = re.compile(r"(?<=://)[^\s/?#]{1,1024}@")
 
 
 @attrs.frozen

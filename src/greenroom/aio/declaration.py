@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ def agent(
     when_lost: Lost = "end",
     attempts: int = 3,
     policy: Policy | Mapping[EventClass, Policy] | None = None,
-    takes: Sequence[Taken] = TEXT_ONLY,
+    takes: tuple[Taken, ...] = TEXT_ONLY,
 ) -> Callable[[AgentT], AgentT]:
     """Declare an agent of asyncio: a coroutine function, or a plain function for a thread.
 

@@ -11,6 +11,7 @@ from greenroom.aio.blocks import enter, leave
 from greenroom.aio.crossing import crossing
 from greenroom.aio.host_loop import cross
 from greenroom.aio.receipt import AioReceipt
+from greenroom.delivery.asks.unasked import note_asked
 from greenroom.delivery.asks.user_ask import UserAsk
 from greenroom.portal.faces.user_ask import AskFacts
 
@@ -31,11 +32,11 @@ class AioUserAsk(
     withdraw: Final = crossing(UserAsk.withdraw)
 
     def __await__(self) -> Generator[object, None, T]:
-        self._far.note_asked()
+        note_asked(self._far)
         return cross(self._lane, self._answer, "run.ask()").__await__()
 
     async def __aenter__(self) -> AioUserAsk[T]:
-        self._far.note_asked()
+        note_asked(self._far)
         await enter(self._visit, self._lane, "run.ask()")
         return self
 

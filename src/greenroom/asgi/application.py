@@ -166,11 +166,8 @@ async def _ask(authenticate: Authenticate, scope: AsgiScope, seconds: float) -> 
     try:
         said = authenticate(scope)
         if isawaitable(said):
-            said = await loop_here().within(seconds, said)
+            said = await loop_here().within(seconds, said, "`authenticate`")
         return outcome.Value(said)
-    except TimeoutError as error:
-        slow = TimeoutError(f"`authenticate` took longer than {seconds:g} s")
-        return outcome.Error(error if str(error) else slow)
     except Exception as error:
         if must_go_on(error):
             raise

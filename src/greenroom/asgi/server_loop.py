@@ -33,13 +33,20 @@ class ServerLoop(Protocol):
 
     async def sleep(self, seconds: float) -> None: ...
 
-    async def within(self, seconds: float, work: Awaitable[T]) -> T:
-        """What `work` returns; cancelled after `seconds`. Raises `TimeoutError` then."""
+    async def within(self, seconds: float, work: Awaitable[T], what: str) -> T:
+        """What `work` returns; cancelled after `seconds`. Raises `TookTooLong` then."""
         ...
 
     async def run(self, main: Work, *, until: Work, beside: Work) -> None:
         """Run `main`, but no longer than `until`, and `beside` beside it. Raises what `main`
         does."""
+
+
+class TookTooLong(TimeoutError):
+    """The work was cancelled after the seconds that it had."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(f"{what} took longer than {seconds:g} s")
 
 
 class AsyncioSignal:
@@ -71,9 +78,14 @@ class AsyncioLoop:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def within(self, seconds: float, work: Awaitable[T]) -> T:
-        async with asyncio.timeout(seconds):
-            return await work
+    async def within(self, seconds: float, work: Awaitable[T], what: str) -> T:
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await work
+        except TimeoutError:
+            if limit.expired():
+                raise TookTooLong(what, seconds) from None
+            raise
 
     async def run(self, main: Work, *, until: Work, beside: Work) -> None:
         tasks = [asyncio.ensure_future(each()) for each in (main, until, beside)]
@@ -110,10 +122,10 @@ class TrioLoop:
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
 
-    async def within(self, seconds: float, work: Awaitable[T]) -> T:
+    async def within(self, seconds: float, work: Awaitable[T], what: str) -> T:
         with trio.move_on_after(seconds):
             return await work
-        raise TimeoutError
+        raise TookTooLong(what, seconds)
 
     async def run(self, main: Work, *, until: Work, beside: Work) -> None:
         async with trio.open_nursery() as nursery:

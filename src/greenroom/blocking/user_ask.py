@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar
 from greenroom.blocking.blocks import enter, leave
 from greenroom.blocking.crossing import BlockingReceipt, crossing
 from greenroom.blocking.waiting import cross
+from greenroom.delivery.asks.unasked import note_asked
 from greenroom.delivery.asks.user_ask import UserAsk
 from greenroom.portal.faces.user_ask import AskFacts
 
@@ -30,11 +31,11 @@ class BlockingUserAsk(AskFacts[T], AbstractContextManager["BlockingUserAsk[T]"],
     def wait(self) -> T:
         """The answer; asks the question first unless its block is entered. Raises as awaiting a
         `greenroom.UserAsk` does."""
-        self._far.note_asked()
+        note_asked(self._far)
         return cross(self._lane, self._answer, "run.ask()")
 
     def __enter__(self) -> BlockingUserAsk[T]:
-        self._far.note_asked()
+        note_asked(self._far)
         enter(self._visit, self._lane, "run.ask()")
         return self
 

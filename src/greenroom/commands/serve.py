@@ -14,7 +14,7 @@ from greenroom.logs import configure_logs
 from greenroom.serving import run_server
 from greenroom.settings import Settings
 from greenroom.settings.keys import token_for
-from greenroom.visitors import is_loopback
+from greenroom.visitors import is_loopback_host
 
 DEVELOPER: Final = "developer"
 LINK_SECONDS: Final = 24 * 3600.0
@@ -93,6 +93,6 @@ def serve(
 def signed_in(settings: Settings, url: str) -> str | None:
     """A link to the page that signs a browser of this machine in; None for a server that other
     machines reach, or that cannot sign a token."""
-    if settings.secret is None or not (settings.host == "localhost" or is_loopback(settings.host)):
+    if settings.secret is None or not is_loopback_host(settings.host):
         return None
     return f"{url}#token={token_for(settings, settings.secret, DEVELOPER, LINK_SECONDS)}"

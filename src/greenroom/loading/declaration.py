@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, Literal, TypeAlias, TypeVar, get_args
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import attrs
 
@@ -20,8 +20,8 @@ Lost: TypeAlias = Literal["end", "again"]
 Taken: TypeAlias = Literal["text", "table"]
 
 MOST_ATTEMPTS: Final = 100
-TAKEN: Final = get_args(Taken)
-TEXT_ONLY: Final[Sequence[Taken]] = ("text",)
+TEXT_ONLY: Final[tuple[Taken, ...]] = ("text",)
+TAKEN: Final = (TEXT_ONLY, ("text", "table"))
 _NAME: Final = "__greenroom_agent__"
 
 
@@ -40,7 +40,7 @@ class Declaration:
     attempts: int = 3
     policies: Policies = NO_POLICIES
     host: Literal["any", "asyncio", "thread"] = "any"
-    takes: Sequence[Taken] = TEXT_ONLY
+    takes: tuple[Taken, ...] = TEXT_ONLY
 
     def __attrs_post_init__(self) -> None:
         if self.when_lost not in ("end", "again"):
@@ -51,7 +51,7 @@ class Declaration:
                 f"`attempts` must be a whole number from 1 to {MOST_ATTEMPTS}, "
                 f"not {self.attempts!r}"
             )
-        if isinstance(self.takes, str) or "text" not in self.takes or {*self.takes} - {*TAKEN}:
+        if self.takes not in TAKEN:
             raise BadDeclaration(
                 f'`takes` must be ("text",) or ("text", "table"), not {self.takes!r}'
             )
@@ -62,7 +62,7 @@ def agent(
     when_lost: Lost = "end",
     attempts: int = 3,
     policy: Policy | Mapping[EventClass, Policy] | None = None,
-    takes: Sequence[Taken] = TEXT_ONLY,
+    takes: tuple[Taken, ...] = TEXT_ONLY,
 ) -> Callable[[AgentT], AgentT]:
     """Declare an agent: `@greenroom.agent(when_lost="again", attempts=3)`.
 

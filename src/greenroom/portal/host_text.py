@@ -184,9 +184,8 @@ class HostText:
             if self._held:
                 self._has_settled = trio.Event()
                 lane = Lane(self._lane.border)
-                lane.border.spawn(
-                    Call(self._move_when_there_is_room, lane, ignore)
-                )  # the portal has stopped if it raises
+                # what it raises is of a portal that stops
+                lane.border.spawn(Call(self._move_when_there_is_room, lane, ignore))
 
     def _move_waiting(self) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 import anyio
 
 from greenroom.delivery.asks.answer_types import structured
-from greenroom.delivery.asks.unasked import Unasked
+from greenroom.delivery.asks.unasked import Unasked, note_asked
 from greenroom.delivery.asks.user_ask import AskExpired, AskWithdrawn, NoDefault, Wording
 from greenroom.delivery.events.ids import AskId
 from greenroom.delivery.run.grammar import OutOfOrder
@@ -65,7 +65,7 @@ class RemoteAsk(Unasked, Generic[T], Awaitable[T], AbstractAsyncContextManager["
             return await self._wait()
 
     async def _ask(self) -> None:
-        self.note_asked()
+        note_asked(self)
         if self.id is not None:
             raise OutOfOrder(f"question {self.id} was asked already", advice="make a new one")
         wording = self._wording

@@ -1,4 +1,4 @@
-"""The authenticators that the settings choose."""
+"""The authenticators that the settings choose, and what their secrets sign and hide."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.run.failures.secrets import Secrets
 from greenroom.settings.settings import Settings
 from greenroom.transport.auth.tokens import JwtAuthenticator, sign_token
 
@@ -31,6 +32,11 @@ def authenticator_of(
     return JwtAuthenticator.from_jwks_file(
         settings.jwks_file, audience=audience, issuer=issuer, clock=clock, observer=observer
     )
+
+
+def secrets_of(settings: Settings) -> Secrets:
+    """Hides the secrets of the settings, and what looks like a secret."""
+    return Secrets(tuple(filter(None, (settings.secret, settings.admin_token))))
 
 
 def token_for(settings: Settings, secret: str, user: str, seconds: float) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 
 import pytest
 import trio
@@ -11,7 +13,7 @@ import trio.testing
 
 from greenroom.actors import Actor, Ref, run_actor
 from greenroom.actors.exit import ExitKind
-from greenroom.actors.reactors.dispatcher import LENT
+from greenroom.actors.reactors.dispatcher import LENT, measure_turns
 from greenroom.actors.reactors.own_thread import WrongThread
 from tests.actors.reactors.spoken_to import Said, SpokenTo
 
@@ -140,3 +142,23 @@ async def test_another_thread_may_hand_over_nothing(nursery: trio.Nursery) -> No
     thread.start()
     thread.join()
     assert (errors, listener.lines) == ([WrongThread], [])
+
+
+class Metered:
+    """Counts what is measured."""
+
+    calls = 0
+
+    def measure(self, context: Context, react: Callable[[], int]) -> int:
+        self.calls += 1
+        return react()
+
+
+async def test_while_turns_are_measured_it_waits_for_one(nursery: trio.Nursery) -> None:
+    listener, ref = await run(nursery)
+    meter = Metered()
+    measure_turns(meter)
+    ref.hand("one")
+    assert listener.lines == []
+    await settle()
+    assert (listener.lines, meter.calls) == (["one"], 1)

@@ -45,6 +45,10 @@ NOT_TAKEN: dict[str, tuple[Any, str]] = {
         {"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}, "$ref": "#/$defs/a"},
         "what it is a part of",
     ),
+    "a circle below dependencies": (
+        {"dependencies": {"const": {"$ref": "#"}}},
+        "what it is a part of",
+    ),
     "a million parts": (chain(15, 2), "parts, not"),
     "a deep chain": (chain(DEEPEST, 1), "levels deep"),
     "many parts": ({"anyOf": [{"type": "integer"}] * MOST_PARTS}, "parts, not"),
@@ -75,7 +79,7 @@ def test_a_pattern_that_hangs_python_is_answered_at_once() -> None:
 
 
 def each(**schema: JSON) -> dict[str, JSON]:
-    """A list of so many, each of which must fit."""
+    """A list, each item of which must fit."""
     return {"type": "array", "items": schema}
 
 
@@ -85,6 +89,10 @@ TOO_MUCH: dict[str, tuple[dict[str, JSON], JSON]] = {
     "fractions in the answer": (each(allOf=[{"multipleOf": 2}] * 200), [2.0] * 3_000),
     "objects listed": (each(enum=[{"": n} for n in range(2_800)]), [{"": 2_799}] * 4_000),
     "keys required": (each(dependentRequired={str(n): ["a"] for n in range(1_000)}), [{}] * 20_000),
+    "patterns against a long text": (
+        {"allOf": [{"pattern": f"(0|1)*1(0|1){{12}}[{n}]"} for n in range(2, 10)]},
+        "01" * 32_000,
+    ),
     "looked at by each part": (
         each(allOf=[{"uniqueItems": True}] * 240),
         [[n] for n in range(9_000)],

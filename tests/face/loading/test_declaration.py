@@ -85,7 +85,9 @@ def test_an_agent_of_any_host_says_what_it_takes(declare: Callable[..., Any]) ->
         ({"attempts": "3"}, "`attempts`"),
         ({"takes": "text"}, "`takes`"),
         ({"takes": ["table"]}, "`takes`"),
-        ({"takes": ["text", "files"]}, "`takes`"),
+        ({"takes": ("text", "files")}, "`takes`"),
+        ({"takes": None}, "`takes`"),
+        ({"takes": [[]]}, "`takes`"),
     ],
     ids=str,
 )

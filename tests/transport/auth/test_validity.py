@@ -148,6 +148,21 @@ async def test_those_that_hang_hold_up_the_others_for_their_patience_only(
     assert await checks.check(ALICE) is Verdict.GOOD
 
 
+async def test_an_answer_that_is_kept_waits_for_no_other(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    asked = Asked(yes)
+    checks = of(asked)
+    assert await checks.check(ALICE) is Verdict.GOOD
+    asked.answer = trio.sleep_forever
+    async with trio.open_nursery() as nursery:
+        for number in range(validity.CHECKS_AT_ONCE):
+            nursery.start_soon(checks.check, Identity(UserId(f"user-{number}")))
+        await trio.testing.wait_all_tasks_blocked()
+        assert await checks.check(ALICE) is Verdict.GOOD
+        nursery.cancel_scope.cancel()
+
+
 async def test_no_task_is_spent_on_a_key_that_is_fixed_unless_a_subclass_asks_more() -> None:
     class Stricter(JwtAuthenticator):
         async def still_valid(self, identity: Identity) -> bool:

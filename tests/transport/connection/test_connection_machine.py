@@ -117,6 +117,15 @@ def test_every_frame_has_its_row_wherever_a_client_can_be_heard(frame):
     assert takes == {AUTHENTICATED, READY}
 
 
+def test_an_acknowledgement_in_ready_only_tells_the_user_actor():
+    """So the connection may hand it over without a step of the machine."""
+    runner, _ = machine(READY)
+    before = runner.data
+    told = news.Acked(before.connection, 7)
+    assert runner.handle(wire.Ack(7)) == [events.Tell(told)]
+    assert (runner.state, runner.data) == (READY, before)
+
+
 def test_what_is_refused_in_which_phase_is_meant():
     refused = {(phase, event) for phase, event in unhandled_pairs(CONNECTION) if phase is READY}
     assert refused == {

@@ -256,3 +256,20 @@ async def test_an_event_that_was_not_kept_leaves_no_cause() -> None:
         await fail(stage, ValueError("x"))
         kept = {data["reference"] for data in await stage.data() if "reference" in data}
         assert len(kept) == 2
+
+
+@pytest.mark.requirement("R52")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postgres://u:p@ss@db/x", "postgres://(hidden)@db/x"),
+        (f"amqp://u:{'p' * 1_000}@mq", "amqp://(hidden)@mq"),
+        ("https://example.com/?to=a@b", "https://example.com/?to=a@b"),
+        (f"Bearer {TOKEN}!", "Bearer (hidden)!"),
+        (f"token={TOKEN}", "token=(hidden)"),
+        ("eyJ-" * 25_000, "eyJ-" * 25_000),  # for seconds, where each `eyJ` is a beginning
+    ],
+    ids=range(6),
+)
+def test_what_looks_like_a_secret_is_hidden_whole_and_at_once(text: str, expected: str) -> None:
+    assert Secrets().hidden(text) == expected
