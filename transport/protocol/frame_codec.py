@@ -162,17 +162,17 @@ class FrameDecoder:
 
         Size is bounded before this, by the WebSocket layer (`FrameLimits`).
         """
-        fields, is_mended = object_of(message)
+        fields, flaw = object_of(message)
         type_ = fields.get("type")
         if type(type_) is not str:
             raise BadFrame("a frame must have a `type` that is a string", fatal=True)
         structure = self._structure.get(type_)
         if structure is None:
             raise BadFrame(f"unknown frame type {shown(type_)}")
-        if is_mended:
+        if flaw is not None:
             id_ = _usable_id(type_, fields)
-            broken = f"{type_}: text must not hold half a surrogate pair; send U+FFFD in its place"
-            raise BadFrame(broken, id=None if id_ is None or REPLACEMENT in id_ else id_)
+            sound = None if id_ is None or REPLACEMENT in id_ else id_
+            raise BadFrame(f"{type_}: {flaw}", id=sound)
         try:
             return structure(fields, None)
         except WrongField as error:

@@ -85,7 +85,8 @@ WITHOUT_AN_ID = {
     "a string": ({"type": "ack", "offset": "1"}, "'1'"),
     "null": ({"type": "ack", "offset": None}, "null"),
     "over 2⁵³": ({"type": "ack", "offset": 2**53 + 1}, str(2**53 + 1)),
-    "over 2⁶⁴": ({"type": "ack", "offset": 2**70}, "e+21"),
+    "over 2⁶⁴": ({"type": "ack", "offset": 2**70}, "from -2^53 to 2^53"),
+    "past the doubles": ({"type": "confirm", "offset": 1, "verdict": 10**400}, "to 2^53"),
     "displayed, not a list": ({"type": "displayed", "offsets": 1}, "a list of 1 to 1024"),
     "displayed, nothing": ({"type": "displayed", "offsets": []}, "a list of 0"),
     "displayed, too many": ({"type": "displayed", "offsets": [1] * 1025}, "a list of 1025"),
@@ -120,6 +121,15 @@ def test_a_frame_without_a_usable_id_gets_an_error_and_the_connection_goes_on(cl
 
 WITH_AN_ID = {
     "say without body": ({"type": "say"}, "`body` is missing"),
+    "say an integer over 2⁶⁴": ({"type": "say", "body": {"n": [2**64]}}, "from -2^53 to 2^53"),
+    "answer an integer below -2⁶³": (
+        {"type": "answer", "ask": "ask_01h455vb4pex5vsknk084sn02q", "value": -(2**63) - 1},
+        "from -2^53 to 2^53",
+    ),
+    "answer an integer past the doubles": (
+        {"type": "answer", "ask": "ask_01h455vb4pex5vsknk084sn02q", "value": 10**400},
+        "from -2^53 to 2^53",
+    ),
     "say half a pair": ({"type": "say", "body": "\ud83d"}, "half a surrogate pair"),
     "say a key of half a pair": ({"type": "say", "body": {"\ud800": 1}}, "half a surrogate pair"),
     "refresh with half a pair": ({"type": "refresh", "token": "\ud800"}, "half a surrogate pair"),

@@ -21,6 +21,10 @@ _TABLES: Final = """
 """
 _COLUMNS: Final = "SELECT name, pk FROM pragma_table_info(?) ORDER BY cid"
 
+# By an index that begins with the user: by the number of all users' rows, each piece would have to
+# sort all that is left of the user's.
+_KEYS: Final = {"log": ["offset"], "attempt": ["through", "number"], "open_run": ["run"]}
+
 
 def user_rows(database: apsw.Connection, user: UserId, place: ExportPlace | None) -> ExportPiece:
     """See `Reads.user_rows`."""
@@ -46,7 +50,7 @@ def user_rows(database: apsw.Connection, user: UserId, place: ExportPlace | None
 def _columns(database: apsw.Connection, table: str) -> tuple[list[str], list[str]]:
     """The table's columns, and those that its rows of a user are sorted by."""
     found = cast("list[tuple[str, int]]", database.execute(_COLUMNS, (table,)).fetchall())
-    key = ["offset"] if table == "log" else [name for name, place in found if place]
+    key = _KEYS.get(table) or [name for name, place in found if place]
     return [name for name, _ in found], key
 
 
