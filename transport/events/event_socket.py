@@ -20,6 +20,7 @@ from greenroom.transport.connection.socket.connection_socket import (
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.traffic import Traffic
 from greenroom.transport.events.sse import COMMENT, kind_of, messages_of
+from greenroom.transport.protocol.frame_object import REPLACEMENT, BadFrame, object_of
 
 REPLY_SECONDS = 5.0
 """How long a post waits for the replies to its frames. Later ones come in the stream."""
@@ -229,8 +230,10 @@ class EventSocket:
 def _id_in(frame: str) -> str | None:
     """The `id` of a frame that gets a reply. What is no frame gets none, and is refused later."""
     try:
-        read = orjson.loads(frame)
-    except ValueError:
+        fields, flaw = object_of(frame)
+    except BadFrame:
         return None
-    found = read.get("id") if isinstance(read, dict) else None
-    return found if isinstance(found, str) and 0 < len(found) <= 128 else None
+    found = fields.get("id")
+    if not isinstance(found, str) or (flaw and REPLACEMENT in found):
+        return None
+    return found if 0 < len(found) <= 128 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol, TypeAlias
 
@@ -153,12 +154,18 @@ def frames_in(body: bytes) -> list[str]:
     if not text.lstrip().startswith("["):
         return [text]
     try:
-        listed = orjson.loads(text)
-    except ValueError:
+        listed = json.loads(text)  # orjson has no half pairs and rounds integers
+    except (ValueError, RecursionError):
         return [text]
     if not 0 < len(listed) <= MOST_FRAMES:
         raise BadRequest(f"A post must have 1 to {MOST_FRAMES} frames.")
-    return [orjson.dumps(each).decode() for each in listed]
+    return [_frame_of(each) for each in listed]
+
+
+def _frame_of(value: object) -> str:
+    """Half a surrogate pair, which UTF-8 has no bytes for, becomes the escape that it was."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _check_is_json(head: RequestHead) -> None:

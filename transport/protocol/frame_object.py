@@ -26,9 +26,7 @@ _ESCAPE = re.compile(
 # A string or a number in JSON (RFC 8259 §6, §7). orjson rounds integers of 19 digits and more if
 # 64 bits do not hold them, and refuses those past the doubles.
 _LONG = re.compile(r"[1-9][0-9]{18}")
-_TOKEN = re.compile(
-    r'"[^"\\]*(?:\\.[^"\\]*)*"|-?[1-9][0-9]*(?P<rest>[.eE][0-9.eE+-]*)?', re.DOTALL
-)
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?[1-9][0-9]*(?P<rest>[.eE][0-9.eE+-]*)?', re.DOTALL)
 
 
 class BadFrame(GreenroomError):

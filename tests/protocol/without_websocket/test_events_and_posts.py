@@ -121,6 +121,22 @@ def test_a_bad_frame_is_answered_as_on_a_socket(listen):
     assert [message.data["code"] for message in closing] == [4502]
 
 
+def test_text_and_numbers_that_no_reader_gets_are_refused_alone_in_a_list(listen):
+    client = listen()
+    say = b'{"type":"say","id":"%d","body":%s}'
+    bodies = (b'"\\ud800"', b"18446744073709551617", b"1" * 400, '"é😀"'.encode())
+    frames = [say % (number, body) for number, body in enumerate(bodies)]
+    replies = client.post(b"[" + b",".join(frames) + b"]")
+    assert [(each["id"], each["ok"]) for each in replies] == [
+        ("0", False),
+        ("1", False),
+        ("2", False),
+        ("3", True),
+    ]
+    assert [each["error"]["code"] for each in replies[:3]] == [4502] * 3
+    assert client.events(until="user_said")[-1].data["data"]["body"] == "é😀"
+
+
 def test_frames_faster_than_the_limit_end_the_stream_with_4507(listen):
     client = listen()
     frames = [{"type": "pong"}] * 100
