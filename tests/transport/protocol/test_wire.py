@@ -169,7 +169,10 @@ def test_unknown_fields_are_ignored():
         ({"type": "ack", "offset": True}, "not true"),
         ({"type": "ack", "offset": 1.0}, "not 1.0"),
         ({"type": "ack", "offset": 2**53 + 1}, "not 9007199254740993"),
-        ({"type": "ack", "offset": 10**40}, "not 1e"),  # "1e40" before orjson 3.12
+        (
+            {"type": "ack", "offset": 10**40},
+            "ack: integers must be from -2^53 to 2^53",
+        ),
         ({"type": "displayed", "offsets": 3}, "`offsets` must be a list of 1 to 1024, not 3"),
         ({"type": "displayed", "offsets": []}, "not a list of 0"),
         ({"type": "displayed", "offsets": [1] * 1025}, "not a list of 1025"),
