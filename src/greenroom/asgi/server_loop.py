@@ -79,8 +79,9 @@ class AsyncioLoop:
         await asyncio.sleep(seconds)
 
     async def within(self, seconds: float, work: Awaitable[T], what: str) -> T:
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as limit:
+            async with limit:
                 return await work
         except TimeoutError:
             if limit.expired():
