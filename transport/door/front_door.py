@@ -97,7 +97,7 @@ class FrontDoor:
         bans: Bans | None = None,
         gate: Gate | None = None,
     ) -> None:
-        self.validity = Validity(authenticator, Bans(clock) if bans is None else bans)
+        self.validity: Validity = Validity(authenticator, Bans(clock) if bans is None else bans)
         self._origins = Origins(allow_origins)
         self._ready = ready
         self._live_path = live_path
