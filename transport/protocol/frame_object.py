@@ -13,6 +13,7 @@ from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.wire_fields import described
 
 MAX_DEPTH = 64
+MOST_DIGITS = 20
 REPLACEMENT = "\ufffd"
 HALF_PAIR = "text must not hold half a surrogate pair; send U+FFFD in its place"
 
@@ -55,8 +56,8 @@ def object_of(message: str | bytes) -> tuple[dict[str, JSON], str | None]:
     """A frame's fields, and what of them no reader could get, which was replaced.
 
     RFC 8259 §8.2 lets JSON escape half a surrogate pair, but UTF-8 has no bytes for it, so neither
-    a journal nor another client could get it: U+FFFD takes its place. Integers of 19 digits and
-    more become 0. Raises `BadFrame`, fatal.
+    a journal nor another client could get it: U+FFFD takes its place. Integers that 64 bits do
+    not hold become 0. Raises `BadFrame`, fatal.
     """
     if not isinstance(message, str):
         raise BadFrame("a frame must be a text frame, not a binary one", fatal=True)
@@ -85,8 +86,12 @@ def _parsed(message: str) -> tuple[JSON, str | None]:
 
 
 def _shortened(token: re.Match[str]) -> str:
-    is_long = token["rest"] is None and _LONG.match(token[0].removeprefix("-"))
-    return "0" if is_long else token[0]
+    is_integer = token["rest"] is None and not token[0].startswith('"')
+    return "0" if is_integer and not _is_exact(token[0]) else token[0]
+
+
+def _is_exact(integer: str) -> bool:
+    return len(integer) <= MOST_DIGITS and -(2**63) <= int(integer) < 2**64
 
 
 def _whole(escape: re.Match[str]) -> str:
