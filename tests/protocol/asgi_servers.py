@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import (
     AbstractAsyncContextManager,
-    AbstractContextManager,
     asynccontextmanager,
     contextmanager,
 )
@@ -22,12 +21,10 @@ import uvicorn
 
 from greenroom import Agent, Runtime, Settings, asgi
 from greenroom.delivery.events.policy import Policies
-from tests.protocol.server import PATIENT, SECRET, Server, narrator, serving
+from tests.protocol.server import PATIENT, SECRET, Server, Serving, narrator, serving
 
 OWN = "own"
 SERVERS = (OWN, "asyncio", "uvloop", "anycorn")
-Serving: TypeAlias = Callable[..., AbstractContextManager[Server]]
-"""`serving` or its like on another server."""
 Found: TypeAlias = "Future[tuple[Runtime, trio.lowlevel.TrioToken]]"
 Make: TypeAlias = Callable[["Watched"], Callable[..., object]]
 """Makes the outermost ASGI app, which has the given lifespan."""

@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
-from typing import TypeVar
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TypeAlias, TypeVar
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -237,6 +237,10 @@ def serving(
 def is_back(server: Server, user: str) -> bool:
     nodes = [node for node in server.runtime.tree().walk() if f"user:{user}" in node.path]
     return len(nodes) == 4 and all(node.state is ChildState.RUNNING for node in nodes)
+
+
+Serving: TypeAlias = Callable[..., AbstractContextManager[Server]]
+"""Serves for the length of a block, as `serving` or its like on another server."""
 
 
 def crash_user_actor(server: Server, user: str) -> None:

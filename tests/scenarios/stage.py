@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import pytest
 
-from tests.protocol.asgi_servers import Serving as Serving
 from tests.protocol.client import Json
 from tests.protocol.server import Server
+from tests.protocol.server import Serving as Serving
 
 T = TypeVar("T")
 
