@@ -159,25 +159,30 @@ class FileWatch:
         return (65_536 if page == 1 else page) * pages if pages else self._size
 
     def _check_wal(self) -> None:
-        """Every frame that the index counts must exist; another program may be folding the WAL."""
+        """Every frame that the index counts must exist; another program may be folding the WAL.
+
+        The last frame is read before the size: a WAL that is cut in between is too short then.
+        """
+        last = self._last_frame()
         needed = self._wal_bytes()
         while (size := self._wal.look()) < needed:
             before, needed = needed, self._wal_bytes()
             if needed == before:
                 raise lost(f"{self._wal.path} was cut short, from {needed} bytes to {size}")
         self._check_frame()
+        self._frame = last
 
     def _check_frame(self) -> None:
         """The frame that was last at the previous check must be unchanged."""
-        before, salts = self._frame, self._salts()
-        if before is not None and before.salts == salts:
+        before = self._frame
+        if before is not None and before.salts == self._salts():
             now = os.pread(self._wal_descriptor, len(before.content), before.start)
             if now != before.content:
                 raise lost(f"{self._wal.path} was cut short while it was written")
-        self._frame = self._last_frame(salts)
 
-    def _last_frame(self, salts: int) -> _WalFrame | None:
-        """`salts`: read before the frame, so that they are never younger than it."""
+    def _last_frame(self) -> _WalFrame | None:
+        """Its salts are read before it, so that they are never younger than it."""
+        salts = self._salts()
         size, frames = self._frame_bytes_and_frames()
         if not frames:
             return None

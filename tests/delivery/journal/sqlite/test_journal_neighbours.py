@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 
 import apsw
@@ -333,6 +334,34 @@ def test_a_wal_that_is_cut_short_amid_a_commit_is_noticed_though_it_is_as_long_a
             assert os.path.getsize(wal) > size
         with pytest.raises(JournalLost, match="cut short"):
             file.watch.check()
+    finally:
+        file.close()
+
+
+@pytest.mark.fault("D4")
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_wal_that_is_cut_short_amid_a_check_is_noticed_before_the_next_commit_is_answered_for(
+    place: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`place`: before which of the reads of the check."""
+    file = open_file(path, new_epoch=lambda: "an epoch")
+    reads = count()
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        if next(reads) == place:
+            os.truncate(f"{path}-wal", 0)
+        return read(descriptor, size, offset)
+
+    def commit_and_check() -> None:
+        file.watch.check()
+        file.database.execute("INSERT INTO meta VALUES ('a', ?)", ("x" * 5_000,))
+        file.watch.check()
+
+    try:
+        read = os.pread
+        monkeypatch.setattr(os, "pread", pread)
+        with pytest.raises(JournalLost, match="cut short"):
+            commit_and_check()
     finally:
         file.close()
 
