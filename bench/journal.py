@@ -24,10 +24,10 @@ from side_by_side.table import Table
 from greenroom.delivery.events.ids import EventId, IdSource, RequestId, RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.sql.rows import RECORD_COLUMNS, record_row
 from greenroom.delivery.journal.sqlite import file as sqlite_file
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, record_row
 
 Batch = Sequence[Record]
 PEER = "sqlite3"

@@ -45,13 +45,13 @@ from greenroom.delivery.journal.retention.cutoffs import (
     SweptTo,
 )
 from greenroom.delivery.journal.retention.sqlite_sweeper import SqliteSweeper
+from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
 from greenroom.delivery.journal.sqlite.journal import (
     FOLD_FRAMES,
     SqliteJournal,
     open_sqlite_journal,
 )
-from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.retention import Sweeping
 
 USERS, RATE, TURN = 100, 1_000, 20
@@ -138,10 +138,10 @@ def fill(path: Path, count: int) -> None:
     with closing(open_file(path, new_epoch=lambda: "bench")) as file:
         file.database.pragma("synchronous", "off")
         for first in range(1, count // USERS + 1, TURN):
-            say_all(SqliteStore(file.database), first, TURN, START_MS)
+            say_all(SqlStore(file.database), first, TURN, START_MS)
 
 
-def say_all(store: SqliteStore, first: int, count: int, at: int) -> None:
+def say_all(store: SqlStore, first: int, count: int, at: int) -> None:
     for user in map(whose, range(USERS)):
         settled = [Settled(user, each, first + count - 1) for each in EventClass]
         store.append([*events(user, first, count, at), *settled])
@@ -230,7 +230,7 @@ def landed(beside: Beside, sent: float, result: ReplyOutcome[None]) -> None:
 def forget(path: Path, size: int, sessions: int) -> list[Swept]:
     """The steps that forget 200 events of one user, with the marks of some sessions."""
     with closing(open_file(path, new_epoch=lambda: "bench")) as file:
-        store, user = SqliteStore(file.database), whose(0)
+        store, user = SqlStore(file.database), whose(0)
         for offset in range(1, 201):
             store.append(list(events(user, offset, 1, START_MS, "x" * size)))
         store.append([Settled(user, each, 200) for each in EventClass])
@@ -252,7 +252,7 @@ def live_through(path: Path, retention: Retention, days: int) -> None:
     print(f"\n                      a step, ms:      (30 days are kept, {progress} of progress)")
     print("day    MiB events kept  CPU max      p99      max")
     with closing(open_file(path, new_epoch=lambda: "bench")) as file:
-        store = SqliteStore(file.database)
+        store = SqlStore(file.database)
         sweeper = SqliteSweeper(file.database, store)
         steps: list[Swept] = []
         for day in range(1, days + 1):

@@ -22,8 +22,8 @@ from greenroom.delivery.events.draft import draft
 from greenroom.delivery.events.ids import EventId, RequestId, RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.file import open_file
-from greenroom.delivery.journal.sqlite.store import SqliteStore
 
 START_MS = 1_757_371_363_000
 CALL = "get_costs_1757371363786"
@@ -93,7 +93,7 @@ def _generate(path: Path, events: int, users: int) -> None:
     records = islice(_records(users), events)
     with closing(open_file(path, new_epoch=lambda: "bench")) as file:
         file.database.pragma("synchronous", "off")
-        store = SqliteStore(file.database)
+        store = SqlStore(file.database)
         while batch := list(islice(records, 5_000)):
             store.append(batch)
 

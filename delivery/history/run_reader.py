@@ -22,8 +22,7 @@ from greenroom.delivery.events.ids import (
 )
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.history.timeline import EventReports, Timeline, of_run, timeline
-from greenroom.delivery.journal.sqlite.reader import JournalReader
-from greenroom.delivery.journal.sqlite.rows import (
+from greenroom.delivery.journal.sql.rows import (
     ATTEMPT_COLUMNS,
     CURSOR_COLUMNS,
     LETTER_COLUMNS,
@@ -37,6 +36,7 @@ from greenroom.delivery.journal.sqlite.rows import (
     letter_of,
     mark_of,
 )
+from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern, recognised
 from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress
 

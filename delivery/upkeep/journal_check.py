@@ -14,8 +14,8 @@ from greenroom.delivery.events.json_data import flaw_of
 from greenroom.delivery.events.kinds import ASK_ENDS, Kind, class_of
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS
 from greenroom.delivery.events.threads import ERASED_THREAD
+from greenroom.delivery.journal.sql.rows import PLACE_BODY, RECORD_COLUMNS, RecordRow
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
-from greenroom.delivery.journal.sqlite.rows import PLACE_BODY, RECORD_COLUMNS, RecordRow
 from greenroom.delivery.legacy.legacy_ids import recognised
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS
 from greenroom.delivery.upkeep.journal_upkeep import (

@@ -11,9 +11,9 @@ import apsw
 import attrs
 
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.sql.store import SqlStore
+from greenroom.delivery.journal.sql.tables.sessions import forget_unseen
 from greenroom.delivery.journal.sqlite.schema import INCREMENTAL
-from greenroom.delivery.journal.sqlite.store import SqliteStore
-from greenroom.delivery.journal.sqlite.tables.sessions import forget_unseen
 from greenroom.delivery.upkeep.journal_upkeep import (
     TellProgress,
     back_up,
@@ -105,7 +105,7 @@ def _compact(database: apsw.Connection, due: _Overdue, progress: TellProgress) -
 
 def _forget(database: apsw.Connection, values: tuple[int, int], progress: TellProgress) -> int:
     database.execute(_DUE, values)
-    store, forgotten = SqliteStore(database), 0
+    store, forgotten = SqlStore(database), 0
     total = cast(int, database.execute("SELECT count(*) FROM due").get)
     for done, (user, through) in enumerate(database.execute("SELECT user, through FROM due"), 1):
         forgotten += store.trim(UserId.trusted(str(user)), cast(int, through))

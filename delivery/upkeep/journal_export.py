@@ -16,12 +16,12 @@ import attrs
 
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import JournalCorrupt, JournalError
+from greenroom.delivery.journal.sql.rows import RECORD_COLUMNS, RecordRow
+from greenroom.delivery.journal.sql.tables.threads import fill_in
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
 from greenroom.delivery.journal.sqlite.place import lock_path
-from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow
-from greenroom.delivery.journal.sqlite.tables.threads import fill_in
 from greenroom.delivery.upkeep import journal_lines
 from greenroom.delivery.upkeep.journal_check import check, record_flaws
 from greenroom.delivery.upkeep.journal_lines import BadExport, Header, TableRow, TableValue

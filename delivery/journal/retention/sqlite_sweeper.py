@@ -18,11 +18,11 @@ from greenroom.delivery.journal.retention.cutoffs import (
     SweptTo,
     forgettable_through,
 )
+from greenroom.delivery.journal.sql.store import SqlStore
+from greenroom.delivery.journal.sql.tables.sessions import SETTLED, forget_sessions
+from greenroom.delivery.journal.sql.tables.trims import FORGOTTEN_THROUGH
 from greenroom.delivery.journal.sqlite.file import WAL_PAGES
 from greenroom.delivery.journal.sqlite.schema import INCREMENTAL
-from greenroom.delivery.journal.sqlite.store import SqliteStore
-from greenroom.delivery.journal.sqlite.tables.sessions import SETTLED, forget_sessions
-from greenroom.delivery.journal.sqlite.tables.trims import FORGOTTEN_THROUGH
 
 EVENTS, EVENT_BYTES, SESSIONS, PAGES = 16, 64 * 1024, 64, 8
 """The most that is forgotten, or moved, between two looks at the clock."""
@@ -59,7 +59,7 @@ class SqliteSweeper:
     def __init__(
         self,
         database: apsw.Connection,
-        store: SqliteStore,
+        store: SqlStore,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database

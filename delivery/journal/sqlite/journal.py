@@ -27,12 +27,12 @@ from greenroom.delivery.journal.readers import Answer, Readers
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.journal.retention.cutoffs import STEP_SECONDS, Cutoffs, Swept, SweptTo
 from greenroom.delivery.journal.retention.sqlite_sweeper import SqliteSweeper
+from greenroom.delivery.journal.sql.letters import SqlLetters
+from greenroom.delivery.journal.sql.store import SqlStore
+from greenroom.delivery.journal.sql.tables.threads import change_thread
 from greenroom.delivery.journal.sqlite.committer import Committer
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
-from greenroom.delivery.journal.sqlite.letters import SqliteLetters
-from greenroom.delivery.journal.sqlite.store import SqliteStore
-from greenroom.delivery.journal.sqlite.tables.threads import change_thread
 from greenroom.delivery.journal.sqlite.thread import SqliteThread
 from greenroom.delivery.observer import Observer
 
@@ -110,8 +110,8 @@ class SqliteJournal(AsyncReads):
 
     def __init__(self, file: SqliteFile, thread: SqliteThread, pace: Pace) -> None:
         self._file = file
-        self._store = SqliteStore(file.database)
-        self._letters = SqliteLetters(file.database)
+        self._store = SqlStore(file.database)
+        self._letters = SqlLetters(file.database)
         self._thread = thread
         self._committer = Committer(self._keep, thread, pace)
         thread.work = self._committer.commit
@@ -235,9 +235,9 @@ class SqliteJournal(AsyncReads):
         return await self.ask(question).wait()
 
     def _reading(self, database: apsw.Connection) -> Answer:
-        return partial(self._answer_from, SqliteStore(database))
+        return partial(self._answer_from, SqlStore(database))
 
-    def _answer_from(self, store: SqliteStore, question: Question[R]) -> R:
+    def _answer_from(self, store: SqlStore, question: Question[R]) -> R:
         """Runs on a reader's thread."""
         return self._on_thread(partial(store.answer, question), self._file.watch.raise_if_lost)
 

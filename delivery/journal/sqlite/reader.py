@@ -19,15 +19,15 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import DeadLetter, FailureCause, Record
 from greenroom.delivery.events.threads import Thread, ThreadsPage
 from greenroom.delivery.journal.paging import check_limit
+from greenroom.delivery.journal.sql.letters import SqlLetters
+from greenroom.delivery.journal.sql.rows import RECORD_COLUMNS, RecordRow, record_of
+from greenroom.delivery.journal.sql.store import SqlStore
+from greenroom.delivery.journal.sql.tables.causes import SqlCauses
+from greenroom.delivery.journal.sql.tables.threads import SqlThreads
+from greenroom.delivery.journal.sql.tables.user_rows import user_rows
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.errors import in_our_words
-from greenroom.delivery.journal.sqlite.letters import SqliteLetters
-from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow, record_of
 from greenroom.delivery.journal.sqlite.schema import has_table
-from greenroom.delivery.journal.sqlite.store import SqliteStore
-from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses
-from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads
-from greenroom.delivery.journal.sqlite.tables.user_rows import user_rows
 
 CHUNK: Final = 500
 
@@ -142,7 +142,7 @@ class JournalReader:
     def find(self, event: EventId) -> Record | None:
         """The record of the event; None if trimmed or unknown."""
         with self.look() as database:
-            return SqliteStore(database).find(event)
+            return SqlStore(database).find(event)
 
     def dead_letters(
         self, *, user: UserId | None = None, after: EventId | None = None, limit: int
@@ -150,24 +150,24 @@ class JournalReader:
         """As `Journal.dead_letters`."""
         check_limit(limit)
         with self.look() as database:
-            return SqliteLetters(database).dead_letters(user, after, limit)
+            return SqlLetters(database).dead_letters(user, after, limit)
 
     def dead_letter(self, event: EventId) -> DeadLetter | None:
         """As `Journal.dead_letter`."""
         with self.look() as database:
-            return SqliteLetters(database).dead_letter(event)
+            return SqlLetters(database).dead_letter(event)
 
     def threads(
         self, user: UserId, before: ThreadId | None, limit: int, *, archived: bool
     ) -> ThreadsPage:
         """A page of the user's threads, as `ThreadReads.page`."""
         with self._look_at_threads() as database:
-            return SqliteThreads(database).page(user, before, limit, archived=archived)
+            return SqlThreads(database).page(user, before, limit, archived=archived)
 
     def thread(self, user: UserId, thread: ThreadId) -> Thread | None:
         """The thread; None if it is unknown or erased."""
         with self._look_at_threads() as database:
-            return SqliteThreads(database).find(user, thread)
+            return SqlThreads(database).find(user, thread)
 
     def user_rows(self, user: UserId, place: ExportPlace | None) -> ExportPiece:
         """As `Reads.user_rows`."""
@@ -187,7 +187,7 @@ class JournalReader:
     def cause(self, event: EventId) -> FailureCause | None:
         """As `Journal.cause`; None in a journal that no server with causes has opened."""
         with self.look() as database:
-            return SqliteCauses(database).cause(event) if has_table(database, "cause") else None
+            return SqlCauses(database).cause(event) if has_table(database, "cause") else None
 
     def _chunk(self, query: _Statement, size: int) -> list[Numbered]:
         with self.look() as database:

@@ -9,9 +9,9 @@ from typing import Final
 import apsw
 
 from greenroom.delivery.errors import JournalCorrupt, JournalTooNew
-from greenroom.delivery.journal.sqlite.tables.bans import TABLE as BAN_TABLE
-from greenroom.delivery.journal.sqlite.tables.threads import TABLE as THREAD_TABLE
-from greenroom.delivery.journal.sqlite.tables.threads import add_threads
+from greenroom.delivery.journal.sql.tables.threads import add_threads
+from greenroom.delivery.journal.sql.tables.unsettled import pass_by
+from greenroom.delivery.journal.sqlite.later_tables import LATER, THREADS
 
 APPLICATION_ID: Final = 0x67726E72  # "grnr", https://sqlite.org/pragma.html#pragma_application_id
 VERSION: Final = 1
@@ -132,88 +132,6 @@ CREATE TABLE settled (
 ) STRICT, WITHOUT ROWID;
 """
 
-# Tables that came after the first version, by name: a journal without them gets them when it is
-# opened. Short, as the schema is read whenever a journal is opened.
-LATER: Final = {
-    # Kept until the run ends, even if an older greenroom ends it.
-    "going_on": """
-CREATE TABLE going_on (
- user TEXT NOT NULL,
- run TEXT NOT NULL,
- agent TEXT NOT NULL,
- attempt INTEGER NOT NULL,
- at INTEGER NOT NULL,
- stopped INTEGER NOT NULL,
- PRIMARY KEY (user, run)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE step_result (
- user TEXT NOT NULL,
- run TEXT NOT NULL,
- key TEXT NOT NULL,
- value TEXT NOT NULL,
- at INTEGER NOT NULL,
- PRIMARY KEY (user, run, key)
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER run_ends AFTER DELETE ON open_run BEGIN
- DELETE FROM going_on WHERE user = old.user AND run = old.run;
- DELETE FROM step_result WHERE user = old.user AND run = old.run;
-END;
-""",
-    "received": """
-CREATE TABLE received (
- user TEXT NOT NULL,
- start INTEGER NOT NULL,
- through INTEGER NOT NULL,
- PRIMARY KEY (user, start)
-) STRICT, WITHOUT ROWID;
-""",
-    "forgotten": """
-CREATE TABLE forgotten (
- user TEXT PRIMARY KEY,
- through INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-""",
-    "ask": """
-CREATE TABLE ask (
- user TEXT NOT NULL,
- ask TEXT NOT NULL,
- run TEXT NOT NULL,
- "offset" INTEGER NOT NULL,
- ended INTEGER,
- PRIMARY KEY (user, ask)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX ask_open ON ask (user, "offset") WHERE ended IS NULL;
-""",
-    "run_policy": """
-CREATE TABLE run_policy (
- user TEXT NOT NULL,
- run TEXT NOT NULL,
- class TEXT NOT NULL,
- done TEXT NOT NULL,
- expires INTEGER NOT NULL,
- dead_letter INTEGER NOT NULL,
- level TEXT NOT NULL,
- through INTEGER NOT NULL,
- due INTEGER,
- PRIMARY KEY (user, run, class)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX run_policy_due ON run_policy (due, user);
-""",
-    "cause": """
-CREATE TABLE cause (
- number INTEGER PRIMARY KEY,
- user TEXT NOT NULL,
- event TEXT NOT NULL UNIQUE,
- run TEXT NOT NULL,
- at INTEGER NOT NULL,
- type TEXT NOT NULL,
- text TEXT NOT NULL,
- traceback TEXT NOT NULL
-) STRICT;
-""",
-    "ban": BAN_TABLE,
-}
-
 # Derived from the other tables, so exports omit it. A trigger ensures that no event is missing,
 # even if an import or an older greenroom appends it. Code here that settles or trims events also
 # passes them by in this table; `catch_up` does so for events that other programs settled or
@@ -253,23 +171,6 @@ _SETTLED: Final = """
     UNION ALL SELECT unsettled.user, unsettled.class, trimmed.through
     FROM unsettled JOIN trimmed USING (user) WHERE unsettled."offset" <= trimmed.through
 """
-PASS_BY: Final = (
-    """
-    UPDATE unsettled SET (number, "offset", at) = (
-        SELECT number, "offset", at FROM log
-        WHERE user = ?1 AND "offset" > ?3 ORDER BY "offset" LIMIT 1)
-    WHERE user = ?1 AND class = ?2 AND "offset" <= ?3
-        AND EXISTS (SELECT 1 FROM log WHERE user = ?1 AND "offset" > ?3)
-    """,
-    'DELETE FROM unsettled WHERE user = ?1 AND class = ?2 AND "offset" <= ?3',
-)
-"""Statements that pass by a user's events of a class up to an offset, in this order."""
-
-
-def pass_by(database: apsw.Connection, user: str, event_class: str, through: int) -> None:
-    """Pass by the events of the class up to `through`: they have their outcome or are trimmed."""
-    for sql in PASS_BY:
-        database.execute(sql, (user, event_class, through))
 
 
 def catch_up(database: apsw.Connection) -> None:
@@ -340,6 +241,7 @@ def complete(database: apsw.Connection) -> None:
             if not has_table(database, name):
                 database.execute(sql)
         if not has_table(database, "thread"):
+            database.execute(THREADS)
             add_threads(database)
         catch_up(database)
 
@@ -357,7 +259,7 @@ def create(database: apsw.Connection, epoch: str) -> None:
         database.execute(_UNSETTLED)
         for sql in LATER.values():
             database.execute(sql)
-        database.execute(THREAD_TABLE)
+        database.execute(THREADS)
         database.execute("INSERT INTO meta VALUES ('epoch', ?)", (epoch,))
         database.pragma("application_id", APPLICATION_ID)
         database.pragma("user_version", VERSION)

@@ -15,8 +15,8 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import ReadAskEnd, ReadOpenAsks
+from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
 from tests.delivery.journal.journal_conformance import (
@@ -116,7 +116,7 @@ async def test_an_export_has_the_questions(tmp_path: Path) -> None:
     export_journal(path, lines.append)
     import_journal(tmp_path / "new.db", lines)
     with closing(apsw.Connection(str(tmp_path / "new.db"))) as database:
-        assert [each.offset for each in SqliteStore(database).asks.opened(ALICE)] == [2]
+        assert [each.offset for each in SqlStore(database).asks.opened(ALICE)] == [2]
 
 
 async def test_a_check_finds_questions_that_are_listed_wrongly(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from greenroom.delivery.events.ids import (
 )
 from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.record import Attempt, Cursor, DeadLetter, Entry, Mark, Record
+from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.file import open_file
-from greenroom.delivery.journal.sqlite.store import SqliteStore
 
 NOON = 1_790_164_800_000  # 2026-09-23T12:00:00Z
 ALICE = UserId("alice")
@@ -113,4 +113,4 @@ class Afternoon:
 def write(path: Path, *entries: Entry) -> None:
     """Keep the entries in a journal, which is made unless it is there."""
     with closing(open_file(path, new_epoch=lambda: "the-epoch")) as file:
-        SqliteStore(file.database).append(entries)
+        SqlStore(file.database).append(entries)

@@ -25,9 +25,9 @@ from greenroom.delivery.events.ids import (
 )
 from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.file import open_file
 from greenroom.delivery.journal.sqlite.schema import DERIVED
-from greenroom.delivery.journal.sqlite.store import SqliteStore
 from tests.delivery.journal.journal_conformance import cursor, displayed
 
 EPOCH = "the-epoch"
@@ -103,7 +103,7 @@ def write_story(
 ) -> None:
     """A journal with a story, a session and a mark for each user."""
     with closing(open_file(path, new_epoch=lambda: epoch)) as file:
-        store = SqliteStore(file.database)
+        store = SqlStore(file.database)
         for user in users:
             records = list(story(user, turns, new=new))
             session = SessionId.trusted(new(SessionId))

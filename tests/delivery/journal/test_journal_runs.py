@@ -16,8 +16,8 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import Unsaid
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import Question, Reads, RunReads
+from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
 from tests.delivery.journal.journal_conformance import (
     ALICE,
@@ -182,10 +182,10 @@ def test_an_export_has_the_attempts_and_results(tmp_path: Path) -> None:
     with closing(apsw.Connection(str(path))) as database:
         [open_run] = database.execute("SELECT run FROM open_run").fetchall()
         run = RunId.trusted(str(open_run[0]))
-        SqliteStore(database).append([GoesOn(ALICE, run, "analyst"), step("charge", "1", run)])
+        SqlStore(database).append([GoesOn(ALICE, run, "analyst"), step("charge", "1", run)])
     export_journal(path, lines.append)
     import_journal(tmp_path / "new.db", lines)
     with closing(apsw.Connection(str(tmp_path / "new.db"))) as database:
-        runs = SqliteStore(database).runs
+        runs = SqlStore(database).runs
         assert [each.agent for each in runs.going_on(ALICE)] == ["analyst"]
         assert runs.step_result(ALICE, run, "charge") == "1"

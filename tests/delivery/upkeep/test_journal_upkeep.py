@@ -26,10 +26,10 @@ from greenroom.delivery.errors import (
 from greenroom.delivery.events.draft import draft
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
+from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.file import open_file
 from greenroom.delivery.journal.sqlite.schema import DERIVED
-from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.legacy.legacy_ids import modern, recognised
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS
 from greenroom.delivery.upkeep.journal_check import check
@@ -137,10 +137,10 @@ def test_each_id_becomes_the_one_it_always_becomes_and_offsets_and_data_stay(old
 def test_the_journal_answers_for_a_legacy_thread_as_it_did(old: Path) -> None:
     user = UserId("alice")
     with open_for_upkeep(old) as file:
-        before = SqliteStore(file.database).threads(user)
+        before = SqlStore(file.database).threads(user)
     migrate(old)
     with open_for_upkeep(old) as file:
-        store = SqliteStore(file.database)
+        store = SqlStore(file.database)
         for thread in before:
             new = modern(type(thread.thread), thread.thread)
             page = store.history(user, new, None, 200)
@@ -441,7 +441,7 @@ def test_a_journal_of_ours_is_sound_also_after_a_trim(story: Path) -> None:
     assert flaws(story) == []
     for through in (4, 21):
         with open_for_upkeep(story) as file:
-            SqliteStore(file.database).trim(UserId("alice"), through)
+            SqlStore(file.database).trim(UserId("alice"), through)
         assert flaws(story) == []
 
 
@@ -650,7 +650,7 @@ def test_an_export_is_lines_of_json_with_a_header_and_an_end(story: Path) -> Non
 @pytest.mark.parametrize("trimmed", [0, 4, 21])
 def test_what_was_exported_comes_back_as_it_was(trimmed: int, story: Path) -> None:
     with open_for_upkeep(story) as file:
-        SqliteStore(file.database).trim(UserId("alice"), trimmed)
+        SqlStore(file.database).trim(UserId("alice"), trimmed)
     new = story.with_name("new.db")
     imported(new, exported(story))
     assert exported(new) == exported(story)
@@ -664,7 +664,7 @@ def test_what_was_exported_comes_back_as_it_was(trimmed: int, story: Path) -> No
 def test_forgotten_progress_is_sound_and_is_exported_and_imported(story: Path) -> None:
     alice = UserId("alice")
     with open_for_upkeep(story) as file:
-        store = SqliteStore(file.database)
+        store = SqlStore(file.database)
         [last] = store.read(alice, 20, 1, 1 << 20)
         piece = draft(
             event=IDS.new(EventId),
@@ -689,7 +689,7 @@ def test_an_imported_journal_goes_on_where_it_was(story: Path) -> None:
     imported(new, exported(story))
     with closing(open_file(new, new_epoch=lambda: "another")) as file:
         assert file.epoch == EPOCH
-        assert SqliteStore(file.database).bounds(UserId("alice")).last == 21
+        assert SqlStore(file.database).bounds(UserId("alice")).last == 21
 
 
 def test_an_empty_journal_takes_the_epoch_of_what_comes(story: Path) -> None:

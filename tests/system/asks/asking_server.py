@@ -16,7 +16,7 @@ from greenroom.delivery.asks.user_ask import UserAsk
 from greenroom.delivery.events.ids import AskId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import Entry, Record
-from greenroom.delivery.journal.sqlite.store import SqliteStore
+from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.user.asks import Asks, EndOutcome
 from tests.system.processes import serve
 
@@ -30,10 +30,10 @@ def die_at(step: str) -> None:
 
 
 KINDS = (Kind.INPUT_REQUESTED, Kind.INPUT_ANSWERED, Kind.INPUT_CLOSED)
-append, ended = SqliteStore.append, Asks._ended
+append, ended = SqlStore.append, Asks._ended
 
 
-def deadly_append(self: SqliteStore, entries: Sequence[Entry]) -> None:
+def deadly_append(self: SqlStore, entries: Sequence[Entry]) -> None:
     """Dies around the commit of an event of a question."""
     kinds = {each.kind for each in entries if isinstance(each, Record)}.intersection(KINDS)
     for kind in kinds:
@@ -50,7 +50,7 @@ def deadly_end(self: Asks, ask: AskId, end: EndOutcome) -> None:
     die_at("after it is told")
 
 
-SqliteStore.append = deadly_append  # type: ignore[method-assign]  # the point
+SqlStore.append = deadly_append  # type: ignore[method-assign]  # the point
 Asks._ended = deadly_end  # type: ignore[method-assign]  # the point
 
 

@@ -16,8 +16,8 @@ import apsw
 
 import greenroom
 from greenroom.delivery.events.ids import ThreadId, UserId
-from greenroom.delivery.journal.sqlite import store
-from greenroom.delivery.journal.sqlite.store import SqliteStore
+from greenroom.delivery.journal.sql import store
+from greenroom.delivery.journal.sql.store import SqlStore
 from tests.system.processes import serve
 
 DIE_AT, DIED = os.environ.get("DIE_AT", ""), Path(os.environ["DIED"])
@@ -34,7 +34,7 @@ class Step:
     number = 0
 
 
-erase_thread, commit_step = store.erase_thread, SqliteStore.erase_thread
+erase_thread, commit_step = store.erase_thread, SqlStore.erase_thread
 
 
 def deadly_erase(database: apsw.Connection, user: UserId, thread: ThreadId, through: int) -> bool:
@@ -43,7 +43,7 @@ def deadly_erase(database: apsw.Connection, user: UserId, thread: ThreadId, thro
     return more
 
 
-def deadly_step(self: SqliteStore, user: UserId, thread: ThreadId, through: int) -> bool:
+def deadly_step(self: SqlStore, user: UserId, thread: ThreadId, through: int) -> bool:
     Step.number += 1
     die_at(f"before {Step.number}")
     more = commit_step(self, user, thread, through)
@@ -51,7 +51,7 @@ def deadly_step(self: SqliteStore, user: UserId, thread: ThreadId, through: int)
     return more
 
 
-erase_user, commit_user_step = store.erase_user, SqliteStore.erase_user
+erase_user, commit_user_step = store.erase_user, SqlStore.erase_user
 
 
 def deadly_erase_user(database: apsw.Connection, user: UserId) -> None:
@@ -59,7 +59,7 @@ def deadly_erase_user(database: apsw.Connection, user: UserId) -> None:
     die_at("user in last")
 
 
-def deadly_user_step(self: SqliteStore, user: UserId) -> bool:
+def deadly_user_step(self: SqlStore, user: UserId) -> bool:
     Step.number += 1
     die_at(f"user before {Step.number}")
     more = commit_user_step(self, user)
@@ -68,9 +68,9 @@ def deadly_user_step(self: SqliteStore, user: UserId) -> bool:
 
 
 store.erase_user = deadly_erase_user
-SqliteStore.erase_user = deadly_user_step  # type: ignore[method-assign]  # the point
+SqlStore.erase_user = deadly_user_step  # type: ignore[method-assign]  # the point
 store.erase_thread = deadly_erase
-SqliteStore.erase_thread = deadly_step  # type: ignore[method-assign]  # the point
+SqlStore.erase_thread = deadly_step  # type: ignore[method-assign]  # the point
 
 
 async def agent(run: greenroom.Run, said: greenroom.JSON) -> None:

@@ -16,8 +16,8 @@ from greenroom.commands.runs.output import heading, json_of, line_of, shown_whol
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.history.run_reader import Found, NoSuchRun, find_run
+from greenroom.delivery.journal.sql.tables.runs import read_open_runs
 from greenroom.delivery.journal.sqlite.reader import JournalReader
-from greenroom.delivery.journal.sqlite.tables.runs import read_open_runs
 from greenroom.settings import Settings
 
 runs = App(

@@ -6,7 +6,7 @@ import orjson
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.commands.output.times import moment
-from greenroom.delivery.journal.sqlite.tables.runs import OpenRunRow
+from greenroom.delivery.journal.sql.tables.runs import OpenRunRow
 
 
 def heading() -> str:

@@ -20,9 +20,9 @@ from greenroom.delivery.events.record import Mark, Settled
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.retention.cutoffs import BEGINNING, Cutoffs, Swept, SweptTo
 from greenroom.delivery.journal.retention.sqlite_sweeper import SPARE_PAGES, SqliteSweeper
+from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.file import open_file
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.delivery.journal.sqlite.store import SqliteStore
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_compaction import compact
 from greenroom.delivery.upkeep.journal_upkeep import open_for_upkeep
@@ -112,7 +112,7 @@ async def test_a_step_is_put_off_if_a_commit_is_about_to_be_due(
 def test_a_step_begins_nothing_more_once_its_time_is_over(tmp_path: Path) -> None:
     ticks = iter(range(1_000))
     with closing(open_file(tmp_path / "journal.db", new_epoch=lambda: "epoch")) as file:
-        store = SqliteStore(file.database)
+        store = SqlStore(file.database)
         store.append([*records(1, 200), *[Settled(ALICE, each, 200) for each in EventClass]])
         sweeper = SqliteSweeper(file.database, store, clock=lambda: next(ticks))
         step = sweeper.sweep(ALL, BEGINNING, 3)
@@ -127,7 +127,7 @@ def test_events_with_many_marks_are_forgotten_a_few_at_a_time(
 ) -> None:
     ticks = iter(range(1_000))
     with closing(open_file(tmp_path / "journal.db", new_epoch=lambda: "epoch")) as file:
-        store = SqliteStore(file.database)
+        store = SqlStore(file.database)
         store.append([*records(1, 200), *[Settled(ALICE, each, 200) for each in EventClass]])
         for session in [IDS.new(SessionId) for _ in range(sessions)]:
             confirmed = partial(Mark, ALICE, session, verdict=True, note=None, at=0)

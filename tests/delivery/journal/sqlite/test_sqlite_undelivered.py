@@ -13,8 +13,8 @@ import pytest
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.record import Settled
+from greenroom.delivery.journal.sql.letters import SqlLetters
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.delivery.journal.sqlite.letters import SqliteLetters
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_compaction import compact
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
@@ -98,7 +98,7 @@ def test_what_a_compaction_forgets_is_in_the_index_no_more(path: Path) -> None:
     assert min(int(str(row[3])) for row in after) > max(int(str(row[3])) for row in before)
 
 
-def steps(database: apsw.Connection, users: int, letters: SqliteLetters) -> int:
+def steps(database: apsw.Connection, users: int, letters: SqlLetters) -> int:
     """Instructions of SQLite's machine that one look takes."""
     taken = [0]
 
@@ -122,11 +122,11 @@ async def test_a_look_costs_the_same_among_ten_users_and_among_ten_thousand(path
         database = journal._file.database
         overdue = [attrs.evolve(record(1, user=user), at=1) for user in crowd(0, 10)]
         await journal.append(overdue)
-        among_few = steps(database, 10, SqliteLetters(database))
+        among_few = steps(database, 10, SqlLetters(database))
         await journal.append(
             [attrs.evolve(record(1, user=user), at=9) for user in crowd(10, 10_000)]
         )
-        assert steps(database, 10_000, SqliteLetters(database)) <= among_few + 10
+        assert steps(database, 10_000, SqlLetters(database)) <= among_few + 10
 
 
 @pytest.mark.fault("P11")

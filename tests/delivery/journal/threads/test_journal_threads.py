@@ -16,8 +16,8 @@ from greenroom.delivery.events.record import DeadLetter, Record, Settled
 from greenroom.delivery.events.threads import ERASED_THREAD, Last, Thread, UnknownThread
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import ReadThread, ReadThreads
+from greenroom.delivery.journal.sql.tables.erasure import STEP, TRIM_STEP
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.delivery.journal.sqlite.tables.erasure import STEP, TRIM_STEP
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
 from tests.delivery.journal.journal_conformance import (

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
-import apsw
-
 from greenroom.delivery.events.asks import ask_of
 from greenroom.delivery.events.ids import AskId, UserId
 from greenroom.delivery.events.kinds import ASK_ENDS, Kind
 from greenroom.delivery.events.record import Record
-from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow, Write, record_of
+from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.rows import RECORD_COLUMNS, RecordRow, Write, record_of
 
-_ASK: Final = 'INSERT OR IGNORE INTO ask (user, ask, "offset", run) VALUES (?, ?, ?, ?)'
+_ASK: Final = """
+    INSERT INTO ask (user, ask, "offset", run) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
 _END: Final = "UPDATE ask SET ended = ?3 WHERE user = ?1 AND ask = ?2 AND ended IS NULL"
 _COLUMNS: Final = ", ".join("log." + name for name in RECORD_COLUMNS.split(", "))
 _OPEN: Final = f"""
@@ -26,10 +27,10 @@ _ENDED: Final = f"""
 """
 
 
-class SqliteAsks:
+class SqlAsks:
     """Implements `AskReads`."""
 
-    def __init__(self, database: apsw.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def opened(self, user: UserId) -> list[Record]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias, cast
 
-import apsw
-
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.record import CAUSES_KEPT, Entry, FailureCause
-from greenroom.delivery.journal.sqlite.rows import Write
+from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.rows import Write
 
 _COLUMNS: Final = "user, event, run, at, type, text, traceback"
 CauseRow: TypeAlias = tuple[str, str, str, int, str, str, str]
-_ADD: Final = f"INSERT OR REPLACE INTO cause ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_ADD: Final = f"""
+    INSERT INTO cause ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (event) DO UPDATE SET
+        at = excluded.at, type = excluded.type, text = excluded.text, traceback = excluded.traceback
+"""
 _FORGET: Final = "DELETE FROM cause WHERE number <= (SELECT max(number) FROM cause) - ?"
 _FIND: Final = f"SELECT {_COLUMNS} FROM cause WHERE event = ?"
 
@@ -25,10 +28,10 @@ def cause_writes(entries: Sequence[Entry]) -> Iterator[Write]:
         yield _FORGET, [(CAUSES_KEPT,)]
 
 
-class SqliteCauses:
-    """The part of an `SqliteStore` on causes."""
+class SqlCauses:
+    """The part of an `SqlStore` on causes."""
 
-    def __init__(self, database: apsw.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def cause(self, event: EventId) -> FailureCause | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Final, TypeAlias, TypeVar, cast
+from typing import Final, TypeVar, cast
 
-import apsw
 import attrs
 
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
@@ -29,8 +28,9 @@ from greenroom.delivery.journal.checks import check_unsaid, last_offsets
 from greenroom.delivery.journal.journal import agreed_through, within
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.reads import Question
-from greenroom.delivery.journal.sqlite.letters import SqliteLetters, letter_writes
-from greenroom.delivery.journal.sqlite.rows import (
+from greenroom.delivery.journal.sql.database import Database, SqlValue
+from greenroom.delivery.journal.sql.letters import SqlLetters, letter_writes
+from greenroom.delivery.journal.sql.rows import (
     CURSOR_COLUMNS,
     MARK_COLUMNS,
     RECORD_COLUMNS,
@@ -47,18 +47,17 @@ from greenroom.delivery.journal.sqlite.rows import (
     record_of,
     record_row,
 )
-from greenroom.delivery.journal.sqlite.tables.asks import SqliteAsks, ask_writes
-from greenroom.delivery.journal.sqlite.tables.bans import SqliteBans, ban_writes
-from greenroom.delivery.journal.sqlite.tables.causes import SqliteCauses, cause_writes
-from greenroom.delivery.journal.sqlite.tables.erasure import TRIM_STEP, erase_thread, erase_user
-from greenroom.delivery.journal.sqlite.tables.policies import SqlitePolicies, policy_writes
-from greenroom.delivery.journal.sqlite.tables.runs import SqliteRuns, going_on_writes, run_writes
-from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads, thread_writes
-from greenroom.delivery.journal.sqlite.tables.trims import forget_progress, trim
-from greenroom.delivery.journal.sqlite.tables.user_rows import user_rows
+from greenroom.delivery.journal.sql.tables.asks import SqlAsks, ask_writes
+from greenroom.delivery.journal.sql.tables.bans import SqlBans, ban_writes
+from greenroom.delivery.journal.sql.tables.causes import SqlCauses, cause_writes
+from greenroom.delivery.journal.sql.tables.erasure import TRIM_STEP, erase_thread, erase_user
+from greenroom.delivery.journal.sql.tables.policies import SqlPolicies, policy_writes
+from greenroom.delivery.journal.sql.tables.runs import SqlRuns, going_on_writes, run_writes
+from greenroom.delivery.journal.sql.tables.threads import SqlThreads, thread_writes
+from greenroom.delivery.journal.sql.tables.trims import forget_progress, trim
+from greenroom.delivery.journal.sql.tables.user_rows import user_rows
 from greenroom.delivery.journal.undelivered import Reached, Stretches
 
-SqlValue: TypeAlias = str | int | bytes | None
 R = TypeVar("R")
 
 _END: Final = 2**63 - 1
@@ -72,19 +71,25 @@ _INSERT_RECORD: Final = (
 _INSERT_SPAN: Final = "INSERT INTO span (user, first, thread) VALUES (?, ?, ?)"
 _SET_CURSOR: Final = """
     INSERT INTO cursor (user, session, start, "offset", sent, at) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET
-        start = iif(excluded.start > sent, excluded.start, min(start, excluded.start)),
-        "offset" = iif(excluded.start > sent, excluded."offset", max("offset", excluded."offset")),
-        sent = max(sent, excluded.sent),
+    ON CONFLICT (user, session) DO UPDATE SET
+        start = CASE WHEN excluded.start > cursor.sent
+            THEN excluded.start ELSE min(cursor.start, excluded.start) END,
+        "offset" = CASE WHEN excluded.start > cursor.sent
+            THEN excluded."offset" ELSE max(cursor."offset", excluded."offset") END,
+        sent = max(cursor.sent, excluded.sent),
         at = excluded.at
 """
-_SET_MARK: Final = f"INSERT OR REPLACE INTO mark ({MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_SET_MARK: Final = f"""
+    INSERT INTO mark ({MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (user, "offset", session, stage) DO UPDATE SET
+        verdict = excluded.verdict, note = excluded.note, at = excluded.at
+"""
 
 _EVENT_AT: Final = 'SELECT id FROM log WHERE user = ? AND "offset" = ?'
 # Of a user whose records are all trimmed, the last offset is known, and its thread is not.
 _TAIL: Final = """
     SELECT * FROM (
-        SELECT "offset", thread FROM log WHERE user = ?1 ORDER BY "offset" DESC LIMIT 1)
+        SELECT "offset", thread FROM log WHERE user = ?1 ORDER BY "offset" DESC LIMIT 1) AS last
     UNION ALL SELECT through, NULL FROM trimmed WHERE user = ?1 LIMIT 1
 """
 _TRIMMED: Final = "SELECT through FROM trimmed WHERE user = ?"
@@ -112,7 +117,7 @@ _CURSOR: Final = f"SELECT {CURSOR_COLUMNS} FROM cursor WHERE user = ? AND sessio
 _SENT_TO: Final = f"""
     SELECT {CURSOR_COLUMNS} FROM (
         SELECT {CURSOR_COLUMNS} FROM cursor WHERE user = ?1 AND start < ?2 AND sent >= ?2
-        ORDER BY "offset" >= ?2 DESC, session LIMIT ?3)
+        ORDER BY "offset" >= ?2 DESC, session LIMIT ?3) AS preferred
     ORDER BY session
 """
 _RECEIVED: Final = """
@@ -121,7 +126,7 @@ _RECEIVED: Final = """
 """
 _REACHED: Final = """
     SELECT "offset", id, kind, class, run, at, number, (
-        SELECT max(stage = 'confirmed') FROM mark
+        SELECT max(CASE stage WHEN 'confirmed' THEN 1 ELSE 0 END) FROM mark
         WHERE mark.user = log.user AND mark."offset" = log."offset")
     FROM log WHERE user = ? AND "offset" > ? ORDER BY "offset" LIMIT ?
 """
@@ -143,17 +148,17 @@ class _LogEnd:
     thread: str | None
 
 
-class SqliteStore(SqliteLetters, SqliteCauses, SqliteBans, SqlitePolicies):
+class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
     """Keeps entries, and implements `Reads`, on a connection that only this store uses.
 
     Two stores of one journal see what the other one has committed. Only one may `append` or `trim`.
     """
 
-    def __init__(self, database: apsw.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self.runs = SqliteRuns(database)
-        self.thread_list = SqliteThreads(database)
-        self.asks = SqliteAsks(database)
+        self.runs = SqlRuns(database)
+        self.thread_list = SqlThreads(database)
+        self.asks = SqlAsks(database)
         self._tails: dict[UserId, _LogEnd] = {}
 
     def append(self, entries: Sequence[Entry]) -> None:

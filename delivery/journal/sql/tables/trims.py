@@ -3,26 +3,29 @@ with all that is kept about them."""
 
 from __future__ import annotations
 
-from typing import Final
-
-import apsw
+from typing import Final, cast
 
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import EventClass
-from greenroom.delivery.journal.sqlite.rows import PLACE_BODY, RECORD_COLUMNS
-from greenroom.delivery.journal.sqlite.schema import pass_by
+from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.rows import PLACE_BODY, RECORD_COLUMNS
+from greenroom.delivery.journal.sql.tables.unsettled import pass_by
 
 _LETTERS: Final = """
     DELETE FROM dead_letter
     WHERE event IN (SELECT id FROM log WHERE user = ?1 AND "offset" <= ?2)
 """
 _RECORDS: Final = 'DELETE FROM log WHERE user = ?1 AND "offset" <= ?2'
-_TRIMMED: Final = "INSERT OR REPLACE INTO trimmed VALUES (?1, ?2)"
+_TRIMMED: Final = """
+    INSERT INTO trimmed (user, through) VALUES (?1, ?2)
+    ON CONFLICT (user) DO UPDATE SET through = excluded.through
+"""
 # A span that reaches past the trimmed offset now begins after it. This comes first, since a thread
 # without a span is forgotten.
 _NEXT_SPAN: Final = """
-    INSERT OR IGNORE INTO span (user, first, thread)
+    INSERT INTO span (user, first, thread)
     SELECT user, "offset", thread FROM log WHERE user = ?1 AND "offset" = ?2 + 1
+    ON CONFLICT DO NOTHING
 """
 _SPANS: Final = "DELETE FROM span WHERE user = ?1 AND first <= ?2"
 _RECEIVED: Final = "DELETE FROM received WHERE user = ?1 AND through <= ?2"
@@ -57,12 +60,15 @@ _INSERT: Final = f"""
 _NOT_UNSETTLED: Final = """
     DELETE FROM unsettled WHERE user = ?1 AND class = 'progress' AND "offset" <= ?2
 """
-_FORGOTTEN: Final = "INSERT OR REPLACE INTO forgotten VALUES (?1, ?2)"
+_FORGOTTEN: Final = """
+    INSERT INTO forgotten (user, through) VALUES (?1, ?2)
+    ON CONFLICT (user) DO UPDATE SET through = excluded.through
+"""
 FORGOTTEN_THROUGH: Final = "SELECT coalesce(max(through), 0) FROM forgotten WHERE user = ?"
 """The offset through which a pass has already looked at a user's progress events."""
 
 
-def trim(database: apsw.Connection, user: UserId, through: int) -> int:
+def trim(database: Database, user: UserId, through: int) -> int:
     """Forget a user's events through an offset, in a transaction of the caller's. `through`: at
     most the user's last offset. Returns the number of forgotten events."""
     for sql in (_LETTERS, _RECORDS):
@@ -77,10 +83,10 @@ def trim(database: apsw.Connection, user: UserId, through: int) -> int:
     return gone
 
 
-def forget_progress(database: apsw.Connection, user: UserId, through: int) -> int:
+def forget_progress(database: Database, user: UserId, through: int) -> int:
     """Have a user's progress events through an offset leave only their places, in a transaction of
     the caller's. Returns the number of events that did."""
-    values = (user, database.execute(FORGOTTEN_THROUGH, (user,)).get, through)
+    values = (user, cast(int, database.execute(FORGOTTEN_THROUGH, (user,)).get), through)
     for sql in (_PROGRESS_LETTERS, _PROGRESS_MARKS):
         database.execute(sql, values)
     places = database.execute(_PLACES, values).fetchall()

@@ -7,16 +7,16 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final, TypeAlias, cast
 
-import apsw
-
 from greenroom.delivery.events.kinds import EventClass
+from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.undelivered import Stretches
 
 UnseenSession: TypeAlias = tuple[str, str, int, int]
 """A user, a session, and the offsets it received: past the first through the second."""
 
 SETTLED: Final = f"""
-    SELECT iif(count(*) = {len(EventClass)}, min(through), 0) FROM settled WHERE user = ?1
+    SELECT CASE count(*) WHEN {len(EventClass)} THEN min(through) ELSE 0 END
+    FROM settled WHERE user = ?1
 """
 """The offset through which every event of a user has its outcome."""
 
@@ -32,14 +32,14 @@ _KEEP: Final = "INSERT INTO received (user, start, through) VALUES (?, ?, ?)"
 _TRIMMED: Final = "SELECT coalesce(max(through), 0) FROM trimmed WHERE user = ?"
 
 
-def forget_sessions(database: apsw.Connection, unseen: Iterable[UnseenSession]) -> None:
+def forget_sessions(database: Database, unseen: Iterable[UnseenSession]) -> None:
     """Forget these sessions, sorted by user. What they received stays received."""
     with database:
         for user, sessions in groupby(unseen, itemgetter(0)):
             _forget(database, user, list(sessions))
 
 
-def forget_unseen(database: apsw.Connection, before: int) -> int:
+def forget_unseen(database: Database, before: int) -> int:
     """Forget all sessions not seen since `before` (ms) that have no event without its outcome.
     Returns their number."""
     gone = 0
@@ -51,7 +51,7 @@ def forget_unseen(database: apsw.Connection, before: int) -> int:
     return gone
 
 
-def _forget(database: apsw.Connection, user: str, unseen: list[UnseenSession]) -> None:
+def _forget(database: Database, user: str, unseen: list[UnseenSession]) -> None:
     known = cast("list[tuple[int, int]]", database.execute(_KNOWN, (user,)).fetchall())
     trimmed = cast(int, database.execute(_TRIMMED, (user,)).get)
     stretches = Stretches([*known, *((start, offset) for _, _, start, offset in unseen)])

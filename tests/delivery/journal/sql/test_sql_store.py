@@ -12,8 +12,8 @@ import pytest
 from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
-from greenroom.delivery.journal.sqlite.store import SqliteStore
 from tests.delivery.journal.journal_conformance import (
     ALICE,
     BOB,
@@ -56,7 +56,7 @@ def planned(database: apsw.Connection) -> list[int]:
     return found
 
 
-def read_all(store: SqliteStore, user: UserId) -> None:
+def read_all(store: SqlStore, user: UserId) -> None:
     store.bounds(user)
     store.read(user, 0, 9, 9)
     store.history(user, None, None, 9)
@@ -74,7 +74,7 @@ def read_all(store: SqliteStore, user: UserId) -> None:
 @pytest.mark.parametrize("reading", [True, False], ids=["a reader's", "the writer's"])
 def test_a_question_is_planned_once_whoever_it_is_about(file: SqliteFile, *, reading: bool) -> None:
     database = file.open_to_read() if reading else file.database
-    store, found = SqliteStore(database), planned(database)
+    store, found = SqlStore(database), planned(database)
     read_all(store, ALICE)
     assert found
     found.clear()
@@ -83,7 +83,7 @@ def test_a_question_is_planned_once_whoever_it_is_about(file: SqliteFile, *, rea
 
 
 def test_a_lone_event_of_a_known_user_is_one_statement(file: SqliteFile) -> None:
-    store = SqliteStore(file.database)
+    store = SqlStore(file.database)
     store.append([record(1)])
     words = first_words(file.database)
     store.append([record(2)])
@@ -92,7 +92,7 @@ def test_a_lone_event_of_a_known_user_is_one_statement(file: SqliteFile) -> None
 
 
 def test_a_lone_cursor_is_one_statement_and_nothing_is_none(file: SqliteFile) -> None:
-    store = SqliteStore(file.database)
+    store = SqlStore(file.database)
     words = first_words(file.database)
     store.append([cursor(1)])
     store.append([])
@@ -100,7 +100,7 @@ def test_a_lone_cursor_is_one_statement_and_nothing_is_none(file: SqliteFile) ->
 
 
 def test_what_takes_more_statements_is_one_transaction(file: SqliteFile) -> None:
-    store = SqliteStore(file.database)
+    store = SqlStore(file.database)
     words = first_words(file.database)
     store.append(records(1, 3))
     assert (words[0], words[-1]) == ("BEGIN IMMEDIATE", "COMMIT")
@@ -110,7 +110,7 @@ def test_what_takes_more_statements_is_one_transaction(file: SqliteFile) -> None
 
 
 def test_a_gap_of_a_known_user_begins_no_transaction(file: SqliteFile) -> None:
-    store = SqliteStore(file.database)
+    store = SqlStore(file.database)
     store.append([record(1)])
     words = first_words(file.database)
     with pytest.raises(OutOfSequence):
@@ -119,10 +119,10 @@ def test_a_gap_of_a_known_user_begins_no_transaction(file: SqliteFile) -> None:
 
 
 def test_the_end_of_a_log_that_is_all_trimmed_is_known_to_another_store(file: SqliteFile) -> None:
-    store = SqliteStore(file.database)
+    store = SqlStore(file.database)
     store.append(records(1, 3))
     store.trim(ALICE, 3)
-    again = SqliteStore(file.database)
+    again = SqlStore(file.database)
     assert again.bounds(ALICE).last == 3
     again.append([record(4)])
     assert [each.offset for each in again.read(ALICE, 0, 9, 99)] == [4]

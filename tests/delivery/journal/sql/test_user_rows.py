@@ -10,8 +10,8 @@ import pytest
 
 from greenroom.delivery.events.exported import ExportPlace
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.sql.tables import user_rows
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.delivery.journal.sqlite.tables import user_rows
 
 pytestmark = pytest.mark.requirement("R55")
 

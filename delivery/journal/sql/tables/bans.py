@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
-import apsw
-
 from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.record import Entry
-from greenroom.delivery.journal.sqlite.rows import Write
+from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.rows import Write
 
-TABLE: Final = """
-CREATE TABLE ban (
- user TEXT PRIMARY KEY,
- until INTEGER NOT NULL,
- at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+_SET: Final = """
+    INSERT INTO ban (user, until, at) VALUES (?, ?, ?)
+    ON CONFLICT (user) DO UPDATE SET until = excluded.until, at = excluded.at
 """
-_SET: Final = "INSERT OR REPLACE INTO ban (user, until, at) VALUES (?, ?, ?)"
 _FORGET: Final = "DELETE FROM ban WHERE until <= ?"
 _READ: Final = "SELECT user, until, at FROM ban WHERE user > ? ORDER BY user LIMIT ?"
 
@@ -31,10 +26,10 @@ def ban_writes(entries: Sequence[Entry]) -> Iterator[Write]:
         yield _FORGET, [(max(ban.at for ban in bans),)]
 
 
-class SqliteBans:
-    """The part of an `SqliteStore` on bans."""
+class SqlBans:
+    """The part of an `SqlStore` on bans."""
 
-    def __init__(self, database: apsw.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def bans(self, after: UserId | None, limit: int) -> list[Ban]:

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, TypeAlias, cast
 
-import apsw
-
 from greenroom.delivery.events.exported import RowValue
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.record import RUN_OPENS, Record, ThreadSummary
@@ -21,48 +19,10 @@ from greenroom.delivery.events.threads import (
     page_of_threads,
     title_of,
 )
-from greenroom.delivery.journal.sqlite.rows import RECORD_COLUMNS, RecordRow, Write, record_of
+from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.rows import RECORD_COLUMNS, RecordRow, Write, record_of
 
-# `recent` is where the thread's newest span begins, so the list is in the order of use although a
-# row changes only where a span or a run begins: an event costs nothing here.
-#
-# Triggers keep the rows, even if an import or an older greenroom appends or trims.
-_TABLE: Final = f"""
-CREATE TABLE thread (
- user TEXT NOT NULL,
- thread TEXT NOT NULL,
- title TEXT,
- archived INTEGER NOT NULL,
- created INTEGER NOT NULL,
- runs INTEGER NOT NULL,
- recent INTEGER NOT NULL,
- PRIMARY KEY (user, thread)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX thread_recent ON thread (user, archived, recent);
-CREATE TRIGGER span_begins AFTER INSERT ON span WHEN new.thread != '{ERASED_THREAD}' BEGIN
- INSERT INTO thread SELECT new.user, new.thread, NULL, 0, coalesce(
-  (SELECT at FROM log WHERE user = new.user AND "offset" = new.first), 0), 0, new.first WHERE true
- ON CONFLICT DO UPDATE SET recent = max(recent, excluded.recent);
-END;
-CREATE TRIGGER span_ends AFTER DELETE ON span BEGIN
- DELETE FROM thread WHERE user = old.user AND thread = old.thread AND NOT EXISTS (
-  SELECT 1 FROM span WHERE user = old.user AND thread = old.thread);
-END;
-CREATE TRIGGER run_begins AFTER INSERT ON open_run WHEN new.parent IS NULL BEGIN
- UPDATE thread SET runs = runs + 1 WHERE user = new.user AND thread = new.thread;
-END;
-"""
-# A report may come, or a dead letter be found, while a thread is erased.
-_AFTER_ERASURE: Final = """
-CREATE TRIGGER mark_erased BEFORE INSERT ON mark WHEN EXISTS (SELECT 1 FROM log
- WHERE user = new.user AND "offset" = new."offset" AND kind = 'superseded')
-BEGIN SELECT raise(IGNORE); END;
-CREATE TRIGGER letter_erased BEFORE INSERT ON dead_letter WHEN EXISTS (SELECT 1 FROM log
- WHERE id = new.event AND kind = 'superseded')
-BEGIN SELECT raise(IGNORE); END;
-"""
 _OPENS: Final = ", ".join(f"'{kind}'" for kind in sorted(RUN_OPENS))
-TABLE: Final = _TABLE + _AFTER_ERASURE
 _FROM_SPANS: Final = """
     INSERT INTO thread SELECT user, thread, NULL, 0, coalesce(
         (SELECT at FROM log WHERE log.user = ends.user AND log."offset" = ends.first), 0), 0, recent
@@ -100,7 +60,8 @@ _SUMMARIES: Final = """
         SELECT thread, first, lead(first, 1, ?2 + 1) OVER (ORDER BY first) - 1 AS last
         FROM span WHERE user = ?1
     ), threads AS (
-        SELECT thread, min(first) AS first, max(last) AS last, sum(last - first + 1) AS events
+        SELECT thread, min(first) AS first, max(last) AS last,
+            CAST(sum(last - first + 1) AS BIGINT) AS events
         FROM ends WHERE thread != ?3 GROUP BY thread
     )
     SELECT threads.thread, threads.first, threads.last, threads.events, log.at
@@ -129,21 +90,20 @@ _LAST: Final = f"""
 _END: Final = 2**63 - 1
 
 
-def add_threads(database: apsw.Connection) -> None:
-    """Add the table to a journal that lacks it, with the threads of its events."""
-    database.execute(TABLE)
+def add_threads(database: Database) -> None:
+    """Add the threads of the events of a journal that had no list of them."""
     database.execute(_OF_ALL)
     fill_in(database)
 
 
-def fill_in(database: apsw.Connection) -> None:
+def fill_in(database: Database) -> None:
     """Count the runs and find the titles of threads that have none, from the events."""
     database.execute(_COUNT_RUNS)
     untitled = database.execute(_UNTITLED).fetchall()
     database.executemany(_NAME, _names(record_of(cast(RecordRow, row)) for row in untitled))
 
 
-def add_thread_again(database: apsw.Connection, user: UserId, thread: ThreadId) -> None:
+def add_thread_again(database: Database, user: UserId, thread: ThreadId) -> None:
     """The thread was erased: forget it, unless something was said in it since."""
     database.execute("DELETE FROM thread WHERE user = ? AND thread = ?", (user, thread))
     rows = database.execute(_OPENED, (user, thread)).fetchall()
@@ -168,7 +128,7 @@ def _names(records: Iterator[Record]) -> Iterator[tuple[str, str, str]]:
 
 
 def change_thread(
-    database: apsw.Connection,
+    database: Database,
     user: UserId,
     thread: ThreadId,
     title: str | None,
@@ -180,10 +140,10 @@ def change_thread(
     return bool(database.changes())
 
 
-class SqliteThreads:
-    """The part of `SqliteStore` that reads the list of threads."""
+class SqlThreads:
+    """The part of `SqlStore` that reads the list of threads."""
 
-    def __init__(self, database: apsw.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def page(

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias, cast
 
-import apsw
-
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import DONE, LetterLevel, Policy, RunPolicy, RunSettled
 from greenroom.delivery.events.record import Entry
-from greenroom.delivery.journal.sqlite.rows import Write
+from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.rows import Write
 
 _COLUMNS: Final = "user, run, class, done, expires, dead_letter, level, through, due"
 _PolicyRow: TypeAlias = tuple[str, str, str, str, int, int, str, int, int | None]
-_ADD: Final = f"INSERT OR IGNORE INTO run_policy ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD: Final = f"""
+    INSERT INTO run_policy ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
 _SETTLE: Final = (
     "UPDATE run_policy SET through = ?4, due = ?5 WHERE user = ?1 AND run = ?2 AND class = ?3"
 )
@@ -39,10 +40,10 @@ def policy_writes(entries: Sequence[Entry]) -> Iterator[Write]:
             yield _SETTLE, [(*key, entry.through, entry.due)]
 
 
-class SqlitePolicies:
-    """The part of an `SqliteStore` on policies of runs."""
+class SqlPolicies:
+    """The part of an `SqlStore` on policies of runs."""
 
-    def __init__(self, database: apsw.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def run_policies(self, user: UserId) -> list[RunPolicy]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias, cast
 
-import apsw
 import attrs
 import orjson
 
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.record import Attempt, DeadLetter, Entry, Settled
-from greenroom.delivery.journal.sqlite.rows import (
+from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.rows import (
     ATTEMPT_COLUMNS,
     LETTER_COLUMNS,
     AttemptRow,
@@ -23,7 +23,7 @@ from greenroom.delivery.journal.sqlite.rows import (
     letter_of,
     letter_row,
 )
-from greenroom.delivery.journal.sqlite.schema import PASS_BY
+from greenroom.delivery.journal.sql.tables.unsettled import PASS_BY
 from greenroom.delivery.journal.undelivered import (
     PAUSES_KEPT,
     OverdueUsers,
@@ -34,12 +34,14 @@ from greenroom.delivery.journal.undelivered import (
 )
 
 _ADD_ATTEMPT: Final = f"INSERT INTO attempt ({ATTEMPT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_SET_LETTER: Final = (
-    f"INSERT OR REPLACE INTO dead_letter ({LETTER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
+_SET_LETTER: Final = f"""
+    INSERT INTO dead_letter ({LETTER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (event) DO UPDATE SET
+        outcome = excluded.outcome, attempts = excluded.attempts, at = excluded.at
+"""
 _SETTLE: Final = """
     INSERT INTO settled (user, class, through) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET through = max(through, excluded.through)
+    ON CONFLICT (user, class) DO UPDATE SET through = max(settled.through, excluded.through)
 """
 _FORGET_ATTEMPTS: Final = f"""
     DELETE FROM attempt WHERE user = ?1 AND {len(EventClass)} =
@@ -59,7 +61,10 @@ _UNSETTLED: Final = """
 """
 _LAST_RECORD: Final = "SELECT number, at FROM log ORDER BY number DESC LIMIT 1"
 _META: Final = "SELECT value FROM meta WHERE name = ?"
-_SET_META: Final = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
+_SET_META: Final = """
+    INSERT INTO meta (name, value) VALUES (?, ?)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
 
 _START: Final[SearchedTo] = (-(2**63), "")
 _END: Final = 2**63 - 1
@@ -88,10 +93,10 @@ class _ServerTimes:
     pauses: Sequence[Pause]
 
 
-class SqliteLetters:
-    """The part of an `SqliteStore` on undelivered events."""
+class SqlLetters:
+    """The part of an `SqlStore` on undelivered events."""
 
-    def __init__(self, database: apsw.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     @property
@@ -133,7 +138,7 @@ class SqliteLetters:
     def alive(self, now: int, after: int) -> None:
         with self._database:
             servers = self._servers
-            newest = self._database.execute(_LAST_RECORD).fetchone()
+            newest = self._database.execute(_LAST_RECORD).get
             number, at = cast("tuple[int, int]", newest or (0, now))
             last = at if servers.alive is None else servers.alive
             pause = pause_between(last, now, worked=after, number=number)

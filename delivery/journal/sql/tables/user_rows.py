@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, cast
 
-import apsw
-
-from greenroom.delivery.events.exported import ExportedRow, ExportPiece, ExportPlace, RowValue
+from greenroom.delivery.events.exported import ExportedRow, ExportPiece, ExportPlace
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.journal.sqlite.tables.threads import SqliteThreads
+from greenroom.delivery.journal.sql.database import Database, Rows
+from greenroom.delivery.journal.sql.tables.threads import SqlThreads
 
 PIECE_ROWS: Final = 500
 PIECE_BYTES: Final = 256 * 1024
@@ -26,7 +25,7 @@ _COLUMNS: Final = "SELECT name, pk FROM pragma_table_info(?) ORDER BY cid"
 _KEYS: Final = {"log": ["offset"], "attempt": ["through", "number"], "open_run": ["run"]}
 
 
-def user_rows(database: apsw.Connection, user: UserId, place: ExportPlace | None) -> ExportPiece:
+def user_rows(database: Database, user: UserId, place: ExportPlace | None) -> ExportPiece:
     """See `Reads.user_rows`."""
     if place is None or not place.key:
         table = database.execute(_TABLES, (place.table if place else "",)).get
@@ -37,9 +36,9 @@ def user_rows(database: apsw.Connection, user: UserId, place: ExportPlace | None
     rows: list[ExportedRow] = []
     size = 0
     for values in _select(database, user, place, columns, key):
-        row = dict(zip(columns, cast("tuple[RowValue, ...]", values), strict=True))
+        row = dict(zip(columns, values, strict=True))
         if place.table == "thread":
-            row["title"] = SqliteThreads(database).title_of(user, row)
+            row["title"] = SqlThreads(database).title_of(user, row)
         rows.append(ExportedRow(place.table, row))
         size += sum(len(each) for each in values if isinstance(each, str | bytes))
         if size > PIECE_BYTES or len(rows) == PIECE_ROWS:
@@ -47,7 +46,7 @@ def user_rows(database: apsw.Connection, user: UserId, place: ExportPlace | None
     return ExportPiece(rows, ExportPlace(place.table, ()))
 
 
-def _columns(database: apsw.Connection, table: str) -> tuple[list[str], list[str]]:
+def _columns(database: Database, table: str) -> tuple[list[str], list[str]]:
     """The table's columns, and those that its rows of a user are sorted by."""
     found = cast("list[tuple[str, int]]", database.execute(_COLUMNS, (table,)).fetchall())
     key = _KEYS.get(table) or [name for name, place in found if place]
@@ -55,12 +54,12 @@ def _columns(database: apsw.Connection, table: str) -> tuple[list[str], list[str
 
 
 def _select(
-    database: apsw.Connection,
+    database: Database,
     user: UserId,
     place: ExportPlace,
     columns: Sequence[str],
     key: Sequence[str],
-) -> apsw.Cursor:
+) -> Rows:
     names, keys = _listed(columns), _listed(key)
     past = f" AND ({keys}) > ({', '.join('?' * len(key))})" if place.key else ""
     sql = f'SELECT {names} FROM "{place.table}" WHERE user = ?{past} ORDER BY {keys} LIMIT ?'

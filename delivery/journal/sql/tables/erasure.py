@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, cast
 
-import apsw
-
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.record import RUN_ENDS, Record
 from greenroom.delivery.events.threads import ERASED_THREAD, erased
-from greenroom.delivery.journal.sqlite.rows import (
+from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.rows import (
     RECORD_COLUMNS,
     RecordRow,
     record_of,
     record_row,
 )
-from greenroom.delivery.journal.sqlite.tables.threads import add_thread_again
+from greenroom.delivery.journal.sql.tables.threads import add_thread_again
 
 STEP: Final = 20
 """Events of a thread that are erased in one transaction: other users' commits get their turn in
@@ -40,7 +39,9 @@ _RECORDS: Final = f"""
 """
 _SET: Final = ", ".join(f"{name} = ?" for name in RECORD_COLUMNS.split(", "))
 _REPLACE: Final = f'UPDATE log SET {_SET} WHERE user = ? AND "offset" = ?'
-_BEGIN_SPAN: Final = "INSERT OR IGNORE INTO span (user, first, thread) VALUES (?, ?, ?)"
+_BEGIN_SPAN: Final = """
+    INSERT INTO span (user, first, thread) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+"""
 _EMPTY_SPAN: Final = "UPDATE span SET thread = ?3 WHERE user = ?1 AND first = ?2"
 _DROP_SPAN: Final = "DELETE FROM span WHERE user = ? AND first = ?"
 _THREAD_BEFORE: Final = """
@@ -57,7 +58,7 @@ _WITH_COLUMN: Final = """
 _OF_THREADS_OWN: Final = frozenset({"log", "span"})
 
 
-def erase_thread(database: apsw.Connection, user: UserId, thread: ThreadId, through: int) -> bool:
+def erase_thread(database: Database, user: UserId, thread: ThreadId, through: int) -> bool:
     """Erase at most `STEP` of the thread's events through an offset; True if there are more."""
     if thread == ERASED_THREAD:  # it would never become shorter
         return False
@@ -79,20 +80,20 @@ def erase_thread(database: apsw.Connection, user: UserId, thread: ThreadId, thro
     return False
 
 
-def erase_user(database: apsw.Connection, user: UserId) -> None:
+def erase_user(database: Database, user: UserId) -> None:
     """Erase all that is left of a user whose events are trimmed."""
     for table in _tables_with(database, "user"):
         database.execute(f'DELETE FROM "{table}" WHERE user = ?', (user,))
 
 
 def _spans(
-    database: apsw.Connection, user: UserId, thread: ThreadId, through: int
+    database: Database, user: UserId, thread: ThreadId, through: int
 ) -> Sequence[tuple[int, int]]:
     values = (user, thread, through, STEP)
     return cast("list[tuple[int, int]]", database.execute(_SPANS, values).fetchall())
 
 
-def _erase(database: apsw.Connection, user: UserId, first: int, last: int) -> list[Record]:
+def _erase(database: Database, user: UserId, first: int, last: int) -> list[Record]:
     """Returns what was erased."""
     rows = database.execute(_RECORDS, (user, first, last)).fetchall()
     records = [record_of(cast(RecordRow, row)) for row in rows]
@@ -105,7 +106,7 @@ def _erase(database: apsw.Connection, user: UserId, first: int, last: int) -> li
     return records
 
 
-def _erase_runs(database: apsw.Connection, user: UserId, gone: Sequence[Record]) -> None:
+def _erase_runs(database: Database, user: UserId, gone: Sequence[Record]) -> None:
     """What is kept of runs beside their events; they have ended. A policy goes with its run's last
     event: if no further step follows, it holds for the events that are left."""
     runs = {(user, record.run) for record in gone}
@@ -116,7 +117,7 @@ def _erase_runs(database: apsw.Connection, user: UserId, gone: Sequence[Record])
 
 
 def _erase_span(
-    database: apsw.Connection, user: UserId, thread: ThreadId, first: int, last: int, end: int
+    database: Database, user: UserId, thread: ThreadId, first: int, last: int, end: int
 ) -> None:
     """The events from `first` through `last` of a span through `end` are erased: spans of erased
     events that meet become one."""
@@ -130,6 +131,6 @@ def _erase_span(
         database.execute(_EMPTY_SPAN, (user, first, ERASED_THREAD))
 
 
-def _tables_with(database: apsw.Connection, column: str) -> set[str]:
+def _tables_with(database: Database, column: str) -> set[str]:
     """The tables with a `user` and this column, whatever feature they belong to."""
     return {str(name) for (name,) in database.execute(_WITH_COLUMN, (column,))}

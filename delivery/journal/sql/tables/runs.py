@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
-import apsw
 import attrs
 import orjson
 
@@ -13,21 +12,26 @@ from greenroom.delivery.events.going_on import GoesOn, GoingOn, NotAgain, StepRe
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, Entry, OpenRun, Record
-from greenroom.delivery.journal.sqlite.rows import RUN_COLUMNS, RunRow, Write, open_run_of, run_row
+from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.rows import RUN_COLUMNS, RunRow, Write, open_run_of, run_row
 
-_OPEN: Final = f"INSERT OR IGNORE INTO open_run (user, {RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
+_OPEN: Final = f"""
+    INSERT INTO open_run (user, {RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
 _ATTEMPT: Final = """
     UPDATE going_on SET attempt = attempt + 1, at = ?3 WHERE user = ?1 AND run = ?2
 """
 _END: Final = "DELETE FROM open_run WHERE user = ? AND run = ?"
 _GO_ON: Final = """
-    INSERT OR IGNORE INTO going_on (user, run, agent, attempt, at, stopped)
+    INSERT INTO going_on (user, run, agent, attempt, at, stopped)
     SELECT user, run, ?3, 0, 0, 0 FROM open_run WHERE user = ?1 AND run = ?2
+    ON CONFLICT DO NOTHING
 """
 _STOP: Final = "UPDATE going_on SET stopped = 1 WHERE user = ? AND run = ?"
 _KEEP_STEP: Final = """
-    INSERT OR IGNORE INTO step_result (user, run, key, value, at)
+    INSERT INTO step_result (user, run, key, value, at)
     SELECT user, run, ?3, ?4, ?5 FROM open_run WHERE user = ?1 AND run = ?2
+    ON CONFLICT DO NOTHING
 """
 
 _OPEN_RUNS: Final = f"SELECT {RUN_COLUMNS} FROM open_run WHERE user = ? ORDER BY number"
@@ -56,10 +60,10 @@ _LISTED_BEFORE: Final = """
 """In a journal of an older version that no server has opened since."""
 
 
-class SqliteRuns:
-    """The part of `SqliteStore` that reads open runs."""
+class SqlRuns:
+    """The part of `SqlStore` that reads open runs."""
 
-    def __init__(self, database: apsw.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def open_runs(self, user: UserId) -> list[OpenRun]:
@@ -102,7 +106,7 @@ class OpenRunRow:
 
 
 def read_open_runs(
-    database: apsw.Connection, *, user: UserId | None = None, run: RunId | None = None, limit: int
+    database: Database, *, user: UserId | None = None, run: RunId | None = None, limit: int
 ) -> list[OpenRunRow]:
     """The open runs of one user or all, oldest first. Sub-runs are left out."""
     kept = database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'going_on'").get

@@ -1,0 +1,1 @@
+"""What the store keeps and answers, a module for each noun."""
