@@ -11,7 +11,7 @@ The path of an event, from the agent's call to the user's screen and back:
 3. `outbox/`: the pure heart. `Outbox` gives the draft its offset when a batch leaves for the
    journal, one batch in flight at a time.
 4. `journal/`: in memory or in SQLite, whose thread commits the batches of a whole turn together
-   (`journal/sqlite/committer.py`), at a pace (`journal/pace.py`). Only durable events go on.
+   (`commits/committer.py`), at a pace (`commits/pace.py`). Only durable events go on.
 5. `user/` again: the emitter gets its `Receipt`, and the outbox decides which connections are
    handed which records. Each connection is a cursor over the log: a replay comes from the journal,
    the newest events from memory.

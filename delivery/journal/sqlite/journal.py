@@ -20,9 +20,11 @@ from greenroom.delivery.errors import JournalError, JournalFailed, JournalFull
 from greenroom.delivery.events.ids import EventId, ThreadId, UserId
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.async_reads import AsyncReads
+from greenroom.delivery.journal.commits.committer import Committer
+from greenroom.delivery.journal.commits.pace import Pace
+from greenroom.delivery.journal.commits.thread import JournalThread
 from greenroom.delivery.journal.health import JournalHealth
 from greenroom.delivery.journal.journal import JournalStatistics
-from greenroom.delivery.journal.pace import Pace
 from greenroom.delivery.journal.readers import Answer, Readers
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.journal.retention.cutoffs import STEP_SECONDS, Cutoffs, Swept, SweptTo
@@ -30,10 +32,8 @@ from greenroom.delivery.journal.retention.sqlite_sweeper import SqliteSweeper
 from greenroom.delivery.journal.sql.letters import SqlLetters
 from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sql.tables.threads import change_thread
-from greenroom.delivery.journal.sqlite.committer import Committer
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
-from greenroom.delivery.journal.sqlite.thread import SqliteThread
 from greenroom.delivery.observer import Observer
 
 R = TypeVar("R")
@@ -69,7 +69,7 @@ async def open_sqlite_journal(
     Leaving the block finishes the accepted calls, folds the WAL into the file and closes it.
     Raises the errors of `open_file`.
     """
-    thread = SqliteThread(capacity=capacity)
+    thread = JournalThread(capacity=capacity)
     pace = Pace(commit_interval, time.monotonic)
     journal = SqliteJournal(await _open(Path(path), new_epoch, thread), thread, pace)
     thread.look = journal._look
@@ -79,7 +79,7 @@ async def open_sqlite_journal(
         await journal.aclose()
 
 
-async def _open(path: Path, new_epoch: Callable[[], str], thread: SqliteThread) -> SqliteFile:
+async def _open(path: Path, new_epoch: Callable[[], str], thread: JournalThread) -> SqliteFile:
     try:
         with trio.CancelScope(shield=True):  # a cancelled opening would leave the file locked
             return await thread.call(partial(_open_file, path, new_epoch))
@@ -108,7 +108,7 @@ class SqliteJournal(AsyncReads):
     own: neither waits for the other. A question sees all that was durable when it was asked.
     """
 
-    def __init__(self, file: SqliteFile, thread: SqliteThread, pace: Pace) -> None:
+    def __init__(self, file: SqliteFile, thread: JournalThread, pace: Pace) -> None:
         self._file = file
         self._store = SqlStore(file.database)
         self._letters = SqlLetters(file.database)

@@ -34,11 +34,11 @@ from greenroom.delivery.errors import (
 )
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.record import Bounds
+from greenroom.delivery.journal.commits.thread import JournalThread
 from greenroom.delivery.journal.retention.cutoffs import BEGINNING, Cutoffs
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.file import WAL_PAGES
 from greenroom.delivery.journal.sqlite.journal import SqliteJournal, open_sqlite_journal
-from greenroom.delivery.journal.sqlite.thread import SqliteThread
 from tests.delivery.journal.journal_conformance import (
     ALICE,
     SESSIONS,
@@ -486,10 +486,10 @@ async def test_callers_beyond_the_capacity_wait_and_are_told_of_a_closing(path: 
 def test_a_trio_run_that_died_ends_the_thread_after_what_was_queued() -> None:
     release = threading.Event()
     done: list[str] = []
-    threads: list[SqliteThread] = []
+    threads: list[JournalThread] = []
 
     async def abandon() -> None:
-        threads.append(SqliteThread(capacity=8))
+        threads.append(JournalThread(capacity=8))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(threads[0].call, release.wait)
             await trio.testing.wait_all_tasks_blocked()

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.record import Entry
-from greenroom.delivery.journal.pace import Pace
+from greenroom.delivery.journal.commits.pace import Pace
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from tests.delivery.journal.held_journal import Commits
 from tests.delivery.journal.journal_conformance import ALICE, BOB, cursor, record

@@ -1,4 +1,4 @@
-"""The only thread that touches an SQLite journal's file, and the calls to it."""
+"""The only thread that writes to a journal's database, and the calls to it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOOK_SECONDS: Final = 0.25
 logger = logging.getLogger("greenroom.delivery")
 
 
-class SqliteThread:
+class JournalThread:
     """Runs calls one after the other, in the order of arrival.
 
     At most `capacity` calls may wait; further callers wait for room. Once set, `look` is called

@@ -22,8 +22,8 @@ from greenroom.delivery.errors import (
     OutOfSequence,
 )
 from greenroom.delivery.events.ids import BadId, UserId
+from greenroom.delivery.journal.commits import committer
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.sqlite import committer
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.testing import Neighbour
 from tests.delivery.journal.held_journal import open_held

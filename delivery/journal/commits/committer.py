@@ -18,9 +18,9 @@ from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import AlreadySaid, JournalBusy, JournalLost, JournalReadOnly
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.checks import check_ids
-from greenroom.delivery.journal.group import Append, Group, light_first
-from greenroom.delivery.journal.pace import Pace
-from greenroom.delivery.journal.sqlite.thread import SqliteThread
+from greenroom.delivery.journal.commits.group import Append, Group, light_first
+from greenroom.delivery.journal.commits.pace import Pace
+from greenroom.delivery.journal.commits.thread import JournalThread
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 
 MOST_WAITING: Final = 100_000
@@ -42,7 +42,7 @@ class Committer:
     """
 
     def __init__(
-        self, write: Callable[[Sequence[Entry]], None], thread: SqliteThread, pace: Pace
+        self, write: Callable[[Sequence[Entry]], None], thread: JournalThread, pace: Pace
     ) -> None:
         """`write(entries)` keeps all of the entries or none; it is called on the thread."""
         self._pace = pace
