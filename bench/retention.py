@@ -2,9 +2,9 @@
 
 First 1,000 events a second are appended to a journal full of old events, without retention, with
 it, and with retention of progress only, which leaves places: CPU of the process, how long commits
-take, and the longest step. Then the largest events are forgotten, and events with many marks. Then
-a year passes in the journal's time, day by day, with a pass of retention each day; twice, the
-second time with progress forgotten before the rest.
+take, and the longest step; then with controls between the steps. Then the largest events are
+forgotten, and events with many marks. Then a year passes in the journal's time, day by day, with a
+pass of retention each day; twice, the second time with progress forgotten before the rest.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 
+import apsw
 import attrs
 import trio
+from sweeps.control import MOST_SECONDS, Alternating, clock, cpu, idle, in_ms, long
 
 from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.events.draft import MAX_EVENT_BYTES, draft
@@ -66,9 +68,6 @@ TEXT = "x" * 120
 LARGEST = {"of 1 MiB": (MAX_EVENT_BYTES - 1_000, 0), "with 400 marks each": (120, 200)}
 """The characters of each event, and the sessions that displayed and confirmed it."""
 
-MOST_SECONDS = 0.005
-"""The most that a step may take."""
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -94,6 +93,28 @@ def beside_work(chosen: argparse.Namespace) -> None:
                 fill(path, chosen.old)
                 beside = trio.run(partial(measure, path, retention, chosen.seconds))
                 print(beside.line(name))
+    with TemporaryDirectory(dir=chosen.directory) as directory:
+        path = Path(directory, "journal.db")
+        fill(path, chosen.old)
+        compare(trio.run(partial(alternate, path, chosen.seconds)))
+
+
+def compare(turns: Alternating) -> None:
+    print("\n1,000 events/s, a step and a control by turns, ms:")
+    print("                       CPU max      p99      max")
+    print(f"steps                  {in_ms(turns.steps)}")
+    print(f"controls               {in_ms(turns.controls)}")
+    print(f"commits of a step, max {1e3 * max(turns.commits):26.1f}")
+    print_long("of CPU", cpu(turns.steps), cpu(turns.controls))
+    print_long("by the clock", clock(turns.steps), clock(turns.controls))
+    print_long("without the commits", turns.rests(), clock(turns.controls))
+
+
+def print_long(of: str, steps: Sequence[float], controls: Sequence[float]) -> None:
+    print(
+        f"over {1e3 * MOST_SECONDS:.0f} ms {of}: {long(steps)} of {len(steps):,} steps,"
+        f" {long(controls)} of {len(controls):,} controls"
+    )
 
 
 def forget_the_largest(chosen: argparse.Namespace) -> None:
@@ -170,19 +191,6 @@ class Beside:
         )
 
 
-def in_ms(steps: Sequence[Swept]) -> str:
-    """The longest step and the longest of 99 in a hundred, by the clock; and the longest in CPU."""
-    seconds = sorted(step.seconds for step in steps) or [0.0]
-    usual = seconds[int(len(seconds) * 0.99)]
-    cpu = max(map(worked, steps), default=0.0)
-    return f"{1e3 * cpu:8.1f} {1e3 * usual:8.1f} {1e3 * seconds[-1]:8.1f}"
-
-
-def worked(step: Swept) -> float:
-    """Its seconds of CPU, among which a pause of a virtual machine may count."""
-    return min(step.cpu, step.seconds)
-
-
 @attrs.frozen
 class NoUsers:
     """No user is active."""
@@ -191,19 +199,30 @@ class NoUsers:
         """Nothing depends on it."""
 
 
+async def alternate(path: Path, seconds: float) -> Alternating:
+    async with open_sqlite_journal(path, commit_interval=0.004) as journal:
+        turns = Alternating(journal._sweeper, journal._file.database)
+        journal._sweeper = turns  # type: ignore[assignment]  # with every second step a control
+        await work(Beside(journal), KINDS["with retention"], seconds)
+    return turns
+
+
 async def measure(path: Path, retention: Retention, seconds: float) -> Beside:
     async with open_sqlite_journal(path, commit_interval=0.004) as journal:
-        beside = Beside(journal)
-        sweeping = Sweeping(beside, retention, NoUsers())
-        async with trio.open_nursery() as nursery:
-            cpu, began = time.process_time(), time.perf_counter()
-            if retention != KINDS["without"]:
-                nursery.start_soon(sweeping.make_pass)
-            with trio.move_on_after(seconds):
-                await emit(beside)
-            beside.cpu, beside.seconds = time.process_time() - cpu, time.perf_counter() - began
-            nursery.cancel_scope.cancel()
+        await work(beside := Beside(journal), retention, seconds)
     return beside
+
+
+async def work(beside: Beside, retention: Retention, seconds: float) -> None:
+    sweeping = Sweeping(beside, retention, NoUsers())
+    async with trio.open_nursery() as nursery:
+        used, began = time.process_time(), time.perf_counter()
+        if retention != KINDS["without"]:
+            nursery.start_soon(sweeping.make_pass)
+        with trio.move_on_after(seconds):
+            await emit(beside)
+        beside.cpu, beside.seconds = time.process_time() - used, time.perf_counter() - began
+        nursery.cancel_scope.cancel()
 
 
 async def emit(beside: Beside) -> None:
@@ -262,25 +281,10 @@ def live_through(path: Path, retention: Retention, days: int) -> None:
             if day % 30 == 0 or day == days:
                 kept = file.database.execute("SELECT count(*) FROM log").get
                 print(f"{day:3} {file.bytes() / 1024**2:6.1f} {kept:11,} {in_ms(steps)}")
-    print(f"idle loops             {in_ms(idle := list(idle_loops(len(steps))))}")
-    print(
-        f"more than {1e3 * MOST_SECONDS:.0f} ms of CPU: {long(steps)} of {len(steps):,} steps,",
-        end="",
-    )
-    print(f" {long(idle)} of as many idle loops")
-
-
-def idle_loops(count: int) -> Iterator[Swept]:
-    """Steps that do nothing: what is long about them, the machine has taken."""
-    for _ in range(count):
-        began, worked = time.monotonic(), time.thread_time()
-        while time.monotonic() - began < STEP_SECONDS:
-            pass
-        yield Swept(None, time.monotonic() - began, cpu=time.thread_time() - worked)
-
-
-def long(steps: Sequence[Swept]) -> int:
-    return sum(worked(step) > MOST_SECONDS for step in steps)
+    memory = apsw.Connection(":memory:")
+    controls = [idle(memory, BEGINNING, STEP_SECONDS) for _ in steps]
+    print(f"controls               {in_ms(controls)}")
+    print_long("of CPU", cpu(steps), cpu(controls))
 
 
 def pass_by(sweeper: SqliteSweeper, file: SqliteFile, cutoffs: Cutoffs) -> Iterator[Swept]:
