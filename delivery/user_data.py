@@ -16,6 +16,7 @@ from typing import Final
 
 import attrs
 import orjson
+import trio
 
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.ids import UserId
@@ -38,11 +39,17 @@ class ReadUserRows(Question[ExportPiece]):
 
 
 async def export_user(journal: Journal, user: UserId) -> AsyncIterator[bytes]:
-    """The lines of the export. What is kept meanwhile may be missing."""
+    """The lines of the export. What is kept meanwhile may be missing.
+
+    After each piece it rests as long as reading it took: a server has its users to serve.
+    """
     yield header_line(user, journal.epoch)
-    place, rows, is_over = None, 0, False
+    place, rows, is_over, rest = None, 0, False, 0.0
     while not is_over:
+        await trio.sleep(rest)
+        began = trio.current_time()
         piece = await journal.ask(ReadUserRows(user, place), whose=user).wait()
+        rest = trio.current_time() - began
         for line in lines_of(piece):
             yield line
         place, rows, is_over = piece.after, rows + len(piece.rows), piece.after is None

@@ -10,8 +10,9 @@ from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.journal.sql.database import Database, Rows
 from greenroom.delivery.journal.sql.tables.threads import SqlThreads
 
-PIECE_ROWS: Final = 500
-PIECE_BYTES: Final = 256 * 1024
+PIECE_ROWS: Final = 100
+PIECE_BYTES: Final = 64 * 1024
+"""A larger piece would hold up a server's loop, which makes its lines, for milliseconds."""
 _TABLES: Final = """
     SELECT tables.name FROM sqlite_schema AS tables
     JOIN pragma_table_info(tables.name) AS columns
