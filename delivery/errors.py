@@ -135,6 +135,12 @@ class UnknownEvent(DeliveryError):
     fault = Fault.CALLER
 
 
+class UnknownUser(DeliveryError):
+    """The journal keeps nothing of a user with this id: it was erased or never there."""
+
+    fault = Fault.CALLER
+
+
 class TooManyConnections(DeliveryError):
     """The user already has the maximum number of live connections."""
 

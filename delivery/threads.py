@@ -45,7 +45,7 @@ class Threads:
 
     async def title(self, thread: str, title: str) -> None:
         """Name a thread. Raises `UnknownThread`, and `ValueError` for a title that is not 1 to 200
-        characters long."""
+        characters long or is only spaces."""
         await self._change(named(ThreadId.parse(thread)), title=checked_title(title))
 
     async def archive(self, thread: str, *, archived: bool = True) -> None:

@@ -18,6 +18,7 @@ import attrs
 import orjson
 import trio
 
+from greenroom.delivery.errors import UnknownUser
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.journal.journal import Journal
@@ -36,6 +37,22 @@ class ReadUserRows(Question[ExportPiece]):
 
     def answer(self, reads: Reads) -> ExportPiece:
         return reads.user_rows(self.user, self.place)
+
+
+@attrs.frozen
+class KeepsUser(Question[bool]):
+    """Whether anything is kept of a user."""
+
+    user: UserId
+
+    def answer(self, reads: Reads) -> bool:
+        return reads.keeps_user(self.user)
+
+
+async def check_kept(journal: Journal, user: UserId) -> None:
+    """Raises `UnknownUser` if nothing is kept of the user."""
+    if not await journal.ask(KeepsUser(user), whose=user).wait():
+        raise UnknownUser(f"nothing is kept of {user}", advice="check the user's id")
 
 
 async def export_user(journal: Journal, user: UserId) -> AsyncIterator[bytes]:

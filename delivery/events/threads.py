@@ -132,9 +132,10 @@ def title_of(record: Record) -> str | None:
 
 
 def checked_title(title: str) -> str:
-    """The title. Raises `ValueError` if it is not a text of 1 to 200 characters."""
-    if not isinstance(title, str) or not 1 <= len(title) <= TITLE_CHARACTERS:
-        raise ValueError(f"a title must have 1 to {TITLE_CHARACTERS} characters, not {title!r:.40}")
+    """The title. Raises `ValueError` if it is not a text of 1 to 200 characters, or only spaces."""
+    if not isinstance(title, str) or len(title) > TITLE_CHARACTERS or not title.strip():
+        wanted = f"1 to {TITLE_CHARACTERS} characters, not only spaces"
+        raise ValueError(f"a title must have {wanted}: {title!r:.40}")
     title.encode()  # half a surrogate pair: a UnicodeEncodeError, which is a ValueError
     return title
 

@@ -161,6 +161,9 @@ class MemoryStore:
     def thread_list(self) -> _Threads:
         return _Threads(self._users)
 
+    def keeps_user(self, user: UserId) -> bool:
+        return any(True for _ in self._log(user).rows())
+
     def user_rows(self, user: UserId, place: ExportPlace | None) -> ExportPiece:
         begin = int(str(place.key[0])) if place else 0
         rows = list(islice(self._log(user).rows(), begin, begin + EXPORTED_AT_ONCE))

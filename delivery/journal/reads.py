@@ -155,6 +155,9 @@ class Reads(Protocol):
 
     def threads(self, user: UserId) -> list[ThreadSummary]: ...
 
+    def keeps_user(self, user: UserId) -> bool:
+        """Whether there is any row of the user."""
+
     def user_rows(self, user: UserId, place: ExportPlace | None) -> ExportPiece:
         """All rows of the user, a piece at a time; `place`: where the last piece ended."""
         ...

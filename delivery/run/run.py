@@ -224,7 +224,8 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
 
     async def set_title(self, title: str) -> None:
         """Name the run's thread in its user's list, until the user or another run renames it.
-        Raises `ValueError` for a title that is not 1 to 200 characters long, and `JournalError`s.
+        Raises `ValueError` for a title that is not 1 to 200 characters long or is only spaces, and
+        `JournalError`s.
         """
         change = self._user.journal.change_thread_soon
         await change(self._user.user, self.thread, title=checked_title(title)).wait()

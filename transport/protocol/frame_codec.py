@@ -57,6 +57,7 @@ from greenroom.transport.protocol.wire_fields import (
     text_fields,
     texts,
     whole_number,
+    words,
 )
 
 TYPES: Mapping[type[ClientFrame], str] = {
@@ -136,7 +137,7 @@ def _thread_checks(
         ChangeThread: {
             "id": request_id,
             "thread": thread,
-            "title": maybe(bounded_text("title", TITLE_CHARACTERS, shortest=1)),
+            "title": maybe(words("title", TITLE_CHARACTERS)),
             "archived": maybe(flag("archived")),
         },
         EraseRequest: {"id": request_id, "thread": thread},

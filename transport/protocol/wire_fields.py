@@ -60,6 +60,18 @@ def bounded_text(name: str, longest: int, *, shortest: int = 0) -> FieldCheck[st
     return _text(name, shortest, longest, shown)
 
 
+def words(name: str, longest: int) -> FieldCheck[str]:
+    """A string of 1 to `longest` characters, not only spaces."""
+    bounded = bounded_text(name, longest, shortest=1)
+
+    def check(value: object, kind: object) -> str:
+        if (text := bounded(value, kind)).strip():
+            return text
+        raise WrongField(name, "more than spaces", shown(value))
+
+    return check
+
+
 def secret_text(name: str, longest: int) -> FieldCheck[str]:
     """A string that is never repeated in an error."""
     return _text(name, 1, longest, described)

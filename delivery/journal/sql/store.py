@@ -55,7 +55,7 @@ from greenroom.delivery.journal.sql.tables.policies import SqlPolicies, policy_w
 from greenroom.delivery.journal.sql.tables.runs import SqlRuns, going_on_writes, run_writes
 from greenroom.delivery.journal.sql.tables.threads import SqlThreads, thread_writes
 from greenroom.delivery.journal.sql.tables.trims import forget_progress, trim
-from greenroom.delivery.journal.sql.tables.user_rows import user_rows
+from greenroom.delivery.journal.sql.tables.user_rows import keeps_user, user_rows
 from greenroom.delivery.journal.undelivered import Reached, Stretches
 
 R = TypeVar("R")
@@ -239,6 +239,9 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
 
     def threads(self, user: UserId) -> list[ThreadSummary]:
         return self.thread_list.summaries(user, self._tail(user).last)
+
+    def keeps_user(self, user: UserId) -> bool:
+        return keeps_user(self._database, user)
 
     def user_rows(self, user: UserId, place: ExportPlace | None) -> ExportPiece:
         return user_rows(self._database, user, place)

@@ -6,6 +6,8 @@
 | `POST /admin/threads/THREAD?user=USER` | changes a thread: `&title=` names it, `&archived=yes` or `no` |
 | `DELETE /admin/threads/THREAD?user=USER` | erases the thread |
 
+Of a user or a thread of which nothing is kept, the answer has status 404.
+
 A user id is in UTF-8 and percent-encoded (RFC 3986), as are all values.
 """  # noqa: E501  # a table
 
@@ -20,6 +22,7 @@ from greenroom.admin.queries import asked_in
 from greenroom.admin.user_data import UserData
 from greenroom.admin.users_door import USERS, user_of
 from greenroom.delivery.threads import Threads
+from greenroom.delivery.user_data import check_kept
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
@@ -45,6 +48,7 @@ class DataDoor:
 
     async def _erase_user(self, head: RequestHead) -> Response:
         user = user_of(head)
+        await check_kept(self.data.journal, user)
         await self.data.erase_user(user)
         return _done(ERASED, user=user)
 
@@ -64,6 +68,7 @@ class DataDoor:
 
     async def _erase(self, head: RequestHead) -> Response:
         threads, thread, _ = self._asked(head)
+        await threads.show(thread)  # an id that is misspelt is not erased
         await threads.erase(thread)
         return _done(ERASED, thread=thread)
 

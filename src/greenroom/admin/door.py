@@ -25,7 +25,7 @@ import orjson
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.admin.queries import asked_in
 from greenroom.delivery.dead_letters import DeadLetters
-from greenroom.delivery.errors import UnknownEvent
+from greenroom.delivery.errors import UnknownEvent, UnknownUser
 from greenroom.delivery.events.threads import UnknownThread
 from greenroom.delivery.history.explanation import explain
 from greenroom.delivery.journal.journal import Journal
@@ -122,9 +122,7 @@ def _refusal(error: GreenroomError) -> Response:
 
 
 def _status(error: GreenroomError) -> int:
-    if isinstance(error, UnknownThread):
-        return 404
-    if isinstance(error, UnknownEvent):
+    if isinstance(error, UnknownThread | UnknownEvent | UnknownUser):
         return 404
     return 400 if error.fault is Fault.CALLER else 503
 

@@ -186,6 +186,15 @@ def test_unknown_fields_are_ignored():
         ({"type": "history", "id": "a", "limit": 0}, "an integer from 1 to 200, not 0"),
         ({"type": "history", "id": "a", "limit": 201}, "an integer from 1 to 200, not 201"),
         ({"type": "history", "id": "a"}, "history: `limit` is missing"),
+        (
+            {
+                "type": "thread",
+                "id": "a",
+                "thread": "thread_01kbx3m9sebmv8t2v9w0c4d5e6",
+                "title": " \t\u2003",
+            },
+            "`title` must be more than spaces, not",
+        ),
     ],
 )
 def test_a_wrong_field_is_named_with_what_was_expected_and_given(frame, message):

@@ -17,8 +17,9 @@ _TABLES: Final = """
     SELECT tables.name FROM sqlite_schema AS tables
     JOIN pragma_table_info(tables.name) AS columns
     WHERE tables.type = 'table' AND columns.name = 'user' AND tables.name != 'unsettled'
-        AND tables.name > ? ORDER BY tables.name LIMIT 1
+        AND tables.name > ? ORDER BY tables.name
 """
+_NEXT_TABLE: Final = f"{_TABLES} LIMIT 1"
 _COLUMNS: Final = "SELECT name, pk FROM pragma_table_info(?) ORDER BY cid"
 
 # By an index that begins with the user: by the number of all users' rows, each piece would have to
@@ -29,7 +30,7 @@ _KEYS: Final = {"log": ["offset"], "attempt": ["through", "number"], "open_run":
 def user_rows(database: Database, user: UserId, place: ExportPlace | None) -> ExportPiece:
     """See `Reads.user_rows`."""
     if place is None or not place.key:
-        table = database.execute(_TABLES, (place.table if place else "",)).get
+        table = database.execute(_NEXT_TABLE, (place.table if place else "",)).get
         if table is None:
             return ExportPiece((), None)
         place = ExportPlace(str(table), ())
@@ -45,6 +46,15 @@ def user_rows(database: Database, user: UserId, place: ExportPlace | None) -> Ex
         if size > PIECE_BYTES or len(rows) == PIECE_ROWS:
             return ExportPiece(rows, ExportPlace(place.table, tuple(row[name] for name in key)))
     return ExportPiece(rows, ExportPlace(place.table, ()))
+
+
+def keeps_user(database: Database, user: UserId) -> bool:
+    """See `Reads.keeps_user`."""
+    tables = cast("list[tuple[str]]", database.execute(_TABLES, ("",)).fetchall())
+    return any(
+        database.execute(f'SELECT 1 FROM "{table}" WHERE user = ? LIMIT 1', (user,)).get
+        for (table,) in tables
+    )
 
 
 def _columns(database: Database, table: str) -> tuple[list[str], list[str]]:

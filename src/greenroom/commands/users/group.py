@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,8 +20,9 @@ from greenroom.commands.output.streams import write_line
 from greenroom.commands.output.times import moment
 from greenroom.commands.users.here_or_there import Url, check_reachable, done
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.sqlite.reader import JournalReader
-from greenroom.delivery.user_data import erase_from, export_lines
+from greenroom.delivery.user_data import check_kept, erase_from, export_lines
 from greenroom.settings import Settings
 
 NO_ROWS: Final = 2  # lines of an export: the first names the user, the last has the number of rows
@@ -158,13 +158,11 @@ def erase(
     if not yes:
         check_reachable(settings, url)
         raise not_erased(f"all that is kept of {whose}")
-    was_known = url is not None or _is_known(JournalReader(existing_journal(settings)), whose)
-    at_rest = partial(erase_from, user=whose)
+    at_rest = partial(_erase, user=whose)
     done(settings, url, at_rest, lambda server: server.erase_user(whose))
-    say(f"all that was kept of {whose} is erased" if was_known else f"nothing was kept of {whose}")
+    say(f"all that was kept of {whose} is erased")
 
 
-def _is_known(reader: JournalReader, user: UserId) -> bool:
-    """Whether the journal keeps anything of the user: the id may be misspelt."""
-    lines = export_lines(partial(reader.user_rows, user), user, reader.epoch())
-    return len(list(islice(lines, NO_ROWS + 1))) > NO_ROWS
+async def _erase(journal: Journal, user: UserId) -> None:
+    await check_kept(journal, user)
+    await erase_from(journal, user)

@@ -25,6 +25,7 @@ from greenroom.delivery.events.threads import (
     checked_title,
 )
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.reads import ReadThread
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.settings import Settings
@@ -241,6 +242,8 @@ async def _change(
 
 
 async def _erase(user: UserId, thread: ThreadId, journal: Journal) -> None:
+    if await journal.ask(ReadThread(user, thread), whose=user).wait() is None:
+        raise _unknown(user, thread)
     through = (await journal.bounds(user)).last
     while await journal.erase_thread_soon(user, thread, through=through).wait():
         pass
