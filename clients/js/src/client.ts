@@ -10,7 +10,7 @@ import { watchPage } from "./page_life.js";
 import { BAD_TOKEN, POSITION_LOST, PROTOCOL_ERROR } from "./protocol/codes.js";
 import type { Command, Reason, Timer, Told, TokenReason, Transport } from "./protocol/commands.js";
 import { type GreenroomEvent, type JSON as Json, type Kind, offsetsOf } from "./protocol/events.js";
-import type { Request, ServerFrame } from "./protocol/frames.js";
+import type { ClientFrame, Request, ServerFrame } from "./protocol/frames.js";
 import { Machine } from "./protocol/machine.js";
 import { refusal } from "./protocol/requests.js";
 import type { State } from "./protocol/states.js";
@@ -25,7 +25,7 @@ export interface ConnectOptions {
   /** Of the server, or of its `/live`: `wss://…`, `https://…`, in a browser also relative to the page. */
   url: string | URL;
   /** Asked before each connection, and in time before a token expires. If it fails it is asked again, with back-off, and a live
-   *  connection lives on. `null`: the user is signed out, and the client closes. */
+   *  connection lives on. `null`: the user is signed out, and the client closes. `""`: the page's cookies say who the user is. */
   getToken: (context: TokenContext) => Promise<string | null>;
   /** Where session, position and unanswered messages are kept over reloads: `sessionStorage` unless given; null for nowhere. */
   store?: Store | null;
@@ -40,6 +40,13 @@ export interface ConnectOptions {
 export interface Said {
   readonly run: string;
   readonly thread: string;
+}
+
+/** What was said, as it waits for its answer. */
+export interface Unanswered {
+  readonly id: string;
+  readonly body: Json;
+  readonly thread?: string | undefined;
 }
 
 /** Times are ms since the Unix epoch; `title` is null where the first thing said was no text. */
@@ -59,8 +66,14 @@ export interface HistoryPage {
   readonly more: boolean;
 }
 
-/** What `on` can listen to: what the client tells, and each kind of event by its name. */
-export type Listenable = Told & { [K in Kind]: GreenroomEvent<K> };
+/** A frame as it goes over the wire (docs/protocol.md). One of type `refresh` has a token in it. */
+export interface WireFrame {
+  readonly isSent: boolean;
+  readonly frame: { readonly type: string };
+}
+
+/** What `on` can listen to: what the client tells, each kind of event by its name, and for the curious each `frame`. */
+export type Listenable = Told & { [K in Kind]: GreenroomEvent<K> } & { frame: WireFrame };
 
 interface Waiting {
   resolve(result: never): void;
@@ -75,6 +88,11 @@ export class Client {
   get reason(): Reason | null { return this.#machine.reason; }
   /** The questions that wait for the user, in any thread. */
   get asks(): readonly GreenroomEvent<"input_requested">[] { return this.#machine.arrivals.asks; }
+
+  /** What was said and not answered yet, also before a reload. */
+  get unanswered(): readonly Unanswered[] { return this.#machine.said; }
+  /** What the server does of what this client can use; none while there is no connection. */
+  get features(): readonly string[] { return this.#machine.ready?.features ?? []; }
 
   readonly #options: ConnectOptions;
   readonly #url: URL;
@@ -213,7 +231,7 @@ export class Client {
     switch (command.do) {
       case "open": return void this.#open(command.via, command.reason);
       case "drop": return this.#drop();
-      case "send": return this.#link?.send(command.frame);
+      case "send": return this.#send(command.frame);
       case "wait": return this.#wait(command.timer, command.ms);
       case "save": return this.#memory.set(command.name, command.value);
       case "renew": return void this.#renew(command.connection);
@@ -239,7 +257,7 @@ export class Client {
         on: {
           open: () => ifCurrent((machine) => machine.opened()),
           alive: () => ifCurrent((machine) => machine.alive()),
-          text: (text) => ifCurrent((machine) => receive(machine, text)),
+          text: (text) => void (isCurrent() && this.#receive(text)),
           end: (code, why, reconnect) => ifCurrent((machine) => machine.lost(code, why, reconnect)),
         },
       });
@@ -260,6 +278,18 @@ export class Client {
     if (via === "websocket" && Socket) return (options) => openSocket(Socket, options);
     const { openEventStream } = await import("./sse.js");
     return (options) => openEventStream(this.#options.fetch ?? globalThis.fetch, options);
+  }
+
+  #send(frame: ClientFrame): void {
+    this.#link?.send(frame);
+    this.#emitter.emit("frame", { isSent: true, frame });
+  }
+
+  #receive(text: string): void {
+    const frame = parsed(text);
+    if (!frame) return this.#input((machine) => machine.lost(POSITION_LOST, "the server sent an unusable frame"));
+    this.#emitter.emit("frame", { isSent: false, frame });
+    this.#input((machine) => machine.received(frame));
   }
 
   #drop(): void {
@@ -305,14 +335,12 @@ export class Client {
   }
 }
 
-function receive(machine: Machine, text: string): void {
-  let frame: ServerFrame;
+function parsed(text: string): ServerFrame | undefined {
   try {
-    frame = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    return machine.lost(POSITION_LOST, "the server sent an unusable frame");
+    return undefined;
   }
-  machine.received(frame);
 }
 
 /** A client of the server at `url`, which keeps one session over any number of connections. */

@@ -1,5 +1,5 @@
 export { Client, connect } from "./client.js";
-export type { ConnectOptions, HistoryPage, Listenable, Said, ThreadInfo, TokenContext } from "./client.js";
+export type { ConnectOptions, HistoryPage, Listenable, Said, ThreadInfo, TokenContext, Unanswered, WireFrame } from "./client.js";
 export type { Clock } from "./clock.js";
 export { displayedInView } from "./displayed.js";
 export { GreenroomError } from "./errors.js";

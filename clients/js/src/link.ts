@@ -7,6 +7,7 @@ import { bearer } from "./endpoint.js";
 
 export interface LinkOptions {
   readonly url: URL;
+  /** Empty where the page's cookies say who the user is. */
   readonly token: string;
   /** What opens the session. A WebSocket says it once it is open, a stream in its request. */
   readonly hello: Hello;
@@ -27,7 +28,7 @@ export interface Link {
 }
 
 export function openSocket(Socket: typeof WebSocket, { url, token, on }: LinkOptions): Link {
-  const socket = new Socket(url.href.replace(/^http/, "ws"), ["greenroom.v1", bearer(token)]);
+  const socket = new Socket(url.href.replace(/^http/, "ws"), ["greenroom.v1", ...(token ? [bearer(token)] : [])]);
   socket.onopen = () => on.open();
   socket.onmessage = ({ data }) => on.text(String(data));
   socket.onerror = () => {}; // a close follows, and `ws` in Node raises an error that nothing listens to

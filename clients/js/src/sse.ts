@@ -37,7 +37,8 @@ class EventStreamLink implements Link {
   }
 
   get #headers(): Record<string, string> {
-    return { Authorization: `Bearer ${this.#options.token}` };
+    const { token } = this.#options;
+    return token ? { Authorization: `Bearer ${token}` } : {};
   }
 
   async #read(): Promise<void> {

@@ -240,6 +240,36 @@ describe("over a reload", () => {
     expect([...store.now.items.values()]).toContain("[]");
   });
 
+  it("shows what was said and has no answer yet, also from before a reload, unless it can have none", async () => {
+    store.now.setItem("greenroom:http://greenroom.test/live:unanswered", `[{"type": "say", "id": "${"x".repeat(129)}", "body": 1}]`);
+    await join();
+    void client.say("hi", { id: "s1" });
+    client.close();
+    await open();
+    expect(client.unanswered).toMatchObject([{ id: "s1", body: "hi" }]);
+    expect(client.features).toContain("threads");
+    server.last.say({ type: "reply", id: "s1", ok: true, run: RUN, thread: THREAD });
+    expect(client.unanswered).toEqual([]);
+  });
+
+  it("sends no token where the page's cookies say who the user is, and asks for no other before it is closed", async () => {
+    const getToken = vi.fn(async () => "");
+    await open({ getToken }, { ...READY, expires: Date.now() + 10_000 });
+    expect(server.last.protocols).toEqual(["greenroom.v1"]);
+    await pass(9_000);
+    expect(getToken.mock.calls).toEqual([[{ reason: "connect" }], [{ reason: "refresh" }]]);
+  });
+
+  it("shows each frame as it goes over the wire", async () => {
+    await join();
+    const wire: string[] = [];
+    client.on("frame", ({ isSent, frame }) => wire.push(`${isSent ? ">" : "<"} ${frame.type}`));
+    await welcome(READY);
+    server.last.say(eventsFrame(partial(1, "a")));
+    await pass(100);
+    expect(wire).toEqual(["> hello", "< ready", "< events", "> ack"]);
+  });
+
   it("begins a session of its own, at the same place, where another tab holds the lock", async () => {
     await open();
     server.last.say(eventsFrame(partial(1, "a")));

@@ -24,6 +24,8 @@ export type Request = { id: string } & (
   | { type: "refresh"; token: string }
 );
 
+export type Say = Request & { type: "say" };
+
 export type ClientFrame =
   | Hello
   | Request

@@ -7,7 +7,7 @@ import { backOff, verdict } from "./coming_back.js";
 import type { Command, Reason, Saved, Timer, Told, TokenReason, Transport } from "./commands.js";
 import type { Env } from "./env.js";
 import type { GreenroomEvent } from "./events.js";
-import { type ClientFrame, type Closing, type Failure, type Ready, type Reply, type Request, type ServerFrame } from "./frames.js";
+import { type ClientFrame, type Closing, type Failure, type Ready, type Reply, type Request, type Say, type ServerFrame } from "./frames.js";
 import { Liveness } from "./liveness.js";
 import { Outgoing } from "./outgoing.js";
 import { refusal, Requests } from "./requests.js";
@@ -71,6 +71,9 @@ export class Machine {
     this.#drop();
     this.#end(reason);
   }
+
+  /** Every `say` without an answer. */
+  get said(): readonly Say[] { return this.#requests.said; }
 
   request(frame: Request): void {
     if (this.#requests.has(frame.id)) return; // kept from before a reload
@@ -191,11 +194,12 @@ export class Machine {
     }
   }
 
-  /** A token to take the place of the one that expires; undefined if there is none yet. */
+  /** A token to take the place of the one that expires; undefined if there is none yet. Cookies ("") cannot be renewed on a
+   *  connection: the server closes it in time, and the next one has newer ones. */
   renewed(connection: string, token: string | undefined): void {
     if (connection !== this.ready?.connection) return;
     if (token) this.request({ type: "refresh", id: this.#env.id(), token });
-    else this.#renewLater();
+    else if (token === undefined) this.#renewLater();
   }
 
   timeout(timer: Timer): void {

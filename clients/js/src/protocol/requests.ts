@@ -1,7 +1,7 @@
 // Requests: each is answered once, and sent again after a reconnect until it is. Pure.
 
 import { BAD_DATA, FRAME_TOO_BIG, PROTOCOL_ERROR, RATE_LIMIT } from "./codes.js";
-import { byteLength, encode, type Failure, type Request } from "./frames.js";
+import { byteLength, encode, type Failure, type Request, type Say } from "./frames.js";
 
 const MOST = 256; // requests that wait for their answers, or for a connection
 const TRIES = 3; // after a temporary refusal
@@ -21,8 +21,8 @@ export class Requests {
   largest = 64 * 1024;
 
   /** Every `say` without an answer. */
-  get said(): readonly Request[] {
-    return [...this.#pending.values()].map(({ frame }) => frame).filter(({ type }) => type === "say");
+  get said(): readonly Say[] {
+    return [...this.#pending.values()].map(({ frame }) => frame).filter((frame) => frame.type === "say");
   }
 
   /** Why this request cannot be sent; otherwise it is kept until it is answered. */
@@ -106,5 +106,8 @@ export class Requests {
 
 export const refusal = (code: number, message: string): Failure => ({ code, message, temporary: false });
 
+/** 16.4 kB */
+const kilobytes = (bytes: number): string => `${Math.round(bytes / 100) / 10} kB`;
+
 const tooBig = (bytes: number, most?: number): Failure =>
-  refusal(FRAME_TOO_BIG, `it takes ${bytes} bytes, and the server takes ${most === undefined ? "less" : `${most} at most`}`);
+  refusal(FRAME_TOO_BIG, `it takes ${kilobytes(bytes)}, and the server takes ${most === undefined ? "less" : `${kilobytes(most)} at most`}`);
