@@ -29,7 +29,8 @@ class TooManyBans(DeliveryError):
 class Bans:
     """Until when each user is banned, by `now` (seconds since the Unix epoch).
 
-    A ban that is over is forgotten. At most `limit` of them are kept.
+    At most `limit` of them are kept. A ban that is over is forgotten when its place is needed, and
+    no sooner: it is in force again if the clock was ahead, and is then set right.
     """
 
     __slots__ = ("_limit", "_now", "_until")
@@ -58,9 +59,8 @@ class Bans:
         self._until[user] = until
 
     def load(self, bans: Iterable[Ban]) -> None:
-        """Take over what a journal kept; what is over by now is passed by."""
-        now = self._now()
-        self._until |= {ban.user: ban.until / 1000 for ban in bans if ban.until > now * 1000}
+        """Take over what a journal kept."""
+        self._until |= {ban.user: ban.until / 1000 for ban in bans}
 
     def entry(self, user: UserId) -> Ban:
         """What a journal must keep of the user's ban, or of there being none."""
@@ -77,10 +77,7 @@ class Bans:
     def until(self, user: UserId) -> float | None:
         """When the user's ban ends; None if the user is not banned."""
         until = self._until.get(user)
-        if until is not None and until <= self._now():
-            del self._until[user]
-            return None
-        return until
+        return None if until is None or until <= self._now() else until
 
     def _forget_past(self) -> None:
         now = self._now()

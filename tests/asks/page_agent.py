@@ -15,6 +15,7 @@ class Trip:
     nights: int
     room: Literal["single", "double"]
     breakfast: bool
+    stops: list[str]
     notes: str | None = None
 
 

@@ -93,14 +93,14 @@ function valueOf(fields) {
 function field(name, part, required, root) {
   const { schema, optional } = withoutNull(resolved(part, root), root);
   const must = required && !optional;
-  const { control, read } = controlFor(schema, must, schema.title ?? (name && titled(name)) ?? "Your answer");
+  const { control, read } = controlFor(schema, must, schema.title ?? (name && titled(name)) ?? "Your answer", root);
   const text = element("span", {}, schema.title ?? (name === null ? "Your answer" : titled(name)), must ? null : element("small", {}, " (optional)"));
   const row = element("label", { class: schema.type === "boolean" ? "check" : null }, text, control);
   if (schema.description) row.append(element("small", {}, schema.description));
   return { name, row, read: () => (optional && required ? read() ?? null : read()) };
 }
 
-function controlFor(schema, required, title) {
+function controlFor(schema, required, title, root) {
   if (Array.isArray(schema.enum)) return choice(schema.enum, required);
   if (schema.type === "boolean") {
     const control = element("input", { type: "checkbox", checked: schema.default === true });
@@ -115,6 +115,7 @@ function controlFor(schema, required, title) {
     const control = element("input", { type: "text", required, maxlength: schema.maxLength, value: schema.default });
     return { control, read: () => (control.value === "" && !required ? undefined : control.value) };
   }
+  if (schema.type === "array" && !schema.prefixItems && resolved(schema.items, root).type === "string") return lines(schema, required);
   const control = element("textarea", { rows: "3", required, placeholder: "JSON", spellcheck: "false" });
   return { control, read: () => parsed(control.value, title) };
 }
@@ -125,12 +126,19 @@ function choice(values, required) {
   return { control, read: () => (control.value === "" ? undefined : values[Number(control.value)]) };
 }
 
+/** A list of texts: one of them per line. Where the list may be empty, so may the box. */
+function lines({ minItems = 0, default: given = [] }, required) {
+  const control = element("textarea", { rows: "3", required: required && minItems > 0, placeholder: "One per line" }, given.join("\n"));
+  const read = () => control.value.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  return { control, read: () => (control.value.trim() === "" && !required ? undefined : read()) };
+}
+
 function parsed(text, title) {
   if (text.trim() === "") return undefined;
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error(`“${title}” must be JSON, such as ["a", "b"].`);
+    throw new Error(`“${title}” must be JSON, such as {"a": 1}.`);
   }
 }
 

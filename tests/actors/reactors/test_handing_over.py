@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ import trio.testing
 
 from greenroom.actors import Actor, Ref, run_actor
 from greenroom.actors.exit import ExitKind
+from greenroom.actors.mailbox import Mailbox
 from greenroom.actors.reactors.dispatcher import LENT, measure_turns
 from greenroom.actors.reactors.own_thread import WrongThread
 from tests.actors.reactors.spoken_to import Said, SpokenTo
@@ -162,3 +164,34 @@ async def test_while_turns_are_measured_it_waits_for_one(nursery: trio.Nursery) 
     assert listener.lines == []
     await settle()
     assert (listener.lines, meter.calls) == (["one"], 1)
+
+
+@pytest.mark.parametrize("moment", ["leave", "put_owed"])
+def test_an_interrupt_amid_handing_over_leaves_no_reactor_without_attendance(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> list[str]:
+        async with trio.open_nursery() as nursery:
+            listener, ref = await run(nursery)
+            interrupt_once(moment, monkeypatch)
+            ref.hand("one")
+            with pytest.raises(KeyboardInterrupt):
+                await trio.lowlevel.checkpoint()
+            ref.tell("two")
+            await settle()
+            nursery.cancel_scope.cancel()
+        return listener.lines
+
+    assert trio.run(main) == ["one", "two"]
+
+
+def interrupt_once(name: str, patch: pytest.MonkeyPatch) -> None:
+    """Have Ctrl-C come when this method of a mailbox is called next, before it does anything."""
+    method = getattr(Mailbox, name)
+
+    def interrupted(mailbox: Mailbox[Said], *words: object) -> None:
+        patch.undo()
+        signal.raise_signal(signal.SIGINT)
+        method(mailbox, *words)
+
+    patch.setattr(Mailbox, name, interrupted)

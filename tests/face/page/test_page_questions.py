@@ -60,11 +60,12 @@ def test_a_schema_is_a_small_form_that_gives_values_of_its_types(
     page.fill(f"{CARD} input[type=number]", "2")
     page.select_option(f"{CARD} select", label="double")
     page.check(f"{CARD} input[type=checkbox]")
+    page.fill(f"{CARD} textarea", "Milan, by train\n\n Siena \n")
     page.screenshot(path=SCREENSHOTS / "question-form.png")
     page.click("[data-testid=answer-form]")
     wait_run(page, "done")
     report = page.inner_text("[data-testid=report]")
-    for expected in ("Rome", "2", "double", "true"):
+    for expected in ("Rome", "2", "double", "true", "Milan, by train", "Siena"):
         assert expected in report
 
 

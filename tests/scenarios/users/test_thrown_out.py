@@ -88,6 +88,10 @@ def test_once_the_time_has_come_the_user_is_admitted(user: str, serving: Serving
         bans._now = lambda: now + 3_600
         with Client(of_its_own.port, token_for(user)) as client:
             assert client.hello()["user"] == user
+            bans._now = lambda: now  # it was an hour ahead
+            assert refusal(of_its_own.port, token_for(user)) == REFUSED
+        bans._now = lambda: now - 3_600
+        assert refusal(of_its_own.port, token_for(user)) == REFUSED
 
 
 @pytest.mark.every_server
