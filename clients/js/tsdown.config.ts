@@ -8,4 +8,5 @@ export default defineConfig({
   dts: true,
   minify: true,
   hash: false,
+  inputOptions: { optimization: { inlineConst: { mode: "all", pass: 2 } } },
 });

@@ -2,8 +2,7 @@
 
 /** The URL of `/live`: of `ws(s)://` or `http(s)://`, in a browser also relative to the page. The path is `/live` if it has none. */
 export function endpoint(url: string | URL): URL {
-  const base = typeof location === "undefined" ? undefined : location.href;
-  const live = new URL(String(url).replace(/^ws/i, "http"), base);
+  const live = new URL(String(url).replace(/^ws/i, "http"), globalThis.location?.href);
   if (live.pathname === "/") live.pathname = "/live";
   return live;
 }

@@ -1,13 +1,15 @@
 export { Client, connect } from "./client.js";
-export type { ConnectOptions, HistoryPage, Listenable, Said, ThreadInfo, TokenContext, Unanswered, WireFrame } from "./client.js";
+export type { HistoryPage, Said, ThreadInfo, Unanswered } from "./client.js";
 export type { Clock } from "./clock.js";
 export { displayedInView } from "./displayed.js";
 export { GreenroomError } from "./errors.js";
+export type { ConnectOptions, TokenContext } from "./options.js";
 export type { Reason, TokenReason } from "./protocol/commands.js";
 export type { EventData, GreenroomEvent, JSON, Kind } from "./protocol/events.js";
 export { offsetsOf } from "./protocol/events.js";
 export type { Failure } from "./protocol/frames.js";
 export type { State } from "./protocol/states.js";
+export type { Listenable, WireFrame } from "./shell.js";
 export type { Locks } from "./session_lock.js";
 export type { Store } from "./store.js";
 export { EventLog, eventLog } from "./views/event_log.js";

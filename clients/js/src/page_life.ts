@@ -4,29 +4,31 @@ import type { Clock } from "./clock.js";
 
 const LOOK_MS = 1_000, SLEPT_MS = 5_000; // a clock that is looked at every second and has gone on this much was asleep
 
-export interface PageEvents {
-  /** The user looks elsewhere; the page may be frozen, or end. */
-  hidden(): void;
-  /** The machine or the tab may have slept, or, if `isOnline`, is on another network. */
-  woke(isOnline?: boolean): void;
-  offline(): void;
-  /** The page is left. A browser keeps only one without an open connection (`isKept`), and `woke` is called if it returns. */
-  left(isKept: boolean): void;
-}
+/** What happens to a page: `hidden`, the user looks elsewhere, and the page may be frozen, or end; `woke`, the machine or the tab may
+ *  have slept, or is on another network (`isOnline`); `suspend`, a browser keeps the page for later, if nothing is open then. */
+export type PageInput = [name: "hidden"] | [name: "woke", isOnline?: boolean] | [name: "offline"] | [name: "suspend"];
 
-/** Watch the page, if there is one. Returns what ends it. */
-export function watchPage(on: PageEvents, clock: Clock): () => void {
+/** Watch the page, if there is one; `leave` is called when it is left. Returns what ends it. */
+export function watchPage(on: (...input: PageInput) => void, leave: () => void, clock: Clock): () => void {
   const end = new AbortController();
   const { signal } = end;
   const page = globalThis.document;
-  globalThis.addEventListener?.("online", () => on.woke(true), { signal });
-  globalThis.addEventListener?.("offline", () => on.offline(), { signal });
-  globalThis.addEventListener?.("pagehide", (event) => on.left((event as PageTransitionEvent).persisted), { signal });
-  globalThis.addEventListener?.("pageshow", (event) => void ((event as PageTransitionEvent).persisted && on.woke()), { signal });
-  page?.addEventListener("visibilitychange", () => (page.hidden ? on.hidden() : on.woke()), { signal });
-  page?.addEventListener("freeze", () => on.hidden(), { signal });
-  page?.addEventListener("resume", () => on.woke(), { signal });
-  if (page) watchClock(clock, signal, () => page.hidden || on.woke());
+  const look = () => (page.hidden ? on("hidden") : on("woke"));
+  const listeners = {
+    online: () => on("woke", true),
+    offline: () => on("offline"),
+    visibilitychange: look,
+    freeze: () => on("hidden"),
+    resume: () => on("woke"),
+    pagehide: ({ persisted }: PageTransitionEvent) => {
+      on(persisted ? "suspend" : "hidden");
+      leave();
+    },
+    pageshow: ({ persisted }: PageTransitionEvent) => persisted && on("woke"),
+  };
+  // Captured at the window, whether they are the window's or the document's.
+  for (const [name, listener] of Object.entries(listeners)) globalThis.addEventListener?.(name, listener as EventListener, { signal, capture: true });
+  if (page) watchClock(clock, signal, () => page.hidden || on("woke"));
   return () => end.abort();
 }
 

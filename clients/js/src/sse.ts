@@ -2,9 +2,9 @@
 
 import type { Link, LinkOptions } from "./link.js";
 import { BAD_TOKEN, NO_CODE } from "./protocol/codes.js";
-import { byteLength, type ClientFrame, type Closing, encode, type Hello } from "./protocol/frames.js";
+import type { ClientFrame, Closing, Hello } from "./protocol/frames.js";
 
-const MOST_FRAMES = 100, MOST_BYTES = 200 * 1024; // of a post; the server takes 256 KiB
+const MOST_FRAMES = 100, MOST_CHARACTERS = 64 * 1024; // of a post: at most 192 KiB as UTF-8, and the server takes 256
 
 /** `GET /live/events`, and `POST /live/frames` beside it. */
 export function openEventStream(fetcher: typeof fetch, options: LinkOptions): Link {
@@ -26,9 +26,9 @@ class EventStreamLink implements Link {
   }
 
   /** No pong is needed, and the request was the hello. */
-  send(frame: ClientFrame): void {
-    if (frame.type === "hello" || frame.type === "pong") return;
-    this.#queue.push(encode(frame));
+  send(text: string, type: ClientFrame["type"]): void {
+    if (type === "hello" || type === "pong") return;
+    this.#queue.push(text);
     void this.#post();
   }
 
@@ -45,23 +45,23 @@ class EventStreamLink implements Link {
     const { url, hello, on } = this.#options;
     try {
       const response = await this.#fetch.call(globalThis, `${path(url, "events")}?${query(hello)}`, { headers: this.#headers, signal: this.#abort.signal });
-      if (!response.ok || !response.body) return on.end(...ending(response, await response.text()));
+      if (!response.ok || !response.body) return on("lost", ...ending(response, await response.text()));
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let chunk; !(chunk = await reader.read()).done; ) this.#take(chunk.value);
-      on.end(NO_CODE, "the stream ended");
+      on("lost", NO_CODE, "the stream ended");
     } catch (error) {
-      on.end(NO_CODE, String(error));
+      on("lost", NO_CODE, String(error));
     }
   }
 
   #take(chunk: string): void {
-    this.#options.on.alive();
+    this.#options.on("alive");
     for (const frame of this.#messages.take(chunk)) this.#frame(frame);
   }
 
   #frame(text: string): void {
     if (this.#connection === undefined) this.#connection = (JSON.parse(text) as { connection?: string }).connection;
-    this.#options.on.text(text);
+    this.#options.on("received", text);
   }
 
   /** One post at a time keeps the frames in order; what waits meanwhile goes with the next one. */
@@ -71,7 +71,7 @@ class EventStreamLink implements Link {
     try {
       await this.#postOnce(this.#batch());
     } catch (error) {
-      this.#options.on.end(NO_CODE, String(error));
+      this.#options.on("lost", NO_CODE, String(error));
     }
     this.#isPosting = false;
     void this.#post();
@@ -85,13 +85,13 @@ class EventStreamLink implements Link {
       body: `[${frames.join()}]`,
       signal: this.#abort.signal,
     });
-    if (!response.ok) return on.end(...ending(response, await response.text()));
-    for (const reply of (await response.json()) as unknown[]) on.text(JSON.stringify(reply));
+    if (!response.ok) return on("lost", ...ending(response, await response.text()));
+    for (const reply of (await response.json()) as unknown[]) on("received", JSON.stringify(reply));
   }
 
   #batch(): string[] {
-    let bytes = 0;
-    const fits = (text: string) => (bytes += byteLength(text) + 1) <= MOST_BYTES;
+    let characters = 0;
+    const fits = (text: string) => (characters += text.length) <= MOST_CHARACTERS;
     const end = this.#queue.findIndex((text, index) => index === MOST_FRAMES || (!fits(text) && index > 0));
     return this.#queue.splice(0, end < 0 ? this.#queue.length : end);
   }

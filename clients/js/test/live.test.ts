@@ -23,25 +23,27 @@ describe.skipIf(!hasGreenroom)("a client of a real server", () => {
 
   it("hears a run to its end", async () => {
     const { client, events } = joined();
+    const completed = heard(client, "agent_completed");
     const { run } = await client.say({ count: 3 });
-    await heard(client, "agent_completed");
+    await completed;
     expect(eventLog(client).run(run).state).toMatchObject({ status: "ok", text: "0 1 2 ", said: { count: 3 } });
     expect(offsets(events)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
   it("hears each event once when the network is cut", async () => {
     const { client, events } = joined();
+    const completed = heard(client, "agent_completed");
+    client.on("partial_result", ({ data }) => data.index === 0 && wire.cut());
     await client.say({ count: 40 });
-    await heard(client, "partial_result");
-    wire.cut();
-    await heard(client, "agent_completed");
+    await completed;
     expect(offsets(events)).toEqual(upTo(43));
   });
 
   it("hears that a run was lost when the server is killed and comes back", async () => {
-    const { client, events } = joined();
+    const { client, events } = joined({ url: server.url });
+    const heardAll = new Promise<void>((resolve) => client.on("events", (fresh) => fresh.at(-1)?.offset === 7 && resolve()));
     const { run } = await client.say({ count: 5, waits: true });
-    await new Promise<void>((heardAll) => client.on("events", (fresh) => fresh.at(-1)?.offset === 7 && heardAll()));
+    await heardAll;
     await server.kill();
     const failed = heard(client, "agent_failed");
     await server.start();
@@ -51,21 +53,22 @@ describe.skipIf(!hasGreenroom)("a client of a real server", () => {
   });
 
   it("sends what was said while the server was away, once", async () => {
-    const { client, events } = joined();
+    const { client, events } = joined({ url: server.url });
     await stateIs(client, "ready");
     await server.kill();
     await stateIs(client, "reconnecting");
-    const said = client.say({ count: 1 });
+    const completed = heard(client, "agent_completed");
+    void client.say({ count: 1 });
     await server.start();
-    await said;
-    await heard(client, "agent_completed");
+    await completed;
     expect(offsets(events)).toEqual(upTo(4));
   });
 
   it("takes server-sent events where WebSockets do not pass", async () => {
     const { client, events } = joined({ WebSocket: BlockedSocket as unknown as ConnectOptions["WebSocket"] & object });
+    const completed = heard(client, "agent_completed");
     await client.say({ count: 40 });
-    await heard(client, "agent_completed");
+    await completed;
     expect(offsets(events)).toEqual(upTo(43));
     expect((await client.history({ limit: 2 })).events.map(({ offset }) => offset)).toEqual([42, 43]);
   });

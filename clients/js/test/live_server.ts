@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 
 const SECRET = "a secret of more than thirty-two bytes";
 const AGENT = `
@@ -26,11 +27,17 @@ export class LiveServer {
   #process: ChildProcess | undefined;
   port = 0;
 
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}`;
+  }
+
+  /** It prints where it is, once it is up. */
   async start(): Promise<void> {
     this.port ||= await freePort();
     writeFileSync(join(this.#folder, "app.py"), AGENT);
     const command = ["-m", "greenroom", "serve", "app:agent", "--port", String(this.port)];
-    this.#process = spawn("python", command, { cwd: this.#folder, env: { ...process.env, GREENROOM_SECRET: SECRET }, stdio: "ignore" });
+    this.#process = spawn("python", command, { cwd: this.#folder, env: { ...process.env, GREENROOM_SECRET: SECRET }, stdio: ["ignore", "pipe", "ignore"] });
+    await once(this.#process.stdout as Readable, "data");
   }
 
   async kill(): Promise<void> {
@@ -82,7 +89,7 @@ export class Wire {
   }
 
   cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
   close(): void {
@@ -92,7 +99,7 @@ export class Wire {
 
   #close(...sockets: Socket[]): void {
     for (const socket of sockets) {
-      socket.destroy();
+      socket.resetAndDestroy(); // after a mere end `fetch` in Node 20 waits on
       this.#sockets.delete(socket);
     }
   }

@@ -1,6 +1,6 @@
 // What arrives: where the session stands, what is open, and what is to be acknowledged. Pure, as the machine is that it belongs to.
 
-import type { Command, Told } from "./commands.js";
+import type { Act } from "./commands.js";
 import type { GreenroomEvent } from "./events.js";
 import type { ClientFrame, Hello, Ready } from "./frames.js";
 import { type Asks, stillOpen } from "./open_asks.js";
@@ -11,17 +11,17 @@ export class Arrivals {
   asks: Asks = [];
   /** Events since the last ack. */
   unacked = 0;
-  readonly #do: (command: Command) => void;
+  readonly #do: Act;
   #acked = 0;
   #gapAt: number | undefined;
 
-  constructor(position: Position | undefined, act: (command: Command) => void) {
+  constructor(position: Position | undefined, act: Act) {
     [this.position, this.#do] = [position, act];
   }
 
   place(position: Position | undefined): void {
     this.position = position;
-    this.#do({ do: "save", name: "position", value: position });
+    this.#do("save", "position", position);
   }
 
   get hello(): Hello {
@@ -63,12 +63,12 @@ export class Arrivals {
   setAsks(asks: Asks): void {
     if (asks === this.asks || (!asks.length && !this.asks.length)) return;
     this.asks = asks;
-    this.#tell("asks", asks);
+    this.#do("tell", "asks", asks);
   }
 
   #deliver(fresh: readonly GreenroomEvent[], position: Position): void {
     this.place(position);
-    this.#tell("events", fresh);
+    this.#do("tell", "events", fresh);
     this.setAsks(stillOpen(this.asks, fresh));
     this.unacked += fresh.length;
   }
@@ -77,9 +77,5 @@ export class Arrivals {
   #gap(offset: number): string {
     this.#gapAt = offset;
     return "an event did not arrive";
-  }
-
-  #tell<K extends "asks" | "events">(name: K, value: Told[K]): void {
-    this.#do({ do: "tell", name, value } as Command);
   }
 }

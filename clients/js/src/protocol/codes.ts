@@ -12,10 +12,3 @@ export const IDENTITY_CHANGED = 4503;
 export const SUPERSEDED = 4504;
 export const RATE_LIMIT = 4507;
 export const DISCONNECTED = 4509;
-
-/** Whether the same client may come back as it is. */
-export const isTemporary = (code: number): boolean => code < 4500 || code > 4999;
-
-/** Codes after which the next token must be a new one. */
-export const wantsNewToken = (code: number): boolean =>
-  code === TOKEN_EXPIRING || code === BAD_TOKEN || code === DISCONNECTED;

@@ -4,8 +4,8 @@ import type { ClientFrame, Failure } from "./frames.js";
 import type { GreenroomEvent, JSON } from "./events.js";
 import type { State } from "./states.js";
 
-/** Each is one timer: waiting anew replaces it. */
-export type Timer = "retry" | "silence" | "ack" | "pace" | "displayed" | "stable" | "renew" | "again";
+/** Each is one timer, named as the machine's input that it brings: waiting anew replaces it. */
+export type Timer = "retry" | "silent" | "ack" | "pace" | "report" | "stable" | "renew" | "dispatch";
 
 export type Transport = "websocket" | "sse";
 
@@ -17,15 +17,24 @@ export interface Saved {
   unanswered: unknown;
 }
 
-export type Command =
-  | { do: "open"; via: Transport; reason: TokenReason }
-  | { do: "drop" }
-  | { do: "send"; frame: ClientFrame }
-  | { do: "wait"; timer: Timer; ms: number | undefined }
-  | { do: "save"; name: keyof Saved; value: unknown }
-  | { do: "renew"; connection: string }
-  | { do: "settle"; id: string; result: { readonly [field: string]: unknown } | undefined; error: Failure | undefined }
-  | { [K in keyof Told]: { do: "tell"; name: K; value: Told[K] } }[keyof Told];
+/** What the shell does, by name, and with what. */
+interface Commands {
+  open: [via: Transport, reason: TokenReason];
+  drop: [];
+  send: [frame: ClientFrame];
+  /** Without `ms` the timer is stopped. */
+  wait: [timer: Timer, ms?: number | undefined];
+  save: [name: keyof Saved, value: unknown];
+  renew: [connection: string];
+  settle: [id: string, error: Failure | undefined, result?: object | undefined];
+  tell: { [K in keyof Told]: [name: K, value: Told[K]] }[keyof Told];
+}
+
+export type Command = { [C in keyof Commands]: [C, ...Commands[C]] }[keyof Commands];
+
+export type Shell = { [C in keyof Commands]: (...what: Commands[C]) => void };
+
+export type Act = (...command: Command) => void;
 
 /** Why there is no connection. `code` is a close code (docs/protocol.md), 1006 where none came. */
 export interface Reason {

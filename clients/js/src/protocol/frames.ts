@@ -26,6 +26,9 @@ export type Request = { id: string } & (
 
 export type Say = Request & { type: "say" };
 
+/** A request that has no id yet. */
+export type Unnamed<R> = R extends { id: string } ? Omit<R, "id"> : never;
+
 export type ClientFrame =
   | Hello
   | Request

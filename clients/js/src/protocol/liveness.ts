@@ -1,7 +1,7 @@
 // How long the server may be silent before its connection counts as dead: half-open TCP says nothing for many minutes. Pure, as the
 // machine is that it belongs to.
 
-import type { Command } from "./commands.js";
+import type { Act } from "./commands.js";
 import type { Request, ServerFrame } from "./frames.js";
 
 const OPEN_MS = 15_000; // the server's own deadlines for opening are 10 s each
@@ -10,11 +10,11 @@ const SLOWEST_LINK = 4 * 1024; // bytes a second that a large frame may take
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Liveness {
-  readonly #do: (command: Command) => void;
+  readonly #do: Act;
   #probe: string | undefined;
   #large = 0;
 
-  constructor(act: (command: Command) => void) {
+  constructor(act: Act) {
     this.#do = act;
   }
 
@@ -50,10 +50,10 @@ export class Liveness {
   over(): void {
     this.#probe = undefined;
     this.#large = 0;
-    this.#do({ do: "wait", timer: "silence", ms: undefined });
+    this.#do("wait", "silent");
   }
 
   #watch(ms: number): void {
-    this.#do({ do: "wait", timer: "silence", ms: Math.min(ms, LONGEST_TIMER) });
+    this.#do("wait", "silent", Math.min(ms, LONGEST_TIMER));
   }
 }

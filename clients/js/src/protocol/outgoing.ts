@@ -1,6 +1,7 @@
 // What leaves: frames at the server's pace, and reports between them. Pure, as the machine is that it belongs to.
 
-import type { Command } from "./commands.js";
+import type { Act } from "./commands.js";
+import type { Env } from "./env.js";
 import type { ClientFrame, Ready } from "./frames.js";
 import { Pacer } from "./pacer.js";
 import { Reports } from "./reports.js";
@@ -8,19 +9,19 @@ import type { Requests } from "./requests.js";
 
 export class Outgoing {
   readonly reports = new Reports();
-  readonly #clock: { now(): number };
+  readonly #env: Env;
   readonly #requests: Requests;
-  readonly #do: (command: Command) => void;
+  readonly #do: Act;
   readonly #pacer = new Pacer();
   #queue: ClientFrame[] = [];
 
-  constructor(clock: { now(): number }, requests: Requests, act: (command: Command) => void) {
-    [this.#clock, this.#requests, this.#do] = [clock, requests, act];
+  constructor(env: Env, requests: Requests, act: Act) {
+    [this.#env, this.#requests, this.#do] = [env, requests, act];
   }
 
   /** A new connection has a new allowance. */
   begin({ frames_per_second, frames_burst }: Ready): void {
-    this.#pacer.restart(this.#clock.now(), frames_per_second, frames_burst);
+    this.#pacer.restart(this.#env.now(), frames_per_second, frames_burst);
   }
 
   /** Send in its turn. An ack covers those before it: one that waits is replaced. */
@@ -36,6 +37,12 @@ export class Outgoing {
     this.pump();
   }
 
+  /** What is due. */
+  sendRequests(): void {
+    for (const frame of this.#requests.due()) this.send(frame);
+    this.#do("wait", "dispatch", this.#requests.wait);
+  }
+
   /** Returns whether all reports are on their way. */
   sendReports(maxFrameBytes: number): boolean {
     while (!this.#queue.length) {
@@ -47,20 +54,20 @@ export class Outgoing {
   }
 
   pump(): void {
-    let ms = 0;
-    while (this.#queue.length && !(ms = this.#pacer.take(this.#clock.now()))) {
+    let ms: number | undefined;
+    while (this.#queue.length && !(ms = this.#pacer.take(this.#env.now()))) {
       const frame = this.#queue.shift() as ClientFrame;
       if ("id" in frame) this.#requests.wrote(frame.id);
-      this.#do({ do: "send", frame });
+      this.#do("send", frame);
     }
-    if (this.#queue.length) this.#do({ do: "wait", timer: "pace", ms });
+    if (this.#queue.length) this.#do("wait", "pace", ms);
   }
 
   /** The connection is gone: what had no answer is sent again on the next one. */
   lost(): void {
     this.reports.lost(this.#queue);
-    this.#requests.lost(this.#clock.now());
+    this.#requests.lost();
     this.#queue = [];
-    this.#do({ do: "wait", timer: "pace", ms: undefined });
+    this.#do("wait", "pace");
   }
 }
