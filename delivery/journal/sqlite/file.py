@@ -144,6 +144,15 @@ class SqliteFile:
         if self._owes_wal:
             self.empty_wal()
 
+    def begin_wal(self) -> None:
+        """Begin the WAL anew if all of it is folded into the file.
+
+        SQLite syncs the first commit that does, whatever `synchronous` says (`syncHeader` in
+        wal.c): this one, and none that must not wait for the disk.
+        """
+        if not self.watch.unfolded:
+            self.try_to_write()
+
     def try_to_write(self) -> None:
         """Write a page as a commit does. Raises the errors of a commit, at once if it is locked."""
         self.database.set_busy_timeout(0)

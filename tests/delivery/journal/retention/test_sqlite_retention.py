@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import apsw
+import attrs
 import pytest
 import trio
 
@@ -26,6 +27,7 @@ from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_compaction import compact
 from greenroom.delivery.upkeep.journal_upkeep import open_for_upkeep
+from greenroom.testing.faulty_disk import DiskFault, FaultyDisk, open_faulty_disk
 from tests.delivery.journal.journal_conformance import ALICE, cursor, record, records
 from tests.delivery.journal.retention.sweeping_writer_process import KEPT, USERS
 
@@ -107,6 +109,35 @@ async def test_a_step_is_put_off_if_a_commit_is_about_to_be_due(
         assert await journal.sweep(ALL, BEGINNING) == Swept(BEGINNING)
         monkeypatch.undo()
         assert (await journal.sweep(ALL, BEGINNING)).events == 9
+
+
+@attrs.frozen
+class WithoutSyncs:
+    """A sweeper during whose steps the disk syncs nothing."""
+
+    sweeper: SqliteSweeper
+    disk: FaultyDisk
+
+    def sweep(self, cutoffs: Cutoffs, place: SweptTo, seconds: float) -> Swept:
+        self.disk.fault = DiskFault.UNSYNCED
+        try:
+            return self.sweeper.sweep(cutoffs, place, seconds)
+        finally:
+            self.disk.fault = None
+
+
+async def test_no_step_waits_for_the_disk_not_even_the_first_after_the_wal_is_folded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_faulty_disk() as disk:
+        async with open_sqlite_journal(tmp_path / "journal.db") as journal:
+            await journal.append(
+                [*records(1, 9), *[Settled(ALICE, each, 9) for each in EventClass]]
+            )
+            await trio.to_thread.run_sync(journal._file.fold)
+            monkeypatch.setattr(journal, "_sweeper", WithoutSyncs(journal._sweeper, disk))
+            assert (await journal.sweep(ALL, BEGINNING)).events == 9
+            monkeypatch.undo()
 
 
 def test_a_step_begins_nothing_more_once_its_time_is_over(tmp_path: Path) -> None:
