@@ -144,10 +144,10 @@ class SqliteFile:
         if self._owes_wal:
             self.empty_wal()
 
-    def begin_wal(self) -> None:
-        """Begin the WAL anew if all of it is folded into the file.
+    def restart_wal(self) -> None:
+        """Restart the WAL if all of it is folded into the file.
 
-        SQLite syncs the first commit that does, whatever `synchronous` says (`syncHeader` in
+        SQLite syncs the commit that restarts it, whatever `synchronous` says (`syncHeader` in
         wal.c): this one, and none that must not wait for the disk.
         """
         if not self.watch.unfolded:

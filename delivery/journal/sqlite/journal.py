@@ -280,7 +280,7 @@ class SqliteJournal(AsyncReads):
 
     def _sweep(self, cutoffs: Cutoffs, place: SweptTo) -> Swept:
         """Runs on the thread, between two commits: what is due to be committed goes first."""
-        self._file.begin_wal()
+        self._file.restart_wal()
         seconds = min(STEP_SECONDS, self._thread.work_now())
         if seconds < LEAST_SECONDS:
             return Swept(place)
