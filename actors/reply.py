@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any, Generic, TypeVar
 
@@ -84,6 +85,16 @@ class Reply(Generic[R]):
         finally:
             del result  # the error's traceback holds this frame and its reply: a reference cycle
 
+    @types.coroutine
+    def by_hand(self) -> Generator[Reply[R], R, R]:
+        """Wait for the answer in a coroutine that no task runs: it yields this reply, and goes on
+        when the answer is sent into it (`greenroom.portal.emit_call`)."""
+        try:
+            return (yield self)
+        finally:
+            if type(self._outcome) is outcome.Error:
+                self._outcome = _TAKEN  # a reference cycle, as in `wait`
+
     async def wait_outcome(self) -> ReplyOutcome[R]:
         """Wait for the answer, as a value or an error; an error is not raised.
 
@@ -96,6 +107,11 @@ class Reply(Generic[R]):
             await trio.lowlevel.checkpoint()
         assert self._outcome is not None, "it is rescheduled by _set alone"
         return self._outcome
+
+    def abandon(self) -> None:
+        """The callback of `then` is called no more: whoever waited has gone."""
+        self._then = None
+        self.abandoned = True
 
     def _enrol(self) -> None:
         """The present task is the waiter."""

@@ -63,6 +63,7 @@ class Emitter:
     the run was ended from outside, and no event may follow. `unsent`: the text of the run's
     streams; None when none waits, since each refers to the other. `thread`: that of the trio run.
     `key`: makes the next event unique in its user's log; `AlreadySaid` is raised for another one.
+    `by_hand`: `emit` is driven by hand now, and not by a task (`greenroom.portal.emit_call`).
     """
 
     context: UserContext
@@ -76,12 +77,23 @@ class Emitter:
     closed: bool = False
     unsent: UnsentText | None = None
     key: str | None = None
+    by_hand: bool = False
     _waits: set[trio.CancelScope] = attrs.field(factory=set, init=False)
     thread: int = attrs.field(factory=get_ident, init=False)
 
     def check_thread(self) -> None:
         """Raises `WrongThread` in another thread than that of the run."""
         check_thread(self.thread, self.context.run)
+
+    @property
+    def may_go_by_hand(self) -> bool:
+        """Whether an event emitted now would wait for nothing but its reply."""
+        return (
+            self.unsent is None
+            and self.key is None
+            and self.requirement.displayed_within is None
+            and self.user.has_room
+        )
 
     async def emit(
         self,
@@ -107,6 +119,7 @@ class Emitter:
         if self.thread != get_ident():
             self.check_thread()
         key, self.key = self.key, None
+        is_required = self.requirement.displayed_within is not None
         if self.unsent is not None:
             await self.send_text()
         try:
@@ -120,9 +133,7 @@ class Emitter:
         except tuple(REFUSALS) as error:
             self.refused(error)
             raise
-        if self.requirement.displayed_within is None:
-            return receipt
-        return await self.requirement.check(receipt)
+        return await self.requirement.check(receipt) if is_required else receipt
 
     async def send_text(self) -> None:
         """Send the text that the run's streams have written. It is no checkpoint if none waits.
@@ -152,12 +163,14 @@ class Emitter:
             try:
                 reply = self._request(request)
             except MailboxFull:
+                if self.by_hand:
+                    raise
                 reply = await self._send_when_there_is_room(request)
         except BaseException:
             self._take_back(step, before)
             raise
         try:
-            record = await reply.wait()
+            record = await (reply.by_hand() if self.by_hand else reply.wait())
         except (EventNotKept, AlreadySaid):
             self._take_back(step, before)
             raise

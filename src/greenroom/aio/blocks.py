@@ -91,7 +91,7 @@ class AioRunBlock(AbstractAsyncContextManager[V]):
         self._task = asyncio.current_task()
         self._before = 0 if self._task is None else self._task.cancelling()
         self._run: asyncio.Future[outcome.Outcome[Run]] = host.loop.create_future()
-        self._end: Waiting[None] = Waiting(host, self._lane, self._held.keep)
+        self._end: Waiting[None] = Waiting(host, Call(self._held.keep, self._lane))
         self._end.call.answer = self._ended
         border.call(self._end.call, lasts=self._lasts)
         self._end.begun()

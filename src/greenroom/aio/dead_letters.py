@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from greenroom.aio.crossing import crossing
-from greenroom.aio.receipt import emitting
+from greenroom.aio.receipt import receipted
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.threads import Threads
 from greenroom.portal.faces.face import Face
@@ -18,7 +18,7 @@ class AioDeadLetters(Face[DeadLetters]):
 
     list: Final = crossing(DeadLetters.list)
     show: Final = crossing(DeadLetters.show)
-    requeue: Final = emitting(DeadLetters.requeue)
+    requeue: Final = receipted(DeadLetters.requeue)
     drop: Final = crossing(DeadLetters.drop)
 
 

@@ -143,11 +143,12 @@ class Waiting(Generic[T]):
 
     __slots__ = ("_future", "_host", "call", "outcome")
 
-    def __init__(self, host: HostLoop, lane: Lane, function: Callable[[], Awaitable[T]]) -> None:
+    def __init__(self, host: HostLoop, call: Call[T]) -> None:
         self._host = host
         self._future = host.loop.create_future()
         self.outcome: outcome.Outcome[T] | None = None
-        self.call: Call[T] = Call(function, lane, self._answer)
+        self.call: Call[T] = call
+        call.answer = self._answer
 
     def begun(self) -> None:
         """The call was made. On the loop, as its answer: that cannot have come before."""
@@ -277,9 +278,15 @@ def _is_cancelled(error: BaseException) -> bool:
 
 async def cross(lane: Lane, function: Callable[[], Awaitable[T]], what: str = "this") -> T:
     """Await `function()` in the trio thread, in its lane. Raises what it raises."""
-    host = host_loop(lane.border, what)
-    waiting = Waiting(host, lane, function)
-    lane.border.append_call(waiting.call)
+    return await cross_by(Call(function, lane), what)
+
+
+async def cross_by(call: Call[T], what: str) -> T:
+    """Have a call run in the trio thread. Raises what it raises."""
+    border = call.lane.border
+    host = host_loop(border, what)
+    waiting = Waiting(host, call)
+    border.append_call(call)
     host.kick_soon()
     waiting.begun()
     return (await waiting.outcome_of()).unwrap()

@@ -7,8 +7,10 @@ from functools import partial, wraps
 from typing import Concatenate, Final, ParamSpec
 
 from greenroom.aio.crossing import crossing
-from greenroom.aio.host_loop import cross
+from greenroom.aio.host_loop import cross, cross_by
 from greenroom.delivery.run.receipt import Receipt
+from greenroom.delivery.run.run import Run
+from greenroom.portal.emit_call import EmitCall
 from greenroom.portal.faces.face import F, Face, ReceiptFacts
 
 P = ParamSpec("P")
@@ -26,7 +28,7 @@ class AioReceipt(ReceiptFacts):
     wait_confirmed: Final = crossing(Receipt.wait_confirmed)
 
 
-def emitting(
+def receipted(
     method: Callable[Concatenate[F, P], Awaitable[Receipt]],
 ) -> Callable[Concatenate[Face[F], P], Coroutine[object, None, AioReceipt]]:
     """A method that awaits `method` across the border, and returns the receipt's face."""
@@ -37,5 +39,20 @@ def emitting(
         lane = face._lane
         receipt = await cross(lane, partial(method, face._far, *args, **kwargs), name)
         return AioReceipt(receipt, lane)
+
+    return call
+
+
+def emitting(
+    method: Callable[Concatenate[Run, P], Awaitable[Receipt]],
+) -> Callable[Concatenate[Face[Run], P], Coroutine[object, None, AioReceipt]]:
+    """The same for a method that emits one event of a run."""
+    name = method.__qualname__
+
+    @wraps(method)
+    async def call(face: Face[Run], /, *args: P.args, **kwargs: P.kwargs) -> AioReceipt:
+        lane, run = face._lane, face._far
+        emit = EmitCall(partial(method, run, *args, **kwargs), lane, emitter=run._emitter)
+        return AioReceipt(await cross_by(emit, name), lane)
 
     return call

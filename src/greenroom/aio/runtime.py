@@ -13,7 +13,7 @@ from greenroom.aio.callbacks import AioAuthenticator, there
 from greenroom.aio.crossing import crossing
 from greenroom.aio.dead_letters import AioDeadLetters, AioThreads
 from greenroom.aio.host_loop import cross, host_loop
-from greenroom.aio.receipt import AioReceipt, emitting
+from greenroom.aio.receipt import AioReceipt, receipted
 from greenroom.aio.run import AioRun
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.kinds import JSON
@@ -38,7 +38,7 @@ class AioRuntime(RuntimeFacts):
 
     __slots__ = ()
 
-    receipt: Final = emitting(Runtime.receipt)
+    receipt: Final = receipted(Runtime.receipt)
     drain: Final = crossing(Runtime.drain)
     explain: Final = crossing(Runtime.explain)
     erase_user: Final = crossing(Runtime.erase_user)

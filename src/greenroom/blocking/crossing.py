@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
+from queue import SimpleQueue
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from greenroom.blocking.waiting import cross
+from greenroom.blocking.waiting import cross, cross_by
 from greenroom.delivery.run.receipt import Receipt
+from greenroom.delivery.run.run import Run
+from greenroom.portal.emit_call import EmitCall
 from greenroom.portal.faces.face import F, Face, ReceiptFacts
 
 P = ParamSpec("P")
@@ -42,7 +45,7 @@ class BlockingReceipt(ReceiptFacts):
     wait_confirmed: Final = crossing(Receipt.wait_confirmed)
 
 
-def emitting(
+def receipted(
     method: Callable[Concatenate[F, P], Awaitable[Receipt]],
 ) -> Callable[Concatenate[Face[F], P], BlockingReceipt]:
     """The same for a method that returns a receipt."""
@@ -52,5 +55,20 @@ def emitting(
     def call(face: Face[F], /, *args: P.args, **kwargs: P.kwargs) -> BlockingReceipt:
         lane = face._lane
         return BlockingReceipt(cross(lane, partial(method, face._far, *args, **kwargs), name), lane)
+
+    return call
+
+
+def emitting(
+    method: Callable[Concatenate[Run, P], Awaitable[Receipt]],
+) -> Callable[Concatenate[Face[Run], P], BlockingReceipt]:
+    """The same for a method that emits one event of a run."""
+    name = method.__qualname__
+
+    @wraps(method)
+    def call(face: Face[Run], /, *args: P.args, **kwargs: P.kwargs) -> BlockingReceipt:
+        lane, run = face._lane, face._far
+        emit = EmitCall(partial(method, run, *args, **kwargs), lane, emitter=run._emitter)
+        return BlockingReceipt(cross_by(emit, SimpleQueue(), name), lane)
 
     return call

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from greenroom.blocking.blocks import BlockingRunBlock
-from greenroom.blocking.crossing import BlockingReceipt, crossing, emitting
+from greenroom.blocking.crossing import BlockingReceipt, crossing, receipted
 from greenroom.blocking.run import BlockingRun
 from greenroom.blocking.waiting import cross
 from greenroom.delivery.dead_letters import DeadLetters
@@ -37,7 +37,7 @@ class BlockingDeadLetters(Face[DeadLetters]):
 
     list: Final = crossing(DeadLetters.list)
     show: Final = crossing(DeadLetters.show)
-    requeue: Final = emitting(DeadLetters.requeue)
+    requeue: Final = receipted(DeadLetters.requeue)
     drop: Final = crossing(DeadLetters.drop)
 
 
@@ -61,7 +61,7 @@ class Portal(RuntimeFacts):
 
     __slots__ = ()
 
-    receipt: Final = emitting(Runtime.receipt)
+    receipt: Final = receipted(Runtime.receipt)
     drain: Final = crossing(Runtime.drain)
     explain: Final = crossing(Runtime.explain)
     erase_user: Final = crossing(Runtime.erase_user)

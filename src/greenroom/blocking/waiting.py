@@ -52,9 +52,14 @@ def cross(lane: Lane, function: Callable[[], Awaitable[T]], what: str = "this") 
 
 def cross_with(lane: Lane, function: Callable[[], Awaitable[T]], inbox: Inbox[T], what: str) -> T:
     """The same, with an inbox that errands come to as well."""
-    check_may_wait(lane.border, what)
-    call = Call(function, lane, inbox.put)
-    lane.border.call(call)
+    return cross_by(Call(function, lane), inbox, what)
+
+
+def cross_by(call: Call[T], inbox: Inbox[T], what: str) -> T:
+    """The same for a call that was made."""
+    check_may_wait(call.lane.border, what)
+    call.answer = inbox.put
+    call.lane.border.call(call)
     return ended(call, inbox).unwrap()
 
 

@@ -36,6 +36,10 @@ class Crossing(Work, Protocol):
     def enter(self) -> None:
         """It is about to run."""
 
+    def ran_by_hand(self) -> bool:
+        """Run it without a task, if it can be run so. Raises nothing."""
+        ...
+
     def refuse(self, error: BaseException) -> None:
         """Answer with this error, unless it was answered."""
 
@@ -180,12 +184,14 @@ class Border:
             call.refuse(self.reason())
 
     def start_call(self, call: Crossing, *, lasts: bool) -> None:
-        """Start the task of a call, in the context of its caller."""
+        """Run a call by hand or in a task, in the context of its caller."""
         if self._closed or self._workers is None or (lasts and self.stopping.is_set()):
             call.refuse(self.reason())
             return
         self.calls.add(call)
         call.enter()
+        if call.ran_by_hand():
+            return
         try:
             if lasts and self._blocks is not None:
                 call.context.run(self._blocks.start_soon, run_alone, call)

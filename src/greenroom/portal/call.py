@@ -18,6 +18,10 @@ from greenroom.portal.errors import RunInterrupted
 T = TypeVar("T")
 
 
+def ignore(_: object) -> None:
+    """The answer to a caller that has its answer, has gone, or needs none."""
+
+
 class WrittenText(Protocol):
     """Text that must be in its stream before the next call of the lane begins."""
 
@@ -50,6 +54,11 @@ class Lane:
         """A lane in this one, of a sub-run."""
         return Lane(self.border, self)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no text was written before."""
+        return not self.texts and (self.parent is None or self.parent.is_settled)
+
     async def settled(self) -> None:
         """Wait for the text that was written before."""
         for text in list(self.texts):
@@ -67,7 +76,7 @@ class Call(Generic[T]):
 
     function: Callable[[], Awaitable[T]]
     lane: Lane
-    answer: Callable[[outcome.Outcome[T]], object]
+    answer: Callable[[outcome.Outcome[T]], object] = ignore
     context: Context = attrs.field(factory=copy_context)
     _scope: trio.CancelScope | None = None
     _interrupted: bool = False
@@ -80,14 +89,18 @@ class Call(Generic[T]):
             self._interrupted |= lane.is_cut
             lane = lane.parent
 
+    def ran_by_hand(self) -> bool:
+        """In the trio thread: run it without a task, if it can be run so (`EmitCall`)."""
+        return False
+
     async def run(self, scope: trio.CancelScope) -> None:
         """Run it in the task that is here; `scope` is what interrupts it."""
         if self._interrupted:
-            self.refuse(_interrupted())
+            self.refuse(interrupted())
             return
         self._scope = scope
         try:
-            if self.lane.texts or self.lane.parent is not None:
+            if not self.lane.is_settled:
                 await self.lane.settled()
             result: outcome.Outcome[T] = outcome.Value(await self.function())
         except BaseException as error:
@@ -101,7 +114,7 @@ class Call(Generic[T]):
         """By `interrupt`, or with the whole run of trio: if that has died, `Border.close` knows of
         what."""
         if self._interrupted:
-            self.refuse(_interrupted())
+            self.refuse(interrupted())
         elif self.lane.border.stopping.is_set():
             self.refuse(self.lane.border.reason())
 
@@ -127,9 +140,5 @@ class Call(Generic[T]):
         call_guarded("the answer of a call did not reach its caller", answer, result)
 
 
-def ignore(_: object) -> None:
-    """The answer to a caller that has its answer, has gone, or needs none."""
-
-
-def _interrupted() -> RunInterrupted:
+def interrupted() -> RunInterrupted:
     return RunInterrupted("the call was interrupted")
