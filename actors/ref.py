@@ -247,11 +247,6 @@ class Ref(Killable, Generic[M_contra]):
         """Whether the actor waits for a message, and none is there."""
         return self._mailbox.awaited
 
-    @property
-    def is_full(self) -> bool:
-        """Whether its mailbox has no room."""
-        return self._mailbox.is_full
-
     def statistics(self) -> MailboxStatistics:
         """The figures of the mailbox; reading them sends no message."""
         return self._mailbox.statistics()

@@ -89,11 +89,7 @@ class Reply(Generic[R]):
     def by_hand(self) -> Generator[Reply[R], R, R]:
         """Wait for the answer in a coroutine that no task runs: it yields this reply, and goes on
         when the answer is sent into it (`greenroom.portal.emit_call`)."""
-        try:
-            return (yield self)
-        finally:
-            if type(self._outcome) is outcome.Error:
-                self._outcome = _TAKEN  # a reference cycle, as in `wait`
+        return (yield self)
 
     async def wait_outcome(self) -> ReplyOutcome[R]:
         """Wait for the answer, as a value or an error; an error is not raised.

@@ -87,13 +87,9 @@ class Emitter:
 
     @property
     def may_go_by_hand(self) -> bool:
-        """Whether an event emitted now would wait for nothing but its reply."""
-        return (
-            self.unsent is None
-            and self.key is None
-            and self.requirement.displayed_within is None
-            and self.user.has_room
-        )
+        """Whether an event emitted now would wait for nothing but its reply, if there is room."""
+        waits = self.unsent is not None or self.requirement.displayed_within is not None
+        return not waits and self.key is None
 
     async def emit(
         self,

@@ -69,11 +69,6 @@ class UserHandle:
         return known
 
     @property
-    def has_room(self) -> bool:
-        """Whether the user actor is known to take a request without a wait."""
-        return self._actor is not None and not self._actor.is_full
-
-    @property
     def runs(self) -> DynamicSupervisorRef:
         return cast(DynamicSupervisorRef, self.tree.child("runs"))
 

@@ -12,12 +12,14 @@ import threading
 import weakref
 from functools import partial
 
+import outcome
 import pytest
 import trio
 
 import greenroom
 from greenroom import aio, blocking
 from greenroom.portal.border import Border
+from greenroom.portal.call import Call, Lane
 from tests.portal.hosts import SETTINGS
 
 
@@ -72,6 +74,21 @@ def test_when_the_thread_dies_a_thread_that_waits_gets_the_reason() -> None:
 
     with pytest.raises(greenroom.PortalClosed, match="has died"):
         use()
+
+
+def test_a_call_between_the_end_of_the_trio_run_and_that_of_the_border_gets_the_reason() -> None:
+    async def live(border: Border) -> None:
+        async with trio.open_nursery() as calls:
+            border.open(calls)
+            calls.cancel_scope.cancel()
+
+    border = Border()
+    trio.run(live, border)
+    answers: list[outcome.Outcome[None]] = []
+    border.call(Call(trio.sleep_forever, Lane(border), answers.append))
+    border.close(None)
+    with pytest.raises(greenroom.PortalClosed):
+        answers.pop().unwrap()
 
 
 def test_a_callback_that_fails_in_the_trio_thread_ends_nothing(

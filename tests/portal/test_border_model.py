@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 
 import attrs
 import pytest
@@ -29,6 +30,17 @@ class Bang(BaseException):
 
 def bang() -> None:
     raise Bang
+
+
+UNANSWERED = {"cancel": asyncio.CancelledError, "cut": greenroom.RunInterrupted}
+"""What the caller of an emit gets that ends otherwise than by its reply."""
+
+
+def kept_texts(run: blocking.Run) -> list[object]:
+    """The texts of a run's pieces, each with its number."""
+    pieces = [event.data for event in run.history() if str(event.kind) == "partial_result"]
+    assert [each["index"] for each in pieces] == list(range(len(pieces)))  # type: ignore[index, call-overload]
+    return [each["text"] for each in pieces]  # type: ignore[index, call-overload]
 
 
 @attrs.define(eq=False)
@@ -143,6 +155,26 @@ class BorderMachine(RuleBasedStateMachine):
             "outcome": "cancelled"
         }
 
+    @rule(loop=loops, count=st.integers(1, 4), end=st.sampled_from(["reply", "cancel", "cut"]))
+    def emit_until(self, loop: LoopThread, count: int, end: str) -> None:
+        if loop.is_closed or self.is_dead:
+            return
+        with self.portal.run(user="bob") as run:
+            goes_on = self._stand_still()
+            texts = [str(number) for number in range(count)]
+            tasks = [self._emit(loop, run, text) for text in texts]
+            if end == "cancel":
+                loop.do(tasks[-1].cancel)
+            elif end == "cut":
+                self.portal._lane.border.post(run._far.cancel)
+            goes_on.set()
+            errors = [loop.wait(task) for task in tasks]
+        kept = kept_texts(run)
+        assert kept == texts or end == "cut", "they are kept in the order of their calls"
+        assert {text for text, error in zip(texts, errors, strict=True) if not error} <= set(kept)
+        assert {type(error) for error in errors if error} <= {UNANSWERED.get(end)}
+        assert (end == "cancel") <= isinstance(errors[-1], asyncio.CancelledError)
+
     @rule(loop=loops, orderly=st.booleans())
     def close_loop(self, loop: LoopThread, orderly: bool) -> None:
         loop.close(orderly=orderly)
@@ -150,16 +182,31 @@ class BorderMachine(RuleBasedStateMachine):
             self.open_waiters.remove(waiter)
             assert waiter.gate.left.wait(SECONDS), "the call goes on without its loop"
 
+    @rule(loop=loops, orderly=st.booleans())
+    def close_loop_amid_an_emit(self, loop: LoopThread, orderly: bool) -> None:
+        if loop.is_closed or self.is_dead:
+            return
+        with self.portal.run(user="bob") as run:
+            goes_on = self._stand_still()
+            self._emit(loop, run, "0")
+            if orderly:
+                goes_on.set()
+            loop.close(orderly=orderly)
+            goes_on.set()
+            self.close_loop(loop=loop, orderly=orderly)  # what else waits there
+            run.partial_result(text="1")
+        assert kept_texts(run) == ["0", "1"], "the event may be kept, and the run goes on"
+
     @rule(dies=st.booleans())
     def end_the_runtime(self, dies: bool) -> None:
         if self.is_dead:
             return
         self.is_dead = True
-        if dies:
-            token = self.portal._lane.border._token
-            assert token is not None
-            token.run_sync_soon(bang)
+        emits = self._die_amid_emits() if dies else []
         self._close_portal(dies=dies)
+        for loop, task in emits:
+            error = loop.wait(task)
+            assert error is None or isinstance(error, greenroom.PortalClosed)
         for waiter in self.open_waiters:
             waiter.wait()
             assert isinstance(waiter.error, greenroom.PortalClosed)
@@ -185,6 +232,31 @@ class BorderMachine(RuleBasedStateMachine):
         else:
             assert waiter.gate.entered.wait(SECONDS)
             self.open_waiters.append(waiter)
+
+    def _stand_still(self) -> threading.Event:
+        """The trio thread stands still until this is set."""
+        goes_on = threading.Event()
+        self.portal._lane.border.post(partial(goes_on.wait, SECONDS))
+        return goes_on
+
+    def _emit(self, loop: LoopThread, run: blocking.Run, text: str) -> asyncio.Task[object]:
+        task = loop.begin(aio.Run(run._far, run._lane).partial_result(text=text))
+        loop.do(int)  # after its first step: it waits for the trio thread
+        return task
+
+    def _die_amid_emits(self) -> list[tuple[LoopThread, asyncio.Task[object]]]:
+        border = self.portal._lane.border
+        block = self.portal.run(user="carol")
+        run = block.__enter__()
+        goes_on = self._stand_still()
+        loops = [loop for loop in self.hosts if not loop.is_closed]
+        emits = [(loop, self._emit(loop, run, "x")) for loop in loops]
+        assert border._token is not None
+        border.post(partial(border._token.run_sync_soon, bang))
+        goes_on.set()
+        with suppress(greenroom.PortalClosed):  # it may have been left before
+            block.__exit__(None, None, None)
+        return emits
 
     def _waits(self, waiter: Waiter) -> bool:
         return waiter in self.open_waiters

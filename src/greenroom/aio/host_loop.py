@@ -148,7 +148,7 @@ class Waiting(Generic[T]):
         self._future = host.loop.create_future()
         self.outcome: outcome.Outcome[T] | None = None
         self.call: Call[T] = call
-        call.answer = self._answer
+        call.answer = partial(host.answer, self)
 
     def begun(self) -> None:
         """The call was made. On the loop, as its answer: that cannot have come before."""
@@ -184,10 +184,6 @@ class Waiting(Generic[T]):
         """The outcome that has come."""
         assert self.outcome is not None, "the future is set after it"
         return self.outcome
-
-    def _answer(self, result: outcome.Outcome[T]) -> None:
-        """In the trio thread."""
-        self._host.answer(self, result)
 
     def arrived(self, result: outcome.Outcome[T]) -> None:
         """On the loop: the outcome has come."""
@@ -276,9 +272,11 @@ def _is_cancelled(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError)
 
 
-async def cross(lane: Lane, function: Callable[[], Awaitable[T]], what: str = "this") -> T:
+def cross(
+    lane: Lane, function: Callable[[], Awaitable[T]], what: str = "this"
+) -> Coroutine[object, None, T]:
     """Await `function()` in the trio thread, in its lane. Raises what it raises."""
-    return await cross_by(Call(function, lane), what)
+    return cross_by(Call(function, lane), what)
 
 
 async def cross_by(call: Call[T], what: str) -> T:

@@ -6,7 +6,7 @@ The way of a call, `await run.final_report(report=…)` on an asyncio loop:
    with its signature and types, on the object in the trio thread. It makes a `Call`.
 2. `Border.call` appends it to a deque, and wakes the trio thread unless that was done.
 3. The trio thread takes all that waits in one go. Each call is a task there, in the context
-   (contextvars) of its caller.
+   (contextvars) of its caller. An emit that waits for its reply alone needs none (`EmitCall`).
 4. Its outcome is appended to the deque of the caller's `HostLoop`, which wakes the loop once for
    all that waits. The caller gets the value, or raises the error with the frames of both sides.
 

@@ -122,7 +122,8 @@ class Border:
             try:
                 self._token.run_sync_soon(self._arrived, idempotent=True)
             except trio.RunFinishedError:
-                self._drain()
+                if self._closed:  # otherwise `close` takes it
+                    self._drain()
 
     def post_if_open(self, callback: Callable[[], object]) -> None:
         """The same, if there is still a thread to call it in."""
@@ -190,7 +191,7 @@ class Border:
             return
         self.calls.add(call)
         call.enter()
-        if call.ran_by_hand():
+        if self._waker is not None and call.ran_by_hand():  # the tasks of `calls` run
             return
         try:
             if lasts and self._blocks is not None:

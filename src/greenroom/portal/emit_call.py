@@ -76,7 +76,6 @@ class EmitCall(Call[T]):
         except MailboxFull:
             raise
         except BaseException as error:  # noqa: BLE001  # it is the caller's
-            del step, args  # the error's traceback holds this frame: a reference cycle
             self.settle(outcome.Error(error))
         else:
             reply.then(self._replied)
