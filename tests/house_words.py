@@ -33,7 +33,7 @@ NAMES = {"nobody listening"}
 """Values of the public API, which stay."""
 PAGES = (
     *("README.md", "CHANGELOG.md", "bench/README.md", "docs/*.md", "docs/*.yml", "changes/*.md"),
-    *("transport/page/*.html", "transport/page/*.js", "bench/**/*.py"),
+    *("transport/page/*.html", "clients/page/src/*.ts", "bench/**/*.py"),
 )
 
 

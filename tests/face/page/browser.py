@@ -53,6 +53,8 @@ PASTE = """text => {
 PAINTED = """() => new Promise(
     painted => requestAnimationFrame(() => setTimeout(painted)) // a chart is drawn with its frame
 )"""
+CLIENTS = {"position", "unanswered"}
+"""What the client keeps over a reload; the rest is the page's."""
 SHOWN = "() => [...document.querySelectorAll('[data-offset]')].map(e => Number(e.dataset.offset))"
 
 NEEDS_CHROMIUM = pytest.mark.skipif(
@@ -114,13 +116,19 @@ def wait_live(page: api.Page) -> None:
 
 
 def stored(page: api.Page, name: str) -> Any:
-    """What the page keeps over a reload under this name."""
-    return json.loads(page.evaluate(f"sessionStorage.getItem('greenroom.{name}') ?? 'null'"))
+    """What the page, or its client, keeps over a reload under this name."""
+    return json.loads(page.evaluate(f"sessionStorage.getItem({_key(name)}) ?? 'null'"))
 
 
 def store(page: api.Page, name: str, value: object) -> None:
     text = json.dumps(value)
-    page.evaluate(f"text => sessionStorage.setItem('greenroom.{name}', text)", text)
+    page.evaluate(f"text => sessionStorage.setItem({_key(name)}, text)", text)
+
+
+def _key(name: str) -> str:
+    if name in CLIENTS:
+        return f"`greenroom:${{new URL('live', document.baseURI)}}:{name}`"
+    return f"'greenroom.{name}'"
 
 
 def attach(page: api.Page, text: str = COSTS) -> None:

@@ -27,6 +27,8 @@ from tests.face.page.browser import (
     assert_shows_all,
     attach,
     give_token,
+    store,
+    stored,
     wait_answering,
     wait_live,
     wait_run,
@@ -89,10 +91,7 @@ def test_a_place_that_was_stored_late_only_makes_history_and_replay_overlap(
     attach(page)
     ask(page, "total cost by service")
     wait_run(page, "done")
-    page.evaluate("""() => {
-        const place = JSON.parse(sessionStorage.getItem("greenroom.position"));
-        sessionStorage.setItem("greenroom.position", JSON.stringify({...place, offset: 2}));
-    }""")
+    store(page, "position", {**stored(page, "position"), "offset": 2})
     page.reload()
     wait_run(page, "done")
     ask(page, "how many rows by service")

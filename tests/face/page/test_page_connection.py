@@ -41,19 +41,16 @@ pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
 CLIENT = """async (answers) => {
     // A client of its own in the page, whose token function gives these answers in turn.
     const { Client } = await import("/client.js");
-    const kept = new Map();
-    const get = (name) => kept.get(name) ?? null;
-    const memory = { get, set: (name, value) => kept.set(name, value) };
-    const url = new URL("live", document.baseURI.replace("http", "ws"));
+    const url = new URL("live", document.baseURI);
     window.asked = 0;
     window.states = [];
-    const tokens = async () => {
+    const getToken = async () => {
         const answer = answers[Math.min(asked++, answers.length - 1)];
         if (answer === null) throw new Error("the sign-in service is away");
         return answer;
     };
-    window.client = new Client({ url, tokens, memory });
-    client.addEventListener("status", ({ detail }) => states.push(detail.state));
+    window.client = new Client({ url, getToken, store: null });
+    client.on("state", ({ newState }) => states.push(newState));
 }"""
 MANY_REQUESTS = """() => {
     window.settled = 0;
@@ -138,7 +135,7 @@ def test_a_token_function_that_fails_or_gives_a_stale_token_is_asked_again(
     good = sign_token(SECRET, "alice", 3_600)
     page.evaluate(CLIENT, [None, stale, None, good])
     page.evaluate("client.connect()")
-    wait_client(page, "live")
+    wait_client(page, "ready")
     assert page.evaluate("asked") == 4
     assert "closed" not in page.evaluate("states")
 
@@ -152,14 +149,14 @@ def test_a_live_socket_lives_on_while_its_token_cannot_be_refreshed(
     short, long = (sign_token(SECRET, "alice", seconds) for seconds in (40, 3_600))
     page.evaluate(CLIENT, [short, None, expired_token("alice"), long])
     page.evaluate("client.connect()")
-    wait_client(page, "live")
+    wait_client(page, "ready")
     page.clock.run_for(21_000)  # half of the token's life: it is to be refreshed
     for asked in (3, 4):
         wait_for(page, f"asked >= {asked - 1}")  # a retry may come within the same jump
         while page.evaluate("asked") < asked:
             page.clock.run_for(500)
     assert page.evaluate("client.history({ limit: 1 }).then(({ events }) => events)") == []
-    assert page.evaluate("states") == ["connecting", "live"]
+    assert page.evaluate("states") == ["connecting", "ready"]
 
 
 @pytest.mark.fault("C1")
@@ -212,7 +209,6 @@ def test_a_stored_message_larger_than_the_server_takes_fails_once_and_the_sessio
     """It was said before the limit was known. An older server closes the socket for it."""
     page = open_page(small, url=small.link("alice"), script="" if tells else FORGETFUL)
     store(page, "unanswered", [{"type": "say", "id": "long", "body": LONG}])
-    page.evaluate("sessionStorage.removeItem('greenroom.largest')")
     page.reload()
     page.wait_for_selector(".refused .fate")
     words = page.inner_text(".refused .fate")
@@ -247,7 +243,7 @@ def test_requests_made_while_offline_are_sent_no_faster_than_the_server_takes_th
     page.evaluate(MANY_REQUESTS)
     page.evaluate("client.connect()")
     wait_for(page, "settled === 150")
-    assert page.evaluate("states") == ["connecting", "live"]
+    assert page.evaluate("states") == ["connecting", "ready"]
 
 
 @pytest.mark.fault("C6")
@@ -335,10 +331,7 @@ def test_half_a_surrogate_pair_that_an_older_page_left_unsent_is_sent_after_a_re
     demo: Demo, open_page: OpenPage
 ) -> None:
     page = open_page(demo)
-    page.evaluate(
-        """frame => sessionStorage.setItem("greenroom.unanswered", frame)""",
-        '[{"type": "say", "id": "half", "body": "help \\ud83d"}]',
-    )
+    store(page, "unanswered", [{"type": "say", "id": "half", "body": "help \ud83d"}])
     page.reload()
     wait_run(page, "done")
     assert stored(page, "unanswered") == []

@@ -56,9 +56,10 @@ export interface Ready {
   readonly recovered: boolean;
   readonly heartbeat: number;
   readonly expires?: number | null;
-  readonly max_frame_bytes: number;
-  readonly frames_per_second: number;
-  readonly frames_burst: number;
+  /** These three: not of older servers. */
+  readonly max_frame_bytes?: number;
+  readonly frames_per_second?: number;
+  readonly frames_burst?: number;
   readonly features: readonly string[];
   readonly asks?: readonly GreenroomEvent<"input_requested">[];
 }

@@ -9,7 +9,7 @@ export class Pacer {
   #at = 0;
 
   /** A new connection has a new allowance. The defaults are the server's own, until it says. */
-  restart(now: number, perSecond = 50, burst = 100): void {
+  restart(now: number, perSecond: number | undefined = 50, burst: number | undefined = 100): void {
     this.#perMs = (SHARE * perSecond) / 1_000;
     this.#level = this.#burst = Math.max(1, SHARE * burst);
     this.#at = now;

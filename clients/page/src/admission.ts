@@ -3,25 +3,38 @@
 const WITHIN_MS = 10_000; // a request that hangs must not stop the page from retrying
 const LONGEST = 200; // characters of a server's words that are shown
 
-/** Advice for answers that do not change by waiting. */
+/** Answers that do not change by waiting. */
 const FINAL = new Set([400, 403, 413, 414, 431, 494]);
-const ADVICE = {
+const ADVICE: Readonly<Record<number, string>> = {
   403: "Open the page at the address that the server allows.",
   429: "Close other tabs of this page.",
   431: "Ask for a smaller token, or clear the cookies of this site.",
   494: "Ask for a smaller token, or clear the cookies of this site.",
 };
 
-export const ask = (path, token) =>
+export interface Why {
+  readonly status: number;
+  readonly isFinal: boolean;
+  readonly words: string;
+}
+
+export interface Visitor {
+  /** Null when the server does not say. */
+  readonly user: string | null;
+  /** Null when it cannot be reached. */
+  readonly status: number | null;
+  readonly isSignedOut: boolean;
+}
+
+export const ask = (path: string, token: string | null = null): Promise<Response> =>
   fetch(path, {
     headers: token ? { Authorization: `Bearer ${token}` } : {},
     cache: "no-store",
-    signal: AbortSignal.timeout?.(WITHIN_MS),
+    signal: AbortSignal.timeout(WITHIN_MS),
   });
 
-/** Whose token this is, or without one whose cookies: {user, status, isSignedOut}. `user` is null when the server does not say,
- *  `status` when it cannot be reached. */
-export async function whoami(token) {
+/** Whose token this is, or without one whose cookies. */
+export async function whoami(token: string | null): Promise<Visitor> {
   try {
     const response = await ask("whoami", token);
     const answer = response.ok ? await response.json().catch(() => ({})) : {};
@@ -31,33 +44,33 @@ export async function whoami(token) {
   }
 }
 
-/** {words, status, isFinal}; null when the server cannot be reached, or refuses the token: the page asks for another one. */
-export async function askWhy(token) {
+/** Null when the server cannot be reached, or refuses the token: the page asks for another one. */
+export async function askWhy(token: string | null): Promise<Why | null> {
   try {
-    const answers = [await ask("whoami", token)];
-    if (answers[0].ok) answers.push(await ask("readyz"));
-    for (const answer of answers) {
+    const first = await ask("whoami", token);
+    for (const answer of first.ok ? [first, await ask("readyz")] : [first]) {
       if (answer.status === 401) return token === null && isSignedOut(answer) ? SIGNED_OUT : null;
       if (!answer.ok) return await refusal(answer);
     }
-    return isOurs(answers[0]) ? NO_WEBSOCKET : STRANGER;
+    return isOurs(first) ? NO_WEBSOCKET : STRANGER;
   } catch {
     return null;
   }
 }
 
-const isOurs = (response) => (response.headers.get("Content-Type") ?? "").startsWith("application/json");
+const isOurs = (response: Response): boolean => (response.headers.get("Content-Type") ?? "").startsWith("application/json");
 
 /** A service with users of its own refuses a request without a token as it does a bad token (RFC 6750 §3.1), and does not ask for one. */
-const isSignedOut = (response) => response.status === 401 && (response.headers.get("WWW-Authenticate") ?? "").includes("invalid_token");
+const isSignedOut = (response: Response): boolean =>
+  response.status === 401 && (response.headers.get("WWW-Authenticate") ?? "").includes("invalid_token");
 
-const SIGNED_OUT = { status: 401, isFinal: false, words: "You are not signed in. Sign in to this service, then come back to this page." };
-const NO_WEBSOCKET = { status: 200, isFinal: false, words:
+const SIGNED_OUT: Why = { status: 401, isFinal: false, words: "You are not signed in. Sign in to this service, then come back to this page." };
+const NO_WEBSOCKET: Why = { status: 200, isFinal: false, words:
   "The server answers, but this page cannot connect to it. A proxy on the way may not let WebSocket through." };
-const STRANGER = { status: 200, isFinal: false, words:
+const STRANGER: Why = { status: 200, isFinal: false, words:
   "Something else answers in the server's place. The network may ask you to sign in first: reload this page." };
 
-async function refusal(response) {
+async function refusal(response: Response): Promise<Why> {
   const { status } = response;
   const said = await saidBy(response);
   const advice = status === 403 && said ? null : ADVICE[status]; // the server says itself that it refuses the user
@@ -66,7 +79,7 @@ async function refusal(response) {
 }
 
 /** One line of plain text; a proxy's page of HTML says nothing. */
-async function saidBy(response) {
+async function saidBy(response: Response): Promise<string> {
   if (!(response.headers.get("Content-Type") ?? "").startsWith("text/plain")) return "";
-  return (await response.text()).trim().split("\n", 1)[0].slice(0, LONGEST);
+  return ((await response.text()).trim().split("\n", 1)[0] ?? "").slice(0, LONGEST);
 }

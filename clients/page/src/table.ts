@@ -1,18 +1,24 @@
 // Tables on their way in: read, measured, and packed when they would not fit a frame.
 
-import { byteLength } from "./frames.js";
 import { shapeOf } from "./paste.js";
 
 const PLAIN_AT_MOST = 24 * 1024; // bytes sent as they are; larger ones are packed
 const PACKED_AT_MOST = 60 * 1024; // bytes of base64: a frame holds 64 KiB, with the question
 const UNPACKED_AT_MOST = 8 * 1024 * 1024; // what the agent unpacks
 
+/** As it goes with a question. A type, not an interface: it is JSON. */
+export type Table = {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+} & ({ readonly csv: string } | { readonly gzip: string });
+
 export class TableRefused extends Error {}
 
-export async function packTable(name, text) {
+export async function packTable(name: string, text: string): Promise<Table> {
   if (!text.trim()) throw new TableRefused(`${name} is empty.`);
   if (text.slice(0, 4096).includes("\0")) throw new TableRefused(`${name} is not a text file. Save it as CSV and try again.`);
-  const size = byteLength(text);
+  const size = new TextEncoder().encode(text).length;
   if (size > UNPACKED_AT_MOST) throw new TableRefused(`${name} is ${megabytes(size)}; the most that can be read is 8 MB.`);
   const shape = shapeOf(text);
   if (size <= PLAIN_AT_MOST) return { name, csv: text, ...shape };
@@ -22,13 +28,13 @@ export async function packTable(name, text) {
   return { name, gzip: packed, ...shape };
 }
 
-const megabytes = (bytes) => `${(bytes / 1024 ** 2).toFixed(1)} MB`;
+const megabytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MB`;
 
 /** “1 row × 2 columns” */
-export const shapeText = ({ rows, columns }) => `${counted(rows, "row")} × ${counted(columns, "column")}`;
-const counted = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
+export const shapeText = ({ rows, columns }: Pick<Table, "rows" | "columns">): string => `${counted(rows, "row")} × ${counted(columns, "column")}`;
+const counted = (n: number, what: string): string => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
 
-async function gzip(text) {
+async function gzip(text: string): Promise<string> {
   const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   let binary = "";
@@ -37,7 +43,7 @@ async function gzip(text) {
 }
 
 /** A file's text by its byte order mark, else UTF-8, else what spreadsheets on Windows write. */
-export async function readFile(file) {
+export async function readFile(file: File): Promise<string> {
   if (file.size > UNPACKED_AT_MOST) throw new TableRefused(`${file.name} is ${megabytes(file.size)}; the most that can be read is 8 MB.`);
   const bytes = new Uint8Array(await file.arrayBuffer());
   const [a, b] = bytes;
@@ -50,13 +56,15 @@ export async function readFile(file) {
   }
 }
 
+const SERVICES: readonly (readonly [service: string, team: string, cost: number])[] = [
+  ["Compute", "North", 4200], ["Storage", "North", 1350], ["Database", "South", 2600], ["Network", "South", 880], ["Email", "West", 240],
+];
+
 /** Half a year of a small company's cloud bill; one invoice went wrong. */
-export function sampleTable() {
-  const services = [["Compute", "North", 4200], ["Storage", "North", 1350], ["Database", "South", 2600],
-                    ["Network", "South", 880], ["Email", "West", 240]];
+export function sampleTable(): string {
   const rows = ["month,service,team,cost,requests"];
   for (let month = 1; month <= 6; month += 1)
-    services.forEach(([service, team, cost], i) => {
+    SERVICES.forEach(([service, team, cost], i) => {
       const growth = 1 + 0.035 * month * (i % 2 ? 0.4 : 1) + ((month * 7 + i * 3) % 5) / 100;
       const wrong = service === "Network" && month === 4 ? 4.6 : 1;
       rows.push(`2026-0${month}-01,${service},${team},${(cost * growth * wrong).toFixed(2)},${Math.round(cost * growth * 31)}`);

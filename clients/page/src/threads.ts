@@ -1,39 +1,46 @@
 // The user's conversations as this tab knows them: the list, its pages, and what the user does with one. No DOM here.
 // The wire tells of an erasure only; everything else that changes elsewhere is seen by asking again (`refresh`).
 
+import type { Client, ThreadInfo } from "greenroom";
+
 const PAGE = 30, MOST = 100; // threads
 
-/** @typedef {import("./client.js").Thread} Thread */
+export interface ThreadsPage {
+  readonly threads: readonly ThreadInfo[];
+  readonly more: boolean;
+}
 
 export class Threads {
-  #client; #onChange; #reading = null; #isStale = false; #erasing = new Set();
-  /** @type {Thread[]} the one used last first */
-  found = [];
+  readonly #client: Client;
+  readonly #onChange: () => void;
+  #reading: Promise<void> | null = null;
+  #isStale = false;
+  readonly #erasing = new Set<string>();
+  /** The one used last first. */
+  found: readonly ThreadInfo[] = [];
   more = false; // there are others after them
   archived = false; // these are the archived ones
   isKnown = false; // the server has answered
-  problem = null; // why the list could not be had, in words
+  problem: string | null = null; // why the list could not be had, in words
 
-  /** onChange: (), when there is something else to show. */
-  constructor(client, onChange) { [this.#client, this.#onChange] = [client, onChange]; }
+  /** onChange: there is something else to show. */
+  constructor(client: Client, onChange: () => void) { [this.#client, this.#onChange] = [client, onChange]; }
 
-  /** @returns {Thread | undefined} */
-  get(thread) { return this.found.find((each) => each.thread === thread); }
+  get(thread: string | null): ThreadInfo | undefined { return this.found.find((each) => each.thread === thread); }
 
   /** Ask again, once for all who want it meanwhile. */
-  refresh() {
+  refresh(): void {
     this.#isStale = true;
     this.#reading ??= this.#read().finally(() => { this.#reading = null; });
-    return this.#reading;
   }
 
   /** Forget all, and show the archived ones or the others. */
-  show({ archived }) {
+  show({ archived }: { archived: boolean }): void {
     Object.assign(this, { archived, found: [], more: false, isKnown: false, problem: null });
     this.#onChange();
   }
 
-  async showMore() {
+  async showMore(): Promise<void> {
     const { archived } = this;
     const { threads, more } = await this.#client.threads({ ...this.#afterLast(), limit: PAGE, archived });
     if (archived !== this.archived) return;
@@ -42,16 +49,15 @@ export class Threads {
     this.#onChange();
   }
 
-  /** @param {string} thread @param {{title: string} | {archived: boolean}} change */
-  async change(thread, change) {
-    const changed = await this.#client.change(thread, change);
+  async change(thread: string, change: { title: string } | { archived: boolean }): Promise<void> {
+    const changed = await this.#client.changeThread(thread, change);
     const belongs = changed.archived === this.archived;
     this.found = this.found.flatMap((each) => (each.thread !== thread ? [each] : belongs ? [changed] : []));
     this.#onChange();
     this.refresh();
   }
 
-  async erase(thread) {
+  async erase(thread: string): Promise<void> {
     this.#erasing.add(thread);
     try {
       await this.#client.erase(thread);
@@ -62,16 +68,16 @@ export class Threads {
   }
 
   /** Whether this tab has asked for its erasure. */
-  isErasing(thread) { return this.#erasing.has(thread); }
+  isErasing(thread: string): boolean { return this.#erasing.has(thread); }
 
   /** It is erased. */
-  drop(thread) {
+  drop(thread: string): void {
     this.found = this.found.filter((each) => each.thread !== thread);
     this.#onChange();
     this.refresh();
   }
 
-  async #read() {
+  async #read(): Promise<void> {
     while (this.#isStale) {
       this.#isStale = false;
       const { archived } = this;
@@ -81,28 +87,32 @@ export class Threads {
         if (archived === this.archived) this.#take(page);
         this.problem = null;
       } catch (error) {
-        this.problem = `Your conversations could not be listed: ${error.message}`;
+        // A closed client asks again once it is connected.
+        if (this.#client.state !== "closed") this.problem = `Your conversations could not be listed: ${wordsOf(error)}`;
       }
       this.#onChange();
     }
   }
 
   /** A first page takes the place of all that it covers; older ones stay as they were. */
-  #take({ threads, more }) {
+  #take({ threads, more }: ThreadsPage): void {
     const end = threads.at(-1)?.updated ?? 0;
     const older = more ? this.found.filter(({ updated }) => updated < end) : [];
-    const isNew = ({ thread }) => !threads.some((each) => each.thread === thread);
+    const isNew = ({ thread }: ThreadInfo) => !threads.some((each) => each.thread === thread);
     this.found = [...threads, ...older.filter(isNew)];
     if (!older.length) this.more = more;
     this.isKnown = true;
   }
 
   /** Where the next page begins. No page parts threads of one time, unless they alone fill it: then the last one's id goes on. */
-  #afterLast() {
+  #afterLast(): { before?: string | number } {
     const last = this.found.at(-1);
+    if (!last) return {};
     const isAlone = this.found.slice(-PAGE).every(({ updated }) => updated === last.updated);
     return { before: isAlone ? last.thread : last.updated };
   }
 }
 
-const newestFirst = (threads) => threads.sort((a, b) => b.updated - a.updated);
+const newestFirst = (threads: ThreadInfo[]): ThreadInfo[] => threads.sort((a, b) => b.updated - a.updated);
+
+export const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,104 @@
+// The conversation on screen. Each event is drawn once, into its run's block; which events are really visible to the
+// user is reported to `onShown`.
+
+import type { GreenroomEvent, JSON } from "greenroom";
+import { drawBubble, markRefused, markUnsent } from "./bubble.js";
+import { element } from "./dom.js";
+import { Eyes } from "./eyes.js";
+import { RunView, type RunViewParts } from "./run_view.js";
+
+const OPEN_QUESTION = ".question[data-state=open]";
+
+export interface ConversationEvents {
+  onShown(events: readonly GreenroomEvent[]): void;
+  /** To a question of an agent. */
+  answer(ask: string, value: JSON): Promise<unknown>;
+}
+
+export class Conversation {
+  readonly #root: HTMLElement;
+  readonly #eyes: Eyes;
+  readonly #parts: RunViewParts;
+  readonly #runs = new Map<string, RunView>();
+  readonly #drawn = new Set<number>();
+  readonly #unsent = new Map<string, HTMLElement>();
+
+  constructor(root: HTMLElement, { onShown, answer }: ConversationEvents) {
+    this.#root = root;
+    this.#eyes = new Eyes(onShown);
+    this.#parts = { eyes: this.#eyes, answer, merged: (offsets) => { for (const offset of offsets) this.#drawn.add(offset); } };
+  }
+
+  get isEmpty(): boolean { return this.#root.childElementCount === 0; }
+
+  /** The latest top-level run that has begun and not ended. */
+  get going(): string | null { return this.#topLevel.findLast(({ hasEnded }) => !hasEnded)?.id ?? null; }
+
+  /** Whether a question waits for its user. */
+  get isAsking(): boolean { return this.#root.querySelector(OPEN_QUESTION) !== null; }
+
+  /** What the latest report offers to ask next. */
+  get questions(): readonly string[] { return this.#topLevel.findLast(({ questions }) => questions)?.questions ?? []; }
+
+  get #topLevel(): RunView[] { return [...this.#runs.values()].filter(({ parent }) => !parent); }
+
+  /** Where the first open question or else the latest answer begins, in px from the window's top; null while there is none. */
+  get answerTop(): number | null {
+    const last = this.#root.lastElementChild;
+    const question = last?.querySelector(OPEN_QUESTION);
+    const answer = question ?? last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports > .report");
+    return answer?.getBoundingClientRect().top ?? null;
+  }
+
+  clear(): void {
+    this.#eyes.clear();
+    for (const each of [this.#runs, this.#drawn, this.#unsent]) each.clear();
+    this.#root.replaceChildren();
+  }
+
+  /** A message that the server has not answered yet. */
+  addUnsent(say: string, body: JSON): void {
+    const bubble = drawBubble(body);
+    markUnsent(bubble);
+    this.#unsent.set(say, bubble);
+    this.#root.append(bubble);
+  }
+
+  /** If it was taken after all, the event puts it right. */
+  refuse(say: string, why: string): void {
+    const bubble = this.#unsent.get(say);
+    if (bubble) markRefused(bubble, why);
+  }
+
+  /** Draw an event, unless it is drawn already: history and the live stream overlap. */
+  add(event: GreenroomEvent): boolean {
+    if (event.kind === "superseded" || this.#drawn.has(event.offset)) return false;
+    this.#drawn.add(event.offset);
+    const target = event.kind === "user_said" ? this.#said(event) : this.#run(event).draw(event);
+    // `target` is where the event is seen; its own mark is what tests and tools can count.
+    const mark = target.dataset["offset"] === undefined ? target : target.appendChild(element("span", { hidden: true }));
+    Object.assign(mark.dataset, { testid: mark.dataset["testid"] ?? "event", offset: event.offset, kind: event.kind });
+    this.#eyes.watch(target, event);
+    return true;
+  }
+
+  #said({ run, data: { body, say } }: GreenroomEvent<"user_said">): HTMLElement {
+    this.#unsent.get(say)?.remove();
+    this.#unsent.delete(say);
+    const bubble = drawBubble(body), block = this.#runs.get(run)?.block;
+    if (block) block.before(bubble);
+    else this.#root.append(bubble);
+    return bubble;
+  }
+
+  #run(event: GreenroomEvent): RunView {
+    const known = this.#runs.get(event.run);
+    if (known) return known;
+    const run = new RunView(event, this.#parts);
+    const parent = run.parent && this.#runs.get(run.parent);
+    if (parent) parent.addNested(run.block);
+    else this.#root.append(run.block);
+    this.#runs.set(event.run, run);
+    return run;
+  }
+}

@@ -1,0 +1,43 @@
+// The view moves on with what is new, until the user looks back.
+
+const NEAR = 120; // px: this close to the newest, the view follows it
+const UNDER_TOP = 72; // px of the bar at the top
+
+export interface Followed {
+  readonly isEmpty: boolean;
+  /** Where the latest answer begins, in px from the window's top. */
+  readonly answerTop: number | null;
+}
+
+export class Following {
+  is = true;
+  readonly #what: Followed;
+  #lastY = 0;
+
+  constructor(what: Followed) {
+    this.#what = what;
+    addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    const main = document.querySelector("main");
+    if (main) new ResizeObserver(() => { if (this.is) this.moveTo(this.newest); }).observe(main);
+  }
+
+  /** The end of the page, or the start of the latest answer when it is taller than the window. */
+  get newest(): number {
+    if (this.#what.isEmpty) return 0;
+    const end = document.documentElement.scrollHeight - innerHeight;
+    const start = this.#what.answerTop;
+    return Math.max(0, start === null ? end : Math.min(end, start + scrollY - UNDER_TOP));
+  }
+
+  /** Scrolling by the page is not the user's: by the time of its event, more may have come below. */
+  moveTo(top: number): void {
+    scrollTo({ top });
+    this.#lastY = scrollY;
+  }
+
+  #scrolled(): void {
+    if (scrollY >= this.newest - NEAR) this.is = true;
+    else if (scrollY < this.#lastY) this.is = false;
+    this.#lastY = scrollY;
+  }
+}
