@@ -831,6 +831,7 @@ var Machine = class {
 		this.#renewal = new Renewal(env, act);
 		this.arrivals = new Arrivals(isPosition(position) ? position : void 0, act);
 		for (const frame of Array.isArray(unanswered) ? unanswered : []) if (isSay(frame)) this.#requests.add(frame);
+		if (Array.isArray(unanswered)) act("save", "unanswered", this.said);
 	}
 	/** What is to be done because of an input. */
 	after([name, ...what]) {

@@ -51,6 +51,7 @@ export class Machine {
     this.#renewal = new Renewal(env, act);
     this.arrivals = new Arrivals(isPosition(position) ? position : undefined, act);
     for (const frame of Array.isArray(unanswered) ? unanswered : []) if (isSay(frame)) this.#requests.add(frame);
+    if (Array.isArray(unanswered)) act("save", "unanswered", this.said); // without what was left out
   }
 
   /** What is to be done because of an input. */
