@@ -529,7 +529,7 @@ var Reports = class {
 		this.#confirmed = [...this.#confirmed, frame].slice(-MOST_CONFIRMED);
 	}
 	/** The next report to send, if there is one. */
-	next(maxFrameBytes) {
+	next(maxFrameBytes = 16 * 1024) {
 		const offsets = [...this.#displayed].sort((a, b) => a - b).slice(0, Math.min(AT_ONCE, Math.floor(maxFrameBytes / OFFSET_BYTES)));
 		for (const offset of offsets) this.#displayed.delete(offset);
 		return offsets.length ? {
@@ -655,7 +655,6 @@ var Renewal = class {
 //#endregion
 //#region ../js/src/protocol/requests.ts
 init_codes();
-const LARGEST = 64 * 1024;
 const MOST = 256;
 const TRIES = 3;
 var Requests = class {
@@ -725,7 +724,7 @@ var Requests = class {
 		return sent.length > 0;
 	}
 	/** The server takes frames of this many bytes. */
-	limit(largest = LARGEST) {
+	limit(largest) {
 		this.#largest = largest;
 		for (const request of this.#all) if (request.bytes > largest) this.#settle(request, tooBig(request.bytes, largest));
 	}
@@ -918,7 +917,7 @@ var Machine = class {
 		this.#do("wait", "report");
 		if (!this.ready) return;
 		this.ack();
-		if (!this.#outgoing.sendReports(this.ready.max_frame_bytes ?? 65536)) this.#do("wait", "report", REPORT_MS);
+		if (!this.#outgoing.sendReports(this.ready.max_frame_bytes)) this.#do("wait", "report", REPORT_MS);
 	}
 	stable() {
 		this.#attempts.stable();
@@ -1038,7 +1037,7 @@ var Machine = class {
 		if (position && position.user !== ready.user) this.#disown();
 		this.arrivals.setAsks(ready.asks ?? []);
 		this.#move("ready");
-		this.#requests.limit(ready.max_frame_bytes);
+		this.#requests.limit(ready.max_frame_bytes ?? Infinity);
 		this.dispatch();
 		this.report();
 	}

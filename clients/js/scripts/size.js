@@ -21,7 +21,7 @@ const react = await weigh(`export { connect } from "./dist/index.js"; export * f
 const sse = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/sse.js";`);
 
 const rows = [
-  ["connect", core, 7_350],
+  ["connect", core, 7_400],
   ["eventLog, more", log - core],
   ["greenroom/react, more", react - core, 2_000],
   ["greenroom/sse, loaded where WebSockets do not pass", sse - core],

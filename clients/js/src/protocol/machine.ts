@@ -11,7 +11,7 @@ import type { ClientFrame, Closing, Ready, Reply, Request, Say, ServerFrame } fr
 import { Liveness } from "./liveness.js";
 import { Outgoing } from "./outgoing.js";
 import { Renewal } from "./renewal.js";
-import { LARGEST, refusal, Requests } from "./requests.js";
+import { refusal, Requests } from "./requests.js";
 import { isPosition, isSay } from "./saved.js";
 import { type Cause, type State, TRANSITIONS } from "./states.js";
 
@@ -156,7 +156,7 @@ export class Machine {
     this.#do("wait", "report");
     if (!this.ready) return;
     this.ack();
-    if (!this.#outgoing.sendReports(this.ready.max_frame_bytes ?? LARGEST)) this.#do("wait", "report", REPORT_MS); // the rest in a moment
+    if (!this.#outgoing.sendReports(this.ready.max_frame_bytes)) this.#do("wait", "report", REPORT_MS); // the rest in a moment
   }
 
   stable(): void {
@@ -273,7 +273,7 @@ export class Machine {
     if (position && position.user !== ready.user) this.#disown();
     this.arrivals.setAsks(ready.asks ?? []);
     this.#move("ready");
-    this.#requests.limit(ready.max_frame_bytes);
+    this.#requests.limit(ready.max_frame_bytes ?? Infinity);
     this.dispatch();
     this.report();
   }

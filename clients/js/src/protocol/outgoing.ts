@@ -44,7 +44,7 @@ export class Outgoing {
   }
 
   /** Returns whether all reports are on their way. */
-  sendReports(maxFrameBytes: number): boolean {
+  sendReports(maxFrameBytes: number | undefined): boolean {
     while (!this.#queue.length) {
       const frame = this.reports.next(maxFrameBytes);
       if (!frame) return true;

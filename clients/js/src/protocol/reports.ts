@@ -22,7 +22,7 @@ export class Reports {
   }
 
   /** The next report to send, if there is one. */
-  next(maxFrameBytes: number): ClientFrame | undefined {
+  next(maxFrameBytes = 16 * 1024): ClientFrame | undefined {
     const offsets = [...this.#displayed].sort((a, b) => a - b).slice(0, Math.min(AT_ONCE, Math.floor(maxFrameBytes / OFFSET_BYTES)));
     for (const offset of offsets) this.#displayed.delete(offset);
     return offsets.length ? { type: "displayed", offsets } : this.#confirmed.shift();

@@ -5,7 +5,6 @@ import type { Act } from "./commands.js";
 import type { Env } from "./env.js";
 import { byteLength, encode, type Failure, type Reply, type Request, type Say } from "./frames.js";
 
-export const LARGEST = 64 * 1024; // bytes of a frame that a server takes which does not say
 const MOST = 256; // requests that wait for their answers, or for a connection
 const TRIES = 3; // after a temporary refusal
 
@@ -87,7 +86,7 @@ export class Requests {
   }
 
   /** The server takes frames of this many bytes. */
-  limit(largest: number = LARGEST): void {
+  limit(largest: number): void {
     this.#largest = largest;
     for (const request of this.#all) if (request.bytes > largest) this.#settle(request, tooBig(request.bytes, largest));
   }
