@@ -3,7 +3,7 @@
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
-const OTHERS = ["react", "react/jsx-runtime"];
+const OTHERS = ["ai", "react", "react/jsx-runtime"];
 
 /** The bytes of what this statement imports; what `import()` loads later is not among them. */
 async function weigh(statement) {
@@ -18,12 +18,14 @@ async function weigh(statement) {
 const core = await weigh(`export { connect } from "./dist/index.js";`);
 const log = await weigh(`export { connect, eventLog } from "./dist/index.js";`);
 const react = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/react.js";`);
+const aiSdk = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/ai_sdk.js";`);
 const sse = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/sse.js";`);
 
 const rows = [
   ["connect", core, 7_400],
   ["eventLog, more", log - core],
   ["greenroom/react, more", react - core, 2_000],
+  ["greenroom/ai-sdk, more", aiSdk - core, 5_300],
   ["greenroom/sse, loaded where WebSockets do not pass", sse - core],
 ];
 for (const [name, bytes, limit] of rows) {

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 
 const SECRET = "a secret of more than thirty-two bytes";
-const AGENT = `
+const COUNTING = `
 import trio
 
 async def agent(run, said):
@@ -24,8 +24,13 @@ export const hasGreenroom = spawnSync("python", ["-c", "import greenroom.command
 
 export class LiveServer {
   readonly #folder = mkdtempSync(join(tmpdir(), "greenroom-js-"));
+  readonly #agent: string;
   #process: ChildProcess | undefined;
   port = 0;
+
+  constructor(agent = COUNTING) {
+    this.#agent = agent;
+  }
 
   get url(): string {
     return `ws://127.0.0.1:${this.port}`;
@@ -34,7 +39,7 @@ export class LiveServer {
   /** It prints where it is, once it is up. */
   async start(): Promise<void> {
     this.port ||= await freePort();
-    writeFileSync(join(this.#folder, "app.py"), AGENT);
+    writeFileSync(join(this.#folder, "app.py"), this.#agent);
     const command = ["-m", "greenroom", "serve", "app:agent", "--port", String(this.port)];
     this.#process = spawn("python", command, { cwd: this.#folder, env: { ...process.env, GREENROOM_SECRET: SECRET }, stdio: ["ignore", "pipe", "ignore"] });
     await once(this.#process.stdout as Readable, "data");
