@@ -12,6 +12,7 @@ from greenroom import actors, supervisor, testing
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"in a file `(\w+)\.py`:\n\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TEST = re.compile(r"^(?:async )?def test_", re.MULTILINE)
 
 
@@ -21,11 +22,18 @@ keeps the names that it has exported."""
 
 
 def printed_tests() -> Iterator[tuple[str, str]]:
-    """Name of the page and source of every block with tests in it; each stands for itself."""
+    """Name of the page and source of every block with tests in it; each stands for itself, beside
+    the files that its page names."""
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for block in BLOCK.findall(page.read_text("utf-8")):
             if TEST.search(block):
                 yield page.stem, block
+
+
+def files_of(page: str) -> dict[str, str]:
+    """The programs that the reader has put into files, by their names."""
+    text = "" if page == "README" else (ROOT / "docs" / f"{page}.md").read_text("utf-8")
+    return dict(FILE.findall(text))
 
 
 PRINTED = list(printed_tests())
@@ -35,7 +43,7 @@ PRINTED = list(printed_tests())
 @pytest.mark.parametrize(("page", "block"), PRINTED, ids=[page for page, _ in PRINTED])
 def test_a_printed_test_passes(page: str, block: str, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\ntrio_mode = true\naddopts = --strict-markers -p no:cacheprovider")
-    pytester.makepyfile(**{f"test_{page}": block})
+    pytester.makepyfile(**files_of(page), **{f"test_{page}": block})
 
     outcomes = pytester.runpytest("-W", "error").parseoutcomes()
     assert outcomes.keys() <= {"passed"}  # one may be run with several parameters
@@ -43,7 +51,8 @@ def test_a_printed_test_passes(page: str, block: str, pytester: pytest.Pytester)
 
 
 def test_the_pages_that_print_tests_are_seen() -> None:
-    assert "machines" in {page for page, _ in PRINTED}
+    assert {"machines", "fastapi"} <= {page for page, _ in PRINTED}
+    assert files_of("fastapi").keys() == {"chat"}
 
 
 def test_every_test_that_the_failure_modes_name_exists() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_docs_tests import files_of
+
 ROOT = Path(__file__).parents[1]
 PAGES = ("actors", "supervision", "runs", "delivery", "embedding", "client", "what-happened")
 EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -26,6 +28,8 @@ def test_every_example_that_a_reader_begins_with_is_typed(tmp_path: Path) -> Non
     for page in (ROOT / "README.md", ROOT / "docs" / "fastapi.md"):  # one program each
         program = "\n".join(EXAMPLE.findall(page.read_text(encoding="utf-8")))
         (tmp_path / f"{page.stem.lower()}_page.py").write_text(program, encoding="utf-8")
+    for name, source in files_of("fastapi").items():
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
     for example in (ROOT / "examples").glob("*.py"):
         if IN_A_HOST.search(text := example.read_text(encoding="utf-8")):
             (tmp_path / f"example_{example.name}").write_text(text, encoding="utf-8")

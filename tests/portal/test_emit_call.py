@@ -9,6 +9,7 @@ from functools import partial
 
 import attrs
 import outcome
+import pytest
 import trio
 import trio.testing
 
@@ -97,7 +98,9 @@ async def test_an_event_that_was_not_kept_raises_and_its_number_is_given_to_the_
         assert await here.texts() == [(0, "a")]
 
 
-async def test_an_emit_that_is_interrupted_is_not_waited_for_and_may_be_kept() -> None:
+async def test_an_emit_that_is_interrupted_is_not_waited_for_and_may_be_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with emits() as here:
         here.disk.hold()
         call = here.piece("a")
@@ -110,6 +113,7 @@ async def test_an_emit_that_is_interrupted_is_not_waited_for_and_may_be_kept() -
         assert here.piece("b").ran_by_hand()
         await trio.testing.wait_all_tasks_blocked()
         assert await here.texts() == [(0, "a"), (1, "b")]
+        assert not caplog.records, "the reply has no one to call"
 
 
 async def test_in_a_lane_that_was_cut_nothing_is_emitted() -> None:

@@ -30,7 +30,6 @@ Children = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
 
 def tree(
     url: str | None = None,
-    /,
     *,
     token: str | None = None,
     watch: Flag = False,
@@ -76,7 +75,6 @@ def tree(
 
 def crashes(
     url: str | None = None,
-    /,
     *,
     token: str | None = None,
     json: Flag = False,
@@ -106,6 +104,7 @@ def crashes(
 
 def crash(
     *url_and_id: str,
+    url: str | None = None,
     token: str | None = None,
     json: Flag = False,
     config: Path | None = None,
@@ -115,8 +114,10 @@ def crash(
     Parameters
     ----------
     url_and_id
-        The crash's id, as `greenroom crashes` lists it; its beginning is enough. Put the
-        server's URL before it. Default: GREENROOM_URL, else port 8700 of this machine.
+        The crash's id, as `greenroom crashes` lists it; its beginning is enough. The server's URL
+        may stand before it.
+    url
+        The server's URL. Default: GREENROOM_URL, else port 8700 (GREENROOM_PORT) of this machine.
     token
         The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it.
     json
@@ -124,8 +125,8 @@ def crash(
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    url, id_ = _url_and_id(url_and_id)
-    client = _client(url, token, config)
+    where, id_ = _url_and_id(url, url_and_id)
+    client = _client(where, token, config)
     whole = _whole_id(client, id_)
     if json:
         write_line(client.raw_crash(whole))
@@ -175,14 +176,15 @@ def explain(
         print(shown_whole(found), flush=True)
 
 
-def _url_and_id(given: Sequence[str]) -> tuple[str | None, str]:
+def _url_and_id(url: str | None, given: Sequence[str]) -> tuple[str | None, str]:
     match given:
         case [id_]:
-            return None, id_
-        case [url, id_]:
             return url, id_
+        case [first, id_] if url is None:
+            return first, id_
+    beside = "" if url is None else " beside --url"
     raise BadSettings(
-        [f"the arguments must be a crash's id, or a URL and an id; got {len(given)}"],
+        [f"the arguments must be a crash's id, or a URL and an id; got {len(given)}{beside}"],
         advice=WHERE,
     )
 

@@ -52,7 +52,7 @@ def look(*arguments: str, cwd: Path, token: str | None = ADMIN) -> Result:
 
 @pytest.mark.requirement("R42")
 def test_tree_shows_the_live_tree_with_states_in_words(crashed: Server, tmp_path: Path) -> None:
-    result = look("tree", url(crashed), cwd=tmp_path)
+    result = look("tree", "--url", url(crashed), cwd=tmp_path)
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("greenroom running · one_for_one")
     assert "user:alice running · rest_for_one" in result.out
@@ -75,6 +75,7 @@ def test_a_crash_is_listed_and_shown_with_where_it_came_from(
     lines = json.loads(look("crashes", url(crashed), "--json", cwd=tmp_path).out)["crashes"]
     id_ = lines[0]["id"]
     shown = look("crash", url(crashed), id_[:4], cwd=tmp_path)
+    assert look("crash", id_[:4], "--url", url(crashed), cwd=tmp_path) == shown
 
     assert id_ in listed.out
     assert "RuntimeError: boom" in listed.out
@@ -114,6 +115,8 @@ def test_where_the_server_is_need_not_be_said(
     [
         (["crash"], "URL and an id; got 0"),
         (["crash", "http://127.0.0.1:1", "one", "two"], "URL and an id; got 3"),
+        (["crash", "--url", "http://127.0.0.1:1"], "URL and an id; got 0 beside --url"),
+        (["crash", "--url", "http://127.0.0.1:1", "two", "abc"], "got 2 beside --url"),
         (["crash", "abc"], "`port` is 0"),
         (["tree"], "`port` is 0"),
     ],
