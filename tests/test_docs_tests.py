@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from greenroom import actors, supervisor, testing
+from tests.printed_files import files_of
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FILE = re.compile(r"in a file `(\w+)\.py`:\n\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TEST = re.compile(r"^(?:async )?def test_", re.MULTILINE)
 
 
@@ -28,12 +28,6 @@ def printed_tests() -> Iterator[tuple[str, str]]:
         for block in BLOCK.findall(page.read_text("utf-8")):
             if TEST.search(block):
                 yield page.stem, block
-
-
-def files_of(page: str) -> dict[str, str]:
-    """The programs that the reader has put into files, by their names."""
-    text = "" if page == "README" else (ROOT / "docs" / f"{page}.md").read_text("utf-8")
-    return dict(FILE.findall(text))
 
 
 PRINTED = list(printed_tests())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_docs_tests import files_of
+from tests.printed_files import files_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("actors", "supervision", "runs", "delivery", "embedding", "client", "what-happened")
