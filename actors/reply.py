@@ -17,9 +17,9 @@ R = TypeVar("R")
 ReplyOutcome = outcome.Value[R] | outcome.Error
 
 
-_TAKEN: outcome.Value[Any] = outcome.Value(None)
-"""Replaces an error that was raised: as any outcome, that can be unwrapped only once."""
-_TAKEN.unwrap()
+_NONE_YET: Any = object()
+_TAKEN: Any = None
+"""The value of a reply whose error was raised."""
 
 
 class Reply(Generic[R]):
@@ -32,10 +32,11 @@ class Reply(Generic[R]):
     cancelled: the answer is not read, and work for it may be skipped.
     """
 
-    __slots__ = ("_outcome", "_then", "_thread", "_waiter", "abandoned", "settled")
+    __slots__ = ("_error", "_then", "_thread", "_value", "_waiter", "abandoned", "settled")
 
     def __init__(self, settled: Callable[[Reply[R]], None] | None = None) -> None:
-        self._outcome: ReplyOutcome[R] | None = None
+        self._value: R = _NONE_YET
+        self._error: BaseException | None = None
         self.settled: Callable[[Reply[R]], None] | None = settled
         self._then: Callable[[ReplyOutcome[R]], object] | None = None
         self._waiter: trio.lowlevel.Task | None = None
@@ -44,14 +45,26 @@ class Reply(Generic[R]):
 
     @property
     def is_set(self) -> bool:
-        return self._outcome is not None
+        return self._value is not _NONE_YET or self._error is not None
 
     def succeed(self, value: R) -> bool:
-        return self._set(outcome.Value(value))
+        if self._value is not _NONE_YET or self._error is not None:
+            return False
+        if get_ident() != self._thread:
+            raise WrongThread("a reply")
+        self._value = value
+        self._settle()
+        return True
 
     def fail(self, error: BaseException) -> bool:
         """Raise `error` in the waiter. Give each reply an exception object of its own."""
-        return self._set(outcome.Error(error))
+        if self._value is not _NONE_YET or self._error is not None:
+            return False
+        if get_ident() != self._thread:
+            raise WrongThread("a reply")
+        self._error = error
+        self._settle()
+        return True
 
     def then(self, callback: Callable[[ReplyOutcome[R]], object]) -> None:
         """Call `callback(outcome)` once the answer is set, or now if it is.
@@ -59,8 +72,8 @@ class Reply(Generic[R]):
         Later, the callback runs in the task that sets the answer, and what it raises is logged.
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
-        if self._outcome is not None:
-            callback(self._outcome)
+        if self.is_set:
+            callback(self._outcome())
         else:
             self._check_free()
             self._then = callback
@@ -70,20 +83,19 @@ class Reply(Generic[R]):
 
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
-        if self._outcome is None:
+        if self._value is _NONE_YET and self._error is None:
             self._enrol()
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         else:
             await trio.lowlevel.checkpoint()
-        result = self._outcome
-        assert result is not None, "it is rescheduled by _set alone"
-        if type(result) is outcome.Value:
-            return result.value
-        self._outcome = _TAKEN
+        error = self._error
+        if error is None:
+            return self._value
+        self._value, self._error = _TAKEN, None
         try:
-            return result.unwrap()
+            raise error
         finally:
-            del result  # the error's traceback holds this frame and its reply: a reference cycle
+            del error  # its traceback holds this frame and its reply: a reference cycle
 
     @types.coroutine
     def by_hand(self) -> Generator[Reply[R], R, R]:
@@ -96,13 +108,15 @@ class Reply(Generic[R]):
 
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
-        if self._outcome is None:
+        if self._value is _NONE_YET and self._error is None:
             self._enrol()
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         else:
             await trio.lowlevel.checkpoint()
-        assert self._outcome is not None, "it is rescheduled by _set alone"
-        return self._outcome
+        return self._outcome()
+
+    def _outcome(self) -> ReplyOutcome[R]:
+        return outcome.Value(self._value) if self._error is None else outcome.Error(self._error)
 
     def abandon(self) -> None:
         """The callback of `then` is called no more: whoever waited has gone."""
@@ -121,22 +135,16 @@ class Reply(Generic[R]):
         if self._then is not None or self._waiter is not None:
             raise trio.BusyResourceError("a reply has one waiter or callback, and has it already")
 
-    def _set(self, result: ReplyOutcome[R]) -> bool:
-        if self._outcome is not None:
-            return False
-        if get_ident() != self._thread:
-            raise WrongThread("a reply")
-        self._outcome = result
+    def _settle(self) -> None:
+        """It has its answer."""
         if self.settled is not None:
             self.settled(self)
-        waiter, then = self._waiter, self._then
-        if waiter is not None:
-            self._waiter = None
+        if self._waiter is not None:
+            waiter, self._waiter = self._waiter, None
             trio.lowlevel.reschedule(waiter)
-        elif then is not None:
-            self._then = None
-            call_guarded("a callback of then() failed", then, result)
-        return True
+        elif self._then is not None:
+            then, self._then = self._then, None
+            call_guarded("a callback of then() failed", then, self._outcome())
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
         self._waiter = None

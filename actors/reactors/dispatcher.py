@@ -55,6 +55,15 @@ class TurnMeter(Protocol):
         ...
 
 
+class Measured:
+    """Whether turns are measured, and by what."""
+
+    __slots__ = ("by",)
+
+    def __init__(self) -> None:
+        self.by: TurnMeter | None = None
+
+
 class DispatcherBusy(ActorError, trio.BusyResourceError):
     """The dispatcher runs already, in another task."""
 
@@ -87,6 +96,7 @@ class Dispatcher:
         self._at_end: deque[Callable[[], None]] = deque()
         self._parked: trio.lowlevel.Task | None = None
         self._thread: int | None = None  # while it runs
+        self._measured = Measured()
         self._lent = 0
 
     @property
@@ -105,6 +115,7 @@ class Dispatcher:
                 advice="run it in one task that outlives its reactors",
             )
         self._thread = get_ident()
+        self._measured = _measured_here()
         try:
             while True:
                 await self._outlive_scopes()
@@ -141,7 +152,7 @@ class Dispatcher:
         """Whether a reactor may handle one message now, outside of the turns. After `LENT` of them
         the next ones wait for a turn, so that they hold up other tasks no longer than that; and all
         do while CPU is metered, which is done by turns."""
-        if self._lent >= LENT or self._thread != get_ident() or _meter.get() is not None:
+        if self._lent >= LENT or self._thread != get_ident() or self._measured.by is not None:
             return False
         self._lent += 1
         return True
@@ -173,7 +184,7 @@ class Dispatcher:
         return trio.lowlevel.Abort.SUCCEEDED
 
     def _take_turn(self) -> None:
-        due, left, clock, meter = self._due, self._messages, self._clock, _meter.get()
+        due, left, clock, meter = self._due, self._messages, self._clock, self._measured.by
         until = clock() + self._seconds
         self._lent = 0
         while due and left > 0:
@@ -186,12 +197,18 @@ class Dispatcher:
             call_guarded("a callback at the end of a turn failed", at_end.popleft())
 
 
-_meter: trio.lowlevel.RunVar[TurnMeter | None] = trio.lowlevel.RunVar("greenroom turns", None)
+_measured: trio.lowlevel.RunVar[Measured] = trio.lowlevel.RunVar("greenroom turns")
+
+
+@once_per_run(_measured)
+def _measured_here() -> Measured:
+    """What measures the turns of this trio run: dispatchers look at it with each message."""
+    return Measured()
 
 
 def measure_turns(meter: TurnMeter | None) -> None:
     """Let `meter` measure the reactors of this trio run from their next turns on; None ends it."""
-    _meter.set(meter)
+    _measured_here().by = meter
 
 
 _dispatcher: trio.lowlevel.RunVar[Dispatcher] = trio.lowlevel.RunVar("greenroom dispatcher")

@@ -218,21 +218,19 @@ class ReactorCell(Resting, Generic[M]):
     @trio.lowlevel.enable_ki_protection  # as in a turn: the mailbox is left, and attended again
     def _take(self, message: M) -> bool:
         """Handle a message in the sender's task; False if it must wait for a turn."""
-        mailbox = self._mailbox
-        if not (mailbox.awaited and self._dispatcher.lend()):
+        if not (self._mailbox.awaited and self._dispatcher.lend()):
             return False
-        mailbox.leave()
-        mailbox.put_owed(message)
-        self.react()
+        self._react_to(self._mailbox.pass_on(message))
         return True
 
     def react(self) -> int:
         if self._tell is None:
             return 0
-        actor, mailbox = self._actor, self._mailbox
-        ref, raised = actor.ref, None
-        batch = mailbox.take_nowait(actor.batch)
-        taken = len(batch)
+        return self._react_to(self._mailbox.take_nowait(self._actor.batch))
+
+    def _react_to(self, batch: deque[M | Ask[object]]) -> int:
+        actor, taken, raised = self._actor, len(batch), None
+        ref = actor.ref
         ref._in_turn = True
         try:
             self._context.run(_handle, actor, batch)
@@ -241,13 +239,13 @@ class ReactorCell(Resting, Generic[M]):
         ref._in_turn = False
         if batch:
             taken -= len(batch)
-            mailbox.put_back(batch)
+            self._mailbox.put_back(batch)
         if self._life.probe is not NO_PROBE:
-            self._life.probe.handled(ref.name, taken)
+            self._life.probe.handled(actor.ref.name, taken)
         if raised is None:
             actor.recent.handled(taken)
             if not (actor._stop or self._cancelled):
-                mailbox.attend(self._enqueue)
+                self._mailbox.attend(self._enqueue)
                 return taken
         self._end(outcome.Value(None) if raised is None else outcome.Error(raised))
         return taken
