@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, Final, Self, TypeVar
 
 from typeid import TypeID
@@ -210,29 +211,50 @@ def _digits(bits: int, count: int) -> str:
     return "".join([_TWO_DIGITS[bits >> shift & 1023] for shift in range(count - 10, -1, -10)])
 
 
-class RandomBits:
-    """Random bits of the system, drawn for many calls at once.
+class RandomTails:
+    """The last 16 digits of ids, which are random but for a UUID's version and variant.
 
-    Each drawing is a system call, which lets go of the interpreter's lock. A forked child would
-    have the same bits; it throws them away.
+    They are drawn for many ids at once: each drawing is a system call, which lets go of the
+    interpreter's lock. A forked child would have the same ones; it throws them away.
     """
 
-    DRAWN: Final = 64 * 80
+    DRAWN: Final = 64
 
     def __init__(self) -> None:
-        self._bits = self._left = 0
-        in_child(self, RandomBits._throw_away)
+        self._drawn: list[str] = []
+        in_child(self, RandomTails._throw_away)
 
     def _throw_away(self) -> None:
-        self._bits = self._left = 0
+        self._drawn = []
 
-    def __call__(self, count: int) -> int:
-        if count > self._left:
-            self._bits, self._left = secrets.randbits(self.DRAWN), self.DRAWN
-        drawn = self._bits & (1 << count) - 1
-        self._bits >>= count
-        self._left -= count
-        return drawn
+    def __call__(self) -> str:
+        try:
+            return self._drawn.pop()
+        except IndexError:
+            drawn = tails_of(secrets.token_bytes(self.DRAWN * 16))
+            tail = drawn.pop()  # before other threads can see the list
+            self._drawn = drawn
+            return tail
+
+
+def tails_of(random: bytes) -> list[str]:
+    """A tail for each 16 bytes. Of each byte 5 bits are used: those of one digit."""
+    digits = bytearray(random.translate(_ANY))
+    digits[::16] = random[::16].translate(_VERSION)
+    digits[3::16] = random[3::16].translate(_VARIANT)
+    text = digits.decode()
+    return [text[start : start + 16] for start in range(0, len(text), 16)]
+
+
+def _table(digit_of: Callable[[int], int]) -> bytes:
+    return bytes(ord(_DIGITS[digit_of(byte)]) for byte in range(256))
+
+
+_ANY: Final = _table(lambda byte: byte & 31)
+_VERSION: Final = _table(lambda byte: 0b01110 | byte & 1)
+"""The first digit of a tail: the version, 7, and the first of 12 random bits."""
+_VARIANT: Final = _table(lambda byte: byte & 0b10011 | 0b01000)
+"""The fourth: the last of these bits, the variant, and the first two of 62 random bits."""
 
 
 class IdSource:
@@ -244,13 +266,13 @@ class IdSource:
         random_bits: Callable[[int], int] | None = None,
     ) -> None:
         self._now_ms = now_ms
-        self._random_bits = random_bits or RandomBits()
+        self._tail = RandomTails() if random_bits is None else partial(_tail_of, random_bits)
         self._begun = -1, ""  # the last id's 1,024 ms, and the digits that ids have of them
 
     def new(self, kind: type[I]) -> I:
         """A new id of `kind`, which must not be `UserId`: the identity provider makes user ids.
 
-        What `with_bits` and `uuid_bits` would make of its bits, in a third of the time: a UUID's
+        What `with_bits` and `uuid_bits` would make of its bits, in a seventh of the time: a UUID's
         first 48 bits, the ms, are the first ten digits, of which eight stay for a second.
         """
         now, (second, begin) = self._now_ms(), self._begun
@@ -258,13 +280,11 @@ class IdSource:
             second = now >> 10
             begin = _digits(second & (1 << 38) - 1, 40)
             self._begun = second, begin  # at once: another thread may make ids, too
-        drawn, two = self._random_bits(74), _TWO_DIGITS
-        rest = drawn << 2 & _HIGH | drawn & _LOW | _VERSION_7
-        return kind(
-            f"{kind.prefix}_{begin}{two[now & 1023]}{two[rest >> 70]}{two[rest >> 60 & 1023]}"
-            f"{two[rest >> 50 & 1023]}{two[rest >> 40 & 1023]}{two[rest >> 30 & 1023]}"
-            f"{two[rest >> 20 & 1023]}{two[rest >> 10 & 1023]}{two[rest & 1023]}"
-        )
+        return kind(f"{kind.prefix}_{begin}{_TWO_DIGITS[now & 1023]}{self._tail()}")
+
+
+def _tail_of(random_bits: Callable[[int], int]) -> str:
+    return _digits(uuid_bits(7, 0, random_bits(74)) & (1 << 80) - 1, 80)
 
 
 def uuid_bits(version: int, at_ms: int, rest: int) -> int:
@@ -276,11 +296,6 @@ def uuid_bits(version: int, at_ms: int, rest: int) -> int:
         | 2 << 62
         | rest & (1 << 62) - 1
     )
-
-
-_LOW: Final = (1 << 62) - 1
-_HIGH: Final = (1 << 12) - 1 << 64
-_VERSION_7: Final = uuid_bits(7, 0, 0)
 
 
 def _prefix_of(value: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count, permutations
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from greenroom.delivery.events.ids import (
     EventId,
     Id,
     IdSource,
-    RandomBits,
+    RandomTails,
     RequestId,
     RunId,
     SessionId,
@@ -26,6 +26,7 @@ from greenroom.delivery.events.ids import (
     bits_of,
     kind_of,
     named,
+    tails_of,
     with_bits,
 )
 from tests.forked_child import in_forked_child
@@ -150,18 +151,29 @@ def test_an_id_is_the_typeid_of_its_uuid(kind: type[Id], bits: int) -> None:
     assert bits_of(id_) == bits
 
 
-@given(st.lists(st.integers(1, 200), max_size=200))
-def test_bits_drawn_together_are_as_many_as_asked_for_and_none_is_given_twice(
-    counts: list[int],
-) -> None:
-    bits = RandomBits()
-    bits(1)
-    rest, expected = bits._bits, ""
-    for wanted in counts:
-        if wanted > bits._left:
-            return
-        expected = f"{bits(wanted):0{wanted}b}{expected}"
-    assert int(expected or "0", 2) == rest & (1 << len(expected)) - 1
+@given(st.binary(min_size=16, max_size=64).filter(lambda drawn: len(drawn) % 16 == 0))
+def test_what_is_drawn_together_becomes_the_tails_of_as_many_ids(drawn: bytes) -> None:
+    tails = tails_of(drawn)
+    assert len(tails) == len(drawn) // 16
+    for tail in tails:
+        uuid = TypeID.from_string(f"run_01hf7yat00{tail}").uuid
+        assert (uuid.version, uuid.variant) == (7, RFC_4122)
+
+
+def test_each_random_bit_of_a_tail_is_one_that_was_drawn() -> None:
+    known = tails_of(bytes(16))[0]
+    used = {
+        tail
+        for place in range(16)
+        for bit in range(8)
+        if (tail := tails_of((1 << 8 * place + bit).to_bytes(16, "little"))[0]) != known
+    }
+    assert len(used) == 74
+
+
+def test_no_tail_is_given_twice() -> None:
+    tails = RandomTails()
+    assert len({tails() for _ in range(3 * RandomTails.DRAWN)}) == 3 * RandomTails.DRAWN
 
 
 def test_ids_of_one_source_differ() -> None:
@@ -171,10 +183,10 @@ def test_ids_of_one_source_differ() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_makes_other_ids_than_its_parent() -> None:
-    bits = RandomBits()
-    bits(74)
-    children = [in_forked_child(lambda: bits(74)) for _ in range(2)]
-    assert len({*children, str(bits(74))}) == 3
+    tails = RandomTails()
+    tails()
+    children = [in_forked_child(tails) for _ in range(2)]
+    assert len({*children, tails()}) == 3
 
 
 @pytest.mark.parametrize("kind", MADE)
