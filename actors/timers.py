@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Set
 from threading import get_ident
 from typing import Generic, TypeVar
 
@@ -184,6 +184,10 @@ class Timers(Generic[M]):
     def _check_thread(self) -> None:
         if get_ident() != self._thread:
             raise WrongThread("an actor's timers")
+
+    def all_run(self, names: Set[Hashable]) -> bool:
+        """Whether the timers of these names run."""
+        return self._alarms.keys() >= names
 
     def __contains__(self, name: Hashable) -> bool:
         return name in self._alarms

@@ -21,8 +21,8 @@ from greenroom.delivery.events.ids import (
     ThreadId,
     UserId,
 )
-from greenroom.delivery.events.json_data import Flaw, any_flaw_of, flaw_of
-from greenroom.delivery.events.kinds import JSON, Event, Kind, class_of
+from greenroom.delivery.events.json_data import Flaw, any_flaw_of, flaw_of, is_plain
+from greenroom.delivery.events.kinds import CLASS_OF, JSON, Event, Kind, class_of
 from greenroom.delivery.events.policy import Policies, RunPolicy
 from greenroom.delivery.events.record import Entry, OpenRun, Record, Unsaid
 
@@ -98,19 +98,20 @@ class Draft:
 
     def record(self, user: UserId, offset: int, at: int) -> Record:
         """The event with its offset and time. `at`: ms since the Unix epoch."""
+        kind, body = self.kind, b'{"offset":%d,"at":%d,%b' % (offset, at, self.rest[1:])
         return Record(
-            user=user,
-            offset=offset,
-            id=self.id,
-            kind=self.kind,
-            event_class=class_of(self.kind),
-            thread=self.thread,
-            run=self.run,
-            parent=self.parent,
-            request=self.request,
-            at=at,
-            say=self.say,
-            body=b'{"offset":%d,"at":%d,%b' % (offset, at, self.rest[1:]),
+            user,
+            offset,
+            self.id,
+            kind,
+            CLASS_OF[kind],
+            self.thread,
+            self.run,
+            self.parent,
+            self.request,
+            at,
+            self.say,
+            body,
         )
 
 
@@ -128,21 +129,35 @@ def draft(
 ) -> Draft:
     """Encode an event. Raises `BadEvent` for data that is too big, is not JSON, or would reach a
     browser changed (NaN, an integer past 2^53)."""
-    run_fields = _run_fields(thread, run, parent, request)
     try:
-        encoded = orjson.dumps(data)
+        encoded = orjson.dumps(data, option=orjson.OPT_STRICT_INTEGER)
     except TypeError as error:
-        raise _bad(kind, any_flaw_of(data, "data") or error) from error
-    fields = orjson.dumps(event), _KIND_FIELDS[kind], run_fields, encoded
-    rest = b'{"id":%b,%b,%b,"data":%b}' % fields
+        encoded = _encoded(kind, data, error)
+    run_fields = _run_fields(thread, run, parent, request)
+    rest = b'{"id":"%b",%b,%b,"data":%b}' % (
+        event.encode(),
+        _KIND_FIELDS[kind],
+        run_fields,
+        encoded,
+    )
     if len(rest) > MAX_EVENT_BYTES:
         raise BadEvent(
             f"{kind}: an event must have at most {MAX_EVENT_BYTES:,} bytes, not {len(rest):,}",
             advice="store the bulk elsewhere and send a link to it",
         )
-    if flaw := flaw_of(data, "data"):
+    if not is_plain(data) and (flaw := flaw_of(data, "data")):
         raise _bad(kind, flaw)
     return Draft(event, kind, thread, run, parent, request, say, rest, beside)
+
+
+def _encoded(kind: Kind, data: JSON, refused: TypeError) -> bytes:
+    """Data that the encoder refused, being strict: it takes no 2^53, which browsers do."""
+    if flaw := any_flaw_of(data, "data"):
+        raise _bad(kind, flaw) from refused
+    try:
+        return orjson.dumps(data)
+    except TypeError as error:
+        raise _bad(kind, error) from error
 
 
 _KIND_FIELDS: Final = {

@@ -34,6 +34,16 @@ class Flaw:
         return f"{self.path} must be {self.expected}, not {self.given}"
 
 
+def is_plain(data: object) -> bool:
+    """Whether it is an object of strings, integers and the like, as nearly always: nothing can be
+    wrong with it that an encoder which is strict about integers does not refuse."""
+    return (
+        type(data) is dict
+        and _STR.issuperset(map(type, data))
+        and _PLAIN_OR_INT.issuperset(map(type, data.values()))
+    )
+
+
 def flaw_of(data: object, name: str) -> Flaw | None:
     """The first value that JSON cannot carry unchanged, if any; `name` begins the path to it.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, Union
+from types import MappingProxyType
+from typing import Final, TypeAlias, Union
 
 import attrs
 import orjson
@@ -50,9 +51,15 @@ ASK_KINDS = ASK_ENDS | {Kind.INPUT_REQUESTED}
 TERMINAL = frozenset({Kind.AGENT_COMPLETED, Kind.AGENT_FAILED})
 
 
+CLASS_OF: Final[Mapping[Kind, EventClass]] = MappingProxyType(
+    {kind: EventClass.PROGRESS if kind in PROGRESS else EventClass.CRITICAL for kind in Kind}
+)
+"""The event class of each kind, as the protocol assigns it."""
+
+
 def class_of(kind: Kind) -> EventClass:
-    """The event class of a kind, as the protocol assigns it."""
-    return EventClass.PROGRESS if kind in PROGRESS else EventClass.CRITICAL
+    """The event class of a kind."""
+    return CLASS_OF[kind]
 
 
 @attrs.frozen

@@ -31,9 +31,10 @@ RUN_TURNS: Final = RUN_OPENS | RUN_ENDS
 """Events of all other kinds change nothing about which runs are open."""
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)  # not frozen: that doubles what one costs
 class Record:
     """An event as the journal keeps it. `body` is the event's JSON, sent to clients unchanged.
+    Nothing changes one: many hold the same.
 
     Offsets count from 1 for each user, without gaps. `at` is in milliseconds since the epoch.
     `say` is an idempotency key: a client's, of its `user_said`; or a service's, of an event.

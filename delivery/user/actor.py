@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 import outcome
 import trio
@@ -74,6 +74,9 @@ logger = logging.getLogger("greenroom.delivery")
 
 LAZY_SECONDS = 1.0
 """Seconds that cursors and marks may wait to be written together with events."""
+
+_USUAL: Final = frozenset({FlushLazily, RedeliverDue})
+"""The timers that run while events are sent and acknowledged."""
 
 Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
 
@@ -297,21 +300,29 @@ class UserActor(Reactor[UserMessage]):
     # Inside
 
     def _flush(self) -> None:
-        self._runs.end_left()
-        while self.outbox.has_next:
-            self._append(self.outbox.next_append(self._now()))
-        self._runs.take_up_broken()
+        runs, outbox = self._runs, self.outbox
+        if runs.open.left:
+            runs.end_left()
+        while outbox.has_next:
+            self._append(outbox.next_append(self._now()))
+        if runs.broken.waiting:
+            runs.take_up_broken()
+        if not self.timers.all_run(_USUAL):
+            self._wind()
+        if self._settler.due_in is not None:
+            self._wind_settling()
+
+    def _wind(self) -> None:
+        """One timer for the first deadline; an acknowledgement does not stop it."""
         if FlushLazily not in self.timers and self.outbox.has_lazy:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
-        self._wind_redelivery()
-        if (due_in := self._settler.take_due()) is not None:
-            self.timers.start(SettleDue, due_in, SettleDue())
-
-    def _wind_redelivery(self) -> None:
-        """One timer for the first deadline; an acknowledgement does not stop it."""
         if RedeliverDue not in self.timers and (due := self.outbox.next_due) is not None:
             after = max(0.0, due - trio.current_time())
             self.timers.start(RedeliverDue, after, RedeliverDue())
+
+    def _wind_settling(self) -> None:
+        if (due_in := self._settler.take_due()) is not None:
+            self.timers.start(SettleDue, due_in, SettleDue())
 
     def _append(self, entries: list[Entry] | None) -> None:
         if entries is not None:

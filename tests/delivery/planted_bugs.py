@@ -281,7 +281,7 @@ BUGS = [
     Bug(
         "a run is taken up twice",
         "broken_runs",
-        "        del self._broken[run.run]\n",
+        "        del self.waiting[run.run]\n",
         "",
     ),
     Bug(

@@ -35,7 +35,6 @@ class Settler:
         "_actor",
         "_asked",
         "_connected",
-        "_due_in",
         "_given_up",
         "_looking",
         "_next",
@@ -47,6 +46,7 @@ class Settler:
         "_usual",
         "_wound",
         "_wound_for",
+        "due_in",
     )
 
     def __init__(
@@ -63,7 +63,7 @@ class Settler:
         self._wound_for = 0.0
         self._unseen = False  # True if events became durable since the last look
         self._next: int | None = None
-        self._due_in: float | None = None
+        self.due_in: float | None = None
         self._wound = False
         self._asked: list[Reply[int | None]] = []
 
@@ -71,7 +71,7 @@ class Settler:
         """Ask the journal which events can be settled now."""
         if self._looking:
             return
-        self._looking, self._unseen, self._wound, self._due_in = True, False, False, None
+        self._looking, self._unseen, self._wound, self.due_in = True, False, False, None
         self._connected = self._outbox.connections > 0
         question = ReadSettlement(self._user, self._parts.policies, self._now())
         self._parts.ask_journal(self._actor, question, self._found)
@@ -82,8 +82,8 @@ class Settler:
         self.look()
 
     def take_due(self) -> float | None:
-        """Seconds until the next call of `look`; returned once, then None."""
-        due, self._due_in = self._due_in, None
+        """`due_in`, the seconds until the next call of `look`: returned once, then None."""
+        due, self.due_in = self.due_in, None
         return due
 
     def kept(self) -> None:
@@ -135,7 +135,7 @@ class Settler:
                 reply.succeed(self._next)
 
     def _wind(self, seconds: float) -> None:
-        self._wound, self._wound_for, self._due_in = True, seconds, seconds
+        self._wound, self._wound_for, self.due_in = True, seconds, seconds
 
     def _now(self) -> int:
         return self._parts.now_ms()

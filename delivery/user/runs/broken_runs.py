@@ -43,7 +43,6 @@ class BrokenRuns:
 
     __slots__ = (
         "_actor",
-        "_broken",
         "_close_asks",
         "_going_on",
         "_look_again",
@@ -53,6 +52,7 @@ class BrokenRuns:
         "_runs",
         "_tries",
         "_user",
+        "waiting",
     )
 
     def __init__(
@@ -77,7 +77,8 @@ class BrokenRuns:
         self._actor = actor
         self._look_again = look_again
         self._close_asks = close_asks
-        self._broken: dict[RunId, WaitingRun] = {}
+        self.waiting: dict[RunId, WaitingRun] = {}
+        """The runs that wait to be taken up."""
         self._tries: dict[RunId, int] = {}
         self._looking = False
 
@@ -105,7 +106,7 @@ class BrokenRuns:
         if known is None or self._runs.is_left(run):
             self._parts.stopped.discard(run)  # it may have been stopped after its end
             return False
-        if run in self._broken:
+        if run in self.waiting:
             return True
         if known.stopped or run in self._parts.stopped:
             self._end(run, "cancelled")
@@ -115,26 +116,21 @@ class BrokenRuns:
         if not self._parts.is_draining():  # otherwise the next server takes it up
             self._parts.turns.enter_again(run)
             waiting = WaitingRun(run, goes_on=True, is_again=True)
-            self._broken[run] = self._parts.live_runs[run] = waiting
+            self.waiting[run] = self._parts.live_runs[run] = waiting
         return True
-
-    @property
-    def any(self) -> bool:
-        """Whether runs wait to be taken up."""
-        return bool(self._broken)
 
     def look(self) -> None:
         """Look for what the broken runs left open; call this again after every message. The runs
         that only are to be ended, among them sub-runs of these, are ended before."""
-        if not self._broken or self._looking or self._runs.any_left:
+        if not self.waiting or self._looking or self._runs.left:
             return
-        if self._outbox.runs_under_way().isdisjoint(self._broken):
+        if self._outbox.runs_under_way().isdisjoint(self.waiting):
             self._looking = True
-            self._ask(BrokenSearch(self._user, [self._runs[run] for run in self._broken]))
+            self._ask(BrokenSearch(self._user, [self._runs[run] for run in self.waiting]))
 
     def give_up(self) -> None:
         """The actor stops: its next incarnation takes the runs up."""
-        for run in list(self._broken):
+        for run in list(self.waiting):
             self._drop(run)
 
     def _ask(self, search: BrokenSearch) -> None:
@@ -172,7 +168,7 @@ class BrokenRuns:
 
     def _is_over(self, run: RunId, broken: BrokenRun) -> bool:
         """Whether no attempt follows: because of the user, the server, or what the journal has."""
-        waiting = self._broken.get(run)
+        waiting = self.waiting.get(run)
         if waiting is None:
             return True
         if waiting.cancelled:
@@ -185,7 +181,7 @@ class BrokenRuns:
             logger.warning("%r cannot go on: what the user said was trimmed", waiting)
             self._drop(run)
             self._runs.leave(run)
-        return run not in self._broken
+        return run not in self.waiting
 
     def _closed(self, closing: _Closing, kept: ReplyOutcome[Record]) -> None:
         closing.left -= 1
@@ -201,7 +197,7 @@ class BrokenRuns:
     def _begin(self, runs: Iterable[BrokenRun]) -> None:
         self._looking = False
         for broken in runs:
-            if broken.run.run in self._broken:
+            if broken.run.run in self.waiting:
                 self._launch(broken)
 
     def _launch(self, broken: BrokenRun) -> None:
@@ -222,13 +218,13 @@ class BrokenRuns:
         except GreenroomError:  # the user's supervisors are starting or stopping
             self._look_again(SOON)
             return
-        del self._broken[run.run]
+        del self.waiting[run.run]
         self._tries[run.run] = max(known.attempt, tries) + 1
         logger.info("run %s goes on with attempt %d in %.1f s", run.run, attempt.number, after)
 
     def _try_later(self, error: BaseException) -> None:
         self._looking = False
-        if self._broken:  # otherwise the actor stops
+        if self.waiting:  # otherwise the actor stops
             logger.warning("%s cannot take up runs now: %s", self._actor.name, safe_str(error))
             self._look_again(LATER)
 
@@ -238,7 +234,7 @@ class BrokenRuns:
         self._runs.leave(run, run_completed(event=event, run=self._runs[run], outcome=how))
 
     def _drop(self, run: RunId) -> None:
-        if self._broken.pop(run, None) is not None:
+        if self.waiting.pop(run, None) is not None:
             self._parts.live_runs.pop(run, None)
             self._parts.turns.leave(run)
 

@@ -119,12 +119,13 @@ class OpenRuns:
     until its end is durable.
     """
 
-    __slots__ = ("_left", "_open")
+    __slots__ = ("_open", "left")
 
     def __init__(self, runs: Iterable[OpenRun]) -> None:
         """`runs` are open already, in the order in which they began."""
         self._open = {run.run: run for run in runs}
-        self._left: dict[RunId, Draft | None] = {}
+        self.left: dict[RunId, Draft | None] = {}
+        """The runs that were left and may have to be ended, and their ends, which were not kept."""
 
     def __iter__(self) -> Iterator[RunId]:
         return iter(tuple(self._open))
@@ -134,12 +135,7 @@ class OpenRuns:
 
     def is_left(self, run: RunId) -> bool:
         """Whether the run was left and is to be ended."""
-        return run in self._left
-
-    @property
-    def any_left(self) -> bool:
-        """True if a run was left and may have to be ended."""
-        return bool(self._left)
+        return run in self.left
 
     def kept(self, record: Record) -> None:
         """A record is durable."""
@@ -148,23 +144,21 @@ class OpenRuns:
             self._open.setdefault(record.run, run)
         elif record.kind in RUN_ENDS:
             self._open.pop(record.run, None)
-            self._left.pop(record.run, None)
+            self.left.pop(record.run, None)
 
     def leave(self, run: RunId, words: Draft | None = None) -> None:
         """The code of this run is gone; `words` is its end, which was not kept."""
-        self._left[run] = words or self._left.get(run)
+        self.left[run] = words or self.left.get(run)
 
     def due(self, under_way: Set[RunId]) -> list[tuple[OpenRun, Draft | None]]:
         """The runs to end now, the last begun first, so that a sub-run ends before its parent.
         While a left run has events under way none is due: only durable events can decide it."""
-        for run in [
-            each for each in self._left if each not in under_way and each not in self._open
-        ]:
-            del self._left[run]
-        if not under_way.isdisjoint(self._left):
+        for run in [each for each in self.left if each not in under_way and each not in self._open]:
+            del self.left[run]
+        if not under_way.isdisjoint(self.left):
             return []
         return [
-            (self._open[run], self._left[run]) for run in reversed(self._open) if run in self._left
+            (self._open[run], self.left[run]) for run in reversed(self._open) if run in self.left
         ]
 
 

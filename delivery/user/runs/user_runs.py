@@ -23,10 +23,10 @@ LATER = 1.0
 
 
 class UserRuns:
-    """A part of the user actor. `open` has the runs that have begun and not ended, `says` what the
-    user says to begin one."""
+    """A part of the user actor. `open` has the runs that have begun and not ended, `broken` those
+    of them that go on, and `says` what the user says to begin one."""
 
-    __slots__ = ("_asks", "_broken", "_left", "_outbox", "_parts", "_timers", "open", "says")
+    __slots__ = ("_asks", "_left", "_outbox", "_parts", "_timers", "broken", "open", "says")
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class UserRuns:
         later, going_on = partial(again, LATER), known.going_on
         self._left = LeftRuns(user, parts, outbox, runs, actor, later, asks.close_run)
         close = asks.close_attempt
-        self._broken = BrokenRuns(user, parts, outbox, runs, going_on, actor, again, close)
+        self.broken = BrokenRuns(user, parts, outbox, runs, going_on, actor, again, close)
         self.says = Says(user, parts, actor=actor, offer=outbox.offer, leave=runs.leave)
 
     def begin(self) -> None:
         """The actor starts: open runs that are not alive here were lost with an earlier process."""
-        self._broken.begin()
+        self.broken.begin()
         for run in self.open:
             if run not in self._parts.live_runs:
                 self.leave(run)
@@ -68,27 +68,27 @@ class UserRuns:
     def leave(self, run: RunId, words: Draft | None = None) -> None:
         """The code of a run is gone. If it has not ended, it goes on or is ended: with `words`, if
         there are any."""
-        if words is not None or not self._broken.take_up(run):
+        if words is not None or not self.broken.take_up(run):
             self.open.leave(run, words)
 
     def kept(self, record: Record) -> None:
         """A record is durable."""
         self.open.kept(record)
-        self._broken.kept(record)
+        self.broken.kept(record)
 
     def append_failed(self) -> None:
-        if self.open.any_left:
+        if self.open.left:
             self._left.later()
 
     def end_left(self) -> None:
         """Begin to end the runs that were left; call this after every message."""
-        if self.open.any_left and EndLeftRuns not in self._timers:
+        if self.open.left and EndLeftRuns not in self._timers:
             self._left.end()
 
     def take_up_broken(self) -> None:
         """Begin to take up the runs that go on; call this after what was emitted has left."""
-        if self._broken.any and EndLeftRuns not in self._timers:
-            self._broken.look()
+        if self.broken.waiting and EndLeftRuns not in self._timers:
+            self.broken.look()
 
     async def end_left_at_once(self) -> None:
         """The mailbox is closed: wait for the journal's answers here."""
@@ -96,7 +96,7 @@ class UserRuns:
 
     def give_up(self) -> None:
         """The actor stops: its next incarnation takes up the runs that go on."""
-        self._broken.give_up()
+        self.broken.give_up()
 
 
 def _look_again(timers: Timers[UserMessage], seconds: float) -> None:
