@@ -2,8 +2,8 @@
 
 Timings on a shared machine are off by a tenth; these counts are not. They are of all threads of the
 server, from an agent's emit to the client's acknowledgement, and leave out system calls and the
-time that C functions take. Counting slows a server down, and with
-it its clocks: so there is no pace to choose.
+time that C functions take. Counting slows a server down, and with it its clocks: so there is no
+pace to choose. With `--connects`, that number of users connect instead, and a connect is counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import signal
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Final
 
 import trio
 from side_by_side import crowd as crowds
@@ -26,8 +29,10 @@ from side_by_side.order import Order
 from side_by_side.sampling import room_of
 from side_by_side.server import MEMORY, PEER, SQLITE, Server, running
 from side_by_side.table import Table
+from storm import Storm
 
 Figures = dict[str, float]
+AT_ONCE: Final = 10
 
 
 class CountedServer(Server):
@@ -38,34 +43,61 @@ class CountedServer(Server):
         return 0.0
 
 
-def counted(kind: str, users: int, order: Order, functions: int) -> list[Table]:
-    """The table of the rooms, and that of the functions with the most opcodes."""
+class Steps:
+    """Rows of the path and name of a function, what was counted, and the number, in `times`."""
+
+    def __init__(self, title: str, rows: list[list[Any]], times: int) -> None:
+        self._title = title
+        self._rows = rows
+        self._times = times
+
+    def tables(self, functions: int) -> list[Table]:
+        """The table of the rooms, and that of the functions with the most opcodes."""
+        by_room, by_function = Table(self._title, "all of it"), Table(self._title, "all of it")
+        rooms = [(room_of(path) or _library(path), *rest) for path, _, *rest in self._rows]
+        _fill(by_room, rooms, self._times)
+        names = [(f"{_short(path)}:{name}", *rest) for path, name, *rest in self._rows]
+        _fill(by_function, names, self._times, functions)
+        return [by_room, by_function]
+
+
+def of_events(kind: str, users: int, order: Order) -> Steps:
+    with _counted(kind) as (server, rows):
+        crowd = Crowd(server, users, order)
+        trio.run(crowd.run)
+    return Steps(f"{kind}: {users} users, {order.events:,} events each", rows, crowd.events)
+
+
+def of_connects(kind: str, connects: int) -> Steps:
+    with _counted(kind) as (server, rows):
+        storm = Storm(server)
+        trio.run(storm.run, connects, AT_ONCE)
+    return Steps(f"{kind}: {connects} connects, {AT_ONCE} at a time", rows, connects)
+
+
+@contextmanager
+def _counted(kind: str) -> Iterator[tuple[CountedServer, list[list[Any]]]]:
+    """A server, and what it counted, once the block is over."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "steps")
         os.environ[COUNTED] = str(file)
+        rows: list[list[Any]] = []
         with running(kind, under=("side_by_side.counting",)) as server:
-            crowd = Crowd(CountedServer(server.pid, server.port, kind), users, order)
-            trio.run(crowd.run)
+            yield CountedServer(server.pid, server.port, kind), rows
             while not file.exists():
                 time.sleep(0.01)
-            rows = json.loads(file.read_text())
-    title = f"{kind}: {users} users, {order.events:,} events each"
-    by_room, by_function = Table(title, "all of it"), Table(title, "all of it")
-    _fill(by_room, [(room_of(path) or _library(path), *rest) for path, _, *rest in rows], crowd)
-    names = [(f"{_short(path)}:{name}", *rest) for path, name, *rest in rows]
-    _fill(by_function, names, crowd, functions)
-    return [by_room, by_function]
+            rows += json.loads(file.read_text())
 
 
 def _fill(
-    table: Table, rows: list[tuple[str, str, int]], crowd: Crowd, most: int | None = None
+    table: Table, rows: list[tuple[str, str, int]], times: int, most: int | None = None
 ) -> None:
     sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for name, what, count in rows:
         sums[name][what] += count
         sums["all of it"][what] += count
     for name, counts in sorted(sums.items(), key=lambda each: -each[1][OPCODES])[:most]:
-        table.add(name, {what: counts[what] / crowd.events for what in (OPCODES, PYTHON, C)})
+        table.add(name, {what: counts[what] / times for what in (OPCODES, PYTHON, C)})
 
 
 def _library(path: str) -> str:
@@ -85,12 +117,17 @@ def main() -> None:
     parser.add_argument("--burst", type=int, default=1, help="tasks of an agent that emit at once")
     parser.add_argument("--acked", type=int, default=4, help="events between a client's acks")
     parser.add_argument("--functions", type=int, default=30, help="how many of them to show")
+    parser.add_argument("--connects", type=int, default=0, help="count connects, that number")
     parser.set_defaults(servers=[PEER, MEMORY, SQLITE])
     chosen = parser.parse_args()
     crowds.ACK_EVENTS, crowds.ACK_SECONDS = chosen.acked, math.inf
     order = Order(chosen.events, chosen.burst, stays=True)
     for kind in chosen.servers:
-        for table in counted(kind, chosen.users, order, chosen.functions):
+        if chosen.connects:
+            steps = of_connects(kind, chosen.connects)
+        else:
+            steps = of_events(kind, chosen.users, order)
+        for table in steps.tables(chosen.functions):
             table.print()
 
 
