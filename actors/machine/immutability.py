@@ -15,6 +15,7 @@ from collections.abc import (
     Set,
 )
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import attrs
@@ -38,6 +39,8 @@ class _Mutability(NamedTuple):
 
     fault: str | None = None
     parts: Callable[[object], Iterable[tuple[str, object]]] = lambda _: ()
+    values: Callable[[object], Iterable[object]] | None = None
+    """The parts without their names, for less."""
 
 
 OPAQUE = _Mutability()
@@ -55,11 +58,19 @@ def mutable_part(value: object, name: str = "data") -> str | None:
         way, whole, form = waiting.pop()
         if form.fault is not None:
             return way + form.fault
+        if form.values is not None and not _any_part(tuple(map(type, form.values(whole)))):
+            continue
         for step, part in form.parts(whole):
             form = _mutability_of(type(part))  # type: ignore[arg-type]  # mypy doubts type.__hash__
             if form is not OPAQUE:
                 waiting.append((way + step, part, form))
     return None
+
+
+@lru_cache(maxsize=1024)
+def _any_part(types: tuple[type, ...]) -> bool:
+    """Whether a value of one of these types has to be looked at."""
+    return any(_mutability_of(each) is not OPAQUE for each in types)
 
 
 @lru_cache(maxsize=1024)
@@ -75,7 +86,9 @@ def _mutability_of(cls: type) -> _Mutability:
     names = _field_names(cls)
     steps = [(f".{name}", name) for name in names]
     return _Mutability(
-        _fault_of(cls, names), lambda value: [(step, getattr(value, name)) for step, name in steps]
+        _fault_of(cls, names),
+        lambda value: [(step, getattr(value, name)) for step, name in steps],
+        attrgetter(*names) if len(names) > 1 else None,
     )
 
 

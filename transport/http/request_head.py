@@ -25,6 +25,7 @@ _PLAIN = re.compile(
 )
 """A whole head of the plainest form: each line ends as it should and holds ASCII."""
 
+_HEADER = re.compile(r"([^:]+):(.*)\r\n")
 _OF_A_BODY = frozenset({"content-length", "transfer-encoding"})
 TOO_LARGE = f"The request head is too large: all headers together may take {MAX_HEAD_BYTES} bytes."
 
@@ -58,9 +59,19 @@ class RequestHead:
     peer: str | None = attrs.field(default=None, repr=False)
     size: int = 0
     body: Body = attrs.field(default=NO_BODY, repr=False, eq=False)
+    _last: Mapping[str, str] = attrs.field(init=False, repr=False, eq=False)
+    """The last value of each header: a look-up costs less than a search, and there are many."""
+
+    @_last.default
+    def _find_last(self) -> Mapping[str, str]:
+        return dict(self.headers)
 
     def all(self, name: str) -> Sequence[str]:
         """Every value of a header, in order."""
+        if name not in self._last:
+            return ()
+        if len(self._last) == len(self.headers):  # none comes twice
+            return (self._last[name],)
         return [value for key, value in self.headers if key == name]
 
     def one(self, name: str) -> str | None:
@@ -138,9 +149,8 @@ def _plain_head(data: bytes) -> RequestHead | None:
     found = _PLAIN.match(data, 0, MAX_HEAD_BYTES)
     if found is None:
         return None
-    lines = found[2].decode("ascii").split("\r\n")
-    pairs = [line.partition(":") for line in lines[:-1]]
-    headers = tuple((name.lower(), value.strip("\t ")) for name, _, value in pairs)
+    pairs = _HEADER.findall(found[2].decode("ascii"))
+    headers = tuple([(name.lower(), value.strip("\t ")) for name, value in pairs])
     names = [name for name, _ in headers]
     if len(names) > MAX_HEADERS or names.count("host") != 1 or not _OF_A_BODY.isdisjoint(names):
         return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import TypeAlias
+from operator import attrgetter
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
@@ -79,5 +80,18 @@ class ConnectionData:
     session: SessionId | None = None
     sender: EventSender | None = None
 
+
+if TYPE_CHECKING:  # so that the fields are checked
+    from attrs import evolve
+else:
+    _NAMES = tuple(field.name for field in attrs.fields(ConnectionData))
+    _values_of = attrgetter(*_NAMES)
+
+    def evolve(data: ConnectionData, **changes: object) -> ConnectionData:
+        """As `attrs.evolve`, which looks for the fields of its class each time, in Python."""
+        return ConnectionData(**dict(zip(_NAMES, _values_of(data), strict=True), **changes))
+
+
+__all__ = ["ConnectionData", "ConnectionStep", "EventSender", "Phase", "Times", "evolve"]
 
 ConnectionStep: TypeAlias = Step[Phase, ConnectionData, ConnectionCommand]

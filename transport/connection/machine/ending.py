@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import attrs
-
 from greenroom.actors.machine.step import go
-from greenroom.transport.connection.machine.data import ConnectionData, ConnectionStep, Phase
+from greenroom.transport.connection.machine.data import (
+    ConnectionData,
+    ConnectionStep,
+    Phase,
+    evolve,
+)
 from greenroom.transport.connection.machine.events import (
     Close,
     Disconnected,
@@ -26,7 +29,7 @@ def close(data: ConnectionData, code: CloseCode, reason: str | None = None) -> C
     reconnect = QUICKLY if code is not CloseCode.TOO_SLOW else SLOWLY
     return go(
         Phase.CLOSED,
-        attrs.evolve(data, sender=None),
+        evolve(data, sender=None),
         Close(code, reason, reconnect if code.meaning.reconnect else None),
     )
 
@@ -37,16 +40,16 @@ def overstepped(data: ConnectionData, event: Overstepped) -> ConnectionStep:
 
 def draining(data: ConnectionData, draining: Draining) -> ConnectionStep:
     end = Close(CloseCode.GOING_AWAY, None, (draining.after_ms, draining.jitter_ms))
-    return go(Phase.CLOSED, attrs.evolve(data, sender=None), end)
+    return go(Phase.CLOSED, evolve(data, sender=None), end)
 
 
 def disconnected(data: ConnectionData, event: Disconnected) -> ConnectionStep:
     end = Close(CloseCode.DISCONNECTED, event.reason, event.reconnect)
-    return go(Phase.CLOSED, attrs.evolve(data, sender=None), end)
+    return go(Phase.CLOSED, evolve(data, sender=None), end)
 
 
 def socket_gone(data: ConnectionData, _: SocketGone) -> ConnectionStep:
-    return go(Phase.CLOSED, attrs.evolve(data, sender=None))
+    return go(Phase.CLOSED, evolve(data, sender=None))
 
 
 def protocol_error(data: ConnectionData, message: str) -> ConnectionStep:

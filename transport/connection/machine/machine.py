@@ -6,8 +6,6 @@ no event can leave before then, and no event of another user at all (docs/protoc
 
 from __future__ import annotations
 
-import attrs
-
 from greenroom.actors.machine.machine import Machine
 from greenroom.actors.machine.step import StartTimer, StateTimeout, go, stay
 from greenroom.actors.machine.table import On
@@ -30,6 +28,7 @@ from greenroom.transport.connection.machine.data import (
     ConnectionStep,
     EventSender,
     Phase,
+    evolve,
 )
 from greenroom.transport.connection.machine.ending import (
     close,
@@ -96,7 +95,7 @@ def _hello(data: ConnectionData, hello: wire.Hello) -> ConnectionStep:
     if data.greeted:
         return _second_hello(data, hello)
     features = tuple(each for each in wire.FEATURES if each in hello.features)
-    return stay(attrs.evolve(data, greeted=True, features=features), AttachTo(hello))
+    return stay(evolve(data, greeted=True, features=features), AttachTo(hello))
 
 
 def _second_hello(data: ConnectionData, _: wire.Hello) -> ConnectionStep:
@@ -137,7 +136,7 @@ def _attached(data: ConnectionData, event: Attached) -> ConnectionStep:
     )
     return go(
         Phase.READY,
-        attrs.evolve(data, sender=sender, session=event.session),
+        evolve(data, sender=sender, session=event.session),
         Send(ready),
         StartTimer("heartbeat", data.times.heartbeat, HeartbeatDue()),
     )
@@ -257,7 +256,7 @@ def _history_read(data: ConnectionData, event: HistoryRead) -> ConnectionStep:
 def _heartbeat_due(data: ConnectionData, _: HeartbeatDue) -> ConnectionStep:
     beat = data.times.heartbeat
     return stay(
-        attrs.evolve(data, heard=False),
+        evolve(data, heard=False),
         Ping(wire.POSITION in data.features),
         StartTimer("pong", beat / 2, PongDue()),
         StartTimer("heartbeat", beat, HeartbeatDue()),
@@ -267,7 +266,7 @@ def _heartbeat_due(data: ConnectionData, _: HeartbeatDue) -> ConnectionStep:
 
 
 def _heard(data: ConnectionData, _: Heard) -> ConnectionStep:
-    return stay(attrs.evolve(data, heard=True))
+    return stay(evolve(data, heard=True))
 
 
 def _pong_due(data: ConnectionData, _: PongDue) -> ConnectionStep:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import attrs
-
 from greenroom.actors.machine.step import CancelTimer, StartTimer, stay
 from greenroom.delivery.events.kinds import JSON
 from greenroom.transport.auth.verdict import Verdict
-from greenroom.transport.connection.machine.data import ConnectionData, ConnectionStep
+from greenroom.transport.connection.machine.data import ConnectionData, ConnectionStep, evolve
 from greenroom.transport.connection.machine.ending import close
 from greenroom.transport.connection.machine.events import (
     CheckToken,
@@ -60,7 +58,7 @@ def token_checked(data: ConnectionData, event: TokenChecked) -> ConnectionStep:
     unchecked = data.unchecked + 1 if event.verdict is Verdict.UNKNOWN else 0
     if unchecked >= MOST_UNCHECKED:
         return close(data, CloseCode.SERVER_ERROR, "the server cannot check tokens now")
-    return stay(attrs.evolve(data, unchecked=unchecked))
+    return stay(evolve(data, unchecked=unchecked))
 
 
 def with_token(
@@ -68,7 +66,7 @@ def with_token(
 ) -> ConnectionData:
     """The connection closes `before_expiry`, or earlier by a tenth of a short token's time."""
     early = 0.0 if expires_in is None else min(data.times.before_expiry, expires_in / 10)
-    return attrs.evolve(data, expires_ms=expires_ms, early=early, unchecked=0)
+    return evolve(data, expires_ms=expires_ms, early=early, unchecked=0)
 
 
 def token_timer(data: ConnectionData, expires_in: float | None) -> tuple[StartTimer, ...]:
