@@ -6,7 +6,6 @@ import dataclasses
 import types
 from collections.abc import (
     Callable,
-    Iterable,
     Mapping,
     MutableMapping,
     MutableSequence,
@@ -16,7 +15,7 @@ from collections.abc import (
 )
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -34,13 +33,15 @@ class _Frozen:
     """All frozen attrs classes share the `__setattr__` of this one, which refuses."""
 
 
+Parts: TypeAlias = tuple[Sequence[str], Sequence[object]]
+"""The steps to the parts of a value, and the parts."""
+
+
 class _Mutability(NamedTuple):
     """What is wrong with all values of a class, if anything, and how to get their parts."""
 
     fault: str | None = None
-    parts: Callable[[object], Iterable[tuple[str, object]]] = lambda _: ()
-    values: Callable[[object], Iterable[object]] | None = None
-    """The parts without their names, for less."""
+    parts: Callable[[object], Parts] = lambda _: ((), ())
 
 
 OPAQUE = _Mutability()
@@ -58,19 +59,17 @@ def mutable_part(value: object, name: str = "data") -> str | None:
         way, whole, form = waiting.pop()
         if form.fault is not None:
             return way + form.fault
-        if form.values is not None and not _any_part(tuple(map(type, form.values(whole)))):
-            continue
-        for step, part in form.parts(whole):
-            form = _mutability_of(type(part))  # type: ignore[arg-type]  # mypy doubts type.__hash__
-            if form is not OPAQUE:
-                waiting.append((way + step, part, form))
+        steps, parts = form.parts(whole)
+        for place, form in _not_opaque(tuple(map(type, parts))):
+            waiting.append((way + steps[place], parts[place], form))
     return None
 
 
 @lru_cache(maxsize=1024)
-def _any_part(types: tuple[type, ...]) -> bool:
-    """Whether a value of one of these types has to be looked at."""
-    return any(_mutability_of(each) is not OPAQUE for each in types)
+def _not_opaque(types: tuple[type, ...]) -> Sequence[tuple[int, _Mutability]]:
+    """The places in a row of values of these types at which one has to be looked at."""
+    forms = map(_mutability_of, types)
+    return [(place, form) for place, form in enumerate(forms) if form is not OPAQUE]
 
 
 @lru_cache(maxsize=1024)
@@ -84,24 +83,21 @@ def _mutability_of(cls: type) -> _Mutability:
     if not _is_record(cls):
         return OPAQUE
     names = _field_names(cls)
-    steps = [(f".{name}", name) for name in names]
-    return _Mutability(
-        _fault_of(cls, names),
-        lambda value: [(step, getattr(value, name)) for step, name in steps],
-        attrgetter(*names) if len(names) > 1 else None,
-    )
+    steps = [f".{name}" for name in names]
+    values = attrgetter(*names, "__class__", "__class__")  # a tuple, for any number of names
+    return _Mutability(_fault_of(cls, names), lambda value: (steps, values(value)[:-2]))
 
 
-def _named(value: Any) -> Iterable[tuple[str, object]]:
-    return ((f".{name}", inner) for name, inner in value._asdict().items())
+def _named(value: Any) -> Parts:
+    return [f".{name}" for name in value._fields], value
 
 
-def _numbered(value: Any) -> Iterable[tuple[str, object]]:
-    return ((f"[{place}]", inner) for place, inner in enumerate(value))
+def _numbered(value: Any) -> Parts:
+    return [f"[{place}]" for place in range(len(value))], value
 
 
-def _by_key(value: Any) -> Iterable[tuple[str, object]]:
-    return ((f"[{key!r}]", inner) for key, inner in value.items())
+def _by_key(value: Any) -> Parts:
+    return [f"[{key!r}]" for key in value], list(value.values())
 
 
 def _is_record(cls: type) -> bool:

@@ -178,7 +178,7 @@ def kind_of(value: object) -> str:
         return "an empty string"
     if len(value) > 255:
         return f"a string of {len(value)} characters"
-    if not value.isprintable() or any(character.isspace() for character in value):
+    if not value.isprintable() or " " in value:  # no other space is printable
         return "a string with invisible characters"
     return UserId.kind
 

@@ -161,9 +161,12 @@ class Readers:
             return turn
 
     def _done(self, whose: Hashable) -> None:
+        """Of the asker's next question, this thread will see to itself: it wakes no other, but for
+        those that wait for the end."""
         with self._changed:
             self._queue.done(whose)
-            self._changed.notify_all()
+            if self._closing:
+                self._changed.notify_all()
 
     def _carry_out(self, answer: Answer, asked: WaitingQuestion[Any]) -> None:
         began = time.monotonic()
