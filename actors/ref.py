@@ -131,7 +131,8 @@ class Ref(Killable, Generic[M_contra]):
     def tell_owed(self, message: M_contra) -> None:
         """Deliver a message that the actor itself asked for; silently dropped if it has stopped."""
         if self._reason is None:
-            self._check_thread()
+            if get_ident() != self._thread:
+                raise self._wrong_thread()
             self._mailbox.put_owed(message)
             if self._probe is not NO_PROBE:
                 self._probe.told(self.name, message)
@@ -201,7 +202,8 @@ class Ref(Killable, Generic[M_contra]):
         Raises `ActorStopped`, `NotARequest`, or `MailboxFull` (or drops the oldest message, as
         `tell` does). The reply fails if the actor ends without answering.
         """
-        self._check_alive()
+        if self._reason is not None or get_ident() != self._thread:
+            self._check_alive()
         ask = self._ask_of(request)
         self._mailbox.put_nowait(ask)  # type: ignore[arg-type]  # Ask[R], R any
         self._unanswered.add(ask.reply)

@@ -50,7 +50,8 @@ class MachineActor(MachineHost[E, S, D, C], Generic[E, S, D, C]):
                 self._carry_out(command)
             else:
                 await self.perform(command)  # type: ignore[arg-type]  # only C is left
-        self._end_if_done()
+        if self.runner.done:
+            self._end()
 
 
 class MachineReactor(MachineHost[E, S, D, C], Reactor[E | TimerFired], Generic[E, S, D, C]):
@@ -78,4 +79,5 @@ class MachineReactor(MachineHost[E, S, D, C], Reactor[E | TimerFired], Generic[E
                 self._carry_out(command)
             else:
                 self.perform(command)  # type: ignore[arg-type]  # only C is left
-        self._end_if_done()
+        if self.runner.done:
+            self._end()

@@ -103,12 +103,11 @@ class MachineHost(Actor[E | TimerFired], Generic[E, S, D, C]):
             case Answer(request, value):
                 self._give(request, value)
 
-    def _end_if_done(self) -> None:
-        """Stop in a final state. Raises the error that the machine stopped with, if any."""
-        if self.runner.done:
-            self.stop()
-            if self.runner.error is not None:
-                raise self.runner.error
+    def _end(self) -> None:
+        """The machine is at its end: stop. Raises the error that it stopped with, if any."""
+        self.stop()
+        if self.runner.error is not None:
+            raise self.runner.error
 
     def _give(self, request: object, value: object) -> None:
         ask = self._asked.pop(id(request), None)

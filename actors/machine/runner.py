@@ -100,6 +100,7 @@ class MachineRunner(Generic[S, D, C]):
         "_stop",
         "_timers",
         "data",
+        "done",
         "log",
         "machine",
         "state",
@@ -129,14 +130,11 @@ class MachineRunner(Generic[S, D, C]):
         self._timers: dict[Hashable, TimerEntry] = {}
         self._serial = 0
         self._stop: Stop | None = None
+        self.done: bool = self.state in machine.final
+        """True in a final state, and after `Stop`."""
         self._due: list[C | StartTimer | CancelTimer] = []
         effects = self._effects(self.state)
         self._commit(effects, self._enter(effects, data), None)
-
-    @property
-    def done(self) -> bool:
-        """True in a final state, and after `Stop`."""
-        return self._stop is not None or self.state in self.machine.final
 
     @property
     def error(self) -> Exception | None:
@@ -264,6 +262,7 @@ class MachineRunner(Generic[S, D, C]):
 
     def _commit(self, effects: Effects[S, D, C], data: D, event: object) -> None:
         old, self.state, self.data = self.state, effects.state, data
+        self.done = effects.stop is not None or self.state in self.machine.final
         self._due += effects.due
         if effects.timers:
             self._serial = effects.serial

@@ -53,6 +53,8 @@ class Tail:
         if start == len(records) - 1:
             return records[start:]
         events = records[start : start + self._limits.frame_events]
+        if size_of(events) <= self._limits.frame_bytes:
+            return events
         return list(within(self._limits.frame_bytes, events))
 
     def at(self, offset: int) -> Record | None:

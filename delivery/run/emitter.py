@@ -171,7 +171,7 @@ class Emitter:
             self._take_back(step, before)
             raise
         self.ended |= kind in TERMINAL
-        return Receipt.of(record, self.user.leased)
+        return Receipt(record.id, record.kind, record.offset, record.at, self.user.leased)
 
     def _take_back(self, step: RunStep, before: Spoken) -> None:
         if not self.closed:

@@ -144,10 +144,10 @@ class UserActor(Reactor[UserMessage]):
 
     def handle_many(self, messages: deque[UserMessage | Ask[object]]) -> None:
         """A batch of bounded length: the remaining messages wait until other actors had theirs."""
-        left = BATCH
+        left, recent = BATCH, self.recent
         while messages and left > 0:
             message = messages.popleft()
-            self.recent.append(message)
+            recent.append(message)
             if type(message) is Ask:
                 self._requests[type(message.request)](self, message.request, message.reply)
             else:

@@ -6,9 +6,10 @@ goes to. `frame_codec` reads and writes the frames of clients.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Protocol, TypeAlias
+from operator import attrgetter
+from typing import Final, Protocol, TypeAlias, cast
 
 import attrs
 import orjson
@@ -233,7 +234,7 @@ def ready(
 
 
 def events(
-    user: UserId, epoch: str, events: Iterable[EncodedEvent], *, replay: bool = False
+    user: UserId, epoch: str, events: Sequence[EncodedEvent], *, replay: bool = False
 ) -> bytes:
     """Events of `user`, in offset order. Raises `IsolationViolation` for anyone else's."""
     return _events_head(epoch) + _joined(user, events) + (b'],"replay":true}' if replay else b"]}")
@@ -252,7 +253,7 @@ def reply_ok(id: str, **result: JSON) -> bytes:  # noqa: A002 - the wire's own w
 def reply_history(
     id: str,  # noqa: A002 - the wire's own word
     user: UserId,
-    events: Iterable[EncodedEvent],
+    events: Sequence[EncodedEvent],
     *,
     more: bool,
 ) -> bytes:
@@ -313,12 +314,14 @@ def _frame(type_: str, /, **fields: object) -> bytes:
     return orjson.dumps({"type": type_, **fields})
 
 
-def _joined(user: UserId, events: Iterable[EncodedEvent]) -> bytes:
-    bodies = []
-    for event in events:
-        if event.user != user:
+def _joined(user: UserId, events: Sequence[EncodedEvent]) -> bytes:
+    for owner in map(_user_of, events):
+        if owner != user:
             raise IsolationViolation(
-                f"an event of {str(event.user)!r} was stopped on its way to {str(user)!r}"
+                f"an event of {str(owner)!r} was stopped on its way to {str(user)!r}"
             )
-        bodies.append(event.body)
-    return b",".join(bodies)
+    return b",".join(map(_body_of, events))
+
+
+_user_of: Final = cast("Callable[[EncodedEvent], UserId]", attrgetter("user"))
+_body_of: Final = cast("Callable[[EncodedEvent], bytes]", attrgetter("body"))

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain
 from typing import Final
 
 import trio
@@ -18,7 +17,7 @@ from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import AlreadySaid, JournalBusy, JournalLost, JournalReadOnly
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.checks import check_ids
-from greenroom.delivery.journal.commits.group import Append, Group, light_first
+from greenroom.delivery.journal.commits.group import Append, Group, emitters, light_first
 from greenroom.delivery.journal.commits.pace import Pace
 from greenroom.delivery.journal.commits.thread import JournalThread
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -96,7 +95,7 @@ class Committer:
             return
         gathered, self._gathered = self._gathered, []
         self._waiting.extend(gathered)
-        ended = self._pace.appended(chain.from_iterable([each.entries for each in gathered]))
+        ended = self._pace.appended(emitters(gathered))
         if self._asleep or ended:
             self._asleep = False
             self._thread.wake()
@@ -182,7 +181,7 @@ class Committer:
         return None
 
     def _post(self, group: Group, error: BaseException | None, seconds: float) -> None:
-        self._pace.posted(chain.from_iterable([append.entries for append in group]))
+        self._pace.posted(emitters(group))
         try:
             self._callbacks.post(partial(self._landed, group, error, seconds))
         except trio.RunFinishedError:

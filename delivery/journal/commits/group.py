@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.record import Entry, Record
+from greenroom.delivery.events.record import Entry, Record, size_of
 
 if TYPE_CHECKING:
     from greenroom.actors.reply import Reply
+
+_user_of: Final = attrgetter("user")
 
 HEAVY_BYTES: Final = 64 * 1024
 """A caller's entries with more bytes than this are committed after the other callers' entries."""
 
 
 class Append:
-    """One caller's entries, the place of its answer, and the bytes of event bodies."""
+    """One caller's entries, the place of its answer, the users of events, and the bytes of event
+    bodies."""
 
-    __slots__ = ("entries", "reply", "size")
+    __slots__ = ("emitters", "entries", "reply", "size")
 
     def __init__(self, entries: Sequence[Entry], reply: Reply[None]) -> None:
         self.entries = entries
         self.reply = reply
-        self.size = sum([len(entry.body) for entry in entries if type(entry) is Record])
+        records = [entry for entry in entries if type(entry) is Record]
+        self.emitters = set(map(_user_of, records))
+        self.size = size_of(records)
 
     @property
     def users(self) -> set[UserId]:
@@ -31,6 +37,11 @@ class Append:
 
 
 Group: TypeAlias = Sequence[Append]
+
+
+def emitters(group: Iterable[Append]) -> set[UserId]:
+    """The users with an event in a group."""
+    return set().union(*[append.emitters for append in group])
 
 
 def light_first(group: Group) -> Iterator[Group]:

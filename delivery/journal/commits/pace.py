@@ -10,10 +10,9 @@ event after event is never held up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Set
 
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.record import Entry, Record
 
 
 class Pace:
@@ -37,10 +36,11 @@ class Pace:
         """Whether a commit may have to wait for `landed`."""
         return self._interval > 0
 
-    def posted(self, entries: Iterable[Entry]) -> None:
-        """The callers of a commit of these entries will now get their replies: a pause begins."""
+    def posted(self, emitters: set[UserId]) -> None:
+        """The callers of a commit of events of these users will now get their replies: a pause
+        begins."""
         if self._interval:
-            self._awaited = {entry.user for entry in entries if type(entry) is Record}
+            self._awaited = emitters
             self._posted += 1
             self._ended = False
 
@@ -50,14 +50,13 @@ class Pace:
             self._over_at = self._clock() + self._interval
             self._landed += 1
 
-    def appended(self, entries: Iterable[Entry]) -> bool:
-        """These entries wait to be committed. True if they end a pause: every user with an event in
-        the last commit has a new one. Entries that are no events do not count."""
+    def appended(self, emitters: Set[UserId]) -> bool:
+        """Events of these users wait to be committed. True if they end a pause: every user with an
+        event in the last commit has a new one. Entries that are no events do not count."""
         if self._ended:
             return False
-        users = {entry.user for entry in entries if type(entry) is Record}
-        self._awaited -= users
-        self._ended = bool(users) and not self._awaited
+        self._awaited -= emitters
+        self._ended = bool(emitters) and not self._awaited
         return self._ended
 
     def wait(self) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Final, Literal, TypeAlias, cast
 
 import orjson
@@ -45,21 +46,14 @@ ReachedRow: TypeAlias = tuple[int, str, str, str, str, int, int, int | None]
 """Offset, id, kind, class, run, at, number, and whether a mark of the event is a confirmation."""
 
 
-def record_row(record: Record) -> RecordRow:
-    return (
-        record.user,
-        record.offset,
-        record.id,
-        record.kind,
-        record.event_class,
-        record.thread,
-        record.run,
-        record.parent,
-        record.request,
-        record.at,
-        record.say,
-        record.body,
-    )
+record_row: Final = cast(
+    "Callable[[Record], RecordRow]",
+    attrgetter(
+        *("user", "offset", "id", "kind", "event_class", "thread", "run", "parent", "request"),
+        *("at", "say", "body"),
+    ),
+)
+"""The row of a record: its fields, in the order of `RECORD_COLUMNS`."""
 
 
 def record_of(row: RecordRow) -> Record:

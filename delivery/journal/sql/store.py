@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Final, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
-import attrs
 
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
@@ -140,8 +139,7 @@ _MARKS: Final = f"""
 """
 
 
-@attrs.frozen
-class _LogEnd:
+class _LogEnd(NamedTuple):
     """The end of a user's log: the last offset, and its thread unless the record is trimmed."""
 
     last: int
@@ -292,7 +290,7 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
     def _record_writes(self, records: list[Record]) -> list[Write]:
         tails = {user: self._tail(user) for user in {record.user for record in records}}
         last_offsets(records, lambda user: tails[user].last)
-        writes: list[Write] = [(_INSERT_RECORD, [record_row(record) for record in records])]
+        writes: list[Write] = [(_INSERT_RECORD, list(map(record_row, records)))]
         if spans := list(_spans(records, tails)):
             writes.append((_INSERT_SPAN, spans))
         if not _FOLLOWED.isdisjoint([record.kind for record in records]):
@@ -324,7 +322,7 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         """Cache the ends of committed logs: looking one up costs as much as a record."""
         if len(self._tails) > _TAILS_KEPT:
             self._tails.clear()
-        for record in records:
+        for record in {record.user: record for record in records}.values():
             self._tails[record.user] = _LogEnd(record.offset, record.thread)
 
     def _tail(self, user: UserId) -> _LogEnd:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, TypeAlias
+from operator import attrgetter
+from typing import Final, Literal, TypeAlias
 
 from greenroom.actors.reply import Reply
 from greenroom.delivery.events.ids import ConnectionId, UserId
@@ -19,6 +20,9 @@ from greenroom.delivery.user.parts import UserParts
 
 Report: TypeAlias = Acked | DisplayedThere | ConfirmedThere
 MarkStage: TypeAlias = Literal["displayed", "confirmed"]
+
+_offset_of: Final = attrgetter("offset")
+_kind_and_time_of: Final = attrgetter("kind", "at")
 
 UNRECEIVED = 10_000
 """Events of a user, the newest, that are counted when they are first received."""
@@ -146,8 +150,7 @@ class Account:
 
     def _await(self, records: Sequence[Record]) -> None:
         waiting = self._unreceived
-        for record in records:
-            waiting[record.offset] = (record.kind, record.at)
+        waiting.update(zip(map(_offset_of, records), map(_kind_and_time_of, records), strict=True))
         while len(waiting) > UNRECEIVED:
             del waiting[next(iter(waiting))]
 

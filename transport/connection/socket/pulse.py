@@ -69,7 +69,8 @@ class Pulse:
     def wrote(self, through: int, size: int) -> None:
         """A frame with events through this offset was written."""
         self._at_most += size
-        if size <= LARGE_BYTES and not self._frames and self._is_short():
+        is_short = self._at_most < SLOWEST or self._is_short()
+        if size <= LARGE_BYTES and not self._frames and is_short:
             self._left = max(self._left, through)  # it is as good as gone
         else:
             self._keep(through, size)

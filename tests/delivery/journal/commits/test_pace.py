@@ -49,7 +49,7 @@ class PaceMachine(RuleBasedStateMachine):
         self.waiting.append(entry)
         if is_event:
             self.again.add(user)
-        wakes = self.pace.appended([entry])
+        wakes = self.pace.appended({user} if is_event else set())
         if wakes:
             assert self.may_leave()
         if self.may_leave() and not before:
@@ -58,9 +58,9 @@ class PaceMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting and self.may_leave())
     @rule()
     def commit(self) -> None:
-        self.pace.posted(self.waiting)
         events = [each for each in self.waiting if not hasattr(each, "sent")]
         self.users, self.again = {each.user for each in events}, set()
+        self.pace.posted(set(self.users))
         self.waiting, self.in_air, self.ever = [], self.in_air + 1, True
 
     @precondition(lambda self: self.in_air)
@@ -89,8 +89,8 @@ test_a_commit_leaves_when_the_rule_says = PaceMachine.TestCase
 
 def test_without_an_interval_nothing_waits() -> None:
     pace = Pace(0, lambda: 0.0)
-    pace.posted([record(1)])
-    assert not pace.appended([cursor(1)])
+    pace.posted({record(1).user})
+    assert not pace.appended(set())
     assert pace.wait() == 0
 
 
