@@ -166,7 +166,7 @@ async def test_while_turns_are_measured_it_waits_for_one(nursery: trio.Nursery) 
     assert (listener.lines, meter.calls) == (["one"], 1)
 
 
-@pytest.mark.parametrize("moment", ["leave", "put_owed"])
+@pytest.mark.parametrize("moment", ["pass_on", "attend"])
 def test_an_interrupt_amid_handing_over_leaves_no_reactor_without_attendance(
     moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,9 +189,9 @@ def interrupt_once(name: str, patch: pytest.MonkeyPatch) -> None:
     """Have Ctrl-C come when this method of a mailbox is called next, before it does anything."""
     method = getattr(Mailbox, name)
 
-    def interrupted(mailbox: Mailbox[Said], *words: object) -> None:
+    def interrupted(mailbox: Mailbox[Said], *words: object) -> object:
         patch.undo()
         signal.raise_signal(signal.SIGINT)
-        method(mailbox, *words)
+        return method(mailbox, *words)
 
     patch.setattr(Mailbox, name, interrupted)
