@@ -1,3 +1,17 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({ test: { include: ["test/**/*.test.{ts,tsx}"], testTimeout: 20_000 } });
+const REACT_18 = { react: "react-18", "react-dom": "react-dom-18" };
+
+export default defineConfig({
+  test: {
+    testTimeout: 20_000,
+    projects: [
+      { extends: true, test: { name: "all", include: ["test/**/*.test.{ts,tsx}"] } },
+      {
+        extends: true,
+        resolve: { alias: REACT_18 },
+        test: { name: "React 18", include: ["test/**/react*.test.tsx"], setupFiles: "test/react_18.ts", env: { REACT: "18" } },
+      },
+    ],
+  },
+});

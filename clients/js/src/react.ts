@@ -54,17 +54,18 @@ export function useConnection(): Connection {
 
 export interface UseRun {
   readonly run: RunState;
+  /** Stop it; its end arrives as an event. */
   cancel(): Promise<void>;
+  /** The same. */
+  stop(): Promise<void>;
 }
 
 /** A run as it goes on. What came before this page was loaded is fetched from the history. */
 export function useRun(id: string): UseRun {
   const client = useGreenroom();
   const view = useMemo(() => eventLog(client).run(id), [client, id]);
-  useEffect(() => {
-    view.load().catch(() => {}); // closed, or refused: what is known is shown
-  }, [view]);
-  return { run: useView(view), cancel: () => view.cancel() };
+  const cancel = () => view.cancel();
+  return { run: useView(client, view), cancel, stop: cancel };
 }
 
 export interface UseThread {
@@ -78,18 +79,22 @@ export interface UseThread {
 export function useThread(id: string): UseThread {
   const client = useGreenroom();
   const view = useMemo(() => eventLog(client).thread(id), [client, id]);
-  useEffect(() => {
-    view.load().catch(() => {}); // closed, or refused: what is known is shown
-  }, [view]);
-  return { thread: useView(view), load: (limit) => view.load(limit), say: (body, options) => view.say(body, options) };
+  return { thread: useView(client, view), load: (limit) => view.load(limit), say: (body, options) => view.say(body, options) };
 }
 
 interface View<T> {
   readonly state: T;
+  load(): Promise<void>;
   subscribe(changed: () => void): () => void;
 }
 
-function useView<T>(view: View<T>): T {
+/** The state of a view, whose earlier events are fetched at first, and again when some of them no longer count. */
+function useView<T>(client: Client, view: View<T>): T {
+  useEffect(() => {
+    const load = () => void view.load().catch(() => {}); // closed, or refused: what is known is shown
+    load();
+    return client.on("reset", load);
+  }, [client, view]);
   const subscribe = useMemo(() => (changed: () => void) => view.subscribe(changed), [view]);
   const [atFirst] = useState(() => view.state);
   return useSyncExternalStore(subscribe, () => view.state, () => atFirst);

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
-// The hooks, under React 19 and StrictMode, as a page uses them.
+// The hooks under StrictMode, as a page uses them: with React 19, and with React 18 (vitest.config.ts).
 
-import { act, StrictMode } from "react";
+import { act, StrictMode, version } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -62,6 +62,26 @@ it("opens one connection under StrictMode, and closes it with the provider", asy
   expect(server.sockets.filter(({ readyState }) => readyState === 1)).toHaveLength(1);
   await act(() => root.unmount());
   expect(server.sockets.filter(({ readyState }) => readyState === 1)).toHaveLength(0);
+});
+
+it("fetches again what a reset server has of a run and a thread", async () => {
+  await open();
+  await act(() => {
+    server.last.say(eventsFrame(partial(1, "Hello")));
+    for (let asked; (asked = server.last.take("history")); ) server.last.say({ type: "reply", id: asked["id"], ok: true, events: [], more: false });
+  });
+  await act(() => server.last.end(1006));
+  await act(() => new Promise((resolve) => setTimeout(resolve, 600)));
+  await act(() => {
+    server.last.accept();
+    server.last.say({ ...READY, epoch: "second" });
+  });
+  expect(place.textContent).toBe("ready  0");
+  expect(server.last.sent.filter(({ type }) => type === "history")).toMatchObject([{ limit: 200 }, { thread: THREAD }]);
+});
+
+it("runs with the React that it says", () => {
+  expect(version.split(".")[0]).toBe(process.env["REACT"] ?? "19");
 });
 
 it("renders on a server, without a connection", () => {

@@ -39,6 +39,11 @@ export class Run {
     return this.#log.client.cancel(this.id);
   }
 
+  /** The same. */
+  stop(): Promise<void> {
+    return this.cancel();
+  }
+
   /** Its events, those that are known first, to its end or the client's. */
   [Symbol.asyncIterator](): AsyncIterableIterator<GreenroomEvent> {
     return new EventStream<GreenroomEvent>((stream) => {
