@@ -1,34 +1,52 @@
-// What a page loads, bundled, minified and gzipped: npm run size. Fails above the limits.
+// What a page loads, bundled, minified and gzipped: npm run size. Fails above the limits, or where README.md says something else;
+// `npm run size -- --write` writes README.md's table.
 
+import { readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
 const OTHERS = ["ai", "react", "react/jsx-runtime"];
+const README = new URL("../README.md", import.meta.url);
+const TABLE = /(?<=<!-- npm run size -- --write -->\n).*?(?=<!-- end -->)/s;
+const CLOSE_ENOUGH = 0.11; // kB: not every Node has the same gzip
 
-/** The bytes of what this statement imports; what `import()` loads later is not among them. */
+/** The bytes of what this statement imports, and of what `import()` loads later. */
 async function weigh(statement) {
   const entry = { name: "entry", resolveId: (id) => (id === "entry" ? id : null), load: (id) => (id === "entry" ? statement : null) };
   const bundle = await rolldown({ input: "entry", external: OTHERS, plugins: [entry], cwd: process.cwd() });
   const { output } = await bundle.generate({ minify: true });
   const first = output.find(({ isEntry }) => isEntry);
-  const now = output.filter(({ fileName }) => fileName === first.fileName || first.imports.includes(fileName));
-  return gzipSync(now.map(({ code }) => code).join(""), { level: 9 }).length;
+  const isNow = ({ fileName }) => fileName === first.fileName || first.imports.includes(fileName);
+  return { now: gzipped(output.filter(isNow)), later: gzipped(output.filter((chunk) => !isNow(chunk))) };
 }
+
+const gzipped = (chunks) => gzipSync(chunks.map(({ code }) => code).join(""), { level: 9 }).length;
 
 const core = await weigh(`export { connect } from "./dist/index.js";`);
 const log = await weigh(`export { connect, eventLog } from "./dist/index.js";`);
 const react = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/react.js";`);
 const aiSdk = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/ai_sdk.js";`);
-const sse = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/sse.js";`);
 
 const rows = [
-  ["connect", core, 7_400],
-  ["eventLog, more", log - core],
-  ["greenroom/react, more", react - core, 2_000],
-  ["greenroom/ai-sdk, more", aiSdk - core, 5_300],
-  ["greenroom/sse, loaded where WebSockets do not pass", sse - core],
+  ["`connect`", core.now, 7_400],
+  ["`eventLog`, more", log.now - core.now],
+  ["`greenroom/react` with `eventLog`, more", react.now - core.now, 2_048],
+  ["`greenroom/ai-sdk` with `eventLog`, more", aiSdk.now - core.now, 5_300],
+  ["server-sent events, loaded only where WebSockets fail twice", core.later],
 ];
 for (const [name, bytes, limit] of rows) {
   console.log(`${String(bytes).padStart(6)} bytes gzipped: ${name}${limit ? ` (at most ${limit})` : ""}`);
   if (limit && bytes > limit) process.exitCode = 1;
+}
+
+const readme = readFileSync(README, "utf8");
+const line = ([name, bytes]) => `| ${name} | ${(bytes / 1_000).toFixed(1)} kB |\n`;
+const table = `| | min + gzip |\n|---|---|\n${rows.map(line).join("")}`;
+const numbers = (text) => [...text.matchAll(/([\d.]+) kB/g)].map(([, kilobytes]) => Number(kilobytes));
+const written = numbers(readme.match(TABLE)[0]);
+
+if (process.argv.includes("--write")) writeFileSync(README, readme.replace(TABLE, table));
+else if (numbers(table).some((kilobytes, row) => !(Math.abs(kilobytes - written[row]) < CLOSE_ENOUGH))) {
+  console.error("README.md says something else: npm run size -- --write");
+  process.exitCode = 1;
 }
