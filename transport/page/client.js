@@ -1746,6 +1746,10 @@ var Run = class {
 	cancel() {
 		return this.#log.client.cancel(this.id);
 	}
+	/** The same. */
+	stop() {
+		return this.cancel();
+	}
 	/** Its events, those that are known first, to its end or the client's. */
 	[Symbol.asyncIterator]() {
 		return new EventStream((stream) => {
