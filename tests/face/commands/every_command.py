@@ -158,7 +158,9 @@ CASES = {
     "threads archive": Case(
         "threads archive alice {thread}", Needs.JOURNAL, nothing="alice has no thread"
     ),
-    "threads erase": Case("threads erase alice {thread} --yes", Needs.JOURNAL, nothing="is erased"),
+    "threads erase": Case(
+        "threads erase alice {thread} --yes", Needs.JOURNAL, nothing="alice has no thread"
+    ),
     "users export": Case("users export alice", Needs.JOURNAL, nothing='{"end":0}'),
     "users erase": Case(
         "users erase alice --yes", Needs.JOURNAL, nothing="nothing was kept of alice"
