@@ -163,7 +163,7 @@ CASES = {
     ),
     "users export": Case("users export alice", Needs.JOURNAL, nothing='{"end":0}'),
     "users erase": Case(
-        "users erase alice --yes", Needs.JOURNAL, nothing="nothing was kept of alice"
+        "users erase alice --yes", Needs.JOURNAL, nothing="nothing is kept of alice"
     ),
     "users disconnect": Case(
         "users disconnect --for 2h alice",
