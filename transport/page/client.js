@@ -1408,11 +1408,7 @@ var ClientShell = class {
 			const token = await this.#options.getToken({ reason });
 			const open = await this.#opener(via);
 			if (attempt !== this.#attempt) return;
-			if (token === null) return this.input("close", {
-				code: BAD_TOKEN,
-				message: "the user is signed out",
-				offline: false
-			});
+			if (token === null) return this.#signedOut();
 			const { hello } = this.machine.arrivals;
 			this.#link = open({
 				url: this.#url,
@@ -1444,8 +1440,13 @@ var ClientShell = class {
 		this.#memory.set(name, value);
 	}
 	async renew(connection) {
-		const token = await this.#options.getToken({ reason: "refresh" }).catch(() => null);
-		this.input("renewed", connection, token ?? void 0);
+		try {
+			const token = await this.#options.getToken({ reason: "refresh" });
+			if (token === null) this.#signedOut();
+			else this.input("renewed", connection, token);
+		} catch {
+			this.input("renewed", connection, void 0);
+		}
 	}
 	settle(id, error, result) {
 		const waiting = this.#waiting.get(id);
@@ -1457,6 +1458,13 @@ var ClientShell = class {
 		if (name === "state") this.#stateChanged(value.newState === "ready", value.newState === "closed");
 		this.emitter.emit(name, value);
 		if (name === "events") for (const event of value) this.emitter.emit(event.kind, event);
+	}
+	#signedOut() {
+		this.input("close", {
+			code: BAD_TOKEN,
+			message: "the user is signed out",
+			offline: false
+		});
 	}
 	#stateChanged(isReady, isClosed) {
 		if (isReady) this.#takeSession();
@@ -1610,6 +1618,7 @@ var Client = class {
 			note
 		});
 	}
+	/** The user types in a thread: the user's other tabs hear it. Not kept while there is no connection. */
 	typing(thread) {
 		this.#shell.input("typing", thread);
 	}

@@ -134,6 +134,7 @@ export class Client {
     this.#shell.input("confirm", { type: "confirm", offset: event.offset, verdict, note });
   }
 
+  /** The user types in a thread: the user's other tabs hear it. Not kept while there is no connection. */
   typing(thread: string): void {
     this.#shell.input("typing", thread);
   }

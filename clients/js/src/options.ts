@@ -17,10 +17,13 @@ export interface ConnectOptions {
   getToken: (context: TokenContext) => Promise<string | null>;
   /** Where session, position and unanswered messages are kept over reloads: `sessionStorage` unless given; null for nowhere. */
   store?: Store | null;
+  /** In place of the global ones: for a Node without them, and for tests. */
   WebSocket?: typeof WebSocket;
   fetch?: typeof fetch;
+  /** Which tab speaks for a session is settled by them: `navigator.locks` unless given. */
+  locks?: Locks;
+  /** Time, randomness and the ids of requests, for tests. An id must be new each time, in any tab and after a reload. */
   clock?: Clock;
   random?: () => number;
   newId?: () => string;
-  locks?: Locks;
 }

@@ -102,7 +102,7 @@ export class ClientShell implements Shell {
       const token = await this.#options.getToken({ reason });
       const open = await this.#opener(via);
       if (attempt !== this.#attempt) return;
-      if (token === null) return this.input("close", { code: BAD_TOKEN, message: "the user is signed out", offline: false });
+      if (token === null) return this.#signedOut();
       const { hello } = this.machine.arrivals;
       this.#link = open({ url: this.#url, token, hello, on: ifCurrent });
     } catch (error) {
@@ -131,8 +131,13 @@ export class ClientShell implements Shell {
   }
 
   async renew(connection: string): Promise<void> {
-    const token = await this.#options.getToken({ reason: "refresh" }).catch(() => null);
-    this.input("renewed", connection, token ?? undefined);
+    try {
+      const token = await this.#options.getToken({ reason: "refresh" });
+      if (token === null) this.#signedOut();
+      else this.input("renewed", connection, token);
+    } catch {
+      this.input("renewed", connection, undefined); // asked again; the live connection lives on
+    }
   }
 
   settle(id: string, error: Failure | undefined, result?: object): void {
@@ -146,6 +151,10 @@ export class ClientShell implements Shell {
     if (name === "state") this.#stateChanged(value.newState === "ready", value.newState === "closed");
     this.emitter.emit(name, value as never);
     if (name === "events") for (const event of value) this.emitter.emit(event.kind, event as never);
+  }
+
+  #signedOut(): void {
+    this.input("close", { code: BAD_TOKEN, message: "the user is signed out", offline: false });
   }
 
   #stateChanged(isReady: boolean, isClosed: boolean): void {

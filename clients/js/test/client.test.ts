@@ -184,6 +184,17 @@ describe("tokens", () => {
     expect(server.sockets).toHaveLength(1);
   });
 
+  it.each([
+    ["raises at once", () => { throw new Error("no network"); }, "ready"],
+    ["fails later", async () => { throw new Error("no network"); }, "ready"],
+    ["says that the user is signed out", async () => null, "closed"],
+  ])("a renewal that %s: the connection lives on unless there is no user", async (_, renew, state) => {
+    const getToken = ({ reason }: { reason: string }) => (reason === "refresh" ? renew() : Promise.resolve("token"));
+    await open({ getToken }, { ...READY, expires: Date.now() + 10_000 });
+    await pass(5_000);
+    expect(client.state).toBe(state);
+  });
+
   it("is closed when the user is signed out, or when three tokens in a row are refused", async () => {
     await join({ getToken: async () => null });
     expect([client.state, client.reason?.code]).toEqual(["closed", 4500]);
