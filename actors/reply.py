@@ -72,7 +72,7 @@ class Reply(Generic[R]):
         Later, the callback runs in the task that sets the answer, and what it raises is logged.
         Raises `trio.BusyResourceError` if another waiter or callback is there already.
         """
-        if self.is_set:
+        if self._value is not _NONE_YET or self._error is not None:
             callback(self._outcome())
         else:
             self._check_free()

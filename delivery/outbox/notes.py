@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Final
 
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.record import Entry, Record
+
+_beside_of: Final = attrgetter("beside")
 
 
 class Notes:
@@ -40,6 +44,8 @@ class Notes:
 
 def beside(drafts: Sequence[Draft], records: Sequence[Record]) -> list[Entry]:
     """What is kept with the events of these drafts, which became these records."""
+    if not any(map(_beside_of, drafts)):
+        return []
     return [
         entry
         for draft, record in zip(drafts, records, strict=True)

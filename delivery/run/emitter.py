@@ -170,7 +170,8 @@ class Emitter:
         except (EventNotKept, AlreadySaid):
             self._take_back(step, before)
             raise
-        self.ended |= kind in TERMINAL
+        if kind in TERMINAL:
+            self.ended = True
         return Receipt(record.id, record.kind, record.offset, record.at, self.user.leased)
 
     def _take_back(self, step: RunStep, before: Spoken) -> None:

@@ -240,7 +240,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             logger.warning("position lost: %d follows %d", records[0].offset, through)
             self._feed(GapSeen())
             return
-        self._feed(news)
+        self._obey(self.runner.handle(news))
         if through is None or records[-1].offset > through:  # else they are sent again
             self._through = records[-1].offset
         self._user.observer.sent(len(records), size_of(records), replay=news.replay)
@@ -286,7 +286,8 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
 
     def perform(self, command: ConnectionCommand) -> None:
         if type(command) is SendEvents:  # nearly always
-            self._note_gone(self.writer.write_events(command.frame, command.through))
+            if not self.writer.write_events(command.frame, command.through):
+                self._note_gone()
             return
         match command:
             case Tell(message):
@@ -315,11 +316,11 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         self.writer.pulse.replied(len(frame))
 
     def _write(self, frame: bytes) -> None:
-        self._note_gone(self.writer.write(frame))
+        if not self.writer.write(frame):
+            self._note_gone()
 
-    def _note_gone(self, written: bool) -> None:
-        if not written:
-            self.ref.tell_owed(SocketGone())
+    def _note_gone(self) -> None:
+        self.ref.tell_owed(SocketGone())
 
     def _wrote(self, through: int, size: int) -> None:
         """A frame of events is with the system. Called in the task that gave it the last of it."""

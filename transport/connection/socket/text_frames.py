@@ -7,6 +7,7 @@ import struct
 _WHOLE_TEXT = 0x81  # FIN, no reserved bit, opcode 1
 _SHORT, _TWO_BYTES, _EIGHT_BYTES = 125, 126, 127
 _MOST_IN_TWO_BYTES = 0xFFFF
+_in_two_bytes = struct.Struct("!BBH").pack
 
 
 def text_frame(text: bytes) -> bytes:
@@ -15,5 +16,5 @@ def text_frame(text: bytes) -> bytes:
     if size <= _SHORT:
         return bytes((_WHOLE_TEXT, size)) + text
     if size <= _MOST_IN_TWO_BYTES:
-        return struct.pack("!BBH", _WHOLE_TEXT, _TWO_BYTES, size) + text
+        return _in_two_bytes(_WHOLE_TEXT, _TWO_BYTES, size) + text
     return struct.pack("!BBQ", _WHOLE_TEXT, _EIGHT_BYTES, size) + text
