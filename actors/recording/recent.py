@@ -41,18 +41,19 @@ class Recent(list[object]):
     has those that count.
     """
 
-    __slots__ = ("__weakref__", "_added", "_new", "limit", "maxlen")
+    __slots__ = ("__weakref__", "_added", "_most", "_new", "limit", "maxlen")
 
     def __init__(self, maxlen: int, limit: int = RECENT_BYTES) -> None:
         super().__init__()
         self.maxlen: int = maxlen
+        self._most = 2 * maxlen
         self.limit: int = limit
         self._new = 0
         self._added = 0  # bytes, including those of dropped messages: an upper bound
 
     def handled(self, count: int) -> None:
         """Note that the last `count` messages are new; they are weighed soon."""
-        if len(self) > 2 * self.maxlen:
+        if len(self) > self._most:
             self.trim()
         if not self._new:
             _scales().add(self)

@@ -176,7 +176,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
             message = messages.popleft()
             self.recent.append(message)
             if type(message) is DeliverEvents:
-                self._deliver(with_followers(message, messages))
+                self._deliver(with_followers(message, messages) if messages else message)
             elif type(message) is FrameRefused or type(message) is Overstepped:
                 self._refuse(message)
             elif type(message) is Flooded:

@@ -14,8 +14,6 @@ M = TypeVar("M")
 
 def with_followers(first: DeliverEvents, messages: deque[M]) -> DeliverEvents:
     """All the events that wait right behind, up to one frame's worth, as one delivery."""
-    if not messages:
-        return first
     records = list(first.records)
     size = size_of(records)
     while messages and isinstance(follower := messages[0], DeliverEvents):

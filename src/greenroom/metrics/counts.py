@@ -10,7 +10,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -44,6 +45,9 @@ MOST_SERIES = 200
 """Label sets of one metric. Further ones count under `other`."""
 
 CLOSE_CODES = frozenset({*MEANINGS, 1000, 1003, 1005, 1006, 1011})
+
+
+_labels_of: Final = attrgetter("kind", "event_class")
 
 
 class Counts:
@@ -133,8 +137,8 @@ class Metrics(Observer, Collector):
     # Events
 
     def accepted(self, records: Sequence[Record]) -> None:
-        for record in records:
-            self._accepted[record.kind, record.event_class] += 1
+        for labels in map(_labels_of, records):
+            self._accepted[labels] += 1
 
     def emit_refused(self, reason: EmitRefusal, events: int = 1) -> None:
         self._counts["emits_refused"].add(reason, by=events)
