@@ -65,7 +65,7 @@ def size_of(records: Sequence[Record]) -> int:
     return sum(map(len, map(body_of, records)))
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)  # not frozen, as `Record`
 class Cursor:
     """A session was sent the events past `start` through `sent`, and received those through
     `offset`. A cursor never goes back; a cursor that starts past the known `sent` replaces it.

@@ -6,6 +6,7 @@ what orjson parsed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -144,6 +145,10 @@ def _thread_checks(
     }
 
 
+_PLAIN_ACK = re.compile(r'\{"type": ?"ack", ?"offset": ?(0|[1-9][0-9]{0,14})\}')
+"""What clients send most, as encoders write it: read in a fifth of the steps. A property test holds
+it to what the table makes of the same text."""
+
 _converter = cattrs.Converter(detailed_validation=False)
 
 
@@ -163,6 +168,12 @@ class FrameDecoder:
 
         Size is bounded before this, by the WebSocket layer (`FrameLimits`).
         """
+        if type(message) is str and (ack := _PLAIN_ACK.fullmatch(message)) is not None:
+            return Ack(int(ack[1]))
+        return self.decode_any(message)
+
+    def decode_any(self, message: str | bytes) -> ClientFrame:
+        """Do what `decode` does for all but the plainest frames."""
         fields, flaw = object_of(message)
         type_ = fields.get("type")
         if type(type_) is not str:

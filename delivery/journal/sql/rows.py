@@ -77,8 +77,10 @@ def record_of(row: RecordRow) -> Record:
     return record
 
 
-def cursor_row(cursor: Cursor) -> CursorRow:
-    return (cursor.user, cursor.session, cursor.start, cursor.offset, cursor.sent, cursor.at)
+cursor_row: Final = cast(
+    "Callable[[Cursor], CursorRow]",
+    attrgetter("user", "session", "start", "offset", "sent", "at"),
+)
 
 
 def cursor_of(row: CursorRow) -> Cursor:

@@ -157,6 +157,17 @@ def test_an_unknown_type_is_refused_and_not_fatal():
     assert (error.fatal, error.id) == (False, None)
 
 
+@given(st.from_regex(r'\A ?\{"type": {0,2}"ack", {0,2}"offset": {0,2}-?[0-9]{0,20}\.?\} ?\Z'))
+def test_an_ack_of_any_spelling_is_read_as_the_table_has_it(text):
+    def read(decode):
+        try:
+            return decode(text)
+        except BadFrame as bad:
+            return str(bad), bad.fatal
+
+    assert read(DECODER.decode) == read(DECODER.decode_any)
+
+
 def test_unknown_fields_are_ignored():
     assert DECODER.decode('{"type":"ack","offset":3,"colour":"red"}') == wire.Ack(3)
 
