@@ -55,6 +55,12 @@ class JournalLost(JournalError):
     """
 
 
+class JournalUnreachable(JournalError):
+    """The journal's database cannot be reached. Appends work again once it can."""
+
+    temporary = True
+
+
 class JournalFailed(JournalError):
     """The disk or the operating system refused a call for a reason without an error class here."""
 

@@ -15,6 +15,7 @@ from greenroom.delivery.errors import (
     JournalFull,
     JournalLost,
     JournalReadOnly,
+    JournalUnreachable,
 )
 
 TROUBLES: Final[Mapping[type[JournalError], str]] = MappingProxyType(
@@ -22,6 +23,7 @@ TROUBLES: Final[Mapping[type[JournalError], str]] = MappingProxyType(
         JournalFull: "the journal's disk is full",
         JournalReadOnly: "the journal may not be written",
         JournalBusy: "another program has locked the journal",
+        JournalUnreachable: "the journal cannot be reached",
         JournalFailed: "the journal's disk fails",
         JournalCorrupt: "the journal is damaged",
         JournalLost: "the journal was removed or changed by another program",

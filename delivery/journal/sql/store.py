@@ -26,7 +26,7 @@ from greenroom.delivery.journal.checks import check_unsaid, last_offsets
 from greenroom.delivery.journal.journal import agreed_through, within
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.reads import Question
-from greenroom.delivery.journal.sql.database import Database, SqlValue
+from greenroom.delivery.journal.sql.database import Database, Rows, SqlValue
 from greenroom.delivery.journal.sql.letters import SqlLetters, letter_writes
 from greenroom.delivery.journal.sql.rows import (
     CURSOR_COLUMNS,
@@ -101,11 +101,12 @@ _HISTORY: Final = f"""
 # Walks backwards through the thread's spans, and through the records in each: no sorting.
 _THREAD_HISTORY: Final = f"""
     SELECT {", ".join("log." + name for name in RECORD_COLUMNS.split(", "))}
-    FROM span CROSS JOIN log ON log.user = span.user AND log."offset" >= span.first
+    FROM span CROSS JOIN log
+    WHERE log.user = span.user AND log."offset" >= span.first
         AND log."offset" < min(?, coalesce(
             (SELECT min(later.first) FROM span AS later
              WHERE later.user = span.user AND later.first > span.first), {_END}))
-    WHERE span.user = ? AND span.thread = ? AND span.first < ? AND log.kind != 'superseded'
+        AND span.user = ? AND span.thread = ? AND span.first < ? AND log.kind != 'superseded'
     ORDER BY span.first DESC, log."offset" DESC LIMIT ?
 """
 _SAID: Final = (
@@ -173,8 +174,8 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         return Bounds(self._trimmed(user) + 1 if last else 0, last)
 
     def read(self, user: UserId, after: int, limit: int, max_bytes: int) -> list[Record]:
-        with closing(self._database.execute(_READ, (user, after, limit))) as rows:
-            return list(within(max_bytes, map(record_of, cast(Iterator[RecordRow], rows))))
+        with closing(self._fetch(_READ, user, after, limit)) as rows:
+            return list(within(max_bytes, map(record_of, cast(Iterator[RecordRow], iter(rows)))))
 
     def history(
         self,
@@ -187,11 +188,11 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         """Reads rows one by one, at most one more than the page holds."""
         end = _END if before is None else before
         if thread is None:
-            rows = self._database.execute(_HISTORY, (user, end, limit + 1))
+            rows = self._fetch(_HISTORY, user, end, limit + 1)
         else:
-            rows = self._database.execute(_THREAD_HISTORY, (end, user, thread, end, limit + 1))
+            rows = self._fetch(_THREAD_HISTORY, end, user, thread, end, limit + 1)
         with closing(rows):
-            return page_of(map(record_of, cast(Iterator[RecordRow], rows)), limit, max_bytes)
+            return page_of(map(record_of, cast(Iterator[RecordRow], iter(rows))), limit, max_bytes)
 
     def said(self, user: UserId, say: str) -> Said | None:
         for run, thread, body in cast(list[tuple[str, str, bytes]], self._rows(_SAID, user, say)):
@@ -349,6 +350,10 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
     def _end_reading(self) -> None:
         if self._database.in_transaction:  # SQLite ends it itself after some errors
             self._database.execute("COMMIT")
+
+    def _fetch(self, sql: str, *values: SqlValue) -> Rows:
+        """Rows that need not all be read, and would take much room at once."""
+        return self._database.execute(sql, values)
 
     def _rows(self, sql: str, *values: SqlValue) -> list[tuple[SqlValue, ...]]:
         return cast("list[tuple[SqlValue, ...]]", self._database.execute(sql, values).fetchall())

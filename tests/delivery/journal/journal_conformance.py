@@ -25,7 +25,9 @@ from greenroom.delivery.events.kinds import ASK_KINDS, Kind, class_of
 from greenroom.delivery.events.record import Cursor, Mark, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.journal.postgres.journal import open_postgres_journal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
+from tests.delivery.journal.postgres_server import HAS_POSTGRES, database_of
 
 OpenJournal: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Journal]]
 
@@ -41,8 +43,14 @@ def _open_sqlite(directory: Path) -> AbstractAsyncContextManager[Journal]:
     return open_sqlite_journal(directory / "journal.db")
 
 
-BACKENDS: dict[str, OpenJournal] = {"memory": _open_memory, "sqlite": _open_sqlite}
+def _open_postgres(directory: Path) -> AbstractAsyncContextManager[Journal]:
+    return open_postgres_journal(database_of(directory))
+
+
 DURABLE: dict[str, OpenJournal] = {"sqlite": _open_sqlite}
+if HAS_POSTGRES:
+    DURABLE["postgres"] = _open_postgres
+BACKENDS: dict[str, OpenJournal] = {"memory": _open_memory, **DURABLE}
 
 ALICE, BOB = UserId("alice"), UserId("bob")
 _numbers = count(1)

@@ -51,9 +51,10 @@ _THREAD_AT: Final = "SELECT thread FROM span WHERE user = ? AND first = ?"
 _OF_SPANS: Final = "SELECT 1 FROM span WHERE user = ? AND thread = ? AND first <= ? LIMIT 1"
 _WITH_COLUMN: Final = """
     SELECT tables.name FROM sqlite_schema AS tables
-    JOIN pragma_table_info(tables.name) AS columns
+    CROSS JOIN pragma_table_info(tables.name) AS columns
     WHERE tables.type = 'table' AND columns.name IN ('user', ?1)
-    GROUP BY tables.name HAVING count(DISTINCT columns.name) = 2 - (?1 = 'user')
+    GROUP BY tables.name
+    HAVING count(DISTINCT columns.name) = CASE ?1 WHEN 'user' THEN 1 ELSE 2 END
 """
 _OF_THREADS_OWN: Final = frozenset({"log", "span"})
 

@@ -36,9 +36,7 @@ _MARKS: Final = """
 """
 
 # The columns of a place are those of the event, except these.
-_PLACE_COLUMNS: Final = RECORD_COLUMNS.replace("kind", "'superseded'").replace(
-    "body", f"x'{PLACE_BODY.hex()}'"
-)
+_PLACE_COLUMNS: Final = RECORD_COLUMNS.replace("kind", "'superseded'").replace("body", "?4")
 # An erased event is in its place already.
 _PROGRESS: Final = """
     user = ?1 AND "offset" > ?2 AND "offset" <= ?3 AND class = 'progress' AND kind != 'superseded'
@@ -89,7 +87,7 @@ def forget_progress(database: Database, user: UserId, through: int) -> int:
     values = (user, cast(int, database.execute(FORGOTTEN_THROUGH, (user,)).get), through)
     for sql in (_PROGRESS_LETTERS, _PROGRESS_MARKS):
         database.execute(sql, values)
-    places = database.execute(_PLACES, values).fetchall()
+    places = database.execute(_PLACES, (*values, PLACE_BODY)).fetchall()
     # An update never joins pages that it leaves nearly empty; deleting their rows does.
     database.executemany(_DELETE, [(number,) for number, *_ in places])
     database.executemany(_INSERT, places)

@@ -15,9 +15,10 @@ PIECE_BYTES: Final = 64 * 1024
 """A larger piece would hold up a server's loop, which makes its lines, for milliseconds."""
 _TABLES: Final = """
     SELECT tables.name FROM sqlite_schema AS tables
-    JOIN pragma_table_info(tables.name) AS columns
-    WHERE tables.type = 'table' AND columns.name = 'user' AND tables.name != 'unsettled'
-        AND tables.name > ? ORDER BY tables.name
+    CROSS JOIN pragma_table_info(tables.name) AS columns
+    WHERE tables.type = 'table' AND columns.name = 'user'
+        AND tables.name NOT IN ('unsettled', 'log_end') AND tables.name > ?
+    ORDER BY tables.name
 """
 _NEXT_TABLE: Final = f"{_TABLES} LIMIT 1"
 _COLUMNS: Final = "SELECT name, pk FROM pragma_table_info(?) ORDER BY cid"

@@ -1,0 +1,1 @@
+"""The journal in Postgres, for several nodes at once."""

@@ -1,0 +1,102 @@
+"""A connection to Postgres with the methods that the statements of `sql/` need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Final, TypeAlias, cast
+
+import psycopg
+from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.raw_cursor import RawCursor, RawServerCursor
+
+from greenroom.delivery.journal.postgres.dialect import postgres_of
+from greenroom.delivery.journal.sql.database import SqlValue
+
+Row: TypeAlias = tuple[SqlValue, ...]
+
+CHUNK: Final = 32
+"""Rows of a long answer that are fetched at a time: each may have 1 MiB."""
+
+
+class PostgresRows:
+    """The rows of an answer."""
+
+    def __init__(self, cursor: RawCursor[Any] | RawServerCursor[Any]) -> None:
+        self._cursor = cursor
+
+    def __iter__(self) -> Iterator[Row]:
+        return cast("Iterator[Row]", iter(self._cursor))
+
+    def fetchall(self) -> Sequence[Row]:
+        """All that are left."""
+        return cast("list[Row]", self._cursor.fetchall())
+
+    def close(self) -> None:
+        """Read no more of them."""
+        self._cursor.close()
+
+    @property
+    def get(self) -> SqlValue | Row:
+        """The first row; of one column, its value; None if there is no row."""
+        row = cast("Row | None", self._cursor.fetchone())
+        return row[0] if row is not None and len(row) == 1 else row
+
+
+class PostgresDatabase:
+    """Implements `Database`. Raises `psycopg.Error`."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection: psycopg.Connection[Any] = connection
+        self._last: RawCursor[Any] | None = None
+        self._entered: list[ExitStack] = []
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction has begun, and the connection lives."""
+        status = self.connection.info.transaction_status
+        return status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+
+    def execute(self, statements: str, bindings: Sequence[SqlValue] = (), /) -> PostgresRows:
+        """Carry out a statement."""
+        cursor = self._last = RawCursor(self.connection)
+        cursor.execute(postgres_of(statements).encode(), bindings or None)
+        return PostgresRows(cursor)
+
+    def executemany(
+        self, statements: str, bindings: Iterable[Sequence[SqlValue]], /
+    ) -> PostgresRows:
+        """Carry out a statement for each row."""
+        cursor = self._last = RawCursor(self.connection)
+        cursor.executemany(postgres_of(statements).encode(), list(bindings))
+        return PostgresRows(cursor)
+
+    def fetch(self, statements: str, bindings: Sequence[SqlValue]) -> PostgresRows:
+        """As `execute`, in a transaction, for an answer that need not be read to its end."""
+        cursor = RawServerCursor(self.connection, "rows")
+        cursor.itersize = CHUNK
+        cursor.execute(postgres_of(statements).encode(), bindings)
+        return PostgresRows(cursor)
+
+    def changes(self) -> int:
+        """The rows that the last statement changed."""
+        if self.connection.info.pipeline_status != PipelineStatus.OFF:
+            with self.connection.pipeline() as pipeline:  # the one that we are in
+                pipeline.sync()
+        return 0 if self._last is None else self._last.rowcount
+
+    def __enter__(self) -> PostgresDatabase:
+        with ExitStack() as stack:
+            stack.enter_context(self.connection.transaction())
+            self._entered.append(stack.pop_all())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> bool | None:
+        return self._entered.pop().__exit__(kind, error, trace)

@@ -1,0 +1,77 @@
+"""Translates the errors of Postgres into `JournalError`s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import orjson
+import psycopg
+from psycopg import errors
+
+from greenroom.delivery.errors import (
+    JournalBusy,
+    JournalError,
+    JournalFailed,
+    JournalFull,
+    JournalReadOnly,
+    JournalUnreachable,
+    OutOfSequence,
+)
+from greenroom.delivery.journal.postgres.tables import FENCED
+
+_REFUSED: Final = (
+    errors.InvalidPassword,
+    errors.InvalidAuthorizationSpecification,
+    errors.InvalidCatalogName,
+    errors.InsufficientPrivilege,
+)
+_BUSY: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
+_FULL: Final = (errors.DiskFull, errors.OutOfMemory)
+_READ_ONLY: Final = (errors.ReadOnlySqlTransaction,)
+
+
+@contextmanager
+def in_our_words(where: str) -> Iterator[None]:
+    """Raise errors of Postgres inside the block as a `JournalError`. `where` names the database,
+    without its password."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise in_words(where, error) from error
+
+
+def in_words(where: str, error: psycopg.Error) -> JournalError:
+    """The error that callers of the journal see."""
+    said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if error.sqlstate == FENCED:
+        user, last, thought = orjson.loads(error.diag.message_detail or "")
+        return OutOfSequence(user, last + 1, thought + 1)
+    if isinstance(error, _REFUSED):
+        return JournalFailed(
+            f"{where} refuses this service: {said}",
+            advice="check the user, the password, the database's name and its grants",
+        )
+    if isinstance(error, _BUSY):
+        return JournalBusy(f"{where} is busy: {said}", advice="try again")
+    if isinstance(error, _FULL):
+        return JournalFull(
+            f"{where} has no room: {said}",
+            advice="make room; the journal then continues by itself",
+        )
+    if isinstance(error, _READ_ONLY):
+        return JournalReadOnly(
+            f"{where} is read-only: {said}", advice="name the primary server, not a standby"
+        )
+    if isinstance(error, psycopg.OperationalError):
+        return unreachable(where, said)
+    return JournalFailed(f"{where} failed: {said}", advice="see the log of the Postgres server")
+
+
+def unreachable(where: str, said: str) -> JournalUnreachable:
+    """The error of a server that cannot be asked."""
+    return JournalUnreachable(
+        f"{where} cannot be reached: {said}",
+        advice="start it, or mend the network; the journal then continues by itself",
+    )

@@ -1,0 +1,167 @@
+"""The journal in Postgres."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from functools import partial
+from typing import Final, TypeVar
+
+import attrs
+import trio
+
+from greenroom.delivery.errors import JournalError, JournalLost
+from greenroom.delivery.journal.commits.pace import Pace
+from greenroom.delivery.journal.commits.thread import JournalThread
+from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal
+from greenroom.delivery.journal.postgres.connection import PostgresDatabase
+from greenroom.delivery.journal.postgres.errors import in_our_words
+from greenroom.delivery.journal.postgres.opening import connect, epoch_of, named, prepare
+from greenroom.delivery.journal.postgres.store import PostgresStore
+from greenroom.delivery.journal.postgres.sweeper import PostgresSweeper
+from greenroom.delivery.journal.readers import Answer
+from greenroom.delivery.journal.reads import Question
+from greenroom.delivery.journal.retention.sql_sweeper import OLDEST_AT
+from greenroom.delivery.journal.sqlite.journal import random_epoch
+
+R = TypeVar("R")
+
+READERS: Final = 2
+"""Connections that answer questions: an asker's long question leaves one to the others."""
+
+USE_SECONDS: Final = 10.0
+"""Seconds between two looks at the journal's size, which show, too, that the server is there."""
+
+_SIZE: Final = """
+    SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+"""
+
+
+@attrs.define
+class Link:
+    """One connection to the server at `url`, made again when it has broken."""
+
+    url: str
+    epoch: str
+    database: PostgresDatabase
+
+    def check(self) -> None:
+        """Raises `psycopg.Error`, and `JournalLost` if another journal is there."""
+        if not self.database.connection.closed:
+            return
+        self.database.connection = connect(self.url)
+        if (found := epoch_of(self.database.connection)) != self.epoch:
+            raise JournalLost(
+                f"{named(self.url)} has another journal now: epoch {found}, not {self.epoch}",
+                advice="restart the service: clients begin again with the journal that is there",
+            )
+
+    def close(self) -> None:
+        self.database.connection.close()
+
+
+@asynccontextmanager
+async def open_postgres_journal(
+    url: str,
+    *,
+    new_epoch: Callable[[], str] = random_epoch,
+    capacity: int = 1024,
+    commit_interval: float = 0.0,
+) -> AsyncIterator[PostgresJournal]:
+    """Connect to the server at `url` (`postgresql://user@host/database`), creating the tables if
+    they do not exist. `capacity`, `commit_interval`: see `open_sqlite_journal`.
+
+    Raises `JournalUnreachable`, `JournalFailed` and `JournalTooNew`.
+    """
+    thread = JournalThread(capacity=capacity)
+    pace = Pace(commit_interval, time.monotonic)
+    try:
+        with trio.CancelScope(shield=True):
+            links = await thread.call(partial(_open, url, new_epoch))
+    except BaseException:
+        await thread.aclose(lambda: None)
+        raise
+    journal = PostgresJournal(links, thread, pace)
+    await thread.call(journal._look)
+    thread.look = journal._look
+    try:
+        yield journal
+    finally:
+        await journal.aclose()
+
+
+def _open(url: str, new_epoch: Callable[[], str]) -> list[Link]:
+    links: list[Link] = []
+    try:
+        with in_our_words(named(url)):
+            first = PostgresDatabase(connect(url))
+            links.append(Link(url, prepare(first.connection, new_epoch()), first))
+            for _ in range(READERS):
+                links.append(Link(url, links[0].epoch, PostgresDatabase(connect(url))))
+    except BaseException:
+        for link in links:
+            link.close()
+        raise
+    return links
+
+
+class PostgresJournal(ThreadedJournal):
+    """A `Journal` in Postgres; created by `open_postgres_journal`."""
+
+    def __init__(self, links: list[Link], thread: JournalThread, pace: Pace) -> None:
+        self._link, *self._to_read = links
+        self._where = named(self._link.url)
+        store = self._postgres_store = PostgresStore(self._link.database)
+        answers = [self._reading(link) for link in self._to_read]
+        sweeper = PostgresSweeper(self._link.database, store)
+        super().__init__(self._link.database, store, sweeper, answers, thread, pace)
+        self._used, self._use_at = 0, 0.0
+
+    @property
+    def epoch(self) -> str:
+        return self._link.epoch
+
+    def _check(self) -> None:
+        if self._link.database.connection.closed:
+            self._postgres_store.forget_ends()
+        self._link.check()
+
+    def _in_our_words(self) -> AbstractContextManager[None]:
+        return in_our_words(self._where)
+
+    def _bytes(self) -> int:
+        return self._used
+
+    def _look_at_use(self) -> None:
+        self._used = int(str(self._link.database.execute(_SIZE).get or 0))
+        oldest = self._link.database.execute(OLDEST_AT).get
+        self._oldest_at = None if oldest is None else int(str(oldest))
+
+    def _reading(self, link: Link) -> Answer:
+        return partial(self._answer_from, link, PostgresStore(link.database))
+
+    def _answer_from(self, link: Link, store: PostgresStore, question: Question[R]) -> R:
+        """Runs on a reader's thread."""
+        store.forget_ends()
+        return self._on_thread(partial(store.answer, question), link.check)
+
+    def _look(self) -> None:
+        """Check periodically, on the thread, that the server answers."""
+        try:
+            with self._in_our_words():
+                self._check()
+                if time.monotonic() >= self._use_at or self._health.may_pass:
+                    self._use_at = time.monotonic() + USE_SECONDS
+                    self._look_at_use()
+        except JournalError as error:
+            self._health.note(error)
+        else:
+            self._health.passed()
+
+    def _close(self) -> None:
+        self._committer.commit_now()
+        self._readers.close()
+        for link in (self._link, *self._to_read):
+            link.close()

@@ -1,0 +1,93 @@
+"""Connects to Postgres, and brings the journal's tables up to date."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from greenroom.delivery.errors import JournalTooNew
+from greenroom.delivery.journal.postgres.tables import MIGRATIONS
+
+SCHEMA: Final = "greenroom"
+LEAST_SERVER: Final = 140_000
+
+# A server that has gone without a word is noticed after some 20 s; without these, after 2 hours
+# (https://www.postgresql.org/docs/current/libpq-connect.html).
+_DEFAULTS: Final = {
+    "application_name": "greenroom",
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+_LOCK: Final = 0x67726E72
+"""The key of the advisory lock under which one node creates or migrates the tables."""
+
+
+def connect(url: str) -> psycopg.Connection[Any]:
+    """A connection that finds the journal's tables. Raises `psycopg.Error`."""
+    given = conninfo_to_dict(url)
+    connection = psycopg.connect(make_conninfo(url, **(_DEFAULTS | given)), autocommit=True)
+    try:
+        connection.execute(f"SET search_path TO {SCHEMA}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def named(url: str) -> str:
+    """What errors call the server: without the password."""
+    known = conninfo_to_dict(url)
+    host, port = known.get("host") or "localhost", known.get("port") or "5432"
+    return f"Postgres at {host}:{port}, database {known.get('dbname') or 'of the user'!s}"
+
+
+def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
+    """Create the tables or bring them up to date, and return the journal's epoch.
+
+    Raises `psycopg.Error` and `JournalTooNew`.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        version = _version(connection)
+        if version > len(MIGRATIONS):
+            raise JournalTooNew(
+                f"{SCHEMA} in Postgres has schema version {version}, but this greenroom reads up to"
+                f" {len(MIGRATIONS)}",
+                advice="use the version of greenroom that wrote it, or a newer one",
+            )
+        for number, migration in enumerate(MIGRATIONS[version:], version + 1):
+            connection.execute(migration.encode())
+            _set(connection, "version", str(number))
+        _set_new(connection, "epoch", new_epoch)
+    return epoch_of(connection)
+
+
+def epoch_of(connection: psycopg.Connection[Any]) -> str:
+    """The journal's epoch."""
+    row = connection.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+    return "" if row is None else str(row[0])
+
+
+def _version(connection: psycopg.Connection[Any]) -> int:
+    found = connection.execute("SELECT to_regclass('meta')").fetchone()
+    if found is None or found[0] is None:
+        return 0
+    row = connection.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _set(connection: psycopg.Connection[Any], name: str, value: str) -> None:
+    connection.execute(
+        "INSERT INTO meta VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+def _set_new(connection: psycopg.Connection[Any], name: str, value: str) -> None:
+    connection.execute("INSERT INTO meta VALUES (%s, %s) ON CONFLICT DO NOTHING", (name, value))

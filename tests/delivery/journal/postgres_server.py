@@ -1,0 +1,85 @@
+"""A Postgres server of the tests: started once, as an ordinary user, on a socket of its own."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+_DEBIAN: Final = Path("/usr/lib/postgresql")
+
+
+def program(name: str) -> str | None:
+    """Where a program of the server is. Debian keeps them off the path, by version."""
+    versions = sorted(_DEBIAN.glob("*/bin"), key=lambda each: int(each.parent.name), reverse=True)
+    return next((found for each in versions if (found := shutil.which(name, path=each))), None) or (
+        shutil.which(name)
+    )
+
+
+HAS_POSTGRES: Final = program("initdb") is not None and program("pg_ctl") is not None
+
+
+class PostgresServer:
+    """`settings`: lines of postgresql.conf. A database is made when it is first asked for."""
+
+    def __init__(self, directory: Path, *settings: str) -> None:
+        self.directory = directory
+        self._user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+        self._made: set[str] = set()
+        self._data = directory / "data"
+        if os.getuid() == 0:
+            shutil.chown(directory, self._user)
+        self._run("initdb", "-U", "greenroom", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
+        with (self._data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{line}\n" for line in settings)
+        self.start()
+
+    def start(self) -> None:
+        options = f"-c listen_addresses= -c unix_socket_directories={self.directory}"
+        self._run("pg_ctl", "start", "-w", "-l", str(self.directory / "log"), "-o", options)
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._run("pg_ctl", "stop", "-m", mode, "-w")
+
+    def url(self, name: str) -> str:
+        """The database of this name."""
+        if name not in self._made:
+            self._made.add(name)
+            with self._admin() as admin:
+                admin.execute(f'CREATE DATABASE "{name}"')
+        return f"postgresql://greenroom@/{name}?host={self.directory}"
+
+    def _admin(self) -> psycopg.Connection[Any]:
+        url = f"postgresql://greenroom@/postgres?host={self.directory}"
+        return psycopg.connect(url, autocommit=True)
+
+    def _run(self, name: str, *arguments: str) -> None:
+        command = [program(name) or name, "-D", str(self._data), *arguments]
+        user = self._user if os.getuid() == 0 else None
+        subprocess.run(command, user=user, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+@cache
+def postgres_server() -> PostgresServer:
+    """The server that all tests share; it ends with this process. What it says is durable is in the
+    memory of the machine: that is enough where no machine is cut off."""
+    directory = Path(tempfile.mkdtemp(prefix="greenroom-postgres-"))
+    server = PostgresServer(directory, "fsync = off", "max_connections = 200")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    atexit.register(server.stop)
+    return server
+
+
+def database_of(directory: Path) -> str:
+    """The URL of the database that stands for a directory of a test."""
+    return postgres_server().url("t" + sha256(str(directory).encode()).hexdigest()[:20])
