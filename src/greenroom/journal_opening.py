@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import trio
 
@@ -13,6 +14,8 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.settings import Settings
+from greenroom.settings.database_url import DatabaseUrl
+from greenroom.settings.sources import BadSettings
 
 JOURNAL_LOOK_SECONDS = 0.1
 """Seconds between two attempts to open a journal that another process has open."""
@@ -24,7 +27,7 @@ logger = logging.getLogger("greenroom")
 async def open_journal(settings: Settings, given: Journal | None) -> AsyncIterator[Journal]:
     """The journal of the caller, or the one of the settings, which is closed at the end.
 
-    Raises the errors of `open_sqlite_journal`.
+    Raises the errors of `open_sqlite_journal` and `open_postgres_journal`, and `BadSettings`.
     """
     if given is not None:
         yield given
@@ -42,7 +45,7 @@ async def _open_in_turn(settings: Settings, stack: AsyncExitStack) -> Journal:
     is_told = False
     while True:
         try:
-            opened = open_sqlite_journal(settings.journal, commit_interval=interval)
+            opened = _opened(settings.journal, interval)
             return await stack.enter_async_context(opened)
         except JournalBusy as busy:
             if trio.current_time() >= deadline:
@@ -51,3 +54,16 @@ async def _open_in_turn(settings: Settings, stack: AsyncExitStack) -> Journal:
                 logger.info("waiting up to %g s: %s", settings.journal_wait, busy.message)
             is_told = True
         await trio.sleep(JOURNAL_LOOK_SECONDS)
+
+
+def _opened(journal: Path | DatabaseUrl, interval: float) -> AbstractAsyncContextManager[Journal]:
+    if isinstance(journal, Path):
+        return open_sqlite_journal(journal, commit_interval=interval)
+    try:
+        from greenroom.delivery.journal.postgres.journal import open_postgres_journal
+    except ImportError as error:
+        raise BadSettings(
+            [f"the package psycopg is missing, for {journal}"],
+            advice='run `pip install "greenroom[postgres]"`',
+        ) from error
+    return open_postgres_journal(journal.url, commit_interval=interval)

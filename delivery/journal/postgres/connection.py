@@ -61,15 +61,30 @@ class PostgresDatabase:
     def execute(self, statements: str, bindings: Sequence[SqlValue] = (), /) -> PostgresRows:
         """Carry out a statement."""
         cursor = self._last = RawCursor(self.connection)
-        cursor.execute(postgres_of(statements).encode(), bindings or None)
+        sql = postgres_of(statements).encode()
+        try:
+            cursor.execute(sql, bindings or None)
+        except psycopg.DataError:
+            if not _has_nulls(bindings):
+                raise
+            cursor.execute(sql, _without_nulls(bindings))
         return PostgresRows(cursor)
 
     def executemany(
         self, statements: str, bindings: Iterable[Sequence[SqlValue]], /
     ) -> PostgresRows:
         """Carry out a statement for each row."""
+        rows = list(bindings)
+        if len(rows) == 1:
+            return self.execute(statements, rows[0])
         cursor = self._last = RawCursor(self.connection)
-        cursor.executemany(postgres_of(statements).encode(), list(bindings))
+        sql = postgres_of(statements).encode()
+        try:
+            cursor.executemany(sql, rows)
+        except psycopg.DataError:
+            if not any(map(_has_nulls, rows)):
+                raise
+            cursor.executemany(sql, list(map(_without_nulls, rows)))
         return PostgresRows(cursor)
 
     def fetch(self, statements: str, bindings: Sequence[SqlValue]) -> PostgresRows:
@@ -100,3 +115,16 @@ class PostgresDatabase:
         /,
     ) -> bool | None:
         return self._entered.pop().__exit__(kind, error, trace)
+
+
+def _has_nulls(bindings: Sequence[SqlValue]) -> bool:
+    return any(isinstance(value, str) and "\0" in value for value in bindings)
+
+
+def _without_nulls(bindings: Sequence[SqlValue]) -> list[SqlValue]:
+    """Text may have none (https://www.postgresql.org/docs/current/datatype-character.html); such an
+    error comes before anything is sent."""
+    return [
+        value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
+        for value in bindings
+    ]

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
+import psycopg
 import trio
+from psycopg.conninfo import conninfo_to_dict
 
-from greenroom.delivery.errors import JournalError, JournalLost
+from greenroom.delivery.errors import JournalBusy, JournalError, JournalFailed, JournalLost
+from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.commits.pace import Pace
 from greenroom.delivery.journal.commits.thread import JournalThread
 from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
-from greenroom.delivery.journal.postgres.opening import connect, epoch_of, named, prepare
+from greenroom.delivery.journal.postgres.opening import (
+    connect,
+    connect_to_write,
+    epoch_of,
+    named,
+    prepare,
+)
 from greenroom.delivery.journal.postgres.store import PostgresStore
 from greenroom.delivery.journal.postgres.sweeper import PostgresSweeper
 from greenroom.delivery.journal.readers import Answer
@@ -29,6 +38,13 @@ R = TypeVar("R")
 
 READERS: Final = 2
 """Connections that answer questions: an asker's long question leaves one to the others."""
+
+ANSWER_SECONDS: Final = 5.0
+"""Seconds for which an append whose answer was lost waits for the server to come back. After that
+its caller gets an error, and learns from the journal whether it was kept."""
+
+AGAIN_SECONDS: Final = 0.1
+"""Seconds between two attempts of such an append to connect."""
 
 USE_SECONDS: Final = 10.0
 """Seconds between two looks at the journal's size, which show, too, that the server is there."""
@@ -46,12 +62,13 @@ class Link:
     url: str
     epoch: str
     database: PostgresDatabase
+    connect: Callable[[str], psycopg.Connection[Any]] = connect
 
     def check(self) -> None:
         """Raises `psycopg.Error`, and `JournalLost` if another journal is there."""
         if not self.database.connection.closed:
             return
-        self.database.connection = connect(self.url)
+        self.database.connection = self.connect(self.url)
         if (found := epoch_of(self.database.connection)) != self.epoch:
             raise JournalLost(
                 f"{named(self.url)} has another journal now: epoch {found}, not {self.epoch}",
@@ -73,8 +90,10 @@ async def open_postgres_journal(
     """Connect to the server at `url` (`postgresql://user@host/database`), creating the tables if
     they do not exist. `capacity`, `commit_interval`: see `open_sqlite_journal`.
 
-    Raises `JournalUnreachable`, `JournalFailed` and `JournalTooNew`.
+    Raises `JournalUnreachable`, `JournalBusy` if another server has it open, `JournalFailed` and
+    `JournalTooNew`.
     """
+    _check_url(url)
     thread = JournalThread(capacity=capacity)
     pace = Pace(commit_interval, time.monotonic)
     try:
@@ -92,12 +111,24 @@ async def open_postgres_journal(
         await journal.aclose()
 
 
+def _check_url(url: str) -> None:
+    """libpq's error is not shown: it repeats what it cannot read, the password among it."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:
+        raise JournalFailed(
+            "libpq cannot read the journal's URL",
+            advice="write it as postgresql://user@host:5432/database",
+        ) from None
+
+
 def _open(url: str, new_epoch: Callable[[], str]) -> list[Link]:
     links: list[Link] = []
     try:
         with in_our_words(named(url)):
-            first = PostgresDatabase(connect(url))
-            links.append(Link(url, prepare(first.connection, new_epoch()), first))
+            first = PostgresDatabase(connect_to_write(url))
+            links.append(Link(url, "", first, connect_to_write))
+            links[0].epoch = prepare(first.connection, new_epoch())
             for _ in range(READERS):
                 links.append(Link(url, links[0].epoch, PostgresDatabase(connect(url))))
     except BaseException:
@@ -127,6 +158,37 @@ class PostgresJournal(ThreadedJournal):
         if self._link.database.connection.closed:
             self._postgres_store.forget_ends()
         self._link.check()
+
+    def _keep(self, entries: Sequence[Entry]) -> None:
+        self._on_thread(partial(self._append, entries), self._check)
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        try:
+            self._store.append(entries)
+        except psycopg.OperationalError as lost:
+            if not self._link.database.connection.closed:
+                raise
+            self._append_again(entries, lost)
+
+    def _append_again(self, entries: Sequence[Entry], lost: psycopg.OperationalError) -> None:
+        """The answer was lost: the server has kept all of the entries or none.
+
+        The new connection gets the writer's lock once the old one is over, and what that kept is
+        visible then.
+        """
+        self._check_until(time.monotonic() + ANSWER_SECONDS, lost)
+        first = next((entry for entry in entries if isinstance(entry, Record)), None)
+        if first is None or self._store.event_at(first.user, first.offset) != first.id:
+            self._store.append(entries)
+
+    def _check_until(self, deadline: float, lost: psycopg.OperationalError) -> None:
+        while True:
+            try:
+                return self._check()
+            except (psycopg.OperationalError, JournalBusy):
+                if time.monotonic() > deadline:
+                    raise lost from None
+            time.sleep(AGAIN_SECONDS)
 
     def _in_our_words(self) -> AbstractContextManager[None]:
         return in_our_words(self._where)

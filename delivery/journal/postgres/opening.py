@@ -7,7 +7,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from greenroom.delivery.errors import JournalTooNew
+from greenroom.delivery.errors import JournalBusy, JournalTooNew
 from greenroom.delivery.journal.postgres.tables import MIGRATIONS
 
 SCHEMA: Final = "greenroom"
@@ -23,27 +23,64 @@ _DEFAULTS: Final = {
     "keepalives_count": "3",
     "tcp_user_timeout": "20000",
 }
-_LOCK: Final = 0x67726E72
-"""The key of the advisory lock under which one node creates or migrates the tables."""
+# The server, too, must notice that a client has gone: until then the client's lock is held.
+_SETTINGS: Final = f"""
+    SET search_path TO {SCHEMA};
+    SET tcp_keepalives_idle = 10;
+    SET tcp_keepalives_interval = 3;
+    SET tcp_keepalives_count = 3
+"""
+_MIGRATING, _WRITER = 0x67726E72, 0x67726E73
+"""The keys of the advisory locks: of who creates or migrates the tables, and of who writes."""
+_HOLDER: Final = """
+    SELECT pid FROM pg_locks
+    WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 def connect(url: str) -> psycopg.Connection[Any]:
     """A connection that finds the journal's tables. Raises `psycopg.Error`."""
-    given = conninfo_to_dict(url)
-    connection = psycopg.connect(make_conninfo(url, **(_DEFAULTS | given)), autocommit=True)
+    connection = psycopg.connect(
+        make_conninfo(url, **(_DEFAULTS | conninfo_to_dict(url))), autocommit=True
+    )
     try:
-        connection.execute(f"SET search_path TO {SCHEMA}")
+        connection.execute(_SETTINGS)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
+def connect_to_write(url: str) -> psycopg.Connection[Any]:
+    """The connection of the journal's only writer, until it is closed. Raises `psycopg.Error` and
+    `JournalBusy`."""
+    connection = connect(url)
+    try:
+        _claim(connection, named(url))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _claim(connection: psycopg.Connection[Any], where: str) -> None:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_WRITER,)).fetchone()
+    if row is not None and row[0]:
+        return
+    holder = connection.execute(_HOLDER, (_WRITER,)).fetchone()
+    who = "" if holder is None else f": its connection has the pid {holder[0]}"
+    raise JournalBusy(
+        f"another server has the journal open in {where}{who}",
+        advice="stop it first, or start this one with --wait SECONDS to take over when it stops",
+    )
+
+
 def named(url: str) -> str:
     """What errors call the server: without the password."""
     known = conninfo_to_dict(url)
-    host, port = known.get("host") or "localhost", known.get("port") or "5432"
-    return f"Postgres at {host}:{port}, database {known.get('dbname') or 'of the user'!s}"
+    places = (known.get("host"), known.get("port"), known.get("dbname"))
+    return "Postgres at " + "/".join(str(each) for each in places if each is not None)
 
 
 def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
@@ -52,7 +89,7 @@ def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
     Raises `psycopg.Error` and `JournalTooNew`.
     """
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         version = _version(connection)
         if version > len(MIGRATIONS):

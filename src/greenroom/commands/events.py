@@ -21,6 +21,7 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.journal.sqlite.reader import JournalReader, Numbered, ReadTo
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.settings import BadSettings, Settings
+from greenroom.settings.database_url import DatabaseUrl
 
 POLL_SECONDS = 0.25
 CHUNK = 500
@@ -127,9 +128,20 @@ def existing_journal(settings: Settings) -> Path:
             ["`journal` must be a file, not :memory:, which only its own server can read"],
             advice="name the file with --journal",
         )
-    if not settings.journal.is_file():
+    file = journal_file(settings)
+    if not file.is_file():
         raise BadSettings(
-            [f"there is no journal at {settings.journal}"],
+            [f"there is no journal at {file}"],
             advice="name the journal's file with --journal; the demo's is greenroom-demo.db",
+        )
+    return file
+
+
+def journal_file(settings: Settings) -> Path:
+    """The journal's file, whether it exists or not. Raises `BadSettings` for a database."""
+    if isinstance(settings.journal, DatabaseUrl):
+        raise BadSettings(
+            [f"this command reads files, not {settings.journal}"],
+            advice="ask the server that runs on it, with --url where the command takes that",
         )
     return settings.journal

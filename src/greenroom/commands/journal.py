@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 from rich.filesize import decimal
 
 from greenroom.actors.text.escaping import one_line
-from greenroom.commands.events import existing_journal
+from greenroom.commands.events import existing_journal, journal_file
 from greenroom.commands.options import Kept, Limit
 from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.journal_files import lines_of, written
@@ -205,11 +205,12 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
             ["`journal` must be a file, not :memory:, which is gone when this command ends"],
             advice="name the file with --journal",
         )
+    to = journal_file(settings)
     with _interruptible(WHOLE_OR_NOT), progress_bar() as progress, lines_of(file) as lines:
-        done = import_journal(settings.journal, lines, progress=progress)
+        done = import_journal(to, lines, progress=progress)
     print(f"{counted(done.rows, 'row')} imported")
     if done.backup:
-        _tell_backups(settings.journal, done.backup)
+        _tell_backups(to, done.backup)
 
 
 @contextmanager

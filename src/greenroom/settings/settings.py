@@ -20,6 +20,7 @@ from greenroom.delivery.run.timeouts import Tier, Timeouts
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
 from greenroom.settings.clashes import clashes, timeouts_of
+from greenroom.settings.database_url import DatabaseUrl
 from greenroom.settings.derived import KEYS, not_one_key, policies_of
 from greenroom.settings.sources import (
     BadSettings,
@@ -30,7 +31,7 @@ from greenroom.settings.sources import (
     problem_of,
     raise_if_any,
 )
-from greenroom.settings.typed import FILE, JOURNAL, ORIGINS, as_file, as_origins, as_path
+from greenroom.settings.typed import FILE, JOURNAL, ORIGINS, as_file, as_journal, as_origins
 from greenroom.settings.values import described, setting
 
 MEMORY = ":memory:"
@@ -47,12 +48,11 @@ class Settings:
 
     host: str = setting("127.0.0.1", expected.text("an address or host name"), "Where to listen.")
     port: int = setting(8700, expected.whole(0, 65535), "Port to listen on; 0 takes a free one.")
-    journal: Path = attrs.field(
+    journal: Path | DatabaseUrl = attrs.field(
         default=Path("greenroom.db"),
-        converter=as_path,
+        converter=as_journal,
         metadata=described(
-            JOURNAL,
-            f"The journal's file. `{MEMORY}` keeps it in memory: nothing survives a restart.",
+            JOURNAL, f"The journal's file, `postgresql://…`, or `{MEMORY}` (gone with the server)."
         ),
     )
     secret: str | None = setting(

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import cast
 
 from greenroom.settings import values as expected
+from greenroom.settings.database_url import DatabaseUrl
 
-JOURNAL = expected.sqlite_path(Path)
+JOURNAL = expected.journal(Path)
 FILE = expected.optional(expected.path(Path))
 ORIGINS = expected.origins()
 
 
 # Type checkers take what `Settings(…)` may be given from a converter with a name and types. A value
 # that is refused comes out as it is, so that one error lists all refusals: hence the casts.
-def as_path(value: str | Path) -> Path:
-    return cast(Path, JOURNAL.convert(value))
+def as_journal(value: str | Path | DatabaseUrl) -> Path | DatabaseUrl:
+    return cast("Path | DatabaseUrl", JOURNAL.convert(value))
 
 
 def as_file(value: str | Path | None) -> Path | None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import attrs
 
 from greenroom.actors.text.wording import kind_of
+from greenroom.settings.database_url import DatabaseUrl
 
 T = TypeVar("T")
 
@@ -142,11 +143,16 @@ def path(kind: Callable[[str], PurePath]) -> Expected:
     return Expected("a file path", read)
 
 
-def sqlite_path(kind: Callable[[str], PurePath]) -> Expected:
-    """The same for SQLite, which accepts only names in UTF-8 (https://sqlite.org/c3ref/open.html)."""
+def journal(kind: Callable[[str], PurePath]) -> Expected:
+    """A database, or a file for SQLite, which accepts only names in UTF-8
+    (https://sqlite.org/c3ref/open.html)."""
     plain = path(kind)
 
     def read(value: object) -> object:
+        if isinstance(value, DatabaseUrl):
+            return value
+        if isinstance(value, str | PurePath) and (url := DatabaseUrl.of(value)) is not None:
+            return url
         found = plain.read(value)
         try:
             str(found).encode()
@@ -154,7 +160,7 @@ def sqlite_path(kind: Callable[[str], PurePath]) -> Expected:
             raise UnexpectedValue from error
         return found
 
-    return Expected("a file path in UTF-8", read)
+    return Expected("a file path in UTF-8 or the URL of a database", read)
 
 
 def secret() -> Expected:

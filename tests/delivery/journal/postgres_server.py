@@ -6,12 +6,13 @@ import atexit
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
@@ -39,13 +40,15 @@ class PostgresServer:
         self._data = directory / "data"
         if os.getuid() == 0:
             shutil.chown(directory, self._user)
-        self._run("initdb", "-U", "greenroom", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
+        how = ("--auth-local=trust", "--auth-host=scram-sha-256", "-N", "-E", "UTF8", "--locale=C")
+        self._run("initdb", "-U", "greenroom", *how)
+        self.port = _free_port()
         with (self._data / "postgresql.conf").open("a") as file:
             file.writelines(f"{line}\n" for line in settings)
         self.start()
 
     def start(self) -> None:
-        options = f"-c listen_addresses= -c unix_socket_directories={self.directory}"
+        options = f"-c port={self.port} -c unix_socket_directories={self.directory}"
         self._run("pg_ctl", "start", "-w", "-l", str(self.directory / "log"), "-o", options)
 
     def stop(self, mode: str = "immediate") -> None:
@@ -55,18 +58,24 @@ class PostgresServer:
         """The database of this name."""
         if name not in self._made:
             self._made.add(name)
-            with self._admin() as admin:
-                admin.execute(f'CREATE DATABASE "{name}"')
-        return f"postgresql://greenroom@/{name}?host={self.directory}"
+            self.command(f'CREATE DATABASE "{name}"')
+        return f"postgresql://greenroom@:{self.port}/{name}?host={self.directory}"
 
-    def _admin(self) -> psycopg.Connection[Any]:
-        url = f"postgresql://greenroom@/postgres?host={self.directory}"
-        return psycopg.connect(url, autocommit=True)
+    def command(self, sql: str, database: str = "postgres") -> None:
+        """Have an administrator's command carried out."""
+        url = f"postgresql://greenroom@:{self.port}/{database}?host={self.directory}"
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute(sql.encode())
 
     def _run(self, name: str, *arguments: str) -> None:
         command = [program(name) or name, "-D", str(self._data), *arguments]
         user = self._user if os.getuid() == 0 else None
         subprocess.run(command, user=user, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
 
 
 @cache

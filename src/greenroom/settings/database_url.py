@@ -1,0 +1,32 @@
+"""A journal in a database: its address, which may hold a password that nobody is shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import attrs
+
+_URL: Final = re.compile(r"(postgres(?:ql)?):/+(.*)", re.DOTALL)  # a path has lost a slash
+_PASSWORD: Final = re.compile(r"(?<=:)[^/]*(?=@)|(?<=[?&]password=)[^&]*")
+
+
+@attrs.frozen(repr=False)
+class DatabaseUrl:
+    """`postgresql://user@host/database`, as libpq reads it: more hosts, a service of a file,
+    parameters of TLS (https://www.postgresql.org/docs/current/libpq-connect.html). As text it has
+    no password."""
+
+    url: str
+
+    @classmethod
+    def of(cls, value: object) -> DatabaseUrl | None:
+        """The address that a setting names; None for the name of a file."""
+        found = _URL.fullmatch(str(value))
+        return cls(f"postgresql://{found[2]}") if found else None
+
+    def __str__(self) -> str:
+        return _PASSWORD.sub("***", self.url)
+
+    def __repr__(self) -> str:
+        return f"DatabaseUrl({str(self)!r})"

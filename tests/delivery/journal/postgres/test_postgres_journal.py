@@ -1,0 +1,267 @@
+"""A journal in Postgres: what is promised beside that of every journal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import trio
+from psycopg.conninfo import conninfo_to_dict
+
+from greenroom.delivery.errors import (
+    JournalBusy,
+    JournalError,
+    JournalFailed,
+    JournalLost,
+    JournalReadOnly,
+    JournalTooNew,
+    JournalUnreachable,
+    OutOfSequence,
+)
+from greenroom.delivery.journal.postgres import journal as postgres_journal
+from greenroom.delivery.journal.postgres.connection import PostgresDatabase
+from greenroom.delivery.journal.postgres.errors import in_our_words
+from greenroom.delivery.journal.postgres.journal import open_postgres_journal
+from greenroom.delivery.journal.postgres.opening import connect, prepare
+from greenroom.delivery.journal.postgres.store import PostgresStore
+from tests.delivery.journal.journal_conformance import ALICE, BOB, confirmed, record, records
+from tests.delivery.journal.postgres.cut_wire import CutWire
+from tests.delivery.journal.postgres_server import (
+    HAS_POSTGRES,
+    PostgresServer,
+    database_of,
+    postgres_server,
+)
+
+pytestmark = pytest.mark.skipif(not HAS_POSTGRES, reason="needs Postgres (initdb, pg_ctl)")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return database_of(tmp_path)
+
+
+def database(url: str) -> str:
+    return str(conninfo_to_dict(url)["dbname"])
+
+
+async def offsets(url: str) -> list[int]:
+    async with open_postgres_journal(url) as journal:
+        found = await journal.read(ALICE, after=0, limit=1_000, max_bytes=1_000_000)
+        return [each.offset for each in found]
+
+
+# --- one writer at a time
+
+
+async def test_a_second_server_waits_its_turn(url: str) -> None:
+    async with open_postgres_journal(url):
+        with pytest.raises(JournalBusy, match=r"another server has the journal open .*pid"):
+            async with open_postgres_journal(url):
+                pass
+    assert await offsets(url) == []
+
+
+def store(url: str) -> PostgresStore:
+    return PostgresStore(PostgresDatabase(connect(url)))
+
+
+@pytest.fixture
+def stores(url: str) -> Iterator[list[PostgresStore]]:
+    """Two writers, neither of which knows of the other."""
+    with closing(connect(url)) as connection:
+        prepare(connection, "an epoch")
+    both = [store(url), store(url)]
+    yield both
+    for each in both:
+        each._postgres.connection.close()
+
+
+def test_an_append_that_does_not_know_the_end_of_a_log_keeps_nothing_of_any_user(
+    stores: list[PostgresStore],
+) -> None:
+    one, other = stores
+    one.append([record(1), record(1, user=BOB)])
+    other.append([record(2)])
+    with pytest.raises(OutOfSequence) as refused, in_our_words("Postgres"):
+        one.append([record(2, user=BOB), record(2)])
+    assert (refused.value.user, refused.value.expected, refused.value.given) == (ALICE, 3, 2)
+    one.append([record(2, user=BOB), record(3)])
+    assert [one.bounds(each).last for each in (ALICE, BOB)] == [3, 2]
+
+
+def test_a_log_that_another_writer_erased_is_not_continued(stores: list[PostgresStore]) -> None:
+    one, other = stores
+    one.append(records(1, 3))
+    assert not other.erase_user(ALICE)
+    with pytest.raises(OutOfSequence), in_our_words("Postgres"):
+        one.append([record(4)])
+    one.append([record(1)])
+    assert one.bounds(ALICE).last == 1
+
+
+def test_writers_that_race_leave_one_log_without_gaps(stores: list[PostgresStore]) -> None:
+    appended: list[int] = []
+
+    def append(each: PostgresStore) -> None:
+        for _ in range(40):
+            while True:
+                last = each.bounds(ALICE).last
+                try:
+                    with in_our_words("Postgres"):
+                        each.append([record(last + 1), record(each.bounds(BOB).last + 1, user=BOB)])
+                except (OutOfSequence, JournalBusy):
+                    each.forget_ends()
+                else:
+                    appended.append(last + 1)
+                    break
+
+    threads = [threading.Thread(target=append, args=(each,)) for each in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(appended) == list(range(1, 81))
+    with stores[0]._postgres:
+        read = stores[0].read(ALICE, 0, 1_000, 1_000_000)
+    assert [each.offset for each in read] == list(range(1, 81))
+
+
+# --- a server that goes away
+
+
+@pytest.fixture
+def wire(url: str) -> Iterator[CutWire]:
+    server = postgres_server()
+    server.command("ALTER ROLE greenroom PASSWORD 'secret'")
+    with closing(CutWire(f"{server.directory}/.s.PGSQL.{server.port}")) as wire:
+        yield wire
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_an_append_whose_answer_is_lost_is_kept_once(
+    when: str, url: str, wire: CutWire
+) -> None:
+    name = database(url)
+    async with open_postgres_journal(
+        f"postgresql://greenroom@127.0.0.1:{wire.port}/{name}"
+    ) as journal:
+        await journal.append([record(1), record(1, user=BOB)])
+        wire.cut_next_commit(when)
+        await journal.append([record(2), record(2, user=BOB)])
+        assert wire.cuts == 1
+        await journal.append([record(3)])
+    assert await offsets(url) == [1, 2, 3]
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[PostgresServer]:
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    directory = tmp_path / "pg"
+    directory.mkdir()
+    server = PostgresServer(directory)
+    yield server
+    server.stop()
+
+
+async def test_a_journal_whose_server_is_down_says_so_and_goes_on_when_it_is_back(
+    own_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_journal, "ANSWER_SECONDS", 0.3)
+    async with open_postgres_journal(own_server.url("journal")) as journal:
+        await journal.append([record(1)])
+        await trio.to_thread.run_sync(own_server.stop)
+        for _ in range(2):
+            with pytest.raises(JournalUnreachable) as refused:
+                await journal.append([record(2)])
+            assert refused.value.temporary
+        assert journal.trouble == "the journal cannot be reached"
+        with pytest.raises(JournalUnreachable):
+            await journal.bounds(ALICE)
+        await trio.to_thread.run_sync(own_server.start)
+        with trio.fail_after(30):
+            while journal.trouble:  # noqa: ASYNC110  # the journal's thread finds it
+                await trio.sleep(0.05)
+        await journal.append([record(2)])
+        assert (await journal.bounds(ALICE)).last == 2
+
+
+async def test_another_journal_in_the_place_of_the_one_that_was_open_is_left_alone(
+    url: str,
+) -> None:
+    async with open_postgres_journal(url) as journal:
+        await journal.append([record(1)])
+        name = database(url)
+        server = postgres_server()
+        server.command("UPDATE greenroom.meta SET value = 'other' WHERE name = 'epoch'", name)
+        server.command(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        with pytest.raises(JournalLost, match="epoch other"):
+            await journal.append([record(2)])
+        assert journal.trouble
+
+
+# --- a server that refuses
+
+
+async def refusal(url: str) -> JournalError:
+    with pytest.raises(JournalError) as refused:
+        async with open_postgres_journal(url):
+            pass
+    assert "secret" not in str(refused.value)
+    return refused.value
+
+
+async def test_a_wrong_password_a_missing_database_and_a_missing_grant_are_named(url: str) -> None:
+    server = postgres_server()
+    name = database(url)
+    server.command("CREATE ROLE poor LOGIN PASSWORD 'its secret'")
+    try:
+        here = f"postgresql://poor:wrong-secret@127.0.0.1:{server.port}/{name}"
+        assert "password" in str(await refusal(here))
+        there = f"postgresql://greenroom@:{server.port}/nowhere?host={server.directory}"
+        assert "nowhere" in str(await refusal(there))
+        poor = f"postgresql://poor@:{server.port}/{name}?host={server.directory}"
+        assert type(await refusal(poor)) is JournalFailed
+    finally:
+        server.command("DROP ROLE poor")
+
+
+async def test_nobody_at_the_address_is_told_as_unreachable() -> None:
+    assert type(await refusal("postgresql://a:secret@127.0.0.1:1/b")) is JournalUnreachable
+
+
+async def test_a_url_that_cannot_be_read_is_not_repeated() -> None:
+    assert type(await refusal("postgresql://a:secret@h:port/b?what=secret")) is JournalFailed
+
+
+async def test_the_tables_of_a_newer_greenroom_are_left_alone(url: str) -> None:
+    async with open_postgres_journal(url):
+        pass
+    name = database(url)
+    postgres_server().command("UPDATE greenroom.meta SET value = 99 WHERE name = 'version'", name)
+    assert type(await refusal(url)) is JournalTooNew
+
+
+async def test_a_read_only_server_is_told_as_such(url: str) -> None:
+    async with open_postgres_journal(url):
+        pass
+    read_only = f'ALTER DATABASE "{database(url)}" SET default_transaction_read_only = on'
+    postgres_server().command(read_only)
+    refused = await refusal(url)
+    assert type(refused) is JournalReadOnly
+    assert "primary" in str(refused)
+
+
+async def test_of_a_text_only_the_null_characters_are_replaced(url: str) -> None:
+    """Postgres has none in text (https://www.postgresql.org/docs/current/datatype-character.html)."""
+    async with open_postgres_journal(url) as journal:
+        await journal.append([record(1), confirmed(1, note="a\0b")])
+        [mark] = await journal.marks(ALICE, after=0, limit=10)
+        assert mark.note == "a\ufffdb"
