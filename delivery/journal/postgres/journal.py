@@ -21,6 +21,7 @@ from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.opening import (
+    close_writer,
     connect,
     connect_to_write,
     epoch_of,
@@ -225,5 +226,6 @@ class PostgresJournal(ThreadedJournal):
     def _close(self) -> None:
         self._committer.commit_now()
         self._readers.close()
-        for link in (self._link, *self._to_read):
+        for link in self._to_read:
             link.close()
+        close_writer(self._link.database.connection)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
@@ -30,6 +32,9 @@ _SETTINGS: Final = f"""
     SET tcp_keepalives_interval = 3;
     SET tcp_keepalives_count = 3
 """
+CLAIM_SECONDS: Final = 1.0
+"""Seconds in which the connection of a former writer must have ended."""
+
 _MIGRATING, _WRITER = 0x67726E72, 0x67726E73
 """The keys of the advisory locks: of who creates or migrates the tables, and of who writes."""
 _HOLDER: Final = """
@@ -64,10 +69,22 @@ def connect_to_write(url: str) -> psycopg.Connection[Any]:
     return connection
 
 
+def close_writer(connection: psycopg.Connection[Any]) -> None:
+    """Let another server write at once, not when this one has noticed the end."""
+    with suppress(psycopg.Error), connection:
+        connection.execute("SELECT pg_advisory_unlock_all()")
+
+
 def _claim(connection: psycopg.Connection[Any], where: str) -> None:
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_WRITER,)).fetchone()
-    if row is not None and row[0]:
-        return
+    """The server may not have noticed yet that a process which was killed is no more."""
+    deadline = time.monotonic() + CLAIM_SECONDS
+    while True:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_WRITER,)).fetchone()
+        if row is not None and row[0]:
+            return
+        if time.monotonic() > deadline:
+            break
+        time.sleep(CLAIM_SECONDS / 20)
     holder = connection.execute(_HOLDER, (_WRITER,)).fetchone()
     who = "" if holder is None else f": its connection has the pid {holder[0]}"
     raise JournalBusy(

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tempfile
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -89,6 +88,39 @@ def postgres_server() -> PostgresServer:
     return server
 
 
+_places: dict[str, Path] = {}  # which database stands for which directory
+
+
 def database_of(directory: Path) -> str:
-    """The URL of the database that stands for a directory of a test."""
-    return postgres_server().url("t" + sha256(str(directory).encode()).hexdigest()[:20])
+    """The URL of the database that stands for a directory of a test. One that stood for a directory
+    of an earlier test is emptied and used again: that takes a tenth of the time."""
+    server = postgres_server()
+    for name, place in _places.items():
+        if place == directory:
+            return server.url(name)
+    for name, place in _places.items():
+        if _test_of(place) != _test_of(directory):
+            _places[name] = directory
+            server.command(_EMPTY, name)
+            return server.url(name)
+    name = f"test{len(_places)}"
+    _places[name] = directory
+    return server.url(name)
+
+
+def _test_of(directory: Path) -> str:
+    """The part of the path that each test has of its own."""
+    parts = directory.parts
+    return parts[next((n for n, part in enumerate(parts) if "pytest-" in part), 1) + 1]
+
+
+_EMPTY: Final = """
+DO $$ BEGIN
+    IF to_regclass('greenroom.meta') IS NOT NULL THEN
+        EXECUTE (SELECT 'TRUNCATE ' || string_agg('greenroom.' || tablename, ', ')
+                 || ' RESTART IDENTITY' FROM pg_tables
+                 WHERE schemaname = 'greenroom' AND tablename != 'meta');
+        DELETE FROM greenroom.meta WHERE name != 'version';
+    END IF;
+END $$
+"""

@@ -32,7 +32,6 @@ from tests.delivery.journal.postgres.cut_wire import CutWire
 from tests.delivery.journal.postgres_server import (
     HAS_POSTGRES,
     PostgresServer,
-    database_of,
     postgres_server,
 )
 
@@ -41,7 +40,8 @@ pytestmark = pytest.mark.skipif(not HAS_POSTGRES, reason="needs Postgres (initdb
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return database_of(tmp_path)
+    """A database of the test's own: some leave it in a state that no other could use."""
+    return postgres_server().url(tmp_path.name)
 
 
 def database(url: str) -> str:
