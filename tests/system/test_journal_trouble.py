@@ -6,7 +6,6 @@ import logging
 import os
 import resource
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,11 +16,10 @@ from greenroom.delivery.errors import EventNotKept
 from greenroom.testing.faulty_disk import DiskFault, FaultyDisk
 from greenroom.testing.neighbour import MEDDLING, Neighbour
 from tests.protocol.client import Client, refusal
-from tests.protocol.server import Server, serving, token_for
+from tests.protocol.server import serving, token_for
+from tests.system.trouble import NOT_KEPT, READY, say, until_ready_says
 
 PAGE = 4096
-READY = (200, "ready\n")
-NOT_KEPT = {"code": 4105, "message": "the server could not keep it", "temporary": True}
 GONE = "the journal was removed or changed by another program"
 
 
@@ -30,19 +28,6 @@ def path(tmp_path: Path) -> Path:
     directory = tmp_path / "journals"
     directory.mkdir()
     return directory / "journal.db"
-
-
-def until_ready_says(server: Server, expected: tuple[int, str]) -> None:
-    """The journal's thread looks four times a second."""
-    end = time.monotonic() + 30
-    while (said := server.probe("readyz")) != expected:
-        assert time.monotonic() < end, f"/readyz still says {said}"
-        time.sleep(0.01)
-
-
-def say(client: Client, id_: str, body: str = "hello") -> dict[str, object]:
-    client.send("say", id=id_, body=body)
-    return client.take("reply", id=id_)
 
 
 @pytest.mark.fault("P8")

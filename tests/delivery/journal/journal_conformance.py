@@ -25,7 +25,6 @@ from greenroom.delivery.events.kinds import ASK_KINDS, Kind, class_of
 from greenroom.delivery.events.record import Cursor, Mark, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
-from greenroom.delivery.journal.postgres.journal import open_postgres_journal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from tests.delivery.journal.postgres_server import HAS_POSTGRES, database_of
 
@@ -44,6 +43,8 @@ def _open_sqlite(directory: Path) -> AbstractAsyncContextManager[Journal]:
 
 
 def _open_postgres(directory: Path) -> AbstractAsyncContextManager[Journal]:
+    from greenroom.delivery.journal.postgres.journal import open_postgres_journal  # if there is one
+
     return open_postgres_journal(database_of(directory))
 
 

@@ -10,10 +10,11 @@ import socket
 import subprocess
 import tempfile
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-import psycopg
+import pytest
 
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 
@@ -26,7 +27,14 @@ def program(name: str) -> str | None:
     )
 
 
-HAS_POSTGRES: Final = program("initdb") is not None and program("pg_ctl") is not None
+HAS_POSTGRES: Final = (
+    program("initdb") is not None
+    and program("pg_ctl") is not None
+    and find_spec("psycopg") is not None
+)
+NEEDS_POSTGRES: Final = pytest.mark.skipif(
+    not HAS_POSTGRES, reason="needs Postgres (initdb, pg_ctl) and psycopg"
+)
 
 
 class PostgresServer:
@@ -46,6 +54,14 @@ class PostgresServer:
             file.writelines(f"{line}\n" for line in settings)
         self.start()
 
+    @classmethod
+    def within(cls, directory: Path) -> PostgresServer:
+        """One in a test's directory, which the server's user must be able to enter."""
+        for each in (directory, *directory.parents[:2]):
+            each.chmod(0o755)
+        (directory / "pg").mkdir()
+        return cls(directory / "pg")
+
     def start(self) -> None:
         options = f"-c port={self.port} -c unix_socket_directories={self.directory}"
         self._run("pg_ctl", "start", "-w", "-l", str(self.directory / "log"), "-o", options)
@@ -62,6 +78,8 @@ class PostgresServer:
 
     def command(self, sql: str, database: str = "postgres") -> None:
         """Have an administrator's command carried out."""
+        import psycopg  # where it is missing, these tests are skipped
+
         url = f"postgresql://greenroom@:{self.port}/{database}?host={self.directory}"
         with psycopg.connect(url, autocommit=True) as admin:
             admin.execute(sql.encode())

@@ -30,12 +30,12 @@ from greenroom.delivery.journal.postgres.store import PostgresStore
 from tests.delivery.journal.journal_conformance import ALICE, BOB, confirmed, record, records
 from tests.delivery.journal.postgres.cut_wire import CutWire
 from tests.delivery.journal.postgres_server import (
-    HAS_POSTGRES,
+    NEEDS_POSTGRES,
     PostgresServer,
     postgres_server,
 )
 
-pytestmark = pytest.mark.skipif(not HAS_POSTGRES, reason="needs Postgres (initdb, pg_ctl)")
+pytestmark = NEEDS_POSTGRES
 
 
 @pytest.fixture
@@ -159,12 +159,7 @@ async def test_an_append_whose_answer_is_lost_is_kept_once(
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[PostgresServer]:
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    directory = tmp_path / "pg"
-    directory.mkdir()
-    server = PostgresServer(directory)
+    server = PostgresServer.within(tmp_path)
     yield server
     server.stop()
 
