@@ -38,6 +38,9 @@ PRIVATE = {
 }
 """Where we use what a library does not promise, and whose it is."""
 
+EXTRAS = ("testing", "remote", "postgres")
+"""Those that packages are named after."""
+
 
 @attrs.frozen
 class Module:
@@ -66,8 +69,7 @@ def modules() -> Iterator[Module]:
 
 def extra_of(module: str) -> str:
     """The extra that a module is a part of, if any."""
-    package = module.partition(".")[2].partition(".")[0]
-    return package if package in ("testing", "remote") else ""
+    return next((part for part in module.split(".") if part in EXTRAS), "")
 
 
 def imports(module: Module) -> Iterator[str]:
