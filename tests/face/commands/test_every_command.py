@@ -381,7 +381,10 @@ def test_a_journal_whose_name_is_not_utf_8_is_refused_as_sqlite_cannot_open_it(
     name_of_bytes = os.fsdecode(b"\xff.db")
     shutil.copy(world.directory / "greenroom.db", world.directory / name_of_bytes)
     result = call(*world.words(CASES[name].words), "--journal", name_of_bytes)
-    assert "--journal: expected a file path in UTF-8, got '\\udcff.db'" in told(result)
+    assert (
+        "--journal: expected a file path in UTF-8 or the URL of a database, got '\\udcff.db'"
+        in told(result)
+    )
     assert result.code == 2
 
 

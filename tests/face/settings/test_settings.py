@@ -110,7 +110,7 @@ def test_all_problems_of_all_sources_are_told_at_once_each_with_its_source() -> 
         "greenroom.toml: port: expected a whole number from 0 to 65535, got 'many'",
         "greenroom.toml: hearbeat: there is no such setting; did you mean heartbeat?",
         "GREENROOM_LOG_LEVEL: expected one of debug, info, warning, error, critical, got 'loud'",
-        "--journal: expected a file path in UTF-8, got ''",
+        "--journal: expected a file path in UTF-8 or the URL of a database, got ''",
     )
     assert caught.value.fault is Fault.OPERATOR
 
