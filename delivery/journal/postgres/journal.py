@@ -57,7 +57,7 @@ _SIZE: Final = """
 
 
 @attrs.define
-class Link:
+class Session:
     """One connection to the server at `url`, made again when it has broken."""
 
     url: str
@@ -123,15 +123,15 @@ def _check_url(url: str) -> None:
         ) from None
 
 
-def _open(url: str, new_epoch: Callable[[], str]) -> list[Link]:
-    links: list[Link] = []
+def _open(url: str, new_epoch: Callable[[], str]) -> list[Session]:
+    links: list[Session] = []
     try:
         with in_our_words(named(url)):
             first = PostgresDatabase(connect_to_write(url))
-            links.append(Link(url, "", first, connect_to_write))
+            links.append(Session(url, "", first, connect_to_write))
             links[0].epoch = prepare(first.connection, new_epoch())
             for _ in range(READERS):
-                links.append(Link(url, links[0].epoch, PostgresDatabase(connect(url))))
+                links.append(Session(url, links[0].epoch, PostgresDatabase(connect(url))))
     except BaseException:
         for link in links:
             link.close()
@@ -142,7 +142,7 @@ def _open(url: str, new_epoch: Callable[[], str]) -> list[Link]:
 class PostgresJournal(ThreadedJournal):
     """A `Journal` in Postgres; created by `open_postgres_journal`."""
 
-    def __init__(self, links: list[Link], thread: JournalThread, pace: Pace) -> None:
+    def __init__(self, links: list[Session], thread: JournalThread, pace: Pace) -> None:
         self._link, *self._to_read = links
         self._where = named(self._link.url)
         store = self._postgres_store = PostgresStore(self._link.database)
@@ -202,10 +202,10 @@ class PostgresJournal(ThreadedJournal):
         oldest = self._link.database.execute(OLDEST_AT).get
         self._oldest_at = None if oldest is None else int(str(oldest))
 
-    def _reading(self, link: Link) -> Answer:
+    def _reading(self, link: Session) -> Answer:
         return partial(self._answer_from, link, PostgresStore(link.database))
 
-    def _answer_from(self, link: Link, store: PostgresStore, question: Question[R]) -> R:
+    def _answer_from(self, link: Session, store: PostgresStore, question: Question[R]) -> R:
         """Runs on a reader's thread."""
         store.forget_ends()
         return self._on_thread(partial(store.answer, question), link.check)

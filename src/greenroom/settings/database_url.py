@@ -1,4 +1,4 @@
-"""A journal in a database: its address, which may hold a password that nobody is shown."""
+"""A journal in a database: its address, and its password, which is not shown."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from greenroom.testing.faulty_disk import DiskFault, FaultyDisk
 from greenroom.testing.neighbour import MEDDLING, Neighbour
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import serving, token_for
-from tests.system.trouble import NOT_KEPT, READY, say, until_ready_says
+from tests.system.trouble.asking import NOT_KEPT, READY, say, until_ready_says
 
 PAGE = 4096
 GONE = "the journal was removed or changed by another program"

@@ -10,7 +10,7 @@ import pytest
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, PostgresServer
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import serving, token_for
-from tests.system.trouble import NOT_KEPT, READY, say, until_ready_says
+from tests.system.trouble.asking import NOT_KEPT, READY, say, until_ready_says
 
 pytestmark = NEEDS_POSTGRES
 
