@@ -1,7 +1,7 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/react.ts", "src/ai_sdk.ts", "src/sse.ts"],
+  entry: ["src/index.ts", "src/react.ts", "src/ai_sdk.ts", "src/ag_ui.ts", "src/sse.ts"],
   format: "esm",
   platform: "browser",
   target: "es2022",

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
-const OTHERS = ["ai", "react", "react/jsx-runtime"];
+const OTHERS = ["@ag-ui/client", "ai", "rxjs", "react", "react/jsx-runtime"];
 const README = new URL("../README.md", import.meta.url);
 const TABLE = /(?<=<!-- npm run size -- --write -->\n).*?(?=<!-- end -->)/s;
 const CLOSE_ENOUGH = 0.11; // kB: not every Node has the same gzip
@@ -26,12 +26,14 @@ const core = await weigh(`export { connect } from "./dist/index.js";`);
 const log = await weigh(`export { connect, eventLog } from "./dist/index.js";`);
 const react = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/react.js";`);
 const aiSdk = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/ai_sdk.js";`);
+const agUi = await weigh(`export { connect } from "./dist/index.js"; export * from "./dist/ag_ui.js";`);
 
 const rows = [
   ["`connect`", core.now, 7_400],
   ["`eventLog`, more", log.now - core.now],
   ["`greenroom/react` with `eventLog`, more", react.now - core.now, 2_048],
   ["`greenroom/ai-sdk` with `eventLog`, more", aiSdk.now - core.now, 5_300],
+  ["`greenroom/ag-ui` with `eventLog`, more", agUi.now - core.now, 6_000],
   ["server-sent events, loaded only where WebSockets fail twice", core.later],
 ];
 for (const [name, bytes, limit] of rows) {

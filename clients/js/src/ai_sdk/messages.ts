@@ -3,9 +3,10 @@
 import { readUIMessageStream, type UIMessage } from "ai";
 import type { Client } from "../client.js";
 import type { GreenroomEvent, JSON } from "../protocol/events.js";
+import { familyEvents } from "../projection/family.js";
 import { QUESTION, yesOrNo } from "../projection/questions.js";
+import { textOf } from "../projection/said.js";
 import { eventLog } from "../views/event_log.js";
-import type { RunState } from "../views/run_state.js";
 import { type Chunk, Chunks, type GreenroomMessage } from "./chunks.js";
 
 /** The text of a message; with files `{text, files}`. */
@@ -39,13 +40,7 @@ export async function threadMessages(client: Client, thread: string, { limit = 2
   const view = eventLog(client).thread(thread);
   await view.load(limit);
   const runs = view.state.runs.filter(({ parent }) => !parent);
-  return (await Promise.all(runs.map(({ run }) => messagesOf(run, withSubRuns(client, run, view.state.runs))))).flat();
-}
-
-function withSubRuns(client: Client, run: string, runs: readonly RunState[]): GreenroomEvent[] {
-  const family = new Set([run]);
-  for (const each of runs) if (each.parent && family.has(each.parent)) family.add(each.run);
-  return [...family].flatMap((each) => eventLog(client).events(each)).sort((a, b) => a.offset - b.offset);
+  return (await Promise.all(runs.map(({ run }) => messagesOf(run, familyEvents(eventLog(client), run))))).flat();
 }
 
 async function messagesOf(run: string, events: readonly GreenroomEvent[]): Promise<GreenroomMessage[]> {
@@ -54,12 +49,6 @@ async function messagesOf(run: string, events: readonly GreenroomEvent[]): Promi
 }
 
 const userMessage = ({ say, body }: { say: string; body: JSON }): GreenroomMessage => ({ id: say, role: "user", parts: [{ type: "text", text: textOf(body) }] });
-
-function textOf(body: JSON): string {
-  if (typeof body === "string") return body;
-  const isObject = typeof body === "object" && body !== null && "text" in body;
-  return isObject && typeof body.text === "string" ? body.text : globalThis.JSON.stringify(body);
-}
 
 async function answerOf(run: string, events: readonly GreenroomEvent[]): Promise<GreenroomMessage> {
   const chunks = new Chunks(run);

@@ -5,7 +5,7 @@ import { eventLog } from "../views/event_log.js";
 import { GreenroomError } from "../errors.js";
 import type { Client } from "../client.js";
 import type { JSON } from "../protocol/events.js";
-import { runGoingOn, whenSaid } from "../projection/going_on.js";
+import { goingOn } from "../projection/going_on.js";
 import { yesOrNo } from "../projection/questions.js";
 import { chunkStream } from "./chunk_stream.js";
 import { answersIn, bodyOf } from "./messages.js";
@@ -50,10 +50,11 @@ export class GreenroomTransport implements ChatTransport<UIMessage> {
   /** The answer that goes on in this chat, from its beginning; null if none does. */
   async reconnectToStream({ chatId, abortSignal }: ReconnectOptions): Promise<ReadableStream<UIMessageChunk> | null> {
     this.#readers.set(chatId, abortSignal);
-    const run = await this.#goingOn(chatId);
-    if (!run || abortSignal?.aborted) return null; // who leaves before there was anything to see stops nothing
-    this.#stopBy(abortSignal, chatId, Promise.resolve(run));
-    return chunkStream(this.#client, run, abortSignal);
+    const said = await goingOn(this.#client, this.#thread(chatId));
+    if (!said || abortSignal?.aborted) return null; // who leaves before there was anything to see stops nothing
+    this.#threads.set(chatId, said.thread);
+    this.#stopBy(abortSignal, chatId, Promise.resolve(said.run));
+    return chunkStream(this.#client, said.run, abortSignal);
   }
 
   /** As `useChat` has it, which itself sends an approval only once the answer ended. The first answer counts, whatever tab it is from. */
@@ -88,14 +89,6 @@ export class GreenroomTransport implements ChatTransport<UIMessage> {
     const answers = answersIn(last, this.#client.asks);
     for (const { ask, value } of answers) await this.#client.answer(ask, value).catch(ignoreAnswered);
     return last?.role === "assistant" && answers.length ? last.id : undefined;
-  }
-
-  async #goingOn(chatId: string): Promise<string | undefined> {
-    const thread = this.#thread(chatId);
-    const unanswered = this.#client.unanswered.find((each) => each.thread === thread);
-    const said = unanswered && (await whenSaid(this.#client, unanswered.id));
-    if (said) this.#threads.set(chatId, said.thread);
-    return said ? said.run : thread && (await runGoingOn(this.#client, thread));
   }
 
   /** An abort stops the run, unless the chat is read again at once: React leaves a page and comes back to it in development. */

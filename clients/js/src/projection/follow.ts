@@ -5,15 +5,20 @@ import { GreenroomError } from "../errors.js";
 import { EventStream } from "../event_stream.js";
 import { POSITION_LOST, PROTOCOL_ERROR } from "../protocol/codes.js";
 import { type GreenroomEvent, offsetsOf } from "../protocol/events.js";
+import { familyEvents } from "./family.js";
 import { type EventLog, eventLog } from "../views/event_log.js";
 
 /** `restart`: what came before no longer counts (the server's journal was restored); what counts follows from the beginning. */
 export type Followed = GreenroomEvent | { readonly kind: "restart" };
 
-/** From after the offset `after` to the end of the run, as many events as came at once. What is not known is fetched from the history. */
-export async function followRun(client: Client, run: string, after = 0): Promise<AsyncIterableIterator<readonly Followed[]>> {
-  await eventLog(client).run(run).load();
-  return new EventStream<readonly Followed[]>((stream) => new Follower(client, run, stream, after).begin());
+const NEWEST = 20; // events, where a run that has only just begun is found
+
+/** To the end of the run, as many events at a time as came at once: first those that are known. What is not known is fetched from the history. */
+export async function followRun(client: Client, run: string): Promise<AsyncIterableIterator<readonly Followed[]>> {
+  const log = eventLog(client);
+  if (!log.events(run).length) log.add((await client.history({ limit: NEWEST })).events);
+  await log.run(run).load();
+  return new EventStream<readonly Followed[]>((stream) => new Follower(client, run, stream).begin());
 }
 
 class Follower {
@@ -23,10 +28,9 @@ class Follower {
   readonly #runs: Set<string>; // the run and its sub-runs
   readonly #stream: EventStream<readonly Followed[]>;
   readonly #shown = new Map<number, number>(); // the length of the text that came with each offset
-  readonly #after: number;
 
-  constructor(client: Client, run: string, stream: EventStream<readonly Followed[]>, after: number) {
-    [this.#client, this.#log, this.#run, this.#stream, this.#after] = [client, eventLog(client), run, stream, after];
+  constructor(client: Client, run: string, stream: EventStream<readonly Followed[]>) {
+    [this.#client, this.#log, this.#run, this.#stream] = [client, eventLog(client), run, stream];
     this.#runs = new Set([run]);
   }
 
@@ -47,8 +51,7 @@ class Follower {
   }
 
   #takeKnown(): void {
-    const runs = this.#thread ? this.#log.thread(this.#thread).state.runs : [];
-    this.#take(runs.flatMap(({ run }) => this.#log.events(run)).sort((a, b) => a.offset - b.offset));
+    this.#take(familyEvents(this.#log, this.#run));
   }
 
   #take(events: readonly GreenroomEvent[]): void {
@@ -62,9 +65,9 @@ class Follower {
     return run === this.#run && (kind === "agent_completed" || kind === "agent_failed");
   }
 
-  #isOurs({ run, parent, kind, offset }: GreenroomEvent): boolean {
+  #isOurs({ run, parent, kind }: GreenroomEvent): boolean {
     if (parent && this.#runs.has(parent)) this.#runs.add(run);
-    return this.#runs.has(run) && kind !== "superseded" && offset > this.#after;
+    return this.#runs.has(run) && kind !== "superseded";
   }
 
   /** Of an event that others merged into, what is new: those that were shown are the first of them. */

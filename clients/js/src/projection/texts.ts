@@ -23,6 +23,11 @@ export class Texts {
     return this.#counts.has("text");
   }
 
+  /** The parts that are open, as they began. */
+  get open(): TextStep[] {
+    return [...this.#open].map(([id, as]) => step("begin", as, id));
+  }
+
   take({ kind, data, offset }: GreenroomEvent): TextStep[] {
     if (kind === "partial_result") return this.#piece("text", "text", data.text);
     if (kind === "agent_thinking") return this.#thought(data, offset);

@@ -26,7 +26,7 @@ export class Run {
 
   /** Fetch what is missing of it from the history, back to its beginning. */
   async load(): Promise<void> {
-    const isWhole = () => this.state.attempt > 0 && this.state.said !== undefined;
+    const isWhole = () => this.#log.events(this.id).some(isFirst);
     for (let more = true, before: number | undefined; more && !isWhole(); ) {
       const page = await this.#log.client.history({ thread: this.state.thread, before, limit: 200 });
       this.#log.add(page.events);
@@ -63,3 +63,6 @@ export class Run {
     });
   }
 }
+
+/** What the user said comes first, or where nobody said anything the start of the first attempt. */
+const isFirst = ({ kind, data }: GreenroomEvent): boolean => kind === "user_said" || (kind === "agent_started" && !data.attempt);

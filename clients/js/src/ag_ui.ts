@@ -1,0 +1,3 @@
+// For AG-UI: `new GreenroomAgent({ client })`.
+
+export { GreenroomAgent, type GreenroomAgentConfig } from "./ag_ui/agent.js";
