@@ -1740,7 +1740,7 @@ var Run = class {
 	}
 	/** Fetch what is missing of it from the history, back to its beginning. */
 	async load() {
-		const isWhole = () => this.state.attempt > 0 && this.state.said !== void 0;
+		const isWhole = () => this.#log.events(this.id).some(isFirst);
 		for (let more = true, before; more && !isWhole();) {
 			const page = await this.#log.client.history({
 				thread: this.state.thread,
@@ -1775,6 +1775,8 @@ var Run = class {
 		});
 	}
 };
+/** What the user said comes first, or where nobody said anything the start of the first attempt. */
+const isFirst = ({ kind, data }) => kind === "user_said" || kind === "agent_started" && !data.attempt;
 
 //#endregion
 //#region ../js/src/views/thread.ts
