@@ -27,7 +27,7 @@ AGAIN = "Save it as CSV (UTF-8) with one header row, and send it again."
 UNSURE = "I answer only what I understand for certain. Choose a question, or use words like these."
 
 
-@greenroom.agent(takes=("text", "table"))
+@greenroom.agent(takes=("text", "table"), when_lost="again")
 async def csv_analyst(run: greenroom.Run, said: object, *, pace: float = PACE) -> None:
     """Answer one question about the table sent with it, or earlier in this conversation."""
     text, attached = unwrap(said)

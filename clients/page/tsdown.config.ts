@@ -3,7 +3,7 @@
 
 import { defineConfig, type UserConfig } from "tsdown";
 
-const PARTS = ["chart", "paste"];
+const PARTS = ["chart", "marked", "paste"];
 const sdk = new URL("../js/src/index.ts", import.meta.url).pathname;
 
 const part = (name: string, more: UserConfig): UserConfig => ({

@@ -27,6 +27,7 @@ from greenroom.runtime import Runtime, open_runtime
 from greenroom.settings import Settings
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import JwtAuthenticator, extract_token, sign_token
+from greenroom.transport.door.front_door import Handler
 from greenroom.transport.door.handed_over import take_handed_over
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response
@@ -55,6 +56,7 @@ async def run_server(
     agent: Agent,
     *,
     demo: bool = False,
+    killable: bool = False,
     describe_error: DescribeError | None = None,
     announce: Callable[[str], None],
     last_resort: float = LAST_RESORT_SECONDS,
@@ -63,7 +65,8 @@ async def run_server(
     """Serve `agent` until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
     `describe_error` as for `open_runtime`. `announce(url)` is called once it listens. `demo` gives
-    each browser a user of its own at `/demo/token`, to pages of this very server only. A process
+    each browser a user of its own at `/demo/token`, to pages of this very server only; `killable`
+    lets them kill the process, which something else must start again. A process
     that an agent does not let end is ended by force, `last_resort` seconds after its drain, with
     exit code 70 (sysexits.h). It listens on the sockets that systemd hands over, if it does. Raises
     `BadSettings`, `PortBusy`, `CannotListen` and the errors of opening a journal.
@@ -71,7 +74,7 @@ async def run_server(
     with _rare_collections(), _force(last_resort) as end_soon, _handed_over() as sockets:
         runtime_opens = open_runtime(settings, agent, describe_error=describe_error)
         async with runtime_opens as runtime, _signals() as arrived:
-            port = await _listen(runtime, settings, sockets, demo=demo)
+            port = await _listen(runtime, settings, sockets, demo=demo, killable=killable)
             host = sockets[0].getsockname()[0] if sockets else settings.host
             url = f"http://{_shown_host(host)}:{port}/"
             announce(url)
@@ -171,15 +174,19 @@ def _handed_over() -> Iterator[Sequence[socket.socket]]:
 
 
 async def _listen(
-    runtime: Runtime, settings: Settings, sockets: Sequence[socket.socket], *, demo: bool
+    runtime: Runtime,
+    settings: Settings,
+    sockets: Sequence[socket.socket],
+    *,
+    demo: bool,
+    killable: bool,
 ) -> int:
     if not demo:
         return await runtime.listen(sockets=sockets)
     assert settings.secret is not None, "the demo brings its secret"
     authenticator = JwtAuthenticator.from_secret(settings.secret)
-    door = DemoDoor(settings.secret, authenticator)
-    routes = {"/demo/token": door.token}
-    return await runtime.listen(authenticator, routes=routes, sockets=sockets)
+    door = DemoDoor(settings.secret, authenticator, killable)
+    return await runtime.listen(authenticator, routes=door.routes(), sockets=sockets)
 
 
 @attrs.frozen
@@ -188,15 +195,27 @@ class DemoDoor:
 
     secret: str = attrs.field(repr=False)
     authenticator: JwtAuthenticator
+    killable: bool = False
+
+    def routes(self) -> Mapping[str, Handler]:
+        kill: Mapping[str, Handler] = {"POST /demo/kill": self.kill} if self.killable else {}
+        return {"/demo/token": self.token, **kill}
 
     async def token(self, head: RequestHead) -> Response:
-        """Answers `{"token", "user"}` to pages of this machine."""
-        if not is_of_this_machine(head):
-            raise BadRequest("The demo is for this machine only.", status=403)
+        """Answers `{"token", "user", "can_kill"}` to pages of this machine."""
+        _check_of_this_machine(head)
         user = await self._known_user(head) or f"guest-{secrets.token_hex(4)}"
         token = sign_token(self.secret, user, DEMO_TOKEN_SECONDS)
-        body = json.dumps({"token": token, "user": user}).encode()
-        return Response(200, body, "application/json")
+        answer = {"token": token, "user": user, "can_kill": self.killable}
+        return Response(200, json.dumps(answer).encode(), "application/json")
+
+    async def kill(self, head: RequestHead) -> Response:
+        """End this process by SIGKILL, for users of the demo; there is no answer."""
+        _check_of_this_machine(head)
+        if await self._known_user(head) is None:
+            raise BadRequest("A token of the demo is needed.", status=401)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return Response(200)  # it does not come to this
 
     async def _known_user(self, head: RequestHead) -> str | None:
         try:
@@ -204,6 +223,11 @@ class DemoDoor:
             return (await self.authenticator.authenticate(token)).user if token else None
         except BadToken:
             return None
+
+
+def _check_of_this_machine(head: RequestHead) -> None:
+    if not is_of_this_machine(head):
+        raise BadRequest("The demo is for this machine only.", status=403)
 
 
 def _shown_host(host: str) -> str:

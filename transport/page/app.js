@@ -1,5 +1,6 @@
-import { Client } from "./client.js";
+import { Client, offsetsOf } from "./client.js";
 import { findTable, isCode, shapeOf } from "./paste.js";
+import { lexer } from "./marked.js";
 import { drawChart, isChart } from "./chart.js";
 
 //#region src/dom.ts
@@ -40,8 +41,8 @@ const ICONS = {
 	menu: "M3.5 8h.01M8 8h.01M12.5 8h.01",
 	table: "M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 6.5v6"
 };
-const LONGEST$1 = 2e4;
-function pretty(value, longest = LONGEST$1) {
+const LONGEST$3 = 2e4;
+function pretty(value, longest = LONGEST$3) {
 	const text = typeof value === "string" ? value : JSON.stringify(value, null, 2) ?? "";
 	return text.length > longest ? `${text.slice(0, longest)}\n… (${text.length - longest} characters more)` : text;
 }
@@ -168,7 +169,8 @@ function sampleTable() {
 //#region src/composer.ts
 const TALLEST = 200;
 const TAKES_TABLES = (document.body.dataset["takes"] ?? "").split(" ").includes("table");
-const CLOSED_BY_ESCAPE = "dialog, [popover]";
+const CLOSED_BY_ESCAPE = "dialog[open], :popover-open";
+const LEFT_BY_ESCAPE = "dialog, [popover], .rename";
 const WORKING = "The agent is still working: wait, or stop it first.";
 const ASKING = "The agent waits for your answer: give it above, or stop the agent first.";
 const HINDRANCES = [WORKING, ASKING];
@@ -216,7 +218,7 @@ var Composer = class {
 		});
 	}
 	#isToStop({ key, defaultPrevented, target }) {
-		return key === "Escape" && this.#canStop && !defaultPrevented && !(target instanceof Element && target.closest(CLOSED_BY_ESCAPE));
+		return key === "Escape" && this.#canStop && !defaultPrevented && !document.querySelector(CLOSED_BY_ESCAPE) && !(target instanceof Element && target.closest(LEFT_BY_ESCAPE));
 	}
 	show({ busy, canStop, stopping, isAsking }) {
 		[this.#busy, this.#canStop, this.#hindrance] = [
@@ -369,6 +371,7 @@ const holdsFiles = ({ dataTransfer }) => dataTransfer?.types.includes("Files") ?
 
 //#endregion
 //#region src/bubble.ts
+const MOST_CHARACTERS = 1200, MOST_LINES = 16;
 function drawBubble(body) {
 	const { text, table } = isObject(body) && "text" in body ? body : { text: body };
 	const bubble = element("article", {
@@ -376,8 +379,25 @@ function drawBubble(body) {
 		"aria-label": "You"
 	});
 	if (isObject(table)) bubble.append(element("p", { class: "table-name" }, icon(ICONS.table), `${table["name"] ?? "table"}${shapeOf$1(table)}`));
-	if (text !== "" && text !== void 0) bubble.append(element("p", { class: "prose" }, pretty(text)));
+	if (text !== "" && text !== void 0) bubble.append(...drawText(pretty(text)));
 	return bubble;
+}
+/** A long one is folded. */
+function drawText(text) {
+	const prose = element("p", { class: "prose" }, text);
+	if (text.length <= MOST_CHARACTERS && text.split("\n").length <= MOST_LINES) return [prose];
+	const button = element("button", {
+		type: "button",
+		class: "link",
+		"aria-expanded": "false",
+		onclick: () => {
+			const isOpen = !prose.classList.toggle("folded");
+			button.setAttribute("aria-expanded", String(isOpen));
+			put(button, isOpen ? "Show less" : "Show all");
+		}
+	}, "Show all");
+	prose.classList.add("folded");
+	return [prose, button];
 }
 function shapeOf$1({ rows, columns }) {
 	return rows === void 0 ? "" : ` · ${Number(rows).toLocaleString("en")} × ${String(columns)}`;
@@ -398,6 +418,7 @@ var Eyes = class {
 	#onShown;
 	#waiting = /* @__PURE__ */ new Map();
 	#inView = /* @__PURE__ */ new Set();
+	#reported = /* @__PURE__ */ new WeakSet();
 	#observer;
 	constructor(onShown) {
 		this.#onShown = onShown;
@@ -409,6 +430,7 @@ var Eyes = class {
 	}
 	/** The event is seen where `target` is. */
 	watch(target, event) {
+		if (this.#reported.has(event)) return;
 		const waiting = this.#waiting.get(target);
 		if (waiting) waiting.push(event);
 		else {
@@ -416,12 +438,6 @@ var Eyes = class {
 			this.#observer.observe(target);
 		}
 		if (this.#inView.has(target)) this.#look();
-	}
-	/** `next` takes the place of an element that goes away. */
-	move(target, next) {
-		const waiting = this.#waiting.get(target) ?? [];
-		this.forget(target);
-		for (const event of waiting) this.watch(next, event);
 	}
 	forget(target) {
 		this.#observer.unobserve(target);
@@ -444,6 +460,7 @@ var Eyes = class {
 			shown.push(...this.#waiting.get(target) ?? []);
 			this.forget(target);
 		}
+		for (const event of shown) this.#reported.add(event);
 		if (shown.length) this.#onShown(shown);
 	}
 };
@@ -591,7 +608,7 @@ function withoutNull(schema, root) {
 
 //#endregion
 //#region src/threads.ts
-const PAGE$1 = 30, MOST = 100;
+const PAGE$1 = 30, MOST$1 = 100;
 var Threads = class {
 	#client;
 	#onChange;
@@ -671,7 +688,7 @@ var Threads = class {
 		while (this.#isStale) {
 			this.#isStale = false;
 			const { archived } = this;
-			const limit = Math.min(Math.max(this.found.length, PAGE$1), MOST);
+			const limit = Math.min(Math.max(this.found.length, PAGE$1), MOST$1);
 			try {
 				const page = await this.#client.threads({
 					limit,
@@ -793,6 +810,204 @@ var Question = class {
 };
 
 //#endregion
+//#region src/markdown.ts
+const LINKS = /^(https?:|mailto:)/i;
+const COPIED_MS = 1500;
+const blocksOf = (text) => lexer(text, {
+	gfm: true,
+	breaks: true
+});
+/** A text that is whole. */
+const drawMarkdown = (text) => element("div", { class: "prose" }, ...blocksOf(text).map((token) => drawBlock(token)));
+/** Null for what is not seen, such as an empty line. */
+function drawBlock(token) {
+	const block = token;
+	switch (block.type) {
+		case "space":
+		case "def": return null;
+		case "heading": return element(HEADINGS[block["depth"]] ?? "h5", {}, ...inline(block));
+		case "code": return drawCode(block["text"], block["lang"]);
+		case "blockquote": return element("blockquote", {}, ...nested(block));
+		case "list": return drawList(block);
+		case "table": return drawTable$1(block);
+		case "hr": return element("hr");
+		default: return element("p", {}, ...inline(block));
+	}
+}
+/** The page's own headings are h1 and h2. */
+const HEADINGS = {
+	1: "h3",
+	2: "h4"
+};
+const nested = ({ tokens = [] }) => tokens.map((token) => drawBlock(token));
+function inline({ tokens, text, raw }) {
+	return tokens ? tokens.map((token) => drawInline(token)) : [String(text ?? raw)];
+}
+function drawInline(token) {
+	switch (token.type) {
+		case "strong": return element("strong", {}, ...inline(token));
+		case "em": return element("em", {}, ...inline(token));
+		case "del": return element("del", {}, ...inline(token));
+		case "codespan": return element("code", {}, unescaped(token["text"]));
+		case "br": return element("br");
+		case "link":
+		case "image": return drawLink(token);
+		case "html": return token.raw;
+		case "checkbox": return element("input", {
+			type: "checkbox",
+			disabled: true,
+			checked: token["checked"] === true,
+			"aria-label": "Done"
+		});
+		case "escape": return String(token["text"]);
+		default: return token.tokens ? element("span", {}, ...inline(token)) : unescaped(String(token["text"] ?? token.raw));
+	}
+}
+/** An image is a link as well: the page loads nothing from elsewhere. */
+function drawLink(token) {
+	const href = String(token["href"]);
+	const words = token.type === "image" ? [String(token["text"]) || href] : inline(token);
+	if (!LINKS.test(href)) return element("span", {}, ...words);
+	return element("a", {
+		href,
+		target: "_blank",
+		rel: "noopener noreferrer",
+		title: token["title"]
+	}, ...words);
+}
+/** The lexer's own escapes. */
+const unescaped = (text) => text.replace(/&(amp|lt|gt|quot|#39);/g, (_, name) => ({
+	amp: "&",
+	lt: "<",
+	gt: ">",
+	quot: "\"",
+	"#39": "'"
+})[name] ?? "");
+function drawList({ ordered, start, items, loose }) {
+	const list = ordered ? element("ol", { start: start || 1 }) : element("ul");
+	list.append(...items.map((item) => element("li", { class: loose ? "loose" : null }, ...item.tokens.map((token) => drawItemPart(token)))));
+	return list;
+}
+const drawItemPart = (token) => token.type === "text" || token.type === "checkbox" ? drawInline(token) : drawBlock(token);
+function drawTable$1({ header, rows, align }) {
+	const kind = (index) => align[index] === "right" ? "number" : null;
+	const head = header.map((cell, i) => element("th", {
+		scope: "col",
+		class: kind(i)
+	}, ...inline(cell)));
+	const row = (cells) => element("tr", {}, ...cells.map((cell, i) => element("td", { class: kind(i) }, ...inline(cell))));
+	return element("div", {
+		class: "scroll",
+		tabindex: "0",
+		role: "region",
+		"aria-label": "Table"
+	}, element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows.map(row))));
+}
+function drawCode(text, lang) {
+	const copy = element("button", {
+		type: "button",
+		class: "copy",
+		onclick: () => void copied(text, copy)
+	}, "Copy");
+	return element("div", { class: "code" }, element("div", { class: "code-bar" }, element("span", {}, lang ?? ""), navigator.clipboard ? copy : null), element("pre", { tabindex: "0" }, element("code", {}, text)));
+}
+async function copied(text, button) {
+	put(button, await navigator.clipboard.writeText(text).then(() => true, () => false) ? "Copied" : "Not allowed");
+	setTimeout(() => put(button, "Copy"), COPIED_MS);
+}
+
+//#endregion
+//#region src/answer_view.ts
+const EVERY_MS = 40;
+var AnswerView = class {
+	block = element("div", {
+		class: "prose answer",
+		testid: "answer",
+		hidden: true
+	});
+	#eyes;
+	#marks = element("div", { hidden: true });
+	#pieces = [];
+	#blocks = [];
+	#drawnTo = 0;
+	#timer;
+	text = "";
+	constructor(eyes) {
+		this.#eyes = eyes;
+		this.block.append(this.#marks);
+	}
+	/** A slow connection gets several pieces merged into one; history may have brought some of them already. Returns its mark. */
+	add(event) {
+		this.block.hidden = false;
+		this.#forget(new Set(offsetsOf(event)));
+		this.text += event.data.text;
+		const mark = this.#marks.appendChild(element("span"));
+		this.#pieces.push({
+			event,
+			mark,
+			end: this.text.length
+		});
+		this.#timer ??= setTimeout(() => this.draw(), EVERY_MS);
+		return mark;
+	}
+	#forget(offsets) {
+		const kept = this.#pieces.filter(({ event }) => !offsets.has(event.offset));
+		if (kept.length === this.#pieces.length) return;
+		for (const { event, mark } of this.#pieces) if (offsets.has(event.offset)) mark.remove();
+		for (const { drawn } of this.#blocks) this.#drop(drawn);
+		[this.text, this.#blocks, this.#pieces, this.#drawnTo] = [
+			"",
+			[],
+			[],
+			0
+		];
+		for (const { event, mark } of kept) {
+			this.text += event.data.text;
+			this.#pieces.push({
+				event,
+				mark,
+				end: this.text.length
+			});
+		}
+	}
+	draw() {
+		clearTimeout(this.#timer);
+		this.#timer = void 0;
+		if (this.#drawnTo === this.text.length) return;
+		const last = this.#blocks.pop();
+		if (last) this.#drop(last.drawn);
+		const start = last?.start ?? 0;
+		this.#drawFrom(start);
+		this.#drawnTo = this.text.length;
+		for (const { event, end } of this.#pieces) if (end > start) this.#eyes.watch(this.#at(end), event);
+	}
+	#drawFrom(start) {
+		let at = start;
+		for (const token of blocksOf(this.text.slice(start))) {
+			const drawn = drawBlock(token);
+			const end = at + token.raw.length;
+			if (drawn) {
+				this.#marks.before(drawn);
+				this.#blocks.push({
+					start: at,
+					end,
+					drawn
+				});
+			}
+			at = end;
+		}
+	}
+	/** The block in which a piece ends, or the last one. */
+	#at(end) {
+		return (this.#blocks.find((block) => end <= block.end) ?? this.#blocks.at(-1))?.drawn ?? this.block;
+	}
+	#drop(drawn) {
+		this.#eyes.forget(drawn);
+		drawn.remove();
+	}
+};
+
+//#endregion
 //#region src/report.ts
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const hundredths = new Intl.NumberFormat("en", {
@@ -833,14 +1048,14 @@ function drawReport(report, said) {
 	});
 	if (isObject(report)) fill(card, report, said);
 	else if (Array.isArray(report)) card.append(element("pre", {}, pretty(report)));
-	else if (pretty(report).trim() !== said) card.append(element("p", { class: "prose" }, pretty(report)));
+	else if (pretty(report).trim() !== said) card.append(drawMarkdown(pretty(report)));
 	return card;
 }
 function fill(card, report, said) {
 	const { title, summary, chart, table, notes } = report;
 	const name = isText(title) ? title : void 0;
 	if (name !== void 0) card.append(element("h3", {}, name));
-	if (isText(summary) && summary.trim() !== said) card.append(element("p", { class: "prose" }, summary));
+	if (isText(summary) && summary.trim() !== said) card.append(drawMarkdown(summary));
 	if (isChart(chart)) card.append(drawChart(chart, name));
 	if (isTable(table)) card.append(drawTable(table, name));
 	if (Array.isArray(notes) && notes.length) card.append(element("ul", { class: "notes" }, ...notes.map((note) => element("li", {}, pretty(note)))));
@@ -874,23 +1089,107 @@ function facts(entries) {
 }
 
 //#endregion
+//#region src/strip.ts
+const STAGES = [
+	{
+		stage: "disk",
+		words: "on disk",
+		means: "The server wrote it to its journal before it sent it"
+	},
+	{
+		stage: "received",
+		words: "received",
+		means: "This page has it, and has acknowledged it"
+	},
+	{
+		stage: "seen",
+		words: "seen",
+		means: "It was in view, in a window that is shown, and was reported as displayed"
+	}
+];
+const ORDER = [
+	"disk",
+	"received",
+	"seen"
+];
+const LONGEST$2 = 500;
+const reaches = (stage, wanted) => ORDER.indexOf(stage) >= ORDER.indexOf(wanted);
+var Strip = class {
+	block;
+	#delivery;
+	#events = [];
+	#parts = STAGES.map(({ means, stage }) => element("span", {
+		class: "stage",
+		title: means,
+		"data-stage": stage
+	}));
+	#list = element("tbody");
+	constructor(delivery) {
+		this.#delivery = delivery;
+		const summary = element("summary", { testid: "delivery" }, element("span", { class: "unseen" }, "Delivery: "), ...this.#parts);
+		const table = element("table", {}, element("thead", {}, element("tr", {}, ...[
+			"Event",
+			"Kind",
+			...STAGES.map(({ words }) => words)
+		].map((name) => element("th", { scope: "col" }, name)))), this.#list);
+		this.block = element("details", {
+			class: "strip",
+			hidden: true,
+			ontoggle: () => this.show()
+		}, summary, element("div", {
+			class: "scroll",
+			tabindex: "0",
+			role: "region",
+			"aria-label": "Delivery of each event"
+		}, table));
+		const end = delivery.subscribe(() => {
+			if (this.block.isConnected) this.show();
+			else end();
+		});
+	}
+	add(event) {
+		this.#events.push(event);
+		this.block.hidden = false;
+	}
+	show() {
+		const stages = this.#events.map((event) => this.#delivery.stage(event));
+		STAGES.forEach(({ stage, words }, index) => this.#count(this.#parts[index], stages, stage, words));
+		if (this.block.open) this.#list.replaceChildren(...this.#events.slice(-LONGEST$2).map((event) => this.#row(event)));
+	}
+	/** `4 of 7 seen` while it is not all. */
+	#count(part, stages, wanted, words) {
+		if (!part) return;
+		const reached = stages.filter((stage) => reaches(stage, wanted)).length;
+		put(part, reached === stages.length ? words : `${reached} of ${stages.length} ${words}`);
+		part.classList.toggle("whole", reached === stages.length);
+	}
+	#row(event) {
+		const stage = this.#delivery.stage(event);
+		const cell = (wanted) => element("td", { class: "mark" }, reaches(stage, wanted) ? "yes" : "–");
+		return element("tr", {}, element("td", { class: "number" }, String(event.offset)), element("td", {}, element("code", {}, event.kind)), ...ORDER.map(cell));
+	}
+};
+
+//#endregion
 //#region src/tool_row.ts
-function brief(value) {
+function brief$1(value) {
 	const text = (typeof value === "object" && value !== null ? Object.entries(value) : []).map(([k, v]) => `${k}: ${typeof v === "object" ? JSON.stringify(v) : v}`).join(", ");
 	return text.length > 90 ? `${text.slice(0, 89)}…` : text;
 }
 var ToolRow = class {
+	name;
 	row;
 	/** Where its beginning is seen. */
 	summary;
 	#spent = element("span", { class: "spent" }, "running…");
 	#body = element("div", { class: "inside" });
 	constructor(tool_name, given) {
+		this.name = tool_name;
 		if (given !== void 0 && given !== null) this.#body.append(element("h4", {}, "Arguments"), element("pre", {}, pretty(given)));
 		this.summary = element("summary", {}, element("span", {
 			class: "spinner",
 			"aria-hidden": "true"
-		}), element("code", {}, tool_name), element("span", { class: "given" }, brief(given)), this.#spent);
+		}), element("code", {}, tool_name), element("span", { class: "given" }, brief$1(given)), this.#spent);
 		this.row = element("li", {
 			class: "tool running",
 			testid: "tool-call",
@@ -905,9 +1204,12 @@ var ToolRow = class {
 		else if (result !== void 0 && result !== null) this.#body.append(element("h4", {}, "Result"), element("pre", {}, pretty(result)));
 		return this.#spent;
 	}
+	get isRunning() {
+		return this.row.dataset["state"] === "running";
+	}
 	/** The run ended before it. */
 	stop() {
-		if (this.row.dataset["state"] === "running") this.#end("stopped", "stopped");
+		if (this.isRunning) this.#end("stopped", "stopped");
 	}
 	#fail(error, reference) {
 		this.#body.append(element("h4", {}, "Error"), element("pre", { class: "error" }, pretty(error)));
@@ -929,6 +1231,7 @@ const WHY = {
 	timeout: "It took too long and was ended.",
 	lost: "The server stopped while it worked. Ask again to start over."
 };
+const WAITING = "Waiting for you";
 const ASK_ENDS = {
 	expired: "This question has expired.",
 	withdrawn: "This question was withdrawn."
@@ -952,36 +1255,41 @@ var RunView = class {
 	});
 	#head = element("header", {}, this.#name, this.#state);
 	#steps = element("ol", { class: "steps" });
-	#answer = element("p", {
-		class: "prose answer",
-		testid: "answer",
-		hidden: true
-	});
+	#answer;
 	#reports = element("div", { class: "reports" });
-	#foot = element("div");
+	#foot = element("div", { class: "foot" });
+	#strip;
 	constructor({ run, parent }, parts) {
 		[this.id, this.parent, this.#parts] = [
 			run,
 			parent ?? null,
 			parts
 		];
+		[this.#strip, this.#answer] = [new Strip(parts.delivery), new AnswerView(parts.eyes)];
 		this.block = element("article", {
 			class: "agent",
 			"aria-label": "Agent",
 			"data-run": run
-		}, this.#head, this.#steps, this.#answer, this.#reports, this.#foot);
+		}, this.#head, this.#steps, this.#answer.block, this.#reports, this.#foot, this.#strip.block);
 	}
 	/** Where the blocks of its sub-agents are. */
 	addNested(block) {
 		this.#steps.append(element("li", { class: "nested" }, block));
 	}
-	/** Returns the element in which the event is seen. */
 	draw(event) {
+		this.#strip.add(event);
+		const drawn = this.#drawn(event);
+		return drawn instanceof HTMLElement ? {
+			mark: drawn,
+			seen: drawn
+		} : drawn;
+	}
+	#drawn(event) {
 		switch (event.kind) {
 			case "agent_started": return this.#started(event);
 			case "agent_thinking": return this.#thinking(event);
-			case "tool_executing": return this.#tool(event.data).summary;
-			case "tool_completed": return (this.#tools.get(event.data.tool_call) ?? this.#tool(event.data)).complete(event.data);
+			case "tool_executing": return this.#executing(event);
+			case "tool_completed": return this.#executed(event);
 			case "partial_result": return this.#partial(event);
 			case "input_requested": return this.#asked(event);
 			case "input_answered": return this.#closeQuestion(event, "answered", `Answered: ${pretty(event.data.value)}`);
@@ -993,10 +1301,22 @@ var RunView = class {
 		}
 	}
 	#started({ at, data }) {
-		this.#begun = at;
+		const isAgain = (data.attempt ?? 1) > 1;
+		if (isAgain) this.#foldEarlier();
+		this.#begun ??= at;
 		this.#name.textContent = data.agent || "Agent";
-		this.#show("working", (data.attempt ?? 1) > 1 ? "Interrupted, working again…" : "Working…");
+		this.#show("working", isAgain ? "Interrupted, working again…" : "Working…");
 		return this.#head;
+	}
+	/** What an attempt that was interrupted had said and done; the next one says it again. */
+	#foldEarlier() {
+		if (!this.#steps.childElementCount && !this.#answer.text) return;
+		this.#answer.draw();
+		const steps = element("ol", { class: "steps" }, ...this.#steps.children);
+		const earlier = element("details", { class: "earlier-attempt" }, element("summary", {}, "Before the interruption"), steps, this.#answer.block);
+		this.#answer = new AnswerView(this.#parts.eyes);
+		this.#steps.before(earlier);
+		this.#steps.after(this.#answer.block);
 	}
 	/** A thought comes whole, or in pieces that are one paragraph. */
 	#thinking({ data: { text, thought, index, merges } }) {
@@ -1016,21 +1336,40 @@ var RunView = class {
 		const details = element("details", { open: !this.hasEnded }, element("summary", {}, "Thinking"), element("div"));
 		return this.#steps.appendChild(element("li", { class: "thinking" }, details));
 	}
+	#executing({ data }) {
+		const { summary } = this.#tool(data);
+		this.#showTools();
+		return summary;
+	}
+	#executed({ data }) {
+		const seen = (this.#tools.get(data.tool_call) ?? this.#tool(data)).complete(data);
+		this.#showTools();
+		return seen;
+	}
+	/** What is at work, in the line that stays in view. */
+	#showTools() {
+		if (this.hasEnded || this.#state.textContent === WAITING) return;
+		const running = [...this.#tools.values()].filter(({ isRunning }) => isRunning).map(({ name }) => name);
+		put(this.#state, running.length ? `Running ${running.join(", ")}…` : "Working…");
+	}
 	#tool({ tool_call, tool_name, ...data }) {
 		const tool = new ToolRow(tool_name, "arguments" in data ? data.arguments : void 0);
 		this.#tools.set(tool_call, tool);
 		this.#steps.append(tool.row);
 		return tool;
 	}
-	#partial({ data: { text, merges } }) {
-		this.#answer.hidden = false;
-		return this.#piece(this.#answer, text, merges);
+	#partial(event) {
+		this.#parts.merged(event.data.merges ?? []);
+		return {
+			mark: this.#answer.add(event),
+			seen: null
+		};
 	}
 	/** A slow connection gets several pieces merged into one; history may have brought some of them already. */
 	#piece(whole, text, merges = []) {
 		this.#parts.merged(merges);
 		for (const offset of merges) this.#erase(whole.querySelector(`:scope > [data-offset="${offset}"]`));
-		return whole.appendChild(element("span", {}, pretty(text, LONGEST$1 * (1 + merges.length))));
+		return whole.appendChild(element("span", {}, pretty(text, LONGEST$3 * (1 + merges.length))));
 	}
 	#erase(piece) {
 		if (piece) this.#parts.eyes.forget(piece);
@@ -1040,7 +1379,7 @@ var RunView = class {
 		const question = new Question(data, (value) => this.#parts.answer(data.ask, value));
 		this.#asks.set(data.ask, question);
 		this.#reports.append(question.card);
-		this.#state.textContent = "Waiting for you";
+		this.#state.textContent = WAITING;
 		return question.card;
 	}
 	/** A page of history may begin after the question. */
@@ -1049,7 +1388,8 @@ var RunView = class {
 		return this.#asks.get(event.data.ask)?.close(state, words) ?? this.#other(event);
 	}
 	#report({ data: { report } }) {
-		const said = this.#answer.textContent.trim();
+		this.#answer.draw();
+		const said = this.#answer.text.trim();
 		const card = drawReport(report, said);
 		if (said && summaryOf(report) === said) this.#takeUpAnswer(card);
 		this.#reports.append(card);
@@ -1061,8 +1401,8 @@ var RunView = class {
 	/** The streamed answer was the report's summary: it takes its place in the report. */
 	#takeUpAnswer(card) {
 		const title = card.querySelector(":scope > h3");
-		if (title) title.after(this.#answer);
-		else card.prepend(this.#answer);
+		if (title) title.after(this.#answer.block);
+		else card.prepend(this.#answer.block);
 	}
 	#completed({ at, data: { outcome } }) {
 		const took = this.#begun === null ? null : seconds(at - this.#begun);
@@ -1073,6 +1413,13 @@ var RunView = class {
 	#failed({ data: { error, message, reason, reference } }) {
 		const said = [error === "Error" ? "" : error, message].filter(Boolean).join(": ");
 		this.#foot.append(element("p", { class: "error" }, WHY[reason] ?? "The agent failed.", said ? element("span", { class: "detail" }, ` ${said}`) : null, reference ? element("span", { class: "detail reference" }, ` Reference: ${reference}`) : null));
+		const again = this.parent ? null : this.#parts.askAgain(this.id);
+		if (again) this.#foot.append(element("button", {
+			type: "button",
+			class: "quiet",
+			testid: "ask-again",
+			onclick: again
+		}, "Ask again"));
 		return this.#end("failed", reason === "timeout" ? "Timed out" : "Failed");
 	}
 	#other({ kind, data }) {
@@ -1101,12 +1448,18 @@ var Conversation = class {
 	#runs = /* @__PURE__ */ new Map();
 	#drawn = /* @__PURE__ */ new Set();
 	#unsent = /* @__PURE__ */ new Map();
-	constructor(root, { onShown, answer }) {
+	#bodies = /* @__PURE__ */ new Map();
+	constructor(root, { onShown, again, answer, delivery }) {
 		this.#root = root;
 		this.#eyes = new Eyes(onShown);
 		this.#parts = {
 			eyes: this.#eyes,
+			delivery,
 			answer,
+			askAgain: (run) => {
+				const body = this.#bodies.get(run);
+				return body === void 0 ? null : () => again(body);
+			},
 			merged: (offsets) => {
 				for (const offset of offsets) this.#drawn.add(offset);
 			}
@@ -1140,7 +1493,8 @@ var Conversation = class {
 		for (const each of [
 			this.#runs,
 			this.#drawn,
-			this.#unsent
+			this.#unsent,
+			this.#bodies
 		]) each.clear();
 		this.#root.replaceChildren();
 	}
@@ -1160,23 +1514,27 @@ var Conversation = class {
 	add(event) {
 		if (event.kind === "superseded" || this.#drawn.has(event.offset)) return false;
 		this.#drawn.add(event.offset);
-		const target = event.kind === "user_said" ? this.#said(event) : this.#run(event).draw(event);
-		const mark = target.dataset["offset"] === void 0 ? target : target.appendChild(element("span", { hidden: true }));
-		Object.assign(mark.dataset, {
-			testid: mark.dataset["testid"] ?? "event",
+		const { mark, seen } = event.kind === "user_said" ? this.#said(event) : this.#run(event).draw(event);
+		const own = mark.dataset["offset"] === void 0 ? mark : mark.appendChild(element("span", { hidden: true }));
+		Object.assign(own.dataset, {
+			testid: own.dataset["testid"] ?? "event",
 			offset: event.offset,
 			kind: event.kind
 		});
-		this.#eyes.watch(target, event);
+		if (seen) this.#eyes.watch(seen, event);
 		return true;
 	}
 	#said({ run, data: { body, say } }) {
 		this.#unsent.get(say)?.remove();
 		this.#unsent.delete(say);
+		this.#bodies.set(run, body);
 		const bubble = drawBubble(body), block = this.#runs.get(run)?.block;
 		if (block) block.before(bubble);
 		else this.#root.append(bubble);
-		return bubble;
+		return {
+			mark: bubble,
+			seen: bubble
+		};
 	}
 	#run(event) {
 		const known = this.#runs.get(event.run);
@@ -1191,9 +1549,76 @@ var Conversation = class {
 };
 
 //#endregion
+//#region src/delivery.ts
+var Delivery = class {
+	#acked = 0;
+	#seen = /* @__PURE__ */ new Set();
+	#listeners = /* @__PURE__ */ new Set();
+	#isDue = false;
+	constructor(client) {
+		client.on("frame", ({ isSent, frame }) => this.#take(isSent, frame));
+		client.on("reset", () => this.#forget());
+	}
+	/** What holds for every event that this one stands for. */
+	stage(event) {
+		if (offsetsOf(event).every((offset) => this.#seen.has(offset))) return "seen";
+		return event.offset <= this.#acked ? "received" : "disk";
+	}
+	/** Call `changed` after changes, at most once a frame of the screen. Returns what ends it. */
+	subscribe(changed) {
+		this.#listeners.add(changed);
+		return () => void this.#listeners.delete(changed);
+	}
+	#take(isSent, { type, offset = 0, from = 0, offsets = [] }) {
+		if (!isSent && type === "ready") this.#acked = Math.max(this.#acked, from);
+		else if (isSent && type === "ack") this.#acked = Math.max(this.#acked, offset);
+		else if (isSent && type === "displayed") for (const each of offsets) this.#seen.add(each);
+		else return;
+		this.#tell();
+	}
+	#forget() {
+		this.#acked = 0;
+		this.#seen.clear();
+		this.#tell();
+	}
+	#tell() {
+		if (this.#isDue) return;
+		this.#isDue = true;
+		setTimeout(() => {
+			this.#isDue = false;
+			for (const listener of [...this.#listeners]) listener();
+		}, 50);
+	}
+};
+
+//#endregion
+//#region src/focus_keeper.ts
+/** `fallBack` focuses another one. */
+function keepFocus(fallBack) {
+	let last = null;
+	const check = () => {
+		const active = document.activeElement;
+		const held = active === document.body || active === null ? last : active;
+		if (held && isGone(held)) fallBack();
+	};
+	addEventListener("focusin", ({ target }) => {
+		last = target instanceof Element ? target : null;
+	});
+	addEventListener("focusout", () => setTimeout(() => {
+		if (last && !isGone(last)) last = document.activeElement;
+	}));
+	new MutationObserver(check).observe(document.body, {
+		subtree: true,
+		childList: true,
+		attributeFilter: ["hidden", "disabled"]
+	});
+}
+const isGone = (element) => element !== document.body && (!element.isConnected || !element.checkVisibility() || element.matches(":disabled"));
+
+//#endregion
 //#region src/following.ts
 const NEAR = 120;
-const UNDER_TOP = 72;
+const UNDER_TOP = 104;
 var Following = class {
 	is = true;
 	#what;
@@ -1296,7 +1721,7 @@ function opened(open) {
 //#endregion
 //#region src/admission.ts
 const WITHIN_MS = 1e4;
-const LONGEST = 200;
+const LONGEST$1 = 200;
 /** Answers that do not change by waiting. */
 const FINAL = new Set([
 	400,
@@ -1312,7 +1737,8 @@ const ADVICE = {
 	431: "Ask for a smaller token, or clear the cookies of this site.",
 	494: "Ask for a smaller token, or clear the cookies of this site."
 };
-const ask = (path, token = null) => fetch(path, {
+const ask$1 = (path, token = null, method = "GET") => fetch(path, {
+	method,
 	headers: token ? { Authorization: `Bearer ${token}` } : {},
 	cache: "no-store",
 	signal: AbortSignal.timeout(WITHIN_MS)
@@ -1320,7 +1746,7 @@ const ask = (path, token = null) => fetch(path, {
 /** Whose token this is, or without one whose cookies. */
 async function whoami(token) {
 	try {
-		const response = await ask("whoami", token);
+		const response = await ask$1("whoami", token);
 		const answer = response.ok ? await response.json().catch(() => ({})) : {};
 		return {
 			user: typeof answer.user === "string" ? answer.user : null,
@@ -1338,8 +1764,8 @@ async function whoami(token) {
 /** Null when the server cannot be reached, or refuses the token: the page asks for another one. */
 async function askWhy(token) {
 	try {
-		const first = await ask("whoami", token);
-		for (const answer of first.ok ? [first, await ask("readyz")] : [first]) {
+		const first = await ask$1("whoami", token);
+		for (const answer of first.ok ? [first, await ask$1("readyz")] : [first]) {
 			if (answer.status === 401) return token === null && isSignedOut(answer) ? SIGNED_OUT : null;
 			if (!answer.ok) return await refusal(answer);
 		}
@@ -1380,8 +1806,115 @@ async function refusal(response) {
 /** One line of plain text; a proxy's page of HTML says nothing. */
 async function saidBy(response) {
 	if (!(response.headers.get("Content-Type") ?? "").startsWith("text/plain")) return "";
-	return ((await response.text()).trim().split("\n", 1)[0] ?? "").slice(0, LONGEST);
+	return ((await response.text()).trim().split("\n", 1)[0] ?? "").slice(0, LONGEST$1);
 }
+
+//#endregion
+//#region src/plug.ts
+const COPIED = "This tab is a copy of another: it has begun a session of its own, at the same place. Ask in one, and watch the other.";
+const OPENED = "A copy of this tab is open. Each has a session of its own: ask in one, and watch the other.";
+/** The sockets of this page, so that they can be broken. */
+var BreakableSocket = class BreakableSocket extends WebSocket {
+	static #latest = null;
+	constructor(url, protocols) {
+		super(url, protocols);
+		BreakableSocket.#latest = this;
+	}
+	/** As a network does: the page is not asked. Returns whether there was one. */
+	static break() {
+		const socket = BreakableSocket.#latest;
+		if (socket?.readyState !== WebSocket.OPEN) return false;
+		socket.close();
+		return true;
+	}
+};
+var Plug = class {
+	#client;
+	#tokens;
+	#known = /* @__PURE__ */ new Set();
+	#latest = 0;
+	#break = null;
+	constructor(client, tokens) {
+		[this.#client, this.#tokens] = [client, tokens];
+		for (const id of ["open-plug", "try-plug"]) $(id).addEventListener("click", () => this.#toggle(id === "try-plug"));
+		$("drop-connection").addEventListener("click", () => this.#drop());
+		$("duplicate-tab").addEventListener("click", () => this.#duplicate());
+		$("kill-server").addEventListener("click", () => void this.#kill());
+		client.on("events", (events) => this.#came(events));
+		client.on("reset", ({ beyond }) => this.#forget(beyond));
+		client.on("frame", ({ isSent, frame }) => this.#frame(isSent, frame));
+	}
+	#toggle(isShown = false) {
+		$("plug").hidden = !isShown && !$("plug").hidden;
+		$("open-plug").setAttribute("aria-expanded", String(!$("plug").hidden));
+		if (!$("plug").hidden) $("drop-connection").focus({ preventScroll: true });
+	}
+	#drop() {
+		this.#begin("Reconnected");
+		if (!BreakableSocket.break()) this.#client.connect();
+	}
+	/** Copies sessionStorage, as the browser's own command does. */
+	#duplicate() {
+		window.open(location.href);
+		this.#tell(OPENED);
+	}
+	async #kill() {
+		this.#begin("The server was killed and started again; reconnected");
+		const response = await ask$1("demo/kill", this.#tokens.kept, "POST").catch(() => null);
+		if (response && !response.ok) this.#fail(`The server was not killed (${response.status}).`);
+	}
+	#begin(what) {
+		this.#break = {
+			what,
+			at: performance.now(),
+			until: null,
+			took: 0,
+			events: 0,
+			twice: 0
+		};
+		this.#tell("Waiting for the connection to break…");
+	}
+	#fail(words) {
+		this.#break = null;
+		this.#tell(words);
+	}
+	#frame(isSent, frame) {
+		if (isSent && frame.type === "hello" && frame.epoch && !frame.session) this.#tell(COPIED);
+		if (!isSent && frame.type === "ready") this.#isBack(frame.from ?? 0, frame.offset ?? 0);
+	}
+	#isBack(from, newest) {
+		this.#latest = Math.max(this.#latest, from);
+		if (!this.#break) return;
+		this.#break.took = performance.now() - this.#break.at;
+		this.#break.until = newest;
+		this.#conclude();
+	}
+	#came(events) {
+		for (const { offset } of events) {
+			const isMissed = this.#break?.until != null && offset <= this.#break.until;
+			if (this.#break && isMissed) this.#break.events += 1;
+			if (this.#break && this.#known.has(offset)) this.#break.twice += 1;
+			this.#known.add(offset);
+			this.#latest = Math.max(this.#latest, offset);
+		}
+		this.#conclude();
+	}
+	/** Once all that was missed is here. */
+	#conclude() {
+		const it = this.#break;
+		if (!it || it.until === null || this.#latest < it.until) return;
+		this.#break = null;
+		const events = it.events === 0 ? "nothing was missed" : `${it.events} event${it.events === 1 ? "" : "s"} caught up, ${it.twice || "none"} twice`;
+		this.#tell(`${it.what} in ${seconds(it.took)}: ${events}.`);
+	}
+	#forget(beyond) {
+		for (const offset of this.#known) if (offset > beyond) this.#known.delete(offset);
+	}
+	#tell(words) {
+		put($("plug-told"), words);
+		$("plug-told").hidden = false;
+	}
+};
 
 //#endregion
 //#region src/tokens.ts
@@ -1407,7 +1940,7 @@ var Tokens = class {
 		if (kept && reason === "connect" && !this.#isRejected) return kept;
 		const answer = await this.#demo(kept);
 		if (answer === "unreachable") return kept ?? unreachable();
-		this.#memory.set("demo", answer === "not a demo" ? null : true);
+		this.#memory.set("demo", answer === "not a demo" ? null : { canKill: answer.can_kill === true });
 		if (answer !== "not a demo") return this.keep(answer.token);
 		const visitor = await whoami(null);
 		if (visitor.status === 200 || visitor.isSignedOut) this.#memory.set("token", null);
@@ -1424,7 +1957,12 @@ var Tokens = class {
 	}
 	/** The demo's server gave the token: its agent reads tables, and anyone may ask it. */
 	get fromDemo() {
-		return this.#memory.get("demo") === true;
+		return isObject(this.#memory.get("demo"));
+	}
+	/** The demo's server may be killed: it is started again. */
+	get canKill() {
+		const demo = this.#memory.get("demo");
+		return isObject(demo) && demo["canKill"] === true;
 	}
 	get kept() {
 		const kept = this.#memory.text("token");
@@ -1442,8 +1980,8 @@ var Tokens = class {
 	reject() {
 		this.#isRejected = true;
 	}
-	/** Sign out, of this browser. */
-	forget() {
+	/** This browser forgets the user. */
+	signOut() {
 		this.#memory.set("token", null);
 		this.#isRejected = false;
 	}
@@ -1484,7 +2022,7 @@ var Tokens = class {
 	}
 	async #demo(kept) {
 		try {
-			const response = await ask("demo/token", kept);
+			const response = await ask$1("demo/token", kept);
 			if (response.ok) return await response.json();
 			if (response.status === 401 && kept) return await this.#demo(null);
 			return response.status === 404 ? "not a demo" : "unreachable";
@@ -1525,6 +2063,11 @@ function complain(text) {
 	put($("token-problem"), text);
 	$("token-problem").hidden = !text;
 }
+/** There is a token. */
+function endSignIn() {
+	$("token-form").hidden = true;
+	document.body.classList.remove("signs-in");
+}
 /** Ask until the text can be a token. The server decides whether it is valid. */
 function askForToken({ wasRefused }) {
 	complain(wasRefused ? "That token was not accepted, or has expired." : "");
@@ -1537,8 +2080,7 @@ function askForToken({ wasRefused }) {
 			const token = $("token").value.trim();
 			$("token").value = "";
 			if (!canBeToken(token)) return complain("This cannot be a token: it has characters that no token has. Copy it again, without quotation marks.");
-			$("token-form").hidden = true;
-			document.body.classList.remove("signs-in");
+			endSignIn();
 			resolve(token);
 		};
 	});
@@ -1584,6 +2126,7 @@ var Status = class {
 		clearTimeout(this.#stable);
 		document.querySelector(".connection")?.setAttribute("data-state", shown);
 		put($("connection-text"), this.#words(shown));
+		document.body.classList.toggle("is-away", shown !== "live");
 		if (reason?.retryAt !== void 0) this.#failures += 1;
 		if (shown === "live") this.#stable = setTimeout(() => {
 			this.#failures = 0;
@@ -1969,6 +2512,77 @@ function confirmErase(title) {
 }
 
 //#endregion
+//#region src/user_menu.ts
+/** mayLeave: not where the user signed in elsewhere, by a cookie of a service, or got a token of the demo. */
+function showUser({ user }, mayLeave) {
+	put($("user"), user ?? "");
+	put($("user-name"), user ?? "");
+	$("open-user").hidden = !user;
+	$("sign-out").hidden = !mayLeave;
+}
+
+//#endregion
+//#region src/wire.ts
+const MOST = 200;
+const LONGEST = 4e3;
+const SECRET = "…";
+var Wire = class {
+	#frames = [];
+	constructor(client) {
+		client.on("frame", (it) => this.#take(it));
+		$("show-wire").addEventListener("click", () => this.#toggle());
+	}
+	get #isShown() {
+		return !$("wire").hidden;
+	}
+	#toggle() {
+		$("wire").hidden = this.#isShown;
+		$("show-wire").setAttribute("aria-expanded", String(this.#isShown));
+		$("wire-frames").replaceChildren(...this.#isShown ? this.#frames.map((frame) => row(frame)) : []);
+		this.#follow();
+	}
+	#take(it) {
+		const frame = {
+			at: /* @__PURE__ */ new Date(),
+			it
+		};
+		this.#frames.push(frame);
+		if (this.#frames.length > MOST) this.#frames.shift();
+		if (!this.#isShown) return;
+		if ($("wire-frames").childElementCount >= MOST) $("wire-frames").firstElementChild?.remove();
+		$("wire-frames").append(row(frame));
+		this.#follow();
+	}
+	#follow() {
+		$("wire").scrollTop = $("wire").scrollHeight;
+	}
+};
+function row({ at, it: { isSent, frame } }) {
+	const shown = "token" in frame ? {
+		...frame,
+		token: SECRET
+	} : frame;
+	const time = at.toLocaleTimeString("en", {
+		hour12: false,
+		hour: "2-digit",
+		minute: "2-digit",
+		second: "2-digit",
+		fractionalSecondDigits: 3
+	});
+	const arrow = element("span", {
+		class: "arrow",
+		"aria-hidden": "true"
+	}, isSent ? "↑" : "↓");
+	const summary = element("summary", {}, element("time", {}, time), arrow, element("span", { class: "unseen" }, isSent ? "sent" : "received"), element("code", {}, frame.type), element("span", { class: "given" }, brief(shown)));
+	return element("li", { class: isSent ? "sent" : "came" }, element("details", {}, summary, element("pre", {}, pretty(shown, LONGEST))));
+}
+function brief({ type: _, ...rest }) {
+	const events = rest.events;
+	const text = Array.isArray(events) ? events.map(({ offset, kind }) => `${offset} ${kind}`).join(", ") : JSON.stringify(rest).slice(1, -1);
+	return text.length > 120 ? `${text.slice(0, 119)}…` : text;
+}
+
+//#endregion
 //#region src/app.ts
 const RELISTS = new Set([
 	"user_said",
@@ -1989,11 +2603,14 @@ const tokens = new Tokens(new Memory(() => localStorage, "greenroom."), {
 const client = new Client({
 	url: new URL("live", document.baseURI),
 	getToken: ({ reason }) => tokens.get(reason),
-	locks: tabLocks()
+	locks: tabLocks(),
+	WebSocket: BreakableSocket
 });
 const conversation = new Conversation($("conversation"), {
 	onShown: (events) => client.displayed(...events),
-	answer: (ask, value) => client.answer(ask, value)
+	answer: (ask, value) => client.answer(ask, value),
+	again: (body) => sayAgain(body),
+	delivery: new Delivery(client)
 });
 const composer = new Composer(memory, {
 	onSend: send,
@@ -2025,6 +2642,7 @@ client.on("events", (events) => {
 	if (events.some(({ kind }) => RELISTS.has(kind))) relist();
 });
 client.on("state", ({ newState }) => {
+	if (newState !== "closed") endSignIn();
 	if (newState === "ready") becameReady();
 });
 async function becameReady() {
@@ -2127,10 +2745,18 @@ function refresh() {
 	offerNext(busy ? [] : conversation.questions);
 }
 function send(text, table = null) {
-	const body = table ? {
+	sayBody(table ? {
 		text,
 		table
-	} : text;
+	} : text);
+}
+/** What failed, once more. */
+function sayAgain(body) {
+	if (conversation.going !== null || hasUnanswered()) return composer.complain(WORKING);
+	sayBody(body);
+	composer.focus();
+}
+function sayBody(body) {
 	const id = randomId(), thread = current();
 	const refusals = [];
 	const end = client.on("refused", (each) => each.id === id && refusals.push(each.error.message));
@@ -2232,9 +2858,17 @@ function showThreads() {
 	document.title = title ? `${title} · greenroom` : "greenroom";
 	list.show(current());
 }
-$("sample").addEventListener("click", async () => {
-	send("Total cost by service", await packTable("cloud-costs.csv", sampleTable()));
-});
+async function trySample(question) {
+	send(question, await packTable("cloud-costs.csv", sampleTable()));
+	composer.focus();
+}
+$("sample").addEventListener("click", () => void trySample("Total cost by service"));
+for (const button of $("examples").querySelectorAll("button")) button.addEventListener("click", () => void trySample(button.textContent));
+/** The button under the user's focus goes away. */
+function ask(text) {
+	send(text);
+	composer.focus();
+}
 /** Buttons for the questions that the latest report offers. */
 function offerNext(questions) {
 	if ([...$("next").children].map(({ textContent }) => textContent).join("\n") === questions.join("\n")) return;
@@ -2242,7 +2876,7 @@ function offerNext(questions) {
 	const button = (text) => element("li", {}, element("button", {
 		type: "button",
 		class: "quiet",
-		onclick: () => send(text)
+		onclick: () => ask(text)
 	}, text));
 	$("next").replaceChildren(...questions.map(button));
 }
@@ -2272,12 +2906,25 @@ async function signIn() {
 /** Sample data is for the demo's agent; other agents say themselves what they can do. */
 function welcome() {
 	document.body.classList.toggle("is-demo", tokens.fromDemo);
+	$("kill-server").hidden = !tokens.canKill;
+	showUser(client, tokens.kept !== null && !tokens.fromDemo);
 }
+$("sign-out").addEventListener("click", () => {
+	$("user-menu").hidePopover();
+	tokens.signOut();
+	switchTo(null);
+	composer.clear();
+	threads.show({ archived: false });
+	client.connect();
+});
 /** The address may change without a reload: by a link to this very page. */
 addEventListener("hashchange", async () => {
 	if (tokens.takeLink() && await tokens.considerLink()) client.connect();
 });
 new Status(client, tokens, () => void signIn());
+keepFocus(() => composer.focus());
+new Wire(client);
+new Plug(client, tokens);
 takeUpUnanswered();
 turnTo(current());
 welcome();

@@ -22,6 +22,7 @@ const BAR = {
 	step: 30,
 	thick: 18
 };
+const MOST_BARS = 60, MOST_POINTS = 1e3;
 const LINES = {
 	height: 230,
 	top: 14,
@@ -39,7 +40,24 @@ function cut(text, most) {
 	while (kept.length > 1 && widthOf(`${kept}…`) > most) kept = kept.slice(0, -1);
 	return `${kept}…`;
 }
-const isChart = (chart) => isObject(chart) && Array.isArray(chart["x"]) && Array.isArray(chart["y"]) && chart["x"].length > 0 && chart["x"].length === chart["y"].length && chart["y"].every(Number.isFinite);
+const isChart = (chart) => isObject(chart) && Array.isArray(chart["x"]) && Array.isArray(chart["y"]) && chart["x"].length > 0 && chart["x"].length === chart["y"].length && chart["y"].every((y) => y === null || Number.isFinite(y)) && chart["y"].some((y) => y !== null);
+/** Zero is always in it: a part of an axis makes small differences look large. */
+function drawable({ type, x, y }) {
+	const isLine = type === "line", most = isLine ? MOST_POINTS : MOST_BARS;
+	const points = y.flatMap((value, i) => value === null ? [] : [{
+		x: x[i],
+		y: value
+	}]);
+	const shown = points.slice(0, most), missing = y.length - points.length;
+	const leftOut = [missing ? `${counted(missing, "point")} without a value ${missing === 1 ? "is" : "are"} left out.` : "", points.length > most ? `The first ${most} of ${points.length} are shown.` : ""].filter(Boolean);
+	return {
+		isLine,
+		x: shown.map((point) => point.x),
+		y: shown.map((point) => point.y),
+		leftOut
+	};
+}
+const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 function drawChart(chart, title) {
 	const figure = document.createElement("figure");
 	figure.className = "chart";
@@ -50,13 +68,20 @@ function drawChart(chart, title) {
 		caption.textContent = label;
 		figure.append(caption);
 	}
+	const parts = drawable(chart);
+	const svgs = figure.appendChild(document.createElement("div"));
+	if (parts.leftOut.length) {
+		const note = document.createElement("p");
+		note.className = "left-out";
+		note.textContent = parts.leftOut.join(" ");
+		figure.append(note);
+	}
 	let drawn = 0;
 	new ResizeObserver(([entry]) => {
 		const width = Math.round(entry?.contentRect.width ?? 0);
 		if (width < 40 || width === drawn) return;
 		drawn = width;
-		figure.querySelector("svg")?.remove();
-		figure.append((chart.type === "line" ? lines : bars)(chart, title, width));
+		svgs.replaceChildren((parts.isLine ? lines : bars)(parts, title, width));
 	}).observe(figure);
 	return figure;
 }

@@ -26,8 +26,9 @@ export interface Visitor {
   readonly isSignedOut: boolean;
 }
 
-export const ask = (path: string, token: string | null = null): Promise<Response> =>
+export const ask = (path: string, token: string | null = null, method: "GET" | "POST" = "GET"): Promise<Response> =>
   fetch(path, {
+    method,
     headers: token ? { Authorization: `Bearer ${token}` } : {},
     cache: "no-store",
     signal: AbortSignal.timeout(WITHIN_MS),

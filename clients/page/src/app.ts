@@ -1,20 +1,25 @@
 // The page: joins the protocol client, the list of conversations, the one on screen and the box to ask in.
 
-import { Client, type GreenroomEvent } from "greenroom";
+import { Client, type GreenroomEvent, type JSON as Json } from "greenroom";
 import { announce, say } from "./announcing.js";
 import { Composer, WORKING } from "./composer.js";
 import { Conversation } from "./conversation.js";
+import { Delivery } from "./delivery.js";
 import { $, element, randomId } from "./dom.js";
+import { keepFocus } from "./focus_keeper.js";
 import { Following } from "./following.js";
 import { type Latest, latest, PAGES } from "./history.js";
 import { Memory } from "./memory.js";
-import { askForToken, confirmUser } from "./sign_in.js";
+import { BreakableSocket, Plug } from "./plug.js";
+import { askForToken, confirmUser, endSignIn } from "./sign_in.js";
 import { Status } from "./status.js";
 import { tabLocks } from "./tab_locks.js";
 import { packTable, sampleTable, type Table } from "./table.js";
 import { ThreadList } from "./thread_list.js";
 import { Threads, wordsOf } from "./threads.js";
 import { Tokens } from "./tokens.js";
+import { showUser } from "./user_menu.js";
+import { Wire } from "./wire.js";
 
 const RELISTS = new Set(["user_said", "agent_completed", "agent_failed", "input_requested", "input_answered", "input_closed"]);
 const GONE = "This conversation is no longer kept: it was erased, or is older than what the server keeps.";
@@ -23,10 +28,17 @@ const NOT_GOING = 4502; // the answer to a cancel of a run that has ended, which
 
 const memory = new Memory(() => sessionStorage, "greenroom.");
 const tokens = new Tokens(new Memory(() => localStorage, "greenroom."), { confirm: confirmUser, complain: (words) => composer.complain(words) });
-const client = new Client({ url: new URL("live", document.baseURI), getToken: ({ reason }) => tokens.get(reason), locks: tabLocks() });
+const client = new Client({
+  url: new URL("live", document.baseURI),
+  getToken: ({ reason }) => tokens.get(reason),
+  locks: tabLocks(),
+  WebSocket: BreakableSocket,
+});
 const conversation = new Conversation($("conversation"), {
   onShown: (events) => client.displayed(...events),
   answer: (ask, value) => client.answer(ask, value),
+  again: (body) => sayAgain(body),
+  delivery: new Delivery(client),
 });
 const composer = new Composer(memory, { onSend: send, onStop: stop });
 const threads = new Threads(client, () => showThreads());
@@ -52,7 +64,10 @@ client.on("events", (events) => {
   if (events.some(({ kind }) => RELISTS.has(kind))) relist();
 });
 
-client.on("state", ({ newState }) => { if (newState === "ready") void becameReady(); });
+client.on("state", ({ newState }) => {
+  if (newState !== "closed") endSignIn(); // also when a link brought the token
+  if (newState === "ready") void becameReady();
+});
 
 async function becameReady(): Promise<void> {
   welcome();
@@ -162,7 +177,17 @@ function refresh(): void {
 // ── asking and stopping ──
 
 function send(text: string, table: Table | null = null): void {
-  const body = table ? { text, table } : text;
+  sayBody(table ? { text, table } : text);
+}
+
+/** What failed, once more. */
+function sayAgain(body: Json): void {
+  if (conversation.going !== null || hasUnanswered()) return composer.complain(WORKING);
+  sayBody(body);
+  composer.focus();
+}
+
+function sayBody(body: Json): void {
   const id = randomId(), thread = current();
   const refusals: string[] = [];
   const end = client.on("refused", (each) => each.id === id && refusals.push(each.error.message));
@@ -269,16 +294,25 @@ function showThreads(): void {
   list.show(current());
 }
 
-$("sample").addEventListener("click", async () => {
-  send("Total cost by service", await packTable("cloud-costs.csv", sampleTable()));
-});
+async function trySample(question: string): Promise<void> {
+  send(question, await packTable("cloud-costs.csv", sampleTable()));
+  composer.focus(); // the button under the user's focus goes away
+}
+$("sample").addEventListener("click", () => void trySample("Total cost by service"));
+for (const button of $("examples").querySelectorAll("button")) button.addEventListener("click", () => void trySample(button.textContent));
+
+/** The button under the user's focus goes away. */
+function ask(text: string): void {
+  send(text);
+  composer.focus();
+}
 
 /** Buttons for the questions that the latest report offers. */
 function offerNext(questions: readonly string[]): void {
   const offered = [...$("next").children].map(({ textContent }) => textContent);
   if (offered.join("\n") === questions.join("\n")) return;
   $("next").hidden = questions.length === 0;
-  const button = (text: string) => element("li", {}, element("button", { type: "button", class: "quiet", onclick: () => send(text) }, text));
+  const button = (text: string) => element("li", {}, element("button", { type: "button", class: "quiet", onclick: () => ask(text) }, text));
   $("next").replaceChildren(...questions.map(button));
 }
 
@@ -311,7 +345,20 @@ async function signIn(): Promise<void> {
 }
 
 /** Sample data is for the demo's agent; other agents say themselves what they can do. */
-function welcome(): void { document.body.classList.toggle("is-demo", tokens.fromDemo); }
+function welcome(): void {
+  document.body.classList.toggle("is-demo", tokens.fromDemo);
+  $("kill-server").hidden = !tokens.canKill;
+  showUser(client, tokens.kept !== null && !tokens.fromDemo);
+}
+
+$("sign-out").addEventListener("click", () => {
+  $("user-menu").hidePopover();
+  tokens.signOut();
+  switchTo(null);
+  composer.clear();
+  threads.show({ archived: false });
+  client.connect(); // without a token it asks for one
+});
 
 /** The address may change without a reload: by a link to this very page. */
 addEventListener("hashchange", async () => {
@@ -319,6 +366,9 @@ addEventListener("hashchange", async () => {
 });
 
 new Status(client, tokens, () => void signIn());
+keepFocus(() => composer.focus());
+new Wire(client);
+new Plug(client, tokens);
 takeUpUnanswered();
 turnTo(current());
 welcome();

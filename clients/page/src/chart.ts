@@ -9,8 +9,17 @@ let charts = 0; // for ids that the accessible name refers to
 export interface Chart {
   readonly type?: unknown;
   readonly x: readonly unknown[];
-  readonly y: readonly number[];
+  /** A point without a value is left out. */
+  readonly y: readonly (number | null)[];
   readonly y_label?: unknown;
+}
+
+/** What is drawn of a chart, and what is not, in words. */
+interface Drawn {
+  readonly isLine: boolean;
+  readonly x: readonly unknown[];
+  readonly y: readonly number[];
+  readonly leftOut: readonly string[];
 }
 
 function node(name: string, attributes: Readonly<Record<string, string | number>> = {}, text?: string): SVGElement {
@@ -26,6 +35,7 @@ const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const canvas = document.createElement("canvas").getContext("2d");
 const FONT_PX = 12.5; // as in style.css
 const BAR = { step: 30, thick: 18 } as const;
+const MOST_BARS = 60, MOST_POINTS = 1_000;
 const LINES = { height: 230, top: 14, bottom: 30 } as const;
 
 function widthOf(text: string): number {
@@ -44,7 +54,21 @@ function cut(text: string, most: number): string {
 
 export const isChart = (chart: unknown): chart is Chart =>
   isObject(chart) && Array.isArray(chart["x"]) && Array.isArray(chart["y"]) && chart["x"].length > 0 &&
-  chart["x"].length === chart["y"].length && chart["y"].every(Number.isFinite);
+  chart["x"].length === chart["y"].length && chart["y"].every((y) => y === null || Number.isFinite(y)) && chart["y"].some((y) => y !== null);
+
+/** Zero is always in it: a part of an axis makes small differences look large. */
+function drawable({ type, x, y }: Chart): Drawn {
+  const isLine = type === "line", most = isLine ? MOST_POINTS : MOST_BARS;
+  const points = y.flatMap((value, i) => (value === null ? [] : [{ x: x[i], y: value }]));
+  const shown = points.slice(0, most), missing = y.length - points.length;
+  const leftOut = [
+    missing ? `${counted(missing, "point")} without a value ${missing === 1 ? "is" : "are"} left out.` : "",
+    points.length > most ? `The first ${most} of ${points.length} are shown.` : "",
+  ].filter(Boolean);
+  return { isLine, x: shown.map((point) => point.x), y: shown.map((point) => point.y), leftOut };
+}
+
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 export function drawChart(chart: Chart, title?: string): HTMLElement {
   const figure = document.createElement("figure");
@@ -56,18 +80,25 @@ export function drawChart(chart: Chart, title?: string): HTMLElement {
     caption.textContent = label;
     figure.append(caption);
   }
+  const parts = drawable(chart);
+  const svgs = figure.appendChild(document.createElement("div"));
+  if (parts.leftOut.length) {
+    const note = document.createElement("p");
+    note.className = "left-out";
+    note.textContent = parts.leftOut.join(" ");
+    figure.append(note);
+  }
   let drawn = 0;
   new ResizeObserver(([entry]) => {
     const width = Math.round(entry?.contentRect.width ?? 0);
     if (width < 40 || width === drawn) return;
     drawn = width;
-    figure.querySelector("svg")?.remove();
-    figure.append((chart.type === "line" ? lines : bars)(chart, title, width));
+    svgs.replaceChildren((parts.isLine ? lines : bars)(parts, title, width));
   }).observe(figure);
   return figure;
 }
 
-function frame(chart: Chart, title: string | undefined, width: number, height: number): SVGElement {
+function frame(chart: Drawn, title: string | undefined, width: number, height: number): SVGElement {
   const id = `chart-${++charts}`;
   const svg = node("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-labelledby": `${id}-t ${id}-d` });
   const listed = chart.y.map((y, i) => `${chart.x[i]}: ${exact.format(y)}`).join("; ");
@@ -75,7 +106,7 @@ function frame(chart: Chart, title: string | undefined, width: number, height: n
   return svg;
 }
 
-function bars(chart: Chart, title: string | undefined, width: number): SVGElement {
+function bars(chart: Drawn, title: string | undefined, width: number): SVGElement {
   const svg = frame(chart, title, width, chart.x.length * BAR.step + 4);
   const names = chart.x.map(String);
   const widest = Math.min(Math.max(...names.map(widthOf)), width * 0.36);
@@ -106,7 +137,7 @@ function ticks(low: number, high: number): number[] {
   return Array.from({ length: Math.max(count, 1) + 1 }, (_, i) => (first + i) * step);
 }
 
-function lines(chart: Chart, title: string | undefined, width: number): SVGElement {
+function lines(chart: Drawn, title: string | undefined, width: number): SVGElement {
   const { height, top, bottom } = LINES;
   const svg = frame(chart, title, width, height);
   const marks = ticks(Math.min(0, ...chart.y), Math.max(0, ...chart.y));

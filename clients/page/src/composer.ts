@@ -7,7 +7,8 @@ import { packTable, readFile, shapeText, type Table, TableRefused } from "./tabl
 
 const TALLEST = 200; // px, then the question scrolls
 const TAKES_TABLES = (document.body.dataset["takes"] ?? "").split(" ").includes("table"); // the agent says so
-const CLOSED_BY_ESCAPE = "dialog, [popover]"; // a run goes on
+const CLOSED_BY_ESCAPE = "dialog[open], :popover-open"; // a run goes on
+const LEFT_BY_ESCAPE = "dialog, [popover], .rename";
 export const WORKING = "The agent is still working: wait, or stop it first.";
 export const ASKING = "The agent waits for your answer: give it above, or stop the agent first.";
 const HINDRANCES: readonly string[] = [WORKING, ASKING];
@@ -73,7 +74,8 @@ export class Composer {
   }
 
   #isToStop({ key, defaultPrevented, target }: KeyboardEvent): boolean {
-    return key === "Escape" && this.#canStop && !defaultPrevented && !(target instanceof Element && target.closest(CLOSED_BY_ESCAPE));
+    return key === "Escape" && this.#canStop && !defaultPrevented && !document.querySelector(CLOSED_BY_ESCAPE) &&
+      !(target instanceof Element && target.closest(LEFT_BY_ESCAPE));
   }
 
   show({ busy, canStop, stopping, isAsking }: Doing): void {

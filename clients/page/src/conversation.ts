@@ -3,14 +3,18 @@
 
 import type { GreenroomEvent, JSON } from "greenroom";
 import { drawBubble, markRefused, markUnsent } from "./bubble.js";
+import type { Delivery } from "./delivery.js";
 import { element } from "./dom.js";
 import { Eyes } from "./eyes.js";
-import { RunView, type RunViewParts } from "./run_view.js";
+import { type Drawn, RunView, type RunViewParts } from "./run_view.js";
 
 const OPEN_QUESTION = ".question[data-state=open]";
 
 export interface ConversationEvents {
   onShown(events: readonly GreenroomEvent[]): void;
+  readonly delivery: Delivery;
+  /** The user wants to say it again. */
+  again(body: JSON): void;
   /** To a question of an agent. */
   answer(ask: string, value: JSON): Promise<unknown>;
 }
@@ -22,11 +26,21 @@ export class Conversation {
   readonly #runs = new Map<string, RunView>();
   readonly #drawn = new Set<number>();
   readonly #unsent = new Map<string, HTMLElement>();
+  readonly #bodies = new Map<string, JSON>(); // what was said, by run
 
-  constructor(root: HTMLElement, { onShown, answer }: ConversationEvents) {
+  constructor(root: HTMLElement, { onShown, again, answer, delivery }: ConversationEvents) {
     this.#root = root;
     this.#eyes = new Eyes(onShown);
-    this.#parts = { eyes: this.#eyes, answer, merged: (offsets) => { for (const offset of offsets) this.#drawn.add(offset); } };
+    this.#parts = {
+      eyes: this.#eyes,
+      delivery,
+      answer,
+      askAgain: (run) => {
+        const body = this.#bodies.get(run);
+        return body === undefined ? null : () => again(body);
+      },
+      merged: (offsets) => { for (const offset of offsets) this.#drawn.add(offset); },
+    };
   }
 
   get isEmpty(): boolean { return this.#root.childElementCount === 0; }
@@ -52,7 +66,7 @@ export class Conversation {
 
   clear(): void {
     this.#eyes.clear();
-    for (const each of [this.#runs, this.#drawn, this.#unsent]) each.clear();
+    for (const each of [this.#runs, this.#drawn, this.#unsent, this.#bodies]) each.clear();
     this.#root.replaceChildren();
   }
 
@@ -74,21 +88,21 @@ export class Conversation {
   add(event: GreenroomEvent): boolean {
     if (event.kind === "superseded" || this.#drawn.has(event.offset)) return false;
     this.#drawn.add(event.offset);
-    const target = event.kind === "user_said" ? this.#said(event) : this.#run(event).draw(event);
-    // `target` is where the event is seen; its own mark is what tests and tools can count.
-    const mark = target.dataset["offset"] === undefined ? target : target.appendChild(element("span", { hidden: true }));
-    Object.assign(mark.dataset, { testid: mark.dataset["testid"] ?? "event", offset: event.offset, kind: event.kind });
-    this.#eyes.watch(target, event);
+    const { mark, seen } = event.kind === "user_said" ? this.#said(event) : this.#run(event).draw(event);
+    const own = mark.dataset["offset"] === undefined ? mark : mark.appendChild(element("span", { hidden: true }));
+    Object.assign(own.dataset, { testid: own.dataset["testid"] ?? "event", offset: event.offset, kind: event.kind });
+    if (seen) this.#eyes.watch(seen, event);
     return true;
   }
 
-  #said({ run, data: { body, say } }: GreenroomEvent<"user_said">): HTMLElement {
+  #said({ run, data: { body, say } }: GreenroomEvent<"user_said">): Drawn {
     this.#unsent.get(say)?.remove();
     this.#unsent.delete(say);
+    this.#bodies.set(run, body);
     const bubble = drawBubble(body), block = this.#runs.get(run)?.block;
     if (block) block.before(bubble);
     else this.#root.append(bubble);
-    return bubble;
+    return { mark: bubble, seen: bubble };
   }
 
   #run(event: GreenroomEvent): RunView {

@@ -6,6 +6,7 @@ export class Eyes {
   readonly #onShown: (events: readonly GreenroomEvent[]) => void;
   readonly #waiting = new Map<Element, GreenroomEvent[]>();
   readonly #inView = new Set<Element>();
+  readonly #reported = new WeakSet<GreenroomEvent>();
   readonly #observer: IntersectionObserver;
 
   constructor(onShown: (events: readonly GreenroomEvent[]) => void) {
@@ -19,6 +20,7 @@ export class Eyes {
 
   /** The event is seen where `target` is. */
   watch(target: Element, event: GreenroomEvent): void {
+    if (this.#reported.has(event)) return;
     const waiting = this.#waiting.get(target);
     if (waiting) waiting.push(event);
     else {
@@ -26,13 +28,6 @@ export class Eyes {
       this.#observer.observe(target);
     }
     if (this.#inView.has(target)) this.#look();
-  }
-
-  /** `next` takes the place of an element that goes away. */
-  move(target: Element, next: Element): void {
-    const waiting = this.#waiting.get(target) ?? [];
-    this.forget(target);
-    for (const event of waiting) this.watch(next, event);
   }
 
   forget(target: Element): void {
@@ -59,6 +54,7 @@ export class Eyes {
       shown.push(...(this.#waiting.get(target) ?? []));
       this.forget(target);
     }
+    for (const event of shown) this.#reported.add(event);
     if (shown.length) this.#onShown(shown);
   }
 }

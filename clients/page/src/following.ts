@@ -1,7 +1,7 @@
 // The view moves on with what is new, until the user looks back.
 
 const NEAR = 120; // px: this close to the newest, the view follows it
-const UNDER_TOP = 72; // px of the bar at the top
+const UNDER_TOP = 104; // px of the bar at the top, and of the line that says what is at work
 
 export interface Followed {
   readonly isEmpty: boolean;

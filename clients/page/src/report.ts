@@ -3,6 +3,7 @@
 
 import { drawChart, isChart } from "./chart.js";
 import { element, isObject, pretty } from "./dom.js";
+import { drawMarkdown } from "./markdown.js";
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const hundredths = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -43,7 +44,7 @@ export function drawReport(report: unknown, said: string): HTMLElement {
   const card = element("section", { class: "report", testid: "report", "aria-label": "Report" });
   if (isObject(report)) fill(card, report, said);
   else if (Array.isArray(report)) card.append(element("pre", {}, pretty(report)));
-  else if (pretty(report).trim() !== said) card.append(element("p", { class: "prose" }, pretty(report)));
+  else if (pretty(report).trim() !== said) card.append(drawMarkdown(pretty(report)));
   return card;
 }
 
@@ -51,7 +52,7 @@ function fill(card: HTMLElement, report: { readonly [field: string]: unknown }, 
   const { title, summary, chart, table, notes } = report;
   const name = isText(title) ? title : undefined;
   if (name !== undefined) card.append(element("h3", {}, name));
-  if (isText(summary) && summary.trim() !== said) card.append(element("p", { class: "prose" }, summary));
+  if (isText(summary) && summary.trim() !== said) card.append(drawMarkdown(summary));
   if (isChart(chart)) card.append(drawChart(chart, name));
   if (isTable(table)) card.append(drawTable(table, name));
   if (Array.isArray(notes) && notes.length) card.append(element("ul", { class: "notes" }, ...notes.map((note) => element("li", {}, pretty(note)))));

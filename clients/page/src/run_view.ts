@@ -1,22 +1,37 @@
 // A run on screen: each of its events is drawn by its kind.
 
 import type { GreenroomEvent, JSON, Kind } from "greenroom";
-import { element, LONGEST, pretty, seconds } from "./dom.js";
+import { element, LONGEST, pretty, put, seconds } from "./dom.js";
 import type { Eyes } from "./eyes.js";
 import { Question } from "./question.js";
+import { AnswerView } from "./answer_view.js";
+import type { Delivery } from "./delivery.js";
 import { drawReport, questionsOf, summaryOf } from "./report.js";
+import { Strip } from "./strip.js";
 import { ToolRow } from "./tool_row.js";
 
 const WHY: Readonly<Record<string, string>> = {
   timeout: "It took too long and was ended.",
   lost: "The server stopped while it worked. Ask again to start over.",
 };
+const WAITING = "Waiting for you";
 const ASK_ENDS: Readonly<Record<string, string>> = { expired: "This question has expired.", withdrawn: "This question was withdrawn." };
+
+/** An event on screen. */
+export interface Drawn {
+  /** What tests and tools can count. */
+  readonly mark: HTMLElement;
+  /** Where it is seen; null: that is watched already. */
+  readonly seen: HTMLElement | null;
+}
 
 export interface RunViewParts {
   readonly eyes: Eyes;
+  readonly delivery: Delivery;
   /** To a question of the agent. */
   answer(ask: string, value: JSON): Promise<unknown>;
+  /** What the user said is to be said again; null where it is not known. */
+  askAgain(run: string): (() => void) | null;
   /** These events are drawn as a part of another one. */
   merged(offsets: readonly number[]): void;
 }
@@ -38,14 +53,16 @@ export class RunView {
   readonly #state = element("span", { class: "state", testid: "run-state" });
   readonly #head = element("header", {}, this.#name, this.#state);
   readonly #steps = element("ol", { class: "steps" });
-  readonly #answer = element("p", { class: "prose answer", testid: "answer", hidden: true });
+  #answer: AnswerView;
   readonly #reports = element("div", { class: "reports" });
-  readonly #foot = element("div");
+  readonly #foot = element("div", { class: "foot" });
+  readonly #strip: Strip;
 
   constructor({ run, parent }: GreenroomEvent, parts: RunViewParts) {
     [this.id, this.parent, this.#parts] = [run, parent ?? null, parts];
+    [this.#strip, this.#answer] = [new Strip(parts.delivery), new AnswerView(parts.eyes)];
     this.block = element("article", { class: "agent", "aria-label": "Agent", "data-run": run },
-      this.#head, this.#steps, this.#answer, this.#reports, this.#foot);
+      this.#head, this.#steps, this.#answer.block, this.#reports, this.#foot, this.#strip.block);
   }
 
   /** Where the blocks of its sub-agents are. */
@@ -53,13 +70,18 @@ export class RunView {
     this.#steps.append(element("li", { class: "nested" }, block));
   }
 
-  /** Returns the element in which the event is seen. */
-  draw(event: GreenroomEvent): HTMLElement {
+  draw(event: GreenroomEvent): Drawn {
+    this.#strip.add(event);
+    const drawn = this.#drawn(event);
+    return drawn instanceof HTMLElement ? { mark: drawn, seen: drawn } : drawn;
+  }
+
+  #drawn(event: GreenroomEvent): HTMLElement | Drawn {
     switch (event.kind) {
       case "agent_started": return this.#started(event);
       case "agent_thinking": return this.#thinking(event);
-      case "tool_executing": return this.#tool(event.data).summary;
-      case "tool_completed": return (this.#tools.get(event.data.tool_call) ?? this.#tool(event.data)).complete(event.data);
+      case "tool_executing": return this.#executing(event);
+      case "tool_completed": return this.#executed(event);
       case "partial_result": return this.#partial(event);
       case "input_requested": return this.#asked(event);
       case "input_answered": return this.#closeQuestion(event, "answered", `Answered: ${pretty(event.data.value)}`);
@@ -72,10 +94,23 @@ export class RunView {
   }
 
   #started({ at, data }: GreenroomEvent<"agent_started">): HTMLElement {
-    this.#begun = at;
+    const isAgain = (data.attempt ?? 1) > 1;
+    if (isAgain) this.#foldEarlier();
+    this.#begun ??= at;
     this.#name.textContent = data.agent || "Agent";
-    this.#show("working", (data.attempt ?? 1) > 1 ? "Interrupted, working again…" : "Working…");
+    this.#show("working", isAgain ? "Interrupted, working again…" : "Working…");
     return this.#head;
+  }
+
+  /** What an attempt that was interrupted had said and done; the next one says it again. */
+  #foldEarlier(): void {
+    if (!this.#steps.childElementCount && !this.#answer.text) return;
+    this.#answer.draw();
+    const steps = element("ol", { class: "steps" }, ...this.#steps.children);
+    const earlier = element("details", { class: "earlier-attempt" }, element("summary", {}, "Before the interruption"), steps, this.#answer.block);
+    this.#answer = new AnswerView(this.#parts.eyes);
+    this.#steps.before(earlier);
+    this.#steps.after(this.#answer.block);
   }
 
   /** A thought comes whole, or in pieces that are one paragraph. */
@@ -99,6 +134,25 @@ export class RunView {
     return this.#steps.appendChild(element("li", { class: "thinking" }, details));
   }
 
+  #executing({ data }: GreenroomEvent<"tool_executing">): HTMLElement {
+    const { summary } = this.#tool(data);
+    this.#showTools();
+    return summary;
+  }
+
+  #executed({ data }: GreenroomEvent<"tool_completed">): HTMLElement {
+    const seen = (this.#tools.get(data.tool_call) ?? this.#tool(data)).complete(data);
+    this.#showTools();
+    return seen;
+  }
+
+  /** What is at work, in the line that stays in view. */
+  #showTools(): void {
+    if (this.hasEnded || this.#state.textContent === WAITING) return;
+    const running = [...this.#tools.values()].filter(({ isRunning }) => isRunning).map(({ name }) => name);
+    put(this.#state, running.length ? `Running ${running.join(", ")}…` : "Working…");
+  }
+
   #tool({ tool_call, tool_name, ...data }: GreenroomEvent<"tool_executing" | "tool_completed">["data"]): ToolRow {
     const tool = new ToolRow(tool_name, "arguments" in data ? data.arguments : undefined);
     this.#tools.set(tool_call, tool);
@@ -106,9 +160,9 @@ export class RunView {
     return tool;
   }
 
-  #partial({ data: { text, merges } }: GreenroomEvent<"partial_result">): HTMLElement {
-    this.#answer.hidden = false;
-    return this.#piece(this.#answer, text, merges);
+  #partial(event: GreenroomEvent<"partial_result">): Drawn {
+    this.#parts.merged(event.data.merges ?? []);
+    return { mark: this.#answer.add(event), seen: null };
   }
 
   /** A slow connection gets several pieces merged into one; history may have brought some of them already. */
@@ -127,7 +181,7 @@ export class RunView {
     const question = new Question(data, (value) => this.#parts.answer(data.ask, value));
     this.#asks.set(data.ask, question);
     this.#reports.append(question.card);
-    this.#state.textContent = "Waiting for you";
+    this.#state.textContent = WAITING;
     return question.card;
   }
 
@@ -138,7 +192,8 @@ export class RunView {
   }
 
   #report({ data: { report } }: GreenroomEvent<"final_report">): HTMLElement {
-    const said = this.#answer.textContent.trim();
+    this.#answer.draw();
+    const said = this.#answer.text.trim();
     const card = drawReport(report, said);
     if (said && summaryOf(report) === said) this.#takeUpAnswer(card);
     this.#reports.append(card);
@@ -151,8 +206,8 @@ export class RunView {
   /** The streamed answer was the report's summary: it takes its place in the report. */
   #takeUpAnswer(card: HTMLElement): void {
     const title = card.querySelector(":scope > h3");
-    if (title) title.after(this.#answer);
-    else card.prepend(this.#answer);
+    if (title) title.after(this.#answer.block);
+    else card.prepend(this.#answer.block);
   }
 
   #completed({ at, data: { outcome } }: GreenroomEvent<"agent_completed">): HTMLElement {
@@ -167,6 +222,8 @@ export class RunView {
     this.#foot.append(element("p", { class: "error" }, WHY[reason] ?? "The agent failed.",
       said ? element("span", { class: "detail" }, ` ${said}`) : null,
       reference ? element("span", { class: "detail reference" }, ` Reference: ${reference}`) : null));
+    const again = this.parent ? null : this.#parts.askAgain(this.id);
+    if (again) this.#foot.append(element("button", { type: "button", class: "quiet", testid: "ask-again", onclick: again }, "Ask again"));
     return this.#end("failed", reason === "timeout" ? "Timed out" : "Failed");
   }
 

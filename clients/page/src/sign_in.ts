@@ -18,6 +18,12 @@ function complain(text: string): void {
   $("token-problem").hidden = !text;
 }
 
+/** There is a token. */
+export function endSignIn(): void {
+  $("token-form").hidden = true;
+  document.body.classList.remove("signs-in");
+}
+
 /** Ask until the text can be a token. The server decides whether it is valid. */
 export function askForToken({ wasRefused }: { wasRefused: boolean }): Promise<string> {
   complain(wasRefused ? "That token was not accepted, or has expired." : "");
@@ -30,8 +36,7 @@ export function askForToken({ wasRefused }: { wasRefused: boolean }): Promise<st
       const token = $<HTMLInputElement>("token").value.trim();
       $<HTMLInputElement>("token").value = "";
       if (!canBeToken(token)) return complain("This cannot be a token: it has characters that no token has. Copy it again, without quotation marks.");
-      $("token-form").hidden = true;
-      document.body.classList.remove("signs-in");
+      endSignIn();
       resolve(token);
     };
   });

@@ -45,6 +45,7 @@ export class Status {
     clearTimeout(this.#stable);
     document.querySelector<HTMLElement>(".connection")?.setAttribute("data-state", shown);
     put($("connection-text"), this.#words(shown));
+    document.body.classList.toggle("is-away", shown !== "live");
     if (reason?.retryAt !== undefined) this.#failures += 1;
     if (shown === "live") this.#stable = setTimeout(() => { this.#failures = 0; }, STABLE_MS);
     if (shown === "waiting") this.#countDown();

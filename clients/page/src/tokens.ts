@@ -2,6 +2,7 @@
 
 import type { TokenReason } from "greenroom";
 import { ask, whoami } from "./admission.js";
+import { isObject } from "./dom.js";
 import type { Memory } from "./memory.js";
 
 /** Whether a header can carry the text. Quotation marks copied from a mail are not ASCII. */
@@ -13,6 +14,11 @@ export const BY_COOKIE = "";
 export interface Names {
   readonly now: string | null;
   readonly then: string | null;
+}
+
+interface Demo {
+  readonly token: string;
+  readonly can_kill?: unknown;
 }
 
 export interface TokensOptions {
@@ -41,7 +47,7 @@ export class Tokens {
     if (kept && reason === "connect" && !this.#isRejected) return kept;
     const answer = await this.#demo(kept);
     if (answer === "unreachable") return kept ?? unreachable();
-    this.#memory.set("demo", answer === "not a demo" ? null : true);
+    this.#memory.set("demo", answer === "not a demo" ? null : { canKill: answer.can_kill === true });
     if (answer !== "not a demo") return this.keep(answer.token);
     const visitor = await whoami(null);
     if (visitor.status === 200 || visitor.isSignedOut) this.#memory.set("token", null); // no token counts here
@@ -60,7 +66,13 @@ export class Tokens {
   }
 
   /** The demo's server gave the token: its agent reads tables, and anyone may ask it. */
-  get fromDemo(): boolean { return this.#memory.get("demo") === true; }
+  get fromDemo(): boolean { return isObject(this.#memory.get("demo")); }
+
+  /** The demo's server may be killed: it is started again. */
+  get canKill(): boolean {
+    const demo = this.#memory.get("demo");
+    return isObject(demo) && demo["canKill"] === true;
+  }
 
   get kept(): string | null {
     const kept = this.#memory.text("token");
@@ -79,8 +91,8 @@ export class Tokens {
   /** The server refused the kept token for good. */
   reject(): void { this.#isRejected = true; }
 
-  /** Sign out, of this browser. */
-  forget(): void {
+  /** This browser forgets the user. */
+  signOut(): void {
     this.#memory.set("token", null);
     this.#isRejected = false;
   }
@@ -123,7 +135,7 @@ export class Tokens {
     return (then.user !== null && then.user === names.now) || this.#options.confirm(names);
   }
 
-  async #demo(kept: string | null): Promise<{ readonly token: string } | "not a demo" | "unreachable"> {
+  async #demo(kept: string | null): Promise<Demo | "not a demo" | "unreachable"> {
     try {
       const response = await ask("demo/token", kept);
       if (response.ok) return await response.json();

@@ -12,6 +12,7 @@ function brief(value: unknown): string {
 }
 
 export class ToolRow {
+  readonly name: string;
   readonly row: HTMLLIElement;
   /** Where its beginning is seen. */
   readonly summary: HTMLElement;
@@ -19,6 +20,7 @@ export class ToolRow {
   readonly #body = element("div", { class: "inside" });
 
   constructor(tool_name: string, given: unknown) {
+    this.name = tool_name;
     if (given !== undefined && given !== null) this.#body.append(element("h4", {}, "Arguments"), element("pre", {}, pretty(given)));
     this.summary = element("summary", {}, element("span", { class: "spinner", "aria-hidden": "true" }),
       element("code", {}, tool_name), element("span", { class: "given" }, brief(given)), this.#spent);
@@ -35,9 +37,11 @@ export class ToolRow {
     return this.#spent;
   }
 
+  get isRunning(): boolean { return this.row.dataset["state"] === "running"; }
+
   /** The run ended before it. */
   stop(): void {
-    if (this.row.dataset["state"] === "running") this.#end("stopped", "stopped");
+    if (this.isRunning) this.#end("stopped", "stopped");
   }
 
   #fail(error: unknown, reference: string | undefined): void {

@@ -148,8 +148,7 @@ def _demo_routes(runtime: Runtime) -> Mapping[str, Handler]:
             "the demo signs tokens, and has no secret to do so",
             advice="set `secret`, 32 bytes or more",
         )
-    door = DemoDoor(secret, JwtAuthenticator.from_secret(secret))
-    return {"/demo/token": door.token}
+    return DemoDoor(secret, JwtAuthenticator.from_secret(secret)).routes()
 
 
 def _way_in(scope: AsgiScope) -> Way | None:

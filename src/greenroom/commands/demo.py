@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import socket
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -13,6 +15,7 @@ from greenroom.delivery.journal.private_files import create_private
 from greenroom.delivery.journal.sqlite.place import check_kind
 from greenroom.loading.agent import load_agent
 from greenroom.logs import configure_logs
+from greenroom.respawn import can_respawn, respawn_when_killed
 from greenroom.serving import run_server
 from greenroom.settings import BadSettings, Settings
 from greenroom.settings.settings import MEMORY
@@ -25,7 +28,8 @@ EXAMPLE = Path(greenroom.__file__).parent / "demo" / "csv_analyst.py"
 def demo(*, port: int = 8700, journal: Path = Path("greenroom-demo.db")) -> None:
     """Serve the demo: an offline agent that answers questions about a CSV, and its page.
 
-    It takes connections from this machine only, and ignores GREENROOM_* and greenroom.toml.
+    It takes connections from this machine only, and ignores GREENROOM_* and greenroom.toml. Its
+    page can kill the server, which is then started again, unless the journal is in memory.
 
     Parameters
     ----------
@@ -36,14 +40,21 @@ def demo(*, port: int = 8700, journal: Path = Path("greenroom-demo.db")) -> None
     """
     asked = Settings(host=LOOPBACK, port=port, journal=journal, show_errors="type")
     # only now: what is refused above must leave no secret behind
-    settings = attrs.evolve(asked, secret=_secret_of(journal))
-    configure_logs(settings)
+    settings = attrs.evolve(asked, port=port or _free_port(), secret=_secret_of(journal))
     agent = load_agent(f"{EXAMPLE}:agent")
+    killable = can_respawn() and str(journal) != MEMORY
+    if killable:
+        respawn_when_killed()
+    configure_logs(settings)
+    serve = partial(run_server, settings, agent, demo=True, killable=killable, announce=_announce)
+    trio.run(serve)
 
-    async def main() -> None:
-        await run_server(settings, agent, demo=True, announce=_announce)
 
-    trio.run(main)
+def _free_port() -> int:
+    """The same one again for a server that is started again."""
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def _announce(url: str) -> None:

@@ -148,7 +148,7 @@ def wait_run(page: api.Page, state: str, nth: int = 0) -> None:
 
 def wait_answering(page: api.Page) -> None:
     """A few chunks of the answer are on screen, and more are to come."""
-    page.wait_for_selector("[data-kind=partial_result] >> nth=1")
+    page.wait_for_selector("[data-kind=partial_result] >> nth=1", state="attached")
 
 
 def wait_until(page: api.Page, holds: Callable[[], bool]) -> None:
