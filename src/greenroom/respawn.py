@@ -37,7 +37,7 @@ def respawn_when_killed() -> None:
     kills: deque[float] = deque(maxlen=MOST_KILLS)
     while (pid := _fork_tied()) != 0:
         status = _wait(pid)
-        if not _was_killed(status) or _are_too_many(kills, time.monotonic()):
+        if not _was_killed(status) or are_too_many(kills, time.monotonic()):
             os._exit(_exit_code(status))
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -78,7 +78,8 @@ def _was_killed(status: int) -> bool:
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
-def _are_too_many(kills: deque[float], now: float) -> bool:
+def are_too_many(kills: deque[float], now: float) -> bool:
+    """Note a kill. Whether the last `MOST_KILLS` came within `WITHIN` seconds."""
     kills.append(now)
     return len(kills) == MOST_KILLS and now - kills[0] < WITHIN
 

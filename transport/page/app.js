@@ -1300,6 +1300,10 @@ var RunView = class {
 			default: return this.#other(event);
 		}
 	}
+	/** What came together is drawn together, soon; this draws it now. */
+	drawNow() {
+		this.#answer.draw();
+	}
 	#started({ at, data }) {
 		const isAgain = (data.attempt ?? 1) > 1;
 		if (isAgain) this.#foldEarlier();
@@ -1523,6 +1527,10 @@ var Conversation = class {
 		});
 		if (seen) this.#eyes.watch(seen, event);
 		return true;
+	}
+	/** Leave nothing to be drawn later: where what stands below must not move. */
+	drawNow() {
+		for (const run of this.#runs.values()) run.drawNow();
 	}
 	#said({ run, data: { body, say } }) {
 		this.#unsent.get(say)?.remove();
@@ -2696,6 +2704,7 @@ function show({ events, more, of }) {
 	drawn = of;
 	caughtUp = true;
 	draw(events);
+	conversation.drawNow();
 	$("earlier").hidden = !more;
 	if (current() && !events.length && !hasUnanswered()) leave(GONE);
 }

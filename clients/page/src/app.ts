@@ -128,6 +128,7 @@ function show({ events, more, of }: Latest & { of: number }): void {
   drawn = of;
   caughtUp = true;
   draw(events);
+  conversation.drawNow();
   $("earlier").hidden = !more;
   if (current() && !events.length && !hasUnanswered()) leave(GONE);
 }

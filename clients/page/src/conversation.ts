@@ -95,6 +95,9 @@ export class Conversation {
     return true;
   }
 
+  /** Leave nothing to be drawn later: where what stands below must not move. */
+  drawNow(): void { for (const run of this.#runs.values()) run.drawNow(); }
+
   #said({ run, data: { body, say } }: GreenroomEvent<"user_said">): Drawn {
     this.#unsent.get(say)?.remove();
     this.#unsent.delete(say);

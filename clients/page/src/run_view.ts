@@ -93,6 +93,9 @@ export class RunView {
     }
   }
 
+  /** What came together is drawn together, soon; this draws it now. */
+  drawNow(): void { this.#answer.draw(); }
+
   #started({ at, data }: GreenroomEvent<"agent_started">): HTMLElement {
     const isAgain = (data.attempt ?? 1) > 1;
     if (isAgain) this.#foldEarlier();

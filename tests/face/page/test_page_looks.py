@@ -34,7 +34,8 @@ pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
 AXE = Path(__file__).parents[3] / "clients/page/node_modules/axe-core/axe.min.js"
 FOUND = """async () => {
     const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html.slice(0, 90)).join(" ")}`);
+    const where = (nodes) => nodes.map(({ html }) => html.slice(0, 90)).join(" ");
+    return violations.map(({ id, nodes }) => `${id}: ${where(nodes)}`);
 }"""
 SMALLEST: api.ViewportSize = {"width": 320, "height": 640}
 SIDEWAYS = "document.documentElement.scrollWidth"
