@@ -45,6 +45,7 @@ def test_below_an_answer_stands_how_far_it_has_come_and_on_demand_each_event(
     page.evaluate("scrollTo(0, 0)")
     wait_until(page, lambda: page.locator(f"{STRIP} .whole").count() >= 2)
     page.click(STRIP)
+    page.wait_for_selector(".strip tbody tr")
     rows = page.locator(".strip tbody tr").all_inner_texts()
     kinds = [row.split("\t")[1] for row in rows]
     assert kinds[0] == "agent_started"
