@@ -1919,8 +1919,8 @@ var Plug = class {
 		for (const offset of this.#known) if (offset > beyond) this.#known.delete(offset);
 	}
 	#tell(words) {
-		put($("plug-told"), words);
-		$("plug-told").hidden = false;
+		put($("plug-outcome"), words);
+		$("plug-outcome").hidden = false;
 	}
 };
 

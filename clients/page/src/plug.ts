@@ -125,7 +125,7 @@ export class Plug {
   }
 
   #tell(words: string): void {
-    put($("plug-told"), words);
-    $("plug-told").hidden = false;
+    put($("plug-outcome"), words);
+    $("plug-outcome").hidden = false;
   }
 }

@@ -11,11 +11,11 @@ import attrs
 import trio
 
 import greenroom
+from greenroom.actors.forks.respawn import can_respawn, respawn_when_killed
 from greenroom.delivery.journal.private_files import create_private
 from greenroom.delivery.journal.sqlite.place import check_kind
 from greenroom.loading.agent import load_agent
 from greenroom.logs import configure_logs
-from greenroom.respawn import can_respawn, respawn_when_killed
 from greenroom.serving import run_server
 from greenroom.settings import BadSettings, Settings
 from greenroom.settings.settings import MEMORY

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.respawn import MOST_KILLS, WITHIN, are_too_many
+from greenroom.actors.forks.respawn import MOST_KILLS, WITHIN, are_too_many
 from tests.face.cli import running
 
 pytestmark = pytest.mark.requirement("R28")

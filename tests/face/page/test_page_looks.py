@@ -75,7 +75,7 @@ def test_the_demo_is_for_everybody_from_its_welcome_to_a_pulled_plug(
     page.click("[data-testid=open-plug]")
     page.click("[data-testid=show-wire]")
     page.click("[data-testid=drop-connection]")
-    page.wait_for_selector("[data-testid=plug-told] >> text=Reconnected")
+    page.wait_for_selector("[data-testid=plug-outcome] >> text=Reconnected")
     found += looks(page, "plug")
     assert not found, "\n".join(found)
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
 
 STRIP = "[data-testid=delivery]"
-TOLD = "[data-testid=plug-told]"
+OUTCOME = "[data-testid=plug-outcome]"
 FRAMES = "[data-testid=wire] summary code"
 
 
-def told(page: api.Page, words: str) -> None:
-    wait_until(page, lambda: re.search(words, page.inner_text(TOLD)) is not None)
+def shows(page: api.Page, words: str) -> None:
+    wait_until(page, lambda: re.search(words, page.inner_text(OUTCOME)) is not None)
 
 
 @pytest.mark.requirement("R13")
@@ -77,7 +77,7 @@ def test_a_dropped_connection_is_back_with_all_that_was_missed_and_nothing_twice
     page.wait_for_selector("[data-testid=tool-call]")
     page.click("[data-testid=open-plug]")
     page.click("[data-testid=drop-connection]")
-    told(
+    shows(
         page,
         r"^Reconnected in [\d.]+ m?s: (nothing was missed|\d+ events? caught up, none twice)\.$",
     )
@@ -94,8 +94,8 @@ def test_a_copy_of_the_tab_says_that_it_has_a_session_of_its_own(
         page.click("[data-testid=duplicate-tab]")
     wait_live(popup.value)
     popup.value.click("[data-testid=open-plug]")
-    told(popup.value, "This tab is a copy")
-    told(page, "A copy of this tab is open")
+    shows(popup.value, "This tab is a copy")
+    shows(page, "A copy of this tab is open")
 
 
 @pytest.mark.requirement("R56")
@@ -109,7 +109,7 @@ def test_a_server_that_the_page_kills_is_back_by_itself_and_the_run_goes_on(
     wait_answering(page)
     page.click("[data-testid=open-plug]")
     page.click("[data-testid=kill-server]")
-    told(
+    shows(
         page,
         r"killed and started again; reconnected in [\d.]+ m?s: .*(caught up, none twice|nothing)",
     )

@@ -17,7 +17,7 @@ from typing import Final
 
 MOST_KILLS: Final = 5
 WITHIN: Final = 10.0
-"""After so many kills within so many seconds it gives up: somebody else kills it."""
+"""It gives up after this many kills within this many seconds: somebody else kills it."""
 
 PASSED_ON: Final = (signal.SIGINT, signal.SIGTERM)
 
