@@ -15,7 +15,7 @@ from greenroom.transport.protocol.close_codes import CloseCode
 
 pytestmark = pytest.mark.requirement("R22")
 
-CLIENTS = Path(__file__).parents[3] / "clients"
+CLIENTS = Path(__file__).parents[2] / "clients"
 SOURCES = ("js/src/protocol/*.ts", "js/src/*.ts", "page/src/*.ts")
 NAMED = re.compile(r"\b[A-Z][A-Z_]+ = ([14]\d{3})\b")
 GIVEN = re.compile(r"(?:code === |code: |^ {2})(\d{4})\b(?=[,: )])", re.MULTILINE)
