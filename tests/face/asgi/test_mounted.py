@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from typing import Annotated
 from urllib.request import Request as Question
 from urllib.request import urlopen
 
@@ -42,7 +44,24 @@ def chat(watched):
 
     app.mount(PREFIX, asgi.app())
     app.mount("/own-users", asgi.app(authenticate=user_of, page=False))
+    app.state.users = {"7": "dora"}
+    app.mount("/by-dependency", asgi.app(authenticate=asgi.depends(by_number, app=app)))
     return app
+
+
+def number_of(x_number: Annotated[str, fastapi.Header()]) -> Iterator[str]:
+    """Is missing in most requests; sync, and yields."""
+    if x_number == "none":
+        raise fastapi.HTTPException(401)
+    yield x_number
+
+
+async def by_number(
+    number: Annotated[str, fastapi.Depends(number_of)], request: fastapi.Request
+) -> str | None:
+    if number == "broken":
+        raise RuntimeError("the list is lost")
+    return request.app.state.users.get(number)
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +155,17 @@ def test_an_authentication_that_hangs_is_cut_with_the_handshake(kind, crashes, c
         with pytest.raises(OSError, match="503"):
             answer(server, "/own-users/whoami", **hangs)
     assert "`authenticate` took longer than 0.3 s" in caplog.text
+
+
+def test_a_dependency_of_fastapi_says_whose_a_request_is(server, crashes):
+    with at("/by-dependency", server, **{"X-Number": "7"}) as client:
+        assert client.hello()["user"] == "dora"
+    status, body, _ = answer(server, "/by-dependency/whoami", **{"X-Number": "7"})
+    assert (status, "dora" in body) == (200, True)
+    for headers in ({}, {"X-Number": "none"}, {"X-Number": "8"}):
+        assert status_of("/by-dependency", server, **headers) == 401
+    crashes.append("a token could not be checked")
+    assert status_of("/by-dependency", server, **{"X-Number": "broken"}) == 503
 
 
 def hanging(watched):
