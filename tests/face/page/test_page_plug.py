@@ -15,7 +15,6 @@ from tests.face.page.browser import (
     ask,
     assert_shows_all,
     attach,
-    wait_answering,
     wait_live,
     wait_run,
     wait_until,
@@ -102,12 +101,12 @@ def test_a_copy_of_the_tab_says_that_it_has_a_session_of_its_own(
 def test_a_server_that_the_page_kills_is_back_by_itself_and_the_run_goes_on(
     start_demo: StartDemo, open_page: OpenPage
 ) -> None:
-    demo = start_demo(0.1)
+    demo = start_demo(0.2)
     page = open_page(demo)
+    page.click("[data-testid=open-plug]")
     attach(page)
     ask(page, "total cost by service")
-    wait_answering(page)
-    page.click("[data-testid=open-plug]")
+    page.wait_for_selector("[data-testid=tool-call]")
     page.click("[data-testid=kill-server]")
     shows(
         page,
