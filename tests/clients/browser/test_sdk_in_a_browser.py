@@ -156,6 +156,18 @@ def test_server_sent_events_take_over_where_websockets_are_barred(open_sdk: Open
     assert page.evaluate("reasons") == ["connect", "refused", "refused"]
 
 
+def test_what_comes_into_view_is_reported_as_displayed(open_sdk: OpenSdk) -> None:
+    page = open_sdk()
+    run = page.evaluate("client.say({ count: 1 }).then(({ run }) => run)")
+    wait_delivered(page, MINE + 1)
+    element = page.evaluate_handle("run => showFarDown(run)", run)
+    page.evaluate("client.history()")  # a turn of the wire
+    assert page.evaluate("shown") == []
+    element.evaluate("element => element.scrollIntoView()")
+    page.wait_for_function("shown.length > 0")
+    assert page.evaluate("shown") == list(range(1, MINE + 2))
+
+
 def test_an_expired_token_is_followed_by_a_new_one(open_sdk: OpenSdk) -> None:
     page = open_sdk(is_expired=lambda reason: reason == "connect")
     assert page.evaluate("reasons") == ["connect", "refused"]
