@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src"
+NOT_OURS = {"__pycache__", "react"}  # the second: an example that the demo does not run
 
 
 def in_the_checkout() -> dict[str, bytes]:
@@ -18,11 +19,11 @@ def in_the_checkout() -> dict[str, bytes]:
 
 
 def below(folder: Path) -> list[Path]:
-    """Its files, through symlinks (`rglob` follows none on Python 3.11), without byte code."""
+    """Its files that are ours, through symlinks (`rglob` follows none on Python 3.11)."""
     found: list[Path] = []
     for path in folder.iterdir():
         if path.is_dir():
-            found += below(path) if path.name != "__pycache__" else []
+            found += below(path) if path.name not in NOT_OURS else []
         else:
             found.append(path)
     return found

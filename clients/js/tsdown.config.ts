@@ -8,5 +8,6 @@ export default defineConfig({
   dts: true,
   minify: true,
   hash: false,
+  outputOptions: { chunkFileNames: "shared-[name].js" }, // not the name of an entry: the types of both are written
   inputOptions: { optimization: { inlineConst: { mode: "all", pass: 2 } } },
 });

@@ -24,6 +24,11 @@ describe.skipIf(!existsSync(join(ROOT, "dist")))("the package", () => {
     expect(files.filter((path) => !/^(dist\/[\w.-]+\.(js|d\.ts)|LICENSE|README\.md|package\.json)$/.test(path))).toEqual([]);
   });
 
+  it.each(entries.filter((path) => path.endsWith(".js")))("has the types of what its entry exports: %s", (entry) => {
+    const source = read(entry.replace("dist/", "src/").replace(/\.js$/, ".ts"));
+    expect(exported(read(entry.replace(/\.js$/, ".d.ts")))).toEqual(exported(source));
+  });
+
   it("has every file that another one imports, and depends on no other package but optional peers", () => {
     const imported = files.filter((path) => path.startsWith("dist/")).flatMap((path) =>
       [...read(path).matchAll(/(?:from|import)\s*\(?\s*["'`]([^"'`]+)["'`]/g)].map(([, name]) => (name?.startsWith(".") ? join(dirname(path), name) : name)));
@@ -33,3 +38,11 @@ describe.skipIf(!existsSync(join(ROOT, "dist")))("the package", () => {
     expect(dependencies).toBeUndefined();
   });
 });
+
+/** The names that a module exports. */
+function exported(text: string): string[] {
+  const lists = [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, names]) => (names ?? "").split(","));
+  const declared = [...text.matchAll(/^export (?:const|class|function|interface|type) (\w+)/gm)].map(([, name]) => name ?? "");
+  const named = lists.map((name) => name.trim().replace(/^type /, "").replace(/^.* as /, "")).filter(Boolean);
+  return [...named, ...declared].sort();
+}
