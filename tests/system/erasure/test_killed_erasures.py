@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import shutil
 import signal
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import apsw
 import pytest
 import trio
 
-from greenroom.admin.client import AdminClient, CannotReach
+from greenroom.admin.client import AdminClient, CannotReach, NotDone
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import TERMINAL, Kind
 from greenroom.delivery.upkeep.journal_check import check
@@ -135,7 +135,8 @@ async def test_wherever_a_kill_hits_the_erasure_of_a_user_erasing_again_leaves_n
     check_copy(place)
     async with place.process() as process:
         await process.until_listening()
-        await erase_user(place, "ann")
+        with pytest.raises(NotDone) if step == "user after last" else nullcontext():
+            await erase_user(place, "ann")
         await eventually(lambda: not words_left(place))
         async with ann.connected(), bob.connected():
             assert not ann.readies[-1]["recovered"]
