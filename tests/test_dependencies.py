@@ -38,7 +38,7 @@ PRIVATE = {
 }
 """Where we use what a library does not promise, and whose it is."""
 
-EXTRAS = ("testing", "remote", "postgres")
+EXTRAS = ("testing", "remote", "postgres", "fastapi")
 """Those that packages are named after."""
 
 

@@ -10,7 +10,7 @@ limits, close codes and drain. docs/fastapi.md shows more.
 from greenroom.asgi.application import Application as Application
 from greenroom.asgi.application import NoRuntime as NoRuntime
 from greenroom.asgi.application import app as app
-from greenroom.asgi.dependencies import depends as depends
+from greenroom.asgi.fastapi import depends as depends
 from greenroom.asgi.lifespans import lifespan as lifespan
 from greenroom.asgi.request_heads import BadProxy as BadProxy
 

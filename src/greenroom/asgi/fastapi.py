@@ -46,7 +46,7 @@ def depends(
 
 
 async def _user_of(asked: FastAPI, scope: MutableMapping[str, object]) -> str | Identity | None:
-    from starlette.exceptions import HTTPException
+    from fastapi import HTTPException
 
     users: list[object] = []
     before = _found.set(users)
