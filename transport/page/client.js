@@ -47,12 +47,12 @@ var EventStream = class {
 	}
 	push(items) {
 		if (this.#isOver) return;
-		this.#items.push(...items);
-		if (this.#items.length > MOST$1) this.end(new GreenroomError({
+		if (this.#items.length > MOST$1) return this.end(new GreenroomError({
 			code: TOO_SLOW,
 			message: `more than ${MOST$1} events waited to be read`,
 			temporary: true
 		}));
+		for (const item of items) this.#items.push(item);
 		this.#wake?.();
 	}
 	/** Nothing follows what was pushed. */

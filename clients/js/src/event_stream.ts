@@ -2,7 +2,7 @@
 
 import { GreenroomError } from "./errors.js";
 
-const MOST = 4_096; // events that wait for a slow reader
+const MOST = 4_096; // events that wait for a slow reader before more of them come
 const TOO_SLOW = 4103;
 
 /** What a source pushes is read in order, from now on. A reader that is too slow gets an error in place of what it missed. */
@@ -20,8 +20,8 @@ export class EventStream<T> implements AsyncIterableIterator<T> {
 
   push(items: readonly T[]): void {
     if (this.#isOver) return;
-    this.#items.push(...items);
-    if (this.#items.length > MOST) this.end(new GreenroomError({ code: TOO_SLOW, message: `more than ${MOST} events waited to be read`, temporary: true }));
+    if (this.#items.length > MOST) return this.end(new GreenroomError({ code: TOO_SLOW, message: `more than ${MOST} events waited to be read`, temporary: true }));
+    for (const item of items) this.#items.push(item);
     this.#wake?.();
   }
 
