@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from greenroom import actors, supervisor, testing
+import greenroom
+from greenroom import actors, aio, asgi, supervisor, testing
 from tests.printed_files import files_of
 
 ROOT = Path(__file__).parents[1]
@@ -16,7 +17,8 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TEST = re.compile(r"^(?:async )?def test_", re.MULTILINE)
 
 
-LOADED = [getattr(room, name) for room in (actors, supervisor, testing) for name in room.__all__]
+ROOMS = (greenroom, actors, aio, asgi, supervisor, testing)
+LOADED = [getattr(room, name) for room in ROOMS for name in room.__all__]
 """Loaded before any printed test: pytester forgets the modules that a test imports, but a room
 keeps the names that it has exported."""
 
