@@ -1,7 +1,8 @@
 """What the border between asyncio and the runtime's thread costs, beside the same calls on trio.
 
 1. An awaited emit, with `--callers` runs at once: under asyncio, and by tasks of trio.
-2. `text.write(token)`, which crosses with others: in bursts, and one at a time.
+2. `text.write(token)`, which crosses with others: in bursts, and one at a time, beside a call that
+   only appends to a list: after a pause, a core takes microseconds for any call.
 3. The delay of a beat in the runtime's thread while the host's loop stands still for `--blocked`
    seconds, in a `time.sleep` and in Python code.
 
@@ -85,6 +86,16 @@ async def written(count: int, pause: float, runtime: aio.Runtime) -> list[float]
         return times
 
 
+async def appended(count: int, pause: float) -> list[float]:
+    """The same with an append to a list: what any call takes of a core that was idle before."""
+    tokens: list[str] = []
+    times = []
+    for _ in range(count):
+        times.append(timed(partial(tokens.append, TOKEN)))
+        await asyncio.sleep(pause)
+    return times
+
+
 def shown(times: list[float]) -> str:
     return f"{statistics.median(times) * 1e6:.1f}, {statistics.fmean(times) * 1e6:.1f}"
 
@@ -99,8 +110,10 @@ async def writes(runtime: aio.Runtime) -> None:
     for count, pause in ((5_000, 0.0), (1_000, 0.002)):
         ours = await written(count, pause, runtime)
         peers = await runtime.call(partial(written_on_trio, count, pause))
+        bare = await appended(count, pause)
         print(f"text.write, {pause * 1e3:g} ms between:", end=" ")
-        print(f"asyncio {shown(ours)}, trio {shown(peers)} µs (median, mean)")
+        print(f"asyncio {shown(ours)}, trio {shown(peers)},", end=" ")
+        print(f"an append to a list {shown(bare)} µs (median, mean)")
 
 
 async def beats(worst: list[float], _: greenroom.Runtime) -> None:
