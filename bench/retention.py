@@ -202,7 +202,7 @@ class NoUsers:
 async def alternate(path: Path, seconds: float) -> Alternating:
     async with open_sqlite_journal(path, commit_interval=0.004) as journal:
         turns = Alternating(journal._sweeper, journal._file.database)
-        journal._sweeps = turns  # type: ignore[assignment]  # with every second step a control
+        journal._sweeper = turns  # type: ignore[assignment]  # with every second step a control
         await work(Beside(journal), KINDS["with retention"], seconds)
     return turns
 

@@ -71,6 +71,17 @@ class JournalThread:
         """Raises `WrongThread` in another thread than that of the trio run."""
         check_thread(self._caller, "the journal")
 
+    async def begin(self, open_: Callable[[], R]) -> R:
+        """The first call, which opens the database: it is not cancelled halfway, and if it fails
+        the thread ends. Raises its errors."""
+        try:
+            with trio.CancelScope(shield=True):
+                return await self.call(open_)
+        except BaseException:
+            await self.aclose(_nothing_to_do)
+            raise
+        raise AssertionError("a shielded scope cannot be cancelled")
+
     async def call(self, work: Callable[[], R]) -> R:
         """Run `work()` on the thread and return its result, or raise its error.
 

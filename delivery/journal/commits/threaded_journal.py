@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
@@ -33,8 +34,14 @@ from greenroom.delivery.observer import Observer
 
 R = TypeVar("R")
 
+
 LEAST_SECONDS: Final = 0.0005
 """A step of retention that has less time than this before the next commit is put off."""
+
+
+def random_epoch() -> str:
+    """16 random characters, unique to a journal."""
+    return secrets.token_urlsafe(12)
 
 
 class ThreadedJournal(AsyncReads, ABC):
@@ -54,7 +61,7 @@ class ThreadedJournal(AsyncReads, ABC):
     ) -> None:
         self._database = database
         self._store = store
-        self._sweeps = sweeper
+        self._sweeper = sweeper
         self._letters = SqlLetters(database)
         self._thread = thread
         self._committer = Committer(self._keep, thread, pace)
@@ -126,7 +133,7 @@ class ThreadedJournal(AsyncReads, ABC):
         seconds = min(STEP_SECONDS, self._thread.work_now())
         if seconds < LEAST_SECONDS:
             return Swept(place)
-        return self._sweeps.sweep(cutoffs, place, seconds)
+        return self._sweeper.sweep(cutoffs, place, seconds)
 
     @property
     def is_appending(self) -> bool:
@@ -184,7 +191,7 @@ class ThreadedJournal(AsyncReads, ABC):
     # Inside
 
     async def _write(self, work: Callable[[], R]) -> R:
-        """Run `work` unless the files at the journal's path are no longer the journal's."""
+        """Run `work` on the thread, unless `_check` refuses."""
         return await self._thread.call(partial(self._on_thread, work, self._check))
 
     def _write_soon(self, work: Callable[[], R]) -> Reply[R]:

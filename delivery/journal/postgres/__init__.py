@@ -1,1 +1,1 @@
-"""The journal in Postgres, for several nodes at once."""
+"""The journal in Postgres: one server at a time writes it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Final, TypeAlias, cast
 
@@ -50,7 +50,7 @@ class PostgresDatabase:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection: psycopg.Connection[Any] = connection
         self._last: RawCursor[Any] | None = None
-        self._entered: list[ExitStack] = []
+        self._entered: list[AbstractContextManager[object]] = []
 
     @property
     def in_transaction(self) -> bool:
@@ -102,9 +102,9 @@ class PostgresDatabase:
         return 0 if self._last is None else self._last.rowcount
 
     def __enter__(self) -> PostgresDatabase:
-        with ExitStack() as stack:
-            stack.enter_context(self.connection.transaction())
-            self._entered.append(stack.pop_all())
+        block = self.connection.transaction()
+        block.__enter__()
+        self._entered.append(block)
         return self
 
     def __exit__(

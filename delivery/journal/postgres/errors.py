@@ -65,13 +65,8 @@ def in_words(where: str, error: psycopg.Error) -> JournalError:
             f"{where} is read-only: {said}", advice="name the primary server, not a standby"
         )
     if isinstance(error, psycopg.OperationalError):
-        return unreachable(where, said)
+        return JournalUnreachable(
+            f"{where} cannot be reached: {said}",
+            advice="start it, or mend the network; the journal then continues by itself",
+        )
     return JournalFailed(f"{where} failed: {said}", advice="see the log of the Postgres server")
-
-
-def unreachable(where: str, said: str) -> JournalUnreachable:
-    """The error of a server that cannot be asked."""
-    return JournalUnreachable(
-        f"{where} cannot be reached: {said}",
-        advice="start it, or mend the network; the journal then continues by itself",
-    )

@@ -10,14 +10,13 @@ from typing import Any, Final, TypeVar
 
 import attrs
 import psycopg
-import trio
 from psycopg.conninfo import conninfo_to_dict
 
 from greenroom.delivery.errors import JournalBusy, JournalError, JournalFailed, JournalLost
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.commits.pace import Pace
 from greenroom.delivery.journal.commits.thread import JournalThread
-from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal
+from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal, random_epoch
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.opening import (
@@ -32,8 +31,6 @@ from greenroom.delivery.journal.postgres.store import PostgresStore
 from greenroom.delivery.journal.postgres.sweeper import PostgresSweeper
 from greenroom.delivery.journal.readers import Answer
 from greenroom.delivery.journal.reads import Question
-from greenroom.delivery.journal.retention.sql_sweeper import OLDEST_AT
-from greenroom.delivery.journal.sqlite.journal import random_epoch
 
 R = TypeVar("R")
 
@@ -69,12 +66,14 @@ class Session:
         """Raises `psycopg.Error`, and `JournalLost` if another journal is there."""
         if not self.database.connection.closed:
             return
-        self.database.connection = self.connect(self.url)
-        if (found := epoch_of(self.database.connection)) != self.epoch:
+        connection = self.connect(self.url)
+        if (found := epoch_of(connection)) != self.epoch:
+            connection.close()
             raise JournalLost(
                 f"{named(self.url)} has another journal now: epoch {found}, not {self.epoch}",
                 advice="restart the service: clients begin again with the journal that is there",
             )
+        self.database.connection = connection
 
     def close(self) -> None:
         self.database.connection.close()
@@ -97,16 +96,11 @@ async def open_postgres_journal(
     _check_url(url)
     thread = JournalThread(capacity=capacity)
     pace = Pace(commit_interval, time.monotonic)
-    try:
-        with trio.CancelScope(shield=True):
-            links = await thread.call(partial(_open, url, new_epoch))
-    except BaseException:
-        await thread.aclose(lambda: None)
-        raise
-    journal = PostgresJournal(links, thread, pace)
-    await thread.call(journal._look)
+    sessions = await thread.begin(partial(_open, url, new_epoch))
+    journal = PostgresJournal(sessions, thread, pace)
     thread.look = journal._look
     try:
+        await thread.call(journal._look)
         yield journal
     finally:
         await journal.aclose()
@@ -124,41 +118,41 @@ def _check_url(url: str) -> None:
 
 
 def _open(url: str, new_epoch: Callable[[], str]) -> list[Session]:
-    links: list[Session] = []
+    sessions: list[Session] = []
     try:
         with in_our_words(named(url)):
             first = PostgresDatabase(connect_to_write(url))
-            links.append(Session(url, "", first, connect_to_write))
-            links[0].epoch = prepare(first.connection, new_epoch())
+            sessions.append(Session(url, "", first, connect_to_write))
+            sessions[0].epoch = prepare(first.connection, new_epoch())
             for _ in range(READERS):
-                links.append(Session(url, links[0].epoch, PostgresDatabase(connect(url))))
+                sessions.append(Session(url, sessions[0].epoch, PostgresDatabase(connect(url))))
     except BaseException:
-        for link in links:
-            link.close()
+        for session in sessions:
+            session.close()
         raise
-    return links
+    return sessions
 
 
 class PostgresJournal(ThreadedJournal):
     """A `Journal` in Postgres; created by `open_postgres_journal`."""
 
-    def __init__(self, links: list[Session], thread: JournalThread, pace: Pace) -> None:
-        self._link, *self._to_read = links
-        self._where = named(self._link.url)
-        store = self._postgres_store = PostgresStore(self._link.database)
-        answers = [self._reading(link) for link in self._to_read]
-        sweeper = PostgresSweeper(self._link.database, store)
-        super().__init__(self._link.database, store, sweeper, answers, thread, pace)
+    def __init__(self, sessions: list[Session], thread: JournalThread, pace: Pace) -> None:
+        self._session, *self._to_read = sessions
+        self._where = named(self._session.url)
+        store = PostgresStore(self._session.database)
+        answers = [self._reading(session) for session in self._to_read]
+        sweeper = PostgresSweeper(self._session.database, store)
+        super().__init__(self._session.database, store, sweeper, answers, thread, pace)
         self._used, self._use_at = 0, 0.0
 
     @property
     def epoch(self) -> str:
-        return self._link.epoch
+        return self._session.epoch
 
     def _check(self) -> None:
-        if self._link.database.connection.closed:
-            self._postgres_store.forget_ends()
-        self._link.check()
+        if self._session.database.connection.closed:
+            self._store.forget_ends()
+        self._session.check()
 
     def _keep(self, entries: Sequence[Entry]) -> None:
         self._on_thread(partial(self._append, entries), self._check)
@@ -167,7 +161,7 @@ class PostgresJournal(ThreadedJournal):
         try:
             self._store.append(entries)
         except psycopg.OperationalError as lost:
-            if not self._link.database.connection.closed:
+            if not self._session.database.connection.closed:
                 raise
             self._append_again(entries, lost)
 
@@ -198,17 +192,15 @@ class PostgresJournal(ThreadedJournal):
         return self._used
 
     def _look_at_use(self) -> None:
-        self._used = int(str(self._link.database.execute(_SIZE).get or 0))
-        oldest = self._link.database.execute(OLDEST_AT).get
-        self._oldest_at = None if oldest is None else int(str(oldest))
+        self._used = int(str(self._session.database.execute(_SIZE).get or 0))
+        self._free_bytes, self._oldest_at = self._sweeper.use()
 
-    def _reading(self, link: Session) -> Answer:
-        return partial(self._answer_from, link, PostgresStore(link.database))
+    def _reading(self, session: Session) -> Answer:
+        return partial(self._answer_from, session, PostgresStore(session.database))
 
-    def _answer_from(self, link: Session, store: PostgresStore, question: Question[R]) -> R:
+    def _answer_from(self, session: Session, store: PostgresStore, question: Question[R]) -> R:
         """Runs on a reader's thread."""
-        store.forget_ends()
-        return self._on_thread(partial(store.answer, question), link.check)
+        return self._on_thread(partial(store.answer, question), session.check)
 
     def _look(self) -> None:
         """Check periodically, on the thread, that the server answers."""
@@ -226,6 +218,6 @@ class PostgresJournal(ThreadedJournal):
     def _close(self) -> None:
         self._committer.commit_now()
         self._readers.close()
-        for link in self._to_read:
-            link.close()
-        close_writer(self._link.database.connection)
+        for session in self._to_read:
+            session.close()
+        close_writer(self._session.database.connection)

@@ -13,7 +13,6 @@ from greenroom.delivery.errors import JournalBusy, JournalTooNew
 from greenroom.delivery.journal.postgres.tables import MIGRATIONS
 
 SCHEMA: Final = "greenroom"
-LEAST_SERVER: Final = 140_000
 
 # A server that has gone without a word is noticed after some 20 s; without these, after 2 hours
 # (https://www.postgresql.org/docs/current/libpq-connect.html).

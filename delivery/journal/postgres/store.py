@@ -36,10 +36,6 @@ class PostgresStore(SqlStore):
             self.forget_ends()
             raise
 
-    def forget_ends(self) -> None:
-        """Look the ends of logs up again: another node may have appended."""
-        self._tails.clear()
-
     def _record_writes(self, records: list[Record]) -> list[Write]:
         counts = Counter([record.user for record in records])
         users = sorted(counts)

@@ -28,8 +28,7 @@ EVENTS, EVENT_BYTES, SESSIONS = 16, 64 * 1024, 64
 MARK_BYTES: Final = 512
 """To forget a mark takes as long as this many bytes of an event."""
 
-OLDEST_AT: Final = "SELECT at FROM log ORDER BY number LIMIT 1"
-"""When the oldest event was accepted (ms)."""
+_OLDEST_AT: Final = "SELECT at FROM log ORDER BY number LIMIT 1"
 
 _NEXT_USER: Final = "SELECT min(user) FROM log WHERE user > ?"
 _OLDEST: Final = f"""
@@ -72,6 +71,10 @@ class SqlSweeper(ABC):
             while goes_on is not None and self._clock() - began < seconds:
                 goes_on = self._parts[goes_on.part](cutoffs, goes_on, tally)
         return tally.swept(goes_on, self._clock() - began, time.thread_time() - worked)
+
+    def use(self) -> tuple[int, int | None]:
+        """The bytes of free pages in the file, and when the oldest event was accepted (ms)."""
+        return 0, cast("int | None", self._value(_OLDEST_AT))
 
     def _events(self, cutoffs: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo:
         """The oldest events of the next user, as often as there are more to forget."""

@@ -10,7 +10,7 @@ from typing import Final, cast
 import apsw
 
 from greenroom.delivery.journal.retention.cutoffs import Cutoffs, SweepTally, SweptTo
-from greenroom.delivery.journal.retention.sql_sweeper import OLDEST_AT, SqlSweeper
+from greenroom.delivery.journal.retention.sql_sweeper import SqlSweeper
 from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.file import WAL_PAGES
 from greenroom.delivery.journal.sqlite.schema import INCREMENTAL
@@ -38,9 +38,8 @@ class SqliteSweeper(SqlSweeper):
         self._connection = database
 
     def use(self) -> tuple[int, int | None]:
-        """The bytes of free pages in the file, and when the oldest event was accepted (ms)."""
         free = self._pragma("freelist_count") * self._pragma("page_size")
-        return free, cast("int | None", self._value(OLDEST_AT))
+        return free, super().use()[1]
 
     def _space(self, _: Cutoffs, place: SweptTo, tally: SweepTally) -> SweptTo | None:
         """Give pages back, of a file that was made for it."""

@@ -276,6 +276,10 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         with self._transaction():
             return forget_progress(self._database, user, through)
 
+    def forget_ends(self) -> None:
+        """Look the ends of logs up again: another writer may have appended."""
+        self._tails.clear()
+
     def _needs_no_look_up(self, entries: Sequence[Entry], records: list[Record]) -> bool:
         known = self._tails.keys() >= {record.user for record in records}
         return known and Unsaid not in set(map(type, entries))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ import trio
 from greenroom.delivery.errors import JournalError, JournalFailed, JournalFull
 from greenroom.delivery.journal.commits.pace import Pace
 from greenroom.delivery.journal.commits.thread import JournalThread
-from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal
+from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal, random_epoch
 from greenroom.delivery.journal.readers import Answer
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.journal.retention.cutoffs import Cutoffs, Swept, SweptTo
@@ -34,11 +33,6 @@ commits: before one of them does it (`WAL_PAGES`)."""
 
 READERS: Final = 2
 """Threads that answer questions: an asker's long question leaves one to the others."""
-
-
-def random_epoch() -> str:
-    """16 random characters, unique to a journal."""
-    return secrets.token_urlsafe(12)
 
 
 @asynccontextmanager
@@ -58,7 +52,8 @@ async def open_sqlite_journal(
     """
     thread = JournalThread(capacity=capacity)
     pace = Pace(commit_interval, time.monotonic)
-    journal = SqliteJournal(await _open(Path(path), new_epoch, thread), thread, pace)
+    file = await thread.begin(partial(_open, Path(path), new_epoch))
+    journal = SqliteJournal(file, thread, pace)
     thread.look = journal._look
     try:
         yield journal
@@ -66,17 +61,7 @@ async def open_sqlite_journal(
         await journal.aclose()
 
 
-async def _open(path: Path, new_epoch: Callable[[], str], thread: JournalThread) -> SqliteFile:
-    try:
-        with trio.CancelScope(shield=True):  # a cancelled opening would leave the file locked
-            return await thread.call(partial(_open_file, path, new_epoch))
-    except BaseException:
-        await thread.aclose(lambda: None)
-        raise
-    raise AssertionError("a shielded scope cannot be cancelled")
-
-
-def _open_file(path: Path, new_epoch: Callable[[], str]) -> SqliteFile:
+def _open(path: Path, new_epoch: Callable[[], str]) -> SqliteFile:
     file = open_file(path, new_epoch=new_epoch)
     try:
         for _ in range(READERS):
@@ -94,8 +79,8 @@ class SqliteJournal(ThreadedJournal):
         self._file = file
         store = SqlStore(file.database)
         answers = [self._reading(each) for each in file.to_read]
-        self._sweeper = SqliteSweeper(file.database, store)
-        super().__init__(file.database, store, self._sweeper, answers, thread, pace)
+        sweeper = SqliteSweeper(file.database, store)
+        super().__init__(file.database, store, sweeper, answers, thread, pace)
         self._free_bytes, self._oldest_at = self._sweeper.use()
 
     @property

@@ -21,6 +21,7 @@ from greenroom.delivery.errors import (
     JournalUnreachable,
     OutOfSequence,
 )
+from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.postgres import journal as postgres_journal
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
@@ -186,6 +187,16 @@ async def test_a_journal_whose_server_is_down_says_so_and_goes_on_when_it_is_bac
         assert (await journal.bounds(ALICE)).last == 2
 
 
+async def readers_error(journal: Journal) -> type[JournalError]:
+    """What questions meet, once each reader has noticed that its connection was cut."""
+    for _ in range(postgres_journal.READERS + 1):
+        with pytest.raises(JournalError) as met:
+            await journal.bounds(ALICE)
+        if type(met.value) is not JournalUnreachable:
+            break
+    return type(met.value)
+
+
 async def test_another_journal_in_the_place_of_the_one_that_was_open_is_left_alone(
     url: str,
 ) -> None:
@@ -197,8 +208,10 @@ async def test_another_journal_in_the_place_of_the_one_that_was_open_is_left_alo
         server.command(
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
         )
-        with pytest.raises(JournalLost, match="epoch other"):
-            await journal.append([record(2)])
+        for _ in range(2):
+            with pytest.raises(JournalLost, match="epoch other"):
+                await journal.append([record(2)])
+        assert await readers_error(journal) is JournalLost
         assert journal.trouble
 
 
