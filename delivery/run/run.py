@@ -25,6 +25,7 @@ from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.observer import RunOutcome
 from greenroom.delivery.run.attempts.attempt import FIRST, RunAttempt
 from greenroom.delivery.run.attempts.run_attempts import RunAttempts
+from greenroom.delivery.run.attempts.run_usage import RunUsage
 from greenroom.delivery.run.block import block
 from greenroom.delivery.run.emitter import Emitter
 from greenroom.delivery.run.event_fields import (
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.user.handle import UserHandle
 
 
-class Run(RunText, RunTools, RunAttempts, RunAsks):
+class Run(RunText, RunTools, RunAttempts, RunAsks, RunUsage):
     """One turn of an agent for one user, entered with `runtime.run(...)`.
 
     Every event method takes keyword arguments only, checks its fields (`BadEvent`) and the run's
@@ -91,6 +92,7 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
         self._policies = policies
         RunText.__init__(self, Emitter(context, self.parent, user, ids), pace, attempt)
         RunAttempts.__init__(self, self._emitter, attempt)
+        RunUsage.__init__(self, self._emitter)
         self._timeouts = timeouts
         self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
         self._life = RunLife()
@@ -329,7 +331,8 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
         if failed is None:
             how = "cancelled" if outcome == "cancelled" else "ok"
             if self._emitter.spoken.executing or self._emitter.spoken.asking:
-                self._emitter.leave_end(Kind.AGENT_COMPLETED, {"outcome": how})
+                data = {"outcome": how, **self._completed_usage}
+                self._emitter.leave_end(Kind.AGENT_COMPLETED, data)
             else:
                 await self._complete_run(how)
             return
@@ -339,7 +342,8 @@ class Run(RunText, RunTools, RunAttempts, RunAsks):
         )
 
     async def _complete_run(self, outcome: str) -> Receipt:
-        data: JSON = {"outcome": checked_outcome(Kind.AGENT_COMPLETED, outcome)}
+        how = checked_outcome(Kind.AGENT_COMPLETED, outcome)
+        data: JSON = {"outcome": how, **self._completed_usage}
         return await self._emitter.emit(AgentCompleted(), Kind.AGENT_COMPLETED, data)
 
     async def _end_sub_runs(self) -> None:

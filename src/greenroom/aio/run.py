@@ -47,6 +47,7 @@ class AioRun(RunFacts):
     cancel: Final = briefly(Run.cancel)
     stop: Final = briefly(Run.stop)
     set_limit: Final = briefly(Run.set_limit)
+    add_usage: Final = briefly(Run.add_usage)
 
     def text(self) -> AioTextStream:
         """The answer, token by token: `async with run.text() as text: text.write(token)`."""
