@@ -1,0 +1,5 @@
+"""Agent frameworks: what an agent of each does, shown to its user through a run.
+
+One module per framework, and an extra of its name: `greenroom.integrations.pydantic_ai` needs
+`pip install 'greenroom[pydantic-ai]'`. `text` and `run_writer` need nothing more.
+"""

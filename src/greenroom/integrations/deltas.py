@@ -1,0 +1,92 @@
+"""What the pieces are that clients of models stream: text, thoughts and usage (pure).
+
+Read by their fields, so no client has to be installed: text itself, the chunks of OpenAI's chat
+completions, the events of its responses, and those of Anthropic's messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from greenroom.actors.text.wording import kind_of
+from greenroom.delivery.events.draft import BadEvent
+
+NO_USAGE: Final[Mapping[str, int]] = {}
+
+
+@attrs.frozen
+class Delta:
+    """One piece of a model's stream."""
+
+    text: str = ""
+    thought: str = ""
+    usage: Mapping[str, int] = NO_USAGE
+
+
+NOTHING: Final = Delta()
+TEXTS: Final = {"response.output_text.delta", "response.refusal.delta"}
+THOUGHTS: Final = {"response.reasoning_text.delta", "response.reasoning_summary_text.delta"}
+ENDS: Final = {"response.completed", "response.incomplete"}
+
+
+def delta_of(piece: object) -> Delta:
+    """What a piece of a stream says; nothing, for an event of another kind. Raises `BadEvent`."""
+    if isinstance(piece, str):
+        return Delta(text=piece)
+    if hasattr(piece, "choices"):
+        return _of_chunk(piece)
+    kind = getattr(piece, "type", None)
+    if not isinstance(kind, str):
+        raise BadEvent(
+            f"a stream must be of str, or of events of OpenAI or Anthropic, not of {kind_of(piece)}"
+        )
+    return _of_event(kind, piece)
+
+
+def usage_of(found: object, *names: str) -> dict[str, int]:
+    """The counts of these names that an object has."""
+    counts = {name: getattr(found, name, None) for name in names}
+    return {name: count for name, count in counts.items() if type(count) is int and count > 0}
+
+
+def _of_event(kind: str, event: object) -> Delta:
+    delta = getattr(event, "delta", None)
+    if kind in TEXTS and isinstance(delta, str):
+        return Delta(text=delta)
+    if kind in THOUGHTS and isinstance(delta, str):
+        return Delta(thought=delta)
+    if kind in ENDS:
+        return Delta(usage=_tokens(getattr(event, "response", None)))
+    if kind == "content_block_delta":
+        return Delta(text=_text(delta, "text"), thought=_text(delta, "thinking"))
+    if kind == "message_start":
+        message = getattr(event, "message", None)
+        return Delta(usage=usage_of(getattr(message, "usage", None), "input_tokens"))
+    if kind == "message_delta":
+        return Delta(usage=usage_of(getattr(event, "usage", None), "output_tokens"))
+    return NOTHING
+
+
+def _of_chunk(chunk: object) -> Delta:
+    choices = list(getattr(chunk, "choices", ()))
+    delta = getattr(choices[0], "delta", None) if choices else None
+    used = getattr(chunk, "usage", None)
+    counts = usage_of(used, "prompt_tokens", "completion_tokens")
+    names = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
+    return Delta(
+        text=_text(delta, "content"),
+        thought=_text(delta, "reasoning_content"),
+        usage={names[name]: count for name, count in counts.items()},
+    )
+
+
+def _tokens(response: object) -> dict[str, int]:
+    return usage_of(getattr(response, "usage", None), "input_tokens", "output_tokens")
+
+
+def _text(holder: object, name: str) -> str:
+    found = getattr(holder, name, None)
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,50 @@
+"""Any async iterable of deltas, such as the stream of OpenAI's or Anthropic's client.
+
+stream = await client.chat.completions.create(..., stream=True)
+await write_deltas(run, stream)
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterable
+
+from greenroom.actors.text.wording import kind_of
+from greenroom.delivery.events.draft import BadEvent
+from greenroom.integrations.deltas import delta_of
+from greenroom.integrations.run_writer import AnyRun, RunWriter
+
+
+async def write_deltas(run: AnyRun, deltas: AsyncIterable[object]) -> None:
+    """Write a model's stream into a run: its text, its thoughts and its usage.
+
+    The stream is closed at the end, so a run that its user stops ends the model's call. Raises
+    `BadEvent` for what is no stream of text, `NothingSaid` if it had none, and what it raises.
+    """
+    if not hasattr(deltas, "__aiter__"):
+        raise BadEvent(f"deltas must be an async iterable, not {kind_of(deltas)}")
+    async with RunWriter(run) as out:
+        try:
+            async for piece in deltas:
+                await _write(out, piece)
+        finally:
+            await _close(deltas)
+        out.check_said()
+
+
+async def _write(out: RunWriter, piece: object) -> None:
+    if type(piece) is str:
+        await out.text(piece)
+        return
+    delta = delta_of(piece)
+    await out.thought(delta.thought)
+    await out.text(delta.text)
+    if delta.usage:
+        out.run.add_usage(delta.usage)
+
+
+async def _close(stream: object) -> None:
+    """Generators have `aclose`, the clients' streams `close`."""
+    close = getattr(stream, "aclose", None) or getattr(stream, "close", None)
+    if close is not None and inspect.isawaitable(closed := close()):
+        await closed

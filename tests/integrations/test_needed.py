@@ -1,0 +1,60 @@
+"""A framework that is missing, too old or too new: one clear sentence."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import pytest
+
+from greenroom.integrations.errors import FrameworkMissing
+from greenroom.integrations.needed import needed
+
+
+@pytest.mark.parametrize(
+    ("installed", "floor", "why"),
+    [
+        (None, "2.68", "which is not installed"),
+        ("2.67.9", "2.68", "but 2.67.9 is installed"),
+        ("1.100", "2", "but 1.100 is installed"),
+    ],
+)
+def test_a_framework_that_is_missing_or_too_old_is_named_with_the_command_that_mends_it(
+    installed: str | None, floor: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(installed, monkeypatch)
+    with pytest.raises(FrameworkMissing) as caught, needed("frame", floor, extra="frame-work"):
+        raise AssertionError("nothing is imported")
+    assert str(caught.value) == (
+        f"greenroom needs frame {floor} or newer, {why} (pip install 'greenroom[frame-work]')"
+    )
+
+
+@pytest.mark.parametrize("installed", ["2.68", "2.68rc1", "2.100", "3"])
+def test_a_version_that_is_new_enough_is_taken(
+    installed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(installed, monkeypatch)
+    with needed("frame", "2.68", extra="frame"):
+        pass
+
+
+def test_a_version_that_has_lost_a_name_is_refused_by_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install("9.0", monkeypatch)
+    with (
+        pytest.raises(FrameworkMissing, match=r"and cannot use 9\.0: cannot import name 'gone'"),
+        needed("frame", "2.68", extra="frame"),
+    ):
+        from json import gone  # type: ignore[attr-defined]  # noqa: F401
+
+
+def install(version: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this version of the distribution were here."""
+
+    def found(name: str) -> str:
+        if version is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(importlib.metadata, "version", found)

@@ -1,0 +1,126 @@
+"""What the modules for frameworks write into a run, whatever they do."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from greenroom.delivery.events.kinds import JSON
+from greenroom.integrations.errors import NothingSaid, ToolFailed
+from greenroom.integrations.json_values import MOST_BYTES, arguments_of, as_json
+from greenroom.integrations.run_writer import RunWriter
+from tests.delivery.backstage import Backstage, open_backstage
+
+
+@attrs.frozen
+class Place:
+    city: str
+
+
+class Model:
+    """As pydantic makes them."""
+
+    def model_dump(self, mode: str) -> dict[str, str]:
+        return {"mode": mode}
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise OSError
+
+
+def circle() -> list[object]:
+    found: list[object] = []
+    found.append(found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (3, 3),
+        ({1: {2}}, {"1": [2]}),
+        (Place("Rome"), {"city": "Rome"}),
+        ([Model()], [{"mode": "json"}]),
+        (Broken(), "(its str() raised OSError)"),
+        (b"x", "b'x'"),
+        (float("nan"), None),
+        (2**80, str(2**80)),
+        (circle(), "[[...]]"),
+        ("\ud800", "?"),
+    ],
+)
+def test_a_value_of_any_class_has_a_form_in_json(value: object, shown: JSON) -> None:
+    assert as_json(value) == shown
+
+
+def test_a_value_that_is_too_large_for_an_event_is_cut() -> None:
+    shown = as_json(["x" * MOST_BYTES])
+    assert isinstance(shown, str)
+    assert len(shown) < 5_000
+    assert shown.endswith("… (262,148 characters)")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"), [('{"a": 1}', {"a": 1}), ("", {}), ('{"a"', '{"a"'), (None, None)]
+)
+def test_arguments_may_be_the_text_that_the_model_wrote(arguments: object, shown: JSON) -> None:
+    assert arguments_of(arguments) == shown
+
+
+async def events(stage: Backstage) -> list[tuple[str, object]]:
+    """Kind and words of each event."""
+    return [
+        (kind, data.get("error", data.get("result", data.get("text", data.get("report")))))
+        for kind, data in zip(await stage.kinds(), await stage.data(), strict=True)
+    ]
+
+
+async def test_tools_that_are_left_open_complete_before_the_report() -> None:
+    async with open_backstage() as stage:
+        async with stage.run() as run, RunWriter(run) as out:
+            await out.tool_called("1", "look")
+            await out.tool_called("1", "look")
+            await out.report({"found": 3})
+        assert await events(stage) == [
+            ("agent_started", None),
+            ("tool_executing", None),
+            ("tool_completed", "it did not complete"),
+            ("final_report", {"found": 3}),
+            ("agent_completed", None),
+        ]
+
+
+async def test_a_result_of_a_call_that_began_elsewhere_is_shown_whole() -> None:
+    async with open_backstage() as stage:
+        async with stage.run() as run, RunWriter(run) as out:
+            await out.tool_returned("1", "look", 3)
+            await out.tool_failed("2", "read", ToolFailed("no such file: /etc/shadow"))
+        assert (await events(stage))[1:-1] == [
+            ("tool_executing", None),
+            ("tool_completed", 3),
+            ("tool_executing", None),
+            ("tool_completed", "The tool failed."),
+        ]
+
+
+async def test_thoughts_end_where_something_else_begins() -> None:
+    async with open_backstage() as stage:
+        async with stage.run() as run, RunWriter(run) as out:
+            await out.thought("one")
+            await out.end_thought()
+            await out.thought("two")
+            await out.text("so")
+            await out.thought("three")
+            await out.tool_called("1", "look")
+        data = await stage.data()
+    assert [each["thought"] for each in data if "thought" in each] == [0, 1, 2]
+
+
+async def test_a_framework_that_says_nothing_is_found_out() -> None:
+    async with open_backstage() as stage, stage.run() as run, RunWriter(run) as out:
+        await out.text("")
+        with pytest.raises(NothingSaid, match="ended and said nothing"):
+            out.check_said()
+        await out.text("so")
+        out.check_said()
