@@ -33,6 +33,10 @@ EXCUSED = {  # (module, what it imports): why a pure module may reach it
     },
     ("greenroom.delivery.events.ids", "greenroom.actors.forks"): "forked children throw bits away",
     ("greenroom.delivery.history.usage", "datetime"): "the day of a given time; it asks no clock",
+    (
+        "greenroom.transport.front_ends.ag_ui.interrupts",
+        "datetime",
+    ): "ISO 8601 for a given time; it asks no clock",
     ("greenroom.supervisor.restarts", "random"): "the default of an injected draw",
     ("greenroom.delivery.user.messages", "greenroom.actors"): "a base class, and types of fields",
 }

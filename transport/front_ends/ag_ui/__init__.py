@@ -1,0 +1,1 @@
+"""AG-UI 1: https://docs.ag-ui.com."""

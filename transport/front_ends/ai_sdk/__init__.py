@@ -1,0 +1,1 @@
+"""The AI SDK's stream of message chunks: https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol."""
