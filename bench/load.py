@@ -3,7 +3,8 @@
 First 1,000 events a second over 100 users, then over 1,000 users, each of whom ends with every
 event acknowledged; beside peers, which send as many frames of the same size and keep nothing. The
 emit is timed where it is called: what greenroom adds is a commit to the disk, so the time of a sync
-is in it. The clients are one process, each server is another.
+is in it. The runs end, and the clients hang up, when the load is over: neither is part of it. The
+clients are one process, each server is another.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from side_by_side.compare import Figures, compare, finish, server_options
 from side_by_side.crowd import Crowd, Failed
 from side_by_side.order import Order
 from side_by_side.server import Server, allow_sockets
+
+REST = 1.0
+"""Seconds from the last event to the end of all runs."""
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -32,7 +36,7 @@ async def measure(server: Server, users: int, options: argparse.Namespace) -> Fi
     """Users with all acknowledged, ms from emit to client, CPU µs of the server per event."""
     every = users / options.rate
     events = max(round(options.seconds / every), 1)
-    crowd = Crowd(server, users, Order(events, every=every, acked=True))
+    crowd = Crowd(server, users, Order(events, every=every, acked=True, rest=REST))
     await crowd.run()
     for words, count in crowd.failures.most_common(5):
         print(f"    {server.kind}: failed {count:,} times: {words}")

@@ -31,7 +31,8 @@ class Crowd:
     """Each user has one run of the order. It begins when all are ready; only events are measured.
 
     A user connects, says what it wants, and sees its run started, before the clock runs; and a
-    run that `stays` ends after it. With a pace, users begin at moments spread over `every`.
+    run that `stays` ends after it. With a pace, users begin at moments spread over `every`, and all
+    runs may end at the same moment.
     """
 
     server: Server
@@ -59,7 +60,8 @@ class Crowd:
         async with trio.open_nursery() as nursery:
             for number in range(self.users):
                 phase = phases.uniform(0, self.order.every)
-                order = attrs.evolve(self.order, gated=True, begin=phase)
+                rest = self.order.rest - phase  # all end at one moment
+                order = attrs.evolve(self.order, gated=True, begin=phase, rest=rest)
                 nursery.start_soon(self._user, number, order)
             await self._started.wait()
             await self._measure(await self._open_gate())
@@ -115,7 +117,9 @@ class Crowd:
         while True:
             for event in (await client.wait_for("events"))["events"]:
                 if event["kind"] == "agent_started":
-                    return int(event["offset"])
+                    offset = int(event["offset"])
+                    await client.send(type="ack", offset=offset)
+                    return offset
 
     async def _listen(self, number: int, client: Client, offset: int) -> None:
         missing, acked, acked_at = self.order.events, offset, time.monotonic()

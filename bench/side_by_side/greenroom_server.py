@@ -11,7 +11,7 @@ import trio
 
 import greenroom
 from side_by_side.client import SECRET
-from side_by_side.order import Gate, Order, piece
+from side_by_side.order import Gate, Order, end_of, piece
 from side_by_side.sampling import SAMPLED, sampling
 
 ACK_SECONDS = 30.0
@@ -37,6 +37,7 @@ async def emit(run: greenroom.Run, order: Order, begin: float) -> None:
     for number in range(order.events // order.burst):
         await gate.wait_due(begin + number * order.every)
         last = await run.partial_result(text=piece(order.size))
+    await gate.wait_due(end_of(order, begin))
     if order.acked:
         await last.wait_received(ACK_SECONDS)
 

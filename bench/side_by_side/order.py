@@ -19,7 +19,8 @@ class Order:
 
     With a pace, one piece `every` seconds from `begin` on (of the machine's monotonic clock).
     `gated`: wait for the order that `opens` the gate; `begin` counts from the moment it names.
-    `acked`: end only when the client acknowledged them all; `stays`: do not end at all.
+    `acked`: end only when the client acknowledged them all; `stays`: do not end at all. `rest`:
+    seconds to wait after the last of them, from when the next one would have been due.
     `streamed`: greenroom's agent writes them into a text stream; a peer sends each, all the same.
     `size` of a piece, in characters; `pad` is for nothing but the size of what was said.
     """
@@ -32,6 +33,7 @@ class Order:
     opens: bool = False
     acked: bool = False
     stays: bool = False
+    rest: float = 0.0
     streamed: bool = False
     size: int = STAMP
     pad: str = ""
@@ -47,6 +49,11 @@ class Event(Protocol):
 
     def set(self) -> None: ...
     async def wait(self) -> object: ...
+
+
+def end_of(order: Order, begin: float) -> float:
+    """The moment before which a run of this order that began then does not end."""
+    return begin + order.events // order.burst * order.every + order.rest
 
 
 @attrs.define

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from side_by_side.order import Event, Gate, Order, piece
+from side_by_side.order import Event, Gate, Order, end_of, piece
 
 Frame = dict[str, Any]
 RUN = "r" * 216  # as much as the ids of an event of greenroom
@@ -57,6 +57,7 @@ class Conversation:
             await self._emit(number + 2, "partial_result", {"text": piece(order.size)})
             if number % order.burst == 0:
                 await self._loop.breathe()
+        await gate.wait_due(end_of(order, begin))
         while order.acked and self._acked <= order.events:
             self._news = self._loop.event()
             await self._news.wait()

@@ -5,6 +5,10 @@ const RUN = "r".repeat(216);
 const now = () => Number(process.hrtime.bigint()) / 1e9; // Python's time.monotonic()
 const sleep = (seconds) => new Promise((done) => setTimeout(done, seconds * 1e3));
 const breathe = () => new Promise((done) => setImmediate(done));
+async function waitDue(moment) {
+  const left = moment - now();
+  if (left > 0) await sleep(left);
+}
 let open;
 const gate = new Promise((done) => (open = done));
 
@@ -17,11 +21,11 @@ server.on("connection", (socket) => {
     emit(1, "agent_started", {});
     const begin = order.begin + (order.gated ? await gate : 0);
     for (let number = 0; number < order.events; number++) {
-      const left = begin + number * order.every - now();
-      if (left > 0) await sleep(left);
+      await waitDue(begin + number * order.every);
       emit(number + 2, "partial_result", { text: String(process.hrtime.bigint()).padEnd(order.size) });
       if (number % order.burst == 0) await breathe();
     }
+    await waitDue(begin + Math.floor(order.events / order.burst) * order.every + order.rest);
     while (order.acked && acked <= order.events) await new Promise((done) => (news = done));
     if (!order.stays) emit(order.events + 2, "agent_completed", { outcome: "ok" });
   }
