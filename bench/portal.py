@@ -164,7 +164,7 @@ async def measure(options: argparse.Namespace) -> None:
 def main() -> None:
     options = arguments().parse_args()
     gc.freeze()
-    gc.set_threshold(20_000, 1, 20)  # as `greenroom serve` has it, and docs/hosts.md advises
+    gc.set_threshold(3_000, 1, 130)  # as `greenroom serve` has it, and docs/hosts.md advises
     if options.uvloop:
         import uvloop
 

@@ -40,11 +40,12 @@ _Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 LAST_RESORT_SECONDS = 30.0
 """From the end of the drain to the end by force; supervised runs have 16 s of it to unwind."""
 
-COLLECT_AFTER = 20_000
+COLLECT_AFTER = 3_000
 """Objects made and not yet freed (CPython 3.11: 700, 3.13: 2,000) at which the collector looks at
-the young ones."""
+the young ones. Everyone waits meanwhile: at 20,000 for 50 ms, since each object of a thousand users
+has left the processor's cache by then."""
 
-OLDER_AFTER = (1, 20)
+OLDER_AFTER = (1, 130)
 """Looks at the young after which the collector looks at those of all of them again, and such looks
 after which a full one may follow. The default of 10 makes the second look five times as long."""
 
