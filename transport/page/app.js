@@ -1172,6 +1172,7 @@ var Strip = class {
 
 //#endregion
 //#region src/tool_row.ts
+const CANCELLED = "cancelled";
 function brief$1(value) {
 	const text = (typeof value === "object" && value !== null ? Object.entries(value) : []).map(([k, v]) => `${k}: ${typeof v === "object" ? JSON.stringify(v) : v}`).join(", ");
 	return text.length > 90 ? `${text.slice(0, 89)}…` : text;
@@ -1198,9 +1199,9 @@ var ToolRow = class {
 	}
 	/** Returns where its end is seen. */
 	complete({ result, error, reference, duration_ms }) {
-		const isFailed = error !== void 0 && error !== null;
-		this.#end(isFailed ? "failed" : "done", `${isFailed ? "failed · " : ""}${seconds(duration_ms)}`);
-		if (isFailed) this.#fail(error, reference);
+		const end = error === void 0 || error === null ? "done" : error === CANCELLED ? "stopped" : "failed";
+		this.#end(end, `${end === "done" ? "" : `${end} · `}${seconds(duration_ms)}`);
+		if (end === "failed") this.#fail(error, reference);
 		else if (result !== void 0 && result !== null) this.#body.append(element("h4", {}, "Result"), element("pre", {}, pretty(result)));
 		return this.#spent;
 	}

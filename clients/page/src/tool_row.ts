@@ -3,6 +3,8 @@
 import type { EventData } from "greenroom";
 import { element, icon, ICONS, isObject, pretty, seconds } from "./dom.js";
 
+const CANCELLED = "cancelled"; // the error of a tool that ended with what it was part of
+
 type End = "done" | "failed" | "stopped";
 
 function brief(value: unknown): string {
@@ -30,9 +32,9 @@ export class ToolRow {
 
   /** Returns where its end is seen. */
   complete({ result, error, reference, duration_ms }: EventData["tool_completed"]): HTMLElement {
-    const isFailed = error !== undefined && error !== null;
-    this.#end(isFailed ? "failed" : "done", `${isFailed ? "failed · " : ""}${seconds(duration_ms)}`);
-    if (isFailed) this.#fail(error, reference);
+    const end = error === undefined || error === null ? "done" : error === CANCELLED ? "stopped" : "failed";
+    this.#end(end, `${end === "done" ? "" : `${end} · `}${seconds(duration_ms)}`);
+    if (end === "failed") this.#fail(error, reference);
     else if (result !== undefined && result !== null) this.#body.append(element("h4", {}, "Result"), element("pre", {}, pretty(result)));
     return this.#spent;
   }

@@ -19,7 +19,10 @@ from tests.face.page.browser import (
     SCREENSHOTS,
     Demo,
     OpenPage,
+    StartDemo,
     ask,
+    attach,
+    wait_live,
     wait_run,
     wait_until,
 )
@@ -38,6 +41,7 @@ FOUND = """async () => {
     return violations.map(({ id, nodes }) => `${id}: ${where(nodes)}`);
 }"""
 SMALLEST: api.ViewportSize = {"width": 320, "height": 640}
+SLOWLY = 10.0  # of a demo that is still at work however long it is looked at
 SIDEWAYS = "document.documentElement.scrollWidth"
 NEEDS_AXE = pytest.mark.skipif(not AXE.exists(), reason="needs `npm ci` in clients/page")
 
@@ -77,6 +81,32 @@ def test_the_demo_is_for_everybody_from_its_welcome_to_a_pulled_plug(
     page.click("[data-testid=drop-connection]")
     page.wait_for_selector("[data-testid=plug-outcome] >> text=Reconnected")
     found += looks(page, "plug")
+    assert not found, "\n".join(found)
+
+
+@NEEDS_AXE
+def test_an_answer_at_work_cut_off_stopped_or_not_asked_for_yet_is_for_everybody(
+    start_demo: StartDemo, open_page: OpenPage
+) -> None:
+    page = open_page(start_demo(SLOWLY))
+    attach(page)
+    ask(page, "total cost by service")
+    page.wait_for_selector("[data-kind=tool_executing]", state="attached")
+    found = [*looks(page, "working")]
+    page.context.set_offline(True)
+    page.wait_for_selector("[data-testid=connection]:not([data-state=live])")
+    found += looks(page, "reconnecting")
+    page.context.set_offline(False)
+    wait_live(page)
+    page.click("[data-testid=stop]")
+    wait_run(page, "stopped")
+    assert page.locator("[data-testid=tool-call]").get_attribute("data-state") == "stopped"
+    assert page.locator(".tool .error").count() == 0
+    found += looks(page, "stopped")
+    page.context.set_offline(True)
+    ask(page, "average cost by service")
+    page.wait_for_selector(".you.unsent")
+    found += looks(page, "unsent")
     assert not found, "\n".join(found)
 
 
