@@ -12,14 +12,14 @@ that fails returns its offsets, and a connection is only ever handed durable rec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from greenroom.delivery.events.draft import Draft
-from greenroom.delivery.events.ids import ConnectionId, RunId, SessionId, UserId
+from greenroom.delivery.events.ids import ConnectionId, SessionId, UserId
 from greenroom.delivery.events.record import Bounds, Cursor, Entry, Mark, Record, size_of
 from greenroom.delivery.events.stages import Standing, furthest
 from greenroom.delivery.events.standings import standings
 from greenroom.delivery.observer import NO_OBSERVER, Observer
+from greenroom.delivery.outbox.drafts import Drafts
 from greenroom.delivery.outbox.feed import (
     Feed,
     GivenUp,
@@ -40,7 +40,7 @@ from greenroom.delivery.outbox.tail import Tail
 T = TypeVar("T")
 
 
-class Outbox(Generic[T]):
+class Outbox(Drafts[T]):
     """One user's sequence. `T` is the caller's token for a draft, returned with its record."""
 
     def __init__(
@@ -56,6 +56,7 @@ class Outbox(Generic[T]):
     ) -> None:
         """`reach`: left behind by an earlier outbox of the user, if any. `clock` is monotonic, in
         seconds."""
+        super().__init__()
         self.user = user
         self.epoch = epoch
         self.first = max(1, bounds.first)
@@ -63,11 +64,6 @@ class Outbox(Generic[T]):
         self._limits = limits or OutboxLimits()
         self.tail = self._tail = Tail(self._limits)
         self._feeds: dict[ConnectionId, Feed] = {}
-        self._waiting: list[Draft] = []
-        self._tokens: list[T] = []  # of those that wait
-        self._drafts_in_flight: Sequence[Draft] = ()
-        self._tokens_in_flight: Sequence[T] = ()
-        self._in_flight: list[Record] | None = None
         self._marks_in_flight: Sequence[Mark] = ()
         self._beside_in_flight: Sequence[Entry] = ()
         self._sessions = Sessions(self._limits.sessions, {} if reach is None else reach, self.last)
@@ -79,11 +75,6 @@ class Outbox(Generic[T]):
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
 
     # Events in
-
-    def offer(self, draft: Draft, token: T) -> None:
-        """Accept a draft; it gets its offset when the next batch leaves."""
-        self._waiting.append(draft)
-        self._tokens.append(token)
 
     def next_append(self, at: int, *, lazily: bool = False) -> list[Entry] | None:
         """The entries to append now; None while a batch is in flight or if there are none.
@@ -111,11 +102,6 @@ class Outbox(Generic[T]):
         cursors = self._sessions.take_cursors(self.user, at, lazily=lazily)
         return (*cursors, *self._marks_in_flight, *self._notes.take())
 
-    @property
-    def has_next(self) -> bool:
-        """Whether the next batch may leave with events."""
-        return bool(self._waiting) and self._in_flight is None
-
     def appended(self) -> tuple[list[tuple[Record, T]], list[OutboxCommand]]:
         """The batch in flight is durable: return its records and tokens, and the next commands."""
         records, self._in_flight = self._in_flight or [], None
@@ -131,31 +117,20 @@ class Outbox(Generic[T]):
 
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
-        self._in_flight, self._drafts_in_flight = None, ()
-        lost, self._tokens_in_flight = list(self._tokens_in_flight), ()
+        lost = super().append_failed()
         marks, self._marks_in_flight = self._marks_in_flight, ()
         self._marks = {_key(mark): mark for mark in marks} | self._marks
         self._notes.not_kept()
         self._sessions.not_kept()
         return lost
 
-    def say_refused(self, say: str) -> T:
-        """The batch in flight is refused because of its draft with this key: return the token. The
-        other drafts wait again, before those that came since."""
-        drafts = self._drafts_in_flight
-        left = list(zip(drafts, self.append_failed(), strict=True))
-        self._waiting[:0] = [draft for draft, _ in left if draft.say != say]
-        self._tokens[:0] = [token for draft, token in left if draft.say != say]
-        return next(token for draft, token in left if draft.say == say)
-
-    def abandon(self) -> list[T]:
-        """The outbox ends: give up the drafts that are not durable, and return their tokens."""
-        waiting, self._waiting, self._tokens = self._tokens, [], []
-        return [*self.append_failed(), *waiting]
-
-    def runs_under_way(self) -> set[RunId]:
-        """The runs with events that are not durable yet."""
-        return {draft.run for draft in (*self._drafts_in_flight, *self._waiting)}
+    def followed(self, records: Sequence[Record]) -> list[OutboxCommand]:
+        """Another node appended these records, which continue the log: return the next commands.
+        Call it while the outbox holds."""
+        before, size = self.last, size_of(records)
+        self.last += len(records)
+        self._tail.add(records, size)
+        return self._feed_all(before, size)
 
     def trimmed(self, through: int) -> None:
         """The journal has forgotten everything through this offset: who asks for it comes too
@@ -331,11 +306,6 @@ class Outbox(Generic[T]):
             return True
         self._note_sent()
         return self._sessions.moved
-
-    @property
-    def busy(self) -> bool:
-        """True if some event is not durable yet."""
-        return self._in_flight is not None or bool(self._waiting)
 
     @property
     def is_written(self) -> bool:

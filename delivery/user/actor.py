@@ -29,6 +29,7 @@ from greenroom.delivery.outbox.feed import OutboxCommand
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.asks import AboutAsk, Asks
+from greenroom.delivery.user.catching_up import CatchingUp
 from greenroom.delivery.user.connections import Connections
 from greenroom.delivery.user.erasing import AGAIN_SECONDS, Erasing
 from greenroom.delivery.user.messages import (
@@ -50,6 +51,7 @@ from greenroom.delivery.user.messages import (
     EventsTrimmed,
     FlushLazily,
     LookedUp,
+    OthersAppended,
     RedeliverDue,
     ReportRefused,
     RunLeft,
@@ -78,6 +80,8 @@ LAZY_SECONDS = 1.0
 _USUAL: Final = frozenset({FlushLazily, RedeliverDue})
 """The timers that run while events are sent and acknowledged."""
 
+_AGAIN: Final = (AlreadySaid, OutOfSequence)
+
 Handlers: TypeAlias = Mapping[type[object], Callable[..., None]]
 
 
@@ -93,6 +97,7 @@ class UserActor(Reactor[UserMessage]):
     _runs: UserRuns
     _asks: Asks
     _connections: Connections
+    _catching_up: CatchingUp
     _receipts: Receipts
     _reports: Reports
     _settler: Settler
@@ -110,22 +115,20 @@ class UserActor(Reactor[UserMessage]):
         if journal.is_appending:  # perhaps for an earlier incarnation
             await journal.append_soon(()).wait()
         known = await journal.ask(ReadUser(self.user), whose=ref.name, asker=ref).wait()
-        self.outbox = Outbox(
-            self.user,
-            parts.epoch,
-            known.bounds,
-            parts.limits,
-            parts.reach,
-            clock=trio.lowlevel.current_clock().current_time,
-            observer=parts.observer,
+        user, clock = self.user, trio.lowlevel.current_clock().current_time
+        epoch, limits, reach, observer = parts.epoch, parts.limits, parts.reach, parts.observer
+        outbox = self.outbox = Outbox(
+            user, epoch, known.bounds, limits, reach, clock=clock, observer=observer
         )
-        user, outbox, wind = self.user, self.outbox, partial(self.timers.start, AskDue)
+        wind = partial(self.timers.start, AskDue)
         asks = self._asks = Asks(user, parts, outbox, ref, wind)
         self._runs = UserRuns(user, parts, outbox, ref, asks, known, self.timers)
-        self._receipts = Receipts(self.user, parts, self.outbox, self.ref)
-        self._settler = Settler(self.user, parts, self.outbox, self.ref)
-        self._connections = Connections(self.user, parts, self.outbox, self._account, self.ref)
-        self._reports = Reports(self.user, parts, self.outbox, self._account)
+        self._receipts = Receipts(user, parts, outbox, ref)
+        self._settler = Settler(user, parts, outbox, ref)
+        self._connections = Connections(user, parts, outbox, self._account, ref)
+        connections, kept = self._connections, self._runs.kept
+        self._catching_up = CatchingUp(user, parts, outbox, ref, asks, connections, kept)
+        self._reports = Reports(user, parts, outbox, self._account)
         self._erasing = self._new_erasing()
         parts.gauge.fed = self.outbox
         # No checkpoint from here until this actor is up: a run that ends now either finds this
@@ -229,26 +232,32 @@ class UserActor(Reactor[UserMessage]):
     def _append_done(self, message: AppendDone) -> None:
         self._landed = None
         if isinstance(message.result, outcome.Error):
-            return self._append_failed(message.result.error)
-        done, commands = self.outbox.appended()
-        for record, reply in done:
-            if record.kind in RUN_TURNS:
-                self._runs.kept(record)
-            reply.succeed(record)
-        if done:
-            self._account.kept([record for record, _ in done])
-            self._settler.kept()
-        if self.outbox.notes_kept:
-            self._settler.tell(self.outbox.notes_kept)
-        return self._connections.perform(commands)
+            self._append_failed(message.result.error)
+        else:
+            done, commands = self.outbox.appended()
+            for record, reply in done:
+                if record.kind in RUN_TURNS:
+                    self._runs.kept(record)
+                reply.succeed(record)
+            if done:
+                self._account.kept([record for record, _ in done])
+                self._settler.kept()
+            if self.outbox.notes_kept:
+                self._settler.tell(self.outbox.notes_kept)
+            self._connections.perform(commands)
+        if self._catching_up.wanted:
+            self._catching_up.look()
 
     def _append_failed(self, error: BaseException) -> None:
-        """Fail the emitters of events that were not kept. If that is not known, or another writer
-        wrote to the sequence, crash: this actor must reload its user from the journal."""
+        """Fail the emitters of events that were not kept. If that is not known, crash: this actor
+        must reload its user from the journal."""
         if isinstance(error, AlreadySaid):  # frames of its traceback hold the reply that holds it
             self.outbox.say_refused(error.say).fail(error.with_traceback(None))
             return
-        if not isinstance(error, JournalError | BadId) or isinstance(error, OutOfSequence):
+        if isinstance(error, OutOfSequence):
+            self._catching_up.refused(error)
+            return
+        if not isinstance(error, JournalError | BadId):
             raise error
         for reply in self.outbox.append_failed():
             lost = EventNotKept(f"the journal did not keep the event: {safe_str(error)}")
@@ -271,6 +280,9 @@ class UserActor(Reactor[UserMessage]):
     def _trimmed(self, message: EventsTrimmed) -> None:
         self.outbox.trimmed(message.through)
 
+    def _others_appended(self, _: OthersAppended) -> None:
+        self._catching_up.look()
+
     def _settle_all(self, _: SettleAll, reply: Reply[int | None]) -> None:
         self._settler.settle_all(reply)
 
@@ -290,12 +302,14 @@ class UserActor(Reactor[UserMessage]):
             if self._landed is not None:  # the batch in flight, written before the empty append
                 self._append_done(self._landed)
         await self._runs.end_left_at_once()
-        again = True  # if a repeated `say` is refused, what was in its batch waits again
+        await self._catching_up.finish()
+        again = True  # what a refused append had waits again
         while again and (entries := self.outbox.next_append(self._now(), lazily=True)) is not None:
             append = self._parts.journal.append_soon(self._runs.says.on_condition(entries))
             result = await append.wait_outcome()
             self._append_done(AppendDone(result))
-            again = isinstance(result, outcome.Error) and isinstance(result.error, AlreadySaid)
+            again = isinstance(result, outcome.Error) and isinstance(result.error, _AGAIN)
+            await self._catching_up.finish()
 
     # Inside
 
@@ -380,5 +394,6 @@ class UserActor(Reactor[UserMessage]):
         RedeliverDue: _redeliver,
         SettleDue: _settle,
         EventsTrimmed: _trimmed,
+        OthersAppended: _others_appended,
         AskDue: _ask_due,
     }

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 import attrs
+import orjson
 import outcome
 import trio
 
@@ -19,7 +20,7 @@ from greenroom.delivery.errors import DeliveryError
 from greenroom.delivery.events.asks import ask_of
 from greenroom.delivery.events.draft import CloseReason, Draft, input_answered, input_closed
 from greenroom.delivery.events.ids import AskId, EventId, RunId, UserId
-from greenroom.delivery.events.kinds import Event, Kind
+from greenroom.delivery.events.kinds import ASK_ENDS, Event, Kind
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.journal.reads import ReadAskEnd
 from greenroom.delivery.outbox.outbox import Outbox
@@ -215,6 +216,17 @@ class Asks:
                 known.over = known.ending or known.asked is None
                 self._close(ask, "withdrawn")
 
+    def followed(self, record: Record) -> None:
+        """Another node has kept an event of a question."""
+        if record.kind is Kind.INPUT_REQUESTED:
+            self._began(ask_of(record), record)
+        elif (known := self._open.pop(ask_of(record), None)) is not None:
+            _tell_all(known, outcome.Value(record))
+
+    def is_late(self, end: Draft) -> bool:
+        """Whether the question has an end already that this draft is to end."""
+        return end.kind in ASK_ENDS and AskId.trusted(_ask_in(end)) not in self._open
+
     def close_attempt(self, run: RunId) -> list[Reply[Record]]:
         """The run goes on with another attempt: close the questions that have no key, which it does
         not know. Each reply is answered with the end of a question, once it is kept."""
@@ -302,6 +314,10 @@ class Asks:
         if due is not None:
             self._wound = due
             self._wind(max(0.0, due - self._clock()), AskDue())
+
+
+def _ask_in(end: Draft) -> str:
+    return str(orjson.loads(end.rest)["data"]["ask"])
 
 
 def _tell_all(known: _Open, end: EndOutcome) -> None:

@@ -117,6 +117,14 @@ class EventsTrimmed:
     through: int
 
 
+# From other nodes
+
+
+@attrs.frozen
+class OthersAppended:
+    """Another node has kept something of the user."""
+
+
 # From connections
 
 
@@ -296,6 +304,7 @@ UserMessage: TypeAlias = (
     | FromConnection
     | SettleAll
     | EventsTrimmed
+    | OthersAppended
     | EraseThread
     | EraseOn
     | AppendDone

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 import psycopg
 
+from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase, PostgresRows
 from greenroom.delivery.journal.sql.database import SqlValue
@@ -31,8 +32,14 @@ class PostgresStore(SqlStore):
 
     def append(self, entries: Sequence[Entry]) -> None:
         try:
+            self._append(entries)
+        except OutOfSequence:  # perhaps only by the ends that were known here
+            self._append(entries)
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        try:
             super().append(entries)
-        except psycopg.Error:
+        except (psycopg.Error, OutOfSequence):
             self.forget_ends()
             raise
 

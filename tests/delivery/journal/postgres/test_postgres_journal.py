@@ -94,6 +94,16 @@ def test_an_append_that_does_not_know_the_end_of_a_log_keeps_nothing_of_any_user
     assert [one.bounds(each).last for each in (ALICE, BOB)] == [3, 2]
 
 
+def test_a_writer_that_knows_what_another_appended_continues_the_log(
+    stores: list[PostgresStore],
+) -> None:
+    one, other = stores
+    one.append([record(1)])
+    other.append([record(2)])
+    one.append([record(3)])
+    assert one.bounds(ALICE).last == 3
+
+
 def test_a_log_that_another_writer_erased_is_not_continued(stores: list[PostgresStore]) -> None:
     one, other = stores
     one.append(records(1, 3))

@@ -1,0 +1,167 @@
+"""Follows what other nodes append to the user's log, before this node appends again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+import outcome
+
+from greenroom.actors.ref import Ref
+from greenroom.actors.reply import Reply, ReplyOutcome
+from greenroom.actors.text.safe import safe_str
+from greenroom.delivery.errors import EventNotKept, OutOfSequence
+from greenroom.delivery.events.draft import Draft
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.kinds import ASK_KINDS
+from greenroom.delivery.events.record import RUN_ENDS, RUN_TURNS, Record
+from greenroom.delivery.journal.reads import Question, Reads
+from greenroom.delivery.outbox.outbox import Outbox
+from greenroom.delivery.user.asks import Asks
+from greenroom.delivery.user.connections import Connections
+from greenroom.delivery.user.messages import UserMessage
+from greenroom.delivery.user.parts import UserParts
+
+MOST_TRIES = 20
+"""How often a batch may be refused for what others append; then its emitters get an error."""
+
+
+@attrs.frozen
+class News:
+    """What the journal has past an offset: a page of it, and the `last` offset."""
+
+    last: int
+    records: Sequence[Record]
+
+
+@attrs.frozen
+class ReadNews(Question[News]):
+    """A page of what is new in the user's log."""
+
+    user: UserId
+    after: int
+    limit: int
+    max_bytes: int
+
+    def answer(self, reads: Reads) -> News:
+        last = reads.bounds(self.user).last
+        if last <= self.after:
+            return News(last, ())
+        return News(last, reads.read(self.user, self.after, self.limit, self.max_bytes))
+
+
+class CatchingUp:
+    """A part of the user actor. While it reads, no batch leaves: what is read then continues the
+    log as this node knows it, and has nothing of this node's own."""
+
+    __slots__ = (
+        *("_actor", "_asks", "_connections", "_kept", "_outbox", "_over", "_parts"),
+        *("_refused", "_tries", "_user", "reading", "wanted"),
+    )
+
+    def __init__(
+        self,
+        user: UserId,
+        parts: UserParts,
+        outbox: Outbox[Reply[Record]],
+        actor: Ref[UserMessage],
+        asks: Asks,
+        connections: Connections,
+        kept: Callable[[Record], None],
+    ) -> None:
+        """`kept` is called for each record that begins or ends a run."""
+        self._user = user
+        self._parts = parts
+        self._outbox = outbox
+        self._actor = actor
+        self._asks = asks
+        self._connections = connections
+        self._kept = kept
+        self._over: set[RunId] = set()  # ended by other nodes since the last append was refused
+        self.reading = False
+        self.wanted = False
+        """There is news, and a batch is in flight or a page of the news is being read."""
+        self._refused: Reply[Record] | None = None  # the first token of the batch refused last
+        self._tries = 0
+
+    def look(self) -> None:
+        """Another node appended something: read it, now or after the batch in flight."""
+        if self.reading or not self._outbox.hold():
+            self.wanted = True
+        else:
+            self.reading, self.wanted = True, False
+            self._parts.ask_journal(self._actor, self._question(), self._found)
+
+    def refused(self, error: OutOfSequence) -> None:
+        """The batch in flight does not continue the log: read what does, then try it again."""
+        self._outbox.append_refused()
+        first = self._outbox.next_token
+        self._tries = self._tries + 1 if first is self._refused else 1
+        self._refused = first
+        if self._tries > MOST_TRIES:
+            self._fail(error)
+        self.look()
+
+    async def finish(self) -> None:
+        """The mailbox is closed: wait for the journal's answers here."""
+        while self.reading:
+            news = self._parts.journal.ask(self._question(), whose=self._actor.name)
+            self._took(await news.wait())
+
+    def _question(self) -> ReadNews:
+        limits = self._parts.limits
+        return ReadNews(self._user, self._outbox.last, limits.frame_events, limits.frame_bytes)
+
+    def _found(self, news: ReplyOutcome[News]) -> None:
+        if isinstance(news, outcome.Error):
+            self._go_on()
+            self._fail(news.error)
+        else:
+            self._took(news.value)
+            if self.reading:
+                self._parts.ask_journal(self._actor, self._question(), self._found)
+
+    def _took(self, news: News) -> None:
+        self._take(news)
+        if news.last <= self._outbox.last:
+            self._go_on()
+
+    def _take(self, news: News) -> None:
+        """Continue the log. Raises `OutOfSequence` if the journal's is another one: it was erased,
+        or trimmed past its end here, and the actor must load it again."""
+        first = news.records[0].offset if news.records else news.last + 1
+        if first != self._outbox.last + 1:
+            raise OutOfSequence(self._user, first, self._outbox.last + 1)
+        commands = self._outbox.followed(news.records)
+        for record in news.records:
+            if record.kind in RUN_TURNS:
+                self._kept(record)
+            elif record.kind in ASK_KINDS:
+                self._asks.followed(record)
+            if record.kind in RUN_ENDS:
+                self._over.add(record.run)
+        self._connections.perform(commands)
+
+    def _go_on(self) -> None:
+        """What ended elsewhere does not end again."""
+        self.reading = False
+        self._outbox.go_on()
+        for reply in self._outbox.withdraw(self._is_late):
+            reply.fail(EventNotKept("another node has ended it"))
+        self._over.clear()
+        if self.wanted:
+            self.look()
+
+    def _is_late(self, draft: Draft) -> bool:
+        return draft.run in self._over or self._asks.is_late(draft)
+
+    def _fail(self, error: BaseException) -> None:
+        """The emitters get an error; the next batch is refused, too, and read again."""
+        for reply in self._outbox.withdraw(_any):
+            lost = EventNotKept(f"the journal did not keep the event: {safe_str(error)}")
+            lost.__cause__ = error
+            reply.fail(lost)
+
+
+def _any(_: Draft) -> bool:
+    return True
