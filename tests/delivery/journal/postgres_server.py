@@ -9,6 +9,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,12 +57,16 @@ class PostgresServer:
         self.start()
 
     @classmethod
-    def within(cls, directory: Path) -> PostgresServer:
-        """One in a test's directory, which the server's user must be able to enter."""
-        for each in (directory, *directory.parents[:2]):
-            each.chmod(0o755)
-        (directory / "pg").mkdir()
-        return cls(directory / "pg")
+    @contextmanager
+    def alone(cls, *settings: str) -> Iterator[PostgresServer]:
+        """A test's own. Not below pytest's directories: another pytest, as it starts, takes from
+        the server's user the right to enter them."""
+        with tempfile.TemporaryDirectory(prefix="greenroom-postgres-") as directory:
+            server = cls(Path(directory), *settings)
+            try:
+                yield server
+            finally:
+                server.stop()
 
     def start(self) -> None:
         options = f"-c port={self.port} -c unix_socket_directories={self.directory}"

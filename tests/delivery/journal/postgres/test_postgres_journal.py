@@ -169,10 +169,9 @@ async def test_an_append_whose_answer_is_lost_is_kept_once(
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[PostgresServer]:
-    server = PostgresServer.within(tmp_path)
-    yield server
-    server.stop()
+def own_server() -> Iterator[PostgresServer]:
+    with PostgresServer.alone() as server:
+        yield server
 
 
 async def test_a_journal_whose_server_is_down_says_so_and_goes_on_when_it_is_back(
