@@ -61,7 +61,7 @@ class PostgresStore(SqlStore):
                 self._database.execute("COMMIT")
         except BaseException:
             if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
+                connection.rollback()  # which forgets what the failed pipeline did not prepare
             raise
 
     def _fetch(self, sql: str, *values: SqlValue) -> PostgresRows:

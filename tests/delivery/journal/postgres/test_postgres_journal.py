@@ -28,7 +28,15 @@ from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.journal import open_postgres_journal
 from greenroom.delivery.journal.postgres.opening import connect, prepare
 from greenroom.delivery.journal.postgres.store import PostgresStore
-from tests.delivery.journal.journal_conformance import ALICE, BOB, confirmed, record, records
+from greenroom.delivery.journal.sql.store import _LogEnd
+from tests.delivery.journal.journal_conformance import (
+    ALICE,
+    BOB,
+    THREADS,
+    confirmed,
+    record,
+    records,
+)
 from tests.delivery.journal.postgres.cut_wire import CutWire
 from tests.delivery.journal.postgres_server import (
     NEEDS_POSTGRES,
@@ -112,6 +120,20 @@ def test_a_log_that_another_writer_erased_is_not_continued(stores: list[Postgres
         one.append([record(4)])
     one.append([record(1)])
     assert one.bounds(ALICE).last == 1
+
+
+def test_a_writer_may_be_refused_at_any_time(stores: list[PostgresStore]) -> None:
+    """psycopg prepares a statement when it is used for the sixth time: perhaps in a refused append,
+    which does not prepare it."""
+    one, other = stores
+    for last in range(0, 20, 2):
+        other.append([record(last + 1)])
+        one.bounds(ALICE)
+        one._tails.update(dict.fromkeys([ALICE], _LogEnd(last, THREADS[0])))
+        with pytest.raises(OutOfSequence), in_our_words("Postgres"):
+            one.append([record(last + 1)])
+        one.append([record(last + 2)])
+    assert one.bounds(ALICE).last == 20
 
 
 def test_writers_that_race_leave_one_log_without_gaps(stores: list[PostgresStore]) -> None:
