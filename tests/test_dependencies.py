@@ -38,8 +38,11 @@ PRIVATE = {
 }
 """Where we use what a library does not promise, and whose it is."""
 
-EXTRAS = ("testing", "remote", "postgres", "fastapi")
-"""Those that packages are named after."""
+EXTRAS = ("testing", "remote", "postgres", "fastapi", "pydantic-ai")
+"""Those that packages and modules are named after."""
+
+FRAMEWORKS = {"pydantic_ai": "pydantic-ai-slim"}
+"""Distributions of `greenroom.integrations`, which need not be here, by what is imported."""
 
 
 @attrs.frozen
@@ -69,7 +72,8 @@ def modules() -> Iterator[Module]:
 
 def extra_of(module: str) -> str:
     """The extra that a module is a part of, if any."""
-    return next((part for part in module.split(".") if part in EXTRAS), "")
+    parts = map(canonicalize_name, module.split("."))
+    return next((part for part in parts if part in EXTRAS), "")
 
 
 def imports(module: Module) -> Iterator[str]:
@@ -86,6 +90,8 @@ def distributions(name: str) -> set[str]:
     top = name.partition(".")[0]
     if top in sys.stdlib_module_names or top.lstrip("_").startswith("greenroom"):
         return set()
+    if top in FRAMEWORKS:
+        return {FRAMEWORKS[top]}
     return set(map(canonicalize_name, installed().get(top, [top])))
 
 

@@ -16,6 +16,9 @@ from greenroom.integrations.json_values import arguments_of, as_json
 AnyRun: TypeAlias = Run | AioRun
 """A run on trio or under asyncio."""
 
+PARAGRAPH: Final = "\n\n"
+"""Between what a model says before a tool and after it."""
+
 UNFINISHED: Final = "it did not complete"
 
 
@@ -34,12 +37,14 @@ class RunWriter:
         self._thought: Writable | None = None
         self._blocks, self._thoughts = AsyncExitStack(), AsyncExitStack()
         self._tools: dict[str, tuple[ToolCallId, str]] = {}
-        self._is_silent = True
+        self._is_silent, self._has_paused = True, False
 
     async def text(self, delta: str) -> None:
         """The next piece of the answer."""
         if delta:
             await self.end_thought()
+            if self._has_paused:
+                self._has_paused, delta = False, PARAGRAPH + delta
             await _write(self._text or await self._begin_text(), delta)
 
     async def thought(self, delta: str) -> None:
@@ -63,7 +68,7 @@ class RunWriter:
                 tool_name=tool_name, arguments=arguments_of(arguments), tool_call=own
             )
             self._tools[call] = own, tool_name
-            self._is_silent = False
+            self._is_silent, self._has_paused = False, self._text is not None
 
     async def tool_returned(self, call: str, tool_name: str, result: object) -> None:
         """A tool's result. A call that was begun elsewhere, such as before a restart, is shown

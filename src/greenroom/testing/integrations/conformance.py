@@ -11,13 +11,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar, Final, Literal, TypeAlias
 
 import pytest
 
 from greenroom.aio.agent_types import AioAgent
 from greenroom.delivery.events.kinds import Kind
-from greenroom.testing.integrations.script import CallTool, Fail, Script, Speak, Think, Turn, Wait
+from greenroom.testing.integrations.script import (
+    CallTool,
+    Fail,
+    Part,
+    Script,
+    Speak,
+    Think,
+    Turn,
+    Wait,
+)
 from greenroom.testing.integrations.seen import Seen, same
 from greenroom.testing.integrations.stage import (
     Reaction,
@@ -25,7 +35,7 @@ from greenroom.testing.integrations.stage import (
     events_of,
     ignore,
     refuse,
-    stop_at_text,
+    stop_in_wait,
 )
 from greenroom.testing.integrations.suite_tools import SuiteTools
 
@@ -97,18 +107,17 @@ class IntegrationConformance(ABC):
         same((seen.text, seen.how), ("Hello there", "ok"), "the answer and the end")
 
     def test_stop_ends_the_call_of_the_model(self) -> None:
-        seen, script, _ = self._play((Speak(("Hello",)), Wait()), react=stop_at_text)
+        seen, script = self._stop(Speak(("Hello",)), Wait())
         same((seen.how, script.was_cancelled), ("cancelled", True), "the end, and the model's")
         same(seen.text, "Hello", "what had been said")
 
     def test_a_model_that_cleans_up_after_stop_is_waited_for(self) -> None:
-        turn = Speak(("Hello",)), Wait(cleans_up=True)
-        seen, script, _ = self._play(turn, react=stop_at_text)
+        seen, script = self._stop(Speak(("Hello",)), Wait(cleans_up=True))
         same((seen.how, script.cleaned_up), ("cancelled", True), "the end, and its cleaning")
 
     def test_what_a_model_yields_after_its_end_is_not_shown(self) -> None:
         turn = Speak(("Hello",)), Wait(goes_on=True), Speak((" and more",))
-        seen, script, _ = self._play(turn, react=stop_at_text)
+        seen, script = self._stop(*turn)
         same((seen.how, script.was_cancelled), ("cancelled", True), "the end, and the model's")
 
     def test_a_model_that_crashes_fails_the_run_without_its_words(self) -> None:
@@ -147,6 +156,11 @@ class IntegrationConformance(ABC):
     def _play(self, *turns: Turn, react: Reaction = ignore) -> tuple[Seen, Script, SuiteTools]:
         script, tools = Script(turns), SuiteTools()
         return Seen(events_of(self.agent(script, tools), react)), script, tools
+
+    def _stop(self, *turn: Part) -> tuple[Seen, Script]:
+        script = Script((turn,))
+        stop = partial(stop_in_wait, script)
+        return Seen(events_of(self.agent(script, SuiteTools()), stop)), script
 
     def _skip_without(self, feature: Feature) -> None:
         if feature in self.lacks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -72,6 +73,7 @@ class Script:
     input_tokens: int = 7
     output_tokens: int = 5
     calls: int = 0
+    is_waiting: threading.Event = attrs.field(factory=threading.Event)
     was_cancelled: bool = False
     cleaned_up: bool = False
 
@@ -82,6 +84,7 @@ class Script:
 
     async def wait(self, part: Wait) -> None:
         """Wait until the call is cancelled."""
+        self.is_waiting.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:

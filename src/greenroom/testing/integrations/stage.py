@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeAlias
 
+import trio
+
 from greenroom.aio.agent_types import AioAgent
 from greenroom.aio.opening import open_runtime
 from greenroom.delivery.events.kinds import TERMINAL, Event, Kind
 from greenroom.runtime import Runtime
 from greenroom.settings import Settings
+from greenroom.testing.integrations.script import Script
 from greenroom.testing.integrations.seen import same
 from greenroom.testing.live import SECRET
 from greenroom.transport.auth.tokens import sign_token
@@ -19,6 +22,8 @@ from greenroom.transport.client import Client, connect
 
 SETTINGS: Final = Settings(port=0, journal=":memory:", secret=SECRET)
 TOKEN_SECONDS: Final = 600.0
+PATIENCE: Final = 20.0
+"""Seconds to wait for what must come."""
 
 Reaction: TypeAlias = Callable[[Client, Event], Awaitable[None]]
 """What the user does about an event."""
@@ -28,9 +33,10 @@ async def ignore(client: Client, event: Event) -> None:
     """The user only reads."""
 
 
-async def stop_at_text(client: Client, event: Event) -> None:
-    """The user presses Stop when the answer begins."""
+async def stop_in_wait(script: Script, client: Client, event: Event) -> None:
+    """The user presses Stop once the answer has begun and the model waits."""
     if event.kind is Kind.PARTIAL_RESULT and event.data["index"] == 0:
+        await trio.to_thread.run_sync(script.is_waiting.wait, PATIENCE)
         await client.cancel(event.run)
 
 
