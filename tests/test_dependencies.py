@@ -38,10 +38,14 @@ PRIVATE = {
 }
 """Where we use what a library does not promise, and whose it is."""
 
-EXTRAS = ("testing", "remote", "postgres", "fastapi", "pydantic-ai")
+EXTRAS = ("testing", "remote", "postgres", "fastapi", "pydantic-ai", "langgraph")
 """Those that packages and modules are named after."""
 
-FRAMEWORKS = {"pydantic_ai": "pydantic-ai-slim"}
+FRAMEWORKS = {
+    "pydantic_ai": "pydantic-ai-slim",
+    "langgraph": "langgraph",
+    "langchain_core": "langchain-core",
+}
 """Distributions of `greenroom.integrations`, which need not be here, by what is imported."""
 
 
@@ -72,6 +76,8 @@ def modules() -> Iterator[Module]:
 
 def extra_of(module: str) -> str:
     """The extra that a module is a part of, if any."""
+    if module.endswith(".langchain_messages"):
+        return "langgraph"
     parts = map(canonicalize_name, module.split("."))
     return next((part for part in parts if part in EXTRAS), "")
 

@@ -18,9 +18,11 @@ REFUSED: Final = "The user did not allow it."
 MOST_CHARACTERS: Final = 2_000
 
 
-async def is_approved(run: AnyRun, tool_name: str, arguments: object) -> bool:
-    """Ask the user whether a tool may be called with these arguments."""
-    answer = await run.ask(question(tool_name, arguments), options=OPTIONS)
+async def is_approved(
+    run: AnyRun, tool_name: str, arguments: object, *, key: str | None = None
+) -> bool:
+    """Ask the user whether a tool may be called with these arguments. `key`: see `Run.ask`."""
+    answer = await run.ask(question(tool_name, arguments), options=OPTIONS, key=key)
     return answer == YES
 
 

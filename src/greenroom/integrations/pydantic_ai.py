@@ -27,6 +27,7 @@ with needed("pydantic-ai-slim", "2.60", extra="pydantic-ai"):
     )
     from pydantic_ai.agent import AbstractAgent
     from pydantic_ai.messages import (
+        AgentStreamEvent,
         FunctionToolCallEvent,
         FunctionToolResultEvent,
         ModelMessage,
@@ -79,7 +80,7 @@ async def run_agent(
                 model=model,
                 usage_limits=usage_limits,
             ) as events:
-                result: AgentRunResult[OutputT] = await _written(out, events)
+                result = await _written(out, events)
             output = result.output
             if not isinstance(output, DeferredToolRequests):
                 break
@@ -93,12 +94,13 @@ async def run_agent(
     return result
 
 
-async def _written(out: RunWriter, events: AsyncIterable[object]) -> AgentRunResult[OutputT]:
+async def _written(
+    out: RunWriter, events: AsyncIterable[AgentStreamEvent | AgentRunResultEvent[OutputT]]
+) -> AgentRunResult[OutputT]:
     async for event in events:
         if isinstance(event, AgentRunResultEvent):
-            result: AgentRunResult[OutputT] = event.result
-            out.run.add_usage(usage_of(result.usage, *COUNTS))
-            return result
+            out.run.add_usage(usage_of(event.result.usage, *COUNTS))
+            return event.result
         await _write(out, event)
     raise IntegrationError("the agent's events ended without a result")
 

@@ -23,7 +23,8 @@ UNFINISHED: Final = "it did not complete"
 
 
 class RunWriter:
-    """Writes what a framework emits into a run: `async with RunWriter(run) as out: …`.
+    """Writes what a framework emits into a run: `async with RunWriter(run) as out: …`. `is_silent`:
+    nothing was written so far.
 
     Deltas of text and of thoughts become streams, which are opened by the first delta. Tools are
     known by the framework's own ids of their calls. A tool that is left open is completed with an
@@ -37,7 +38,7 @@ class RunWriter:
         self._thought: Writable | None = None
         self._blocks, self._thoughts = AsyncExitStack(), AsyncExitStack()
         self._tools: dict[str, tuple[ToolCallId, str]] = {}
-        self._is_silent, self._has_paused = True, False
+        self.is_silent, self._has_paused = True, False
 
     async def text(self, delta: str) -> None:
         """The next piece of the answer."""
@@ -68,7 +69,7 @@ class RunWriter:
                 tool_name=tool_name, arguments=arguments_of(arguments), tool_call=own
             )
             self._tools[call] = own, tool_name
-            self._is_silent, self._has_paused = False, self._text is not None
+            self.is_silent, self._has_paused = False, self._text is not None
 
     async def tool_returned(self, call: str, tool_name: str, result: object) -> None:
         """A tool's result. A call that was begun elsewhere, such as before a restart, is shown
@@ -89,11 +90,11 @@ class RunWriter:
         await self._complete_tools()
         await self.end_thought()
         await self.run.final_report(report=as_json(value))
-        self._is_silent = False
+        self.is_silent = False
 
     def check_said(self) -> None:
         """Raises `NothingSaid` if nothing was written: no text, no thought, no tool, no report."""
-        if self._is_silent:
+        if self.is_silent:
             raise NothingSaid(
                 "the framework ended and said nothing", advice="look at its log: it gave no error"
             )
@@ -117,14 +118,14 @@ class RunWriter:
             await self.tool_failed(call, tool_name, UNFINISHED)
 
     async def _begin_text(self) -> Writable:
-        self._is_silent = False
+        self.is_silent = False
         block: AbstractAsyncContextManager[Writable] = self.run.text()
         stream = await self._blocks.enter_async_context(block)
         self._text = stream
         return stream
 
     async def _begin_thought(self) -> Writable:
-        self._is_silent = False
+        self.is_silent = False
         block: AbstractAsyncContextManager[Writable] = self.run.thoughts()
         stream = await self._thoughts.enter_async_context(block)
         self._thought = stream
