@@ -22,18 +22,13 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import trio
+from side_by_side.crossing import SETTINGS, emit_on_asyncio, emit_on_trio
 
 import greenroom
 from greenroom import aio
 
-SETTINGS = greenroom.Settings(journal=":memory:", secret="a secret of the benchmark, 32 bytes")
 BEAT = 0.02  # seconds
 TOKEN = "token "
-
-
-async def emit(run: greenroom.Run | aio.Run, times: int) -> None:
-    for _ in range(times):
-        await run.partial_result(text="Some fifty characters, as a piece of an answer has")
 
 
 async def on_trio(callers: int, times: int, runtime: greenroom.Runtime) -> float:
@@ -42,9 +37,7 @@ async def on_trio(callers: int, times: int, runtime: greenroom.Runtime) -> float
         names = [f"user-{each}" for each in range(callers)]
         runs = [await stack.enter_async_context(runtime.run(user=each)) for each in names]
         begun = time.perf_counter()
-        async with trio.open_nursery() as nursery:
-            for run in runs:
-                nursery.start_soon(emit, run, times)
+        await emit_on_trio(runs, times)
         return (time.perf_counter() - begun) / callers / times
 
 
@@ -53,7 +46,7 @@ async def on_asyncio(callers: int, times: int, runtime: aio.Runtime) -> float:
         names = [f"user-{each}" for each in range(callers)]
         runs = [await stack.enter_async_context(runtime.run(user=each)) for each in names]
         begun = time.perf_counter()
-        await asyncio.gather(*(emit(run, times) for run in runs))
+        await emit_on_asyncio(runs, times)
         return (time.perf_counter() - begun) / callers / times
 
 

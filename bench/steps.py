@@ -4,6 +4,8 @@ Timings on a shared machine are off by a tenth; these counts are not. They are o
 server, from an agent's emit to the client's acknowledgement, and leave out system calls and the
 time that C functions take. Counting slows a server down, and with it its clocks: so there is no
 pace to choose. With `--connects`, that number of users connect instead, and a connect is counted.
+With `--callers`, that number of runs emit at once in a runtime beside an asyncio loop, from tasks
+of trio and from tasks of asyncio, without a client: the difference is what the border takes.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import json
 import math
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -24,10 +28,11 @@ import trio
 from side_by_side import crowd as crowds
 from side_by_side.compare import server_options
 from side_by_side.counting import COUNTED, OPCODES, PYTHON, C
+from side_by_side.crossing import ASYNCIO, TRIO
 from side_by_side.crowd import Crowd
 from side_by_side.order import Order
 from side_by_side.sampling import room_of
-from side_by_side.server import MEMORY, PEER, SQLITE, Server, running
+from side_by_side.server import BENCH, MEMORY, PEER, SQLITE, Server, running
 from side_by_side.table import Table
 from storm import Storm
 
@@ -75,6 +80,17 @@ def of_connects(kind: str, connects: int) -> Steps:
     return Steps(f"{kind}: {connects} connects, {AT_ONCE} at a time", rows, connects)
 
 
+def of_emits(world: str, callers: int, times: int) -> Steps:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "steps")
+        command = [sys.executable, "-m", "side_by_side.counting", "side_by_side.crossing"]
+        environment = {**os.environ, COUNTED: str(file)}
+        arguments = [world, str(callers), str(times)]
+        subprocess.run([*command, *arguments], env=environment, cwd=BENCH, check=True)
+        rows = json.loads(file.read_text())
+    return Steps(f"emits from {world}: {callers} at once, {times} each", rows, callers * times)
+
+
 @contextmanager
 def _counted(kind: str) -> Iterator[tuple[CountedServer, list[list[Any]]]]:
     """A server, and what it counted, once the block is over."""
@@ -119,11 +135,14 @@ def main() -> None:
     parser.add_argument("--functions", type=int, default=30, help="how many of them to show")
     parser.add_argument("--connects", type=int, default=0, help="count connects, that number")
     parser.set_defaults(servers=[PEER, MEMORY, SQLITE])
+    parser.add_argument("--callers", type=int, default=0, help="count emits of that number of runs")
     chosen = parser.parse_args()
     crowds.ACK_EVENTS, crowds.ACK_SECONDS = chosen.acked, math.inf
     order = Order(chosen.events, chosen.burst, stays=True)
-    for kind in chosen.servers:
-        if chosen.connects:
+    for kind in (TRIO, ASYNCIO) if chosen.callers else chosen.servers:
+        if chosen.callers:
+            steps = of_emits(kind, chosen.callers, chosen.events)
+        elif chosen.connects:
             steps = of_connects(kind, chosen.connects)
         else:
             steps = of_events(kind, chosen.users, order)

@@ -28,6 +28,8 @@ STAGES: Final = {
     "delivery/journal": "the journal, but for its thread",
     "transport": "the connection: frames in and out, the socket",
     "metrics": "counting",
+    "portal": "the border: in the runtime's thread, and what its sides share",
+    "aio": "the border: on the loop",
 }
 """The rooms of the code, and what an event needs them for."""
 

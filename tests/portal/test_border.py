@@ -21,6 +21,7 @@ from greenroom import aio, blocking
 from greenroom.portal.border import Border
 from greenroom.portal.call import Call, Lane
 from tests.portal.hosts import SETTINGS
+from tests.portal.loop_threads import SECONDS
 
 
 class Bang(BaseException):
@@ -134,9 +135,25 @@ def test_a_loop_that_is_closed_while_calls_wait_leaves_none_behind() -> None:
         assert not [run for user in portal.call(live_runs) for run in user]
 
 
+def test_a_loop_that_is_closed_before_its_call_has_crossed_leaves_none_behind() -> None:
+    with greenroom.start_portal(SETTINGS) as portal:
+        border = portal._lane.border
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(aio.Runtime(portal._far, portal._lane).call(forever))
+        loop.call_soon(loop.stop)
+        loop.run_forever()  # one turn: the call is appended, and the kick is in the next
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is the point
+        loop.close()
+        assert border._waiting
+        assert border._token is not None
+        border._token.run_sync_soon(border.look_for_hosts)
+        portal.call(partial(no_calls, border))
+
+
 async def no_calls(border: Border, _: greenroom.Runtime) -> None:
-    while len(border.calls) > 1:  # noqa: ASYNC110  # this one
-        await trio.sleep(0.01)
+    with trio.fail_after(SECONDS):
+        while len(border.calls) > 1:  # noqa: ASYNC110  # this one
+            await trio.sleep(0.01)
 
 
 async def live_runs(runtime: greenroom.Runtime) -> list[list[greenroom.Run]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 
@@ -22,6 +23,13 @@ from tests.portal.hosts import SETTINGS
 from tests.portal.loop_threads import SECONDS, LoopThread
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Tasks of closed loops end here, and not in another test."""
+    yield
+    gc.collect()
 
 
 class Bang(BaseException):
@@ -178,6 +186,9 @@ class BorderMachine(RuleBasedStateMachine):
     @rule(loop=loops, orderly=st.booleans())
     def close_loop(self, loop: LoopThread, orderly: bool) -> None:
         loop.close(orderly=orderly)
+        if not self.is_dead:  # it would look within a second
+            border = self.portal._lane.border
+            border.post(border.look_for_hosts)
         for waiter in [each for each in self.open_waiters if each.host is loop]:
             self.open_waiters.remove(waiter)
             assert waiter.gate.left.wait(SECONDS), "the call goes on without its loop"
@@ -223,7 +234,6 @@ class BorderMachine(RuleBasedStateMachine):
         assert not border.calls
         assert not border._waiting
         self.hosts.clear()
-        gc.collect()  # tasks of closed loops end here, and not in another test
 
     def _begun(self, waiter: Waiter) -> None:
         if self.is_dead:

@@ -94,7 +94,6 @@ class AioRunBlock(AbstractAsyncContextManager[V]):
         self._end: Waiting[None] = Waiting(host, Call(self._held.keep, self._lane))
         self._end.call.answer = self._ended
         border.call(self._end.call, lasts=self._lasts)
-        self._end.begun()
         try:
             entered = await self._run
         except BaseException as error:
@@ -151,6 +150,7 @@ class AioRunBlock(AbstractAsyncContextManager[V]):
 
     def _ended(self, result: outcome.Outcome[None]) -> None:
         if self._host is not None:
+            self._end.outcome = result
             self._host.post(partial(self._end_arrived, result))
 
     def _cut(self) -> None:
@@ -166,7 +166,7 @@ class AioRunBlock(AbstractAsyncContextManager[V]):
     def _end_arrived(self, result: outcome.Outcome[None]) -> None:
         if isinstance(result, outcome.Error):
             self._arrived(result)
-        self._end.arrived(result)
+        self._end.arrived()
 
     def _cancel(self) -> None:
         if not self._is_leaving and self._task is not None:

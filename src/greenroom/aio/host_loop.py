@@ -31,7 +31,6 @@ class HostLoop:
     def __init__(self, border: Border, loop: asyncio.AbstractEventLoop) -> None:
         self.border: Border = border
         self.loop: asyncio.AbstractEventLoop = loop
-        self.waiting: set[Waiting[object]] = set()
         self.jobs: set[Job[object]] = set()
         self._arrivals: deque[_Arrival] = deque()
         self._woken = self._kicks = False
@@ -48,23 +47,17 @@ class HostLoop:
 
     def gone(self) -> None:
         """In the trio thread: the loop was closed, and nothing of it goes on."""
-        for waiting in list(self.waiting):
-            waiting.call.interrupt()
         for job in list(self.jobs):
             job.finish(outcome.Error(gone()))
 
     def post(self, callback: Callable[[], object]) -> bool:
         """From the trio thread: call this on the loop; False if the loop was closed."""
-        self._arrivals.append(callback)
-        self._wake_soon()
+        self.bring(callback)
         return not self.loop.is_closed()
 
-    def answer(self, waiting: Waiting[T], result: outcome.Outcome[T]) -> None:
-        """From the trio thread: a call's outcome."""
-        self._arrivals.append((waiting, result))  # type: ignore[arg-type]  # of one type
-        self._wake_soon()
-
-    def _wake_soon(self) -> None:
+    def bring(self, arrival: Waiting[T] | Callable[[], object]) -> None:
+        """The same, or an answer."""
+        self._arrivals.append(arrival)  # type: ignore[arg-type]  # none sets its outcome there
         if not self._woken:
             self._woken = True
             self.border.wake_soon(self)
@@ -110,8 +103,8 @@ class HostLoop:
         self._woken = False
         for _ in range(len(self._arrivals)):
             arrival = self._arrivals.popleft()
-            if isinstance(arrival, tuple):
-                arrival[0].arrived(arrival[1])
+            if isinstance(arrival, Waiting):
+                arrival.arrived()
             else:
                 call_guarded("something that crossed to asyncio failed", arrival)
 
@@ -135,7 +128,7 @@ def host_loop(border: Border, what: str) -> HostLoop:
     found = border.hosts.get(loop)
     if found is None:
         found = border.hosts.setdefault(loop, HostLoop(border, loop))
-    return cast(HostLoop, found)
+    return found  # type: ignore[return-value]  # a loop's is made here
 
 
 class Waiting(Generic[T]):
@@ -148,11 +141,7 @@ class Waiting(Generic[T]):
         self._future = host.loop.create_future()
         self.outcome: outcome.Outcome[T] | None = None
         self.call: Call[T] = call
-        call.answer = partial(host.answer, self)
-
-    def begun(self) -> None:
-        """The call was made. On the loop, as its answer: that cannot have come before."""
-        self._host.waiting.add(self)  # type: ignore[arg-type]  # only interrupted there
+        call.host, call.answer = host, self.answered
 
     async def outcome_of(self) -> outcome.Outcome[T]:
         """The outcome. If this is cancelled, the call is interrupted, and has ended at the end."""
@@ -185,10 +174,13 @@ class Waiting(Generic[T]):
         assert self.outcome is not None, "the future is set after it"
         return self.outcome
 
-    def arrived(self, result: outcome.Outcome[T]) -> None:
-        """On the loop: the outcome has come."""
+    def answered(self, result: outcome.Outcome[T]) -> None:
+        """In the trio thread: the call has ended."""
         self.outcome = result
-        self._host.waiting.discard(self)
+        self._host.bring(self)
+
+    def arrived(self) -> None:
+        """On the loop: the outcome has come."""
         if not self._future.done():
             self._future.set_result(None)
 
@@ -286,8 +278,7 @@ async def cross_by(call: Call[T], what: str) -> T:
     waiting = Waiting(host, call)
     border.append_call(call)
     host.kick_soon()
-    waiting.begun()
     return (await waiting.outcome_of()).unwrap()
 
 
-_Arrival: TypeAlias = Callable[[], object] | tuple[Waiting[object], outcome.Outcome[object]]
+_Arrival: TypeAlias = Callable[[], object] | Waiting[object]

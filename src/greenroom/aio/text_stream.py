@@ -23,15 +23,14 @@ class AioTextStream(TextFacts, AbstractAsyncContextManager["AioTextStream"]):
     """
 
     def __init__(self, lane: Lane, make: Callable[[], TextStream], kind: Kind) -> None:
-        super().__init__(lane, make, kind, self._post)
-        self._kind = kind
+        super().__init__(lane, make, kind)
         self._host: HostLoop | None = None
 
     def _post(self, callback: Callable[[], object]) -> None:
         if self._host is not None and self._host.is_here:
             self._host.append(callback)
         else:  # in another thread, or on another loop
-            self._lane.border.post(callback)
+            super()._post(callback)
 
     @property
     def receipt(self) -> AioReceipt | None:
@@ -71,4 +70,4 @@ class AioTextStream(TextFacts, AbstractAsyncContextManager["AioTextStream"]):
     ) -> None:
         await leave(self._visit, self._lane, error)
         if error is None:
-            self._text.end()
+            self._end()

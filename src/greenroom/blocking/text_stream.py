@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from types import TracebackType
 
 from greenroom.blocking.blocks import enter, leave
 from greenroom.blocking.crossing import BlockingReceipt
 from greenroom.blocking.waiting import cross
-from greenroom.delivery.events.kinds import Kind
-from greenroom.delivery.run.text_stream import TextStream, parts_of
-from greenroom.portal.call import Lane
+from greenroom.delivery.run.text_stream import parts_of
 from greenroom.portal.faces.text_stream import TextFacts
 
 
@@ -21,9 +19,6 @@ class BlockingTextStream(TextFacts, AbstractContextManager["BlockingTextStream"]
     Tokens wait on this side of the border, and cross together. An error of a text that has crossed
     is raised by the next call, and by the end of the block.
     """
-
-    def __init__(self, lane: Lane, make: Callable[[], TextStream], kind: Kind) -> None:
-        super().__init__(lane, make, kind, lane.border.post)
 
     @property
     def receipt(self) -> BlockingReceipt | None:
@@ -65,4 +60,4 @@ class BlockingTextStream(TextFacts, AbstractContextManager["BlockingTextStream"]
     ) -> None:
         leave(self._visit, self._lane, error)
         if error is None:
-            self._text.end()
+            self._end()

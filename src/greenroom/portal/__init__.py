@@ -18,8 +18,8 @@ and left in one task. If the run is cut, it has the host leave: it cancels the a
 the `Lane` of the run, whose calls then raise `RunInterrupted`. Other blocks are two calls
 (`Visit`).
 
-**Text** is written into a buffer on the host's side (`HostText`), and crosses as a whole, before
-the run's next call.
+**Text** is written into a buffer on the host's side (`TextFacts`), and crosses as a whole
+(`HostText`), before the run's next call.
 
 What crosses the other way, such as agents on a loop, is a `Job` of the `HostLoop`.
 

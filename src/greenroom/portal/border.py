@@ -33,6 +33,14 @@ LOOK_SECONDS: Final = 1.0
 class Crossing(Work, Protocol):
     """A call, as the border knows it (`Call`)."""
 
+    @property
+    def host(self) -> Host | None:
+        """The loop that its caller waits on, if it is one."""
+        ...
+
+    def interrupt(self) -> None:
+        """End it, before it begins or while it runs."""
+
     def enter(self) -> None:
         """It is about to run."""
 
@@ -61,7 +69,7 @@ class Host(Protocol):
         ...
 
     def gone(self) -> None:
-        """In the trio thread: interrupt what it waits for, and fail what it runs."""
+        """In the trio thread: fail what it runs."""
 
     def wake(self) -> None:
         """Have it take what has crossed to it."""
@@ -80,7 +88,7 @@ class Border:
         self._workers: Workers | None = None
         self._blocks: trio.Nursery | None = None
         self._thread = 0
-        self._closed = False
+        self._is_open = self._closed = False
         self._to_wake: list[Host] = []
         self._waker: trio.lowlevel.Task | None = None
         self._pulled: dict[Pulled, None] = {}
@@ -100,18 +108,20 @@ class Border:
 
     def append_call(self, call: Crossing, *, lasts: bool = False) -> None:
         """The same, once somebody kicks."""
+        if not self._is_open:
+            raise self.reason()
         if len(self._waiting) >= MOST_WAITING:
             raise PortalFull(f"{MOST_WAITING:,} calls wait for the runtime's thread")
-        self.append((call, lasts))
+        self._waiting.append((call, lasts))
 
     def post(self, callback: Callable[[], object]) -> None:
         """Call this in the trio thread, after all that was posted before. Raises `PortalClosed`."""
         self.append(callback)
         self.kick()
 
-    def append(self, callback: Callable[[], object] | tuple[Crossing, bool]) -> None:
+    def append(self, callback: Callable[[], object]) -> None:
         """The same, once somebody kicks. Raises `PortalClosed`."""
-        if self._closed or self.is_forked or self._token is None:
+        if not self._is_open:
             raise self.reason()
         self._waiting.append(callback)
 
@@ -166,6 +176,7 @@ class Border:
         self._workers = Workers(calls)
         self._thread = get_ident()
         self._token = trio.lowlevel.current_trio_token()
+        self._is_open = not self.is_forked
         if self._stop_wanted:  # before there was a token
             self.stopping.set()
         calls.start_soon(self._look_for_hosts)
@@ -178,7 +189,7 @@ class Border:
 
     def close(self, died: BaseException | None) -> None:
         """The trio run has ended: answer all that wait."""
-        self._died, self._closed = died, True
+        self._died, self._closed, self._is_open = died, True, False
         self._thread = 0  # another thread may get its number
         self._drain()
         for call in list(self.calls):
@@ -186,7 +197,7 @@ class Border:
 
     def start_call(self, call: Crossing, *, lasts: bool) -> None:
         """Run a call by hand or in a task, in the context of its caller."""
-        if self._closed or self._workers is None or (lasts and self.stopping.is_set()):
+        if self._workers is None or self._closed or (lasts and self.stopping.is_set()):
             call.refuse(self.reason())
             return
         self.calls.add(call)
@@ -216,6 +227,13 @@ class Border:
         self._pulled[text] = None
         if len(self._pulled) == 1 and self._puller is not None:
             self._puller.set()
+
+    def look_for_hosts(self) -> None:
+        """Let go of the loops that were closed, which nothing announces."""
+        for key, host in list(self.hosts.items()):
+            if host.is_gone:
+                self.hosts.pop(key, None)
+                self._let_go(host)
 
     def spawn(self, call: Crossing) -> None:
         """In the trio thread, start a call now."""
@@ -270,10 +288,14 @@ class Border:
     async def _look_for_hosts(self) -> None:
         while True:
             await trio.sleep(LOOK_SECONDS)
-            for key, host in list(self.hosts.items()):
-                if host.is_gone:
-                    self.hosts.pop(key, None)
-                    call_guarded("a closed loop was not let go", host.gone)
+            self.look_for_hosts()
+
+    def _let_go(self, host: Host) -> None:
+        """Interrupt what it waits for, with what it appended and had no time to kick for."""
+        self._drain()
+        for call in [each for each in self.calls if each.host is host]:
+            call.interrupt()
+        call_guarded("a closed loop was not let go", host.gone)
 
     def _fork(self) -> None:
-        self.is_forked = True
+        self.is_forked, self._is_open = True, False

@@ -11,8 +11,7 @@ import outcome
 import trio
 
 from greenroom.actors.exit import must_go_on
-from greenroom.actors.guard import call_guarded
-from greenroom.portal.border import Border
+from greenroom.portal.border import Border, Host
 from greenroom.portal.errors import RunInterrupted
 
 T = TypeVar("T")
@@ -69,7 +68,9 @@ class Lane:
 
 @attrs.define(eq=False)
 class Call(Generic[T]):
-    """A call of `function` in the trio thread. `answer` is called there with its outcome, once.
+    """A call of `function` in the trio thread. `answer` is called there with its outcome, once, and
+    raises nothing.
+    `host`: the loop that its caller waits on, if it is one.
 
     An interrupted call ends with `RunInterrupted`, if it had not ended before.
     """
@@ -78,6 +79,7 @@ class Call(Generic[T]):
     lane: Lane
     answer: Callable[[outcome.Outcome[T]], object] = ignore
     context: Context = attrs.field(factory=copy_context)
+    host: Host | None = None
     _scope: trio.CancelScope | None = None
     _interrupted: bool = False
 
@@ -137,7 +139,7 @@ class Call(Generic[T]):
         self.lane.border.calls.discard(self)
         self._scope = None  # it is another call's from now on
         answer, self.answer = self.answer, ignore  # its caller refers to it: a circle
-        call_guarded("the answer of a call did not reach its caller", answer, result)
+        answer(result)
 
 
 def interrupted() -> RunInterrupted:

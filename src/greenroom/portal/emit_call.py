@@ -7,7 +7,7 @@ coroutine by hand up to that wait, and again when the reply comes: two turns of 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import attrs
 import outcome
@@ -18,6 +18,7 @@ from greenroom.delivery.run.emitter import Emitter
 from greenroom.portal.call import Call, interrupted
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 @attrs.define(eq=False)
@@ -33,44 +34,32 @@ class EmitCall(Call[T]):
 
     def ran_by_hand(self) -> bool:
         """In the trio thread: run it up to its reply. False if it needs a task."""
-        if self._interrupted:
-            self.refuse(interrupted())
-            return True
-        if not self.lane.is_settled or not self.emitter.may_go_by_hand:
+        emitter = self.emitter
+        if self._interrupted or not self.lane.is_settled or not emitter.may_go_by_hand:
             return False
+        emitter.by_hand = True
         try:
-            self._drive(self._begin)
-        except MailboxFull:
+            self._coroutine = coroutine = self.function()  # type: ignore[assignment]  # a coroutine
+            self._drive(coroutine.send, None)  # type: ignore[attr-defined]
+        except (MailboxFull, TypeError):  # nothing was emitted; a task raises it
             return False
+        finally:
+            emitter.by_hand = False
         return True
 
     def interrupt(self) -> None:
         """In the trio thread: the reply is waited for no more. The event may be kept."""
         super().interrupt()
-        if self._coroutine is not None and self._reply is not None:
-            self._reply.abandon()
+        reply, self._reply = self._reply, None
+        if reply is not None and self._coroutine is not None:
+            reply.abandon()
             self._coroutine.close()
             self.refuse(interrupted())
 
-    def settle(self, result: outcome.Outcome[T]) -> None:
-        """Answer, unless that was done."""
-        self._coroutine = self._reply = None
-        super().settle(result)
-
-    def _begin(self) -> Reply[object]:
-        self.emitter.by_hand = True
-        try:
-            coroutine = cast("Coroutine[Reply[object], object, T]", self.function())
-            reply = coroutine.send(None)
-        finally:
-            self.emitter.by_hand = False
-        self._coroutine = coroutine
-        return reply
-
-    def _drive(self, step: Callable[..., Reply[object]], *args: object) -> None:
+    def _drive(self, step: Callable[[V], Reply[object]], value: V) -> None:
         """Take a step in the caller's context. Raises `MailboxFull`: then nothing was emitted."""
         try:
-            self._reply = reply = self.context.run(step, *args)
+            self._reply = reply = self.context.run(step, value)
         except StopIteration as returned:
             self.settle(outcome.Value(returned.value))
         except MailboxFull:

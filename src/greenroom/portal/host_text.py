@@ -1,13 +1,14 @@
 """The host's end of a text stream: a token waits on this side of the border for others.
 
-`write` appends to a buffer, and the trio thread takes what is in it: soon after the first token,
-then at intervals while more comes, when there is much of it, and before any call of the run begins.
-So a token does not cross alone, and is in the stream before what its run emits after it.
+`TextFacts.write` appends to a buffer, and the trio thread takes what is in it: soon after the first
+token, then at intervals while more comes, when there is much of it, and before any call of the run
+begins. So a token does not cross alone, and is in the stream before what its run emits after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from threading import Lock
 from types import TracebackType
 from typing import Final
@@ -25,54 +26,36 @@ from greenroom.portal.call import Call, Lane, ignore
 MUCH: Final = 2048
 """Bytes that are worth a crossing of their own."""
 
+NEVER: Final = BUFFER_BYTES + 1
+"""More than can wait: the trio thread was woken, and has not come."""
+
 IDLE_INTERVALS: Final = 20
 """Intervals without a token, after which the next one has to wake the trio thread."""
 
 
 class HostText:
-    """Text on its way into the stream of `make()`. `lane`: that of the run. `post`: posts to the
-    border."""
+    """Text on its way into the stream of `make()`. `lane`: that of the run.
 
-    def __init__(
-        self,
-        lane: Lane,
-        make: Callable[[], TextStream],
-        kind: Kind,
-        post: Callable[[Callable[[], object]], object],
-    ) -> None:
-        self._post = post
+    Two threads use the `buffer`, under the `lock`: the host appends (`TextFacts.write`), and the
+    trio thread takes. The rest of it is the trio thread's.
+    """
+
+    def __init__(self, lane: Lane, make: Callable[[], TextStream], kind: Kind) -> None:
+        self.buffer: TextBuffer = TextBuffer(kind)
+        self.lock: AbstractContextManager[bool] = Lock()
+        self.wakes_at: int = 0
+        """Bytes that have to wait before the trio thread is woken for them."""
+        self.is_open: bool = False
+        """Whether text may be written: inside of the block, before an error."""
         self.stream: TextStream | None = None
         self._lane = lane
         self._make = make
         self._kind = kind
-        self._buffer = TextBuffer(kind)
-        self._lock = Lock()  # two threads use the buffer: appends here, the taking there
-        self._is_awaited = self._is_hurried = False
-        self._idle = 0
-        self._is_open = False
+        self._idle = 0  # looks that found nothing
+        self._error: GreenroomError | None = None
         self._held = ""  # taken, and there was no room for it
         self._refused = ""
-        self._error: GreenroomError | None = None
         self._has_settled: trio.Event | None = None
-
-    # On the host's side
-
-    def write(self, text: str) -> None:
-        """Append a token. Raises as `TextStream.write`; an error of a text that has crossed is
-        raised by the next call."""
-        if not self._is_open or self._error is not None:
-            self.check()
-            raise OutOfOrder(
-                f"{self._kind}: text can be written only inside of the stream's block",
-                advice="enter the block of `run.text()` first",
-            )
-        with self._lock:
-            self._buffer.add(text)
-            waits = self._is_awaited and (self._is_hurried or self._buffer.size < MUCH)
-            if not waits:
-                self._is_awaited = self._is_hurried = True
-        if not waits:
-            self._post(self._arrived)
 
     def check(self) -> None:
         """Raise the error of a text that has crossed."""
@@ -84,7 +67,7 @@ class HostText:
         """Whether `drain` would wait: half of the buffer is in use, or clients are far behind."""
         return (
             bool(self._held)
-            or self._buffer.size > BUFFER_BYTES // 2
+            or self.buffer.size > BUFFER_BYTES // 2
             or (self.stream is not None and self.stream.is_ahead)
         )
 
@@ -94,25 +77,20 @@ class HostText:
         kept_back = "" if self.stream is None else self.stream.not_kept
         if self._error is None and not kept_back:
             return ""
-        with self._lock:
-            return kept_back + self._refused + self._held + self._buffer.text()
+        with self.lock:
+            return kept_back + self._refused + self._held + self.buffer.text()
 
     @property
     def receipt(self) -> Receipt | None:
         """The receipt of the last piece that was kept, if there is one."""
         return None if self.stream is None else self.stream.receipt
 
-    def end(self) -> None:
-        """The block was left without an error: raises what is still to be raised."""
-        self.check()
-        self._buffer.end()
-
     # In the trio thread
 
     async def __aenter__(self) -> HostText:
         self.stream = self._make()
         await self.stream.__aenter__()
-        self._is_open = True
+        self.is_open = True
         self._lane.texts[self] = None
         return self
 
@@ -122,7 +100,7 @@ class HostText:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._is_open = False
+        self.is_open = False
         self._lane.texts.pop(self, None)
         self.take()
         await self.opened.__aexit__(kind, error, trace)
@@ -162,17 +140,18 @@ class HostText:
         await self.settled()
         self.check()
 
-    def _arrived(self) -> None:
-        self._is_hurried = False
+    def arrived(self) -> None:
+        """The trio thread was woken: take what waits, and look at intervals for more."""
+        self.wakes_at = MUCH
         self.take()
         self._lane.border.pull(self)
 
     def pull(self) -> bool:
         """Take what was written in an interval; False if there was nothing for some of them."""
-        with self._lock:
-            self._idle = 0 if self._buffer.size else self._idle + 1
-            if self._idle > IDLE_INTERVALS or not self._is_open:
-                self._idle, self._is_awaited = 0, False
+        with self.lock:
+            self._idle = 0 if self.buffer.size else self._idle + 1
+            if self._idle > IDLE_INTERVALS or not self.is_open:
+                self._idle = self.wakes_at = 0
                 return False
         self.take()
         return True
@@ -188,9 +167,9 @@ class HostText:
                 lane.border.spawn(Call(self._move_when_there_is_room, lane, ignore))
 
     def _move_waiting(self) -> None:
-        with self._lock:
-            text = self._buffer.text()
-            self._buffer.clear()
+        with self.lock:
+            text = self.buffer.text()
+            self.buffer.clear()
         self._move(text)
 
     def _move(self, text: str) -> None:
@@ -202,7 +181,7 @@ class HostText:
         except StreamFull:
             self._held = text
         except GreenroomError as error:
-            self._error = error
+            self._fail(error)
             self._refused += text
 
     async def _move_when_there_is_room(self) -> None:
@@ -222,4 +201,7 @@ class HostText:
         try:
             await self.opened.flush()
         except GreenroomError as error:
-            self._error = error
+            self._fail(error)
+
+    def _fail(self, error: GreenroomError) -> None:
+        self._error, self.is_open = error, False
