@@ -38,13 +38,14 @@ PRIVATE = {
 }
 """Where we use what a library does not promise, and whose it is."""
 
-EXTRAS = ("testing", "remote", "postgres", "fastapi", "pydantic-ai", "langgraph")
+EXTRAS = ("testing", "remote", "postgres", "fastapi", "pydantic-ai", "langgraph", "openai-agents")
 """Those that packages and modules are named after."""
 
 FRAMEWORKS = {
     "pydantic_ai": "pydantic-ai-slim",
     "langgraph": "langgraph",
     "langchain_core": "langchain-core",
+    "agents": "openai-agents",
 }
 """Distributions of `greenroom.integrations`, which need not be here, by what is imported."""
 
