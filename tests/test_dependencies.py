@@ -38,7 +38,16 @@ PRIVATE = {
 }
 """Where we use what a library does not promise, and whose it is."""
 
-EXTRAS = ("testing", "remote", "postgres", "fastapi", "pydantic-ai", "langgraph", "openai-agents")
+EXTRAS = (
+    "testing",
+    "remote",
+    "postgres",
+    "fastapi",
+    "pydantic-ai",
+    "langgraph",
+    "openai-agents",
+    "mcp",
+)
 """Those that packages and modules are named after."""
 
 FRAMEWORKS = {
@@ -46,6 +55,7 @@ FRAMEWORKS = {
     "langgraph": "langgraph",
     "langchain_core": "langchain-core",
     "agents": "openai-agents",
+    "mcp": "mcp",
 }
 """Distributions of `greenroom.integrations`, which need not be here, by what is imported."""
 
