@@ -13,6 +13,7 @@ from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase, PostgresRows
 from greenroom.delivery.journal.sql.database import SqlValue
+from greenroom.delivery.journal.sql.log_ends import LogEnds
 from greenroom.delivery.journal.sql.rows import Write
 from greenroom.delivery.journal.sql.store import SqlStore
 
@@ -43,11 +44,11 @@ class PostgresStore(SqlStore):
             self.forget_ends()
             raise
 
-    def _record_writes(self, records: list[Record]) -> list[Write]:
+    def _record_writes(self, records: list[Record], ends: LogEnds) -> list[Write]:
         counts = Counter([record.user for record in records])
         users = sorted(counts)
-        row = (users, [self._tail(user).last for user in users], [counts[user] for user in users])
-        writes = super()._record_writes(records)
+        row = (users, [self._tail(user)[0] for user in users], [counts[user] for user in users])
+        writes = super()._record_writes(records, ends)
         return [(_FENCE, [cast("tuple[str | int | bytes | None, ...]", row)]), *writes]
 
     @contextmanager

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
@@ -22,12 +22,19 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
     Unsaid,
 )
-from greenroom.delivery.journal.checks import check_unsaid, last_offsets
+from greenroom.delivery.journal.checks import check_unsaid
 from greenroom.delivery.journal.journal import agreed_through, within
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.journal.sql.database import Database, Rows, SqlValue
 from greenroom.delivery.journal.sql.letters import SqlLetters, letter_writes
+from greenroom.delivery.journal.sql.log_ends import (
+    EMPTY,
+    LogEnd,
+    LogEnds,
+    ends_of,
+    spans_of,
+)
 from greenroom.delivery.journal.sql.rows import (
     CURSOR_COLUMNS,
     MARK_COLUMNS,
@@ -139,13 +146,6 @@ _MARKS: Final = f"""
 """
 
 
-class _LogEnd(NamedTuple):
-    """The end of a user's log: the last offset, and its thread unless the record is trimmed."""
-
-    last: int
-    thread: str | None
-
-
 class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
     """Keeps entries, and implements `Reads`, on a connection that only this store uses.
 
@@ -157,20 +157,21 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         self.runs = SqlRuns(database)
         self.thread_list = SqlThreads(database)
         self.asks = SqlAsks(database)
-        self._tails: dict[UserId, _LogEnd] = {}
+        self._tails: LogEnds = {}
 
     def append(self, entries: Sequence[Entry]) -> None:
-        records = [entry for entry in entries if isinstance(entry, Record)]
-        if self._needs_no_look_up(entries, records):
-            self._write(self._writes(entries, records))
+        records = [entry for entry in entries if type(entry) is Record]
+        ends = ends_of(records)
+        if self._needs_no_look_up(entries, ends):
+            self._write(self._writes(entries, records, ends))
         else:
             with self._transaction():  # which the look-ups share: one of its own costs as much
                 check_unsaid(entries, self.said)
-                self._carry_out(self._writes(entries, records))
-        self._remember(records)
+                self._carry_out(self._writes(entries, records, ends))
+        self._remember(ends)
 
     def bounds(self, user: UserId) -> Bounds:
-        last = self._tail(user).last
+        last = self._tail(user)[0]
         return Bounds(self._trimmed(user) + 1 if last else 0, last)
 
     def read(self, user: UserId, after: int, limit: int, max_bytes: int) -> list[Record]:
@@ -236,7 +237,7 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         return [mark_of(cast(MarkRow, row)) for row in self._rows(_MARKS, user, after, limit)]
 
     def threads(self, user: UserId) -> list[ThreadSummary]:
-        return self.thread_list.summaries(user, self._tail(user).last)
+        return self.thread_list.summaries(user, self._tail(user)[0])
 
     def keeps_user(self, user: UserId) -> bool:
         return keeps_user(self._database, user)
@@ -269,7 +270,7 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
     def trim(self, user: UserId, through: int) -> int:
         self._tails.pop(user, None)
         with self._transaction():
-            return trim(self._database, user, min(through, self._tail(user).last))
+            return trim(self._database, user, min(through, self._tail(user)[0]))
 
     def forget_progress(self, user: UserId, through: int) -> int:
         """See `Journal.sweep`. Returns the number of events that left only their places."""
@@ -280,22 +281,24 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         """Look the ends of logs up again: another writer may have appended."""
         self._tails.clear()
 
-    def _needs_no_look_up(self, entries: Sequence[Entry], records: list[Record]) -> bool:
-        known = self._tails.keys() >= {record.user for record in records}
-        return known and Unsaid not in set(map(type, entries))
+    def _needs_no_look_up(self, entries: Sequence[Entry], users: LogEnds) -> bool:
+        return self._tails.keys() >= users.keys() and Unsaid not in set(map(type, entries))
 
-    def _writes(self, entries: Sequence[Entry], records: list[Record]) -> list[Write]:
-        """Raises `OutOfSequence`."""
-        writes = self._record_writes(records) if records else []
+    def _writes(
+        self, entries: Sequence[Entry], records: list[Record], ends: LogEnds
+    ) -> list[Write]:
+        """`ends`: of the users of the records; set to those after them. Raises `OutOfSequence`."""
+        writes = self._record_writes(records, ends) if records else []
         if len(records) < len(entries):
             writes += _delivery_writes([each for each in entries if type(each) is not Record])
         return writes
 
-    def _record_writes(self, records: list[Record]) -> list[Write]:
-        tails = {user: self._tail(user) for user in {record.user for record in records}}
-        last_offsets(records, lambda user: tails[user].last)
+    def _record_writes(self, records: list[Record], ends: LogEnds) -> list[Write]:
+        for user in ends:
+            ends[user] = self._tail(user)
+        spans = spans_of(records, ends)
         writes: list[Write] = [(_INSERT_RECORD, list(map(record_row, records)))]
-        if spans := list(_spans(records, tails)):
+        if spans:
             writes.append((_INSERT_SPAN, spans))
         if not _FOLLOWED.isdisjoint([record.kind for record in records]):
             writes += run_writes(records)
@@ -322,20 +325,19 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         """The stretches past `after` that some session received."""
         return Stretches(cast("list[tuple[int, int]]", self._rows(_RECEIVED, user, after)))
 
-    def _remember(self, records: Iterable[Record]) -> None:
+    def _remember(self, ends: LogEnds) -> None:
         """Cache the ends of committed logs: looking one up costs as much as a record."""
         if len(self._tails) > _TAILS_KEPT:
             self._tails.clear()
-        for record in {record.user: record for record in records}.values():
-            self._tails[record.user] = _LogEnd(record.offset, record.thread)
+        self._tails.update(ends)
 
-    def _tail(self, user: UserId) -> _LogEnd:
+    def _tail(self, user: UserId) -> LogEnd:
         return self._tails.get(user) or self._look_up_tail(user)
 
-    def _look_up_tail(self, user: UserId) -> _LogEnd:
+    def _look_up_tail(self, user: UserId) -> LogEnd:
         for last, thread in cast("list[tuple[int, str | None]]", self._rows(_TAIL, user)):
-            return _LogEnd(last, thread)
-        return _LogEnd(0, None)
+            return last, thread
+        return EMPTY
 
     def _trimmed(self, user: UserId) -> int:
         return cast("int | None", self._value(_TRIMMED, user)) or 0
@@ -379,14 +381,3 @@ def _delivery_writes(entries: Sequence[Entry]) -> Iterator[Write]:
     yield from cause_writes(entries)
     yield from ban_writes(entries)
     yield from policy_writes(entries)
-
-
-def _spans(
-    records: Iterable[Record], tails: dict[UserId, _LogEnd]
-) -> Iterator[tuple[str, int, str]]:
-    """A row for each record whose thread differs from that of the user's previous record."""
-    threads = {user: tail.thread for user, tail in tails.items()}
-    for record in records:
-        if threads[record.user] != record.thread:
-            threads[record.user] = record.thread
-            yield record.user, record.offset, record.thread

@@ -28,7 +28,6 @@ from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.journal import open_postgres_journal
 from greenroom.delivery.journal.postgres.opening import connect, prepare
 from greenroom.delivery.journal.postgres.store import PostgresStore
-from greenroom.delivery.journal.sql.store import _LogEnd
 from tests.delivery.journal.journal_conformance import (
     ALICE,
     BOB,
@@ -129,7 +128,7 @@ def test_a_writer_may_be_refused_at_any_time(stores: list[PostgresStore]) -> Non
     for last in range(0, 20, 2):
         other.append([record(last + 1)])
         one.bounds(ALICE)
-        one._tails.update(dict.fromkeys([ALICE], _LogEnd(last, THREADS[0])))
+        one._tails.update(dict.fromkeys([ALICE], (last, THREADS[0])))
         with pytest.raises(OutOfSequence), in_our_words("Postgres"):
             one.append([record(last + 1)])
         one.append([record(last + 2)])
