@@ -133,21 +133,27 @@ class ReactorCell(Resting, Generic[M]):
 
     __slots__ = (
         "_actor",
+        "_attended",
         "_cancelled",
         "_context",
         "_dispatcher",
         "_life",
         "_mailbox",
+        "_probe",
+        "_ref",
         "_result",
         "_tell",
     )
 
     def __init__(self, actor: Reactor[M], life: ActorLife[M], dispatcher: Dispatcher) -> None:
         self._actor = actor
+        self._ref = actor.ref
         self._mailbox: Mailbox[M | Ask[object]] = actor.ref._mailbox
         self._life = life
+        self._probe = life.probe
         self._dispatcher = dispatcher
         self._tell: Callable[[outcome.Outcome[None]], None] | None = None
+        self._attended: Callable[[], None] = _takes_no_turn
         self._cancelled = False
         self._result: outcome.Outcome[None] = outcome.Value(None)
         self._context: Context = trio.lowlevel.current_task().context
@@ -158,8 +164,9 @@ class ReactorCell(Resting, Generic[M]):
 
     def _begin(self, tell: Callable[[outcome.Outcome[None]], None]) -> None:
         self._tell = tell
-        self._actor.ref._hand_over = self._take
-        self._mailbox.attend(self._enqueue)
+        self._ref._hand_over = self._take
+        self._attended = partial(self._dispatcher.enqueue, self)
+        self._mailbox.attend(self._attended)
 
     async def park(self) -> None:
         """Wait in the reactor's task until it stops; raises what ended it otherwise."""
@@ -189,7 +196,7 @@ class ReactorCell(Resting, Generic[M]):
 
     def rest(self, start: SupervisedStart) -> None:
         """Let the task end until the reactor does."""
-        self._actor.ref._task = None
+        self._ref._task = None
         self._begin(self._wake)
         start.rest(self)
 
@@ -205,7 +212,7 @@ class ReactorCell(Resting, Generic[M]):
         await self._life.go_through(self._go_to_its_end())
 
     async def _go_to_its_end(self) -> bool:
-        self._actor.ref._task = trio.lowlevel.current_task()
+        self._ref._task = trio.lowlevel.current_task()
         result, self._result = self._result, outcome.Value(None)
         result.unwrap()
         await self._look()
@@ -229,32 +236,33 @@ class ReactorCell(Resting, Generic[M]):
         return self._react_to(self._mailbox.take_nowait(self._actor.batch))
 
     def _react_to(self, batch: deque[M | Ask[object]]) -> int:
-        actor, taken, raised = self._actor, len(batch), None
-        ref = actor.ref
+        actor, ref, taken, raised = self._actor, self._ref, len(batch), None
         ref._in_turn = True
         try:
             self._context.run(_handle, actor, batch)
         except BaseException as error:  # noqa: BLE001  # raised again in the reactor's task
             raised = error
         ref._in_turn = False
-        if batch:
-            taken -= len(batch)
-            self._mailbox.put_back(batch)
-        if self._life.probe is not NO_PROBE:
-            self._life.probe.handled(actor.ref.name, taken)
+        if batch or self._probe is not NO_PROBE:
+            taken = self._note_handled(batch, taken)
         if raised is None:
             actor.recent.handled(taken)
             if not (actor._stop or self._cancelled):
-                self._mailbox.attend(self._enqueue)
+                self._mailbox.attend(self._attended)
                 return taken
         self._end(outcome.Value(None) if raised is None else outcome.Error(raised))
         return taken
 
-    def _enqueue(self) -> None:
-        self._dispatcher.enqueue(self)
+    def _note_handled(self, left: deque[M | Ask[object]], taken: int) -> int:
+        """`left`: the messages of a batch that were not handled. Returns how many were."""
+        handled = taken - len(left)
+        self._mailbox.put_back(left)
+        self._probe.handled(self._ref.name, handled)
+        return handled
 
     def _end(self, result: outcome.Outcome[None]) -> None:
-        tell, self._tell, self._actor.ref._hand_over = self._tell, None, None
+        tell, self._tell, self._ref._hand_over = self._tell, None, None
+        self._attended = _takes_no_turn  # the other one knows this cell
         assert tell is not None, "a life ends once"
         tell(result)
 
@@ -265,9 +273,10 @@ class ReactorCell(Resting, Generic[M]):
         """The reactor is cancelled, or has come to its end. A handler that cancels it comes to its
         end first, and what it raises wins, as in a task: then False."""
         self._cancelled = True
-        if self._actor.ref._in_turn:
+        if self._ref._in_turn:
             return False
-        self._tell = self._actor.ref._hand_over = None
+        self._tell = self._ref._hand_over = None
+        self._attended = _takes_no_turn
         self._mailbox.leave()
         return True
 
@@ -276,3 +285,7 @@ class ReactorCell(Resting, Generic[M]):
 def _handle(actor: Reactor[M], batch: deque[M | Ask[object]]) -> None:
     """Handlers can be interrupted from the keyboard, as in a task: dispatchers are system tasks."""
     actor.handle_many(batch)
+
+
+def _takes_no_turn() -> None:
+    """Of a cell whose life has not begun, or is over."""

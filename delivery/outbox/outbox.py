@@ -102,10 +102,10 @@ class Outbox(Drafts[T]):
         cursors = self._sessions.take_cursors(self.user, at, lazily=lazily)
         return (*cursors, *self._marks_in_flight, *self._notes.take())
 
-    def appended(self) -> tuple[list[tuple[Record, T]], list[OutboxCommand]]:
+    def appended(self) -> tuple[Sequence[Record], Sequence[T], list[OutboxCommand]]:
         """The batch in flight is durable: return its records and tokens, and the next commands."""
-        records, self._in_flight = self._in_flight or [], None
-        done = list(zip(records, self._tokens_in_flight, strict=True))
+        records, self._in_flight = self._in_flight or (), None
+        tokens = self._tokens_in_flight
         self._drafts_in_flight = self._tokens_in_flight = self._marks_in_flight = ()
         self.notes_kept = (*self._notes.kept(), *self._beside_in_flight)
         self._sessions.kept()
@@ -113,7 +113,7 @@ class Outbox(Drafts[T]):
         if records:
             self.last += len(records)
             self._tail.add(records, size)
-        return done, self._feed_all(before, size)
+        return records, tokens, self._feed_all(before, size)
 
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""

@@ -49,9 +49,9 @@ class Tail:
         records = self.records
         if not records or offset + 1 < records[0].offset:
             return ()
+        if records[-1].offset == offset + 1:
+            return records[-1:]
         start = offset + 1 - records[0].offset
-        if start == len(records) - 1:
-            return records[start:]
         events = records[start : start + self._limits.frame_events]
         if size_of(events) <= self._limits.frame_bytes:
             return events

@@ -37,7 +37,7 @@ WHAT_NOW = {
 }
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)  # not frozen: that doubles what one costs
 class Receipt:
     """Proof that an event was accepted: it has an offset and is durable.
 

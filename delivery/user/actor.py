@@ -234,13 +234,13 @@ class UserActor(Reactor[UserMessage]):
         if isinstance(message.result, outcome.Error):
             self._append_failed(message.result.error)
         else:
-            done, commands = self.outbox.appended()
-            for record, reply in done:
+            records, replies, commands = self.outbox.appended()
+            for record, reply in zip(records, replies, strict=True):
                 if record.kind in RUN_TURNS:
                     self._runs.kept(record)
                 reply.succeed(record)
-            if done:
-                self._account.kept([record for record, _ in done])
+            if records:
+                self._account.kept(records)
                 self._settler.kept()
             if self.outbox.notes_kept:
                 self._settler.tell(self.outbox.notes_kept)

@@ -25,7 +25,7 @@ PARTS_BYTES, BESIDE_BYTES = 512, 16 * 1024
 """What an event weighs but for its JSON, and what is kept beside it: about."""
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)  # not frozen, as `Record`
 class Emit(Request[Record], Weighed):
     """Accept an event. Answered with its record once the record is durable."""
 
@@ -70,7 +70,7 @@ class RunLeft:
     words: Draft | None = None
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)  # not frozen, as `Record`
 class AskUser(Emit):
     """Accept the `input_requested` of a question."""
 
@@ -166,7 +166,7 @@ class Detach:
     connection: ConnectionId
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)  # not frozen, as `Record`
 class Written:
     """The connection wrote everything up to `through` to its socket."""
 
@@ -174,7 +174,7 @@ class Written:
     through: int
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)  # not frozen, as `Record`
 class Acked:
     """The client received everything up to `offset`."""
 
@@ -254,7 +254,7 @@ FromConnection: TypeAlias = (
 # From the journal, and from itself
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)  # not frozen, as `Record`
 class AppendDone(Small):
     """The batch in flight is durable, or lost."""
 
@@ -320,7 +320,7 @@ UserMessage: TypeAlias = (
 # To connections
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)  # not frozen, as `Record`
 class DeliverEvents(Weighed):
     """Send these records to the client: one user's, in offset order."""
 

@@ -458,12 +458,12 @@ class DeliveryMachine(RuleBasedStateMachine):
         person = self.whose(who)
         if person.untold:
             person.flight, person.untold = None, False
-            done, commands = person.outbox.appended()
-            for record, reply in done:
+            records, replies, commands = person.outbox.appended()
+            for record, reply in zip(records, replies, strict=True):
                 person.runs.core.kept(record)
                 reply.succeed(record)
             person.settler.tell(person.outbox.notes_kept)
-            if done:
+            if records:
                 person.settler.kept()
             self.obey(person, commands)
             self.flush(person)

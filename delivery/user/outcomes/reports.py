@@ -150,7 +150,12 @@ class Account:
 
     def _await(self, records: Sequence[Record]) -> None:
         waiting = self._unreceived
-        waiting.update(zip(map(_offset_of, records), map(_kind_and_time_of, records), strict=True))
+        if len(records) == 1:  # nearly always
+            record = records[0]
+            waiting[record.offset] = (record.kind, record.at)
+        else:
+            kinds_and_times = map(_kind_and_time_of, records)
+            waiting.update(zip(map(_offset_of, records), kinds_and_times, strict=True))
         while len(waiting) > UNRECEIVED:
             del waiting[next(iter(waiting))]
 
