@@ -97,11 +97,21 @@ class SocketGauge:
     """The offset through which a connection has written to its socket, and whether the first event
     after an offset may still be on its way.
 
-    Set by the connection and read by the user actor on demand: no message, no task switch.
+    `acknowledged`: whether the client acknowledges what it receives; one that does not is sent
+    nothing again. `left_out`: the first event that was passed over for this client; from it on
+    none counts as sent. Set by the connection and read by the user actor on demand: no message, no
+    task switch.
     """
 
     written: int = 0
     on_its_way: Callable[[int], bool] = nothing_on_its_way
+    acknowledged: bool = True
+    left_out: int | None = None
+
+    @property
+    def sent(self) -> int:
+        """The offset through which the client was sent everything."""
+        return self.written if self.left_out is None else min(self.written, self.left_out - 1)
 
 
 @attrs.define

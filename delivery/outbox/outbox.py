@@ -200,7 +200,7 @@ class Outbox(Drafts[T]):
     def detach(self, connection: ConnectionId) -> None:
         feed = self._feeds.pop(connection, None)
         if feed is not None:
-            self._sessions.send(feed.session, feed.gauge.written)
+            self._sessions.send(feed.session, feed.gauge.sent)
             self._sessions.hand(feed.session, feed.handed)
             self._retries.ended(feed)
 
@@ -345,7 +345,7 @@ class Outbox(Drafts[T]):
 
     def _note_sent(self) -> None:
         for feed in self._feeds.values():
-            self._sessions.send(feed.session, feed.gauge.written)
+            self._sessions.send(feed.session, feed.gauge.sent)
 
     def _note_trimmed(self, feed: Feed, next_kept: int) -> None:
         if next_kept > feed.handed + 1:

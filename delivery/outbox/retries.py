@@ -51,7 +51,7 @@ class Retries:
         self._observer.breaker_moved(feed.redelivery.circuit.value, None)
 
     def sent(self, feed: Feed) -> None:
-        if feed.redelivery.due is None:
+        if feed.redelivery.due is None and feed.gauge.acknowledged:
             feed.redelivery.sent(self._clock())
 
     def acked(self, feed: Feed, offset: int) -> None:

@@ -42,6 +42,7 @@ from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.listeners import Address, Listeners, OpenSockets
 from greenroom.transport.door.static_pages import StaticPage, load_pages, with_body_data
 from greenroom.transport.door.unready import UnreadySockets
+from greenroom.transport.front_ends.front_ends import FrontEnds
 from greenroom.transport.protocol.frame_codec import FrameDecoder
 from greenroom.transport.protocol.frame_limits import FrameLimits
 from greenroom.transport.server import Server
@@ -144,7 +145,11 @@ class Listening:
             observer=self.observer,
             bans=self.bans,
             gate=services.gate if services else None,
+            front_ends=self._front_ends,
         )
+
+    def _front_ends(self, path: str) -> FrontEnds:
+        return FrontEnds(path, self.journal)
 
     def _pages(self) -> Mapping[str, StaticPage]:
         """The page, which knows from its body's `data-takes` what to offer."""

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from email.utils import formatdate
+from functools import partial
 from typing import TypeAlias
 
 import attrs
@@ -33,11 +34,11 @@ from greenroom.transport.door.upgrade import (
     check_subprotocol,
 )
 from greenroom.transport.door.upgrade_granted import Upgrade
-from greenroom.transport.events.events_granted import EVENT_HEADERS, EventsGranted
-from greenroom.transport.events.hello import hello_of
+from greenroom.transport.events.events_granted import Granted
 from greenroom.transport.events.live_door import LiveDoor, Prove
 from greenroom.transport.events.stream_events import StreamEvents
 from greenroom.transport.events.tickets import Tickets
+from greenroom.transport.front_ends.front_ends import FrontEnds
 from greenroom.transport.http.exchange import Exchange
 from greenroom.transport.http.gentle_close import READ_BYTES, close_gently
 from greenroom.transport.http.request_head import (
@@ -46,6 +47,7 @@ from greenroom.transport.http.request_head import (
     BadRequest,
     HeadParser,
     RequestHead,
+    check_method,
 )
 from greenroom.transport.http.responses import Response, text
 from greenroom.transport.wrong_id import wrong_id_behind
@@ -80,7 +82,8 @@ class FrontDoor:
     (`DELETE /crashes/*`);
     `ready` is asked by `/readyz` and before every upgrade; `clock` gives seconds since the Unix
     epoch for the `Date` of answers. Users of `bans` get no upgrade. With a `gate`, requests below
-    `/api/` that it lets pass are handed on as an `Exchange`.
+    `/api/` that it lets pass are handed on as an `Exchange`. `front_ends` makes what answers
+    front-end protocols of others.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class FrontDoor:
         observer: Observer = NO_OBSERVER,
         bans: Bans | None = None,
         gate: Gate | None = None,
+        front_ends: Callable[[str], FrontEnds] | None = None,
     ) -> None:
         self.validity: Validity = Validity(authenticator, Bans(clock) if bans is None else bans)
         self._origins = Origins(allow_origins)
@@ -105,7 +109,12 @@ class FrontDoor:
         self._clock = clock
         self._observer = observer
         self.live: LiveDoor = LiveDoor(
-            live_path, self._authenticate, self._check_ticket, self._origins, Tickets(clock)
+            live_path,
+            self._authenticate,
+            self._check_ticket,
+            self._origins,
+            Tickets(clock),
+            front_ends=front_ends(live_path) if front_ends else None,
         )
         self._routes = _by_path(
             {
@@ -150,29 +159,25 @@ class FrontDoor:
         except BadRequest as error:
             return self._refusal(head, error)
 
-    async def admit_events(self, head: RequestHead) -> EventsGranted | Response:
+    async def admit_events(self, head: RequestHead) -> Granted | Response:
         """What an event stream begins with, or why there is none."""
         try:
-            return await self._grant_events(head)
+            return await self.live.grant(head, self._authorise)
         except BadRequest as error:
             return self._refusal(head, error)
 
-    async def _grant_events(self, head: RequestHead) -> EventsGranted:
-        _check_method(head, "GET")
-        hello = hello_of(head)
-        identity = await self._authorise(head, self.live.identify)
-        headers = {**EVENT_HEADERS, **self.live.shared_with(head)}
-        return EventsGranted(identity, hello, headers, self.live.streams)
-
     def _refusal(self, head: RequestHead | None, error: BadRequest) -> Response:
-        if head is not None and head.path in (self._live_path, self.live.events_path):
+        if head is not None and self._is_way_in(head):
             self._observer.handshake_refused(error.status)
         self._log(head, error)
         return text(error.status, error.message, error.headers)
 
+    def _is_way_in(self, head: RequestHead) -> bool:
+        return head.path == self._live_path or self.live.begins_stream(head)
+
     def _takes_body(self, path: str) -> bool:
         is_for_programs = self._gate is not None and path.startswith(API)
-        return is_for_programs or path == self.live.frames_path
+        return is_for_programs or self.live.takes_body(path)
 
     async def _admit(self, stream: trio.abc.Stream) -> Admitted | Exchange | None:
         head = None
@@ -183,12 +188,16 @@ class FrontDoor:
                 await trio.aclose_forcefully(stream)
                 return None
             if head.path == self._live_path:
-                _check_method(head, "GET")
+                check_method(head, "GET")
                 check_handshake(head)
                 identity = await self._authorise(head, self._authenticate)
                 return Upgrade(identity, stream, acceptance_of(head), parser.rest, self._clock)
+            with_body = partial(self._with_body, stream, parser)
             if self.live.begins_stream(head):
-                return StreamEvents(await self._grant_events(head), stream, self._clock)
+                if head.method == "POST":
+                    head = with_body(head)
+                granted = await self.live.grant(head, self._authorise)
+                return StreamEvents(granted, stream, self._clock)
             head = attrs.evolve(head, peer=peer_of(stream))
             if self._gate is not None and head.path.startswith(API):
                 if (refusal := await self._gate(head)) is None:
@@ -196,14 +205,19 @@ class FrontDoor:
                 response = refusal
             else:
                 if head.path == self.live.frames_path:
-                    body = Exchange(stream, parser.connection(), head, self._clock)
-                    head = attrs.evolve(head, body=body)
+                    head = with_body(head)
                 response = await self._respond(head)
         except BadRequest as error:
             response = self._refusal(head, error)
         await self._send(stream, response, with_body=head is None or head.method != "HEAD")
         await close_gently(stream)
         return None
+
+    def _with_body(
+        self, stream: trio.abc.Stream, parser: HeadParser, head: RequestHead
+    ) -> RequestHead:
+        body = Exchange(stream, parser.connection(), head, self._clock)
+        return attrs.evolve(head, body=body)
 
     def _log(self, head: RequestHead | None, error: BadRequest) -> None:
         kind = {"kind": str(error.status)}  # a flood of one hides no other from a limited log
@@ -268,7 +282,7 @@ class FrontDoor:
         handlers = self._routes.get(self._route(head))
         if handlers is None:
             raise BadRequest("There is nothing here.", status=404)
-        _check_method(head, *handlers)
+        check_method(head, *handlers)
         try:
             return await handlers[head.method](head)
         except BadRequest:
@@ -360,12 +374,3 @@ def _check_upgrade_would_fit(head: RequestHead) -> None:
     token = max((len(value) for value in head.all("authorization")), default=0)
     if head.size + token // 3 + UPGRADE_BYTES > MAX_HEAD_BYTES:
         raise BadRequest(TOO_LARGE, status=431)
-
-
-def _check_method(head: RequestHead, *allowed: str) -> None:
-    if head.method not in allowed:
-        raise BadRequest(
-            f"This path takes {' or '.join(allowed)} only.",
-            status=405,
-            headers={"Allow": ", ".join(allowed)},
-        )

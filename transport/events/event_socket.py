@@ -11,6 +11,7 @@ import trio
 
 from greenroom.delivery.events.ids import ConnectionId, UserId
 from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.transport.connection.socket.connection_socket import (
     ROOM_BYTES,
     ByteWriter,
@@ -19,6 +20,7 @@ from greenroom.transport.connection.socket.connection_socket import (
 )
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.traffic import Traffic
+from greenroom.transport.events.heartbeats import Heartbeats
 from greenroom.transport.events.sse import COMMENT, kind_of, messages_of
 from greenroom.transport.protocol.frame_object import REPLACEMENT, BadFrame, object_of
 
@@ -35,6 +37,9 @@ class Carrier(Protocol):
     def traffic(self) -> Traffic: ...
 
     async def open(self, beside: Starter) -> None:
+        """From now on it can be written to."""
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """Begin the answer."""
 
     def send(self, data: bytes) -> None:
@@ -82,26 +87,29 @@ class _Awaited:
 
 
 class EventSocket:
-    """A `ConnectionSocket`. The request has said `hello`; what else the client says is posted.
-
-    A heartbeat is a comment, which no client answers: the sign of life is that all of the stream
-    has left.
-    """
+    """A `ConnectionSocket`. The request has said `hello`; what else the client says is posted."""
 
     def __init__(
-        self, carrier: Carrier, hello: str, open_streams: OpenStreams, allow: Callable[[], bool]
+        self,
+        carrier: Carrier,
+        hello: str,
+        headers: Mapping[str, str],
+        open_streams: OpenStreams,
+        allow: Callable[[], bool],
     ) -> None:
         self._carrier = carrier
         self._hello = hello
+        self._headers = headers
         self._open_streams = open_streams
         self._allow = allow
         self._listener: Listener | None = None
         self._patience: trio.CancelScope | None = None
         self._turn = trio.Lock()
         self._awaited: dict[str, list[_Awaited]] = {}
-        self._signs = self._heartbeats = 0
+        self._heartbeats = Heartbeats(carrier.traffic)
         self._is_over = False
         self.key: tuple[str, str] | None = None
+        self.gauge = SocketGauge()
 
     @property
     def writer(self) -> ByteWriter:
@@ -112,13 +120,11 @@ class EventSocket:
         return None
 
     def traffic(self) -> Traffic:
-        now = self._carrier.traffic()
-        if not now.waiting:
-            self._signs = self._heartbeats
-        return Traffic(self._signs, now.left, now.waiting)
+        return self._heartbeats.traffic()
 
     async def open(self, beside: Starter) -> None:
         await self._carrier.open(beside)
+        self._carrier.begin(200, self._headers)
 
     async def read(self, listener: Listener) -> None:
         self._listener = listener
@@ -169,7 +175,8 @@ class EventSocket:
             self._note_ready(text)
         if kind != "reply" or not self._answer(text):
             messages = messages_of(text)
-            self._heartbeats += messages == COMMENT
+            if messages == COMMENT:
+                self._heartbeats.sent()
             self._carrier.send(messages)
         return not self.writer.is_broken
 

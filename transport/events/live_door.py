@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, Protocol, TypeAlias
 
 import attrs
@@ -12,13 +12,16 @@ import orjson
 from greenroom.transport.auth.tokens import Identity
 from greenroom.transport.door.upgrade import Origins, is_same_host
 from greenroom.transport.events.event_socket import EventSocket, OpenStreams
-from greenroom.transport.events.hello import connection_of
+from greenroom.transport.events.events_granted import EVENT_HEADERS, EventsGranted, Granted
+from greenroom.transport.events.hello import connection_of, hello_of
 from greenroom.transport.events.tickets import Tickets, cookie_for, ticket_of
+from greenroom.transport.front_ends.front_ends import FrontEnds
 from greenroom.transport.http.body import BadBody, whole
-from greenroom.transport.http.request_head import BadRequest, RequestHead
+from greenroom.transport.http.request_head import BadRequest, RequestHead, check_method
 from greenroom.transport.http.responses import Response, json_answer
 
 Prove: TypeAlias = Callable[[RequestHead], Awaitable[Identity]]
+Authorise: TypeAlias = Callable[[RequestHead, Prove], Awaitable[Identity]]
 MOST_BYTES: Final = 256 * 1024
 MOST_FRAMES: Final = 100
 """What one post may bring. Each of its frames counts as one of a WebSocket."""
@@ -41,6 +44,7 @@ class LiveDoor:
     origins: Origins
     tickets: Tickets
     streams: OpenStreams = attrs.field(factory=OpenStreams)
+    front_ends: FrontEnds | None = None
 
     @property
     def events_path(self) -> str:
@@ -48,12 +52,19 @@ class LiveDoor:
 
     @property
     def frames_path(self) -> str:
-        """The only one that takes a body."""
         return f"{self.path}/frames"
+
+    def takes_body(self, path: str) -> bool:
+        return path == self.frames_path or self.is_front_end(path)
+
+    def is_front_end(self, path: str) -> bool:
+        """Whether a front-end protocol of others has this path."""
+        return self.front_ends is not None and self.front_ends.has(path)
 
     def begins_stream(self, head: RequestHead) -> bool:
         """Whether the request is for a stream, whatever becomes of it."""
-        return head.path == self.events_path and head.method != "OPTIONS"
+        is_stream = head.path == self.events_path or self.is_front_end(head.path)
+        return is_stream and head.method != "OPTIONS"
 
     def routes(self) -> Mapping[str, Callable[[RequestHead], Awaitable[Response]]]:
         """All but that of the stream itself."""
@@ -64,7 +75,26 @@ class LiveDoor:
             f"OPTIONS {self.frames_path}": self._preflight,
             f"OPTIONS {session}": self._preflight,
             f"OPTIONS {self.events_path}": self._preflight,
+            **{f"OPTIONS {path}": self._preflight for path in self._front_paths()},
         }
+
+    def _front_paths(self) -> Iterable[str]:
+        return () if self.front_ends is None else self.front_ends.paths()
+
+    async def grant(self, head: RequestHead, authorise: Authorise) -> Granted:
+        """A stream for a request that begins one. Raises `BadRequest`."""
+        fronts = self.front_ends
+        if fronts is None or not fronts.has(head.path):
+            check_method(head, "GET")
+            hello = hello_of(head)
+            identity = await authorise(head, self.identify)
+            headers = {**EVENT_HEADERS, **self.shared_with(head)}
+            return EventsGranted(identity, hello, headers, self.streams)
+        check_method(head, *fronts.methods(head.path))
+        identity = await authorise(head, self.identify)
+        if head.method == "POST":
+            _check_is_json(head)
+        return await fronts.grant(head, identity, {**EVENT_HEADERS, **self.shared_with(head)})
 
     async def identify(self, head: RequestHead) -> Identity:
         """Whose a request is, by its token or its ticket. Raises `BadRequest`.

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import formatdate
+from http import HTTPStatus
 
 import attrs
 import trio
 
 from greenroom.transport.auth.tokens import Identity
+from greenroom.transport.connection.socket.connection_socket import ConnectionSocket
 from greenroom.transport.connection.socket.ordered_writer import OrderedWriter, Starter, writer_of
 from greenroom.transport.connection.socket.traffic import Traffic, unsent
-from greenroom.transport.events.event_socket import EventSocket
-from greenroom.transport.events.events_granted import EventsGranted
+from greenroom.transport.events.events_granted import Granted
 from greenroom.transport.http.gentle_close import READ_BYTES, close_gently
 from greenroom.transport.http.responses import Response
 
@@ -24,9 +25,10 @@ SPOKEN_BYTES = 64 * 1024
 class StreamCarrier:
     """Writes to a stream. The answer ends with the connection (RFC 9112 §6.3)."""
 
-    def __init__(self, stream: trio.abc.Stream, head: bytes) -> None:
+    def __init__(self, stream: trio.abc.Stream, date: str) -> None:
+        """`date`: of the answer."""
         self._stream = stream
-        self._head = head
+        self._date = date
         self.writer: OrderedWriter = writer_of(stream)
 
     def traffic(self) -> Traffic:
@@ -36,8 +38,12 @@ class StreamCarrier:
 
     async def open(self, beside: Starter) -> None:
         self.writer.nursery = beside
-        self.writer.write(self._head)
-        await self.writer.flush()
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        fields = {**headers, "Date": self._date, "Connection": "close"}.items()
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in fields]
+        self.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -61,7 +67,7 @@ class StreamCarrier:
 class StreamEvents:
     """An event stream that was granted on a stream, and is not begun yet."""
 
-    granted: EventsGranted
+    granted: Granted
     stream: trio.abc.Stream
     clock: Callable[[], float] = attrs.field(repr=False)
 
@@ -69,12 +75,8 @@ class StreamEvents:
     def identity(self) -> Identity:
         return self.granted.identity
 
-    def socket(self, *, max_bytes: int, allow: Callable[[], bool]) -> EventSocket:
-        own = {"Date": self._date, "Connection": "close"}
-        fields = {**self.granted.headers, **own}.items()
-        lines = ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in fields)]
-        carrier = StreamCarrier(self.stream, "\r\n".join([*lines, "", ""]).encode("latin-1"))
-        return EventSocket(carrier, self.granted.hello, self.granted.streams, allow)
+    def socket(self, *, max_bytes: int, allow: Callable[[], bool]) -> ConnectionSocket:
+        return self.granted.socket(StreamCarrier(self.stream, self._date), allow)
 
     async def refuse(self, response: Response) -> None:
         try:

@@ -7,6 +7,8 @@ from typing import Final
 
 import attrs
 
+from greenroom.actors.recording.redaction import SECRET
+from greenroom.delivery.events.ids import AskId
 from greenroom.delivery.events.kinds import JSON
 
 QUESTION: Final = "question"
@@ -47,3 +49,23 @@ def yes_or_no(options: JSON) -> YesOrNo | None:
 def _one_of(value: JSON, words: Sequence[JSON]) -> bool:
     """1 and 0 are no words, though they equal True and False in Python."""
     return any(type(value) is type(word) and value == word for word in words)
+
+
+@attrs.frozen
+class Answer:
+    """What a page answers to a question, as its protocol has it."""
+
+    ask: AskId
+    payload: JSON = attrs.field(default=None, metadata=SECRET)
+    is_refusal: bool = False
+
+    def value(self, options: JSON) -> JSON | None:
+        """The value for a question with these options; None for the refusal of one that has no "no"
+        among its answers."""
+        choice, payload = yes_or_no(options), self.payload
+        if self.is_refusal:
+            return choice.no if choice else None
+        approved = payload.get("approved") if isinstance(payload, Mapping) else payload
+        if choice and isinstance(approved, bool):
+            return choice.of(approved)
+        return payload

@@ -87,6 +87,16 @@ class RequestHead:
         return [piece for piece in pieces if piece]
 
 
+def check_method(head: RequestHead, *allowed: str) -> None:
+    """Raises `BadRequest`."""
+    if head.method not in allowed:
+        raise BadRequest(
+            f"This path takes {' or '.join(allowed)} only.",
+            status=405,
+            headers={"Allow": ", ".join(allowed)},
+        )
+
+
 class HeadParser:
     """Fed with bytes until it gives a head. `rest` is what came after the head.
 

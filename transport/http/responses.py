@@ -27,6 +27,13 @@ class Response:
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         return head + self.body if with_body else head
 
+    def own_headers(self) -> dict[str, str]:
+        """What `all_headers` has beside the date; of an answer without content none of it."""
+        if self.status == HTTPStatus.NO_CONTENT:  # RFC 9110 §8.6: no length
+            return dict(self.headers)
+        own = {"Content-Type": self.content_type, "Content-Length": str(len(self.body))}
+        return {**own, **self.headers}
+
     def all_headers(self, date: str) -> dict[str, str]:
         """Those of every answer, and its own. What becomes of the connection is not among them."""
         own = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import attrs
@@ -10,10 +10,10 @@ import attrs
 from greenroom.asgi.asgi_exchange import GONE, AsgiExchange
 from greenroom.asgi.responses import as_messages
 from greenroom.transport.auth.tokens import Identity
+from greenroom.transport.connection.socket.connection_socket import ConnectionSocket
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.traffic import Traffic
-from greenroom.transport.events.event_socket import EventSocket
-from greenroom.transport.events.events_granted import EventsGranted
+from greenroom.transport.events.events_granted import Granted
 from greenroom.transport.http.body import BadBody
 from greenroom.transport.http.responses import Response
 
@@ -42,16 +42,18 @@ class AsgiBody:
 class AsgiCarrier:
     """Writes the body of an answer that goes on."""
 
-    def __init__(self, exchange: AsgiExchange, granted: EventsGranted) -> None:
-        self._granted = granted
+    def __init__(self, exchange: AsgiExchange) -> None:
         self.writer = exchange
 
     def traffic(self) -> Traffic:
         return self.writer.traffic()
 
     async def open(self, beside: Starter) -> None:
-        headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in self._headers]
-        self.writer.put({"type": "http.response.start", "status": 200, "headers": headers})
+        """The server's side carries what is put."""
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        named = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()]
+        self.writer.put({"type": "http.response.start", "status": status, "headers": named})
         self.writer.put({"type": BODY, "body": b"", "more_body": True})
 
     def send(self, data: bytes) -> None:
@@ -68,25 +70,20 @@ class AsgiCarrier:
         self.writer.put({"type": BODY, "body": b""})
         self.writer.end()
 
-    @property
-    def _headers(self) -> list[tuple[str, str]]:
-        return list(self._granted.headers.items())
-
 
 @attrs.frozen
 class AsgiEvents:
     """An event stream that was granted, and is not begun yet."""
 
-    granted: EventsGranted
+    granted: Granted
     exchange: AsgiExchange
 
     @property
     def identity(self) -> Identity:
         return self.granted.identity
 
-    def socket(self, *, max_bytes: int, allow: Callable[[], bool]) -> EventSocket:
-        carrier = AsgiCarrier(self.exchange, self.granted)
-        return EventSocket(carrier, self.granted.hello, self.granted.streams, allow)
+    def socket(self, *, max_bytes: int, allow: Callable[[], bool]) -> ConnectionSocket:
+        return self.granted.socket(AsgiCarrier(self.exchange), allow)
 
     async def refuse(self, response: Response) -> None:
         for message in as_messages(response):

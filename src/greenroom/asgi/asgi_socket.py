@@ -10,6 +10,7 @@ import trio
 
 from greenroom.asgi.asgi_exchange import GONE, AsgiExchange
 from greenroom.asgi.responses import as_messages
+from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.transport.auth.tokens import Identity
 from greenroom.transport.connection.socket.connection_socket import ROOM_BYTES, Listener
 from greenroom.transport.connection.socket.ordered_writer import Starter
@@ -34,6 +35,7 @@ class AsgiSocket:
         self._is_closing = False
         self.writer = exchange
         self.closed: AsgiClosed | None = None
+        self.gauge = SocketGauge()
 
     def traffic(self) -> Traffic:
         return self.writer.traffic()

@@ -54,11 +54,11 @@ class Desk:
         """Serve a request to its end."""
         exchange = request.exchange
         try:
-            with self._proven(request) as head:
+            with self._proven(request) as proven:
+                head = attrs.evolve(proven, body=AsgiBody(exchange))
                 if request.is_websocket or self._door.live.begins_stream(head):
                     await self._welcome(head, request)
                 else:
-                    head = attrs.evolve(head, body=AsgiBody(exchange))
                     self._send(await self._door.answer(head), request, head.method)
                     exchange.end()
             await exchange.ended.wait()

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import trio
 
+from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.transport.connection.socket.ordered_writer import Starter
 from greenroom.transport.connection.socket.traffic import Traffic
 
@@ -56,6 +57,10 @@ class ConnectionSocket(Protocol):
 
     @property
     def writer(self) -> ByteWriter: ...
+
+    @property
+    def gauge(self) -> SocketGauge:
+        """What the user actor reads of it. The connection keeps it."""
 
     @property
     def closed(self) -> Closed | None:

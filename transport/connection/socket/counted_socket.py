@@ -18,6 +18,7 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason, FrameProtocol
 
+from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.transport.connection.socket.client_stream import ClientStream
 from greenroom.transport.connection.socket.connection_socket import (
     CLOSE_SECONDS,
@@ -70,6 +71,7 @@ class CountedSocket(WebSocketConnection):
         self._stops: trio.CancelScope | None = None
         self._is_sending = self._was_stopped = False
         self.writer = stream.writer
+        self.gauge = SocketGauge()
         stream.last_words = self._last_words
 
     def traffic(self) -> Traffic:

@@ -41,7 +41,8 @@ class FrameWriter:
         self._bytes.on_progress = self._progressed
         self._unwritten: list[_Unwritten] = []
         self.pulse = Pulse(socket.traffic, trio.current_time)
-        self.gauge = SocketGauge(on_its_way=self._is_on_its_way)
+        self.gauge: SocketGauge = socket.gauge
+        self.gauge.on_its_way = self._is_on_its_way
         self.announced = False
 
     @property

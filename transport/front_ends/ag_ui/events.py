@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import attrs
 import orjson
@@ -23,6 +23,7 @@ from greenroom.transport.front_ends.texts import (
 AgUiEvent: TypeAlias = dict[str, JSON]
 
 PROTOCOL_VERSION: Final = "1.0"
+HEADERS: Final[Mapping[str, str]] = {}
 _OVER: Final = frozenset({"RUN_FINISHED", "RUN_ERROR"})
 _STARTS: Final[Mapping[As, Sequence[AgUiEvent]]] = {
     As.TEXT: [{"type": "TEXT_MESSAGE_START", "role": "assistant"}],
@@ -46,6 +47,9 @@ class _SubRun:
 
 class AgUiRun:
     """One run, shown as the AG-UI run `run_id` of the AG-UI thread `thread_id`."""
+
+    headers: Mapping[str, str] = HEADERS
+    last_words = b""
 
     def __init__(self, run: RunId, *, thread_id: str, run_id: str) -> None:
         self.asks: dict[str, Event] = {}
@@ -105,6 +109,12 @@ class AgUiRun:
         """The stream ends, whatever the run does."""
         self.is_over = True
         return [{"type": "RUN_ERROR", "message": message, "code": str(code)}]
+
+    def placed(self, message: AgUiEvent, epoch: str, offset: int) -> AgUiEvent:
+        """The last event for one of ours says how far a client has got that has it."""
+        metadata = cast("Mapping[str, Mapping[str, JSON]]", message.get("metadata", {}))
+        ours = {**metadata.get("greenroom", {}), "offset": offset, "epoch": epoch}
+        return {**message, "metadata": {**metadata, "greenroom": ours}}
 
     def _suspended(self, interrupts: Sequence[JSON]) -> Iterable[AgUiEvent]:
         for run, texts in self._texts.items():

@@ -1,8 +1,7 @@
-"""Questions as interrupts of AG-UI 1, and what resumes them as answers (pure)."""
+"""Questions as interrupts of AG-UI 1 (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import cast
 
@@ -29,18 +28,6 @@ def interrupt_of(asked: Event, root: RunId) -> dict[str, JSON]:
     if asked.run != root:
         interrupt["subagentRunId"] = asked.run
     return interrupt
-
-
-def answer_of(entry: Mapping[str, JSON], options: JSON) -> JSON | None:
-    """The value with which an entry of `resume` answers a question with these options; None where
-    it refuses one that has no "no" among its answers."""
-    choice, payload = yes_or_no(options), entry.get("payload")
-    if entry.get("status") == "cancelled":
-        return choice.no if choice else None
-    approved = payload.get("approved") if isinstance(payload, Mapping) else payload
-    if choice and isinstance(approved, bool):
-        return choice.of(approved)
-    return payload
 
 
 def _iso(ms: int) -> str:

@@ -13,6 +13,7 @@ from greenroom.transport.front_ends.texts import As, Does, Texts, TextStep, whol
 
 Chunk: TypeAlias = dict[str, JSON]
 
+HEADERS: Final[Mapping[str, str]] = {"x-vercel-ai-ui-message-stream": "v1"}
 _TYPES: Final[Mapping[As, Mapping[Does, str]]] = {
     As.TEXT: {Does.BEGIN: "text-start", Does.ADD: "text-delta", Does.END: "text-end"},
     As.THOUGHT: {
@@ -27,6 +28,9 @@ _OURS: Final[Chunk] = {"dynamic": True, "providerExecuted": True}
 
 class AiSdkRun:
     """One run, shown as the message that has the run's id."""
+
+    headers: Mapping[str, str] = HEADERS
+    last_words = b"data: [DONE]\n\n"
 
     def __init__(self, run: RunId) -> None:
         self.asks: dict[str, Event] = {}
@@ -67,6 +71,14 @@ class AiSdkRun:
         """The stream ends, whatever the run does."""
         self.is_over = True
         return [{"type": "error", "errorText": message}]
+
+    def reopened(self) -> list[Chunk]:
+        """A message is always read from its beginning."""
+        return []
+
+    def placed(self, message: Chunk, _epoch: str, _offset: int) -> Chunk:
+        """The AI SDK refuses what it does not know."""
+        return message
 
     def _ends_text(self, event: Event) -> Iterable[Chunk]:
         return map(text_chunk, self._texts.take(event))

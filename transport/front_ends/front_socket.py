@@ -1,0 +1,216 @@
+"""The answer to a front end, as a connection drives it: it reads along and acknowledges nothing."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, Protocol, cast
+
+import orjson
+import trio
+
+from greenroom.actors.exit import must_go_on
+from greenroom.actors.guard import log_failure
+from greenroom.delivery.outbox.feed import SocketGauge
+from greenroom.transport.connection.socket.connection_socket import (
+    ROOM_BYTES,
+    ByteWriter,
+    Closed,
+    Listener,
+)
+from greenroom.transport.connection.socket.ordered_writer import Starter
+from greenroom.transport.connection.socket.traffic import Traffic
+from greenroom.transport.events.event_socket import Carrier
+from greenroom.transport.events.heartbeats import Heartbeats
+from greenroom.transport.events.sse import kind_of
+from greenroom.transport.front_ends.commands import (
+    Answer,
+    Begin,
+    Command,
+    End,
+    Frame,
+    Hear,
+    LookUp,
+    Pass,
+    Stream,
+    Write,
+    refusal,
+)
+from greenroom.transport.http.request_head import BadRequest
+from greenroom.transport.http.responses import Response, text
+from greenroom.transport.protocol.close_codes import CloseCode
+
+MOST_REQUESTS: Final = 128
+"""What one stream may ask for."""
+
+logger = logging.getLogger("greenroom.transport")
+
+
+class Opening(Protocol):
+    """What becomes a stream."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Those of every answer to the request."""
+
+    async def stream(self) -> Stream | Response:
+        """The stream, or an answer in its place. Raises `BadRequest`."""
+
+    async def began_at(self, say: str) -> int | None:
+        """The offset of what was said with this key."""
+
+
+class FrontSocket:
+    """A `ConnectionSocket`. The stream says what a client would, and writes what the client is
+    to read."""
+
+    def __init__(self, carrier: Carrier, opening: Opening, allow: Callable[[], bool]) -> None:
+        self._carrier = carrier
+        self._opening = opening
+        self._allow = allow
+        self._heartbeats = Heartbeats(carrier.traffic)
+        self._stream: Stream | None = None
+        self._patience: trio.CancelScope | None = None
+        self._over = trio.Event()
+        self._has_begun = False
+        self._asked, self._asking = trio.open_memory_channel[Hear | LookUp](MOST_REQUESTS)
+        self.gauge = SocketGauge(acknowledged=False)
+        self._commands: Mapping[type[Command], Callable[[Command], None]] = {
+            Hear: self._ask,
+            LookUp: self._ask,
+            Begin: self._begin,
+            Write: self._write,
+            Answer: self._answer,
+            Pass: self._pass,
+            End: self._end,
+        }
+
+    @property
+    def writer(self) -> ByteWriter:
+        return self._carrier.writer
+
+    @property
+    def closed(self) -> Closed | None:
+        return None
+
+    def traffic(self) -> Traffic:
+        return self._heartbeats.traffic()
+
+    async def open(self, beside: Starter) -> None:
+        await self._carrier.open(beside)
+
+    async def read(self, listener: Listener) -> None:
+        self._stream = await self._opened()
+        if self._stream is not None:
+            await listener.hear(_encoded(self._stream.hello))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._speak, listener)
+            nursery.start_soon(self._wait_over, nursery.cancel_scope)
+            await self._carrier.wait_gone()
+            nursery.cancel_scope.cancel()
+        listener.ended(flooded=False)
+
+    async def _opened(self) -> Stream | None:
+        """The stream; None if the request has its answer."""
+        try:
+            opened = await self._opening.stream()
+        except BadRequest as error:
+            opened = text(error.status, error.message, error.headers)
+        except BaseException as error:
+            if must_go_on(error):
+                raise
+            log_failure(logger, error, "a run could not be looked for")
+            opened = refusal(CloseCode.SERVER_ERROR, "The journal cannot be read").response
+        if isinstance(opened, Response):
+            self._answer(Answer(opened))
+            return None
+        return opened
+
+    async def _speak(self, listener: Listener) -> None:
+        """What the client would say."""
+        async for asked in self._asking:
+            if isinstance(asked, LookUp):
+                offset = await self._opening.began_at(asked.say)
+                self._perform(cast(Stream, self._stream).looked_up(offset))
+            elif self._allow():
+                await listener.hear(_encoded(asked.frame))
+            else:
+                listener.ended(flooded=True)
+
+    async def _wait_over(self, scope: trio.CancelScope) -> None:
+        patience = math.inf if self._stream is None else self._stream.patience
+        with trio.move_on_after(patience):
+            await self._over.wait()
+        if not self._over.is_set():
+            self._perform(cast(Stream, self._stream).timed_out())
+        await self._carrier.wait_taken()
+        scope.cancel()
+
+    def stop_reading(self, scope: trio.CancelScope) -> None:
+        scope.cancel()
+
+    async def be_patient(self, wait: Callable[[], Awaitable[None]]) -> None:
+        with trio.CancelScope() as self._patience:
+            await wait()
+        self._patience = None
+
+    def send_text(self, text: bytes) -> bool:
+        if self._stream is None or self._over.is_set():
+            return not self.writer.is_broken
+        kind = kind_of(text)
+        if kind == "ping":
+            self._heartbeats.sent()
+        self._perform(self._stream.take(kind, cast(Frame, orjson.loads(text))))
+        return not self.writer.is_broken
+
+    async def wait_for_room(self) -> None:
+        if self.writer.waiting > ROOM_BYTES:
+            await self.be_patient(self._carrier.wait_taken)
+
+    async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
+        """The stream has said why."""
+        if self._patience is not None:
+            self._patience.cancel()
+        await self._carrier.wait_taken()
+        await self._carrier.end()
+
+    async def finish(self) -> None:
+        await self._carrier.end()
+
+    # Commands
+
+    def _perform(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            if not self._over.is_set():
+                self._commands[type(command)](command)
+
+    def _ask(self, asked: Command) -> None:
+        self._asked.send_nowait(cast("Hear | LookUp", asked))
+
+    def _begin(self, begin: Command) -> None:
+        self._carrier.begin(200, {**self._opening.headers, **cast(Begin, begin).headers})
+
+    def _write(self, write: Command) -> None:
+        self._carrier.send(cast(Write, write).data)
+
+    def _answer(self, answer: Command) -> None:
+        response = cast(Answer, answer).response
+        headers = {**self._opening.headers, **response.own_headers()}
+        self._carrier.begin(response.status, headers)
+        if response.body:
+            self._carrier.send(response.body)
+        self._over.set()
+
+    def _pass(self, passed: Command) -> None:
+        """From the first event on that is not sent here, none counts as sent: what is kept of a
+        session is one offset."""
+        if self.gauge.left_out is None:
+            self.gauge.left_out = cast(Pass, passed).offset
+
+    def _end(self, _: Command) -> None:
+        self._over.set()
+
+
+def _encoded(frame: Frame) -> str:
+    return orjson.dumps(frame).decode()
