@@ -19,6 +19,7 @@ from greenroom.transport.front_ends.front_ends import FrontEnds
 from greenroom.transport.http.body import BadBody, whole
 from greenroom.transport.http.request_head import BadRequest, RequestHead, check_method
 from greenroom.transport.http.responses import Response, json_answer
+from greenroom.transport.protocol.frame_text import frame_text
 
 Prove: TypeAlias = Callable[[RequestHead], Awaitable[Identity]]
 Authorise: TypeAlias = Callable[[RequestHead, Prove], Awaitable[Identity]]
@@ -189,13 +190,7 @@ def frames_in(body: bytes) -> list[str]:
         return [text]
     if not 0 < len(listed) <= MOST_FRAMES:
         raise BadRequest(f"A post must have 1 to {MOST_FRAMES} frames.")
-    return [_frame_of(each) for each in listed]
-
-
-def _frame_of(value: object) -> str:
-    """Half a surrogate pair, which UTF-8 has no bytes for, becomes the escape that it was."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode(errors="backslashreplace").decode()
+    return [frame_text(each) for each in listed]
 
 
 def _check_is_json(head: RequestHead) -> None:

@@ -19,6 +19,7 @@ from greenroom.transport.http.request_head import BadRequest
 PAGE, MOST_PAGES = 200, 50
 """How far back the beginning of a run is looked for: 10,000 events of its thread."""
 
+MOST_ANSWERS: Final = 100
 NOT_THERE: Final = "There is no such run of yours."
 
 Frame: TypeAlias = Mapping[str, JSON]
@@ -112,6 +113,8 @@ class Finder:
         opened = await self.journal.ask(question, whose=self.user).wait()
         asked = {str(event.data["ask"]): event for event in map(_decoded, opened)}
         answers = [each for each in wanted.answers if each.ask in asked]
+        if len(answers) > MOST_ANSWERS:
+            raise BadRequest(f"At most {MOST_ANSWERS} questions may be answered at once.")
         if not answers:
             return await self._has_asked([each.ask for each in wanted.answers])
         first = asked[answers[0].ask]

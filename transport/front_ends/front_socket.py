@@ -40,6 +40,7 @@ from greenroom.transport.front_ends.commands import (
 from greenroom.transport.http.request_head import BadRequest
 from greenroom.transport.http.responses import Response, text
 from greenroom.transport.protocol.close_codes import CloseCode
+from greenroom.transport.protocol.frame_text import frame_text
 
 MOST_REQUESTS: Final = 128
 """What one stream may ask for."""
@@ -74,8 +75,9 @@ class FrontSocket:
         self._patience: trio.CancelScope | None = None
         self._over = trio.Event()
         self._has_begun = False
+        self._passed: int | None = None
         self._asked, self._asking = trio.open_memory_channel[Hear | LookUp](MOST_REQUESTS)
-        self.gauge = SocketGauge(acknowledged=False)
+        self.gauge = SocketGauge(acknowledged=False, left_out=0)  # until the answer has begun
         self._commands: Mapping[type[Command], Callable[[Command], None]] = {
             Hear: self._ask,
             LookUp: self._ask,
@@ -103,7 +105,7 @@ class FrontSocket:
     async def read(self, listener: Listener) -> None:
         self._stream = await self._opened()
         if self._stream is not None:
-            await listener.hear(_encoded(self._stream.hello))
+            await listener.hear(frame_text(self._stream.hello))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._speak, listener)
             nursery.start_soon(self._wait_over, nursery.cancel_scope)
@@ -134,7 +136,7 @@ class FrontSocket:
                 offset = await self._opening.began_at(asked.say)
                 self._perform(cast(Stream, self._stream).looked_up(offset))
             elif self._allow():
-                await listener.hear(_encoded(asked.frame))
+                await listener.hear(frame_text(asked.frame))
             else:
                 listener.ended(flooded=True)
 
@@ -190,6 +192,7 @@ class FrontSocket:
 
     def _begin(self, begin: Command) -> None:
         self._carrier.begin(200, {**self._opening.headers, **cast(Begin, begin).headers})
+        self._has_begun, self.gauge.left_out = True, self._passed
 
     def _write(self, write: Command) -> None:
         self._carrier.send(cast(Write, write).data)
@@ -205,12 +208,10 @@ class FrontSocket:
     def _pass(self, passed: Command) -> None:
         """From the first event on that is not sent here, none counts as sent: what is kept of a
         session is one offset."""
-        if self.gauge.left_out is None:
-            self.gauge.left_out = cast(Pass, passed).offset
+        if self._passed is None:
+            self._passed = cast(Pass, passed).offset
+        if self._has_begun:
+            self.gauge.left_out = self._passed
 
     def _end(self, _: Command) -> None:
         self._over.set()
-
-
-def _encoded(frame: Frame) -> str:
-    return orjson.dumps(frame).decode()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias, cast
 from urllib.parse import parse_qs, unquote
 
 import attrs
-import orjson
 
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.ids import BadId, RunId, ThreadId, UserId, named, with_bits
@@ -148,8 +148,8 @@ def part_of_path(head: RequestHead, place: int) -> str:
 def object_in(body: bytes) -> Fields:
     """Raises `BadRequest`."""
     try:
-        fields = orjson.loads(body or b"{}")
-    except ValueError:
+        fields = json.loads(body or b"{}")  # orjson rounds integers
+    except (ValueError, RecursionError):
         raise BadRequest("The body must be JSON in UTF-8.") from None
     if not isinstance(fields, dict):
         raise BadRequest("The body must be a JSON object.")
@@ -161,6 +161,10 @@ def text_in(fields: Fields, name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= MOST_NAME:
         raise BadRequest(f"`{name}` must be a string of 1 to {MOST_NAME} characters.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadRequest(f"`{name}` must not have half a surrogate pair.") from None
     return value
 
 

@@ -34,6 +34,7 @@ async def agent(run: Run, said: JSON) -> None:
             await sleep(math.inf)
         case "crash":
             raise RuntimeError("secret")
-        case str() if said.startswith("much"):
-            await run.partial_result(text="x" * int(said.split()[1]))
+        case "flood":
+            for _ in range(100):
+                await run.partial_result(text="x" * 50_000)
     await run.partial_result(text="two")

@@ -12,7 +12,8 @@ from tests.protocol.front_ends.front_end import FrontEnd
 @pytest.fixture(scope="session")
 def server(request, tmp_path_factory):
     serve = serving_on(getattr(request, "param", OWN))
-    with serve(journal=tmp_path_factory.mktemp("fronts") / "journal.db", agent=agent) as server:
+    journal = tmp_path_factory.mktemp("fronts") / "journal.db"
+    with serve(journal=journal, agent=agent, drain_seconds=0.1) as server:
         yield server
 
 

@@ -65,10 +65,10 @@ class FrontEnd:
             headers = {"Content-Type": "application/json", **headers}
         try:
             connection.request(method, f"/live/{path}", sent, {**self.headers, **headers})
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise Refused(answer.status, answer.read().decode())
-            yield Reading(answer)
+            with connection.getresponse() as answer:  # which has taken the socket over
+                if answer.status != 200:
+                    raise Refused(answer.status, answer.read().decode())
+                yield Reading(answer)
         finally:
             connection.close()
 

@@ -9,8 +9,6 @@ from tests.protocol.server import token_for
 from tests.protocol.without_websocket.events_client import Refused
 from tests.transport.front_ends.grammar import AG_UI, check
 
-pytestmark = pytest.mark.every_server
-
 ANSWERED = [
     *["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT"],
     *["TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED"],
@@ -21,6 +19,7 @@ def post(page, *args, **fields):
     return page.read("POST", "ag-ui", run_input(*args, **fields))
 
 
+@pytest.mark.every_server
 def test_a_message_begins_a_run_and_is_answered_to_its_end(page):
     messages = post(page, "hello")
     assert types_of(messages) == ANSWERED
@@ -56,6 +55,7 @@ def test_a_thread_by_any_name_is_one_thread_of_the_user(page, connect):
     assert sorted(each["runs"] for each in threads) == [1, 2]
 
 
+@pytest.mark.every_server
 def test_a_run_is_read_from_each_of_its_events_on(page):
     whole = post(page, "tools")
     for index, message in enumerate(whole):
@@ -106,6 +106,7 @@ def test_who_leaves_stops_nothing_and_reads_on(page):
     assert question["message"] == "Sure?"
 
 
+@pytest.mark.every_server
 def test_a_run_is_stopped_by_a_request_of_its_own(page):
     with page.reading("POST", "ag-ui", run_input("wait")) as reading:
         reading.until("TEXT_MESSAGE_CONTENT")
@@ -118,6 +119,7 @@ def test_a_run_is_stopped_by_a_request_of_its_own(page):
     assert refused.value.status == 404
 
 
+@pytest.mark.every_server
 def test_a_question_ends_the_ag_ui_run_and_its_answer_goes_on_with_the_run(page):
     asked = post(page, "ask")
     (question,) = asked[-1].data["outcome"]["interrupts"]
@@ -182,6 +184,10 @@ def test_a_failure_is_an_error_without_the_cause(page, crashes):
         ("POST", "ag-ui", {}, 400),
         ("POST", "ag-ui", b"[", 400),
         ("POST", "ag-ui", [], 400),
+        ("POST", "ag-ui", b"[" * 100_000, 400),
+        ("POST", "ag-ui", run_input("half a pair \ud800"), 400),
+        ("POST", "ag-ui", run_input("x", run="half a pair \ud800"), 400),
+        ("POST", "ag-ui", run_input([{"type": "image", "of": 2**70}]), 400),
         ("POST", "ag-ui", run_input("x", messages=[]), 400),
         ("POST", "ag-ui", run_input("x", resume=[{"interruptId": "x"}]), 400),
         ("POST", "ag-ui", run_input("x", run="r" * 129), 400),
@@ -203,6 +209,7 @@ def test_a_question_that_never_was_is_not_found(page):
     assert refused.value.status == 404
 
 
+@pytest.mark.every_server
 def test_a_stranger_and_a_body_that_is_no_json_are_refused(page, server):
     with pytest.raises(Refused) as refused:
         page.read("POST", "ag-ui", b"x", **{"Content-Type": "text/plain"})
