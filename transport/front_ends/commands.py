@@ -43,8 +43,8 @@ class Write:
 
 
 @attrs.frozen
-class Answer:
-    """Answer as a whole, and end."""
+class WholeAnswer:
+    """WholeAnswer as a whole, and end."""
 
     response: Response
 
@@ -61,7 +61,7 @@ class End:
     """The answer is over."""
 
 
-Command: TypeAlias = Hear | LookUp | Begin | Write | Answer | Pass | End
+Command: TypeAlias = Hear | LookUp | Begin | Write | WholeAnswer | Pass | End
 
 
 class Stream(Protocol):
@@ -97,8 +97,8 @@ STATUSES: Final[Mapping[int, int]] = {
 """The HTTP status for a code of greenroom.v1 before a stream has begun; 503 for any other."""
 
 
-def refusal(code: int, message: str) -> Answer:
+def refusal(code: int, message: str) -> WholeAnswer:
     """Why there is no stream."""
     status = STATUSES.get(code, 503)
     headers = {"Retry-After": "1"} if status in (429, 503) else {}
-    return Answer(text(status, f"{message[:1].upper()}{message[1:].rstrip('.')}.", headers))
+    return WholeAnswer(text(status, f"{message[:1].upper()}{message[1:].rstrip('.')}.", headers))

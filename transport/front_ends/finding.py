@@ -13,7 +13,7 @@ from greenroom.delivery.events.record import OpenRun, Page, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.paging import PAGE_BYTES
 from greenroom.delivery.journal.reads import ReadAskEnd, ReadOpenAsks
-from greenroom.transport.front_ends.wanted import Position, Wanted
+from greenroom.transport.front_ends.wanted import ResumePoint, Wanted
 from greenroom.transport.http.request_head import BadRequest
 
 PAGE, MOST_PAGES = 200, 50
@@ -26,7 +26,7 @@ Frame: TypeAlias = Mapping[str, JSON]
 
 
 @attrs.frozen(kw_only=True)
-class Found:
+class FoundRun:
     """A run whose events are those after the offset `began`. The client has those through `after`.
 
     `requests`: what is to be said about it, each with an `id` of its own; `answered`: the questions
@@ -58,7 +58,7 @@ class Finder:
     journal: Journal
     user: UserId
 
-    async def find(self, wanted: Wanted) -> Found | None:
+    async def find(self, wanted: Wanted) -> FoundRun | None:
         """None: the run is only to be begun, or none goes on and that is no error. Raises
         `BadRequest`."""
         subject = await self._subject(wanted)
@@ -74,7 +74,7 @@ class Finder:
         said = await self.journal.said(self.user, say)
         return None if said is None else Event.decode(said.body).offset
 
-    async def known(self, found: Found) -> AsyncIterator[Event]:
+    async def known(self, found: FoundRun) -> AsyncIterator[Event]:
         """What the client has of the run, and of others' beside it."""
         place = found.began
         while place < found.after:
@@ -139,7 +139,7 @@ class Finder:
         runs = {each.run: each for each in await self.journal.open_runs(self.user)}
         return _outermost(run, parent, runs)
 
-    async def _place(self, subject: _Subject, wanted: Wanted) -> Found | None:
+    async def _place(self, subject: _Subject, wanted: Wanted) -> FoundRun | None:
         look = await self._look(subject)
         if look.thread is None:
             return None
@@ -147,7 +147,7 @@ class Finder:
         after = [look.first - 1]
         if not wanted.whole:
             after += [*look.asks, *self._of_this_journal(wanted.position, bounds.last)]
-        return Found(
+        return FoundRun(
             run=subject.run,
             thread=look.thread,
             epoch=self.journal.epoch,
@@ -157,7 +157,7 @@ class Finder:
             answered=subject.asks,
         )
 
-    def _of_this_journal(self, position: Position | None, last: int) -> Sequence[int]:
+    def _of_this_journal(self, position: ResumePoint | None, last: int) -> Sequence[int]:
         """The offset of a position, unless another journal had it, or this one before a restore."""
         if position is None or position.epoch != self.journal.epoch or position.offset > last:
             return ()

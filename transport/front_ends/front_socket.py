@@ -25,7 +25,6 @@ from greenroom.transport.events.event_socket import Carrier
 from greenroom.transport.events.heartbeats import Heartbeats
 from greenroom.transport.events.sse import kind_of
 from greenroom.transport.front_ends.commands import (
-    Answer,
     Begin,
     Command,
     End,
@@ -34,6 +33,7 @@ from greenroom.transport.front_ends.commands import (
     LookUp,
     Pass,
     Stream,
+    WholeAnswer,
     Write,
     refusal,
 )
@@ -83,7 +83,7 @@ class FrontSocket:
             LookUp: self._ask,
             Begin: self._begin,
             Write: self._write,
-            Answer: self._answer,
+            WholeAnswer: self._answer,
             Pass: self._pass,
             End: self._end,
         }
@@ -125,7 +125,7 @@ class FrontSocket:
             log_failure(logger, error, "a run could not be looked for")
             opened = refusal(CloseCode.SERVER_ERROR, "The journal cannot be read").response
         if isinstance(opened, Response):
-            self._answer(Answer(opened))
+            self._answer(WholeAnswer(opened))
             return None
         return opened
 
@@ -198,7 +198,7 @@ class FrontSocket:
         self._carrier.send(cast(Write, write).data)
 
     def _answer(self, answer: Command) -> None:
-        response = cast(Answer, answer).response
+        response = cast(WholeAnswer, answer).response
         headers = {**self._opening.headers, **response.own_headers()}
         self._carrier.begin(response.status, headers)
         if response.body:

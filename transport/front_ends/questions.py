@@ -52,7 +52,7 @@ def _one_of(value: JSON, words: Sequence[JSON]) -> bool:
 
 
 @attrs.frozen
-class Answer:
+class PageAnswer:
     """What a page answers to a question, as its protocol has it."""
 
     ask: AskId

@@ -11,7 +11,6 @@ from greenroom.delivery.events.ids import RunId, ThreadId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.transport.events.sse import COMMENT
 from greenroom.transport.front_ends.commands import (
-    Answer,
     Begin,
     Command,
     End,
@@ -19,11 +18,12 @@ from greenroom.transport.front_ends.commands import (
     Hear,
     LookUp,
     Pass,
+    WholeAnswer,
     Write,
     refusal,
 )
 from greenroom.transport.front_ends.family import Family
-from greenroom.transport.front_ends.finding import NOT_THERE, Found
+from greenroom.transport.front_ends.finding import NOT_THERE, FoundRun
 from greenroom.transport.front_ends.wanted import Message, RunFace, Wanted
 from greenroom.transport.http.responses import json_answer, text
 from greenroom.transport.protocol.close_codes import CloseCode
@@ -43,7 +43,7 @@ class RunStream:
 
     patience: Final = float("inf")
 
-    def __init__(self, wanted: Wanted, found: Found | None) -> None:
+    def __init__(self, wanted: Wanted, found: FoundRun | None) -> None:
         self._wanted = wanted
         self._found = found
         self._family: Family | None = None
@@ -127,7 +127,7 @@ class RunStream:
         if not reply["ok"]:
             return self._refused(cast(Frame, reply["error"]))
         if self._wanted.stops:
-            return [Answer(json_answer(orjson.dumps({"run": reply["run"]})))]
+            return [WholeAnswer(json_answer(orjson.dumps({"run": reply["run"]})))]
         if reply["id"] == self._say and self._family is None:
             self._know(RunId(str(reply["run"])), ThreadId(str(reply["thread"])))
             self._open()
@@ -141,7 +141,7 @@ class RunStream:
         if code == CloseCode.ALREADY_ANSWERED:
             return self._begin()
         if self._wanted.stops:
-            return [Answer(text(404, NOT_THERE))]
+            return [WholeAnswer(text(404, NOT_THERE))]
         return self._broken(code, message)
 
     def _events(self, frame: Frame) -> Iterator[Command]:

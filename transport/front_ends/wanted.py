@@ -13,7 +13,7 @@ import attrs
 from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.ids import BadId, RunId, ThreadId, UserId, named, with_bits
 from greenroom.delivery.events.kinds import JSON, Event
-from greenroom.transport.front_ends.questions import Answer
+from greenroom.transport.front_ends.questions import PageAnswer
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 
 BEGINNING: Final = "-1"
@@ -58,7 +58,7 @@ FaceOf: TypeAlias = Callable[[RunId, ThreadId], RunFace]
 
 
 @attrs.frozen
-class Position:
+class ResumePoint:
     """The place of an event that a client has."""
 
     epoch: str
@@ -66,7 +66,7 @@ class Position:
 
 
 @attrs.frozen
-class Said:
+class Saying:
     """What the user says. Without an `id` it is new, however often it was said."""
 
     id: str | None
@@ -85,12 +85,12 @@ class Wanted:
     """
 
     face_of: FaceOf
-    said: Said | None = None
-    answers: tuple[Answer, ...] = ()
+    said: Saying | None = None
+    answers: tuple[PageAnswer, ...] = ()
     run: RunId | None = None
     key: str | None = None
     thread: ThreadId | None = None
-    position: Position | None = None
+    position: ResumePoint | None = None
     stops: bool = False
     whole: bool = False
     must_exist: bool = True
@@ -116,19 +116,19 @@ def run_or_key(name: str) -> dict[str, RunId | str]:
         return {"key": name}
 
 
-def position_of(head: RequestHead) -> Position | None:
+def position_of(head: RequestHead) -> ResumePoint | None:
     """Where to go on: by `Last-Event-ID`, or else by `?offset=`. Raises `BadRequest`."""
     text = head.one("last-event-id") or query_of(head).get("offset") or BEGINNING
     return None if text == BEGINNING else parsed_position(text)
 
 
-def parsed_position(text: str) -> Position:
+def parsed_position(text: str) -> ResumePoint:
     epoch, _, offset = text.rpartition(":")
     if not (epoch and len(epoch) <= MOST_NAME and offset.isascii() and offset.isdigit()):
         raise BadRequest("A position must be `EPOCH:OFFSET`, as in `id` of the stream, or `-1`.")
     if len(offset) > 16:
         raise BadRequest("An offset must have at most 16 digits.")
-    return Position(epoch, int(offset))
+    return ResumePoint(epoch, int(offset))
 
 
 def query_of(head: RequestHead) -> Mapping[str, str]:

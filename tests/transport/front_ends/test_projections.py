@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from greenroom.delivery.events.ids import AskId
 from greenroom.transport.front_ends.ag_ui.events import AgUiRun
-from greenroom.transport.front_ends.ag_ui.interrupts import answer_of
 from greenroom.transport.front_ends.ai_sdk.chunks import AiSdkRun
 from greenroom.transport.front_ends.family import Family
+from greenroom.transport.front_ends.questions import PageAnswer
 from tests.protocol.projections import RUN, SHOWN, ag_ui_of, ai_sdk_of, event_of, events_of, vectors
 from tests.transport.front_ends.drawn_runs import runs
 from tests.transport.front_ends.grammar import AG_UI, AI_SDK, check
 
+ASK = AskId("ask_01kbx3m9sebmv8t2v9w0c4d5e6")
 VECTORS = vectors()
 YES_OR_NO = ["yes", "no"]
 
@@ -66,19 +68,23 @@ def test_only_the_run_and_its_sub_runs_belong_to_it():
 
 
 @pytest.mark.parametrize(
-    ("entry", "options", "value"),
+    ("payload", "options", "value"),
     [
-        ({"status": "resolved", "payload": True}, YES_OR_NO, "yes"),
-        ({"status": "resolved", "payload": {"approved": False}}, YES_OR_NO, "no"),
-        ({"status": "resolved", "payload": "yes"}, YES_OR_NO, "yes"),
-        ({"status": "resolved", "payload": True}, None, True),
-        ({"status": "cancelled"}, YES_OR_NO, "no"),
-        ({"status": "cancelled"}, ["a", "b"], None),
-        ({"status": "resolved", "payload": True}, [1, 0], True),
+        (True, YES_OR_NO, "yes"),
+        ({"approved": False}, YES_OR_NO, "no"),
+        ("yes", YES_OR_NO, "yes"),
+        (True, None, True),
+        (True, [1, 0], True),
+        ({"approved": True}, None, {"approved": True}),
     ],
 )
-def test_what_resumes_an_interrupt_is_an_answer(entry, options, value):
-    assert answer_of(entry, options) == value
+def test_an_approval_is_answered_in_the_words_of_the_question(payload, options, value):
+    assert PageAnswer(ASK, payload).value(options) == value
+
+
+def test_a_refusal_is_a_no_if_there_is_one():
+    assert PageAnswer(ASK, is_refusal=True).value(YES_OR_NO) == "no"
+    assert PageAnswer(ASK, is_refusal=True).value(["a", "b"]) is None
 
 
 def test_each_vector_is_of_use():

@@ -8,10 +8,10 @@ from functools import partial
 from greenroom.delivery.events.ids import AskId, BadId, RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.transport.front_ends.ag_ui.events import AgUiRun
-from greenroom.transport.front_ends.questions import Answer
+from greenroom.transport.front_ends.questions import PageAnswer
 from greenroom.transport.front_ends.wanted import (
     Fields,
-    Said,
+    Saying,
     Wanted,
     list_in,
     object_in,
@@ -34,7 +34,7 @@ def wanted_by_post(head: RequestHead, user: UserId, body: bytes) -> Wanted:
     if resume := list_in(fields, "resume"):
         answers = tuple(_answer(entry) for entry in resume)
         return Wanted(face_of=face_of, answers=answers, position=position)
-    said = Said(run_id, thread_of(user, thread_id), _body(list_in(fields, "messages")))
+    said = Saying(run_id, thread_of(user, thread_id), _body(list_in(fields, "messages")))
     return Wanted(face_of=face_of, said=said, position=position)
 
 
@@ -66,12 +66,12 @@ def _face(thread_id: str | None, run_id: str | None, run: RunId, thread: ThreadI
     return AgUiRun(run, thread_id=thread_id or thread, run_id=run_id or run)
 
 
-def _answer(entry: Fields) -> Answer:
+def _answer(entry: Fields) -> PageAnswer:
     try:
         ask = AskId.parse(text_in(entry, "interruptId"))
     except BadId as error:
         raise BadRequest(f"`interruptId`: {error.message}.") from None
-    return Answer(ask, entry.get("payload"), is_refusal=entry.get("status") == "cancelled")
+    return PageAnswer(ask, entry.get("payload"), is_refusal=entry.get("status") == "cancelled")
 
 
 def _body(messages: Sequence[Fields]) -> JSON:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from greenroom.delivery.events.ids import AskId, BadId, RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.transport.front_ends.ai_sdk.chunks import AiSdkRun
-from greenroom.transport.front_ends.questions import QUESTION, Answer
+from greenroom.transport.front_ends.questions import QUESTION, PageAnswer
 from greenroom.transport.front_ends.wanted import (
     Fields,
-    Said,
+    Saying,
     Wanted,
     list_in,
     object_in,
@@ -35,7 +35,7 @@ def wanted_by_post(_: RequestHead, user: UserId, body: bytes) -> Wanted:
         raise BadRequest("`messages` must have a message of the user.")
     is_new = fields.get("trigger") == "submit-message" and fields.get("messageId") is None
     key = text_in(spoken[-1], "id") if is_new else None
-    return Wanted(face_of=_face, said=Said(key, thread, body_of(spoken[-1])), whole=True)
+    return Wanted(face_of=_face, said=Saying(key, thread, body_of(spoken[-1])), whole=True)
 
 
 def wanted_by_get(head: RequestHead, user: UserId, _: bytes) -> Wanted:
@@ -62,16 +62,16 @@ def _answered(message: Fields) -> Wanted:
     return Wanted(face_of=_face, answers=answers, run=run, whole=True)
 
 
-def _answers(parts: Sequence[Fields]) -> Iterator[Answer]:
-    """Also those that were given long ago, whose questions are closed."""
+def _answers(parts: Sequence[Fields]) -> Iterator[PageAnswer]:
+    """Also old answers, whose questions are closed."""
     for part in parts:
         if part.get("type") != "dynamic-tool" or part.get("toolName") != QUESTION:
             continue
         approval = part.get("approval")
         if part.get("state") == "output-available":
-            yield Answer(_ask(part), part.get("output"))
+            yield PageAnswer(_ask(part), part.get("output"))
         elif part.get("state") == "approval-responded" and isinstance(approval, dict):
-            yield Answer(_ask(part), bool(approval.get("approved")))
+            yield PageAnswer(_ask(part), bool(approval.get("approved")))
 
 
 def _ask(part: Fields) -> AskId:
