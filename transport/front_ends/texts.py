@@ -38,6 +38,7 @@ class TextStep:
 
 ENDS_TEXT: Final = frozenset(
     {
+        Kind.AGENT_STARTED,  # of another attempt
         Kind.TOOL_EXECUTING,
         Kind.INPUT_REQUESTED,
         Kind.FINAL_REPORT,

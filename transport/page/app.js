@@ -1409,7 +1409,12 @@ var RunView = class {
 		if (title) title.after(this.#answer.block);
 		else card.prepend(this.#answer.block);
 	}
-	#completed({ at, data: { outcome } }) {
+	#completed({ at, data: { outcome, usage = {} } }) {
+		const used = Object.entries(usage).map(([name, count]) => `${count.toLocaleString("en")} ${name.replaceAll("_", " ")}`);
+		if (used.length) this.#foot.append(element("p", {
+			class: "used",
+			testid: "usage"
+		}, used.join(" · ")));
 		const took = this.#begun === null ? null : seconds(at - this.#begun);
 		if (outcome === "cancelled") return this.#end("stopped", took ? `Stopped after ${took}` : "Stopped");
 		return this.#end("done", took ? `Done in ${took}` : "Done");
@@ -1445,6 +1450,7 @@ var RunView = class {
 
 //#endregion
 //#region src/conversation.ts
+const topOf = (shown) => shown?.getBoundingClientRect().top ?? null;
 const OPEN_QUESTION = ".question[data-state=open]";
 var Conversation = class {
 	#root;
@@ -1488,10 +1494,15 @@ var Conversation = class {
 	get #topLevel() {
 		return [...this.#runs.values()].filter(({ parent }) => !parent);
 	}
-	/** Where the first open question or else the latest answer begins, in px from the window's top; null while there is none. */
-	get answerTop() {
+	/** Where what is to be read begins, in px from the window's top: the agent's open question; what the user said, with the answer to it
+	* no more than half a window below; or else that answer. Null while there is none. */
+	get readingTop() {
 		const last = this.#root.lastElementChild;
-		return (last?.querySelector(OPEN_QUESTION) ?? last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports > .report"))?.getBoundingClientRect().top ?? null;
+		const question = topOf(last?.querySelector(OPEN_QUESTION));
+		if (question !== null) return question;
+		const answer = topOf(last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports > .report"));
+		const said = topOf(last?.previousElementSibling?.closest(".you"));
+		return said !== null && (answer ?? said) - said <= innerHeight / 2 ? said : answer;
 	}
 	clear() {
 		this.#eyes.clear();
@@ -1640,11 +1651,11 @@ var Following = class {
 			if (this.is) this.moveTo(this.newest);
 		}).observe(main);
 	}
-	/** The end of the page, or the start of the latest answer when it is taller than the window. */
+	/** The end of the page, or the start of what is to be read when that is taller than the window. */
 	get newest() {
 		if (this.#what.isEmpty) return 0;
 		const end = document.documentElement.scrollHeight - innerHeight;
-		const start = this.#what.answerTop;
+		const start = this.#what.readingTop;
 		return Math.max(0, start === null ? end : Math.min(end, start + scrollY - UNDER_TOP));
 	}
 	/** Scrolling by the page is not the user's: by the time of its event, more may have come below. */

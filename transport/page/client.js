@@ -1643,19 +1643,12 @@ function displayedInView(client, element, ...events) {
 //#region ../js/src/views/run_state.ts
 const emptyRun = (run) => ({
 	run,
-	thread: void 0,
-	parent: void 0,
-	agent: void 0,
 	status: "waiting",
 	attempt: 0,
-	said: void 0,
 	text: "",
 	thoughts: [],
-	thinking: void 0,
 	tools: [],
-	questions: [],
-	report: void 0,
-	error: void 0
+	questions: []
 });
 const hasEnded = ({ status }) => status !== "waiting" && status !== "running";
 function fold(run, event) {
@@ -1672,7 +1665,8 @@ function change(run, { kind, data }) {
 		case "agent_started": return {
 			agent: data.agent,
 			status: "running",
-			attempt: data.attempt ?? 1
+			attempt: data.attempt ?? 1,
+			...anew(run)
 		};
 		case "agent_thinking": return think(run, data);
 		case "partial_result": return { text: run.text + data.text };
@@ -1691,7 +1685,10 @@ function change(run, { kind, data }) {
 		}) };
 		case "input_closed": return { questions: settled(run, data.ask, { status: data.reason }) };
 		case "final_report": return { report: data.report };
-		case "agent_completed": return { status: data.outcome };
+		case "agent_completed": return {
+			status: data.outcome,
+			usage: data.usage
+		};
 		case "agent_failed": return {
 			status: "failed",
 			error: data
@@ -1699,6 +1696,11 @@ function change(run, { kind, data }) {
 		case "superseded": return {};
 	}
 }
+/** The attempt that was interrupted has said what this one says again. */
+const anew = ({ text, earlier = [] }) => text ? {
+	text: "",
+	earlier: [...earlier, text]
+} : {};
 function think(run, { text, thought, index }) {
 	if (thought === void 0 || index === void 0) return { thinking: text };
 	const thoughts = [...run.thoughts];

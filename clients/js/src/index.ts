@@ -5,7 +5,7 @@ export { displayedInView } from "./displayed.js";
 export { GreenroomError } from "./errors.js";
 export type { ConnectOptions, TokenContext } from "./options.js";
 export type { Reason, TokenReason } from "./protocol/commands.js";
-export type { EventData, GreenroomEvent, JSON, Kind } from "./protocol/events.js";
+export type { EventData, GreenroomEvent, JSON, Kind, Usage } from "./protocol/events.js";
 export { offsetsOf } from "./protocol/events.js";
 export type { Failure } from "./protocol/frames.js";
 export type { State } from "./protocol/states.js";

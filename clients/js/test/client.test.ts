@@ -474,6 +474,15 @@ describe("the log", () => {
     expect(states.at(-1)).toBe("cancelled");
   });
 
+  it("tells the text of a run's last attempt, those of interrupted ones apart, and what the run used", async () => {
+    await open();
+    const log = eventLog(client);
+    const pieces = [partial(2, "One "), event(3, "agent_started", { agent: "analyst", attempt: 2 }), partial(4, "One "), partial(5, "two")];
+    const end = event(6, "agent_completed", { outcome: "ok", usage: { input_tokens: 120 } });
+    server.last.say(eventsFrame(event(1, "agent_started", { agent: "analyst" }), ...pieces, end));
+    expect(log.run(RUN).state).toMatchObject({ attempt: 2, text: "One two", earlier: ["One "], usage: { input_tokens: 120 } });
+  });
+
   it("reads a run's events with `for await`: those that are known first, to its end, or the client's", async () => {
     await open();
     const run = eventLog(client).run(RUN);

@@ -8,6 +8,8 @@ import { element } from "./dom.js";
 import { Eyes } from "./eyes.js";
 import { type Drawn, RunView, type RunViewParts } from "./run_view.js";
 
+const topOf = (shown: Element | null | undefined): number | null => shown?.getBoundingClientRect().top ?? null;
+
 const OPEN_QUESTION = ".question[data-state=open]";
 
 export interface ConversationEvents {
@@ -56,12 +58,15 @@ export class Conversation {
 
   get #topLevel(): RunView[] { return [...this.#runs.values()].filter(({ parent }) => !parent); }
 
-  /** Where the first open question or else the latest answer begins, in px from the window's top; null while there is none. */
-  get answerTop(): number | null {
+  /** Where what is to be read begins, in px from the window's top: the agent's open question; what the user said, with the answer to it
+   * no more than half a window below; or else that answer. Null while there is none. */
+  get readingTop(): number | null {
     const last = this.#root.lastElementChild;
-    const question = last?.querySelector(OPEN_QUESTION);
-    const answer = question ?? last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports > .report");
-    return answer?.getBoundingClientRect().top ?? null;
+    const question = topOf(last?.querySelector(OPEN_QUESTION));
+    if (question !== null) return question;
+    const answer = topOf(last?.querySelector(":scope > .answer:not([hidden]), :scope > .reports > .report"));
+    const said = topOf(last?.previousElementSibling?.closest(".you"));
+    return said !== null && (answer ?? said) - said <= innerHeight / 2 ? said : answer;
   }
 
   clear(): void {

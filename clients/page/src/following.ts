@@ -5,8 +5,8 @@ const UNDER_TOP = 104; // px of the bar at the top, and of the line that says wh
 
 export interface Followed {
   readonly isEmpty: boolean;
-  /** Where the latest answer begins, in px from the window's top. */
-  readonly answerTop: number | null;
+  /** Where what is to be read begins, in px from the window's top. */
+  readonly readingTop: number | null;
 }
 
 export class Following {
@@ -21,11 +21,11 @@ export class Following {
     if (main) new ResizeObserver(() => { if (this.is) this.moveTo(this.newest); }).observe(main);
   }
 
-  /** The end of the page, or the start of the latest answer when it is taller than the window. */
+  /** The end of the page, or the start of what is to be read when that is taller than the window. */
   get newest(): number {
     if (this.#what.isEmpty) return 0;
     const end = document.documentElement.scrollHeight - innerHeight;
-    const start = this.#what.answerTop;
+    const start = this.#what.readingTop;
     return Math.max(0, start === null ? end : Math.min(end, start + scrollY - UNDER_TOP));
   }
 

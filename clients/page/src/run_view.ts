@@ -213,7 +213,9 @@ export class RunView {
     else card.prepend(this.#answer.block);
   }
 
-  #completed({ at, data: { outcome } }: GreenroomEvent<"agent_completed">): HTMLElement {
+  #completed({ at, data: { outcome, usage = {} } }: GreenroomEvent<"agent_completed">): HTMLElement {
+    const used = Object.entries(usage).map(([name, count]) => `${count.toLocaleString("en")} ${name.replaceAll("_", " ")}`);
+    if (used.length) this.#foot.append(element("p", { class: "used", testid: "usage" }, used.join(" · ")));
     const took = this.#begun === null ? null : seconds(at - this.#begun);
     if (outcome === "cancelled") return this.#end("stopped", took ? `Stopped after ${took}` : "Stopped");
     return this.#end("done", took ? `Done in ${took}` : "Done");

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.kinds import JSON, Kind
 from tests.delivery.outbox.three_runs import THREADS, record
 from tests.face.page.browser import NEEDS_CHROMIUM, Demo, OpenPage, wait_run, wait_until
 from tests.face.page.servers.played_server import PlayedServer
@@ -30,6 +30,14 @@ GROW = """(times) => {
     }).observe(document.querySelector("main")));
 }"""
 BELOW = "document.documentElement.scrollHeight - innerHeight - scrollY"
+IN_VIEW = """selector => {
+    const { top, bottom } = document.querySelector(selector).getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+}"""
+CUT_OFF = """() => [...document.querySelectorAll("#conversation :not(.unseen)")]
+    .filter((each) => each.clientHeight && getComputedStyle(each).overflowY !== "visible"
+        && each.scrollHeight > each.clientHeight + 1)
+    .map((each) => each.className)"""
 DAYS = [f"2026-0{1 + day // 28}-{1 + day % 28:02}" for day in range(60)]
 DRAW = """async (days) => {
     const { drawChart } = await import("/chart.js");
@@ -142,3 +150,55 @@ def test_the_names_below_a_line_do_not_overlap(demo: Demo, open_page: OpenPage, 
     names, (left, right) = page.evaluate(NAMES), page.evaluate(CHART)
     edges = [left, *[edge for name in names for edge in name], right]
     assert edges == sorted(edges)
+
+
+def test_the_question_stays_in_view_while_the_answer_grows_past_the_window(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    line = "A line of an answer that goes on for longer than the window is tall.\n\n"
+    log = [
+        record(1, Kind.USER_SAID, body="How much?", say="say-1"),
+        record(2, Kind.AGENT_STARTED, agent="analyst"),
+        *[record(n, Kind.PARTIAL_RESULT, text=line, index=n) for n in range(3, 60)],
+    ]
+    page = open_page(demo)
+    PlayedServer(log[:1], log[1:]).play(page, THREADS[0])
+    page.wait_for_selector("[data-offset='59']", state="attached")
+    wait_until(page, lambda: page.evaluate(BELOW) > 500)
+    assert page.evaluate(IN_VIEW, ".you")
+
+
+def test_past_many_steps_the_view_follows_to_the_beginning_of_the_answer(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    calls = [record(n, Kind.TOOL_EXECUTING, tool_call=f"c{n}", tool_name="t") for n in range(3, 40)]
+    log = [
+        record(1, Kind.USER_SAID, body="How much?", say="say-1"),
+        record(2, Kind.AGENT_STARTED, agent="analyst"),
+        *calls,
+        record(40, Kind.PARTIAL_RESULT, text="# Two\n\n" + "So much.\n\n" * 80, index=0),
+    ]
+    page = open_page(demo)
+    PlayedServer(log[:1], log[1:]).play(page, THREADS[0])
+    page.wait_for_selector("[data-offset='40']", state="attached")
+    wait_until(page, lambda: bool(page.evaluate(IN_VIEW, "[data-testid=answer] :first-child")))
+    assert not page.evaluate(IN_VIEW, ".you")
+
+
+def test_what_is_printed_is_whole_and_what_a_run_used_is_told(
+    demo: Demo, open_page: OpenPage
+) -> None:
+    usage: dict[str, JSON] = {"input_tokens": 1_200, "output_tokens": 40}
+    log = [
+        record(1, Kind.USER_SAID, body="word " * 2_000, say="say-1"),
+        record(2, Kind.AGENT_STARTED, agent="analyst"),
+        record(3, Kind.PARTIAL_RESULT, text="Much.\n\n" * 200, index=0),
+        record(4, Kind.AGENT_COMPLETED, outcome="ok", usage=usage),
+    ]
+    page = open_page(demo)
+    PlayedServer(log).play(page, THREADS[0])
+    assert page.text_content("[data-testid=usage]") == "1,200 input tokens · 40 output tokens"
+    assert page.evaluate(CUT_OFF) == ["prose folded"]
+    page.emulate_media(media="print")
+    assert page.evaluate(CUT_OFF) == []
+    assert page.is_hidden(".you button")

@@ -38,7 +38,8 @@ def _change(state: RunState, event: Event) -> RunState:
             return {"said": data.get("body")}
         case Kind.AGENT_STARTED:
             attempt = data.get("attempt", 1)
-            return {"agent": data["agent"], "status": "running", "attempt": attempt}
+            started: RunState = {"agent": data["agent"], "status": "running", "attempt": attempt}
+            return {**started, **_anew(state)}
         case Kind.AGENT_THINKING:
             return _think(state, data)
         case Kind.PARTIAL_RESULT:
@@ -58,10 +59,17 @@ def _change(state: RunState, event: Event) -> RunState:
         case Kind.FINAL_REPORT:
             return {"report": data["report"]}
         case Kind.AGENT_COMPLETED:
-            return {"status": data["outcome"]}
+            used: RunState = {"usage": data["usage"]} if "usage" in data else {}
+            return {"status": data["outcome"], **used}
         case Kind.AGENT_FAILED:
             return {"status": "failed", "error": data}
     return {}
+
+
+def _anew(state: RunState) -> RunState:
+    """The attempt that was interrupted has said what this one says again."""
+    earlier = cast("Iterable[JSON]", state.get("earlier", ()))
+    return {"text": "", "earlier": [*earlier, state["text"]]} if state["text"] else {}
 
 
 def _think(state: RunState, data: Mapping[str, JSON]) -> RunState:

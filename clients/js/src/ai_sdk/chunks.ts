@@ -1,7 +1,7 @@
 // The events of a run as chunks of an AI SDK message: https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol. Pure.
 
 import type { UIMessage, UIMessageChunk } from "ai";
-import type { EventData, GreenroomEvent, JSON } from "../protocol/events.js";
+import type { EventData, GreenroomEvent, JSON, Usage } from "../protocol/events.js";
 import type { Followed } from "../projection/follow.js";
 import { CLOSED, isYes, QUESTION, yesOrNo } from "../projection/questions.js";
 import { Texts, type TextStep } from "../projection/texts.js";
@@ -18,8 +18,8 @@ export interface GreenroomMetadata {
   /** By which an operator finds the cause of a failure. */
   readonly reference?: string;
   readonly reason?: EventData["agent_failed"]["reason"];
-  /** Tokens used, from agents that report them. */
-  readonly usage?: JSON;
+  /** Tokens used, from agents that count them. */
+  readonly usage?: Usage;
 }
 
 /** `useChat<GreenroomMessage>`. The answer's id is that of its run. */

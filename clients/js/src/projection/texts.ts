@@ -11,7 +11,7 @@ export interface TextStep {
 }
 
 const ENDS_TEXT: ReadonlySet<Kind> = new Set([
-  "tool_executing", "input_requested", "final_report", "agent_completed", "agent_failed",
+  "agent_started", "tool_executing", "input_requested", "final_report", "agent_completed", "agent_failed",
 ]);
 
 export class Texts {

@@ -2,6 +2,9 @@
 
 export type JSON = null | boolean | number | string | readonly JSON[] | { readonly [key: string]: JSON };
 
+/** Counts under names of the agent's own, such as `input_tokens`. */
+export type Usage = Readonly<Record<string, number>>;
+
 /** What each kind of event carries in `data`. */
 export interface EventData {
   agent_started: { agent: string; input?: JSON; attempt?: number };
@@ -20,7 +23,7 @@ export interface EventData {
   input_answered: { ask: string; value: JSON; session: string };
   input_closed: { ask: string; reason: "expired" | "withdrawn" };
   final_report: { report: JSON };
-  agent_completed: { outcome: "ok" | "cancelled" };
+  agent_completed: { outcome: "ok" | "cancelled"; usage?: Usage };
   agent_failed: { error: string; message: string; reason: "crash" | "timeout" | "lost"; reference: string };
   user_said: { body: JSON; say: string };
   superseded: { through: number };

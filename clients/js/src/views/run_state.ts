@@ -1,6 +1,6 @@
 // A run as its events tell it, folded one by one. Pure.
 
-import type { GreenroomEvent, JSON } from "../protocol/events.js";
+import type { GreenroomEvent, JSON, Usage } from "../protocol/events.js";
 
 export interface ToolCall {
   readonly tool_call: string;
@@ -24,30 +24,31 @@ export interface Question {
 export interface RunState {
   readonly run: string;
   /** Unknown (undefined) until an event of the run came. */
-  readonly thread: string | undefined;
+  readonly thread?: string | undefined;
   /** The run that this one is a part of. */
-  readonly parent: string | undefined;
-  readonly agent: string | undefined;
+  readonly parent?: string | undefined;
+  readonly agent?: string | undefined;
   /** `waiting` until the agent started. */
   readonly status: "waiting" | "running" | "ok" | "cancelled" | "failed";
   readonly attempt: number;
   /** What the user said. */
-  readonly said: JSON | undefined;
-  /** The partial results, as one text. */
+  readonly said?: JSON | undefined;
+  /** The partial results, as one text. Another attempt begins anew. */
   readonly text: string;
+  /** What attempts that were interrupted had written, if they had. */
+  readonly earlier?: readonly string[] | undefined;
   /** Thoughts that come in pieces, by their number; a whole thought stands in `thinking`, the newest only. */
   readonly thoughts: readonly string[];
-  readonly thinking: string | undefined;
+  readonly thinking?: string | undefined;
   readonly tools: readonly ToolCall[];
   readonly questions: readonly Question[];
-  readonly report: JSON | undefined;
-  readonly error: GreenroomEvent<"agent_failed">["data"] | undefined;
+  readonly report?: JSON | undefined;
+  readonly error?: GreenroomEvent<"agent_failed">["data"] | undefined;
+  /** What it used, from agents that count it: tokens, requests. */
+  readonly usage?: Usage | undefined;
 }
 
-export const emptyRun = (run: string): RunState => ({
-  run, thread: undefined, parent: undefined, agent: undefined, status: "waiting", attempt: 0, said: undefined,
-  text: "", thoughts: [], thinking: undefined, tools: [], questions: [], report: undefined, error: undefined,
-});
+export const emptyRun = (run: string): RunState => ({ run, status: "waiting", attempt: 0, text: "", thoughts: [], tools: [], questions: [] });
 
 export const hasEnded = ({ status }: RunState): boolean => status !== "waiting" && status !== "running";
 
@@ -58,7 +59,7 @@ export function fold(run: RunState, event: GreenroomEvent): RunState {
 function change(run: RunState, { kind, data }: GreenroomEvent): Partial<RunState> {
   switch (kind) {
     case "user_said": return { said: data.body };
-    case "agent_started": return { agent: data.agent, status: "running", attempt: data.attempt ?? 1 };
+    case "agent_started": return { agent: data.agent, status: "running", attempt: data.attempt ?? 1, ...anew(run) };
     case "agent_thinking": return think(run, data);
     case "partial_result": return { text: run.text + data.text };
     case "tool_executing": return { tools: [...run.tools, { ...data, status: "executing" }] };
@@ -67,11 +68,14 @@ function change(run: RunState, { kind, data }: GreenroomEvent): Partial<RunState
     case "input_answered": return { questions: settled(run, data.ask, { status: "answered", value: data.value }) };
     case "input_closed": return { questions: settled(run, data.ask, { status: data.reason }) };
     case "final_report": return { report: data.report };
-    case "agent_completed": return { status: data.outcome };
+    case "agent_completed": return { status: data.outcome, usage: data.usage };
     case "agent_failed": return { status: "failed", error: data };
     case "superseded": return {};
   }
 }
+
+/** The attempt that was interrupted has said what this one says again. */
+const anew = ({ text, earlier = [] }: RunState): Partial<RunState> => (text ? { text: "", earlier: [...earlier, text] } : {});
 
 function think(run: RunState, { text, thought, index }: GreenroomEvent<"agent_thinking">["data"]): Partial<RunState> {
   if (thought === undefined || index === undefined) return { thinking: text };
