@@ -1663,10 +1663,10 @@ function change(run, { kind, data }) {
 	switch (kind) {
 		case "user_said": return { said: data.body };
 		case "agent_started": return {
+			...anew(run),
 			agent: data.agent,
 			status: "running",
-			attempt: data.attempt ?? 1,
-			...anew(run)
+			attempt: data.attempt ?? 1
 		};
 		case "agent_thinking": return think(run, data);
 		case "partial_result": return { text: run.text + data.text };
@@ -1679,11 +1679,11 @@ function change(run, { kind, data }) {
 			...data,
 			status: "open"
 		}] };
-		case "input_answered": return { questions: settled(run, data.ask, {
+		case "input_answered": return settled(run, data.ask, {
 			status: "answered",
 			value: data.value
-		}) };
-		case "input_closed": return { questions: settled(run, data.ask, { status: data.reason }) };
+		});
+		case "input_closed": return settled(run, data.ask, { status: data.reason });
 		case "final_report": return { report: data.report };
 		case "agent_completed": return {
 			status: data.outcome,
@@ -1697,10 +1697,10 @@ function change(run, { kind, data }) {
 	}
 }
 /** The attempt that was interrupted has said what this one says again. */
-const anew = ({ text, earlier = [] }) => text ? {
+const anew = ({ text, earlier = [] }) => text && {
 	text: "",
 	earlier: [...earlier, text]
-} : {};
+};
 function think(run, { text, thought, index }) {
 	if (thought === void 0 || index === void 0) return { thinking: text };
 	const thoughts = [...run.thoughts];
@@ -1714,10 +1714,10 @@ const completed = (tool, { result, error }) => ({
 	error,
 	status: error === void 0 ? "completed" : "failed"
 });
-const settled = (run, ask, change) => run.questions.map((question) => question.ask === ask ? {
+const settled = ({ questions }, ask, change) => ({ questions: questions.map((question) => question.ask === ask ? {
 	...question,
 	...change
-} : question);
+} : question) });
 
 //#endregion
 //#region ../js/src/views/run.ts
@@ -1904,11 +1904,9 @@ var EventLog = class {
 	threadState(id) {
 		const known = this.#threads.get(id);
 		if (known) return known;
-		const logs = [...this.#runs.values()].filter(({ state }) => state.thread === id);
-		logs.sort((a, b) => first(a) - first(b));
 		const thread = {
 			thread: id,
-			runs: logs.map(({ state }) => state),
+			runs: this.#logsOf(id).map(({ state }) => state),
 			more: !this.#whole.has(id)
 		};
 		this.#threads.set(id, thread);
@@ -1916,8 +1914,7 @@ var EventLog = class {
 	}
 	/** The first offset that is known of a thread. */
 	earliest(thread) {
-		const logs = [...this.#runs.values()].filter(({ state }) => state.thread === thread);
-		return logs.length ? Math.min(...logs.map(first)) : void 0;
+		return this.#logsOf(thread)[0]?.events[0]?.offset;
 	}
 	add(events) {
 		for (const event of events) {
@@ -1951,6 +1948,10 @@ var EventLog = class {
 		for (const [run, log] of this.#runs) if (log.state.thread === thread) this.#delete(run, log);
 		this.isWhole(thread);
 	}
+	/** In the order of their beginning. */
+	#logsOf(thread) {
+		return [...this.#runs.values()].filter(({ state }) => state.thread === thread).sort((a, b) => first(a) - first(b));
+	}
 	#changed() {
 		for (const listener of [...this.#listeners]) listener();
 	}
@@ -1967,7 +1968,7 @@ var EventLog = class {
 		this.#threads.delete(log.state.thread ?? "");
 	}
 };
-const first = ({ events }) => events[0]?.offset ?? Infinity;
+const first = ({ events }) => events[0]?.offset ?? 0;
 
 //#endregion
 export { Client, EventLog, GreenroomError, connect, displayedInView, eventLog, offsetsOf };

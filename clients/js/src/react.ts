@@ -26,7 +26,7 @@ export function GreenroomProvider({ children, ...options }: GreenroomProviderPro
 export function useGreenroom(): Client {
   const client = useContext(Context);
   if (client) return client;
-  throw new GreenroomError({ code: 0, message: "useGreenroom must be used inside a <GreenroomProvider>", temporary: false });
+  throw new GreenroomError({ code: 0, message: "useGreenroom needs a <GreenroomProvider>", temporary: false });
 }
 
 export interface Connection {

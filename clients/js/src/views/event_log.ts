@@ -106,17 +106,14 @@ export class EventLog {
   threadState(id: string): ThreadState {
     const known = this.#threads.get(id);
     if (known) return known;
-    const logs = [...this.#runs.values()].filter(({ state }) => state.thread === id);
-    logs.sort((a, b) => first(a) - first(b));
-    const thread = { thread: id, runs: logs.map(({ state }) => state), more: !this.#whole.has(id) };
+    const thread = { thread: id, runs: this.#logsOf(id).map(({ state }) => state), more: !this.#whole.has(id) };
     this.#threads.set(id, thread);
     return thread;
   }
 
   /** The first offset that is known of a thread. */
   earliest(thread: string): number | undefined {
-    const logs = [...this.#runs.values()].filter(({ state }) => state.thread === thread);
-    return logs.length ? Math.min(...logs.map(first)) : undefined;
+    return this.#logsOf(thread)[0]?.events[0]?.offset;
   }
 
   add(events: readonly GreenroomEvent[]): void {
@@ -155,6 +152,11 @@ export class EventLog {
     this.isWhole(thread);
   }
 
+  /** In the order of their beginning. */
+  #logsOf(thread: string): RunLog[] {
+    return [...this.#runs.values()].filter(({ state }) => state.thread === thread).sort((a, b) => first(a) - first(b));
+  }
+
   #changed(): void {
     for (const listener of [...this.#listeners]) listener();
   }
@@ -174,4 +176,4 @@ export class EventLog {
   }
 }
 
-const first = ({ events }: RunLog): number => events[0]?.offset ?? Infinity;
+const first = ({ events }: RunLog): number => events[0]?.offset ?? 0; // a log has events

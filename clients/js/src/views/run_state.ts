@@ -59,14 +59,14 @@ export function fold(run: RunState, event: GreenroomEvent): RunState {
 function change(run: RunState, { kind, data }: GreenroomEvent): Partial<RunState> {
   switch (kind) {
     case "user_said": return { said: data.body };
-    case "agent_started": return { agent: data.agent, status: "running", attempt: data.attempt ?? 1, ...anew(run) };
+    case "agent_started": return { ...anew(run), agent: data.agent, status: "running", attempt: data.attempt ?? 1 };
     case "agent_thinking": return think(run, data);
     case "partial_result": return { text: run.text + data.text };
     case "tool_executing": return { tools: [...run.tools, { ...data, status: "executing" }] };
     case "tool_completed": return { tools: run.tools.map((tool) => (tool.tool_call === data.tool_call ? completed(tool, data) : tool)) };
     case "input_requested": return { questions: [...run.questions, { ...data, status: "open" }] };
-    case "input_answered": return { questions: settled(run, data.ask, { status: "answered", value: data.value }) };
-    case "input_closed": return { questions: settled(run, data.ask, { status: data.reason }) };
+    case "input_answered": return settled(run, data.ask, { status: "answered", value: data.value });
+    case "input_closed": return settled(run, data.ask, { status: data.reason });
     case "final_report": return { report: data.report };
     case "agent_completed": return { status: data.outcome, usage: data.usage };
     case "agent_failed": return { status: "failed", error: data };
@@ -75,7 +75,7 @@ function change(run: RunState, { kind, data }: GreenroomEvent): Partial<RunState
 }
 
 /** The attempt that was interrupted has said what this one says again. */
-const anew = ({ text, earlier = [] }: RunState): Partial<RunState> => (text ? { text: "", earlier: [...earlier, text] } : {});
+const anew = ({ text, earlier = [] }: RunState) => text && { text: "", earlier: [...earlier, text] };
 
 function think(run: RunState, { text, thought, index }: GreenroomEvent<"agent_thinking">["data"]): Partial<RunState> {
   if (thought === undefined || index === undefined) return { thinking: text };
@@ -89,5 +89,6 @@ const completed = (tool: ToolCall, { result, error }: GreenroomEvent<"tool_compl
   ...tool, result, error, status: error === undefined ? "completed" : "failed",
 });
 
-const settled = (run: RunState, ask: string, change: Partial<Question>): Question[] =>
-  run.questions.map((question) => (question.ask === ask ? { ...question, ...change } : question));
+const settled = ({ questions }: RunState, ask: string, change: Partial<Question>): Partial<RunState> => ({
+  questions: questions.map((question) => (question.ask === ask ? { ...question, ...change } : question)),
+});
