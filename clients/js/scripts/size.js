@@ -1,7 +1,9 @@
 // What a page loads, bundled, minified and gzipped: npm run size. Fails above the limits, or where README.md says something else;
-// `npm run size -- --write` writes README.md's table.
+// `npm run size -- --write` writes README.md's table; `npm run size -- --parts` says by how much `connect` would be less without each
+// of its modules.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
@@ -10,9 +12,10 @@ const README = new URL("../README.md", import.meta.url);
 const TABLE = /(?<=<!-- npm run size -- --write -->\n).*?(?=<!-- end -->)/s;
 const CLOSE_ENOUGH = 0.11; // kB: not every Node has the same gzip
 
-/** The bytes of what this statement imports, and of what `import()` loads later. */
-async function weigh(statement) {
-  const entry = { name: "entry", resolveId: (id) => (id === "entry" ? id : null), load: (id) => (id === "entry" ? statement : null) };
+/** The bytes of what this statement imports, less a module, and of what `import()` loads later. */
+async function weigh(statement, without) {
+  const resolveId = (id) => (id === "entry" ? id : without && id.endsWith(`/${without}.js`) ? { id, external: true } : null);
+  const entry = { name: "entry", resolveId, load: (id) => (id === "entry" ? statement : null) };
   const bundle = await rolldown({ input: "entry", external: OTHERS, plugins: [entry], cwd: process.cwd() });
   const { output } = await bundle.generate({ minify: true });
   const first = output.find(({ isEntry }) => isEntry);
@@ -21,6 +24,17 @@ async function weigh(statement) {
 }
 
 const gzipped = (chunks) => gzipSync(chunks.map(({ code }) => code).join(""), { level: 9 }).length;
+
+async function showParts() {
+  const statement = `export { connect } from "./src/index.ts";`;
+  const { now } = await weigh(statement);
+  const files = readdirSync("src", { recursive: true }).filter((name) => name.endsWith(".ts"));
+  const names = new Set(files.map((name) => basename(name, ".ts")));
+  names.delete("client"); // all of it
+  const parts = [];
+  for (const name of names) parts.push([name, now - (await weigh(statement, name)).now]);
+  for (const [name, bytes] of parts.sort((a, b) => b[1] - a[1])) if (bytes > 0) console.log(`${String(bytes).padStart(6)} bytes gzipped: ${name}`);
+}
 
 const core = await weigh(`export { connect } from "./dist/index.js";`);
 const log = await weigh(`export { connect, eventLog } from "./dist/index.js";`);
@@ -47,6 +61,7 @@ const table = `| | min + gzip |\n|---|---|\n${rows.map(line).join("")}`;
 const numbers = (text) => [...text.matchAll(/([\d.]+) kB/g)].map(([, kilobytes]) => Number(kilobytes));
 const written = numbers(readme.match(TABLE)[0]);
 
+if (process.argv.includes("--parts")) await showParts();
 if (process.argv.includes("--write")) writeFileSync(README, readme.replace(TABLE, table));
 else if (numbers(table).some((kilobytes, row) => !(Math.abs(kilobytes - written[row]) < CLOSE_ENOUGH))) {
   console.error("README.md says something else: npm run size -- --write");
