@@ -55,6 +55,7 @@ FRAMEWORKS = {
     "langgraph": "langgraph",
     "langchain_core": "langchain-core",
     "agents": "openai-agents",
+    "claude_agent_sdk": "claude-agent-sdk",
     "mcp": "mcp",
 }
 """Distributions of `greenroom.integrations`, which need not be here, by what is imported."""

@@ -48,7 +48,12 @@ def delta_of(piece: object) -> Delta:
 
 def usage_of(found: object, *names: str) -> dict[str, int]:
     """The counts of these names that an object has."""
-    counts = {name: getattr(found, name, None) for name in names}
+    return usage_of_mapping({name: getattr(found, name, None) for name in names}, *names)
+
+
+def usage_of_mapping(found: Mapping[str, object], *names: str) -> dict[str, int]:
+    """The counts of these names in a mapping."""
+    counts = {name: found.get(name) for name in names}
     return {name: count for name, count in counts.items() if type(count) is int and count > 0}
 
 

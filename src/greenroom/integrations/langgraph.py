@@ -9,7 +9,6 @@ a checkpointer, a run that goes on after its server was lost continues at its la
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from typing import Final, TypeAlias
 
 from greenroom.aio.run import AioRun
@@ -19,6 +18,7 @@ from greenroom.integrations.json_values import as_json
 from greenroom.integrations.langchain_messages import MessageWriter
 from greenroom.integrations.needed import needed
 from greenroom.integrations.run_writer import RunWriter
+from greenroom.integrations.streams import closing
 
 with needed("langgraph", "1.0", extra="langgraph"):
     from langchain_core.messages import BaseMessage
@@ -84,7 +84,7 @@ async def run_graph(
             stream = graph.astream(
                 following, config, context=context, stream_mode=list(MODES), subgraphs=True
             )
-            async with aclosing(stream) as parts:
+            async with closing(stream) as parts:
                 async for place, mode, data in parts:
                     if mode == "messages":
                         await messages.write(data[0])

@@ -6,13 +6,13 @@ await write_deltas(run, stream)
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterable
 
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.integrations.deltas import delta_of
 from greenroom.integrations.run_writer import AnyRun, RunWriter
+from greenroom.integrations.streams import closing
 
 
 async def write_deltas(run: AnyRun, deltas: AsyncIterable[object]) -> None:
@@ -24,11 +24,9 @@ async def write_deltas(run: AnyRun, deltas: AsyncIterable[object]) -> None:
     if not hasattr(deltas, "__aiter__"):
         raise BadEvent(f"deltas must be an async iterable, not {kind_of(deltas)}")
     async with RunWriter(run) as out:
-        try:
-            async for piece in deltas:
+        async with closing(deltas) as pieces:
+            async for piece in pieces:
                 await _write(out, piece)
-        finally:
-            await _close(deltas)
         out.check_said()
 
 
@@ -41,10 +39,3 @@ async def _write(out: RunWriter, piece: object) -> None:
     await out.text(delta.text)
     if delta.usage:
         out.run.add_usage(delta.usage)
-
-
-async def _close(stream: object) -> None:
-    """Generators have `aclose`, the clients' streams `close`."""
-    close = getattr(stream, "aclose", None) or getattr(stream, "close", None)
-    if close is not None and inspect.isawaitable(closed := close()):
-        await closed
