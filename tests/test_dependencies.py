@@ -47,6 +47,8 @@ EXTRAS = (
     "langgraph",
     "openai-agents",
     "mcp",
+    "claude-agent-sdk",
+    "google-adk",
 )
 """Those that packages and modules are named after."""
 
@@ -55,6 +57,8 @@ FRAMEWORKS = {
     "langgraph": "langgraph",
     "langchain_core": "langchain-core",
     "agents": "openai-agents",
+    "google.adk": "google-adk",
+    "google.genai": "google-genai",
     "claude_agent_sdk": "claude-agent-sdk",
     "mcp": "mcp",
 }
@@ -108,8 +112,9 @@ def distributions(name: str) -> set[str]:
     top = name.partition(".")[0]
     if top in sys.stdlib_module_names or top.lstrip("_").startswith("greenroom"):
         return set()
-    if top in FRAMEWORKS:
-        return {FRAMEWORKS[top]}
+    for module, distribution in FRAMEWORKS.items():
+        if f"{name}.".startswith(f"{module}."):
+            return {distribution}
     return set(map(canonicalize_name, installed().get(top, [top])))
 
 
