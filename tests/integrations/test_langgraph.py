@@ -32,8 +32,8 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import interrupt
 
-from greenroom.integrations.approvals import REFUSED
 from greenroom.integrations.langgraph import approval, run_graph
+from greenroom.integrations.writing.approvals import REFUSED
 
 
 class ScriptedChatModel(BaseChatModel):

@@ -7,8 +7,8 @@ import pytest
 
 from greenroom.delivery.events.kinds import JSON
 from greenroom.integrations.errors import NothingSaid, ToolFailed
-from greenroom.integrations.json_values import MOST_BYTES, arguments_of, as_json
-from greenroom.integrations.run_writer import RunWriter
+from greenroom.integrations.writing.json_values import MOST_BYTES, arguments_of, as_json
+from greenroom.integrations.writing.run_writer import RunWriter
 from tests.delivery.backstage import Backstage, open_backstage
 
 

@@ -13,12 +13,12 @@ from typing import Final
 import attrs
 
 from greenroom.delivery.events.kinds import JSON
-from greenroom.integrations.approvals import REFUSED, is_approved
-from greenroom.integrations.deltas import usage_of_mapping
 from greenroom.integrations.errors import IntegrationError, ToolFailed
 from greenroom.integrations.needed import needed
-from greenroom.integrations.run_writer import AnyRun, RunWriter
-from greenroom.integrations.streams import closing
+from greenroom.integrations.writing.approvals import REFUSED, is_approved
+from greenroom.integrations.writing.deltas import usage_of_mapping
+from greenroom.integrations.writing.run_writer import AnyRun, RunWriter
+from greenroom.integrations.writing.streams import closing
 
 with needed("claude-agent-sdk", "0.2.100", extra="claude-agent-sdk"):
     from claude_agent_sdk import (

@@ -11,12 +11,12 @@ from collections.abc import Container, Mapping
 from typing import Final
 
 from greenroom.aio.run import AioRun
-from greenroom.integrations.approvals import REFUSED, is_approved
-from greenroom.integrations.deltas import usage_of
 from greenroom.integrations.errors import IntegrationError, ToolFailed
 from greenroom.integrations.needed import needed
-from greenroom.integrations.run_writer import RunWriter
-from greenroom.integrations.streams import closing
+from greenroom.integrations.writing.approvals import REFUSED, is_approved
+from greenroom.integrations.writing.deltas import usage_of
+from greenroom.integrations.writing.run_writer import RunWriter
+from greenroom.integrations.writing.streams import closing
 
 with needed("google-adk", "2.0", extra="google-adk"):
     from google.adk.agents.run_config import RunConfig

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from greenroom.integrations.approvals import REFUSED
 from greenroom.integrations.errors import ToolFailed
 from greenroom.integrations.needed import needed
-from greenroom.integrations.run_writer import RunWriter
+from greenroom.integrations.writing.approvals import REFUSED
+from greenroom.integrations.writing.run_writer import RunWriter
 
 with needed("langchain-core", "1.0", extra="langgraph"):
     from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage

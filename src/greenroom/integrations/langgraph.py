@@ -13,12 +13,12 @@ from typing import Final, TypeAlias
 
 from greenroom.aio.run import AioRun
 from greenroom.delivery.events.kinds import JSON
-from greenroom.integrations.approvals import OPTIONS, REFUSED, is_approved, question
-from greenroom.integrations.json_values import as_json
 from greenroom.integrations.langchain_messages import MessageWriter
 from greenroom.integrations.needed import needed
-from greenroom.integrations.run_writer import RunWriter
-from greenroom.integrations.streams import closing
+from greenroom.integrations.writing.approvals import OPTIONS, REFUSED, is_approved, question
+from greenroom.integrations.writing.json_values import as_json
+from greenroom.integrations.writing.run_writer import RunWriter
+from greenroom.integrations.writing.streams import closing
 
 with needed("langgraph", "1.0", extra="langgraph"):
     from langchain_core.messages import BaseMessage

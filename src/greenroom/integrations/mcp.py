@@ -17,9 +17,9 @@ from greenroom.delivery.asks.user_ask import AskExpired, AskWithdrawn
 from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.kinds import JSON
 from greenroom.integrations.errors import ToolFailed
-from greenroom.integrations.json_values import as_json
 from greenroom.integrations.needed import needed
-from greenroom.integrations.run_writer import AnyRun, RunWriter
+from greenroom.integrations.writing.json_values import as_json
+from greenroom.integrations.writing.run_writer import AnyRun, RunWriter
 
 with needed("mcp", "2.0", extra="mcp"):
     from mcp.client.client import Client

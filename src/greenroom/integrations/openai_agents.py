@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 from greenroom.aio.run import AioRun
-from greenroom.integrations.approvals import REFUSED, is_approved
-from greenroom.integrations.deltas import delta_of
 from greenroom.integrations.errors import ToolFailed
 from greenroom.integrations.needed import needed
-from greenroom.integrations.run_writer import RunWriter
+from greenroom.integrations.writing.approvals import REFUSED, is_approved
+from greenroom.integrations.writing.deltas import delta_of
+from greenroom.integrations.writing.run_writer import RunWriter
 
 with needed("openai-agents", "0.20", extra="openai-agents"):
     from agents import (

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterable, Sequence
 from typing import Final, TypeVar
 
 from greenroom.aio.run import AioRun
-from greenroom.integrations.approvals import REFUSED, is_approved
-from greenroom.integrations.deltas import usage_of
 from greenroom.integrations.errors import IntegrationError, ToolFailed
 from greenroom.integrations.needed import needed
-from greenroom.integrations.run_writer import RunWriter
+from greenroom.integrations.writing.approvals import REFUSED, is_approved
+from greenroom.integrations.writing.deltas import usage_of
+from greenroom.integrations.writing.run_writer import RunWriter
 
 with needed("pydantic-ai-slim", "2.60", extra="pydantic-ai"):
     from pydantic_ai import (

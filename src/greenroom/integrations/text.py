@@ -10,9 +10,9 @@ from collections.abc import AsyncIterable
 
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.draft import BadEvent
-from greenroom.integrations.deltas import delta_of
-from greenroom.integrations.run_writer import AnyRun, RunWriter
-from greenroom.integrations.streams import closing
+from greenroom.integrations.writing.deltas import delta_of
+from greenroom.integrations.writing.run_writer import AnyRun, RunWriter
+from greenroom.integrations.writing.streams import closing
 
 
 async def write_deltas(run: AnyRun, deltas: AsyncIterable[object]) -> None:

@@ -7,8 +7,8 @@ from typing import Final
 import orjson
 
 from greenroom.delivery.events.kinds import JSON
-from greenroom.integrations.json_values import arguments_of
-from greenroom.integrations.run_writer import AnyRun
+from greenroom.integrations.writing.json_values import arguments_of
+from greenroom.integrations.writing.run_writer import AnyRun
 
 YES: Final = "yes"
 OPTIONS: Final[tuple[JSON, ...]] = (YES, "no")

@@ -11,7 +11,7 @@ from greenroom.delivery.events.ids import IdSource, ToolCallId
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.run.text_stream import Writable, parts_of
 from greenroom.integrations.errors import NothingSaid
-from greenroom.integrations.json_values import arguments_of, as_json
+from greenroom.integrations.writing.json_values import arguments_of, as_json
 
 AnyRun: TypeAlias = Run | AioRun
 """A run on trio or under asyncio."""
