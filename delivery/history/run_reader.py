@@ -11,14 +11,12 @@ import attrs
 from greenroom.actors.errors import Fault
 from greenroom.delivery.errors import DeliveryError, damaged
 from greenroom.delivery.events.ids import (
-    EventId,
     RunId,
     ThreadId,
     UserId,
-    bits_of,
+    born_beside,
     kind_of,
     type_of,
-    with_bits,
 )
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.history.timeline import EventReports, Timeline, of_run, timeline
@@ -42,7 +40,6 @@ from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress
 
 CHUNK: Final = 20_000  # rows looked through at a time
 SHOWN: Final = 3
-SOON_MS: Final = 60_000
 WHERE: Final = "run greenroom events to see the runs there are"
 
 _FOUND: Final = "run, user, thread, min(number)"
@@ -154,9 +151,7 @@ def _by_birth(reader: JournalReader, run: RunId) -> Found | None:
 
     None if there is no such event, or if the clock was set in between.
     """
-    born_ms = bits_of(run) >> 80
-    soon_ms = min(born_ms + SOON_MS, (1 << 48) - 1)
-    first, last = (with_bits(EventId, ms << 80) for ms in (born_ms, soon_ms))
+    first, last = born_beside(run)
     with reader.look() as database:
         return next(iter(_founds(database.execute(_BY_BIRTH, (run, first, last)))), None)
 

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 import attrs
@@ -14,7 +15,7 @@ from greenroom.delivery.asks.kept_asks import MemoryAsks
 from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.exported import ExportPiece, ExportPlace
 from greenroom.delivery.events.going_on import GoingOn
-from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId, born_beside
 from greenroom.delivery.events.kinds import ASK_KINDS, EventClass, Kind
 from greenroom.delivery.events.policy import RunPolicy
 from greenroom.delivery.events.record import (
@@ -362,6 +363,12 @@ class _Runs:
 
     def step_results(self, user: UserId, run: RunId) -> int:
         return len(self._kept(user).steps.get(run, ()))
+
+    def first(self, run: RunId) -> Record | None:
+        first, last = born_beside(run)
+        records = (record for log in self.users.values() for record in log.records)
+        found = (each for each in records if each.run == run and first <= each.id <= last)
+        return min(found, key=attrgetter("id"), default=None)
 
     def _kept(self, user: UserId) -> RunsKept:
         log = self.users.get(user)

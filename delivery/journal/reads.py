@@ -56,6 +56,10 @@ class RunReads(Protocol):
         """How many results the open run has."""
         ...
 
+    def first(self, run: RunId) -> Record | None:
+        """The run's first event that is kept, if that was born within a minute of the run."""
+        ...
+
 
 class ThreadReads(Protocol):
     """What may be read of a user's threads."""

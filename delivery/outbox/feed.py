@@ -9,7 +9,7 @@ import attrs
 
 from greenroom.delivery.events.ids import ConnectionId, SessionId
 from greenroom.delivery.events.record import Record, size_of
-from greenroom.delivery.outbox.redelivery import Patience, Redelivery
+from greenroom.delivery.outbox.redelivery import Circuit, Patience, Redelivery
 
 FRAME_EVENTS, FRAME_BYTES = 128, 256 * 1024
 
@@ -114,6 +114,21 @@ class SocketGauge:
         return self.written if self.left_out is None else min(self.written, self.left_out - 1)
 
 
+@attrs.frozen
+class ConnectionStanding:
+    """How far a connection is, for whoever looks in. `sent`, `received`: the last offsets;
+    `is_moving`: bytes of what it was sent still leave, or left a moment ago; `failures`:
+    redeliveries in a row that were in vain."""
+
+    connection: ConnectionId
+    session: SessionId
+    sent: int
+    received: int
+    is_moving: bool
+    circuit: Circuit
+    failures: int
+
+
 @attrs.define
 class Feed:
     """One connection's place in the log.
@@ -159,6 +174,19 @@ class Feed:
         if self.live:
             behind = self.bytes_behind - (size if folded is records else size_of(records))
             self.bytes_behind = behind if behind > 0 else 0
+
+    def standing(self, received: int) -> ConnectionStanding:
+        """How far its connection is, whose session has received events through `received`."""
+        gauge, redelivery = self.gauge, self.redelivery
+        return ConnectionStanding(
+            self.connection,
+            self.session,
+            gauge.written,
+            received,
+            gauge.written > received and gauge.on_its_way(received),
+            redelivery.circuit,
+            redelivery.failures,
+        )
 
     def skip_to(self, offset: int) -> None:
         """What was before this offset is trimmed. How many bytes that were is not known any more,

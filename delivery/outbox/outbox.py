@@ -21,6 +21,7 @@ from greenroom.delivery.events.standings import standings
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.drafts import Drafts
 from greenroom.delivery.outbox.feed import (
+    ConnectionStanding,
     Feed,
     GivenUp,
     OutboxCommand,
@@ -142,6 +143,11 @@ class Outbox(Drafts[T]):
     @property
     def connections(self) -> int:
         return len(self._feeds)
+
+    def look(self) -> tuple[ConnectionStanding, ...]:
+        """How far each connection is."""
+        feeds, acked = self._feeds.values(), self._sessions.acked
+        return tuple(feed.standing(acked(feed.session)) for feed in feeds)
 
     def full_for(self, session: SessionId | None) -> bool:
         """True if no other connection is allowed, except one that takes over `session`."""

@@ -20,6 +20,7 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.messages import RunLeft, UserMessage
 from greenroom.delivery.user.parts import Gauge, wall_clock_ms
+from greenroom.delivery.user.past_connections import PastConnections
 from greenroom.delivery.user.runs.run_queue import LiveRun, RunTurns, WaitingRun
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef
 from greenroom.supervisor.errors import SupervisorError, SupervisorStopped
@@ -39,6 +40,7 @@ class UserHandle:
     `now_ms`: the wall clock, ms since the epoch.
     `gauge`: how well the connections keep up, set by the user actor and read by runs.
     `asks`: the places of open questions.
+    `past`: how connections ended, of all users.
     """
 
     user: UserId
@@ -48,6 +50,7 @@ class UserHandle:
     stopped: set[RunId] = attrs.field(factory=set)
     gauge: Gauge = attrs.field(factory=Gauge)
     asks: AskPlaces = attrs.field(factory=AskPlaces)
+    past: PastConnections = attrs.field(factory=PastConnections)
     observer: Observer = NO_OBSERVER
     now_ms: Callable[[], int] = wall_clock_ms
     _lease: Callable[[UserId], AbstractAsyncContextManager[UserHandle]] | None = None

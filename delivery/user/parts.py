@@ -20,7 +20,7 @@ from greenroom.delivery.events.record import Bounds, DeadLetter, OpenRun, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.observer import NO_OBSERVER, Observer
-from greenroom.delivery.outbox.feed import OutboxLimits
+from greenroom.delivery.outbox.feed import ConnectionStanding, OutboxLimits
 from greenroom.delivery.outbox.sessions import Reach
 from greenroom.delivery.run.attempts.attempt import RunAttempt, WhenLost
 from greenroom.delivery.user.messages import LookedUp, UserMessage
@@ -85,6 +85,7 @@ class Fed(Protocol):
 
     @property
     def connections(self) -> int: ...
+    def look(self) -> tuple[ConnectionStanding, ...]: ...
     @property
     def furthest_behind(self) -> int: ...
     @property
@@ -108,6 +109,10 @@ class Gauge:
     def listening(self) -> int:
         """The number of connections."""
         return self.fed.connections if self.fed else 0
+
+    def look(self) -> tuple[ConnectionStanding, ...]:
+        """How far each connection is."""
+        return self.fed.look() if self.fed else ()
 
     @property
     def behind(self) -> int:

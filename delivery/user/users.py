@@ -33,6 +33,7 @@ from greenroom.delivery.user.names import child_id, outbox_name
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.overdue import OverdueSweep
 from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms
+from greenroom.delivery.user.past_connections import PastConnections
 from greenroom.delivery.user.runs.launcher import Converse, Launcher
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
 from greenroom.delivery.user.runs.take_up import TakeUp
@@ -153,6 +154,7 @@ class Users:
         self._letter_log = LetterLog()
         self._sweep = OverdueSweep(self, settings.policies, journal, settings.now_ms)
         self._slots: dict[UserId, _Slot] = {}
+        self.past = PastConnections()
         self._draining = False
         self._thread = get_ident()
         self._holds_says = False
@@ -234,6 +236,7 @@ class Users:
                 await self._stop(user)
             while await self._journal.erase_user_soon(user).wait():
                 pass
+            self.past.forget(user)
             if not slot.leases:
                 self._slots.pop(user, None)
                 slot.handle._tree = None
@@ -314,6 +317,7 @@ class Users:
             turns,
             observer=settings.observer,
             now_ms=settings.now_ms,
+            past=self.past,
             lease=self.lease,
         )
 

@@ -16,6 +16,7 @@ from greenroom.admin.runs_desk import RunsDesk
 from greenroom.admin.runs_door import RunsDoor
 from greenroom.admin.user_data import UserData
 from greenroom.admin.users_door import UsersDoor
+from greenroom.admin.why_door import LookedAt, WhyDoor
 from greenroom.agents import Agents
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.events.ids import IdSource
@@ -144,6 +145,7 @@ class Listening:
             routes={**self._admin_routes(), **self._metrics_routes(), **for_programs, **routes},
             observer=self.observer,
             bans=self.bans,
+            past=self.users.past,
             gate=services.gate if services else None,
             front_ends=self._front_ends,
         )
@@ -170,7 +172,8 @@ class Listening:
         anywhere = self.settings.admin_anywhere
         runs = RunsDoor(RunsDesk(self.users, self.journal)).routes()
         users = {**UsersDoor(self.disconnects).routes(), **DataDoor(self.data).routes()}
-        more = {**users, **runs}
+        looked = LookedAt(self.root, self.users, self.bans, self.journal, self.wall_clock)
+        more = {**users, **runs, **WhyDoor(looked).routes()}
         return AdminDoor(
             self.root, self.dead_letters, self.journal, token, anywhere, more=more
         ).routes()

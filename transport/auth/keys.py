@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from jwt.algorithms import Algorithm
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 
 MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: as long as the hash
@@ -47,6 +48,14 @@ class BadToken(GreenroomError):
     """A token does not prove a user. The message never holds the token."""
 
     fault = Fault.CLIENT
+
+
+class ExpiredToken(BadToken):
+    """A token was good once. `user`: whose it was, if it says so."""
+
+    def __init__(self, message: str, user: UserId | None) -> None:
+        super().__init__(message)
+        self.user = user
 
 
 class BadKeyFile(GreenroomError):

@@ -20,6 +20,7 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.transport.auth.keys import (
     ALGORITHMS,
     BadToken,
+    ExpiredToken,
     FixedKey,
     KeyFile,
     KeySource,
@@ -174,7 +175,7 @@ class JwtAuthenticator:
         if expires_at is None:
             raise BadToken("the token has no `exp`: it would never expire")
         if now >= expires_at:
-            raise BadToken(f"the token expired {now - expires_at:.0f} s ago")
+            raise ExpiredToken(f"the token expired {now - expires_at:.0f} s ago", _user_of(claims))
         for claim in ("nbf", "iat"):
             if (_time(claims, claim) or now) > now + LEEWAY:
                 raise BadToken(f"the token is not valid yet: its `{claim}` lies ahead")
@@ -285,6 +286,13 @@ def _subject(claims: Mapping[str, JSON]) -> UserId:
         return UserId.parse(subject)  # type: ignore[arg-type]  # parse refuses what is not a string
     except BadId as error:
         raise BadToken(f"the token's `sub` must be a user id, not {error.given}") from error
+
+
+def _user_of(claims: Mapping[str, JSON]) -> UserId | None:
+    try:
+        return _subject(claims)
+    except BadToken:
+        return None
 
 
 def _time(claims: Mapping[str, JSON], name: str) -> float | None:

@@ -26,6 +26,7 @@ from greenroom.delivery.user.messages import (
     Unacknowledged,
     Written,
 )
+from greenroom.delivery.user.past_connections import PastConnection
 from greenroom.transport.auth.tokens import Identity
 from greenroom.transport.auth.validity import Validity
 from greenroom.transport.connection.attachment import Attachment
@@ -353,4 +354,7 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
         code = ours or (closed.code if closed is not None else NO_CODE)
         by_server = ours is not None or code in BY_WEBSOCKET
         self._user.observer.connection_closed(code, by_server=by_server)
+        at, session = self._settings.wall_clock(), self.runner.data.session
+        past = PastConnection(at, code, by_server, self._id, session)
+        self._user.past.note(self._user.user, past)
         logger.debug("closed by the %s: %d", "server" if by_server else "client", code)

@@ -21,7 +21,8 @@ from greenroom.actors.exit import must_go_on
 from greenroom.actors.guard import log_failure
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.bans import Bans
-from greenroom.transport.auth.keys import BadToken
+from greenroom.delivery.user.past_connections import PastConnection, PastConnections
+from greenroom.transport.auth.keys import BadToken, ExpiredToken
 from greenroom.transport.auth.tokens import Authenticator, Identity, extract_token
 from greenroom.transport.auth.validity import Validity
 from greenroom.transport.auth.verdict import Verdict
@@ -50,6 +51,7 @@ from greenroom.transport.http.request_head import (
     check_method,
 )
 from greenroom.transport.http.responses import Response, text
+from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.wrong_id import wrong_id_behind
 
 LIVE = "/live"
@@ -81,9 +83,9 @@ class FrontDoor:
     `routes` adds paths, whole directories (`/crashes/*`, `/users/*/notes`), and other methods
     (`DELETE /crashes/*`);
     `ready` is asked by `/readyz` and before every upgrade; `clock` gives seconds since the Unix
-    epoch for the `Date` of answers. Users of `bans` get no upgrade. With a `gate`, requests below
-    `/api/` that it lets pass are handed on as an `Exchange`. `front_ends` makes what answers
-    front-end protocols of others.
+    epoch for the `Date` of answers. Users of `bans` get no upgrade, and `past` keeps whose tokens
+    had expired. With a `gate`, requests below `/api/` that it lets pass are handed on as an
+    `Exchange`. `front_ends` makes what answers front-end protocols of others.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class FrontDoor:
         clock: Callable[[], float] = time.time,
         observer: Observer = NO_OBSERVER,
         bans: Bans | None = None,
+        past: PastConnections | None = None,
         gate: Gate | None = None,
         front_ends: Callable[[str], FrontEnds] | None = None,
     ) -> None:
@@ -105,6 +108,7 @@ class FrontDoor:
         self._origins = Origins(allow_origins)
         self._ready = ready
         self._live_path = live_path
+        self._past = PastConnections() if past is None else past
         self._gate = gate
         self._clock = clock
         self._observer = observer
@@ -245,6 +249,9 @@ class FrontDoor:
         except BadToken as error:
             if (wrong := wrong_id_behind(error)) is not None:
                 self._observer.id_mismatch(wrong.expected, wrong.given)
+            if isinstance(error, ExpiredToken) and error.user is not None:
+                refused = PastConnection(self._clock(), CloseCode.BAD_TOKEN, by_server=True)
+                self._past.note(error.user, refused)
             raise BadRequest(
                 f"Not admitted: {error.message}.",
                 status=401,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
 import apsw
@@ -19,6 +19,7 @@ from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import DeadLetter, FailureCause, Record
 from greenroom.delivery.events.threads import Thread, ThreadsPage
 from greenroom.delivery.journal.paging import check_limit
+from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.journal.sql.letters import SqlLetters
 from greenroom.delivery.journal.sql.rows import RECORD_COLUMNS, RecordRow, record_of
 from greenroom.delivery.journal.sql.store import SqlStore
@@ -29,6 +30,7 @@ from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.schema import has_table
 
+R = TypeVar("R")
 CHUNK: Final = 500
 
 _NEWEST: Final = "SELECT number, id FROM log ORDER BY number DESC LIMIT 1"
@@ -183,6 +185,12 @@ class JournalReader:
                     advice="start a server of this version once, and it has one",
                 )
             yield database
+
+    def answer(self, question: Question[R]) -> R:
+        """Answer from one state of the journal. A journal that only an older version opened lacks
+        what newer questions read, and raises `JournalFailed` for them."""
+        with self.look() as database:
+            return SqlStore(database).answer(question)
 
     def cause(self, event: EventId) -> FailureCause | None:
         """As `Journal.cause`; None in a journal that no server with causes has opened."""

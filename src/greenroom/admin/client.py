@@ -14,8 +14,11 @@ from greenroom.admin.data_door import THREADS
 from greenroom.admin.door import CRASHES, DEAD_LETTERS, EXPLANATIONS, TREE
 from greenroom.admin.runs_door import RUNS
 from greenroom.admin.users_door import USERS
+from greenroom.admin.why_door import WHY
 from greenroom.delivery.events.ids import EventId, RunId, ThreadId, UserId
 from greenroom.delivery.history.explanation import FailureExplanation
+from greenroom.delivery.history.unseen.answer import WhyUnseen
+from greenroom.delivery.history.unseen.evidence import Subject
 from greenroom.settings import BadSettings, Settings
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.inspection.as_json import (
@@ -64,7 +67,7 @@ class NoSuchCrash(AdminError):
 
 
 class UnknownReference(AdminError):
-    """The server's journal has no event with this id, and no cause of one."""
+    """The server's journal has nothing of this id."""
 
 
 class NotDone(AdminError):
@@ -107,6 +110,14 @@ class AdminClient:
             return FailureExplanation.from_json(body)
         except (ValueError, KeyError, TypeError) as error:
             raise NotThatSchema(f"the answer of {self.url} does not explain {event}") from error
+
+    def why(self, subject: Subject) -> WhyUnseen:
+        """Why a user did not see an event. Raises `UnknownReference`, too."""
+        body = self.raw(f"{WHY}/{quote(str(subject), safe='')}")
+        try:
+            return WhyUnseen.from_json(body)
+        except (ValueError, KeyError, TypeError) as error:
+            raise NotThatSchema(f"the answer of {self.url} does not say why") from error
 
     def requeue(self, event: EventId) -> tuple[EventId, int]:
         """Emit a dead letter again. Returns the new id and offset. Raises `NotDone`, too."""
@@ -180,7 +191,7 @@ class AdminClient:
                 return self._nothing_there()
             case 404, (message, _) if path.startswith(f"{CRASHES}/"):
                 return NoSuchCrash(message, advice=LIST_CRASHES)
-            case 404, (message, advice) if path.startswith(f"{EXPLANATIONS}/"):
+            case 404, (message, advice) if path.startswith((f"{EXPLANATIONS}/", f"{WHY}/")):
                 return UnknownReference(message, advice=advice)
             case _, (message, advice) if path.startswith(_SETTLING):
                 kind = NotDoneNow if status == 503 else NotDone

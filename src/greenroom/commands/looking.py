@@ -1,8 +1,9 @@
-"""`greenroom tree`, `crashes`, `crash` and `explain`: what goes on and what went wrong."""
+"""`greenroom tree`, `crashes`, `crash`, `explain` and `why`: what goes on and what went wrong."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,12 +15,14 @@ from greenroom.admin.client import AdminClient, NoSuchCrash, usual_client
 from greenroom.admin.door import CRASHES, TREE
 from greenroom.commands.events import existing_journal
 from greenroom.commands.options import Flag
-from greenroom.commands.output.explanation import shown_whole
+from greenroom.commands.output.explanation import shown_answer, shown_whole
 from greenroom.commands.output.looking import crash_view, crashes_table, tree_view
 from greenroom.commands.output.printing import show
 from greenroom.commands.output.streams import write_line
 from greenroom.delivery.events.ids import BadId, EventId, type_of
 from greenroom.delivery.history.explanation import FailureExplanation
+from greenroom.delivery.history.unseen.answer import WhyUnseen
+from greenroom.delivery.history.unseen.evidence import ReadEventEvidence, subject_of
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.settings import BadSettings, Settings
@@ -174,6 +177,50 @@ def explain(
         write_line(found.as_json())
     else:
         print(shown_whole(found), flush=True)
+
+
+def why(
+    subject: str,
+    /,
+    *,
+    url: str | None = None,
+    token: str | None = None,
+    json: Flag = False,
+    journal: Path | None = None,
+    config: Path | None = None,
+) -> None:
+    """Say in one sentence why a user did not see an event, and what shows it.
+
+    It reads the journal, beside a server or without one. With --url it asks a server instead, which
+    knows its connections, too.
+
+    Parameters
+    ----------
+    subject
+        An event, by its id or the reference that its user was shown; a run or a user, whose newest
+        event is meant.
+    url
+        The server to ask instead of reading a journal here.
+    token
+        The server's admin token. GREENROOM_ADMIN_TOKEN is safer: others cannot see it.
+    json
+        As JSON (schema greenroom.why/1).
+    journal
+        The journal's file (greenroom.db).
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    asked = subject_of(subject)
+    settings = Settings.load(config, journal=journal, admin_token=token)
+    if url is not None:
+        found = usual_client(settings, url).why(asked)
+    else:
+        question = ReadEventEvidence(asked, round(time.time() * 1000))
+        found = WhyUnseen.of(JournalReader(existing_journal(settings)).answer(question))
+    if json:
+        write_line(found.as_json())
+    else:
+        print(shown_answer(found), flush=True)
 
 
 def _url_and_id(url: str | None, given: Sequence[str]) -> tuple[str | None, str]:

@@ -49,6 +49,10 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
             "Show what failed behind a reference that a user was shown: the error and its "
             "traceback.",
         ),
+        "why": Subcommand(
+            "greenroom.commands.looking:why",
+            "Say in one sentence why a user did not see an event, and what shows it.",
+        ),
         "usage": Subcommand(
             "greenroom.commands.usage:usage",
             "Count a journal's runs, users, events and tools. A server may be writing it "

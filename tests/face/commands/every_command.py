@@ -111,6 +111,14 @@ CASES = {
         unknown=(EVENT, f"there is no event {EVENT}"),
         other=(THREAD, WRONG),
     ),
+    "why": Case(
+        "why {event}",
+        Needs.JOURNAL,
+        json=True,
+        nothing="there is no event",
+        unknown=(EVENT, f"there is no event {EVENT}"),
+        other=(THREAD, f"expected an event, run or user id, got thread: '{THREAD}'"),
+    ),
     "usage": Case("usage", Needs.JOURNAL, json=True, nothing="nothing happened since"),
     "dead-letters list": Case(
         "dead-letters list",

@@ -9,11 +9,20 @@ import attrs
 import orjson
 
 from greenroom.delivery.events.going_on import GoesOn, GoingOn, NotAgain, StepResult
-from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.ids import RunId, UserId, born_beside
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, Entry, OpenRun, Record
 from greenroom.delivery.journal.sql.database import Database
-from greenroom.delivery.journal.sql.rows import RUN_COLUMNS, RunRow, Write, open_run_of, run_row
+from greenroom.delivery.journal.sql.rows import (
+    RECORD_COLUMNS,
+    RUN_COLUMNS,
+    RecordRow,
+    RunRow,
+    Write,
+    open_run_of,
+    record_of,
+    run_row,
+)
 
 _OPEN: Final = f"""
     INSERT INTO open_run (user, {RUN_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
@@ -41,6 +50,9 @@ _GOING_ON: Final = """
 """
 _USERS: Final = "SELECT DISTINCT user FROM going_on WHERE user > ? ORDER BY user LIMIT ?"
 _STEP: Final = "SELECT value FROM step_result WHERE user = ? AND run = ? AND key = ?"
+_FIRST: Final = f"""
+    SELECT {RECORD_COLUMNS} FROM log WHERE id BETWEEN ? AND ? AND run = ? ORDER BY id LIMIT 1
+"""
 _STEPS: Final = "SELECT count(*) FROM step_result WHERE user = ? AND run = ?"
 
 
@@ -86,6 +98,11 @@ class SqlRuns:
 
     def step_results(self, user: UserId, run: RunId) -> int:
         return cast(int, self._database.execute(_STEPS, (user, run)).get)
+
+    def first(self, run: RunId) -> Record | None:
+        first, last = born_beside(run)
+        rows = self._database.execute(_FIRST, (first, last, run)).fetchall()
+        return record_of(cast(RecordRow, rows[0])) if rows else None
 
 
 @attrs.frozen

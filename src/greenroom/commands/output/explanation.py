@@ -1,4 +1,4 @@
-"""An explanation as `greenroom explain` prints it."""
+"""An explanation as `greenroom explain` prints it, and an answer of `greenroom why`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from greenroom.actors.text.escaping import one_line
 from greenroom.commands.output.times import moment
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.history.explanation import FailureExplanation
+from greenroom.delivery.history.unseen.answer import WhyUnseen
 
 LOST = "the process that ran it stopped or was killed: see its log of that time"
 NONE_KEPT = "no cause is kept: it is too old, or an older greenroom wrote the event"
@@ -17,6 +18,12 @@ NOTHING_FAILED = "nothing failed here"
 def shown_whole(found: FailureExplanation) -> str:
     """For people. Whatever users and agents wrote stays on its line."""
     return "\n".join(_lines(found))
+
+
+def shown_answer(found: WhyUnseen) -> str:
+    """For people: why a user did not see an event, what to do next, and what is known."""
+    advice = [found.advice] if found.advice else []
+    return "\n".join(map(one_line, [found.sentence, *advice, "", *found.evidence]))
 
 
 def _lines(found: FailureExplanation) -> Iterator[str]:

@@ -1,0 +1,95 @@
+"""What a journal alone shows of why a user did not see an event (pure)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.stages import ReceiptStage
+from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding, clock
+from greenroom.delivery.history.unseen.evidence import EventEvidence, of_kind
+
+SILENT_SECONDS: Final = 30
+"""A run that has said nothing for so long is called silent."""
+
+
+def erased(known: EventEvidence) -> UnseenFinding | None:
+    if not known.is_erased:
+        return None
+    return UnseenFinding(
+        UnseenCause.ERASED,
+        "The event was erased, with its thread: only its place is left.",
+        "Nothing brings it back. A backup from before may have it.",
+    )
+
+
+def silent_agent(known: EventEvidence) -> UnseenFinding | None:
+    """The question is about a run or a user, and there is nothing more to see yet."""
+    silent = (known.now - known.last.at) / 1000
+    if known.is_of_event or not known.is_open or silent < SILENT_SECONDS:
+        return None
+    if not (known.was_received or known.event.kind is Kind.USER_SAID):
+        return None
+    return UnseenFinding(
+        UnseenCause.SILENT_AGENT,
+        f"There is nothing more to see: the run goes on, and its agent has emitted nothing for "
+        f"{silent:.0f} s, since {of_kind(known.last)} at {clock(known.last.at / 1000)}.",
+        "See what it does with `greenroom tree`, or end it: "
+        f"`greenroom runs cancel {known.event.run}`.",
+    )
+
+
+def seen(known: EventEvidence) -> UnseenFinding | None:
+    at = [(sight.displayed_at, sight.confirmed_at) for sight in known.moment.sights]
+    times = sorted(each for both in at for each in both if each is not None)
+    if known.moment.stage < ReceiptStage.DISPLAYED or not times:
+        return None
+    return UnseenFinding(
+        UnseenCause.SEEN, f"It was seen: a tab displayed it at {clock(times[0] / 1000)}."
+    )
+
+
+def not_looked_at(known: EventEvidence) -> UnseenFinding | None:
+    if not known.was_received and known.moment.stage < ReceiptStage.RECEIVED:
+        return None
+    return UnseenFinding(
+        UnseenCause.NOT_LOOKED_AT,
+        "A tab of the user has it and has not reported that it was displayed: it is not in view, "
+        "the tab is in the background, or its client reports no `displayed`.",
+    )
+
+
+def given_up(known: EventEvidence) -> UnseenFinding | None:
+    letter = known.moment.letter
+    if letter is None:
+        return None
+    tries = len(letter.attempts)
+    how = f"after it was sent {tries} times and not acknowledged" if tries else "never sent"
+    return UnseenFinding(
+        UnseenCause.GIVEN_UP,
+        f"Its delivery was given up at {clock(letter.at / 1000)}, {how}.",
+        f"Emit it again: `greenroom dead-letters requeue {known.event.id}`.",
+    )
+
+
+def not_received(known: EventEvidence) -> UnseenFinding | None:
+    if known.moment.stage < ReceiptStage.SENT:
+        return None
+    sessions = ", ".join(sight.standing.session for sight in known.moment.sights)
+    return UnseenFinding(
+        UnseenCause.NOT_RECEIVED,
+        f"It was sent to {sessions} and not acknowledged.",
+        _ask_the_server(known),
+    )
+
+
+def not_connected(known: EventEvidence) -> UnseenFinding:
+    return UnseenFinding(
+        UnseenCause.NOT_CONNECTED,
+        "It was sent to no tab: none of the user was connected since.",
+        _ask_the_server(known) or "It is sent when a tab comes.",
+    )
+
+
+def _ask_the_server(known: EventEvidence) -> str:
+    return "" if known.live else "Ask the server, which knows its connections: add `--url`."

@@ -1,0 +1,175 @@
+"""What a running server shows of why a user did not see an event (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding, clock
+from greenroom.delivery.history.unseen.evidence import EventEvidence
+from greenroom.delivery.outbox.feed import ConnectionStanding
+from greenroom.delivery.outbox.redelivery import Circuit
+from greenroom.delivery.user.past_connections import PastConnection
+
+RECENT_SECONDS: Final = 600
+"""A crash that is older explains nothing that happens now."""
+
+LOOP: Final = 2
+"""Crashes of what serves one user, lately, that make a loop."""
+
+TOKEN_EXPIRING, BAD_TOKEN, TAKEN_OVER, THROWN_OUT = 4104, 4500, 4504, 4509
+"""Close codes of greenroom.v1."""
+
+
+def journal_trouble(known: EventEvidence) -> UnseenFinding | None:
+    if known.live is None or not known.live.trouble or (known.is_of_event and known.was_received):
+        return None
+    return UnseenFinding(
+        UnseenCause.JOURNAL_TROUBLE,
+        f"The server accepts no events now, {known.live.trouble}: newer ones than this were "
+        "refused where they were emitted.",
+        "Mend that first; `/readyz` says when it is over.",
+    )
+
+
+def crash_loop(known: EventEvidence) -> UnseenFinding | None:
+    since = known.now / 1000 - RECENT_SECONDS
+    crashes = [each for each in known.live.crashes if each.at > since] if known.live else []
+    if len(crashes) < LOOP:
+        return None
+    newest = crashes[-1]
+    return UnseenFinding(
+        UnseenCause.CRASH_LOOP,
+        f"What serves this user crashes again and again, {len(crashes)} times lately, the last at "
+        f"{clock(newest.at)}: {newest.summary}",
+        f"See the crash: `greenroom crash {newest.id}`.",
+    )
+
+
+def breaker_open(known: EventEvidence) -> UnseenFinding | None:
+    late = next((each for each in _lagging(known) if each.circuit is not Circuit.CLOSED), None)
+    if late is None:
+        return None
+    return UnseenFinding(
+        UnseenCause.BREAKER_OPEN,
+        f"The breaker of its connection is {late.circuit.value}: {late.failures} times in a row "
+        f"nothing was acknowledged that was sent to session {late.session}.",
+        "The tab is open and does not answer: reload it.",
+    )
+
+
+def slow_link(known: EventEvidence) -> UnseenFinding | None:
+    late = next((each for each in _lagging(known) if each.is_moving), None)
+    if late is None:
+        return None
+    return UnseenFinding(
+        UnseenCause.SLOW_LINK,
+        f"The link to session {late.session} is slow: bytes still leave, and it has received "
+        f"events through {late.received} of {late.sent}.",
+        "It will come: the server waits as long as bytes move.",
+    )
+
+
+def deaf_tab(known: EventEvidence) -> UnseenFinding | None:
+    late = next((each for each in _lagging(known) if each.sent >= known.event.offset), None)
+    if late is None:
+        return None
+    return UnseenFinding(
+        UnseenCause.DEAF_TAB,
+        f"It was sent to session {late.session}, whose connection is open, and the tab has not "
+        f"acknowledged it: its last acknowledgement is of event {late.received}.",
+        "The tab is frozen or its script hangs: reload it. It is sent again meanwhile.",
+    )
+
+
+def on_its_way(known: EventEvidence) -> UnseenFinding | None:
+    late = next(_lagging(known), None)
+    if late is None:
+        return None
+    return UnseenFinding(
+        UnseenCause.ON_ITS_WAY,
+        f"It waits its turn: session {late.session} was sent events through {late.sent}.",
+    )
+
+
+def not_ready(known: EventEvidence) -> UnseenFinding | None:
+    if known.live is None or known.live.connections or not known.live.unready:
+        return None
+    return UnseenFinding(
+        UnseenCause.NOT_READY,
+        "A connection of the user is open and not ready: its client has not said `hello` yet, or "
+        "waits for the journal.",
+    )
+
+
+def banned(known: EventEvidence) -> UnseenFinding | None:
+    if known.live is None or known.live.banned_until is None:
+        return None
+    return UnseenFinding(
+        UnseenCause.BANNED,
+        f"The user is refused until {clock(known.live.banned_until)}: an operator said so.",
+        f"Let the user in again: `greenroom users readmit {known.user}`.",
+    )
+
+
+def bad_token(known: EventEvidence) -> UnseenFinding | None:
+    past = _parting(known)
+    if past is None or past.code not in (BAD_TOKEN, TOKEN_EXPIRING):
+        return None
+    came = "came with a token that had expired, and was refused"
+    stayed = "did not refresh its token in time, and was closed"
+    return UnseenFinding(
+        UnseenCause.BAD_TOKEN,
+        f"The user's client {came if past.connection is None else stayed} at {clock(past.at)}.",
+        "The page must fetch a new token (`getToken`), or its user must sign in again.",
+    )
+
+
+def taken_over(known: EventEvidence) -> UnseenFinding | None:
+    last = _parting(known)
+    if last is None or known.live is None:
+        return None
+    for past in known.live.past:
+        if past.code == TAKEN_OVER and past.session == last.session:
+            return UnseenFinding(
+                UnseenCause.TAKEN_OVER,
+                f"Session {past.session} was taken over by another connection at "
+                f"{clock(past.at)}, and none has it now: the tab that lost it stays away.",
+                "Reload the tab. Two clients that share one session should each have their own.",
+            )
+    return None
+
+
+def thrown_out(known: EventEvidence) -> UnseenFinding | None:
+    past = _parting(known)
+    if past is None or past.code != THROWN_OUT:
+        return None
+    return UnseenFinding(
+        UnseenCause.THROWN_OUT, f"The service disconnected the user at {clock(past.at)} (4509)."
+    )
+
+
+def closed(known: EventEvidence) -> UnseenFinding | None:
+    past = _parting(known)
+    if past is None:
+        return None
+    who = "the server" if past.by_server else "the client's side"
+    return UnseenFinding(
+        UnseenCause.CLOSED,
+        f"No tab of the user is connected: the last connection was closed by {who} at "
+        f"{clock(past.at)}, code {past.code}.",
+        "It is sent when a tab comes back.",
+    )
+
+
+def _lagging(known: EventEvidence) -> Iterator[ConnectionStanding]:
+    """The connections that have not received the event."""
+    connections = known.live.connections if known.live else ()
+    return (each for each in connections if each.received < known.event.offset)
+
+
+def _parting(known: EventEvidence) -> PastConnection | None:
+    """How the last connection ended, if none is open."""
+    if known.live is None or known.live.connections or known.live.unready or not known.live.past:
+        return None
+    return known.live.past[-1]

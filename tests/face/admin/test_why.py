@@ -1,0 +1,223 @@
+"""Incidents that were planted in a real server, and what `why` says of each."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+import trio
+
+from greenroom import Run, Settings, connect, open_runtime
+from greenroom.admin.client import AdminClient, UnknownReference
+from greenroom.delivery.events.ids import EventId, UserId
+from greenroom.delivery.history.unseen.answer import WhyUnseen
+from greenroom.delivery.history.unseen.cause import UnseenCause
+from greenroom.delivery.history.unseen.evidence import subject_of
+from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.testing import open_slow_link
+from tests.delivery.backstage import Disk
+from tests.face.http_get import get
+from tests.protocol.client import Client, refusal
+from tests.protocol.server import (
+    ADMIN,
+    SECRET,
+    Server,
+    crash_user_actor,
+    is_back,
+    serving,
+    token_for,
+)
+
+pytestmark = [pytest.mark.requirement("R42")]
+
+ALICE = UserId("alice")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving(admin_token=ADMIN) as server:
+        yield server
+
+
+def admin(port: int) -> AdminClient:
+    return AdminClient(f"http://127.0.0.1:{port}", ADMIN)
+
+
+def why(server: Server, subject: str = "alice") -> WhyUnseen:
+    return admin(server.port).why(subject_of(subject))
+
+
+def cause(server: Server, subject: str = "alice") -> UnseenCause:
+    return why(server, subject).cause
+
+
+def wait_for(server: Server, expected: UnseenCause) -> WhyUnseen:
+    return wait_at(server.port, expected)
+
+
+def wait_at(port: int, expected: UnseenCause) -> WhyUnseen:
+    deadline = time.monotonic() + 20
+    while (found := admin(port).why(ALICE)).cause is not expected:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)  # in this thread: the server goes on
+    return found
+
+
+async def _report(server: Server, text: str) -> EventId:
+    async with server.runtime.run(user="alice", agent="analyst") as run:
+        return (await run.final_report(report=text)).event
+
+
+def report(server: Server, text: str = "done") -> EventId:
+    return server.run(partial(_report, server, text))
+
+
+def test_a_user_who_was_never_there_was_sent_it_on_no_tab(server: Server) -> None:
+    event = report(server)
+    assert cause(server, event) is UnseenCause.NOT_CONNECTED
+    assert cause(server) is UnseenCause.NOT_CONNECTED
+
+
+def test_what_a_tab_has_was_received_and_what_it_showed_was_seen(server: Server) -> None:
+    with Client(server.port, token_for("alice")) as tab:
+        tab.hello()
+        event = report(server)
+        offset = tab.events()[-1]["offset"]
+        tab.send("ack", offset=offset)
+        tab.fence()
+        assert wait_for(server, UnseenCause.NOT_LOOKED_AT).event != event, "its run ended after it"
+        tab.send("displayed", offsets=[offset])
+        tab.fence()
+        assert wait_for(server, UnseenCause.SEEN).stage == "displayed"
+
+
+def test_a_tab_that_takes_events_and_acknowledges_none_is_deaf(server: Server) -> None:
+    with Client(server.port, token_for("alice")) as tab:
+        session = tab.hello()["session"]
+        report(server)
+        tab.events()
+        found = wait_for(server, UnseenCause.DEAF_TAB)
+    assert session in found.sentence
+
+
+def test_a_tab_that_never_answers_has_its_breaker_open() -> None:
+    with (
+        serving(
+            admin_token=ADMIN,
+            redelivery_delay=0.1,
+            redelivery_longest=5.0,
+            redelivery_attempts=3,
+        ) as server,
+        Client(server.port, token_for("alice")) as tab,
+    ):
+        tab.hello()
+        report(server)
+        wait_for(server, UnseenCause.BREAKER_OPEN)
+
+
+def test_a_token_that_has_expired_is_named_though_its_user_never_came_in(server: Server) -> None:
+    report(server)
+    assert refusal(server.port, token_for("alice", seconds=-60))[0] == 401
+    assert cause(server) is UnseenCause.BAD_TOKEN
+
+
+def test_a_token_of_another_secret_says_nothing_of_the_user_it_names(server: Server) -> None:
+    report(server)
+    forged = token_for("alice", seconds=-60, secret="another secret, as long as it must be")
+    assert refusal(server.port, forged)[0] == 401
+    assert cause(server) is UnseenCause.NOT_CONNECTED
+
+
+def test_a_session_that_another_tab_took_and_left_is_named(server: Server) -> None:
+    with Client(server.port, token_for("alice")) as first:
+        session = first.hello()["session"]
+        with Client(server.port, token_for("alice")) as second:
+            second.hello(session=session)
+            assert first.closed_with() == 4504
+    report(server)
+    assert session in wait_for(server, UnseenCause.TAKEN_OVER).sentence
+
+
+def test_a_user_who_was_thrown_out_and_one_who_is_refused_are_told_apart(server: Server) -> None:
+    with Client(server.port, token_for("alice")) as tab:
+        tab.hello()
+        admin(server.port).disconnect(ALICE)
+        assert tab.closed_with() == 4509
+    report(server)
+    wait_for(server, UnseenCause.THROWN_OUT)
+    admin(server.port).disconnect(ALICE, until=str(time.time() + 3_600))
+    assert cause(server) is UnseenCause.BANNED
+
+
+def test_a_tab_that_was_closed_is_told_with_its_code(server: Server) -> None:
+    with Client(server.port, token_for("alice")) as tab:
+        tab.hello()
+    report(server)
+    assert "code 1000" in wait_for(server, UnseenCause.CLOSED).sentence
+
+
+def test_a_connection_without_hello_is_not_ready(server: Server) -> None:
+    report(server)
+    with Client(server.port, token_for("alice")):
+        wait_for(server, UnseenCause.NOT_READY)
+
+
+def has_crashed(server: Server, times: int) -> bool:
+    actor = server.runtime.tree().find("greenroom/users/user:alice/outbox")
+    return actor is not None and actor.restarts == times and is_back(server, "alice")
+
+
+def test_actors_that_crash_again_and_again_are_named_with_their_crash(server: Server) -> None:
+    report(server)
+    for number in (1, 2):
+        server.run_sync(crash_user_actor, server, "alice")
+        server.wait_until(partial(has_crashed, server, number))
+    found = wait_for(server, UnseenCause.CRASH_LOOP)
+    (*_, newest) = admin(server.port).crashes()
+    assert newest.id in found.advice
+
+
+class FullDisk(Disk):
+    trouble = "the journal's disk is full"
+
+
+def test_a_full_disk_is_why_nothing_newer_comes() -> None:
+    with serving(FullDisk(), admin_token=ADMIN) as server:
+        report(server)
+        assert cause(server) is UnseenCause.JOURNAL_TROUBLE
+
+
+def test_an_erased_thread_leaves_the_place_of_its_event(server: Server) -> None:
+    event = report(server)
+    (thread,) = server.run(server.runtime.threads(user="alice").list).threads
+    admin(server.port).erase_thread(ALICE, thread.thread)
+    assert cause(server, event) is UnseenCause.ERASED
+
+
+async def big_reporter(run: Run, said: object) -> None:
+    await run.final_report(report="x" * 500_000)
+
+
+async def test_a_link_that_is_slow_is_not_taken_for_a_deaf_tab() -> None:
+    settings = Settings(port=0, secret=SECRET, admin_token=ADMIN)
+    async with open_runtime(settings, big_reporter, journal=MemoryJournal()) as runtime:
+        port = await runtime.listen(page=False)
+        async with (
+            open_slow_link(port, bytes_per_second=100_000) as link,
+            connect(f"ws://127.0.0.1:{link.port}", token=token_for("alice")) as client,
+        ):
+            await client.say("tell me")
+            await trio.to_thread.run_sync(wait_at, port, UnseenCause.SLOW_LINK)
+
+
+def test_ids_that_nothing_has_and_texts_that_are_none_are_refused(server: Server) -> None:
+    for nobody in ("evt_01m8hm2m8heknawvtyvaj4vv9x", "run_01m8hm2m8heknawvtyvaj4vv9x", "zoë/é?"):
+        with pytest.raises(UnknownReference):
+            why(server, nobody)
+    status, body, _ = get(server, "/admin/why/thread_01m8hm2m8heknawvtyvaj4vv9x")
+    assert status == 400
+    assert "thread" in json.loads(body)["error"]
+    assert get(server, "/admin/why/%ff")[0] == 400
