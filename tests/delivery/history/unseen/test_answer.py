@@ -28,8 +28,11 @@ CODES = (1000, 1006, 4101, 4104, 4105, 4500, 4504, 4509)
 TOOL = record(OFFSET, Kind.TOOL_EXECUTING, tool_name="get_costs", tool_call="call_1")
 
 
+NOTHING = EventReports()
+
+
 def evidence(
-    about: Record = TOOL, reports: EventReports | None = None, **known: object
+    about: Record = TOOL, reports: EventReports = NOTHING, **known: object
 ) -> EventEvidence:
     """Of an event that was accepted, and of which nothing more is known."""
     moment = timeline(about.run, [about], reports).moments[0]
