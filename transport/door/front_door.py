@@ -120,16 +120,9 @@ class FrontDoor:
             Tickets(clock),
             front_ends=front_ends(live_path) if front_ends else None,
         )
-        self._routes = _by_path(
-            {
-                **(pages or {}),
-                "/livez": self._livez,
-                "/readyz": self._readyz,
-                "/whoami": self._whoami,
-                **self.live.routes(),
-                **(routes or {}),
-            }
-        )
+        own = {"/livez": self._livez, "/readyz": self._readyz, "/whoami": self._whoami}
+        answers = {**(pages or {}), **own, **self.live.routes(), **(routes or {})}
+        self._routes = _by_path(answers)
 
     async def admit(self, stream: trio.abc.Stream) -> Admitted | Exchange | None:
         """Read a request and do what it asks. None: it was answered, and the stream is closed.
