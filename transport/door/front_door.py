@@ -120,8 +120,17 @@ class FrontDoor:
             Tickets(clock),
             front_ends=front_ends(live_path) if front_ends else None,
         )
-        own = {"/livez": self._livez, "/readyz": self._readyz, "/whoami": self._whoami}
-        answers = {**(pages or {}), **own, **self.live.routes(), **(routes or {})}
+        own: Mapping[str, Handler] = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/whoami": self._whoami,
+        }
+        answers: Mapping[str, Handler] = {
+            **(pages or {}),
+            **own,
+            **self.live.routes(),
+            **(routes or {}),
+        }
         self._routes = _by_path(answers)
 
     async def admit(self, stream: trio.abc.Stream) -> Admitted | Exchange | None:
