@@ -120,18 +120,11 @@ class FrontDoor:
             Tickets(clock),
             front_ends=front_ends(live_path) if front_ends else None,
         )
-        own: Mapping[str, Handler] = {
-            "/livez": self._livez,
-            "/readyz": self._readyz,
-            "/whoami": self._whoami,
-        }
-        answers: Mapping[str, Handler] = {
-            **(pages or {}),
-            **own,
-            **self.live.routes(),
-            **(routes or {}),
-        }
-        self._routes = _by_path(answers)
+        self._routes = _by_path({**(pages or {}), **self._own_routes(), **(routes or {})})
+
+    def _own_routes(self) -> Mapping[str, Handler]:
+        probes = {"/livez": self._livez, "/readyz": self._readyz}
+        return {**probes, "/whoami": self._whoami, **self.live.routes()}
 
     async def admit(self, stream: trio.abc.Stream) -> Admitted | Exchange | None:
         """Read a request and do what it asks. None: it was answered, and the stream is closed.
