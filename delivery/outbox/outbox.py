@@ -11,6 +11,7 @@ that fails returns its offsets, and a connection is only ever handed durable rec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -74,6 +75,8 @@ class Outbox(Drafts[T]):
         self._retries = Retries(user, self._limits, self._sessions, self._notes, clock, observer)
         self._pump = Pump(self._limits, self._tail, self._retries, observer)
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
+        self._clock = clock
+        self._lazy_since = -math.inf  # what waits to be written lazily came after this time
 
     # Events in
 
@@ -96,12 +99,20 @@ class Outbox(Drafts[T]):
 
     def _take_lazy(self, at: int, *, lazily: bool) -> Iterable[Entry]:
         """The cursors, marks and notes that are written now."""
-        if lazily:
+        if lazily or self._sessions.has_received:
             self._note_sent()
         if self._marks:
             self._marks_in_flight, self._marks = tuple(self._marks.values()), {}
         cursors = self._sessions.take_cursors(self.user, at, lazily=lazily)
+        if cursors and not self._sessions.moved:
+            self._lazy_since = self._clock()
         return (*cursors, *self._marks_in_flight, *self._notes.take())
+
+    def lazy_due_in(self, seconds: float) -> float:
+        """When to write cursors, marks and notes so that none waits longer than `seconds`: 0 if it
+        is time. An event may have taken along what waited before."""
+        left = self._lazy_since + seconds - self._clock()
+        return left if left > 0 and self.has_lazy else 0.0
 
     def appended(self) -> tuple[Sequence[Record], Sequence[T], list[OutboxCommand]]:
         """The batch in flight is durable: return its records and tokens, and the next commands."""
@@ -118,7 +129,7 @@ class Outbox(Drafts[T]):
 
     def append_failed(self) -> list[T]:
         """The batch in flight is lost: return its tokens. Its offsets will be assigned again."""
-        lost = super().append_failed()
+        lost, self._lazy_since = super().append_failed(), -math.inf
         marks, self._marks_in_flight = self._marks_in_flight, ()
         self._marks = {_key(mark): mark for mark in marks} | self._marks
         self._notes.not_kept()

@@ -51,6 +51,11 @@ class Sessions:
         """True if cursors wait to be written."""
         return bool(self._moved or self._sent_more)
 
+    @property
+    def has_received(self) -> bool:
+        """True if cursors wait to be written that say that more was received."""
+        return bool(self._moved)
+
     def cursor(self, session: SessionId) -> int | None:
         """The offset a remembered session has received through; None for other sessions."""
         reach = self._reach.get(session)

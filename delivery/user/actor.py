@@ -269,7 +269,9 @@ class UserActor(Reactor[UserMessage]):
         message.then(message.result)
 
     def _flush_lazily(self, _: FlushLazily) -> None:
-        self._append(self.outbox.next_append(self._now(), lazily=True))
+        if after := self.outbox.lazy_due_in(LAZY_SECONDS):
+            return self.timers.start(FlushLazily, after, FlushLazily())
+        return self._append(self.outbox.next_append(self._now(), lazily=True))
 
     def _redeliver(self, _: RedeliverDue) -> None:
         self._connections.perform(self.outbox.redeliver(self._now()))
@@ -331,8 +333,7 @@ class UserActor(Reactor[UserMessage]):
         if FlushLazily not in self.timers and self.outbox.has_lazy:
             self.timers.start(FlushLazily, LAZY_SECONDS, FlushLazily())
         if RedeliverDue not in self.timers and (due := self.outbox.next_due) is not None:
-            after = max(0.0, due - trio.current_time())
-            self.timers.start(RedeliverDue, after, RedeliverDue())
+            self.timers.start(RedeliverDue, max(0.0, due - trio.current_time()), RedeliverDue())
 
     def _wind_settling(self) -> None:
         if (due_in := self._settler.take_due()) is not None:

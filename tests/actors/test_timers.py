@@ -44,6 +44,19 @@ async def test_starting_a_name_again_replaces_it(autojump_clock: Clock) -> None:
     assert heard == [(1.5, "second")]
 
 
+async def test_long_timers_that_are_due_at_nearly_the_same_time_fire_together(
+    autojump_clock: Clock,
+) -> None:
+    """Each time that the clock wakes up costs ten times as much as a timer that fires with it."""
+    heard: list[tuple[float, str]] = []
+    timers = timed(heard)
+    for name, after in ("a", 0.501), ("b", 0.515), ("c", 0.516), ("short", 0.401):
+        timers.start(name, after, name)
+    await trio.sleep(5)
+
+    assert heard == [(0.401, "short"), (33 / 64, "a"), (33 / 64, "b"), (34 / 64, "c")]
+
+
 async def test_a_cancelled_timer_stays_silent(autojump_clock: Clock) -> None:
     heard: list[tuple[float, str]] = []
     timers = timed(heard)

@@ -585,6 +585,30 @@ def test_an_event_takes_along_what_its_session_received_and_leaves_what_it_was_o
     ]
 
 
+def test_what_came_after_an_event_took_the_rest_along_waits_its_own_second() -> None:
+    """A timer that was started before is not told: at its end so young a cursor may wait."""
+    now = [0.0]
+    outbox = Outbox[int](ALICE, EPOCH, Bounds(0, 0), SMALL, clock=lambda: now[0])
+    connection, _ = attach(outbox)
+    append(outbox, 2, size=10)
+    outbox.ack(connection, 1)
+    now[0] = 1.0
+    assert outbox.lazy_due_in(1.0) == 0
+    now[0] = 7.0
+    assert cursors_beside_an_event(outbox)
+    assert outbox.lazy_due_in(1.0) == 0, "nothing waits"
+    now[0] = 7.25
+    outbox.ack(connection, 2)
+    assert outbox.lazy_due_in(1.0) == 0.75
+    now[0] = 8.0
+    assert outbox.lazy_due_in(1.0) == 0
+    now[0] = 8.5
+    outbox.offer(a_draft(), 0)
+    outbox.next_append(0)
+    outbox.append_failed()
+    assert outbox.lazy_due_in(1.0) == 0, "what was not kept waits from before"
+
+
 def cursors_beside_an_event(outbox: Outbox[int]) -> list[Cursor]:
     outbox.offer(a_draft(), 0)
     entries = outbox.next_append(0) or []
