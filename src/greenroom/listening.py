@@ -12,6 +12,7 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.admin.data_door import DataDoor
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.admin.door import AdminDoor
+from greenroom.admin.overview_door import OverviewDoor
 from greenroom.admin.runs_desk import RunsDesk
 from greenroom.admin.runs_door import RunsDoor
 from greenroom.admin.user_data import UserData
@@ -173,7 +174,8 @@ class Listening:
         runs = RunsDoor(RunsDesk(self.users, self.journal)).routes()
         users = {**UsersDoor(self.disconnects).routes(), **DataDoor(self.data).routes()}
         looked = LookedAt(self.root, self.users, self.bans, self.journal, self.wall_clock)
-        more = {**users, **runs, **WhyDoor(looked).routes()}
+        overview = OverviewDoor(self.metrics, self.wall_clock).routes() if self.metrics else {}
+        more = {**users, **runs, **WhyDoor(looked).routes(), **overview}
         return AdminDoor(
             self.root, self.dead_letters, self.journal, token, anywhere, more=more
         ).routes()

@@ -33,6 +33,7 @@ from greenroom.delivery.observer import (
     RunOutcome,
     Sought,
 )
+from greenroom.metrics.last_hour import TIMES, LastHour, Totals
 from greenroom.metrics.table import METRICS, PREFIX, Labels, Metric, Values
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.transport.protocol.close_codes import MEANINGS
@@ -46,6 +47,16 @@ MOST_SERIES = 200
 
 CLOSE_CODES = frozenset({*MEANINGS, 1000, 1003, 1005, 1006, 1011})
 
+
+_COUNTED: Final = (
+    ("accepted", "events_accepted"),
+    ("sent", "events_sent"),
+    ("received", "events_received"),
+    ("displayed", "events_displayed"),
+    ("retried", "event_retries"),
+    ("given_up", "events_dead_lettered"),
+    ("runs_ended", "runs_ended"),
+)
 
 _labels_of: Final = attrgetter("kind", "event_class")
 
@@ -85,6 +96,10 @@ class Buckets:
         counts[bisect_left(self._edges, value)] += times
         self.sums[labels] += value * times
 
+    def total(self) -> list[int]:
+        """How many fell in each bucket, whatever their labels."""
+        return [sum(bucket) for bucket in zip(*self.counts.values(), strict=True)]
+
     def _key_of(self, labels: Labels) -> Labels:
         key = bounded(self.counts, labels)
         self.counts.setdefault(key, [0] * (len(self.metric.buckets) + 1))
@@ -112,6 +127,8 @@ class Metrics(Observer, Collector):
         self._append_entries = self._buckets["journal_append_entries"]
         self._appended_bytes = self._counts["journal_appended_bytes"].values
         self._received_seconds = self._buckets["event_received_seconds"]
+        edges = {name: self._buckets[f"event_{name}"].metric.buckets for name in TIMES}
+        self.hour: LastHour = LastHour(self.totals, edges)
         self.registry: CollectorRegistry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -129,6 +146,22 @@ class Metrics(Observer, Collector):
     def describe(self) -> Iterable[Family]:
         """Called by a registry to learn the names; looks at nothing."""
         return [*self._numbers({}), *(_histogram(each) for each in self._buckets.values())]
+
+    def totals(self) -> Totals:
+        """The sums over all labels of what the last hour shows."""
+        counted = {name: sum(self._counts[metric].values.values()) for name, metric in _COUNTED}
+        breakers = self._counts["breakers"].values
+        levels = {
+            "ready": sum(breakers.values()),
+            "breakers_open": sum(breakers.values()) - breakers[("closed",)],
+            "runs": sum(self._counts["runs_live"].values.values()),
+        }
+        buckets = {name: self._buckets[f"event_{name}"].total() for name in TIMES}
+        return Totals(counted, levels, buckets)
+
+    def now(self) -> Values:
+        """The gauges as they are read now."""
+        return self._look()
 
     def _numbers(self, seen: Values) -> Iterator[Family]:
         for name, counts in self._counts.items():
@@ -256,6 +289,7 @@ class Metrics(Observer, Collector):
     def lagged(self, seconds: float) -> None:
         """The event loop ran a timer `seconds` late."""
         self._buckets["event_loop_lag_seconds"].observe(seconds)
+        self.hour.second(seconds)
 
 
 def bounded(known: Mapping[Labels, object], labels: Labels) -> Labels:
