@@ -14,6 +14,7 @@ from greenroom.transport.events.event_socket import Carrier
 from greenroom.transport.front_ends.ag_ui import requests as ag_ui
 from greenroom.transport.front_ends.ai_sdk import requests as ai_sdk
 from greenroom.transport.front_ends.commands import Stream
+from greenroom.transport.front_ends.durable_streams import LogStream, LogWanted, log_wanted
 from greenroom.transport.front_ends.finding import Finder
 from greenroom.transport.front_ends.front_socket import FrontSocket
 from greenroom.transport.front_ends.run_stream import RunStream
@@ -25,7 +26,8 @@ from greenroom.transport.http.responses import Response
 MOST_BYTES: Final = 1024 * 1024
 """What one request may bring: front ends send all of a conversation each time."""
 
-Parse: TypeAlias = Callable[[RequestHead, UserId, bytes], Wanted]
+Request: TypeAlias = Wanted | LogWanted
+Parse: TypeAlias = Callable[[RequestHead, UserId, bytes], Request]
 
 _PATHS: Final[Mapping[str, Mapping[str, Parse]]] = {
     "/ag-ui": {"POST": ag_ui.wanted_by_post, "GET": ag_ui.wanted_by_get},
@@ -33,6 +35,7 @@ _PATHS: Final[Mapping[str, Mapping[str, Parse]]] = {
     "/ai-sdk": {"POST": ai_sdk.wanted_by_post},
     "/ai-sdk/*/stream": {"GET": ai_sdk.wanted_by_get},
     "/ai-sdk/*/stop": {"POST": ai_sdk.wanted_by_stop},
+    "/stream": {"GET": log_wanted, "HEAD": log_wanted},
 }
 
 
@@ -42,22 +45,25 @@ class FrontGranted:
 
     identity: Identity
     headers: Mapping[str, str] = attrs.field(repr=False)
-    wanted: Wanted = attrs.field(repr=False)
+    wanted: Request = attrs.field(repr=False)
     finder: Finder = attrs.field(repr=False)
 
     def socket(self, carrier: Carrier, allow: Callable[[], bool]) -> FrontSocket:
         return FrontSocket(carrier, self, allow)
 
     async def stream(self) -> Stream | Response:
-        """Of the run that is wanted, if there is more of it than the client has. Raises
-        `BadRequest`."""
-        wanted, finder = self.wanted, self.finder
-        found = await finder.find(wanted)
+        """What is wanted, if there is more of it than the client has. Raises `BadRequest`."""
+        if isinstance(self.wanted, LogWanted):
+            return LogStream(self.wanted, self.finder.journal.epoch)
+        return await self._run(self.wanted)
+
+    async def _run(self, wanted: Wanted) -> RunStream | Response:
+        found = await self.finder.find(wanted)
         if found is None and wanted.said is None:
             return Response(204)
         stream = RunStream(wanted, found)
         if found is not None:
-            async for event in finder.known(found):
+            async for event in self.finder.known(found):
                 stream.know(event)
         return Response(204) if stream.is_over else stream
 

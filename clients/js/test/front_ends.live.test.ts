@@ -2,6 +2,7 @@
 
 import { Chat } from "@ai-sdk/react";
 import { type BaseEvent, enforceEvents, HttpAgent, parseSSEStream, runHttpRequest, transformChunks, verifyEvents } from "@ag-ui/client";
+import { stream } from "@durable-streams/client";
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses, type UIMessage } from "ai";
 import { lastValueFrom, toArray } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -91,6 +92,31 @@ describe.skipIf(!hasGreenroom)("a real server", () => {
       const third = chatOf(first.headers, again.chat.messages);
       await third.chat.resumeStream();
       expect(third.chat.messages).toHaveLength(2);
+    });
+  });
+
+  describe("with the client of Durable Streams", () => {
+    it("has a user's log, and follows it", async () => {
+      const headers = page();
+      const agent = agentOf(headers, "hello");
+      await agent.runAgent();
+      const url = at("stream");
+      const whole = await stream<{ kind: string; offset: number }>({ url, headers, offset: "-1", live: false });
+      const events = await whole.json();
+      expect(events.map(({ kind }) => kind)).toEqual(["user_said", "agent_started", "partial_result", "partial_result", "agent_completed"]);
+      for (const live of ["sse", "long-poll"] as const) {
+        const followed = await stream<{ kind: string }>({ url, headers, offset: whole.offset, live });
+        const kinds: string[] = [];
+        const ended = new Promise<void>((resolve) => followed.subscribeJson(({ items }) => {
+          kinds.push(...items.map(({ kind }) => kind));
+          if (kinds.includes("agent_completed")) resolve();
+        }));
+        agent.addMessage({ id: live, role: "user", content: "hello" });
+        await agent.runAgent();
+        await ended;
+        followed.cancel();
+        expect(kinds.slice(-5)).toEqual(events.map(({ kind }) => kind));
+      }
     });
   });
 });
