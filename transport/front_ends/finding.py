@@ -20,6 +20,9 @@ PAGE, MOST_PAGES = 200, 50
 """How far back the beginning of a run is looked for: 10,000 events of its thread."""
 
 MOST_ANSWERS: Final = 100
+REFUSAL: Final = "refuse:"
+"""How the `id` of a request begins by which a question is refused."""
+
 NOT_THERE: Final = "There is no such run of yours."
 
 Frame: TypeAlias = Mapping[str, JSON]
@@ -200,7 +203,7 @@ class _Look:
 def answer_frame(ask: AskId, value: JSON, run: RunId) -> Frame:
     """What answers a question; where there is no answer, its run is stopped."""
     if value is None:
-        return {"type": "cancel", "id": f"refuse:{ask}", "run": run}
+        return {"type": "cancel", "id": f"{REFUSAL}{ask}", "run": run}
     return {"type": "answer", "id": f"answer:{ask}", "ask": ask, "value": value}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Final, Protocol, cast
+from functools import partial
+from typing import Final, Protocol, TypeVar, cast
 
 import orjson
 import trio
@@ -45,6 +46,7 @@ from greenroom.transport.protocol.frame_text import frame_text
 MOST_REQUESTS: Final = 128
 """What one stream may ask for."""
 
+T = TypeVar("T")
 logger = logging.getLogger("greenroom.transport")
 
 
@@ -115,15 +117,7 @@ class FrontSocket:
 
     async def _opened(self) -> Stream | None:
         """The stream; None if the request has its answer."""
-        try:
-            opened = await self._opening.stream()
-        except BadRequest as error:
-            opened = text(error.status, error.message, error.headers)
-        except BaseException as error:
-            if must_go_on(error):
-                raise
-            log_failure(logger, error, "a run could not be looked for")
-            opened = refusal(CloseCode.SERVER_ERROR, "The journal cannot be read").response
+        opened = await _guarded(self._opening.stream)
         if isinstance(opened, Response):
             self._answer(WholeAnswer(opened))
             return None
@@ -133,12 +127,17 @@ class FrontSocket:
         """What the client would say."""
         async for asked in self._asking:
             if isinstance(asked, LookUp):
-                offset = await self._opening.began_at(asked.say)
-                self._perform(cast(Stream, self._stream).looked_up(offset))
+                self._take_place(await _guarded(partial(self._opening.began_at, asked.say)))
             elif self._allow():
                 await listener.hear(frame_text(asked.frame))
             else:
                 listener.ended(flooded=True)
+
+    def _take_place(self, offset: int | Response | None) -> None:
+        if isinstance(offset, Response):
+            self._perform([WholeAnswer(offset)])
+        else:
+            self._perform(cast(Stream, self._stream).looked_up(offset))
 
     async def _wait_over(self, scope: trio.CancelScope) -> None:
         patience = math.inf if self._stream is None else self._stream.patience
@@ -215,3 +214,16 @@ class FrontSocket:
 
     def _end(self, _: Command) -> None:
         self._over.set()
+
+
+async def _guarded(look: Callable[[], Awaitable[T]]) -> T | Response:
+    """What the journal says, or the answer to a request that it cannot be asked for."""
+    try:
+        return await look()
+    except BadRequest as error:
+        return text(error.status, error.message, error.headers)
+    except BaseException as error:
+        if must_go_on(error):
+            raise
+        log_failure(logger, error, "a run could not be looked for")
+        return refusal(CloseCode.SERVER_ERROR, "The journal cannot be read").response

@@ -23,7 +23,7 @@ from greenroom.transport.front_ends.commands import (
     refusal,
 )
 from greenroom.transport.front_ends.family import Family
-from greenroom.transport.front_ends.finding import NOT_THERE, FoundRun
+from greenroom.transport.front_ends.finding import NOT_THERE, REFUSAL, FoundRun
 from greenroom.transport.front_ends.wanted import Message, RunFace, Wanted
 from greenroom.transport.http.responses import json_answer, text
 from greenroom.transport.protocol.close_codes import CloseCode
@@ -93,7 +93,7 @@ class RunStream:
         """Another request that said the same at the same time may have begun the run before this
         stream was attached: then its beginning was missed."""
         self._pending.discard(LOOKING)
-        if offset is None or offset <= self._attached:
+        if not self._has_begun and (offset is None or offset <= self._attached):
             return [refusal(CloseCode.POSITION_LOST, "The run began meanwhile: ask again")]
         return self._begin()
 
@@ -125,7 +125,7 @@ class RunStream:
     def _reply(self, reply: Frame) -> Iterable[Command]:
         self._pending.discard(str(reply["id"]))
         if not reply["ok"]:
-            return self._refused(cast(Frame, reply["error"]))
+            return self._refused(str(reply["id"]), cast(Frame, reply["error"]))
         if self._wanted.stops:
             return [WholeAnswer(json_answer(orjson.dumps({"run": reply["run"]})))]
         if reply["id"] == self._say and self._family is None:
@@ -135,10 +135,11 @@ class RunStream:
             return [LookUp(self._say)]
         return self._begin()
 
-    def _refused(self, error: Frame) -> Iterable[Command]:
-        """The first answer to a question counts, whatever page it comes from."""
+    def _refused(self, request: str, error: Frame) -> Iterable[Command]:
+        """The first answer to a question counts, whatever page it comes from; a run that is over
+        need not be stopped."""
         code, message = cast(int, error["code"]), str(error["message"])
-        if code == CloseCode.ALREADY_ANSWERED:
+        if code == CloseCode.ALREADY_ANSWERED or request.startswith(REFUSAL):
             return self._begin()
         if self._wanted.stops:
             return [WholeAnswer(text(404, NOT_THERE))]
@@ -157,6 +158,8 @@ class RunStream:
             yield from self._begin()
 
     def _is_ours(self, event: Event) -> bool:
+        if self._wanted.stops:
+            return False
         if self._family is None:
             if event.kind is not Kind.USER_SAID or event.data.get("say") != self._say:
                 return False
