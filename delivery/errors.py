@@ -61,6 +61,13 @@ class JournalUnreachable(JournalError):
     temporary = True
 
 
+class LeaseLost(JournalError):
+    """This server stood still, or was cut off from the journal, for longer than its lease: another
+    node has its open runs. Appends work again once they are cut here."""
+
+    temporary = True
+
+
 class JournalFailed(JournalError):
     """The disk or the operating system refused a call for a reason without an error class here."""
 

@@ -11,6 +11,7 @@ import trio
 
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.nodes import Shared, leads
 from greenroom.delivery.journal.retention.cutoffs import (
     BEGINNING,
     Cutoffs,
@@ -35,7 +36,7 @@ LONGEST_REST: Final = 0.05
 step takes long because others run: what is due must go even so."""
 
 
-class Sweepable(Protocol):
+class Sweepable(Shared, Protocol):
     """What is swept: a `Journal`."""
 
     async def sweep(self, cutoffs: Cutoffs, place: SweptTo) -> Swept: ...
@@ -66,7 +67,8 @@ class Sweeping:
         while True:
             await trio.sleep(PASS_SECONDS)
             try:
-                await self.make_pass()
+                if leads(self.journal):
+                    await self.make_pass()
             except JournalError as error:
                 logger.warning("the journal cannot forget old events now: %s", error)
 

@@ -16,6 +16,7 @@ from greenroom.delivery.errors import (
     JournalLost,
     JournalReadOnly,
     JournalUnreachable,
+    LeaseLost,
 )
 
 TROUBLES: Final[Mapping[type[JournalError], str]] = MappingProxyType(
@@ -24,6 +25,7 @@ TROUBLES: Final[Mapping[type[JournalError], str]] = MappingProxyType(
         JournalReadOnly: "the journal may not be written",
         JournalBusy: "another program has locked the journal",
         JournalUnreachable: "the journal cannot be reached",
+        LeaseLost: "another node has this one's runs",
         JournalFailed: "the journal's disk fails",
         JournalCorrupt: "the journal is damaged",
         JournalLost: "the journal was removed or changed by another program",

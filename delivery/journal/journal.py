@@ -37,6 +37,7 @@ from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, Search
 if TYPE_CHECKING:
     from greenroom.actors.ref import Ref
     from greenroom.actors.reply import Reply
+    from greenroom.delivery.journal.nodes import Nodes
     from greenroom.delivery.journal.reads import Question
     from greenroom.delivery.observer import Observer
 
@@ -297,6 +298,11 @@ class Journal(Protocol):
         nothing without an outcome. A step cannot be lost halfway; one that returned may be undone
         by a power cut, and is done again by the next pass.
         """
+        ...
+
+    @property
+    def nodes(self) -> Nodes | None:
+        """The servers that share the journal; None if it has one writer."""
         ...
 
     @property

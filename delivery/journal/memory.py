@@ -117,6 +117,10 @@ class MemoryJournal(AsyncReads):
         return self._sweeper.sweep(cutoffs, place, STEP_SECONDS)
 
     @property
+    def nodes(self) -> None:
+        return None
+
+    @property
     def is_appending(self) -> bool:
         return False
 

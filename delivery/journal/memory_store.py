@@ -39,6 +39,7 @@ from greenroom.delivery.journal.journal import agreed_through, within
 from greenroom.delivery.journal.kept.runs import RunsKept
 from greenroom.delivery.journal.kept.threads import ThreadsKept
 from greenroom.delivery.journal.kept.user_log import UserLog
+from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.undelivered import (
     PAUSES_KEPT,
@@ -131,6 +132,12 @@ class MemoryStore:
     def bounds(self, user: UserId) -> Bounds:
         return self._log(user).bounds()
 
+    def lasts(self, users: Sequence[UserId]) -> Mapping[UserId, int]:
+        return {user: self._last(user) for user in users}
+
+    def nodes(self) -> list[Node]:
+        return []
+
     def read(self, user: UserId, after: int, limit: int, max_bytes: int) -> list[Record]:
         records = self._log(user).after(after)
         return list(islice(within(max_bytes, records), limit))
@@ -155,8 +162,8 @@ class MemoryStore:
         return list(self._log(user).runs.opened.values())
 
     @property
-    def runs(self) -> _Runs:
-        return _Runs(self._users)
+    def runs(self) -> MemoryRuns:
+        return MemoryRuns(self._users)
 
     @property
     def thread_list(self) -> _Threads:
@@ -344,7 +351,7 @@ class _Threads:
 
 
 @attrs.frozen
-class _Runs:
+class MemoryRuns:
     """Implements `RunReads`."""
 
     users: Mapping[UserId, UserLog]
@@ -357,6 +364,9 @@ class _Runs:
     def users_going_on(self, after: UserId | None, limit: int) -> list[UserId]:
         users = sorted(user for user, log in self.users.items() if log.runs.going_on)
         return [user for user in users if user > (after or "")][:limit]
+
+    def elsewhere(self, user: UserId) -> Set[RunId]:
+        return frozenset()
 
     def step_result(self, user: UserId, run: RunId, key: str) -> str | None:
         return self._kept(user).steps.get(run, {}).get(key)

@@ -6,7 +6,7 @@ It is answered in one piece, from one state of the journal, beside other users' 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Generic, Protocol, TypeVar, cast
 
 import attrs
@@ -31,6 +31,7 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.events.threads import MOST_THREADS, Thread, ThreadsPage
+from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.paging import PAGE_BYTES, check_limit
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
@@ -46,6 +47,10 @@ class RunReads(Protocol):
 
     def users_going_on(self, after: UserId | None, limit: int) -> list[UserId]:
         """At most `limit` users past `after` with runs that go on, sorted."""
+        ...
+
+    def elsewhere(self, user: UserId) -> Set[RunId]:
+        """The user's open runs that other nodes have."""
         ...
 
     def step_result(self, user: UserId, run: RunId, key: str) -> str | None:
@@ -164,6 +169,14 @@ class Reads(Protocol):
 
     def user_rows(self, user: UserId, place: ExportPlace | None) -> ExportPiece:
         """All rows of the user, a piece at a time; `place`: where the last piece ended."""
+        ...
+
+    def lasts(self, users: Sequence[UserId]) -> Mapping[UserId, int]:
+        """The last offset of each of these users."""
+        ...
+
+    def nodes(self) -> list[Node]:
+        """The nodes that share the journal, oldest first; none if it has one writer."""
         ...
 
     @property

@@ -29,7 +29,7 @@ from greenroom.delivery.outbox.feed import OutboxCommand
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.asks import AboutAsk, Asks
-from greenroom.delivery.user.catching_up import CatchingUp
+from greenroom.delivery.user.catching_up import CatchingUp, FromNodes
 from greenroom.delivery.user.connections import Connections
 from greenroom.delivery.user.erasing import AGAIN_SECONDS, Erasing
 from greenroom.delivery.user.messages import (
@@ -51,7 +51,7 @@ from greenroom.delivery.user.messages import (
     EventsTrimmed,
     FlushLazily,
     LookedUp,
-    OthersAppended,
+    LoseRuns,
     RedeliverDue,
     ReportRefused,
     RunLeft,
@@ -97,7 +97,7 @@ class UserActor(Reactor[UserMessage]):
     _runs: UserRuns
     _asks: Asks
     _connections: Connections
-    _catching_up: CatchingUp
+    _catch_up: CatchingUp
     _receipts: Receipts
     _reports: Reports
     _settler: Settler
@@ -120,14 +120,13 @@ class UserActor(Reactor[UserMessage]):
         outbox = self.outbox = Outbox(
             user, epoch, known.bounds, limits, reach, clock=clock, observer=observer
         )
-        wind = partial(self.timers.start, AskDue)
-        asks = self._asks = Asks(user, parts, outbox, ref, wind)
-        self._runs = UserRuns(user, parts, outbox, ref, asks, known, self.timers)
-        self._receipts = Receipts(user, parts, outbox, ref)
+        asks = self._asks = Asks(user, parts, outbox, ref, partial(self.timers.start, AskDue))
+        runs = self._runs = UserRuns(user, parts, outbox, ref, asks, known, self.timers)
+        receipts = self._receipts = Receipts(user, parts, outbox, ref)
         self._settler = Settler(user, parts, outbox, ref)
-        self._connections = Connections(user, parts, outbox, self._account, ref)
-        connections, kept = self._connections, self._runs.kept
-        self._catching_up = CatchingUp(user, parts, outbox, ref, asks, connections, kept)
+        connections = Connections(user, parts, outbox, self._account, ref)
+        self._connections = connections
+        self._catch_up = CatchingUp(user, parts, outbox, ref, asks, runs, connections, receipts)
         self._reports = Reports(user, parts, outbox, self._account)
         self._erasing = self._new_erasing()
         parts.gauge.fed = self.outbox
@@ -245,8 +244,8 @@ class UserActor(Reactor[UserMessage]):
             if self.outbox.notes_kept:
                 self._settler.tell(self.outbox.notes_kept)
             self._connections.perform(commands)
-        if self._catching_up.wanted:
-            self._catching_up.look()
+        if self._catch_up.wanted:
+            self._catch_up.look()
 
     def _append_failed(self, error: BaseException) -> None:
         """Fail the emitters of events that were not kept. If that is not known, crash: this actor
@@ -255,7 +254,7 @@ class UserActor(Reactor[UserMessage]):
             self.outbox.say_refused(error.say).fail(error.with_traceback(None))
             return
         if isinstance(error, OutOfSequence):
-            self._catching_up.refused(error)
+            self._catch_up.refused(error)
             return
         if not isinstance(error, JournalError | BadId):
             raise error
@@ -282,8 +281,11 @@ class UserActor(Reactor[UserMessage]):
     def _trimmed(self, message: EventsTrimmed) -> None:
         self.outbox.trimmed(message.through)
 
-    def _others_appended(self, _: OthersAppended) -> None:
-        self._catching_up.look()
+    def _from_nodes(self, news: FromNodes) -> None:
+        self._catch_up.take(news)
+
+    def _lose_runs(self, _: LoseRuns, reply: Reply[None]) -> None:
+        self._catch_up.lose_runs(reply)
 
     def _settle_all(self, _: SettleAll, reply: Reply[int | None]) -> None:
         self._settler.settle_all(reply)
@@ -295,7 +297,7 @@ class UserActor(Reactor[UserMessage]):
         self._erasing.go_on()
 
     def _end_left_runs(self, _: EndLeftRuns) -> None:
-        """Nothing to do here: the flush after each batch of messages ends the runs."""
+        """The flush after each batch of messages ends the runs."""
 
     async def _write_rest(self) -> None:
         """The last append. The mailbox is closed, so wait for the answer here."""
@@ -304,14 +306,14 @@ class UserActor(Reactor[UserMessage]):
             if self._landed is not None:  # the batch in flight, written before the empty append
                 self._append_done(self._landed)
         await self._runs.end_left_at_once()
-        await self._catching_up.finish()
+        await self._catch_up.finish()
         again = True  # what a refused append had waits again
         while again and (entries := self.outbox.next_append(self._now(), lazily=True)) is not None:
             append = self._parts.journal.append_soon(self._runs.says.on_condition(entries))
             result = await append.wait_outcome()
             self._append_done(AppendDone(result))
             again = isinstance(result, outcome.Error) and isinstance(result.error, _AGAIN)
-            await self._catching_up.finish()
+            await self._catch_up.finish()
 
     # Inside
 
@@ -355,9 +357,7 @@ class UserActor(Reactor[UserMessage]):
             self.ref.hand(self._landed)
 
     def _fail_all(self, reason: ExitReason) -> None:
-        def stopped() -> ActorStopped:
-            return ActorStopped(self.ref.name, reason)
-
+        stopped = partial(ActorStopped, self.ref.name, reason)
         self._asks.fail_all(stopped)
         for reply in self.outbox.abandon():
             reply.fail(stopped())
@@ -377,6 +377,7 @@ class UserActor(Reactor[UserMessage]):
         Attach: _attach,
         SettleAll: _settle_all,
         EraseThread: _erase_thread,
+        LoseRuns: _lose_runs,
     }
     _news: ClassVar[Handlers] = {
         AgentTyping: _agent_typing,
@@ -395,6 +396,6 @@ class UserActor(Reactor[UserMessage]):
         RedeliverDue: _redeliver,
         SettleDue: _settle,
         EventsTrimmed: _trimmed,
-        OthersAppended: _others_appended,
+        **dict.fromkeys(CatchingUp.NEWS, _from_nodes),
         AskDue: _ask_due,
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence, Set
+from typing import ClassVar, TypeAlias
 
 import attrs
 import outcome
@@ -14,24 +15,31 @@ from greenroom.delivery.errors import EventNotKept, OutOfSequence
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import ASK_KINDS
-from greenroom.delivery.events.record import RUN_ENDS, RUN_TURNS, Record
+from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, RUN_TURNS, Record
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.asks import Asks
 from greenroom.delivery.user.connections import Connections
-from greenroom.delivery.user.messages import UserMessage
+from greenroom.delivery.user.messages import OthersAppended, RunsTakenOver, UserMessage
+from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.parts import UserParts
+from greenroom.delivery.user.runs.user_runs import UserRuns
 
 MOST_TRIES = 20
 """How often a batch may be refused for what others append; then its emitters get an error."""
 
 
+FromNodes: TypeAlias = OthersAppended | RunsTakenOver
+
+
 @attrs.frozen
 class News:
-    """What the journal has past an offset: a page of it, and the `last` offset."""
+    """What the journal has past an offset: a page of it, and the `last` offset. `elsewhere`: if a
+    run begins there, the open runs that other nodes have."""
 
     last: int
     records: Sequence[Record]
+    elsewhere: Set[RunId] = frozenset()
 
 
 @attrs.frozen
@@ -47,7 +55,10 @@ class ReadNews(Question[News]):
         last = reads.bounds(self.user).last
         if last <= self.after:
             return News(last, ())
-        return News(last, reads.read(self.user, self.after, self.limit, self.max_bytes))
+        records = reads.read(self.user, self.after, self.limit, self.max_bytes)
+        if RUN_OPENS.isdisjoint([record.kind for record in records]):
+            return News(last, records)
+        return News(last, records, reads.runs.elsewhere(self.user))
 
 
 class CatchingUp:
@@ -55,8 +66,8 @@ class CatchingUp:
     log as this node knows it, and has nothing of this node's own."""
 
     __slots__ = (
-        *("_actor", "_asks", "_connections", "_kept", "_outbox", "_over", "_parts"),
-        *("_refused", "_tries", "_user", "reading", "wanted"),
+        *("_actor", "_asks", "_connections", "_outbox", "_over", "_parts", "_receipts"),
+        *("_refused", "_runs", "_taken_over", "_tries", "_user", "reading", "wanted"),
     )
 
     def __init__(
@@ -66,23 +77,39 @@ class CatchingUp:
         outbox: Outbox[Reply[Record]],
         actor: Ref[UserMessage],
         asks: Asks,
+        runs: UserRuns,
         connections: Connections,
-        kept: Callable[[Record], None],
+        receipts: Receipts,
     ) -> None:
-        """`kept` is called for each record that begins or ends a run."""
         self._user = user
         self._parts = parts
         self._outbox = outbox
         self._actor = actor
         self._asks = asks
         self._connections = connections
-        self._kept = kept
+        self._runs = runs
+        self._receipts = receipts
+        self._taken_over: set[RunId] = set()  # which may have begun in what is read next
         self._over: set[RunId] = set()  # ended by other nodes since the last append was refused
         self.reading = False
         self.wanted = False
         """There is news, and a batch is in flight or a page of the news is being read."""
         self._refused: Reply[Record] | None = None  # the first token of the batch refused last
         self._tries = 0
+
+    NEWS: ClassVar[Sequence[type[FromNodes]]] = (OthersAppended, RunsTakenOver)
+
+    def take(self, news: FromNodes) -> None:
+        """One of `NEWS`."""
+        if type(news) is RunsTakenOver:
+            self._taken_over.update(news.runs)
+        self._receipts.ask_again()
+        self.look()
+
+    def lose_runs(self, reply: Reply[None]) -> None:
+        """Another node has the open runs."""
+        self._runs.lose()
+        reply.succeed(None)
 
     def look(self) -> None:
         """Another node appended something: read it, now or after the batch in flight."""
@@ -114,17 +141,18 @@ class CatchingUp:
 
     def _found(self, news: ReplyOutcome[News]) -> None:
         if isinstance(news, outcome.Error):
-            self._go_on()
             self._fail(news.error)
-        else:
-            self._took(news.value)
-            if self.reading:
-                self._parts.ask_journal(self._actor, self._question(), self._found)
+            self._release()
+        elif self._took(news.value):
+            self._parts.ask_journal(self._actor, self._question(), self._found)
 
-    def _took(self, news: News) -> None:
+    def _took(self, news: News) -> bool:
+        """Take a page. True if there is another one."""
         self._take(news)
-        if news.last <= self._outbox.last:
-            self._go_on()
+        if news.last > self._outbox.last:
+            return True
+        self._go_on()
+        return False
 
     def _take(self, news: News) -> None:
         """Continue the log. Raises `OutOfSequence` if the journal's is another one: it was erased,
@@ -135,7 +163,7 @@ class CatchingUp:
         commands = self._outbox.followed(news.records)
         for record in news.records:
             if record.kind in RUN_TURNS:
-                self._kept(record)
+                self._runs.followed(record, news.elsewhere)
             elif record.kind in ASK_KINDS:
                 self._asks.followed(record)
             if record.kind in RUN_ENDS:
@@ -144,16 +172,24 @@ class CatchingUp:
 
     def _go_on(self) -> None:
         """What ended elsewhere does not end again."""
-        self.reading = False
-        self._outbox.go_on()
         for reply in self._outbox.withdraw(self._is_late):
             reply.fail(EventNotKept("another node has ended it"))
         self._over.clear()
+        if self._taken_over:
+            taken_over, self._taken_over = self._taken_over, set()
+            self._runs.take_over(taken_over)
+        self._release()
+
+    def _release(self) -> None:
+        self.reading = False
+        self._outbox.go_on()
         if self.wanted:
             self.look()
 
     def _is_late(self, draft: Draft) -> bool:
-        return draft.run in self._over or self._asks.is_late(draft)
+        return (
+            draft.run in self._over or self._runs.is_elsewhere(draft) or self._asks.is_late(draft)
+        )
 
     def _fail(self, error: BaseException) -> None:
         """The emitters get an error; the next batch is refused, too, and read again."""

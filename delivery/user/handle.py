@@ -35,6 +35,7 @@ class UserHandle:
     because actors restart.
 
     `live_runs`: the runs that are alive in this process: supervised, embedded or waiting.
+    `elsewhere`: runs that other nodes have, though they may still be alive here.
     `stopped`: those of them that go on if they are lost, and that the user stopped.
     `turns`: the places of the runs that the user started.
     `now_ms`: the wall clock, ms since the epoch.
@@ -48,6 +49,7 @@ class UserHandle:
     turns: RunTurns = attrs.field(factory=RunTurns)
     live_runs: dict[RunId, LiveRun] = attrs.field(factory=dict)
     stopped: set[RunId] = attrs.field(factory=set)
+    elsewhere: set[RunId] = attrs.field(factory=set)
     gauge: Gauge = attrs.field(factory=Gauge)
     asks: AskPlaces = attrs.field(factory=AskPlaces)
     past: PastConnections = attrs.field(factory=PastConnections)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -123,6 +123,18 @@ class EventsTrimmed:
 @attrs.frozen
 class OthersAppended:
     """Another node has kept something of the user."""
+
+
+@attrs.frozen
+class RunsTakenOver:
+    """This node has the open runs of a node that is gone: end them, or take them up again."""
+
+    runs: Collection[RunId]
+
+
+@attrs.frozen
+class LoseRuns(Request[None]):
+    """Another node has the user's open runs. Answered when nothing of them is appended any more."""
 
 
 # From connections
@@ -305,6 +317,8 @@ UserMessage: TypeAlias = (
     | SettleAll
     | EventsTrimmed
     | OthersAppended
+    | RunsTakenOver
+    | LoseRuns
     | EraseThread
     | EraseOn
     | AppendDone

@@ -14,6 +14,7 @@ from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.nodes import leads
 from greenroom.delivery.journal.undelivered import OverdueUsers, SearchedTo
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import SettleAll
@@ -63,6 +64,8 @@ class OverdueSweep:
             looked = trio.current_time()
             await trio.sleep(SWEEP_SECONDS)
             await self._tell_alive(trio.current_time() - looked)
+            if not leads(self._journal):
+                continue
             for event_class, policy in self._policies.items():
                 before = self._now_ms() - round(policy.expires_after * 1000)
                 await self._settle_class(event_class, before)

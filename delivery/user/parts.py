@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -45,6 +45,11 @@ def never() -> bool:
     return False
 
 
+def always() -> bool:
+    """The default `leads`."""
+    return True
+
+
 def no_run(_: RunId) -> None:
     """The default `cancel`: there are no live runs."""
 
@@ -57,12 +62,13 @@ def wall_clock_ms() -> int:
 @attrs.frozen
 class UserAtRest:
     """What the journal has of a user that is not served: what a user actor starts with. `asked`:
-    the `input_requested` of each open question."""
+    the `input_requested` of each open question. `elsewhere`: open runs that other nodes have."""
 
     bounds: Bounds
     open_runs: Sequence[OpenRun] = ()
     going_on: Sequence[GoingOn] = ()
     asked: Sequence[Record] = ()
+    elsewhere: Set[RunId] = frozenset()
 
 
 @attrs.frozen
@@ -77,11 +83,14 @@ class ReadUser(Question[UserAtRest]):
             return UserAtRest(bounds)
         runs = reads.open_runs(self.user)
         going_on = reads.runs.going_on(self.user) if runs else []
-        return UserAtRest(bounds, runs, going_on, reads.asks.opened(self.user))
+        elsewhere = reads.runs.elsewhere(self.user) if runs else frozenset()
+        return UserAtRest(bounds, runs, going_on, reads.asks.opened(self.user), elsewhere)
 
 
 class Fed(Protocol):
     """What a gauge looks at: the outbox."""
+
+    last: int
 
     @property
     def connections(self) -> int: ...
@@ -104,6 +113,7 @@ class Gauge:
 
     fed: Fed | None = None
     erasures: int = 0
+    awaits: bool = False
 
     @property
     def listening(self) -> int:
@@ -125,6 +135,11 @@ class Gauge:
         return self.fed.bytes_behind if self.fed else 0
 
     @property
+    def last(self) -> int:
+        """The last offset that the user actor knows of."""
+        return self.fed.last if self.fed else 0
+
+    @property
     def is_written(self) -> bool:
         """Whether all that was emitted is written to the sockets of the connections."""
         return self.fed is not None and self.fed.is_written
@@ -137,7 +152,8 @@ class UserParts:
     `live_runs`: this user's runs that are alive in this process. `launch` starts the agent for a
     message of the user; it must not block, and the run must have its place in `turns` already.
     `cancel` stops a live run, if there is one. `stopped`: the runs that the user stopped and that
-    would go on; the actor forgets them when they end.
+    would go on; the actor forgets them when they end. `elsewhere`: open runs that other nodes have,
+    or ended, though they may still be alive here. `leads`: whether this node settles events.
     `gauge` and `reach` outlive the actor's incarnations.
     """
 
@@ -147,6 +163,8 @@ class UserParts:
     launch: Launch
     turns: RunTurns = attrs.field(factory=RunTurns)
     stopped: set[RunId] = attrs.field(factory=set)
+    elsewhere: set[RunId] = attrs.field(factory=set)
+    leads: Callable[[], bool] = always
     gauge: Gauge = attrs.field(factory=Gauge)
     cancel: Callable[[RunId], object] = no_run
     reach: dict[SessionId, Reach] = attrs.field(factory=dict)

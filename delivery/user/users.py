@@ -7,7 +7,7 @@ lease, so that the subtree cannot be stopped meanwhile.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from threading import get_ident
@@ -22,11 +22,13 @@ from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events.ids import IdSource, UserId
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.nodes import leads
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.run.attempts.attempt import WhenLost
 from greenroom.delivery.user.actor import UserActor
+from greenroom.delivery.user.following import Following
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import EventsTrimmed
 from greenroom.delivery.user.names import child_id, outbox_name
@@ -37,7 +39,7 @@ from greenroom.delivery.user.past_connections import PastConnections
 from greenroom.delivery.user.runs.launcher import Converse, Launcher
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING, RunTurns, WaitingRun
 from greenroom.delivery.user.runs.take_up import TakeUp
-from greenroom.supervisor.child_spec import ChildSpec, actor_child
+from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.errors import (
     AlreadyStarted,
@@ -204,11 +206,6 @@ class Users:
             for slot in list(self._slots.values()):
                 await self._passivate(slot, idle_seconds=self._settings.idle_seconds)
 
-    @property
-    def goes_on(self) -> bool:
-        """Whether runs of some agents are taken up again."""
-        return bool(self._settings.when_lost.attempts)
-
     async def take_up_runs(self) -> None:
         """Take up the runs that go on and that an earlier server left; run this as a child of the
         tree."""
@@ -247,6 +244,15 @@ class Users:
                 for run in list(handle.live_runs.values()):
                     run.cancel()
                 await trio.sleep(0.05)
+
+    def children(self) -> Iterator[ChildSpec]:
+        """What runs beside the users, as children of the tree."""
+        yield task_child("passivation", self.passivate_idle)
+        yield task_child("expiry", self.settle_overdue)
+        if (nodes := self._journal.nodes) is not None:
+            yield task_child("nodes", Following(self, self._journal, nodes).run)
+        if self._settings.when_lost.attempts:
+            yield task_child("going-on", self.take_up_runs, restart=Restart.TRANSIENT)
 
     async def settle_overdue(self) -> None:
         """Settle the overdue events of inactive users, and record in the journal that a server is
@@ -333,6 +339,8 @@ class Users:
             launch=Launcher(handle, self._converse, self._settings.ids).launch,
             turns=handle.turns,
             stopped=handle.stopped,
+            elsewhere=handle.elsewhere,
+            leads=partial(leads, self._journal),
             gauge=handle.gauge,
             cancel=handle.cancel,
             limits=self._settings.limits,

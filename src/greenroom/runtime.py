@@ -48,7 +48,7 @@ from greenroom.metrics.table import Values
 from greenroom.portal.errors import OPEN_ELSEWHERE
 from greenroom.settings import Settings
 from greenroom.supervisor.application import Component, open_application
-from greenroom.supervisor.child_spec import Restart, task_child
+from greenroom.supervisor.child_spec import task_child
 from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
@@ -384,12 +384,9 @@ async def open_runtime(
 
 def _components(users: Users, sweeping: Sweeping) -> Iterator[Component]:
     yield Component(dynamic_supervisor_child("users"))
-    yield Component(task_child("passivation", users.passivate_idle), needs=("users",))
-    yield Component(task_child("expiry", users.settle_overdue), needs=("users",))
+    for child in users.children():
+        yield Component(child, needs=("users",))
     yield Component(task_child("retention", sweeping.sweep), needs=("users",))
-    if users.goes_on:
-        take_up = task_child("going-on", users.take_up_runs, restart=Restart.TRANSIENT)
-        yield Component(take_up, needs=("users",))
 
 
 async def _begin(journal: Journal, wall_clock: Callable[[], float]) -> None:

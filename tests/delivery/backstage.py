@@ -49,7 +49,7 @@ from greenroom.delivery.user.runs.launcher import Converse
 from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE
 from greenroom.delivery.user.users import Users, UsersSettings
 from greenroom.supervisor.child_info import ChildState
-from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child, task_child
+from greenroom.supervisor.child_spec import ChildSpec, Restart, actor_child
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.supervisor import StaticSupervisorRef, open_supervisor
 
@@ -267,8 +267,7 @@ async def open_backstage(
     )
     children: list[ChildSpec] = [
         dynamic_supervisor_child("users"),
-        task_child("passivation", users.passivate_idle, restart=Restart.PERMANENT),
-        task_child("expiry", users.settle_overdue, restart=Restart.PERMANENT),
+        *(each for each in users.children() if each.id != "going-on"),
     ]
     async with open_supervisor("root", children) as root:
         stage.append(root)

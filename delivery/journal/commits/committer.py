@@ -14,7 +14,13 @@ from greenroom.actors.errors import GreenroomError, another
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.actors.reactors.dispatcher import default_dispatcher
 from greenroom.actors.reply import Reply
-from greenroom.delivery.errors import AlreadySaid, JournalBusy, JournalLost, JournalReadOnly
+from greenroom.delivery.errors import (
+    AlreadySaid,
+    JournalBusy,
+    JournalLost,
+    JournalReadOnly,
+    LeaseLost,
+)
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.checks import check_ids
 from greenroom.delivery.journal.commits.group import Append, Group, emitters, light_first
@@ -28,7 +34,7 @@ MOST_WAITING: Final = 100_000
 GROUP: Final = 10_000
 """Appends committed together at most."""
 
-_EVERYONES: Final = (JournalBusy, JournalLost, JournalReadOnly)
+_EVERYONES: Final = (JournalBusy, JournalLost, JournalReadOnly, LeaseLost)
 """Errors that each caller of a group would meet again, some after seconds."""
 
 

@@ -22,6 +22,7 @@ from greenroom.delivery.journal.commits.pace import Pace
 from greenroom.delivery.journal.commits.thread import JournalThread
 from greenroom.delivery.journal.health import JournalHealth
 from greenroom.delivery.journal.journal import JournalStatistics
+from greenroom.delivery.journal.nodes import Nodes
 from greenroom.delivery.journal.readers import Answer, Readers
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.journal.retention.cutoffs import STEP_SECONDS, Cutoffs, Swept, SweptTo
@@ -134,6 +135,10 @@ class ThreadedJournal(AsyncReads, ABC):
         if seconds < LEAST_SECONDS:
             return Swept(place)
         return self._sweeper.sweep(cutoffs, place, seconds)
+
+    @property
+    def nodes(self) -> Nodes | None:
+        return None
 
     @property
     def is_appending(self) -> bool:

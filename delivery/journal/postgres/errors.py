@@ -17,8 +17,10 @@ from greenroom.delivery.errors import (
     JournalFull,
     JournalReadOnly,
     JournalUnreachable,
+    LeaseLost,
     OutOfSequence,
 )
+from greenroom.delivery.journal.postgres.node_tables import TAKEN
 from greenroom.delivery.journal.postgres.tables import FENCED
 
 _REFUSED: Final = (
@@ -48,6 +50,11 @@ def in_words(where: str, error: psycopg.Error) -> JournalError:
     if error.sqlstate == FENCED:
         user, last, thought = orjson.loads(error.diag.message_detail or "")
         return OutOfSequence(user, last + 1, thought + 1)
+    if error.sqlstate == TAKEN:
+        return LeaseLost(
+            f"another node has the runs of this one, by {where}",
+            advice="nothing; this server goes on as a new node",
+        )
     if isinstance(error, _REFUSED):
         return JournalFailed(
             f"{where} refuses this service: {said}",

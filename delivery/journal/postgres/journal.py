@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
+from importlib.metadata import version
+from socket import gethostname
 from typing import Any, Final, TypeVar
 
 import attrs
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from greenroom.delivery.errors import JournalBusy, JournalError, JournalFailed, JournalLost
+from greenroom.delivery.errors import (
+    JournalBusy,
+    JournalError,
+    JournalFailed,
+    JournalLost,
+    LeaseLost,
+)
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.commits.pace import Pace
 from greenroom.delivery.journal.commits.thread import JournalThread
 from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal, random_epoch
+from greenroom.delivery.journal.nodes import Nodes
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
+from greenroom.delivery.journal.postgres.lease import LEASE_SECONDS, Lease
+from greenroom.delivery.journal.postgres.nodes import PostgresNodes
 from greenroom.delivery.journal.postgres.opening import (
-    close_writer,
     connect,
     connect_to_write,
     epoch_of,
@@ -29,6 +40,7 @@ from greenroom.delivery.journal.postgres.opening import (
 )
 from greenroom.delivery.journal.postgres.store import PostgresStore
 from greenroom.delivery.journal.postgres.sweeper import PostgresSweeper
+from greenroom.delivery.journal.postgres.wake_ups import WakeUps
 from greenroom.delivery.journal.readers import Answer
 from greenroom.delivery.journal.reads import Question
 
@@ -86,18 +98,20 @@ async def open_postgres_journal(
     new_epoch: Callable[[], str] = random_epoch,
     capacity: int = 1024,
     commit_interval: float = 0.0,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> AsyncIterator[PostgresJournal]:
     """Connect to the server at `url` (`postgresql://user@host/database`), creating the tables if
-    they do not exist. `capacity`, `commit_interval`: see `open_sqlite_journal`.
+    they do not exist. `capacity`, `commit_interval`: see `open_sqlite_journal`. After
+    `lease_seconds` without a sign of this node another one has its open runs.
 
-    Raises `JournalUnreachable`, `JournalBusy` if another server has it open, `JournalFailed` and
-    `JournalTooNew`.
+    Raises `JournalUnreachable`, `JournalBusy`, `JournalFailed` and `JournalTooNew`.
     """
     _check_url(url)
     thread = JournalThread(capacity=capacity)
     pace = Pace(commit_interval, time.monotonic)
-    sessions = await thread.begin(partial(_open, url, new_epoch))
-    journal = PostgresJournal(sessions, thread, pace)
+    lease = Lease(f"{gethostname()}:{os.getpid()}", version("greenroom"), lease_seconds)
+    sessions = await thread.begin(partial(_open, url, new_epoch, lease))
+    journal = PostgresJournal(sessions, lease, thread, pace)
     thread.look = journal._look
     try:
         await thread.call(journal._look)
@@ -117,13 +131,15 @@ def _check_url(url: str) -> None:
         ) from None
 
 
-def _open(url: str, new_epoch: Callable[[], str]) -> list[Session]:
+def _open(url: str, new_epoch: Callable[[], str], lease: Lease) -> list[Session]:
     sessions: list[Session] = []
     try:
         with in_our_words(named(url)):
             first = PostgresDatabase(connect_to_write(url))
             sessions.append(Session(url, "", first, connect_to_write))
             sessions[0].epoch = prepare(first.connection, new_epoch())
+            lease.take(first.connection)
+            lease.take_over(first.connection, always=True)
             for _ in range(READERS):
                 sessions.append(Session(url, sessions[0].epoch, PostgresDatabase(connect(url))))
     except BaseException:
@@ -136,10 +152,15 @@ def _open(url: str, new_epoch: Callable[[], str]) -> list[Session]:
 class PostgresJournal(ThreadedJournal):
     """A `Journal` in Postgres; created by `open_postgres_journal`."""
 
-    def __init__(self, sessions: list[Session], thread: JournalThread, pace: Pace) -> None:
+    def __init__(
+        self, sessions: list[Session], lease: Lease, thread: JournalThread, pace: Pace
+    ) -> None:
         self._session, *self._to_read = sessions
         self._where = named(self._session.url)
-        store = PostgresStore(self._session.database)
+        self._lease = lease
+        wake_ups = WakeUps(self._session.url, self._me)
+        self._nodes = PostgresNodes(lease, wake_ups, self._begin_again)
+        store = PostgresStore(self._session.database, self._me)
         answers = [self._reading(session) for session in self._to_read]
         sweeper = PostgresSweeper(self._session.database, store)
         super().__init__(self._session.database, store, sweeper, answers, thread, pace)
@@ -149,13 +170,36 @@ class PostgresJournal(ThreadedJournal):
     def epoch(self) -> str:
         return self._session.epoch
 
+    @property
+    def nodes(self) -> Nodes:
+        return self._nodes
+
+    def _me(self) -> int | None:
+        return self._lease.number
+
+    async def _begin_again(self) -> None:
+        self._committer.hand_over()
+        work = partial(self._on_thread, self._rejoin, self._check_session)
+        await self._thread.call(work)
+
+    def _rejoin(self) -> None:
+        self._committer.commit_now()  # which is refused
+        self._nodes.rejoin(self._session.database.connection)
+
     def _check(self) -> None:
+        self._nodes.check()
+        self._check_session()
+
+    def _check_session(self) -> None:
         if self._session.database.connection.closed:
             self._store.forget_ends()
+            self._session.check()
+            self._nodes.reconnected()
         self._session.check()
 
     def _keep(self, entries: Sequence[Entry]) -> None:
         self._on_thread(partial(self._append, entries), self._check)
+        self._nodes.appended(entries)
 
     def _append(self, entries: Sequence[Entry]) -> None:
         try:
@@ -166,15 +210,22 @@ class PostgresJournal(ThreadedJournal):
             self._append_again(entries, lost)
 
     def _append_again(self, entries: Sequence[Entry], lost: psycopg.OperationalError) -> None:
-        """The answer was lost: the server has kept all of the entries or none.
-
-        The new connection gets the writer's lock once the old one is over, and what that kept is
-        visible then.
-        """
+        """The answer was lost: the server has kept all of the entries or none, or it is at it. The
+        fence waits for that, and then refuses what was kept."""
         self._check_until(time.monotonic() + ANSWER_SECONDS, lost)
         first = next((entry for entry in entries if isinstance(entry, Record)), None)
-        if first is None or self._store.event_at(first.user, first.offset) != first.id:
+        if self._is_kept(first):
+            return
+        try:
             self._store.append(entries)
+        except (psycopg.Error, JournalError):
+            if not self._is_kept(first):
+                raise
+
+    def _is_kept(self, record: Record | None) -> bool:
+        if record is None or self._session.database.connection.closed:
+            return False
+        return self._store.event_at(record.user, record.offset) == record.id
 
     def _check_until(self, deadline: float, lost: psycopg.OperationalError) -> None:
         while True:
@@ -185,8 +236,14 @@ class PostgresJournal(ThreadedJournal):
                     raise lost from None
             time.sleep(AGAIN_SECONDS)
 
-    def _in_our_words(self) -> AbstractContextManager[None]:
-        return in_our_words(self._where)
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            with in_our_words(self._where):
+                yield
+        except LeaseLost:
+            self._nodes.lose()
+            raise
 
     def _bytes(self) -> int:
         return self._used
@@ -196,7 +253,7 @@ class PostgresJournal(ThreadedJournal):
         self._free_bytes, self._oldest_at = self._sweeper.use()
 
     def _reading(self, session: Session) -> Answer:
-        return partial(self._answer_from, session, PostgresStore(session.database))
+        return partial(self._answer_from, session, PostgresStore(session.database, self._me))
 
     def _answer_from(self, session: Session, store: PostgresStore, question: Question[R]) -> R:
         """Runs on a reader's thread."""
@@ -206,7 +263,8 @@ class PostgresJournal(ThreadedJournal):
         """Check periodically, on the thread, that the server answers."""
         try:
             with self._in_our_words():
-                self._check()
+                self._check_session()
+                self._nodes.look(self._session.database.connection)
                 if time.monotonic() >= self._use_at or self._health.may_pass:
                     self._use_at = time.monotonic() + USE_SECONDS
                     self._look_at_use()
@@ -220,4 +278,5 @@ class PostgresJournal(ThreadedJournal):
         self._readers.close()
         for session in self._to_read:
             session.close()
-        close_writer(self._session.database.connection)
+        with suppress(psycopg.Error), self._session.database.connection as connection:
+            self._nodes.close(connection)

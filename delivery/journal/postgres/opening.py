@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
@@ -31,16 +29,13 @@ _SETTINGS: Final = f"""
     SET tcp_keepalives_interval = 3;
     SET tcp_keepalives_count = 3
 """
-CLAIM_SECONDS: Final = 1.0
-"""Seconds in which the connection of a former writer must have ended."""
+LOCK_SECONDS: Final = 5.0
+"""Seconds for which a write waits for another node's: one that was cut off amid a transaction holds
+its locks until Postgres notices."""
 
 _MIGRATING, _WRITER = 0x67726E72, 0x67726E73
-"""The keys of the advisory locks: of who creates or migrates the tables, and of who writes."""
-_HOLDER: Final = """
-    SELECT pid FROM pg_locks
-    WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND granted
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
+"""The keys of the advisory locks: of who creates or migrates the tables; and of a server of schema
+version 1, which was the only one to write."""
 
 
 def connect(url: str) -> psycopg.Connection[Any]:
@@ -57,39 +52,15 @@ def connect(url: str) -> psycopg.Connection[Any]:
 
 
 def connect_to_write(url: str) -> psycopg.Connection[Any]:
-    """The connection of the journal's only writer, until it is closed. Raises `psycopg.Error` and
-    `JournalBusy`."""
+    """A connection that does not wait for long where another node has locked what it writes.
+    Raises `psycopg.Error`."""
     connection = connect(url)
     try:
-        _claim(connection, named(url))
+        connection.execute(f"SET lock_timeout = {round(LOCK_SECONDS * 1000)}")
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def close_writer(connection: psycopg.Connection[Any]) -> None:
-    """Let another server write at once, not when this one has noticed the end."""
-    with suppress(psycopg.Error), connection:
-        connection.execute("SELECT pg_advisory_unlock_all()")
-
-
-def _claim(connection: psycopg.Connection[Any], where: str) -> None:
-    """The server may not have noticed yet that a process which was killed is no more."""
-    deadline = time.monotonic() + CLAIM_SECONDS
-    while True:
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_WRITER,)).fetchone()
-        if row is not None and row[0]:
-            return
-        if time.monotonic() > deadline:
-            break
-        time.sleep(CLAIM_SECONDS / 20)
-    holder = connection.execute(_HOLDER, (_WRITER,)).fetchone()
-    who = "" if holder is None else f": its connection has the pid {holder[0]}"
-    raise JournalBusy(
-        f"another server has the journal open in {where}{who}",
-        advice="stop it first, or start this one with --wait SECONDS to take over when it stops",
-    )
 
 
 def named(url: str) -> str:
@@ -102,7 +73,7 @@ def named(url: str) -> str:
 def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
     """Create the tables or bring them up to date, and return the journal's epoch.
 
-    Raises `psycopg.Error` and `JournalTooNew`.
+    Raises `psycopg.Error`, `JournalBusy` and `JournalTooNew`.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
@@ -114,11 +85,22 @@ def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
                 f" {len(MIGRATIONS)}",
                 advice="use the version of greenroom that wrote it, or a newer one",
             )
+        if version == 1:
+            _await_the_only_writer(connection)
         for number, migration in enumerate(MIGRATIONS[version:], version + 1):
             connection.execute(migration.encode())
             _set(connection, "version", str(number))
         _set_new(connection, "epoch", new_epoch)
     return epoch_of(connection)
+
+
+def _await_the_only_writer(connection: psycopg.Connection[Any]) -> None:
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_WRITER,)).fetchone()
+    if row is None or not row[0]:
+        raise JournalBusy(
+            "a server of an earlier version has the journal open, which shares it with no other",
+            advice="stop it first, or start this one with --wait SECONDS",
+        )
 
 
 def epoch_of(connection: psycopg.Connection[Any]) -> str:

@@ -3,39 +3,77 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final, cast
 
+import orjson
 import psycopg
 
 from greenroom.delivery.errors import OutOfSequence
+from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.record import Entry, Record
+from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase, PostgresRows
+from greenroom.delivery.journal.postgres.node_reads import PostgresRuns, read_lasts, read_nodes
+from greenroom.delivery.journal.postgres.tables import FENCED
 from greenroom.delivery.journal.sql.database import SqlValue
 from greenroom.delivery.journal.sql.log_ends import LogEnds
 from greenroom.delivery.journal.sql.rows import Write
 from greenroom.delivery.journal.sql.store import SqlStore
 
-_FENCE: Final = "SELECT fence(?, ?, ?)"
+_FENCE: Final = "SELECT fence(?, ?, ?, ?, ?)"
+_HOLD: Final = "SELECT hold(?)"
+_ERASED: Final = "UPDATE log_end SET writer = NULL WHERE user = ?"
+
+
+def _may_be_old(refused: psycopg.Error | OutOfSequence) -> bool:
+    """Whether what was remembered of a log is refused, though the log ends where it was said to."""
+    if isinstance(refused, OutOfSequence):
+        return True
+    if refused.sqlstate != FENCED:
+        return False
+    _, last, thought = orjson.loads(refused.diag.message_detail or "")
+    return bool(last == thought)
+
+
+def no_node() -> None:
+    """The default `me`: what is written is no node's."""
+    return
 
 
 class PostgresStore(SqlStore):
     """An `SqlStore` whose statements go to the server together, in one round trip a transaction.
 
     Other nodes append, too: each append says where it thinks that its users' logs end, and is
-    refused as a whole if one of them has gone on (`fence` in `tables.py`).
+    refused as a whole if one of them has gone on (`fence` in `node_tables.py`).
     """
 
-    def __init__(self, database: PostgresDatabase) -> None:
+    def __init__(self, database: PostgresDatabase, me: Callable[[], int | None] = no_node) -> None:
         super().__init__(database)
+        self.runs = PostgresRuns(database, me)
         self._postgres = database
+        self._me = me
 
     def append(self, entries: Sequence[Entry]) -> None:
+        """What was remembered of the logs' ends may be old: then they are looked up."""
+        remembers = any(entry.user in self._tails for entry in entries)
         try:
             self._append(entries)
-        except OutOfSequence:  # perhaps only by the ends that were known here
+        except (psycopg.Error, OutOfSequence) as refused:
+            if not remembers or not _may_be_old(refused):
+                raise
             self._append(entries)
+
+    def erase_thread(self, user: UserId, thread: ThreadId, through: int) -> bool:
+        self._database.execute(_ERASED, (user,))
+        return super().erase_thread(user, thread, through)
+
+    def lasts(self, users: Sequence[UserId]) -> Mapping[UserId, int]:
+        return read_lasts(self._postgres, users)
+
+    def nodes(self) -> list[Node]:
+        return read_nodes(self._postgres)
 
     def _append(self, entries: Sequence[Entry]) -> None:
         try:
@@ -44,10 +82,22 @@ class PostgresStore(SqlStore):
             self.forget_ends()
             raise
 
+    def _writes(
+        self, entries: Sequence[Entry], records: list[Record], ends: LogEnds
+    ) -> list[Write]:
+        writes = super()._writes(entries, records, ends)
+        return writes if records or not writes else [(_HOLD, [(self._me(),)]), *writes]
+
     def _record_writes(self, records: list[Record], ends: LogEnds) -> list[Write]:
         counts = Counter([record.user for record in records])
         users = sorted(counts)
-        row = (users, [self._tail(user)[0] for user in users], [counts[user] for user in users])
+        row = (
+            self._me(),
+            users,
+            [self._tail(user)[0] for user in users],
+            [counts[user] for user in users],
+            [user in self._tails for user in users],
+        )
         writes = super()._record_writes(records, ends)
         return [(_FENCE, [cast("tuple[str | int | bytes | None, ...]", row)]), *writes]
 
@@ -56,7 +106,7 @@ class PostgresStore(SqlStore):
         """An error shows at the end at the latest, when the answers to all statements are read."""
         connection = self._postgres.connection
         try:
-            with connection.pipeline():
+            with _pipeline_of(connection):
                 self._database.execute("BEGIN IMMEDIATE")
                 yield
                 self._database.execute("COMMIT")
@@ -67,3 +117,18 @@ class PostgresStore(SqlStore):
 
     def _fetch(self, sql: str, *values: SqlValue) -> PostgresRows:
         return self._postgres.fetch(sql, values)
+
+
+@contextmanager
+def _pipeline_of(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """If a statement fails, so does the end of the pipeline; psycopg would log that as a warning,
+    and a refused append is none."""
+    pipeline = connection.pipeline()
+    pipeline.__enter__()
+    try:
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):
+            pipeline.__exit__(None, None, None)
+        raise
+    pipeline.__exit__(None, None, None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from greenroom.delivery.events.threads import ERASED_THREAD
+from greenroom.delivery.journal.postgres.node_tables import NODES
 
 FENCED: Final = "GR001"
 """The SQLSTATE of `fence`: a log does not end where the writer thinks. The error's detail is a
@@ -318,6 +319,6 @@ CREATE TRIGGER letter_erased BEFORE INSERT ON dead_letter
     FOR EACH ROW EXECUTE FUNCTION letter_erased();
 """
 
-MIGRATIONS: Final = (_LOG + _DELIVERY + _RUNS + _THREADS,)
+MIGRATIONS: Final = (_LOG + _DELIVERY + _RUNS + _THREADS, NODES)
 """What brings a journal from version 0 to 1, from 1 to 2, and so on. Never change one that was
 released."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, TypeVar, cast
 
@@ -24,6 +24,7 @@ from greenroom.delivery.events.record import (
 )
 from greenroom.delivery.journal.checks import check_unsaid
 from greenroom.delivery.journal.journal import agreed_through, within
+from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.journal.sql.database import Database, Rows, SqlValue
@@ -238,6 +239,12 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
 
     def threads(self, user: UserId) -> list[ThreadSummary]:
         return self.thread_list.summaries(user, self._tail(user)[0])
+
+    def lasts(self, users: Sequence[UserId]) -> Mapping[UserId, int]:
+        return {user: self._tail(user)[0] for user in users}
+
+    def nodes(self) -> list[Node]:
+        return []
 
     def keeps_user(self, user: UserId) -> bool:
         return keeps_user(self._database, user)

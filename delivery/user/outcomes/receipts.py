@@ -84,6 +84,7 @@ class Receipts:
         """Answer when the event has reached the stage in some session: now, after the journal
         answered, or later."""
         self._waiting.append((request.offset, request.stage, reply))
+        self._parts.gauge.awaits = True
         self.resolve()
         if reply.is_set:
             return
@@ -99,6 +100,13 @@ class Receipts:
         """A client reported: answer the requests that waited for it."""
         if self._waiting:
             self._waiting = [each for each in self._waiting if not self._resolved(each)]
+            self._parts.gauge.awaits = bool(self._waiting)
+
+    def ask_again(self) -> None:
+        """Another node's clients may have reported."""
+        for offset, stage, reply in self._waiting:
+            told = partial(self._journal_told, AwaitStage(offset, stage), reply)
+            self._ask_journal(None, offset, told)
 
     def fail_all(self, error: Callable[[], ActorStopped]) -> None:
         for _, _, reply in self._waiting:
@@ -116,7 +124,7 @@ class Receipts:
         """After an error the request waits on: later reports are seen without the journal."""
         if isinstance(kept, outcome.Value):
             sessions = standings(request.offset, kept.value.cursors, kept.value.marks)
-            if kept.value.stage(sessions) >= request.stage:
+            if kept.value.stage(sessions) >= request.stage and not reply.is_set:
                 reply.succeed(None)
         self.resolve()
 

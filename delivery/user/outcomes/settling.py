@@ -71,6 +71,10 @@ class Settler:
         """Ask the journal which events can be settled now."""
         if self._looking:
             return
+        if not self._parts.leads():
+            self._wind(AGAIN_SECONDS)
+            self._answer(outcome.Value(None))
+            return
         self._looking, self._unseen, self._wound, self.due_in = True, False, False, None
         self._connected = self._outbox.connections > 0
         question = ReadSettlement(self._user, self._parts.policies, self._now())

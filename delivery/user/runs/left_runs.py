@@ -130,6 +130,9 @@ class OpenRuns:
     def __iter__(self) -> Iterator[RunId]:
         return iter(tuple(self._open))
 
+    def __contains__(self, run: object) -> bool:
+        return run in self._open
+
     def __getitem__(self, run: RunId) -> OpenRun:
         return self._open[run]
 

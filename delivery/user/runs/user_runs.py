@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
 from functools import partial
 
 from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.actors.timers import Timers
+from greenroom.delivery.errors import EventNotKept
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.ids import RunId, UserId
-from greenroom.delivery.events.record import RUN_ENDS, Record
+from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, Record
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.asks import Asks
 from greenroom.delivery.user.messages import EndLeftRuns, UserMessage
@@ -26,7 +28,10 @@ class UserRuns:
     """A part of the user actor. `open` has the runs that have begun and not ended, `broken` those
     of them that go on, and `says` what the user says to begin one."""
 
-    __slots__ = ("_asks", "_left", "_outbox", "_parts", "_timers", "broken", "open", "says")
+    __slots__ = (
+        *("_asks", "_elsewhere_at_rest", "_left", "_outbox", "_parts", "_timers"),
+        *("broken", "elsewhere", "open", "says"),
+    )
 
     def __init__(
         self,
@@ -40,6 +45,8 @@ class UserRuns:
     ) -> None:
         """`known`: the runs that the journal has as open."""
         self._parts = parts
+        self.elsewhere = parts.elsewhere
+        self._elsewhere_at_rest = known.elsewhere
         self._outbox = outbox
         self._asks = asks
         self._timers = timers
@@ -52,24 +59,66 @@ class UserRuns:
         self.says = Says(user, parts, actor=actor, offer=outbox.offer, leave=runs.leave)
 
     def begin(self) -> None:
-        """The actor starts: open runs that are not alive here were lost with an earlier process."""
+        """The actor starts: open runs that are not alive here were lost with an earlier process,
+        unless another node has them."""
         self.broken.begin()
+        self.elsewhere.intersection_update(self._parts.live_runs)
+        self.elsewhere |= self._elsewhere_at_rest
         for run in self.open:
-            if run not in self._parts.live_runs:
-                self.leave(run)
+            self._leave_if_gone(run)
 
     def emit(self, draft: Draft, reply: Reply[Record]) -> None:
         """Keep an event of a run. Before its end the questions are closed that it does not know
         of: an earlier attempt asked them, and this one did not."""
+        if self.elsewhere and self.is_elsewhere(draft):
+            reply.fail(EventNotKept(f"another node has ended run {draft.run}, or goes on with it"))
+            return
         if draft.kind in RUN_ENDS:
             self._asks.close_run(draft.run)
         self._outbox.offer(draft, reply)
 
+    def is_elsewhere(self, draft: Draft) -> bool:
+        """Whether another node has the run of the draft, or the run above it."""
+        return draft.run in self.elsewhere or draft.parent in self.elsewhere
+
     def leave(self, run: RunId, words: Draft | None = None) -> None:
         """The code of a run is gone. If it has not ended, it goes on or is ended: with `words`, if
         there are any."""
-        if words is not None or not self.broken.take_up(run):
+        if run in self.elsewhere:
+            if run not in self.open:
+                self.elsewhere.discard(run)
+        elif words is not None or not self.broken.take_up(run):
             self.open.leave(run, words)
+
+    def followed(self, record: Record, elsewhere: Set[RunId]) -> None:
+        """Another node's record is durable; or it is this node's, which took it for lost.
+        `elsewhere`: the open runs that other nodes have."""
+        self.kept(record)
+        if record.run in elsewhere:
+            self.elsewhere.add(record.run)
+        elif record.kind in RUN_OPENS:
+            self._leave_if_gone(record.run)
+        elif (live := self._parts.live_runs.get(record.run)) is not None:
+            self.elsewhere.add(record.run)
+            live.stop()
+        else:
+            self.elsewhere.discard(record.run)
+
+    def take_over(self, runs: Iterable[RunId]) -> None:
+        """This node has these runs now: end them, or take them up again."""
+        for run in runs:
+            self.elsewhere.discard(run)
+            self._leave_if_gone(run)
+
+    def lose(self) -> None:
+        """Another node has the open runs."""
+        self.elsewhere.update(self.open)
+        self.broken.give_up()
+        self.open.left.clear()
+
+    def _leave_if_gone(self, run: RunId) -> None:
+        if run in self.open and run not in self._parts.live_runs and run not in self.elsewhere:
+            self.leave(run)
 
     def kept(self, record: Record) -> None:
         """A record is durable."""

@@ -2,32 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence, Set
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
+import attrs
 import pytest
 import trio
 import trio.testing
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.errors import EventNotKept, JournalFailed, OutOfSequence
-from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.record import RUN_OPENS, Entry, Record
+from greenroom.delivery.journal.memory_store import MemoryRuns, MemoryStore
 from greenroom.delivery.user import catching_up
 from greenroom.delivery.user.messages import AnswerAsk, OthersAppended, UserSays
 from greenroom.delivery.user.names import child_id
 from tests.delivery.backstage import ALICE, Backstage, Disk, open_backstage
 
 
+@attrs.frozen
+class SharedRuns(MemoryRuns):
+    """The open runs as the node `asking` sees them. `began`: the node that began each run."""
+
+    asking: str
+    began: dict[RunId, str]
+
+    def elsewhere(self, user: UserId) -> Set[RunId]:
+        return {run for run in self._kept(user).opened if self.began[run] != self.asking}
+
+
+class SharedStore(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.asking = ""
+        self.began: dict[RunId, str] = {}
+
+    @property
+    def runs(self) -> SharedRuns:
+        return SharedRuns(self._users, self.asking, self.began)
+
+
+class NodeDisk(Disk):
+    """A node's own way to a journal in memory that several nodes share."""
+
+    def __init__(self, store: SharedStore, name: str) -> None:
+        super().__init__()
+        self._store = self.shared = store
+        self.name = name
+        self.unread = False
+
+    def keep(self, entries: Sequence[Entry]) -> None:
+        super().keep(entries)
+        for entry in entries:
+            if isinstance(entry, Record) and entry.kind in RUN_OPENS:
+                self.shared.began.setdefault(entry.run, self.name)
+
+    def seek(self, question: object) -> None:
+        self.shared.asking = self.name
+        if self.unread and isinstance(question, catching_up.ReadNews):
+            raise JournalFailed("cannot be read")
+
+
 @asynccontextmanager
-async def nodes(many: int, journal: MemoryJournal | None = None) -> AsyncIterator[list[Backstage]]:
+async def nodes(many: int) -> AsyncIterator[list[Backstage]]:
     """Nodes that serve alice from one journal, and are not woken by each other."""
-    journal = journal or MemoryJournal()
+    store = SharedStore()
     async with AsyncExitStack() as stack:
-        stages = [await stack.enter_async_context(open_backstage(journal)) for _ in range(many)]
+        disks = [NodeDisk(store, str(number)) for number in range(many)]
+        stages = [await stack.enter_async_context(open_backstage(disk)) for disk in disks]
         for stage in stages:
             await stack.enter_async_context(stage.users.lease(ALICE))
         yield stages
+
+
+def disk_of(stage: Backstage) -> NodeDisk:
+    assert isinstance(stage.journal, NodeDisk)
+    return stage.journal
 
 
 async def settled() -> None:
@@ -96,16 +148,14 @@ async def test_a_question_is_answered_on_another_node_and_has_one_end() -> None:
 
 
 async def test_what_a_node_had_to_say_at_its_end_follows_what_others_said() -> None:
-    disk = Disk()
-    async with nodes(2, disk) as [here, there], there.run() as other:
+    async with nodes(2) as [here, there], there.run() as other:
+        disk = disk_of(here)
         async with here.run() as run:
             disk.hold()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(partial(run.final_report, report="the last"))
                 await settled()
-                held, disk._held = disk._held, None
                 await other.agent_thinking(text="before it")
-                disk._held = held
                 nursery.start_soon(here.users._supervisor().terminate_child, child_id(ALICE))
                 await settled()
                 disk.release()
@@ -115,8 +165,8 @@ async def test_what_a_node_had_to_say_at_its_end_follows_what_others_said() -> N
 
 
 async def test_an_emitter_that_always_comes_too_late_gets_an_error() -> None:
-    disk = Disk()
-    async with nodes(1, disk) as [here], here.run() as run:
+    async with nodes(1) as [here], here.run() as run:
+        disk = disk_of(here)
         late = OutOfSequence("alice", 9, 2)
         disk.errors += [late] * (catching_up.MOST_TRIES + 1)
         with pytest.raises(EventNotKept) as refused:
@@ -127,20 +177,12 @@ async def test_an_emitter_that_always_comes_too_late_gets_an_error() -> None:
 
 
 async def test_an_emitter_gets_an_error_while_the_log_cannot_be_read_on() -> None:
-    class Unread(Disk):
-        def seek(self, question: object) -> None:
-            if isinstance(question, catching_up.ReadNews) and self.broken:
-                raise JournalFailed("cannot be read")
-
-        broken = False
-
-    disk = Unread()
-    async with nodes(2, disk) as [here, there], here.run() as run:
+    async with nodes(2) as [here, there], here.run() as run:
         async with there.run():
-            disk.broken = True
+            disk_of(here).unread = True
             with pytest.raises(EventNotKept, match="cannot be read"):
                 await run.final_report(report="here")
-            disk.broken = False
+            disk_of(here).unread = False
             await run.final_report(report="here")
         assert [each.offset for each in await here.records()] == [1, 2, 3, 4]
 

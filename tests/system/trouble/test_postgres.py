@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,10 +15,9 @@ pytestmark = NEEDS_POSTGRES
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[PostgresServer]:
-    server = PostgresServer.within(tmp_path)
-    yield server
-    server.stop()
+def postgres() -> Iterator[PostgresServer]:
+    with PostgresServer.alone() as server:
+        yield server
 
 
 def test_a_server_on_postgres_says_when_it_cannot_reach_it_and_its_users_go_on_when_it_can(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Final, cast
 
 import attrs
@@ -92,6 +92,9 @@ class SqlRuns:
     def users_going_on(self, after: UserId | None, limit: int) -> list[UserId]:
         rows = self._database.execute(_USERS, (after or "", limit)).fetchall()
         return [UserId.trusted(str(user)) for (user,) in rows]
+
+    def elsewhere(self, user: UserId) -> Set[RunId]:
+        return frozenset()
 
     def step_result(self, user: UserId, run: RunId, key: str) -> str | None:
         return cast("str | None", self._database.execute(_STEP, (user, run, key)).get)

@@ -1,0 +1,75 @@
+"""What a journal tells its server of the other nodes that share it (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Never, Protocol
+
+import attrs
+
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.journal.node import Node
+from greenroom.delivery.journal.reads import Question, Reads
+
+
+class Follower(Protocol):
+    """Is told what other nodes do. Its methods do not block."""
+
+    def appended(self, users: Sequence[UserId]) -> None:
+        """Another node has kept something of these users."""
+
+    def taken_over(self, runs: Sequence[tuple[UserId, RunId]]) -> None:
+        """The lease of another node is over, and this one has its open runs now."""
+
+    async def lease_lost(self) -> None:
+        """Another node has taken this one's lease, and the open runs with it. When this returns,
+        nothing more of these runs is appended."""
+
+
+class Nodes(Protocol):
+    """A journal that several nodes share."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the node that does what one must do for all: the oldest one."""
+        ...
+
+    @property
+    def hears(self) -> bool:
+        """Whether wake-ups of other nodes arrive."""
+        ...
+
+    async def follow(self, follower: Follower) -> Never:
+        """Tell the follower what other nodes do, until cancelled. Wake-ups may be missed: look at
+        `ReadLasts` now and then, too."""
+        ...
+
+
+class Shared(Protocol):
+    """A journal, of which one asks whether other nodes share it."""
+
+    @property
+    def nodes(self) -> Nodes | None: ...
+
+
+def leads(journal: Shared) -> bool:
+    """Whether this server does what one must do for all: settle events, forget old ones."""
+    return journal.nodes is None or journal.nodes.leads
+
+
+@attrs.frozen
+class ReadNodes(Question[list[Node]]):
+    """The nodes of the journal, oldest first; none if it has one writer."""
+
+    def answer(self, reads: Reads) -> list[Node]:
+        return reads.nodes()
+
+
+@attrs.frozen
+class ReadLasts(Question[Mapping[UserId, int]]):
+    """The last offset of each of these users. Ask for a bounded number."""
+
+    users: Sequence[UserId]
+
+    def answer(self, reads: Reads) -> Mapping[UserId, int]:
+        return reads.lasts(self.users)

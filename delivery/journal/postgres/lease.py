@@ -1,0 +1,99 @@
+"""This node's lease: a row that it renews, and that another node takes once it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+import psycopg
+
+from greenroom.delivery.events.ids import RunId, UserId
+
+LEASE_SECONDS: Final = 10.0
+"""Seconds after which the runs of a node that does not renew its lease are taken over."""
+
+_TAKE: Final = """
+    INSERT INTO node (name, version, expires)
+    VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s)) RETURNING number
+"""
+_HOLD: Final = "SELECT hold(%s)"
+_RENEW: Final = """
+    UPDATE node SET expires = clock_timestamp() + make_interval(secs => %s) WHERE number = %s
+"""
+# A node whose row is locked appends just now. While the server has not been up for the length of a
+# lease, nobody could renew.
+_OVER: Final = """
+    DELETE FROM node WHERE number IN (
+        SELECT number FROM node WHERE expires < clock_timestamp() AND number != %s
+            AND (expires = '-infinity'
+                OR pg_postmaster_start_time() + make_interval(secs => %s) < clock_timestamp())
+        FOR UPDATE SKIP LOCKED)
+    RETURNING number
+"""
+# A statement of its own, which sees what was appended before the rows were deleted.
+_TAKE_OVER: Final = """
+    UPDATE open_run SET node = %s
+    WHERE node IS NULL OR NOT EXISTS (SELECT 1 FROM node WHERE number = open_run.node)
+    RETURNING "user", run
+"""
+_GIVE_UP: Final = "UPDATE node SET expires = '-infinity' WHERE number = %s"
+_LEAVE: Final = """
+    DELETE FROM node WHERE number = %s AND NOT EXISTS (
+        SELECT 1 FROM open_run WHERE open_run.node = node.number)
+"""
+_OTHERS: Final = "SELECT count(*), min(number) FROM node"
+
+
+@attrs.define
+class Lease:
+    """The lease of this node. Used on the journal's thread; raises `psycopg.Error`, also if the
+    lease was taken (`TAKEN`).
+
+    `number` is None until a lease is taken, and once it was lost. `others`: whether there are other
+    nodes. `leads`: whether no older node is there.
+    """
+
+    name: str
+    version: str
+    seconds: float = LEASE_SECONDS
+    number: int | None = None
+    others: bool = False
+    leads: bool = True
+
+    def take(self, connection: psycopg.Connection[Any]) -> None:
+        """Begin as a new node."""
+        row = connection.execute(_TAKE, (self.name, self.version, self.seconds)).fetchone()
+        self.number = None if row is None else int(row[0])
+        self._look(connection)
+
+    def renew(self, connection: psycopg.Connection[Any]) -> None:
+        """Keep the lease. A power cut at the server may undo that: it is no loss."""
+        with connection.transaction():
+            connection.execute("SET LOCAL synchronous_commit TO off")
+            connection.execute(_HOLD, (self.number,))
+            connection.execute(_RENEW, (self.seconds, self.number))
+            self._look(connection)
+
+    def take_over(
+        self, connection: psycopg.Connection[Any], *, always: bool = False
+    ) -> Sequence[tuple[UserId, RunId]]:
+        """End the leases that are over, and have their open runs. `always`: have those of no node,
+        too."""
+        with connection.transaction():
+            connection.execute(_HOLD, (self.number,))
+            over = connection.execute(_OVER, (self.number, self.seconds)).fetchall()
+            if not over and not always:
+                return ()
+            runs = connection.execute(_TAKE_OVER, (self.number,)).fetchall()
+        return [(UserId.trusted(user), RunId.trusted(run)) for user, run in runs]
+
+    def give_up(self, connection: psycopg.Connection[Any]) -> None:
+        """This node stops: others may have its open runs at once."""
+        if self.number is not None:
+            connection.execute(_GIVE_UP, (self.number,))
+            connection.execute(_LEAVE, (self.number,))
+
+    def _look(self, connection: psycopg.Connection[Any]) -> None:
+        nodes, oldest = connection.execute(_OTHERS).fetchone() or (1, self.number)
+        self.others, self.leads = nodes > 1, oldest == self.number

@@ -1,0 +1,142 @@
+"""The other nodes of a journal in Postgres, and this one's lease among theirs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, Never
+
+import psycopg
+import trio
+
+from greenroom.actors.reactors.callbacks import default_callbacks
+from greenroom.delivery.errors import JournalError, LeaseLost
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.record import Entry
+from greenroom.delivery.journal.nodes import Follower
+from greenroom.delivery.journal.postgres.lease import Lease
+from greenroom.delivery.journal.postgres.wake_ups import AGAIN_SECONDS, WakeUps
+
+BEAT_SECONDS: Final = 1.0
+"""The most seconds between two renewals of the lease; fewer if the lease is short."""
+
+logger = logging.getLogger("greenroom.delivery")
+
+
+class PostgresNodes:
+    """Implements `Nodes`. Those who lost their lease keep nothing until their runs are cut."""
+
+    def __init__(
+        self, lease: Lease, wake_ups: WakeUps, begin_again: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`begin_again` refuses all that was appended so far, and has `rejoin` called."""
+        self._lease = lease
+        self._wake_ups = wake_ups
+        self._begin_again = begin_again
+        self._callbacks = default_callbacks()
+        self._beat = min(BEAT_SECONDS, lease.seconds / 4)
+        self._beat_at = self._take_over_at = 0.0
+        self._lost = False
+        self._told = trio.Event()
+        self._follower: Follower | None = None
+
+    # On the journal's thread
+
+    def check(self) -> None:
+        """Raises `LeaseLost`."""
+        if self._lost:
+            raise LeaseLost(
+                "another node has the runs of this one",
+                advice="nothing; this server goes on as a new node in a moment",
+            )
+
+    def look(self, connection: psycopg.Connection[Any]) -> None:
+        """Renew the lease, and take over those that are over, if it is time."""
+        if self._lost and self._follower is None:  # without runs
+            self.rejoin(connection)
+        self.check()
+        now = time.monotonic()
+        if now >= self._beat_at:
+            self._beat_at = now + self._beat
+            self._lease.renew(connection)
+            if self._lease.others and self._follower is not None and now >= self._take_over_at:
+                self._take_over(connection, self._follower)
+
+    def lose(self) -> None:
+        """The lease was taken."""
+        if not self._lost:
+            self._lost = True
+            logger.warning("this server was away for longer than its lease: its runs are cut")
+            self._post(self._tell)
+
+    def rejoin(self, connection: psycopg.Connection[Any]) -> None:
+        """Go on as a new node."""
+        self._lease.take(connection)
+        self._lost = False
+        self.reconnected()
+
+    def reconnected(self) -> None:
+        """Other nodes may just have been cut off, too: let them renew their leases first."""
+        self._take_over_at = time.monotonic() + self._lease.seconds
+
+    def appended(self, entries: Sequence[Entry]) -> None:
+        """These entries are durable."""
+        if self._lease.others and self._follower is not None:
+            self._wake_ups.tell({entry.user for entry in entries})
+
+    def close(self, connection: psycopg.Connection[Any]) -> None:
+        """This node stops."""
+        if not self._lost:
+            self._lease.give_up(connection)
+
+    def _take_over(self, connection: psycopg.Connection[Any], follower: Follower) -> None:
+        runs = self._lease.take_over(connection)
+        if runs:
+            logger.info("took over %d open runs of a node that is gone", len(runs))
+            self._post(partial(follower.taken_over, runs))
+
+    def _post(self, callback: Callable[[], None]) -> None:
+        with suppress(trio.RunFinishedError):
+            self._callbacks.post(callback)
+
+    # In trio
+
+    @property
+    def leads(self) -> bool:
+        return self._lease.leads and not self._lost
+
+    @property
+    def hears(self) -> bool:
+        return self._wake_ups.hears
+
+    async def follow(self, follower: Follower) -> Never:
+        self._follower = follower
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._cut, follower)
+                nursery.start_soon(self._wake_ups.send)
+                await self._wake_ups.listen(partial(self._heard, follower))
+        finally:
+            self._follower = None
+        raise AssertionError("it listens until it is cancelled")
+
+    def _heard(self, follower: Follower, users: Sequence[UserId]) -> None:
+        self._lease.others = True
+        follower.appended(users)
+
+    def _tell(self) -> None:
+        self._told.set()
+
+    async def _cut(self, follower: Follower) -> Never:
+        while True:
+            await self._told.wait()
+            self._told = trio.Event()
+            await follower.lease_lost()
+            while self._lost:
+                try:
+                    await self._begin_again()
+                except JournalError:
+                    await trio.sleep(AGAIN_SECONDS)

@@ -1,0 +1,129 @@
+"""Tells other nodes which users have more, and hears it from them: by notifications of Postgres.
+
+A notification takes a lock of the whole database at its commit, so it is no part of an append: what
+was appended while one was sent is told together in the next one. One that is lost costs time only.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from typing import Any, Final, Never, TypeAlias
+
+import orjson
+import psycopg
+import trio
+
+from greenroom.actors.reactors.callbacks import default_callbacks
+from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.postgres.opening import connect
+
+MOST_BYTES: Final = 7_000
+"""Bytes of user ids in a notification: Postgres takes less than 8,000 of payload
+(https://www.postgresql.org/docs/current/sql-notify.html)."""
+
+AGAIN_SECONDS: Final = 1.0
+"""Seconds until a connection that has broken is made again."""
+
+_NOTIFY: Final = "SELECT pg_notify('greenroom', %s)"
+
+Heard: TypeAlias = Callable[[Sequence[UserId]], None]
+
+logger = logging.getLogger("greenroom.delivery")
+
+
+class WakeUps:
+    """Two connections, used in trio: a send is waited for in a thread, and what comes is read when
+    it is there. `hears`: whether a notification of this node's own has come back to it."""
+
+    def __init__(self, url: str, me: Callable[[], int | None]) -> None:
+        self._url = url
+        self._me = me
+        self.hears = False
+        self._users: set[UserId] = set()
+        self._lock = threading.Lock()
+        self._callbacks = default_callbacks()
+        self._rung = trio.Event()
+
+    def tell(self, users: Iterable[UserId]) -> None:
+        """Have the other nodes told of these users; from any thread."""
+        with self._lock:
+            is_first = not self._users
+            self._users.update(users)
+        if is_first:
+            with suppress(trio.RunFinishedError):
+                self._callbacks.post(self._ring)
+
+    async def send(self) -> Never:
+        """Send what `tell` was called with."""
+        await self._connect_and(self._send)
+
+    async def listen(self, heard: Heard) -> Never:
+        """Call `heard` with the users that other nodes tell of."""
+        await self._connect_and(partial(self._listen, heard))
+
+    async def _connect_and(
+        self, use: Callable[[psycopg.Connection[Any]], Awaitable[None]]
+    ) -> Never:
+        """Use a connection, and another one after its end. What it would have told is found by
+        looking now and then."""
+        while True:
+            try:
+                connection = await trio.to_thread.run_sync(connect, self._url)
+                with closing(connection):
+                    await use(connection)
+            except (psycopg.Error, OSError) as error:
+                self.hears = False
+                logger.info("no wake-ups to or from other nodes for now: %s", error)
+                await trio.sleep(AGAIN_SECONDS)
+
+    async def _send(self, connection: psycopg.Connection[Any]) -> None:
+        while True:
+            await self._rung.wait()
+            self._rung = trio.Event()
+            for payload in self._take():
+                await trio.to_thread.run_sync(connection.execute, _NOTIFY, (payload,))
+
+    async def _listen(self, heard: Heard, connection: psycopg.Connection[Any]) -> None:
+        await trio.to_thread.run_sync(connection.execute, "LISTEN greenroom")
+        self._ring()  # other nodes learn that this one is there; and it, whether it hears
+        while True:
+            await trio.lowlevel.wait_readable(connection.fileno())
+            for payload in _arrived(connection):
+                self._hear(payload, heard)
+
+    def _hear(self, payload: bytes, heard: Heard) -> None:
+        sender, users = orjson.loads(payload)
+        if sender == self._me():
+            self.hears = True
+        else:
+            heard([UserId.trusted(user) for user in users])
+
+    def _ring(self) -> None:
+        self._rung.set()
+
+    def _take(self) -> Iterator[str]:
+        """The payloads to send, at least one."""
+        with self._lock:
+            users, self._users = self._users, set()
+        some: list[UserId] = []
+        size = 0
+        for user in users:
+            size += len(user.encode()) + 3
+            if size > MOST_BYTES:
+                yield self._payload(some)
+                some, size = [], len(user.encode()) + 3
+            some.append(user)
+        yield self._payload(some)
+
+    def _payload(self, users: Sequence[UserId]) -> str:
+        return orjson.dumps([self._me(), users]).decode()
+
+
+def _arrived(connection: psycopg.Connection[Any]) -> Iterator[bytes]:
+    connection.pgconn.consume_input()
+    while (notification := connection.pgconn.notifies()) is not None:
+        yield notification.extra

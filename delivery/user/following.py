@@ -1,0 +1,127 @@
+"""Follows the other nodes that share the journal: tells the user actors what concerns them."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from itertools import islice
+from typing import Final, Never, Protocol
+
+import attrs
+import trio
+
+from greenroom.actors.errors import GreenroomError
+from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.nodes import Nodes, ReadLasts
+from greenroom.delivery.user.catching_up import FromNodes
+from greenroom.delivery.user.handle import UserHandle
+from greenroom.delivery.user.messages import LoseRuns, OthersAppended, RunsTakenOver
+
+LOOK_SECONDS, OFTEN_SECONDS = 1.0, 0.25
+"""Seconds between two looks at what other nodes appended; and if their wake-ups do not arrive."""
+
+USERS_AT_ONCE: Final = 500
+CUT_SECONDS: Final = 5.0
+"""Seconds that a user actor may take to note that its runs were lost."""
+
+logger = logging.getLogger("greenroom.delivery")
+
+
+class UsersAtHand(Protocol):
+    """What is needed of `Users`."""
+
+    def lease(self, user: UserId) -> AbstractAsyncContextManager[UserHandle]: ...
+    def active(self) -> Sequence[UserHandle]: ...
+    def find(self, user: UserId) -> UserHandle | None: ...
+
+
+@attrs.define
+class Following:
+    """Implements `Follower`, and looks for itself now and then: a wake-up may be missed."""
+
+    users: UsersAtHand
+    journal: Journal
+    nodes: Nodes
+    _to_end: dict[UserId, set[RunId]] = attrs.field(factory=lambda: defaultdict(set))
+    _taken_over: trio.Event = attrs.field(factory=trio.Event)
+
+    async def run(self) -> Never:
+        """Follow until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._look_now_and_then)
+            nursery.start_soon(self._end_runs)
+            await self.nodes.follow(self)
+        raise AssertionError("it follows until it is cancelled")
+
+    # Wake-ups
+
+    def appended(self, users: Sequence[UserId]) -> None:
+        for user in users:
+            if (handle := self.users.find(user)) is not None:
+                _tell(handle, OthersAppended())
+
+    async def _look_now_and_then(self) -> Never:
+        while True:
+            await trio.sleep(LOOK_SECONDS if self.nodes.hears else OFTEN_SECONDS)
+            with suppress(GreenroomError):  # the journal tells of its trouble itself
+                await self._look()
+
+    async def _look(self) -> None:
+        for users in _pages(self.users.active()):
+            lasts = await self.journal.ask(ReadLasts([each.user for each in users])).wait()
+            for handle in users:
+                if lasts.get(handle.user, 0) != handle.gauge.last or handle.gauge.awaits:
+                    _tell(handle, OthersAppended())
+
+    # Runs of nodes that are gone
+
+    def taken_over(self, runs: Sequence[tuple[UserId, RunId]]) -> None:
+        for user, run in runs:
+            self._to_end[user].add(run)
+        self._taken_over.set()
+
+    async def _end_runs(self) -> Never:
+        while True:
+            await self._taken_over.wait()
+            self._taken_over = trio.Event()
+            while self._to_end:
+                users = list(islice(self._to_end, USERS_AT_ONCE))
+                async with trio.open_nursery() as nursery:
+                    for user in users:
+                        nursery.start_soon(self._serve, user, self._to_end.pop(user))
+
+    async def _serve(self, user: UserId, runs: set[RunId]) -> None:
+        """The actor of a user who was not served finds the runs as it starts."""
+        try:
+            async with self.users.lease(user) as handle:
+                handle.actor.tell_owed(RunsTakenOver(runs))
+        except GreenroomError as error:
+            logger.warning("user %r: lost runs were not ended: %s", str(user), error)
+
+    # Runs of this node that another one has
+
+    async def lease_lost(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for handle in self.users.active():
+                nursery.start_soon(self._lose, handle)
+
+    async def _lose(self, handle: UserHandle) -> None:
+        """An actor that restarts finds in the journal whose the runs are."""
+        for run in list(handle.live_runs.values()):
+            run.stop()
+        with suppress(GreenroomError):
+            await handle.actor.ask(LoseRuns(), timeout=CUT_SECONDS)
+
+
+def _tell(handle: UserHandle, news: FromNodes) -> None:
+    with suppress(GreenroomError):  # it restarts, and reads all of it
+        handle.actor.tell_owed(news)
+
+
+def _pages(handles: Iterable[UserHandle]) -> Iterator[list[UserHandle]]:
+    rest = iter(handles)
+    while page := list(islice(rest, USERS_AT_ONCE)):
+        yield page

@@ -1,0 +1,152 @@
+"""Nodes that share a journal in Postgres: whatever dies, each event is kept and shown once, and
+each run ends once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trio
+from psycopg.conninfo import conninfo_to_dict
+
+from greenroom.delivery.errors import EventNotKept, RunStopped
+from greenroom.delivery.journal.nodes import ReadNodes
+from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
+from tests.delivery.backstage import Backstage, open_backstage
+from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
+
+pytestmark = NEEDS_POSTGRES
+
+LEASE = 5.0
+"""Seconds: the machine may be busy, and the server has not been up for long."""
+
+
+@asynccontextmanager
+async def node(directory: Path, *, lease: float = LEASE) -> AsyncIterator[Backstage]:
+    async with (
+        open_postgres_journal(database_of(directory), lease_seconds=lease) as journal,
+        open_backstage(journal) as stage,
+    ):
+        yield stage
+
+
+def nodes_of(stage: Backstage) -> PostgresJournal:
+    assert isinstance(stage.journal, PostgresJournal)
+    return stage.journal
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    with trio.fail_after(60):
+        while not holds():  # noqa: ASYNC110  # nothing announces it
+            await trio.sleep(0.01)
+
+
+async def until_kinds(stage: Backstage, kind: str) -> list[str]:
+    with trio.fail_after(60):
+        while kind not in (kinds := await stage.kinds()):  # noqa: ASYNC110  # nor this
+            await trio.sleep(0.02)
+    return kinds
+
+
+async def freeze(stage: Backstage, database: str) -> Callable[[], None]:
+    """The node's journal thread renews no lease; time passes, and the lease is over."""
+    thread, lease = nodes_of(stage)._thread, nodes_of(stage)._lease
+    looked, thread.look = thread.look, lambda: None
+    await thread.call(lambda: None)  # it does not look just now
+    over = (
+        f"UPDATE greenroom.node SET expires = now() - interval '1s' WHERE number = {lease.number}"
+    )
+    await trio.to_thread.run_sync(postgres_server().command, over + str(lease.number), database)
+    return lambda: setattr(thread, "look", looked)
+
+
+async def test_an_event_reaches_the_users_tabs_on_every_node_once_and_in_order(
+    tmp_path: Path,
+) -> None:
+    async with (
+        node(tmp_path) as here,
+        node(tmp_path) as there,
+        here.client() as one,
+        there.client() as other,
+    ):
+        async with here.run() as run, there.run() as another:
+            for number in range(10):
+                await run.agent_thinking(text=str(number))
+                await another.agent_thinking(text=str(number))
+        await until(lambda: len(one.socket.records) == len(other.socket.records) == 24)
+        assert one.offsets == list(range(1, 25))
+        assert one.socket.records == other.socket.records
+
+
+async def test_a_receipt_sees_the_tabs_of_other_nodes(tmp_path: Path) -> None:
+    async with node(tmp_path) as here, node(tmp_path) as there, there.client() as client:
+        async with here.run() as run:
+            receipt = await run.final_report(report="seen there")
+            await receipt.wait_received(timeout=60)
+        assert "final_report" in client.kinds
+
+
+async def test_a_node_that_starts_leaves_the_runs_of_others_alone(tmp_path: Path) -> None:
+    async with node(tmp_path) as here, here.run() as run:
+        async with node(tmp_path) as there, there.client():
+            await run.agent_thinking(text="not lost")
+        await run.final_report(report="still not")
+    async with node(tmp_path) as later:
+        assert "agent_failed" not in await later.kinds()
+
+
+async def test_what_a_node_left_open_at_its_end_is_ended_by_another_one_at_once(
+    tmp_path: Path,
+) -> None:
+    async with node(tmp_path, lease=60) as here, node(tmp_path, lease=60) as there:
+        async with node(tmp_path, lease=60) as gone, gone.run() as run:
+            await gone.journal.aclose()
+            with pytest.raises(EventNotKept):
+                await run.final_report(report="too late")
+        kinds = await until_kinds(here, "agent_failed")
+        assert kinds.count("agent_failed") == 1
+        assert await there.kinds() == kinds
+
+
+async def test_the_runs_of_a_node_that_is_frozen_end_once_and_it_appends_nothing_for_them(
+    tmp_path: Path,
+) -> None:
+    async with (
+        node(tmp_path) as frozen,
+        node(tmp_path) as here,
+        node(tmp_path) as there,
+        here.client(offset=0) as client,
+    ):
+        name = str(conninfo_to_dict(database_of(tmp_path))["dbname"])
+        number, thaw = nodes_of(frozen)._lease.number, None
+        with suppress(RunStopped):
+            async with frozen.run() as run:
+                thaw = await freeze(frozen, name)
+                with trio.CancelScope(shield=True):
+                    await until_kinds(here, "agent_failed")
+                    with pytest.raises(EventNotKept):
+                        await run.final_report(report="too late")
+        assert thaw is not None
+        thaw()
+        await until(lambda: nodes_of(frozen)._lease.number not in (None, number))
+        await until(lambda: not frozen.journal.trouble)
+        async with frozen.run() as run:
+            await run.final_report(report="as a new node")
+        await until(lambda: "agent_completed" in client.kinds)
+        kinds = await there.kinds()
+        assert kinds == [
+            *("agent_started", "agent_failed"),
+            *("agent_started", "final_report", "agent_completed"),
+        ]
+        assert client.kinds == kinds
+
+
+async def test_each_node_is_listed_with_its_lease(tmp_path: Path) -> None:
+    async with node(tmp_path, lease=60) as here, node(tmp_path, lease=60):
+        first, second = await here.journal.ask(ReadNodes()).wait()
+        assert first.number < second.number
+        assert 0 < first.left <= 60
+    async with node(tmp_path, lease=60) as later:
+        assert len(await later.journal.ask(ReadNodes()).wait()) == 1
