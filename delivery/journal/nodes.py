@@ -13,7 +13,7 @@ from greenroom.delivery.journal.reads import Question, Reads
 
 
 class Follower(Protocol):
-    """Is told what other nodes do. Its methods do not block."""
+    """Learns what other nodes do. Its methods do not block."""
 
     def appended(self, users: Sequence[UserId]) -> None:
         """Another node has kept something of these users."""

@@ -29,7 +29,6 @@ from greenroom.delivery.outbox.feed import OutboxCommand
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.admission import Admission
 from greenroom.delivery.user.asks import AboutAsk, Asks
-from greenroom.delivery.user.catching_up import CatchingUp, FromNodes
 from greenroom.delivery.user.connections import Connections
 from greenroom.delivery.user.erasing import AGAIN_SECONDS, Erasing
 from greenroom.delivery.user.messages import (
@@ -51,7 +50,6 @@ from greenroom.delivery.user.messages import (
     EventsTrimmed,
     FlushLazily,
     LookedUp,
-    LoseRuns,
     RedeliverDue,
     ReportRefused,
     RunLeft,
@@ -64,6 +62,8 @@ from greenroom.delivery.user.messages import (
     UserTyping,
     Written,
 )
+from greenroom.delivery.user.nodes.catching_up import CatchingUp
+from greenroom.delivery.user.nodes.messages import FromNodes, LoseRuns
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.outcomes.reports import Account, Reports
 from greenroom.delivery.user.outcomes.settling import Settler
@@ -124,8 +124,7 @@ class UserActor(Reactor[UserMessage]):
         runs = self._runs = UserRuns(user, parts, outbox, ref, asks, known, self.timers)
         receipts = self._receipts = Receipts(user, parts, outbox, ref)
         self._settler = Settler(user, parts, outbox, ref)
-        connections = Connections(user, parts, outbox, self._account, ref)
-        self._connections = connections
+        connections = self._connections = Connections(user, parts, outbox, self._account, ref)
         self._catch_up = CatchingUp(user, parts, outbox, ref, asks, runs, connections, receipts)
         self._reports = Reports(user, parts, outbox, self._account)
         self._erasing = self._new_erasing()

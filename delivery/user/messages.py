@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -17,6 +17,7 @@ from greenroom.delivery.events.kinds import JSON, EventClass
 from greenroom.delivery.events.record import Record, size_of
 from greenroom.delivery.events.stages import ReceiptStage, Standing
 from greenroom.delivery.outbox.feed import SocketGauge
+from greenroom.delivery.user.nodes.messages import FromNodes, LoseRuns
 
 # From runs
 
@@ -115,26 +116,6 @@ class EventsTrimmed:
     """The journal has forgotten the user's events through this offset."""
 
     through: int
-
-
-# From other nodes
-
-
-@attrs.frozen
-class OthersAppended:
-    """Another node has kept something of the user."""
-
-
-@attrs.frozen
-class RunsTakenOver:
-    """This node has the open runs of a node that is gone: end them, or take them up again."""
-
-    runs: Collection[RunId]
-
-
-@attrs.frozen
-class LoseRuns(Request[None]):
-    """Another node has the user's open runs. Answered when nothing of them is appended any more."""
 
 
 # From connections
@@ -316,8 +297,7 @@ UserMessage: TypeAlias = (
     | FromConnection
     | SettleAll
     | EventsTrimmed
-    | OthersAppended
-    | RunsTakenOver
+    | FromNodes
     | LoseRuns
     | EraseThread
     | EraseOn

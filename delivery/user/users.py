@@ -28,10 +28,10 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
 from greenroom.delivery.run.attempts.attempt import WhenLost
 from greenroom.delivery.user.actor import UserActor
-from greenroom.delivery.user.following import Following
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import EventsTrimmed
 from greenroom.delivery.user.names import child_id, outbox_name
+from greenroom.delivery.user.nodes.following import Following
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.overdue import OverdueSweep
 from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms

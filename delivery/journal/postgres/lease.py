@@ -22,7 +22,7 @@ _RENEW: Final = """
     UPDATE node SET expires = clock_timestamp() + make_interval(secs => %s) WHERE number = %s
 """
 # A node whose row is locked appends just now. While the server has not been up for the length of a
-# lease, nobody could renew.
+# lease, no node could renew.
 _OVER: Final = """
     DELETE FROM node WHERE number IN (
         SELECT number FROM node WHERE expires < clock_timestamp() AND number != %s

@@ -40,7 +40,7 @@ class PostgresNodes:
         self._beat = min(BEAT_SECONDS, lease.seconds / 4)
         self._beat_at = self._take_over_at = 0.0
         self._lost = False
-        self._told = trio.Event()
+        self._is_lost = trio.Event()
         self._follower: Follower | None = None
 
     # On the journal's thread
@@ -128,12 +128,12 @@ class PostgresNodes:
         follower.appended(users)
 
     def _tell(self) -> None:
-        self._told.set()
+        self._is_lost.set()
 
     async def _cut(self, follower: Follower) -> Never:
         while True:
-            await self._told.wait()
-            self._told = trio.Event()
+            await self._is_lost.wait()
+            self._is_lost = trio.Event()
             await follower.lease_lost()
             while self._lost:
                 try:

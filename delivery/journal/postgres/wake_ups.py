@@ -1,7 +1,7 @@
 """Tells other nodes which users have more, and hears it from them: by notifications of Postgres.
 
 A notification takes a lock of the whole database at its commit, so it is no part of an append: what
-was appended while one was sent is told together in the next one. One that is lost costs time only.
+was appended while one was sent goes into the next one. One that is lost costs time only.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class WakeUps:
         self._rung = trio.Event()
 
     def tell(self, users: Iterable[UserId]) -> None:
-        """Have the other nodes told of these users; from any thread."""
+        """Send these users to the other nodes; from any thread."""
         with self._lock:
             is_first = not self._users
             self._users.update(users)
@@ -68,7 +68,7 @@ class WakeUps:
     async def _connect_and(
         self, use: Callable[[psycopg.Connection[Any]], Awaitable[None]]
     ) -> Never:
-        """Use a connection, and another one after its end. What it would have told is found by
+        """Use a connection, and another one after its end. What was not heard is found by
         looking now and then."""
         while True:
             try:

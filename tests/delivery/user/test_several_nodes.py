@@ -16,9 +16,10 @@ from greenroom.delivery.errors import EventNotKept, JournalFailed, OutOfSequence
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.record import RUN_OPENS, Entry, Record
 from greenroom.delivery.journal.memory_store import MemoryRuns, MemoryStore
-from greenroom.delivery.user import catching_up
-from greenroom.delivery.user.messages import AnswerAsk, OthersAppended, UserSays
+from greenroom.delivery.user.messages import AnswerAsk, UserSays
 from greenroom.delivery.user.names import child_id
+from greenroom.delivery.user.nodes import catching_up
+from greenroom.delivery.user.nodes.messages import OthersAppended
 from tests.delivery.backstage import ALICE, Backstage, Disk, open_backstage
 
 

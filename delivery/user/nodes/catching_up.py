@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import attrs
 import outcome
@@ -20,16 +20,14 @@ from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.asks import Asks
 from greenroom.delivery.user.connections import Connections
-from greenroom.delivery.user.messages import OthersAppended, RunsTakenOver, UserMessage
+from greenroom.delivery.user.messages import UserMessage
+from greenroom.delivery.user.nodes.messages import FromNodes, OthersAppended, RunsTakenOver
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.parts import UserParts
 from greenroom.delivery.user.runs.user_runs import UserRuns
 
 MOST_TRIES = 20
 """How often a batch may be refused for what others append; then its emitters get an error."""
-
-
-FromNodes: TypeAlias = OthersAppended | RunsTakenOver
 
 
 @attrs.frozen

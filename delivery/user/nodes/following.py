@@ -16,9 +16,13 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.nodes import Nodes, ReadLasts
-from greenroom.delivery.user.catching_up import FromNodes
 from greenroom.delivery.user.handle import UserHandle
-from greenroom.delivery.user.messages import LoseRuns, OthersAppended, RunsTakenOver
+from greenroom.delivery.user.nodes.messages import (
+    FromNodes,
+    LoseRuns,
+    OthersAppended,
+    RunsTakenOver,
+)
 
 LOOK_SECONDS, OFTEN_SECONDS = 1.0, 0.25
 """Seconds between two looks at what other nodes appended; and if their wake-ups do not arrive."""
@@ -30,7 +34,7 @@ CUT_SECONDS: Final = 5.0
 logger = logging.getLogger("greenroom.delivery")
 
 
-class UsersAtHand(Protocol):
+class UsersServed(Protocol):
     """What is needed of `Users`."""
 
     def lease(self, user: UserId) -> AbstractAsyncContextManager[UserHandle]: ...
@@ -42,7 +46,7 @@ class UsersAtHand(Protocol):
 class Following:
     """Implements `Follower`, and looks for itself now and then: a wake-up may be missed."""
 
-    users: UsersAtHand
+    users: UsersServed
     journal: Journal
     nodes: Nodes
     _to_end: dict[UserId, set[RunId]] = attrs.field(factory=lambda: defaultdict(set))
