@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Hashable, Set
 from threading import get_ident
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import attrs
 import trio
@@ -34,16 +34,8 @@ class Alarm:
     """A call due at `deadline` on trio's clock (seconds)."""
 
     deadline: float
-    _number: int
     _callback: Callable[[], None] | None
     _clock: AlarmClock
-
-    def __lt__(self, other: Alarm) -> bool:
-        """Of two that are due at once, the one that was set first fires first. Written out: a heap
-        compares often, and what attrs generates takes ten times as long."""
-        if self.deadline == other.deadline:
-            return self._number < other._number
-        return self.deadline < other.deadline
 
     @property
     def pending(self) -> bool:
@@ -62,6 +54,11 @@ class Alarm:
             call_guarded("an alarm's callback failed", callback)
 
 
+_HeapEntry: TypeAlias = tuple[float, int, Alarm]
+"""Of two alarms that are due at once, the one that was set first, with the lower number, fires
+first. A heap compares often: tuples are compared in C."""
+
+
 class AlarmClock:
     """One task sleeping until the earliest alarm. Callbacks must not block.
 
@@ -74,7 +71,7 @@ class AlarmClock:
     SWEEP_ABOVE = 256
 
     def __init__(self) -> None:
-        self._alarms: list[Alarm] = []
+        self._alarms: list[_HeapEntry] = []
         self._cancelled = 0
         self._numbers = itertools.count()
         self._sleep = trio.CancelScope()
@@ -93,8 +90,8 @@ class AlarmClock:
 
     def set_at(self, deadline: float, callback: Callable[[], None]) -> Alarm:
         """Call `callback` at `deadline`. Alarms of the same deadline cost one wake-up."""
-        alarm = Alarm(deadline, next(self._numbers), callback, self)
-        heapq.heappush(self._alarms, alarm)
+        alarm = Alarm(deadline, callback, self)
+        heapq.heappush(self._alarms, (deadline, next(self._numbers), alarm))
         if alarm.deadline < self._sleep.deadline:
             self._sleep.deadline = alarm.deadline
         return alarm
@@ -106,23 +103,23 @@ class AlarmClock:
             self._fire_due(trio.current_time())
 
     def _next_deadline(self) -> float:
-        while self._alarms and not self._alarms[0].pending:
+        while self._alarms and not self._alarms[0][2].pending:
             self._pop()
-        return self._alarms[0].deadline if self._alarms else math.inf
+        return self._alarms[0][0] if self._alarms else math.inf
 
     def _fire_due(self, now: float) -> None:
-        while self._alarms and self._alarms[0].deadline <= now:
+        while self._alarms and self._alarms[0][0] <= now:
             self._pop()._fire()
 
     def _pop(self) -> Alarm:
-        alarm = heapq.heappop(self._alarms)
+        _, _, alarm = heapq.heappop(self._alarms)
         self._cancelled -= not alarm.pending
         return alarm
 
     def _one_cancelled(self) -> None:
         self._cancelled += 1
         if self._cancelled > self.SWEEP_ABOVE and self._cancelled * 2 > len(self._alarms):
-            self._alarms = [alarm for alarm in self._alarms if alarm.pending]
+            self._alarms = [each for each in self._alarms if each[2].pending]
             heapq.heapify(self._alarms)
             self._cancelled = 0
 
