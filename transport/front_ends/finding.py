@@ -174,9 +174,9 @@ class Finder:
                 self.user, thread=subject.thread, before=before, limit=PAGE
             )
             if look.has_beginning(page) or not page.more:
-                break
+                return look
             before = page.records[0].offset
-        return look
+        return _Look(subject.run, set())  # too long ago
 
 
 @attrs.define
@@ -190,14 +190,21 @@ class _Look:
     asks: list[int] = attrs.field(factory=list)
 
     def has_beginning(self, page: Page) -> bool:
-        ours = [record for record in page.records if record.run == self.run]
+        """Events of other runs may stand between those of this one."""
         for record in page.records:
             if record.kind is Kind.INPUT_REQUESTED and _decoded(record).data["ask"] in self.wanted:
                 self.asks.append(record.offset)
-        if not ours:
-            return self.thread is not None  # what is older is another run's
-        self.first, self.thread = ours[0].offset, ours[0].thread
-        return ours[0].kind is Kind.USER_SAID
+        ours = [record for record in page.records if record.run == self.run]
+        if ours:
+            self.first, self.thread = ours[0].offset, ours[0].thread
+        return any(map(_begins, ours))
+
+
+def _begins(record: Record) -> bool:
+    """Whether it is the first event of its run, or the second one, after what the user said."""
+    if record.kind is Kind.AGENT_STARTED:
+        return _decoded(record).data.get("attempt", 1) == 1
+    return record.kind is Kind.USER_SAID
 
 
 def answer_frame(ask: AskId, value: JSON, run: RunId) -> Frame:

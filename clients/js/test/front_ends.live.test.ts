@@ -20,17 +20,18 @@ describe.skipIf(!hasGreenroom)("a real server", () => {
   afterAll(() => server.stop());
 
   describe("with HttpAgent of AG-UI", () => {
-    it.each(["hello", "tools"])("answers %s, and again from each event on", async (said) => {
+    it.each([["hello", "One two"], ["tools", "One two"], ["team", "One found goldtwo"], ["ask", "One "], ["crash", "One "]])("answers %s, and again from each event on", async (said, text) => {
       const headers = page();
       const agent = agentOf(headers, said);
       const events: BaseEvent[] = [];
-      await agent.runAgent({ runId: "run-1" }, { onEvent: ({ event }) => void events.push(event) });
-      expect(agent.messages.at(-1)?.content).toBe(said === "tools" ? "two" : "One two");
+      await agent.runAgent({ runId: "run-1" }, { onEvent: ({ event }) => void events.push(event) }).catch(() => {}); // a crash
+      expect(textOf(events)).toBe(text);
+      const end = events.at(-1)?.type;
       const places = events.flatMap(({ metadata }) => (metadata?.["greenroom"]?.epoch ? [metadata["greenroom"]] : []));
-      expect(places.length).toBeGreaterThan(2);
+      expect(places.length).toBeGreaterThan(1);
       for (const { epoch, offset } of places.slice(0, -1)) {
         const rest = await readAlong(headers, `${epoch}:${offset}`);
-        expect(rest.map(({ type }) => type).slice(-1)).toEqual(["RUN_FINISHED"]);
+        expect(rest.at(-1)?.type).toBe(end);
         expect(textOf(events)).toMatch(new RegExp(`${textOf(rest)}$`));
       }
       expect(textOf(await readAlong(headers, "-1"))).toBe(textOf(events));

@@ -1,4 +1,4 @@
-// An agent that does what adapters must show: text, tools, questions, and going on after its server was lost.
+// An agent that does what adapters must show: text, thoughts, tools, questions, a sub-run, a crash, and going on after its server was lost.
 
 export const AGENT = `
 import greenroom, trio
@@ -15,6 +15,17 @@ async def agent(run, said):
                 raise ValueError("secret")
         except ValueError:
             pass
+    if said == "team":
+        async with run.thoughts() as thoughts:
+            thoughts.write("Hm, ")
+        async with run.sub_run(agent="scout", input="go") as scout:
+            await scout.partial_result(text="found ")
+            await scout.agent_thinking(text="deep down")
+            async with scout.tool("dig"):
+                pass
+            await scout.partial_result(text="gold")
+    if said == "crash":
+        raise RuntimeError("secret")
     if said == "ask":
         sure = await run.ask("Sure?", options=["yes", "no"])
         await run.partial_result(text=sure)

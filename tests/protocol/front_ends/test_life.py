@@ -77,6 +77,21 @@ def test_a_drain_ends_a_stream_by_an_error_that_says_so():
             assert (last["type"], last["code"]) == ("RUN_ERROR", "1001")
 
 
+def test_a_run_is_found_behind_hundreds_of_events_of_others():
+    with serving(agent=agent) as server:
+        page = alices(server)
+        with page.reading("POST", "ag-ui", run_input("wait")) as reading:
+            reading.until("TEXT_MESSAGE_CONTENT")
+        for number in range(90):
+            page.read("POST", "ag-ui", run_input("hello", f"other-{number}"))
+        (run,) = [each.run for each in server.run(server.runtime.journal.open_runs, ALICE)]
+        with page.reading("GET", f"ag-ui?runId={run}") as reading:
+            assert reading.until("TEXT_MESSAGE_CONTENT")[-1].data["delta"] == "One "
+            with page.reading("POST", "ag-ui/stop", {"runId": run}):
+                pass
+            assert reading.rest()[-1]["outcome"] == {"type": "cancelled"}
+
+
 def test_a_user_has_as_many_streams_as_connections():
     with serving(agent=agent, connections_per_user=1) as server:
         page = alices(server)
