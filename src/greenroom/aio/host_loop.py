@@ -152,7 +152,8 @@ class Waiting(Generic[T]):
             if isinstance(error, asyncio.CancelledError):  # else the coroutine is thrown away
                 await self.end()
             raise
-        return self.got
+        assert self.outcome is not None, "the future is set after it"
+        return self.outcome
 
     def abandon(self) -> None:
         """Interrupt the call."""
@@ -166,12 +167,6 @@ class Waiting(Generic[T]):
                 self._future = self._host.loop.create_future()
             with suppress(asyncio.CancelledError):
                 await self._future
-        return self.got
-
-    @property
-    def got(self) -> outcome.Outcome[T]:
-        """The outcome that has come."""
-        assert self.outcome is not None, "the future is set after it"
         return self.outcome
 
     def answered(self, result: outcome.Outcome[T]) -> None:

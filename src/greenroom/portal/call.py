@@ -66,7 +66,6 @@ class Lane:
             await self.parent.settled()
 
 
-@attrs.define(eq=False)
 class Call(Generic[T]):
     """A call of `function` in the trio thread. `answer` is called there with its outcome, once, and
     raises nothing.
@@ -75,20 +74,28 @@ class Call(Generic[T]):
     An interrupted call ends with `RunInterrupted`, if it had not ended before.
     """
 
-    function: Callable[[], Awaitable[T]]
-    lane: Lane
-    answer: Callable[[outcome.Outcome[T]], object] = ignore
-    context: Context = attrs.field(factory=copy_context)
     host: Host | None = None
     _scope: trio.CancelScope | None = None
-    _interrupted: bool = False
+    _interrupted: bool = False  # these three are of the class until they are set: few calls do
+
+    def __init__(
+        self,
+        function: Callable[[], Awaitable[T]],
+        lane: Lane,
+        answer: Callable[[outcome.Outcome[T]], object] = ignore,
+    ) -> None:
+        self.function = function
+        self.lane = lane
+        self.answer = answer
+        self.context: Context = copy_context()
 
     def enter(self) -> None:
         """It is about to run: in its lane, and those that this one is in."""
         lane: Lane | None = self.lane
         while lane is not None:
             lane.calls.add(self)  # type: ignore[arg-type]  # only interrupted there
-            self._interrupted |= lane.is_cut
+            if lane.is_cut:
+                self._interrupted = True
             lane = lane.parent
 
     def ran_by_hand(self) -> bool:

@@ -6,31 +6,39 @@ coroutine by hand up to that wait, and again when the reply comes: two turns of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
-import attrs
 import outcome
 
 from greenroom.actors.errors import MailboxFull
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.run.emitter import Emitter
-from greenroom.portal.call import Call, interrupted
+from greenroom.portal.call import Call, Lane, ignore, interrupted
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 
-@attrs.define(eq=False)
 class EmitCall(Call[T]):
     """A call of a method that emits one event by `emitter`, and waits for nothing else.
 
     It takes a task if it has to wait before that: for text, or for room in the mailbox.
     """
 
-    emitter: Emitter = attrs.field(kw_only=True)
-    _coroutine: Coroutine[Reply[object], object, T] | None = attrs.field(default=None, init=False)
-    _reply: Reply[object] | None = attrs.field(default=None, init=False)
+    _coroutine: Coroutine[Reply[object], object, T] | None = None
+    _reply: Reply[object] | None = None
+
+    def __init__(
+        self,
+        function: Callable[[], Awaitable[T]],
+        lane: Lane,
+        answer: Callable[[outcome.Outcome[T]], object] = ignore,
+        *,
+        emitter: Emitter,
+    ) -> None:
+        super().__init__(function, lane, answer)
+        self.emitter = emitter
 
     def ran_by_hand(self) -> bool:
         """In the trio thread: run it up to its reply. False if it needs a task."""
