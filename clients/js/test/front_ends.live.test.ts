@@ -59,6 +59,21 @@ describe.skipIf(!hasGreenroom)("a real server", () => {
     });
   });
 
+  it("goes on when it is killed in the middle of an answer, and is read from the last event on", async () => {
+    const headers = page();
+    const agent = agentOf(headers, "wait");
+    const events: BaseEvent[] = [];
+    const said = new Promise<void>((resolve) => agent.subscribe({ onTextMessageContentEvent: () => resolve(), onEvent: ({ event }) => void events.push(event) }));
+    const running = agent.runAgent({ runId: "run-1" }).catch(() => {}); // its stream breaks off
+    await said;
+    await server.kill();
+    await server.start();
+    await running;
+    const { epoch, offset } = events.findLast(({ metadata }) => metadata?.["greenroom"]?.epoch)?.metadata?.["greenroom"];
+    expect(textOf(await readAlong(headers, `${epoch}:${offset}`))).toBe("two");
+    expect(textOf(await readAlong(headers, "-1"))).toBe("One two");
+  });
+
   describe("with DefaultChatTransport of the AI SDK", () => {
     it("answers with tools, also one that failed", async () => {
       const { chat, answer } = chatOf();
@@ -69,6 +84,12 @@ describe.skipIf(!hasGreenroom)("a real server", () => {
         { type: "dynamic-tool", toolName: "break", state: "output-error" },
         { type: "text", text: "two" },
       ]);
+    });
+
+    it.each([["team", "One two", "ready"], ["crash", "One ", "error"]])("answers %s", async (said, text, status) => {
+      const { chat, answer } = chatOf();
+      await chat.sendMessage({ text: said });
+      expect([textIn(answer()), chat.status]).toEqual([text, status]);
     });
 
     it.each([[true, "One yestwo"], [false, "One notwo"]])("asks for an approval, and goes on with it: %s", async (approved, said) => {

@@ -1,6 +1,9 @@
 // Runs are shown as the server's own faces of AG-UI and the AI SDK show them: tests/protocol/projections has both.
 
 import { readdirSync, readFileSync } from "node:fs";
+import { type BaseEvent, enforceEvents, transformChunks, verifyEvents } from "@ag-ui/client";
+import { parseJsonEventStream, uiMessageChunkSchema } from "ai";
+import { from, lastValueFrom, toArray } from "rxjs";
 import { describe, expect, it } from "vitest";
 import { AgUiEvents } from "../src/ag_ui/events.js";
 import { Chunks } from "../src/ai_sdk/chunks.js";
@@ -25,6 +28,19 @@ describe("a run", () => {
     const face = new AgUiEvents(RUN, { threadId: "thread-1", runId: "run-1" });
     const shown = [...face.begin(), ...eventsOf(events).flatMap((event) => face.of(event))];
     expect(asJson([...shown, ...(face.asks.size ? face.left("interrupt") : [])])).toEqual(ag_ui);
+  });
+
+  it.each(vectors)("is accepted by AG-UI: $name", async ({ ag_ui }) => {
+    const checked = from(ag_ui as BaseEvent[]).pipe(enforceEvents(), transformChunks(), verifyEvents(), toArray());
+    expect(await lastValueFrom(checked)).toHaveLength(ag_ui.length);
+  });
+
+  it.each(vectors)("is accepted by the AI SDK: $name", async ({ ai_sdk }) => {
+    const stream = new Response(ai_sdk.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join("")).body as ReadableStream<Uint8Array>;
+    const chunks = parseJsonEventStream({ stream, schema: uiMessageChunkSchema });
+    let count = 0;
+    for await (const chunk of chunks) if (chunk.success) count += 1;
+    expect(count).toBe(ai_sdk.length);
   });
 
   it.each(vectors)("is shown as a message of the AI SDK: $name: $claim", ({ events, ai_sdk }) => {

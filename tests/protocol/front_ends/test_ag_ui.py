@@ -220,6 +220,7 @@ def test_a_stranger_and_a_body_that_is_no_json_are_refused(page, server):
     assert refused.value.status == 401
 
 
+@pytest.mark.requirement("R23")
 def test_what_another_user_began_is_not_found(page, server, connect):
     post(page, "hello")
     page.headers["Authorization"] = f"Bearer {token_for('stranger')}"
