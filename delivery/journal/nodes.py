@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from typing import Never, Protocol
 
@@ -12,11 +13,38 @@ from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.reads import Question, Reads
 
 
+class What(enum.StrEnum):
+    """What a notice is about, and what it says beside the user: `of`."""
+
+    CANCEL = "cancel"
+    """A run is to be cancelled: its id."""
+    TYPING = "typing"
+    """Someone is writing: the thread, and who."""
+    SESSION = "session"
+    """A session is attached at another node: its id, and the connection's."""
+    THREAD_ERASED = "thread_erased"
+    """A thread is erased: its id, and the offset through which."""
+    USER_ERASED = "user_erased"
+    """All of the user is erased, or about to be."""
+
+
+@attrs.frozen
+class Notice:
+    """What a node tells the others about a user. It may be lost."""
+
+    user: UserId
+    what: What
+    of: Sequence[str | int] = ()
+
+
 class Follower(Protocol):
     """Learns what other nodes do. Its methods do not block."""
 
     def appended(self, users: Sequence[UserId]) -> None:
         """Another node has kept something of these users."""
+
+    def noticed(self, notice: Notice) -> None:
+        """Another node says something of a user."""
 
     def taken_over(self, runs: Sequence[tuple[UserId, RunId]]) -> None:
         """The lease of another node is over, and this one has its open runs now."""
@@ -37,6 +65,10 @@ class Nodes(Protocol):
     @property
     def hears(self) -> bool:
         """Whether wake-ups of other nodes arrive."""
+        ...
+
+    def send(self, notice: Notice) -> None:
+        """Send a notice to the other nodes, soon."""
         ...
 
     async def follow(self, follower: Follower) -> Never:

@@ -214,6 +214,18 @@ class Outbox(Drafts[T]):
         self._resume(session, position, known)
         return [*superseded, *self._pump.go_on(feed, self.last)]
 
+    def attached_elsewhere(self, session: SessionId, newer: ConnectionId) -> list[OutboxCommand]:
+        """The session has another connection, at another node: an older one is superseded. Ids sort
+        by birth."""
+        older = [
+            feed.connection
+            for feed in self._feeds.values()
+            if feed.session == session and feed.connection < newer
+        ]
+        for connection in older:
+            self.detach(connection)
+        return [Superseded(connection) for connection in older]
+
     def detach(self, connection: ConnectionId) -> None:
         feed = self._feeds.pop(connection, None)
         if feed is not None:

@@ -191,7 +191,7 @@ class UserActor(Reactor[UserMessage]):
         self._runs.says.say(request, reply)
 
     def _agent_typing(self, message: AgentTyping) -> None:
-        self._connections.tell_all(ShowTyping(message.thread, message.agent))
+        self._connections.show_typing(ShowTyping(message.thread, message.agent))
 
     # Connections
 
@@ -223,7 +223,7 @@ class UserActor(Reactor[UserMessage]):
 
     def _user_typing(self, message: UserTyping) -> None:
         news = ShowTyping(message.thread, self.user)
-        self._connections.tell_all(news, but=message.connection)
+        self._connections.show_typing(news, but=message.connection)
 
     # The journal
 

@@ -15,6 +15,7 @@ from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.events.ids import EventId, SessionId, UserId
 from greenroom.delivery.events.record import Cursor, Record
+from greenroom.delivery.journal.nodes import What
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.feed import OutboxCommand
 from greenroom.delivery.outbox.outbox import Outbox
@@ -161,6 +162,8 @@ class Admission:
     ) -> list[OutboxCommand]:
         if session is None or not position.recovered:  # the old session keeps what it received
             session, cursor = self._parts.ids.new(SessionId), None
+        else:
+            self._parts.tell_nodes(self._user, What.SESSION, session, request.connection)
         last, epoch = self._outbox.last, self._outbox.epoch
         commands = self._outbox.attach(request.connection, session, position, cursor, request.gauge)
         asks, recovered = self._asks.asked, position.recovered

@@ -14,6 +14,7 @@ from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.events.ids import ConnectionId, UserId
 from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.nodes import What
 from greenroom.delivery.journal.reads import ReadPast
 from greenroom.delivery.outbox.feed import (
     GivenUp,
@@ -31,6 +32,7 @@ from greenroom.delivery.user.messages import (
     FellBehind,
     ReadFailed,
     SessionTaken,
+    ShowTyping,
     Unacknowledged,
     UserMessage,
     Written,
@@ -86,6 +88,11 @@ class Connections:
         for connection, ref in self._refs.items():
             if connection != but:
                 ref.tell_owed(news)
+
+    def show_typing(self, news: ShowTyping, *, but: ConnectionId | None = None) -> None:
+        """Tell every connection, except for `but`, also at other nodes."""
+        self.tell_all(news, but=but)
+        self._parts.tell_nodes(self._user, What.TYPING, news.thread, news.sender)
 
     def perform(self, commands: Iterable[OutboxCommand]) -> None:
         """Perform the outbox's commands in their order."""

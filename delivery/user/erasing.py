@@ -12,6 +12,7 @@ from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.record import Record
+from greenroom.delivery.journal.nodes import What
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.messages import ConnectionNews, ThreadErased, UserMessage
 from greenroom.delivery.user.parts import UserParts
@@ -112,3 +113,4 @@ class Erasing:
         self._parts.gauge.erasures += 1
         self._outbox.tail.erase(thread, through)
         self._tell_all(ThreadErased(thread))
+        self._parts.tell_nodes(self._user, What.THREAD_ERASED, thread, through)

@@ -17,6 +17,7 @@ from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.going_on import NotAgain
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.nodes import Notice, What
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.messages import RunLeft, UserMessage
 from greenroom.delivery.user.parts import Gauge, wall_clock_ms
@@ -114,11 +115,14 @@ class UserHandle:
         return SupervisorStopped(f"the actors of user {str(self.user)!r} have stopped")
 
     def cancel(self, run: RunId) -> Reply[None] | None:
-        """Cancel a live run of this user; None if there is no such run.
+        """Cancel a live run of this user, here or at another node; None if there is no such run.
 
         The reply is set once the run will not go on, whatever happens to the server.
         """
         live = self.live_runs.get(run)
+        if live is None and run in self.elsewhere and self.journal.nodes is not None:
+            self.journal.nodes.send(Notice(self.user, What.CANCEL, (run,)))
+            return self.journal.append_soon([NotAgain(self.user, run)])
         if live is None:
             return None
         live.cancel()

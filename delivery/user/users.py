@@ -22,7 +22,7 @@ from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events.ids import IdSource, UserId
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.nodes import leads
+from greenroom.delivery.journal.nodes import Notice, What, leads
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
@@ -227,16 +227,32 @@ class Users:
         A call that is cancelled or fails may have erased a part: call it again.
         """
         slot = self._slot_of(user)
+        self._tell_erased(user)
         async with slot.locked():
-            if self._is_running(slot):
-                await self._end_runs(slot.handle)
-                await self._stop(user)
+            await self._end(slot)
             while await self._journal.erase_user_soon(user).wait():
                 pass
             self.past.forget(user)
             if not slot.leases:
                 self._slots.pop(user, None)
                 slot.handle._tree = None
+
+        self._tell_erased(user)
+
+    async def leave_erased(self, user: UserId) -> None:
+        """Another node erases the user: the same as a first step here."""
+        slot = self._slot_of(user)
+        async with slot.locked():
+            await self._end(slot)
+
+    def _tell_erased(self, user: UserId) -> None:
+        if (nodes := self._journal.nodes) is not None:
+            nodes.send(Notice(user, What.USER_ERASED))
+
+    async def _end(self, slot: _Slot) -> None:
+        if self._is_running(slot):
+            await self._end_runs(slot.handle)
+            await self._stop(slot.handle.user)
 
     async def _end_runs(self, handle: UserHandle) -> None:
         with trio.move_on_after(ENDING_SECONDS):

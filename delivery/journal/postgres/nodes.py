@@ -16,7 +16,7 @@ from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.errors import JournalError, LeaseLost
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.record import Entry
-from greenroom.delivery.journal.nodes import Follower
+from greenroom.delivery.journal.nodes import Follower, Notice
 from greenroom.delivery.journal.postgres.lease import Lease
 from greenroom.delivery.journal.postgres.wake_ups import AGAIN_SECONDS, WakeUps
 
@@ -112,20 +112,28 @@ class PostgresNodes:
     def hears(self) -> bool:
         return self._wake_ups.hears
 
+    def send(self, notice: Notice) -> None:
+        if self._lease.others:
+            self._wake_ups.send(notice)
+
     async def follow(self, follower: Follower) -> Never:
         self._follower = follower
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._cut, follower)
-                nursery.start_soon(self._wake_ups.send)
+                nursery.start_soon(self._wake_ups.speak)
                 await self._wake_ups.listen(partial(self._heard, follower))
         finally:
             self._follower = None
         raise AssertionError("it listens until it is cancelled")
 
-    def _heard(self, follower: Follower, users: Sequence[UserId]) -> None:
+    def _heard(
+        self, follower: Follower, users: Sequence[UserId], notices: Sequence[Notice]
+    ) -> None:
         self._lease.others = True
         follower.appended(users)
+        for notice in notices:
+            follower.noticed(notice)
 
     def _tell(self) -> None:
         self._is_lost.set()

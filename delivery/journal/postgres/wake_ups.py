@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -19,18 +20,24 @@ import trio
 
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.journal.nodes import Notice, What
 from greenroom.delivery.journal.postgres.opening import connect
 
 MOST_BYTES: Final = 7_000
 """Bytes of user ids in a notification: Postgres takes less than 8,000 of payload
 (https://www.postgresql.org/docs/current/sql-notify.html)."""
 
+MOST_NOTICES: Final = 10_000
+"""Notices that may wait to be sent."""
+
 AGAIN_SECONDS: Final = 1.0
 """Seconds until a connection that has broken is made again."""
 
+WHATS: Final = frozenset(What)
+
 _NOTIFY: Final = "SELECT pg_notify('greenroom', %s)"
 
-Heard: TypeAlias = Callable[[Sequence[UserId]], None]
+Heard: TypeAlias = Callable[[Sequence[UserId], Sequence[Notice]], None]
 
 logger = logging.getLogger("greenroom.delivery")
 
@@ -44,6 +51,7 @@ class WakeUps:
         self._me = me
         self.hears = False
         self._users: set[UserId] = set()
+        self._notices: deque[Notice] = deque(maxlen=MOST_NOTICES)
         self._lock = threading.Lock()
         self._callbacks = default_callbacks()
         self._rung = trio.Event()
@@ -57,12 +65,17 @@ class WakeUps:
             with suppress(trio.RunFinishedError):
                 self._callbacks.post(self._ring)
 
-    async def send(self) -> Never:
-        """Send what `tell` was called with."""
-        await self._connect_and(self._send)
+    def send(self, notice: Notice) -> None:
+        """Send a notice to the other nodes; in trio. The oldest are dropped if too many wait."""
+        self._notices.append(notice)
+        self._ring()
+
+    async def speak(self) -> Never:
+        """Send what `tell` and `send` were called with."""
+        await self._connect_and(self._speak)
 
     async def listen(self, heard: Heard) -> Never:
-        """Call `heard` with the users that other nodes tell of."""
+        """Call `heard` with the users that other nodes tell of, and with their notices."""
         await self._connect_and(partial(self._listen, heard))
 
     async def _connect_and(
@@ -80,7 +93,7 @@ class WakeUps:
                 logger.info("no wake-ups to or from other nodes for now: %s", error)
                 await trio.sleep(AGAIN_SECONDS)
 
-    async def _send(self, connection: psycopg.Connection[Any]) -> None:
+    async def _speak(self, connection: psycopg.Connection[Any]) -> None:
         while True:
             await self._rung.wait()
             self._rung = trio.Event()
@@ -96,11 +109,16 @@ class WakeUps:
                 self._hear(payload, heard)
 
     def _hear(self, payload: bytes, heard: Heard) -> None:
-        sender, users = orjson.loads(payload)
+        sender, users, notices = orjson.loads(payload)
         if sender == self._me():
             self.hears = True
         else:
-            heard([UserId.trusted(user) for user in users])
+            known = [  # a newer version may say more
+                Notice(UserId.trusted(user), What(what), of)
+                for user, what, of in notices
+                if what in WHATS
+            ]
+            heard([UserId.trusted(user) for user in users], known)
 
     def _ring(self) -> None:
         self._rung.set()
@@ -109,6 +127,9 @@ class WakeUps:
         """The payloads to send, at least one."""
         with self._lock:
             users, self._users = self._users, set()
+        while self._notices:
+            notice = self._notices.popleft()
+            yield self._payload((), [(notice.user, notice.what, notice.of)])
         some: list[UserId] = []
         size = 0
         for user in users:
@@ -119,8 +140,8 @@ class WakeUps:
             some.append(user)
         yield self._payload(some)
 
-    def _payload(self, users: Sequence[UserId]) -> str:
-        return orjson.dumps([self._me(), users]).decode()
+    def _payload(self, users: Sequence[UserId], notices: Sequence[object] = ()) -> str:
+        return orjson.dumps([self._me(), users, notices]).decode()
 
 
 def _arrived(connection: psycopg.Connection[Any]) -> Iterator[bytes]:

@@ -13,15 +13,16 @@ from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import EventNotKept, OutOfSequence
 from greenroom.delivery.events.draft import Draft
-from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.ids import ConnectionId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import ASK_KINDS
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, RUN_TURNS, Record
+from greenroom.delivery.journal.nodes import Notice, What
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.asks import Asks
 from greenroom.delivery.user.connections import Connections
-from greenroom.delivery.user.messages import UserMessage
-from greenroom.delivery.user.nodes.messages import FromNodes, OthersAppended, RunsTakenOver
+from greenroom.delivery.user.messages import ShowTyping, ThreadErased, UserMessage
+from greenroom.delivery.user.nodes.messages import FromNodes, Noticed, OthersAppended, RunsTakenOver
 from greenroom.delivery.user.outcomes.receipts import Receipts
 from greenroom.delivery.user.parts import UserParts
 from greenroom.delivery.user.runs.user_runs import UserRuns
@@ -95,14 +96,31 @@ class CatchingUp:
         self._refused: Reply[Record] | None = None  # the first token of the batch refused last
         self._tries = 0
 
-    NEWS: ClassVar[Sequence[type[FromNodes]]] = (OthersAppended, RunsTakenOver)
+    NEWS: ClassVar[Sequence[type[FromNodes]]] = (OthersAppended, RunsTakenOver, Noticed)
 
     def take(self, news: FromNodes) -> None:
         """One of `NEWS`."""
+        if type(news) is Noticed:
+            self._noticed(news.notice)
+            return
         if type(news) is RunsTakenOver:
             self._taken_over.update(news.runs)
         self._receipts.ask_again()
         self.look()
+
+    def _noticed(self, notice: Notice) -> None:
+        first, second = notice.of
+        if notice.what is What.TYPING:
+            thread, sender = ThreadId.trusted(str(first)), str(second)
+            self._connections.tell_all(ShowTyping(thread, sender))
+        elif notice.what is What.SESSION:
+            session, newer = SessionId.trusted(str(first)), ConnectionId.trusted(str(second))
+            self._connections.perform(self._outbox.attached_elsewhere(session, newer))
+        elif notice.what is What.THREAD_ERASED:
+            self._parts.gauge.erasures += 1
+            thread = ThreadId.trusted(str(first))
+            self._outbox.tail.erase(thread, int(second))
+            self._connections.tell_all(ThreadErased(thread))
 
     def lose_runs(self, reply: Reply[None]) -> None:
         """Another node has the open runs."""

@@ -15,11 +15,12 @@ import trio
 from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.nodes import Nodes, ReadLasts
+from greenroom.delivery.journal.nodes import Nodes, Notice, ReadLasts, What
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.nodes.messages import (
     FromNodes,
     LoseRuns,
+    Noticed,
     OthersAppended,
     RunsTakenOver,
 )
@@ -40,6 +41,7 @@ class UsersServed(Protocol):
     def lease(self, user: UserId) -> AbstractAsyncContextManager[UserHandle]: ...
     def active(self) -> Sequence[UserHandle]: ...
     def find(self, user: UserId) -> UserHandle | None: ...
+    async def leave_erased(self, user: UserId) -> None: ...
 
 
 @attrs.define
@@ -50,7 +52,8 @@ class Following:
     journal: Journal
     nodes: Nodes
     _to_end: dict[UserId, set[RunId]] = attrs.field(factory=lambda: defaultdict(set))
-    _taken_over: trio.Event = attrs.field(factory=trio.Event)
+    _gone: set[UserId] = attrs.field(factory=set)
+    _woken: trio.Event = attrs.field(factory=trio.Event)
 
     async def run(self) -> Never:
         """Follow until cancelled."""
@@ -66,6 +69,19 @@ class Following:
         for user in users:
             if (handle := self.users.find(user)) is not None:
                 _tell(handle, OthersAppended())
+
+    def noticed(self, notice: Notice) -> None:
+        handle = self.users.find(notice.user)
+        if handle is None:
+            return
+        if notice.what is What.CANCEL:
+            if notice.of[0] in handle.live_runs:
+                handle.cancel(RunId.trusted(str(notice.of[0])))
+        elif notice.what is What.USER_ERASED:
+            self._gone.add(notice.user)
+            self._woken.set()
+        else:
+            _tell(handle, Noticed(notice))
 
     async def _look_now_and_then(self) -> Never:
         while True:
@@ -85,12 +101,14 @@ class Following:
     def taken_over(self, runs: Sequence[tuple[UserId, RunId]]) -> None:
         for user, run in runs:
             self._to_end[user].add(run)
-        self._taken_over.set()
+        self._woken.set()
 
     async def _end_runs(self) -> Never:
         while True:
-            await self._taken_over.wait()
-            self._taken_over = trio.Event()
+            await self._woken.wait()
+            self._woken = trio.Event()
+            while self._gone:
+                await self.users.leave_erased(self._gone.pop())
             while self._to_end:
                 users = list(islice(self._to_end, USERS_AT_ONCE))
                 async with trio.open_nursery() as nursery:

@@ -9,6 +9,7 @@ import attrs
 
 from greenroom.actors.ref import Request
 from greenroom.delivery.events.ids import RunId
+from greenroom.delivery.journal.nodes import Notice
 
 
 @attrs.frozen
@@ -28,4 +29,11 @@ class LoseRuns(Request[None]):
     """Another node has the user's open runs. Answered when nothing of them is appended any more."""
 
 
-FromNodes: TypeAlias = OthersAppended | RunsTakenOver
+@attrs.frozen
+class Noticed:
+    """Another node says something of the user."""
+
+    notice: Notice
+
+
+FromNodes: TypeAlias = OthersAppended | RunsTakenOver | Noticed

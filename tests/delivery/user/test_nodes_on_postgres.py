@@ -3,8 +3,11 @@ each run ends once."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -12,14 +15,16 @@ import trio
 from psycopg.conninfo import conninfo_to_dict
 
 from greenroom.delivery.errors import EventNotKept, RunStopped
+from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.journal.nodes import ReadNodes
 from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
-from tests.delivery.backstage import Backstage, open_backstage
+from greenroom.delivery.user.messages import EraseThread, SessionTaken, ShowTyping, ThreadErased
+from tests.delivery.backstage import ALICE, Backstage, open_backstage
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
 
 pytestmark = NEEDS_POSTGRES
 
-LEASE = 5.0
+LEASE = 2.0
 """Seconds: the machine may be busy, and the server has not been up for long."""
 
 
@@ -141,6 +146,109 @@ async def test_the_runs_of_a_node_that_is_frozen_end_once_and_it_appends_nothing
             *("agent_started", "final_report", "agent_completed"),
         ]
         assert client.kinds == kinds
+
+
+async def test_a_run_is_cancelled_from_another_node(tmp_path: Path) -> None:
+    async with node(tmp_path) as here, node(tmp_path) as there, there.client():
+        async with here.run() as run:
+            [user] = there.users.active()
+            await until(lambda: run.context.run in user.elsewhere)
+            kept = user.cancel(run.context.run)
+            assert kept is not None
+            await kept.wait()
+            await trio.sleep_forever()
+        assert (await there.data())[-1] == {"outcome": "cancelled"}
+        await until(lambda: user.cancel(run.context.run) is None)
+
+
+async def test_a_session_that_moves_to_another_node_leaves_the_first_one(tmp_path: Path) -> None:
+    async with node(tmp_path) as here, node(tmp_path) as there, here.client() as first:
+        session = first.attached.session
+        async with here.run() as run:
+            await (await run.final_report(report="one")).wait_received(timeout=60)
+        await until(lambda: first.offsets == [1, 2, 3])
+        with trio.fail_after(60):
+            while await here.journal.cursor(ALICE, session) is None:  # noqa: ASYNC110  # lazily
+                await trio.sleep(0.05)
+        async with there.client(session=session, offset=3) as second:
+            assert second.attached.session == session
+            await until(lambda: bool(first.of(SessionTaken)))
+            assert second.of(SessionTaken) == []
+
+
+async def test_typing_and_the_erasure_of_a_thread_reach_other_nodes(tmp_path: Path) -> None:
+    async with (
+        node(tmp_path) as here,
+        node(tmp_path) as there,
+        there.client() as client,
+        here.users.lease(ALICE) as user,
+    ):
+        async with here.run() as run:
+            with trio.fail_after(60):
+                while not client.of(ShowTyping):  # what is sent before a node listens is lost
+                    run.typing()
+                    await trio.sleep(0.05)
+            await run.final_report(report="one")
+        await until(lambda: "agent_completed" in client.kinds)
+        await user.actor.ask(EraseThread(run.thread))
+        await until(lambda: bool(client.of(ThreadErased)))
+        [elsewhere] = there.users.active()
+        assert elsewhere.gauge.erasures == 1
+        context = UserContext.new(user="alice", thread=run.thread)
+        async with there.run(context=context) as again:
+            await again.final_report(report="begins the thread again")
+        page = await here.journal.history(ALICE, thread=run.thread, before=None, limit=10)
+        assert [str(each.kind) for each in page.records] == [
+            *("agent_started", "final_report", "agent_completed")
+        ]
+
+
+async def test_a_user_who_is_erased_at_one_node_is_a_new_one_at_all(tmp_path: Path) -> None:
+    async with node(tmp_path) as here, node(tmp_path) as there, there.users.lease(ALICE) as user:
+        async with here.run() as run:
+            await run.final_report(report="to be erased")
+        await until(lambda: user.gauge.last == 3)  # it listens
+        await here.users.erase(ALICE)
+        await until(lambda: user.tree.stopped)
+        async with there.run() as run:
+            await run.final_report(report="new")
+        assert [each.offset for each in await here.records()] == [1, 2, 3]
+
+
+@contextmanager
+def process(directory: Path) -> Iterator[subprocess.Popen[str]]:
+    """A node whose lease is brief; its first event is durable."""
+    program = "tests.delivery.user.node_process"
+    command = [sys.executable, "-m", program, database_of(directory), "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline().startswith("evt_")
+            yield running
+        finally:
+            running.kill()
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_process_that_is_killed_or_frozen_loses_its_run_to_one_of_two_nodes(
+    end: signal.Signals, tmp_path: Path
+) -> None:
+    async with node(tmp_path) as here, node(tmp_path) as there, there.client(offset=0) as client:
+        with process(tmp_path) as running:
+            running.send_signal(end)
+            kinds = await until_kinds(here, "agent_failed")
+            assert kinds.count("agent_failed") == 1
+            running.send_signal(signal.SIGCONT)
+            said = await trio.to_thread.run_sync(running.communicate)
+            if end is signal.SIGSTOP:
+                assert said[0].splitlines()[-1] == "reported"
+        last = len(await here.records())
+        await until(lambda: len(client.socket.records) == last)
+        assert client.offsets == list(range(1, last + 1))
+        records = await here.records()
+        of_the_run = [str(each.kind) for each in records if each.run == records[0].run]
+        assert of_the_run[-1] == "agent_failed"
+        assert of_the_run.count("agent_failed") == 1
 
 
 async def test_each_node_is_listed_with_its_lease(tmp_path: Path) -> None:
