@@ -27,6 +27,9 @@ class Append:
     def __init__(self, entries: Sequence[Entry], reply: Reply[None]) -> None:
         self.entries = entries
         self.reply = reply
+        if len(entries) == 1 and type(event := entries[0]) is Record:  # nearly always
+            self.emitters, self.size = {event.user}, len(event.body)
+            return
         records = [entry for entry in entries if type(entry) is Record]
         self.emitters = set(map(_user_of, records))
         self.size = size_of(records)
