@@ -1,5 +1,5 @@
 # The house's habits by their names; .ci/run does them all, from scratch.
-.PHONY: style types tests docs bench bench-peers bench-report all
+.PHONY: style types tests docs bench bench-peers bench-report frameworks all
 
 all: style types tests
 
@@ -28,3 +28,6 @@ bench-peers:
 
 bench-report:
 	python bench/report.py
+
+frameworks: # the newest versions that greenroom takes, in an environment of their own
+	uv run --isolated --no-project --with-editable '.[testing,frameworks]' --with sybil pytest tests/integrations
