@@ -44,9 +44,10 @@ class Write:
 
 @attrs.frozen
 class WholeAnswer:
-    """WholeAnswer as a whole, and end."""
+    """Answer as a whole, and end. `has_events`: all that were taken stand in it."""
 
     response: Response
+    has_events: bool = False
 
 
 @attrs.frozen
@@ -91,7 +92,6 @@ STATUSES: Final[Mapping[int, int]] = {
     CloseCode.IDENTITY_CHANGED: 401,
     CloseCode.TOO_MANY_CONNECTIONS: 429,
     CloseCode.RATE_LIMIT: 429,
-    CloseCode.ALREADY_ANSWERED: 409,
     CloseCode.DISCONNECTED: 403,
 }
 """The HTTP status for a code of greenroom.v1 before a stream has begun; 503 for any other."""

@@ -169,7 +169,7 @@ class LogStream:
         headers = {"ETag": tag, **self._headers()}
         if self._wanted.known == tag and self._wanted.live is None:
             return [WholeAnswer(Response(304, headers=headers))]
-        return [WholeAnswer(self._response(orjson.dumps(events), headers))]
+        return [WholeAnswer(self._response(orjson.dumps(events), headers), has_events=True)]
 
     def _response(self, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
         return Response(200, body, "application/json", headers or self._headers())

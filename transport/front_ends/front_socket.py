@@ -157,13 +157,19 @@ class FrontSocket:
         self._patience = None
 
     def send_text(self, text: bytes) -> bool:
-        if self._stream is None or self._over.is_set():
-            return not self.writer.is_broken
         kind = kind_of(text)
+        if self._stream is None or self._over.is_set():
+            self._note_unsent(kind, text)
+            return not self.writer.is_broken
         if kind == "ping":
             self._heartbeats.sent()
         self._perform(self._stream.take(kind, cast(Frame, orjson.loads(text))))
         return not self.writer.is_broken
+
+    def _note_unsent(self, kind: str, text: bytes) -> None:
+        """What comes after the end of the answer is in no answer."""
+        if kind == "events" and self.gauge.left_out is None:
+            self.gauge.left_out = orjson.loads(text)["events"][0]["offset"]
 
     async def wait_for_room(self) -> None:
         if self.writer.waiting > ROOM_BYTES:
@@ -198,6 +204,8 @@ class FrontSocket:
 
     def _answer(self, answer: Command) -> None:
         response = cast(WholeAnswer, answer).response
+        if cast(WholeAnswer, answer).has_events:
+            self.gauge.left_out = None
         headers = {**self._opening.headers, **response.own_headers()}
         self._carrier.begin(response.status, headers)
         if response.body:
