@@ -5,8 +5,10 @@ from __future__ import annotations
 import attrs
 import pytest
 
+import greenroom
 from greenroom.delivery.events.kinds import JSON
 from greenroom.integrations.errors import NothingSaid, ToolFailed
+from greenroom.integrations.writing.hosts import check_asyncio
 from greenroom.integrations.writing.json_values import MOST_BYTES, arguments_of, as_json
 from greenroom.integrations.writing.run_writer import RunWriter
 from tests.delivery.backstage import Backstage, open_backstage
@@ -124,3 +126,9 @@ async def test_a_framework_that_says_nothing_is_found_out() -> None:
             out.check_said()
         await out.text("so")
         out.check_said()
+
+
+async def test_a_framework_of_asyncio_says_where_it_runs_if_its_run_is_on_trio() -> None:
+    async with open_backstage() as backstage, backstage.run() as run:
+        with pytest.raises(greenroom.WrongHost, match=r"pydantic_ai\.run_agent needs a run under"):
+            check_asyncio(run, "pydantic_ai.run_agent")

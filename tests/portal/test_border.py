@@ -18,6 +18,7 @@ import trio
 
 import greenroom
 from greenroom import aio, blocking
+from greenroom.loading.agent import checked_agent
 from greenroom.portal.border import Border
 from greenroom.portal.call import Call, Lane
 from tests.portal.hosts import SETTINGS
@@ -216,6 +217,20 @@ def test_each_entry_point_says_where_it_is_to_be_used() -> None:
         far = aio.Run(run._far, run._lane)
         with pytest.raises(greenroom.WrongHost, match=r"Run\.history must be awaited in an"):
             trio.run(far.history)
+
+
+async def of_asyncio(run: aio.Run, said: greenroom.JSON) -> None:
+    """Nothing but its annotation says where it runs."""
+
+
+async def unclear(run: Unknown, said: greenroom.JSON) -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Its annotation is not known where it runs."""
+
+
+def test_an_agent_whose_run_is_one_of_asyncio_is_refused_on_trio() -> None:
+    with pytest.raises(greenroom.WrongHost, match=r"or greenroom\.asgi\.lifespan"):
+        checked_agent(of_asyncio, "app:of_asyncio")
+    assert checked_agent(unclear, "app:unclear") is unclear
 
 
 def test_an_agent_of_another_host_is_refused() -> None:

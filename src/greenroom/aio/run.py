@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Final, TypeVar, cast, overload
+from typing import Any, ClassVar, Final, TypeVar, cast, overload
 
 from greenroom.aio.blocks import AioBlock, AioRunBlock
 from greenroom.aio.crossing import crossing
@@ -34,6 +34,7 @@ class AioRun(RunFacts):
     """
 
     __slots__ = ()
+    __greenroom_host__: ClassVar = "asyncio"
 
     agent_started: Final = emitting(Run.agent_started)
     agent_thinking: Final = emitting(Run.agent_thinking)

@@ -15,6 +15,7 @@ from greenroom.integrations.errors import IntegrationError, ToolFailed
 from greenroom.integrations.needed import needed
 from greenroom.integrations.writing.approvals import REFUSED, is_approved
 from greenroom.integrations.writing.deltas import usage_of
+from greenroom.integrations.writing.hosts import check_asyncio
 from greenroom.integrations.writing.run_writer import RunWriter
 from greenroom.integrations.writing.streams import closing
 
@@ -44,8 +45,10 @@ async def run_agent(
     """Run a runner's agent, and show its user what it thinks, says and does. The session is that of
     the run's thread, unless you name another; it is created if need be.
 
-    Raises what the agent raises, `IntegrationError` for an error in its events, and `NothingSaid`.
+    Raises what the agent raises, `IntegrationError` for an error in its events, `NothingSaid`, and
+    `WrongHost` on trio.
     """
+    check_asyncio(run, "google_adk.run_agent")
     user, session = str(run.context.user), session_id or str(run.thread)
     await _ensure_session(runner, user, session)
     config = run_config or RunConfig.model_validate({"streaming_mode": "sse"})

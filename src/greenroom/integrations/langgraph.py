@@ -16,6 +16,7 @@ from greenroom.delivery.events.kinds import JSON
 from greenroom.integrations.langchain_messages import MessageWriter
 from greenroom.integrations.needed import needed
 from greenroom.integrations.writing.approvals import OPTIONS, REFUSED, is_approved, question
+from greenroom.integrations.writing.hosts import check_asyncio
 from greenroom.integrations.writing.json_values import as_json
 from greenroom.integrations.writing.run_writer import RunWriter
 from greenroom.integrations.writing.streams import closing
@@ -68,8 +69,9 @@ async def run_graph(
     `structured_response` becomes the final report, or its whole state if it has said nothing.
 
     The thread of the checkpointer is that of the run, unless `config` has another. Returns the last
-    state. Raises what the graph raises, and `NothingSaid`.
+    state. Raises what the graph raises, `NothingSaid`, and `WrongHost` on trio.
     """
+    check_asyncio(run, "langgraph.run_graph")
     config = _config_of(run, config)
     begun, pending = await _before_restart(run, graph, config)
     following: InputT | Command | None = None if begun else graph_input

@@ -16,6 +16,7 @@ from greenroom.integrations.errors import ToolFailed
 from greenroom.integrations.needed import needed
 from greenroom.integrations.writing.approvals import REFUSED, is_approved
 from greenroom.integrations.writing.deltas import delta_of
+from greenroom.integrations.writing.hosts import check_asyncio
 from greenroom.integrations.writing.run_writer import RunWriter
 
 with needed("openai-agents", "0.20", extra="openai-agents"):
@@ -57,8 +58,9 @@ async def run_agent(
     """Run an agent, and show its user what it and those it hands off to think, say and do. Output
     that is no text, or that another agent gave, becomes the final report. Returns the SDK's result.
 
-    Raises what the agent raises, and `NothingSaid`.
+    Raises what the agent raises, `NothingSaid`, and `WrongHost` on trio.
     """
+    check_asyncio(run, "openai_agents.run_agent")
     following: str | list[TResponseInputItem] | RunState[TContext] = prompt
     async with _Speakers(run, agent.name) as speakers:
         while True:

@@ -15,6 +15,7 @@ from greenroom.integrations.errors import IntegrationError, ToolFailed
 from greenroom.integrations.needed import needed
 from greenroom.integrations.writing.approvals import REFUSED, is_approved
 from greenroom.integrations.writing.deltas import usage_of
+from greenroom.integrations.writing.hosts import check_asyncio
 from greenroom.integrations.writing.run_writer import RunWriter
 
 with needed("pydantic-ai-slim", "2.60", extra="pydantic-ai"):
@@ -67,8 +68,9 @@ async def run_agent(
     the final report. Returns the result, whose output is `DeferredToolRequests` if tools are to be
     executed elsewhere.
 
-    Raises what the agent raises, and `NothingSaid`.
+    Raises what the agent raises, `NothingSaid`, and `WrongHost` on trio.
     """
+    check_asyncio(run, "pydantic_ai.run_agent")
     deferred: DeferredToolResults | None = None
     async with RunWriter(run) as out:
         while True:

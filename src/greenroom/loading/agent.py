@@ -18,7 +18,7 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.actors.reactors.own_thread import WrongHost
 from greenroom.actors.text.wording import a, did_you_mean
 from greenroom.delivery.run.run import Agent
-from greenroom.loading.declaration import declaration_of
+from greenroom.loading.declaration import HOST, declaration_of
 
 EXAMPLE = "name it as MODULE_OR_FILE:AGENT, for example app:agent or agents/app.py:agent"
 SHAPE = "an agent is `async def agent(run, said)`"
@@ -131,12 +131,21 @@ def checked_agent(found: object, called: str) -> Agent:
     if not is_async_function(found):
         raise BadAgent(f"{called} must be an async function, not {_described(found)}", advice=SHAPE)
     check_parameters(found, called)
-    if declaration_of(found).host != "any":
+    if declaration_of(found).host != "any" or _host_of_run(found) != "any":
         raise WrongHost(
             f"{called} is declared as one of asyncio, and this runtime has no asyncio loop",
-            advice="open the runtime with greenroom.aio.open_runtime",
+            advice="open the runtime with greenroom.aio.open_runtime or greenroom.asgi.lifespan",
         )
     return cast(Agent, found)
+
+
+def _host_of_run(agent: Callable[..., object]) -> str:
+    """Where the run lives that an agent takes, by the annotation of its first parameter."""
+    try:
+        run, *_ = inspect.signature(agent, eval_str=True).parameters.values()
+    except Exception:  # noqa: BLE001  # a name that only type checkers know, or any of the user's own
+        return "any"
+    return str(getattr(run.annotation, HOST, "any"))
 
 
 def check_parameters(agent: Callable[..., object], called: str) -> None:

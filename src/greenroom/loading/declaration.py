@@ -22,6 +22,8 @@ Taken: TypeAlias = Literal["text", "table"]
 MOST_ATTEMPTS: Final = 100
 TEXT_ONLY: Final[tuple[Taken, ...]] = ("text",)
 TAKEN: Final = (TEXT_ONLY, ("text", "table"))
+HOST: Final = "__greenroom_host__"
+"""What a class of runs has that live beside trio: the world in which its agents run."""
 _NAME: Final = "__greenroom_agent__"
 
 

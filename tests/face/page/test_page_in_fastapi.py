@@ -75,6 +75,14 @@ def test_of_a_server_that_is_killed_amid_a_run_the_page_loses_nothing_and_shows_
         assert_shows_all(page, demo)
 
 
+def test_the_page_offers_no_table_for_an_agent_that_takes_none(
+    chat: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(chat)
+    assert page.is_visible("text=Ask the agent below, in plain words.")
+    assert not page.is_visible("[data-testid=sample]")
+
+
 def test_stop_ends_the_run(chat: Demo, open_page: OpenPage) -> None:
     page = open_page(chat)
     ask(page, "Mint")
