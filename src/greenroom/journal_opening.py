@@ -62,8 +62,13 @@ def _opened(journal: Path | DatabaseUrl, interval: float) -> AbstractAsyncContex
     try:
         from greenroom.delivery.journal.postgres.journal import open_postgres_journal
     except ImportError as error:
-        raise BadSettings(
-            [f"the package psycopg is missing, for {journal}"],
-            advice='run `pip install "greenroom[postgres]"`',
-        ) from error
+        raise without_psycopg(journal) from error
     return open_postgres_journal(journal.url, commit_interval=interval)
+
+
+def without_psycopg(journal: DatabaseUrl) -> BadSettings:
+    """The error where the package is missing that speaks to Postgres."""
+    return BadSettings(
+        [f"the package psycopg is missing, for {journal}"],
+        advice='run `pip install "greenroom[postgres]"`',
+    )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import closing
 from typing import Final, cast
 
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
+from greenroom.delivery.journal.postgres.errors import in_our_words
+from greenroom.delivery.journal.postgres.opening import connect, named
 from greenroom.delivery.journal.sql.tables.runs import SqlRuns
 
 _ELSEWHERE: Final = "SELECT run FROM open_run WHERE user = ? AND node IS DISTINCT FROM ?"
@@ -44,6 +47,12 @@ def read_lasts(database: PostgresDatabase, users: Sequence[UserId]) -> Mapping[U
         'SELECT "user", last FROM log_end WHERE "user" = ANY (%s)', (list(users),)
     )
     return {UserId.trusted(user): last for user, last in rows}
+
+
+def read_nodes_at(url: str) -> list[Node]:
+    """The nodes of the journal at `url`, for a program that is none. Raises `JournalError`s."""
+    with in_our_words(named(url)), closing(connect(url)) as connection:
+        return read_nodes(PostgresDatabase(connection))
 
 
 def read_nodes(database: PostgresDatabase) -> list[Node]:

@@ -7,10 +7,12 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from greenroom.delivery.errors import JournalBusy, JournalTooNew
+from greenroom.delivery.errors import JournalBusy, JournalFailed, JournalTooNew
 from greenroom.delivery.journal.postgres.tables import MIGRATIONS
 
 SCHEMA: Final = "greenroom"
+OLDEST: Final = 140_000
+"""The oldest version of Postgres, as libpq gives it."""
 
 # A server that has gone without a word is noticed after some 20 s; without these, after 2 hours
 # (https://www.postgresql.org/docs/current/libpq-connect.html).
@@ -73,8 +75,9 @@ def named(url: str) -> str:
 def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
     """Create the tables or bring them up to date, and return the journal's epoch.
 
-    Raises `psycopg.Error`, `JournalBusy` and `JournalTooNew`.
+    Raises `psycopg.Error`, `JournalFailed`, `JournalBusy` and `JournalTooNew`.
     """
+    _check_age(connection.info.server_version)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
@@ -92,6 +95,15 @@ def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
             _set(connection, "version", str(number))
         _set_new(connection, "epoch", new_epoch)
     return epoch_of(connection)
+
+
+def _check_age(version: int) -> None:
+    if version < OLDEST:
+        found, needed = version // 10_000, OLDEST // 10_000
+        raise JournalFailed(
+            f"this Postgres is version {found}, but the journal needs {needed}",
+            advice="use a newer server",
+        )
 
 
 def _await_the_only_writer(connection: psycopg.Connection[Any]) -> None:

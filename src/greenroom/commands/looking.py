@@ -1,4 +1,4 @@
-"""`greenroom tree`, `crashes`, `crash`, `explain` and `why`: what goes on and what went wrong."""
+"""`greenroom tree`, `nodes`, `crashes`, `crash`, `explain` and `why`: what goes on, what failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from greenroom.admin.door import CRASHES, TREE
 from greenroom.commands.events import existing_journal
 from greenroom.commands.options import Flag
 from greenroom.commands.output.explanation import shown_answer, shown_whole
-from greenroom.commands.output.looking import crash_view, crashes_table, tree_view
+from greenroom.commands.output.looking import (
+    crash_view,
+    crashes_table,
+    nodes_json,
+    nodes_table,
+    tree_view,
+)
 from greenroom.commands.output.printing import show
 from greenroom.commands.output.streams import write_line
 from greenroom.delivery.events.ids import BadId, EventId, type_of
@@ -25,7 +31,9 @@ from greenroom.delivery.history.unseen.answer import WhyUnseen
 from greenroom.delivery.history.unseen.evidence import ReadEventEvidence, subject_of
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
+from greenroom.journal_opening import without_psycopg
 from greenroom.settings import BadSettings, Settings
+from greenroom.settings.database_url import DatabaseUrl
 
 WHERE = "run `greenroom crashes` to list the crashes that are kept"
 Children = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
@@ -103,6 +111,42 @@ def crashes(
         show(crashes_table(lines))
     else:
         print("nothing has crashed")
+
+
+def nodes(
+    *,
+    json: Flag = False,
+    journal: Annotated[str | None, Parameter(show_default=False)] = None,
+    config: Path | None = None,
+) -> None:
+    """List the servers that share a journal in Postgres, with their leases.
+
+    Parameters
+    ----------
+    json
+        As JSON (schema greenroom.nodes/1).
+    journal
+        The journal's URL, postgresql://user@host/database.
+    config
+        TOML file of settings (greenroom.toml, if there is one).
+    """
+    place = Settings.load(config, journal=journal).journal
+    if not isinstance(place, DatabaseUrl):
+        raise BadSettings(
+            [f"one server at a time has the journal {place}"],
+            advice="name a journal in Postgres with --journal postgresql://user@host/database",
+        )
+    try:
+        from greenroom.delivery.journal.postgres.node_reads import read_nodes_at
+    except ImportError as error:
+        raise without_psycopg(place) from error
+    found = read_nodes_at(place.url)
+    if json:
+        write_line(nodes_json(found))
+    elif found:
+        show(nodes_table(found))
+    else:
+        print("no server has this journal")
 
 
 def crash(

@@ -78,6 +78,10 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
             "List the crashes that a running server remembers, newest first.",
             usage="Usage: greenroom crashes [OPTIONS] [URL]",
         ),
+        "nodes": Subcommand(
+            "greenroom.commands.looking:nodes",
+            "List the servers that share a journal in Postgres, with their leases.",
+        ),
         "crash": Subcommand(
             "greenroom.commands.looking:crash",
             "Show one crash: the error, the last messages, and the crashes that led to it.",

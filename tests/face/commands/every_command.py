@@ -71,7 +71,8 @@ class Case:
     other: tuple[str, str] | None = None
     lasts: bool = False
     elsewhere: bool = False
-    """It needs the journal of the server that it asks: see `test_runs_command`."""
+    """It needs the journal of the server that it asks: see `test_runs_command`; or one in Postgres:
+    see `test_nodes_command`."""
 
 
 THREAD = "thread_01h455vb4pex5vsknk084sn02q"
@@ -203,6 +204,7 @@ CASES = {
     "runs retry": Case("runs retry {run}", Needs.SERVER, elsewhere=True),
     "runs cancel": Case("runs cancel {run}", Needs.SERVER, elsewhere=True),
     "tree": Case("tree", Needs.SERVER, json=True, nothing="greenroom running"),
+    "nodes": Case("nodes", elsewhere=True),
     "crashes": Case("crashes", Needs.SERVER, json=True, nothing="nothing has crashed\n"),
     "crash": Case(
         "crash {crash}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import attrs
 import orjson
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -14,6 +15,7 @@ from rich.tree import Tree
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.commands.output.times import WIDTH, moment
+from greenroom.delivery.journal.node import Node
 from greenroom.supervisor.child_info import ChildState
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.crash.error_note import ErrorNote
@@ -97,6 +99,23 @@ def crashes_table(lines: Iterable[CrashLine]) -> Table:
             Text(one_line(line.summary), "red"),
         )
     return table
+
+
+def nodes_table(nodes: Iterable[Node]) -> Table:
+    """Oldest first."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("node", "where", "version", "started", "lease"):
+        table.add_column(name, overflow="fold")
+    for node in nodes:
+        lease = Text("over", "red") if node.left < 0 else Text(f"{duration(node.left)} left")
+        started = moment(node.started / 1000)
+        table.add_row(str(node.number), one_line(node.name), node.version, started, lease)
+    return table
+
+
+def nodes_json(nodes: Iterable[Node]) -> bytes:
+    """The same for programs: `started` in ms, `left` in seconds."""
+    return orjson.dumps({"schema": "greenroom.nodes/1", "nodes": [attrs.asdict(n) for n in nodes]})
 
 
 def _replay(line: CrashLine) -> str:

@@ -23,11 +23,13 @@ from greenroom.delivery.errors import (
 )
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.postgres import journal as postgres_journal
+from greenroom.delivery.journal.postgres import opening
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.journal import open_postgres_journal
 from greenroom.delivery.journal.postgres.opening import connect, prepare
 from greenroom.delivery.journal.postgres.store import PostgresStore
+from greenroom.delivery.journal.postgres.tables import MIGRATIONS
 from tests.delivery.journal.journal_conformance import (
     ALICE,
     BOB,
@@ -277,6 +279,25 @@ async def test_the_tables_of_a_newer_greenroom_are_left_alone(url: str) -> None:
     name = database(url)
     postgres_server().command("UPDATE greenroom.meta SET value = 99 WHERE name = 'version'", name)
     assert type(await refusal(url)) is JournalTooNew
+
+
+async def test_a_server_that_is_too_old_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "OLDEST", 990_000)
+    refused = await refusal(url)
+    assert type(refused) is JournalFailed
+    assert "the journal needs 99" in str(refused)
+
+
+async def test_a_server_of_an_earlier_schema_keeps_the_journal_for_itself(url: str) -> None:
+    with closing(connect(url)) as earlier:
+        earlier.execute("CREATE SCHEMA greenroom")
+        earlier.execute(MIGRATIONS[0].encode())
+        earlier.execute("INSERT INTO meta VALUES ('version', '1'), ('epoch', 'an epoch')")
+        earlier.execute("SELECT pg_advisory_lock(%s)", (opening._WRITER,))
+        assert type(await refusal(url)) is JournalBusy
+    async with open_postgres_journal(url) as journal:
+        await journal.append([record(1)])
+    assert await offsets(url) == [1]
 
 
 async def test_a_read_only_server_is_told_as_such(url: str) -> None:
