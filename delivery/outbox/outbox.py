@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from greenroom.delivery.events.ids import ConnectionId, SessionId, UserId
 from greenroom.delivery.events.record import Bounds, Cursor, Entry, Mark, Record, size_of
@@ -40,6 +40,8 @@ from greenroom.delivery.outbox.sessions import Reach, Sessions
 from greenroom.delivery.outbox.tail import Tail
 
 T = TypeVar("T")
+
+LOOK_MS: Final = 250  # between two notes that an event took along all that waited
 
 
 class Outbox(Drafts[T]):
@@ -77,6 +79,7 @@ class Outbox(Drafts[T]):
         self._marks: dict[tuple[int, SessionId, str], Mark] = {}
         self._clock = clock
         self._lazy_since = -math.inf  # what waits to be written lazily came after this time
+        self._look_at = 0  # not before, in ms, is it worth while to note that time
 
     # Events in
 
@@ -99,18 +102,18 @@ class Outbox(Drafts[T]):
 
     def _take_lazy(self, at: int, *, lazily: bool) -> Iterable[Entry]:
         """The cursors, marks and notes that are written now."""
-        if lazily or self._sessions.has_received:
+        looks = at >= self._look_at and self._sessions.has_received
+        if lazily or looks:
             self._note_sent()
         if self._marks:
             self._marks_in_flight, self._marks = tuple(self._marks.values()), {}
         cursors = self._sessions.take_cursors(self.user, at, lazily=lazily)
-        if cursors and not self._sessions.moved:
-            self._lazy_since = self._clock()
+        if looks and not self._sessions.moved:
+            self._lazy_since, self._look_at = self._clock(), at + LOOK_MS
         return (*cursors, *self._marks_in_flight, *self._notes.take())
 
     def lazy_due_in(self, seconds: float) -> float:
-        """When to write cursors, marks and notes so that none waits longer than `seconds`: 0 if it
-        is time. An event may have taken along what waited before."""
+        """The seconds until some cursor, mark or note may have waited for `seconds`."""
         left = self._lazy_since + seconds - self._clock()
         return left if left > 0 and self.has_lazy else 0.0
 

@@ -595,7 +595,7 @@ def test_what_came_after_an_event_took_the_rest_along_waits_its_own_second() -> 
     now[0] = 1.0
     assert outbox.lazy_due_in(1.0) == 0
     now[0] = 7.0
-    assert cursors_beside_an_event(outbox)
+    assert cursors_beside_an_event(outbox, at=7000)
     assert outbox.lazy_due_in(1.0) == 0, "nothing waits"
     now[0] = 7.25
     outbox.ack(connection, 2)
@@ -609,9 +609,9 @@ def test_what_came_after_an_event_took_the_rest_along_waits_its_own_second() -> 
     assert outbox.lazy_due_in(1.0) == 0, "what was not kept waits from before"
 
 
-def cursors_beside_an_event(outbox: Outbox[int]) -> list[Cursor]:
+def cursors_beside_an_event(outbox: Outbox[int], at: int = 0) -> list[Cursor]:
     outbox.offer(a_draft(), 0)
-    entries = outbox.next_append(0) or []
+    entries = outbox.next_append(at) or []
     outbox.appended()
     return [entry for entry in entries if isinstance(entry, Cursor)]
 
