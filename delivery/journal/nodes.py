@@ -26,6 +26,11 @@ class What(enum.StrEnum):
     """A thread is erased: its id, and the offset through which."""
     USER_ERASED = "user_erased"
     """All of the user is erased, or about to be."""
+    DISCONNECTED = "disconnected"
+    """The user is disconnected: the reason, or an empty text; 1 if clients may come back by
+    themselves; 1 if runs are cancelled; until when the user is banned, in ms, or 0."""
+    READMITTED = "readmitted"
+    """The user is banned no longer."""
 
 
 @attrs.frozen

@@ -160,6 +160,11 @@ class Users:
         self._draining = False
         self._thread = get_ident()
         self._holds_says = False
+        self.on_access: Callable[[Notice], None] = _nothing_more
+
+    def access_changed(self, notice: Notice) -> None:
+        """Another node has disconnected the user, or lets the user in again."""
+        self.on_access(notice)
 
     def hold_says(self) -> None:
         """From now on leave what users say to the next server: it is neither kept nor answered."""
@@ -380,6 +385,10 @@ class Users:
             ],
             strategy=Strategy.REST_FOR_ONE,
         )
+
+
+def _nothing_more(_: Notice) -> None:
+    """The default `on_access`."""
 
 
 def _cause_of(error: BaseException) -> BaseException:

@@ -32,6 +32,8 @@ USERS_AT_ONCE: Final = 500
 CUT_SECONDS: Final = 5.0
 """Seconds that a user actor may take to note that its runs were lost."""
 
+_ACCESS: Final = frozenset({What.DISCONNECTED, What.READMITTED})
+
 logger = logging.getLogger("greenroom.delivery")
 
 
@@ -41,6 +43,7 @@ class UsersServed(Protocol):
     def lease(self, user: UserId) -> AbstractAsyncContextManager[UserHandle]: ...
     def active(self) -> Sequence[UserHandle]: ...
     def find(self, user: UserId) -> UserHandle | None: ...
+    def access_changed(self, notice: Notice) -> None: ...
     async def leave_erased(self, user: UserId) -> None: ...
 
 
@@ -71,6 +74,9 @@ class Following:
                 _tell(handle, OthersAppended())
 
     def noticed(self, notice: Notice) -> None:
+        if notice.what in _ACCESS:
+            self.users.access_changed(notice)
+            return
         handle = self.users.find(notice.user)
         if handle is None:
             return

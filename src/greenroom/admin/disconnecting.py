@@ -16,8 +16,9 @@ from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.nodes import Notice, What
 from greenroom.delivery.log_context import bound
-from greenroom.delivery.user.bans import Bans
+from greenroom.delivery.user.bans import Bans, TooManyBans
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.users import Users
 from greenroom.supervisor.errors import SupervisorError
@@ -43,7 +44,8 @@ class Disconnects:
 
     async def load(self) -> None:
         """Take over the refusals of an earlier process. A journal that cannot be read serves no
-        user, and keeps no server from starting."""
+        user, and keeps no server from starting. From now on other nodes' refusals are followed."""
+        self.users.on_access = self._noticed
         after: UserId | None = None
         try:
             while page := await self.journal.bans(after=after, limit=BANS_AT_ONCE):
@@ -63,8 +65,11 @@ class Disconnects:
     ) -> int:
         """Return once none of the user's connections is sent anything any more, and the journal has
         kept the refusal and that cancelled runs do not go on; the number of the connections."""
-        words = Disconnected(_checked_reason(reason), RECONNECT if reconnect else None)
-        owed = [] if until is None else [self._ban(user, _seconds(until))]
+        reason, seconds = _checked_reason(reason), None if until is None else _seconds(until)
+        owed = [] if seconds is None else [self._ban(user, seconds)]
+        ms = 0 if seconds is None else round(seconds * 1000)
+        self._tell(user, What.DISCONNECTED, reason or "", int(reconnect), int(cancel_runs), ms)
+        words = Disconnected(reason, RECONNECT if reconnect else None)
         handle = self.users.find(user)
         refs = [] if handle is None else list(connections_of(handle))
         for ref in refs:
@@ -78,6 +83,26 @@ class Disconnects:
             await kept.wait()
         return len(refs)
 
+    def _noticed(self, notice: Notice) -> None:
+        """Another node has disconnected the user, or lets the user in again; the journal knows."""
+        if notice.what is What.READMITTED:
+            self.bans.lift(notice.user)
+            return
+        reason, reconnect, cancel_runs, until = notice.of
+        if until:
+            with suppress(ValueError, TooManyBans):  # it is over by this clock, or there is no room
+                self.bans.ban(notice.user, int(until) / 1000)
+        if (handle := self.users.find(notice.user)) is not None:
+            words = Disconnected(str(reason) or None, RECONNECT if reconnect else None)
+            for ref in connections_of(handle):
+                ref.tell_owed(words)
+            if cancel_runs:
+                handle.cancel_all()
+
+    def _tell(self, user: UserId, what: What, *of: str | int) -> None:
+        if (nodes := self.journal.nodes) is not None:
+            nodes.send(Notice(user, what, of))
+
     def _ban(self, user: UserId, until: float) -> Reply[None]:
         """In force and on its way to the journal at once, whatever becomes of the caller."""
         self.bans.ban(user, until)
@@ -86,6 +111,7 @@ class Disconnects:
     async def readmit(self, user: UserId) -> bool:
         """Let the user in again; False if that was so already."""
         was_banned = self.bans.lift(user)
+        self._tell(user, What.READMITTED)
         with bound(user=str(user)):
             logger.info("admitted again" if was_banned else "admitted again, and always was")
         await self.journal.append_soon([self.bans.entry(user)]).wait()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -14,11 +15,14 @@ import pytest
 import trio
 from psycopg.conninfo import conninfo_to_dict
 
+from greenroom.admin.disconnecting import Disconnects
 from greenroom.delivery.errors import EventNotKept, RunStopped
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.journal.nodes import ReadNodes
 from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
+from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.messages import EraseThread, SessionTaken, ShowTyping, ThreadErased
+from greenroom.transport.connection.machine.events import Disconnected
 from tests.delivery.backstage import ALICE, Backstage, open_backstage
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
 
@@ -213,6 +217,21 @@ async def test_a_user_who_is_erased_at_one_node_is_a_new_one_at_all(tmp_path: Pa
         async with there.run() as run:
             await run.final_report(report="new")
         assert [each.offset for each in await here.records()] == [1, 2, 3]
+
+
+async def test_a_user_who_is_disconnected_at_one_node_is_refused_at_all(tmp_path: Path) -> None:
+    async with node(tmp_path) as here, node(tmp_path) as there, there.client() as client:
+        desks = [Disconnects(each.users, Bans(time.time), each.journal) for each in (here, there)]
+        for desk in desks:
+            await desk.load()
+        async with here.run() as run:
+            await run.final_report(report="heard")
+        await until(lambda: "final_report" in client.kinds)  # it listens
+        await desks[0].disconnect(ALICE, reason="enough", until=time.time() + 3600)
+        await until(lambda: Disconnected("enough", None) in client.socket.news)
+        assert desks[1].bans.until(ALICE) is not None
+        assert await desks[0].readmit(ALICE)
+        await until(lambda: desks[1].bans.until(ALICE) is None)
 
 
 @contextmanager
