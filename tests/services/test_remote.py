@@ -102,6 +102,24 @@ def test_the_public_names_and_signatures_are_those_of_the_servers_own(remote, ow
 
 
 @on_both
+async def test_what_a_remote_run_used_is_in_its_end(server):
+    name = user("abacus")
+    async with (
+        connect(url(server), service_token()) as there,
+        there.run(user=name, agent="analyst") as run,
+    ):
+        run.add_usage({"input_tokens": 100})
+        run.add_usage({"input_tokens": 20, "requests": 1})
+        with pytest.raises(BadEvent):
+            run.add_usage({"requests": -1})
+        await run.partial_result(text="so")
+    with pytest.raises(OutOfOrder):
+        run.add_usage({"requests": 1})
+    (*_, end) = await read(server, name)
+    assert end["data"] == {"outcome": "ok", "usage": {"input_tokens": 120, "requests": 1}}
+
+
+@on_both
 async def test_a_remote_run_says_everything_a_run_says(server):
     async with (
         connect(url(server), service_token()) as there,

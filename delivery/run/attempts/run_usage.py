@@ -17,12 +17,40 @@ MOST: Final = 2**53 - 1
 """What a JavaScript client can count."""
 
 
+class UsageSums:
+    """What a run has used so far (pure)."""
+
+    def __init__(self) -> None:
+        self._used: dict[str, int] = {}
+
+    def add(self, counts: Mapping[str, int]) -> None:
+        """Add to the sums. Raises `BadEvent`, and then nothing was added."""
+        sums = self._used | {name: self._sum(name, count) for name, count in counts.items()}
+        if len(sums) > MOST_COUNTS:
+            raise BadEvent(f"usage: at most {MOST_COUNTS} counts are allowed, not {len(sums)}")
+        self._used = sums
+
+    @property
+    def field(self) -> dict[str, JSON]:
+        """The field of an `agent_completed`, if there is anything in it."""
+        return {"usage": dict(self._used)} if self._used else {}
+
+    def _sum(self, name: str, count: int) -> int:
+        kind = Kind.AGENT_COMPLETED
+        if len(checked_name(kind, "usage", name)) > LONGEST_NAME:
+            raise BadEvent(f"usage: a name must have at most {LONGEST_NAME} characters: {name!r}")
+        total = self._used.get(name, 0) + checked_whole(kind, f"usage.{name}", count)
+        if total > MOST:
+            raise BadEvent(f"usage: `{name}` must be at most {MOST}, not {total}")
+        return total
+
+
 class RunUsage:
     """The part of `Run` that counts what it uses: tokens, requests."""
 
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
-        self._used: dict[str, int] = {}
+        self._used = UsageSums()
 
     def add_usage(self, counts: Mapping[str, int]) -> None:
         """Add to what this run has used, such as `{"input_tokens": 120, "output_tokens": 40}`: the
@@ -35,21 +63,9 @@ class RunUsage:
         self._emitter.check_thread()
         if self._emitter.spoken.stage is RunStage.ENDED:
             raise OutOfOrder("usage cannot be added to a run that has ended")
-        sums = self._used | {name: self._sum(name, count) for name, count in counts.items()}
-        if len(sums) > MOST_COUNTS:
-            raise BadEvent(f"usage: at most {MOST_COUNTS} counts are allowed, not {len(sums)}")
-        self._used = sums
+        self._used.add(counts)
 
     @property
     def _completed_usage(self) -> dict[str, JSON]:
         """The field of an `agent_completed`."""
-        return {"usage": dict(self._used)} if self._used else {}
-
-    def _sum(self, name: str, count: int) -> int:
-        kind = Kind.AGENT_COMPLETED
-        if len(checked_name(kind, "usage", name)) > LONGEST_NAME:
-            raise BadEvent(f"usage: a name must have at most {LONGEST_NAME} characters: {name!r}")
-        total = self._used.get(name, 0) + checked_whole(kind, f"usage.{name}", count)
-        if total > MOST:
-            raise BadEvent(f"usage: `{name}` must be at most {MOST}, not {total}")
-        return total
+        return self._used.field

@@ -10,6 +10,7 @@ import anyio
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.run.attempts.run_usage import UsageSums
 from greenroom.delivery.run.pressure import Pressure
 from greenroom.remote.lane import RemoteLane
 from greenroom.remote.receipt import RemoteReceipt
@@ -34,6 +35,7 @@ class RemoteLife:
         self.scope = anyio.CancelScope()
         self.lane = RemoteLane(requests, begun["run"], begun["user"], self._heard)
         self.state: Mapping[str, Any] = begun
+        self.usage = UsageSums()
         self._is_cancelled = False
         self._news = anyio.Event()
 
@@ -78,7 +80,8 @@ class RemoteLife:
 
     async def end_as(self, end: dict[str, JSON]) -> None:
         """End the run, or hear how it has ended."""
-        self._note(await self.requests.post(f"{self.path}/end", end))
+        words = {**end, **self.usage.field}
+        self._note(await self.requests.post(f"{self.path}/end", words))
 
     def close(self) -> None:
         """The block is left: whatever another task still waits for, or asks for later, ends."""

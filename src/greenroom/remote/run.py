@@ -147,6 +147,14 @@ class RemoteRun:
         """The complete answer, in any form that the agent's clients understand."""
         return await self._emit("final_report", report=report)
 
+    def add_usage(self, counts: Mapping[str, int]) -> None:
+        """Add to what this run has used, such as `{"input_tokens": 120, "output_tokens": 40}`. The
+        sums go to the server with the end. Raises `BadEvent`, and `OutOfOrder` once it has ended.
+        """
+        if self._life.ended:
+            raise OutOfOrder("usage cannot be added to a run that has ended")
+        self._life.usage.add(counts)
+
     async def agent_completed(self, *, outcome: Literal["ok", "cancelled"] = "ok") -> Receipt:
         """The end. Leaving the run emits this event, unless you have."""
         life = self._life

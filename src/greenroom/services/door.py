@@ -27,7 +27,7 @@ from greenroom.actors.guard import log_failure
 from greenroom.delivery.ledger import Ledger
 from greenroom.services.batches import Batches
 from greenroom.services.desk import Beginning, RemoteRuns
-from greenroom.services.entries import failure_in
+from greenroom.services.entries import failure_in, usage_in
 from greenroom.services.fields import Fields, policies_of
 from greenroom.services.gate import OPEN_TO_ALL, ServiceGate
 from greenroom.services.held_run import GONE
@@ -123,6 +123,7 @@ class ServiceDoor:
         fields = Fields(await json_body(head), "the body")
         outcome = fields.maybe_text("outcome") or "completed"
         error = failure_in(fields.json("failure") if fields.has("failure") else {})
+        usage = usage_in(fields.json("usage") if fields.has("usage") else {})
         fields.end()
         if outcome not in OUTCOMES:
             raise BadEntry(f"`outcome` must be {', '.join(OUTCOMES)}, not {outcome!r:.40}")
@@ -130,6 +131,8 @@ class ServiceDoor:
         if self.runs.is_open(service, run):
             remote = self.runs.find(service, run)
             async with remote.lane:
+                if not remote.is_over:
+                    remote.run.add_usage(usage)
                 if not remote.is_over and outcome in ("cancelled", "lost"):
                     await remote.cut(GONE if outcome == "lost" else None)
                 elif not remote.is_over:

@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import attrs
 
@@ -211,6 +211,13 @@ def failure_in(given: JSON) -> RemoteFailure:
     )
     fields.end()
     return failure
+
+
+def usage_in(given: JSON) -> Mapping[str, int]:
+    """Counts by name, which the run checks itself. Raises `BadEntry`."""
+    if not isinstance(given, Mapping):
+        raise BadEntry("`usage` must be an object of counts")
+    return cast("Mapping[str, int]", given)
 
 
 def _call(fields: Fields) -> ToolCallId | None:

@@ -228,12 +228,13 @@ def _of_requests() -> Mapping[str, JSON]:
         for kind, fields in SAYS.items()
     ]
     batch: JSON = {"type": "array", "maxItems": 1_000, "items": _ref("Entry")}
+    usage: JSON = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
     outcomes: list[JSON] = [*("completed", "cancelled", "failed", "lost")]
     return {
         "Beginning": _object(beginning, "user"),
         "Entry": {"oneOf": entries},
         "Batch": _object({"events": batch}, "events"),
-        "End": _object({"outcome": {"enum": outcomes}, "failure": _ref("Failure")}),
+        "End": _object({"outcome": {"enum": outcomes}, "failure": _ref("Failure"), "usage": usage}),
         "Failure": _object(dict.fromkeys(("error", "message", "traceback"), TEXT), closed=True),
     }
 
