@@ -104,6 +104,14 @@ def test_a_run_ends_as_its_program_says(server, worker, end, state, kind):
     assert kinds(kept(server, user))[1:] == ["tool_executing", "tool_completed", kind]
 
 
+@pytest.mark.parametrize("usage", [[1], {"tokens": -1}, {"tokens": 1.5}, {"": 1}, {"tokens": None}])
+def test_usage_that_is_none_is_refused_and_the_run_goes_on(server, worker, usage):
+    run = worker.begin("hedy")["run"]
+    assert worker.post(f"/api/runs/{run}/end", {"usage": usage})[0] == 400
+    assert worker.post(f"/api/runs/{run}/end", {"usage": {"tokens": 1}})[0] == 200
+    assert kept(server, "hedy")[-1]["data"] == {"outcome": "ok", "usage": {"tokens": 1}}
+
+
 def test_what_a_program_failed_with_is_for_operators_and_not_for_the_user(server, worker):
     run = worker.begin("hal")["run"]
     failure = {"error": "KeyError", "message": "the password is x", "traceback": "in line 3"}
