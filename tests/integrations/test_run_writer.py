@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import attrs
 import pytest
+import trio
 
 import greenroom
+from greenroom import aio
 from greenroom.delivery.events.kinds import JSON
 from greenroom.integrations.errors import NothingSaid, ToolFailed
 from greenroom.integrations.writing.hosts import check_asyncio
 from greenroom.integrations.writing.json_values import MOST_BYTES, arguments_of, as_json
+from greenroom.integrations.writing.one_by_one import MOST_WAITING
 from greenroom.integrations.writing.run_writer import RunWriter
+from greenroom.testing.integrations.seen import Seen
+from greenroom.testing.integrations.stage import events_of
 from tests.delivery.backstage import Backstage, open_backstage
 
 
@@ -28,7 +36,7 @@ class Model:
 
 class Broken:
     def __str__(self) -> str:
-        raise OSError
+        raise EOFError
 
 
 def circle() -> list[object]:
@@ -48,12 +56,25 @@ def circle() -> list[object]:
         (b"x", "b'x'"),
         (float("nan"), None),
         (2**80, str(2**80)),
+        ({"id": [2**60, 3]}, {"id": [str(2**60), 3]}),
         (circle(), "[[...]]"),
         ("\ud800", "?"),
     ],
 )
 def test_a_value_of_any_class_has_a_form_in_json(value: object, shown: JSON) -> None:
     assert as_json(value) == shown
+
+
+async def test_a_value_that_is_nested_too_deep_is_cut_where_an_event_ends() -> None:
+    nested: list[object] = []
+    for _ in range(250):
+        nested = [nested]
+    async with open_backstage() as stage:
+        async with stage.run() as run, RunWriter(run) as out:
+            await out.tool_called("1", "look", {"path": nested})
+            await out.tool_returned("1", "look", nested)
+            await out.report(nested)
+        assert (await events(stage))[-1] == ("agent_completed", None)
 
 
 def test_a_value_that_is_too_large_for_an_event_is_cut() -> None:
@@ -132,3 +153,73 @@ async def test_a_framework_of_asyncio_says_where_it_runs_if_its_run_is_on_trio()
     async with open_backstage() as backstage, backstage.run() as run:
         with pytest.raises(greenroom.WrongHost, match=r"pydantic_ai\.run_agent needs a run under"):
             check_asyncio(run, "pydantic_ai.run_agent")
+
+
+async def test_a_tool_without_a_name_is_shown_all_the_same() -> None:
+    async with open_backstage() as stage:
+        async with stage.run() as run, RunWriter(run) as out:
+            await out.tool_called("1", "")
+            await out.tool_returned("1", "", 3)
+        assert [each.get("tool_name") for each in (await stage.data())[1:-1]] == ["tool", "tool"]
+
+
+async def test_messages_that_are_written_at_once_are_shown_one_after_another() -> None:
+    async with open_backstage() as stage:
+        async with stage.run() as run, RunWriter(run) as out:
+            for name in ("a", "b", "a", "c", "b"):
+                await out.thought(f"of {name} ", message=name)
+                await out.text(name, message=name)
+            await out.end_message("b")
+            await out.text("!", message="a")
+            await out.end_message("a")
+            await out.text("?", message="c")
+        data = await stage.data()
+    assert "".join(
+        str(each["text"]) for each in data if "index" in each and "thought" not in each
+    ) == ("aa!\n\nbb\n\nc?")
+    assert sorted(each["text"] for each in data if "thought" in each) == ["of a "] * 2 + [
+        "of b ",
+        "of b ",
+        "of c ",
+    ]
+
+
+async def test_of_messages_at_once_only_so_much_waits() -> None:
+    async with open_backstage() as stage:
+        async with stage.run() as run, RunWriter(run) as out:
+            await out.text("a", message="a")
+            for _ in range(MOST_WAITING // 50_000 + 1):
+                await out.text("b" * 50_000, message="b")
+            await out.text("a", message="a")
+        texts = [str(each.get("text", "")) for each in await stage.data()]
+    assert "".join(texts)[-2:] == "ba"
+
+
+async def fail_in_a_tool(run: greenroom.Run) -> None:
+    async with RunWriter(run) as out:
+        await out.tool_called("1", "look")
+        raise EOFError
+
+
+async def test_a_run_whose_code_catches_an_error_or_a_timeout_can_report() -> None:
+    async with open_backstage() as stage:
+        async with stage.run() as run:
+            with pytest.raises(EOFError):
+                await fail_in_a_tool(run)
+            with trio.move_on_after(0):
+                async with RunWriter(run) as out:
+                    await out.tool_called("1", "read")
+                    await trio.sleep_forever()
+            await run.final_report(report="sorry")
+        assert [kind for kind, _ in await events(stage)][-2:] == ["final_report", "agent_completed"]
+
+
+def test_under_asyncio_a_run_whose_code_catches_a_timeout_can_report() -> None:
+    async def agent(run: aio.Run, said: greenroom.JSON) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0), RunWriter(run) as out:
+                await out.tool_called("1", "look")
+                await asyncio.Event().wait()
+        await run.final_report(report="sorry")
+
+    assert Seen(events_of(agent)).how == "ok"

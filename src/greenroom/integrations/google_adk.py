@@ -74,7 +74,7 @@ class _EventWriter:
 
     def __init__(self, out: RunWriter) -> None:
         self._out = out
-        self._has_streamed = False
+        self._streamed: set[str] = set()  # by the agents that stream now
         self.asked: list[FunctionCall] = []
         self.refused: set[str] = set()
 
@@ -82,18 +82,23 @@ class _EventWriter:
         """The next event."""
         if event.error_code:
             raise IntegrationError(f"the agent failed: {event.error_code}: {event.error_message}")
-        is_whole = not event.partial
+        is_whole, speaker = not event.partial, f"{event.branch} {event.author}"
         if event.content is not None and event.author != "user":
             for part in event.content.parts or ():
-                await self._write_part(event, part, is_whole=is_whole)
-        self._has_streamed = not is_whole
-        if is_whole:
+                await self._write_part(event, part, speaker)
+        if not is_whole:
+            self._streamed.add(speaker)
+        else:
+            self._streamed.discard(speaker)
+            await self._out.end_message(speaker)
             counts = usage_of(event.usage_metadata, *TOKENS)
             self._out.run.add_usage({TOKENS[name]: count for name, count in counts.items()})
 
-    async def _write_part(self, event: Event, part: Part, *, is_whole: bool) -> None:
-        if part.text and not (is_whole and self._has_streamed):
-            await (self._out.thought if part.thought else self._out.text)(part.text)
+    async def _write_part(self, event: Event, part: Part, speaker: str) -> None:
+        is_whole = not event.partial
+        if part.text and not (is_whole and speaker in self._streamed):
+            write = self._out.thought if part.thought else self._out.text
+            await write(part.text, message=speaker)
         elif part.function_call is not None and is_whole:
             await self._write_call(part.function_call)
         elif (answer := part.function_response) is not None:

@@ -29,6 +29,7 @@ class MessageWriter:
             await self._write_chunk(message)
         elif isinstance(message, AIMessage) and self._is_new(message.id):
             await self._write_words(message)
+            await self._out.end_message(message.id or "")
             await self._write_calls(message)
         elif isinstance(message, ToolMessage) and self._is_new(message.tool_call_id):
             await self._write_result(message)
@@ -41,26 +42,25 @@ class MessageWriter:
             self._calls[name] = chunk if before is None else before + chunk
         if chunk.chunk_position == "last":
             self._seen.add(name)
+            await self._out.end_message(name)
             if whole := self._calls.pop(name, None):
                 await self._write_calls(whole)
 
     async def _write_words(self, message: AIMessage) -> None:
-        content = message.content
-        if isinstance(content, str):
-            await self._out.text(content)
-        else:
-            for block in content:
-                await self._write_block(block)
+        content, name = message.content, message.id or ""
+        for block in [content] if isinstance(content, str) else content:
+            await self._write_block(block, name)
         if used := message.usage_metadata:
             counts = {"input_tokens": used["input_tokens"], "output_tokens": used["output_tokens"]}
             self._out.run.add_usage(counts)
 
-    async def _write_block(self, block: object) -> None:
+    async def _write_block(self, block: object, name: str) -> None:
         if isinstance(block, str):
-            await self._out.text(block)
+            await self._out.text(block, message=name)
         elif isinstance(block, Mapping):
-            await self._out.thought(_text(block, "thinking") or _text(block, "reasoning"))
-            await self._out.text(_text(block, "text"))
+            thought = _text(block, "thinking") or _text(block, "reasoning")
+            await self._out.thought(thought, message=name)
+            await self._out.text(_text(block, "text"), message=name)
 
     async def _write_calls(self, message: AIMessage) -> None:
         for call in message.tool_calls:
