@@ -21,12 +21,14 @@ from greenroom.testing.integrations import (
     Think,
     Wait,
 )
+from greenroom.testing.integrations.seen import Seen
+from greenroom.testing.integrations.stage import events_of
 from tests.integrations.frameworks import framework
 
 if not TYPE_CHECKING:
     framework("google.adk", "google-adk")
 
-from google.adk.agents import LlmAgent
+from google.adk.agents import BaseAgent, LlmAgent, ParallelAgent
 from google.adk.models.base_llm import BaseLlm
 from google.adk.models.llm_response import LlmResponse
 from google.adk.runners import InMemoryRunner
@@ -89,3 +91,16 @@ class TestGoogleADK(IntegrationConformance):
             await run_agent(run, runner, str(said))
 
         return agent
+
+
+def test_agents_at_the_same_time_are_shown_once_and_one_after_the_other() -> None:
+    agents: list[BaseAgent] = []
+    for name in ("a", "b"):
+        script = Script(((Speak((f"{name}1 ", f"{name}2")),),))
+        agents.append(LlmAgent(name=name, model=ScriptedLlm(model="scripted", script=script)))
+    runner = InMemoryRunner(ParallelAgent(name="both", sub_agents=agents), app_name="app")
+
+    async def agent(run: aio.Run, said: greenroom.JSON) -> None:
+        await run_agent(run, runner, str(said))
+
+    assert Seen(events_of(agent)).text in ("a1 a2\n\nb1 b2", "b1 b2\n\na1 a2")

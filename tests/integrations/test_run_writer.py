@@ -36,7 +36,7 @@ class Model:
 
 class Broken:
     def __str__(self) -> str:
-        raise EOFError
+        raise OSError
 
 
 def circle() -> list[object]:

@@ -9,6 +9,7 @@ import pytest
 
 import greenroom
 from greenroom import aio
+from greenroom.integrations.errors import IntegrationError
 from greenroom.integrations.text import write_deltas
 from greenroom.testing.integrations import (
     Fail,
@@ -117,3 +118,43 @@ async def test_what_is_no_stream_of_text_is_refused(deltas: object, words: str) 
     async with open_backstage() as stage, stage.run() as run:
         with pytest.raises(greenroom.BadEvent, match=words):
             await write_deltas(run, deltas)  # type: ignore[arg-type]
+
+
+CHAT_COUNTED = [
+    Piece(
+        choices=[Piece(delta=Piece(content=word))],
+        usage=Piece(prompt_tokens=7, completion_tokens=count),
+    )
+    for count, word in enumerate(("Hel", "lo", ""), 1)
+]
+ANTHROPIC_COUNTED = [
+    Piece(type="message_start", message=Piece(usage=Piece(input_tokens=7))),
+    anthropic("text", "Hello"),
+    *(Piece(type="message_delta", usage=Piece(output_tokens=count)) for count in (1, 3)),
+]
+
+
+@pytest.mark.parametrize("pieces", [CHAT_COUNTED, ANTHROPIC_COUNTED], ids=["chat", "messages"])
+async def test_counts_of_a_stream_so_far_are_not_added_up(pieces: list[Piece]) -> None:
+    async with open_backstage() as stage:
+        async with stage.run() as run:
+            await write_deltas(run, Stream(pieces))
+        usage = (await stage.data())[-1]["usage"]
+    assert usage == {"input_tokens": 7, "output_tokens": 3}
+
+
+FAILED = Piece(code="server_error", message="key sk-123 is out of order")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Piece(type="response.failed", response=Piece(error=FAILED)),
+        Piece(type="error", **vars(FAILED)),
+    ],
+    ids=["failed", "error"],
+)
+async def test_a_stream_that_says_that_its_model_failed_is_no_answer(end: Piece) -> None:
+    async with open_backstage() as stage, stage.run() as run:
+        with pytest.raises(IntegrationError, match="the model failed: server_error: key"):
+            await write_deltas(run, Stream([*RESPONSES[:3], end]))

@@ -85,3 +85,9 @@ class MessageWriter:
 def _text(block: Mapping[str, object], name: str) -> str:
     found = block.get(name)
     return found if isinstance(found, str) else ""
+
+
+def last_words_of(messages: object) -> str:
+    """The text of the last message, if a model wrote it."""
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    return str(last.text) if isinstance(last, AIMessage) else ""

@@ -11,11 +11,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
+import orjson
+
 from greenroom.aio.run import AioRun
 from greenroom.delivery.events.kinds import JSON
-from greenroom.integrations.langchain_messages import MessageWriter
+from greenroom.integrations.langchain_messages import MessageWriter, last_words_of
 from greenroom.integrations.needed import needed
-from greenroom.integrations.writing.approvals import OPTIONS, REFUSED, is_approved, question
+from greenroom.integrations.writing.approvals import (
+    OPTIONS,
+    REFUSED,
+    is_approved,
+    prompt_of,
+    question,
+)
 from greenroom.integrations.writing.hosts import check_asyncio
 from greenroom.integrations.writing.json_values import as_json
 from greenroom.integrations.writing.run_writer import RunWriter
@@ -42,18 +50,17 @@ def approval(tool_name: str, arguments: Mapping[str, JSON]) -> JSON:
 
 
 async def ask_user(run: AioRun, interrupt: Interrupt) -> object:
-    """Ask the user what an interrupt says: a text, an object with a `question` and its `options`,
-    or tool calls to be approved, as those of LangChain's HumanInTheLoopMiddleware."""
+    """Ask the user what an interrupt says: a text, an object with a `question`, its `options` and
+    what else the user must know, or tool calls to be approved, as those of LangChain's
+    HumanInTheLoopMiddleware."""
     value, key = interrupt.value, str(interrupt.id)
-    if not isinstance(value, Mapping):
-        return await run.ask(str(value), schema=as_json(interrupt.response_schema), key=key)
-    if "action_requests" in value:
-        return {"decisions": await _decisions(run, value["action_requests"], key)}
-    prompt = str(value.get("question", as_json(value)))
-    options = value.get("options")
-    if isinstance(options, Sequence) and not isinstance(options, str):
-        return await run.ask(prompt, options=[as_json(each) for each in options], key=key)
-    return await run.ask(prompt, schema=as_json(interrupt.response_schema), key=key)
+    known = dict(value) if isinstance(value, Mapping) else {"question": value}
+    if "action_requests" in known:
+        return {"decisions": await _decisions(run, known["action_requests"], key)}
+    options = known.pop("options", None)
+    if options and isinstance(options, Sequence) and not isinstance(options, str):
+        return await run.ask(_prompt(known), options=[as_json(each) for each in options], key=key)
+    return await run.ask(_prompt(known), schema=_schema_of(interrupt), key=key)
 
 
 async def run_graph(
@@ -96,7 +103,7 @@ async def run_graph(
                         state = data
             if not pending:
                 break
-        await _report(out, state)
+        await _report(out, state, is_late=begun)
     return state
 
 
@@ -120,6 +127,26 @@ async def _before_restart(
     return begun, list(last.interrupts) if begun else []
 
 
+def _prompt(known: dict[str, object]) -> str:
+    """The question, and below it the rest of what the interrupt says."""
+    asked = known.pop("question", "")
+    parts = [asked, *([known] if known else [])]
+    return prompt_of("\n\n".join(filter(None, map(_as_text, parts))))
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else orjson.dumps(as_json(value)).decode()
+
+
+def _schema_of(interrupt: Interrupt) -> JSON:
+    """What the answer must be like, which later versions of LangGraph know: a model or a schema."""
+    found = getattr(interrupt, "response_schema", None)
+    if isinstance(found, type):
+        schema = getattr(found, "model_json_schema", None)
+        return as_json(schema()) if schema else None
+    return as_json(found)
+
+
 async def _decisions(run: AioRun, requests: Sequence[Mapping[str, object]], key: str) -> list[JSON]:
     decisions: list[JSON] = []
     for place, request in enumerate(requests):
@@ -131,9 +158,12 @@ async def _decisions(run: AioRun, requests: Sequence[Mapping[str, object]], key:
     return decisions
 
 
-async def _report(out: RunWriter, state: Mapping[str, object]) -> None:
+async def _report(out: RunWriter, state: Mapping[str, object], *, is_late: bool) -> None:
+    """`is_late`: an earlier attempt may have written the answer."""
     if (found := state.get("structured_response")) is not None:
         await out.report(found)
+    elif out.is_silent and is_late and (said := last_words_of(state.get("messages"))):
+        await out.text(said)
     elif out.is_silent and (values := _values(state)):
         await out.report(values)
     out.check_said()

@@ -18,6 +18,7 @@ from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.kinds import JSON
 from greenroom.integrations.errors import ToolFailed
 from greenroom.integrations.needed import needed
+from greenroom.integrations.writing.approvals import prompt_of
 from greenroom.integrations.writing.json_values import as_json
 from greenroom.integrations.writing.run_writer import AnyRun, RunWriter
 
@@ -97,11 +98,12 @@ class Elicitation:
         """The callback, as MCP's client knows it."""
         try:
             if isinstance(params, ElicitRequestURLParams):
-                prompt = f"{params.message}\n{params.url}"
+                prompt = f"{prompt_of(params.message)}\n{params.url}"
                 done = await self.run.ask(prompt, options=OPTIONS, expires=self.expires)
                 return ElicitResult(action="accept" if done == DONE else "decline")
             schema = as_json(params.requested_schema)
-            answer = await self.run.ask(params.message, schema=schema, expires=self.expires)
+            prompt = prompt_of(params.message)
+            answer = await self.run.ask(prompt, schema=schema, expires=self.expires)
         except (AskExpired, AskWithdrawn):
             return ElicitResult(action="cancel")
         except BadEvent as error:

@@ -13,6 +13,7 @@ import attrs
 
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.draft import BadEvent
+from greenroom.integrations.errors import IntegrationError
 
 NO_USAGE: Final[Mapping[str, int]] = {}
 
@@ -30,10 +31,12 @@ NOTHING: Final = Delta()
 TEXTS: Final = {"response.output_text.delta", "response.refusal.delta"}
 THOUGHTS: Final = {"response.reasoning_text.delta", "response.reasoning_summary_text.delta"}
 ENDS: Final = {"response.completed", "response.incomplete"}
+FAILURES: Final = {"response.failed", "error"}
 
 
 def delta_of(piece: object) -> Delta:
-    """What a piece of a stream says; nothing, for an event of another kind. Raises `BadEvent`."""
+    """What a piece of a stream says; nothing, for an event of another kind. Raises `BadEvent`, and
+    `IntegrationError` for an event that ends the stream by an error."""
     if isinstance(piece, str):
         return Delta(text=piece)
     if hasattr(piece, "choices"):
@@ -44,6 +47,20 @@ def delta_of(piece: object) -> Delta:
             f"a stream must be of str, or of events of OpenAI or Anthropic, not of {kind_of(piece)}"
         )
     return _of_event(kind, piece)
+
+
+class StreamUsage:
+    """What one stream used, of which each count is the whole so far."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def more(self, counts: Mapping[str, int]) -> dict[str, int]:
+        """What has come on top."""
+        before = self._counts
+        more = {name: count - before.get(name, 0) for name, count in counts.items()}
+        before |= {name: count for name, count in counts.items() if more[name] > 0}
+        return {name: count for name, count in more.items() if count > 0}
 
 
 def usage_of(found: object, *names: str) -> dict[str, int]:
@@ -63,6 +80,8 @@ def _of_event(kind: str, event: object) -> Delta:
         return Delta(text=delta)
     if kind in THOUGHTS and isinstance(delta, str):
         return Delta(thought=delta)
+    if kind in FAILURES:
+        raise IntegrationError(f"the model failed: {_failure(event)}")
     if kind in ENDS:
         return Delta(usage=_tokens(getattr(event, "response", None)))
     if kind == "content_block_delta":
@@ -73,6 +92,11 @@ def _of_event(kind: str, event: object) -> Delta:
     if kind == "message_delta":
         return Delta(usage=usage_of(getattr(event, "usage", None), "output_tokens"))
     return NOTHING
+
+
+def _failure(event: object) -> str:
+    found = getattr(getattr(event, "response", event), "error", None) or event
+    return f"{getattr(found, 'code', None)}: {getattr(found, 'message', None)}"
 
 
 def _of_chunk(chunk: object) -> Delta:
