@@ -8,8 +8,8 @@ a checkpointer, a run that goes on after its server was lost continues at its la
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, cast
 
 import orjson
 
@@ -39,6 +39,9 @@ with needed("langgraph", "1.0", extra="langgraph"):
 MODES: Final = ("messages", "updates", "values")
 OWN_RUN: Final = "greenroom_run"
 """The metadata by which a run knows its own checkpoints."""
+
+_Part: TypeAlias = tuple[tuple[str, ...], str, Any]
+"""Which graph, which mode, and what its data is by the mode."""
 
 Ask: TypeAlias = Callable[[AioRun, "Interrupt"], Awaitable[object]]
 """Asks the user what a graph wants to know; returns what the graph is resumed with."""
@@ -93,7 +96,7 @@ async def run_graph(
             stream = graph.astream(
                 following, config, context=context, stream_mode=list(MODES), subgraphs=True
             )
-            async with closing(stream) as parts:
+            async with closing(cast("AsyncIterator[_Part]", stream)) as parts:
                 async for place, mode, data in parts:
                     if mode == "messages":
                         await messages.write(data[0])
