@@ -12,8 +12,8 @@ MOST_WAITING: Final = 1024 * 1024
 """Characters that wait at most. Beyond them all are let through as they came."""
 
 
-class Does(enum.Enum):
-    """What a step does to the output."""
+class PieceKind(enum.Enum):
+    """What a piece is."""
 
     TEXT = "text"
     THOUGHT = "thought"
@@ -22,14 +22,14 @@ class Does(enum.Enum):
 
 
 @attrs.frozen
-class Step:
+class MessagePiece:
     """A piece of a message, or a boundary."""
 
-    does: Does
+    kind: PieceKind
     text: str = ""
 
 
-PAUSE: Final = Step(Does.PAUSE)
+PAUSE: Final = MessagePiece(PieceKind.PAUSE)
 
 
 class OneByOne:
@@ -37,23 +37,24 @@ class OneByOne:
 
     def __init__(self) -> None:
         self._speaking: str | None = None
-        self._waiting: dict[str, list[Step]] = {}
+        self._waiting: dict[str, list[MessagePiece]] = {}
         self._ended: set[str] = set()
         self._size = 0
 
-    def take(self, message: str, step: Step) -> Iterator[Step]:
-        """What comes through now."""
+    def may_speak(self, message: str) -> bool:
+        """Whether its pieces come through."""
         if self._speaking is None:
             self._speaking = message
-        if self._speaking == message:
-            yield step
-            return
-        self._waiting.setdefault(message, []).append(step)
-        self._size += len(step.text)
+        return self._speaking == message
+
+    def wait(self, message: str, piece: MessagePiece) -> Iterator[MessagePiece]:
+        """Keep a piece of another message; what comes through now."""
+        self._waiting.setdefault(message, []).append(piece)
+        self._size += len(piece.text)
         if self._size > MOST_WAITING:
             yield from self.flush()
 
-    def end(self, message: str) -> Iterator[Step]:
+    def end(self, message: str) -> Iterator[MessagePiece]:
         """A message is whole: if it was the first, the next one comes through."""
         if message != self._speaking:
             self._ended |= {message} & self._waiting.keys()
@@ -63,7 +64,7 @@ class OneByOne:
         while self._speaking is None and self._waiting:
             yield from self._next()
 
-    def flush(self) -> Iterator[Step]:
+    def flush(self) -> Iterator[MessagePiece]:
         """All that waits."""
         self._speaking = None
         while self._waiting:
@@ -71,11 +72,11 @@ class OneByOne:
             yield from self._next()
             self._speaking = None
 
-    def _next(self) -> Iterator[Step]:
+    def _next(self) -> Iterator[MessagePiece]:
         message = next(iter(self._waiting))
-        steps = self._waiting.pop(message)
-        self._size -= sum(len(step.text) for step in steps)
-        yield from steps
+        pieces = self._waiting.pop(message)
+        self._size -= sum(len(piece.text) for piece in pieces)
+        yield from pieces
         if message in self._ended:
             self._ended.discard(message)
             yield PAUSE

@@ -16,7 +16,7 @@ from greenroom.delivery.run.run import Run
 from greenroom.delivery.run.text_stream import Writable, parts_of
 from greenroom.integrations.errors import NothingSaid
 from greenroom.integrations.writing.json_values import arguments_of, as_json
-from greenroom.integrations.writing.one_by_one import Does, OneByOne, Step
+from greenroom.integrations.writing.one_by_one import MessagePiece, OneByOne, PieceKind
 
 AnyRun: TypeAlias = Run | AioRun
 """A run on trio or under asyncio."""
@@ -53,16 +53,27 @@ class RunWriter:
         """The next piece of the answer. Of messages that are written at once, name each: what they
         say is shown one after another."""
         if delta:
-            await self._take(message, Step(Does.TEXT, delta))
+            self.is_silent = False
+            if self._order.may_speak(message):
+                await self._write_text(delta)
+            else:
+                await self._wait(message, MessagePiece(PieceKind.TEXT, delta))
 
     async def thought(self, delta: str, *, message: str = "") -> None:
         """The next piece of a thought, until `end_thought` or other output."""
         if delta:
-            await self._take(message, Step(Does.THOUGHT, delta))
+            self.is_silent = False
+            if self._order.may_speak(message):
+                await self._write_thought(delta)
+            else:
+                await self._wait(message, MessagePiece(PieceKind.THOUGHT, delta))
 
     async def end_thought(self, *, message: str = "") -> None:
         """The thought is whole; the next delta begins another."""
-        await self._take(message, Step(Does.END_THOUGHT))
+        if self._order.may_speak(message):
+            await self._end_thought()
+        else:
+            await self._wait(message, MessagePiece(PieceKind.END_THOUGHT))
 
     async def end_message(self, message: str) -> None:
         """The message of this name is whole."""
@@ -128,20 +139,19 @@ class RunWriter:
         elif not isinstance(error, GeneratorExit):
             await self._give_up_tools()
 
-    async def _take(self, message: str, step: Step) -> None:
-        self.is_silent = self.is_silent and not step.text
-        await self._perform(self._order.take(message, step))
+    async def _wait(self, message: str, piece: MessagePiece) -> None:
+        await self._perform(self._order.wait(message, piece))
 
-    async def _perform(self, steps: Iterable[Step]) -> None:
-        for step in steps:
-            match step.does:
-                case Does.TEXT:
-                    await self._write_text(step.text)
-                case Does.THOUGHT:
-                    await _write(self._thought or await self._begin_thought(), step.text)
-                case Does.END_THOUGHT:
+    async def _perform(self, pieces: Iterable[MessagePiece]) -> None:
+        for piece in pieces:
+            match piece.kind:
+                case PieceKind.TEXT:
+                    await self._write_text(piece.text)
+                case PieceKind.THOUGHT:
+                    await self._write_thought(piece.text)
+                case PieceKind.END_THOUGHT:
                     await self._end_thought()
-                case Does.PAUSE:
+                case PieceKind.PAUSE:
                     await self._end_thought()
                     self._has_paused = self._text is not None
 
@@ -150,6 +160,9 @@ class RunWriter:
         if self._has_paused:
             self._has_paused, delta = False, PARAGRAPH + delta
         await _write(self._text or await self._begin_text(), delta)
+
+    async def _write_thought(self, delta: str) -> None:
+        await _write(self._thought or await self._begin_thought(), delta)
 
     async def _end_thought(self) -> None:
         if self._thought is not None:
