@@ -88,7 +88,9 @@ class Origins:
         if is_same_host(origin, head.one("host") or ""):
             return
         raise BadRequest(
-            "Pages of this origin may not connect: it is not in `allow_origins`.", status=403
+            "Pages of this origin may not connect: list it in `allow_origins`, or have the proxy "
+            "before this server pass the `Host` on.",
+            status=403,
         )
 
 
