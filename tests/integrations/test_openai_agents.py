@@ -35,6 +35,7 @@ from openai.types.responses import (
     ResponseTextDeltaEvent,
     ResponseUsage,
 )
+from pydantic import BaseModel
 
 from greenroom.integrations.openai_agents import run_agent
 
@@ -119,6 +120,10 @@ class TestOpenAIAgents(IntegrationConformance):
         return agent
 
 
+class Trip(BaseModel):
+    city: str
+
+
 def test_an_agent_that_was_handed_off_to_is_a_sub_run_and_its_answer_the_report() -> None:
     script = Script(((Speak(("One moment.",)), CallTool("c1", "transfer_to_billing", {})),))
     answer = Script(((Speak(("You owe ", "nothing.")),),))
@@ -140,3 +145,14 @@ def test_an_agent_that_was_handed_off_to_is_a_sub_run_and_its_answer_the_report(
     ]
     assert [e.data for e in events if e.kind == "final_report"] == [{"report": "You owe nothing."}]
     assert [e.data["agent"] for e in events if e.kind == "agent_started"] == ["agent", "billing"]
+
+
+def test_the_json_of_a_typed_output_is_the_report_and_no_text() -> None:
+    script = Script(((Speak(('{"city":', '"Rome"}')),),))
+    assistant: Agent = Agent(name="guide", model=model_of(script), output_type=Trip)
+
+    async def agent(run: aio.Run, said: greenroom.JSON) -> None:
+        await run_agent(run, assistant, str(said))
+
+    shown = [(str(event.kind), event.data) for event in events_of(agent)[2:-1]]
+    assert shown == [("final_report", {"report": {"city": "Rome"}})]

@@ -22,7 +22,3 @@ class NothingSaid(IntegrationError):
 class ToolFailed(IntegrationError):
     """A framework caught the error of a tool, and this is its text. Operators find it, users read
     the usual sentence."""
-
-
-class ApprovalRefused(IntegrationError):
-    """The user did not let a tool be called."""

@@ -41,6 +41,8 @@ with needed("openai-agents", "0.20", extra="openai-agents"):
 
 TContext = TypeVar("TContext")
 
+UNNAMED: Final = "agent"
+
 FAILED: Final = "An error occurred while running the tool. Please try again."
 """What the SDK has a model read of a tool that raised, unless the tool has words of its own."""
 
@@ -62,7 +64,7 @@ async def run_agent(
     """
     check_asyncio(run, "openai_agents.run_agent")
     following: str | list[TResponseInputItem] | RunState[TContext] = prompt
-    async with _Speakers(run, agent.name) as speakers:
+    async with _Speakers(run, agent) as speakers:
         while True:
             result = Runner.run_streamed(
                 agent,
@@ -90,16 +92,23 @@ async def run_agent(
 class _Speakers:
     """Who speaks now: the run itself, or a sub-run for the agent that it was handed off to."""
 
-    def __init__(self, run: AioRun, name: str) -> None:
+    def __init__(self, run: AioRun, agent: Agent[TContext]) -> None:
         self._run = run
-        self._name = self._speaking = name
+        self._name = self._speaking = agent.name or UNNAMED
+        self._is_typed = agent.output_type not in (None, str)
         self.out: RunWriter = RunWriter(run)
         self._main: RunWriter = self.out
         self._sub_run = AsyncExitStack()
         self.has_streamed = False
 
-    async def hand_off(self, name: str) -> None:
-        """From now on the agent of this name speaks."""
+    async def text(self, text: str) -> None:
+        """What the one who speaks says, unless it is the JSON of a typed output."""
+        if not self._is_typed:
+            await self.out.text(text)
+
+    async def hand_off(self, agent: Agent[TContext]) -> None:
+        """From now on this agent speaks."""
+        name, self._is_typed = agent.name or UNNAMED, agent.output_type not in (None, str)
         if name == self._speaking:
             return
         await self._sub_run.aclose()
@@ -152,7 +161,7 @@ async def _write(speakers: _Speakers, event: StreamEvent) -> None:
     if isinstance(event, RawResponsesStreamEvent):
         await _write_delta(speakers, event)
     elif isinstance(event, AgentUpdatedStreamEvent):
-        await speakers.hand_off(event.new_agent.name)
+        await speakers.hand_off(event.new_agent)
     else:
         await _write_item(speakers, event)
 
@@ -161,7 +170,7 @@ async def _write_delta(speakers: _Speakers, event: RawResponsesStreamEvent) -> N
     delta = delta_of(event.data)
     speakers.has_streamed = speakers.has_streamed or bool(delta.text)
     await speakers.out.thought(delta.thought)
-    await speakers.out.text(delta.text)
+    await speakers.text(delta.text)
     if delta.usage:
         speakers.out.run.add_usage(delta.usage)
 
@@ -178,7 +187,7 @@ async def _write_item(speakers: _Speakers, event: RunItemStreamEvent) -> None:
             await out.end_thought()
         case MessageOutputItem() as item:
             if not speakers.has_streamed:  # a model that does not stream
-                await out.text(ItemHelpers.text_message_output(item))
+                await speakers.text(ItemHelpers.text_message_output(item))
             speakers.has_streamed = False
 
 
