@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,10 @@ import pytest
 import greenroom
 from greenroom import Kind, aio
 from greenroom.testing.integrations import (
-    CallTool,
-    Fail,
     IntegrationConformance,
-    ModelFailed,
     Script,
     Speak,
     SuiteTools,
-    Think,
-    Wait,
 )
 from greenroom.testing.integrations.seen import Seen
 from greenroom.testing.integrations.stage import events_of
@@ -28,9 +22,7 @@ from tests.integrations.frameworks import framework
 if not TYPE_CHECKING:
     framework("langgraph", "langgraph")
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -39,49 +31,7 @@ from langgraph.types import interrupt
 
 from greenroom.integrations.langgraph import approval, run_graph
 from greenroom.integrations.writing.approvals import REFUSED
-
-
-class ScriptedChatModel(BaseChatModel):
-    """Plays the script."""
-
-    script: Any
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def _generate(self, *_: object, **__: object) -> ChatResult:
-        raise NotImplementedError
-
-    async def _astream(self, *_: object, **__: object) -> AsyncIterator[ChatGenerationChunk]:
-        for place, part in enumerate(self.script.next_turn()):
-            match part:
-                case Speak(deltas):
-                    for text in deltas:
-                        yield chunk(text)
-                case Think(deltas):
-                    for text in deltas:
-                        yield chunk([{"type": "thinking", "thinking": text, "index": place}])
-                case CallTool(call, name):
-                    for piece in (part.json[:4], part.json[4:]):
-                        yield called(place, call, name, piece)
-                        call = name = None
-                case Wait():
-                    await self.script.wait(part)
-                case Fail(words):
-                    raise ModelFailed(words)
-        tokens = self.script.input_tokens, self.script.output_tokens
-        used = dict(zip(("input_tokens", "output_tokens"), tokens, strict=True))
-        yield chunk("", usage_metadata={**used, "total_tokens": sum(tokens)})
-
-
-def chunk(content: object, **fields: object) -> ChatGenerationChunk:
-    return ChatGenerationChunk(message=AIMessageChunk(content=content, **fields))
-
-
-def called(place: int, call: str | None, name: str | None, args: str) -> ChatGenerationChunk:
-    piece = {"id": call, "name": name, "args": args, "index": place}
-    return chunk("", tool_call_chunks=[piece])
+from tests.integrations.scripted_chat_model import ScriptedChatModel
 
 
 def graph_of(script: Script, tools: SuiteTools) -> Any:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
+import greenroom
 from greenroom.integrations.errors import FrameworkMissing
 from greenroom.integrations.needed import needed
+
+NEEDED = re.compile(r'^with needed\("([\w-]+)", "([\d.]+)", extra="([\w-]+)"\)', re.MULTILINE)
+MODULES = Path(greenroom.__file__).parent / "integrations"
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
 @pytest.mark.parametrize(
@@ -58,3 +66,22 @@ def install(version: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
         return version
 
     monkeypatch.setattr(importlib.metadata, "version", found)
+
+
+def needs() -> list[tuple[str, str, str]]:
+    """Distribution, floor and extra of each module."""
+    return [
+        found
+        for path in sorted(MODULES.glob("*.py"))
+        for found in NEEDED.findall(path.read_text("utf-8"))
+    ]
+
+
+def test_every_framework_is_seen() -> None:
+    assert len(needs()) == 7
+
+
+@pytest.mark.parametrize(("distribution", "floor", "extra"), needs())
+def test_a_module_and_its_extra_have_one_floor(distribution: str, floor: str, extra: str) -> None:
+    extras = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]["optional-dependencies"]
+    assert [line for line in extras[extra] if line.startswith(f"{distribution}>={floor},")]

@@ -20,7 +20,7 @@ from greenroom.integrations.writing.deltas import usage_of_mapping
 from greenroom.integrations.writing.run_writer import AnyRun, RunWriter
 from greenroom.integrations.writing.streams import closing
 
-with needed("claude-agent-sdk", "0.2.100", extra="claude-agent-sdk"):
+with needed("claude-agent-sdk", "0.2.189", extra="claude-agent-sdk"):
     from claude_agent_sdk import (
         AssistantMessage,
         ClaudeAgentOptions,

@@ -19,7 +19,7 @@ from greenroom.integrations.writing.hosts import check_asyncio
 from greenroom.integrations.writing.run_writer import RunWriter
 from greenroom.integrations.writing.streams import closing
 
-with needed("google-adk", "2.0", extra="google-adk"):
+with needed("google-adk", "2.13", extra="google-adk"):
     from google.adk.agents.run_config import RunConfig
     from google.adk.events.event import Event
     from google.adk.runners import Runner

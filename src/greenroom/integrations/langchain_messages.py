@@ -10,7 +10,7 @@ from greenroom.integrations.needed import needed
 from greenroom.integrations.writing.approvals import REFUSED
 from greenroom.integrations.writing.run_writer import RunWriter
 
-with needed("langchain-core", "1.0", extra="langgraph"):
+with needed("langchain-core", "1.8.3", extra="langgraph"):
     from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 
 
@@ -70,7 +70,7 @@ class MessageWriter:
         call, name = message.tool_call_id, message.name or "tool"
         if message.status != "error":
             await self._out.tool_returned(call, name, message.content)
-        elif message.text == REFUSED:
+        elif REFUSED in message.text:  # the middleware puts words of its own before it
             await self._out.tool_failed(call, name, REFUSED)
         else:
             await self._out.tool_failed(call, name, ToolFailed(message.text))
@@ -89,5 +89,7 @@ def _text(block: Mapping[str, object], name: str) -> str:
 
 def last_words_of(messages: object) -> str:
     """The text of the last message, if a model wrote it."""
-    last = messages[-1] if isinstance(messages, list) and messages else None
-    return str(last.text) if isinstance(last, AIMessage) else ""
+    for last in messages[-1:] if isinstance(messages, list) else ():
+        if isinstance(last, AIMessage):
+            return str(last.text)
+    return ""

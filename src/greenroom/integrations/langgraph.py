@@ -29,7 +29,7 @@ from greenroom.integrations.writing.json_values import as_json
 from greenroom.integrations.writing.run_writer import RunWriter
 from greenroom.integrations.writing.streams import closing
 
-with needed("langgraph", "1.0", extra="langgraph"):
+with needed("langgraph", "1.2.24", extra="langgraph"):
     from langchain_core.messages import BaseMessage
     from langchain_core.runnables import RunnableConfig
     from langgraph.graph.state import CompiledStateGraph

@@ -22,7 +22,7 @@ from greenroom.integrations.writing.approvals import prompt_of
 from greenroom.integrations.writing.json_values import as_json
 from greenroom.integrations.writing.run_writer import AnyRun, RunWriter
 
-with needed("mcp", "2.0", extra="mcp"):
+with needed("mcp", "2.3", extra="mcp"):
     from mcp.client.client import Client
     from mcp.client.context import ClientRequestContext
     from mcp.types import (

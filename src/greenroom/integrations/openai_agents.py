@@ -19,7 +19,7 @@ from greenroom.integrations.writing.deltas import delta_of
 from greenroom.integrations.writing.hosts import check_asyncio
 from greenroom.integrations.writing.run_writer import RunWriter
 
-with needed("openai-agents", "0.20", extra="openai-agents"):
+with needed("openai-agents", "0.24", extra="openai-agents"):
     from agents import (
         Agent,
         AgentUpdatedStreamEvent,

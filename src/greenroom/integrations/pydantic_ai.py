@@ -18,7 +18,7 @@ from greenroom.integrations.writing.deltas import usage_of
 from greenroom.integrations.writing.hosts import check_asyncio
 from greenroom.integrations.writing.run_writer import RunWriter
 
-with needed("pydantic-ai-slim", "2.60", extra="pydantic-ai"):
+with needed("pydantic-ai-slim", "2.68", extra="pydantic-ai"):
     from pydantic_ai import (
         AgentRunResult,
         AgentRunResultEvent,
