@@ -3,7 +3,7 @@
     pip install 'greenroom[langgraph]' langgraph-checkpoint-sqlite
     python examples/frameworks/langgraph_approval.py
 
-Open the URL it prints, with the token it prints, and say which file is to be deleted. Kill the
+Open the link it prints, which signs you in, and say which file is to be deleted. Kill the
 process before you answer (`kill -9`), start it again, and answer: the graph continues where it was.
 """
 # pyright: reportMissingImports=false
@@ -72,7 +72,7 @@ async def main() -> None:
         async with aio.open_runtime(SETTINGS, files) as runtime:
             port = await runtime.listen()
             token = sign_token(SETTINGS.secret or "", "alice", 3600)
-            print(f"http://127.0.0.1:{port}/", token, flush=True)
+            print(f"http://127.0.0.1:{port}/#token={token}", flush=True)
             await asyncio.Event().wait()
 
 

@@ -3,7 +3,7 @@
     pip install 'greenroom[mcp]'
     python examples/frameworks/mcp_progress.py
 
-Open the URL it prints, with the token it prints, and say something. Ctrl-C stops it.
+Open the link it prints, which signs you in, and say something. Ctrl-C stops it.
 """
 # pyright: reportMissingImports=false
 
@@ -52,7 +52,7 @@ async def main() -> None:
     async with greenroom.open_runtime(SETTINGS, reader) as runtime:
         port = await runtime.listen()
         token = sign_token(SETTINGS.secret or "", "alice", 3600)
-        print(f"http://127.0.0.1:{port}/", token, flush=True)
+        print(f"http://127.0.0.1:{port}/#token={token}", flush=True)
         await trio.sleep_forever()
 
 

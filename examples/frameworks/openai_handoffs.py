@@ -3,7 +3,7 @@
     pip install 'greenroom[openai-agents]'
     python examples/frameworks/openai_handoffs.py
 
-Open the URL it prints, with the token it prints, and say something. The models are fakes: leave
+Open the link it prints, which signs you in, and say something. The models are fakes: leave
 `model` out for real ones. Ctrl-C stops it.
 """
 # pyright: reportMissingImports=false
@@ -44,7 +44,7 @@ async def main() -> None:
     async with aio.open_runtime(SETTINGS, support) as runtime:
         port = await runtime.listen()
         token = sign_token(SETTINGS.secret or "", "alice", 3600)
-        print(f"http://127.0.0.1:{port}/", token, flush=True)
+        print(f"http://127.0.0.1:{port}/#token={token}", flush=True)
         await asyncio.Event().wait()
 
 

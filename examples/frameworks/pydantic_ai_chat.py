@@ -3,7 +3,7 @@
     pip install 'greenroom[pydantic-ai]'
     python examples/frameworks/pydantic_ai_chat.py
 
-Open the URL it prints, with the token it prints, and say something. The model is a fake: put the
+Open the link it prints, which signs you in, and say something. The model is a fake: put the
 name of a real one in its place. Ctrl-C stops it.
 """
 # pyright: reportMissingImports=false
@@ -58,7 +58,7 @@ async def main() -> None:
     async with aio.open_runtime(SETTINGS, garden) as runtime:
         port = await runtime.listen()
         token = sign_token(SETTINGS.secret or "", "alice", 3600)
-        print(f"http://127.0.0.1:{port}/", token, flush=True)
+        print(f"http://127.0.0.1:{port}/#token={token}", flush=True)
         await asyncio.Event().wait()
 
 

@@ -22,7 +22,7 @@ def example(name: str, *arguments: str) -> Iterator[Example]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        url, token = process.stdout.readline().split()
+        url, _, token = process.stdout.readline().strip().partition("#token=")
         yield Example(process, url, token)
     finally:
         process.send_signal(signal.SIGINT)
