@@ -19,7 +19,7 @@ from greenroom.delivery.journal.memory_store import MemoryRuns, MemoryStore
 from greenroom.delivery.user.messages import AnswerAsk, UserSays
 from greenroom.delivery.user.names import child_id
 from greenroom.delivery.user.nodes import catching_up
-from greenroom.delivery.user.nodes.messages import OthersAppended
+from greenroom.delivery.user.nodes.messages import LoseRuns, OthersAppended
 from tests.delivery.backstage import ALICE, Backstage, Disk, open_backstage
 
 
@@ -186,6 +186,19 @@ async def test_an_emitter_gets_an_error_while_the_log_cannot_be_read_on() -> Non
             disk_of(here).unread = False
             await run.final_report(report="here")
         assert [each.offset for each in await here.records()] == [1, 2, 3, 4]
+
+
+async def test_nothing_of_a_run_is_kept_that_another_node_has() -> None:
+    async with nodes(1) as [here]:
+        async with here.run() as run:
+            [user] = here.users.active()
+            await user.actor.ask(LoseRuns())
+            with pytest.raises(EventNotKept, match="another node"):
+                await run.final_report(report="too late")
+            with pytest.raises(EventNotKept, match="another node"):
+                async with run.sub_run(agent="helper"):
+                    pass
+        assert await here.kinds() == ["agent_started"]
 
 
 async def test_a_user_whom_another_node_erased_is_loaded_again() -> None:
