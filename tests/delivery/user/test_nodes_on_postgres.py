@@ -193,7 +193,10 @@ async def test_typing_and_the_erasure_of_a_thread_reach_other_nodes(tmp_path: Pa
                     run.typing()
                     await trio.sleep(0.05)
             await run.final_report(report="one")
-        await until(lambda: "agent_completed" in client.kinds)
+        context = UserContext.new(user="alice", thread=run.thread)
+        async with there.run(context=context) as last:  # that node knows where the log ends
+            await last.final_report(report="two")
+        await until(lambda: user.gauge.last == 6)
         await user.actor.ask(EraseThread(run.thread))
         await until(lambda: bool(client.of(ThreadErased)))
         [elsewhere] = there.users.active()
