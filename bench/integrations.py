@@ -13,6 +13,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import greenroom
@@ -38,7 +39,7 @@ def pydantic_ai(out: RunWriter) -> tuple[Write, Any]:
     from greenroom.integrations.pydantic_ai import _write
 
     event = PartDeltaEvent(index=0, delta=TextPartDelta(content_delta="word "))
-    return lambda each: _write(out, each), event
+    return partial(_write, out), event
 
 
 def langgraph(out: RunWriter) -> tuple[Write, Any]:
@@ -48,6 +49,45 @@ def langgraph(out: RunWriter) -> tuple[Write, Any]:
     from greenroom.integrations.langchain_messages import MessageWriter
 
     return MessageWriter(out).write, AIMessageChunk(content="word ", id="1")
+
+
+def openai_agents(out: RunWriter) -> tuple[Write, Any]:
+    """An event of the Responses API, in the Agents SDK's own."""
+    from agents import Agent, RawResponsesStreamEvent
+    from openai.types.responses import ResponseTextDeltaEvent
+
+    from greenroom.integrations.openai_agents import _Speakers, _write
+
+    speakers = _Speakers(out.run, Agent(name="speaker"))
+    speakers.out = out
+    delta = ResponseTextDeltaEvent.model_construct(type="response.output_text.delta", delta="word ")
+    return partial(_write, speakers), RawResponsesStreamEvent(data=delta)
+
+
+def claude_agent_sdk(out: RunWriter) -> tuple[Write, Any]:
+    """A stream event of the Claude Agent SDK."""
+    from claude_agent_sdk import StreamEvent
+
+    from greenroom.integrations.claude_agent_sdk import _MessageWriter
+
+    delta = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "word "}}
+    return _MessageWriter(out).write, StreamEvent(uuid="1", session_id="1", event=delta)
+
+
+def google_adk(out: RunWriter) -> tuple[Write, Any]:
+    """A partial event of ADK."""
+    from google.adk.events import Event
+    from google.genai.types import Content, Part
+
+    from greenroom.integrations.google_adk import _EventWriter
+
+    content = Content(role="model", parts=[Part(text="word ")])
+    return _EventWriter(out).write, Event(author="speaker", content=content, partial=True)
+
+
+CASES: tuple[Case, ...] = (
+    *(text, pydantic_ai, langgraph, openai_agents, claude_agent_sdk, google_adk),
+)
 
 
 async def nothing(delta: object) -> None:
@@ -92,7 +132,7 @@ async def events_a_second(runtime: aio.Runtime, count: int) -> float:
 
 async def main(arguments: argparse.Namespace) -> None:
     async with aio.open_runtime(SETTINGS) as runtime:
-        for case in (text, pydantic_ai, langgraph):
+        for case in CASES:
             try:
                 costs = [await cost(runtime, case, arguments.deltas) for _ in range(ROUNDS)]
             except ImportError as missing:

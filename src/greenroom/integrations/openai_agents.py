@@ -168,9 +168,11 @@ async def _write(speakers: _Speakers, event: StreamEvent) -> None:
 
 async def _write_delta(speakers: _Speakers, event: RawResponsesStreamEvent) -> None:
     delta = delta_of(event.data)
-    speakers.has_streamed = speakers.has_streamed or bool(delta.text)
-    await speakers.out.thought(delta.thought)
-    await speakers.text(delta.text)
+    if delta.text:
+        speakers.has_streamed = True
+        await speakers.text(delta.text)
+    if delta.thought:
+        await speakers.out.thought(delta.thought)
     if delta.usage:
         speakers.out.run.add_usage(delta.usage)
 

@@ -39,14 +39,14 @@ def delta_of(piece: object) -> Delta:
     `IntegrationError` for an event that ends the stream by an error."""
     if isinstance(piece, str):
         return Delta(text=piece)
+    kind = getattr(piece, "type", None)
+    if isinstance(kind, str):
+        return _of_event(kind, piece)
     if hasattr(piece, "choices"):
         return _of_chunk(piece)
-    kind = getattr(piece, "type", None)
-    if not isinstance(kind, str):
-        raise BadEvent(
-            f"a stream must be of str, or of events of OpenAI or Anthropic, not of {kind_of(piece)}"
-        )
-    return _of_event(kind, piece)
+    raise BadEvent(
+        f"a stream must be of str, or of events of OpenAI or Anthropic, not of {kind_of(piece)}"
+    )
 
 
 class StreamUsage:

@@ -23,7 +23,7 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 
 from greenroom.integrations.langgraph import run_graph
-from tests.integrations.scripted_chat_model import ScriptedChatModel
+from tests.integrations.graphs.scripted_chat_model import ScriptedChatModel
 
 TWO = (CallTool("c1", "delete", {"path": "a"}), CallTool("c2", "delete", {"path": "b"}))
 

@@ -31,7 +31,7 @@ from langgraph.types import interrupt
 
 from greenroom.integrations.langgraph import approval, run_graph
 from greenroom.integrations.writing.approvals import REFUSED
-from tests.integrations.scripted_chat_model import ScriptedChatModel
+from tests.integrations.graphs.scripted_chat_model import ScriptedChatModel
 
 
 def graph_of(script: Script, tools: SuiteTools) -> Any:
