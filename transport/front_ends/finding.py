@@ -12,12 +12,12 @@ from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.events.record import OpenRun, Page, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.paging import PAGE_BYTES
-from greenroom.delivery.journal.reads import ReadAskEnd, ReadOpenAsks
+from greenroom.delivery.journal.reads import Question, ReadAskEnd, ReadOpenAsks, Reads
 from greenroom.transport.front_ends.wanted import ResumePoint, Wanted
 from greenroom.transport.http.request_head import BadRequest
 
 PAGE, MOST_PAGES = 200, 50
-"""How far back the beginning of a run is looked for: 10,000 events of its thread."""
+"""How far back a question is looked for, or a run that its id does not lead to: 10,000 events."""
 
 MOST_ANSWERS: Final = 100
 REFUSAL: Final = "refuse:"
@@ -26,6 +26,16 @@ REFUSAL: Final = "refuse:"
 NOT_THERE: Final = "There is no such run of yours."
 
 Frame: TypeAlias = Mapping[str, JSON]
+
+
+@attrs.frozen
+class ReadFirst(Question[Record | None]):
+    """The first event of a run, whosever it is."""
+
+    run: RunId
+
+    def answer(self, reads: Reads) -> Record | None:
+        return reads.runs.first(self.run)
 
 
 @attrs.frozen(kw_only=True)
@@ -167,8 +177,11 @@ class Finder:
         return (position.offset,)
 
     async def _look(self, subject: _Subject) -> _Look:
-        """Through the thread, backwards."""
+        """Where the run begins: by its id, or else through the thread, backwards, as for asks."""
         look, before = _Look(subject.run, set(subject.asks)), None
+        first = await self.journal.ask(ReadFirst(subject.run), whose=self.user).wait()
+        if first is not None and (first.user != self.user or not subject.asks):
+            return look if first.user != self.user else look.beginning(first)
         for _ in range(MOST_PAGES):
             page = await self.journal.history(
                 self.user, thread=subject.thread, before=before, limit=PAGE
@@ -188,6 +201,11 @@ class _Look:
     first: int = 0
     thread: ThreadId | None = None
     asks: list[int] = attrs.field(factory=list)
+
+    def beginning(self, first: Record) -> _Look:
+        """Where this, its first event, is."""
+        self.first, self.thread = first.offset, first.thread
+        return self
 
     def has_beginning(self, page: Page) -> bool:
         """Events of other runs may stand between those of this one."""

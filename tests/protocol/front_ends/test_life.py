@@ -92,6 +92,31 @@ def test_a_run_is_found_behind_hundreds_of_events_of_others():
             assert reading.rest()[-1]["outcome"] == {"type": "cancelled"}
 
 
+def test_a_run_is_found_however_many_events_it_has(monkeypatch):
+    """A run that streams for minutes has more events than are looked through."""
+    monkeypatch.setattr("greenroom.transport.front_ends.finding.MOST_PAGES", 1)
+    monkeypatch.setattr("greenroom.transport.front_ends.finding.PAGE", 10)
+    with serving(agent=agent) as server:
+        page = alices(server)
+        page.read("POST", "ag-ui", run_input("flood"))
+        again = page.read("GET", "ag-ui?runId=run-1")
+    assert sum(len(each.data.get("delta", "")) for each in again) == 5_000_007
+
+
+def test_a_run_of_another_user_is_not_there():
+    with serving(agent=agent) as server:
+        alices(server).read("POST", "ag-ui", run_input("hello"))
+        (record, *_) = server.run(_records, server.runtime.journal)
+        bob = FrontEnd(server.port, {"Authorization": f"Bearer {token_for('bob')}"})
+        with pytest.raises(Refused) as refused:
+            bob.read("GET", f"ag-ui?runId={record.run}")
+    assert refused.value.status == 404
+
+
+async def _records(journal):
+    return await journal.read(ALICE, after=0, limit=9, max_bytes=2**20)
+
+
 def test_a_user_has_as_many_streams_as_connections():
     with serving(agent=agent, connections_per_user=1) as server:
         page = alices(server)
