@@ -197,8 +197,8 @@ BUGS = [
     Bug(
         "a settler that failed does not try again",
         "settling",
-        "            self._wind(AGAIN_SECONDS)\n",
-        "",
+        "            self._wind(AGAIN_SECONDS)\n            self._answer(found)",
+        "            self._answer(found)",
     ),
     Bug(
         "new events are not settled",
@@ -209,7 +209,7 @@ BUGS = [
     Bug(
         "a wait does not ask the journal",
         "receipts",
-        "if kept.value.stage(sessions) >= request.stage:",
+        "if kept.value.stage(sessions) >= request.stage and not reply.is_set:",
         "if False:",
     ),
     Bug(
