@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src"
-NOT_OURS = {"__pycache__", "react"}  # the second: an example that the demo does not run
+NOT_OURS = {"greenroom/demo/react", "greenroom/demo/ag_ui"}  # examples in other languages
 
 
 def in_the_checkout() -> dict[str, bytes]:
@@ -23,10 +23,15 @@ def below(folder: Path) -> list[Path]:
     found: list[Path] = []
     for path in folder.iterdir():
         if path.is_dir():
-            found += below(path) if path.name not in NOT_OURS else []
+            found += below(path) if is_ours(path) else []
         else:
             found.append(path)
     return found
+
+
+def is_ours(folder: Path) -> bool:
+    is_built = folder.name == "__pycache__"
+    return not is_built and folder.relative_to(SOURCE).as_posix() not in NOT_OURS
 
 
 def in_the_wheel(wheel: Path) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from contextlib import suppress
 
 import attrs
 import trio
@@ -17,6 +18,7 @@ from greenroom.delivery.events.ids import AskId, IdSource, ToolCallId, UserId
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.run.grammar import OutOfOrder, RunStage, RunStep, Spoken
 from greenroom.delivery.user.handle import UserHandle
+from greenroom.integrations.errors import FrameworkMissing
 from greenroom.runtime import NotOpen, Runtime
 from greenroom.settings import Settings
 from greenroom.supervisor.errors import SupervisorStopped
@@ -27,7 +29,8 @@ CALL, ASK = IdSource().new(ToolCallId), IdSource().new(AskId)
 def import_all() -> None:
     for module in pkgutil.walk_packages(greenroom.__path__, "greenroom."):
         if not module.name.endswith("__main__") and ".demo" not in module.name:
-            importlib.import_module(module.name)
+            with suppress(FrameworkMissing):
+                importlib.import_module(module.name)
 
 
 def steps() -> list[RunStep]:
