@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
@@ -97,7 +97,26 @@ class AsyncioLoop:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _ended(tasks)
+
+
+async def _ended(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Wait for tasks that were cancelled. A cancellation of whoever waits cancels them again, and
+    is raised after them as it came: anyio knows those of its scopes by their message, which
+    `gather` takes from the tasks."""
+    cancelled: asyncio.CancelledError | None = None
+    while left := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(left)
+        except asyncio.CancelledError as error:
+            cancelled = error
+            for task in left:  # it may be in its last words
+                task.cancel()
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # which asyncio would complain of otherwise
+    if cancelled is not None:
+        raise cancelled
 
 
 class TrioSignal:
