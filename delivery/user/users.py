@@ -156,7 +156,7 @@ class Users:
         self._letter_log = LetterLog()
         self._sweep = OverdueSweep(self, settings.policies, journal, settings.now_ms)
         self._slots: dict[UserId, _Slot] = {}
-        self.past = PastConnections()
+        self.past: PastConnections = PastConnections()
         self._draining = False
         self._thread = get_ident()
         self._holds_says = False

@@ -109,7 +109,7 @@ class EventSocket:
         self._heartbeats = Heartbeats(carrier.traffic)
         self._is_over = False
         self.key: tuple[str, str] | None = None
-        self.gauge = SocketGauge()
+        self.gauge: SocketGauge = SocketGauge()
 
     @property
     def writer(self) -> ByteWriter:

@@ -79,7 +79,10 @@ class FrontSocket:
         self._has_begun = False
         self._passed: int | None = None
         self._asked, self._asking = trio.open_memory_channel[Hear | LookUp](MOST_REQUESTS)
-        self.gauge = SocketGauge(acknowledged=False, left_out=0)  # until the answer has begun
+        self.gauge: SocketGauge = SocketGauge(
+            acknowledged=False,
+            left_out=0,  # until the answer has begun
+        )
         self._commands: Mapping[type[Command], Callable[[Command], None]] = {
             Hear: self._ask,
             LookUp: self._ask,

@@ -34,7 +34,7 @@ class AioRun(RunFacts):
     """
 
     __slots__ = ()
-    __greenroom_host__: ClassVar = "asyncio"
+    __greenroom_host__: ClassVar[str] = "asyncio"
 
     agent_started: Final = emitting(Run.agent_started)
     agent_thinking: Final = emitting(Run.agent_thinking)
