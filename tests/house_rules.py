@@ -33,7 +33,7 @@ EXCUSED = {  # (module, what it imports): why a pure module may reach it
     },
     ("greenroom.delivery.events.ids", "greenroom.actors.forks"): "forked children throw bits away",
     ("greenroom.delivery.history.usage", "datetime"): "the day of a given time; it asks no clock",
-    ("greenroom.delivery.history.unseen.cause", "datetime"): "a given time in words",
+    ("greenroom.delivery.history.times", "datetime"): "a given time in words",
     (
         "greenroom.transport.front_ends.ag_ui.interrupts",
         "datetime",

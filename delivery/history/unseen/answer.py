@@ -10,8 +10,9 @@ import orjson
 
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.history.times import moment
 from greenroom.delivery.history.unseen import in_journal, on_server
-from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding, clock
+from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding
 from greenroom.delivery.history.unseen.evidence import EventEvidence, LiveUser, of_kind
 
 SCHEMA: Final = "greenroom.why/1"
@@ -97,11 +98,11 @@ def finding_of(known: EventEvidence) -> UnseenFinding:
 def _lines(known: EventEvidence) -> Iterator[str]:
     event = known.event
     yield f"{event.id}, {of_kind(event)}, event {event.offset} of {known.user}"
-    yield f"accepted {clock(event.at / 1000)}, in {event.run}"
+    yield f"accepted {moment(event.at / 1000)}, in {event.run}"
     for sight in known.moment.sights:
         yield f"session {sight.standing.session}: {sight.standing.stage}"
     for attempt in known.moment.attempts:
-        at, session = clock(attempt.at / 1000), attempt.session
+        at, session = moment(attempt.at / 1000), attempt.session
         yield f"sent to {session} at {at}, for the {attempt.number}. time"
     if known.live is not None:
         yield from _of_server(known.live)
@@ -116,6 +117,6 @@ def _of_server(live: LiveUser) -> Iterator[str]:
         )
     for past in live.past:
         what = past.connection or "refused"
-        yield f"{clock(past.at)} {what}: closed with {past.code}"
+        yield f"{moment(past.at)} {what}: closed with {past.code}"
     for crash in live.crashes:
-        yield f"{clock(crash.at)} crash {crash.id} of {crash.path}: {crash.summary}"
+        yield f"{moment(crash.at)} crash {crash.id} of {crash.path}: {crash.summary}"

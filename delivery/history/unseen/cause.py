@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from datetime import UTC, datetime
 
 import attrs
 
@@ -39,8 +38,3 @@ class UnseenFinding:
     cause: UnseenCause
     sentence: str
     advice: str = ""
-
-
-def clock(at: float) -> str:
-    """Seconds since the Unix epoch, as `2026-09-23 12:00:01Z`."""
-    return format(datetime.fromtimestamp(at, UTC), "%Y-%m-%d %H:%M:%SZ")

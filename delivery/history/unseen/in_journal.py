@@ -6,7 +6,8 @@ from typing import Final
 
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.stages import ReceiptStage
-from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding, clock
+from greenroom.delivery.history.times import moment
+from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding
 from greenroom.delivery.history.unseen.evidence import EventEvidence, of_kind
 
 SILENT_SECONDS: Final = 30
@@ -33,7 +34,7 @@ def silent_agent(known: EventEvidence) -> UnseenFinding | None:
     return UnseenFinding(
         UnseenCause.SILENT_AGENT,
         f"There is nothing more to see: the run goes on, and its agent has emitted nothing for "
-        f"{silent:.0f} s, since {of_kind(known.last)} at {clock(known.last.at / 1000)}.",
+        f"{silent:.0f} s, since {of_kind(known.last)} at {moment(known.last.at / 1000)}.",
         "See what it does with `greenroom tree`, or end it: "
         f"`greenroom runs cancel {known.event.run}`.",
     )
@@ -45,7 +46,7 @@ def seen(known: EventEvidence) -> UnseenFinding | None:
     if known.moment.stage < ReceiptStage.DISPLAYED or not times:
         return None
     return UnseenFinding(
-        UnseenCause.SEEN, f"It was seen: a tab displayed it at {clock(times[0] / 1000)}."
+        UnseenCause.SEEN, f"It was seen: a tab displayed it at {moment(times[0] / 1000)}."
     )
 
 
@@ -67,7 +68,7 @@ def given_up(known: EventEvidence) -> UnseenFinding | None:
     how = f"after it was sent {tries} times and not acknowledged" if tries else "never sent"
     return UnseenFinding(
         UnseenCause.GIVEN_UP,
-        f"Its delivery was given up at {clock(letter.at / 1000)}, {how}.",
+        f"Its delivery was given up at {moment(letter.at / 1000)}, {how}.",
         f"Emit it again: `greenroom dead-letters requeue {known.event.id}`.",
     )
 

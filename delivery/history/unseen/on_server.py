@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding, clock
+from greenroom.delivery.history.times import moment
+from greenroom.delivery.history.unseen.cause import UnseenCause, UnseenFinding
 from greenroom.delivery.history.unseen.evidence import EventEvidence
 from greenroom.delivery.outbox.feed import ConnectionStanding
 from greenroom.delivery.outbox.redelivery import Circuit
@@ -41,7 +42,7 @@ def crash_loop(known: EventEvidence) -> UnseenFinding | None:
     return UnseenFinding(
         UnseenCause.CRASH_LOOP,
         f"What serves this user crashes again and again, {len(crashes)} times lately, the last at "
-        f"{clock(newest.at)}: {newest.summary}",
+        f"{moment(newest.at)}: {newest.summary}",
         f"See the crash: `greenroom crash {newest.id}`.",
     )
 
@@ -107,7 +108,7 @@ def banned(known: EventEvidence) -> UnseenFinding | None:
         return None
     return UnseenFinding(
         UnseenCause.BANNED,
-        f"The user is refused until {clock(known.live.banned_until)}: an operator said so.",
+        f"The user is refused until {moment(known.live.banned_until)}: an operator said so.",
         f"Let the user in again: `greenroom users readmit {known.user}`.",
     )
 
@@ -120,7 +121,7 @@ def bad_token(known: EventEvidence) -> UnseenFinding | None:
     stayed = "did not refresh its token in time, and was closed"
     return UnseenFinding(
         UnseenCause.BAD_TOKEN,
-        f"The user's client {came if past.connection is None else stayed} at {clock(past.at)}.",
+        f"The user's client {came if past.connection is None else stayed} at {moment(past.at)}.",
         "The page must fetch a new token (`getToken`), or its user must sign in again.",
     )
 
@@ -134,7 +135,7 @@ def taken_over(known: EventEvidence) -> UnseenFinding | None:
             return UnseenFinding(
                 UnseenCause.TAKEN_OVER,
                 f"Session {past.session} was taken over by another connection at "
-                f"{clock(past.at)}, and none has it now: the tab that lost it stays away.",
+                f"{moment(past.at)}, and none has it now: the tab that lost it stays away.",
                 "Reload the tab. Two clients that share one session should each have their own.",
             )
     return None
@@ -145,7 +146,7 @@ def thrown_out(known: EventEvidence) -> UnseenFinding | None:
     if past is None or past.code != THROWN_OUT:
         return None
     return UnseenFinding(
-        UnseenCause.THROWN_OUT, f"The service disconnected the user at {clock(past.at)} (4509)."
+        UnseenCause.THROWN_OUT, f"The service disconnected the user at {moment(past.at)} (4509)."
     )
 
 
@@ -157,7 +158,7 @@ def closed(known: EventEvidence) -> UnseenFinding | None:
     return UnseenFinding(
         UnseenCause.CLOSED,
         f"No tab of the user is connected: the last connection was closed by {who} at "
-        f"{clock(past.at)}, code {past.code}.",
+        f"{moment(past.at)}, code {past.code}.",
         "It is sent when a tab comes back.",
     )
 

@@ -21,9 +21,9 @@ import pytest
 import greenroom
 from greenroom.command_line import run
 from greenroom.commands.output.streams import PLAIN
-from greenroom.commands.output.times import clock_time
 from greenroom.commands.table import COMMANDS
 from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.history.times import clock_time
 from greenroom.delivery.journal.sqlite.file import open_file
 from greenroom.parsing import load
 from tests.delivery.history.run_story import Author, write

@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 
 from greenroom.actors.text.escaping import one_line
-from greenroom.commands.output.times import moment
 from greenroom.delivery.events.record import DeadLetter, Record
+from greenroom.delivery.history.times import moment
 
 
 def shown_whole(letter: DeadLetter, record: Record | None) -> str:

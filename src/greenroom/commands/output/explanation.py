@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from greenroom.actors.text.escaping import one_line
-from greenroom.commands.output.times import moment
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.history.explanation import FailureExplanation
+from greenroom.delivery.history.times import moment
 from greenroom.delivery.history.unseen.answer import WhyUnseen
 
 LOST = "the process that ran it stopped or was killed: see its log of that time"

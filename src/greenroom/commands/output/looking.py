@@ -14,7 +14,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from greenroom.actors.text.escaping import one_line
-from greenroom.commands.output.times import WIDTH, moment
+from greenroom.delivery.history.times import WIDTH, moment
 from greenroom.delivery.journal.node import Node
 from greenroom.supervisor.child_info import ChildState
 from greenroom.supervisor.crash.crash_report import CrashReport

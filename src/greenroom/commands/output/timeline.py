@@ -10,10 +10,10 @@ from rich.text import Text
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.commands.output.events import STYLES
-from greenroom.commands.output.times import moment as date
 from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.history.timeline import Moment, Sight, Timeline
+from greenroom.delivery.history.times import moment as date
 
 SCHEMA = "greenroom.timeline/1"
 WIDE = 88  # columns that a line of the table needs

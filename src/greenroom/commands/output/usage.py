@@ -13,10 +13,10 @@ from rich.text import Text
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.commands.output.looking import duration
-from greenroom.commands.output.times import moment
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.history.timeline import Durations
+from greenroom.delivery.history.times import moment
 from greenroom.delivery.history.usage import ENDINGS, By, Tally, Usage
 
 SCHEMA = "greenroom.usage/1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from greenroom.actors.text.escaping import one_line
-from greenroom.commands.output.times import moment
+from greenroom.delivery.history.times import moment
 from greenroom.delivery.journal.sql.tables.runs import OpenRunRow
 
 

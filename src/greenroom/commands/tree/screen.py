@@ -17,9 +17,9 @@ from greenroom.actors.machine.runner import MachineRunner
 from greenroom.actors.text.escaping import one_line
 from greenroom.admin.client import AdminClient
 from greenroom.commands.output.looking import STATE_STYLES, duration, node_line
-from greenroom.commands.output.times import moment
 from greenroom.commands.tree.browser import BROWSER, Key, Looked, LookFailed, Mode, Order, Row, View
 from greenroom.commands.tree.terminal_keys import one_by_one, read_keys
+from greenroom.delivery.history.times import moment
 from greenroom.supervisor.inspection.tree import TreeNode
 
 HELP = {

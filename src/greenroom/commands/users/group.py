@@ -17,9 +17,9 @@ from greenroom.commands.options import AdminToken, Flag, ServerUrl, not_erased
 from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.printing import counted, say
 from greenroom.commands.output.streams import write_line
-from greenroom.commands.output.times import moment
 from greenroom.commands.users.here_or_there import Url, check_reachable, done
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.history.times import moment
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.user_data import check_kept, erase_from, export_lines

@@ -15,7 +15,6 @@ from greenroom.commands.events import existing_journal
 from greenroom.commands.options import AdminToken, BadOptions, Flag, not_erased
 from greenroom.commands.output.printing import say, say_none
 from greenroom.commands.output.streams import write_line
-from greenroom.commands.output.times import moment
 from greenroom.commands.users.here_or_there import Url, check_reachable, done
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.threads import (
@@ -24,6 +23,7 @@ from greenroom.delivery.events.threads import (
     UnknownThread,
     checked_title,
 )
+from greenroom.delivery.history.times import moment
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import ReadThread
 from greenroom.delivery.journal.sqlite.reader import JournalReader

@@ -16,6 +16,7 @@ from greenroom.delivery.history.unseen.cause import UnseenCause
 from greenroom.delivery.history.unseen.evidence import EventEvidence, LiveUser, UserCrash
 from greenroom.delivery.outbox.feed import ConnectionStanding
 from greenroom.delivery.outbox.redelivery import Circuit
+from greenroom.delivery.user.bans import LATEST
 from greenroom.delivery.user.past_connections import PastConnection, PastConnections
 from tests.delivery.outbox.three_runs import ALICE, record
 
@@ -168,6 +169,11 @@ def test_what_a_live_connection_lacks_is_the_cause(
     late: ConnectionStanding, cause: UnseenCause
 ) -> None:
     assert finding_of(evidence(live=LiveUser(connections=(late,)))).cause is cause
+
+
+def test_a_user_who_is_refused_for_ever_is_told_of_in_words() -> None:
+    banned = evidence(live=LiveUser(banned_until=LATEST))
+    assert finding_of(banned).cause is UnseenCause.BANNED
 
 
 def test_crashes_long_ago_and_a_single_one_are_no_loop() -> None:

@@ -1,4 +1,4 @@
-"""Points in time as every command prints them: in UTC, and saying so."""
+"""Points in time as people read them everywhere: in UTC, and saying so (pure)."""
 
 from __future__ import annotations
 
