@@ -6,7 +6,6 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from itertools import islice
-from operator import attrgetter
 from typing import Final
 
 import attrs
@@ -377,8 +376,8 @@ class MemoryRuns:
     def first(self, run: RunId) -> Record | None:
         first, last = born_beside(run)
         records = (record for log in self.users.values() for record in log.records)
-        found = (each for each in records if each.run == run and first <= each.id <= last)
-        return min(found, key=attrgetter("id"), default=None)
+        ours = [record for record in records if record.run == run]
+        return ours[0] if any(first <= each.id <= last for each in ours) else None
 
     def _kept(self, user: UserId) -> RunsKept:
         log = self.users.get(user)

@@ -118,7 +118,7 @@ class Finder:
         """The newest run of the thread that has not ended; of sub-runs the outermost."""
         runs = await self.journal.open_runs(self.user)
         ours = [each.run for each in runs if each.thread == thread and each.parent is None]
-        return _Subject(max(ours), thread) if ours else None
+        return _Subject(ours[-1], thread) if ours else None
 
     async def _asking(self, wanted: Wanted) -> _Subject | None:
         """The run that asked what is answered, with the answers to what is still open."""

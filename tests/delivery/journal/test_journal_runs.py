@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
+import attrs
 import pytest
 
 from greenroom.delivery.events.going_on import GoesOn, GoingOn, NotAgain, StepResult
@@ -128,6 +129,24 @@ async def test_users_with_runs_that_go_on_are_listed_page_by_page(journal: Journ
     await journal.append([record(1, user=UserId("dave"), kind=Kind.USER_SAID, say="s")])
     assert await users(journal, limit=2) == [ALICE, BOB]
     assert await users(journal, after=BOB) == [UserId("carol")]
+
+
+async def test_the_first_event_of_a_run_is_the_first_in_the_log_whatever_its_id(
+    journal: Journal,
+) -> None:
+    """Ids of one millisecond are in no order."""
+    ids = sorted((IDS.new(EventId) for _ in range(4)), reverse=True)
+    runs = (RUNS[1], *[RUNS[0]] * 3)
+    for offset, (event, run) in enumerate(zip(ids, runs, strict=True), 1):
+        await journal.append([attrs.evolve(record(offset, run=run), id=event)])
+    first = await journal.ask(_Asked(lambda reads: reads.first(RUNS[0]))).wait()
+    assert first is not None
+    assert (first.user, first.offset) == (ALICE, 2)
+
+
+async def test_a_run_without_events_has_no_first_one(journal: Journal) -> None:
+    await journal.append([record(1)])
+    assert await journal.ask(_Asked(lambda reads: reads.first(RUNS[2]))).wait() is None
 
 
 async def test_an_entry_of_a_run_needs_the_id_of_one(journal: Journal) -> None:

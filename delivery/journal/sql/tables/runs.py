@@ -50,9 +50,16 @@ _GOING_ON: Final = """
 """
 _USERS: Final = "SELECT DISTINCT user FROM going_on WHERE user > ? ORDER BY user LIMIT ?"
 _STEP: Final = "SELECT value FROM step_result WHERE user = ? AND run = ? AND key = ?"
-_FIRST: Final = f"""
-    SELECT {RECORD_COLUMNS} FROM log WHERE id BETWEEN ? AND ? AND run = ? ORDER BY id LIMIT 1
+_BORN_FIRST: Final = """
+    SELECT user, "offset" FROM log WHERE id BETWEEN ? AND ? AND run = ? ORDER BY id LIMIT 1
 """
+_FIRST: Final = f"""
+    SELECT {RECORD_COLUMNS} FROM log WHERE user = ? AND "offset" BETWEEN ? AND ? AND run = ?
+    ORDER BY "offset" LIMIT 1
+"""
+_SAME_MS: Final = 1_000
+"""More events than one user has in a millisecond: their ids are in any order."""
+
 _STEPS: Final = "SELECT count(*) FROM step_result WHERE user = ? AND run = ?"
 
 
@@ -103,8 +110,12 @@ class SqlRuns:
         return cast(int, self._database.execute(_STEPS, (user, run)).get)
 
     def first(self, run: RunId) -> Record | None:
-        first, last = born_beside(run)
-        rows = self._database.execute(_FIRST, (first, last, run)).fetchall()
+        born = self._database.execute(_BORN_FIRST, (*born_beside(run), run)).fetchall()
+        rows = [
+            row
+            for user, offset in cast(list[tuple[str, int]], born)
+            for row in self._database.execute(_FIRST, (user, offset - _SAME_MS, offset, run))
+        ]
         return record_of(cast(RecordRow, rows[0])) if rows else None
 
 
