@@ -108,7 +108,10 @@ class Finder:
             return _Subject(wanted.run, None)
         if wanted.key is not None:
             return await self._said(wanted.key)
-        return await self._going_on(wanted.thread) if wanted.thread else None
+        if wanted.thread is None:
+            return None
+        going_on = await self._going_on(wanted.thread)
+        return going_on or (await self._stopped(wanted.thread) if wanted.or_stopped else None)
 
     async def _said(self, say: str | None) -> _Subject | None:
         said = None if say is None else await self.journal.said(self.user, say)
@@ -119,6 +122,13 @@ class Finder:
         runs = await self.journal.open_runs(self.user)
         ours = [each.run for each in runs if each.thread == thread and each.parent is None]
         return _Subject(ours[-1], thread) if ours else None
+
+    async def _stopped(self, thread: ThreadId) -> _Subject | None:
+        """The run whose stop is the last that the thread has."""
+        page = await self.journal.history(self.user, thread=thread, before=None, limit=1)
+        last = next(map(_decoded, page.records), None)
+        was_stopped = last is not None and last.data.get("outcome") == "cancelled"
+        return _Subject(last.run, thread) if last is not None and was_stopped else None
 
     async def _asking(self, wanted: Wanted) -> _Subject | None:
         """The run that asked what is answered, with the answers to what is still open."""

@@ -31,6 +31,9 @@ from greenroom.transport.protocol.close_codes import CloseCode
 HELD_BYTES: Final = 256 * 1024
 """What waits, at most, until the requests of the stream are answered."""
 
+STOP_SECONDS: Final = 5.0
+"""How long the answer to a stop waits for the end of the run, so that who reads on finds it."""
+
 HELLO: Final[Frame] = {"type": "hello", "features": ["threads"]}
 LOOKING: Final = "looking"
 
@@ -40,8 +43,6 @@ Take: TypeAlias = Callable[[Frame], Iterable[Command]]
 class RunStream:
     """A run, from where it was found to its end or its next question. Without `found`, it is only
     now begun."""
-
-    patience: Final = float("inf")
 
     def __init__(self, wanted: Wanted, found: FoundRun | None) -> None:
         self._wanted = wanted
@@ -56,6 +57,8 @@ class RunStream:
         self._opening = b""
         self._held = bytearray()
         self._has_begun = False
+        self._has_ended = False  # the run that is to be stopped
+        self.patience = STOP_SECONDS if wanted.stops else float("inf")
         if found is not None:
             self._know(found.run, found.thread)
         self._takes: Mapping[str, Take] = {
@@ -98,7 +101,8 @@ class RunStream:
         return self._begin()
 
     def timed_out(self) -> Iterable[Command]:
-        return ()
+        """The run is to stop, and takes its time."""
+        return self._stopped()
 
     # What the server says
 
@@ -127,7 +131,7 @@ class RunStream:
         if not reply["ok"]:
             return self._refused(str(reply["id"]), cast(Frame, reply["error"]))
         if self._wanted.stops:
-            return [WholeAnswer(json_answer(orjson.dumps({"run": reply["run"]})))]
+            return self._stopped() if self._has_ended else ()
         if reply["id"] == self._say and self._family is None:
             self._know(RunId(str(reply["run"])), ThreadId(str(reply["thread"])))
             self._open()
@@ -151,11 +155,23 @@ class RunStream:
             self._place = event.offset
             if not self._is_ours(event):
                 yield Pass(event.offset)
+                yield from self._ends_stop(event)
             elif self._face is not None and not self._face.is_over:
                 self._held += self._shown(self._face.of(event), event.offset)
         if self._has_begun or len(self._held) > HELD_BYTES:
             self._pending.clear()
             yield from self._begin()
+
+    def _ends_stop(self, event: Event) -> Iterable[Command]:
+        found = self._found
+        if not self._wanted.stops or found is None or not _is_end(event, found.run):
+            return ()
+        self._has_ended = True
+        return () if self._pending else self._stopped()
+
+    def _stopped(self) -> Iterable[Command]:
+        run = None if self._found is None else self._found.run
+        return [WholeAnswer(json_answer(orjson.dumps({"run": run})))]
 
     def _is_ours(self, event: Event) -> bool:
         if self._wanted.stops:
@@ -234,3 +250,7 @@ class RunStream:
             last = self._face.placed(last, self._epoch, offset)
         lines = [b"data: %b\n\n" % orjson.dumps(each) for each in others]
         return b"".join([*lines, head, b"data: %b\n\n" % orjson.dumps(last)])
+
+
+def _is_end(event: Event, run: RunId) -> bool:
+    return event.run == run and event.kind in (Kind.AGENT_COMPLETED, Kind.AGENT_FAILED)

@@ -79,9 +79,9 @@ class Wanted:
     """A run to begin, to answer, to read along or to stop.
 
     The run is the one that `said` begins, or else that asked what `answers` answer, or else `run`,
-    or else the one that `key` began, or else the newest of `thread` that goes on. `position`: what
-    of it is known, nothing if it is read as a `whole`; `must_exist`: whether there must be such a
-    run.
+    or else the one that `key` began, or else the newest of `thread` that goes on; `or_stopped`: or
+    that was stopped last, with nothing after it. `position`: what of it is known, nothing if it is
+    read as a `whole`; `must_exist`: whether there must be such a run.
     """
 
     face_of: FaceOf
@@ -92,6 +92,7 @@ class Wanted:
     thread: ThreadId | None = None
     position: ResumePoint | None = None
     stops: bool = False
+    or_stopped: bool = False
     whole: bool = False
     must_exist: bool = True
 

@@ -50,6 +50,16 @@ describe.skipIf(!hasGreenroom)("a chat with a real server", () => {
     expect(await ended).toBe("cancelled");
   });
 
+  it("stops the run, and closes the question that waits", async () => {
+    const { chat, transport, answer } = joined();
+    const sending = chat.sendMessage({ text: "ask" });
+    await until(() => approvalOf(answer()));
+    await transport.stop();
+    await sending;
+    expect(answer()?.parts[1]).toMatchObject({ state: "output-error" });
+    expect(answer()?.metadata).toMatchObject({ outcome: "cancelled" });
+  });
+
   it("is loaded again in the middle of an answer, and reads on", async () => {
     const first = joined();
     void first.chat.sendMessage({ text: "ask" });

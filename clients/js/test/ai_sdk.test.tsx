@@ -228,6 +228,18 @@ describe("a stop", () => {
     expect(chat.status).toBe("ready");
   });
 
+  it("by the transport shows how the run ended: its question is closed", async () => {
+    const { runs, chat, transport, sending, answer } = await asked();
+    await runs.emit("input_requested", { ask: "ask_1", prompt: "Book it?", options: ["yes", "no"] });
+    await transport.stop(THREAD);
+    expect(runs.sent("cancel")).toMatchObject([{ run: RUN }]);
+    await runs.emit("input_closed", { ask: "ask_1", reason: "withdrawn" });
+    await runs.emit("agent_completed", { outcome: "cancelled" });
+    await sending;
+    expect(tool(answer(), "ask_1")).toMatchObject({ state: "output-error", errorText: "The question was withdrawn." });
+    expect([chat.status, answer().metadata?.outcome]).toEqual(["ready", "cancelled"]);
+  });
+
   it("before the server has answered cancels the run once it is known", async () => {
     const runs = new FakeRuns();
     onTestFinished(() => runs.client.close());

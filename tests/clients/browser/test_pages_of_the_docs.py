@@ -123,3 +123,7 @@ def test_the_page_for_the_ai_sdk_streams_asks_while_a_tool_executes_and_stops(
         page.click("text=Stop")
         page.wait_for_selector("button:enabled >> text=Send")
         assert page.locator("p:has-text('Yes')").count() == 0
+        say(page, "Thyme")
+        page.wait_for_selector("p:has-text('Yes')")
+        page.click("text=Stop")
+        page.wait_for_selector("p:has-text('Yes')", state="detached")

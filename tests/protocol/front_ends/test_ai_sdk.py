@@ -98,6 +98,18 @@ def test_an_approval_is_posted_and_the_run_goes_on_in_the_same_message(page, app
     assert [each.data for each in again] == [each.data for each in resumed]
 
 
+def test_a_page_that_stops_a_run_which_asks_reads_that_its_question_is_closed(page):
+    asked = post(page, "ask")
+    with page.reading("POST", "ai-sdk/chat-1/stop", {}) as stopped:
+        stopped.answer.read()
+    resumed = page.read("GET", "ai-sdk/chat-1/stream")
+    assert types_of(resumed)[-3:] == ["tool-output-error", "message-metadata", "abort"]
+    assert run_of(resumed) == run_of(asked)
+    with pytest.raises(Refused) as refused:
+        page.read("POST", "ai-sdk/chat-1/stop", {})
+    assert refused.value.status == 404
+
+
 def test_an_answer_in_words_is_posted(page):
     asked = post(page, "name")
     part = {"state": "output-available", "output": 7}

@@ -39,9 +39,10 @@ def wanted_by_post(_: RequestHead, user: UserId, body: bytes) -> Wanted:
 
 
 def wanted_by_get(head: RequestHead, user: UserId, _: bytes) -> Wanted:
-    """`/CHAT/stream`: the run that goes on in the chat, from its beginning."""
+    """`/CHAT/stream`: the run that goes on in the chat, from its beginning, or that was stopped
+    last: a page whose stream had ended with a question learns that it is closed."""
     thread = thread_of(user, part_of_path(head, -2))
-    return Wanted(face_of=_face, thread=thread, must_exist=False, whole=True)
+    return Wanted(face_of=_face, thread=thread, or_stopped=True, must_exist=False, whole=True)
 
 
 def wanted_by_stop(head: RequestHead, user: UserId, _: bytes) -> Wanted:

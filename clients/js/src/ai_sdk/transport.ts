@@ -5,6 +5,7 @@ import { eventLog } from "../views/event_log.js";
 import { GreenroomError } from "../errors.js";
 import type { Client } from "../client.js";
 import type { JSON } from "../protocol/events.js";
+import { PROTOCOL_ERROR } from "../protocol/codes.js";
 import { goingOn } from "../projection/going_on.js";
 import { yesOrNo } from "../projection/questions.js";
 import { chunkStream } from "./chunk_stream.js";
@@ -33,6 +34,7 @@ export class GreenroomTransport implements ChatTransport<UIMessage> {
   readonly #client: Client;
   readonly #options: GreenroomTransportOptions;
   readonly #threads = new Map<string, string>(); // by chat
+  readonly #runs = new Map<string, Promise<string>>(); // by chat, the latest one last
   readonly #readers = new Map<string, AbortSignal | undefined>(); // who reads a chat, the latest one
 
   constructor(client: Client, options: GreenroomTransportOptions = {}) {
@@ -56,6 +58,12 @@ export class GreenroomTransport implements ChatTransport<UIMessage> {
     this.#stopBy(abortSignal, chatId, Promise.resolve(said.run));
     return chunkStream(this.#client, said.run, abortSignal);
   }
+
+  /** Stops the run of a chat, and shows how it ended: its questions are withdrawn, its tools stopped. `stop()` of `useChat` stops it, too, but shows nothing from then on. */
+  stop = async (chatId?: string): Promise<void> => {
+    const run = chatId === undefined ? [...this.#runs.values()].at(-1) : this.#runs.get(chatId);
+    if (run) await run.then((id) => this.#client.cancel(id)).catch(ignoreEnded);
+  };
 
   /** As `useChat` has it, which itself sends an approval only once the answer ended. The first answer counts, whatever tab it is from. */
   addToolApprovalResponse = async ({ id, approved }: { id: string; approved: boolean }): Promise<void> => {
@@ -94,6 +102,8 @@ export class GreenroomTransport implements ChatTransport<UIMessage> {
   /** An abort stops the run, unless the chat is read again at once: React leaves a page and comes back to it in development. */
   #stopBy(signal: AbortSignal | undefined, chatId: string, run: Promise<string>): void {
     this.#readers.set(chatId, signal);
+    this.#runs.delete(chatId);
+    this.#runs.set(chatId, run);
     if (this.#options.onAbort === "leave") return;
     const stop = () => this.#readers.get(chatId) === signal && run.then((id) => this.#client.cancel(id)).catch(() => {}); // it may have ended
     signal?.addEventListener("abort", () => queueMicrotask(stop), { once: true });
@@ -105,4 +115,8 @@ const whenAborted = (signal: AbortSignal | undefined): Promise<never> =>
 
 function ignoreAnswered(error: unknown): void {
   if (!(error instanceof GreenroomError && error.code === ANSWERED)) throw error;
+}
+
+function ignoreEnded(error: unknown): void {
+  if (!(error instanceof GreenroomError && error.code === PROTOCOL_ERROR)) throw error;
 }
