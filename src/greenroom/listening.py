@@ -12,9 +12,12 @@ from greenroom.actors.errors import GreenroomError
 from greenroom.admin.data_door import DataDoor
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.admin.door import AdminDoor
+from greenroom.admin.guard import Guard
 from greenroom.admin.overview_door import OverviewDoor
 from greenroom.admin.runs_desk import RunsDesk
 from greenroom.admin.runs_door import RunsDoor
+from greenroom.admin.session_door import SessionDoor
+from greenroom.admin.sessions import Sessions
 from greenroom.admin.user_data import UserData
 from greenroom.admin.users_door import UsersDoor
 from greenroom.admin.why_door import LookedAt, WhyDoor
@@ -29,9 +32,10 @@ from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.users import Users
 from greenroom.metrics.counts import Metrics
 from greenroom.metrics.door import MetricsDoor
+from greenroom.observer.page_door import ObserverPage
 from greenroom.services.assembly import Services, programs_below, services_of
 from greenroom.settings import Settings
-from greenroom.settings.keys import authenticator_of
+from greenroom.settings.keys import authenticator_of, tokens_of
 from greenroom.supervisor.errors import StartFailed
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.auth.tokens import Authenticator
@@ -167,25 +171,24 @@ class Listening:
         return Readiness(not trouble, trouble)
 
     def _admin_routes(self) -> Mapping[str, Handler]:
-        token = self.settings.admin_token
-        if token is None:
+        tokens = tokens_of(self.settings)
+        if tokens is None:
             return {}
-        anywhere = self.settings.admin_anywhere
+        guard = Guard(tokens, Sessions(self.wall_clock), self.settings.admin_anywhere)
         runs = RunsDoor(RunsDesk(self.users, self.journal)).routes()
         users = {**UsersDoor(self.disconnects).routes(), **DataDoor(self.data).routes()}
         looked = LookedAt(self.root, self.users, self.bans, self.journal, self.wall_clock)
         overview = OverviewDoor(self.metrics, self.wall_clock).routes() if self.metrics else {}
         more = {**users, **runs, **WhyDoor(looked).routes(), **overview}
-        return AdminDoor(
-            self.root, self.dead_letters, self.journal, token, anywhere, more=more
-        ).routes()
+        admin = AdminDoor(self.root, self.dead_letters, self.journal, guard, more=more).routes()
+        return {**admin, **SessionDoor(guard).routes(), **ObserverPage(guard).routes()}
 
     def _metrics_routes(self) -> Mapping[str, Handler]:
         if self.metrics is None:
             return {}
         settings = self.settings
         return MetricsDoor(
-            self.metrics, settings.admin_token, settings.admin_anywhere, settings.metrics_open
+            self.metrics, tokens_of(settings), settings.admin_anywhere, settings.metrics_open
         ).routes()
 
     def _connection_settings(self) -> ConnectionSettings:

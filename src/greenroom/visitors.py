@@ -1,4 +1,4 @@
-"""Visitors of the admin and metrics endpoints: the admin token and the address they come from.
+"""Visitors of the admin and metrics endpoints: their token and the address they come from.
 
 A loopback peer proves little: a proxy on this machine is one for the whole world, and so is a
 browser whose page has renamed itself to 127.0.0.1 (DNS rebinding). So nothing is shown to a peer
@@ -7,8 +7,11 @@ because of its address alone.
 
 from __future__ import annotations
 
+import enum
 import hmac
 import ipaddress
+
+import attrs
 
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import extract_token
@@ -21,20 +24,48 @@ PROXY_HEADERS = frozenset(
 )
 
 
-def check_visitor(head: RequestHead, token: str | None, *, anywhere: bool) -> None:
-    """Raise `BadRequest` for a request of another machine (unless `anywhere`), or without `token`.
+class Role(enum.StrEnum):
+    """What a visitor may do: look, or act as well."""
 
-    Without a `token` every request of this machine is admitted. Use that only for what an explicit
+    LOOK = "look"
+    ACT = "act"
+
+
+@attrs.frozen
+class Tokens:
+    """The tokens of the settings: `act` is `admin_token`, `look` is `look_token`."""
+
+    act: str | None = attrs.field(repr=False)
+    look: str | None = attrs.field(default=None, repr=False)
+
+    def role_of(self, token: str) -> Role | None:
+        """The role of who has this token. It is compared with both, in constant time."""
+        acts, looks = _is_same(token, self.act), _is_same(token, self.look)
+        return Role.ACT if acts else Role.LOOK if looks else None
+
+
+def check_visitor(head: RequestHead, tokens: Tokens | None, *, anywhere: bool) -> Role:
+    """The visitor's role. Raises `BadRequest` for a request of another machine (unless `anywhere`),
+    or without one of `tokens`.
+
+    Without `tokens` every request of this machine is admitted. Use that only for what an explicit
     setting opens.
     """
-    if not (anywhere or is_of_this_machine(head)):
-        raise BadRequest("Only this machine may look in.", status=403)
-    if token is not None and not hmac.compare_digest(_token_of(head).encode(), token.encode()):
+    check_place(head, anywhere=anywhere)
+    role = Role.LOOK if tokens is None else tokens.role_of(_token_of(head))
+    if role is None:
         raise BadRequest(
             "The admin token is needed: send the header `Authorization: Bearer TOKEN`.",
             status=401,
             headers={"WWW-Authenticate": "Bearer"},
         )
+    return role
+
+
+def check_place(head: RequestHead, *, anywhere: bool) -> None:
+    """Raise `BadRequest` for a request of another machine, unless `anywhere`."""
+    if not (anywhere or is_of_this_machine(head)):
+        raise BadRequest("Only this machine may look in.", status=403)
 
 
 def is_of_this_machine(head: RequestHead) -> bool:
@@ -75,3 +106,7 @@ def _token_of(head: RequestHead) -> str:
         return extract_token(head) or ""
     except BadToken:
         return ""
+
+
+def _is_same(token: str, other: str | None) -> bool:
+    return other is not None and hmac.compare_digest(token.encode(), other.encode())

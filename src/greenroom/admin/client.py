@@ -182,7 +182,9 @@ class AdminClient:
                     f"{self.url} does not accept this admin token",
                     advice="set GREENROOM_ADMIN_TOKEN or --token to the server's admin token",
                 )
-            case 403, _:
+            case 403, (message, advice):
+                return NotAdmitted(f"{self.url}: {message}", advice=advice)
+            case 403, None:
                 return NotAdmitted(
                     f"{self.url} answers `/admin/` on its own machine only",
                     advice="run the command there, or set GREENROOM_ADMIN_ANYWHERE on the server",

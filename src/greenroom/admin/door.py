@@ -1,4 +1,4 @@
-"""The admin endpoints: with the admin token, look into the tree and settle dead letters.
+"""The admin endpoints: with a token or a session, look into the tree and settle dead letters.
 
 | request | answers |
 |---|---|
@@ -23,6 +23,7 @@ import attrs
 import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.admin.guard import Guard, LooksOnly
 from greenroom.admin.queries import asked_in
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import UnknownEvent, UnknownUser
@@ -35,7 +36,6 @@ from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
-from greenroom.visitors import check_visitor
 
 TREE, CRASHES, DEAD_LETTERS = "/admin/tree", "/admin/crashes", "/admin/dead-letters"
 EXPLANATIONS = "/admin/explanations"
@@ -49,15 +49,13 @@ logger = logging.getLogger("greenroom")
 class AdminDoor:
     """Checks the visitor, then answers from the tree below `root`. Looking sends no message.
 
-    Unless `anywhere`, the peer must be on this machine and the request must not show a proxy.
     `more`: other routes, for the same visitors.
     """
 
     root: StaticSupervisorRef
     dead_letters: DeadLetters
     journal: Journal
-    token: str = attrs.field(repr=False)
-    anywhere: bool = False
+    guard: Guard
     clock: Callable[[], float] = time.time
     more: Mapping[str, Handler] = attrs.field(factory=dict, repr=False)
 
@@ -75,8 +73,8 @@ class AdminDoor:
         return {path: partial(self._guarded, answer) for path, answer in answers.items()}
 
     async def _guarded(self, answer: Handler, head: RequestHead) -> Response:
-        check_visitor(head, self.token, anywhere=self.anywhere)
         try:
+            self.guard.check(head)
             return await answer(head)
         except BadRequest:
             raise
@@ -116,12 +114,14 @@ class AdminDoor:
 
 
 def _refusal(error: GreenroomError) -> Response:
-    """A holder of the admin token may read the whole error."""
+    """A visitor who was admitted may read the whole error."""
     said = {"error": error.message, "advice": error.advice}
     return json_answer(orjson.dumps(said), _status(error))
 
 
 def _status(error: GreenroomError) -> int:
+    if isinstance(error, LooksOnly):
+        return 403
     if isinstance(error, UnknownThread | UnknownEvent | UnknownUser):
         return 404
     return 400 if error.fault is Fault.CALLER else 503

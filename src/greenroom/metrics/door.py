@@ -10,7 +10,7 @@ from greenroom.metrics.counts import Metrics
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response
-from greenroom.visitors import check_visitor
+from greenroom.visitors import Tokens, check_visitor
 
 METRICS_PATH = "/metrics"
 CLOSED = "/metrics is closed: set admin_token and send it as a bearer token, or set metrics_open."
@@ -18,13 +18,13 @@ CLOSED = "/metrics is closed: set admin_token and send it as a bearer token, or 
 
 @attrs.frozen
 class MetricsDoor:
-    """Admits requests of this machine with the admin token. `anywhere` admits other machines, too.
+    """Admits requests of this machine with a token. `anywhere` admits other machines, too.
 
     If `is_open`, no token is needed.
     """
 
     metrics: Metrics
-    token: str | None = attrs.field(default=None, repr=False)
+    tokens: Tokens | None = None
     anywhere: bool = False
     is_open: bool = False
 
@@ -34,9 +34,9 @@ class MetricsDoor:
 
     async def answer(self, head: RequestHead) -> Response:
         """OpenMetrics or Prometheus text, by the `Accept` header."""
-        if self.token is None and not self.is_open:
+        if self.tokens is None and not self.is_open:
             raise BadRequest(CLOSED, status=403)
-        token = None if self.is_open else self.token
-        check_visitor(head, token, anywhere=self.anywhere)
+        tokens = None if self.is_open else self.tokens
+        check_visitor(head, tokens, anywhere=self.anywhere)
         body, content_type = self.metrics.expose(", ".join(head.all("accept")))
         return Response(200, body, content_type)

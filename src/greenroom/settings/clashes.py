@@ -21,6 +21,7 @@ def clashes(
 ) -> Iterator[str]:
     """A sentence for each pair of `given` settings that do not fit."""
     yield from _redelivery_clash({**defaults, **given}, sources)
+    yield from _token_clash(given, sources)
     try:
         timeouts_of(given)
     except TimeoutsClash as error:
@@ -38,3 +39,9 @@ def _redelivery_clash(chosen: Mapping[str, object], sources: Mapping[str, str]) 
     if float(str(first)) > float(str(longest)):
         lower, upper = (sources.get(name, name) for name in names)
         yield f"{lower}: {first} s exceeds the {longest} s of {upper}"
+
+
+def _token_clash(given: Mapping[str, object], sources: Mapping[str, str]) -> Iterator[str]:
+    look, act = (given.get(name) for name in ("look_token", "admin_token"))
+    if look is not None and look == act:
+        yield f"{sources.get('look_token', 'look_token')}: it must differ from admin_token"

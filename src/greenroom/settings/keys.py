@@ -9,6 +9,7 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.run.failures.secrets import Secrets
 from greenroom.settings.settings import Settings
 from greenroom.transport.auth.tokens import JwtAuthenticator, sign_token
+from greenroom.visitors import Tokens
 
 
 def authenticator_of(
@@ -36,7 +37,15 @@ def authenticator_of(
 
 def secrets_of(settings: Settings) -> Secrets:
     """Hides the secrets of the settings, and what looks like a secret."""
-    return Secrets(tuple(filter(None, (settings.secret, settings.admin_token))))
+    held = (settings.secret, settings.admin_token, settings.look_token)
+    return Secrets(tuple(filter(None, held)))
+
+
+def tokens_of(settings: Settings) -> Tokens | None:
+    """The tokens of visitors; None if no visitor is admitted."""
+    if settings.admin_token is None and settings.look_token is None:
+        return None
+    return Tokens(settings.admin_token, settings.look_token)
 
 
 def token_for(settings: Settings, secret: str, user: str, seconds: float) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 import attrs
 
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.events.kinds import EventClass
-from greenroom.delivery.events.policy import DONE, LEVELS, POLICIES, LetterLevel, Policies
+from greenroom.delivery.events.policy import DONE, LEVELS, POLICIES, Policies
 from greenroom.delivery.journal.retention.cutoffs import Retention
 from greenroom.delivery.outbox.redelivery import Patience
 from greenroom.delivery.run.failures.error_words import ShowErrors
@@ -21,7 +20,7 @@ from greenroom.delivery.user.runs.run_queue import RUNS_AT_ONCE, RUNS_WAITING
 from greenroom.settings import values as expected
 from greenroom.settings.clashes import clashes, timeouts_of
 from greenroom.settings.database_url import DatabaseUrl
-from greenroom.settings.derived import KEYS, not_one_key, policies_of
+from greenroom.settings.derived import KEYS, PATIENCE, patience_of, policies_of, require_one_key
 from greenroom.settings.sources import (
     BadSettings,
     GivenSetting,
@@ -36,7 +35,6 @@ from greenroom.settings.values import described, setting
 
 MEMORY = ":memory:"
 MIB = 1024 * 1024
-PATIENCE = Patience()
 
 
 @attrs.frozen(kw_only=True)
@@ -240,8 +238,14 @@ class Settings:
     admin_token: str | None = setting(
         None,
         expected.optional(expected.secret()),
-        "The token for `/admin/`, which shows the tree and acts on users, runs and dead letters; "
-        "unset, there is no `/admin/`.",
+        "The token for `/observer` and `/admin/`, which show the server and act on users, runs and "
+        "dead letters; with neither token set, there are no such paths.",
+        show=False,
+    )
+    look_token: str | None = setting(
+        None,
+        expected.optional(expected.secret()),
+        "A second token for `/admin/`, which may look and change nothing.",
         show=False,
     )
     admin_anywhere: bool = setting(
@@ -363,11 +367,7 @@ class Settings:
     @property
     def patience(self) -> Patience:
         """When unacknowledged events are sent again, and when their connection is closed."""
-        delays = attrs.evolve(
-            PATIENCE.delays, first=self.redelivery_delay, limit=self.redelivery_longest
-        )
-        attempts = self.redelivery_attempts
-        return Patience(delays, attempts=attempts, opens_at=attempts - 1)
+        return patience_of(self.redelivery_delay, self.redelivery_longest, self.redelivery_attempts)
 
     @property
     def retention(self) -> Retention:
@@ -386,14 +386,12 @@ class Settings:
         return policies_of(
             (self.critical_done, self.critical_seconds),
             (self.progress_done, self.progress_seconds),
-            cast(LetterLevel, self.dead_letter_level),
+            self.dead_letter_level,
         )
 
     def require_auth(self) -> None:
         """Raise `BadSettings` unless exactly one way to check tokens is chosen."""
-        chosen = [name for name in KEYS if getattr(self, name) is not None]
-        if len(chosen) != 1:
-            raise not_one_key(chosen)
+        require_one_key([name for name in KEYS if getattr(self, name) is not None])
 
 
 def _defaults(fields: Mapping[str, attrs.Attribute[object]]) -> dict[str, object]:

@@ -58,6 +58,7 @@ TEXTS = {
     "accept_deadline": "11",
     "hello_deadline": "11",
     "admin_token": SECRET,
+    "look_token": SECRET,
     "admin_anywhere": "yes",
     "api": "anywhere",
     "metrics_open": "yes",

@@ -1,0 +1,7 @@
+// What the views share.
+
+export * from "../../page/src/dom.js";
+export * from "./asking_twice.js";
+export * from "./refreshing.js";
+export * from "./texts.js";
+export * from "./view.js";

@@ -1,0 +1,1 @@
+"""The observer: a page that shows visitors a running server, and the endpoints it alone needs."""
