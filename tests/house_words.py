@@ -34,6 +34,7 @@ NAMES = {"nobody listening"}
 PAGES = (
     *("README.md", "CHANGELOG.md", "bench/README.md", "docs/*.md", "docs/*.yml", "changes/*.md"),
     *("transport/page/*.html", "clients/page/src/*.ts", "bench/**/*.py"),
+    *("src/greenroom/observer/page/*.html", "clients/observer/src/**/*.ts"),
 )
 
 

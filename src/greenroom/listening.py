@@ -17,7 +17,7 @@ from greenroom.admin.overview_door import OverviewDoor
 from greenroom.admin.runs_desk import RunsDesk
 from greenroom.admin.runs_door import RunsDoor
 from greenroom.admin.session_door import SessionDoor
-from greenroom.admin.sessions import Sessions
+from greenroom.admin.sessions import VisitorSessions
 from greenroom.admin.user_data import UserData
 from greenroom.admin.users_door import UsersDoor
 from greenroom.admin.why_door import LookedAt, WhyDoor
@@ -174,7 +174,7 @@ class Listening:
         tokens = tokens_of(self.settings)
         if tokens is None:
             return {}
-        guard = Guard(tokens, Sessions(self.wall_clock), self.settings.admin_anywhere)
+        guard = Guard(tokens, VisitorSessions(self.wall_clock), self.settings.admin_anywhere)
         runs = RunsDoor(RunsDesk(self.users, self.journal)).routes()
         users = {**UsersDoor(self.disconnects).routes(), **DataDoor(self.data).routes()}
         looked = LookedAt(self.root, self.users, self.bans, self.journal, self.wall_clock)

@@ -32,7 +32,7 @@ class Role(enum.StrEnum):
 
 
 @attrs.frozen
-class Tokens:
+class VisitorTokens:
     """The tokens of the settings: `act` is `admin_token`, `look` is `look_token`."""
 
     act: str | None = attrs.field(repr=False)
@@ -44,7 +44,7 @@ class Tokens:
         return Role.ACT if acts else Role.LOOK if looks else None
 
 
-def check_visitor(head: RequestHead, tokens: Tokens | None, *, anywhere: bool) -> Role:
+def check_visitor(head: RequestHead, tokens: VisitorTokens | None, *, anywhere: bool) -> Role:
     """The visitor's role. Raises `BadRequest` for a request of another machine (unless `anywhere`),
     or without one of `tokens`.
 

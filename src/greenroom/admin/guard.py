@@ -13,10 +13,10 @@ from typing import Final
 import attrs
 
 from greenroom.actors.errors import Fault, GreenroomError
-from greenroom.admin.sessions import Session, Sessions
+from greenroom.admin.sessions import VisitorSession, VisitorSessions
 from greenroom.transport.door.upgrade import is_same_host
 from greenroom.transport.http.request_head import BadRequest, RequestHead
-from greenroom.visitors import Role, Tokens, check_place, check_visitor
+from greenroom.visitors import Role, VisitorTokens, check_place, check_visitor
 
 COOKIE: Final = "greenroom_observer"
 CSRF_HEADER: Final = "x-greenroom-csrf"
@@ -34,8 +34,8 @@ class LooksOnly(GreenroomError):
 class Guard:
     """Unless `anywhere`, the peer must be on this machine and the request must not show a proxy."""
 
-    tokens: Tokens
-    sessions: Sessions = attrs.field(factory=Sessions, repr=False)
+    tokens: VisitorTokens
+    sessions: VisitorSessions = attrs.field(factory=VisitorSessions, repr=False)
     anywhere: bool = False
 
     def check(self, head: RequestHead) -> Role:
@@ -55,7 +55,7 @@ class Guard:
         """The role of who brings a token. Raises `BadRequest`."""
         return check_visitor(head, self.tokens, anywhere=self.anywhere)
 
-    def session_of(self, head: RequestHead) -> tuple[str, Session]:
+    def session_of(self, head: RequestHead) -> tuple[str, VisitorSession]:
         """The session of the request's cookie, and its key. Raises `BadRequest`."""
         self.check_place(head)
         for key in _cookies_of(head):
@@ -83,7 +83,7 @@ def check_origin(head: RequestHead) -> None:
         raise BadRequest("Only the observer's own page may ask for this.", status=403)
 
 
-def _check_forgery(head: RequestHead, session: Session) -> None:
+def _check_forgery(head: RequestHead, session: VisitorSession) -> None:
     check_origin(head)
     given = head.one(CSRF_HEADER) or ""
     if head.method not in LOOKS and not hmac.compare_digest(given.encode(), session.csrf.encode()):

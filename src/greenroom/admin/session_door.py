@@ -17,7 +17,7 @@ import attrs
 import orjson
 
 from greenroom.admin.guard import Guard, check_origin, cookie_name
-from greenroom.admin.sessions import LIFETIME, Session
+from greenroom.admin.sessions import LIFETIME, VisitorSession
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.http.responses import Response, json_answer
@@ -59,7 +59,7 @@ class SessionDoor:
         return _with_cookie(head, json_answer(orjson.dumps({"schema": ENDED})), "", 0)
 
 
-def _answer(session: Session) -> Response:
+def _answer(session: VisitorSession) -> Response:
     said = {
         "schema": SCHEMA,
         "role": session.role,

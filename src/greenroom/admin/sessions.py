@@ -18,7 +18,7 @@ MOST_SESSIONS: Final = 100
 
 
 @attrs.frozen
-class Session:
+class VisitorSession:
     """`csrf`: what every request that changes something has to repeat. `expires_at`: in seconds
     since the Unix epoch."""
 
@@ -27,7 +27,7 @@ class Session:
     expires_at: float
 
 
-class Sessions:
+class VisitorSessions:
     """At most `limit` sessions; past it the oldest ends."""
 
     def __init__(
@@ -40,17 +40,17 @@ class Sessions:
         self._clock = clock
         self._new_secret = new_secret
         self._limit = limit
-        self._open: OrderedDict[bytes, Session] = OrderedDict()
+        self._open: OrderedDict[bytes, VisitorSession] = OrderedDict()
 
-    def open(self, role: Role) -> tuple[str, Session]:
+    def open(self, role: Role) -> tuple[str, VisitorSession]:
         """A new session, and the key that its cookie holds."""
         self._forget(self._limit - 1)
         key = self._new_secret()
-        session = Session(role, self._new_secret(), self._clock() + LIFETIME)
+        session = VisitorSession(role, self._new_secret(), self._clock() + LIFETIME)
         self._open[_digest(key)] = session
         return key, session
 
-    def find(self, key: str) -> Session | None:
+    def find(self, key: str) -> VisitorSession | None:
         """The session of this key, until it expires."""
         self._forget(self._limit)
         return self._open.get(_digest(key))

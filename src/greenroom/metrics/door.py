@@ -10,7 +10,7 @@ from greenroom.metrics.counts import Metrics
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response
-from greenroom.visitors import Tokens, check_visitor
+from greenroom.visitors import VisitorTokens, check_visitor
 
 METRICS_PATH = "/metrics"
 CLOSED = "/metrics is closed: set admin_token and send it as a bearer token, or set metrics_open."
@@ -24,7 +24,7 @@ class MetricsDoor:
     """
 
     metrics: Metrics
-    tokens: Tokens | None = None
+    tokens: VisitorTokens | None = None
     anywhere: bool = False
     is_open: bool = False
 

@@ -9,7 +9,7 @@ from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.run.failures.secrets import Secrets
 from greenroom.settings.settings import Settings
 from greenroom.transport.auth.tokens import JwtAuthenticator, sign_token
-from greenroom.visitors import Tokens
+from greenroom.visitors import VisitorTokens
 
 
 def authenticator_of(
@@ -41,11 +41,11 @@ def secrets_of(settings: Settings) -> Secrets:
     return Secrets(tuple(filter(None, held)))
 
 
-def tokens_of(settings: Settings) -> Tokens | None:
+def tokens_of(settings: Settings) -> VisitorTokens | None:
     """The tokens of visitors; None if no visitor is admitted."""
     if settings.admin_token is None and settings.look_token is None:
         return None
-    return Tokens(settings.admin_token, settings.look_token)
+    return VisitorTokens(settings.admin_token, settings.look_token)
 
 
 def token_for(settings: Settings, secret: str, user: str, seconds: float) -> str:

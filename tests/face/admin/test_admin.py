@@ -17,7 +17,7 @@ from greenroom.settings import Settings
 from greenroom.supervisor.inspection.as_json import load_crash, load_crashes, load_tree
 from greenroom.transport.door.front_door import peer_of
 from greenroom.transport.http.request_head import BadRequest, RequestHead
-from greenroom.visitors import Tokens
+from greenroom.visitors import VisitorTokens
 from tests.delivery.backstage import Disk
 from tests.face.commands.journal.letters import alices_letter
 from tests.face.http_get import get
@@ -73,7 +73,7 @@ def test_what_a_proxy_passed_on_is_not_of_this_machine(header: str) -> None:
     ],
 )
 async def test_only_peers_of_this_machine_are_heard(peer: str | None, local: bool) -> None:
-    door = AdminDoor(None, None, None, Guard(Tokens(ADMIN)))  # type: ignore[arg-type]  # no request reaches the parts
+    door = AdminDoor(None, None, None, Guard(VisitorTokens(ADMIN)))  # type: ignore[arg-type]  # no request reaches the parts
     headers = (("host", "127.0.0.1:8700"),)
     head = RequestHead("GET", "/admin/crashes", "1.1", headers=headers, peer=peer)
     with pytest.raises(BadRequest) as refused:
@@ -227,7 +227,7 @@ def test_a_letter_stays_when_the_disk_fails_and_is_requeued_when_it_works_again(
 
 def test_the_admin_token_shows_in_no_repr() -> None:
     settings = Settings(admin_token=ADMIN)
-    door = AdminDoor(None, None, None, Guard(Tokens(ADMIN)))  # type: ignore[arg-type]  # only looked at
+    door = AdminDoor(None, None, None, Guard(VisitorTokens(ADMIN)))  # type: ignore[arg-type]  # only looked at
     assert ADMIN not in repr(settings) + repr(door)
 
 

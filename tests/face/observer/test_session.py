@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from greenroom.admin.sessions import LIFETIME, Sessions
+from greenroom.admin.sessions import LIFETIME, VisitorSessions
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.visitors import Role
 from tests.face.observer.browsing import LOOK, Visitor
@@ -94,7 +94,7 @@ def test_a_session_ends_with_signing_out(server: Server) -> None:
 
 def test_a_session_expires_and_the_oldest_gives_way_to_one_too_many() -> None:
     now = 0.0
-    sessions = Sessions(lambda: now, limit=2)
+    sessions = VisitorSessions(lambda: now, limit=2)
     first, second, third = (sessions.open(Role.LOOK)[0] for _ in range(3))
     assert [sessions.find(key) is None for key in (first, second, third)] == [True, False, False]
     now = LIFETIME - 1
