@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final, TypeAlias, cast
 
-import apsw
 import attrs
 
 from greenroom.actors.errors import Fault
@@ -20,6 +19,8 @@ from greenroom.delivery.events.ids import (
 )
 from greenroom.delivery.events.record import Record
 from greenroom.delivery.history.timeline import EventReports, Timeline, of_run, timeline
+from greenroom.delivery.journal.sql.database import Rows
+from greenroom.delivery.journal.sql.reader import SqlReader
 from greenroom.delivery.journal.sql.rows import (
     ATTEMPT_COLUMNS,
     CURSOR_COLUMNS,
@@ -34,7 +35,6 @@ from greenroom.delivery.journal.sql.rows import (
     letter_of,
     mark_of,
 )
-from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern, recognised
 from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress
 
@@ -47,7 +47,7 @@ _BY_BIRTH: Final = f"""
     SELECT {_FOUND} FROM log INDEXED BY log_user_offset WHERE run = ?1 AND user = (
         SELECT user FROM log INDEXED BY log_id
         WHERE id BETWEEN ?2 AND ?3 AND run = ?1 ORDER BY id LIMIT 1)
-    GROUP BY run
+    GROUP BY run, user, thread ORDER BY 4
 """
 _CURSORS: Final = f"SELECT {CURSOR_COLUMNS} FROM cursor WHERE user = ? AND start < ? AND sent >= ?"
 _MARKS: Final = f'SELECT {MARK_COLUMNS} FROM mark WHERE user = ? AND "offset" BETWEEN ? AND ?'
@@ -76,16 +76,14 @@ class Found:
     number: int
 
 
-def read_timeline(
-    reader: JournalReader, run: str, progress: TellProgress = no_progress
-) -> Timeline:
+def read_timeline(reader: SqlReader, run: str, progress: TellProgress = no_progress) -> Timeline:
     """The timeline of the run, as far as the journal has it.
 
     `run`: an id of the run, a legacy id of it, or the beginning or the end of either. Holds the
     run's events in memory, and reads its user's log from the run's beginning to the end.
 
     Raises `BadId` for text that cannot be a run's id, `NoSuchRun`, and the errors of
-    `JournalReader`.
+    `SqlReader`.
     """
     found = find_run(reader, run, progress)
     log = reader.read(user=found.user, thread=found.thread, after=found.number - 1)
@@ -98,7 +96,7 @@ def read_timeline(
         raise damaged(f"an event of {found.run}", error) from error
 
 
-def find_run(reader: JournalReader, text: str, progress: TellProgress = no_progress) -> Found:
+def find_run(reader: SqlReader, text: str, progress: TellProgress = no_progress) -> Found:
     """Find the run that `text` identifies. Raises the errors of `read_timeline`."""
     if type_of(text) is RunId and (found := _by_birth(reader, RunId.trusted(text))):
         return found
@@ -112,7 +110,7 @@ def find_run(reader: JournalReader, text: str, progress: TellProgress = no_progr
             advice="give more of the run's id",
         )
     if not known and wanted.fragment:
-        raise NoSuchRun(f"no run in {reader.path} begins or ends with {text!r}", advice=WHERE)
+        raise NoSuchRun(f"no run in {reader.where} begins or ends with {text!r}", advice=WHERE)
     if not known:
         raise _unknown(reader, text)
     return known[0]
@@ -136,17 +134,20 @@ class _WantedRun:
     def sql(self) -> str:
         if self.ids:
             return "run IN (?, ?)"
-        return "(substr(run, 1, ?) = ? OR substr(run, 1, ?) = ? OR substr(run, ?) = ?)"
+        return (
+            "(substr(run, 1, ?) = ? OR substr(run, 1, ?) = ?"
+            " OR substr(run, length(run) - ? + 1) = ?)"
+        )
 
     @property
     def values(self) -> tuple[str | int, ...]:
         if self.ids:
             return self.ids
         text, prefixed = self.fragment, f"{RunId.prefix}_{self.fragment}"
-        return (len(text), text, len(prefixed), prefixed, -len(text), text)
+        return (len(text), text, len(prefixed), prefixed, len(text), text)
 
 
-def _by_birth(reader: JournalReader, run: RunId) -> Found | None:
+def _by_birth(reader: SqlReader, run: RunId) -> Found | None:
     """Find a run without a search: the id of its first event is only a little younger than its own.
 
     None if there is no such event, or if the clock was set in between.
@@ -156,11 +157,12 @@ def _by_birth(reader: JournalReader, run: RunId) -> Found | None:
         return next(iter(_founds(database.execute(_BY_BIRTH, (run, first, last)))), None)
 
 
-def _search(reader: JournalReader, wanted: _WantedRun, progress: TellProgress) -> list[Found]:
+def _search(reader: SqlReader, wanted: _WantedRun, progress: TellProgress) -> list[Found]:
     known: dict[str, Found] = {}
     last = reader.last_number()
     query = (
-        f"SELECT {_FOUND} FROM log WHERE number > ? AND number <= ? AND {wanted.sql} GROUP BY run"
+        f"SELECT {_FOUND} FROM log WHERE number > ? AND number <= ? AND {wanted.sql}"
+        " GROUP BY run, user, thread ORDER BY 4"
     )
     for after in range(0, last, CHUNK):
         with reader.look() as database:
@@ -174,14 +176,14 @@ def _search(reader: JournalReader, wanted: _WantedRun, progress: TellProgress) -
 _FoundRow: TypeAlias = tuple[str, str, str, int]
 
 
-def _founds(rows: apsw.Cursor) -> list[Found]:
+def _founds(rows: Rows) -> list[Found]:
     return [
         Found(RunId.trusted(run), UserId.trusted(user), ThreadId.trusted(thread), number)
         for run, user, thread, number in cast("list[_FoundRow]", rows.fetchall())
     ]
 
 
-def _reports(reader: JournalReader, records: Sequence[Record]) -> EventReports:
+def _reports(reader: SqlReader, records: Sequence[Record]) -> EventReports:
     """The reports on these records of one user, in one consistent snapshot."""
     user, first, last = records[0].user, records[0].offset, records[-1].offset
     with reader.look() as database, database:
@@ -197,8 +199,8 @@ def _reports(reader: JournalReader, records: Sequence[Record]) -> EventReports:
     )
 
 
-def _unknown(reader: JournalReader, text: str) -> NoSuchRun:
+def _unknown(reader: SqlReader, text: str) -> NoSuchRun:
     return NoSuchRun(
-        f"{reader.path} has no run {text!r}: it was trimmed or never existed",
+        f"{reader.where} has no run {text!r}: it was trimmed or never existed",
         advice=WHERE,
     )

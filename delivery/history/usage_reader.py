@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias, cast
 
 import orjson
@@ -11,8 +12,8 @@ from greenroom.delivery.errors import damaged
 from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.history.usage import TELLING, UsageEvent
-from greenroom.delivery.journal.sqlite.reader import JournalReader
-from greenroom.delivery.journal.sqlite.schema import has_table
+from greenroom.delivery.journal.sql.database import has_table
+from greenroom.delivery.journal.sql.reader import SqlReader
 from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress
 
 CHUNK: Final = 5_000  # rows per look
@@ -23,42 +24,56 @@ _EVENTS: Final = f"""
         EXISTS (SELECT 1 FROM cursor WHERE cursor.user = log.user
                 AND cursor.start < log."offset" AND cursor."offset" >= log."offset")
         {{forgotten}},
-        (SELECT json_group_array(json_array(stage, json(verdict))) FROM mark
-         WHERE mark.user = log.user AND mark."offset" = log."offset"),
-        CASE WHEN kind IN ({_TELLING}) THEN body END
+        "offset", CASE WHEN kind IN ({_TELLING}) THEN body END
     FROM log WHERE number > ? AND number <= ? AND at >= ? ORDER BY number
 """
 _FORGOTTEN: Final = """
     OR EXISTS (SELECT 1 FROM received WHERE received.user = log.user
                AND received.start < log."offset" AND received.through >= log."offset")
 """
-_UsageRow: TypeAlias = tuple[int, str, str, str | None, str, int, int, str, bytes | None]
+_MARKS: Final = """
+    SELECT user, "offset", stage, verdict FROM mark WHERE (user, "offset") IN (
+        SELECT user, "offset" FROM log WHERE number > ? AND number <= ? AND at >= ?)
+"""
+_UsageRow: TypeAlias = tuple[int, str, str, str | None, str, int, int, int, bytes | None]
+_MarkRow: TypeAlias = tuple[str, int, str, str]
+_Marks: TypeAlias = Mapping[tuple[str, int], Sequence[tuple[str, JSON]]]
 
 
 def usage_events(
-    reader: JournalReader, *, since: int = 0, progress: TellProgress = no_progress
+    reader: SqlReader, *, since: int = 0, progress: TellProgress = no_progress
 ) -> Iterator[UsageEvent]:
     """The kept events from `since` (ms since the Unix epoch) on, oldest first.
 
-    Raises the errors of `JournalReader`, and `JournalCorrupt`.
+    Raises the errors of `SqlReader`, and `JournalCorrupt`.
     """
     with reader.look() as database:
         forgotten = _FORGOTTEN if has_table(database, "received") else ""
         sql = _EVENTS.format(forgotten=forgotten)
-        first = int(database.execute("SELECT coalesce(min(number), 1) FROM log").get)
+        first = cast(int, database.execute("SELECT coalesce(min(number), 1) FROM log").get)
     last = reader.last_number()
     for after in range(first - 1, last, CHUNK):
         with reader.look() as database:
             until = min(after + CHUNK, last)
-            rows = database.execute(sql, (after, until, since)).fetchall()
+            with database:
+                rows = database.execute(sql, (after, until, since)).fetchall()
+                marks = database.execute(_MARKS, (after, until, since)).fetchall()
+        found = _by_event(cast("list[_MarkRow]", marks))
         for row in cast("list[_UsageRow]", rows):
-            yield _event(row)
+            yield _event(row, found)
         progress("counting events", until - first + 1, last - first + 1)
 
 
-def _event(row: _UsageRow) -> UsageEvent:
-    number, user, run, parent, kind, at, received, marks, body = row
-    stage, verdicts = _reports(bool(received), orjson.loads(marks) if marks != "[]" else ())
+def _by_event(rows: Sequence[_MarkRow]) -> _Marks:
+    marks = defaultdict[tuple[str, int], list[tuple[str, JSON]]](list)
+    for user, offset, stage, verdict in rows:
+        marks[user, offset].append((stage, orjson.loads(verdict)))
+    return marks
+
+
+def _event(row: _UsageRow, marks: _Marks) -> UsageEvent:
+    number, user, run, parent, kind, at, received, offset, body = row
+    stage, verdicts = _reports(bool(received), marks.get((user, offset), ()))
     try:
         data = orjson.loads(body)["data"] if body is not None else {}
         return UsageEvent(user, run, parent, Kind(kind), at, stage, data, verdicts)

@@ -82,12 +82,7 @@ def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         version = _version(connection)
-        if version > len(MIGRATIONS):
-            raise JournalTooNew(
-                f"{SCHEMA} in Postgres has schema version {version}, but this greenroom reads up to"
-                f" {len(MIGRATIONS)}",
-                advice="use the version of greenroom that wrote it, or a newer one",
-            )
+        _check_not_newer(version)
         if version == 1:
             _await_the_only_writer(connection)
         for number, migration in enumerate(MIGRATIONS[version:], version + 1):
@@ -95,6 +90,27 @@ def prepare(connection: psycopg.Connection[Any], new_epoch: str) -> str:
             _set(connection, "version", str(number))
         _set_new(connection, "epoch", new_epoch)
     return epoch_of(connection)
+
+
+def check_version(connection: psycopg.Connection[Any], where: str) -> None:
+    """Raises `JournalFailed` where there is no journal, or an older one, and `JournalTooNew`."""
+    version = _version(connection)
+    _check_not_newer(version)
+    if version < len(MIGRATIONS):
+        found = f"has version {version} of a journal" if version else "has no journal"
+        raise JournalFailed(
+            f"{where} {found}",
+            advice="start a server of this version on it once",
+        )
+
+
+def _check_not_newer(version: int) -> None:
+    if version > len(MIGRATIONS):
+        raise JournalTooNew(
+            f"{SCHEMA} in Postgres has schema version {version}, but this greenroom reads up to"
+            f" {len(MIGRATIONS)}",
+            advice="use the version of greenroom that wrote it, or a newer one",
+        )
 
 
 def _check_age(version: int) -> None:

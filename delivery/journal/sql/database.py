@@ -56,3 +56,9 @@ class Database(Protocol):
         trace: TracebackType | None,
         /,
     ) -> bool | None: ...
+
+
+def has_table(database: Database, name: str) -> bool:
+    """Whether the journal has the table; one that an older greenroom made lacks later ones."""
+    sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
+    return bool(database.execute(sql, (name,)).get)

@@ -9,6 +9,7 @@ from typing import Final
 import apsw
 
 from greenroom.delivery.errors import JournalCorrupt, JournalTooNew
+from greenroom.delivery.journal.sql.database import has_table
 from greenroom.delivery.journal.sql.tables.threads import add_threads
 from greenroom.delivery.journal.sql.tables.unsettled import pass_by
 from greenroom.delivery.journal.sqlite.later_tables import LATER, THREADS
@@ -244,12 +245,6 @@ def complete(database: apsw.Connection) -> None:
             database.execute(THREADS)
             add_threads(database)
         catch_up(database)
-
-
-def has_table(database: apsw.Connection, name: str) -> bool:
-    """Whether the journal has the table; one that an older greenroom made lacks later ones."""
-    sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
-    return bool(database.execute(sql, (name,)).get)
 
 
 def create(database: apsw.Connection, epoch: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cyclopts import App
 
-from greenroom.commands.events import existing_journal
+from greenroom.commands.events import reader_of
 from greenroom.commands.options import AdminToken, Flag, Limit
 from greenroom.commands.output.dead_letters import heading, json_of, line_of, shown_whole
 from greenroom.commands.output.printing import say_none
@@ -19,7 +19,6 @@ from greenroom.delivery.dead_letters import no_letter, requeue_at_rest
 from greenroom.delivery.events.ids import EventId, IdSource, UserId
 from greenroom.delivery.events.record import DeadLetter
 from greenroom.delivery.journal.sqlite.journal import SqliteJournal
-from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.settings import Settings
 
@@ -59,7 +58,7 @@ def list_letters(
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    reader = reader_of(Settings.load(config, journal=journal))
     whose = UserId.parse(user) if user is not None else None
     past = modern(EventId, after) if after is not None else None
     letters = reader.dead_letters(user=whose, after=past, limit=limit + 1)
@@ -96,7 +95,7 @@ def show(
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    reader = reader_of(Settings.load(config, journal=journal))
     known = modern(EventId, event)
     letter, record = reader.dead_letter(known), reader.find(known)
     if letter is None:

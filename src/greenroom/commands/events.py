@@ -18,8 +18,10 @@ from greenroom.commands.output.events import Printer, print_json, table_printer
 from greenroom.commands.output.printing import say_none
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.kinds import Kind
-from greenroom.delivery.journal.sqlite.reader import JournalReader, Numbered, ReadTo
+from greenroom.delivery.journal.sql.reader import Numbered, ReadTo, SqlReader
+from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
+from greenroom.journal_opening import without_psycopg
 from greenroom.settings import BadSettings, Settings
 from greenroom.settings.database_url import DatabaseUrl
 
@@ -31,18 +33,19 @@ CHUNK = 500
 class Query:
     """Which records, of which journal."""
 
-    reader: JournalReader
+    reader: SqlReader
     user: UserId | None
     thread: str | None
     kind: Kind | None
 
-    def read(self, after: int) -> Iterator[Numbered]:
+    def read(self, after: int, through: int | None = None) -> Iterator[Numbered]:
         return self.reader.read(
             user=self.user,
             thread=None if self.thread is None else modern(ThreadId, self.thread),
             legacy_thread=self.thread,  # one not migrated is found by its old id
             kind=self.kind,
             after=after,
+            through=through,
         )
 
 
@@ -79,13 +82,14 @@ def events(
         TOML file of settings (greenroom.toml, if there is one).
     """
     query = Query(
-        reader=JournalReader(existing_journal(Settings.load(config, journal=journal))),
+        reader=reader_of(Settings.load(config, journal=journal)),
         user=UserId.parse(user) if user is not None else None,
         thread=thread,
         kind=kind,
     )
     show = print_json if json else table_printer()
-    last = show_all(newest(query.read(0), limit), show)
+    through = query.reader.settled() if follow else None
+    last = show_all(newest(query.read(0, through), limit), show)
     if not (last or json):
         say_none("events yet" if follow else "events", user=user, thread=thread, kind=kind)
     if follow:
@@ -117,8 +121,19 @@ def follow_on(
             )
             print(words, file=sys.stderr, flush=True)
             last = ReadTo(after)
-        last = show_all(query.read(after), show) or last
+        last = show_all(query.read(after, query.reader.settled()), show) or last
         sleep(POLL_SECONDS)
+
+
+def reader_of(settings: Settings) -> SqlReader:
+    """Reads the journal of the settings. Raises `BadSettings` when there is none."""
+    if not isinstance(settings.journal, DatabaseUrl):
+        return JournalReader(existing_journal(settings))
+    try:
+        from greenroom.delivery.journal.postgres.reader import PostgresReader
+    except ImportError as error:
+        raise without_psycopg(settings.journal) from error
+    return PostgresReader(settings.journal.url)
 
 
 def existing_journal(settings: Settings) -> Path:

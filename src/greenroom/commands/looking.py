@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 
 from greenroom.admin.client import AdminClient, NoSuchCrash, usual_client
 from greenroom.admin.door import CRASHES, TREE
-from greenroom.commands.events import existing_journal
+from greenroom.commands.events import reader_of
 from greenroom.commands.options import Flag
 from greenroom.commands.output.explanation import shown_answer, shown_whole
 from greenroom.commands.output.looking import (
@@ -29,7 +29,6 @@ from greenroom.delivery.events.ids import BadId, EventId, type_of
 from greenroom.delivery.history.explanation import FailureExplanation
 from greenroom.delivery.history.unseen.answer import WhyUnseen
 from greenroom.delivery.history.unseen.evidence import ReadEventEvidence, subject_of
-from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.journal_opening import without_psycopg
 from greenroom.settings import BadSettings, Settings
@@ -215,7 +214,7 @@ def explain(
     if url is not None:
         found = usual_client(settings, url).explanation(event)
     else:
-        reader = JournalReader(existing_journal(settings))
+        reader = reader_of(settings)
         found = FailureExplanation.of(event, reader.find(event), reader.cause(event))
     if json:
         write_line(found.as_json())
@@ -260,7 +259,7 @@ def why(
         found = usual_client(settings, url).why(asked)
     else:
         question = ReadEventEvidence(asked, round(time.time() * 1000))
-        found = WhyUnseen.of(JournalReader(existing_journal(settings)).answer(question))
+        found = WhyUnseen.of(reader_of(settings).answer(question))
     if json:
         write_line(found.as_json())
     else:

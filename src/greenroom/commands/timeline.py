@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from greenroom.commands.events import existing_journal
+from greenroom.commands.events import reader_of
 from greenroom.commands.options import Flag
 from greenroom.commands.output import timeline as timeline_output
 from greenroom.commands.output.pace import paced
@@ -23,7 +23,6 @@ from greenroom.commands.output.progress import progress_bar
 from greenroom.commands.output.streams import write_line
 from greenroom.delivery.history.run_reader import read_timeline
 from greenroom.delivery.history.timeline import Moment, Timeline
-from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.settings import BadSettings, Settings
 
 Show: TypeAlias = Callable[[RenderableType], object]
@@ -64,7 +63,7 @@ def timeline(
             ["--json cannot be played back: it prints the whole run at once"],
             advice="leave out --json, or --replay and --speed",
         )
-    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    reader = reader_of(Settings.load(config, journal=journal))
     with progress_bar(after=1) as progress:
         story = read_timeline(reader, run, progress)
     if json:

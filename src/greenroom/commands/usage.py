@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from greenroom.commands.events import existing_journal
+from greenroom.commands.events import reader_of
 from greenroom.commands.options import Flag, Limit
 from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.printing import show
@@ -17,7 +17,6 @@ from greenroom.commands.output.streams import write_line
 from greenroom.commands.output.usage import Period, as_json, view
 from greenroom.delivery.history.usage import By, Usage
 from greenroom.delivery.history.usage_reader import usage_events
-from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.settings import Settings
 
 
@@ -49,7 +48,7 @@ def usage(
     """
     now = time.time_ns() // 1_000_000
     period = Period(now - 1000 * seconds_of("--since", since) if since is not None else None, now)
-    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    reader = reader_of(Settings.load(config, journal=journal))
     counted = Usage(by)
     with progress_bar(after=1) as progress:
         for event in usage_events(reader, since=period.since or 0, progress=progress):

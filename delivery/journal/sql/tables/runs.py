@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence, Set
 from typing import Final, cast
 
 import attrs
-import orjson
 
 from greenroom.delivery.events.going_on import GoesOn, GoingOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import RunId, UserId, born_beside
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, Entry, OpenRun, Record
-from greenroom.delivery.journal.sql.database import Database
+from greenroom.delivery.journal.sql.database import Database, SqlValue
 from greenroom.delivery.journal.sql.rows import (
     RECORD_COLUMNS,
     RUN_COLUMNS,
@@ -63,17 +62,16 @@ _SAME_MS: Final = 1_000
 _STEPS: Final = "SELECT count(*) FROM step_result WHERE user = ? AND run = ?"
 
 
+_STEP_KEYS: Final = "SELECT key FROM step_result WHERE user = ? AND run = ?"
 _LISTED: Final = """
-    SELECT open_run.user, open_run.run, thread, agent, attempt, at, stopped, (
-        SELECT json_group_array(key) FROM step_result
-        WHERE step_result.user = open_run.user AND step_result.run = open_run.run)
+    SELECT open_run.user, open_run.run, thread, agent, attempt, at, stopped
     FROM open_run LEFT JOIN going_on USING (user, run)
-    WHERE parent IS NULL AND (?1 IS NULL OR open_run.user = ?1) AND (?2 IS NULL OR run = ?2)
+    WHERE parent IS NULL AND (open_run.user = ?1 OR ?1 IS NULL) AND (run = ?2 OR ?2 IS NULL)
     ORDER BY number LIMIT ?3
 """
 _LISTED_BEFORE: Final = """
-    SELECT user, run, thread, NULL, 0, 0, 0, '[]' FROM open_run
-    WHERE parent IS NULL AND (?1 IS NULL OR user = ?1) AND (?2 IS NULL OR run = ?2)
+    SELECT user, run, thread, NULL, 0, 0, 0 FROM open_run
+    WHERE parent IS NULL AND (user = ?1 OR ?1 IS NULL) AND (run = ?2 OR ?2 IS NULL)
     ORDER BY number LIMIT ?3
 """
 """In a journal of an older version that no server has opened since."""
@@ -151,10 +149,14 @@ def read_open_runs(
             attempt=cast("int | None", row[4]) or 0,
             began=cast("int | None", row[5]) or 0,
             stopped=bool(row[6]),
-            steps=[str(key) for key in orjson.loads(str(row[7]))],
+            steps=_steps(database, row[:2]) if kept else (),
         )
         for row in rows
     ]
+
+
+def _steps(database: Database, run: Sequence[SqlValue]) -> list[str]:
+    return [str(key) for (key,) in database.execute(_STEP_KEYS, run)]
 
 
 def run_writes(records: Sequence[Record]) -> Iterator[Write]:

@@ -14,7 +14,7 @@ from greenroom.actors.text.escaping import one_line
 from greenroom.commands.output.printing import columns, show
 from greenroom.delivery.events.kinds import Event, Kind
 from greenroom.delivery.history.times import CLOCK_WIDTH, WIDTH, clock_time, moment
-from greenroom.delivery.journal.sqlite.reader import Numbered
+from greenroom.delivery.journal.sql.reader import Numbered
 
 Printer: TypeAlias = Callable[[Sequence[Numbered]], None]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from cyclopts import App
 
 from greenroom.admin.client import AdminClient, usual_client
-from greenroom.commands.events import existing_journal
+from greenroom.commands.events import reader_of
 from greenroom.commands.options import AdminToken, Flag, Limit, ServerUrl
 from greenroom.commands.output.printing import say, say_none
 from greenroom.commands.output.streams import write_line
@@ -16,8 +16,8 @@ from greenroom.commands.runs.output import heading, json_of, line_of, shown_whol
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.history.run_reader import Found, NoSuchRun, find_run
+from greenroom.delivery.journal.sql.reader import SqlReader
 from greenroom.delivery.journal.sql.tables.runs import read_open_runs
-from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.settings import Settings
 
 runs = App(
@@ -53,7 +53,7 @@ def list_runs(
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    reader = reader_of(Settings.load(config, journal=journal))
     whose = UserId.parse(user) if user is not None else None
     with reader.look() as database:
         found = read_open_runs(database, user=whose, limit=limit + 1)
@@ -162,8 +162,8 @@ def cancel(
     say(f"{found.run} is cancelled")
 
 
-def _found(run: str, journal: Path | None, config: Path | None) -> tuple[JournalReader, Found]:
-    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+def _found(run: str, journal: Path | None, config: Path | None) -> tuple[SqlReader, Found]:
+    reader = reader_of(Settings.load(config, journal=journal))
     return reader, find_run(reader, run)
 
 

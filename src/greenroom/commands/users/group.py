@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.admin.client import usual_client
-from greenroom.commands.events import existing_journal
+from greenroom.commands.events import reader_of
 from greenroom.commands.options import AdminToken, Flag, ServerUrl, not_erased
 from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.printing import counted, say
@@ -21,7 +21,6 @@ from greenroom.commands.users.here_or_there import Url, check_reachable, done
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.history.times import moment
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.user_data import check_kept, erase_from, export_lines
 from greenroom.settings import Settings
 
@@ -118,7 +117,7 @@ def export(user: str, /, *, journal: Path | None = None, config: Path | None = N
         TOML file of settings (greenroom.toml, if there is one).
     """
     whose = UserId.parse(user)
-    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    reader = reader_of(Settings.load(config, journal=journal))
     count = 0
     for line in export_lines(partial(reader.user_rows, whose), whose, reader.epoch()):
         write_line(line.rstrip(b"\n"))

@@ -9,10 +9,9 @@ import trio
 from cyclopts import Parameter
 
 from greenroom.admin.client import AdminClient, usual_client
-from greenroom.commands.events import existing_journal
+from greenroom.commands.events import existing_journal, reader_of
 from greenroom.delivery.errors import JournalBusy
 from greenroom.delivery.journal.sqlite.journal import SqliteJournal, open_sqlite_journal
-from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.settings import Settings
 
 T = TypeVar("T")
@@ -57,4 +56,4 @@ def done(
 def check_reachable(settings: Settings, url: str | None) -> None:
     """Raise what `done` would raise of a journal that is none or cannot be read."""
     if url is None:
-        JournalReader(existing_journal(settings))
+        reader_of(settings)

@@ -11,7 +11,7 @@ import orjson
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from greenroom.commands.events import existing_journal
+from greenroom.commands.events import reader_of
 from greenroom.commands.options import AdminToken, BadOptions, Flag, not_erased
 from greenroom.commands.output.printing import say, say_none
 from greenroom.commands.output.streams import write_line
@@ -26,7 +26,6 @@ from greenroom.delivery.events.threads import (
 from greenroom.delivery.history.times import moment
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import ReadThread
-from greenroom.delivery.journal.sqlite.reader import JournalReader
 from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.settings import Settings
 
@@ -74,7 +73,7 @@ def list_threads(
     """
     whose = UserId.parse(user)
     place = None if before is None else modern(ThreadId, before)
-    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    reader = reader_of(Settings.load(config, journal=journal))
     page = reader.threads(whose, place, limit, archived=archived)
     for thread in page.threads:
         write_line(orjson.dumps(thread.as_json())) if json else say(_line_of(thread))
@@ -106,7 +105,7 @@ def show(
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    reader = JournalReader(existing_journal(Settings.load(config, journal=journal)))
+    reader = reader_of(Settings.load(config, journal=journal))
     whose, known = UserId.parse(user), modern(ThreadId, thread)
     found = reader.thread(whose, known)
     if found is None:

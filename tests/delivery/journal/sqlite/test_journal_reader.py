@@ -14,8 +14,9 @@ import trio
 
 from greenroom.delivery.errors import JournalCorrupt, JournalFailed, JournalTooNew
 from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.journal.sql.reader import CHUNK, ReadTo
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
-from greenroom.delivery.journal.sqlite.reader import CHUNK, JournalReader, ReadTo
+from greenroom.delivery.journal.sqlite.reader import JournalReader
 from tests.delivery.journal.journal_conformance import ALICE, BOB, THREADS, record, records
 
 
