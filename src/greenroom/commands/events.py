@@ -65,7 +65,7 @@ def events(
     Parameters
     ----------
     journal
-        The journal's file (greenroom.db).
+        The journal's file (greenroom.db), or the URL of one in Postgres.
     user
         Only this user's.
     thread

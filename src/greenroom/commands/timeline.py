@@ -54,7 +54,7 @@ def timeline(
     json
         As JSON (schema greenroom.timeline/1).
     journal
-        The journal's file (greenroom.db).
+        The journal's file (greenroom.db), or the URL of one in Postgres.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """

@@ -42,7 +42,7 @@ def usage(
     json
         As JSON (schema greenroom.usage/1): every line.
     journal
-        The journal's file (greenroom.db).
+        The journal's file (greenroom.db), or the URL of one in Postgres.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
