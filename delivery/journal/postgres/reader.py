@@ -28,7 +28,7 @@ _HAVE_ENDED: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= CAST(? A
 
 class PostgresReader(SqlReader):
     """Reads the records of a journal in Postgres. Its role needs `SELECT` on the tables only. Its
-    connection is closed once nobody has the reader any more.
+    connection is closed together with the reader's memory.
 
     Raises `JournalFailed` (no journal there, or refused), `JournalTooNew`, `JournalUnreachable`.
     """
