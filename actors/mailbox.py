@@ -11,6 +11,7 @@ import enum
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
+from itertools import chain, islice
 from typing import Generic, TypeVar
 
 import attrs
@@ -113,6 +114,19 @@ class Mailbox(Generic[M]):
 
     def __len__(self) -> int:
         return len(self._messages)
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    @property
+    def not_begun(self) -> int:
+        """The number of messages that wait here, and in the reader's batch."""
+        return len(self._messages) + len(self._in_hand)
+
+    def first(self, count: int) -> list[M]:
+        """The messages that are next, at most so many of them."""
+        return list(islice(chain(self._in_hand, self._messages), count))
 
     @property
     def is_full(self) -> bool:

@@ -148,6 +148,15 @@ def _shared(deadline: float) -> float:
     return math.ceil(deadline / SLACK) * SLACK
 
 
+@attrs.frozen
+class RunningTimer:
+    """A timer that delivers `message` at `deadline`, on trio's clock."""
+
+    name: Hashable
+    message: object
+    deadline: float
+
+
 class Timers(Generic[M]):
     """The named timers of one actor. Starting a name that already runs replaces its timer.
 
@@ -191,6 +200,13 @@ class Timers(Generic[M]):
         for name in list(self._alarms):
             self.cancel(name)
 
+    def running(self) -> list[RunningTimer]:
+        """The timers that run, in the order of their starts."""
+        return [
+            RunningTimer(name, _message_of(alarm), alarm.deadline)
+            for name, alarm in self._alarms.items()
+        ]
+
     def _check_thread(self) -> None:
         if get_ident() != self._thread:
             raise WrongThread("an actor's timers")
@@ -215,3 +231,8 @@ class _Due(Generic[M]):
 
     def __call__(self) -> None:
         self._timers._fire(self._name, self._message)
+
+
+def _message_of(alarm: Alarm) -> object:
+    due = alarm._callback
+    return due._message if isinstance(due, _Due) else None

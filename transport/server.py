@@ -20,9 +20,11 @@ from greenroom.transport.connection.child import ConnectionParts, connection_chi
 from greenroom.transport.door.front_door import FrontDoor, peer_of
 from greenroom.transport.door.half_open import HalfOpen
 from greenroom.transport.door.unready import UnreadyPlace
+from greenroom.transport.events.streaming import Streaming
 from greenroom.transport.http.exchange import Exchange
 from greenroom.transport.http.responses import text
 from greenroom.transport.programs import Programs
+from greenroom.transport.streams import Streams
 
 logger = logging.getLogger("greenroom.transport")
 
@@ -45,6 +47,7 @@ class Server:
     observer: Observer = NO_OBSERVER
     restart_patience: float = 2.0
     programs: Programs = attrs.field(factory=Programs)
+    streams: Streams = attrs.field(factory=Streams)
 
     async def welcome(self, stream: trio.abc.Stream) -> None:
         """One accepted socket. What goes wrong with it is logged and never reaches the others."""
@@ -63,6 +66,8 @@ class Server:
             admitted = await self.door.admit(stream)
             if isinstance(admitted, Exchange):
                 await self.programs.take(admitted)
+            elif isinstance(admitted, Streaming):
+                await self.streams.take(admitted)
             elif admitted is not None:
                 await self.take_in(admitted)
         if scope.cancelled_caught:

@@ -51,6 +51,11 @@ class Recent(list[object]):
         self._new = 0
         self._added = 0  # bytes, including those of dropped messages: an upper bound
 
+    @property
+    def weight(self) -> int:
+        """The bytes of what is kept, as far as it was weighed: an upper bound."""
+        return self._added if self else 0
+
     def handled(self, count: int) -> None:
         """Note that the last `count` messages are new; they are weighed soon."""
         if len(self) > self._most:

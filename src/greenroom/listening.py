@@ -33,7 +33,8 @@ from greenroom.delivery.user.users import Users
 from greenroom.metrics.counts import Metrics
 from greenroom.metrics.door import MetricsDoor
 from greenroom.observer.page_door import ObserverPage
-from greenroom.services.assembly import Services, programs_below, services_of
+from greenroom.observer.tree_routes import tree_routes
+from greenroom.services.assembly import Services, programs_below, services_of, streams_below
 from greenroom.settings import Settings
 from greenroom.settings.keys import authenticator_of, tokens_of
 from greenroom.supervisor.errors import StartFailed
@@ -94,8 +95,8 @@ class Listening:
             self.settings, clock=self.wall_clock, observer=self.observer
         )
         door = self.front_door(authenticator, page=page, routes=routes or {})
-        programs = programs_below(self.root, door.answer)
-        welcome = attrs.evolve(self.server(door), programs=programs).welcome
+        programs, streams = programs_below(self.root, door.answer), streams_below(self.root)
+        welcome = attrs.evolve(self.server(door), programs=programs, streams=streams).welcome
         settings = self.settings
         place = OpenSockets(sockets) if sockets else Address(settings.host, settings.port)
         listeners = Listeners(place, welcome)
@@ -179,7 +180,8 @@ class Listening:
         users = {**UsersDoor(self.disconnects).routes(), **DataDoor(self.data).routes()}
         looked = LookedAt(self.root, self.users, self.bans, self.journal, self.wall_clock)
         overview = OverviewDoor(self.metrics, self.wall_clock).routes() if self.metrics else {}
-        more = {**users, **runs, **WhyDoor(looked).routes(), **overview}
+        tree = tree_routes(self.root, guard.check, self.draining, self.wall_clock)
+        more = {**users, **runs, **WhyDoor(looked).routes(), **overview, **tree}
         admin = AdminDoor(self.root, self.dead_letters, self.journal, guard, more=more).routes()
         return {**admin, **SessionDoor(guard).routes(), **ObserverPage(guard).routes()}
 

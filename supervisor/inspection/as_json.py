@@ -76,6 +76,18 @@ def dump_tree(node: TreeNode, *, at: float) -> bytes:
     return orjson.dumps({"schema": TREE, "at": at, "tree": _CONVERTER.unstructure(shown)})
 
 
+def node_form(node: TreeNode) -> Object:
+    """A node as JSON, with those of its children that it has."""
+    form: Object = _CONVERTER.unstructure(node)
+    return form
+
+
+def line_form(report: CrashReport) -> Object:
+    """A crash report as a line of a list."""
+    form: Object = _CONVERTER.unstructure(line_of(report))
+    return form
+
+
 def _pruned(node: TreeNode, levels: int) -> TreeNode:
     if not node.children:
         return node

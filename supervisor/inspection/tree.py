@@ -90,6 +90,15 @@ def snapshot(supervisor: SupervisorRef, *, children: int | None = None) -> TreeN
     return drafts[0].node
 
 
+def node_of(supervisor: SupervisorRef, child: Child) -> TreeNode:
+    """A child, whose own children are only counted."""
+    value = child.value
+    facts = _of_child(supervisor.path, child)
+    if isinstance(value, SupervisorRef):
+        facts |= _of_supervisor(value, 0)
+    return TreeNode(**facts)
+
+
 @attrs.define(eq=False)
 class _DraftNode:
     """A node whose children are not known yet."""

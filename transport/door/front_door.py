@@ -38,6 +38,7 @@ from greenroom.transport.door.upgrade_granted import Upgrade
 from greenroom.transport.events.events_granted import Granted
 from greenroom.transport.events.live_door import LiveDoor, Prove
 from greenroom.transport.events.stream_events import StreamEvents
+from greenroom.transport.events.streaming import Streaming
 from greenroom.transport.events.tickets import Tickets
 from greenroom.transport.front_ends.front_ends import FrontEnds
 from greenroom.transport.http.exchange import Exchange
@@ -50,7 +51,7 @@ from greenroom.transport.http.request_head import (
     RequestHead,
     check_method,
 )
-from greenroom.transport.http.responses import Response, text
+from greenroom.transport.http.responses import Response, StreamedResponse, text
 from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.wrong_id import wrong_id_behind
 
@@ -67,6 +68,9 @@ logger = logging.getLogger("greenroom.transport")
 Handler: TypeAlias = Callable[[RequestHead], Awaitable[Response]]
 Gate: TypeAlias = Callable[[RequestHead], Awaitable[Response | None]]
 """Refuses a request, or returns None."""
+
+HandedOn: TypeAlias = Exchange | Streaming
+"""What is served behind the door, and is no connection of a user."""
 
 
 @attrs.frozen
@@ -126,7 +130,7 @@ class FrontDoor:
         probes = {"/livez": self._livez, "/readyz": self._readyz}
         return {**probes, "/whoami": self._whoami, **self.live.routes()}
 
-    async def admit(self, stream: trio.abc.Stream) -> Admitted | Exchange | None:
+    async def admit(self, stream: trio.abc.Stream) -> Admitted | HandedOn | None:
         """Read a request and do what it asks. None: it was answered, and the stream is closed.
 
         Takes as long as the peer does: call it with a deadline, and drop the stream if that
@@ -178,7 +182,7 @@ class FrontDoor:
         is_for_programs = self._gate is not None and path.startswith(API)
         return is_for_programs or self.live.takes_body(path)
 
-    async def _admit(self, stream: trio.abc.Stream) -> Admitted | Exchange | None:
+    async def _admit(self, stream: trio.abc.Stream) -> Admitted | HandedOn | None:
         head = None
         try:
             parser = HeadParser(self._takes_body)
@@ -206,6 +210,8 @@ class FrontDoor:
                 if head.path == self.live.frames_path:
                     head = with_body(head)
                 response = await self._respond(head)
+                if isinstance(response, StreamedResponse) and head.method != "HEAD":
+                    return Streaming(response, stream, self._clock)
         except BadRequest as error:
             response = self._refusal(head, error)
         await self._send(stream, response, with_body=head is None or head.method != "HEAD")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from typing import Protocol, TypeAlias
 
 import attrs
 
@@ -44,6 +45,34 @@ class Response:
         if self.status != HTTPStatus.NOT_MODIFIED:  # RFC 9110 §15.4.5: no representation headers
             own |= {"Content-Type": self.content_type, "Content-Length": str(len(self.body))}
         return {"Cache-Control": "no-store", **own, **self.headers}
+
+
+class Outlet(Protocol):
+    """Where an answer that goes on is written."""
+
+    async def send(self, data: bytes) -> None:
+        """Send these bytes, and wait until they have left. Raises `trio.BrokenResourceError` if the
+        client has left, or takes too long to read."""
+
+
+Write: TypeAlias = Callable[[Outlet], Awaitable[None]]
+
+
+@attrs.frozen
+class StreamedResponse(Response):
+    """An answer that goes on: `write` sends its body, and returns at its end."""
+
+    write: Write = attrs.field(kw_only=True, repr=False)
+
+    def own_headers(self) -> dict[str, str]:
+        return _without_length(super().own_headers())
+
+    def all_headers(self, date: str) -> dict[str, str]:
+        return _without_length(super().all_headers(date))
+
+
+def _without_length(headers: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name != "Content-Length"}
 
 
 def json_answer(body: bytes, status: int = 200) -> Response:

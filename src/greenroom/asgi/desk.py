@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 import attrs
 
-from greenroom.asgi.asgi_events import AsgiBody, AsgiEvents
+from greenroom.asgi.asgi_events import AsgiBody, AsgiCarrier, AsgiEvents
 from greenroom.asgi.asgi_exchange import AsgiExchange
 from greenroom.asgi.asgi_socket import AsgiUpgrade, refuse_websocket
 from greenroom.asgi.host_users import HostUsers, UserFound
@@ -16,8 +16,9 @@ from greenroom.asgi.request_heads import Proxies, head_of
 from greenroom.asgi.responses import as_messages
 from greenroom.transport.connection.admitted import Admitted
 from greenroom.transport.door.front_door import FrontDoor
+from greenroom.transport.events.streaming import serve_stream
 from greenroom.transport.http.request_head import BadRequest, RequestHead
-from greenroom.transport.http.responses import Response, text
+from greenroom.transport.http.responses import Response, StreamedResponse, text
 from greenroom.transport.server import Server
 
 Scope: TypeAlias = Mapping[str, object]
@@ -59,8 +60,7 @@ class Desk:
                 if request.is_websocket or self._door.live.begins_stream(head):
                     await self._welcome(head, request)
                 else:
-                    self._send(await self._door.answer(head), request, head.method)
-                    exchange.end()
+                    await self._answer(head, request)
             await exchange.ended.wait()
         except BadRequest as error:
             self._send(text(error.status, error.message, error.headers), request)
@@ -70,6 +70,14 @@ class Desk:
     @property
     def _door(self) -> FrontDoor:
         return self.server.door
+
+    async def _answer(self, head: RequestHead, request: AsgiRequest) -> None:
+        response = await self._door.answer(head)
+        if isinstance(response, StreamedResponse) and head.method != "HEAD":
+            await serve_stream(response, AsgiCarrier(request.exchange))
+        else:
+            self._send(response, request, head.method)
+            request.exchange.end()
 
     async def _welcome(self, head: RequestHead, request: AsgiRequest) -> None:
         server = self.server

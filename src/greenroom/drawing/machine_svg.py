@@ -61,6 +61,16 @@ class Box:
 
 def svg(machine: Machine[S, D, C]) -> str:
     """The machine as a stand-alone SVG document."""
+    return _drawing(machine, f"<style>{STYLE}</style>")
+
+
+def unstyled_svg(machine: Machine[S, D, C]) -> str:
+    """The same for a page with rules of its own, which may forbid styles in a document: each state
+    is a group of the class `state`, with its name in `data-state`."""
+    return _drawing(machine, "")
+
+
+def _drawing(machine: Machine[S, D, C], style: str) -> str:
     boxes = {state: _box(machine, state) for state in _from_the_start(machine)}
     labels = {(START, machine.initial): ()} | {
         ends: _in_columns(events) for ends, events in _moves(machine).items()
@@ -72,7 +82,7 @@ def svg(machine: Machine[S, D, C]) -> str:
     sizes: dict[Hashable, Size] = {START: (14.0, 14.0)}
     sizes |= {state: box.size for state, box in boxes.items()}
     layout = lay_out(sizes, arrows)
-    return "\n".join(_document(machine, boxes, list(labels.values()), layout)) + "\n"
+    return "\n".join(_document(machine, boxes, list(labels.values()), layout, style)) + "\n"
 
 
 def _document(
@@ -80,6 +90,7 @@ def _document(
     boxes: Mapping[S, Box],
     labels: Sequence[tuple[tuple[str, ...], ...]],
     layout: Layout,
+    style: str,
 ) -> Iterator[str]:
     width, height = (round(length + 2 * MARGIN) for length in layout.size)
     title = escape(f"State machine {machine.name}")
@@ -87,7 +98,7 @@ def _document(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" role="img" aria-label="{title}">'
     )
-    yield f"<title>{title}</title>\n<style>{STYLE}</style>"
+    yield f"<title>{title}</title>\n{style}"
     yield (
         '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" '
         'markerHeight="8" orient="auto-start-reverse"><path class="head" d="M0 1L10 5L0 9z"/>'
@@ -101,7 +112,9 @@ def _document(
     x, y = layout.nodes[START]
     yield f'<circle class="start" cx="{x:.1f}" cy="{y:.1f}" r="7"/>'
     for state, box in boxes.items():
+        yield f'<g class="state" data-state="{escape(box.name)}">'
         yield from _drawn(box, layout.nodes[state])
+        yield "</g>"
     yield "</g>\n</svg>"
 
 

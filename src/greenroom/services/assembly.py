@@ -28,6 +28,7 @@ from greenroom.transport.auth.service_tokens import ServiceAuthenticator
 from greenroom.transport.door.front_door import Gate, Handler
 from greenroom.transport.http.exchange import Answer
 from greenroom.transport.programs import Programs
+from greenroom.transport.streams import Streams
 
 MOST_EXCHANGES: Final = 4_096
 """Connections of programs, of all services together."""
@@ -44,6 +45,11 @@ class Services:
 def programs_below(root: StaticSupervisorRef, answer: Answer) -> Programs:
     """Serves the connections of programs below the root."""
     return Programs(answer, partial(below, root, "exchanges", MOST_EXCHANGES))
+
+
+def streams_below(root: StaticSupervisorRef) -> Streams:
+    """Serves answers that go on below the root."""
+    return Streams(partial(below, root, "streams", math.inf))
 
 
 def services_of(

@@ -1,0 +1,70 @@
+"""What a visitor asks to see of the tree: which nodes, in what order, and which part of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from greenroom.supervisor.inspection.survey import LOADS
+from greenroom.transport.http.request_head import BadRequest
+
+MOST_ROWS: Final = 200
+MOST_OPEN: Final = 100
+
+
+@attrs.frozen
+class NodesQuery:
+    """Without a `sort` and a `search`, the tree below `under`, where the nodes of `open` show their
+    children. Otherwise a list: the nodes whose id contains `search`, whatever the case, and by a
+    `sort` only those that carry any of it, the most first."""
+
+    under: str = ""
+    open: frozenset[str] = frozenset()
+    sort: str | None = None
+    search: str = ""
+
+    @property
+    def is_list(self) -> bool:
+        return bool(self.sort or self.search)
+
+
+@attrs.frozen
+class Part:
+    """So many rows from an offset on."""
+
+    offset: int = 0
+    limit: int = MOST_ROWS
+
+
+def query_in(asked: Mapping[str, Sequence[str]]) -> NodesQuery:
+    """Raises `BadRequest`."""
+    sort = _last(asked, "sort")
+    if sort not in (None, *LOADS):
+        raise BadRequest(f"`sort` must be one of {', '.join(LOADS)}, not {sort!r:.40}.")
+    opened = frozenset(asked.get("open", ()))
+    if len(opened) > MOST_OPEN:
+        raise BadRequest(f"At most {MOST_OPEN} nodes may be `open`, not {len(opened)}.")
+    return NodesQuery(
+        _last(asked, "under") or "", opened, sort, (_last(asked, "search") or "").casefold()
+    )
+
+
+def part_in(asked: Mapping[str, Sequence[str]]) -> Part:
+    """Raises `BadRequest`."""
+    limit = _whole(asked, "limit", MOST_ROWS)
+    return Part(_whole(asked, "offset", 0), min(limit, MOST_ROWS))
+
+
+def _whole(asked: Mapping[str, Sequence[str]], name: str, usual: int) -> int:
+    given = _last(asked, name)
+    if given is None:
+        return usual
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise BadRequest(f"`{name}` must be a whole number, not {given!r:.40}.")
+    return int(given)
+
+
+def _last(asked: Mapping[str, Sequence[str]], name: str) -> str | None:
+    return asked[name][-1] if name in asked else None
