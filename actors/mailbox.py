@@ -125,7 +125,7 @@ class Mailbox(Generic[M]):
         return len(self._messages) + len(self._in_hand)
 
     def first(self, count: int) -> list[M]:
-        """The messages that are next, at most so many of them."""
+        """The messages that are next, at most `count` of them."""
         return list(islice(chain(self._in_hand, self._messages), count))
 
     @property

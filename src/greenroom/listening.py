@@ -33,7 +33,7 @@ from greenroom.delivery.user.users import Users
 from greenroom.metrics.counts import Metrics
 from greenroom.metrics.door import MetricsDoor
 from greenroom.observer.page_door import ObserverPage
-from greenroom.observer.tree_routes import tree_routes
+from greenroom.observer.tree.routes import tree_routes
 from greenroom.services.assembly import Services, programs_below, services_of, streams_below
 from greenroom.settings import Settings
 from greenroom.settings.keys import authenticator_of, tokens_of

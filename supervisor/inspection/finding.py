@@ -11,20 +11,20 @@ from greenroom.supervisor.supervisor_ref import SupervisorRef
 
 
 @attrs.frozen
-class Found:
+class FoundChild:
     """A child, and its supervisor."""
 
     supervisor: SupervisorRef
     child: Child
 
 
-def find_child(root: SupervisorRef, path: str) -> Found | None:
+def find_child(root: SupervisorRef, path: str) -> FoundChild | None:
     """The child at a path, None if there is none now. An id may hold a slash."""
     waiting = [(root, path.removeprefix(f"{root.name}/"))] if path.startswith(root.name) else []
     while waiting:
         supervisor, rest = waiting.pop()
         if rest in supervisor._children:
-            return Found(supervisor, supervisor._children[rest])
+            return FoundChild(supervisor, supervisor._children[rest])
         waiting += _inside(supervisor, rest)
     return None
 

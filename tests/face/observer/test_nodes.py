@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from urllib.parse import urlencode
 
 import pytest
 import trio
 import trio.testing
 
 from greenroom.actors import Actor, Ref
-from greenroom.observer.pace import Pace
+from greenroom.observer.tree.slices import Slices
 from greenroom.supervisor import DynamicSupervisorRef, actor_child, dynamic_supervisor_child
 from tests.face.http_get import get
+from tests.face.observer.browsing import Visitor
 from tests.face.observer.tree_stream import Json, TreeStream, nodes, tree_stream
 from tests.protocol.asgi_servers import serving_by
 from tests.protocol.server import ADMIN, Server, serving
@@ -151,7 +153,7 @@ def test_a_stream_has_the_window_and_then_only_what_changes_in_it(server: Server
     server.run(crowd, server, "user:ann", "user:bob")
     busy(server, "user:ann", "one")
     path = "greenroom/crowd/user:ann"
-    with tree_stream(server.port, under=path, limit=2) as stream:
+    with tree_stream(server.port, f"?{urlencode({'under': path})}&limit=2") as stream:
         name, window = stream.next()
         assert (name, window["schema"]) == ("window", "greenroom.nodes/1")
         assert paths(window) == [path, f"{path}/busy"]
@@ -179,6 +181,15 @@ def test_a_stream_ends_when_the_server_drains(server: Server) -> None:
         server.run(server.runtime.drain)
         assert drained(stream) == "end"
     server.wait_until(lambda: streams(server) == 0)
+
+
+def test_a_stream_ends_with_the_session_of_its_visitor(server: Server) -> None:
+    visitor = Visitor(server)
+    visitor.sign_in()
+    with tree_stream(server.port, Cookie=visitor.cookie) as stream:
+        assert stream.next()[0] == "window"
+        assert visitor.ask("DELETE", "/admin/session").status == 200
+        assert drained(stream) == "end"
 
 
 def drained(stream: TreeStream) -> str:
@@ -246,7 +257,7 @@ def test_long_work_rests_so_that_others_get_their_turns() -> None:
         began = trio.current_time()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(others)
-            await Pace(lambda: now).go_through(steps())
+            await Slices(lambda: now).go_through(steps())
             nursery.cancel_scope.cancel()
         assert trio.current_time() - began > 3 * now, "it rests for longer than it works"
 

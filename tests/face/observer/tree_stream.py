@@ -54,10 +54,11 @@ class TreeStream:
 
 
 @contextmanager
-def tree_stream(port: int, token: str = ADMIN, **query: object) -> Iterator[TreeStream]:
+def tree_stream(port: int, query: str = "", **headers: str) -> Iterator[TreeStream]:
+    """With the admin's token, unless the headers bring a cookie."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    path = f"/admin/nodes/changes?{urlencode(query, doseq=True)}"
-    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+    headers = headers or {"Authorization": f"Bearer {ADMIN}"}
+    connection.request("GET", f"/admin/nodes/changes{query}", headers=headers)
     answer = connection.getresponse()
     try:
         assert answer.status == 200, answer.read()

@@ -7,11 +7,11 @@ from array import array
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from greenroom.observer.nodes_query import NodesQuery
+from greenroom.observer.tree.nodes_query import NodesQuery
 from greenroom.supervisor.inspection.survey import Survey
 
 MOST_SORTED: Final = 1000
-"""A sorted list ends after so many nodes: it is for finding the worst."""
+"""The most nodes in a sorted list, which is for finding the worst."""
 
 
 class Listing:

@@ -13,11 +13,11 @@ import orjson
 
 from greenroom.admin.queries import asked_in
 from greenroom.delivery.events.kinds import JSON
-from greenroom.observer.actor_facts import facts_of_actor
-from greenroom.observer.drawings import Drawings
+from greenroom.observer.tree.actor_facts import facts_of_actor
+from greenroom.observer.tree.drawings import Drawings
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.inspection.as_json import line_form, node_form
-from greenroom.supervisor.inspection.finding import Found, find_child
+from greenroom.supervisor.inspection.finding import FoundChild, find_child
 from greenroom.supervisor.inspection.tree import TreeNode, node_of, snapshot
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 from greenroom.transport.door.front_door import Handler
@@ -52,7 +52,7 @@ class NodeDoor:
         node = snapshot(self.root, children=0) if found is None else _node_of(found)
         return json_answer(orjson.dumps(await self._said(path, node, found)))
 
-    async def _said(self, path: str, node: TreeNode, found: Found | None) -> dict[str, JSON]:
+    async def _said(self, path: str, node: TreeNode, found: FoundChild | None) -> dict[str, JSON]:
         said: dict[str, JSON] = {
             "schema": SCHEMA,
             "at": round(self.wall_clock() * 1000),
@@ -82,11 +82,11 @@ class NodeDoor:
         }
 
 
-def _node_of(found: Found) -> TreeNode:
+def _node_of(found: FoundChild) -> TreeNode:
     return node_of(found.supervisor, found.child)
 
 
-def _around(found: Found) -> dict[str, JSON]:
+def _around(found: FoundChild) -> dict[str, JSON]:
     """What bounds the node's restarts, and what bounds those of its children."""
     above, value = found.supervisor, found.child.value
     said: dict[str, JSON] = {

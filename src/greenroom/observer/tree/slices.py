@@ -11,15 +11,14 @@ import trio
 
 SLICE_SECONDS: Final = 0.001
 REST: Final = 4
-"""A rest is so many times as long as the work before it: looking takes a fifth of the time at most
-while it is at work."""
+"""How many times as long a rest is as the work before it."""
 
 AT_ONCE: Final = 32
 """The steps between two looks at the clock."""
 
 
 @attrs.frozen
-class Pace:
+class Slices:
     """`clock` gives seconds of processor or wall time, and never goes back."""
 
     clock: Callable[[], float] = time.perf_counter

@@ -22,11 +22,11 @@ import trio
 from greenroom.actors.errors import GreenroomError
 from greenroom.admin.queries import asked_in
 from greenroom.delivery.events.kinds import JSON
-from greenroom.observer.listing import Listing
-from greenroom.observer.lookout import Lookout
-from greenroom.observer.node_rows import rows_of
-from greenroom.observer.nodes_query import NodesQuery, Part, part_in, query_in
-from greenroom.observer.window_feed import WindowFeed, event, whole
+from greenroom.observer.tree.listing import Listing
+from greenroom.observer.tree.lookout import Lookout
+from greenroom.observer.tree.node_rows import rows_of
+from greenroom.observer.tree.nodes_query import NodesQuery, Part, part_in, query_in
+from greenroom.observer.tree.window_feed import WindowFeed, event, whole
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.events.events_granted import EVENT_HEADERS
 from greenroom.transport.events.sse import COMMENT
@@ -61,8 +61,8 @@ class NodesDoor:
     async def _nodes(self, head: RequestHead) -> Response:
         asked = asked_in(head)
         part = part_in(asked)
-        sight, listing = await self.lookout.look(query_in(asked))
-        said = whole(sight.at, _figures(listing, part), rows_of(listing, part))
+        surveyed, listing = await self.lookout.look(query_in(asked))
+        said = whole(surveyed.at, _figures(listing, part), rows_of(listing, part))
         return json_answer(orjson.dumps(said))
 
     async def _changes(self, head: RequestHead) -> Response:
@@ -90,9 +90,9 @@ class NodesDoor:
     ) -> None:
         feed, number, said_at = WindowFeed(), 0, trio.current_time()
         while self._goes_on(head):
-            sight, listing = await self.lookout.look(query, after=number)
-            number = sight.number
-            message = feed.next(sight.at, _figures(listing, part), rows_of(listing, part))
+            surveyed, listing = await self.lookout.look(query, after=number)
+            number = surveyed.number
+            message = feed.next(surveyed.at, _figures(listing, part), rows_of(listing, part))
             if not message and trio.current_time() - said_at > QUIET_SECONDS:
                 message = COMMENT
             if message:

@@ -14,7 +14,7 @@ from greenroom.actors.ref import Ask, Ref
 from greenroom.actors.text.safe import safe_str
 from greenroom.actors.timers import RunningTimer
 from greenroom.delivery.events.kinds import JSON
-from greenroom.observer.drawings import Drawings
+from greenroom.observer.tree.drawings import Drawings
 from greenroom.supervisor.crash.actor_note import actor_of, moves_of, runner_of
 from greenroom.supervisor.crash.message_codec import path_of
 from greenroom.supervisor.inspection.survey import held_by

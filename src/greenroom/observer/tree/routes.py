@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from greenroom.observer.lookout import Lookout
-from greenroom.observer.node_door import NodeDoor
-from greenroom.observer.nodes_door import Admits, NodesDoor
+from greenroom.observer.tree.lookout import Lookout
+from greenroom.observer.tree.node_door import NodeDoor
+from greenroom.observer.tree.nodes_door import Admits, NodesDoor
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 from greenroom.transport.door.front_door import Handler
 

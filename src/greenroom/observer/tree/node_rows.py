@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from greenroom.actors.ref import Ref
 from greenroom.delivery.events.kinds import JSON
-from greenroom.observer.listing import Listing
-from greenroom.observer.nodes_query import Part
-from greenroom.observer.window_feed import Row, Rows
+from greenroom.observer.tree.listing import Listing
+from greenroom.observer.tree.nodes_query import Part
+from greenroom.observer.tree.window_feed import Row, Rows
 from greenroom.supervisor.child import Child
 from greenroom.supervisor.crash.actor_note import actor_of, last_message, runner_of
 from greenroom.supervisor.inspection.survey import LOADS, Survey

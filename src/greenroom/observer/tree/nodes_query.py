@@ -32,7 +32,7 @@ class NodesQuery:
 
 @attrs.frozen
 class Part:
-    """So many rows from an offset on."""
+    """The rows from an offset on, at most `limit`."""
 
     offset: int = 0
     limit: int = MOST_ROWS

@@ -1,0 +1,1 @@
+"""The tree as the observer shows it: windows that follow it, and one node."""
