@@ -157,7 +157,7 @@ async def measure(options: argparse.Namespace) -> None:
 def main() -> None:
     options = arguments().parse_args()
     gc.freeze()
-    gc.set_threshold(3_000, 1, 130)  # as `greenroom serve` has it, and docs/hosts.md advises
+    gc.set_threshold(5_000, -1, 230)  # as `greenroom serve` has it, and docs/hosts.md advises
     if options.uvloop:
         import uvloop
 

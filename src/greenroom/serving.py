@@ -40,14 +40,15 @@ _Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 LAST_RESORT_SECONDS = 30.0
 """From the end of the drain to the end by force; supervised runs have 16 s of it to unwind."""
 
-COLLECT_AFTER = 3_000
+COLLECT_AFTER = 5_000
 """Objects made and not yet freed (CPython 3.11: 700, 3.13: 2,000) at which the collector looks at
-the young ones. Everyone waits meanwhile: at 20,000 for 50 ms, since each object of a thousand users
-has left the processor's cache by then."""
+the young ones, some three times as many: a new object often takes the place of an old one, which
+counts as freed. Everyone waits meanwhile: at 20,000 for 50 ms, since each object of a thousand
+users has left the processor's cache by then."""
 
-OLDER_AFTER = (1, 130)
-"""Looks at the young after which the collector looks at those of all of them again, and such looks
-after which a full one may follow. The default of 10 makes the second look five times as long."""
+OLDER_AFTER = (-1, 230)
+"""What was looked at once is old: at 1, objects in flight were looked at twice. A full look may
+follow after 230 looks, if what became old since is a quarter of all."""
 
 DEMO_TOKEN_SECONDS = 30 * 24 * 3600.0
 
