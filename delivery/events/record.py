@@ -179,6 +179,27 @@ class FailureCause:
     traceback: str = attrs.field(metadata=SECRET)
 
 
+CRASHES_KEPT, CRASH_BYTES = 100, 16 * 1024 * 1024
+"""The newest crash reports that a journal keeps: how many, and about how many bytes of them."""
+
+
+@attrs.frozen
+class KeptCrash:
+    """A crash report as it is kept for later processes, the newest `CRASHES_KEPT` of them.
+
+    `user`: whose part of the tree crashed, None outside of those. `crash` is the report's id; `at`
+    and `began`, when the process `process` started, are in ms. `line` and `report` are JSON.
+    """
+
+    user: UserId | None
+    crash: str
+    at: int
+    process: str
+    began: int
+    line: str = attrs.field(metadata=SECRET)
+    report: str = attrs.field(metadata=SECRET)
+
+
 Entry: TypeAlias = (
     Record
     | Cursor
@@ -191,6 +212,7 @@ Entry: TypeAlias = (
     | NotAgain
     | StepResult
     | FailureCause
+    | KeptCrash
     | Ban
     | RunPolicy
     | RunSettled

@@ -15,6 +15,7 @@ from greenroom.delivery.events.record import (
     DeadLetter,
     Entry,
     FailureCause,
+    KeptCrash,
     Record,
     Said,
     Settled,
@@ -63,6 +64,8 @@ def check_ids(entries: Iterable[Entry]) -> None:
             continue
         if type(entry) is Cursor and (type(entry.user), type(entry.session)) == _RIGHT_CURSOR:
             continue
+        if entry.user is None:
+            continue
         UserId.parse(entry.user)
         if isinstance(entry, Record):
             EventId.parse(entry.id)
@@ -74,5 +77,5 @@ def check_ids(entries: Iterable[Entry]) -> None:
             EventId.parse(entry.event)
         elif isinstance(entry, GoesOn | NotAgain | StepResult | RunPolicy | RunSettled):
             RunId.parse(entry.run)
-        elif not isinstance(entry, Settled | Unsaid | Ban):
+        elif not isinstance(entry, Settled | Unsaid | Ban | KeptCrash):
             SessionId.parse(entry.session)

@@ -25,6 +25,7 @@ from greenroom.delivery.events.record import (
     DeadLetter,
     Entry,
     FailureCause,
+    KeptCrash,
     Mark,
     OpenRun,
     Page,
@@ -35,6 +36,7 @@ from greenroom.delivery.events.record import (
 from greenroom.delivery.events.threads import ERASED_THREAD, Thread, ThreadsPage
 from greenroom.delivery.journal.checks import check_ids, check_unsaid, last_offsets
 from greenroom.delivery.journal.journal import agreed_through, within
+from greenroom.delivery.journal.kept.crashes import CrashesKept
 from greenroom.delivery.journal.kept.runs import RunsKept
 from greenroom.delivery.journal.kept.threads import ThreadsKept
 from greenroom.delivery.journal.kept.user_log import UserLog
@@ -65,6 +67,7 @@ class MemoryStore:
         self._alive: int | None = None
         self._pauses: list[Pause] = []
         self._causes: dict[EventId, FailureCause] = {}
+        self.crashes = CrashesKept()
         self._bans: dict[UserId, Ban] = {}
 
     def keep(self, entries: Sequence[Entry]) -> None:
@@ -81,6 +84,8 @@ class MemoryStore:
                     self.asks.keep(entry)
             elif isinstance(entry, FailureCause):
                 self._keep_cause(entry)
+            elif isinstance(entry, KeptCrash):
+                self.crashes.keep(entry)
             elif isinstance(entry, Ban):
                 self._keep_ban(entry)
             else:
@@ -191,6 +196,7 @@ class MemoryStore:
         self._users.pop(user, None)
         self._bans.pop(user, None)
         self._forget_causes(user, None)
+        self.crashes.erase(user)
         self.asks.erase(user, None)
 
     def _forget_causes(self, user: UserId, runs: Set[RunId] | None) -> None:

@@ -23,6 +23,7 @@ from greenroom.delivery.events.record import (
     Cursor,
     DeadLetter,
     FailureCause,
+    KeptCrash,
     Mark,
     OpenRun,
     Page,
@@ -95,6 +96,18 @@ class AskReads(Protocol):
         ...
 
 
+class CrashReads(Protocol):
+    """What may be read of crashes of this process and earlier ones."""
+
+    def all(self) -> list[KeptCrash]:
+        """The crashes that are kept, oldest first, with an empty `report`."""
+        ...
+
+    def find(self, crash: str) -> KeptCrash | None:
+        """The crash with this id; None if it is not kept, or no longer."""
+        ...
+
+
 class Reads(Protocol):
     """What a question may read. Each method answers as the one of `Journal` with its name.
 
@@ -161,6 +174,9 @@ class Reads(Protocol):
     def policies_due(self, before: int, limit: int) -> list[UserId]: ...
 
     def cause(self, event: EventId) -> FailureCause | None: ...
+
+    @property
+    def crashes(self) -> CrashReads: ...
 
     def threads(self, user: UserId) -> list[ThreadSummary]: ...
 

@@ -41,6 +41,8 @@ from greenroom.delivery.upkeep.journal_upkeep import (
 SHOWN: Final = 10
 MADE_BY_EVENTS: Final = frozenset({"thread"})
 """Tables whose rows are there already once the events are: a line of the export replaces them."""
+OF_NO_USER: Final = frozenset({"crash"})
+"""Tables whose rows need not have a user."""
 _RECORD: Final = RECORD_COLUMNS.replace('"', "").split(", ")
 
 
@@ -181,6 +183,9 @@ class _NewUsers:
         """Yield the rows. Raises `NotMixed` at the first row of a user that the journal has."""
         for row in rows:
             user = row.values.get("user")
+            if user is None and row.table in OF_NO_USER:
+                yield row
+                continue
             if not isinstance(user, str):
                 raise BadExport(f"line {row.line}: the row must have a `user`")
             if self._is_old(user):

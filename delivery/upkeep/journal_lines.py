@@ -23,7 +23,13 @@ from greenroom.delivery.events.ids import BadId
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS, modern_body, modern_id
 
 SCHEMA: Final = "greenroom.journal/1"
-JSON_COLUMNS: Final = {"body": bytes, "verdict": str, "attempts": str}
+JSON_COLUMNS: Final = {
+    "body": bytes,
+    "verdict": str,
+    "attempts": str,
+    "line": str,
+    "report": str,
+}
 """Columns that contain JSON, and the type that they store it as."""
 
 TableValue = str | int | float | bytes | None

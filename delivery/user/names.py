@@ -36,3 +36,11 @@ def quoted(user: str) -> str:
 def unquoted(name: str) -> str:
     """The inverse of `quoted`."""
     return unquote(name)
+
+
+def user_of_path(path: str) -> UserId | None:
+    """The user in whose part of the tree a path is; None outside of those."""
+    for name in path.split("/"):
+        if name.startswith("user:"):
+            return UserId.trusted(unquoted(name.removeprefix("user:")))
+    return None

@@ -9,6 +9,8 @@ from typing import cast
 import attrs
 
 from greenroom.actors.errors import GreenroomError
+from greenroom.admin.crashes.door import CrashesDoor
+from greenroom.admin.crashes.reports import CrashReports
 from greenroom.admin.data_door import DataDoor
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.admin.door import AdminDoor
@@ -66,6 +68,7 @@ class Listening:
     bans: Bans
     disconnects: Disconnects
     data: UserData
+    crashes: CrashReports
     ledger: Ledger
     agents: Agents
     half_open: HalfOpen
@@ -181,7 +184,8 @@ class Listening:
         looked = LookedAt(self.root, self.users, self.bans, self.journal, self.wall_clock)
         overview = OverviewDoor(self.metrics, self.wall_clock).routes() if self.metrics else {}
         tree = tree_routes(self.root, guard.check, self.draining, self.wall_clock)
-        more = {**users, **runs, **WhyDoor(looked).routes(), **overview, **tree}
+        crashes = CrashesDoor(self.crashes).routes()
+        more = {**users, **runs, **crashes, **WhyDoor(looked).routes(), **overview, **tree}
         admin = AdminDoor(self.root, self.dead_letters, self.journal, guard, more=more).routes()
         return {**admin, **SessionDoor(guard).routes(), **ObserverPage(guard).routes()}
 

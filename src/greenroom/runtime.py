@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
+    closing,
     contextmanager,
     nullcontext,
 )
@@ -17,9 +18,11 @@ from typing import cast
 from greenroom.actors.errors import GreenroomError
 from greenroom.actors.forks.loop import end_children_in_loop
 from greenroom.actors.reactors.own_thread import check_trio
+from greenroom.admin.crashes.reports import CrashReports
 from greenroom.admin.disconnecting import Disconnects
 from greenroom.admin.user_data import UserData
 from greenroom.agents import Agents, error_words
+from greenroom.delivery.crashes import CrashKeeper, CrashText
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.events.context import UserContext
@@ -49,7 +52,6 @@ from greenroom.portal.errors import OPEN_ELSEWHERE
 from greenroom.settings import Settings
 from greenroom.supervisor.application import Component, open_application
 from greenroom.supervisor.child_spec import task_child
-from greenroom.supervisor.crash.crash_log import CrashLog
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.dynamic_supervisor import DynamicSupervisorRef, dynamic_supervisor_child
 from greenroom.supervisor.inspection.cpu_meter import measuring_cpu
@@ -100,8 +102,9 @@ class Runtime(UserData):
         self._listeners: Listeners | None = None
         self._closed = False
         self._half_open = HalfOpen(settings.max_half_open)
-        self._crash_log = CrashLog(on_crash=self._crashed)
         self.metrics: Metrics | None = Metrics(self._gauges) if settings.metrics else None
+        kept = CrashText(words.secrets, words.keep_texts)
+        self._crash_reports = CrashReports(journal, kept, self.metrics, wall_clock)
         self._observer: Observer = self.metrics or NO_OBSERVER
         self.users: Users = Users(
             self._users_settings(),
@@ -142,7 +145,7 @@ class Runtime(UserData):
     @property
     def restarts(self) -> int:
         """The number of restarted children in the whole tree."""
-        return self._crash_log.restarts
+        return self._crash_reports.log.restarts
 
     def run(
         self,
@@ -289,6 +292,7 @@ class Runtime(UserData):
             bans=self._bans,
             disconnects=self._disconnects,
             data=self,
+            crashes=self._crash_reports,
             ledger=self._ledger,
             agents=self._agents,
             half_open=self._half_open,
@@ -310,10 +314,6 @@ class Runtime(UserData):
             draining=lambda: self._draining,
             wall_clock=self._wall_clock,
         ).read()
-
-    def _crashed(self, report: CrashReport) -> None:
-        if self.metrics is not None:
-            self.metrics.crashed(report)
 
     @contextmanager
     def _open(self, root: StaticSupervisorRef) -> Iterator[None]:
@@ -371,22 +371,25 @@ async def open_runtime(
         end_children_in_loop(runtime)
         opened.report_to(runtime._observer)
         await runtime._disconnects.load()
+        crashes = runtime._crash_reports
         tree = open_application(
             "greenroom",
-            list(_components(runtime.users, runtime._sweeping())),
+            list(_components(runtime.users, runtime._sweeping(), crashes.keeper)),
             strategy=Strategy.ONE_FOR_ONE,
-            crash_log=runtime._crash_log,
+            crash_log=crashes.log,
         )
-        async with tree as root:
-            with runtime._open(root), runtime._measured():
-                yield runtime
+        with closing(crashes.keeper):
+            async with tree as root:
+                with runtime._open(root), runtime._measured():
+                    yield runtime
 
 
-def _components(users: Users, sweeping: Sweeping) -> Iterator[Component]:
+def _components(users: Users, sweeping: Sweeping, keeper: CrashKeeper) -> Iterator[Component]:
     yield Component(dynamic_supervisor_child("users"))
     for child in users.children():
         yield Component(child, needs=("users",))
     yield Component(task_child("retention", sweeping.sweep), needs=("users",))
+    yield Component(task_child("crash_keeper", keeper.keep), needs=("retention",))
 
 
 async def _begin(journal: Journal, wall_clock: Callable[[], float]) -> None:

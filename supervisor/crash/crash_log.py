@@ -61,6 +61,16 @@ class CrashLog:
         """The report with this id, while it is kept."""
         return next((report for report in self._reports if report.id == id_), None)
 
+    def after(self, number: int) -> tuple[CrashReport, ...]:
+        """The reports with a greater number, oldest first."""
+        return tuple(report for report in self._reports if report.number > number)
+
+    def forget(self, of: Callable[[CrashReport], bool]) -> None:
+        """Forget the reports of which this is true."""
+        kept = [place for place, report in enumerate(self._reports) if not of(report)]
+        self._reports = [self._reports[place] for place in kept]
+        self._weights = [self._weights[place] for place in kept]
+
     def record(
         self,
         supervisor: str,

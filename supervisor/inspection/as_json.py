@@ -6,7 +6,7 @@ New fields may be added; a field is not removed or changed in meaning without a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, TypeVar, get_args
 
 import attrs
@@ -35,6 +35,8 @@ class CrashLine:
     """One crash report in a list. `replayable`: its messages were kept whole.
 
     `needs_actor`: the report does not say how to make the actor, so the caller of a replay must.
+    `process` (a name) and `began` (when that started, Unix time) say where it crashed; `here` is
+    False for another process than the one that answers.
     """
 
     id: str
@@ -47,6 +49,18 @@ class CrashLine:
     budget: int | None
     replayable: bool
     needs_actor: bool = False
+    process: str = ""
+    began: float | None = None
+    here: bool = True
+
+
+@attrs.frozen
+class ReportOrigin:
+    """A process by its name, and when it started (Unix time). `here`: whether it is this one."""
+
+    process: str
+    began: float
+    here: bool = True
 
 
 class NotThatSchema(GreenroomError):
@@ -102,9 +116,39 @@ def load_tree(data: bytes) -> TreeNode:
     return _structured(_opened(data, TREE).get("tree"), TreeNode)
 
 
-def dump_crash(report: CrashReport) -> bytes:
+def dump_crash(report: CrashReport, origin: ReportOrigin | None = None) -> bytes:
     """The whole report, without the live exception."""
-    return orjson.dumps({"schema": CRASH, "crash": _CONVERTER.unstructure(report)})
+    return dump_kept_crash(crash_json(report), origin)
+
+
+def dump_kept_crash(report: str | bytes, origin: ReportOrigin | None) -> bytes:
+    """As `dump_crash`, for a report that is JSON already."""
+    fields = attrs.asdict(origin) if origin is not None else {}
+    return orjson.dumps({"schema": CRASH, **fields, "crash": orjson.Fragment(report)})
+
+
+def crash_json(report: CrashReport) -> bytes:
+    return _dumped(_CONVERTER.unstructure(report))
+
+
+def line_json(report: CrashReport) -> bytes:
+    """The report's line in a list, without where it crashed."""
+    return _dumped(_CONVERTER.unstructure(line_of(report)))
+
+
+def _dumped(form: JSON) -> bytes:
+    try:
+        return orjson.dumps(form)
+    except orjson.JSONEncodeError:  # half a surrogate pair, which JSON cannot hold (RFC 8259 §8.2)
+        return orjson.dumps(_sound(form))
+
+
+def _sound(form: JSON) -> JSON:
+    if isinstance(form, str):
+        return form.encode("utf-8", "backslashreplace").decode()
+    if isinstance(form, Mapping):
+        return {str(_sound(key)): _sound(value) for key, value in form.items()}
+    return [_sound(each) for each in form] if isinstance(form, Sequence) else form
 
 
 def load_crash(data: bytes) -> CrashReport:
@@ -121,10 +165,16 @@ def _with_gave_up(form: JSON) -> JSON:
     return {**form, "gave_up": cls == RestartIntensityExceeded.__name__}
 
 
-def dump_crashes(reports: tuple[CrashReport, ...]) -> bytes:
+def dump_crashes(lines: Iterable[CrashLine]) -> bytes:
     """A line for each report, in the given order, without the long fields."""
-    lines = [_CONVERTER.unstructure(line_of(report)) for report in reports]
-    return orjson.dumps({"schema": CRASHES, "crashes": lines})
+    forms = [_CONVERTER.unstructure(line) for line in lines]
+    return _dumped({"schema": CRASHES, "crashes": forms})
+
+
+def load_line(data: str | bytes, origin: ReportOrigin) -> CrashLine:
+    """What `line_json` wrote. Raises `NotThatSchema`."""
+    line = _structured(orjson.loads(data), CrashLine)
+    return attrs.evolve(line, **attrs.asdict(origin))
 
 
 def load_crashes(data: bytes) -> tuple[CrashLine, ...]:
@@ -132,7 +182,7 @@ def load_crashes(data: bytes) -> tuple[CrashLine, ...]:
     return _structured(_opened(data, CRASHES).get("crashes"), tuple[CrashLine, ...])
 
 
-def line_of(report: CrashReport) -> CrashLine:
+def line_of(report: CrashReport, origin: ReportOrigin | None = None) -> CrashLine:
     recording = report.actor.recording if report.actor is not None else None
     return CrashLine(
         id=report.id,
@@ -145,6 +195,7 @@ def line_of(report: CrashReport) -> CrashLine:
         budget=report.budget,
         replayable=recording is not None,
         needs_actor=recording is not None and not recording.makes_actor,
+        **(attrs.asdict(origin) if origin is not None else {}),
     )
 
 

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.events.record import Entry, Record, size_of
+from greenroom.delivery.events.record import Entry, KeptCrash, Record, size_of
 
 if TYPE_CHECKING:
     from greenroom.actors.reply import Reply
@@ -32,11 +32,15 @@ class Append:
             return
         records = [entry for entry in entries if type(entry) is Record]
         self.emitters = set(map(_user_of, records))
-        self.size = size_of(records)
+        self.size = size_of(records) + _size_of_crashes(entries)
 
     @property
     def users(self) -> set[UserId]:
-        return {entry.user for entry in self.entries}
+        return {entry.user for entry in self.entries if entry.user is not None}
+
+
+def _size_of_crashes(entries: Sequence[Entry]) -> int:
+    return sum(len(entry.report) for entry in entries if type(entry) is KeptCrash)
 
 
 Group: TypeAlias = Sequence[Append]

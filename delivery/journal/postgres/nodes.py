@@ -85,7 +85,8 @@ class PostgresNodes:
     def appended(self, entries: Sequence[Entry]) -> None:
         """These entries are durable."""
         if self._lease.others and self._follower is not None:
-            self._wake_ups.tell({entry.user for entry in entries})
+            users = {entry.user for entry in entries if entry.user is not None}
+            self._wake_ups.tell(users)
 
     def close(self, connection: psycopg.Connection[Any]) -> None:
         """This node stops."""

@@ -56,6 +56,7 @@ from greenroom.delivery.journal.sql.rows import (
 from greenroom.delivery.journal.sql.tables.asks import SqlAsks, ask_writes
 from greenroom.delivery.journal.sql.tables.bans import SqlBans, ban_writes
 from greenroom.delivery.journal.sql.tables.causes import SqlCauses, cause_writes
+from greenroom.delivery.journal.sql.tables.crashes import SqlCrashes, crash_writes
 from greenroom.delivery.journal.sql.tables.erasure import TRIM_STEP, erase_thread, erase_user
 from greenroom.delivery.journal.sql.tables.policies import SqlPolicies, policy_writes
 from greenroom.delivery.journal.sql.tables.runs import SqlRuns, going_on_writes, run_writes
@@ -158,6 +159,7 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         self.runs = SqlRuns(database)
         self.thread_list = SqlThreads(database)
         self.asks = SqlAsks(database)
+        self.crashes = SqlCrashes(database)
         self._tails: LogEnds = {}
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -386,5 +388,6 @@ def _delivery_writes(entries: Sequence[Entry]) -> Iterator[Write]:
     yield from letter_writes(entries)
     yield from going_on_writes(entries)
     yield from cause_writes(entries)
+    yield from crash_writes(entries)
     yield from ban_writes(entries)
     yield from policy_writes(entries)

@@ -135,4 +135,17 @@ CREATE TABLE cause (
 ) STRICT;
 """,
     "ban": _BAN,
+    # A crash outside of the users' parts of the tree has no user.
+    "crash": """
+CREATE TABLE crash (
+ number INTEGER PRIMARY KEY,
+ user TEXT,
+ crash TEXT NOT NULL UNIQUE,
+ at INTEGER NOT NULL,
+ process TEXT NOT NULL,
+ began INTEGER NOT NULL,
+ line TEXT NOT NULL,
+ report TEXT NOT NULL
+) STRICT;
+""",
 }

@@ -10,8 +10,9 @@ import attrs
 import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
+from greenroom.admin.crashes.door import CRASHES
 from greenroom.admin.data_door import THREADS
-from greenroom.admin.door import CRASHES, DEAD_LETTERS, EXPLANATIONS, TREE
+from greenroom.admin.door import DEAD_LETTERS, EXPLANATIONS, TREE
 from greenroom.admin.runs_door import RUNS
 from greenroom.admin.users_door import USERS
 from greenroom.admin.why_door import WHY

@@ -3,13 +3,11 @@
 | request | answers |
 |---|---|
 | `GET /admin/tree` | the tree; `?children=n` shows the first n children of each supervisor (100) |
-| `GET /admin/crashes` | a line for each crash report that is kept, oldest first |
-| `GET /admin/crashes/ID` | a whole crash report |
 | `GET /admin/explanations/EVENT` | an event with the cause of what failed |
 | `POST /admin/dead-letters/EVENT` | emits the event again; its new id and offset |
 | `DELETE /admin/dead-letters/EVENT` | forgets the letter; its id |
 
-What concerns a user is in `users_door`.
+What concerns crashes is in `crashes`, what concerns a user in `users_door`.
 """
 
 from __future__ import annotations
@@ -30,14 +28,14 @@ from greenroom.delivery.errors import UnknownEvent, UnknownUser
 from greenroom.delivery.events.threads import UnknownThread
 from greenroom.delivery.history.explanation import explain
 from greenroom.delivery.journal.journal import Journal
-from greenroom.supervisor.inspection.as_json import dump_crash, dump_crashes, dump_tree
+from greenroom.supervisor.inspection.as_json import dump_tree
 from greenroom.supervisor.inspection.tree import snapshot
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
 
-TREE, CRASHES, DEAD_LETTERS = "/admin/tree", "/admin/crashes", "/admin/dead-letters"
+TREE, DEAD_LETTERS = "/admin/tree", "/admin/dead-letters"
 EXPLANATIONS = "/admin/explanations"
 REQUEUED, DROPPED = "greenroom.requeued/1", "greenroom.dropped/1"
 MOST_CHILDREN = 1000
@@ -63,8 +61,6 @@ class AdminDoor:
         """The routes to add to a front door."""
         answers: Mapping[str, Handler] = {
             TREE: self._tree,
-            CRASHES: self._crashes,
-            f"{CRASHES}/*": self._crash,
             f"{EXPLANATIONS}/*": self._explain,
             f"POST {DEAD_LETTERS}/*": self._requeue,
             f"DELETE {DEAD_LETTERS}/*": self._drop,
@@ -84,17 +80,6 @@ class AdminDoor:
     async def _tree(self, head: RequestHead) -> Response:
         tree = snapshot(self.root, children=_asked_children(head))
         return json_answer(dump_tree(tree, at=self.clock()))
-
-    async def _crashes(self, _: RequestHead) -> Response:
-        return json_answer(dump_crashes(self.root.crashes()))
-
-    async def _crash(self, head: RequestHead) -> Response:
-        id_ = _last(head)
-        report = next((each for each in self.root.crashes() if each.id == id_), None)
-        if report is None:
-            said = {"error": f"no crash {id_[:20]!r} is kept"}
-            return json_answer(orjson.dumps(said), 404)
-        return json_answer(dump_crash(report))
 
     async def _explain(self, head: RequestHead) -> Response:
         return json_answer((await explain(self.journal, _last(head))).as_json())

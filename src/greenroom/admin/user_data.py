@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Final
 
+from greenroom.admin.crashes.reports import CrashReports
 from greenroom.admin.disconnecting import UserAccess
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.history.explanation import FailureExplanation, explain
@@ -26,6 +27,7 @@ class UserData(UserAccess):
 
     users: Users
     journal: Journal
+    _crash_reports: CrashReports
 
     def threads(self, *, user: str) -> Threads:
         """A user's threads: list, name, archive or erase them. Raises `BadId`."""
@@ -49,6 +51,7 @@ class UserData(UserAccess):
         known = UserId.parse(user)
         disconnect = self._disconnects.disconnect
         await disconnect(known, reason=REASON, reconnect=True, cancel_runs=True)
-        await self.users.erase(known)
+        async with self._crash_reports.keeper.forgetting(known):
+            await self.users.erase(known)
         with bound(user=str(known)):
             logger.info("all that was kept of the user is erased")

@@ -12,7 +12,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from greenroom.admin.client import AdminClient, NoSuchCrash, usual_client
-from greenroom.admin.door import CRASHES, TREE
+from greenroom.admin.crashes.door import CRASHES
+from greenroom.admin.door import TREE
 from greenroom.commands.events import reader_of
 from greenroom.commands.options import Flag
 from greenroom.commands.output.explanation import shown_answer, shown_whole
@@ -33,6 +34,7 @@ from greenroom.delivery.legacy.legacy_ids import modern
 from greenroom.journal_opening import without_psycopg
 from greenroom.settings import BadSettings, Settings
 from greenroom.settings.database_url import DatabaseUrl
+from greenroom.supervisor.inspection.as_json import CrashLine
 
 WHERE = "run `greenroom crashes` to list the crashes that are kept"
 Children = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
@@ -90,7 +92,7 @@ def crashes(
     json: Flag = False,
     config: Path | None = None,
 ) -> None:
-    """List the crashes that a running server remembers, newest first.
+    """List the crashes that a running server and its journal remember, newest first.
 
     Parameters
     ----------
@@ -173,11 +175,11 @@ def crash(
     """
     where, id_ = _url_and_id(url, url_and_id)
     client = _client(where, token, config)
-    whole = _whole_id(client, id_)
+    line = _line(client, id_)
     if json:
-        write_line(client.raw_crash(whole))
+        write_line(client.raw_crash(line.id))
     else:
-        show(crash_view(client.crash(whole)))
+        show(crash_view(client.crash(line.id), line))
 
 
 def explain(
@@ -279,14 +281,14 @@ def _url_and_id(url: str | None, given: Sequence[str]) -> tuple[str | None, str]
     )
 
 
-def _whole_id(client: AdminClient, id_: str) -> str:
+def _line(client: AdminClient, id_: str) -> CrashLine:
     """Raises `BadId` for an id of anything else, and `NoSuchCrash`."""
     if (kind := type_of(id_)) is not None:
         raise BadId("crash", kind.kind, id_, advice=WHERE)
-    found = [line.id for line in client.crashes() if line.id.startswith(id_.lower())]
+    found = [line for line in client.crashes() if line.id.startswith(id_.lower())]
     if len(found) > 1:
         raise NoSuchCrash(
-            f"{id_!r} matches {len(found)} crashes: {', '.join(found)}",
+            f"{id_!r} matches {len(found)} crashes: {', '.join(line.id for line in found)}",
             advice="give more of the crash's id",
         )
     if not found:

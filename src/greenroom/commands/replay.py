@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,6 @@ from greenroom.loading.replay import Case, load_case
 from greenroom.settings import BadSettings
 from greenroom.supervisor.crash.error_note import ErrorNote
 from greenroom.testing.replay.replay import Replayed, place_of
-from greenroom.testing.replay.source import test_source
 
 
 class NotReproduced(GreenroomError):
@@ -120,15 +118,6 @@ def _not_reproduced(case: Case, replayed: Replayed) -> NotReproduced:
 
 
 def _write(path: Path, case: Case, replayed: Replayed, actor: str | None) -> None:
-    source = test_source(
-        crash=case.report.id,
-        path=case.report.path,
-        summary=case.report.summary,
-        factory=case.factory,
-        factory_name=None if isinstance(case.factory, type | partial) else actor,
-        messages=case.messages,
-        replayed=replayed,
-    )
     with replace_private(path) as file:  # it holds the actor's messages
-        file.write(source.encode())
+        file.write(case.test(replayed, actor).encode())
     print(f"written to {path}", flush=True)

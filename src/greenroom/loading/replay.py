@@ -23,6 +23,7 @@ from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.supervisor.crash.message_codec import JSON, CannotDecode, ValueDecoder, classes_of
 from greenroom.supervisor.inspection.as_json import NotThatSchema, load_crash
 from greenroom.testing.replay.replay import Asked, Factory, Replayed, replay
+from greenroom.testing.replay.source import test_source
 
 STANDARD_INPUT = Path("-")
 EXAMPLE = "name it as MODULE_OR_FILE:FACTORY, for example app:Till or shop/app.py:make_till"
@@ -45,6 +46,24 @@ class Case:
     def run(self) -> Replayed:
         return replay(self.factory, self.messages)
 
+    def recorded(self) -> Replayed:
+        """How it went by the report; nothing is run."""
+        phase = self.report.actor.phase if self.report.actor is not None else None
+        return Replayed(self.report.error, len(self.messages), len(self.messages), phase)
+
+    def test(self, replayed: Replayed, actor: str | None = None) -> str:
+        """The source of a pytest file, `actor` as it was named for `load_case`. Raises
+        `CannotWrite`."""
+        return test_source(
+            crash=self.report.id,
+            path=self.report.path,
+            summary=self.report.summary,
+            factory=self.factory,
+            factory_name=None if isinstance(self.factory, type | partial) else actor,
+            messages=self.messages,
+            replayed=replayed,
+        )
+
 
 def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
     """Read a report saved by `greenroom crash ID --json`; `-` is standard input.
@@ -60,6 +79,11 @@ def load_case(path: Path, *, actor: str | None, trust: bool) -> Case:
             f"{path} must be a crash report: {error.message}",
             advice="save one with `greenroom crash ID --json > CRASH.json`",
         ) from error
+    return case_of(report, actor=actor, trust=trust)
+
+
+def case_of(report: CrashReport, *, actor: str | None = None, trust: bool = False) -> Case:
+    """The replay of a report, as `load_case`."""
     recording = report.actor.recording if report.actor is not None else None
     if recording is None:
         raise _not_recorded(report)
@@ -116,7 +140,8 @@ class _Loader:
         self.check([path])
         if "<locals>" in name:
             raise CannotReplay(f"{path} is defined inside a function and cannot be imported")
-        search_first(Path.cwd())
+        if self.trust:
+            search_first(Path.cwd())
         try:
             found: object = importlib.import_module(module)
             for part in name.split("."):

@@ -554,6 +554,7 @@ def test_every_column_is_known_to_hold_ids_or_none() -> None:
     without_ids = {
         *("offset", "kind", "class", "at", "say", "first", "through", "stage", "note"),
         *("type", "text", "traceback", "until"),
+        *("crash", "process", "began", "line", "report"),
         *("type", "text", "traceback", "done", "expires", "dead_letter", "level", "due"),
         *("start", "sent", "after", "attempt", "outcome", "body", "verdict", "attempts"),
         *("agent", "stopped", "key", "value", "ended"),

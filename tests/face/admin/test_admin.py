@@ -75,9 +75,9 @@ def test_what_a_proxy_passed_on_is_not_of_this_machine(header: str) -> None:
 async def test_only_peers_of_this_machine_are_heard(peer: str | None, local: bool) -> None:
     door = AdminDoor(None, None, None, Guard(VisitorTokens(ADMIN)))  # type: ignore[arg-type]  # no request reaches the parts
     headers = (("host", "127.0.0.1:8700"),)
-    head = RequestHead("GET", "/admin/crashes", "1.1", headers=headers, peer=peer)
+    head = RequestHead("GET", "/admin/tree", "1.1", headers=headers, peer=peer)
     with pytest.raises(BadRequest) as refused:
-        await door.routes()["/admin/crashes"](head)
+        await door.routes()["/admin/tree"](head)
     assert refused.value.status == (401 if local else 403)
 
 

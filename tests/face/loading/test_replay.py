@@ -35,6 +35,7 @@ from greenroom.supervisor.inspection.as_json import (
     CrashLine,
     dump_crash,
     dump_crashes,
+    line_of,
     load_crashes,
 )
 from greenroom.testing.replay.replay import Asked, replay
@@ -507,7 +508,7 @@ def test_the_list_of_crashes_says_which_replays_have_to_be_told_what_makes_the_a
         pass
 
     def told(factory: Callable[[], Actor[object]]) -> tuple[bool, bool]:
-        (line,) = load_crashes(dump_crashes((crash_of(factory, 13),)))
+        (line,) = load_crashes(dump_crashes([line_of(crash_of(factory, 13))]))
         return line.replayable, line.needs_actor
 
     keeper: Callable[..., Patient] = Patient

@@ -39,6 +39,7 @@ from greenroom.supervisor.inspection.as_json import (
     dump_crash,
     dump_crashes,
     dump_tree,
+    line_of,
     load_crash,
     load_crashes,
     load_tree,
@@ -433,7 +434,11 @@ async def test_the_json_forms_come_back_whole_and_no_field_of_the_schema_goes_mi
         await settle()
         tree, (report,) = snapshot(root), root.crashes()
 
-    dumped, crash, crashes = dump_tree(tree, at=1.5), dump_crash(report), dump_crashes((report,))
+    dumped, crash, crashes = (
+        dump_tree(tree, at=1.5),
+        dump_crash(report),
+        dump_crashes([line_of(report)]),
+    )
     assert load_tree(dumped) == tree
     assert dump_crash(load_crash(crash)) == crash
     (line,) = load_crashes(crashes)

@@ -83,19 +83,19 @@ def _facts(node: TreeNode) -> Iterator[tuple[str, str]]:
 
 
 def crashes_table(lines: Iterable[CrashLine]) -> Table:
-    """Newest first."""
+    """Newest first, with a note of those of another process."""
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     for name, width in (("id", 8), ("when", WIDTH), ("restarts", 8), ("replay", 7)):
         table.add_column(name, width=width)
     table.add_column("child", ratio=1, overflow="fold")
     table.add_column("reason", ratio=1, overflow="fold")
-    for line in sorted(lines, key=lambda each: -each.number):
+    for line in sorted(lines, key=lambda each: (-each.at, -each.number)):
         table.add_row(
             Text(line.id, "bold"),
             moment(line.at),
             str(line.restarts),
             _replay(line),
-            Text(one_line(line.path)),
+            Text.assemble(one_line(line.path), ("" if line.here else "  (earlier)", "dim")),
             Text(one_line(line.summary), "red"),
         )
     return table
@@ -125,17 +125,20 @@ def _replay(line: CrashLine) -> str:
     return "--actor" if line.needs_actor else "yes"
 
 
-def crash_view(report: CrashReport) -> Group:
-    """A whole crash report."""
-    return Group(*_crash_parts(report))
+def crash_view(report: CrashReport, line: CrashLine) -> Group:
+    """A whole crash report, and where it crashed."""
+    return Group(*_crash_parts(report, line))
 
 
-def _crash_parts(report: CrashReport) -> Iterator[RenderableType]:
+def _crash_parts(report: CrashReport, line: CrashLine) -> Iterator[RenderableType]:
     yield Text.assemble(
         ("crash ", "dim"), (report.id, "bold"), "  ", (one_line(report.path), "bold")
     )
     yield Text(one_line(f"{report.reason.kind.value}: {report.summary}"), "bold red")
     yield Text(_circumstances(report), "dim")
+    if not line.here and line.began is not None:
+        where = f"in process {line.process}, started {moment(line.began)}, not in this server's"
+        yield Text(one_line(where), "dim")
     if report.callers:
         yield Text(one_line(f"asked for by {', and that by '.join(report.callers)}"), "dim")
     if report.error is not None:

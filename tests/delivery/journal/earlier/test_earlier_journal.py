@@ -48,6 +48,7 @@ NEW = {
     "ask",
     "run_policy",
     "cause",
+    "crash",
     "ban",
     "forgotten",
 }

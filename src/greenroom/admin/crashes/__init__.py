@@ -1,0 +1,1 @@
+"""Crashes of this process and earlier ones, for visitors of the admin endpoints."""
