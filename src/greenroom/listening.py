@@ -34,6 +34,8 @@ from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.users import Users
 from greenroom.metrics.counts import Metrics
 from greenroom.metrics.door import MetricsDoor
+from greenroom.metrics.gauges import Gauges
+from greenroom.metrics.glance import Glance
 from greenroom.observer.page_door import ObserverPage
 from greenroom.observer.tree.routes import tree_routes
 from greenroom.services.assembly import Services, programs_below, services_of, streams_below
@@ -75,11 +77,24 @@ class Listening:
     metrics: Metrics | None
     observer: Observer
     draining: Callable[[], bool]
+    restarts: Callable[[], int]
     wall_clock: Callable[[], float]
 
     @property
     def journal(self) -> Journal:
         return self.ledger.journal
+
+    @property
+    def gauges(self) -> Gauges:
+        return Gauges(
+            root=self.root,
+            users=self.users,
+            journal=self.journal,
+            half_open=self.half_open,
+            restarts=self.restarts,
+            draining=self.draining,
+            wall_clock=self.wall_clock,
+        )
 
     @property
     def ids(self) -> IdSource:
@@ -182,12 +197,17 @@ class Listening:
         runs = RunsDoor(RunsDesk(self.users, self.journal)).routes()
         users = {**UsersDoor(self.disconnects).routes(), **DataDoor(self.data).routes()}
         looked = LookedAt(self.root, self.users, self.bans, self.journal, self.wall_clock)
-        overview = OverviewDoor(self.metrics, self.wall_clock).routes() if self.metrics else {}
+        overview = self._overview_routes()
         tree = tree_routes(self.root, guard.check, self.draining, self.wall_clock)
         crashes = CrashesDoor(self.crashes).routes()
         more = {**users, **runs, **crashes, **WhyDoor(looked).routes(), **overview, **tree}
         admin = AdminDoor(self.root, self.dead_letters, self.journal, guard, more=more).routes()
         return {**admin, **SessionDoor(guard).routes(), **ObserverPage(guard).routes()}
+
+    def _overview_routes(self) -> Mapping[str, Handler]:
+        if self.metrics is None:
+            return {}
+        return OverviewDoor(self.metrics, Glance(self.gauges), self.wall_clock).routes()
 
     def _metrics_routes(self) -> Mapping[str, Handler]:
         if self.metrics is None:

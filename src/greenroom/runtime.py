@@ -46,7 +46,7 @@ from greenroom.journal_opening import open_journal
 from greenroom.listening import Listening
 from greenroom.loading.agent import named_agents
 from greenroom.metrics.counts import Metrics
-from greenroom.metrics.gauges import Gauges, watching_lag
+from greenroom.metrics.gauges import watching_lag
 from greenroom.metrics.table import Values
 from greenroom.portal.errors import OPEN_ELSEWHERE
 from greenroom.settings import Settings
@@ -102,7 +102,9 @@ class Runtime(UserData):
         self._listeners: Listeners | None = None
         self._closed = False
         self._half_open = HalfOpen(settings.max_half_open)
-        self.metrics: Metrics | None = Metrics(self._gauges) if settings.metrics else None
+        self.metrics: Metrics | None = (
+            Metrics(self._gauges, self._gauges_at_hand) if settings.metrics else None
+        )
         kept = CrashText(words.secrets, words.keep_texts)
         self._crash_reports = CrashReports(journal, kept, self.metrics, wall_clock)
         self._observer: Observer = self.metrics or NO_OBSERVER
@@ -299,21 +301,15 @@ class Runtime(UserData):
             metrics=self.metrics,
             observer=self._observer,
             draining=lambda: self._draining,
+            restarts=lambda: self.restarts,
             wall_clock=self._wall_clock,
         )
 
     def _gauges(self) -> Values:
-        if self._root is None:
-            return {}
-        return Gauges(
-            root=self._root,
-            users=self.users,
-            journal=self.journal,
-            half_open=self._half_open,
-            restarts=lambda: self.restarts,
-            draining=lambda: self._draining,
-            wall_clock=self._wall_clock,
-        ).read()
+        return {} if self._root is None else self.listening.gauges.read()
+
+    def _gauges_at_hand(self) -> Values:
+        return {} if self._root is None else self.listening.gauges.at_hand()
 
     @contextmanager
     def _open(self, root: StaticSupervisorRef) -> Iterator[None]:

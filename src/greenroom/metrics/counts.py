@@ -33,7 +33,9 @@ from greenroom.delivery.observer import (
     RunOutcome,
     Sought,
 )
-from greenroom.metrics.last_hour import TIMES, LastHour, Totals
+from greenroom.metrics.alerting.expressions import Series
+from greenroom.metrics.alerting.judging import SERIES, Amount
+from greenroom.metrics.last_hour import TIMES, LastHour, Totals, Watched
 from greenroom.metrics.table import METRICS, PREFIX, Labels, Metric, Values
 from greenroom.supervisor.crash.crash_report import CrashReport
 from greenroom.transport.protocol.close_codes import MEANINGS
@@ -82,6 +84,7 @@ class Buckets:
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self._edges = metric.buckets
+        self._none = (0,) * (len(metric.buckets) + 1)
         self.counts: dict[Labels, list[int]] = {}
         self.sums: dict[Labels, float] = {}
         for labels in metric.known:
@@ -96,9 +99,10 @@ class Buckets:
         counts[bisect_left(self._edges, value)] += times
         self.sums[labels] += value * times
 
-    def total(self) -> list[int]:
-        """How many fell in each bucket, whatever their labels."""
-        return [sum(bucket) for bucket in zip(*self.counts.values(), strict=True)]
+    def total(self, group_of: Callable[[Labels], Labels | None] = tuple) -> Sequence[int]:
+        """How many fell in each bucket, of the labels that have a group."""
+        chosen = [each for labels, each in self.counts.items() if group_of(labels) is not None]
+        return tuple(sum(bucket) for bucket in zip(*chosen, strict=True)) or self._none
 
     def _key_of(self, labels: Labels) -> Labels:
         key = bounded(self.counts, labels)
@@ -113,8 +117,11 @@ class Metrics(Observer, Collector):
     It may be registered with a registry of an embedding service's own (`registry.register`).
     """
 
-    def __init__(self, look: Callable[[], Values] = dict) -> None:
-        self._look = look
+    def __init__(
+        self, look: Callable[[], Values] = dict, at_hand: Callable[[], Values] = dict
+    ) -> None:
+        """`at_hand`: those gauges that cost next to nothing to read."""
+        self._look, self._at_hand = look, at_hand
         self._counts = {m.name: Counts(m) for m in METRICS if m.type != "histogram"}
         self._buckets = {m.name: Buckets(m) for m in METRICS if m.type == "histogram"}
         self._counts["build_info"].add(_version())
@@ -157,11 +164,24 @@ class Metrics(Observer, Collector):
             "runs": sum(self._counts["runs_live"].values.values()),
         }
         buckets = {name: self._buckets[f"event_{name}"].total() for name in TIMES}
-        return Totals(counted, levels, buckets)
+        return Totals(counted, levels, buckets, self._watched())
 
-    def now(self) -> Values:
-        """The gauges as they are read now."""
-        return self._look()
+    def _watched(self) -> Watched:
+        at_hand = self._at_hand()
+        return tuple(self._amount(series, at_hand) for series in SERIES)
+
+    def _amount(self, series: Series, at_hand: Values) -> Amount:
+        if series.metric in self._buckets:
+            return self._buckets[series.metric].total(series.group_of)
+        if series.metric == "connections":  # of those that are ready: each has a breaker
+            return sum(self._counts["breakers"].values.values())
+        values = at_hand.get(series.metric) or self._counts[series.metric].values
+        total = series.total(values)
+        return total if series.by else total[()]
+
+    def so_far(self) -> Values:
+        """The counters since the start, and the gauges that are kept as counts."""
+        return {name: counts.values for name, counts in self._counts.items()}
 
     def _numbers(self, seen: Values) -> Iterator[Family]:
         for name, counts in self._counts.items():

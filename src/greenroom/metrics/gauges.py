@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import attrs
@@ -11,13 +11,28 @@ import trio
 
 from greenroom.actors.timers import Alarm, alarm_clock
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.users import Users
 from greenroom.metrics.table import Labels, Values
-from greenroom.supervisor.inspection.census import take_census
+from greenroom.supervisor.inspection.census import (
+    Census,
+    Fullness,
+    slices,
+    take_census,
+    take_census_in_slices,
+)
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.door.half_open import HalfOpen
 
 LAG_EVERY = 1.0
+
+
+@attrs.frozen
+class GaugesSeen:
+    """Every gauge by its name in the table of metrics, and the fullest mailboxes."""
+
+    values: Values
+    fullest: Sequence[Fullness]
 
 
 @attrs.frozen(kw_only=True)
@@ -34,34 +49,34 @@ class Gauges:
 
     def read(self) -> Values:
         """Every gauge by its name in the table of metrics."""
+        census, behind = take_census(self.root), _Behind()
+        behind.add(self.users.active())
+        return self._all(census, behind)
+
+    async def read_in_slices(self) -> GaugesSeen:
+        """The same, with other tasks running in between."""
+        census, behind = await take_census_in_slices(self.root), _Behind()
+        for some in slices(self.users.active()):
+            behind.add(some)
+            await trio.lowlevel.checkpoint()
+        return GaugesSeen(self._all(census, behind), tuple(census.fullest))
+
+    def at_hand(self) -> Values:
+        """Those that cost next to nothing to read."""
         return {
-            **self._of_tree(),
-            **self._of_users(),
-            **self._of_journal(),
             **self._of_half_open(),
             "restarts": _alone(self.restarts()),
             "draining": _alone(self.draining()),
         }
 
-    def _of_tree(self) -> Values:
-        census = take_census(self.root)
+    def _all(self, census: Census, behind: _Behind) -> Values:
         return {
-            "connections": {
-                (phase,): count
-                for (machine, phase), count in census.phases.items()
-                if machine == "connection"
-            },
-            "actors": {(name,): count for name, count in census.actors.items()},
-            "mailbox_messages": {(name,): count for name, count in census.waiting.items()},
-            "mailbox_deepest_messages": {(name,): count for name, count in census.deepest.items()},
-        }
-
-    def _of_users(self) -> Values:
-        active = self.users.active()
-        return {
-            "users_active": _alone(len(active)),
-            "backlog_events": _alone(sum(user.gauge.behind for user in active)),
-            "backlog_bytes": _alone(sum(user.gauge.bytes_behind for user in active)),
+            **_of_tree(census),
+            "users_active": _alone(behind.users),
+            "backlog_events": _alone(behind.events),
+            "backlog_bytes": _alone(behind.bytes),
+            **self._of_journal(),
+            **self.at_hand(),
         }
 
     def _of_journal(self) -> Values:
@@ -82,6 +97,34 @@ class Gauges:
             "half_open": _alone(statistics.waiting),
             "half_open_limit": _alone(statistics.limit),
         }
+
+
+@attrs.define
+class _Behind:
+    """What live connections still have to get, and the users there are."""
+
+    users: int = 0
+    events: int = 0
+    bytes: int = 0
+
+    def add(self, users: Iterable[UserHandle]) -> None:
+        for user in users:
+            self.users += 1
+            self.events += user.gauge.behind
+            self.bytes += user.gauge.bytes_behind
+
+
+def _of_tree(census: Census) -> Values:
+    return {
+        "connections": {
+            (phase,): count
+            for (machine, phase), count in census.phases.items()
+            if machine == "connection"
+        },
+        "actors": {(name,): count for name, count in census.actors.items()},
+        "mailbox_messages": {(name,): count for name, count in census.waiting.items()},
+        "mailbox_deepest_messages": {(name,): count for name, count in census.deepest.items()},
+    }
 
 
 def _alone(value: float) -> Mapping[Labels, float]:

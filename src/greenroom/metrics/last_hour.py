@@ -6,10 +6,9 @@ Points are made of totals, so that one costs a few sums however much happened.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
 from operator import sub
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -22,15 +21,19 @@ RATES: Final = ("accepted", "sent", "received", "displayed", "retried", "given_u
 LEVELS: Final = ("ready", "breakers_open", "runs")
 TIMES: Final = ("received_seconds", "displayed_seconds")
 
+Watched: TypeAlias = Sequence["float | Mapping[tuple[str, ...], float] | Sequence[int]"]
+"""The amounts of `alerting.judging.SERIES`."""
+
 
 @attrs.frozen
 class Totals:
     """What was counted since the start (`RATES`), what is (`LEVELS`), and how many events took as
-    long as each bucket of a histogram says (`TIMES`)."""
+    long as each bucket of a histogram says (`TIMES`). `watched`: what alert rules look at."""
 
     counted: Mapping[str, float]
     levels: Mapping[str, float]
     buckets: Mapping[str, Sequence[int]]
+    watched: Watched = ()
 
 
 @attrs.frozen
@@ -51,21 +54,37 @@ class LastHour:
     def __init__(self, take: Callable[[], Totals], edges: Mapping[str, Sequence[float]]) -> None:
         self._take = take
         self._edges = edges
-        self._points: deque[tuple[Totals, float]] = deque(maxlen=POINTS + 1)
+        self._points: deque[Point] = deque(maxlen=POINTS)
+        self._watched: deque[Watched] = deque(maxlen=POINTS + 1)
+        self._before: Totals | None = None
         self._seconds, self._lag = 0, 0.0
 
     def second(self, lag: float) -> None:
         """A second has passed, and its timer was `lag` seconds late."""
         self._lag = max(self._lag, lag)
         if self._seconds % EVERY == 0:
-            self._points.append((self._take(), self._lag))
+            self._add(self._take())
             self._lag = 0.0
         self._seconds += 1
 
-    def points(self) -> Iterator[Point]:
+    @property
+    def taken(self) -> int:
+        """How often it has looked since the start."""
+        return -(-self._seconds // EVERY)
+
+    def points(self) -> Sequence[Point]:
         """The points there are, oldest first."""
-        for (before, _), (after, lag) in pairwise(self._points):
-            yield self._point(before, after, lag)
+        return tuple(self._points)
+
+    def watched(self) -> Sequence[Watched]:
+        """What alert rules look at, oldest first: before the first point, and at each."""
+        return tuple(self._watched)
+
+    def _add(self, totals: Totals) -> None:
+        if self._before is not None:
+            self._points.append(self._point(self._before, totals, self._lag))
+        self._watched.append(totals.watched)
+        self._before = totals
 
     def _point(self, before: Totals, after: Totals, lag: float) -> Point:
         rates = {

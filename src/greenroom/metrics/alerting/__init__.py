@@ -1,0 +1,1 @@
+"""The alert rules of docs/alerts.yml, judged by what a server keeps of its last hour."""
