@@ -4,7 +4,7 @@ import { type Session, HttpApi } from "./api.js";
 import { $, ApiError, put, type Role } from "./kit.js";
 import { Router } from "./router.js";
 
-const ROLES: Readonly<Record<Role, string>> = { look: "may look", act: "may look and act" };
+const ROLES: Readonly<Record<Role, string>> = { look: "may look", act: "may act" };
 
 const api = new HttpApi();
 let role: Role = "look";
@@ -15,7 +15,7 @@ function askForToken(problem = ""): void {
   router.leave();
   document.body.dataset["state"] = "signed-out";
   put($("sign-in-problem"), problem);
-  $("sign-in").hidden = false;
+  $("sign-in-page").hidden = false;
   $("frame").hidden = true;
   $("token").focus();
 }
@@ -25,7 +25,7 @@ function enter(session: Session): void {
   document.body.dataset["role"] = role;
   document.body.dataset["state"] = "signed-in";
   put($("role"), ROLES[role]);
-  $("sign-in").hidden = true;
+  $("sign-in-page").hidden = true;
   $("frame").hidden = false;
   void router.show();
 }

@@ -17,7 +17,8 @@ export interface Measure {
 const NS = "http://www.w3.org/2000/svg";
 const POINTS = 360, HEIGHT = 150, TOP = 8, BOTTOM = 22, RIGHT = 8, LEFT = 58;
 const TABLE_EVERY = 6; // points to a row of the table: a minute
-const MARKS = [60, 45, 30, 15, 0]; // minutes ago
+const MARKS = [60, 45, 30, 15, 0]; // minutes ago; on a narrow chart every other one
+const NARROW = 400;
 
 export class TimeChart {
   readonly element: HTMLElement;
@@ -75,7 +76,7 @@ export class TimeChart {
         svgNode("line", { class: mark === 0 ? "axis" : "grid", x1: LEFT, x2: width - RIGHT, y1: y(mark), y2: y(mark) }),
         svgNode("text", { x: LEFT - 8, y: y(mark), "text-anchor": "end", "dominant-baseline": "central" }, this.measure.format(mark)),
       ]),
-      ...MARKS.map((minutes) => svgNode("text", { x: width - RIGHT - (minutes / 60) * (width - LEFT - RIGHT), y: HEIGHT - 5,
+      ...MARKS.filter((minutes) => width > NARROW || minutes % 30 === 0).map((minutes) => svgNode("text", { x: width - RIGHT - (minutes / 60) * (width - LEFT - RIGHT), y: HEIGHT - 5,
         "text-anchor": minutes === 0 ? "end" : minutes === 60 ? "start" : "middle" }, minutes ? `−${minutes} min` : "now")),
       ...this.lines.map((line, number) => svgNode("path", { class: `line line-${number}`, d: this.path(line, y) })),
       this.cursor,

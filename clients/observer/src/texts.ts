@@ -41,6 +41,7 @@ export const number = (value: number): string => exact.format(value);
 
 /** Seconds as people read them: 120 ms, 3.2 s, 5 min, 2 h. */
 export function duration(s: number): string {
+  if (s === 0) return "0 s";
   if (s < 0.0995) return `${exact.format(s * 1_000)} ms`;
   if (s < 60) return `${exact.format(s)} s`;
   return s < 3_600 ? `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s` : `${Math.floor(s / 3_600)} h ${Math.floor((s % 3_600) / 60)} min`;

@@ -96,6 +96,9 @@ def test_a_server_shows_what_it_does_now_and_did_in_the_last_hour(server: Server
     assert (status, answer["schema"]) == (200, "greenroom.overview/1")
     (ready,) = [e for e in answer["now"]["connections"] if e["labels"] == ["ready"]]
     assert ready["value"] == 1
+    assert answer["so_far"]["accepted"] == offset
+    assert answer["fullest"] == []
+    assert {each["state"] for each in answer["alerts"]} == {"quiet", "unknown"}
     hour = answer["hour"]
     assert hour["rates"]["accepted"][-1] == offset / EVERY
     assert hour["rates"]["received"][-1] == offset / EVERY

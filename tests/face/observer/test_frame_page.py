@@ -46,7 +46,7 @@ def test_a_wrong_token_is_refused_and_an_ended_session_asks_again(
     page.wait_for_selector("[data-testid=sign-in-problem] >> text=does not know this token")
     page.fill("[data-testid=token]", ADMIN)
     page.click("[data-testid=enter]")
-    page.wait_for_selector("[data-testid=role] >> text=You may look and act")
+    page.wait_for_selector("[data-testid=role] >> text=You may act")
     page.context.clear_cookies()
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # it looks again
     page.wait_for_selector("[data-testid=sign-in-problem] >> text=session has ended")

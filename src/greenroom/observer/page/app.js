@@ -174,7 +174,7 @@ function complaint(error) {
 //#region src/app.ts
 const ROLES = {
 	look: "may look",
-	act: "may look and act"
+	act: "may act"
 };
 const api = new HttpApi();
 let role = "look";
@@ -184,7 +184,7 @@ function askForToken(problem = "") {
 	router.leave();
 	document.body.dataset["state"] = "signed-out";
 	put($("sign-in-problem"), problem);
-	$("sign-in").hidden = false;
+	$("sign-in-page").hidden = false;
 	$("frame").hidden = true;
 	$("token").focus();
 }
@@ -193,7 +193,7 @@ function enter(session) {
 	document.body.dataset["role"] = role;
 	document.body.dataset["state"] = "signed-in";
 	put($("role"), ROLES[role]);
-	$("sign-in").hidden = true;
+	$("sign-in-page").hidden = true;
 	$("frame").hidden = false;
 	router.show();
 }

@@ -175,6 +175,7 @@ const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const number = (value) => exact.format(value);
 /** Seconds as people read them: 120 ms, 3.2 s, 5 min, 2 h. */
 function duration(s) {
+	if (s === 0) return "0 s";
 	if (s < .0995) return `${exact.format(s * 1e3)} ms`;
 	if (s < 60) return `${exact.format(s)} s`;
 	return s < 3600 ? `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s` : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;

@@ -76,6 +76,7 @@ const MARKS = [
 	15,
 	0
 ];
+const NARROW = 400;
 var TimeChart = class {
 	element;
 	svg = svgNode("svg", {
@@ -154,7 +155,7 @@ var TimeChart = class {
 			y: y(mark),
 			"text-anchor": "end",
 			"dominant-baseline": "central"
-		}, this.measure.format(mark))]), ...MARKS.map((minutes) => svgNode("text", {
+		}, this.measure.format(mark))]), ...MARKS.filter((minutes) => width > NARROW || minutes % 30 === 0).map((minutes) => svgNode("text", {
 			x: width - RIGHT - minutes / 60 * (width - LEFT - RIGHT),
 			y: HEIGHT - 5,
 			"text-anchor": minutes === 0 ? "end" : minutes === 60 ? "start" : "middle"
