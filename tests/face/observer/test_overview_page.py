@@ -69,6 +69,7 @@ def test_the_overview_shows_numbers_alerts_and_values_that_keys_read(
     assert "accepted" in newest
     page.click("[data-testid=chart] >> nth=0 >> text=As a table")
     rows = page.locator("[data-testid=chart] >> nth=0 >> tbody tr")
+    rows.nth(0).wait_for()
     assert rows.count() == math.ceil((POINTS - 1) / 6)
 
 
