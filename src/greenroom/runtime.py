@@ -102,9 +102,7 @@ class Runtime(UserData):
         self._listeners: Listeners | None = None
         self._closed = False
         self._half_open = HalfOpen(settings.max_half_open)
-        self.metrics: Metrics | None = (
-            Metrics(self._gauges, self._gauges_at_hand) if settings.metrics else None
-        )
+        self.metrics: Metrics | None = self._new_metrics() if settings.metrics else None
         kept = CrashText(words.secrets, words.keep_texts)
         self._crash_reports = CrashReports(journal, kept, self.metrics, wall_clock)
         self._observer: Observer = self.metrics or NO_OBSERVER
@@ -304,6 +302,9 @@ class Runtime(UserData):
             restarts=lambda: self.restarts,
             wall_clock=self._wall_clock,
         )
+
+    def _new_metrics(self) -> Metrics:
+        return Metrics(self._gauges, self._gauges_at_hand)
 
     def _gauges(self) -> Values:
         return {} if self._root is None else self.listening.gauges.read()
