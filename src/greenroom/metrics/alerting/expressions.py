@@ -102,7 +102,7 @@ class Now:
 
 @attrs.frozen
 class Increase:
-    """By how much a counter rose in so many minutes."""
+    """By how much a counter rose in the last `minutes`."""
 
     of: Series
     minutes: int
@@ -123,7 +123,7 @@ class Increase:
 
 @attrs.frozen
 class Appears:
-    """A counter rose in so many minutes, or began to count in them. It is kept from 0."""
+    """A counter rose in the last `minutes`, or began to count in them. It is kept from 0."""
 
     of: Series
     minutes: int
@@ -144,7 +144,7 @@ class Appears:
 
 @attrs.frozen
 class Quantile:
-    """Of a histogram, in so many minutes."""
+    """Of a histogram, in the last `minutes`."""
 
     share: float
     of: Series
