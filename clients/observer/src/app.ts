@@ -3,12 +3,14 @@
 import { type Session, HttpApi } from "./api.js";
 import { $, ApiError, put, type Role } from "./kit.js";
 import { Router } from "./router.js";
+import { openSearch } from "./search.js";
 
 const ROLES: Readonly<Record<Role, string>> = { look: "may look", act: "may act" };
 
 const api = new HttpApi();
 let role: Role = "look";
 const router = new Router(api, () => role);
+openSearch(api);
 api.onSignedOut = () => askForToken("Your session has ended: sign in again.");
 
 function askForToken(problem = ""): void {

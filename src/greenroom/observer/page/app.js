@@ -171,6 +171,64 @@ function complaint(error) {
 }
 
 //#endregion
+//#region src/search.ts
+const CRASH = /^[a-z0-9]{8}$/;
+const BY_PREFIX = {
+	evt: "why",
+	run: "runs"
+};
+/** The parts of the address; a sentence if there is no page. */
+async function placeOf(text, api) {
+	const kind = /^([a-z]+)_[0-9a-z]{26}$/.exec(text)?.[1] ?? "";
+	const view = Object.hasOwn(BY_PREFIX, kind) ? BY_PREFIX[kind] : void 0;
+	if (view) return [view, text];
+	if (kind === "sess" || kind === "thread") return `This is the id of a ${kind === "sess" ? "session" : "thread"}: it is on the page of its user. Search for the user, or for a run of it.`;
+	if (text.startsWith("greenroom/")) return ["tree", text];
+	return CRASH.test(text) && await isCrash(text, api) ? ["crashes", text] : ["users", text];
+}
+async function isCrash(id, api) {
+	try {
+		await api.get(`crashes/${id}`);
+		return true;
+	} catch (error) {
+		if (error instanceof ApiError && error.status === 404) return false;
+		throw error;
+	}
+}
+/** The search box; "/" leads to it from anywhere but a field. */
+function openSearch(api) {
+	const box = $("sought");
+	const say = (words) => {
+		put($("search-problem"), words);
+		$("search-problem").hidden = !words;
+	};
+	const search = async () => {
+		const text = box.value.trim();
+		if (!text) return;
+		try {
+			const place = await placeOf(text, api);
+			say(typeof place === "string" ? place : "");
+			if (typeof place === "string") return;
+			box.value = "";
+			location.hash = address(...place);
+		} catch (error) {
+			say(error instanceof ApiError ? error.message : String(error));
+		}
+	};
+	$("search").addEventListener("submit", (event) => {
+		event.preventDefault();
+		search();
+	});
+	addEventListener("hashchange", () => say(""));
+	addEventListener("keydown", (event) => {
+		if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isField(event.target)) return;
+		event.preventDefault();
+		box.focus();
+	});
+}
+const isField = (target) => target instanceof HTMLElement && (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName));
+
+//#endregion
 //#region src/app.ts
 const ROLES = {
 	look: "may look",
@@ -179,6 +237,7 @@ const ROLES = {
 const api = new HttpApi();
 let role = "look";
 const router = new Router(api, () => role);
+openSearch(api);
 api.onSignedOut = () => askForToken("Your session has ended: sign in again.");
 function askForToken(problem = "") {
 	router.leave();
