@@ -34,7 +34,7 @@ def test_what_is_quoted_leads_to_the_page_about_it(observed: Server, observe: Ob
         page.keyboard.type(f" {sought} ")
         page.keyboard.press("Enter")
         page.wait_for_url(f"**/observer/#/{view}")
-        page.wait_for_function("document.activeElement.id === 'view-title'")  # not in the box
+        page.wait_for_selector("#view-title:focus")  # the keys do not go into the box
     page.fill(SOUGHT, ids.new(ThreadId))
     page.press(SOUGHT, "Enter")
     page.wait_for_selector("[data-testid=search-problem] >> text=the page of its user")
