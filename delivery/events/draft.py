@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import ClassVar, Final, Literal, Protocol, TypeAlias
 
@@ -25,6 +25,8 @@ from greenroom.delivery.events.json_data import Flaw, any_flaw_of, flaw_of, is_p
 from greenroom.delivery.events.kinds import CLASS_OF, JSON, Event, Kind, class_of
 from greenroom.delivery.events.policy import Policies, RunPolicy
 from greenroom.delivery.events.record import Entry, OpenRun, Record, Unsaid
+from greenroom.delivery.files.entries import FilesSaid
+from greenroom.delivery.files.taken import File
 
 CloseReason: TypeAlias = Literal["expired", "withdrawn"]
 MAX_EVENT_BYTES = 1024 * 1024
@@ -71,6 +73,19 @@ class Once:
 
     def entries(self, record: Record) -> Iterator[Entry]:
         yield Unsaid(record.user, self.key)
+        if self.beside is not None:
+            yield from self.beside.entries(record)
+
+
+@attrs.frozen
+class BesideMessage:
+    """Travels with the draft of a user's message: its files, and what else is kept."""
+
+    files: Sequence[str]
+    beside: Beside | None = None
+
+    def entries(self, record: Record) -> Iterator[Entry]:
+        yield FilesSaid(record.user, record.run, self.files)
         if self.beside is not None:
             yield from self.beside.entries(record)
 
@@ -185,9 +200,11 @@ def user_said(
     context: UserContext,
     body: JSON,
     say: str,
+    files: Sequence[File] = (),
     beside: Beside | None = None,
 ) -> Draft:
     """The event for a user's message. Raises `BadEvent`."""
+    listed: dict[str, JSON] = {"files": [each.as_json() for each in files]} if files else {}
     return draft(
         event=event,
         kind=Kind.USER_SAID,
@@ -195,9 +212,9 @@ def user_said(
         run=context.run,
         parent=None,
         request=context.request,
-        data={"body": body, "say": say},
+        data={"body": body, "say": say, **listed},
         say=say,
-        beside=beside,
+        beside=BesideMessage([each.key for each in files], beside) if files else beside,
     )
 
 

@@ -22,6 +22,7 @@ from greenroom.delivery.events.ids import (
 )
 from greenroom.delivery.events.kinds import JSON, TERMINAL, EventClass, Kind
 from greenroom.delivery.events.policy import RunPolicy, RunSettled
+from greenroom.delivery.files.entries import FilePart, FilesForgotten, FilesSaid
 
 RUN_OPENS: Final = frozenset({Kind.USER_SAID, Kind.AGENT_STARTED})
 
@@ -216,6 +217,9 @@ Entry: TypeAlias = (
     | Ban
     | RunPolicy
     | RunSettled
+    | FilePart
+    | FilesSaid
+    | FilesForgotten
 )
 
 

@@ -21,6 +21,7 @@ from greenroom.delivery.events.record import (
     Settled,
     Unsaid,
 )
+from greenroom.delivery.files.entries import FilePart, FilesForgotten, FilesSaid
 
 
 def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dict[UserId, int]:
@@ -75,7 +76,7 @@ def check_ids(entries: Iterable[Entry]) -> None:
             RequestId.parse(entry.request)
         elif isinstance(entry, DeadLetter | FailureCause):
             EventId.parse(entry.event)
-        elif isinstance(entry, GoesOn | NotAgain | StepResult | RunPolicy | RunSettled):
+        elif isinstance(entry, GoesOn | NotAgain | StepResult | RunPolicy | RunSettled | FilesSaid):
             RunId.parse(entry.run)
-        elif not isinstance(entry, Settled | Unsaid | Ban | KeptCrash):
+        elif not isinstance(entry, Settled | Unsaid | Ban | KeptCrash | FilePart | FilesForgotten):
             SessionId.parse(entry.session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 import attrs
@@ -18,7 +18,6 @@ from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, U
 from greenroom.delivery.events.kinds import ASK_KINDS, EventClass, Kind
 from greenroom.delivery.events.policy import RunPolicy
 from greenroom.delivery.events.record import (
-    CAUSES_KEPT,
     Attempt,
     Bounds,
     Cursor,
@@ -34,8 +33,11 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.events.threads import ERASED_THREAD, Thread, ThreadsPage
+from greenroom.delivery.files.entries import FilePart, FilesForgotten, FilesSaid
+from greenroom.delivery.files.kept_files import MemoryFiles
 from greenroom.delivery.journal.checks import check_ids, check_unsaid, last_offsets
 from greenroom.delivery.journal.journal import agreed_through, within
+from greenroom.delivery.journal.kept.causes import CausesKept
 from greenroom.delivery.journal.kept.crashes import CrashesKept
 from greenroom.delivery.journal.kept.runs import RunsKept
 from greenroom.delivery.journal.kept.threads import ThreadsKept
@@ -62,11 +64,12 @@ class MemoryStore:
     def __init__(self) -> None:
         self._users: defaultdict[UserId, UserLog] = defaultdict(UserLog)
         self.asks = MemoryAsks()
+        self.files = MemoryFiles()
         self._number = 0  # the newest record's number in the log of all users
         self._newest_at: int | None = None
         self._alive: int | None = None
         self._pauses: list[Pause] = []
-        self._causes: dict[EventId, FailureCause] = {}
+        self._causes = CausesKept()
         self.crashes = CrashesKept()
         self._bans: dict[UserId, Ban] = {}
 
@@ -83,11 +86,13 @@ class MemoryStore:
                 if entry.kind in ASK_KINDS:
                     self.asks.keep(entry)
             elif isinstance(entry, FailureCause):
-                self._keep_cause(entry)
+                self._causes.keep(entry)
             elif isinstance(entry, KeptCrash):
                 self.crashes.keep(entry)
             elif isinstance(entry, Ban):
                 self._keep_ban(entry)
+            elif isinstance(entry, FilePart | FilesSaid | FilesForgotten):
+                self.files.keep(entry)
             else:
                 self._users[entry.user].keep(entry)
 
@@ -101,6 +106,7 @@ class MemoryStore:
         return any(log.dead_letters.pop(event, None) for log in self._users.values())
 
     def trim(self, user: UserId, through: int) -> int:
+        self.files.erase(user, self._log(user).said_through(through))
         gone = self._log(user).trim(through)
         self.asks.trim(user, self._log(user).trimmed)
         return gone
@@ -130,8 +136,9 @@ class MemoryStore:
         return min(oldest, default=None)
 
     def bytes(self) -> int:
-        """Bytes of all bodies."""
-        return sum(len(r.body) for log in self._users.values() for r in log.records)
+        """Bytes of all bodies and files."""
+        bodies = sum(len(r.body) for log in self._users.values() for r in log.records)
+        return bodies + self.files.size()
 
     def bounds(self, user: UserId) -> Bounds:
         return self._log(user).bounds()
@@ -174,11 +181,12 @@ class MemoryStore:
         return _Threads(self._users)
 
     def keeps_user(self, user: UserId) -> bool:
-        return any(True for _ in self._log(user).rows())
+        return any(True for _ in chain(self._log(user).rows(), self.files.rows(user)))
 
     def user_rows(self, user: UserId, place: ExportPlace | None) -> ExportPiece:
         begin = int(str(place.key[0])) if place else 0
-        rows = list(islice(self._log(user).rows(), begin, begin + EXPORTED_AT_ONCE))
+        every = chain(self._log(user).rows(), self.files.rows(user))
+        rows = list(islice(every, begin, begin + EXPORTED_AT_ONCE))
         more = len(rows) == EXPORTED_AT_ONCE
         return ExportPiece(rows, ExportPlace("", (begin + len(rows),)) if more else None)
 
@@ -189,22 +197,17 @@ class MemoryStore:
 
     def erase_thread(self, user: UserId, thread: ThreadId, through: int) -> None:
         runs = self._log(user).erase(thread, through)
-        self._forget_causes(user, runs)
+        self._causes.erase(user, runs)
         self.asks.erase(user, runs)
+        self.files.erase(user, runs)
 
     def erase_user(self, user: UserId) -> None:
         self._users.pop(user, None)
         self._bans.pop(user, None)
-        self._forget_causes(user, None)
+        self._causes.erase(user, None)
         self.crashes.erase(user)
         self.asks.erase(user, None)
-
-    def _forget_causes(self, user: UserId, runs: Set[RunId] | None) -> None:
-        self._causes = {
-            event: cause
-            for event, cause in self._causes.items()
-            if cause.user != user or (runs is not None and cause.run not in runs)
-        }
+        self.files.erase(user, None)
 
     def cursor(self, user: UserId, session: SessionId) -> Cursor | None:
         return self._log(user).cursors.get(session)
@@ -288,7 +291,7 @@ class MemoryStore:
         return list(dict.fromkeys(user for _, user in due))[:limit]
 
     def cause(self, event: EventId) -> FailureCause | None:
-        return self._causes.get(event)
+        return self._causes.find(event)
 
     def threads(self, user: UserId) -> list[ThreadSummary]:
         summaries: dict[ThreadId, ThreadSummary] = {}
@@ -296,11 +299,6 @@ class MemoryStore:
         for record in kept:
             summaries[record.thread] = _counted(summaries.get(record.thread), record)
         return list(summaries.values())
-
-    def _keep_cause(self, cause: FailureCause) -> None:
-        self._causes[cause.event] = cause
-        if len(self._causes) > CAUSES_KEPT:
-            del self._causes[next(iter(self._causes))]
 
     def bans(self, after: UserId | None, limit: int) -> list[Ban]:
         users = (user for user in sorted(self._bans) if user > (after or ""))

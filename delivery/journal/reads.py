@@ -32,6 +32,7 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.events.threads import MOST_THREADS, Thread, ThreadsPage
+from greenroom.delivery.files.entries import KeptFile
 from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.paging import PAGE_BYTES, check_limit
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
@@ -108,6 +109,23 @@ class CrashReads(Protocol):
         ...
 
 
+class FileReads(Protocol):
+    """What may be read of files that users send."""
+
+    def find(self, user: UserId, file: str) -> KeptFile | None:
+        """How much of a file is kept; None if nothing is."""
+        ...
+
+    def unfinished(self, user: UserId, since: int, but: str) -> int:
+        """The bytes of the user's files without a message that had a part at `since` (ms) or
+        later; of all but one."""
+        ...
+
+    def part(self, user: UserId, file: str, start: int) -> bytes:
+        """The part that begins at `start`; nothing if there is none."""
+        ...
+
+
 class Reads(Protocol):
     """What a question may read. Each method answers as the one of `Journal` with its name.
 
@@ -136,6 +154,9 @@ class Reads(Protocol):
 
     @property
     def asks(self) -> AskReads: ...
+
+    @property
+    def files(self) -> FileReads: ...
 
     def cursor(self, user: UserId, session: SessionId) -> Cursor | None: ...
 

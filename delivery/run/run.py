@@ -20,6 +20,7 @@ from greenroom.delivery.events.ids import EventId, IdSource, RunId, ThreadId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
 from greenroom.delivery.events.policy import NO_POLICIES, Policies
 from greenroom.delivery.events.threads import checked_title
+from greenroom.delivery.files.run_files import RunFiles
 from greenroom.delivery.journal.paging import check_page
 from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.observer import RunOutcome
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from greenroom.delivery.user.handle import UserHandle
 
 
-class Run(RunText, RunTools, RunAttempts, RunAsks, RunUsage):
+class Run(RunText, RunTools, RunAttempts, RunAsks, RunUsage, RunFiles):
     """One turn of an agent for one user, entered with `runtime.run(...)`.
 
     Every event method takes keyword arguments only, checks its fields (`BadEvent`) and the run's
@@ -93,6 +94,7 @@ class Run(RunText, RunTools, RunAttempts, RunAsks, RunUsage):
         RunText.__init__(self, Emitter(context, self.parent, user, ids), pace, attempt)
         RunAttempts.__init__(self, self._emitter, attempt)
         RunUsage.__init__(self, self._emitter)
+        self._said_by = parent._said_by if parent else context.run
         self._timeouts = timeouts
         self._limit = timeouts.run_limit(seconds) if timeouts else math.inf
         self._life = RunLife()

@@ -11,6 +11,7 @@ truncated file is recognised.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -31,6 +32,9 @@ JSON_COLUMNS: Final = {
     "report": str,
 }
 """Columns that contain JSON, and the type that they store it as."""
+
+BYTES_COLUMNS: Final = {"data"}
+"""Columns that contain bytes: in base64."""
 
 TableValue = str | int | float | bytes | None
 
@@ -64,13 +68,15 @@ def header_line(header: Header) -> bytes:
 
 def row_line(table: str, values: Mapping[str, TableValue]) -> bytes:
     """Encode a row. Raises `ValueError` if a column that must contain JSON does not."""
-    shown = {
-        column: orjson.loads(value)
-        if column in JSON_COLUMNS and isinstance(value, str | bytes)
-        else value
-        for column, value in values.items()
-    }
-    return _line({table: shown})
+    return _line({table: {column: _shown(column, value) for column, value in values.items()}})
+
+
+def _shown(column: str, value: TableValue) -> object:
+    if column in JSON_COLUMNS and isinstance(value, str | bytes):
+        return orjson.loads(value)
+    if column in BYTES_COLUMNS and isinstance(value, bytes):
+        return b64encode(value).decode()
+    return value
 
 
 def end_line(rows: int) -> bytes:
@@ -133,6 +139,8 @@ def _value(column: str, value: object) -> TableValue:
     if column in JSON_COLUMNS:
         encoded = orjson.dumps(value)
         return modern_body(encoded) if JSON_COLUMNS[column] is bytes else encoded.decode()
+    if column in BYTES_COLUMNS:
+        return b64decode(str(value), validate=True)
     if value is not None and column in ID_COLUMNS and column != "user":
         return modern_id(column, str(value))
     if value is None or isinstance(value, str | int | float):

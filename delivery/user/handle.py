@@ -16,6 +16,7 @@ from greenroom.delivery.asks.places import AskPlaces
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.going_on import NotAgain
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.files.taken import Files
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.nodes import Notice, What
 from greenroom.delivery.observer import NO_OBSERVER, Observer
@@ -43,6 +44,7 @@ class UserHandle:
     `gauge`: how well the connections keep up, set by the user actor and read by runs.
     `asks`: the places of open questions.
     `past`: how connections ended, of all users.
+    `takes`: the files that may go with messages.
     """
 
     user: UserId
@@ -54,6 +56,7 @@ class UserHandle:
     gauge: Gauge = attrs.field(factory=Gauge)
     asks: AskPlaces = attrs.field(factory=AskPlaces)
     past: PastConnections = attrs.field(factory=PastConnections)
+    takes: Files | None = None
     observer: Observer = NO_OBSERVER
     now_ms: Callable[[], int] = wall_clock_ms
     _lease: Callable[[UserId], AbstractAsyncContextManager[UserHandle]] | None = None

@@ -16,6 +16,7 @@ from greenroom.delivery.events.ids import AskId, ConnectionId, EventId, RunId, S
 from greenroom.delivery.events.kinds import JSON, EventClass
 from greenroom.delivery.events.record import Record, size_of
 from greenroom.delivery.events.stages import ReceiptStage, Standing
+from greenroom.delivery.files.taken import File
 from greenroom.delivery.outbox.feed import SocketGauge
 from greenroom.delivery.user.nodes.messages import FromNodes, LoseRuns
 
@@ -217,6 +218,7 @@ class UserSays(Request[RunStarted]):
     thread: ThreadId | None
     session: SessionId | None
     body: JSON = attrs.field(metadata=SECRET)
+    files: Sequence[File] = ()
 
 
 @attrs.frozen

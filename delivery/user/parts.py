@@ -17,6 +17,7 @@ from greenroom.delivery.events.ids import IdSource, RunId, SessionId, UserId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.events.record import Bounds, DeadLetter, OpenRun, Record
+from greenroom.delivery.files.taken import Files
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.nodes import Notice, What
 from greenroom.delivery.journal.reads import Question, Reads
@@ -155,6 +156,7 @@ class UserParts:
     `cancel` stops a live run, if there is one. `stopped`: the runs that the user stopped and that
     would go on; the actor forgets them when they end. `elsewhere`: open runs that other nodes have,
     or ended, though they may still be alive here. `leads`: whether this node settles events.
+    `takes`: the files that may go with messages.
     `gauge` and `reach` outlive the actor's incarnations.
     """
 
@@ -174,6 +176,7 @@ class UserParts:
     when_lost: WhenLost = attrs.field(factory=WhenLost)
     is_draining: Callable[[], bool] = never
     say_policies: Policies = attrs.field(factory=dict)
+    takes: Files | None = None
     on_undelivered: OnUndelivered = nothing_more
     letter_log: LetterLog = attrs.field(factory=LetterLog)
     ids: IdSource = attrs.field(factory=IdSource)

@@ -21,6 +21,7 @@ from greenroom.actors.text.safe import is_a
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events.ids import IdSource, UserId
 from greenroom.delivery.events.policy import POLICIES, Policies
+from greenroom.delivery.files.taken import Files
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.nodes import Notice, What, leads
 from greenroom.delivery.log_context import bound
@@ -64,9 +65,8 @@ CONNECTIONS = dynamic_supervisor_child("connections")
 @attrs.frozen
 class UsersSettings:
     """`idle_seconds`: how long a user without connections and runs stays active.
-
     At most `runs_per_user` of the runs that a user starts run at once, and at most `queued_runs`
-    more wait for their turn. `say_policies`: the policies of these runs, in place of the usual.
+    more wait for their turn. `say_policies`: these runs' own; `takes`: the files with messages.
     """
 
     epoch: str
@@ -74,6 +74,7 @@ class UsersSettings:
     policies: Policies = POLICIES
     when_lost: WhenLost = attrs.field(factory=WhenLost)
     say_policies: Policies = attrs.field(factory=dict)
+    takes: Files | None = None
     on_undelivered: OnUndelivered = nothing_more
     ids: IdSource = attrs.field(factory=IdSource)
     now_ms: Callable[[], int] = wall_clock_ms
@@ -194,8 +195,8 @@ class Users:
 
     def active(self) -> tuple[UserHandle, ...]:
         """Every user with a subtree."""
-        handles = [slot.handle for slot in self._slots.values()]
-        return tuple(handle for handle in handles if handle._tree is not None)
+        slots = self._slots.values()
+        return tuple(each.handle for each in slots if each.handle._tree is not None)
 
     def trimmed(self, user: UserId, through: int) -> None:
         """Tell an active user that the journal has forgotten events through this offset."""
@@ -345,12 +346,12 @@ class Users:
             observer=settings.observer,
             now_ms=settings.now_ms,
             past=self.past,
+            takes=settings.takes,
             lease=self.lease,
         )
 
     def _is_running(self, slot: _Slot) -> bool:
-        tree = slot.handle._tree
-        return tree is not None and not tree.stopped
+        return (tree := slot.handle._tree) is not None and not tree.stopped
 
     def _user_child(self, handle: UserHandle) -> ChildSpec:
         parts = UserParts(
@@ -369,6 +370,7 @@ class Users:
             when_lost=self._settings.when_lost,
             is_draining=lambda: self._draining,
             say_policies=self._settings.say_policies,
+            takes=self._settings.takes,
             on_undelivered=self._settings.on_undelivered,
             letter_log=self._letter_log,
             ids=self._settings.ids,

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from greenroom.delivery.events.policy import BadPolicy, Policy
     from greenroom.delivery.events.record import DeadLetter
     from greenroom.delivery.events.stages import ReceiptStage, Standing
+    from greenroom.delivery.files.run_files import FileGone
+    from greenroom.delivery.files.taken import BadFilesTaken, File, Files
     from greenroom.delivery.run.attempts.steps import BadStep, StepNotKept
     from greenroom.delivery.run.grammar import OutOfOrder
     from greenroom.delivery.run.pressure import Pressure
@@ -73,6 +75,7 @@ __all__ = [
     "BadAgent",
     "BadDeclaration",
     "BadEvent",
+    "BadFilesTaken",
     "BadId",
     "BadPolicy",
     "BadSettings",
@@ -84,6 +87,9 @@ __all__ = [
     "EventClass",
     "EventNotKept",
     "Fault",
+    "File",
+    "FileGone",
+    "Files",
     "GreenroomError",
     "HostGone",
     "HostInterrupted",
@@ -148,6 +154,8 @@ _HOMES: Final = {
     "greenroom.delivery.events.ids": "BadId",
     "greenroom.delivery.events.record": "DeadLetter",
     "greenroom.delivery.events.policy": "BadPolicy Policy",
+    "greenroom.delivery.files.run_files": "FileGone",
+    "greenroom.delivery.files.taken": "BadFilesTaken File Files",
     "greenroom.delivery.run.receipt": "Receipt",
     "greenroom.delivery.run.pressure": "Pressure",
     "greenroom.delivery.run.run": "Agent Run",

@@ -14,6 +14,7 @@ from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import IdSource
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.policy import NO_POLICIES, Policies
+from greenroom.delivery.files.taken import Files
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.run.attempts.attempt import FIRST, RunAttempt, WhenLost
 from greenroom.delivery.run.failures.error_words import ErrorWords, ShowErrors
@@ -95,7 +96,12 @@ class Agents:
     @property
     def takes(self) -> Sequence[str]:
         """What users may send to the agent that answers them."""
-        return self._answering.takes
+        return self._answering.takes_names
+
+    @property
+    def files(self) -> Files | None:
+        """The files that they may send."""
+        return self._answering.files
 
     @property
     def _answering(self) -> Declaration:

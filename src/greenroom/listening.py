@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
@@ -180,7 +181,11 @@ class Listening:
     def _pages(self) -> Mapping[str, StaticPage]:
         """The page, which knows from its body's `data-takes` what to offer."""
         pages = load_pages()
-        index = with_body_data(pages["/"], "takes", " ".join(self.agents.takes))
+        agents = self.agents
+        known = {"takes": " ".join(agents.takes)}
+        if agents.files is not None:
+            known["files"] = json.dumps(agents.files.as_json())
+        index = with_body_data(pages["/"], known)
         return {**pages, "/": index, "/index.html": index}
 
     def _readiness(self) -> Readiness:

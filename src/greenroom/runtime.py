@@ -266,6 +266,7 @@ class Runtime(UserData):
             policies=self._policies,
             when_lost=self._agents.when_lost,
             say_policies=self._agents.say_policies,
+            takes=self._agents.files,
             on_undelivered=self._on_undelivered,
             now_ms=lambda: round(self._wall_clock() * 1000),
             runs_per_user=settings.runs_per_user,

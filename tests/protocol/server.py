@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import math
 import os
@@ -21,7 +22,7 @@ import jwt
 import pytest
 import trio
 
-from greenroom import JSON, Agent, Run, Runtime, Settings, open_runtime
+from greenroom import JSON, Agent, Files, Run, Runtime, Settings, agent, open_runtime
 from greenroom.delivery.events.policy import Policies
 from greenroom.delivery.journal.journal import Journal
 from greenroom.supervisor.child_info import ChildState
@@ -39,6 +40,10 @@ def token_for(user: str, *, seconds: float = 3600, secret: str = SECRET, **claim
     return jwt.encode(payload, secret, algorithm="HS256")
 
 
+TAKES = Files(types=["text/*"], max_bytes=200_000, most=2)
+
+
+@agent(takes=("text", TAKES))
 async def narrator(run: Run, said: JSON) -> None:
     """Does what the user says. Anything it does not know, it answers with nothing."""
     match said:
@@ -60,6 +65,8 @@ async def narrator(run: Run, said: JSON) -> None:
             await sleep(math.inf)
         case "type":
             run.typing()
+        case "read files":
+            await tell_of_files(run)
         case "crash":
             raise RuntimeError("boom")
 
@@ -84,6 +91,13 @@ async def stream(run: Run, tokens: int) -> None:
                     pass
             text.write(f"{number} ")
             await sleep(0.002)
+
+
+async def tell_of_files(run: Run) -> None:
+    """What the user sent: names, and what is in them."""
+    read = [[file.name, file.media, await run.read_file(file)] for file in await run.files()]
+    told = [[name, media, hashlib.sha256(data).hexdigest()] for name, media, data in read]
+    await run.final_report(report=told)
 
 
 async def tell_everything(run: Run) -> None:

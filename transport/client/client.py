@@ -7,7 +7,7 @@ import random
 import secrets
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -20,6 +20,7 @@ from greenroom.actors.text.escaping import one_line
 from greenroom.delivery.events.ids import AskId, RunId, ThreadId, UserId
 from greenroom.delivery.events.kinds import JSON, Event
 from greenroom.delivery.events.threads import Thread, ThreadsPage
+from greenroom.delivery.files.taken import File
 from greenroom.transport.client.client_error import ClientError
 from greenroom.transport.client.frames import Position, Ready, RequestFailed, integer
 from greenroom.transport.client.handshake import CannotConnect, Refused
@@ -37,6 +38,7 @@ from greenroom.transport.client.session import (
 )
 from greenroom.transport.client.socket import ServerUrl, plain_nursery
 from greenroom.transport.client.token import TokenSource
+from greenroom.transport.client.uploading import Uploads
 from greenroom.transport.protocol import wire
 
 MAX_WAITING_EVENTS = 1024
@@ -115,7 +117,7 @@ async def connect(
         client._fail(partial(ClientClosed, "the client was closed"))
 
 
-class Client:
+class Client(Uploads):
     """One session with a server, across any number of sockets. Made by `connect`.
 
     Received events are kept until `events` takes them; past `MAX_WAITING_EVENTS` the client
@@ -189,14 +191,15 @@ class Client:
         *,
         thread: ThreadId | None = None,
         id: str | None = None,  # noqa: A002
+        files: Sequence[File] = (),
     ) -> StartedRun:
         """Speak; starts a run. Sent again after a reconnect until answered, never run twice.
 
         Raises `RequestFailed`, and its kind `BadMessage` for what cannot be sent: it is bigger than
         the server takes, or no JSON, or has text with half a surrogate pair. Give `id` to make it
-        the same `say` across processes, too.
+        the same `say` across processes, too. `files`: what `upload` returned.
         """
-        answer = await self._ask(wire.Say(id or self._new_id(), body, thread))
+        answer = await self._ask(wire.Say(id or self._new_id(), body, thread, tuple(files)))
         return StartedRun(RunId.parse(str(answer["run"])), ThreadId.parse(str(answer["thread"])))
 
     @property

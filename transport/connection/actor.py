@@ -144,7 +144,11 @@ class ConnectionActor(MachineReactor[ConnectionMessage, Phase, ConnectionData, C
 
     def initial_data(self) -> ConnectionData:
         return ConnectionData(
-            self._id, self._identity.user, self._settings.times, self._settings.limits
+            self._id,
+            self._identity.user,
+            self._settings.times,
+            self._settings.limits,
+            files=self._user.takes,
         )
 
     def note_cut(self, code: CloseCode) -> None:

@@ -21,6 +21,7 @@ from greenroom.delivery.events.draft import BadEvent
 from greenroom.delivery.events.ids import SessionId
 from greenroom.delivery.events.record import Page
 from greenroom.delivery.events.threads import UnknownThread
+from greenroom.delivery.files.taken import FileRefused
 from greenroom.delivery.journal.reads import ReadHistory
 from greenroom.delivery.user.asks import (
     AlreadyAnswered,
@@ -34,6 +35,7 @@ from greenroom.delivery.user.runs.run_queue import TooManyRuns
 from greenroom.delivery.user.runs.says import SayConflict
 from greenroom.transport.auth.keys import BadToken
 from greenroom.transport.auth.tokens import Identity
+from greenroom.transport.connection.file_requests import FileRequests, TooManyUploads
 from greenroom.transport.connection.machine.events import (
     HistoryRead,
     RequestDone,
@@ -73,6 +75,7 @@ class Requests:
     _histories: list[wire.HistoryRequest] = attrs.field(factory=list)
     _page: object = None  # the answer that is owed, or on its way to the socket
     _reading: bool = False
+    _files: FileRequests | None = None
     _refreshes: list[wire.Refresh] = attrs.field(factory=list)  # the first one is being checked
 
     def carry(self, request: wire.ClientRequest, session: SessionId | None) -> None:
@@ -80,6 +83,8 @@ class Requests:
         match request:
             case wire.Say():
                 self._say(request, session)
+            case wire.FileUpload():
+                self._uploads().take(request)
             case wire.CancelRun():
                 self._cancel(request)
             case wire.HistoryRequest():
@@ -105,7 +110,14 @@ class Requests:
     def drop(self) -> None:
         """The connection ends: requests that wait are dropped."""
         self._histories.clear()
+        if self._files is not None:
+            self._files.drop()
         del self._refreshes[1:]
+
+    def _uploads(self) -> FileRequests:
+        if self._files is None:
+            self._files = FileRequests(self.user, self.connection, self._answer, self._failed)
+        return self._files
 
     def lifetime(self, identity: Identity) -> tuple[float | None, int | None]:
         """How long the token stays valid, in seconds, and until when, in ms since the Unix epoch.
@@ -116,7 +128,7 @@ class Requests:
         return max(0.0, left), round(identity.expires_at * 1000)
 
     def _say(self, say: wire.Say, session: SessionId | None) -> None:
-        request = UserSays(say.id, say.thread, session, say.body)
+        request = UserSays(say.id, say.thread, session, say.body, say.files)
         self.user.ask_soon(request, partial(self._said, say))
 
     def _said(self, say: wire.Say, result: ReplyOutcome[RunStarted]) -> None:
@@ -237,9 +249,9 @@ class Requests:
 
 def _code_of(error: BaseException) -> CloseCode:
     match error:
-        case TooManyRuns() | TooManyAnswers():
+        case TooManyRuns() | TooManyAnswers() | TooManyUploads():
             return CloseCode.RATE_LIMIT
-        case SayConflict() | BadEvent() | UnknownThread():
+        case SayConflict() | FileRefused() | BadEvent() | UnknownThread():
             return CloseCode.PROTOCOL_ERROR
         case AnswerRefused() | UnknownAsk() | AskClosed():
             return CloseCode.PROTOCOL_ERROR

@@ -74,9 +74,10 @@ def load_pages(package: str = "greenroom.transport", folder: str = "page") -> di
     return pages
 
 
-def with_body_data(page: StaticPage, name: str, value: str) -> StaticPage:
-    """An HTML page whose `<body>` has a `data-` attribute."""
-    tag = f'<body data-{name}="{escape(value)}">'
+def with_body_data(page: StaticPage, known: Mapping[str, str]) -> StaticPage:
+    """An HTML page whose `<body>` has `data-` attributes."""
+    data = "".join(f' data-{name}="{escape(value)}"' for name, value in known.items())
+    tag = f"<body{data}>"
     return _page(page.body.replace(b"<body>", tag.encode(), 1), page.content_type)
 
 

@@ -516,7 +516,7 @@ var Pacer = class {
 //#endregion
 //#region ../js/src/protocol/reports.ts
 const MOST_DISPLAYED = 1e4, MOST_CONFIRMED = 256;
-const AT_ONCE = 200;
+const AT_ONCE$1 = 200;
 const OFFSET_BYTES = 20;
 var Reports = class {
 	#displayed = /* @__PURE__ */ new Set();
@@ -530,7 +530,7 @@ var Reports = class {
 	}
 	/** The next report to send, if there is one. */
 	next(maxFrameBytes = 16 * 1024) {
-		const offsets = [...this.#displayed].sort((a, b) => a - b).slice(0, Math.min(AT_ONCE, Math.floor(maxFrameBytes / OFFSET_BYTES)));
+		const offsets = [...this.#displayed].sort((a, b) => a - b).slice(0, Math.min(AT_ONCE$1, Math.floor(maxFrameBytes / OFFSET_BYTES)));
 		for (const offset of offsets) this.#displayed.delete(offset);
 		return offsets.length ? {
 			type: "displayed",
@@ -1334,7 +1334,7 @@ var ClientShell = class {
 	#options;
 	#url;
 	#clock;
-	#newId;
+	newId;
 	#memory;
 	#lock;
 	#timers = /* @__PURE__ */ new Map();
@@ -1348,7 +1348,7 @@ var ClientShell = class {
 		const { url, store, clock = systemClock, random = Math.random, newId = randomId, locks = globalThis.navigator?.locks } = options;
 		this.#options = options;
 		this.#url = endpoint(url);
-		[this.#clock, this.#newId] = [clock, newId];
+		[this.#clock, this.newId] = [clock, newId];
 		this.#memory = new Memory(store, `greenroom:${this.#url.href}:`);
 		this.#lock = new SessionLock(locks);
 		const { now, date } = clock;
@@ -1366,7 +1366,7 @@ var ClientShell = class {
 		this.#leavePage ??= watchPage((...input) => this.input(...input), () => this.#lock.release(), this.#clock);
 		this.input("connect");
 	}
-	request(request, id = this.#newId()) {
+	request(request, id = this.newId()) {
 		return new Promise((resolve, reject) => {
 			if (this.#waiting.has(id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, `${id} still waits for its answer`)));
 			this.#waiting.set(id, {
@@ -1498,6 +1498,44 @@ function randomId() {
 }
 
 //#endregion
+//#region ../js/src/upload.ts
+var upload_exports = /* @__PURE__ */ __exportAll({ upload: () => upload });
+/** Part after part; a part without an answer is sent again after a reconnect, and the next one begins where the server says. */
+async function upload(shell, blob, { name, media, onProgress, signal }) {
+	const { size } = blob, file = shell.newId();
+	for (let start = 0, isKept = false; !isKept; isKept = start >= size) {
+		signal?.throwIfAborted();
+		const room = Math.floor(((shell.machine.ready?.max_frame_bytes ?? LEAST) - AROUND) / 4) * 3;
+		const data = base64(new Uint8Array(await blob.slice(start, start + room).arrayBuffer()));
+		start = (await shell.request({
+			type: "file",
+			file,
+			start,
+			size,
+			data
+		})).received;
+		onProgress?.(Math.min(start, size));
+	}
+	return {
+		file,
+		name: name ?? ("name" in blob ? String(blob.name) : "file"),
+		media: media ?? (blob.type || "application/octet-stream"),
+		size
+	};
+}
+function base64(bytes) {
+	let text = "";
+	for (let at = 0; at < bytes.length; at += AT_ONCE) text += btoa(String.fromCharCode(...bytes.subarray(at, at + AT_ONCE)));
+	return text;
+}
+var AROUND, LEAST, AT_ONCE;
+var init_upload = __esmMin((() => {
+	AROUND = 1024;
+	LEAST = 65536;
+	AT_ONCE = 8190;
+}));
+
+//#endregion
 //#region ../js/src/client.ts
 var Client = class {
 	#shell;
@@ -1549,14 +1587,23 @@ var Client = class {
 		});
 	}
 	/** Speak; starts a run. The message is kept until it is answered, over reconnects and reloads, and starts one run. */
-	say(body, { thread, id } = {}) {
+	say(body, { thread, id, files } = {}) {
 		const said = this.#shell.request({
 			type: "say",
 			body,
-			thread
+			thread,
+			files
 		}, id);
 		said.catch(() => {});
 		return said;
+	}
+	/** The files that the agent takes; undefined if it takes none, or while there is no connection. */
+	get files() {
+		return this.#shell.machine.ready?.files;
+	}
+	/** Send a file, for a `say` within the hour. It goes on where it stopped after a reconnect, and not over a reload. */
+	async upload(blob, options = {}) {
+		return (await Promise.resolve().then(() => (init_upload(), upload_exports))).upload(this.#shell, blob, options);
 	}
 	/** Stop a run; its end arrives as an event. */
 	async cancel(run) {

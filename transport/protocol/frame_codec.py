@@ -18,6 +18,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from greenroom.delivery.events.ids import AskId, EventId, Id, RunId, SessionId, ThreadId
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.threads import MOST_THREADS, TITLE_CHARACTERS
+from greenroom.transport.protocol.file_fields import as_wire, files, in_base64
 from greenroom.transport.protocol.frame_object import REPLACEMENT, BadFrame, object_of
 from greenroom.transport.protocol.wire import (
     MAX_DISPLAYED,
@@ -30,6 +31,7 @@ from greenroom.transport.protocol.wire import (
     Confirm,
     Displayed,
     EraseRequest,
+    FileUpload,
     Hello,
     HistoryRequest,
     Pong,
@@ -67,6 +69,7 @@ TYPES: Mapping[type[ClientFrame], str] = {
     Displayed: "displayed",
     Confirm: "confirm",
     Say: "say",
+    FileUpload: "file",
     CancelRun: "cancel",
     HistoryRequest: "history",
     ThreadsRequest: "threads",
@@ -79,7 +82,7 @@ TYPES: Mapping[type[ClientFrame], str] = {
 }
 FRAMES: tuple[type[ClientFrame], ...] = tuple(TYPES)
 _BY_TYPE = {type_: frame for frame, type_ in TYPES.items()}
-_ANSWERED = {"say", "cancel", "history", "answer", "threads", "thread", "erase", "refresh"}
+_ANSWERED = {"say", "file", "cancel", "history", "answer", "threads", "thread", "erase", "refresh"}
 """The types of `ClientRequest`: their `id` comes back in a `reply`."""
 
 Checks: TypeAlias = Mapping[str, FieldCheck[object]]
@@ -105,7 +108,7 @@ def _checks(parse: ParseId) -> Mapping[type[ClientFrame], Checks]:
             "verdict": some_json("verdict"),
             "note": maybe(bounded_text("note", 4096)),
         },
-        Say: {"id": request_id, "body": some_json("body"), "thread": maybe(thread)},
+        **_say_checks(request_id, thread),
         CancelRun: {"id": request_id, "run": id_of("run", RunId, parse)},
         HistoryRequest: {
             "id": request_id,
@@ -122,6 +125,26 @@ def _checks(parse: ParseId) -> Mapping[type[ClientFrame], Checks]:
         Refresh: {"id": request_id, "token": secret_text("token", MAX_TOKEN_LENGTH)},
         Typing: {"thread": thread},
         Pong: {},
+    }
+
+
+def _say_checks(
+    request_id: FieldCheck[str], thread: FieldCheck[Id]
+) -> Mapping[type[ClientFrame], Checks]:
+    return {
+        Say: {
+            "id": request_id,
+            "body": some_json("body"),
+            "thread": maybe(thread),
+            "files": files("files"),
+        },
+        FileUpload: {
+            "id": request_id,
+            "file": bounded_text("file", MAX_ID_LENGTH, shortest=1),
+            "start": whole_number("start", 0, MAX_OFFSET),
+            "size": whole_number("size", 0, MAX_OFFSET),
+            "data": in_base64("data"),
+        },
     }
 
 
@@ -213,9 +236,7 @@ def _structure(
 
 
 def _unstructure(frame: type[ClientFrame]) -> Callable[[ClientFrame], dict[str, JSON]]:
-    as_it_is = {
-        field.name: override(unstruct_hook=lambda value: value) for field in attrs.fields(frame)
-    }
+    as_it_is = {field.name: override(unstruct_hook=as_wire) for field in attrs.fields(frame)}
     return make_dict_unstructure_fn(
         frame,
         _converter,

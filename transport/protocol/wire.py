@@ -26,6 +26,7 @@ from greenroom.delivery.events.ids import (
     UserId,
 )
 from greenroom.delivery.events.kinds import JSON
+from greenroom.delivery.files.taken import File, Files
 from greenroom.transport.protocol.close_codes import CloseCode
 from greenroom.transport.protocol.frame_limits import FrameLimits
 
@@ -92,6 +93,19 @@ class Say:
     id: str
     body: JSON = attrs.field(metadata=SECRET)
     thread: ThreadId | None = None
+    files: tuple[File, ...] = ()
+
+
+@attrs.frozen
+class FileUpload:
+    """The bytes of a file from `start` on. `file` is the client's name for it, new for each; `size`
+    the whole of it."""
+
+    id: str
+    file: str
+    start: int
+    size: int
+    data: bytes = attrs.field(repr=False, metadata=SECRET)
 
 
 @attrs.frozen
@@ -171,6 +185,7 @@ class Pong:
 
 ClientRequest: TypeAlias = (
     Say
+    | FileUpload
     | CancelRun
     | HistoryRequest
     | AnswerRequest
@@ -209,10 +224,11 @@ def ready(
     limits: FrameLimits,
     features: Sequence[str] = (),
     asks: Sequence[EncodedEvent] = (),
+    files: Files | None = None,
 ) -> bytes:
     """The answer to `hello`. `offset` is the last accepted one; events after `after` follow, and
-    the event at `after` is `event`. `asks`: the open questions, sent with the feature of that name.
-    Raises `IsolationViolation` like `events`."""
+    the event at `after` is `event`. `asks`: the open questions, sent with the feature
+    of that name; `files`: those that the agent takes. Raises `IsolationViolation` like `events`."""
     frame = _frame(
         "ready",
         session=session,
@@ -227,6 +243,7 @@ def ready(
         **({} if expires_ms is None else {"expires": expires_ms}),
         **attrs.asdict(limits),
         features=list(features),
+        **({} if files is None else {"files": files.as_json()}),
     )
     if ASKS not in features:
         return frame

@@ -5,8 +5,10 @@ import { EventStream } from "./event_stream.js";
 import type { ConnectOptions } from "./options.js";
 import type { Reason } from "./protocol/commands.js";
 import { type GreenroomEvent, type JSON as Json, type Kind, offsetsOf } from "./protocol/events.js";
+import type { FilesTaken, SentFile } from "./protocol/frames.js";
 import type { State } from "./protocol/states.js";
 import { ClientShell, type Listenable } from "./shell.js";
+import type { UploadOptions } from "./upload.js";
 
 export interface Said {
   readonly run: string;
@@ -18,6 +20,7 @@ export interface Unanswered {
   readonly id: string;
   readonly body: Json;
   readonly thread?: string | undefined;
+  readonly files?: readonly SentFile[] | undefined;
 }
 
 /** Times are ms since the Unix epoch; `title` is null where the first thing said was no text. */
@@ -35,6 +38,14 @@ export interface HistoryPage {
   /** Oldest first. */
   readonly events: readonly GreenroomEvent[];
   readonly more: boolean;
+}
+
+export interface SayOptions {
+  readonly thread?: string | undefined;
+  /** The same message again has the same. */
+  readonly id?: string | undefined;
+  /** What `upload` resolved to. */
+  readonly files?: readonly SentFile[] | undefined;
 }
 
 export class Client {
@@ -86,10 +97,18 @@ export class Client {
   }
 
   /** Speak; starts a run. The message is kept until it is answered, over reconnects and reloads, and starts one run. */
-  say(body: Json, { thread, id }: { thread?: string | undefined; id?: string | undefined } = {}): Promise<Said> {
-    const said = this.#shell.request<Said>({ type: "say", body, thread }, id);
+  say(body: Json, { thread, id, files }: SayOptions = {}): Promise<Said> {
+    const said = this.#shell.request<Said>({ type: "say", body, thread, files }, id);
     said.catch(() => {}); // `refused` tells it, too
     return said;
+  }
+
+  /** The files that the agent takes; undefined if it takes none, or while there is no connection. */
+  get files(): FilesTaken | undefined { return this.#shell.machine.ready?.files; }
+
+  /** Send a file, for a `say` within the hour. It goes on where it stopped after a reconnect, and not over a reload. */
+  async upload(blob: Blob, options: UploadOptions = {}): Promise<SentFile> {
+    return (await import("./upload.js")).upload(this.#shell, blob, options);
   }
 
   /** Stop a run; its end arrives as an event. */

@@ -1,7 +1,7 @@
 // For React 18 and 19. Rendering does nothing outside of itself: the client connects in an effect, and not on a server.
 
 import { createContext, createElement, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import { Client, type ConnectOptions, eventLog, GreenroomError, type JSON, type Reason, type RunState, type Said, type State, type ThreadState } from "./index.js";
+import { Client, type ConnectOptions, eventLog, GreenroomError, type JSON, type Reason, type RunState, type Said, type SayOptions, type State, type ThreadState } from "./index.js";
 
 const Context = createContext<Client | null>(null);
 
@@ -72,7 +72,7 @@ export interface UseThread {
   readonly thread: ThreadState;
   /** Fetch earlier events, while `thread.more` says that there are some. */
   load(limit?: number): Promise<void>;
-  say(body: JSON, options?: { id?: string }): Promise<Said>;
+  say(body: JSON, options?: Omit<SayOptions, "thread">): Promise<Said>;
 }
 
 /** A thread as it goes on, with its newest page of history. */

@@ -36,7 +36,7 @@ export class ClientShell implements Shell {
   readonly #options: ConnectOptions;
   readonly #url: URL;
   readonly #clock: Clock;
-  readonly #newId: () => string;
+  readonly newId: () => string;
   readonly #memory: Memory;
   readonly #lock: SessionLock;
   readonly #timers = new Map<Timer, unknown>();
@@ -51,7 +51,7 @@ export class ClientShell implements Shell {
     const { url, store, clock = systemClock, random = Math.random, newId = randomId, locks = globalThis.navigator?.locks } = options;
     this.#options = options;
     this.#url = endpoint(url);
-    [this.#clock, this.#newId] = [clock, newId];
+    [this.#clock, this.newId] = [clock, newId];
     this.#memory = new Memory(store, `greenroom:${this.#url.href}:`);
     this.#lock = new SessionLock(locks);
     const { now, date } = clock;
@@ -63,7 +63,7 @@ export class ClientShell implements Shell {
     this.input("connect");
   }
 
-  request<T>(request: Unnamed<Request>, id = this.#newId()): Promise<T> {
+  request<T>(request: Unnamed<Request>, id = this.newId()): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#waiting.has(id)) return reject(new GreenroomError(refusal(PROTOCOL_ERROR, `${id} still waits for its answer`)));
       this.#waiting.set(id, { resolve, reject });

@@ -1,5 +1,6 @@
 // Against a real server: what an agent says arrives in order and each once, whatever breaks.
 
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import WebSocket from "ws";
 import { type Client, connect, type ConnectOptions, eventLog, type GreenroomEvent, type TokenContext } from "../src/index.js";
@@ -71,6 +72,30 @@ describe.skipIf(!hasGreenroom)("a client of a real server", () => {
     await completed;
     expect(offsets(events)).toEqual(upTo(43));
     expect((await client.history({ limit: 2 })).events.map(({ offset }) => offset)).toEqual([42, 43]);
+  });
+
+  it.each([["over WebSocket", undefined], ["over server-sent events", () => BlockedSocket as unknown as ConnectOptions["WebSocket"] & object]])(
+    "sends a file whole when the network is cut: %s",
+    async (_, socket) => {
+      const { client, events } = joined(socket && { WebSocket: socket() });
+      await stateIs(client, "ready");
+      expect(client.files).toMatchObject({ types: ["text/*"], most: 5 });
+      const bytes = Uint8Array.from({ length: 150_000 }, (_, index) => index % 251);
+      const onProgress = (sent: number) => sent < 60_000 && wire.cut();
+      const file = await client.upload(new Blob([bytes], { type: "text/plain" }), { name: "a.txt", onProgress });
+      expect(file).toMatchObject({ name: "a.txt", media: "text/plain", size: 150_000 });
+      const completed = heard(client, "agent_completed");
+      await client.say({ count: 0 }, { files: [file] });
+      await completed;
+      const told = events.flatMap((event) => (event.kind === "partial_result" ? [event.data.text] : []));
+      expect(told).toEqual([`a.txt ${createHash("sha256").update(bytes).digest("hex")}`]);
+    },
+  );
+
+  it("tells at the first part that a file is too large", async () => {
+    const { client } = joined();
+    const large = { size: 11_000_000, type: "text/plain", slice: () => new Blob(["x"]) } as unknown as Blob;
+    await expect(client.upload(large)).rejects.toMatchObject({ code: 4502, message: expect.stringContaining("at most 10,000,000") });
   });
 
   it("asks for another token when one is refused", async () => {

@@ -11,9 +11,12 @@ import type { Readable } from "node:stream";
 
 const SECRET = "a secret of more than thirty-two bytes";
 const COUNTING = `
-import trio
+import greenroom, hashlib, trio
 
+@greenroom.agent(takes=("text", greenroom.Files(types=["text/*"])))
 async def agent(run, said):
+    for file in await run.files():
+        await run.partial_result(text=f"{file.name} {hashlib.sha256(await run.read_file(file)).hexdigest()}")
     for number in range(said["count"]):
         await run.partial_result(text=f"{number} ")
     if said.get("waits"):

@@ -136,6 +136,11 @@ class UserLog:
         end = min(end, len(self.records))
         return (self.records[index] for index in range(end - 1, -1, -1))
 
+    def said_through(self, through: int) -> set[RunId]:
+        """The runs that messages through an offset began."""
+        early = self.records[: max(through - self.trimmed, 0)]
+        return {each.run for each in early if each.kind is Kind.USER_SAID}
+
     def trim(self, through: int) -> int:
         gone = self.records[: max(through - self.trimmed, 0)]
         del self.records[: len(gone)], self.numbers[: len(gone)]

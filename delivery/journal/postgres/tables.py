@@ -333,6 +333,33 @@ CREATE TABLE crash (
 );
 """
 
-MIGRATIONS: Final = (_LOG + _DELIVERY + _RUNS + _THREADS, NODES, _CRASHES)
+_FILES: Final = """
+CREATE TABLE file (
+    "user" TEXT COLLATE "C" NOT NULL,
+    file TEXT COLLATE "C" NOT NULL,
+    run TEXT COLLATE "C",
+    received BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY ("user", file)
+);
+CREATE INDEX file_run ON file ("user", run);
+CREATE INDEX file_at ON file (at) WHERE run IS NULL;
+CREATE TABLE file_part (
+    "user" TEXT COLLATE "C" NOT NULL,
+    file TEXT COLLATE "C" NOT NULL,
+    start BIGINT NOT NULL,
+    data BYTEA NOT NULL,
+    PRIMARY KEY ("user", file, start)
+);
+ALTER TABLE file_part ALTER COLUMN data SET STORAGE EXTERNAL;
+CREATE FUNCTION file_goes() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM file_part WHERE "user" = old."user" AND file = old.file;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER file_goes AFTER DELETE ON file FOR EACH ROW EXECUTE FUNCTION file_goes();
+"""
+
+MIGRATIONS: Final = (_LOG + _DELIVERY + _RUNS + _THREADS, NODES, _CRASHES, _FILES)
 """What brings a journal from version 0 to 1, from 1 to 2, and so on. Never change one that was
 released."""

@@ -34,6 +34,8 @@ _NEXT_USER: Final = "SELECT min(user) FROM log WHERE user > ?"
 _OLDEST: Final = f"""
     SELECT "offset", at, run, kind != 'superseded', length(body) + {MARK_BYTES} * (
         SELECT count(*) FROM mark WHERE mark.user = log.user AND mark."offset" = log."offset")
+        + (SELECT coalesce(sum(received), 0) FROM file
+           WHERE file.user = log.user AND file.run = log.run AND log.kind = 'user_said')
     FROM log WHERE user = ? AND "offset" > ? AND "offset" <= ? ORDER BY "offset" LIMIT {EVENTS}
 """
 _NEXT_SESSIONS: Final = f"""

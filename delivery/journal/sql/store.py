@@ -58,6 +58,7 @@ from greenroom.delivery.journal.sql.tables.bans import SqlBans, ban_writes
 from greenroom.delivery.journal.sql.tables.causes import SqlCauses, cause_writes
 from greenroom.delivery.journal.sql.tables.crashes import SqlCrashes, crash_writes
 from greenroom.delivery.journal.sql.tables.erasure import TRIM_STEP, erase_thread, erase_user
+from greenroom.delivery.journal.sql.tables.files import SqlFiles, file_writes
 from greenroom.delivery.journal.sql.tables.policies import SqlPolicies, policy_writes
 from greenroom.delivery.journal.sql.tables.runs import SqlRuns, going_on_writes, run_writes
 from greenroom.delivery.journal.sql.tables.threads import SqlThreads, thread_writes
@@ -160,6 +161,7 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         self.thread_list = SqlThreads(database)
         self.asks = SqlAsks(database)
         self.crashes = SqlCrashes(database)
+        self.files = SqlFiles(database)
         self._tails: LogEnds = {}
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -391,3 +393,4 @@ def _delivery_writes(entries: Sequence[Entry]) -> Iterator[Write]:
     yield from crash_writes(entries)
     yield from ban_writes(entries)
     yield from policy_writes(entries)
+    yield from file_writes(entries)

@@ -14,6 +14,31 @@ CREATE TABLE ban (
 ) STRICT, WITHOUT ROWID;
 """
 
+# A part goes with its file, and a file with its run, even if an older greenroom erases that. `run`
+# is NULL until the file's message is kept.
+_FILES: Final = """
+CREATE TABLE file (
+ user TEXT NOT NULL,
+ file TEXT NOT NULL,
+ run TEXT,
+ received INTEGER NOT NULL,
+ at INTEGER NOT NULL,
+ PRIMARY KEY (user, file)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX file_run ON file (user, run);
+CREATE INDEX file_at ON file (at) WHERE run IS NULL;
+CREATE TABLE file_part (
+ user TEXT NOT NULL,
+ file TEXT NOT NULL,
+ start INTEGER NOT NULL,
+ data BLOB NOT NULL,
+ PRIMARY KEY (user, file, start)
+) STRICT;
+CREATE TRIGGER file_goes AFTER DELETE ON file BEGIN
+ DELETE FROM file_part WHERE user = old.user AND file = old.file;
+END;
+"""
+
 # `recent` is where the thread's newest span begins, so the list is in the order of use although a
 # row changes only where a span or a run begins: an event costs nothing here.
 #
@@ -148,4 +173,5 @@ CREATE TABLE crash (
  report TEXT NOT NULL
 ) STRICT;
 """,
+    "file": _FILES,
 }

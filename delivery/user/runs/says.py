@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -19,6 +19,9 @@ from greenroom.delivery.events.draft import Draft, run_policies, user_said
 from greenroom.delivery.events.ids import EventId, RunId, UserId
 from greenroom.delivery.events.kinds import Event, Kind
 from greenroom.delivery.events.record import Entry, Record, Said, Unsaid
+from greenroom.delivery.files.entries import KeptFile
+from greenroom.delivery.files.reading import ReadFiles
+from greenroom.delivery.files.taken import File, FileRefused, check_files, files_in
 from greenroom.delivery.journal.reads import ReadSaid
 from greenroom.delivery.user.messages import RunStarted, UserMessage, UserSays
 from greenroom.delivery.user.parts import UserParts
@@ -77,7 +80,7 @@ class Says:
         first = self._waiting.get(request.say)
         if first is None:
             self._begin(request, reply)
-        elif request.thread == first.request.thread and same_json(request.body, first.request.body):
+        elif _is_same(request, first.request):
             first.replies.append(reply)
         else:
             reply.fail(_conflict(request))
@@ -99,7 +102,31 @@ class Says:
             reply.fail(TooManyRuns(too_many, advice="send the message again in a moment"))
             return
         self._waiting[request.say] = _WaitingSay(request, [reply])
-        self._keep(request)
+        if request.files:
+            self._look_for_files(request)
+        else:
+            self._keep(request)
+
+    def _look_for_files(self, request: UserSays) -> None:
+        """A message is kept once all of its files are."""
+        try:
+            check_files(self._parts.takes, request.files)
+        except GreenroomError as error:
+            return self._look_up(request, error)
+        question = ReadFiles(self._user, [each.key for each in request.files])
+        found = partial(self._files_found, request)
+        return self._parts.ask_journal(self._actor, question, found)
+
+    def _files_found(
+        self, request: UserSays, kept: ReplyOutcome[Sequence[KeptFile | None]]
+    ) -> None:
+        if isinstance(kept, outcome.Error):
+            return self._answer(request.say, kept)
+        for file, each in zip(request.files, kept.value, strict=True):
+            received = 0 if each is None else each.received
+            if each is None or received != file.size:
+                return self._look_up(request, _incomplete(file, received))
+        return self._keep(request)
 
     def _look_up(self, request: UserSays, error: GreenroomError) -> None:
         """A new message cannot be kept for this reason; but a repeated one has its answer."""
@@ -132,6 +159,7 @@ class Says:
                 context=context,
                 body=request.body,
                 say=request.say,
+                files=request.files,
                 beside=run_policies(self._parts.say_policies),
             )
             self._parts.turns.enter(context.run)
@@ -175,12 +203,26 @@ def _again(request: UserSays, said: Said) -> ReplyOutcome[RunStarted]:
     A client that let greenroom choose the thread does not know it when it repeats a message.
     """
     try:
-        body = Event.decode(said.body).data.get("body")
+        data = Event.decode(said.body).data
+        same_files = list(request.files) == list(files_in(data))
+        is_same = same_files and same_json(request.body, data.get("body"))
     except (ValueError, KeyError, TypeError) as error:
         return outcome.Error(damaged(f"what user_said of {said.run} kept", error))
-    if request.thread in (None, said.thread) and same_json(request.body, body):
+    if request.thread in (None, said.thread) and is_same:
         return outcome.Value(RunStarted(said.run, said.thread))
     return outcome.Error(_conflict(request))
+
+
+def _is_same(one: UserSays, other: UserSays) -> bool:
+    same_place = one.thread == other.thread and tuple(one.files) == tuple(other.files)
+    return same_place and same_json(one.body, other.body)
+
+
+def _incomplete(file: File, received: int) -> FileRefused:
+    return FileRefused(
+        f"say: of the file {file.key!r} {received:,} of {file.size:,} bytes have come",
+        advice="send the rest with `file` first; an upload is forgotten after an hour",
+    )
 
 
 def _conflict(request: UserSays) -> SayConflict:

@@ -10,6 +10,7 @@ from greenroom.actors.errors import Fault
 from greenroom.delivery.errors import DeliveryError, UnknownEvent
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import JSON, Event, Kind
+from greenroom.delivery.files.taken import files_in
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.user.messages import UserSays
 from greenroom.delivery.user.runs.run_queue import WaitingRun
@@ -61,5 +62,6 @@ class RunsDesk:
             if message.kind is not Kind.USER_SAID:
                 raise NotThatRun(f"run {run} was not begun by its user")
             body: JSON = message.data["body"]
-            again = UserSays(f"retry of {run}", said.thread, None, body)
+            files = files_in(message.data)
+            again = UserSays(f"retry of {run}", said.thread, None, body, files)
             return (await handle.actor.ask(again)).run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from queue import SimpleQueue
@@ -15,6 +15,7 @@ from greenroom.blocking.user_ask import BlockingUserAsk
 from greenroom.blocking.waiting import Errand, Inbox, cross_with
 from greenroom.delivery.asks.user_ask import NO_DEFAULT, NoDefault, UserAsk
 from greenroom.delivery.events.kinds import JSON, Kind
+from greenroom.delivery.files.taken import File
 from greenroom.delivery.run.run import Run
 from greenroom.delivery.run.tools import ToolCall
 from greenroom.portal.briefly import briefly, call_there
@@ -44,6 +45,19 @@ class BlockingRun(RunFacts):
     agent_completed: Final = emitting(Run.agent_completed)
     history: Final = crossing(Run.history)
     set_title: Final = crossing(Run.set_title)
+    files: Final = crossing(Run.files)
+    read_file: Final = crossing(Run.read_file)
+    save_file: Final = crossing(Run.save_file)
+    read_file_part: Final = crossing(Run.read_file_part)
+
+    def file_parts(self, file: File) -> Iterator[bytes]:
+        """A file as parts: see `greenroom.Run.file_parts`."""
+        place = 0
+        while place < file.size:
+            part = self.read_file_part(file, place)
+            yield part
+            place += len(part)
+
     cancel: Final = briefly(Run.cancel)
     stop: Final = briefly(Run.stop)
     set_limit: Final = briefly(Run.set_limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -11,17 +11,17 @@ import attrs
 from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import NO_POLICIES, Policies, Policy, checked_policies
+from greenroom.delivery.files.taken import Files
 from greenroom.delivery.run.attempts.attempt import WhenLost
 from greenroom.delivery.run.run import Agent
 
 T = TypeVar("T")
 AgentT = TypeVar("AgentT", bound=Agent)
 Lost: TypeAlias = Literal["end", "again"]
-Taken: TypeAlias = Literal["text", "table"]
+Taken: TypeAlias = Literal["text", "table"] | Files
 
 MOST_ATTEMPTS: Final = 100
 TEXT_ONLY: Final[tuple[Taken, ...]] = ("text",)
-TAKEN: Final = (TEXT_ONLY, ("text", "table"))
 HOST: Final = "__greenroom_host__"
 """What a class of runs has that live beside trio: the world in which its agents run."""
 _NAME: Final = "__greenroom_agent__"
@@ -53,10 +53,29 @@ class Declaration:
                 f"`attempts` must be a whole number from 1 to {MOST_ATTEMPTS}, "
                 f"not {self.attempts!r}"
             )
-        if self.takes not in TAKEN:
+        if not _are_taken(self.takes):
             raise BadDeclaration(
-                f'`takes` must be ("text",) or ("text", "table"), not {self.takes!r}'
+                '`takes` must be ("text",), with "table" or one `Files` or both after it, '
+                f"not {self.takes!r}"
             )
+
+    @property
+    def files(self) -> Files | None:
+        """The files that go with what users say."""
+        return next((each for each in self.takes if isinstance(each, Files)), None)
+
+    @property
+    def takes_names(self) -> Sequence[str]:
+        """What it takes, as the page knows it."""
+        return ["files" if isinstance(each, Files) else each for each in self.takes]
+
+
+def _are_taken(takes: object) -> bool:
+    if not isinstance(takes, tuple):
+        return False
+    names = [Files if isinstance(each, Files) else each for each in takes]
+    first, more = names[:1], sorted(names[1:], key=str)
+    return first == ["text"] and more in ([], [Files], ["table"], [Files, "table"])
 
 
 def agent(
@@ -73,7 +92,8 @@ def agent(
     the same run, with what the user said; after `attempts` it ends as lost, too. `policy`: the
     delivery policy of the runs that answer users, as for `runtime.run`. `takes`: what the page
     lets users send. With "table", `said` may be `{"text": str, "table": {"name": str, "csv": str}}`
-    instead of a str, with "gzip" (of base64) instead of "csv" for a large one. The function itself
+    instead of a str, with "gzip" (of base64) instead of "csv" for a large one. With a
+    `greenroom.Files`, files go with what users say: `await run.files()`. The function itself
     stays as it is. Raises `BadDeclaration` and `BadPolicy`, which are `ValueError`s.
     """
     declaration = Declaration(when_lost, attempts, checked_policies(policy), takes=takes)

@@ -559,6 +559,7 @@ def test_every_column_is_known_to_hold_ids_or_none() -> None:
         *("start", "sent", "after", "attempt", "outcome", "body", "verdict", "attempts"),
         *("agent", "stopped", "key", "value", "ended"),
         *("title", "archived", "created", "runs", "recent"),
+        *("file", "received", "data"),
     }
     with closing(apsw.Connection(":memory:")) as database:
         sqlite_schema.create(database, "epoch")

@@ -72,6 +72,9 @@ def test_an_agent_of_any_host_says_what_it_takes(declare: Callable[..., Any]) ->
     assert declaration_of(declare()(lambda run, said: None)).takes == ("text",)
     takes = ("text", "table")
     assert declaration_of(declare(takes=takes)(lambda run, said: None)).takes == takes
+    files = greenroom.Files(types=["image/*"], max_bytes=1_000, most=2)
+    declaration = declaration_of(declare(takes=(*takes, files))(lambda run, said: None))
+    assert (declaration.takes_names, declaration.files) == (["text", "table", "files"], files)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +89,7 @@ def test_an_agent_of_any_host_says_what_it_takes(declare: Callable[..., Any]) ->
         ({"takes": "text"}, "`takes`"),
         ({"takes": ["table"]}, "`takes`"),
         ({"takes": ("text", "files")}, "`takes`"),
+        ({"takes": ("text", greenroom.Files(), greenroom.Files())}, "`takes`"),
         ({"takes": None}, "`takes`"),
         ({"takes": [[]]}, "`takes`"),
     ],
@@ -94,3 +98,21 @@ def test_an_agent_of_any_host_says_what_it_takes(declare: Callable[..., Any]) ->
 def test_a_wrong_value_is_refused_at_the_declaration(values: dict[str, Any], words: str) -> None:
     with pytest.raises(greenroom.BadDeclaration, match=words):
         greenroom.agent(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"max_bytes": 0}, "`max_bytes`"),
+        ({"max_bytes": 1.5}, "`max_bytes`"),
+        ({"most": True}, "`most`"),
+        ({"most": 101}, "`most`"),
+        ({"types": ["png"]}, "`types`"),
+        ({"types": ["*/*"]}, "`types`"),
+        ({"types": [None]}, "`types`"),
+    ],
+    ids=str,
+)
+def test_files_that_no_agent_can_take_are_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(greenroom.BadFilesTaken, match=words):
+        greenroom.Files(**values)

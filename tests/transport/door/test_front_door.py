@@ -469,7 +469,7 @@ async def test_head_is_get_without_the_body(pages):
 
 
 async def test_a_page_whose_body_says_more_is_another_page():
-    page = with_body_data(StaticPage(b"<body>", "text/html", '"old"'), "takes", '"text"')
+    page = with_body_data(StaticPage(b"<body>", "text/html", '"old"'), {"takes": '"text"'})
     assert page.body == b'<body data-takes="&quot;text&quot;">'
     assert page.etag != '"old"'
 

@@ -12,6 +12,7 @@ import attrs
 from greenroom.actors.machine.step import Step
 from greenroom.delivery.events.ids import ConnectionId, SessionId, UserId
 from greenroom.delivery.events.record import Page, Record
+from greenroom.delivery.files.taken import Files
 from greenroom.transport.connection.machine.events import ConnectionCommand
 from greenroom.transport.protocol import wire
 from greenroom.transport.protocol.frame_limits import FrameLimits
@@ -64,7 +65,7 @@ class ConnectionData:
 
     `early`: how many seconds before its token expires it closes. `unchecked`: how many times in a
     row it could not be found out whether the token is still good. `features`: what beyond the first
-    greenroom.v1 both sides know.
+    greenroom.v1 both sides know. `files`: those that the agent takes.
     """
 
     connection: ConnectionId
@@ -78,6 +79,7 @@ class ConnectionData:
     features: tuple[str, ...] = ()
     heard: bool = True
     session: SessionId | None = None
+    files: Files | None = None
     sender: EventSender | None = None
 
 

@@ -133,6 +133,7 @@ def _attached(data: ConnectionData, event: Attached) -> ConnectionStep:
         limits=data.limits,
         features=data.features,
         asks=event.asks,
+        files=data.files,
     )
     return go(
         Phase.READY,
@@ -305,6 +306,7 @@ CONNECTION: Machine[Phase, ConnectionData, ConnectionCommand] = Machine(
         On(READY, wire.Confirm, _confirm),
         On(READY, wire.Typing, _typing),
         On(READY, wire.Say, _request),
+        On(READY, wire.FileUpload, _request),
         On(READY, wire.CancelRun, _request),
         On(READY, wire.HistoryRequest, _request),
         On(READY, wire.AnswerRequest, _request),

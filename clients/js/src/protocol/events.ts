@@ -25,7 +25,7 @@ export interface EventData {
   final_report: { report: JSON };
   agent_completed: { outcome: "ok" | "cancelled"; usage?: Usage };
   agent_failed: { error: string; message: string; reason: "crash" | "timeout" | "lost"; reference: string };
-  user_said: { body: JSON; say: string };
+  user_said: { body: JSON; say: string; files?: readonly { file: string; name: string; media: string; size: number }[] };
   superseded: { through: number };
 }
 

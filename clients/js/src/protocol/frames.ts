@@ -14,7 +14,8 @@ export interface Hello {
 
 /** A frame that the server answers with a `reply` of the same `id`. */
 export type Request = { id: string } & (
-  | { type: "say"; body: JSON; thread?: string | undefined }
+  | { type: "say"; body: JSON; thread?: string | undefined; files?: readonly SentFile[] | undefined }
+  | { type: "file"; file: string; start: number; size: number; data: string }
   | { type: "cancel"; run: string }
   | { type: "history"; thread?: string | undefined; before?: number | undefined; limit: number }
   | { type: "threads"; before?: string | number | undefined; limit: number; archived?: boolean | undefined }
@@ -44,6 +45,21 @@ export interface Failure {
   readonly temporary: boolean;
 }
 
+/** A file that the server has, for a `say`. `file` is its name there. */
+export interface SentFile {
+  readonly file: string;
+  readonly name: string;
+  readonly media: string;
+  readonly size: number;
+}
+
+/** The files that the agent takes: `types` such as "image/*" (none: any), the bytes of each at most, and how many with a message. */
+export interface FilesTaken {
+  readonly types: readonly string[];
+  readonly max_bytes: number;
+  readonly most: number;
+}
+
 export interface Ready {
   readonly type: "ready";
   readonly session: string;
@@ -62,6 +78,7 @@ export interface Ready {
   readonly frames_burst?: number;
   readonly features: readonly string[];
   readonly asks?: readonly GreenroomEvent<"input_requested">[];
+  readonly files?: FilesTaken;
 }
 
 export type Reply = { readonly type: "reply"; readonly id: string } & (

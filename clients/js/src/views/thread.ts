@@ -1,6 +1,6 @@
 // One thread: its runs in order, and what the user can do with it.
 
-import type { Said, ThreadInfo } from "../client.js";
+import type { Said, SayOptions, ThreadInfo } from "../client.js";
 import type { JSON } from "../protocol/events.js";
 import type { EventLog, ThreadState } from "./event_log.js";
 
@@ -29,7 +29,7 @@ export class Thread {
     if (!page.more) this.#log.isWhole(this.id);
   }
 
-  say(body: JSON, options: { id?: string } = {}): Promise<Said> {
+  say(body: JSON, options: Omit<SayOptions, "thread"> = {}): Promise<Said> {
     return this.#log.client.say(body, { ...options, thread: this.id });
   }
 

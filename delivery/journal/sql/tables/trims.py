@@ -15,6 +15,10 @@ _LETTERS: Final = """
     DELETE FROM dead_letter
     WHERE event IN (SELECT id FROM log WHERE user = ?1 AND "offset" <= ?2)
 """
+_FILES: Final = """
+    DELETE FROM file WHERE user = ?1 AND run IN (
+        SELECT run FROM log WHERE user = ?1 AND "offset" <= ?2 AND kind = 'user_said')
+"""
 _RECORDS: Final = 'DELETE FROM log WHERE user = ?1 AND "offset" <= ?2'
 _TRIMMED: Final = """
     INSERT INTO trimmed (user, through) VALUES (?1, ?2)
@@ -69,7 +73,7 @@ FORGOTTEN_THROUGH: Final = "SELECT coalesce(max(through), 0) FROM forgotten WHER
 def trim(database: Database, user: UserId, through: int) -> int:
     """Forget a user's events through an offset, in a transaction of the caller's. `through`: at
     most the user's last offset. Returns the number of forgotten events."""
-    for sql in (_LETTERS, _RECORDS):
+    for sql in (_LETTERS, _FILES, _RECORDS):
         database.execute(sql, (user, through))
     gone = database.changes()
     if gone:

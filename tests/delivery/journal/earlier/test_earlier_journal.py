@@ -50,6 +50,8 @@ NEW = {
     "cause",
     "crash",
     "ban",
+    "file",
+    "file_part",
     "forgotten",
 }
 IDS = IdSource()

@@ -1,0 +1,1 @@
+"""Files that users send with what they say: taken in parts, kept with the message."""

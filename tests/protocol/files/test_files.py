@@ -1,0 +1,167 @@
+"""Files that go with what a user says: sent in parts, kept, read by the agent, erased."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+
+import pytest
+
+from tests.protocol.client import Client
+from tests.protocol.server import TAKES, serving, token_for
+from tests.protocol.without_websocket.events_client import EventsClient
+
+PART = 40_000
+DATA = bytes(range(256)) * 390  # 99,840 bytes: three parts
+
+
+def frame(start, data=DATA, *, name="f1", **more):
+    part = b64encode(data[start : start + PART]).decode()
+    fields = {"file": name, "start": start, "size": len(data), "data": part}
+    return {"id": f"{name} at {start}", **fields, **more}
+
+
+def named(data=DATA, *, name="f1", **more):
+    return {"file": name, "name": f"{name}.txt", "media": "text/plain", "size": len(data), **more}
+
+
+def upload(client, data=DATA, *, name="f1"):
+    for start in range(0, len(data) or 1, PART):
+        reply = client.ask("file", **frame(start, data, name=name))
+        assert reply["ok"], reply
+    return reply["received"]
+
+
+def refusal(reply):
+    assert reply["ok"] is False
+    return reply["error"]["code"], reply["error"]["message"]
+
+
+def told(events):
+    (report,) = [each["data"]["report"] for each in events if each["kind"] == "final_report"]
+    return report
+
+
+@pytest.mark.every_server
+def test_an_agent_reads_what_came_in_parts(connect):
+    client = connect()
+    assert client.hello()["files"] == TAKES.as_json()
+    assert (upload(client), upload(client, b"", name="f2")) == (len(DATA), 0)
+    files = [named(), named(b"", name="f2")]
+    assert client.ask("say", id="s1", body="read files", files=files)["ok"]
+    events = client.events()
+    assert events[0]["data"]["files"] == files
+    assert told(events) == [
+        ["f1.txt", "text/plain", sha256(DATA).hexdigest()],
+        ["f2.txt", "text/plain", sha256(b"").hexdigest()],
+    ]
+
+
+@pytest.mark.every_server
+def test_an_agent_reads_what_was_posted(server, token):
+    with EventsClient(server.port, token=token) as client:
+        for start in range(0, len(DATA), PART):
+            (reply,) = client.post({"type": "file", **frame(start)})
+            assert reply["received"] == min(start + PART, len(DATA))
+        client.post({"type": "say", "id": "s1", "body": "read files", "files": [named()]})
+        events = [each.data for each in client.events(until="agent_completed")]
+    assert told(events) == [["f1.txt", "text/plain", sha256(DATA).hexdigest()]]
+
+
+def test_an_upload_goes_on_after_a_reconnect_where_it_stopped(connect):
+    first = connect()
+    first.hello()
+    first.ask("file", **frame(0))
+    first.connection.close()
+    again = connect()
+    again.hello()
+    for start, received in [(0, PART), (2 * PART, PART), (PART, 2 * PART), (2 * PART, len(DATA))]:
+        assert again.ask("file", **frame(start))["received"] == received
+    assert again.ask("file", **frame(2 * PART))["received"] == len(DATA)
+    again.ask("say", id="s1", body="read files", files=[named()])
+    assert told(again.events()) == [["f1.txt", "text/plain", sha256(DATA).hexdigest()]]
+
+
+def test_a_message_with_files_is_kept_once_and_its_files_may_be_named_again(client):
+    upload(client)
+    say = {"body": "read files", "files": [named()]}
+    first = client.ask("say", id="s1", **say)
+    assert client.ask("say", id="s1", **say)["run"] == first["run"]
+    assert refusal(client.ask("say", id="s1", body="read files"))[0] == 4502
+    assert client.ask("file", **frame(0))["received"] == len(DATA)
+    client.events()
+    assert client.ask("say", id="s2", **say)["ok"]
+    assert told(client.events()) == [["f1.txt", "text/plain", sha256(DATA).hexdigest()]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"size": TAKES.max_bytes + 1}, "at most 200,000"),
+        ({"size": 3}, "past `size`"),
+        ({"data": ""}, "`data` is empty"),
+        ({"data": "no base64"}, "`data` must be base64"),
+        ({"data": 1}, "`data` must be base64"),
+        ({"file": ""}, "`file`"),
+        ({"start": -1}, "`start`"),
+    ],
+    ids=str,
+)
+def test_a_part_that_cannot_be_kept_is_refused_in_words(client, fields, words):
+    code, message = refusal(client.ask("file", **{**frame(0), **fields}))
+    assert code == 4502
+    assert words in message
+    assert client.ask("file", **frame(0))["received"] == PART
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([named(size=7)], "99,840 of 7 bytes"),
+        ([named(name="unknown")], "0 of 99,840 bytes"),
+        ([named(media="image/png")], "not of 'image/png'"),
+        ([named(), named()], "twice"),
+        ([named(name=f"f{n}") for n in range(3)], "at most 2"),
+        ([named(size=TAKES.max_bytes + 1)], "at most 200,000"),
+        (["f1"], "an object"),
+        ([{"file": "f1"}], "`files[].name`"),
+        ("f1", "a list"),
+    ],
+    ids=str,
+)
+def test_a_message_whose_files_are_not_what_the_agent_takes_is_refused(client, files, words):
+    upload(client)
+    code, message = refusal(client.ask("say", id="s1", body="read files", files=files))
+    assert code == 4502
+    assert words in message
+    assert client.ask("history", id="h1", limit=1)["events"] == []
+
+
+def test_what_waits_for_its_message_is_bounded(client):
+    whole = bytes(TAKES.max_bytes)
+    for number in range(4):
+        upload(client, whole, name=f"f{number}")
+    reply = client.ask("file", **frame(0, name="one more"))
+    assert refusal(reply)[0] == 4507
+    assert reply["error"]["temporary"] is True
+    client.ask("say", id="s1", body="read files", files=[named(whole, name="f1")])
+    assert client.ask("file", **frame(0, name="one more"))["received"] == PART
+
+
+def test_the_files_of_an_erased_thread_are_gone(client):
+    upload(client)
+    thread = client.ask("say", id="s1", body="read files", files=[named()])["thread"]
+    client.events()
+    assert client.ask("erase", id="e1", thread=thread)["ok"]
+    assert client.ask("file", **frame(PART))["received"] == 0
+
+
+def test_an_agent_that_takes_no_files_gets_none():
+    async def silent(run, said):
+        """It takes text."""
+
+    with serving(agent=silent) as server, Client(server.port, token_for("alice")) as client:
+        assert "files" not in client.hello()
+        words = "takes no files"
+        assert words in refusal(client.ask("file", **frame(0)))[1]
+        assert words in refusal(client.ask("say", id="s", body="", files=[named()]))[1]
