@@ -39,6 +39,7 @@ const ICONS = {
 	failed: "M4.5 4.5l7 7m0-7l-7 7",
 	stopped: "M4.5 8h7",
 	menu: "M3.5 8h.01M8 8h.01M12.5 8h.01",
+	file: "M4 1.5h5l3 3v10H4zM9 1.5v3h3",
 	table: "M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 6.5v6"
 };
 const LONGEST$3 = 2e4;
@@ -76,6 +77,260 @@ function wordsFor({ kind, data }) {
 		case "agent_completed": return data.outcome === "cancelled" ? "Stopped." : null;
 		default: return null;
 	}
+}
+
+//#endregion
+//#region src/threads.ts
+const PAGE$1 = 30, MOST$1 = 100;
+var Threads = class {
+	#client;
+	#onChange;
+	#reading = null;
+	#isStale = false;
+	#erasing = /* @__PURE__ */ new Set();
+	/** The one used last first. */
+	found = [];
+	more = false;
+	archived = false;
+	isKnown = false;
+	problem = null;
+	/** onChange: there is something else to show. */
+	constructor(client, onChange) {
+		[this.#client, this.#onChange] = [client, onChange];
+	}
+	get(thread) {
+		return this.found.find((each) => each.thread === thread);
+	}
+	/** Ask again, once for all who want it meanwhile. */
+	refresh() {
+		this.#isStale = true;
+		this.#reading ??= this.#read().finally(() => {
+			this.#reading = null;
+		});
+	}
+	/** Forget all, and show the archived ones or the others. */
+	show({ archived }) {
+		Object.assign(this, {
+			archived,
+			found: [],
+			more: false,
+			isKnown: false,
+			problem: null
+		});
+		this.#onChange();
+	}
+	async showMore() {
+		const { archived } = this;
+		const { threads, more } = await this.#client.threads({
+			...this.#afterLast(),
+			limit: PAGE$1,
+			archived
+		});
+		if (archived !== this.archived) return;
+		this.found = newestFirst([...this.found, ...threads.filter(({ thread }) => !this.get(thread))]);
+		this.more = more;
+		this.#onChange();
+	}
+	async change(thread, change) {
+		const changed = await this.#client.changeThread(thread, change);
+		const belongs = changed.archived === this.archived;
+		this.found = this.found.flatMap((each) => each.thread !== thread ? [each] : belongs ? [changed] : []);
+		this.#onChange();
+		this.refresh();
+	}
+	async erase(thread) {
+		this.#erasing.add(thread);
+		try {
+			await this.#client.erase(thread);
+		} finally {
+			this.#erasing.delete(thread);
+		}
+		this.drop(thread);
+	}
+	/** Whether this tab has asked for its erasure. */
+	isErasing(thread) {
+		return this.#erasing.has(thread);
+	}
+	/** It is erased. */
+	drop(thread) {
+		this.found = this.found.filter((each) => each.thread !== thread);
+		this.#onChange();
+		this.refresh();
+	}
+	async #read() {
+		while (this.#isStale) {
+			this.#isStale = false;
+			const { archived } = this;
+			const limit = Math.min(Math.max(this.found.length, PAGE$1), MOST$1);
+			try {
+				const page = await this.#client.threads({
+					limit,
+					archived
+				});
+				if (archived === this.archived) this.#take(page);
+				this.problem = null;
+			} catch (error) {
+				if (this.#client.state !== "closed") this.problem = `Your conversations could not be listed: ${wordsOf(error)}`;
+			}
+			this.#onChange();
+		}
+	}
+	/** A first page takes the place of all that it covers; older ones stay as they were. */
+	#take({ threads, more }) {
+		const end = threads.at(-1)?.updated ?? 0;
+		const older = more ? this.found.filter(({ updated }) => updated < end) : [];
+		const isNew = ({ thread }) => !threads.some((each) => each.thread === thread);
+		this.found = [...threads, ...older.filter(isNew)];
+		if (!older.length) this.more = more;
+		this.isKnown = true;
+	}
+	/** Where the next page begins. No page parts threads of one time, unless they alone fill it: then the last one's id goes on. */
+	#afterLast() {
+		const last = this.found.at(-1);
+		if (!last) return {};
+		return { before: this.found.slice(-PAGE$1).every(({ updated }) => updated === last.updated) ? last.thread : last.updated };
+	}
+};
+const newestFirst = (threads) => threads.sort((a, b) => b.updated - a.updated);
+const wordsOf = (error) => error instanceof Error ? error.message : String(error);
+
+//#endregion
+//#region src/attachments.ts
+/** What browsers do not know by a file's name on every system. */
+const MEDIA = {
+	csv: "text/csv",
+	json: "application/json",
+	log: "text/plain",
+	md: "text/markdown",
+	tsv: "text/tab-separated-values",
+	txt: "text/plain",
+	yaml: "application/yaml"
+};
+const KINDS = {
+	"image/*": "images",
+	"audio/*": "sound",
+	"video/*": "video",
+	"text/*": "text",
+	"application/pdf": "PDF"
+};
+/** What the agent takes: the server wrote it into the page. */
+const FILES = taken();
+function taken() {
+	const text = document.body.dataset["files"];
+	return text === void 0 ? null : JSON.parse(text);
+}
+var Attachments = class {
+	#upload;
+	#memory;
+	#changed;
+	#attached = [];
+	/** memory: what the server has is still attached after a reload. changed: another one is there, or one is on its way no more. */
+	constructor(upload, memory, changed) {
+		[this.#upload, this.#memory, this.#changed] = [
+			upload,
+			memory,
+			changed
+		];
+		const known = FILES ? memory.get("files") ?? [] : [];
+		this.#attached = known.map((sent) => ({
+			name: sent.name,
+			size: sent.size,
+			progress: sent.size,
+			sent,
+			stop: new AbortController()
+		}));
+	}
+	get isEmpty() {
+		return this.#attached.length === 0;
+	}
+	get isSending() {
+		return this.#attached.some(({ sent }) => !sent);
+	}
+	get sent() {
+		return this.#attached.flatMap(({ sent }) => sent ? [sent] : []);
+	}
+	/** Attach what the agent takes; why not the others, in words. */
+	add(files, complain) {
+		const problems = [];
+		for (const file of files) {
+			const problem = this.#problem(file);
+			if (problem) problems.push(problem);
+			else this.#send(file, complain);
+		}
+		if (problems.length) complain(problems.join(" "));
+	}
+	clear() {
+		for (const { stop } of this.#attached) stop.abort();
+		this.#set([]);
+	}
+	chips(removed) {
+		return this.#attached.map((each) => {
+			const remove = () => {
+				each.stop.abort();
+				this.#drop(each);
+				say(`${each.name} removed.`);
+				removed();
+			};
+			const state = each.sent ? sizeText(each.size) : `${sizeText(each.size)}, ${Math.floor(100 * each.progress / (each.size || 1))} %`;
+			return element("span", {
+				class: "chip",
+				testid: each.sent ? "file-chip" : "sending"
+			}, icon(ICONS.file), element("span", { class: "chip-name" }, each.name), element("span", { class: "shape" }, state), element("button", {
+				type: "button",
+				"aria-label": `Remove ${each.name}`,
+				onclick: remove
+			}, icon(ICONS.failed)));
+		});
+	}
+	#problem({ name, size, type }) {
+		if (!FILES) return "This agent takes no files: ask in words.";
+		if (size > FILES.max_bytes) return `${name} has ${sizeText(size)}; the agent takes at most ${sizeText(FILES.max_bytes)}.`;
+		if (!isTaken(mediaOf(name, type))) return `${name} is not what the agent takes: ${FILES.types.map((each) => KINDS[each] ?? each).join(", ")}.`;
+		return this.#attached.length < FILES.most ? null : `${name} was left out: at most ${FILES.most === 1 ? "one file goes" : `${FILES.most} files go`} with a question.`;
+	}
+	async #send(file, complain) {
+		const attached = {
+			name: file.name,
+			size: file.size,
+			progress: 0,
+			sent: null,
+			stop: new AbortController()
+		};
+		const onProgress = (bytes) => {
+			attached.progress = bytes;
+			this.#changed();
+		};
+		this.#set([...this.#attached, attached]);
+		try {
+			attached.sent = await this.#upload(file, {
+				media: mediaOf(file.name, file.type),
+				onProgress,
+				signal: attached.stop.signal
+			});
+			if (attached.stop.signal.aborted) return;
+			this.#set(this.#attached);
+			say(`${file.name} attached, ${sizeText(file.size)}.`);
+		} catch (error) {
+			if (attached.stop.signal.aborted) return;
+			this.#drop(attached);
+			complain(`${file.name} could not be sent: ${wordsOf(error)}`);
+		}
+	}
+	#drop(attached) {
+		this.#set(this.#attached.filter((each) => each !== attached));
+	}
+	#set(attached) {
+		this.#attached = attached;
+		this.#memory.set("files", this.sent.length ? this.sent : null);
+		this.#changed();
+	}
+};
+const mediaOf = (name, type) => type || (MEDIA[name.split(".").at(-1)?.toLowerCase() ?? ""] ?? "application/octet-stream");
+const isTaken = (media) => !FILES?.types.length || FILES.types.some((type) => type.endsWith("/*") ? media.startsWith(type.slice(0, -1)) : media.split(";")[0] === type);
+/** 12 bytes, 3 KB, 1.5 MB */
+function sizeText(bytes) {
+	if (bytes < 1e3) return `${bytes} ${bytes === 1 ? "byte" : "bytes"}`;
+	return bytes < 1e6 ? `${Math.round(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1).replace(/\.0$/, "")} MB`;
 }
 
 //#endregion
@@ -169,6 +424,7 @@ function sampleTable() {
 //#region src/composer.ts
 const TALLEST = 200;
 const TAKES_TABLES = (document.body.dataset["takes"] ?? "").split(" ").includes("table");
+const TABLES = /\.(csv|tsv)$/i;
 const CLOSED_BY_ESCAPE = "dialog[open], :popover-open";
 const LEFT_BY_ESCAPE = "dialog, [popover], .rename";
 const WORKING = "The agent is still working: wait, or stop it first.";
@@ -178,7 +434,9 @@ var Composer = class {
 	#on;
 	#memory;
 	#question = $("question");
+	#files;
 	#table = null;
+	#sendsOnceUp = false;
 	#reading = null;
 	#busy = false;
 	#canStop = false;
@@ -187,12 +445,29 @@ var Composer = class {
 	/** memory: what is not sent yet is kept there over a reload. */
 	constructor(memory, on) {
 		[this.#memory, this.#on] = [memory, on];
+		this.#files = new Attachments(on.upload, memory, () => this.#filesChanged());
+		this.#offerFiles();
 		this.#listen();
 		this.#acceptDrops();
 		this.#question.value = memory.text("draft") ?? "";
 		if (TAKES_TABLES) this.#question.placeholder = "Ask a question, or paste a table";
 		this.#setTable(TAKES_TABLES ? memory.get("table") : null);
 		this.#fit();
+	}
+	#offerFiles() {
+		if (!FILES) return;
+		const input = $("file");
+		if (!TAKES_TABLES || !FILES.types.length) input.accept = FILES.types.join();
+		else input.accept += `,${FILES.types.join()}`;
+		input.multiple = FILES.most > 1;
+		$("attach").textContent = FILES.most > 1 ? "Attach files" : "Attach a file";
+		$("drop-words").textContent = "Drop files here";
+	}
+	#filesChanged() {
+		this.#drawChips();
+		if (!this.#sendsOnceUp || this.#files.isSending) return;
+		this.#sendsOnceUp = false;
+		this.#send();
 	}
 	#listen() {
 		$("composer").addEventListener("submit", (event) => {
@@ -242,6 +517,8 @@ var Composer = class {
 	clear() {
 		this.#question.value = "";
 		this.#reading = null;
+		this.#sendsOnceUp = false;
+		this.#files.clear();
 		this.#setTable(null);
 		this.complain(null);
 		this.#edited();
@@ -254,9 +531,10 @@ var Composer = class {
 		const text = this.#question.value.trim();
 		if (this.#busy) return this.complain(this.#canStop ? this.#hindrance : null);
 		if (this.#reading) return void (this.#reading.thenSend = true);
-		if (!text && !this.#table) return this.focus();
+		if (this.#files.isSending) return void (this.#sendsOnceUp = true);
+		if (!text && !this.#table && this.#files.isEmpty) return this.focus();
 		try {
-			this.#on.onSend(text, this.#table);
+			this.#on.onSend(text, this.#table, this.#files.sent);
 			this.clear();
 		} catch (error) {
 			if (!(error instanceof RangeError)) throw error;
@@ -273,11 +551,12 @@ var Composer = class {
 		this.#question.style.height = `${Math.min(this.#question.scrollHeight, TALLEST)}px`;
 	}
 	#paste(event) {
-		if (!TAKES_TABLES || !event.clipboardData) return;
+		if (!event.clipboardData) return;
 		const { files } = event.clipboardData;
 		const text = event.clipboardData.getData("text/plain");
-		const found = findTable(text);
+		const found = TAKES_TABLES ? findTable(text) : null;
 		if (!text && files.length) this.#attachFiles(files);
+		else if (!TAKES_TABLES) return;
 		else if (found) this.#attachPasted(found);
 		else return void setTimeout(() => this.#offer(text));
 		event.preventDefault();
@@ -299,8 +578,20 @@ var Composer = class {
 			});
 		};
 	}
-	#attachFiles([file, ...others]) {
-		if (!TAKES_TABLES) return this.complain("This agent takes no files: ask in words.");
+	/** A table is for an agent that takes tables, any other file for one that takes files. */
+	#attachFiles(files) {
+		if (!TAKES_TABLES && !FILES) return this.complain("This agent takes no files: ask in words.");
+		this.complain(null);
+		const isTable = ({ name }) => TAKES_TABLES && (!FILES || TABLES.test(name));
+		this.#attachTables([...files].filter(isTable));
+		this.#files.add([...files].filter((file) => !isTable(file)), (words) => this.#complainMore(words));
+		this.focus();
+	}
+	#complainMore(words) {
+		this.#sendsOnceUp = false;
+		this.complain([$("problem").textContent, words].filter(Boolean).join(" "));
+	}
+	#attachTables([file, ...others]) {
 		if (file) this.#attach(file.name, () => readFile(file));
 		if (file && others.length) this.complain(`Only one table goes with a question: ${file.name} was taken, ${others.map(({ name }) => name).join(", ")} not.`);
 	}
@@ -327,9 +618,15 @@ var Composer = class {
 	#setTable(table) {
 		this.#table = table;
 		this.#memory.set("table", table);
-		const name = this.#reading?.name ?? table?.name;
-		$("chips").hidden = name === void 0;
-		$("chips").replaceChildren(...name === void 0 ? [] : [this.#chip(name, table)]);
+		this.#drawChips();
+	}
+	#drawChips() {
+		const name = this.#reading?.name ?? this.#table?.name;
+		const chips = [...name === void 0 ? [] : [this.#chip(name, this.#table)], ...this.#files.chips(() => this.focus())];
+		const held = $("chips").contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
+		$("chips").hidden = chips.length === 0;
+		$("chips").replaceChildren(...chips);
+		if (held) $("chips").querySelector(`[aria-label="${CSS.escape(held)}"]`)?.focus();
 	}
 	#chip(name, table) {
 		const remove = () => {
@@ -351,7 +648,7 @@ var Composer = class {
 			$("drop").hidden = (this.#depth = Math.max(0, depth)) === 0;
 		};
 		addEventListener("dragenter", (event) => {
-			if (holdsFiles(event) && TAKES_TABLES) show(this.#depth + 1);
+			if (holdsFiles(event) && (TAKES_TABLES || FILES)) show(this.#depth + 1);
 		});
 		addEventListener("dragleave", (event) => {
 			if (holdsFiles(event)) show(this.#depth - 1);
@@ -372,13 +669,17 @@ const holdsFiles = ({ dataTransfer }) => dataTransfer?.types.includes("Files") ?
 //#endregion
 //#region src/bubble.ts
 const MOST_CHARACTERS = 1200, MOST_LINES = 16;
-function drawBubble(body) {
+function drawBubble(body, files = []) {
 	const { text, table } = isObject(body) && "text" in body ? body : { text: body };
 	const bubble = element("article", {
 		class: "you",
 		"aria-label": "You"
 	});
 	if (isObject(table)) bubble.append(element("p", { class: "table-name" }, icon(ICONS.table), `${table["name"] ?? "table"}${shapeOf$1(table)}`));
+	for (const { name, size } of files) bubble.append(element("p", {
+		class: "table-name",
+		testid: "file-name"
+	}, icon(ICONS.file), `${name} · ${sizeText(size)}`));
 	if (text !== "" && text !== void 0) bubble.append(...drawText(pretty(text)));
 	return bubble;
 }
@@ -605,121 +906,6 @@ function withoutNull(schema, root) {
 		optional: false
 	};
 }
-
-//#endregion
-//#region src/threads.ts
-const PAGE$1 = 30, MOST$1 = 100;
-var Threads = class {
-	#client;
-	#onChange;
-	#reading = null;
-	#isStale = false;
-	#erasing = /* @__PURE__ */ new Set();
-	/** The one used last first. */
-	found = [];
-	more = false;
-	archived = false;
-	isKnown = false;
-	problem = null;
-	/** onChange: there is something else to show. */
-	constructor(client, onChange) {
-		[this.#client, this.#onChange] = [client, onChange];
-	}
-	get(thread) {
-		return this.found.find((each) => each.thread === thread);
-	}
-	/** Ask again, once for all who want it meanwhile. */
-	refresh() {
-		this.#isStale = true;
-		this.#reading ??= this.#read().finally(() => {
-			this.#reading = null;
-		});
-	}
-	/** Forget all, and show the archived ones or the others. */
-	show({ archived }) {
-		Object.assign(this, {
-			archived,
-			found: [],
-			more: false,
-			isKnown: false,
-			problem: null
-		});
-		this.#onChange();
-	}
-	async showMore() {
-		const { archived } = this;
-		const { threads, more } = await this.#client.threads({
-			...this.#afterLast(),
-			limit: PAGE$1,
-			archived
-		});
-		if (archived !== this.archived) return;
-		this.found = newestFirst([...this.found, ...threads.filter(({ thread }) => !this.get(thread))]);
-		this.more = more;
-		this.#onChange();
-	}
-	async change(thread, change) {
-		const changed = await this.#client.changeThread(thread, change);
-		const belongs = changed.archived === this.archived;
-		this.found = this.found.flatMap((each) => each.thread !== thread ? [each] : belongs ? [changed] : []);
-		this.#onChange();
-		this.refresh();
-	}
-	async erase(thread) {
-		this.#erasing.add(thread);
-		try {
-			await this.#client.erase(thread);
-		} finally {
-			this.#erasing.delete(thread);
-		}
-		this.drop(thread);
-	}
-	/** Whether this tab has asked for its erasure. */
-	isErasing(thread) {
-		return this.#erasing.has(thread);
-	}
-	/** It is erased. */
-	drop(thread) {
-		this.found = this.found.filter((each) => each.thread !== thread);
-		this.#onChange();
-		this.refresh();
-	}
-	async #read() {
-		while (this.#isStale) {
-			this.#isStale = false;
-			const { archived } = this;
-			const limit = Math.min(Math.max(this.found.length, PAGE$1), MOST$1);
-			try {
-				const page = await this.#client.threads({
-					limit,
-					archived
-				});
-				if (archived === this.archived) this.#take(page);
-				this.problem = null;
-			} catch (error) {
-				if (this.#client.state !== "closed") this.problem = `Your conversations could not be listed: ${wordsOf(error)}`;
-			}
-			this.#onChange();
-		}
-	}
-	/** A first page takes the place of all that it covers; older ones stay as they were. */
-	#take({ threads, more }) {
-		const end = threads.at(-1)?.updated ?? 0;
-		const older = more ? this.found.filter(({ updated }) => updated < end) : [];
-		const isNew = ({ thread }) => !threads.some((each) => each.thread === thread);
-		this.found = [...threads, ...older.filter(isNew)];
-		if (!older.length) this.more = more;
-		this.isKnown = true;
-	}
-	/** Where the next page begins. No page parts threads of one time, unless they alone fill it: then the last one's id goes on. */
-	#afterLast() {
-		const last = this.found.at(-1);
-		if (!last) return {};
-		return { before: this.found.slice(-PAGE$1).every(({ updated }) => updated === last.updated) ? last.thread : last.updated };
-	}
-};
-const newestFirst = (threads) => threads.sort((a, b) => b.updated - a.updated);
-const wordsOf = (error) => error instanceof Error ? error.message : String(error);
 
 //#endregion
 //#region src/question.ts
@@ -1459,7 +1645,7 @@ var Conversation = class {
 	#runs = /* @__PURE__ */ new Map();
 	#drawn = /* @__PURE__ */ new Set();
 	#unsent = /* @__PURE__ */ new Map();
-	#bodies = /* @__PURE__ */ new Map();
+	#spoken = /* @__PURE__ */ new Map();
 	constructor(root, { onShown, again, answer, delivery }) {
 		this.#root = root;
 		this.#eyes = new Eyes(onShown);
@@ -1468,8 +1654,8 @@ var Conversation = class {
 			delivery,
 			answer,
 			askAgain: (run) => {
-				const body = this.#bodies.get(run);
-				return body === void 0 ? null : () => again(body);
+				const spoken = this.#spoken.get(run);
+				return spoken === void 0 ? null : () => again(spoken);
 			},
 			merged: (offsets) => {
 				for (const offset of offsets) this.#drawn.add(offset);
@@ -1510,13 +1696,13 @@ var Conversation = class {
 			this.#runs,
 			this.#drawn,
 			this.#unsent,
-			this.#bodies
+			this.#spoken
 		]) each.clear();
 		this.#root.replaceChildren();
 	}
 	/** A message that the server has not answered yet. */
-	addUnsent(say, body) {
-		const bubble = drawBubble(body);
+	addUnsent(say, { body, files }) {
+		const bubble = drawBubble(body, files);
 		markUnsent(bubble);
 		this.#unsent.set(say, bubble);
 		this.#root.append(bubble);
@@ -1544,11 +1730,14 @@ var Conversation = class {
 	drawNow() {
 		for (const run of this.#runs.values()) run.drawNow();
 	}
-	#said({ run, data: { body, say } }) {
+	#said({ run, data: { body, say, files } }) {
 		this.#unsent.get(say)?.remove();
 		this.#unsent.delete(say);
-		this.#bodies.set(run, body);
-		const bubble = drawBubble(body), block = this.#runs.get(run)?.block;
+		this.#spoken.set(run, {
+			body,
+			files
+		});
+		const bubble = drawBubble(body, files), block = this.#runs.get(run)?.block;
 		if (block) block.before(bubble);
 		else this.#root.append(bubble);
 		return {
@@ -2629,12 +2818,13 @@ const client = new Client({
 const conversation = new Conversation($("conversation"), {
 	onShown: (events) => client.displayed(...events),
 	answer: (ask, value) => client.answer(ask, value),
-	again: (body) => sayAgain(body),
+	again: (said) => sayAgain(said),
 	delivery: new Delivery(client)
 });
 const composer = new Composer(memory, {
 	onSend: send,
-	onStop: stop
+	onStop: stop,
+	upload: (file, options) => client.upload(file, options)
 });
 const threads = new Threads(client, () => showThreads());
 const list = new ThreadList(threads, {
@@ -2765,31 +2955,38 @@ function refresh() {
 	$("new-thread").hidden = conversation.isEmpty && !isLoading;
 	offerNext(busy ? [] : conversation.questions);
 }
-function send(text, table = null) {
-	sayBody(table ? {
-		text,
-		table
-	} : text);
+function send(text, table = null, files = []) {
+	speak({
+		body: table ? {
+			text,
+			table
+		} : text,
+		files: files.length ? files : void 0
+	});
 }
 /** What failed, once more. */
-function sayAgain(body) {
+function sayAgain(said) {
 	if (conversation.going !== null || hasUnanswered()) return composer.complain(WORKING);
-	sayBody(body);
+	speak(said);
 	composer.focus();
 }
-function sayBody(body) {
+function speak({ body, files }) {
 	const id = randomId(), thread = current();
 	const refusals = [];
 	const end = client.on("refused", (each) => each.id === id && refusals.push(each.error.message));
 	client.say(body, {
 		id,
-		thread: thread ?? void 0
+		thread: thread ?? void 0,
+		files
 	}).catch(() => {});
 	end();
 	const [refusal] = refusals;
 	if (refusal) throw new RangeError(`${refusal.charAt(0).toUpperCase()}${refusal.slice(1)}.`);
 	if (!thread) begun.add(id);
-	conversation.addUnsent(id, body);
+	conversation.addUnsent(id, {
+		body,
+		files
+	});
 	composer.complain(null);
 	following.is = true;
 	refresh();
@@ -2910,7 +3107,7 @@ function hasUnanswered() {
 	return unanswered().length > 0;
 }
 function drawUnanswered() {
-	for (const { id, body } of unanswered()) conversation.addUnsent(id, body);
+	for (const { id, ...said } of unanswered()) conversation.addUnsent(id, said);
 }
 /** What an earlier page of this tab said without a thread, or in one that it did not learn of in time, is said here. */
 function takeUpUnanswered() {

@@ -1,9 +1,9 @@
 // The page: joins the protocol client, the list of conversations, the one on screen and the box to ask in.
 
-import { Client, type GreenroomEvent, type JSON as Json } from "greenroom";
+import { Client, type GreenroomEvent, type SentFile } from "greenroom";
 import { announce, say } from "./announcing.js";
 import { Composer, WORKING } from "./composer.js";
-import { Conversation } from "./conversation.js";
+import { Conversation, type Spoken } from "./conversation.js";
 import { Delivery } from "./delivery.js";
 import { $, element, randomId } from "./dom.js";
 import { keepFocus } from "./focus_keeper.js";
@@ -37,10 +37,10 @@ const client = new Client({
 const conversation = new Conversation($("conversation"), {
   onShown: (events) => client.displayed(...events),
   answer: (ask, value) => client.answer(ask, value),
-  again: (body) => sayAgain(body),
+  again: (said) => sayAgain(said),
   delivery: new Delivery(client),
 });
-const composer = new Composer(memory, { onSend: send, onStop: stop });
+const composer = new Composer(memory, { onSend: send, onStop: stop, upload: (file, options) => client.upload(file, options) });
 const threads = new Threads(client, () => showThreads());
 const list = new ThreadList(threads, { onOpen: (thread) => void openThread(thread), onErased: (thread) => { if (thread === current()) leave(null); }, say });
 const following = new Following(conversation);
@@ -177,27 +177,27 @@ function refresh(): void {
 
 // ── asking and stopping ──
 
-function send(text: string, table: Table | null = null): void {
-  sayBody(table ? { text, table } : text);
+function send(text: string, table: Table | null = null, files: readonly SentFile[] = []): void {
+  speak({ body: table ? { text, table } : text, files: files.length ? files : undefined });
 }
 
 /** What failed, once more. */
-function sayAgain(body: Json): void {
+function sayAgain(said: Spoken): void {
   if (conversation.going !== null || hasUnanswered()) return composer.complain(WORKING);
-  sayBody(body);
+  speak(said);
   composer.focus();
 }
 
-function sayBody(body: Json): void {
+function speak({ body, files }: Spoken): void {
   const id = randomId(), thread = current();
   const refusals: string[] = [];
   const end = client.on("refused", (each) => each.id === id && refusals.push(each.error.message));
-  void client.say(body, { id, thread: thread ?? undefined }).catch(() => {}); // `refused` says why
+  void client.say(body, { id, thread: thread ?? undefined, files }).catch(() => {}); // `refused` says why
   end();
   const [refusal] = refusals; // at once: it is larger than the server takes
   if (refusal) throw new RangeError(`${refusal.charAt(0).toUpperCase()}${refusal.slice(1)}.`);
   if (!thread) begun.add(id);
-  conversation.addUnsent(id, body);
+  conversation.addUnsent(id, { body, files });
   composer.complain(null);
   following.is = true;
   refresh();
@@ -326,7 +326,7 @@ function unanswered() {
 }
 function hasUnanswered(): boolean { return unanswered().length > 0; }
 function drawUnanswered(): void {
-  for (const { id, body } of unanswered()) conversation.addUnsent(id, body);
+  for (const { id, ...said } of unanswered()) conversation.addUnsent(id, said);
 }
 
 /** What an earlier page of this tab said without a thread, or in one that it did not learn of in time, is said here. */

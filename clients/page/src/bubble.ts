@@ -1,14 +1,17 @@
 // What the user said.
 
+import type { SentFile } from "greenroom";
+import { sizeText } from "./attachments.js";
 import { element, icon, ICONS, isObject, pretty, put } from "./dom.js";
 
 const MOST_CHARACTERS = 1_200, MOST_LINES = 16; // of a message that is shown whole
 
-export function drawBubble(body: unknown): HTMLElement {
+export function drawBubble(body: unknown, files: readonly SentFile[] = []): HTMLElement {
   const said = isObject(body) && "text" in body ? body : { text: body };
   const { text, table } = said as { text: unknown; table?: unknown };
   const bubble = element("article", { class: "you", "aria-label": "You" });
   if (isObject(table)) bubble.append(element("p", { class: "table-name" }, icon(ICONS.table), `${table["name"] ?? "table"}${shapeOf(table)}`));
+  for (const { name, size } of files) bubble.append(element("p", { class: "table-name", testid: "file-name" }, icon(ICONS.file), `${name} · ${sizeText(size)}`));
   if (text !== "" && text !== undefined) bubble.append(...drawText(pretty(text)));
   return bubble;
 }

@@ -1,5 +1,7 @@
-// The box to ask in: question, attached table, keys, paste and drop.
+// The box to ask in: question, attached table and files, keys, paste and drop.
 
+import type { SentFile } from "greenroom";
+import { Attachments, FILES, type Upload } from "./attachments.js";
 import { $, element, icon, ICONS } from "./dom.js";
 import type { Memory } from "./memory.js";
 import { type Found, findTable, isCode } from "./paste.js";
@@ -7,6 +9,7 @@ import { packTable, readFile, shapeText, type Table, TableRefused } from "./tabl
 
 const TALLEST = 200; // px, then the question scrolls
 const TAKES_TABLES = (document.body.dataset["takes"] ?? "").split(" ").includes("table"); // the agent says so
+const TABLES = /\.(csv|tsv)$/i;
 const CLOSED_BY_ESCAPE = "dialog[open], :popover-open"; // a run goes on
 const LEFT_BY_ESCAPE = "dialog, [popover], .rename";
 export const WORKING = "The agent is still working: wait, or stop it first.";
@@ -15,8 +18,9 @@ const HINDRANCES: readonly string[] = [WORKING, ASKING];
 
 export interface ComposerEvents {
   /** Raises RangeError when it is larger than the server takes. */
-  onSend(text: string, table: Table | null): void;
+  onSend(text: string, table: Table | null, files: readonly SentFile[]): void;
   onStop(): void;
+  upload: Upload;
 }
 
 export interface Doing {
@@ -36,7 +40,9 @@ export class Composer {
   readonly #on: ComposerEvents;
   readonly #memory: Memory;
   readonly #question = $<HTMLTextAreaElement>("question");
+  readonly #files: Attachments;
   #table: Table | null = null;
+  #sendsOnceUp = false; // the files are on their way
   #reading: Reading | null = null;
   #busy = false;
   #canStop = false;
@@ -46,12 +52,31 @@ export class Composer {
   /** memory: what is not sent yet is kept there over a reload. */
   constructor(memory: Memory, on: ComposerEvents) {
     [this.#memory, this.#on] = [memory, on];
+    this.#files = new Attachments(on.upload, memory, () => this.#filesChanged());
+    this.#offerFiles();
     this.#listen();
     this.#acceptDrops();
     this.#question.value = memory.text("draft") ?? "";
     if (TAKES_TABLES) this.#question.placeholder = "Ask a question, or paste a table";
     this.#setTable(TAKES_TABLES ? (memory.get("table") as Table | null) : null);
     this.#fit();
+  }
+
+  #offerFiles(): void {
+    if (!FILES) return;
+    const input = $<HTMLInputElement>("file");
+    if (!TAKES_TABLES || !FILES.types.length) input.accept = FILES.types.join();
+    else input.accept += `,${FILES.types.join()}`;
+    input.multiple = FILES.most > 1;
+    $("attach").textContent = FILES.most > 1 ? "Attach files" : "Attach a file";
+    $("drop-words").textContent = "Drop files here";
+  }
+
+  #filesChanged(): void {
+    this.#drawChips();
+    if (!this.#sendsOnceUp || this.#files.isSending) return;
+    this.#sendsOnceUp = false;
+    this.#send();
   }
 
   #listen(): void {
@@ -96,6 +121,8 @@ export class Composer {
   clear(): void {
     this.#question.value = "";
     this.#reading = null;
+    this.#sendsOnceUp = false;
+    this.#files.clear();
     this.#setTable(null);
     this.complain(null);
     this.#edited();
@@ -110,9 +137,10 @@ export class Composer {
     const text = this.#question.value.trim();
     if (this.#busy) return this.complain(this.#canStop ? this.#hindrance : null);
     if (this.#reading) return void (this.#reading.thenSend = true);
-    if (!text && !this.#table) return this.focus();
+    if (this.#files.isSending) return void (this.#sendsOnceUp = true);
+    if (!text && !this.#table && this.#files.isEmpty) return this.focus();
     try {
-      this.#on.onSend(text, this.#table);
+      this.#on.onSend(text, this.#table, this.#files.sent);
       this.clear();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -134,11 +162,12 @@ export class Composer {
   // ── tables ──
 
   #paste(event: ClipboardEvent): void {
-    if (!TAKES_TABLES || !event.clipboardData) return;
+    if (!event.clipboardData) return;
     const { files } = event.clipboardData;
     const text = event.clipboardData.getData("text/plain");
-    const found = findTable(text);
+    const found = TAKES_TABLES ? findTable(text) : null;
     if (!text && files.length) this.#attachFiles(files);
+    else if (!TAKES_TABLES) return;
     else if (found) this.#attachPasted(found);
     else return void setTimeout(() => this.#offer(text)); // once it stands in the box
     event.preventDefault();
@@ -160,8 +189,22 @@ export class Composer {
     };
   }
 
-  #attachFiles([file, ...others]: Iterable<File>): void {
-    if (!TAKES_TABLES) return this.complain("This agent takes no files: ask in words.");
+  /** A table is for an agent that takes tables, any other file for one that takes files. */
+  #attachFiles(files: Iterable<File>): void {
+    if (!TAKES_TABLES && !FILES) return this.complain("This agent takes no files: ask in words.");
+    this.complain(null);
+    const isTable = ({ name }: File) => TAKES_TABLES && (!FILES || TABLES.test(name));
+    this.#attachTables([...files].filter(isTable));
+    this.#files.add([...files].filter((file) => !isTable(file)), (words) => this.#complainMore(words));
+    this.focus();
+  }
+
+  #complainMore(words: string): void {
+    this.#sendsOnceUp = false;
+    this.complain([$("problem").textContent, words].filter(Boolean).join(" "));
+  }
+
+  #attachTables([file, ...others]: readonly File[]): void {
     if (file) void this.#attach(file.name, () => readFile(file));
     if (file && others.length) this.complain(`Only one table goes with a question: ${file.name} was taken, ${others.map(({ name }) => name).join(", ")} not.`);
   }
@@ -187,9 +230,16 @@ export class Composer {
   #setTable(table: Table | null): void {
     this.#table = table;
     this.#memory.set("table", table);
-    const name = this.#reading?.name ?? table?.name;
-    $("chips").hidden = name === undefined;
-    $("chips").replaceChildren(...(name === undefined ? [] : [this.#chip(name, table)]));
+    this.#drawChips();
+  }
+
+  #drawChips(): void {
+    const name = this.#reading?.name ?? this.#table?.name;
+    const chips = [...(name === undefined ? [] : [this.#chip(name, this.#table)]), ...this.#files.chips(() => this.focus())];
+    const held = $("chips").contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
+    $("chips").hidden = chips.length === 0;
+    $("chips").replaceChildren(...chips);
+    if (held) $("chips").querySelector<HTMLElement>(`[aria-label="${CSS.escape(held)}"]`)?.focus(); // a chip that only went on
   }
 
   #chip(name: string, table: Table | null): HTMLElement {
@@ -202,7 +252,7 @@ export class Composer {
 
   #acceptDrops(): void {
     const show = (depth: number) => { $("drop").hidden = (this.#depth = Math.max(0, depth)) === 0; };
-    addEventListener("dragenter", (event) => { if (holdsFiles(event) && TAKES_TABLES) show(this.#depth + 1); });
+    addEventListener("dragenter", (event) => { if (holdsFiles(event) && (TAKES_TABLES || FILES)) show(this.#depth + 1); });
     addEventListener("dragleave", (event) => { if (holdsFiles(event)) show(this.#depth - 1); });
     addEventListener("dragover", (event) => { if (holdsFiles(event)) event.preventDefault(); });
     addEventListener("drop", (event) => {

@@ -1,7 +1,7 @@
 // The conversation on screen. Each event is drawn once, into its run's block; which events are really visible to the
 // user is reported to `onShown`.
 
-import type { GreenroomEvent, JSON } from "greenroom";
+import type { GreenroomEvent, JSON, SentFile } from "greenroom";
 import { drawBubble, markRefused, markUnsent } from "./bubble.js";
 import type { Delivery } from "./delivery.js";
 import { element } from "./dom.js";
@@ -12,11 +12,17 @@ const topOf = (shown: Element | null | undefined): number | null => shown?.getBo
 
 const OPEN_QUESTION = ".question[data-state=open]";
 
+/** What the user said, with the files. */
+export interface Spoken {
+  readonly body: JSON;
+  readonly files?: readonly SentFile[] | undefined;
+}
+
 export interface ConversationEvents {
   onShown(events: readonly GreenroomEvent[]): void;
   readonly delivery: Delivery;
   /** The user wants to say it again. */
-  again(body: JSON): void;
+  again(said: Spoken): void;
   /** To a question of an agent. */
   answer(ask: string, value: JSON): Promise<unknown>;
 }
@@ -28,7 +34,7 @@ export class Conversation {
   readonly #runs = new Map<string, RunView>();
   readonly #drawn = new Set<number>();
   readonly #unsent = new Map<string, HTMLElement>();
-  readonly #bodies = new Map<string, JSON>(); // what was said, by run
+  readonly #spoken = new Map<string, Spoken>(); // what was said, by run
 
   constructor(root: HTMLElement, { onShown, again, answer, delivery }: ConversationEvents) {
     this.#root = root;
@@ -38,8 +44,8 @@ export class Conversation {
       delivery,
       answer,
       askAgain: (run) => {
-        const body = this.#bodies.get(run);
-        return body === undefined ? null : () => again(body);
+        const spoken = this.#spoken.get(run);
+        return spoken === undefined ? null : () => again(spoken);
       },
       merged: (offsets) => { for (const offset of offsets) this.#drawn.add(offset); },
     };
@@ -71,13 +77,13 @@ export class Conversation {
 
   clear(): void {
     this.#eyes.clear();
-    for (const each of [this.#runs, this.#drawn, this.#unsent, this.#bodies]) each.clear();
+    for (const each of [this.#runs, this.#drawn, this.#unsent, this.#spoken]) each.clear();
     this.#root.replaceChildren();
   }
 
   /** A message that the server has not answered yet. */
-  addUnsent(say: string, body: JSON): void {
-    const bubble = drawBubble(body);
+  addUnsent(say: string, { body, files }: Spoken): void {
+    const bubble = drawBubble(body, files);
     markUnsent(bubble);
     this.#unsent.set(say, bubble);
     this.#root.append(bubble);
@@ -103,11 +109,11 @@ export class Conversation {
   /** Leave nothing to be drawn later: where what stands below must not move. */
   drawNow(): void { for (const run of this.#runs.values()) run.drawNow(); }
 
-  #said({ run, data: { body, say } }: GreenroomEvent<"user_said">): Drawn {
+  #said({ run, data: { body, say, files } }: GreenroomEvent<"user_said">): Drawn {
     this.#unsent.get(say)?.remove();
     this.#unsent.delete(say);
-    this.#bodies.set(run, body);
-    const bubble = drawBubble(body), block = this.#runs.get(run)?.block;
+    this.#spoken.set(run, { body, files });
+    const bubble = drawBubble(body, files), block = this.#runs.get(run)?.block;
     if (block) block.before(bubble);
     else this.#root.append(bubble);
     return { mark: bubble, seen: bubble };

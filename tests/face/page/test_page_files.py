@@ -1,0 +1,125 @@
+"""Files go with a question: chosen, dropped, pasted, shown, removed, refused in words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.face.page.browser import NEEDS_CHROMIUM, Demo, OpenPage, wait_run, wait_until
+from tests.face.page.servers.files_agent import TAKES, digest
+
+if TYPE_CHECKING:
+    from playwright import sync_api as api
+
+pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
+
+ROOT = Path(__file__).parents[3]
+CHIPS, SENT = "[data-testid=file-chip], [data-testid=sending]", "[data-testid=file-chip]"
+PICTURE = bytes(range(256)) * 600  # 153,600 bytes: four parts
+GIVE = """([how, files]) => {
+    const data = new DataTransfer();
+    for (const [name, type, text] of files) data.items.add(new File([text], name, {type}));
+    const [kind, field, place] = how === "paste"
+        ? [ClipboardEvent, "clipboardData", document.querySelector("#question")]
+        : [DragEvent, "dataTransfer", document.querySelector("main")];
+    place.dispatchEvent(new kind(how, {[field]: data, bubbles: true, cancelable: true}));
+}"""
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    server = Demo(tmp_path_factory.mktemp("files") / "journal.db", 0.01)
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    server.start("serve", "tests.face.page.servers.files_agent:reader", PYTHONPATH=path)
+    yield server
+    server.end()
+
+
+def choose(page: api.Page, files: Mapping[str, tuple[str, bytes]]) -> None:
+    page.set_input_files(
+        "[data-testid=file]",
+        [{"name": name, "mimeType": of[0], "buffer": of[1]} for name, of in files.items()],
+    )
+
+
+def names(page: api.Page) -> list[str]:
+    return page.locator(".chip-name").all_inner_texts()
+
+
+def problem(page: api.Page) -> str:
+    page.wait_for_selector("[data-testid=problem]:not([hidden])")
+    return page.inner_text("[data-testid=problem]")
+
+
+def send(page: api.Page, text: str) -> None:
+    page.fill("[data-testid=question]", text)
+    page.keyboard.press("Enter")
+
+
+def test_files_go_with_a_question_and_the_agent_reads_them(
+    reading: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(reading, url=reading.link("ada"))
+    assert page.inner_text("#attach") == "Attach files"
+    choose(page, {"sky.png": ("image/png", PICTURE), "notes.md": ("", b"# hi")})
+    send(page, "What is this?")  # it waits for them
+    wait_run(page, "done")
+    shown = page.inner_text("[data-testid=answer]")
+    assert f"sky.png image/png 153600 {digest(PICTURE)}" in shown
+    assert f"notes.md text/markdown 4 {digest(b'# hi')}" in shown
+    assert "You said: 'What is this?'" in shown
+    bubble = [" ".join(each.split()) for each in page.locator(".you p").all_inner_texts()]
+    assert bubble == ["sky.png · 154 KB", "notes.md · 4 bytes", "What is this?"]
+    assert page.locator(CHIPS).count() == 0
+
+
+def test_dropped_and_pasted_files_are_attached_and_removed_by_the_keyboard(
+    reading: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(reading, url=reading.link("bea"))
+    page.evaluate(GIVE, ["drop", [["a.txt", "text/plain", "one"]]])
+    page.evaluate(GIVE, ["paste", [["b.png", "image/png", "two"]]])
+    wait_until(page, lambda: page.locator(SENT).count() == 2)
+    assert page.inner_text("#announcer") == "b.png attached, 3 bytes."
+    page.focus("[aria-label='Remove a.txt']")
+    page.keyboard.press("Enter")
+    assert names(page) == ["b.png"]
+    assert page.inner_text("#announcer") == "a.txt removed."
+    assert page.evaluate("document.activeElement.id") == "question"
+    page.reload()
+    wait_until(page, lambda: names(page) == ["b.png"])
+    send(page, "And this?")
+    wait_run(page, "done")
+    assert "b.png image/png 3" in page.inner_text("[data-testid=answer]")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"big.png": ("image/png", bytes(TAKES.max_bytes + 1))}, "the agent takes at most 300 KB"),
+        ({"run.exe": ("application/x-msdownload", b"MZ")}, "the agent takes: images, text"),
+        ({f"{n}.txt": ("text/plain", b"x") for n in range(3)}, "2.txt was left out: at most 2"),
+    ],
+    ids=["too large", "another type", "too many"],
+)
+def test_what_the_agent_does_not_take_is_refused_in_words_before_it_is_sent(
+    reading: Demo,
+    open_page: OpenPage,
+    files: Mapping[str, tuple[str, bytes]],
+    words: str,
+) -> None:
+    page = open_page(reading, url=reading.link("cat"))
+    choose(page, files)
+    assert words in problem(page)
+    assert len(names(page)) == min(len(files) - 1, TAKES.most)
+
+
+def test_an_agent_that_takes_no_files_is_offered_none(guided: Demo, open_page: OpenPage) -> None:
+    page = open_page(guided, url=guided.link("dan"))
+    assert not page.is_visible("#attach")
+    page.evaluate(GIVE, ["drop", [["a.txt", "text/plain", "one"]]])
+    assert problem(page) == "This agent takes no files: ask in words."
