@@ -35,7 +35,7 @@ from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_compaction import Compacted, compact
 from greenroom.delivery.upkeep.journal_export import NotMixed, export_journal, import_journal
-from greenroom.delivery.upkeep.journal_lines import JSON_COLUMNS, BadExport
+from greenroom.delivery.upkeep.journal_lines import BYTES_COLUMNS, JSON_COLUMNS, BadExport
 from greenroom.delivery.upkeep.journal_migration import NotMigratable, migrate
 from greenroom.delivery.upkeep.journal_upkeep import backups, open_for_upkeep, tables
 from tests.delivery.journal.journal_story import (
@@ -568,7 +568,7 @@ def test_every_column_is_known_to_hold_ids_or_none() -> None:
             blobs = database.execute(
                 "SELECT name FROM pragma_table_info(?) WHERE type = 'BLOB'", (table.name,)
             ).fetchall()
-            assert {str(name) for (name,) in blobs} <= JSON_COLUMNS.keys()
+            assert {str(name) for (name,) in blobs} <= JSON_COLUMNS.keys() | BYTES_COLUMNS
 
 
 # --- compact
