@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.face.page.browser import NEEDS_CHROMIUM, Demo, OpenPage, wait_run, wait_until
-from tests.face.page.servers.files_agent import TAKES, digest
+from tests.face.page.files.files_agent import TAKES, digest
 
 if TYPE_CHECKING:
     from playwright import sync_api as api
 
 pytestmark = [pytest.mark.requirement("R34"), NEEDS_CHROMIUM]
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 CHIPS, SENT = "[data-testid=file-chip], [data-testid=sending]", "[data-testid=file-chip]"
 PICTURE = bytes(range(256)) * 600  # 153,600 bytes: four parts
 GIVE = """([how, files]) => {
@@ -34,7 +34,7 @@ GIVE = """([how, files]) => {
 def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     server = Demo(tmp_path_factory.mktemp("files") / "journal.db", 0.01)
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    server.start("serve", "tests.face.page.servers.files_agent:reader", PYTHONPATH=path)
+    server.start("serve", "tests.face.page.files.files_agent:reader", PYTHONPATH=path)
     yield server
     server.end()
 
