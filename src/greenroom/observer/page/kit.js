@@ -34,6 +34,7 @@ const ICONS = {
 	failed: "M4.5 4.5l7 7m0-7l-7 7",
 	stopped: "M4.5 8h7",
 	menu: "M3.5 8h.01M8 8h.01M12.5 8h.01",
+	file: "M4 1.5h5l3 3v10H4zM9 1.5v3h3",
 	table: "M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 6.5v6"
 };
 const LONGEST = 2e4;
