@@ -49,6 +49,9 @@ RUNS: Final = {
     "actors": Run("Actors", "bench/actors.py", CHANNEL, True),
     "supervision": Run("Supervision", "bench/supervision.py", "Each beside bare tasks.", True),
     "neighbours": Run("Neighbours of a hostile user", "bench/neighbours.py", BOUNDS, True),
+    "observers": Run(
+        "Observers", "bench/observers.py", "1,000 users, without and with three observers by turns."
+    ),
     "upkeep": Run("Upkeep of a journal", "bench/upkeep.py", "", True),
 }
 
@@ -133,5 +136,9 @@ PROMISES: Final = [
     Promise(
         "10,000,000 events stored beside none, CPU µs",
         *("stored", Cell("10,000,000 stored", CPU), Cell("nothing stored", CPU), 1.4, 1.1),
+    ),
+    Promise(
+        "three observers open beside none, p99 ms",
+        *("observers", Cell("three observers", "p99 ms"), Cell("no observer", "p99 ms"), 1.1, 1.0),
     ),
 ]

@@ -19,6 +19,7 @@ from greenroom.transport.auth.tokens import sign_token
 Frame = dict[str, Any]
 
 SECRET = "a secret of the benchmark, 32 bytes or more"
+LOOK = "a token of its observers, 32 bytes or more"
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 SHORT, LONG = 126, 127
 READ_BYTES = 65_536

@@ -10,7 +10,7 @@ from pathlib import Path
 import trio
 
 import greenroom
-from side_by_side.client import SECRET
+from side_by_side.client import LOOK, SECRET
 from side_by_side.order import Gate, Order, end_of, piece
 from side_by_side.sampling import SAMPLED, sampling
 
@@ -51,7 +51,12 @@ async def write(run: greenroom.Run, order: Order, begin: float) -> None:
 
 def main(journal: str) -> None:
     settings = greenroom.Settings(
-        port=0, journal=Path(journal), secret=SECRET, log_level="warning", agent_seconds=RUN_SECONDS
+        port=0,
+        journal=Path(journal),
+        secret=SECRET,
+        look_token=LOOK,
+        log_level="warning",
+        agent_seconds=RUN_SECONDS,
     )
     with sampling(os.environ.get(SAMPLED)):
         greenroom.serve(agent, settings=settings, announce=partial(print, flush=True))
