@@ -73,7 +73,7 @@ export class Attachments {
 
   #problem({ name, size, type }: File): string | null {
     if (!FILES) return "This agent takes no files: ask in words.";
-    if (size > FILES.max_bytes) return `${name} has ${sizeText(size)}; the agent takes at most ${sizeText(FILES.max_bytes)}.`;
+    if (size > FILES.max_bytes) return `${name} is too large: the agent takes at most ${sizeText(FILES.max_bytes)}.`;
     if (!isTaken(mediaOf(name, type))) return `${name} is not what the agent takes: ${FILES.types.map((each) => KINDS[each] ?? each).join(", ")}.`;
     return this.#attached.length < FILES.most ? null : `${name} was left out: at most ${FILES.most === 1 ? "one file goes" : `${FILES.most} files go`} with a question.`;
   }
