@@ -38,6 +38,9 @@ const CHARTS: readonly (readonly [string, Measure, (hour: Overview["hour"]) => N
   ["Event loop", LATE, ({ lag }) => ({ latest: lag })],
 ];
 
+/** The view that shows more of a tile. */
+const LINKED: Named<string> = { Users: "users", Crashes: "crashes", "Dead letters": "letters", "Deepest mailbox": "tree" };
+
 export const overview: View = { title: "Overview", show: (place) => new Shown(place).begin() };
 
 class Shown {
@@ -65,14 +68,14 @@ class Shown {
       this.charts[index]?.show(lines, seen.every, seen.at);
     });
     if (!this.tiles.isConnected)
-      this.place.root.append(this.tiles, this.alerts.element,
+      this.place.root.append(this.alerts.element, this.tiles,
         element("div", { class: "charts" }, ...this.charts.map((chart) => chart.element)),
         element("section", { class: "card" }, element("h2", {}, "Fullest mailboxes"), this.fullest));
   }
 
   private tile(name: string, value: string, more: string): void {
     const made = this.numbers.get(name) ?? element("dd", {}, element("span", { class: "value" }), element("span", { class: "soft" }));
-    if (!this.numbers.has(name)) this.tiles.append(element("div", { "data-tile": name }, element("dt", {}, name), made));
+    if (!this.numbers.has(name)) this.tiles.append(element("div", { "data-tile": name }, element("dt", {}, name in LINKED ? link(name, LINKED[name] ?? "") : name), made));
     this.numbers.set(name, made);
     if (made.children[0] && made.children[1]) [put(made.children[0], value), put(made.children[1], more)];
   }
@@ -99,7 +102,7 @@ function tilesOf({ now, so_far, hour, fullest, every }: Overview): readonly (rea
     ["Users", number(all("users_active")), "with a subtree"],
     ["Connections", number(of("connections", "ready")), ["ready", ...phases].join(", ")],
     ["Runs", number(all("runs_live")), `${number(so_far["runs_ended"] ?? 0)} ended since the start`],
-    ["Events", rate("accepted"), `${rate("received")} received`],
+    ["Events", rate("accepted"), `${rate("received")} received, ${number(all("backlog_events"))} on their way`],
     ["To received", time(known(hour.p50["received_seconds"])), `p99 ${time(known(hour.p99["received_seconds"]))}`],
     ["To displayed", time(known(hour.p50["displayed_seconds"])), `p99 ${time(known(hour.p99["displayed_seconds"]))}`],
     ["Redeliveries", rate("retried"), inHour("retried")],
@@ -107,7 +110,6 @@ function tilesOf({ now, so_far, hour, fullest, every }: Overview): readonly (rea
     ["Dead letters", number(so_far["dead_letters"] ?? 0), "since the start"],
     ["Crashes", number(so_far["crashes"] ?? 0), `${number(all("restarts"))} restarts since the start`],
     ["Deepest mailbox", number(fullest[0]?.waiting ?? 0), `${number(all("mailbox_messages"))} messages wait in all`],
-    ["Backlog", number(all("backlog_events")), `events; ${number(all("journal_waiting"))} calls wait for the journal`],
     ["Lag", time(last(hour.lag)), "of the latest timer"],
   ];
 }

@@ -319,6 +319,13 @@ const CHARTS = [
 		({ lag }) => ({ latest: lag })
 	]
 ];
+/** The view that shows more of a tile. */
+const LINKED = {
+	Users: "users",
+	Crashes: "crashes",
+	"Dead letters": "letters",
+	"Deepest mailbox": "tree"
+};
 const overview = {
 	title: "Overview",
 	show: (place) => new Shown(place).begin()
@@ -355,11 +362,11 @@ var Shown = class {
 			}));
 			this.charts[index]?.show(lines, seen.every, seen.at);
 		});
-		if (!this.tiles.isConnected) this.place.root.append(this.tiles, this.alerts.element, element("div", { class: "charts" }, ...this.charts.map((chart) => chart.element)), element("section", { class: "card" }, element("h2", {}, "Fullest mailboxes"), this.fullest));
+		if (!this.tiles.isConnected) this.place.root.append(this.alerts.element, this.tiles, element("div", { class: "charts" }, ...this.charts.map((chart) => chart.element)), element("section", { class: "card" }, element("h2", {}, "Fullest mailboxes"), this.fullest));
 	}
 	tile(name, value, more) {
 		const made = this.numbers.get(name) ?? element("dd", {}, element("span", { class: "value" }), element("span", { class: "soft" }));
-		if (!this.numbers.has(name)) this.tiles.append(element("div", { "data-tile": name }, element("dt", {}, name), made));
+		if (!this.numbers.has(name)) this.tiles.append(element("div", { "data-tile": name }, element("dt", {}, name in LINKED ? link(name, LINKED[name] ?? "") : name), made));
 		this.numbers.set(name, made);
 		if (made.children[0] && made.children[1]) put(made.children[0], value), put(made.children[1], more);
 	}
@@ -399,7 +406,7 @@ function tilesOf({ now, so_far, hour, fullest, every }) {
 		[
 			"Events",
 			rate("accepted"),
-			`${rate("received")} received`
+			`${rate("received")} received, ${number(all("backlog_events"))} on their way`
 		],
 		[
 			"To received",
@@ -435,11 +442,6 @@ function tilesOf({ now, so_far, hour, fullest, every }) {
 			"Deepest mailbox",
 			number(fullest[0]?.waiting ?? 0),
 			`${number(all("mailbox_messages"))} messages wait in all`
-		],
-		[
-			"Backlog",
-			number(all("backlog_events")),
-			`events; ${number(all("journal_waiting"))} calls wait for the journal`
 		],
 		[
 			"Lag",
