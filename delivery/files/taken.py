@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 
 import attrs
@@ -30,6 +30,10 @@ class BadFilesTaken(DeliveryError, ValueError):
     fault: ClassVar[Fault] = Fault.CALLER
 
 
+def _texts(types: Iterable[str]) -> tuple[str, ...]:
+    return tuple(types)
+
+
 @attrs.frozen
 class Files:
     """Files that an agent takes with a message: `@greenroom.agent(takes=("text", Files()))`.
@@ -38,7 +42,7 @@ class Files:
     `max_bytes`: the size of each, at most. `most`: how many may go with one message.
     """
 
-    types: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    types: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     max_bytes: int = 10 * MEGABYTE
     most: int = 5
 

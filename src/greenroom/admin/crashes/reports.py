@@ -37,8 +37,8 @@ class CrashReports:
         self._journal = journal
         self._metrics = metrics
         self._origin = ReportOrigin(f"{gethostname()}:{os.getpid()}", round(wall_clock(), 3))
-        self.log = CrashLog(on_crash=self._crashed)
-        self.keeper = CrashKeeper(self.log, journal, self._origin, text)
+        self.log: CrashLog = CrashLog(on_crash=self._crashed)
+        self.keeper: CrashKeeper = CrashKeeper(self.log, journal, self._origin, text)
 
     async def lines(self) -> list[CrashLine]:
         """Oldest first; only those of this process if the journal cannot be read."""
