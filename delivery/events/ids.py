@@ -209,9 +209,9 @@ def with_bits(kind: type[I], bits: int) -> I:
     return kind(f"{kind.prefix}_{_digits(bits, 130)}")
 
 
-def born_beside(run: RunId) -> tuple[EventId, EventId]:
-    """The range of ids of events that were born with the run, or up to a minute later."""
-    born_ms = bits_of(run) >> 80
+def born_beside(id_: RunId | ThreadId) -> tuple[EventId, EventId]:
+    """The range of ids of events that were born with this one, or up to a minute later."""
+    born_ms = bits_of(id_) >> 80
     soon_ms = min(born_ms + _SOON_MS, (1 << 48) - 1)
     return with_bits(EventId, born_ms << 80), with_bits(EventId, soon_ms << 80)
 

@@ -41,7 +41,7 @@ from greenroom.delivery.journal.kept.causes import CausesKept
 from greenroom.delivery.journal.kept.crashes import CrashesKept
 from greenroom.delivery.journal.kept.runs import RunsKept
 from greenroom.delivery.journal.kept.threads import ThreadsKept
-from greenroom.delivery.journal.kept.user_log import UserLog
+from greenroom.delivery.journal.kept.user_log import UserLog, owner_of
 from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.undelivered import (
@@ -347,6 +347,9 @@ class _Threads:
 
     def find(self, user: UserId, thread: ThreadId) -> Thread | None:
         return self._kept(user).find(thread)
+
+    def owner(self, thread: ThreadId) -> UserId | None:
+        return owner_of(thread, self.users)
 
     def _kept(self, user: UserId) -> ThreadsKept:
         log = self.users.get(user)

@@ -83,6 +83,11 @@ class ThreadReads(Protocol):
         """The thread; None if it is unknown or erased."""
         ...
 
+    def owner(self, thread: ThreadId) -> UserId | None:
+        """Whose thread it is, if an event of that user which is kept was born within a minute of
+        the thread."""
+        ...
+
 
 class AskReads(Protocol):
     """What may be read of questions to users."""
@@ -307,6 +312,16 @@ class ReadThread(Question[Thread | None]):
 
     def answer(self, reads: Reads) -> Thread | None:
         return reads.thread_list.find(self.user, self.thread)
+
+
+@attrs.frozen
+class ReadThreadOwner(Question[UserId | None]):
+    """Whose thread it is; None if it is unknown or erased, or began long after its id was made."""
+
+    thread: ThreadId
+
+    def answer(self, reads: Reads) -> UserId | None:
+        return reads.thread_list.owner(self.thread)
 
 
 @attrs.frozen

@@ -38,6 +38,7 @@ from greenroom.metrics.door import MetricsDoor
 from greenroom.metrics.gauges import Gauges
 from greenroom.metrics.glance import Glance
 from greenroom.observer.page_door import ObserverPage
+from greenroom.observer.thread_door import ThreadDoor
 from greenroom.observer.tree.routes import tree_routes
 from greenroom.services.assembly import Services, programs_below, services_of, streams_below
 from greenroom.settings import Settings
@@ -205,7 +206,8 @@ class Listening:
         overview = self._overview_routes()
         tree = tree_routes(self.root, guard.check, self.draining, self.wall_clock)
         crashes = CrashesDoor(self.crashes).routes()
-        more = {**users, **runs, **crashes, **WhyDoor(looked).routes(), **overview, **tree}
+        found = {**WhyDoor(looked).routes(), **ThreadDoor(self.journal).routes()}
+        more = {**users, **runs, **crashes, **found, **overview, **tree}
         admin = AdminDoor(self.root, self.dead_letters, self.journal, guard, more=more).routes()
         return {**admin, **SessionDoor(guard).routes(), **ObserverPage(guard).routes()}
 

@@ -10,7 +10,8 @@ export async function placeOf(text: string, api: Api): Promise<readonly string[]
   const kind = /^([a-z]+)_[0-9a-z]{26}$/.exec(text)?.[1] ?? "";
   const view = Object.hasOwn(BY_PREFIX, kind) ? BY_PREFIX[kind] : undefined;
   if (view) return [view, text];
-  if (kind === "sess" || kind === "thread") return `This is the id of a ${kind === "sess" ? "session" : "thread"}: it is on the page of its user. Search for the user, or for a run of it.`;
+  if (kind === "thread") return ["users", (await api.get<{ readonly user: string }>(`threads/${text}`)).user];
+  if (kind === "sess") return "This is the id of a session: it is on the page of its user. Search for the user, or for a run of theirs.";
   if (text.startsWith("greenroom/")) return ["tree", text];
   return CRASH.test(text) && (await isCrash(text, api)) ? ["crashes", text] : ["users", text];
 }
@@ -42,7 +43,7 @@ export function openSearch(api: Api): void {
       box.value = "";
       location.hash = address(...place);
     } catch (error) {
-      say(error instanceof ApiError ? error.message : String(error));
+      say(error instanceof ApiError ? `${error.message}${error.advice && `: ${error.advice}`}` : String(error));
     }
   };
   $("search").addEventListener("submit", (event) => {

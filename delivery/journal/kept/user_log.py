@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 import orjson
@@ -10,7 +10,7 @@ import orjson
 from greenroom.delivery.events.draft import forgotten
 from greenroom.delivery.events.exported import ExportedRow
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
-from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId
+from greenroom.delivery.events.ids import EventId, RunId, SessionId, ThreadId, UserId, born_beside
 from greenroom.delivery.events.kinds import EventClass, Kind
 from greenroom.delivery.events.policy import RunPolicy, RunSettled
 from greenroom.delivery.events.record import (
@@ -249,3 +249,12 @@ def _row(table: str, entry: Cursor | Mark | DeadLetter | Record | Thread) -> Exp
         for name, value in values.items()
     }
     return ExportedRow(table, shown)
+
+
+def owner_of(thread: ThreadId, users: Mapping[UserId, UserLog]) -> UserId | None:
+    """See `ThreadReads`."""
+    first, last = born_beside(thread)
+    for user, log in users.items():
+        if log.threads.find(thread) and any(first <= each.id <= last for each in log.records):
+            return user
+    return None

@@ -8,7 +8,8 @@ import pytest
 
 from greenroom.delivery.events.ids import EventId, IdSource, RunId, ThreadId
 from tests.face.page.browser import NEEDS_CHROMIUM
-from tests.protocol.server import Server
+from tests.protocol.client import Client
+from tests.protocol.server import Server, token_for
 
 if TYPE_CHECKING:
     from tests.face.observer.conftest import Observe
@@ -37,4 +38,14 @@ def test_what_is_quoted_leads_to_the_page_about_it(observed: Server, observe: Ob
         page.wait_for_selector("#view-title:focus")  # the keys do not go into the box
     page.fill(SOUGHT, ids.new(ThreadId))
     page.press(SOUGHT, "Enter")
-    page.wait_for_selector("[data-testid=search-problem] >> text=the page of its user")
+    page.wait_for_selector("[data-testid=search-problem] >> text=search for its user")
+
+
+def test_a_thread_leads_to_its_user(observed: Server, observe: Observe) -> None:
+    with Client(observed.port, token_for("dora")) as client:
+        client.hello()
+        thread = client.story()[-1]["thread"]
+    page = observe(observed)
+    page.fill(SOUGHT, thread)
+    page.press(SOUGHT, "Enter")
+    page.wait_for_url("**/observer/#/users/dora")

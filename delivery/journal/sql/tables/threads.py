@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final, TypeAlias, cast
 
 from greenroom.delivery.events.exported import RowValue
-from greenroom.delivery.events.ids import ThreadId, UserId
+from greenroom.delivery.events.ids import ThreadId, UserId, born_beside
 from greenroom.delivery.events.record import RUN_OPENS, Record, ThreadSummary
 from greenroom.delivery.events.threads import (
     ERASED_THREAD,
@@ -76,6 +76,10 @@ _PAGE: Final = f"""
     ORDER BY recent DESC LIMIT ?
 """
 _ONE: Final = f"SELECT {_COLUMNS} FROM thread WHERE user = ? AND thread = ?"
+_OWNER: Final = """
+    SELECT thread.user FROM (SELECT DISTINCT user FROM log WHERE id BETWEEN ?1 AND ?2) AS born
+    JOIN thread ON thread.user = born.user AND thread.thread = ?3 LIMIT 1
+"""
 _SPAN_END: Final = "SELECT min(first) - 1 FROM span WHERE user = ? AND first > ?"
 _ENDS: Final = 'SELECT min("offset"), max("offset") FROM log WHERE user = ?'
 _AT: Final = 'SELECT at FROM log WHERE user = ? AND "offset" = ?'
@@ -171,6 +175,11 @@ class SqlThreads:
         """See `ThreadReads`."""
         rows = cast("list[_ThreadRow]", self._database.execute(_ONE, (user, thread)).fetchall())
         return next((self._thread(user, row) for row in rows), None)
+
+    def owner(self, thread: ThreadId) -> UserId | None:
+        """See `ThreadReads`."""
+        found = self._database.execute(_OWNER, (*born_beside(thread), thread)).get
+        return None if found is None else UserId.trusted(str(found))
 
     def title_of(self, user: UserId, row: Mapping[str, RowValue]) -> str | None:
         """The title that the list shows, of a thread with this row."""

@@ -182,7 +182,8 @@ async function placeOf(text, api) {
 	const kind = /^([a-z]+)_[0-9a-z]{26}$/.exec(text)?.[1] ?? "";
 	const view = Object.hasOwn(BY_PREFIX, kind) ? BY_PREFIX[kind] : void 0;
 	if (view) return [view, text];
-	if (kind === "sess" || kind === "thread") return `This is the id of a ${kind === "sess" ? "session" : "thread"}: it is on the page of its user. Search for the user, or for a run of it.`;
+	if (kind === "thread") return ["users", (await api.get(`threads/${text}`)).user];
+	if (kind === "sess") return "This is the id of a session: it is on the page of its user. Search for the user, or for a run of theirs.";
 	if (text.startsWith("greenroom/")) return ["tree", text];
 	return CRASH.test(text) && await isCrash(text, api) ? ["crashes", text] : ["users", text];
 }
@@ -212,7 +213,7 @@ function openSearch(api) {
 			box.value = "";
 			location.hash = address(...place);
 		} catch (error) {
-			say(error instanceof ApiError ? error.message : String(error));
+			say(error instanceof ApiError ? `${error.message}${error.advice && `: ${error.advice}`}` : String(error));
 		}
 	};
 	$("search").addEventListener("submit", (event) => {

@@ -10,12 +10,12 @@ import apsw
 import orjson
 import pytest
 
-from greenroom.delivery.events.ids import EventId, ThreadId, UserId
+from greenroom.delivery.events.ids import EventId, ThreadId, UserId, with_bits
 from greenroom.delivery.events.kinds import Event, EventClass, Kind, class_of
 from greenroom.delivery.events.record import DeadLetter, Record, Settled
 from greenroom.delivery.events.threads import ERASED_THREAD, Last, Thread, UnknownThread
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.reads import ReadThread, ReadThreads
+from greenroom.delivery.journal.reads import ReadThread, ReadThreadOwner, ReadThreads
 from greenroom.delivery.journal.sql.tables.erasure import STEP, TRIM_STEP
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.upkeep.journal_check import check
@@ -104,6 +104,15 @@ async def erase_user(journal: Journal, user: UserId = ALICE) -> None:
 
 
 # The list
+
+
+async def test_whose_a_thread_is_is_known_by_its_id_while_it_is_kept(journal: Journal) -> None:
+    late = with_bits(ThreadId, 3_600_000 << 80)  # an hour after the events
+    await journal.append([said(1, "hi", ONE), said(1, "hi", TWO, BOB), said(2, "hi", late)])
+    owners = [await journal.ask(ReadThreadOwner(each)).wait() for each in (ONE, TWO, THREE, late)]
+    assert owners == [ALICE, BOB, None, None]
+    await erase(journal, ONE, through=2)
+    assert await journal.ask(ReadThreadOwner(ONE)).wait() is None
 
 
 async def test_what_is_erased_is_not_erased_for_ever(journal: Journal) -> None:

@@ -1,0 +1,47 @@
+"""The endpoint that finds a thread by its id alone.
+
+`GET /admin/threads/THREAD` answers with `greenroom.thread/1`: the thread, whose it is, its title.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+import orjson
+
+from greenroom.admin.data_door import THREADS
+from greenroom.delivery.events.ids import ThreadId
+from greenroom.delivery.events.threads import UnknownThread
+from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.reads import ReadThread, ReadThreadOwner
+from greenroom.transport.door.front_door import Handler
+from greenroom.transport.http.request_head import RequestHead
+from greenroom.transport.http.responses import Response, json_answer
+
+SCHEMA: Final = "greenroom.thread/1"
+
+
+@attrs.frozen
+class ThreadDoor:
+    """Answers visitors that were checked."""
+
+    journal: Journal
+
+    def routes(self) -> Mapping[str, Handler]:
+        """The route to add to an admin door."""
+        return {f"{THREADS}/*": self._find}
+
+    async def _find(self, head: RequestHead) -> Response:
+        thread = ThreadId.parse(head.path.rpartition("/")[2])
+        owner = await self.journal.ask(ReadThreadOwner(thread), whose=thread).wait()
+        if owner is None:
+            raise UnknownThread(
+                f"no thread {thread} is kept that began when its id was made",
+                advice="search for its user, or for an event or a run of it",
+            )
+        found = await self.journal.ask(ReadThread(owner, thread), whose=owner).wait()
+        title = None if found is None else found.title
+        said = {"schema": SCHEMA, "thread": thread, "user": owner, "title": title}
+        return json_answer(orjson.dumps(said))
