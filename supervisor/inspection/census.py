@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from heapq import nlargest
-from itertools import islice
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 import attrs
-import trio
 
 from greenroom.actors.ref import Ref
 from greenroom.supervisor.crash.actor_note import actor_of, runner_of
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 
-SLICE: Final = 100
-"""What is counted at a time, in a millisecond or so, before other tasks run."""
-
 MOST_FULL: Final = 5
 
-T = TypeVar("T")
 Place: TypeAlias = tuple[str, str, Ref[object]]
 """An actor, its id, and the path of its supervisor."""
 
@@ -67,21 +61,11 @@ def take_census(root: SupervisorRef) -> Census:
     return census
 
 
-async def take_census_in_slices(root: SupervisorRef) -> Census:
-    """The same, with other tasks running in between: who comes or goes meanwhile may be missed."""
-    census = Census()
-    for some in slices(_places(root)):
-        for place in some:
-            census.count(place)
-        await trio.lowlevel.checkpoint()
-    return census
-
-
-def slices(items: Iterable[T], size: int = SLICE) -> Iterator[list[T]]:
-    """The items in lists of `size`; the last may be shorter."""
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
+def counting(census: Census, root: SupervisorRef) -> Iterator[None]:
+    """The same in steps, for `Slices`: who comes or goes meanwhile may be missed."""
+    for place in _places(root):
+        census.count(place)
+        yield
 
 
 def _places(root: SupervisorRef) -> Iterator[Place]:

@@ -14,13 +14,8 @@ from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.users import Users
 from greenroom.metrics.table import Labels, Values
-from greenroom.supervisor.inspection.census import (
-    Census,
-    Fullness,
-    slices,
-    take_census,
-    take_census_in_slices,
-)
+from greenroom.supervisor.inspection.census import Census, Fullness, counting, take_census
+from greenroom.supervisor.inspection.slices import Slices
 from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.door.half_open import HalfOpen
 
@@ -50,15 +45,15 @@ class Gauges:
     def read(self) -> Values:
         """Every gauge by its name in the table of metrics."""
         census, behind = take_census(self.root), _Behind()
-        behind.add(self.users.active())
+        for _ in behind.adding(self.users.active()):
+            pass
         return self._all(census, behind)
 
     async def read_in_slices(self) -> GaugesSeen:
         """The same, with other tasks running in between."""
-        census, behind = await take_census_in_slices(self.root), _Behind()
-        for some in slices(self.users.active()):
-            behind.add(some)
-            await trio.lowlevel.checkpoint()
+        census, behind, slices = Census(), _Behind(), Slices()
+        await slices.go_through(counting(census, self.root))
+        await slices.go_through(behind.adding(self.users.active()))
         return GaugesSeen(self._all(census, behind), tuple(census.fullest))
 
     def at_hand(self) -> Values:
@@ -107,11 +102,12 @@ class _Behind:
     events: int = 0
     bytes: int = 0
 
-    def add(self, users: Iterable[UserHandle]) -> None:
+    def adding(self, users: Iterable[UserHandle]) -> Iterator[None]:
         for user in users:
             self.users += 1
             self.events += user.gauge.behind
             self.bytes += user.gauge.bytes_behind
+            yield
 
 
 def _of_tree(census: Census) -> Values:

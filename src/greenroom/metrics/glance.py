@@ -13,8 +13,8 @@ from greenroom.metrics.gauges import Gauges, GaugesSeen
 FRESH: Final = 2.0
 """Seconds that what was seen is shown at least."""
 
-SHARE: Final = 0.05
-"""The share of the time that may go into looking, however many look."""
+SHARE: Final = 0.25
+"""The share of the time during which it is read, however many look. Most of that is rest."""
 
 
 @attrs.define

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import attrs
 import pytest
 import trio
@@ -11,12 +13,8 @@ from greenroom.actors.actor import Actor
 from greenroom.metrics.gauges import GaugesSeen
 from greenroom.metrics.glance import FRESH, SHARE, Glance
 from greenroom.supervisor.child_spec import actor_child
-from greenroom.supervisor.inspection.census import (
-    MOST_FULL,
-    SLICE,
-    take_census,
-    take_census_in_slices,
-)
+from greenroom.supervisor.inspection.census import MOST_FULL, Census, counting, take_census
+from greenroom.supervisor.inspection.slices import AT_ONCE, Slices
 from greenroom.supervisor.supervisor import open_supervisor
 
 pytestmark = pytest.mark.requirement("R42")
@@ -64,26 +62,30 @@ class Stuck(Actor[str]):
         await trio.sleep_forever()
 
 
-async def test_a_census_in_slices_lets_others_run_and_counts_the_same() -> None:
-    names = [f"stuck{number}" for number in range(5 * SLICE)]
-    steps = 0
+async def test_a_census_in_slices_lets_others_run_and_counts_the_same(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    names = [f"stuck{number}" for number in range(5 * AT_ONCE)]
+    clock = itertools.count()  # a step takes a second
+    slices, turns = Slices(lambda: float(next(clock))), 0
 
     async def run_beside() -> None:
-        nonlocal steps
+        nonlocal turns
         while True:
-            steps += 1
-            await trio.lowlevel.checkpoint()
+            turns += 1
+            await trio.sleep(0.1)
 
     async with open_supervisor("root", [actor_child(name, Stuck) for name in names]) as root:
         for count, name in enumerate(names[: MOST_FULL + 2]):
             for _ in range(count + 1):
                 root.child(name).tell("work")
         await trio.testing.wait_all_tasks_blocked()
+        census = Census()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run_beside)
-            census = await take_census_in_slices(root)
+            await slices.go_through(counting(census, root))
             nursery.cancel_scope.cancel()
         assert census == take_census(root)
-    assert steps >= 3
+    assert turns > 5
     assert census.fullest[0] == (MOST_FULL + 1, f"root/stuck{MOST_FULL + 1}")
     assert len(census.fullest) == MOST_FULL

@@ -11,8 +11,8 @@ import trio
 import trio.testing
 
 from greenroom.actors import Actor, Ref
-from greenroom.observer.tree.slices import Slices
 from greenroom.supervisor import DynamicSupervisorRef, actor_child, dynamic_supervisor_child
+from greenroom.supervisor.inspection.slices import Slices
 from tests.face.http_get import get
 from tests.face.observer.browsing import Visitor
 from tests.face.observer.tree_stream import Json, TreeStream, nodes, tree_stream

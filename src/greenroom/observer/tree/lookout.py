@@ -12,7 +12,7 @@ import trio
 from greenroom.actors.timers import alarm_clock
 from greenroom.observer.tree.listing import Listing
 from greenroom.observer.tree.nodes_query import NodesQuery
-from greenroom.observer.tree.slices import Slices
+from greenroom.supervisor.inspection.slices import Slices
 from greenroom.supervisor.inspection.survey import Survey
 from greenroom.supervisor.supervisor_ref import SupervisorRef
 
