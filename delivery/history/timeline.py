@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -105,13 +104,7 @@ def timeline(
     if not mine:
         raise ValueError(f"none of the records belongs to {run}")
     first = mine[0][0]
-    seen = _Seen(reports, policies)
-    clock = _Clock()
-    moments = tuple(
-        seen.moment(record, event, depth, since=_gap(first.at, event.at), took=clock.took(event))
-        for record, depth in mine
-        for event in [Event.decode(record.body)]
-    )
+    moments = moments_of(mine, reports, policies, began={run: first.at}, run=run)
     own = [moment.event for moment in moments if moment.depth == 0]
     end = next((event for event in own if event.kind in TERMINAL), None)
     return Timeline(
@@ -127,6 +120,24 @@ def timeline(
     )
 
 
+def moments_of(
+    mine: Iterable[tuple[Record, int]],
+    reports: EventReports,
+    policies: Policies = POLICIES,
+    *,
+    run: RunId,
+    began: Mapping[str, int],
+) -> tuple[Moment, ...]:
+    """The moments of some records of `run` and of its sub-runs, each with its depth, in order.
+    `began`: when runs did, in ms; of `run` it must be known."""
+    seen, clock = _Seen(reports, policies), _Clock(began)
+    return tuple(
+        seen.moment(record, event, depth, since=_gap(began[run], event.at), took=clock.took(event))
+        for record, depth in mine
+        for event in [Event.decode(record.body)]
+    )
+
+
 def ending_of(kind: Kind, data: Mapping[str, JSON]) -> str:
     """How a run ended, by its last event: `ok`, `cancelled`, or why it failed."""
     return str(data.get("outcome" if kind is Kind.AGENT_COMPLETED else "reason"))
@@ -135,8 +146,8 @@ def ending_of(kind: Kind, data: Mapping[str, JSON]) -> str:
 class _Clock:
     """Durations of runs and tools: as the event says, otherwise measured from their beginning."""
 
-    def __init__(self) -> None:
-        self._began: dict[str, int] = {}
+    def __init__(self, began: Mapping[str, int]) -> None:
+        self._began = dict(began)
 
     def took(self, event: Event) -> int | None:
         self._began.setdefault(event.run, event.at)
@@ -214,33 +225,3 @@ def _agent(events: Iterable[Event]) -> str | None:
 def _gap(since: int, until: int) -> int:
     """The duration in ms, 0 if the wall clock was set back in between."""
     return max(0, until - since)
-
-
-WIDTH: Final = 1.02
-_LOG_WIDTH: Final = math.log(WIDTH)
-_NONE: Final = -1  # the bucket of durations below a millisecond
-
-
-class Durations:
-    """A histogram of durations in milliseconds."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._buckets: Counter[int] = Counter()
-
-    def add(self, ms: float) -> None:
-        """Count a duration. A negative one, from a clock that was set back, counts as 0."""
-        self.count += 1
-        self._buckets[math.ceil(math.log(ms) / _LOG_WIDTH) if ms >= 1 else _NONE] += 1
-
-    def percentile(self, share: float) -> int | None:
-        """The least duration that at least `share` of them do not exceed, within 1 %, in whole ms.
-
-        `share` from 0 to 1; None if no duration was counted.
-        """
-        left = max(1, math.ceil(share * self.count))
-        for bucket in sorted(self._buckets):
-            left -= self._buckets[bucket]
-            if left <= 0:
-                return 0 if bucket == _NONE else round(2 * WIDTH**bucket / (WIDTH + 1))
-        return None

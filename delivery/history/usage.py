@@ -20,7 +20,8 @@ from greenroom.actors.recording.redaction import SECRET
 from greenroom.delivery.events.kinds import JSON, TERMINAL, Kind
 from greenroom.delivery.events.record import RUN_OPENS
 from greenroom.delivery.events.stages import ReceiptStage
-from greenroom.delivery.history.timeline import Durations, ending_of
+from greenroom.delivery.history.durations import Durations
+from greenroom.delivery.history.timeline import ending_of
 
 ENDINGS: Final = ("ok", "cancelled", "crash", "timeout", "lost")
 TELLING: Final = frozenset(

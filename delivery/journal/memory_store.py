@@ -32,7 +32,7 @@ from greenroom.delivery.events.record import (
     Said,
     ThreadSummary,
 )
-from greenroom.delivery.events.threads import ERASED_THREAD, Thread, ThreadsPage
+from greenroom.delivery.events.threads import ERASED_THREAD
 from greenroom.delivery.files.entries import FilePart, FilesForgotten, FilesSaid
 from greenroom.delivery.files.kept_files import MemoryFiles
 from greenroom.delivery.journal.checks import check_ids, check_unsaid, last_offsets
@@ -40,8 +40,9 @@ from greenroom.delivery.journal.journal import agreed_through, within
 from greenroom.delivery.journal.kept.causes import CausesKept
 from greenroom.delivery.journal.kept.crashes import CrashesKept
 from greenroom.delivery.journal.kept.runs import RunsKept
-from greenroom.delivery.journal.kept.threads import ThreadsKept
-from greenroom.delivery.journal.kept.user_log import UserLog, owner_of
+from greenroom.delivery.journal.kept.thread_list import MemoryThreads
+from greenroom.delivery.journal.kept.user_log import UserLog
+from greenroom.delivery.journal.kept.users import MemoryUsers
 from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.undelivered import (
@@ -177,8 +178,12 @@ class MemoryStore:
         return MemoryRuns(self._users)
 
     @property
-    def thread_list(self) -> _Threads:
-        return _Threads(self._users)
+    def thread_list(self) -> MemoryThreads:
+        return MemoryThreads(self._users)
+
+    @property
+    def user_list(self) -> MemoryUsers:
+        return MemoryUsers(self._users)
 
     def keeps_user(self, user: UserId) -> bool:
         return any(True for _ in chain(self._log(user).rows(), self.files.rows(user)))
@@ -332,28 +337,6 @@ class MemoryStore:
     def _last(self, user: UserId) -> int:
         log = self._users.get(user)
         return log.last if log else 0
-
-
-@attrs.frozen
-class _Threads:
-    """Implements `ThreadReads`."""
-
-    users: Mapping[UserId, UserLog]
-
-    def page(
-        self, user: UserId, before: int | ThreadId | None, limit: int, *, archived: bool
-    ) -> ThreadsPage:
-        return self._kept(user).page(before, limit, archived=archived)
-
-    def find(self, user: UserId, thread: ThreadId) -> Thread | None:
-        return self._kept(user).find(thread)
-
-    def owner(self, thread: ThreadId) -> UserId | None:
-        return owner_of(thread, self.users)
-
-    def _kept(self, user: UserId) -> ThreadsKept:
-        log = self.users.get(user)
-        return log.threads if log else ThreadsKept()
 
 
 @attrs.frozen

@@ -89,6 +89,19 @@ class ThreadReads(Protocol):
         ...
 
 
+class UserReads(Protocol):
+    """What may be read of users, whoever they are."""
+
+    def page(self, begins: str, after: UserId | None, limit: int) -> Sequence[UserId]:
+        """At most `limit` users past `after` whose id begins so, sorted: those who have, or had, an
+        event or a session."""
+        ...
+
+    def sessions(self, user: UserId, limit: int) -> Sequence[Cursor]:
+        """At most `limit` of the user's sessions, those that were heard of last first."""
+        ...
+
+
 class AskReads(Protocol):
     """What may be read of questions to users."""
 
@@ -223,6 +236,9 @@ class Reads(Protocol):
 
     @property
     def thread_list(self) -> ThreadReads: ...
+
+    @property
+    def user_list(self) -> UserReads: ...
 
 
 class Question(Generic[R]):

@@ -40,6 +40,7 @@ from greenroom.metrics.glance import Glance
 from greenroom.observer.page_door import ObserverPage
 from greenroom.observer.thread_door import ThreadDoor
 from greenroom.observer.tree.routes import tree_routes
+from greenroom.observer.users.routes import user_routes
 from greenroom.services.assembly import Services, programs_below, services_of, streams_below
 from greenroom.settings import Settings
 from greenroom.settings.keys import authenticator_of, tokens_of
@@ -207,7 +208,8 @@ class Listening:
         tree = tree_routes(self.root, guard.check, self.draining, self.wall_clock)
         crashes = CrashesDoor(self.crashes).routes()
         found = {**WhyDoor(looked).routes(), **ThreadDoor(self.journal).routes()}
-        more = {**users, **runs, **crashes, **found, **overview, **tree}
+        observed = {**crashes, **tree, **user_routes(looked, guard)}
+        more = {**users, **runs, **found, **overview, **observed}
         admin = AdminDoor(self.root, self.dead_letters, self.journal, guard, more=more).routes()
         return {**admin, **SessionDoor(guard).routes(), **ObserverPage(guard).routes()}
 

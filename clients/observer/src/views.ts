@@ -7,7 +7,7 @@ import { overview } from "./views/overview.js";
 import { runs } from "./views/runs.js";
 import { node, tree } from "./views/tree.js";
 import { usage } from "./views/usage.js";
-import { users } from "./views/users.js";
+import { userList, users } from "./views/users.js";
 import { why } from "./views/why.js";
 
 export const VIEWS: Readonly<Record<string, View>> = {
@@ -18,10 +18,11 @@ export const VIEWS: Readonly<Record<string, View>> = {
   "crashes/*": crash,
   letters,
   usage,
+  users: userList,
   "users/*": users,
   "runs/*": runs,
   "why/*": why,
 };
 
 /** Those of the navigation, in order. */
-export const NAVIGATION: readonly string[] = ["", "tree", "crashes", "letters", "usage"];
+export const NAVIGATION: readonly string[] = ["", "tree", "users", "crashes", "letters", "usage"];

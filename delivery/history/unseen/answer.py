@@ -103,7 +103,7 @@ def _lines(known: EventEvidence) -> Iterator[str]:
         yield f"session {sight.standing.session}: {sight.standing.stage}"
     for attempt in known.moment.attempts:
         at, session = moment(attempt.at / 1000), attempt.session
-        yield f"sent to {session} at {at}, for the {attempt.number}. time"
+        yield f"sent to {session} at {at}, attempt {attempt.number}"
     if known.live is not None:
         yield from _of_server(known.live)
 

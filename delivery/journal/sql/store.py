@@ -64,6 +64,7 @@ from greenroom.delivery.journal.sql.tables.runs import SqlRuns, going_on_writes,
 from greenroom.delivery.journal.sql.tables.threads import SqlThreads, thread_writes
 from greenroom.delivery.journal.sql.tables.trims import forget_progress, trim
 from greenroom.delivery.journal.sql.tables.user_rows import keeps_user, user_rows
+from greenroom.delivery.journal.sql.tables.users import SqlUsers
 from greenroom.delivery.journal.undelivered import Reached, Stretches
 
 R = TypeVar("R")
@@ -162,6 +163,7 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
         self.asks = SqlAsks(database)
         self.crashes = SqlCrashes(database)
         self.files = SqlFiles(database)
+        self.user_list = SqlUsers(database)
         self._tails: LogEnds = {}
 
     def append(self, entries: Sequence[Entry]) -> None:

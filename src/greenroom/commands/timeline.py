@@ -23,6 +23,7 @@ from greenroom.commands.output.progress import progress_bar
 from greenroom.commands.output.streams import write_line
 from greenroom.delivery.history.run_reader import read_timeline
 from greenroom.delivery.history.timeline import Moment, Timeline
+from greenroom.delivery.history.timeline_json import as_json
 from greenroom.settings import BadSettings, Settings
 
 Show: TypeAlias = Callable[[RenderableType], object]
@@ -67,7 +68,7 @@ def timeline(
     with progress_bar(after=1) as progress:
         story = read_timeline(reader, run, progress)
     if json:
-        write_line(timeline_output.as_json(story))
+        write_line(as_json(story))
     elif replay or speed is not None:
         play(story, speed or 1)
     else:

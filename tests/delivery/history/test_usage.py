@@ -18,7 +18,7 @@ from greenroom.delivery.events.kinds import TERMINAL, Kind
 from greenroom.delivery.events.stages import ReceiptStage, furthest
 from greenroom.delivery.events.standings import standings
 from greenroom.delivery.history import usage_reader
-from greenroom.delivery.history.timeline import Durations
+from greenroom.delivery.history.durations import Durations
 from greenroom.delivery.history.usage import MOST_VERDICTS, OTHERS, By, Tally, Usage, UsageEvent
 from greenroom.delivery.history.usage_reader import usage_events
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal

@@ -5,74 +5,45 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 import trio
 
-from greenroom import Run, Settings, connect, open_runtime
-from greenroom.admin.client import AdminClient, UnknownReference
-from greenroom.delivery.events.ids import EventId, UserId
-from greenroom.delivery.history.unseen.answer import WhyUnseen
+from greenroom import Settings, connect, open_runtime
+from greenroom.admin.client import UnknownReference
 from greenroom.delivery.history.unseen.cause import UnseenCause
-from greenroom.delivery.history.unseen.evidence import subject_of
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.testing import open_slow_link
-from tests.delivery.backstage import Disk
+from tests.face.admin.incidents import (
+    ALICE,
+    FullDisk,
+    admin,
+    big_reporter,
+    cause,
+    crash_twice,
+    erase_threads,
+    report,
+    wait_at,
+    wait_for,
+    why,
+)
 from tests.face.http_get import get
 from tests.protocol.client import Client, refusal
 from tests.protocol.server import (
     ADMIN,
     SECRET,
     Server,
-    crash_user_actor,
-    is_back,
     serving,
     token_for,
 )
 
 pytestmark = [pytest.mark.requirement("R42")]
 
-ALICE = UserId("alice")
-
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     with serving(admin_token=ADMIN) as server:
         yield server
-
-
-def admin(port: int) -> AdminClient:
-    return AdminClient(f"http://127.0.0.1:{port}", ADMIN)
-
-
-def why(server: Server, subject: str = "alice") -> WhyUnseen:
-    return admin(server.port).why(subject_of(subject))
-
-
-def cause(server: Server, subject: str = "alice") -> UnseenCause:
-    return why(server, subject).cause
-
-
-def wait_for(server: Server, expected: UnseenCause) -> WhyUnseen:
-    return wait_at(server.port, expected)
-
-
-def wait_at(port: int, expected: UnseenCause) -> WhyUnseen:
-    deadline = time.monotonic() + 20
-    while (found := admin(port).why(ALICE)).cause is not expected:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)  # in this thread: the server goes on
-    return found
-
-
-async def _report(server: Server, text: str) -> EventId:
-    async with server.runtime.run(user="alice", agent="analyst") as run:
-        return (await run.final_report(report=text)).event
-
-
-def report(server: Server, text: str = "done") -> EventId:
-    return server.run(partial(_report, server, text))
 
 
 def test_a_user_who_was_never_there_was_sent_it_on_no_tab(server: Server) -> None:
@@ -165,23 +136,12 @@ def test_a_connection_without_hello_is_not_ready(server: Server) -> None:
         wait_for(server, UnseenCause.NOT_READY)
 
 
-def has_crashed(server: Server, times: int) -> bool:
-    actor = server.runtime.tree().find("greenroom/users/user:alice/outbox")
-    return actor is not None and actor.restarts == times and is_back(server, "alice")
-
-
 def test_actors_that_crash_again_and_again_are_named_with_their_crash(server: Server) -> None:
     report(server)
-    for number in (1, 2):
-        server.run_sync(crash_user_actor, server, "alice")
-        server.wait_until(partial(has_crashed, server, number))
+    crash_twice(server)
     found = wait_for(server, UnseenCause.CRASH_LOOP)
     (*_, newest) = admin(server.port).crashes()
     assert newest.id in found.advice
-
-
-class FullDisk(Disk):
-    trouble = "the journal's disk is full"
 
 
 def test_a_full_disk_is_why_nothing_newer_comes() -> None:
@@ -192,13 +152,8 @@ def test_a_full_disk_is_why_nothing_newer_comes() -> None:
 
 def test_an_erased_thread_leaves_the_place_of_its_event(server: Server) -> None:
     event = report(server)
-    (thread,) = server.run(server.runtime.threads(user="alice").list).threads
-    admin(server.port).erase_thread(ALICE, thread.thread)
+    erase_threads(server)
     assert cause(server, event) is UnseenCause.ERASED
-
-
-async def big_reporter(run: Run, said: object) -> None:
-    await run.final_report(report="x" * 500_000)
 
 
 async def test_a_link_that_is_slow_is_not_taken_for_a_deaf_tab() -> None:

@@ -1,4 +1,4 @@
-"""A run's story for people, as a table that may grow line by line, and for programs, as JSON."""
+"""A run's story for people, as a table that may grow line by line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.text import Text
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.commands.output.events import STYLES
-from greenroom.delivery.events.kinds import JSON, Event, Kind
+from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.history.timeline import Moment, Sight, Timeline
+from greenroom.delivery.history.timeline_json import why_given_up
 from greenroom.delivery.history.times import moment as date
 
-SCHEMA = "greenroom.timeline/1"
 WIDE = 88  # columns that a line of the table needs
 LONGEST = 400  # characters of an event's data, on a terminal
 DATA_WIDTH = 48  # of a table in a pipe: what is longer sticks out
@@ -121,19 +121,14 @@ def _text(value: JSON) -> str:
 
 def _seen(moment: Moment, began: int) -> Iterator[Text]:
     if moment.letter is not None:
-        yield Text(f"{moment.outcome} {clock(moment.letter.at - began)}: {why(moment)}", "bold red")
+        yield Text(
+            f"{moment.outcome} {clock(moment.letter.at - began)}: {why_given_up(moment)}",
+            "bold red",
+        )
     for sight in moment.sights:
         yield _sight(sight, began)
     if not moment.sights and moment.letter is None:
         yield Text("accepted: not sent to any session yet", STAGE_STYLES[ReceiptStage.ACCEPTED])
-
-
-def why(moment: Moment) -> str:
-    """Why an event was given up."""
-    sent = max((attempt.number for attempt in moment.attempts), default=0)
-    if sent > 1:
-        return f"sent {sent} times, not acknowledged"
-    return "sent, not acknowledged" if moment.sights else "no client asked for it"
 
 
 def _sight(sight: Sight, began: int) -> Text:
@@ -160,75 +155,3 @@ def clock(ms: float) -> str:
     if hours:
         return f"{sign}{hours}:{minutes:02}:{seconds:02}.{rest:03}"
     return f"{sign}{minutes}:{seconds:02}.{rest:03}" if minutes else f"{sign}{seconds}.{rest:03}"
-
-
-def as_json(story: Timeline) -> bytes:
-    """The whole story, in one line."""
-    fields = {
-        "schema": SCHEMA,
-        "run": str(story.run),
-        "parent": _id(story.parent),
-        "user": str(story.user),
-        "thread": str(story.thread),
-        "agent": story.agent,
-        "began": story.began,
-        "ended": story.ended,
-        "ending": story.ending,
-        "moments": [_moment(each) for each in story.moments],
-    }
-    return orjson.dumps(fields)
-
-
-def _moment(moment: Moment) -> dict[str, object]:
-    letter = moment.letter
-    return {
-        "since": moment.since,
-        "depth": moment.depth,
-        "took": moment.took,
-        "stage": str(moment.stage),
-        "outcome": None if moment.outcome is None else str(moment.outcome),
-        "sessions": [_session(sight) for sight in moment.sights],
-        "attempts": [
-            {
-                "number": each.number,
-                "at": each.at,
-                "session": str(each.session),
-                "connection": str(each.connection),
-            }
-            for each in moment.attempts
-        ],
-        "given_up": None if letter is None else {"at": letter.at, "why": why(moment)},
-        "event": _event(moment.event),
-    }
-
-
-def _session(sight: Sight) -> dict[str, object]:
-    return {
-        "session": str(sight.standing.session),
-        "stage": str(sight.standing.stage),
-        "received_by": sight.received_by,
-        "displayed_at": sight.displayed_at,
-        "confirmed_at": sight.confirmed_at,
-        "verdict": sight.standing.verdict,
-        "note": sight.standing.note,
-    }
-
-
-def _event(event: Event) -> dict[str, object]:
-    """As on the wire (PROTOCOL.md)."""
-    fields: dict[str, object] = {
-        "offset": event.offset,
-        "at": event.at,
-        "id": str(event.id),
-        "kind": str(event.kind),
-        "class": str(event.event_class),
-        "thread": str(event.thread),
-        "run": str(event.run),
-    }
-    if event.parent is not None:
-        fields["parent"] = str(event.parent)
-    return fields | {"request": str(event.request), "data": event.data}
-
-
-def _id(id_: str | None) -> str | None:
-    return None if id_ is None else str(id_)

@@ -15,7 +15,7 @@ from greenroom.actors.text.escaping import one_line
 from greenroom.commands.output.looking import duration
 from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.stages import ReceiptStage
-from greenroom.delivery.history.timeline import Durations
+from greenroom.delivery.history.durations import Durations
 from greenroom.delivery.history.times import moment
 from greenroom.delivery.history.usage import ENDINGS, By, Tally, Usage
 

@@ -5,7 +5,7 @@ import { overview } from "./overview.js";
 import { runs } from "./runs.js";
 import { node, tree } from "./tree.js";
 import { usage } from "./usage.js";
-import { users } from "./users.js";
+import { userList, users } from "./users.js";
 import { why } from "./why.js";
 
 //#region src/api.ts
@@ -80,6 +80,7 @@ const VIEWS = {
 	"crashes/*": crash,
 	letters,
 	usage,
+	users: userList,
 	"users/*": users,
 	"runs/*": runs,
 	"why/*": why
@@ -88,6 +89,7 @@ const VIEWS = {
 const NAVIGATION = [
 	"",
 	"tree",
+	"users",
 	"crashes",
 	"letters",
 	"usage"

@@ -1,10 +1,67 @@
-import { element } from "./kit.js";
+import { address, element, link, nameOf, named, time } from "./kit.js";
 
 //#region src/views/why.ts
+const IDS = /\b(evt|run)_[0-9a-hjkmnp-tv-z]{26}\b|\bcrash ([0-9a-z]{8})\b/g;
 const why = {
 	title: "Why did the user not see it?",
-	show: ({ root }) => root.append(element("p", {}, "This view is not built yet."))
+	async show({ root, parts, api, signal }) {
+		const subject = parts[0] ?? "";
+		const answer = element("div", {
+			class: "view",
+			testid: "why"
+		});
+		const look = async () => {
+			answer.replaceChildren(...answerOf(await api.get(`why/${encodeURIComponent(subject)}`, signal)));
+		};
+		await look();
+		root.append(answer, element("p", {}, element("button", {
+			type: "button",
+			class: "quiet",
+			testid: "look-again",
+			onclick: () => void look().catch((error) => {
+				if (!signal.aborted) answer.replaceChildren(element("p", {
+					class: "error",
+					role: "alert"
+				}, String(error)));
+			})
+		}, "Look again")));
+	}
 };
+function answerOf(why) {
+	const facts = [
+		["User", link(why.user, "users", why.user)],
+		["Event", element("span", {}, nameOf(why.event), ", ", nameOf(why.kind))],
+		["Run", link(why.run, "runs", why.run)],
+		["Accepted", time(why.at)],
+		["Got as far as", why.stage],
+		["Cause", element("code", {}, why.cause)]
+	];
+	return [
+		element("div", { class: "card answer" }, element("p", {
+			class: "sentence",
+			testid: "sentence"
+		}, ...linked(why.sentence)), why.advice ? element("p", { testid: "advice" }, ...linked(why.advice)) : null),
+		element("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
+		element("section", { class: "part" }, element("h2", {}, "What shows it"), element("ul", {
+			class: "evidence",
+			testid: "evidence"
+		}, ...why.evidence.map((line) => element("li", {}, ...linked(line)))))
+	];
+}
+/** The text, with the ids that have a page of their own as links. */
+function linked(text) {
+	const parts = [];
+	let end = 0;
+	for (const found of text.matchAll(IDS)) {
+		parts.push(named(text.slice(end, found.index)), placeOf(found));
+		end = found.index + found[0].length;
+	}
+	return [...parts, named(text.slice(end))];
+}
+function placeOf([text, kind, crash]) {
+	if (crash !== void 0) return element("a", { href: address("crashes", crash) }, text);
+	return element("a", { href: address(kind === "run" ? "runs" : "why", text) }, text);
+}
 
 //#endregion
 export { why };

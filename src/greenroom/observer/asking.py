@@ -1,0 +1,41 @@
+"""What the queries of the observer's requests ask for, and who may ask for texts."""
+
+from __future__ import annotations
+
+from greenroom.admin.guard import Guard, LooksOnly
+from greenroom.admin.queries import asked_in
+from greenroom.transport.http.request_head import BadRequest, RequestHead
+from greenroom.visitors import Role
+
+
+def text_asked(head: RequestHead, name: str) -> str | None:
+    """The last value of a parameter."""
+    values = asked_in(head).get(name)
+    return values[-1] if values else None
+
+
+def number_asked(head: RequestHead, name: str, *, usual: int | None, most: int) -> int | None:
+    """A whole number of the query, at most `most`; `usual` without it. Raises `BadRequest`."""
+    asked = text_asked(head, name)
+    if asked is None:
+        return usual
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 17):
+        raise BadRequest(f"`{name}` must be a whole number, not {asked[:20]!r}.")
+    return min(int(asked), most)
+
+
+def texts_asked(head: RequestHead, guard: Guard) -> bool:
+    """Whether the answer is to have the texts of users and agents. Raises `LooksOnly`."""
+    if text_asked(head, "texts") != "yes":
+        return False
+    check_may_read(head, guard)
+    return True
+
+
+def check_may_read(head: RequestHead, guard: Guard) -> None:
+    """Raise `LooksOnly` for a visitor who may look, and may not read what users are told."""
+    if guard.check(head) is not Role.ACT:
+        raise LooksOnly(
+            "this token may look, and may not read the texts of users and agents",
+            advice="use the server's `admin_token`",
+        )

@@ -1,0 +1,1 @@
+"""The observer's endpoints on users and their runs."""
