@@ -42,8 +42,8 @@ class RunPage:
 class ReadRunPage(Question[RunPage]):
     """At most `limit` events of a run and of its sub-runs, past the user's offset `after`.
 
-    It may have fewer, even none, and not be the last: only so many of the user's events are looked
-    through. Raises `UnknownEvent`.
+    It may have fewer, even none, and not be the last: a bounded number of the user's
+    events are looked through. Raises `UnknownEvent`.
     """
 
     run: RunId

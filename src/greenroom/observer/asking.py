@@ -33,7 +33,7 @@ def texts_asked(head: RequestHead, guard: Guard) -> bool:
 
 
 def check_may_read(head: RequestHead, guard: Guard) -> None:
-    """Raise `LooksOnly` for a visitor who may look, and may not read what users are told."""
+    """Raise `LooksOnly` for a visitor who may look, and may not read the texts."""
     if guard.check(head) is not Role.ACT:
         raise LooksOnly(
             "this token may look, and may not read the texts of users and agents",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -13,37 +12,17 @@ from greenroom.delivery.events.ids import UserId
 from greenroom.observer.users import exports_door
 from tests.face.http_get import get
 from tests.face.observer.browsing import LOOK
+from tests.face.observer.users.accounts import HOSTILE, asked, report
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, serving, token_for
 
 pytestmark = [pytest.mark.requirement("R42")]
-
-HOSTILE = "<img/src=x/onerror=alert(1)>é"
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with serving(admin_token=ADMIN, look_token=LOOK) as server:
         yield server
-
-
-async def _report(server: Server, user: str, text: str) -> str:
-    async with server.runtime.run(user=user, agent="analyst") as run:
-        async with run.tool("look_up", {"word": text}) as tool:
-            tool.result(text)
-        await run.final_report(report=text)
-        return run.context.run
-
-
-def report(server: Server, user: str, text: str = "a secret word") -> str:
-    """A run of the user; its id."""
-    return server.run(_report, server, user, text)
-
-
-def asked(server: Server, path: str, token: str = ADMIN) -> Any:
-    status, body, _ = get(server, f"/admin/{path}", token)
-    assert status == 200, body
-    return orjson.loads(body)
 
 
 def test_users_are_listed_by_how_they_begin_with_what_serves_them(server: Server) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.face.observer.looks import NEEDS_AXE, looks
-from tests.face.observer.users.test_accounts import report
+from tests.face.observer.users.accounts import report
 from tests.face.page.browser import NEEDS_CHROMIUM
 from tests.protocol.client import Client
 from tests.protocol.server import Server, token_for

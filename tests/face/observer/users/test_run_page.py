@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.face.observer.users.test_accounts import report
+from tests.face.observer.users.accounts import report
 from tests.face.page.browser import NEEDS_CHROMIUM
 from tests.protocol.server import Server
 

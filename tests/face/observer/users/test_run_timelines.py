@@ -11,7 +11,7 @@ import pytest
 
 from tests.face.http_get import get
 from tests.face.observer.browsing import LOOK
-from tests.face.observer.users.test_accounts import asked, report
+from tests.face.observer.users.accounts import asked, report
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, serving, token_for
 

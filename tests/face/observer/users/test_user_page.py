@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.face.observer.browsing import LOOK
-from tests.face.observer.users.test_accounts import HOSTILE, report
+from tests.face.observer.users.accounts import HOSTILE, report
 from tests.face.page.browser import NEEDS_CHROMIUM
 from tests.protocol.client import Client
 from tests.protocol.server import Server, token_for
