@@ -1,4 +1,4 @@
-"""A count of the actors in a tree, by class: far cheaper than a snapshot, and without names."""
+"""A count of the actors in a tree, by class: far cheaper than a snapshot."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from greenroom.admin.client import AdminClient, NotAdmitted
+from greenroom.delivery.events.ids import UserId
 from tests.face.http_get import get
 from tests.face.observer.browsing import LOOK, Visitor
 from tests.protocol.server import ADMIN, Server, serving
@@ -39,6 +41,14 @@ def test_who_may_look_changes_nothing_by_any_route(server: Server) -> None:
         assert by_cookie.status == 403
         assert by_cookie.json()["error"] == "this token may look and change nothing"
         assert get(server, path, LOOK, method)[0] == 403
+
+
+def test_a_command_with_a_token_that_may_look_says_which_one_it_needs(server: Server) -> None:
+    client = AdminClient(f"http://127.0.0.1:{server.port}", LOOK)
+    assert client.tree().id == "greenroom"
+    with pytest.raises(NotAdmitted, match="may look and change nothing") as refused:
+        client.readmit(UserId("alice"))
+    assert "admin_token" in refused.value.advice
 
 
 def test_who_may_look_sees_what_the_other_sees(server: Server) -> None:
