@@ -99,3 +99,18 @@ async def test_an_account_has_a_users_runs_sessions_and_letters(journal: MemoryJ
         (afternoon.run, None),
         (afternoon.other, None),
     ]
+
+
+async def test_a_run_that_has_ended_has_no_page_after_its_end(
+    journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_page, "LOOKED_THROUGH", 4)
+    author = Author()
+    run, other = author.run(), author.run()
+    author.tell(0, run, Kind.AGENT_STARTED, agent="a")
+    author.tell(1, run, Kind.AGENT_COMPLETED, outcome="ok")
+    for at in range(2, 12):
+        author.tell(at, other, Kind.AGENT_THINKING, text="hm")
+    await journal.append(author.records)
+    page = await journal.ask(ReadRunPage(run, None, 10)).wait()
+    assert (len(page.moments), page.after, page.goes_on) == (2, None, False)

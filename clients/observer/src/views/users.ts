@@ -37,7 +37,7 @@ class UserList {
   constructor(private readonly place: Place) {
     const list = element("div", { testid: "users" });
     place.root.append(
-      element("form", { class: "row", role: "search", onsubmit: (event: Event) => event.preventDefault() },
+      element("form", { class: "row", role: "search", "aria-label": "Users by their ids", onsubmit: (event: Event) => event.preventDefault() },
         element("label", { for: "begins" }, "The id begins with"), this.begins,
         element("label", { class: "check" }, this.active, "only those served now")),
       list, element("p", { class: "row" }, this.back, this.next));

@@ -449,6 +449,7 @@ var UserList = class {
 		place.root.append(element("form", {
 			class: "row",
 			role: "search",
+			"aria-label": "Users by their ids",
 			onsubmit: (event) => event.preventDefault()
 		}, element("label", { for: "begins" }, "The id begins with"), this.begins, element("label", { class: "check" }, this.active, "only those served now")), list, element("p", { class: "row" }, this.back, this.next));
 		this.parts = new FreshParts(list);
