@@ -150,8 +150,9 @@ class AioRunBlock(AbstractAsyncContextManager[V]):
 
     def _ended(self, result: outcome.Outcome[None]) -> None:
         if self._host is not None:
-            self._end.outcome = result
-            self._host.post(partial(self._end_arrived, result))
+            if isinstance(result, outcome.Error):
+                self._host.post(partial(self._arrived, result))
+            self._end.answered(result)
 
     def _cut(self) -> None:
         if self._host is None or not self._host.post(self._cancel):
@@ -162,11 +163,6 @@ class AioRunBlock(AbstractAsyncContextManager[V]):
     def _arrived(self, result: outcome.Outcome[Run]) -> None:
         if not self._run.done():
             self._run.set_result(result)
-
-    def _end_arrived(self, result: outcome.Outcome[None]) -> None:
-        if isinstance(result, outcome.Error):
-            self._arrived(result)
-        self._end.arrived()
 
     def _cancel(self) -> None:
         if not self._is_leaving and self._task is not None:

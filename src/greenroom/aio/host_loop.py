@@ -16,6 +16,7 @@ import trio
 
 from greenroom.actors.guard import call_guarded
 from greenroom.actors.reactors.own_thread import WrongHost
+from greenroom.aio.direct_future import DirectFuture
 from greenroom.portal.border import Border
 from greenroom.portal.call import Call, Lane
 from greenroom.portal.errors import HostGone
@@ -101,12 +102,16 @@ class HostLoop:
 
     def _arrived(self) -> None:
         self._woken = False
-        for _ in range(len(self._arrivals)):
-            arrival = self._arrivals.popleft()
-            if isinstance(arrival, Waiting):
-                arrival.arrived()
-            else:
-                call_guarded("something that crossed to asyncio failed", arrival)
+        try:
+            for _ in range(len(self._arrivals)):
+                arrival = self._arrivals.popleft()
+                if isinstance(arrival, Waiting):
+                    arrival.set()
+                else:
+                    call_guarded("something that crossed to asyncio failed", arrival)
+        except BaseException:  # a task has ended the loop, which may run again for the others
+            self.loop.call_soon(self._arrived)
+            raise
 
 
 def gone() -> HostGone:
@@ -131,14 +136,14 @@ def host_loop(border: Border, what: str) -> HostLoop:
     return found  # type: ignore[return-value]  # a loop's is made here
 
 
-class Waiting(Generic[T]):
+class Waiting(DirectFuture, Generic[T]):
     """A task of asyncio that waits for a call's outcome."""
 
-    __slots__ = ("_future", "_host", "call", "outcome")
+    __slots__ = ("_host", "call", "outcome")
 
     def __init__(self, host: HostLoop, call: Call[T]) -> None:
+        super().__init__(host.loop)
         self._host = host
-        self._future = host.loop.create_future()
         self.outcome: outcome.Outcome[T] | None = None
         self.call: Call[T] = call
         call.host, call.answer = host, self.answered
@@ -146,13 +151,13 @@ class Waiting(Generic[T]):
     async def outcome_of(self) -> outcome.Outcome[T]:
         """The outcome. If this is cancelled, the call is interrupted, and has ended at the end."""
         try:
-            await self._future
+            while self.outcome is None:
+                await self
         except BaseException as error:
             self.abandon()
             if isinstance(error, asyncio.CancelledError):  # else the coroutine is thrown away
                 await self.end()
             raise
-        assert self.outcome is not None, "the future is set after it"
         return self.outcome
 
     def abandon(self) -> None:
@@ -163,21 +168,14 @@ class Waiting(Generic[T]):
         """The outcome, even if this is cancelled meanwhile: then it goes on to wait. Who calls it
         must look at `task.cancelling()`."""
         while self.outcome is None:
-            if self._future.done():
-                self._future = self._host.loop.create_future()
             with suppress(asyncio.CancelledError):
-                await self._future
+                await self
         return self.outcome
 
     def answered(self, result: outcome.Outcome[T]) -> None:
         """In the trio thread: the call has ended."""
         self.outcome = result
         self._host.bring(self)
-
-    def arrived(self) -> None:
-        """On the loop: the outcome has come."""
-        if not self._future.done():
-            self._future.set_result(None)
 
 
 @attrs.define(eq=False)
