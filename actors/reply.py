@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Generator
 from threading import get_ident
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Never, TypeVar
 
 import outcome
 import trio
@@ -32,13 +32,17 @@ class Reply(Generic[R]):
     cancelled: the answer is not read, and work for it may be skipped.
     """
 
-    __slots__ = ("_error", "_then", "_thread", "_value", "_waiter", "abandoned", "settled")
+    __slots__ = (
+        *("_driver", "_error", "_then", "_thread", "_value", "_waiter"),
+        *("abandoned", "settled"),
+    )
 
     def __init__(self, settled: Callable[[Reply[R]], None] | None = None) -> None:
         self._value: R = _NONE_YET
         self._error: BaseException | None = None
         self.settled: Callable[[Reply[R]], None] | None = settled
         self._then: Callable[[ReplyOutcome[R]], object] | None = None
+        self._driver: Callable[[], object] | None = None
         self._waiter: trio.lowlevel.Task | None = None
         self._thread = get_ident()
         self.abandoned: bool = False
@@ -88,20 +92,22 @@ class Reply(Generic[R]):
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         else:
             await trio.lowlevel.checkpoint()
-        error = self._error
-        if error is None:
-            return self._value
-        self._value, self._error = _TAKEN, None
-        try:
-            raise error
-        finally:
-            del error  # its traceback holds this frame and its reply: a reference cycle
+        return self._value if self._error is None else self._raise()
 
     @types.coroutine
-    def by_hand(self) -> Generator[Reply[R], R, R]:
-        """Wait for the answer in a coroutine that no task runs: it yields this reply, and goes on
-        when the answer is sent into it (`greenroom.portal.emit_call`)."""
-        return (yield self)
+    def by_hand(self) -> Generator[Reply[R], None, R]:
+        """The same in a coroutine that no task runs (`greenroom.portal.emit_call`): it yields this
+        reply, whose `drive` calls what resumes it."""
+        yield self
+        return self._value if self._error is None else self._raise()
+
+    def drive(self, resume: Callable[[], object]) -> None:
+        """Call `resume()` once the answer is set, as `then` calls its callback."""
+        if self._value is not _NONE_YET or self._error is not None:
+            resume()
+        else:
+            self._check_free()
+            self._driver = resume
 
     async def wait_outcome(self) -> ReplyOutcome[R]:
         """Wait for the answer, as a value or an error; an error is not raised.
@@ -118,9 +124,17 @@ class Reply(Generic[R]):
     def _outcome(self) -> ReplyOutcome[R]:
         return outcome.Value(self._value) if self._error is None else outcome.Error(self._error)
 
+    def _raise(self) -> Never:
+        error, self._value, self._error = self._error, _TAKEN, None
+        assert error is not None, "it is the answer"
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame and its reply: a reference cycle
+
     def abandon(self) -> None:
-        """The callback of `then` is called no more: whoever waited has gone."""
-        self._then = None
+        """The callback of `then` or `drive` is called no more: whoever waited has gone."""
+        self._then = self._driver = None
         self.abandoned = True
 
     def _enrol(self) -> None:
@@ -132,7 +146,7 @@ class Reply(Generic[R]):
     def _check_free(self) -> None:
         if get_ident() != self._thread:
             raise WrongThread("a reply")
-        if self._then is not None or self._waiter is not None:
+        if self._then is not None or self._waiter is not None or self._driver is not None:
             raise trio.BusyResourceError("a reply has one waiter or callback, and has it already")
 
     def _settle(self) -> None:
@@ -145,6 +159,9 @@ class Reply(Generic[R]):
         elif self._then is not None:
             then, self._then = self._then, None
             call_guarded("a callback of then() failed", then, self._outcome())
+        elif self._driver is not None:
+            driver, self._driver = self._driver, None
+            call_guarded("what waits for a reply failed", driver)
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
         self._waiter = None

@@ -148,8 +148,9 @@ class Waiting(DirectFuture, Generic[T]):
         self.call: Call[T] = call
         call.host, call.answer = host, self.answered
 
-    async def outcome_of(self) -> outcome.Outcome[T]:
-        """The outcome. If this is cancelled, the call is interrupted, and has ended at the end."""
+    async def result_of_call(self) -> T:
+        """What the call returns, or raises. If this is cancelled, the call is interrupted, and has
+        ended at the end."""
         try:
             while self.outcome is None:
                 await self
@@ -158,7 +159,7 @@ class Waiting(DirectFuture, Generic[T]):
             if isinstance(error, asyncio.CancelledError):  # else the coroutine is thrown away
                 await self.end()
             raise
-        return self.outcome
+        return self.outcome.unwrap()
 
     def abandon(self) -> None:
         """Interrupt the call."""
@@ -264,14 +265,14 @@ def cross(
     return cross_by(Call(function, lane), what)
 
 
-async def cross_by(call: Call[T], what: str) -> T:
-    """Have a call run in the trio thread. Raises what it raises."""
+def cross_by(call: Call[T], what: str) -> Coroutine[object, None, T]:
+    """Have a call run in the trio thread, and await it at once. Raises what it raises."""
     border = call.lane.border
     host = host_loop(border, what)
     waiting = Waiting(host, call)
     border.append_call(call)
     host.kick_soon()
-    return (await waiting.outcome_of()).unwrap()
+    return waiting.result_of_call()
 
 
 _Arrival: TypeAlias = Callable[[], object] | Waiting[object]

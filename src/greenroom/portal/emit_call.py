@@ -12,12 +12,11 @@ from typing import TypeVar
 import outcome
 
 from greenroom.actors.errors import MailboxFull
-from greenroom.actors.reply import Reply, ReplyOutcome
+from greenroom.actors.reply import Reply
 from greenroom.delivery.run.emitter import Emitter
 from greenroom.portal.call import Call, Lane, ignore, interrupted
 
 T = TypeVar("T")
-V = TypeVar("V")
 
 
 class EmitCall(Call[T]):
@@ -26,7 +25,7 @@ class EmitCall(Call[T]):
     It takes a task if it has to wait before that: for text, or for room in the mailbox.
     """
 
-    _coroutine: Coroutine[Reply[object], object, T] | None = None
+    _coroutine: Coroutine[Reply[object], None, T] | None = None
     _reply: Reply[object] | None = None
 
     def __init__(
@@ -47,8 +46,8 @@ class EmitCall(Call[T]):
             return False
         emitter.by_hand = True
         try:
-            self._coroutine = coroutine = self.function()  # type: ignore[assignment]  # a coroutine
-            self._drive(coroutine.send, None)  # type: ignore[attr-defined]
+            self._coroutine = self.function()  # type: ignore[assignment]  # a coroutine
+            self._drive()
         except (MailboxFull, TypeError):  # nothing was emitted; a task raises it
             return False
         finally:
@@ -64,23 +63,19 @@ class EmitCall(Call[T]):
             self._coroutine.close()
             self.refuse(interrupted())
 
-    def _drive(self, step: Callable[[V], Reply[object]], value: V) -> None:
-        """Take a step in the caller's context. Raises `MailboxFull`: then nothing was emitted."""
+    def _drive(self) -> None:
+        """Run it up to its reply, or from there to its end, in the caller's context. Raises
+        `MailboxFull`: then nothing was emitted."""
+        assert self._coroutine is not None, "it was called"
         try:
-            self._reply = reply = self.context.run(step, value)
+            self._reply = reply = self.context.run(self._coroutine.send, None)
         except StopIteration as returned:
+            self._reply = None
             self.settle(outcome.Value(returned.value))
         except MailboxFull:
             raise
         except BaseException as error:  # noqa: BLE001  # it is the caller's
+            self._reply = None
             self.settle(outcome.Error(error))
         else:
-            reply.then(self._replied)
-
-    def _replied(self, result: ReplyOutcome[object]) -> None:
-        self._reply = None
-        assert self._coroutine is not None, "it waits for the reply"
-        if isinstance(result, outcome.Error):
-            self._drive(self._coroutine.throw, result.error)
-        else:
-            self._drive(self._coroutine.send, result.value)
+            reply.drive(self._drive)
