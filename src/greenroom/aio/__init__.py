@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from greenroom.actors.lazy_exports import exports_of
 
 if TYPE_CHECKING:
-    from greenroom.aio.agent_types import AioAgent as Agent
     from greenroom.aio.declaration import agent
+    from greenroom.aio.loop_agent import AioAgent as Agent
     from greenroom.aio.opening import open_runtime
     from greenroom.aio.receipt import AioReceipt as Receipt
     from greenroom.aio.run import AioRun as Run
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Agent", "Receipt", "Run", "Runtime", "TextStream", "UserAsk", "agent", "open_runtime"]
 
 _HOMES: Final = {
-    "agent_types": "Agent=AioAgent",
+    "loop_agent": "Agent=AioAgent",
     "declaration": "agent",
     "opening": "open_runtime",
     "receipt": "Receipt=AioReceipt",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
-from greenroom.aio.agent_types import AioAgent
+from greenroom.aio.loop_agent import AioAgent
 from greenroom.delivery.events.kinds import EventClass
 from greenroom.delivery.events.policy import Policy, checked_policies
 from greenroom.loading.declaration import TEXT_ONLY, Declaration, Lost, Taken, declared

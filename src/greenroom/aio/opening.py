@@ -10,10 +10,9 @@ from functools import partial
 
 import outcome
 
-from greenroom.aio.agent_types import AioAgent
 from greenroom.aio.callbacks import LoopCallback
 from greenroom.aio.host_loop import HostLoop, host_loop
-from greenroom.aio.loop_agent import LoopAgent
+from greenroom.aio.loop_agent import AioAgent, LoopAgent
 from greenroom.aio.run import AioRun
 from greenroom.aio.runtime import AioRuntime
 from greenroom.delivery.events.ids import IdSource

@@ -11,7 +11,7 @@ from typing import TypeAlias, cast
 import attrs
 import trio
 
-from greenroom.aio.agent_types import AioAgent
+from greenroom.aio.loop_agent import AioAgent
 from greenroom.aio.opening import open_runtime as open_aio_runtime
 from greenroom.aio.run import AioRun
 from greenroom.aio.runtime import AioRuntime

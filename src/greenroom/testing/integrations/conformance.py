@@ -16,7 +16,7 @@ from typing import ClassVar, Final, Literal, TypeAlias
 
 import pytest
 
-from greenroom.aio.agent_types import AioAgent
+from greenroom.aio.loop_agent import AioAgent
 from greenroom.delivery.events.kinds import Kind
 from greenroom.testing.integrations.script import (
     CallTool,

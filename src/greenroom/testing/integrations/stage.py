@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import trio
 
-from greenroom.aio.agent_types import AioAgent
+from greenroom.aio.loop_agent import AioAgent
 from greenroom.aio.opening import open_runtime
 from greenroom.delivery.events.kinds import TERMINAL, Event, Kind
 from greenroom.runtime import Runtime
