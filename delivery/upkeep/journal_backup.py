@@ -8,12 +8,8 @@ from pathlib import Path
 import attrs
 
 from greenroom.delivery.journal.sqlite.reader import JournalReader
-from greenroom.delivery.upkeep.journal_upkeep import (
-    TellProgress,
-    copied_from,
-    count_rows,
-    no_progress,
-)
+from greenroom.delivery.upkeep.journal_upkeep import TellProgress, copied_from, no_progress
+from greenroom.delivery.upkeep.sql_tables import count_rows
 
 
 @attrs.frozen

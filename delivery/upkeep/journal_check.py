@@ -14,19 +14,13 @@ from greenroom.delivery.events.json_data import flaw_of
 from greenroom.delivery.events.kinds import ASK_ENDS, Kind, class_of
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS
 from greenroom.delivery.events.threads import ERASED_THREAD
+from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.rows import PLACE_BODY, RECORD_COLUMNS, RecordRow
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.legacy.legacy_ids import recognised
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS
-from greenroom.delivery.upkeep.journal_upkeep import (
-    EVERY,
-    SqlTable,
-    TellProgress,
-    count_rows,
-    damages,
-    no_progress,
-    tables,
-)
+from greenroom.delivery.upkeep.journal_upkeep import EVERY, TellProgress, damages, no_progress
+from greenroom.delivery.upkeep.sql_tables import SqlTable, count_rows, tables
 
 _KINDS: Final = frozenset(Kind)
 _COLUMNS_OF_BODY: Final = ("offset", "id", "kind", "class", "thread", "run", "request", "at")
@@ -36,14 +30,15 @@ _GAPS: Final = """
         SELECT log.user, log."offset", 1 + coalesce(
             lag(log."offset") OVER (PARTITION BY log.user ORDER BY log."offset"),
             (SELECT through FROM trimmed WHERE trimmed.user = log.user), 0) AS expected
-        FROM log)
+        FROM log) AS found
     WHERE "offset" != expected
 """
 _CHANGES: Final = """
     SELECT user, "offset", thread FROM (
         SELECT user, "offset", thread,
             lag(thread) OVER (PARTITION BY user ORDER BY "offset") AS previous FROM log)
-    WHERE thread IS NOT previous
+        AS found
+    WHERE thread IS DISTINCT FROM previous
 """
 _UNLISTED: Final = f"""
     SELECT user, thread FROM span WHERE thread != '{ERASED_THREAD}'
@@ -57,26 +52,28 @@ def _listed(kinds: frozenset[Kind]) -> str:
     return ", ".join(f"'{kind}'" for kind in sorted(kinds))
 
 
-# The last event that begins or ends a run decides whether it is open. SQLite takes the other
-# columns from the row of the max().
+# The last event that begins or ends a run decides whether it is open.
 _LAST_WORDS: Final = f"""
-    SELECT user, run, kind, max(number) FROM log
-    WHERE kind IN ({_listed(RUN_OPENS | RUN_ENDS)}) GROUP BY user, run
+    SELECT user, run, kind FROM log WHERE number IN (
+        SELECT max(number) FROM log
+        WHERE kind IN ({_listed(RUN_OPENS | RUN_ENDS)}) GROUP BY user, run)
 """
 _FORGOTTEN_RUNS: Final = f"""
-    SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_OPENS)})
+    SELECT user, run FROM ({_LAST_WORDS}) AS words WHERE kind IN ({_listed(RUN_OPENS)})
     EXCEPT SELECT user, run FROM open_run
 """
 _ENDED_RUNS: Final = f"""
-    SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_ENDS)})
+    SELECT user, run FROM ({_LAST_WORDS}) AS words WHERE kind IN ({_listed(RUN_ENDS)})
     INTERSECT SELECT user, run FROM open_run
 """
 _OPEN_TOOLS: Final = f"""
     SELECT user, run, tools FROM (
-        SELECT user, run, sum(iif(kind = '{Kind.TOOL_EXECUTING}', 1, -1)) AS tools FROM log
+        SELECT user, run, sum(CASE kind WHEN '{Kind.TOOL_EXECUTING}' THEN 1 ELSE -1 END) AS tools
+        FROM log
         WHERE kind IN ('{Kind.TOOL_EXECUTING}', '{Kind.TOOL_COMPLETED}') GROUP BY user, run)
+        AS found
     WHERE tools > 0 AND (user, run) IN (
-        SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_ENDS)}))
+        SELECT user, run FROM ({_LAST_WORDS}) AS words WHERE kind IN ({_listed(RUN_ENDS)}))
 """
 _LOST_ASKS: Final = f"""
     SELECT user, "offset" FROM log AS asked WHERE kind = '{Kind.INPUT_REQUESTED}'
@@ -87,7 +84,7 @@ _LOST_ASKS: Final = f"""
 _ENDLESS_ASKS: Final = f"""
     SELECT ask.user, ask.ask FROM ask JOIN log USING (user, "offset")
     WHERE ended IS NULL AND (log.user, log.run) IN (
-        SELECT user, run FROM ({_LAST_WORDS}) WHERE kind IN ({_listed(RUN_ENDS)}))
+        SELECT user, run FROM ({_LAST_WORDS}) AS words WHERE kind IN ({_listed(RUN_ENDS)}))
 """
 _WRONG_ENDS: Final = f"""
     SELECT ask.user, ask, ended FROM ask LEFT JOIN log
@@ -99,6 +96,7 @@ _BEYOND: Final = """
         SELECT user, "{1}", coalesce(
             (SELECT max("offset") FROM log WHERE log.user = "{0}".user),
             (SELECT through FROM trimmed WHERE trimmed.user = "{0}".user), 0) AS last FROM "{0}")
+        AS found
     WHERE "{1}" NOT BETWEEN {2} AND last
 """
 _WITHIN: Final = (  # table, column, its minimum; the maximum is the user's last offset
@@ -116,17 +114,26 @@ _WITHIN: Final = (  # table, column, its minimum; the maximum is the user's last
 def check(
     database: apsw.Connection, progress: TellProgress = no_progress, *, strict: bool = True
 ) -> Iterator[str]:
-    """Every flaw of a journal and its place, a sentence each. Memory does not grow with it.
-
-    After a damaged file nothing else is checked. `strict`: also report flaws that earlier versions
-    allowed: tools that an ended run left open, and numbers that browsers read differently.
-    """
+    """Every flaw of a journal in a file, as `check_entries`. After a damaged file nothing else is
+    checked."""
     progress("checking the file", 0, 0)
     found = damages(database)
     yield from (f"file: {line}" for line in found)
     if found:
         return
     sqlite_schema.epoch_of(database)
+    yield from check_entries(database, progress, strict=strict)
+
+
+def check_entries(
+    database: Database, progress: TellProgress = no_progress, *, strict: bool = True
+) -> Iterator[str]:
+    """Every flaw of a journal's entries and its place, a sentence each. Memory does not grow with
+    them.
+
+    `strict`: also report flaws that earlier versions allowed: tools that an ended run left open,
+    and numbers that browsers read differently.
+    """
     progress("checking the sequence of events", 0, 0)
     yield from _sequence(database)
     yield from _spans(database)
@@ -139,38 +146,38 @@ def check(
     yield from _rows(database, progress, strict)
 
 
-def _sequence(database: apsw.Connection) -> Iterator[str]:
+def _sequence(database: Database) -> Iterator[str]:
     for user, offset, expected in database.execute(_GAPS):
-        yield f"{_event(user, offset)}: does not continue the user's log, {expected} is missing"
+        yield f"{_event(user, offset)}: does not continue the user's log, {expected!r} is missing"
 
 
-def _spans(database: apsw.Connection) -> Iterator[str]:
+def _spans(database: Database) -> Iterator[str]:
     for user, first, thread in database.execute(f"{_CHANGES} EXCEPT {_SPANS}"):
         yield f"{_event(user, first)}: begins a stretch in {thread!r} without a span"
     for user, first, thread in database.execute(f"{_SPANS} EXCEPT {_CHANGES}"):
         yield f"{_event(user, first)}: a span says that {thread!r} begins here, but it does not"
 
 
-def _threads(database: apsw.Connection) -> Iterator[str]:
+def _threads(database: Database) -> Iterator[str]:
     for user, thread in database.execute(_UNLISTED):
         yield f"user {user!r}: {thread!r} has events, but is not in the list of threads"
     for user, thread in database.execute(_EMPTY):
         yield f"user {user!r}: {thread!r} is in the list of threads, but has no events"
 
 
-def _open_runs(database: apsw.Connection) -> Iterator[str]:
+def _open_runs(database: Database) -> Iterator[str]:
     for user, run in database.execute(_FORGOTTEN_RUNS):
         yield f"user {user!r}: run {run!r} is open, but is not listed as open"
     for user, run in database.execute(_ENDED_RUNS):
         yield f"user {user!r}: run {run!r} is listed as open, but has ended"
 
 
-def _open_tools(database: apsw.Connection) -> Iterator[str]:
+def _open_tools(database: Database) -> Iterator[str]:
     for user, run, tools in database.execute(_OPEN_TOOLS):
-        yield f"user {user!r}: run {run!r} has ended, but left {tools} of its tools open"
+        yield f"user {user!r}: run {run!r} has ended, but left {tools!r} of its tools open"
 
 
-def _asks(database: apsw.Connection) -> Iterator[str]:
+def _asks(database: Database) -> Iterator[str]:
     for user, offset in database.execute(_LOST_ASKS):
         yield f"{_event(user, offset)}: is a question that is not listed"
     for user, ask in database.execute(_ENDLESS_ASKS):
@@ -179,16 +186,16 @@ def _asks(database: apsw.Connection) -> Iterator[str]:
         yield f"user {user!r}: question {ask!r} ends at offset {ended!r}, which ends none"
 
 
-def _bounds(database: apsw.Connection) -> Iterator[str]:
+def _bounds(database: Database) -> Iterator[str]:
     for table, column, lowest in _WITHIN:
         for user, offset, last in database.execute(_BEYOND.format(table, column, lowest)):
             yield (
-                f"{table} of {user!r}: its {column} is {offset}, "
-                f"but the user's events end at {last}"
+                f"{table} of {user!r}: its {column} is {offset!r}, "
+                f"but the user's events end at {last!r}"
             )
 
 
-def _rows(database: apsw.Connection, progress: TellProgress, strict: bool) -> Iterator[str]:
+def _rows(database: Database, progress: TellProgress, strict: bool) -> Iterator[str]:
     done, total = 0, count_rows(database)
     for table in tables(database):
         for flaws in _flaws_by_row(database, table, strict):
@@ -198,9 +205,7 @@ def _rows(database: apsw.Connection, progress: TellProgress, strict: bool) -> It
                 progress("checking ids and events", done, total)
 
 
-def _flaws_by_row(
-    database: apsw.Connection, table: SqlTable, strict: bool
-) -> Iterator[Iterator[str]]:
+def _flaws_by_row(database: Database, table: SqlTable, strict: bool) -> Iterator[Iterator[str]]:
     if table.name == "log":
         for row in database.execute(f"SELECT {RECORD_COLUMNS} FROM log ORDER BY number"):
             yield record_flaws(cast(RecordRow, row), strict=strict)

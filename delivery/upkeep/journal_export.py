@@ -6,48 +6,37 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import apsw
 import attrs
 
 from greenroom.actors.text.safe import safe_str
-from greenroom.delivery.errors import JournalCorrupt, JournalError
-from greenroom.delivery.journal.sql.rows import RECORD_COLUMNS, RecordRow
+from greenroom.delivery.errors import JournalCorrupt
+from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.tables.threads import fill_in
 from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
 from greenroom.delivery.journal.sqlite.place import lock_path
 from greenroom.delivery.upkeep import journal_lines
-from greenroom.delivery.upkeep.journal_check import check, record_flaws
-from greenroom.delivery.upkeep.journal_lines import BadExport, Header, TableRow, TableValue
+from greenroom.delivery.upkeep.journal_check import check
+from greenroom.delivery.upkeep.journal_intake import Refusals, insert_all
+from greenroom.delivery.upkeep.journal_lines import BadExport, Header, TableRow
 from greenroom.delivery.upkeep.journal_upkeep import (
     EVERY,
-    SqlTable,
     TellProgress,
     back_up,
     backups,
-    count_rows,
     no_progress,
     open_for_upkeep,
     settle_mapped,
-    tables,
 )
+from greenroom.delivery.upkeep.sql_tables import SqlTable, count_rows, tables
 
 SHOWN: Final = 10
-MADE_BY_EVENTS: Final = frozenset({"thread"})
-"""Tables whose rows are there already once the events are: a line of the export replaces them."""
-OF_NO_USER: Final = frozenset({"crash"})
-"""Tables whose rows need not have a user."""
-_RECORD: Final = RECORD_COLUMNS.replace('"', "").split(", ")
-
-
-class NotMixed(JournalError):
-    """The import and the journal have users in common."""
 
 
 @attrs.frozen
@@ -66,16 +55,23 @@ def export_journal(
     Raises the errors of `open_for_upkeep`, and `JournalCorrupt` for an event that is not JSON.
     """
     with open_for_upkeep(path) as file:
-        database, rows, total = file.database, 0, count_rows(file.database)
-        write(journal_lines.header_line(Header(file.epoch, sqlite_schema.VERSION)))
-        for table in tables(database):
-            for line in _lines(database, table):
-                write(line)
-                rows += 1
-                if rows % EVERY == 0 or rows == total:
-                    progress("exporting", rows, total)
-        write(journal_lines.end_line(rows))
-        return rows
+        return export_entries(file.database, file.epoch, write, progress)
+
+
+def export_entries(
+    database: Database, epoch: str, write: Callable[[bytes], object], progress: TellProgress
+) -> int:
+    """Write all rows of the tables, a line each, and return their number."""
+    rows, total = 0, count_rows(database)
+    write(journal_lines.header_line(Header(epoch, sqlite_schema.VERSION)))
+    for table in tables(database):
+        for line in _lines(database, table):
+            write(line)
+            rows += 1
+            if rows % EVERY == 0 or rows == total:
+                progress("exporting", rows, total)
+    write(journal_lines.end_line(rows))
+    return rows
 
 
 def import_journal(
@@ -109,10 +105,10 @@ def import_journal(
         raise
 
 
-def _lines(database: apsw.Connection, table: SqlTable) -> Iterator[bytes]:
-    names = ", ".join(f'"{column}"' for column in table.columns)
-    for values in database.execute(f'SELECT {names} FROM "{table.name}" ORDER BY {_order(table)}'):
-        row = dict(zip(table.columns, cast("tuple[TableValue, ...]", values), strict=True))
+def _lines(database: Database, table: SqlTable) -> Iterator[bytes]:
+    query = f'SELECT {table.names} FROM "{table.name}" ORDER BY {table.order}'
+    for values in database.execute(query):
+        row = dict(zip(table.columns, values, strict=True))
         try:
             yield journal_lines.row_line(table.name, row)
         except ValueError as error:
@@ -120,11 +116,6 @@ def _lines(database: apsw.Connection, table: SqlTable) -> Iterator[bytes]:
                 f"{table.name} of {row.get('user')!r}, offset {row.get('offset')!r}: {error}",
                 advice="run `greenroom journal check` to list all flaws",
             ) from error
-
-
-def _order(table: SqlTable) -> str:
-    """The order of a table's rows: by number if they have one, to keep the order of all events."""
-    return "number" if table.numbered else "1, 2"
 
 
 def _import(
@@ -142,7 +133,7 @@ def _import(
         with database:
             if empty:
                 database.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (header.epoch,))
-            rows = _insert_all(database, lines, progress)
+            rows = insert_all(database, journal_lines.read_rows(lines), _REFUSALS, progress)
             settle_mapped(database)
             fill_in(database)
             if found := list(islice(check(database, progress, strict=False), SHOWN)):
@@ -154,93 +145,6 @@ def _import(
             backup.unlink()
         raise
     return Imported(rows, backup)
-
-
-def _insert_all(database: apsw.Connection, lines: Iterable[bytes], progress: TellProgress) -> int:
-    new_users, intake, rows = _NewUsers(database), _Intake(database), 0
-    for row in new_users.only(journal_lines.read_rows(lines)):
-        intake.insert(row)
-        rows += 1
-        if rows % EVERY == 0:
-            progress("importing", rows, 0)
-    return rows
-
-
-class _NewUsers:
-    """Accepts only rows of users that the journal did not have before."""
-
-    def __init__(self, database: apsw.Connection) -> None:
-        self._is_old = lru_cache(maxsize=65_536)(self._look_up)
-        self._database = database
-        database.execute("CREATE TEMP TABLE old_user (user TEXT PRIMARY KEY) WITHOUT ROWID")
-        for table in tables(database):
-            if "user" in table.columns:
-                database.execute(
-                    f'INSERT OR IGNORE INTO old_user SELECT DISTINCT user FROM "{table.name}"'
-                )
-
-    def only(self, rows: Iterable[TableRow]) -> Iterator[TableRow]:
-        """Yield the rows. Raises `NotMixed` at the first row of a user that the journal has."""
-        for row in rows:
-            user = row.values.get("user")
-            if user is None and row.table in OF_NO_USER:
-                yield row
-                continue
-            if not isinstance(user, str):
-                raise BadExport(f"line {row.line}: the row must have a `user`")
-            if self._is_old(user):
-                raise NotMixed(
-                    f"line {row.line}: the journal already has entries of user {str(user)!r}",
-                    advice="import into a new journal; nothing was changed",
-                )
-            yield row
-
-    def _look_up(self, user: str) -> bool:
-        return bool(self._database.execute("SELECT 1 FROM old_user WHERE user = ?", (user,)).get)
-
-
-class _Intake:
-    """Inserts rows into their tables."""
-
-    def __init__(self, database: apsw.Connection) -> None:
-        self._database = database
-        self._columns = {table.name: table.columns for table in tables(database)}
-        self._statement = lru_cache(maxsize=64)(self._new_statement)
-
-    def insert(self, row: TableRow) -> None:
-        """Raises `BadExport` if the table or a column does not exist, or if an event is unsound."""
-        try:
-            statement = self._statement(row.table, tuple(row.values))
-            if row.table == "log" and (flaw := next(_event_flaws(row), None)):
-                raise _NoPlace(flaw)
-            self._database.execute(statement, tuple(row.values.values()))
-        except (apsw.ConstraintError, OverflowError, _NoPlace) as error:
-            raise BadExport(
-                f"line {row.line}: {_why_not(error, row)}",
-                advice="`greenroom journal export` does not write such a line: export again; "
-                "nothing was changed",
-            ) from error
-
-    def _new_statement(self, table: str, columns: tuple[str, ...]) -> str:
-        if table not in self._columns:
-            raise _NoPlace(f"a journal has no table {table!r}")
-        for column in columns:
-            if column not in self._columns[table]:
-                raise _NoPlace(f"{table} has no column {column!r}")
-        names = ", ".join(f'"{column}"' for column in columns)
-        insert = "INSERT OR REPLACE" if table in MADE_BY_EVENTS else "INSERT"
-        return f'{insert} INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'
-
-
-class _NoPlace(ValueError):
-    """The table or a column does not exist, or the event is unsound."""
-
-
-def _event_flaws(row: TableRow) -> Iterator[str]:
-    """The flaws of an event, found here where the line is known; `check` runs only afterwards."""
-    columns = [row.values.get(column) for column in _RECORD]
-    if None not in (columns[1], columns[-1]):  # offset and body; SQLite requires the other columns
-        yield from record_flaws(cast(RecordRow, tuple(columns)))
 
 
 _BROKEN: Final = re.compile(r"(\w+)(?: \w+)? constraint failed: (.*)")
@@ -260,3 +164,6 @@ def _why_not(error: Exception, row: TableRow) -> str:
     if mistyped := _MISTYPED.search(safe_str(error)):
         return f"`{mistyped[3]}` must be {mistyped[2]}, not {mistyped[1]}"
     return safe_str(error)
+
+
+_REFUSALS: Final = Refusals((apsw.ConstraintError, OverflowError), _why_not)

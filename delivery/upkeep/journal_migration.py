@@ -16,16 +16,14 @@ from greenroom.delivery.legacy.legacy_ids import ADVICE
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS, modern_body, modern_id
 from greenroom.delivery.upkeep.journal_upkeep import (
     EVERY,
-    SqlTable,
     TellProgress,
     back_up,
     copied,
-    count_rows,
     no_progress,
     open_for_upkeep,
     settle_mapped,
-    tables,
 )
+from greenroom.delivery.upkeep.sql_tables import SqlTable, count_rows, tables
 
 SHOWN: Final = 10
 

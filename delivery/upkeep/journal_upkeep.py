@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import apsw
-import attrs
 
 from greenroom.delivery.errors import JournalCorrupt, JournalFailed
 from greenroom.delivery.events.ids import RunId
@@ -21,23 +20,15 @@ from greenroom.delivery.journal.sqlite import schema as sqlite_schema
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
 from greenroom.delivery.journal.sqlite.place import SIDE_FILES, check_place
-from greenroom.delivery.journal.sqlite.schema import DERIVED, catch_up
+from greenroom.delivery.journal.sqlite.schema import catch_up
 from greenroom.delivery.legacy.legacy_ids import is_mapped
+from greenroom.delivery.upkeep.sql_tables import count_rows, tables
 
 TellProgress: TypeAlias = Callable[[str, int, int], None]
 """Called with the current step, the amount done and the total amount (0: unknown)."""
 
 EVERY: Final = 1_000  # rows between two reports of progress
 _PAGES: Final = 1_000  # 4 MiB per step of a backup
-
-
-@attrs.frozen
-class SqlTable:
-    """A table and its columns. `numbered`: its rows also have a `number`, which rises with age."""
-
-    name: str
-    columns: tuple[str, ...]
-    numbered: bool
 
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
@@ -57,23 +48,6 @@ def open_for_upkeep(path: Path) -> Iterator[SqliteFile]:
         raise sqlite_schema.empty(str(path))
     with in_our_words(str(path)), closing(open_file(path, new_epoch=None)) as file:
         yield file
-
-
-def tables(database: apsw.Connection) -> list[SqlTable]:
-    """The tables with entries, in the order of their creation."""
-    names = database.execute(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name != 'meta'"
-        " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
-    ).fetchall()
-    return [_table(database, str(name)) for (name,) in names if name not in DERIVED]
-
-
-def count_rows(database: apsw.Connection) -> int:
-    """The number of rows in all tables."""
-    counts = (
-        database.execute(f'SELECT count(*) FROM "{table.name}"').get for table in tables(database)
-    )
-    return sum(map(int, counts))
 
 
 def backup_path(path: Path, now: datetime | None = None) -> Path:
@@ -163,12 +137,6 @@ def damages(database: apsw.Connection) -> list[str]:
     """The complaints of `PRAGMA integrity_check`; empty if the file is sound."""
     lines = [str(line) for (line,) in database.execute("PRAGMA integrity_check(100)")]
     return [] if lines == ["ok"] else lines
-
-
-def _table(database: apsw.Connection, name: str) -> SqlTable:
-    columns = database.execute("SELECT name, pk FROM pragma_table_info(?)", (name,)).fetchall()
-    others = tuple(str(column) for column, pk in columns if not (column == "number" and pk))
-    return SqlTable(name, others, numbered=len(others) < len(columns))
 
 
 def _copy(source: apsw.Connection, copy: apsw.Connection, progress: TellProgress) -> None:

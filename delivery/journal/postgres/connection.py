@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from itertools import count
 from types import TracebackType
 from typing import Any, Final, TypeAlias, cast
 
@@ -18,6 +19,9 @@ Row: TypeAlias = tuple[SqlValue, ...]
 
 CHUNK: Final = 32
 """Rows of a long answer that are fetched at a time: each may have 1 MiB."""
+
+MANY: Final = 256
+"""The same for who reads a whole journal."""
 
 
 class PostgresRows:
@@ -115,6 +119,37 @@ class PostgresDatabase:
         /,
     ) -> bool | None:
         return self._entered.pop().__exit__(kind, error, trace)
+
+
+class StreamingDatabase(PostgresDatabase):
+    """Within one transaction, answers whose rows stay at the server until they are read."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        super().__init__(connection)
+        self._names = count(1)
+
+    def execute(self, statements: str, bindings: Sequence[SqlValue] = (), /) -> PostgresRows:
+        cursor = RawServerCursor(self.connection, f"rows{next(self._names)}")
+        cursor.itersize = MANY
+        cursor.execute(postgres_of(statements).encode(), bindings or None)
+        return StreamedRows(cursor)
+
+
+class StreamedRows(PostgresRows):
+    """Rows that are fetched as they are read, and given up at the end."""
+
+    def __iter__(self) -> Iterator[Row]:
+        with self._cursor:
+            yield from super().__iter__()
+
+    def fetchall(self) -> Sequence[Row]:
+        with self._cursor:
+            return super().fetchall()
+
+    @property
+    def get(self) -> SqlValue | Row:
+        with self._cursor:
+            return super().get
 
 
 def _has_nulls(bindings: Sequence[SqlValue]) -> bool:

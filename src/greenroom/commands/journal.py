@@ -21,12 +21,13 @@ from greenroom.commands.output.printing import counted
 from greenroom.commands.output.progress import progress_bar
 from greenroom.delivery.errors import JournalError
 from greenroom.delivery.upkeep.journal_backup import back_up_online
-from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_compaction import compact
-from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
 from greenroom.delivery.upkeep.journal_migration import migrate
-from greenroom.delivery.upkeep.journal_upkeep import backups, open_for_upkeep
+from greenroom.delivery.upkeep.journal_upkeep import backups
+from greenroom.delivery.upkeep.whole_journal import WholeFile, WholeJournal
+from greenroom.journal_opening import without_psycopg
 from greenroom.settings import BadSettings, Settings
+from greenroom.settings.database_url import DatabaseUrl
 
 Lines = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 
@@ -79,20 +80,21 @@ def check_journal(
     limit
         Print at most this number of flaws; all are counted.
     journal
-        The journal's file (greenroom.db). No server may have it open.
+        The journal's file (greenroom.db), which no server may have open, or the URL of one in
+        Postgres.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    path, flaws = existing_journal(Settings.load(config, journal=journal)), 0
-    with progress_bar() as progress, open_for_upkeep(path) as file:
-        for flaw in check(file.database, progress):
+    settings, flaws = Settings.load(config, journal=journal), 0
+    with progress_bar() as progress:
+        for flaw in _existing(settings).flaws(progress):
             flaws += 1
             if flaws <= limit:
                 print(one_line(flaw))
     sys.stdout.flush()
     if flaws:
-        raise Flawed(f"{path} has {counted(flaws, 'flaw')}")
-    print(f"{path} is sound")
+        raise Flawed(f"{settings.journal} has {counted(flaws, 'flaw')}")
+    print(f"{settings.journal} is sound")
 
 
 @journal.command(name="migrate")
@@ -172,13 +174,14 @@ def export_to(file: Lines, /, *, journal: Path | None = None, config: Path | Non
     file
         The file to write; - is standard output, and a name that ends in .gz is compressed.
     journal
-        The journal's file (greenroom.db). No server may have it open.
+        The journal's file (greenroom.db), which no server may have open, or the URL of one in
+        Postgres.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
-    path = existing_journal(Settings.load(config, journal=journal))
+    whole = _existing(Settings.load(config, journal=journal))
     with _interruptible(NOTHING_WRITTEN), progress_bar() as progress, written(file) as target:
-        rows = export_journal(path, target.write, progress=progress)
+        rows = whole.export_to(target.write, progress)
     print(f"{counted(rows, 'row')} exported", file=sys.stderr)
 
 
@@ -195,7 +198,8 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
     file
         The file to read; - is standard input, and a name that ends in .gz is decompressed.
     journal
-        The journal's file (greenroom.db). No server may have it open.
+        The journal's file (greenroom.db), which no server may have open, or the URL of one in
+        Postgres.
     config
         TOML file of settings (greenroom.toml, if there is one).
     """
@@ -205,12 +209,29 @@ def import_from(file: Lines, /, *, journal: Path | None = None, config: Path | N
             ["`journal` must be a file, not :memory:, which is gone when this command ends"],
             advice="name the file with --journal",
         )
-    to = journal_file(settings)
+    whole = _whole(settings.journal)
     with _interruptible(WHOLE_OR_NOT), progress_bar() as progress, lines_of(file) as lines:
-        done = import_journal(to, lines, progress=progress)
+        done = whole.import_from(lines, progress)
     print(f"{counted(done.rows, 'row')} imported")
     if done.backup:
-        _tell_backups(to, done.backup)
+        _tell_backups(journal_file(settings), done.backup)
+
+
+def _existing(settings: Settings) -> WholeJournal:
+    """Raises `BadSettings` where there is none."""
+    if not isinstance(settings.journal, DatabaseUrl):
+        existing_journal(settings)
+    return _whole(settings.journal)
+
+
+def _whole(journal: Path | DatabaseUrl) -> WholeJournal:
+    if isinstance(journal, Path):
+        return WholeFile(journal)
+    try:
+        from greenroom.delivery.upkeep.postgres_upkeep import WholePostgres
+    except ImportError as error:
+        raise without_psycopg(journal) from error
+    return WholePostgres(journal.url)
 
 
 @contextmanager

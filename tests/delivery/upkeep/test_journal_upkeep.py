@@ -34,10 +34,12 @@ from greenroom.delivery.legacy.legacy_ids import modern, recognised
 from greenroom.delivery.legacy.legacy_rows import ID_COLUMNS
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_compaction import Compacted, compact
-from greenroom.delivery.upkeep.journal_export import NotMixed, export_journal, import_journal
+from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
+from greenroom.delivery.upkeep.journal_intake import NotMixed
 from greenroom.delivery.upkeep.journal_lines import BYTES_COLUMNS, JSON_COLUMNS, BadExport
 from greenroom.delivery.upkeep.journal_migration import NotMigratable, migrate
-from greenroom.delivery.upkeep.journal_upkeep import backups, open_for_upkeep, tables
+from greenroom.delivery.upkeep.journal_upkeep import backups, open_for_upkeep
+from greenroom.delivery.upkeep.sql_tables import tables
 from tests.delivery.journal.journal_story import (
     EPOCH,
     IDS,

@@ -41,6 +41,7 @@ _COUNT_RUNS: Final = f"""
 _UNTITLED: Final = f"""
     SELECT {", ".join("log." + name for name in RECORD_COLUMNS.split(", "))}
     FROM (SELECT min(number) AS number FROM log WHERE kind IN ({_OPENS}) GROUP BY user, thread)
+        AS firsts
     JOIN log USING (number) JOIN thread ON thread.user = log.user AND thread.thread = log.thread
     WHERE thread.title IS NULL
 """
