@@ -65,7 +65,7 @@ class WholePostgres:
         with _one_state(self.url) as database:
             yield from check_entries(database, progress)
             for user, last, event in database.execute(_ENDS):
-                yield f"the log of {str(user)!r} is said to end at {last!r}, but it does at {event!r}"
+                yield f"the log of {str(user)!r} ends at {event!r}, but is said to end at {last!r}"
 
     def export_to(self, write: Callable[[bytes], object], progress: TellProgress) -> int:
         with _one_state(self.url) as database:
