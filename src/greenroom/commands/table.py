@@ -75,7 +75,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Subcommand]]] = {
         ),
         "crashes": Subcommand(
             "greenroom.commands.looking:crashes",
-            "List the crashes that a running server remembers, newest first.",
+            "List the crashes that a running server and its journal remember, newest first.",
             usage="Usage: greenroom crashes [OPTIONS] [URL]",
         ),
         "nodes": Subcommand(
