@@ -1,14 +1,12 @@
 // Questions to the server, with the session's cookie. The token is sent once, in a header, and kept nowhere.
 
-import { type Api, ApiError, type Fields, isObject, type Role } from "./kit.js";
+import { adminUrl, type Api, ApiError, type Fields, isObject, type Role } from "./kit.js";
 
 export interface Session {
   readonly role: Role;
   readonly csrf: string;
   readonly expires_at: number;
 }
-
-const ADMIN = new URL("../admin/", document.baseURI);
 
 export class HttpApi implements Api {
   private csrf = "";
@@ -50,7 +48,7 @@ export class HttpApi implements Api {
 
 async function ask(method: string, path: string, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> {
   try {
-    return await fetch(new URL(path, ADMIN), { method, headers, credentials: "same-origin", cache: "no-store", signal: signal ?? null });
+    return await fetch(adminUrl(path), { method, headers, credentials: "same-origin", cache: "no-store", signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, "The server does not answer.", "Is it running, and is the tunnel to it open?");
@@ -62,7 +60,7 @@ async function read<T>(answer: Response): Promise<T> {
   const text = await answer.text();
   const said = parsed(text);
   if (answer.ok && isObject(said)) return said as T;
-  if (isObject(said)) throw new ApiError(answer.status, String(said["error"] ?? answer.statusText), String(said["advice"] ?? ""));
+  if (isObject(said)) throw new ApiError(answer.status, String(said["error"] ?? answer.statusText), String(said["advice"] ?? ""), said);
   throw new ApiError(answer.status, text.slice(0, 500).trim() || `The server answered with status ${answer.status}.`);
 }
 

@@ -27,9 +27,9 @@ export interface Api {
   send<T = Fields>(method: "POST" | "DELETE", path: string, signal?: AbortSignal): Promise<T>;
 }
 
-/** The server refused, or did not answer (status 0). */
+/** The server refused, or did not answer (status 0). `said` is the whole refusal, if it is JSON. */
 export class ApiError extends Error {
-  constructor(readonly status: number, message: string, readonly advice = "") {
+  constructor(readonly status: number, message: string, readonly advice = "", readonly said: Fields = {}) {
     super(message);
   }
 }

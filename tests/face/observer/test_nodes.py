@@ -10,56 +10,22 @@ import pytest
 import trio
 import trio.testing
 
-from greenroom.actors import Actor, Ref
-from greenroom.supervisor import DynamicSupervisorRef, actor_child, dynamic_supervisor_child
+from greenroom.supervisor import DynamicSupervisorRef
 from greenroom.supervisor.inspection.slices import Slices
 from tests.face.http_get import get
 from tests.face.observer.browsing import Visitor
+from tests.face.observer.crowds import HOSTILE, Busy, busy, crowd
 from tests.face.observer.tree_stream import Json, TreeStream, nodes, tree_stream
 from tests.protocol.asgi_servers import serving_by
 from tests.protocol.server import ADMIN, Server, serving
 
 pytestmark = [pytest.mark.requirement("R42")]
 
-HOSTILE = "user:<img src=x onerror=alert(1)>\u202e\x07"
-
-
-class Busy(Actor[str]):
-    capacity = 50
-
-    async def receive(self, message: str) -> None:
-        await trio.sleep_forever()
-
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     with serving(admin_token=ADMIN) as server:
         yield server
-
-
-async def crowd(server: Server, *ids: str) -> DynamicSupervisorRef:
-    """A supervisor of supervisors, as users are."""
-    root = server.runtime.root
-    if "crowd" not in root.children():
-        await root.start_child(dynamic_supervisor_child("crowd"))
-    crowd = root.child("crowd", DynamicSupervisorRef)
-    for each in ids:
-        crowd.start_child_soon(dynamic_supervisor_child(each))
-    return crowd
-
-
-def busy(server: Server, user: str, *messages: str) -> None:
-    """Below the user an actor that is busy for ever; the messages wait."""
-    ref = server.run(start_busy, server, user)
-    server.run_sync(ref.tell, "begin")
-    server.wait_until(lambda: ref.statistics().taken == 1)
-    for message in messages:
-        server.run_sync(ref.tell, message)
-
-
-async def start_busy(server: Server, user: str) -> Ref[str]:
-    above = server.runtime.root.child("crowd", DynamicSupervisorRef)
-    return await above.child(user, DynamicSupervisorRef).start_child(actor_child("busy", Busy))
 
 
 def paths(answer: Json) -> list[str]:

@@ -1,4 +1,4 @@
-import { $, ApiError, address, element, isObject, put } from "./kit.js";
+import { $, ApiError, address, adminUrl, element, isObject, put } from "./kit.js";
 import { crash, crashes } from "./crashes.js";
 import { letters } from "./letters.js";
 import { overview } from "./overview.js";
@@ -9,7 +9,6 @@ import { userList, users } from "./users.js";
 import { why } from "./why.js";
 
 //#region src/api.ts
-const ADMIN = new URL("../admin/", document.baseURI);
 var HttpApi = class {
 	csrf = "";
 	/** Called when the server no longer knows the session. */
@@ -42,7 +41,7 @@ var HttpApi = class {
 };
 async function ask(method, path, headers = {}, signal) {
 	try {
-		return await fetch(new URL(path, ADMIN), {
+		return await fetch(adminUrl(path), {
 			method,
 			headers,
 			credentials: "same-origin",
@@ -59,7 +58,7 @@ async function read(answer) {
 	const text = await answer.text();
 	const said = parsed(text);
 	if (answer.ok && isObject(said)) return said;
-	if (isObject(said)) throw new ApiError(answer.status, String(said["error"] ?? answer.statusText), String(said["advice"] ?? ""));
+	if (isObject(said)) throw new ApiError(answer.status, String(said["error"] ?? answer.statusText), String(said["advice"] ?? ""), said);
 	throw new ApiError(answer.status, text.slice(0, 500).trim() || `The server answered with status ${answer.status}.`);
 }
 function parsed(text) {

@@ -54,6 +54,11 @@ function put(node, text) {
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 //#endregion
+//#region src/admin_url.ts
+/** The address of a path relative to `admin/`. */
+const adminUrl = (path) => new URL(path, new URL("../admin/", document.baseURI));
+
+//#endregion
 //#region src/asking_twice.ts
 /** Resolves to whether the reader agrees. */
 function askTwice({ title, text, act, typed }) {
@@ -95,12 +100,13 @@ function askTwice({ title, text, act, typed }) {
 
 //#endregion
 //#region src/view.ts
-/** The server refused, or did not answer (status 0). */
+/** The server refused, or did not answer (status 0). `said` is the whole refusal, if it is JSON. */
 var ApiError = class extends Error {
-	constructor(status, message, advice = "") {
+	constructor(status, message, advice = "", said = {}) {
 		super(message);
 		this.status = status;
 		this.advice = advice;
+		this.said = said;
 	}
 };
 
@@ -192,4 +198,4 @@ function time(ms) {
 }
 
 //#endregion
-export { $, ApiError, ICONS, LONGEST, address, askTwice, duration, element, icon, isObject, link, nameOf, named, number, pretty, put, randomId, refreshing, seconds, textBlock, time };
+export { $, ApiError, ICONS, LONGEST, address, adminUrl, askTwice, duration, element, icon, isObject, link, nameOf, named, number, pretty, put, randomId, refreshing, seconds, textBlock, time };
