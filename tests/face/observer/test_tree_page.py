@@ -9,8 +9,8 @@ import pytest
 
 from greenroom.supervisor import DynamicSupervisorRef
 from tests.face.observer.crowds import HOSTILE, Busy, busy, crowd
-from tests.face.page.browser import NEEDS_CHROMIUM, SCREENSHOTS
-from tests.face.page.test_page_looks import NEEDS_AXE, looks
+from tests.face.observer.looks import NEEDS_AXE, looks
+from tests.face.page.browser import NEEDS_CHROMIUM
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, serving, token_for
 
@@ -115,18 +115,17 @@ def connection_of(server: Server) -> str:
 
 @NEEDS_AXE
 def test_the_tree_and_a_node_are_for_everybody(server: Server, observe: Observe) -> None:
-    SCREENSHOTS.mkdir(exist_ok=True)
     page = observe(server, "tree")
     page.wait_for_selector(ROWS)
     if page.get_attribute(row("crowd"), "aria-expanded") == "false":
         page.click(row("crowd"))
         page.press(TREE, "ArrowRight")
     page.wait_for_selector(row("user:00003"))
-    found = [*looks(page, "observer-tree")]
+    found = [*looks(page, "tree")]
     with Client(server.port, token_for("bob")) as tab:
         tab.hello()
         path = server.run_sync(connection_of, server)
         page.goto(page.url.partition("#")[0] + "#/tree/" + path.replace("/", "%2F"))
         page.wait_for_selector(".machine svg .is-lit")
-        found += looks(page, "observer-node")
+        found += looks(page, "node")
     assert not found, "\n".join(found)
