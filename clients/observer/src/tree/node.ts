@@ -111,7 +111,7 @@ class NodePage {
   constructor(root: HTMLElement) {
     const cards = [this.facts, this.mailbox, this.budget].map((each) => each.root);
     const lists = [this.kinds, this.timers, this.crashes].map((each) => each.root);
-    root.append(this.title, this.user, element("div", { class: "cards" }, ...cards), this.machine.root, ...lists);
+    root.append(this.title, this.user, element("div", { class: "node-cards" }, ...cards), this.machine.root, ...lists);
   }
 
   show(said: Said): void {
@@ -187,7 +187,7 @@ const pairs = (one: readonly string[], other: readonly string[]): string[][] =>
 /** Names and values, updated in place. */
 class Facts {
   readonly root: HTMLElement;
-  private readonly list = element("dl", { class: "facts" });
+  private readonly list = element("dl", { class: "node-facts" });
   private readonly values = new Map<string, HTMLElement>();
 
   constructor(title: string) {
@@ -216,7 +216,7 @@ class Lines {
   constructor(title: string, columns: readonly string[]) {
     const head = element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name)));
     const table = element("table", {}, element("thead", {}, head), this.body);
-    this.root = element("section", { class: "lines", hidden: true }, element("h3", {}, title), element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, table));
+    this.root = element("section", { class: "node-lines", hidden: true }, element("h3", {}, title), element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, table));
   }
 
   set(rows: readonly (readonly (string | HTMLElement)[])[], key = JSON.stringify(rows)): void {

@@ -467,7 +467,7 @@ var NodePage = class {
 			this.timers,
 			this.crashes
 		].map((each) => each.root);
-		root.append(this.title, this.user, element("div", { class: "cards" }, ...cards), this.machine.root, ...lists);
+		root.append(this.title, this.user, element("div", { class: "node-cards" }, ...cards), this.machine.root, ...lists);
 	}
 	show(said) {
 		const { node } = said;
@@ -540,7 +540,7 @@ const pairs = (one, other) => Array.from({ length: Math.max(one.length, other.le
 /** Names and values, updated in place. */
 var Facts = class {
 	root;
-	list = element("dl", { class: "facts" });
+	list = element("dl", { class: "node-facts" });
 	values = /* @__PURE__ */ new Map();
 	constructor(title) {
 		this.root = element("section", {
@@ -567,7 +567,7 @@ var Lines = class {
 	constructor(title, columns) {
 		const table = element("table", {}, element("thead", {}, element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name)))), this.body);
 		this.root = element("section", {
-			class: "lines",
+			class: "node-lines",
 			hidden: true
 		}, element("h3", {}, title), element("div", {
 			class: "scroll",
