@@ -18,7 +18,7 @@ from greenroom.supervisor import (
     dynamic_supervisor_child,
 )
 from tests.face.http_get import get
-from tests.face.observer.tree_stream import Json
+from tests.face.observer.tree.tree_stream import Json
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, crash_user_actor, is_back, serving, token_for
 

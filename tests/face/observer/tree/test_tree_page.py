@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from greenroom.supervisor import DynamicSupervisorRef
-from tests.face.observer.crowds import HOSTILE, Busy, busy, crowd
 from tests.face.observer.looks import NEEDS_AXE, looks
+from tests.face.observer.tree.crowds import HOSTILE, Busy, busy, crowd
 from tests.face.page.browser import NEEDS_CHROMIUM
 from tests.protocol.client import Client
 from tests.protocol.server import ADMIN, Server, serving, token_for

@@ -14,8 +14,8 @@ from greenroom.supervisor import DynamicSupervisorRef
 from greenroom.supervisor.inspection.slices import Slices
 from tests.face.http_get import get
 from tests.face.observer.browsing import Visitor
-from tests.face.observer.crowds import HOSTILE, Busy, busy, crowd
-from tests.face.observer.tree_stream import Json, TreeStream, nodes, tree_stream
+from tests.face.observer.tree.crowds import HOSTILE, Busy, busy, crowd
+from tests.face.observer.tree.tree_stream import Json, TreeStream, nodes, tree_stream
 from tests.protocol.asgi_servers import serving_by
 from tests.protocol.server import ADMIN, Server, serving
 
