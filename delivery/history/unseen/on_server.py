@@ -21,6 +21,14 @@ LOOP: Final = 2
 TOKEN_EXPIRING, BAD_TOKEN, TAKEN_OVER, THROWN_OUT = 4104, 4500, 4504, 4509
 """Close codes of greenroom.v1."""
 
+SILENT: Final = {
+    4101: "it answered no ping",
+    4103: "it took events too slowly, or acknowledged none",
+}
+"""What a client did that the server closed with a code of its own."""
+
+SILENT_ADVICE: Final = "The tab is frozen, its script hangs, or its network is bad: reload it. "
+
 
 def journal_trouble(known: EventEvidence) -> UnseenFinding | None:
     if known.live is None or not known.live.trouble or (known.is_of_event and known.was_received):
@@ -155,11 +163,12 @@ def closed(known: EventEvidence) -> UnseenFinding | None:
     if past is None:
         return None
     who = "the server" if past.by_server else "the client's side"
+    silent = SILENT.get(past.code) if past.by_server else None
     return UnseenFinding(
         UnseenCause.CLOSED,
         f"No tab of the user is connected: the last connection was closed by {who} at "
-        f"{moment(past.at)}, code {past.code}.",
-        "It is sent when a tab comes back.",
+        f"{moment(past.at)}, code {past.code}" + (f": {silent}." if silent else "."),
+        (SILENT_ADVICE if silent else "") + "It is sent when a tab comes back.",
     )
 
 

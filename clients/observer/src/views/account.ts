@@ -100,7 +100,7 @@ export function headline(account: Account): HTMLElement {
     element("p", { class: "soft" }, account.active ? "Served by this server now" : "Not served by this server now",
       `; ${number(kept)} events kept${first > 1 && last ? `, earlier ones are trimmed` : ""}.`),
     account.banned_until === null ? null : element("p", { class: "error", testid: "refused" }, "Refused until ", time(account.banned_until), "."),
-    element("p", {}, element("a", { href: address("why", account.user) }, "Why did this user not see it?")));
+    element("p", {}, element("a", { href: address("why", account.user) }, "Why did the user not see it?")));
 }
 
 const PHASES: Readonly<Record<string, string>> = { READY: "ready" };

@@ -30,7 +30,7 @@ function headline(account) {
 	}, element("p", { class: "user" }, nameOf(account.user)), element("p", { class: "soft" }, account.active ? "Served by this server now" : "Not served by this server now", `; ${number(kept)} events kept${first > 1 && last ? `, earlier ones are trimmed` : ""}.`), account.banned_until === null ? null : element("p", {
 		class: "error",
 		testid: "refused"
-	}, "Refused until ", time(account.banned_until), "."), element("p", {}, element("a", { href: address("why", account.user) }, "Why did this user not see it?")));
+	}, "Refused until ", time(account.banned_until), "."), element("p", {}, element("a", { href: address("why", account.user) }, "Why did the user not see it?")));
 }
 const PHASES = { READY: "ready" };
 const far = ({ standing }) => standing && `${standing.received} of ${standing.sent}`;

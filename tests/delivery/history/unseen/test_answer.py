@@ -176,6 +176,16 @@ def test_a_user_who_is_refused_for_ever_is_told_of_in_words() -> None:
     assert finding_of(banned).cause is UnseenCause.BANNED
 
 
+def test_a_tab_that_was_cut_off_as_silent_is_said_to_be_so() -> None:
+    cut_off = PastConnection(0.0, 4101, by_server=True)
+    found = finding_of(evidence(live=LiveUser(past=(cut_off,))))
+    assert found.cause is UnseenCause.CLOSED
+    assert found.sentence.endswith("code 4101: it answered no ping.")
+    assert "reload it" in found.advice
+    left = finding_of(evidence(live=LiveUser(past=(attrs.evolve(cut_off, by_server=False),))))
+    assert left.sentence.endswith("code 4101.")
+
+
 def test_crashes_long_ago_and_a_single_one_are_no_loop() -> None:
     crash = UserCrash("6nyr6nyr", NOW / 1000, "outbox", "KeyError")
     before = attrs.evolve(crash, at=NOW / 1000 - 601)
