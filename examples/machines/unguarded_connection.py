@@ -79,6 +79,7 @@ EVENTS = [
     wire.ThreadsRequest("7", 10),
     wire.ChangeThread("8", THREAD, archived=True),
     wire.EraseRequest("9", THREAD),
+    wire.FileUpload("10", "cat", 0, 3, b"cat"),
     ThreadErased(THREAD),
     events.RequestDone("6", {"offset": 2}),
     events.RequestRefused("1", CloseCode.SERVER_ERROR, "the server failed"),

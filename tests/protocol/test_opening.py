@@ -87,6 +87,7 @@ def test_ready_says_who_where_and_until_when(client, user):
         *("type", "session", "connection", "user", "epoch", "offset"),
         *("from", "recovered", "heartbeat", "expires", "features"),
         *("max_frame_bytes", "frames_per_second", "frames_burst"),
+        "files",  # since the agent of these tests takes some
     }
     assert re.fullmatch(r"sess_[0-7][0-9a-hjkmnp-tv-z]{25}", ready["session"])
     assert re.fullmatch(r"conn_[0-7][0-9a-hjkmnp-tv-z]{25}", ready["connection"])

@@ -76,17 +76,21 @@ def user(name):
     return f"{name}-{sniffio.current_async_library()}"
 
 
+FILES = ("files", "read_file", "read_file_part", "file_parts", "save_file")
+
+
 @pytest.mark.parametrize(
     ("remote", "own", "but"),
     [
-        (RemoteRun, Run, {"live", "stop", "interrupt"}),
+        (RemoteRun, Run, {"live", "stop", "interrupt", *FILES}),
         (RemoteText, TextStream, {"receipt"}),
         (RemoteReceipt, Receipt, set()),
         (RemoteAsk, UserAsk, set()),
     ],
 )
 def test_the_public_names_and_signatures_are_those_of_the_servers_own(remote, own, but):
-    """`live`, `stop` and `interrupt` are the runtime's own business."""
+    """`live`, `stop` and `interrupt` are the runtime's own business; a run of another process takes
+    no files."""
 
     def names(kind):
         return {name for name in dir(kind) if not name.startswith("_")} - but

@@ -228,7 +228,7 @@ def _whole(journal: Path | DatabaseUrl) -> WholeJournal:
     if isinstance(journal, Path):
         return WholeFile(journal)
     try:
-        from greenroom.delivery.upkeep.postgres_upkeep import WholePostgres
+        from greenroom.delivery.upkeep.postgres.whole_postgres import WholePostgres
     except ImportError as error:
         raise without_psycopg(journal) from error
     return WholePostgres(journal.url)

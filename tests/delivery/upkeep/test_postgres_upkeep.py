@@ -19,7 +19,7 @@ from tests.delivery.journal.journal_story import EPOCH, TURN, native, rows, turn
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of
 
 if TYPE_CHECKING:
-    from greenroom.delivery.upkeep.postgres_upkeep import WholePostgres
+    from greenroom.delivery.upkeep.postgres.whole_postgres import WholePostgres
 
 pytestmark = [NEEDS_POSTGRES, pytest.mark.requirement("R43")]
 
@@ -31,7 +31,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def there(url: str) -> WholePostgres:
-    from greenroom.delivery.upkeep.postgres_upkeep import WholePostgres
+    from greenroom.delivery.upkeep.postgres.whole_postgres import WholePostgres
 
     return WholePostgres(url)
 
