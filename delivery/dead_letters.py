@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import orjson
 import trio
 
 from greenroom.delivery.errors import UnknownEvent
@@ -111,3 +112,27 @@ def redraft(record: Record, ids: IdSource) -> Draft:
 
 def no_letter(event: EventId) -> UnknownEvent:
     return UnknownEvent(f"{event} is no dead letter", advice="greenroom dead-letters list")
+
+
+def letter_json(letter: DeadLetter, *records: Record | None) -> bytes:
+    """A letter as JSON; without a `record`, the event itself is left out."""
+    fields: dict[str, object] = {
+        "event": str(letter.event),
+        "user": str(letter.user),
+        "offset": letter.offset,
+        "kind": str(letter.kind),
+        "outcome": letter.outcome,
+        "at": letter.at,
+        "attempts": [
+            {
+                "attempt": each.number,
+                "at": each.at,
+                "session": str(each.session),
+                "connection": str(each.connection),
+            }
+            for each in letter.attempts
+        ],
+    }
+    for record in records:
+        fields["record"] = None if record is None else orjson.Fragment(record.body)
+    return orjson.dumps(fields)

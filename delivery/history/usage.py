@@ -137,14 +137,15 @@ class Usage:
 
     Groups by tool are in `tools`, which is always filled. An agent's group has the events of its
     runs, without users' messages and without runs that ended before an agent started. Days are
-    in UTC.
+    in UTC. Past `most_groups` groups, or tools, the others share one.
     """
 
-    def __init__(self, by: By | None = None) -> None:
+    def __init__(self, by: By | None = None, most_groups: int | None = None) -> None:
         self.total = Tally()
         self.groups: defaultdict[str, Tally] = defaultdict(Tally)
         self.tools: defaultdict[str, ToolTally] = defaultdict(ToolTally)
         self.by = by
+        self._most = most_groups
         self._open: dict[str, _RunSoFar] = {}
 
     def add(self, event: UsageEvent) -> None:
@@ -172,13 +173,17 @@ class Usage:
             return
         run.agent = str(event.data.get("agent"))
         if self.by is By.AGENT:
-            _count_run(run, self.groups[run.agent])
+            _count_run(run, self.groups[self._bounded(run.agent, self.groups)])
 
     def _tallies(self, event: UsageEvent) -> Iterator[Tally]:
         yield self.total
         group = self._group(event)
         if group is not None:
-            yield self.groups[group]
+            yield self.groups[self._bounded(group, self.groups)]
+
+    def _bounded(self, name: str, known: Mapping[str, object]) -> str:
+        is_full = self._most is not None and name not in known and len(known) >= self._most
+        return OTHERS if is_full else name
 
     def _group(self, event: UsageEvent) -> str | None:
         match self.by:
@@ -191,7 +196,7 @@ class Usage:
         return None
 
     def _count_tool(self, event: UsageEvent) -> None:
-        name = str(event.data.get("tool_name"))
+        name = self._bounded(str(event.data.get("tool_name")), self.tools)
         if event.kind is Kind.TOOL_EXECUTING:
             self.tools[name].calls += 1
         elif event.kind is Kind.TOOL_COMPLETED:

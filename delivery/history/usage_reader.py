@@ -12,11 +12,15 @@ from greenroom.delivery.errors import damaged
 from greenroom.delivery.events.kinds import JSON, Kind
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.history.usage import TELLING, UsageEvent
-from greenroom.delivery.journal.sql.database import has_table
+from greenroom.delivery.journal.sql.database import Database, has_table
 from greenroom.delivery.journal.sql.reader import SqlReader
 from greenroom.delivery.upkeep.journal_upkeep import TellProgress, no_progress
 
 CHUNK: Final = 5_000  # rows per look
+
+_BACK_MS: Final = 3_600_000
+_ENDS: Final = "SELECT coalesce(min(number), 1), coalesce(max(number), 1) FROM log"
+_NEXT_AT: Final = "SELECT at FROM log WHERE number >= ? ORDER BY number LIMIT 1"
 
 _TELLING: Final = ", ".join(f"'{kind}'" for kind in sorted(TELLING))
 _EVENTS: Final = f"""
@@ -47,21 +51,47 @@ def usage_events(
 
     Raises the errors of `SqlReader`, and `JournalCorrupt`.
     """
+    for piece in usage_pieces(reader, since=since, progress=progress):
+        yield from piece
+
+
+def usage_pieces(
+    reader: SqlReader,
+    *,
+    since: int = 0,
+    rows: int | None = None,
+    progress: TellProgress = no_progress,
+) -> Iterator[Sequence[UsageEvent]]:
+    """As `usage_events`, in pieces of at most `rows` events (`CHUNK`), each read in one look."""
+    size = rows or CHUNK
     with reader.look() as database:
         forgotten = _FORGOTTEN if has_table(database, "received") else ""
         sql = _EVENTS.format(forgotten=forgotten)
-        first = cast(int, database.execute("SELECT coalesce(min(number), 1) FROM log").get)
+        first = _first_since(database, since)
     last = reader.last_number()
-    for after in range(first - 1, last, CHUNK):
+    for after in range(first - 1, last, size):
         with reader.look() as database:
-            until = min(after + CHUNK, last)
+            until = min(after + size, last)
             with database:
-                rows = database.execute(sql, (after, until, since)).fetchall()
+                found = database.execute(sql, (after, until, since)).fetchall()
                 marks = database.execute(_MARKS, (after, until, since)).fetchall()
-        found = _by_event(cast("list[_MarkRow]", marks))
-        for row in cast("list[_UsageRow]", rows):
-            yield _event(row, found)
+        of_events = _by_event(cast("list[_MarkRow]", marks))
+        yield [_event(row, of_events) for row in cast("list[_UsageRow]", found)]
         progress("counting events", until - first + 1, last - first + 1)
+
+
+def _first_since(database: Database, since: int) -> int:
+    """The number of the first event that may be as young: times rise with numbers, unless a clock
+    is set back, which is allowed for up to `_BACK_MS`."""
+    low, high = cast("tuple[int, int]", database.execute(_ENDS).get)
+    while low < high:
+        middle = (low + high) // 2
+        at = cast("int | None", database.execute(_NEXT_AT, (middle,)).get)
+        if at is not None and at < since - _BACK_MS:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def _by_event(rows: Sequence[_MarkRow]) -> _Marks:

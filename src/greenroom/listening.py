@@ -37,6 +37,7 @@ from greenroom.metrics.counts import Metrics
 from greenroom.metrics.door import MetricsDoor
 from greenroom.metrics.gauges import Gauges
 from greenroom.metrics.glance import Glance
+from greenroom.observer.journal_routes import journal_routes
 from greenroom.observer.page_door import ObserverPage
 from greenroom.observer.thread_door import ThreadDoor
 from greenroom.observer.tree.routes import tree_routes
@@ -208,7 +209,9 @@ class Listening:
         tree = tree_routes(self.root, guard.check, self.draining, self.wall_clock)
         crashes = CrashesDoor(self.crashes).routes()
         found = {**WhyDoor(looked).routes(), **ThreadDoor(self.journal).routes()}
-        observed = {**crashes, **tree, **user_routes(looked, guard)}
+        key = self.settings.admin_token or self.settings.secret or self.journal.epoch
+        kept = journal_routes(self.journal, guard, key, self.wall_clock)
+        observed = {**crashes, **tree, **kept, **user_routes(looked, guard)}
         more = {**users, **runs, **found, **overview, **observed}
         admin = AdminDoor(self.root, self.dead_letters, self.journal, guard, more=more).routes()
         return {**admin, **SessionDoor(guard).routes(), **ObserverPage(guard).routes()}

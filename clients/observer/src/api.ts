@@ -31,6 +31,11 @@ export class HttpApi implements Api {
     return this.answered<T>(await ask("GET", path, {}, signal));
   }
 
+  async text(path: string, signal?: AbortSignal): Promise<string> {
+    const answer = await ask("GET", path, {}, signal);
+    return answer.ok ? answer.text() : this.answered<string>(answer);
+  }
+
   async send<T = Fields>(method: "POST" | "DELETE", path: string, signal?: AbortSignal): Promise<T> {
     return this.answered<T>(await ask(method, path, { "X-Greenroom-CSRF": this.csrf }, signal));
   }

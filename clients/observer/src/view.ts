@@ -24,6 +24,8 @@ export interface Place {
 /** Asks the server. Paths are relative to `admin/`; `T` is what the server documents. Rejects with `ApiError`. */
 export interface Api {
   get<T = Fields>(path: string, signal?: AbortSignal): Promise<T>;
+  /** An answer that is no JSON. */
+  text(path: string, signal?: AbortSignal): Promise<string>;
   send<T = Fields>(method: "POST" | "DELETE", path: string, signal?: AbortSignal): Promise<T>;
 }
 

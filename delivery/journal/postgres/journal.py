@@ -38,6 +38,7 @@ from greenroom.delivery.journal.postgres.opening import (
     named,
     prepare,
 )
+from greenroom.delivery.journal.postgres.reader import PostgresReader
 from greenroom.delivery.journal.postgres.store import PostgresStore
 from greenroom.delivery.journal.postgres.sweeper import PostgresSweeper
 from greenroom.delivery.journal.postgres.wake_ups import WakeUps
@@ -169,6 +170,11 @@ class PostgresJournal(ThreadedJournal):
     @property
     def epoch(self) -> str:
         return self._session.epoch
+
+    def reader(self) -> PostgresReader:
+        """Reads beside this journal, in one thread at a time. Raises the errors of
+        `PostgresReader`."""
+        return PostgresReader(self._session.url)
 
     @property
     def nodes(self) -> Nodes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Final, TypeAlias, TypeVar, cast
+from typing import Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 import attrs
 
@@ -49,6 +49,13 @@ class ReadTo:
 
     number: int = 0
     event: EventId | None = None
+
+
+@runtime_checkable
+class ReadBeside(Protocol):
+    """A journal that others can read beside it."""
+
+    def reader(self) -> SqlReader: ...
 
 
 class SqlReader(ABC):

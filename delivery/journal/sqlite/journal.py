@@ -24,6 +24,7 @@ from greenroom.delivery.journal.retention.sqlite_sweeper import SqliteSweeper
 from greenroom.delivery.journal.sql.store import SqlStore
 from greenroom.delivery.journal.sqlite.errors import in_our_words
 from greenroom.delivery.journal.sqlite.file import SqliteFile, open_file
+from greenroom.delivery.journal.sqlite.reader import JournalReader
 
 R = TypeVar("R")
 
@@ -86,6 +87,10 @@ class SqliteJournal(ThreadedJournal):
     @property
     def epoch(self) -> str:
         return self._file.epoch
+
+    def reader(self) -> JournalReader:
+        """Reads beside this journal, in any thread. Raises the errors of `JournalReader`."""
+        return JournalReader(self._file.path)
 
     async def sweep(self, cutoffs: Cutoffs, place: SweptTo) -> Swept:
         swept = await super().sweep(cutoffs, place)

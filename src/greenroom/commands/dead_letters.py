@@ -11,11 +11,11 @@ from cyclopts import App
 
 from greenroom.commands.events import reader_of
 from greenroom.commands.options import AdminToken, Flag, Limit
-from greenroom.commands.output.dead_letters import heading, json_of, line_of, shown_whole
+from greenroom.commands.output.dead_letters import heading, line_of, shown_whole
 from greenroom.commands.output.printing import say_none
 from greenroom.commands.output.streams import write_line
 from greenroom.commands.users.here_or_there import Url, done
-from greenroom.delivery.dead_letters import no_letter, requeue_at_rest
+from greenroom.delivery.dead_letters import letter_json, no_letter, requeue_at_rest
 from greenroom.delivery.events.ids import EventId, IdSource, UserId
 from greenroom.delivery.events.record import DeadLetter
 from greenroom.delivery.journal.sqlite.journal import SqliteJournal
@@ -63,7 +63,7 @@ def list_letters(
     past = modern(EventId, after) if after is not None else None
     letters = reader.dead_letters(user=whose, after=past, limit=limit + 1)
     shown = letters[:limit]
-    for line in map(json_of, shown) if json else ():
+    for line in map(letter_json, shown) if json else ():
         write_line(line)
     if not json:
         _print_table(shown, user, after)
@@ -101,7 +101,7 @@ def show(
     if letter is None:
         raise no_letter(known)
     if json:
-        write_line(json_of(letter, record))
+        write_line(letter_json(letter, record))
     else:
         print(shown_whole(letter, record))
 

@@ -14,8 +14,9 @@ from greenroom.commands.output.ages import Age, seconds_of
 from greenroom.commands.output.printing import show
 from greenroom.commands.output.progress import progress_bar
 from greenroom.commands.output.streams import write_line
-from greenroom.commands.output.usage import Period, as_json, view
+from greenroom.commands.output.usage import view
 from greenroom.delivery.history.usage import By, Usage
+from greenroom.delivery.history.usage_json import Period, as_json
 from greenroom.delivery.history.usage_reader import usage_events
 from greenroom.settings import Settings
 

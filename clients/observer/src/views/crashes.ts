@@ -1,13 +1,176 @@
-// Not built yet.
+// What crashed: a line for each kind of crash, and one crash with all that is known of it.
 
-import { element, type View } from "../kit.js";
+import {
+  address, type Api, ApiError, download, duration, element, type Fields, isObject, link, named, nameOf, number, put, refreshing, textBlock, time, type View,
+} from "../kit.js";
+
+interface Line {
+  readonly id: string; readonly number: number; readonly at: number; readonly path: string; readonly summary: string;
+  readonly restarts: number; readonly replayable: boolean; readonly needs_actor: boolean;
+  readonly process: string; readonly began: number | null; readonly here: boolean;
+}
+interface Frame { readonly file: string; readonly line: number; readonly function: string; readonly source: string }
+interface Raised {
+  readonly type: string; readonly message: string; readonly frames: readonly Frame[]; readonly notes: readonly string[];
+  readonly link: "cause" | "context" | null; readonly cause: Raised | null; readonly errors: readonly Raised[];
+}
+interface Actor {
+  readonly type: string; readonly messages: readonly unknown[]; readonly forgotten: number; readonly machine: string | null; readonly phase: string | null;
+  readonly moves: readonly { readonly old: string; readonly event: string; readonly new: string }[];
+}
+interface Report {
+  readonly id: string; readonly at: number; readonly supervisor: string; readonly child: string; readonly reason: string; readonly context: string;
+  readonly error: Raised | null; readonly traceback: string; readonly restarts: number; readonly uptime: number; readonly budget: number | null;
+  readonly callers: readonly string[]; readonly actor: Actor | null;
+  readonly chain: readonly { readonly id: string; readonly at: number; readonly path: string; readonly reason: string }[];
+}
+
+const SECONDS = 5, DEEPEST = 12;
+
+/** Crashes of one kind differ in whose they were only. */
+const kindOf = ({ path, summary }: Line): string => `${path.replace(/\b(user:|outbox:|run_|conn_)[^/]+/g, "$1…")} ${summary}`;
+
+function grouped(lines: readonly Line[]): Map<string, Line[]> {
+  const groups = new Map<string, Line[]>();
+  for (const line of [...lines].sort((one, other) => other.at - one.at)) {
+    const kind = kindOf(line);
+    groups.set(kind, [...(groups.get(kind) ?? []), line]);
+  }
+  return groups;
+}
 
 export const crashes: View = {
   title: "Crashes",
-  show: ({ root }) => root.append(element("p", {}, "This view is not built yet.")),
+  async show(place) {
+    const body = element("tbody", { testid: "crashes" });
+    const nothing = element("p", { class: "soft", testid: "no-crashes", hidden: true }, "Nothing has crashed.");
+    const table = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Crashes" }, element("table", {},
+      element("thead", {}, element("tr", {}, ...["Newest", "Times", "What", "Error", "Replay"].map((name) => element("th", { scope: "col" }, name)))), body));
+    const rows = new Map<string, { sign: string; row: HTMLElement }>();
+    const look = async (): Promise<void> => {
+      const { crashes: lines } = await place.api.get<{ readonly crashes: readonly Line[] } & Fields>("crashes", place.signal);
+      const groups = grouped(lines);
+      for (const [kind, { row }] of rows) if (!groups.has(kind)) { row.remove(); rows.delete(kind); }
+      let before: Element | null = body.firstElementChild;
+      for (const [kind, members] of groups) {
+        const row = kept(rows, kind, members);
+        if (row !== before) body.insertBefore(row, before);
+        before = row.nextElementSibling;
+      }
+      nothing.hidden = groups.size > 0;
+      table.hidden = groups.size === 0;
+      if (!table.isConnected) place.root.append(nothing, table);
+    };
+    await refreshing(place, SECONDS, look);
+  },
 };
+
+/** The row of a kind; another one takes its place when there are more crashes of it. */
+function kept(rows: Map<string, { sign: string; row: HTMLElement }>, kind: string, members: readonly Line[]): HTMLElement {
+  const sign = members.map(({ id }) => id).join(), known = rows.get(kind);
+  if (known?.sign === sign) return known.row;
+  const row = rowOf(members, known?.row.querySelector("details")?.open ?? false);
+  const focused = known?.row.contains(document.activeElement);
+  known?.row.replaceWith(row);
+  if (focused) row.querySelector<HTMLElement>("a, summary")?.focus();
+  rows.set(kind, { sign, row });
+  return row;
+}
+
+function rowOf(members: readonly Line[], isOpen: boolean): HTMLElement {
+  const [newest] = members as readonly [Line];
+  return element("tr", { testid: "crash-kind" },
+    element("td", {}, element("a", { href: address("crashes", newest.id), testid: "newest" }, time(newest.at * 1_000)),
+      newest.here ? null : element("span", { class: "note", title: `in process ${newest.process}` }, "earlier")),
+    element("td", { class: "num" }, number(members.length)),
+    element("td", {}, nameOf(newest.path), members.length > 1 ? others(members, isOpen) : null),
+    element("td", { class: "error" }, named(newest.summary)),
+    element("td", {}, newest.replayable ? (newest.needs_actor ? "with --actor" : "yes") : ""));
+}
+
+function others(members: readonly Line[], isOpen: boolean): HTMLElement {
+  const each = members.map((line) => element("li", {}, element("a", { href: address("crashes", line.id) }, time(line.at * 1_000)), " ", nameOf(line.path)));
+  return element("details", { open: isOpen }, element("summary", {}, `All ${number(members.length)}`), element("ul", {}, ...each));
+}
 
 export const crash: View = {
   title: "Crash",
-  show: ({ root }) => root.append(element("p", {}, "This view is not built yet.")),
+  async show({ root, parts, api, signal }) {
+    const id = parts[0] ?? "";
+    const answer = await api.get<{ readonly crash: Report; readonly process?: string; readonly began?: number; readonly here?: boolean } & Fields>(`crashes/${encodeURIComponent(id)}`, signal);
+    const report = answer.crash, { actor, error } = report;
+    root.append(
+      element("p", { class: "crumbs" }, element("a", { href: address("crashes") }, "All crashes")),
+      element("section", { class: "card crash", testid: "crash" },
+        element("h2", {}, nameOf(`${report.supervisor}/${report.child}`)),
+        element("p", { class: "error headline" }, `${report.reason}: ${error ? named(firstLine(error)) : "no error"}`),
+        element("p", { class: "soft" }, ...circumstances(report)),
+        answer.here === false ? element("p", { class: "soft", testid: "earlier" }, `In process ${named(answer.process ?? "")}, started `, time((answer.began ?? 0) * 1_000), ": not the one that answers.") : null,
+        report.callers.length ? element("p", { class: "soft" }, "Started by ", nameOf(report.callers.join(", which was started by "))) : null,
+        replay(report, api, signal)));
+    if (error) root.append(section("What was raised", ...raised(error, 0)));
+    if (actor?.machine) root.append(section(`Machine ${named(actor.machine)}, now ${named(actor.phase ?? "")}`, element("ol", { class: "moves", testid: "moves" },
+      ...actor.moves.map((move) => element("li", {}, element("code", {}, named(move.old)), ` — ${named(move.event)} → `, element("code", {}, named(move.new)))))));
+    if (actor) root.append(section(`Last messages of ${named(actor.type)}`,
+      element("p", { class: "soft" }, actor.forgotten ? `${number(actor.forgotten)} before them are forgotten; the last one is what it crashed on.` : "The last one is what it crashed on."),
+      element("ol", { class: "messages", testid: "messages" }, ...actor.messages.map((message) => element("li", {}, textBlock(readable(message), 1_000))))));
+    if (report.chain.length) root.append(section("Crashes that led here", element("ol", { class: "chain", testid: "chain" },
+      ...report.chain.map((each) => element("li", {}, link(each.id, "crashes", each.id), " ", time(each.at * 1_000), " ", nameOf(each.path), " ", element("span", { class: "error" }, named(each.reason)))))));
+    if (report.traceback) root.append(section("Traceback", textBlock(report.traceback)));
+  },
 };
+
+const section = (title: string, ...children: readonly (Node | null)[]): HTMLElement => element("section", { class: "card" }, element("h2", {}, title), ...children);
+const firstLine = (error: Raised): string => `${className(error.type)}: ${error.message.split("\n", 1)[0] ?? ""}`.slice(0, 300);
+const className = (path: string): string => path.split(":").at(-1) ?? path;
+
+function circumstances(report: Report): readonly (Node | string)[] {
+  const when: Readonly<Record<string, string>> = { start: ", while it was started", restart: ", while it was restarted", shutdown: ", while it was stopped" };
+  const budget = report.budget === null ? "" : `; ${number(report.budget)} restarts were left`;
+  return [time(report.at * 1_000), `${when[report.context] ?? ""}, after ${duration(report.uptime)} and ${number(report.restarts)} restarts${budget}. Crash ${report.id}.`];
+}
+
+/** A button that downloads the pytest file, or says why there is none. */
+function replay(report: Report, api: Api, signal: AbortSignal): HTMLElement {
+  const said = element("p", { role: "status", testid: "no-replay" });
+  const button = element("button", { type: "button", class: "quiet", testid: "replay", onclick: async () => {
+    put(said, "");
+    try {
+      download(`test_crash_${report.id}.py`, await api.text(`crashes/${encodeURIComponent(report.id)}/test`, signal), "text/x-python");
+    } catch (error) {
+      if (!signal.aborted) put(said, error instanceof ApiError ? `No test can be written: ${error.message}. ${error.advice}` : String(error));
+    }
+  } }, "Replay as test");
+  return element("div", { class: "row" }, button, said);
+}
+
+function* raised(error: Raised, depth: number): Generator<HTMLElement> {
+  yield element("p", { class: "error" }, element("strong", {}, named(className(error.type))));
+  if (error.message) yield textBlock(error.message);
+  yield element("ol", { class: "frames" }, ...[...error.frames].reverse().map((frame) => element("li", {},
+    element("code", {}, named(frame.source || "(no source)")), element("span", { class: "soft" }, `${named(frame.function)}, ${named(frame.file)}:${frame.line}`))));
+  for (const note of error.notes) yield textBlock(note);
+  if (depth >= DEEPEST) return;
+  for (const member of error.errors) yield* raised(member, depth + 1);
+  if (!error.cause) return;
+  yield element("h3", {}, error.link === "context" ? "while handling" : "caused by");
+  yield* raised(error.cause, depth + 1);
+}
+
+/** A message as Python would write it; the forms are those of the server's `message_codec`. */
+function readable(form: unknown): string {
+  if (Array.isArray(form)) return `[${form.map(readable).join(", ")}]`;
+  if (!isObject(form)) return JSON.stringify(form) ?? "";
+  const [tag = "", held] = Object.entries(form)[0] ?? [];
+  const fields = (each: unknown): string => (isObject(each) ? Object.entries(each).map(([name, value]) => `${name}=${readable(value)}`).join(", ") : "");
+  switch (tag) {
+    case "$object": return `${className(String(held))}(${fields(form["fields"])})`;
+    case "$enum": return `${className(String(held))}.${String(form["name"])}`;
+    case "$text": return readable(form["value"]);
+    case "$ask": return `asked: ${readable(held)}`;
+    case "$redacted": return `<${String(held)} left out>`;
+    case "$opaque": return `<${className(String(held))}${"over" in form ? `, over ${String(form["over"])} bytes` : ""}>`;
+    case "$cut": return `${readable(held)}… (${String(form["length"])} in all)`;
+    default: return tag.startsWith("$") ? readable(held) : `{${Object.entries(form).map(([name, value]) => `${JSON.stringify(name)}: ${readable(value)}`).join(", ")}}`;
+  }
+}

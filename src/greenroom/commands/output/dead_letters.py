@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import orjson
-
 from greenroom.actors.text.escaping import one_line
 from greenroom.delivery.events.record import DeadLetter, Record
 from greenroom.delivery.history.times import moment
@@ -20,30 +18,6 @@ def shown_whole(letter: DeadLetter, record: Record | None) -> str:
         lines.append("  no attempts are recorded: it was not sent again to any client")
     lines.append(one_line(record.body.decode()) if record else "  the event itself was trimmed")
     return "\n".join(lines)
-
-
-def json_of(letter: DeadLetter, *records: Record | None) -> bytes:
-    """The same for programs; without a `record`, the event itself is left out."""
-    fields: dict[str, object] = {
-        "event": str(letter.event),
-        "user": str(letter.user),
-        "offset": letter.offset,
-        "kind": str(letter.kind),
-        "outcome": letter.outcome,
-        "at": letter.at,
-        "attempts": [
-            {
-                "attempt": each.number,
-                "at": each.at,
-                "session": str(each.session),
-                "connection": str(each.connection),
-            }
-            for each in letter.attempts
-        ],
-    }
-    for record in records:
-        fields["record"] = None if record is None else orjson.Fragment(record.body)
-    return orjson.dumps(fields)
 
 
 def heading() -> str:

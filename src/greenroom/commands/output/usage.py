@@ -1,37 +1,30 @@
-"""Usage for people, as tables, and for programs, as JSON."""
+"""Usage for people, as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
 
-import attrs
-import orjson
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from greenroom.actors.text.escaping import one_line
 from greenroom.commands.output.looking import duration
-from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.stages import ReceiptStage
 from greenroom.delivery.history.durations import Durations
 from greenroom.delivery.history.times import moment
 from greenroom.delivery.history.usage import ENDINGS, By, Tally, Usage
+from greenroom.delivery.history.usage_json import (
+    MEDIAN,
+    MOST,
+    STAGES,
+    Period,
+    chosen,
+    kinds,
+    ranked,
+)
 
-SCHEMA = "greenroom.usage/1"
-MEDIAN, MOST = 0.5, 0.95
-STAGES = (ReceiptStage.RECEIVED, ReceiptStage.DISPLAYED, ReceiptStage.CONFIRMED)
 FAILURES = ("crash", "timeout", "lost")
-T = TypeVar("T")
-
-
-@attrs.frozen
-class Period:
-    """What was counted: from `since` (None: the journal's beginning) until now (ms)."""
-
-    since: int | None
-    until: int
 
 
 def view(usage: Usage, period: Period, limit: int) -> Group:
@@ -57,7 +50,7 @@ def _overview(usage: Usage, since: str, limit: int) -> Iterator[RenderableType]:
     facts.add_row("  took", f"{_took(total.took, MEDIAN)} p50, {_took(total.took, MOST)} p95")
     facts.add_row("events", f"{total.events:,}")
     facts.add_row("  reached", Text(", ".join(f"{s} {_share(total, s)}" for s in STAGES)))
-    facts.add_row("  kinds", Text(_listed(_kinds(total))))
+    facts.add_row("  kinds", Text(_listed(kinds(total))))
     facts.add_row("verdicts", Text(one_line(_listed(dict(total.verdicts.most_common(10))))))
     yield Text(f"{since}\n")
     yield facts
@@ -71,7 +64,7 @@ def _groups(usage: Usage, limit: int) -> Iterator[RenderableType]:
     if not usage.groups:
         yield Text(f"no {usage.by} did anything in this time")
     table: Table | None = None
-    for name in _chosen(usage, limit):
+    for name in chosen(usage, limit):
         cells = _cells(usage.groups[name])
         if usage.by is By.USER:
             del cells["users"]
@@ -101,24 +94,12 @@ def _tools(usage: Usage, limit: int) -> Iterator[RenderableType]:
         yield Text("no tool was called")
         return
     table = _table("tool", ("calls", "errors", "p50", "p95"))
-    for name in _ranked(usage.tools, lambda tool: (tool.calls,))[:limit]:
+    for name in ranked(usage.tools, lambda tool: (tool.calls,))[:limit]:
         tool = usage.tools[name]
         p50, p95 = _took(tool.took, MEDIAN), _took(tool.took, MOST)
         table.add_row(Text(one_line(name)), f"{tool.calls:,}", f"{tool.errors:,}", p50, p95)
     yield table
     yield from _more(len(usage.tools) - limit)
-
-
-def _chosen(usage: Usage, limit: int | None = None) -> list[str]:
-    """The names of groups: the days in order, others with the most runs first."""
-    if usage.by is By.DAY:
-        return sorted(usage.groups)[-limit if limit else 0 :]
-    return _ranked(usage.groups, lambda group: (group.runs, group.events))[:limit]
-
-
-def _ranked(named: Mapping[str, T], weight: Callable[[T], tuple[int, ...]]) -> list[str]:
-    """The names, the heaviest first."""
-    return sorted(named, key=lambda name: (*(-each for each in weight(named[name])), name))
 
 
 def _table(title: str, names: Iterable[str]) -> Table:
@@ -147,50 +128,3 @@ def _took(durations: Durations, share: float) -> str:
 
 def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count) or "none"
-
-
-def _kinds(tally: Tally) -> dict[str, int]:
-    return {str(kind): tally.kinds[kind] for kind in Kind}
-
-
-def as_json(usage: Usage, period: Period) -> bytes:
-    """All that was counted, in one line."""
-    fields = {
-        "schema": SCHEMA,
-        "since": period.since,
-        "until": period.until,
-        "by": None if usage.by is None else str(usage.by),
-        "total": _tally(usage.total),
-        "tools": [
-            {
-                "tool": name,
-                "calls": tool.calls,
-                "errors": tool.errors,
-                "took": _percentiles(tool.took),
-            }
-            for name, tool in sorted(usage.tools.items())
-        ],
-        "groups": [{str(usage.by): name, **_tally(usage.groups[name])} for name in _chosen(usage)],
-    }
-    return orjson.dumps(fields)
-
-
-def _tally(tally: Tally) -> dict[str, object]:
-    return {
-        "runs": tally.runs,
-        "sub_runs": tally.sub_runs,
-        "going_on": tally.going_on,
-        "endings": {name: tally.endings[name] for name in ENDINGS},
-        "took": _percentiles(tally.took),
-        "active_users": len(tally.users),
-        "events": tally.events,
-        "kinds": _kinds(tally),
-        **{str(stage): tally.reached[stage] for stage in STAGES},
-        "tool_calls": tally.tool_calls,
-        "tool_errors": tally.tool_errors,
-        "verdicts": dict(tally.verdicts),
-    }
-
-
-def _percentiles(took: Durations) -> dict[str, int | None]:
-    return {"p50_ms": took.percentile(MEDIAN), "p95_ms": took.percentile(MOST)}

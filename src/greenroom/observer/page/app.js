@@ -27,6 +27,10 @@ var HttpApi = class {
 	async get(path, signal) {
 		return this.answered(await ask("GET", path, {}, signal));
 	}
+	async text(path, signal) {
+		const answer = await ask("GET", path, {}, signal);
+		return answer.ok ? answer.text() : this.answered(answer);
+	}
 	async send(method, path, signal) {
 		return this.answered(await ask(method, path, { "X-Greenroom-CSRF": this.csrf }, signal));
 	}

@@ -99,6 +99,17 @@ function askTwice({ title, text, act, typed }) {
 }
 
 //#endregion
+//#region src/downloads.ts
+function download(name, text, type) {
+	const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+	element("a", {
+		href: url,
+		download: name
+	}).click();
+	setTimeout(() => URL.revokeObjectURL(url), 6e4);
+}
+
+//#endregion
 //#region src/view.ts
 /** The server refused, or did not answer (status 0). `said` is the whole refusal, if it is JSON. */
 var ApiError = class extends Error {
@@ -198,4 +209,4 @@ function time(ms) {
 }
 
 //#endregion
-export { $, ApiError, ICONS, LONGEST, address, adminUrl, askTwice, duration, element, icon, isObject, link, nameOf, named, number, pretty, put, randomId, refreshing, seconds, textBlock, time };
+export { $, ApiError, ICONS, LONGEST, address, adminUrl, askTwice, download, duration, element, icon, isObject, link, nameOf, named, number, pretty, put, randomId, refreshing, seconds, textBlock, time };
