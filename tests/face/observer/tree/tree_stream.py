@@ -30,9 +30,10 @@ class TreeStream:
     answer: http.client.HTTPResponse
 
     def next(self) -> tuple[str, Json]:
-        """The next event, its name and its data; `closed` at the end."""
+        """The next event, its name and its data; `closed` at the end. Fails if none comes."""
         name, data = "", ""
         while line := self.answer.readline().decode():
+            assert not line.startswith(":"), "nothing has changed for ten seconds"
             field, _, value = line.rstrip("\n").partition(": ")
             if field == "event":
                 name = value
