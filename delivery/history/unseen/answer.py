@@ -36,6 +36,7 @@ CAUSES: Final[tuple[LookForCause, ...]] = (
     on_server.bad_token,
     on_server.taken_over,
     on_server.thrown_out,
+    on_server.cut_off,
     on_server.closed,
     in_journal.not_received,
 )

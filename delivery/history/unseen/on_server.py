@@ -27,7 +27,7 @@ SILENT: Final = {
 }
 """What a client did that the server closed with a code of its own."""
 
-SILENT_ADVICE: Final = "The tab is frozen, its script hangs, or its network is bad: reload it. "
+WHEN_BACK: Final = "It is sent when a tab comes back."
 
 
 def journal_trouble(known: EventEvidence) -> UnseenFinding | None:
@@ -163,12 +163,24 @@ def closed(known: EventEvidence) -> UnseenFinding | None:
     if past is None:
         return None
     who = "the server" if past.by_server else "the client's side"
-    silent = SILENT.get(past.code) if past.by_server else None
     return UnseenFinding(
         UnseenCause.CLOSED,
         f"No tab of the user is connected: the last connection was closed by {who} at "
-        f"{moment(past.at)}, code {past.code}" + (f": {silent}." if silent else "."),
-        (SILENT_ADVICE if silent else "") + "It is sent when a tab comes back.",
+        f"{moment(past.at)}, code {past.code}.",
+        WHEN_BACK,
+    )
+
+
+def cut_off(known: EventEvidence) -> UnseenFinding | None:
+    """The tab was deaf until the server closed its connection."""
+    past = _parting(known)
+    if past is None or not past.by_server or past.code not in SILENT:
+        return None
+    return UnseenFinding(
+        UnseenCause.DEAF_TAB,
+        f"No tab of the user is connected: the last one was cut off at {moment(past.at)}, since "
+        f"{SILENT[past.code]}.",
+        f"The tab is frozen, its script hangs, or its network is bad: reload it. {WHEN_BACK}",
     )
 
 

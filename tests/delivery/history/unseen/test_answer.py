@@ -179,11 +179,11 @@ def test_a_user_who_is_refused_for_ever_is_told_of_in_words() -> None:
 def test_a_tab_that_was_cut_off_as_silent_is_said_to_be_so() -> None:
     cut_off = PastConnection(0.0, 4101, by_server=True)
     found = finding_of(evidence(live=LiveUser(past=(cut_off,))))
-    assert found.cause is UnseenCause.CLOSED
-    assert found.sentence.endswith("code 4101: it answered no ping.")
+    assert found.cause is UnseenCause.DEAF_TAB
+    assert found.sentence.endswith("since it answered no ping.")
     assert "reload it" in found.advice
     left = finding_of(evidence(live=LiveUser(past=(attrs.evolve(cut_off, by_server=False),))))
-    assert left.sentence.endswith("code 4101.")
+    assert left.cause is UnseenCause.CLOSED
 
 
 def test_crashes_long_ago_and_a_single_one_are_no_loop() -> None:
