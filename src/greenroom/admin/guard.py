@@ -64,6 +64,11 @@ class Guard:
                 return key, session
         raise BadRequest("There is no such session: sign in.", status=401)
 
+    def end_session(self, head: RequestHead) -> None:
+        """Forget the sessions of the request's cookies, if there are any."""
+        for key in _cookies_of(head):
+            self.sessions.end(key)
+
     def _role_of(self, head: RequestHead) -> Role:
         if head.all("authorization") or not _cookies_of(head):
             return self.check_token(head)

@@ -46,6 +46,7 @@ class SessionDoor:
     async def _open(self, head: RequestHead) -> Response:
         role = self.guard.check_token(head)
         check_origin(head)
+        self.guard.end_session(head)
         key, session = self.guard.sessions.open(role)
         logger.info("a visitor signed in to the observer, with the role %s", role)
         return _with_cookie(head, _answer(session), key, round(LIFETIME))

@@ -28,7 +28,7 @@ class VisitorSession:
 
 
 class VisitorSessions:
-    """At most `limit` sessions; past it the oldest ends."""
+    """At most `limit` sessions of each role; past it the oldest of that role ends."""
 
     def __init__(
         self,
@@ -40,32 +40,38 @@ class VisitorSessions:
         self._clock = clock
         self._new_secret = new_secret
         self._limit = limit
-        self._open: OrderedDict[bytes, VisitorSession] = OrderedDict()
+        self._open = {role: OrderedDict[bytes, VisitorSession]() for role in Role}
 
     def open(self, role: Role) -> tuple[str, VisitorSession]:
         """A new session, and the key that its cookie holds."""
-        self._forget(self._limit - 1)
+        self._forget(role, self._limit - 1)
         key = self._new_secret()
         session = VisitorSession(role, self._new_secret(), self._clock() + LIFETIME)
-        self._open[_digest(key)] = session
+        self._open[role][_digest(key)] = session
         return key, session
 
     def find(self, key: str) -> VisitorSession | None:
         """The session of this key, until it expires."""
-        self._forget(self._limit)
-        return self._open.get(_digest(key))
+        digest = _digest(key)
+        for role, sessions in self._open.items():
+            self._forget(role, self._limit)
+            if (session := sessions.get(digest)) is not None:
+                return session
+        return None
 
     def end(self, key: str) -> None:
         """Forget the session, if there is one of this key."""
-        self._open.pop(_digest(key), None)
+        for sessions in self._open.values():
+            sessions.pop(_digest(key), None)
 
-    def _forget(self, limit: int) -> None:
+    def _forget(self, role: Role, limit: int) -> None:
         """All live equally long, so the oldest expires first."""
-        while self._open:
-            oldest = next(iter(self._open.values()))
-            if len(self._open) <= limit and oldest.expires_at > self._clock():
+        sessions = self._open[role]
+        while sessions:
+            oldest = next(iter(sessions.values()))
+            if len(sessions) <= limit and oldest.expires_at > self._clock():
                 return
-            self._open.popitem(last=False)
+            sessions.popitem(last=False)
 
 
 def _digest(key: str) -> bytes:

@@ -92,6 +92,23 @@ def test_a_session_ends_with_signing_out(server: Server) -> None:
     assert visitor.ask("GET", "/admin/tree").status == 401
 
 
+def test_who_signs_in_once_more_has_one_session(server: Server) -> None:
+    visitor = Visitor(server)
+    visitor.sign_in(ADMIN)
+    first = visitor.cookie
+    visitor.sign_in(LOOK)
+    assert visitor.ask("GET", "/admin/session").json()["role"] == "look"
+    assert visitor.ask("GET", "/admin/session", Cookie=first).status == 401
+
+
+def test_sessions_that_look_never_end_one_that_acts() -> None:
+    sessions = VisitorSessions(limit=2)
+    key, session = sessions.open(Role.ACT)
+    for _ in range(3):
+        sessions.open(Role.LOOK)
+    assert sessions.find(key) == session
+
+
 def test_a_session_expires_and_the_oldest_gives_way_to_one_too_many() -> None:
     now = 0.0
     sessions = VisitorSessions(lambda: now, limit=2)

@@ -79,6 +79,8 @@ class NodesDoor:
     async def _write(
         self, head: RequestHead, query: NodesQuery, part: Part, outlet: Outlet
     ) -> None:
+        if self._streams >= MOST_STREAMS:  # others were granted at the same moment
+            return await outlet.send(event("end", {}))
         self._streams += 1
         try:
             await self._tell_changes(head, query, part, outlet)

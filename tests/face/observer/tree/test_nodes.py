@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from urllib.parse import urlencode
 
 import pytest
@@ -15,7 +15,13 @@ from greenroom.supervisor.inspection.slices import Slices
 from tests.face.http_get import get
 from tests.face.observer.browsing import Visitor
 from tests.face.observer.tree.crowds import HOSTILE, Busy, busy, crowd
-from tests.face.observer.tree.tree_stream import Json, TreeStream, nodes, tree_stream
+from tests.face.observer.tree.tree_stream import (
+    Json,
+    TreeStream,
+    asked_stream,
+    nodes,
+    tree_stream,
+)
 from tests.protocol.asgi_servers import serving_by
 from tests.protocol.server import ADMIN, Server, serving
 
@@ -181,6 +187,16 @@ def test_too_many_streams_are_refused(server: Server) -> None:
             opened.enter_context(tree_stream(server.port)).next()
         status, _, headers = get(server, "/admin/nodes/changes")
     assert (status, headers["retry-after"]) == (503, "5")
+
+
+def test_streams_that_are_asked_for_at_once_are_no_more_than_the_rest(server: Server) -> None:
+    """They may all be granted before the first of them begins."""
+    with ExitStack() as opened:
+        asked = [opened.enter_context(closing(asked_stream(server.port))) for _ in range(30)]
+        answers = [each.getresponse() for each in asked]
+        granted = [TreeStream(each) for each in answers if each.status == 200]
+        windows = [each for each in granted if each.next()[0] == "window"]
+        assert 0 < len(windows) <= 16
 
 
 def test_a_visitor_without_the_token_gets_no_stream(server: Server) -> None:

@@ -54,6 +54,14 @@ class TreeStream:
                     return
 
 
+def asked_stream(port: int) -> http.client.HTTPConnection:
+    """A connection on which the stream is asked for, and not yet answered."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    headers = {"Authorization": f"Bearer {ADMIN}"}
+    connection.request("GET", "/admin/nodes/changes", headers=headers)
+    return connection
+
+
 @contextmanager
 def tree_stream(port: int, query: str = "", **headers: str) -> Iterator[TreeStream]:
     """With the admin's token, unless the headers bring a cookie."""
