@@ -208,7 +208,7 @@ class Listening:
         overview = self._overview_routes()
         tree = tree_routes(self.root, guard.check, self.draining, self.wall_clock)
         crashes = CrashesDoor(self.crashes).routes()
-        found = {**WhyDoor(looked).routes(), **ThreadDoor(self.journal).routes()}
+        found = {**WhyDoor(looked).routes(), **ThreadDoor(self.journal, guard).routes()}
         key = self.settings.admin_token or self.settings.secret or self.journal.epoch
         kept = journal_routes(self.journal, guard, key, self.wall_clock)
         observed = {**crashes, **tree, **kept, **user_routes(looked, guard)}

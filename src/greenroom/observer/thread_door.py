@@ -1,6 +1,7 @@
 """The endpoint that finds a thread by its id alone.
 
-`GET /admin/threads/THREAD` answers with `greenroom.thread/1`: the thread, whose it is, its title.
+`GET /admin/threads/THREAD` answers with `greenroom.thread/1`: the thread and whose it is; with
+`?texts=yes` its title, too, for those who may act.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import attrs
 import orjson
 
 from greenroom.admin.data_door import THREADS
+from greenroom.admin.guard import Guard
 from greenroom.delivery.events.ids import ThreadId
 from greenroom.delivery.events.threads import UnknownThread
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.reads import ReadThread, ReadThreadOwner
+from greenroom.observer.asking import texts_asked
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import RequestHead
 from greenroom.transport.http.responses import Response, json_answer
@@ -28,6 +31,7 @@ class ThreadDoor:
     """Answers visitors that were checked."""
 
     journal: Journal
+    guard: Guard
 
     def routes(self) -> Mapping[str, Handler]:
         """The route to add to an admin door."""
@@ -35,6 +39,7 @@ class ThreadDoor:
 
     async def _find(self, head: RequestHead) -> Response:
         thread = ThreadId.parse(head.path.rpartition("/")[2])
+        texts = texts_asked(head, self.guard)
         owner = await self.journal.ask(ReadThreadOwner(thread), whose=thread).wait()
         if owner is None:
             raise UnknownThread(
@@ -42,6 +47,6 @@ class ThreadDoor:
                 advice="search for its user, or for an event or a run of it",
             )
         found = await self.journal.ask(ReadThread(owner, thread), whose=owner).wait()
-        title = None if found is None else found.title
+        title = found.title if found is not None and texts else None
         said = {"schema": SCHEMA, "thread": thread, "user": owner, "title": title}
         return json_answer(orjson.dumps(said))

@@ -82,6 +82,22 @@ def test_ids_of_other_kinds_and_of_nothing_are_refused_in_words(server: Server) 
     assert get(server, "/admin/runs/run_00000000000000000000000000")[0] == 400
 
 
+def test_a_thread_is_found_by_its_id_and_its_title_is_for_who_may_act(server: Server) -> None:
+    report(server, "eve")
+    (found,) = asked(server, "users/eve")["threads"]
+    path = f"threads/{found['thread']}"
+    get(server, f"/admin/{path}?user=eve&title=a+secret+title", method="POST")
+    for token in (ADMIN, LOOK):
+        assert asked(server, path, token) == {
+            "schema": "greenroom.thread/1",
+            "thread": found["thread"],
+            "user": "eve",
+            "title": None,
+        }
+    assert asked(server, f"{path}?texts=yes")["title"] == "a secret title"
+    assert get(server, f"/admin/{path}?texts=yes", LOOK)[0] == 403
+
+
 def test_a_run_of_an_erased_thread_is_gone(server: Server) -> None:
     run = report(server, "dora")
     (thread,) = asked(server, "users/dora")["threads"]
