@@ -19,7 +19,8 @@ SCHEMA: Final = "greenroom.explanation/1"
 
 @attrs.frozen
 class FailureExplanation:
-    """`event` is None if it was trimmed, and `cause` if nothing failed or it is no longer kept."""
+    """`event` is None if it was trimmed, and lacks its `data` for who may not read it; `cause` is
+    None if nothing failed or it is no longer kept."""
 
     reference: EventId
     user: UserId
@@ -38,6 +39,13 @@ class FailureExplanation:
                 advice="the newest causes are kept: see whether this is the right journal",
             )
         return cls(reference, known.user, None if record is None else _fields(record), cause)
+
+    def without_data(self) -> FailureExplanation:
+        """For who may not read what users and agents say."""
+        if self.event is None:
+            return self
+        event = {name: value for name, value in self.event.items() if name != "data"}
+        return attrs.evolve(self, event=event)
 
     def as_json(self) -> bytes:
         """As one JSON object: schema `greenroom.explanation/1`."""

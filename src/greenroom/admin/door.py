@@ -34,6 +34,7 @@ from greenroom.supervisor.static_supervisor_ref import StaticSupervisorRef
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
+from greenroom.visitors import Role
 
 TREE, DEAD_LETTERS = "/admin/tree", "/admin/dead-letters"
 EXPLANATIONS = "/admin/explanations"
@@ -82,7 +83,9 @@ class AdminDoor:
         return json_answer(dump_tree(tree, at=self.clock()))
 
     async def _explain(self, head: RequestHead) -> Response:
-        return json_answer((await explain(self.journal, _last(head))).as_json())
+        found = await explain(self.journal, _last(head))
+        may_read = self.guard.check(head) is Role.ACT
+        return json_answer((found if may_read else found.without_data()).as_json())
 
     async def _requeue(self, head: RequestHead) -> Response:
         event = _last(head)

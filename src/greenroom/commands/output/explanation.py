@@ -13,6 +13,7 @@ from greenroom.delivery.history.unseen.answer import WhyUnseen
 LOST = "the process that ran it stopped or was killed: see its log of that time"
 NONE_KEPT = "no cause is kept: it is too old, or an older greenroom wrote the event"
 NOTHING_FAILED = "nothing failed here"
+HIDDEN = "no cause is kept; what the event says needs the server's `admin_token`"
 
 
 def shown_whole(found: FailureExplanation) -> str:
@@ -51,12 +52,14 @@ def _event(found: FailureExplanation) -> Iterator[str]:
 
 
 def _words(event: Mapping[str, JSON]) -> str:
-    data = event["data"]
+    data = event.get("data")
     words = (data.get("message") or data.get("error")) if isinstance(data, Mapping) else None
     return str(words or "")
 
 
 def _why_no_cause(event: Mapping[str, JSON] | None) -> str:
+    if event is not None and "data" not in event:
+        return HIDDEN
     data = {} if event is None else event["data"]
     if not isinstance(data, Mapping) or not (data.keys() & {"reason", "error"}):
         return NOTHING_FAILED
