@@ -207,7 +207,7 @@ class Listening:
         looked = LookedAt(self.root, self.users, self.bans, self.journal, self.wall_clock)
         overview = self._overview_routes()
         tree = tree_routes(self.root, guard.check, self.draining, self.wall_clock)
-        crashes = CrashesDoor(self.crashes).routes()
+        crashes = CrashesDoor(self.crashes, guard).routes()
         found = {**WhyDoor(looked).routes(), **ThreadDoor(self.journal, guard).routes()}
         key = self.settings.admin_token or self.settings.secret or self.journal.epoch
         kept = journal_routes(self.journal, guard, key, self.wall_clock)

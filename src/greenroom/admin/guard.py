@@ -47,6 +47,15 @@ class Guard:
             )
         return role
 
+    def check_reader(self, head: RequestHead) -> None:
+        """Raise `LooksOnly` for a visitor who may look, and may not read what users and agents
+        say."""
+        if self.check(head) is not Role.ACT:
+            raise LooksOnly(
+                "this token may look, and may not read the texts of users and agents",
+                advice="use the server's `admin_token`",
+            )
+
     def check_place(self, head: RequestHead) -> None:
         """Raise `BadRequest` for a request of another machine that is not admitted."""
         check_place(head, anywhere=self.anywhere)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from greenroom.admin.guard import Guard, LooksOnly
+from greenroom.admin.guard import Guard
 from greenroom.admin.queries import asked_in
 from greenroom.transport.http.request_head import BadRequest, RequestHead
-from greenroom.visitors import Role
 
 
 def text_asked(head: RequestHead, name: str) -> str | None:
@@ -28,14 +27,5 @@ def texts_asked(head: RequestHead, guard: Guard) -> bool:
     """Whether the answer is to have the texts of users and agents. Raises `LooksOnly`."""
     if text_asked(head, "texts") != "yes":
         return False
-    check_may_read(head, guard)
+    guard.check_reader(head)
     return True
-
-
-def check_may_read(head: RequestHead, guard: Guard) -> None:
-    """Raise `LooksOnly` for a visitor who may look, and may not read the texts."""
-    if guard.check(head) is not Role.ACT:
-        raise LooksOnly(
-            "this token may look, and may not read the texts of users and agents",
-            advice="use the server's `admin_token`",
-        )

@@ -21,7 +21,6 @@ from greenroom.delivery.dead_letters import letter_json, no_letter
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.record import DeadLetter
 from greenroom.delivery.journal.journal import Journal
-from greenroom.observer.asking import check_may_read
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
@@ -86,7 +85,7 @@ class LettersDoor:
         return found, read[EXAMINED - 1].event if len(read) > EXAMINED else None
 
     async def _show(self, head: RequestHead) -> Response:
-        check_may_read(head, self.guard)
+        self.guard.check_reader(head)
         event = EventId.parse(head.path.rpartition("/")[2])
         letter = await self.journal.dead_letter(event)
         if letter is None:

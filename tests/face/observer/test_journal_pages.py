@@ -13,7 +13,7 @@ from greenroom.actors import Actor
 from greenroom.delivery.events.record import DeadLetter
 from greenroom.supervisor import actor_child
 from tests.face.commands.journal.letters import alices_letter
-from tests.face.observer.browsing import LOOK
+from tests.face.observer.browsing import LOOK, Visitor
 from tests.face.observer.looks import NEEDS_AXE, looks
 from tests.face.page.browser import NEEDS_CHROMIUM
 from tests.protocol.client import Client
@@ -64,7 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_crashes_of_one_kind_are_one_line_and_one_is_downloaded_as_a_test(
     server: Server, observe: Observe
 ) -> None:
-    page = observe(server, "crashes", token=LOOK)
+    page = observe(server, "crashes")
     kinds = page.locator("[data-testid=crash-kind]")
     assert kinds.count() == 2
     assert "RuntimeError: boom" in kinds.nth(1).inner_text()
@@ -82,9 +82,21 @@ def test_crashes_of_one_kind_are_one_line_and_one_is_downloaded_as_a_test(
 
 def test_where_no_test_can_be_written_the_page_says_why(server: Server, observe: Observe) -> None:
     (crash,) = (each for each in server.runtime.crashes()[:1])
-    page = observe(server, f"crashes/{crash.id}", token=LOOK)
+    page = observe(server, f"crashes/{crash.id}")
     page.click("[data-testid=replay]")
     page.wait_for_selector("[data-testid=no-replay] >> text=were not recorded")
+
+
+def test_who_may_only_look_sees_that_something_crashed_and_no_message(
+    server: Server, observe: Observe
+) -> None:
+    (crash,) = (each for each in server.runtime.crashes()[:1])
+    assert observe(server, "crashes", token=LOOK).locator("[data-testid=crash-kind]").count() == 2
+    visitor = Visitor(server)
+    visitor.sign_in(LOOK)
+    for path in (crash.id, f"{crash.id}/test"):
+        said = visitor.ask("GET", f"/admin/crashes/{path}")
+        assert (said.status, "may not read the texts" in said.json()["error"]) == (403, True)
 
 
 def test_letters_are_requeued_and_dropped_together_and_each_says_what_became_of_it(

@@ -3,7 +3,7 @@
 | request | answers |
 |---|---|
 | `GET /admin/crashes` | a line for each crash report that is kept, oldest first |
-| `GET /admin/crashes/ID` | a whole crash report |
+| `GET /admin/crashes/ID` | a whole crash report, for who may read texts |
 | `GET /admin/crashes/ID/test` | a pytest file that replays the crash; 409 says why there is none |
 """
 
@@ -16,6 +16,7 @@ import orjson
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.admin.crashes.reports import CrashReports
+from greenroom.admin.guard import Guard
 from greenroom.loading.replay import case_of
 from greenroom.supervisor.inspection.as_json import dump_crashes, load_crash
 from greenroom.transport.door.front_door import Handler
@@ -31,6 +32,7 @@ class CrashesDoor:
     """Answers visitors that were checked."""
 
     reports: CrashReports
+    guard: Guard
 
     def routes(self) -> Mapping[str, Handler]:
         """The routes to add to an admin door."""
@@ -44,11 +46,13 @@ class CrashesDoor:
         return json_answer(dump_crashes(await self.reports.lines()))
 
     async def _show(self, head: RequestHead) -> Response:
+        self.guard.check_reader(head)
         id_ = _id_in(head)
         report = await self.reports.whole(id_)
         return _not_kept(id_) if report is None else json_answer(report)
 
     async def _test(self, head: RequestHead) -> Response:
+        self.guard.check_reader(head)
         id_ = _id_in(head)
         report = await self.reports.whole(id_)
         if report is None:

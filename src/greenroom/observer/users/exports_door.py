@@ -26,7 +26,7 @@ from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.upkeep import journal_lines
 from greenroom.delivery.user_data import ReadUserRows, check_kept, header_line, lines_of
-from greenroom.observer.asking import check_may_read, text_asked
+from greenroom.observer.asking import text_asked
 from greenroom.transport.door.front_door import Handler
 from greenroom.transport.http.request_head import BadRequest, RequestHead
 from greenroom.transport.http.responses import Response, json_answer
@@ -53,7 +53,7 @@ class ExportsDoor:
         return {f"{USERS}/*/export": self._export}
 
     async def _export(self, head: RequestHead) -> Response:
-        check_may_read(head, self.guard)
+        self.guard.check_reader(head)
         user, after = user_of(head), text_asked(head, "after")
         if after is None:
             await check_kept(self.journal, user)
