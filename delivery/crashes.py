@@ -127,12 +127,13 @@ class CrashKeeper:
             self._log.forget(lambda report: child_id(user) in report.path.split("/"))
 
     async def _keep(self, report: CrashReport) -> None:
-        self._number = report.number
-        if self._log.find(report.id) is None:  # erased, or pushed out
-            return
-        entry = await trio.to_thread.run_sync(self._entry, report)
-        if entry is None:
-            return
+        if self._log.find(report.id) is not None:  # neither erased nor pushed out
+            entry = await trio.to_thread.run_sync(self._entry, report)
+            if entry is not None:
+                await self._append(report, entry)
+        self._number = report.number  # not before: `close` keeps what is cut off here
+
+    async def _append(self, report: CrashReport, entry: KeptCrash) -> None:
         try:
             await self._journal.append([entry])
             self._fails = False

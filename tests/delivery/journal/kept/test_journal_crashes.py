@@ -7,14 +7,20 @@ from pathlib import Path
 
 import apsw
 import pytest
+import trio
+import trio.testing
 
-from greenroom.delivery.crashes import ReadCrash, ReadCrashes
+from greenroom.actors.exit import crashed
+from greenroom.delivery.crashes import CrashKeeper, CrashText, ReadCrash, ReadCrashes
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.record import CRASH_BYTES, CRASHES_KEPT, KeptCrash
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
+from greenroom.supervisor.crash.crash_log import CrashLog
+from greenroom.supervisor.inspection.as_json import ReportOrigin
 from tests.delivery.journal.journal_conformance import ALICE, BOB, DURABLE, OpenJournal, record
 
 pytestmark = pytest.mark.requirement("R42")
@@ -96,3 +102,19 @@ async def test_an_export_has_the_crashes_also_those_of_no_user(tmp_path: Path) -
         assert await kept(journal) == ["abcd2345", "efgh"]
     with closing(apsw.Connection(str(copy))) as database:
         assert list(check(database)) == []
+
+
+async def test_a_crash_whose_keeping_is_cut_off_is_kept_at_the_end() -> None:
+    """A server that stops while the report is made into JSON would lose it."""
+    journal = MemoryJournal()
+    log = CrashLog()
+    keeper = CrashKeeper(log, journal, ReportOrigin("host:7", 1.0), CrashText())
+    log.record("root", "a", crashed(ValueError("boom")))
+    keeper.crashed()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keeper.keep)
+        await trio.testing.wait_all_tasks_blocked()  # a thread has the report
+        nursery.cancel_scope.cancel()
+    keeper.close()
+    assert await kept(journal) == [each.id for each in log.reports()]
+    await journal.aclose()
