@@ -46,6 +46,11 @@ def nodes_of(stage: Backstage) -> PostgresJournal:
     return stage.journal
 
 
+def notices_arrive(here: Backstage, there: Backstage) -> bool:
+    """Whether one knows of the other, which hears: what is no event is lost before."""
+    return nodes_of(here)._lease.others and nodes_of(there).nodes.hears
+
+
 async def until(holds: Callable[[], bool]) -> None:
     with trio.fail_after(60):
         while not holds():  # noqa: ASYNC110  # nothing announces it
@@ -214,7 +219,7 @@ async def test_a_user_who_is_erased_at_one_node_is_a_new_one_at_all(tmp_path: Pa
     async with node(tmp_path) as here, node(tmp_path) as there, there.users.lease(ALICE) as user:
         async with here.run() as run:
             await run.final_report(report="to be erased")
-        await until(lambda: user.gauge.last == 3)  # it listens
+        await until(lambda: user.gauge.last == 3 and notices_arrive(here, there))
         await here.users.erase(ALICE)
         await until(lambda: user.tree.stopped)
         async with there.run() as run:
@@ -229,7 +234,7 @@ async def test_a_user_who_is_disconnected_at_one_node_is_refused_at_all(tmp_path
             await desk.load()
         async with here.run() as run:
             await run.final_report(report="heard")
-        await until(lambda: "final_report" in client.kinds)  # it listens
+        await until(lambda: "final_report" in client.kinds and notices_arrive(here, there))
         await desks[0].disconnect(ALICE, reason="enough", until=time.time() + 3600)
         await until(lambda: Disconnected("enough", None) in client.socket.news)
         assert desks[1].bans.until(ALICE) is not None
