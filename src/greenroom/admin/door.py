@@ -22,7 +22,7 @@ import orjson
 
 from greenroom.actors.errors import Fault, GreenroomError
 from greenroom.admin.guard import Guard, LooksOnly
-from greenroom.admin.queries import asked_in
+from greenroom.admin.queries import asked_in, whole_number
 from greenroom.delivery.dead_letters import DeadLetters
 from greenroom.delivery.errors import UnknownEvent, UnknownUser
 from greenroom.delivery.events.threads import UnknownThread
@@ -121,6 +121,4 @@ def _last(head: RequestHead) -> str:
 
 def _asked_children(head: RequestHead) -> int:
     asked = asked_in(head).get("children", ["100"])[-1]
-    if not (asked.isascii() and asked.isdigit() and len(asked) < 9):
-        raise BadRequest(f"`children` must be a whole number, not {asked[:20]!r}.")
-    return min(int(asked), MOST_CHILDREN)
+    return min(whole_number("children", asked, digits=8), MOST_CHILDREN)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from greenroom.admin.guard import Guard
-from greenroom.admin.queries import asked_in
-from greenroom.transport.http.request_head import BadRequest, RequestHead
+from greenroom.admin.queries import asked_in, whole_number
+from greenroom.transport.http.request_head import RequestHead
 
 
 def text_asked(head: RequestHead, name: str) -> str | None:
@@ -18,9 +18,7 @@ def number_asked(head: RequestHead, name: str, *, usual: int | None, most: int) 
     asked = text_asked(head, name)
     if asked is None:
         return usual
-    if not (asked.isascii() and asked.isdigit() and len(asked) < 17):
-        raise BadRequest(f"`{name}` must be a whole number, not {asked[:20]!r}.")
-    return min(int(asked), most)
+    return min(whole_number(name, asked, digits=16), most)
 
 
 def texts_asked(head: RequestHead, guard: Guard) -> bool:

@@ -16,7 +16,7 @@ import orjson
 
 from greenroom.admin.door import DEAD_LETTERS
 from greenroom.admin.guard import Guard
-from greenroom.admin.queries import asked_in
+from greenroom.admin.queries import asked_in, whole_number_to
 from greenroom.delivery.dead_letters import letter_json, no_letter
 from greenroom.delivery.events.ids import EventId, UserId
 from greenroom.delivery.events.record import DeadLetter
@@ -54,7 +54,7 @@ class _Wanted:
             UserId.parse(user) if user is not None else None,
             outcome,
             EventId.parse(after) if after is not None else None,
-            _limit(asked.get("limit", "100")),
+            whole_number_to("limit", asked.get("limit", "100"), MOST),
         )
 
 
@@ -93,9 +93,3 @@ class LettersDoor:
         shown = letter_json(letter, await self.journal.find(event))
         said = {"schema": LETTER, "letter": orjson.Fragment(shown)}
         return json_answer(orjson.dumps(said))
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MOST):
-        raise BadRequest(f"`limit` must be a whole number from 1 to {MOST}, not {text[:20]!r}.")
-    return int(text)

@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from greenroom.admin.guard import Guard, LooksOnly
-from greenroom.admin.queries import asked_in
+from greenroom.admin.queries import asked_in, whole_number_to
 from greenroom.delivery.history.usage import OTHERS, By
 from greenroom.delivery.history.usage_json import as_json, itself
 from greenroom.observer.usage_counts import UsageCounts
@@ -41,7 +41,8 @@ class UsageDoor:
 
     async def _usage(self, head: RequestHead) -> Response:
         asked = {name: values[-1] for name, values in asked_in(head).items()}
-        by, days = _by(asked.get("by", By.DAY)), _days(asked.get("days", "7"))
+        by = _by(asked.get("by", By.DAY))
+        days = whole_number_to("days", asked.get("days", "7"), MOST_DAYS)
         named = self._may_name(head, asked.get("names", "no"))
         counted = await self.counts.of(days, by)
         called = itself if named or by is not By.USER else self._pseudonym
@@ -69,9 +70,3 @@ def _by(text: str) -> By:
     except ValueError as error:
         known = ", ".join(By)
         raise BadRequest(f"`by` must be one of {known}, not {text[:20]!r}.") from error
-
-
-def _days(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MOST_DAYS):
-        raise BadRequest(f"`days` must be a whole number from 1 to {MOST_DAYS}, not {text[:20]!r}.")
-    return int(text)
