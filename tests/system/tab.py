@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import attrs
@@ -102,15 +102,20 @@ class Tab:
             case "events":
                 self.seen += self._fresh(frame)
                 self.offset = max(self.offset or 0, frame["events"][-1]["offset"])
-                await self.send(type="ack", offset=self.offset)
+                await self._answer(type="ack", offset=self.offset)
             case "reply":
                 self.replies[frame["id"]] = frame
             case "ping":
                 self.pings += 1
-                await self.send(type="pong")
+                await self._answer(type="pong")
             case _:
                 self.other.append(frame)
         self._news.set()
+
+    async def _answer(self, **frame: Any) -> None:
+        """What came before a close is read to its end, also if it can no longer be answered."""
+        with suppress(ConnectionClosed):
+            await self.send(**frame)
 
     def _fresh(self, frame: Frame) -> list[Frame]:
         """All of them, unless this connection is sent again what it was slow to acknowledge."""
