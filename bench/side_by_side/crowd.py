@@ -12,6 +12,7 @@ import attrs
 import trio
 
 from side_by_side.client import Client, Frame, Refused
+from side_by_side.cluster import Cluster
 from side_by_side.order import STAMP, Order
 from side_by_side.server import Server
 
@@ -35,7 +36,7 @@ class Crowd:
     runs may end at the same moment.
     """
 
-    server: Server
+    server: Server | Cluster
     users: int
     order: Order
     latencies: list[float] = attrs.field(factory=list)  # ms from emit to client, of a pace
@@ -70,13 +71,16 @@ class Crowd:
 
     async def _open_gate(self) -> float:
         """Let all begin soon, when this user's own run is over and all agents wait."""
-        opener = await self.server.connect(self.users)
-        moment = time.monotonic() + 0.3 + self.users / 10_000
-        await opener.send(
-            type="say", id="open", body=attrs.asdict(Order(0, begin=moment, opens=True))
-        )
-        await sleep_until(moment)
-        await opener.close()
+        async with AsyncExitStack() as stack:
+            openers = []
+            for number in range(self.users, self.users + self.server.nodes):
+                openers.append(await self.server.connect(number))
+                stack.push_async_callback(openers[-1].close)
+            moment = time.monotonic() + 0.3 + self.users / 10_000
+            order = attrs.asdict(Order(0, begin=moment, opens=True))
+            for opener in openers:
+                await opener.send(type="say", id="open", body=order)
+            await sleep_until(moment)
         return moment
 
     async def _say(self, client: Client, order: Order) -> None:
@@ -158,7 +162,7 @@ class Crowd:
             self._served.set()
 
 
-async def measure(server: Server, users: int, order: Order) -> dict[str, float]:
+async def measure(server: Server | Cluster, users: int, order: Order) -> dict[str, float]:
     """Of the server: CPU µs per event, cores that kept busy, events per second."""
     crowd = Crowd(server, users, order)
     await crowd.run()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from pathlib import Path
 
 import trio
 
@@ -52,7 +51,7 @@ async def write(run: greenroom.Run, order: Order, begin: float) -> None:
 def main(journal: str) -> None:
     settings = greenroom.Settings(
         port=0,
-        journal=Path(journal),
+        journal=journal,
         secret=SECRET,
         look_token=LOOK,
         log_level="warning",

@@ -16,13 +16,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import attrs
 
 from side_by_side.client import Client, SocketIoClient, token_of
 
 PEER, MEMORY, SQLITE = "trio-websocket", "greenroom, memory", "greenroom, SQLite"
+POSTGRES = "greenroom, Postgres"
 STARLETTE, SOCKETIO, NODE = "Starlette, uvloop", "python-socketio, uvloop", "Node socket.io"
 
 BENCH: Final = Path(__file__).parents[1]
@@ -47,6 +48,7 @@ KINDS: Final = {
     MEMORY: GREENROOM,
     SQLITE: GREENROOM,
 }
+"""Those that need no other server: one on Postgres is started with its journal (`running`)."""
 
 
 def missing(kind: str) -> str:
@@ -62,13 +64,15 @@ def missing(kind: str) -> str:
 class Server:
     """A server process, seen from outside."""
 
+    nodes: ClassVar = 1
+
     pid: int
     port: int
     kind: str = PEER
 
     async def connect(self, number: int) -> Client:
         """The user of that number, up to `ready`. Raises `Refused` or `OSError`."""
-        return await KINDS[self.kind].client.connect(self.port, token_of(number))
+        return await _found(self.kind).client.connect(self.port, token_of(number))
 
     def cpu_seconds(self) -> float:
         """User and system time of it and its threads, as clock_getcpuclockid(3) has it."""
@@ -84,15 +88,16 @@ class Server:
 def running(
     kind: str,
     directory: Path | None = None,
-    journal: Path | None = None,
+    journal: Path | str | None = None,
     *,
     under: tuple[str, ...] = (),
 ) -> Iterator[Server]:
-    """A server of this kind; its journal is new, in `directory`, unless one is passed. `under`: a
+    """A server of this kind; its journal is new, in `directory`, unless one is passed, as is that
+    of a server on Postgres. `under`: a
     module that runs the server's, and its arguments."""
     with tempfile.TemporaryDirectory(dir=directory) as folder:
-        kept = journal or Path(folder, "bench.db")
-        command = _command(kind, str(kept) if kind == SQLITE else ":memory:", under)
+        own = Path(folder, "bench.db") if kind == SQLITE else ":memory:"
+        command = _command(kind, str(journal or own), under)
         found = {**os.environ, "PYTHONPATH": str(BENCH)}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=found) as process:
             assert process.stdout is not None
@@ -108,8 +113,12 @@ def running(
 def _command(kind: str, journal: str, under: tuple[str, ...]) -> list[str]:
     if kind == NODE:
         return ["node", str(PEERS / "node_peer.js")]
-    command = [sys.executable, "-m", *under, f"side_by_side.{KINDS[kind].module}"]
-    return [*command, journal] if KINDS[kind] is GREENROOM else command
+    command = [sys.executable, "-m", *under, f"side_by_side.{_found(kind).module}"]
+    return [*command, journal] if _found(kind) is GREENROOM else command
+
+
+def _found(kind: str) -> Kind:
+    return GREENROOM if kind == POSTGRES else KINDS[kind]
 
 
 def allow_sockets(count: int) -> None:

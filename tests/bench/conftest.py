@@ -1,8 +1,0 @@
-"""The benchmarks are programs beside the package, not a part of it."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.append(str(Path(__file__).parents[2] / "bench"))
