@@ -35,7 +35,10 @@ AGAIN_SECONDS: Final = 1.0
 
 WHATS: Final = frozenset(What)
 
-_NOTIFY: Final = "SELECT pg_notify('greenroom', %s)"
+# A notification is a commit like any other, and would wait for the disk, holding that lock.
+_NOTIFY: Final = """
+    SELECT set_config('synchronous_commit', 'off', true), pg_notify('greenroom', %s)
+"""
 
 Heard: TypeAlias = Callable[[Sequence[UserId], Sequence[Notice]], None]
 
