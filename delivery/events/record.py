@@ -22,7 +22,7 @@ from greenroom.delivery.events.ids import (
 )
 from greenroom.delivery.events.kinds import JSON, TERMINAL, EventClass, Kind
 from greenroom.delivery.events.policy import RunPolicy, RunSettled
-from greenroom.delivery.files.entries import FilePart, FilesForgotten, FilesSaid
+from greenroom.delivery.files.entries import FileEntry
 
 RUN_OPENS: Final = frozenset({Kind.USER_SAID, Kind.AGENT_STARTED})
 
@@ -217,9 +217,7 @@ Entry: TypeAlias = (
     | Ban
     | RunPolicy
     | RunSettled
-    | FilePart
-    | FilesSaid
-    | FilesForgotten
+    | FileEntry
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -17,7 +17,8 @@ file. What uploads of one user take is bounded meanwhile."""
 
 @attrs.frozen
 class FilePart:
-    """The bytes of a user's file from `start` on. A part that is kept already changes nothing."""
+    """The bytes of a user's file from `start` on. It changes nothing unless the file has no message
+    and ends at `start` when the journal commits it: others may have written meanwhile."""
 
     user: UserId
     file: str
@@ -48,8 +49,27 @@ class FilesForgotten:
 
 
 @attrs.frozen
+class FileDiscarded:
+    """Forget an upload, unless a message has it."""
+
+    user: UserId
+    file: str
+
+
+FileEntry: TypeAlias = FilePart | FilesSaid | FilesForgotten | FileDiscarded
+
+
+@attrs.frozen
 class KeptFile:
     """How many bytes of a file are kept, without a gap, and the run that its message began."""
 
     received: int
     run: RunId | None
+
+
+@attrs.frozen
+class Waiting:
+    """Uploads of a user without a message: how many, and their bytes."""
+
+    files: int
+    bytes: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from typing import TypeAlias
 
 import attrs
 
@@ -11,13 +10,14 @@ from greenroom.delivery.events.exported import ExportedRow, RowValue
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.files.entries import (
     EXPIRES_MS,
+    FileDiscarded,
+    FileEntry,
     FilePart,
     FilesForgotten,
     FilesSaid,
     KeptFile,
+    Waiting,
 )
-
-FileEntry: TypeAlias = FilePart | FilesSaid | FilesForgotten
 
 
 @attrs.define(eq=False)
@@ -38,9 +38,10 @@ class MemoryFiles:
         known = self._files.get((user, file))
         return None if known is None else KeptFile(known.received, known.run)
 
-    def unfinished(self, user: UserId, since: int, but: str) -> int:
+    def waiting(self, user: UserId, since: int, but: str) -> Waiting:
         others = (file for key, file in self._files.items() if key[0] == user and key[1] != but)
-        return sum(each.received for each in others if each.run is None and each.at >= since)
+        sizes = [each.received for each in others if each.run is None and each.at >= since]
+        return Waiting(len(sizes), sum(sizes))
 
     def part(self, user: UserId, file: str, start: int) -> bytes:
         known = self._files.get((user, file))
@@ -56,6 +57,10 @@ class MemoryFiles:
                         known.run = entry.run
             case FilesForgotten():
                 self._forget(entry.before, entry.user)
+            case FileDiscarded():
+                known = self._files.get((entry.user, entry.file))
+                if known is not None and known.run is None:
+                    del self._files[entry.user, entry.file]
 
     def erase(self, user: UserId, runs: Set[RunId] | None) -> None:
         """Forget the user's files: those of some runs, or all."""
@@ -75,11 +80,12 @@ class MemoryFiles:
                     yield ExportedRow("file_part", {**part, "run": known.run, "data": data})
 
     def _keep_part(self, part: FilePart) -> None:
-        known = self._files.setdefault((part.user, part.file), _FileParts(part.at))
-        known.at = part.at
-        if part.start not in known.parts:
-            known.parts[part.start] = part.data
-        known.received = max(known.received, part.end)
+        known = self._files.get((part.user, part.file), _FileParts(part.at))
+        if known.run is None and known.received == part.start:
+            self._files[part.user, part.file] = known
+            known.at, known.received = part.at, part.end
+            if part.data:
+                known.parts[part.start] = part.data
         self._forget(part.at - EXPIRES_MS)
 
     def _forget(self, before: int, user: UserId | None = None) -> None:

@@ -8,19 +8,18 @@ import attrs
 
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import Event, Kind
-from greenroom.delivery.files.entries import KeptFile
+from greenroom.delivery.files.entries import KeptFile, Waiting
 from greenroom.delivery.files.taken import File, files_in
 from greenroom.delivery.journal.reads import Question, Reads
 
 
 @attrs.frozen
 class Upload:
-    """A file so far, and the bytes of the user's other uploads: of all, and of those that had a
-    part lately."""
+    """A file so far, and the user's other uploads: all, and those that had a part lately."""
 
     kept: KeptFile | None
-    others: int
-    recent_others: int
+    others: Waiting
+    recent_others: Waiting
 
 
 @attrs.frozen
@@ -33,8 +32,8 @@ class ReadUpload(Question[Upload]):
 
     def answer(self, reads: Reads) -> Upload:
         kept = reads.files.find(self.user, self.file)
-        others = reads.files.unfinished(self.user, 0, self.file)
-        return Upload(kept, others, reads.files.unfinished(self.user, self.since, self.file))
+        others = reads.files.waiting(self.user, 0, self.file)
+        return Upload(kept, others, reads.files.waiting(self.user, self.since, self.file))
 
 
 @attrs.frozen

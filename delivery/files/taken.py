@@ -31,7 +31,7 @@ class BadFilesTaken(DeliveryError, ValueError):
 
 
 def _texts(types: Iterable[str]) -> tuple[str, ...]:
-    return tuple(types)
+    return tuple(each.lower() if isinstance(each, str) else each for each in types)
 
 
 @attrs.frozen
@@ -62,7 +62,7 @@ class Files:
 
     def has_type(self, media: str) -> bool:
         wanted = media.partition(";")[0].strip().lower()
-        return not self.types or any(_matches(each.lower(), wanted) for each in self.types)
+        return not self.types or any(_matches(each, wanted) for each in self.types)
 
     def as_json(self) -> dict[str, JSON]:
         """As `ready` says it."""

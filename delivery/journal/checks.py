@@ -21,7 +21,7 @@ from greenroom.delivery.events.record import (
     Settled,
     Unsaid,
 )
-from greenroom.delivery.files.entries import FilePart, FilesForgotten, FilesSaid
+from greenroom.delivery.files.entries import FileEntry, FilesSaid
 
 
 def last_offsets(entries: Iterable[Entry], last: Callable[[UserId], int]) -> dict[UserId, int]:
@@ -78,5 +78,5 @@ def check_ids(entries: Iterable[Entry]) -> None:
             EventId.parse(entry.event)
         elif isinstance(entry, GoesOn | NotAgain | StepResult | RunPolicy | RunSettled | FilesSaid):
             RunId.parse(entry.run)
-        elif not isinstance(entry, Settled | Unsaid | Ban | KeptCrash | FilePart | FilesForgotten):
+        elif not isinstance(entry, Settled | Unsaid | Ban | KeptCrash | FileEntry):
             SessionId.parse(entry.session)

@@ -33,7 +33,7 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.events.threads import ERASED_THREAD
-from greenroom.delivery.files.entries import FilePart, FilesForgotten, FilesSaid
+from greenroom.delivery.files.entries import FileEntry
 from greenroom.delivery.files.kept_files import MemoryFiles
 from greenroom.delivery.journal.checks import check_ids, check_unsaid, last_offsets
 from greenroom.delivery.journal.journal import agreed_through, within
@@ -92,7 +92,7 @@ class MemoryStore:
                 self.crashes.keep(entry)
             elif isinstance(entry, Ban):
                 self._keep_ban(entry)
-            elif isinstance(entry, FilePart | FilesSaid | FilesForgotten):
+            elif isinstance(entry, FileEntry):
                 self.files.keep(entry)
             else:
                 self._users[entry.user].keep(entry)

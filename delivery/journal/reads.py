@@ -32,7 +32,7 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.events.threads import MOST_THREADS, Thread, ThreadsPage
-from greenroom.delivery.files.entries import KeptFile
+from greenroom.delivery.files.entries import KeptFile, Waiting
 from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.paging import PAGE_BYTES, check_limit
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
@@ -134,9 +134,9 @@ class FileReads(Protocol):
         """How much of a file is kept; None if nothing is."""
         ...
 
-    def unfinished(self, user: UserId, since: int, but: str) -> int:
-        """The bytes of the user's files without a message that had a part at `since` (ms) or
-        later; of all but one."""
+    def waiting(self, user: UserId, since: int, but: str) -> Waiting:
+        """The user's files without a message that had a part at `since` (ms) or later; all but
+        one."""
         ...
 
     def part(self, user: UserId, file: str, start: int) -> bytes:

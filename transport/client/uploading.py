@@ -15,8 +15,8 @@ from greenroom.transport.client.frames import integer
 from greenroom.transport.client.line import Line
 from greenroom.transport.protocol import wire
 
-AROUND_BYTES: Final = 1024
-"""What a frame has around the part, at most."""
+AROUND_BYTES: Final = 512
+"""What a frame has around the part, at most. Half of the smallest frame that a server may take."""
 
 
 class Uploads:
@@ -42,9 +42,13 @@ class Uploads:
             is_kept = place >= file.size
         return file
 
+    async def discard(self, file: File) -> None:
+        """Have the server forget an upload at once. One that a message has stays."""
+        await self._ask(wire.DiscardFile(self._new_id(), file.key))
+
     def _room(self) -> int:
         """The bytes of a part: base64 makes four of three."""
-        return max(3, (self._line.limit - AROUND_BYTES) // 4 * 3)
+        return (self._line.limit - AROUND_BYTES) // 4 * 3
 
     async def _ask(self, request: wire.ClientRequest) -> Mapping[str, JSON]:
         """The answer to a request, which is sent again after a reconnect."""

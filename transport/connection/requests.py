@@ -83,7 +83,7 @@ class Requests:
         match request:
             case wire.Say():
                 self._say(request, session)
-            case wire.FileUpload():
+            case wire.FileUpload() | wire.DiscardFile():
                 self._uploads().take(request)
             case wire.CancelRun():
                 self._cancel(request)

@@ -220,25 +220,33 @@ function taken() {
 	return text === void 0 ? null : JSON.parse(text);
 }
 var Attachments = class {
-	#upload;
+	#store;
 	#memory;
 	#changed;
 	#attached = [];
 	/** memory: what the server has is still attached after a reload. changed: another one is there, or one is on its way no more. */
-	constructor(upload, memory, changed) {
-		[this.#upload, this.#memory, this.#changed] = [
-			upload,
+	constructor(store, memory, changed) {
+		[this.#store, this.#memory, this.#changed] = [
+			store,
 			memory,
 			changed
 		];
 		const known = FILES ? memory.get("files") ?? [] : [];
 		this.#attached = known.map((sent) => ({
+			file: sent.file,
 			name: sent.name,
 			size: sent.size,
 			progress: sent.size,
 			sent,
 			stop: new AbortController()
 		}));
+	}
+	/** What a reload cut off: the page has those files no more. Returns it in words, and has the server forget their parts. */
+	dropUnfinished() {
+		const cut = this.#memory.get("sending") ?? [];
+		for (const { file } of cut) this.#forget(file);
+		this.#memory.set("sending", null);
+		return cut.length ? `${cut.map(({ name }) => name).join(", ")}: the page was reloaded before all of it was sent. Attach it again.` : null;
 	}
 	get isEmpty() {
 		return this.#attached.length === 0;
@@ -267,6 +275,7 @@ var Attachments = class {
 		return this.#attached.map((each) => {
 			const remove = () => {
 				each.stop.abort();
+				if (each.sent) this.#forget(each.file);
 				this.#drop(each);
 				say(`${each.name} removed.`);
 				removed();
@@ -275,7 +284,7 @@ var Attachments = class {
 			return element("span", {
 				class: "chip",
 				testid: each.sent ? "file-chip" : "sending"
-			}, icon(ICONS.file), element("span", { class: "chip-name" }, each.name), element("span", { class: "shape" }, state), element("button", {
+			}, icon(ICONS.file), element("bdi", { class: "chip-name" }, each.name), element("span", { class: "shape" }, state), element("button", {
 				type: "button",
 				"aria-label": `Remove ${each.name}`,
 				onclick: remove
@@ -290,6 +299,7 @@ var Attachments = class {
 	}
 	async #send(file, complain) {
 		const attached = {
+			file: randomId(),
 			name: file.name,
 			size: file.size,
 			progress: 0,
@@ -302,7 +312,8 @@ var Attachments = class {
 		};
 		this.#set([...this.#attached, attached]);
 		try {
-			attached.sent = await this.#upload(file, {
+			attached.sent = await this.#store.upload(file, {
+				file: attached.file,
 				media: mediaOf(file.name, file.type),
 				onProgress,
 				signal: attached.stop.signal
@@ -316,12 +327,20 @@ var Attachments = class {
 			complain(`${file.name} could not be sent: ${wordsOf(error)}`);
 		}
 	}
+	#forget(file) {
+		this.#store.discard(file).catch(() => {});
+	}
 	#drop(attached) {
 		this.#set(this.#attached.filter((each) => each !== attached));
 	}
 	#set(attached) {
 		this.#attached = attached;
+		const sending = attached.filter(({ sent }) => !sent).map(({ file, name }) => ({
+			file,
+			name
+		}));
 		this.#memory.set("files", this.sent.length ? this.sent : null);
+		this.#memory.set("sending", sending.length ? sending : null);
 		this.#changed();
 	}
 };
@@ -445,7 +464,7 @@ var Composer = class {
 	/** memory: what is not sent yet is kept there over a reload. */
 	constructor(memory, on) {
 		[this.#memory, this.#on] = [memory, on];
-		this.#files = new Attachments(on.upload, memory, () => this.#filesChanged());
+		this.#files = new Attachments(on.files, memory, () => this.#filesChanged());
 		this.#offerFiles();
 		this.#listen();
 		this.#acceptDrops();
@@ -453,6 +472,7 @@ var Composer = class {
 		if (TAKES_TABLES) this.#question.placeholder = "Ask a question, or paste a table";
 		this.#setTable(TAKES_TABLES ? memory.get("table") : null);
 		this.#fit();
+		this.complain(this.#files.dropUnfinished());
 	}
 	#offerFiles() {
 		if (!FILES) return;
@@ -679,7 +699,7 @@ function drawBubble(body, files = []) {
 	for (const { name, size } of files) bubble.append(element("p", {
 		class: "table-name",
 		testid: "file-name"
-	}, icon(ICONS.file), `${name} · ${sizeText(size)}`));
+	}, icon(ICONS.file), element("bdi", {}, name), ` · ${sizeText(size)}`));
 	if (text !== "" && text !== void 0) bubble.append(...drawText(pretty(text)));
 	return bubble;
 }
@@ -2824,7 +2844,7 @@ const conversation = new Conversation($("conversation"), {
 const composer = new Composer(memory, {
 	onSend: send,
 	onStop: stop,
-	upload: (file, options) => client.upload(file, options)
+	files: client
 });
 const threads = new Threads(client, () => showThreads());
 const list = new ThreadList(threads, {

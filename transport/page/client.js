@@ -1499,12 +1499,15 @@ function randomId() {
 
 //#endregion
 //#region ../js/src/upload.ts
-var upload_exports = /* @__PURE__ */ __exportAll({ upload: () => upload });
+var upload_exports = /* @__PURE__ */ __exportAll({
+	discard: () => discard,
+	upload: () => upload
+});
 /** Part after part; a part without an answer is sent again after a reconnect, and the next one begins where the server says. */
-async function upload(shell, blob, { name, media, onProgress, signal }) {
-	const { size } = blob, file = shell.newId();
+async function upload(shell, blob, { file = shell.newId(), name, media, onProgress, signal }) {
+	const { size } = blob;
+	signal?.throwIfAborted();
 	for (let start = 0, isKept = false; !isKept; isKept = start >= size) {
-		signal?.throwIfAborted();
 		const room = Math.floor(((shell.machine.ready?.max_frame_bytes ?? LEAST) - AROUND) / 4) * 3;
 		const data = base64(new Uint8Array(await blob.slice(start, start + room).arrayBuffer()));
 		start = (await shell.request({
@@ -1514,6 +1517,8 @@ async function upload(shell, blob, { name, media, onProgress, signal }) {
 			size,
 			data
 		})).received;
+		if (signal?.aborted) discard(shell, file).catch(() => {});
+		signal?.throwIfAborted();
 		onProgress?.(Math.min(start, size));
 	}
 	return {
@@ -1523,6 +1528,13 @@ async function upload(shell, blob, { name, media, onProgress, signal }) {
 		size
 	};
 }
+/** Have the server forget an upload at once. One that a message has stays. */
+async function discard(shell, file) {
+	await shell.request({
+		type: "discard",
+		file
+	});
+}
 function base64(bytes) {
 	let text = "";
 	for (let at = 0; at < bytes.length; at += AT_ONCE) text += btoa(String.fromCharCode(...bytes.subarray(at, at + AT_ONCE)));
@@ -1530,7 +1542,7 @@ function base64(bytes) {
 }
 var AROUND, LEAST, AT_ONCE;
 var init_upload = __esmMin((() => {
-	AROUND = 1024;
+	AROUND = 512;
 	LEAST = 65536;
 	AT_ONCE = 8190;
 }));
@@ -1601,9 +1613,13 @@ var Client = class {
 	get files() {
 		return this.#shell.machine.ready?.files;
 	}
-	/** Send a file, for a `say` within the hour. It goes on where it stopped after a reconnect, and not over a reload. */
+	/** Send a file, for a `say` within the hour. It goes on where it stopped after a reconnect; after a reload with the same `file`. Aborted, it is discarded. */
 	async upload(blob, options = {}) {
 		return (await Promise.resolve().then(() => (init_upload(), upload_exports))).upload(this.#shell, blob, options);
+	}
+	/** Have the server forget a file at once: its `file`. One that a message has stays. */
+	async discard(file) {
+		return (await Promise.resolve().then(() => (init_upload(), upload_exports))).discard(this.#shell, file);
 	}
 	/** Stop a run; its end arrives as an event. */
 	async cancel(run) {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import attrs
 import cattrs
@@ -28,7 +28,9 @@ from greenroom.transport.protocol.wire import (
     CancelRun,
     ChangeThread,
     ClientFrame,
+    ClientRequest,
     Confirm,
+    DiscardFile,
     Displayed,
     EraseRequest,
     FileUpload,
@@ -70,6 +72,7 @@ TYPES: Mapping[type[ClientFrame], str] = {
     Confirm: "confirm",
     Say: "say",
     FileUpload: "file",
+    DiscardFile: "discard",
     CancelRun: "cancel",
     HistoryRequest: "history",
     ThreadsRequest: "threads",
@@ -82,8 +85,8 @@ TYPES: Mapping[type[ClientFrame], str] = {
 }
 FRAMES: tuple[type[ClientFrame], ...] = tuple(TYPES)
 _BY_TYPE = {type_: frame for frame, type_ in TYPES.items()}
-_ANSWERED = {"say", "file", "cancel", "history", "answer", "threads", "thread", "erase", "refresh"}
-"""The types of `ClientRequest`: their `id` comes back in a `reply`."""
+_ANSWERED = {TYPES[frame] for frame in get_args(ClientRequest)}
+"""Their `id` comes back in a `reply`."""
 
 Checks: TypeAlias = Mapping[str, FieldCheck[object]]
 
@@ -131,6 +134,7 @@ def _checks(parse: ParseId) -> Mapping[type[ClientFrame], Checks]:
 def _say_checks(
     request_id: FieldCheck[str], thread: FieldCheck[Id]
 ) -> Mapping[type[ClientFrame], Checks]:
+    file = bounded_text("file", MAX_ID_LENGTH, shortest=1)
     return {
         Say: {
             "id": request_id,
@@ -138,9 +142,10 @@ def _say_checks(
             "thread": maybe(thread),
             "files": files("files"),
         },
+        DiscardFile: {"id": request_id, "file": file},
         FileUpload: {
             "id": request_id,
-            "file": bounded_text("file", MAX_ID_LENGTH, shortest=1),
+            "file": file,
             "start": whole_number("start", 0, MAX_OFFSET),
             "size": whole_number("size", 0, MAX_OFFSET),
             "data": in_base64("data"),

@@ -109,6 +109,14 @@ class FileUpload:
 
 
 @attrs.frozen
+class DiscardFile:
+    """Forget an upload that no message has."""
+
+    id: str
+    file: str
+
+
+@attrs.frozen
 class CancelRun:
     """Stop a run."""
 
@@ -186,6 +194,7 @@ class Pong:
 ClientRequest: TypeAlias = (
     Say
     | FileUpload
+    | DiscardFile
     | CancelRun
     | HistoryRequest
     | AnswerRequest

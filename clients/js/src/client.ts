@@ -106,9 +106,14 @@ export class Client {
   /** The files that the agent takes; undefined if it takes none, or while there is no connection. */
   get files(): FilesTaken | undefined { return this.#shell.machine.ready?.files; }
 
-  /** Send a file, for a `say` within the hour. It goes on where it stopped after a reconnect, and not over a reload. */
+  /** Send a file, for a `say` within the hour. It goes on where it stopped after a reconnect; after a reload with the same `file`. Aborted, it is discarded. */
   async upload(blob: Blob, options: UploadOptions = {}): Promise<SentFile> {
     return (await import("./upload.js")).upload(this.#shell, blob, options);
+  }
+
+  /** Have the server forget a file at once: its `file`. One that a message has stays. */
+  async discard(file: string): Promise<void> {
+    return (await import("./upload.js")).discard(this.#shell, file);
   }
 
   /** Stop a run; its end arrives as an event. */

@@ -40,7 +40,7 @@ const conversation = new Conversation($("conversation"), {
   again: (said) => sayAgain(said),
   delivery: new Delivery(client),
 });
-const composer = new Composer(memory, { onSend: send, onStop: stop, upload: (file, options) => client.upload(file, options) });
+const composer = new Composer(memory, { onSend: send, onStop: stop, files: client });
 const threads = new Threads(client, () => showThreads());
 const list = new ThreadList(threads, { onOpen: (thread) => void openThread(thread), onErased: (thread) => { if (thread === current()) leave(null); }, say });
 const following = new Following(conversation);

@@ -2,7 +2,7 @@
 
 import type { FilesTaken, SentFile, UploadOptions } from "greenroom";
 import { say } from "./announcing.js";
-import { element, icon, ICONS } from "./dom.js";
+import { element, icon, ICONS, randomId } from "./dom.js";
 import type { Memory } from "./memory.js";
 import { wordsOf } from "./threads.js";
 
@@ -10,9 +10,13 @@ import { wordsOf } from "./threads.js";
 const MEDIA: Readonly<Record<string, string>> = { csv: "text/csv", json: "application/json", log: "text/plain", md: "text/markdown", tsv: "text/tab-separated-values", txt: "text/plain", yaml: "application/yaml" };
 const KINDS: Readonly<Record<string, string>> = { "image/*": "images", "audio/*": "sound", "video/*": "video", "text/*": "text", "application/pdf": "PDF" };
 
-export type Upload = (file: File, options: UploadOptions) => Promise<SentFile>;
+export interface FileStore {
+  upload(file: File, options: UploadOptions): Promise<SentFile>;
+  discard(file: string): Promise<void>;
+}
 
 interface Attached {
+  readonly file: string;
   readonly name: string;
   readonly size: number;
   progress: number;
@@ -29,16 +33,24 @@ function taken(): FilesTaken | null {
 }
 
 export class Attachments {
-  readonly #upload: Upload;
+  readonly #store: FileStore;
   readonly #memory: Memory;
   readonly #changed: () => void;
   #attached: Attached[] = [];
 
   /** memory: what the server has is still attached after a reload. changed: another one is there, or one is on its way no more. */
-  constructor(upload: Upload, memory: Memory, changed: () => void) {
-    [this.#upload, this.#memory, this.#changed] = [upload, memory, changed];
+  constructor(store: FileStore, memory: Memory, changed: () => void) {
+    [this.#store, this.#memory, this.#changed] = [store, memory, changed];
     const known = FILES ? ((memory.get("files") ?? []) as readonly SentFile[]) : [];
-    this.#attached = known.map((sent) => ({ name: sent.name, size: sent.size, progress: sent.size, sent, stop: new AbortController() }));
+    this.#attached = known.map((sent) => ({ file: sent.file, name: sent.name, size: sent.size, progress: sent.size, sent, stop: new AbortController() }));
+  }
+
+  /** What a reload cut off: the page has those files no more. Returns it in words, and has the server forget their parts. */
+  dropUnfinished(): string | null {
+    const cut = (this.#memory.get("sending") ?? []) as readonly Pick<Attached, "file" | "name">[];
+    for (const { file } of cut) this.#forget(file);
+    this.#memory.set("sending", null);
+    return cut.length ? `${cut.map(({ name }) => name).join(", ")}: the page was reloaded before all of it was sent. Attach it again.` : null;
   }
 
   get isEmpty(): boolean { return this.#attached.length === 0; }
@@ -63,10 +75,10 @@ export class Attachments {
 
   chips(removed: () => void): HTMLElement[] {
     return this.#attached.map((each) => {
-      const remove = () => { each.stop.abort(); this.#drop(each); say(`${each.name} removed.`); removed(); };
+      const remove = () => { each.stop.abort(); if (each.sent) this.#forget(each.file); this.#drop(each); say(`${each.name} removed.`); removed(); };
       const state = each.sent ? sizeText(each.size) : `${sizeText(each.size)}, ${Math.floor((100 * each.progress) / (each.size || 1))} %`;
       return element("span", { class: "chip", testid: each.sent ? "file-chip" : "sending" }, icon(ICONS.file),
-        element("span", { class: "chip-name" }, each.name), element("span", { class: "shape" }, state),
+        element("bdi", { class: "chip-name" }, each.name), element("span", { class: "shape" }, state),
         element("button", { type: "button", "aria-label": `Remove ${each.name}`, onclick: remove }, icon(ICONS.failed)));
     });
   }
@@ -79,11 +91,11 @@ export class Attachments {
   }
 
   async #send(file: File, complain: (words: string) => void): Promise<void> {
-    const attached: Attached = { name: file.name, size: file.size, progress: 0, sent: null, stop: new AbortController() };
+    const attached: Attached = { file: randomId(), name: file.name, size: file.size, progress: 0, sent: null, stop: new AbortController() };
     const onProgress = (bytes: number) => { attached.progress = bytes; this.#changed(); };
     this.#set([...this.#attached, attached]);
     try {
-      attached.sent = await this.#upload(file, { media: mediaOf(file.name, file.type), onProgress, signal: attached.stop.signal });
+      attached.sent = await this.#store.upload(file, { file: attached.file, media: mediaOf(file.name, file.type), onProgress, signal: attached.stop.signal });
       if (attached.stop.signal.aborted) return;
       this.#set(this.#attached);
       say(`${file.name} attached, ${sizeText(file.size)}.`);
@@ -94,11 +106,15 @@ export class Attachments {
     }
   }
 
+  #forget(file: string): void { void this.#store.discard(file).catch(() => {}); } // else the server forgets it later
+
   #drop(attached: Attached): void { this.#set(this.#attached.filter((each) => each !== attached)); }
 
   #set(attached: Attached[]): void {
     this.#attached = attached;
+    const sending = attached.filter(({ sent }) => !sent).map(({ file, name }) => ({ file, name }));
     this.#memory.set("files", this.sent.length ? this.sent : null);
+    this.#memory.set("sending", sending.length ? sending : null);
     this.#changed();
   }
 }

@@ -1,7 +1,7 @@
 // The box to ask in: question, attached table and files, keys, paste and drop.
 
 import type { SentFile } from "greenroom";
-import { Attachments, FILES, type Upload } from "./attachments.js";
+import { Attachments, FILES, type FileStore } from "./attachments.js";
 import { $, element, icon, ICONS } from "./dom.js";
 import type { Memory } from "./memory.js";
 import { type Found, findTable, isCode } from "./paste.js";
@@ -20,7 +20,7 @@ export interface ComposerEvents {
   /** Raises RangeError when it is larger than the server takes. */
   onSend(text: string, table: Table | null, files: readonly SentFile[]): void;
   onStop(): void;
-  upload: Upload;
+  files: FileStore;
 }
 
 export interface Doing {
@@ -52,7 +52,7 @@ export class Composer {
   /** memory: what is not sent yet is kept there over a reload. */
   constructor(memory: Memory, on: ComposerEvents) {
     [this.#memory, this.#on] = [memory, on];
-    this.#files = new Attachments(on.upload, memory, () => this.#filesChanged());
+    this.#files = new Attachments(on.files, memory, () => this.#filesChanged());
     this.#offerFiles();
     this.#listen();
     this.#acceptDrops();
@@ -60,6 +60,7 @@ export class Composer {
     if (TAKES_TABLES) this.#question.placeholder = "Ask a question, or paste a table";
     this.#setTable(TAKES_TABLES ? (memory.get("table") as Table | null) : null);
     this.#fit();
+    this.complain(this.#files.dropUnfinished());
   }
 
   #offerFiles(): void {

@@ -99,6 +99,7 @@ def test_a_message_with_files_is_kept_once_and_its_files_may_be_named_again(clie
     [
         ({"size": TAKES.max_bytes + 1}, "at most 200,000"),
         ({"size": 3}, "past `size`"),
+        ({"data": b64encode(bytes(255)).decode()}, "256 bytes or more"),
         ({"data": ""}, "`data` is empty"),
         ({"data": "no base64"}, "`data` must be base64"),
         ({"data": 1}, "`data` must be base64"),
@@ -146,6 +147,20 @@ def test_what_waits_for_its_message_is_bounded(client):
     assert reply["error"]["temporary"] is True
     client.ask("say", id="s1", body="read files", files=[named(whole, name="f1")])
     assert client.ask("file", **frame(0, name="one more"))["received"] == PART
+
+
+def test_a_discarded_upload_begins_anew_and_one_of_a_message_stays(client, connect):
+    client.ask("file", **frame(0))
+    stranger = connect(bearing=token_for("bob"))
+    stranger.hello()
+    assert stranger.ask("discard", id="d0", file="f1")["ok"]
+    assert client.ask("file", **frame(0))["received"] == PART
+    assert client.ask("discard", id="d1", file="f1")["ok"]
+    assert client.ask("file", **frame(PART))["received"] == 0
+    upload(client)
+    assert client.ask("say", id="s1", body="read files", files=[named()])["ok"]
+    assert client.ask("discard", id="d2", file="f1")["ok"]
+    assert told(client.events()) == [["f1.txt", "text/plain", sha256(DATA).hexdigest()]]
 
 
 def test_the_files_of_an_erased_thread_are_gone(client):

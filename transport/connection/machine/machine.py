@@ -307,6 +307,7 @@ CONNECTION: Machine[Phase, ConnectionData, ConnectionCommand] = Machine(
         On(READY, wire.Typing, _typing),
         On(READY, wire.Say, _request),
         On(READY, wire.FileUpload, _request),
+        On(READY, wire.DiscardFile, _request),
         On(READY, wire.CancelRun, _request),
         On(READY, wire.HistoryRequest, _request),
         On(READY, wire.AnswerRequest, _request),

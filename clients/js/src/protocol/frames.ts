@@ -16,6 +16,7 @@ export interface Hello {
 export type Request = { id: string } & (
   | { type: "say"; body: JSON; thread?: string | undefined; files?: readonly SentFile[] | undefined }
   | { type: "file"; file: string; start: number; size: number; data: string }
+  | { type: "discard"; file: string }
   | { type: "cancel"; run: string }
   | { type: "history"; thread?: string | undefined; before?: number | undefined; limit: number }
   | { type: "threads"; before?: string | number | undefined; limit: number; archived?: boolean | undefined }

@@ -9,28 +9,39 @@ from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.files.entries import (
     EXPIRES_MS,
+    FileDiscarded,
     FilePart,
     FilesForgotten,
     FilesSaid,
     KeptFile,
+    Waiting,
 )
 from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.rows import Write
 
-_PART: Final = """
-    INSERT INTO file_part (user, file, start, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
-"""
-_FILE: Final = """
+# A part is kept only if the file ends where it begins: the journal was asked before, and others may
+# have written, or erased, since.
+_BEGIN: Final = """
     INSERT INTO file (user, file, run, received, at) VALUES (?, ?, NULL, ?, ?)
-    ON CONFLICT (user, file) DO UPDATE SET
-        received = max(file.received, excluded.received), at = excluded.at
+    ON CONFLICT (user, file) DO UPDATE SET received = excluded.received, at = excluded.at
+    WHERE file.received = 0 AND file.run IS NULL
+"""
+_GO_ON: Final = """
+    UPDATE file SET received = ?3, at = ?4
+    WHERE user = ?1 AND file = ?2 AND received = ?5 AND run IS NULL
+"""
+_PART: Final = """
+    INSERT INTO file_part (user, file, start, data)
+    SELECT user, file, ?3, ?4 FROM file WHERE user = ?1 AND file = ?2 AND received = ?5
+    ON CONFLICT DO NOTHING
 """
 _SAID: Final = "UPDATE file SET run = ? WHERE user = ? AND file = ? AND run IS NULL"
 _EXPIRED: Final = "DELETE FROM file WHERE run IS NULL AND at < ?"
 _FORGET: Final = "DELETE FROM file WHERE user = ? AND run IS NULL AND at < ?"
+_DISCARD: Final = "DELETE FROM file WHERE user = ? AND file = ? AND run IS NULL"
 _FIND: Final = "SELECT received, run FROM file WHERE user = ? AND file = ?"
-_UNFINISHED: Final = """
-    SELECT coalesce(sum(received), 0) FROM file
+_WAITING: Final = """
+    SELECT count(*), coalesce(sum(received), 0) FROM file
     WHERE user = ? AND run IS NULL AND at >= ? AND file != ?
 """
 _READ: Final = "SELECT data FROM file_part WHERE user = ? AND file = ? AND start = ?"
@@ -48,8 +59,9 @@ class SqlFiles:
             return KeptFile(received, RunId.trusted(run) if run else None)
         return None
 
-    def unfinished(self, user: UserId, since: int, but: str) -> int:
-        return int(str(self._database.execute(_UNFINISHED, (user, since, but)).get))
+    def waiting(self, user: UserId, since: int, but: str) -> Waiting:
+        ((files, size),) = self._database.execute(_WAITING, (user, since, but)).fetchall()
+        return Waiting(int(str(files)), int(str(size)))
 
     def part(self, user: UserId, file: str, start: int) -> bytes:
         found = self._database.execute(_READ, (user, file, start)).get
@@ -60,10 +72,21 @@ def file_writes(entries: Sequence[Entry]) -> Iterator[Write]:
     """What keeps the entries about files, in their order."""
     for entry in entries:
         if isinstance(entry, FilePart):
-            yield _PART, [(entry.user, entry.file, entry.start, entry.data)]
-            yield _FILE, [(entry.user, entry.file, entry.end, entry.at)]
-            yield _EXPIRED, [(entry.at - EXPIRES_MS,)]
+            yield from _part_writes(entry)
         elif isinstance(entry, FilesSaid):
             yield _SAID, [(entry.run, entry.user, file) for file in entry.files]
         elif isinstance(entry, FilesForgotten):
             yield _FORGET, [(entry.user, entry.before)]
+        elif isinstance(entry, FileDiscarded):
+            yield _DISCARD, [(entry.user, entry.file)]
+
+
+def _part_writes(part: FilePart) -> Iterator[Write]:
+    key, end = (part.user, part.file), part.end
+    if part.start:
+        yield _GO_ON, [(*key, end, part.at, part.start)]
+    else:
+        yield _BEGIN, [(*key, end, part.at)]
+    if part.data:
+        yield _PART, [(*key, part.start, part.data, end)]
+    yield _EXPIRED, [(part.at - EXPIRES_MS,)]

@@ -14,10 +14,12 @@ from greenroom.delivery.events.ids import BadId, EventId, UserId
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.files.entries import (
     EXPIRES_MS,
+    FileDiscarded,
     FilePart,
     FilesForgotten,
     FilesSaid,
     KeptFile,
+    Waiting,
 )
 from greenroom.delivery.files.reading import ReadFilePart, ReadFiles, ReadUpload, Upload
 from greenroom.delivery.files.taken import File
@@ -64,6 +66,32 @@ async def test_a_file_is_kept_in_parts_each_once(journal: Journal) -> None:
     assert await kept(journal, "a", user=UserId("bob")) == [None]
 
 
+async def test_a_part_of_a_file_that_ends_elsewhere_by_now_changes_nothing(
+    journal: Journal,
+) -> None:
+    """A connection asks how far the file is, and appends after that: another one may be faster, and
+    the file may be erased."""
+    await journal.append([part("a", 0, b"one"), part("a", 0, b"longer"), part("a", 6, b"gap")])
+    await journal.append([part("erased", 3, b"rest"), part("empty", 0, b"")])
+    await journal.append([part("empty", 0, b"one"), part("empty", 3, b"more")])
+    files = await kept(journal, "a", "erased", "empty")
+    assert files == [KeptFile(3, None), None, KeptFile(7, None)]
+    assert await parts(journal) == [b"one", b""]
+    assert await parts(journal, "empty") == [b"one", b"more"]
+    await journal.append(message())
+    await journal.append([part("a", 3, b"late")])
+    assert await kept(journal, "a") == [KeptFile(3, RUN)]
+
+
+async def test_an_upload_is_discarded_unless_a_message_has_it(journal: Journal) -> None:
+    await journal.append([part("a", 0, b"one"), part("b", 0, b"two")])
+    await journal.append(message())
+    gone = [FileDiscarded(ALICE, "a"), FileDiscarded(ALICE, "b"), FileDiscarded(ALICE, "c")]
+    await journal.append(gone)
+    assert await kept(journal, "a", "b") == [KeptFile(3, RUN), None]
+    assert await parts(journal, "b") == [b"", b""]
+
+
 async def test_a_file_belongs_to_the_first_message_that_names_it(journal: Journal) -> None:
     await journal.append([part("a", 0, b"one")])
     await journal.append(message())
@@ -74,8 +102,9 @@ async def test_a_file_belongs_to_the_first_message_that_names_it(journal: Journa
 async def test_what_waits_for_its_message_is_counted_and_expires(journal: Journal) -> None:
     await journal.append([part("a", 0, b"one"), part("b", 0, b"four", at=5)])
     of_b = KeptFile(4, None)
-    assert await journal.ask(ReadUpload(ALICE, "b", 0)).wait() == Upload(of_b, 3, 3)
-    assert await journal.ask(ReadUpload(ALICE, "b", 5)).wait() == Upload(of_b, 3, 0)
+    of_a, none = Waiting(1, 3), Waiting(0, 0)
+    assert await journal.ask(ReadUpload(ALICE, "b", 0)).wait() == Upload(of_b, of_a, of_a)
+    assert await journal.ask(ReadUpload(ALICE, "b", 5)).wait() == Upload(of_b, of_a, none)
     await journal.append([FilesForgotten(ALICE, 5)])
     assert await kept(journal, "a", "b") == [None, of_b]
     await journal.append([part("c", 0, b"late", at=6 + EXPIRES_MS, user=UserId("bob"))])
@@ -87,7 +116,8 @@ async def test_a_file_with_a_message_neither_counts_nor_expires(journal: Journal
     await journal.append([part("a", 0, b"one")])
     await journal.append(message())
     await journal.append([FilesForgotten(ALICE, 5), part("b", 0, b"", at=2 * EXPIRES_MS)])
-    assert await journal.ask(ReadUpload(ALICE, "b", 0)).wait() == Upload(KeptFile(0, None), 0, 0)
+    of_b, none = KeptFile(0, None), Waiting(0, 0)
+    assert await journal.ask(ReadUpload(ALICE, "b", 0)).wait() == Upload(of_b, none, none)
     assert await kept(journal, "a") == [KeptFile(3, RUN)]
 
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import apsw
 import pytest
 
-from tests.face.page.browser import NEEDS_CHROMIUM, Demo, OpenPage, wait_run, wait_until
+from tests.face.page.browser import (
+    NEEDS_CHROMIUM,
+    Demo,
+    OpenPage,
+    wait_live,
+    wait_run,
+    wait_until,
+)
 from tests.face.page.files.files_agent import TAKES, digest
 
 if TYPE_CHECKING:
@@ -44,6 +54,20 @@ def choose(page: api.Page, files: Mapping[str, tuple[str, bytes]]) -> None:
         "[data-testid=file]",
         [{"name": name, "mimeType": of[0], "buffer": of[1]} for name, of in files.items()],
     )
+
+
+def first_parts_only(socket: api.WebSocketRoute) -> None:
+    """Of each file, as if the link were slow."""
+    server = socket.connect_to_server()
+    rest = re.compile(r'"type":"file".*"start":[1-9]')
+    socket.on_message(lambda text: None if rest.search(str(text)) else server.send(text))
+
+
+def uploads_of(user: str, server: Demo) -> list[int]:
+    """The bytes of each file of the user that no message has."""
+    with closing(apsw.Connection(str(server.journal), flags=apsw.SQLITE_OPEN_READONLY)) as journal:
+        sql = "SELECT received FROM file WHERE user = ? AND run IS NULL ORDER BY received"
+        return [int(str(received)) for (received,) in journal.execute(sql, (user,))]
 
 
 def names(page: api.Page) -> list[str]:
@@ -95,6 +119,28 @@ def test_dropped_and_pasted_files_are_attached_and_removed_by_the_keyboard(
     send(page, "And this?")
     wait_run(page, "done")
     assert "b.png image/png 3" in page.inner_text("[data-testid=answer]")
+
+
+def test_a_reload_amid_an_upload_says_so_and_the_server_forgets_what_came(
+    reading: Demo, open_page: OpenPage
+) -> None:
+    page = open_page(reading, url=reading.link("eve"))
+    page.route_web_socket("**/live*", first_parts_only)
+    page.reload()
+    wait_live(page)
+    choose(page, {"\u202egnp.exe": ("image/png", PICTURE), "whole.txt": ("text/plain", b"hi")})
+    page.wait_for_selector(SENT)
+    wait_until(page, lambda: len(uploads_of("eve", reading)) == 2)
+    assert max(uploads_of("eve", reading)) < len(PICTURE)
+    page.reload()
+    assert problem(page).endswith("was reloaded before all of it was sent. Attach it again.")
+    assert names(page) == ["whole.txt"]
+    wait_until(page, lambda: uploads_of("eve", reading) == [2])
+    page.click("[aria-label='Remove whole.txt']")
+    wait_until(page, lambda: uploads_of("eve", reading) == [])
+    page.reload()
+    wait_live(page)
+    assert not page.is_visible("[data-testid=problem]")
 
 
 def test_what_the_agent_does_not_take_is_refused_in_words_before_it_is_sent(
