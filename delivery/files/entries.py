@@ -68,7 +68,7 @@ class KeptFile:
 
 
 @attrs.frozen
-class Waiting:
+class PendingFiles:
     """Uploads of a user without a message: how many, and their bytes."""
 
     files: int

@@ -16,7 +16,7 @@ from greenroom.delivery.files.entries import (
     FilesForgotten,
     FilesSaid,
     KeptFile,
-    Waiting,
+    PendingFiles,
 )
 
 
@@ -38,10 +38,10 @@ class MemoryFiles:
         known = self._files.get((user, file))
         return None if known is None else KeptFile(known.received, known.run)
 
-    def waiting(self, user: UserId, since: int, but: str) -> Waiting:
+    def waiting(self, user: UserId, since: int, but: str) -> PendingFiles:
         others = (file for key, file in self._files.items() if key[0] == user and key[1] != but)
         sizes = [each.received for each in others if each.run is None and each.at >= since]
-        return Waiting(len(sizes), sum(sizes))
+        return PendingFiles(len(sizes), sum(sizes))
 
     def part(self, user: UserId, file: str, start: int) -> bytes:
         known = self._files.get((user, file))

@@ -8,7 +8,7 @@ import attrs
 
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import Event, Kind
-from greenroom.delivery.files.entries import KeptFile, Waiting
+from greenroom.delivery.files.entries import KeptFile, PendingFiles
 from greenroom.delivery.files.taken import File, files_in
 from greenroom.delivery.journal.reads import Question, Reads
 
@@ -18,8 +18,8 @@ class Upload:
     """A file so far, and the user's other uploads: all, and those that had a part lately."""
 
     kept: KeptFile | None
-    others: Waiting
-    recent_others: Waiting
+    others: PendingFiles
+    recent_others: PendingFiles
 
 
 @attrs.frozen

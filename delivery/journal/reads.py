@@ -32,7 +32,7 @@ from greenroom.delivery.events.record import (
     ThreadSummary,
 )
 from greenroom.delivery.events.threads import MOST_THREADS, Thread, ThreadsPage
-from greenroom.delivery.files.entries import KeptFile, Waiting
+from greenroom.delivery.files.entries import KeptFile, PendingFiles
 from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.paging import PAGE_BYTES, check_limit
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
@@ -134,7 +134,7 @@ class FileReads(Protocol):
         """How much of a file is kept; None if nothing is."""
         ...
 
-    def waiting(self, user: UserId, since: int, but: str) -> Waiting:
+    def waiting(self, user: UserId, since: int, but: str) -> PendingFiles:
         """The user's files without a message that had a part at `since` (ms) or later; all but
         one."""
         ...

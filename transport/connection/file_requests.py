@@ -14,7 +14,7 @@ from greenroom.actors.reply import ReplyOutcome
 from greenroom.delivery.errors import DeliveryError
 from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.record import Entry
-from greenroom.delivery.files.entries import FileDiscarded, FilePart, FilesForgotten, Waiting
+from greenroom.delivery.files.entries import FileDiscarded, FilePart, FilesForgotten, PendingFiles
 from greenroom.delivery.files.reading import ReadUpload, Upload
 from greenroom.delivery.files.taken import FileRefused, Files, check_size
 from greenroom.delivery.user.handle import UserHandle
@@ -142,7 +142,7 @@ def check_part(taken: Files, part: wire.FileUpload) -> None:
         raise FileRefused(f"file: a part but the last has {PART_BYTES} bytes or more")
 
 
-def _has_room(others: Waiting, end: int, most: int) -> bool:
+def _has_room(others: PendingFiles, end: int, most: int) -> bool:
     return others.bytes + end <= most and others.files < MOST_UPLOADS
 
 

@@ -14,7 +14,7 @@ from greenroom.delivery.files.entries import (
     FilesForgotten,
     FilesSaid,
     KeptFile,
-    Waiting,
+    PendingFiles,
 )
 from greenroom.delivery.journal.sql.database import Database
 from greenroom.delivery.journal.sql.rows import Write
@@ -59,9 +59,9 @@ class SqlFiles:
             return KeptFile(received, RunId.trusted(run) if run else None)
         return None
 
-    def waiting(self, user: UserId, since: int, but: str) -> Waiting:
+    def waiting(self, user: UserId, since: int, but: str) -> PendingFiles:
         ((files, size),) = self._database.execute(_WAITING, (user, since, but)).fetchall()
-        return Waiting(int(str(files)), int(str(size)))
+        return PendingFiles(int(str(files)), int(str(size)))
 
     def part(self, user: UserId, file: str, start: int) -> bytes:
         found = self._database.execute(_READ, (user, file, start)).get

@@ -19,7 +19,7 @@ from greenroom.delivery.files.entries import (
     FilesForgotten,
     FilesSaid,
     KeptFile,
-    Waiting,
+    PendingFiles,
 )
 from greenroom.delivery.files.reading import ReadFilePart, ReadFiles, ReadUpload, Upload
 from greenroom.delivery.files.taken import File
@@ -102,7 +102,7 @@ async def test_a_file_belongs_to_the_first_message_that_names_it(journal: Journa
 async def test_what_waits_for_its_message_is_counted_and_expires(journal: Journal) -> None:
     await journal.append([part("a", 0, b"one"), part("b", 0, b"four", at=5)])
     of_b = KeptFile(4, None)
-    of_a, none = Waiting(1, 3), Waiting(0, 0)
+    of_a, none = PendingFiles(1, 3), PendingFiles(0, 0)
     assert await journal.ask(ReadUpload(ALICE, "b", 0)).wait() == Upload(of_b, of_a, of_a)
     assert await journal.ask(ReadUpload(ALICE, "b", 5)).wait() == Upload(of_b, of_a, none)
     await journal.append([FilesForgotten(ALICE, 5)])
@@ -116,7 +116,7 @@ async def test_a_file_with_a_message_neither_counts_nor_expires(journal: Journal
     await journal.append([part("a", 0, b"one")])
     await journal.append(message())
     await journal.append([FilesForgotten(ALICE, 5), part("b", 0, b"", at=2 * EXPIRES_MS)])
-    of_b, none = KeptFile(0, None), Waiting(0, 0)
+    of_b, none = KeptFile(0, None), PendingFiles(0, 0)
     assert await journal.ask(ReadUpload(ALICE, "b", 0)).wait() == Upload(of_b, none, none)
     assert await kept(journal, "a") == [KeptFile(3, RUN)]
 
