@@ -13,7 +13,8 @@ from greenroom.delivery.events.kinds import TERMINAL, Kind
 
 @attrs.frozen
 class GoesOn:
-    """An open run is to be taken up again if it is lost, by the agent of this name.
+    """An open run is to be taken up again if it is lost, by the agent of this name. `queued`: a
+    worker is to begin it, where there are workers.
 
     Kept with the `user_said` that opens the run, and forgotten when the run ends. The journal
     counts the `agent_started` events of such a run as its attempts.
@@ -22,6 +23,7 @@ class GoesOn:
     user: UserId
     run: RunId
     agent: str
+    queued: bool = False
 
 
 @attrs.frozen

@@ -9,6 +9,7 @@ from typing import Never, Protocol
 import attrs
 
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.journal.claims import Claims
 from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.reads import Question, Reads
 
@@ -31,6 +32,8 @@ class What(enum.StrEnum):
     themselves; 1 if runs are cancelled; until when the user is banned, in ms, or 0."""
     READMITTED = "readmitted"
     """The user is banned no longer."""
+    RUN_QUEUED = "run_queued"
+    """A run of the user waits for a worker."""
 
 
 @attrs.frozen
@@ -70,6 +73,11 @@ class Nodes(Protocol):
     @property
     def hears(self) -> bool:
         """Whether wake-ups of other nodes arrive."""
+        ...
+
+    @property
+    def claims(self) -> Claims:
+        """The queue of runs that wait for a worker."""
         ...
 
     def send(self, notice: Notice) -> None:

@@ -27,6 +27,7 @@ from greenroom.delivery.journal.commits.pace import Pace
 from greenroom.delivery.journal.commits.thread import JournalThread
 from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal, random_epoch
 from greenroom.delivery.journal.nodes import Nodes
+from greenroom.delivery.journal.postgres.claims import PostgresClaims
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.lease import LEASE_SECONDS, Lease
@@ -160,7 +161,8 @@ class PostgresJournal(ThreadedJournal):
         self._where = named(self._session.url)
         self._lease = lease
         wake_ups = WakeUps(self._session.url, self._me)
-        self._nodes = PostgresNodes(lease, wake_ups, self._begin_again)
+        claims = PostgresClaims(self._session.database, self._me, self._write)
+        self._nodes = PostgresNodes(lease, wake_ups, claims, self._begin_again)
         store = PostgresStore(self._session.database, self._me)
         answers = [self._reading(session) for session in self._to_read]
         sweeper = PostgresSweeper(self._session.database, store)

@@ -31,11 +31,17 @@ _OVER: Final = """
         FOR UPDATE SKIP LOCKED)
     RETURNING number
 """
-# A statement of its own, which sees what was appended before the rows were deleted.
+# A statement of its own, which sees what was appended before the rows were deleted. What came from
+# the queue goes back there, for another worker: a run, and its sub-runs, which have its request.
 _TAKE_OVER: Final = """
-    UPDATE open_run SET node = %s
-    WHERE node IS NULL OR NOT EXISTS (SELECT 1 FROM node WHERE number = open_run.node)
-    RETURNING "user", run
+    UPDATE open_run SET queued = CASE WHEN queued IS NOT NULL THEN clock_timestamp() END,
+        node = CASE WHEN queued IS NOT NULL OR parent IS NOT NULL AND EXISTS (
+            SELECT 1 FROM open_run AS whole WHERE whole."user" = open_run."user"
+                AND whole.request = open_run.request AND whole.queued IS NOT NULL)
+        THEN 0 ELSE %s END
+    WHERE node IS NULL
+        OR (node != 0 AND NOT EXISTS (SELECT 1 FROM node WHERE number = open_run.node))
+    RETURNING "user", run, node
 """
 _GIVE_UP: Final = "UPDATE node SET expires = '-infinity' WHERE number = %s"
 _LEAVE: Final = """
@@ -78,15 +84,15 @@ class Lease:
     def take_over(
         self, connection: psycopg.Connection[Any], *, always: bool = False
     ) -> Sequence[tuple[UserId, RunId]]:
-        """End the leases that are over, and have their open runs. `always`: have those of no node,
-        too."""
+        """End the leases that are over, and have their open runs, but for those that workers are to
+        have. `always`: have those of no node, too."""
         with connection.transaction():
             connection.execute(_HOLD, (self.number,))
             over = connection.execute(_OVER, (self.number, self.seconds)).fetchall()
             if not over and not always:
                 return ()
             runs = connection.execute(_TAKE_OVER, (self.number,)).fetchall()
-        return [(UserId.trusted(user), RunId.trusted(run)) for user, run in runs]
+        return [(UserId.trusted(user), RunId.trusted(run)) for user, run, node in runs if node]
 
     def give_up(self, connection: psycopg.Connection[Any]) -> None:
         """This node stops: others may have its open runs at once."""

@@ -16,6 +16,7 @@ from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.errors import JournalError, LeaseLost
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.record import Entry
+from greenroom.delivery.journal.claims import Claims
 from greenroom.delivery.journal.nodes import Follower, Notice
 from greenroom.delivery.journal.postgres.lease import Lease
 from greenroom.delivery.journal.postgres.wake_ups import AGAIN_SECONDS, WakeUps
@@ -30,9 +31,14 @@ class PostgresNodes:
     """Implements `Nodes`. Those who lost their lease keep nothing until their runs are cut."""
 
     def __init__(
-        self, lease: Lease, wake_ups: WakeUps, begin_again: Callable[[], Awaitable[None]]
+        self,
+        lease: Lease,
+        wake_ups: WakeUps,
+        claims: Claims,
+        begin_again: Callable[[], Awaitable[None]],
     ) -> None:
         """`begin_again` refuses all that was appended so far, and has `rejoin` called."""
+        self.claims: Claims = claims
         self._lease = lease
         self._wake_ups = wake_ups
         self._begin_again = begin_again

@@ -11,9 +11,11 @@ import orjson
 import psycopg
 
 from greenroom.delivery.errors import OutOfSequence
+from greenroom.delivery.events.going_on import GoesOn
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.node import Node
+from greenroom.delivery.journal.postgres.claims import QUEUE
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase, PostgresRows
 from greenroom.delivery.journal.postgres.node_reads import PostgresRuns, read_lasts, read_nodes
 from greenroom.delivery.journal.postgres.tables import FENCED
@@ -86,6 +88,8 @@ class PostgresStore(SqlStore):
         self, entries: Sequence[Entry], records: list[Record], ends: LogEnds
     ) -> list[Write]:
         writes = super()._writes(entries, records, ends)
+        if queued := [each for each in entries if type(each) is GoesOn and each.queued]:
+            writes.append((QUEUE, [(each.user, each.run) for each in queued]))
         return writes if records or not writes else [(_HOLD, [(self._me(),)]), *writes]
 
     def _record_writes(self, records: list[Record], ends: LogEnds) -> list[Write]:
