@@ -13,8 +13,9 @@ from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.errors import EventNotKept, OutOfSequence
 from greenroom.delivery.events.draft import Draft
+from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import ConnectionId, RunId, SessionId, ThreadId, UserId
-from greenroom.delivery.events.kinds import ASK_KINDS
+from greenroom.delivery.events.kinds import ASK_ENDS, ASK_KINDS
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, RUN_TURNS, Record
 from greenroom.delivery.journal.nodes import Notice, What
 from greenroom.delivery.journal.reads import Question, Reads
@@ -33,31 +34,34 @@ MOST_TRIES = 20
 
 @attrs.frozen
 class News:
-    """What the journal has past an offset: a page of it, and the `last` offset. `elsewhere`: if a
-    run begins there, the open runs that other nodes have."""
+    """What the journal has past an offset: a page of it, and the `last` offset. `elsewhere`: the
+    open runs that other nodes have; `going_on`: those that go on, None if neither was read."""
 
     last: int
     records: Sequence[Record]
     elsewhere: Set[RunId] = frozenset()
+    going_on: Sequence[GoingOn] | None = None
 
 
 @attrs.frozen
 class ReadNews(Question[News]):
-    """A page of what is new in the user's log."""
+    """A page of what is new in the user's log. `runs`: read of the open runs whether or not one
+    begins there."""
 
     user: UserId
     after: int
     limit: int
     max_bytes: int
+    runs: bool = False
 
     def answer(self, reads: Reads) -> News:
         last = reads.bounds(self.user).last
-        if last <= self.after:
-            return News(last, ())
-        records = reads.read(self.user, self.after, self.limit, self.max_bytes)
-        if RUN_OPENS.isdisjoint([record.kind for record in records]):
+        new = last > self.after
+        records = reads.read(self.user, self.after, self.limit, self.max_bytes) if new else []
+        if not self.runs and RUN_OPENS.isdisjoint([record.kind for record in records]):
             return News(last, records)
-        return News(last, records, reads.runs.elsewhere(self.user))
+        elsewhere, going_on = reads.runs.elsewhere(self.user), reads.runs.going_on(self.user)
+        return News(last, records, elsewhere, going_on)
 
 
 class CatchingUp:
@@ -66,7 +70,8 @@ class CatchingUp:
 
     __slots__ = (
         *("_actor", "_asks", "_connections", "_outbox", "_over", "_parts", "_receipts"),
-        *("_refused", "_runs", "_taken_over", "_tries", "_user", "reading", "wanted"),
+        *("_asked_about", "_refused", "_runs", "_taken_over", "_tries", "_user"),
+        *("reading", "wanted"),
     )
 
     def __init__(
@@ -89,6 +94,7 @@ class CatchingUp:
         self._runs = runs
         self._receipts = receipts
         self._taken_over: set[RunId] = set()  # which may have begun in what is read next
+        self._asked_about: Set[RunId] = frozenset()  # those of them of the question under way
         self._over: set[RunId] = set()  # ended by other nodes since the last append was refused
         self.reading = False
         self.wanted = False
@@ -153,7 +159,9 @@ class CatchingUp:
 
     def _question(self) -> ReadNews:
         limits = self._parts.limits
-        return ReadNews(self._user, self._outbox.last, limits.frame_events, limits.frame_bytes)
+        self._asked_about = frozenset(self._taken_over)
+        size = limits.frame_events, limits.frame_bytes
+        return ReadNews(self._user, self._outbox.last, *size, runs=bool(self._asked_about))
 
     def _found(self, news: ReplyOutcome[News]) -> None:
         if isinstance(news, outcome.Error):
@@ -167,7 +175,7 @@ class CatchingUp:
         self._take(news)
         if news.last > self._outbox.last:
             return True
-        self._go_on()
+        self._go_on(news.elsewhere)
         return False
 
     def _take(self, news: News) -> None:
@@ -177,6 +185,8 @@ class CatchingUp:
         if first != self._outbox.last + 1:
             raise OutOfSequence(self._user, first, self._outbox.last + 1)
         commands = self._outbox.followed(news.records)
+        if news.going_on is not None:
+            self._runs.broken.know(news.going_on)
         for record in news.records:
             if record.kind in RUN_TURNS:
                 self._runs.followed(record, news.elsewhere)
@@ -186,14 +196,15 @@ class CatchingUp:
                 self._over.add(record.run)
         self._connections.perform(commands)
 
-    def _go_on(self) -> None:
-        """What ended elsewhere does not end again."""
+    def _go_on(self, elsewhere: Set[RunId]) -> None:
+        """What ended elsewhere does not end again. A run that was taken over may be another node's
+        again by now."""
         for reply in self._outbox.withdraw(self._is_late):
             reply.fail(EventNotKept("another node has ended it"))
         self._over.clear()
-        if self._taken_over:
-            taken_over, self._taken_over = self._taken_over, set()
-            self._runs.take_over(taken_over)
+        if self._asked_about:
+            self._taken_over -= self._asked_about
+            self._runs.take_over(self._asked_about - elsewhere)
         self._release()
 
     def _release(self) -> None:
@@ -203,9 +214,9 @@ class CatchingUp:
             self.look()
 
     def _is_late(self, draft: Draft) -> bool:
-        return (
-            draft.run in self._over or self._runs.is_elsewhere(draft) or self._asks.is_late(draft)
-        )
+        if draft.kind in ASK_ENDS:  # any node may end a question
+            return self._asks.is_late(draft)
+        return draft.run in self._over or self._runs.is_elsewhere(draft)
 
     def _fail(self, error: BaseException) -> None:
         """The emitters get an error; the next batch is refused, too, and read again."""

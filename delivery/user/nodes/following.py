@@ -138,10 +138,15 @@ class Following:
 
     async def _lose(self, handle: UserHandle) -> None:
         """An actor that restarts finds in the journal whose the runs are."""
-        for run in list(handle.live_runs.values()):
-            run.stop()
+        _stop_runs(handle)
         with suppress(GreenroomError):
             await handle.actor.ask(LoseRuns(), timeout=CUT_SECONDS)
+        _stop_runs(handle)  # one may have been taken up meanwhile
+
+
+def _stop_runs(handle: UserHandle) -> None:
+    for run in list(handle.live_runs.values()):
+        run.stop()
 
 
 def _tell(handle: UserHandle, news: FromNodes) -> None:

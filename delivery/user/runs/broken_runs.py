@@ -97,8 +97,19 @@ class BrokenRuns:
             self._going_on.keep(entry)
         self._going_on.kept(record.kind, record.run, record.at)
         if record.kind in RUN_ENDS:
-            self._parts.stopped.discard(record.run)
-            self._drop(record.run)  # perhaps its end was emitted for it
+            self._over(record.run)
+
+    def know(self, going_on: Iterable[GoingOn]) -> None:
+        """What the journal has of all open runs that go on: also of those of other nodes, whose
+        agents need not be declared as the ones here."""
+        mine = filter(None, map(self._going_on.get, self.waiting))
+        self._going_on = RunsGoingOn([*mine, *going_on])
+
+    def followed(self, record: Record) -> None:
+        """Another node's record is durable."""
+        if record.kind in RUN_ENDS:
+            self._going_on.kept(record.kind, record.run, record.at)
+            self._over(record.run)
 
     def take_up(self, run: RunId) -> bool:
         """The code of a run is gone without an end. False if the run does not go on."""
@@ -232,6 +243,10 @@ class BrokenRuns:
         self._drop(run)
         event = self._parts.ids.new(EventId)
         self._runs.leave(run, run_completed(event=event, run=self._runs[run], outcome=how))
+
+    def _over(self, run: RunId) -> None:
+        self._parts.stopped.discard(run)
+        self._drop(run)  # perhaps its end was emitted for it
 
     def _drop(self, run: RunId) -> None:
         if self.waiting.pop(run, None) is not None:

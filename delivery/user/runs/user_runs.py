@@ -93,7 +93,8 @@ class UserRuns:
     def followed(self, record: Record, elsewhere: Set[RunId]) -> None:
         """Another node's record is durable; or it is this node's, which took it for lost.
         `elsewhere`: the open runs that other nodes have."""
-        self.kept(record)
+        self.open.kept(record)
+        self.broken.followed(record)
         if record.run in elsewhere:
             self.elsewhere.add(record.run)
         elif record.kind in RUN_OPENS:

@@ -13,14 +13,19 @@ import trio.testing
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.errors import EventNotKept, JournalFailed, OutOfSequence
+from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.kinds import JSON
 from greenroom.delivery.events.record import RUN_OPENS, Entry, Record
 from greenroom.delivery.journal.memory_store import MemoryRuns, MemoryStore
+from greenroom.delivery.run.attempts.attempt import RunAttempt
+from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import AnswerAsk, UserSays
 from greenroom.delivery.user.names import child_id
 from greenroom.delivery.user.nodes import catching_up
-from greenroom.delivery.user.nodes.messages import LoseRuns, OthersAppended
+from greenroom.delivery.user.nodes.messages import LoseRuns, OthersAppended, RunsTakenOver
 from tests.delivery.backstage import ALICE, Backstage, Disk, open_backstage
+from tests.delivery.user.runs.broken import AGAIN
 
 
 @attrs.frozen
@@ -146,6 +151,33 @@ async def test_a_question_is_answered_on_another_node_and_has_one_end() -> None:
             assert await ask == "this"
         assert (await here.kinds()).count("input_answered") == 1
         assert "input_closed" not in await here.kinds()
+
+
+@pytest.mark.requirement("R56")
+async def test_whether_a_run_goes_on_was_decided_by_the_node_that_kept_its_message() -> None:
+    store = SharedStore()
+    began: list[str] = []
+
+    async def answer(user: UserHandle, context: UserContext, said: JSON, _: RunAttempt) -> None:
+        began.append(str(said))
+        await trio.sleep_forever()
+
+    one, other = NodeDisk(store, "one"), NodeDisk(store, "other")
+    async with (
+        open_backstage(one, converse=answer) as here,
+        open_backstage(other, converse=answer, when_lost=AGAIN) as there,
+        here.users.lease(ALICE) as user,
+        there.users.lease(ALICE) as elsewhere,
+    ):
+        run = (await user.actor.ask(UserSays("s1", None, None, "hi"))).run
+        elsewhere.actor.tell(OthersAppended())
+        await settled()
+        await user.actor.ask(LoseRuns())
+        store.began[run] = "other"
+        elsewhere.actor.tell(RunsTakenOver([run]))
+        await settled()
+        assert await there.kinds() == ["user_said", "agent_failed"]
+        assert began == ["hi"]
 
 
 async def test_what_a_node_had_to_say_at_its_end_follows_what_others_said() -> None:
