@@ -180,6 +180,18 @@ async def test_whether_a_run_goes_on_was_decided_by_the_node_that_kept_its_messa
         assert began == ["hi"]
 
 
+async def test_an_answer_is_kept_after_what_the_run_said_meanwhile_on_its_node() -> None:
+    async with nodes(2) as [here, there], here.run() as run, run.ask("Which?") as ask:
+        [user] = there.users.active()
+        user.actor.tell(OthersAppended())
+        await settled()
+        await run.agent_thinking(text="not followed there yet")
+        await user.actor.ask(AnswerAsk(ask.id, None, "this"))
+        [here_too] = here.users.active()
+        here_too.actor.tell(OthersAppended())
+        assert await ask == "this"
+
+
 async def test_what_a_node_had_to_say_at_its_end_follows_what_others_said() -> None:
     async with nodes(2) as [here, there], there.run() as other:
         disk = disk_of(here)
