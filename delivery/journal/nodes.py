@@ -9,7 +9,6 @@ from typing import Never, Protocol
 import attrs
 
 from greenroom.delivery.events.ids import RunId, UserId
-from greenroom.delivery.journal.claims import Claims
 from greenroom.delivery.journal.node import Node
 from greenroom.delivery.journal.reads import Question, Reads
 
@@ -60,6 +59,38 @@ class Follower(Protocol):
     async def lease_lost(self) -> None:
         """Another node has taken this one's lease, and the open runs with it. When this returns,
         nothing more of these runs is appended."""
+
+
+@attrs.frozen
+class ClaimedRun:
+    """An open run that came out of the queue, and is this node's. `stopped`: by the user."""
+
+    user: UserId
+    run: RunId
+    stopped: bool
+
+
+@attrs.frozen
+class Withdrawn:
+    """The runs that a node withdrew, to end them. `attended`: whether there is a worker."""
+
+    attended: bool
+    runs: Sequence[ClaimedRun]
+
+
+class Claims(Protocol):
+    """What nodes take out of the queue. Both answers have all open runs that came from there and
+    are this node's, also those of earlier calls. Raises `JournalError`s."""
+
+    async def claim(self, agents: Sequence[str], most: int, per_user: int) -> Sequence[ClaimedRun]:
+        """Take runs of these agents, until this worker has `most`, and workers together have
+        `per_user` of each user; those of users with few runs first, and the oldest of them."""
+        ...
+
+    async def withdraw(self, agent: str, late: float | None) -> Withdrawn:
+        """Take the runs of this agent that their users stopped; and those that have waited for
+        `late` seconds, if no worker has the agent."""
+        ...
 
 
 class Nodes(Protocol):

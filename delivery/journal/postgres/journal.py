@@ -27,7 +27,6 @@ from greenroom.delivery.journal.commits.pace import Pace
 from greenroom.delivery.journal.commits.thread import JournalThread
 from greenroom.delivery.journal.commits.threaded_journal import ThreadedJournal, random_epoch
 from greenroom.delivery.journal.nodes import Nodes
-from greenroom.delivery.journal.postgres.claims import PostgresClaims
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase
 from greenroom.delivery.journal.postgres.errors import in_our_words
 from greenroom.delivery.journal.postgres.lease import LEASE_SECONDS, Lease
@@ -39,6 +38,7 @@ from greenroom.delivery.journal.postgres.opening import (
     named,
     prepare,
 )
+from greenroom.delivery.journal.postgres.queue.claims import PostgresClaims
 from greenroom.delivery.journal.postgres.reader import PostgresReader
 from greenroom.delivery.journal.postgres.store import PostgresStore
 from greenroom.delivery.journal.postgres.sweeper import PostgresSweeper

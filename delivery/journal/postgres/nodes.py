@@ -16,8 +16,7 @@ from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.errors import JournalError, LeaseLost
 from greenroom.delivery.events.ids import UserId
 from greenroom.delivery.events.record import Entry
-from greenroom.delivery.journal.claims import Claims
-from greenroom.delivery.journal.nodes import Follower, Notice
+from greenroom.delivery.journal.nodes import Claims, Follower, Notice
 from greenroom.delivery.journal.postgres.lease import Lease
 from greenroom.delivery.journal.postgres.wake_ups import AGAIN_SECONDS, WakeUps
 

@@ -15,9 +15,9 @@ from greenroom.delivery.events.going_on import GoesOn
 from greenroom.delivery.events.ids import ThreadId, UserId
 from greenroom.delivery.events.record import Entry, Record
 from greenroom.delivery.journal.node import Node
-from greenroom.delivery.journal.postgres.claims import QUEUE
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase, PostgresRows
 from greenroom.delivery.journal.postgres.node_reads import PostgresRuns, read_lasts, read_nodes
+from greenroom.delivery.journal.postgres.queue.tables import QUEUE
 from greenroom.delivery.journal.postgres.tables import FENCED
 from greenroom.delivery.journal.sql.database import SqlValue
 from greenroom.delivery.journal.sql.log_ends import LogEnds

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from greenroom.delivery.events.threads import ERASED_THREAD
-from greenroom.delivery.journal.postgres.claims import CLAIMS
 from greenroom.delivery.journal.postgres.node_tables import NODES
+from greenroom.delivery.journal.postgres.queue.tables import CLAIMS
 
 FENCED: Final = "GR001"
 """The SQLSTATE of `fence`: a log does not end where the writer thinks. The error's detail is a

@@ -15,7 +15,7 @@ from greenroom.delivery.errors import LeaseLost
 from greenroom.delivery.events.going_on import GoesOn, NotAgain
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import Kind
-from greenroom.delivery.journal.claims import ClaimedRun
+from greenroom.delivery.journal.nodes import ClaimedRun
 from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
 from tests.delivery.history.run_story import Author
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server

@@ -1,0 +1,1 @@
+"""The queue of runs that wait for a worker, in Postgres."""
