@@ -16,7 +16,7 @@ _COLUMNS: Final = "SELECT name, pk FROM pragma_table_info(?) ORDER BY cid"
 
 NOT_ENTRIES: Final = frozenset({"meta", "unsettled", "log_end", "node"})
 """Tables of the journal itself, and those that follow from others."""
-_OF_NODES: Final = frozenset({"node"})
+OF_NODES: Final = frozenset({"node", "queued"})
 """Columns that mean something to one database's nodes only."""
 _FIRST: Final = ("log", "span")
 _LAST: Final = ("thread",)
@@ -64,5 +64,5 @@ def _place(name: str) -> tuple[bool, bool, str]:
 def _table(database: Database, name: str) -> SqlTable:
     columns = [(str(each), pk) for each, pk in database.execute(_COLUMNS, (name,)).fetchall()]
     others = [each for each, pk in columns if not (each == "number" and pk)]
-    entries = tuple(each for each in others if each not in _OF_NODES)
+    entries = tuple(each for each in others if each not in OF_NODES)
     return SqlTable(name, entries, numbered=len(others) < len(columns))
