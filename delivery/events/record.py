@@ -21,6 +21,7 @@ from greenroom.delivery.events.ids import (
     UserId,
 )
 from greenroom.delivery.events.kinds import JSON, TERMINAL, EventClass, Kind
+from greenroom.delivery.events.nodes.notice import Notice
 from greenroom.delivery.events.policy import RunPolicy, RunSettled
 from greenroom.delivery.files.entries import FileEntry
 
@@ -215,6 +216,7 @@ Entry: TypeAlias = (
     | FailureCause
     | KeptCrash
     | Ban
+    | Notice
     | RunPolicy
     | RunSettled
     | FileEntry

@@ -9,6 +9,7 @@ from greenroom.delivery.errors import AlreadySaid, OutOfSequence
 from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.going_on import GoesOn, NotAgain, StepResult
 from greenroom.delivery.events.ids import EventId, RequestId, RunId, SessionId, ThreadId, UserId
+from greenroom.delivery.events.nodes.notice import Notice
 from greenroom.delivery.events.policy import RunPolicy, RunSettled
 from greenroom.delivery.events.record import (
     Cursor,
@@ -58,6 +59,9 @@ def check_unsaid(entries: Iterable[Entry], said: Callable[[UserId, str], Said | 
             raise AlreadySaid(entry.say, before)
 
 
+_OF_A_USER = Settled | Unsaid | Ban | Notice | KeptCrash | FileEntry
+
+
 def check_ids(entries: Iterable[Entry]) -> None:
     """Raise `BadId` if an id is of the wrong kind, before any storage is touched."""
     for entry in entries:
@@ -78,5 +82,5 @@ def check_ids(entries: Iterable[Entry]) -> None:
             EventId.parse(entry.event)
         elif isinstance(entry, GoesOn | NotAgain | StepResult | RunPolicy | RunSettled | FilesSaid):
             RunId.parse(entry.run)
-        elif not isinstance(entry, Settled | Unsaid | Ban | KeptCrash | FileEntry):
+        elif not isinstance(entry, _OF_A_USER):
             SessionId.parse(entry.session)

@@ -43,7 +43,7 @@ from greenroom.delivery.journal.kept.runs import RunsKept
 from greenroom.delivery.journal.kept.thread_list import MemoryThreads
 from greenroom.delivery.journal.kept.user_log import UserLog
 from greenroom.delivery.journal.kept.users import MemoryUsers
-from greenroom.delivery.journal.node import Node
+from greenroom.delivery.journal.node import OneNode
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.undelivered import (
     PAUSES_KEPT,
@@ -59,7 +59,7 @@ EXPORTED_AT_ONCE: Final = 100
 """Rows in a piece of a user's export."""
 
 
-class MemoryStore:
+class MemoryStore(OneNode):
     """Implements `Reads`. It grows until trimmed."""
 
     def __init__(self) -> None:
@@ -146,9 +146,6 @@ class MemoryStore:
 
     def lasts(self, users: Sequence[UserId]) -> Mapping[UserId, int]:
         return {user: self._last(user) for user in users}
-
-    def nodes(self) -> list[Node]:
-        return []
 
     def read(self, user: UserId, after: int, limit: int, max_bytes: int) -> list[Record]:
         records = self._log(user).after(after)

@@ -1,8 +1,12 @@
-"""Nodes: the servers that share a journal, each under a lease (pure)."""
+"""Nodes: the servers that share a journal, each under a lease, and their notices (pure)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
+
+from greenroom.delivery.events.nodes.notice import Notice
 
 
 @attrs.frozen
@@ -15,3 +19,25 @@ class Node:
     version: str
     started: int
     left: float
+
+
+@attrs.frozen
+class NoticePage:
+    """Notices of other nodes. `place`: where the next ones are, in the backend's terms. `more`:
+    whether there may be some already; `missed`: whether some were forgotten before they were read.
+    """
+
+    notices: Sequence[Notice]
+    place: object
+    more: bool = False
+    missed: bool = False
+
+
+class OneNode:
+    """The part of `Reads` on nodes, of a journal that has one writer."""
+
+    def nodes(self) -> list[Node]:
+        return []
+
+    def notices(self, place: object, limit: int) -> NoticePage:
+        return NoticePage((), place)

@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from typing import Never, Protocol
 
 import attrs
 
 from greenroom.delivery.events.ids import RunId, UserId
-from greenroom.delivery.journal.node import Node
+from greenroom.delivery.events.nodes.notice import Notice, What
+from greenroom.delivery.journal.node import Node, NoticePage
 from greenroom.delivery.journal.reads import Question, Reads
-
-
-class What(enum.StrEnum):
-    """What a notice is about, and what it says beside the user: `of`."""
-
-    CANCEL = "cancel"
-    """A run is to be cancelled: its id."""
-    TYPING = "typing"
-    """Someone is writing: the thread, and who."""
-    SESSION = "session"
-    """A session is attached at another node: its id, and the connection's."""
-    THREAD_ERASED = "thread_erased"
-    """A thread is erased: its id, and the offset through which."""
-    USER_ERASED = "user_erased"
-    """All of the user is erased, or about to be."""
-    DISCONNECTED = "disconnected"
-    """The user is disconnected: the reason, or an empty text; 1 if clients may come back by
-    themselves; 1 if runs are cancelled; until when the user is banned, in ms, or 0."""
-    READMITTED = "readmitted"
-    """The user is banned no longer."""
-    RUN_QUEUED = "run_queued"
-    """A run of the user waits for a worker."""
-
-
-@attrs.frozen
-class Notice:
-    """What a node tells the others about a user. It may be lost."""
-
-    user: UserId
-    what: What
-    of: Sequence[str | int] = ()
 
 
 class Follower(Protocol):
@@ -51,7 +20,7 @@ class Follower(Protocol):
         """Another node has kept something of these users."""
 
     def noticed(self, notice: Notice) -> None:
-        """Another node says something of a user."""
+        """Another node says something of a user. If the journal keeps the notice, it is there."""
 
     def taken_over(self, runs: Sequence[tuple[UserId, RunId]]) -> None:
         """The lease of another node is over, and this one has its open runs now."""
@@ -111,13 +80,19 @@ class Nodes(Protocol):
         """The queue of runs that wait for a worker."""
         ...
 
+    @property
+    def place(self) -> object:
+        """Where in the notices this node begins: before it read anything of the journal."""
+        ...
+
     def send(self, notice: Notice) -> None:
-        """Send a notice to the other nodes, soon."""
+        """Send a notice to the other nodes, soon. It may be lost; those that matter are appended to
+        the journal instead."""
         ...
 
     async def follow(self, follower: Follower) -> Never:
         """Tell the follower what other nodes do, until cancelled. Wake-ups may be missed: look at
-        `ReadLasts` now and then, too."""
+        `ReadLasts` and `ReadNotices` now and then, too."""
         ...
 
 
@@ -131,6 +106,11 @@ class Shared(Protocol):
 def leads(journal: Shared) -> bool:
     """Whether this server does what one must do for all: settle events, forget old ones."""
     return journal.nodes is None or journal.nodes.leads
+
+
+def notices_of(journal: Shared, user: UserId, what: What, *of: str | int) -> Sequence[Notice]:
+    """What to append to tell other nodes of something: nothing if there are none ever."""
+    return () if journal.nodes is None else (Notice(user, what, of),)
 
 
 @attrs.frozen
@@ -149,3 +129,14 @@ class ReadLasts(Question[Mapping[UserId, int]]):
 
     def answer(self, reads: Reads) -> Mapping[UserId, int]:
         return reads.lasts(self.users)
+
+
+@attrs.frozen
+class ReadNotices(Question[NoticePage]):
+    """The notices that other nodes appended since another page."""
+
+    place: object
+    limit: int
+
+    def answer(self, reads: Reads) -> NoticePage:
+        return reads.notices(self.place, self.limit)

@@ -33,7 +33,7 @@ from greenroom.delivery.events.record import (
 )
 from greenroom.delivery.events.threads import MOST_THREADS, Thread, ThreadsPage
 from greenroom.delivery.files.entries import KeptFile, PendingFiles
-from greenroom.delivery.journal.node import Node
+from greenroom.delivery.journal.node import Node, NoticePage
 from greenroom.delivery.journal.paging import PAGE_BYTES, check_limit
 from greenroom.delivery.journal.undelivered import OverdueUsers, Reached, SearchedTo
 
@@ -232,6 +232,10 @@ class Reads(Protocol):
 
     def nodes(self) -> list[Node]:
         """The nodes that share the journal, oldest first; none if it has one writer."""
+        ...
+
+    def notices(self, place: object, limit: int) -> NoticePage:
+        """The notices of other nodes since `place`, each once; none if there is one writer."""
         ...
 
     @property

@@ -14,8 +14,9 @@ from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.errors import TooManyConnections
 from greenroom.delivery.events.ids import EventId, SessionId, UserId
+from greenroom.delivery.events.nodes.notice import What
 from greenroom.delivery.events.record import Cursor, Record
-from greenroom.delivery.journal.nodes import What
+from greenroom.delivery.journal.nodes import notices_of
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.feed import OutboxCommand
 from greenroom.delivery.outbox.outbox import Outbox
@@ -163,7 +164,8 @@ class Admission:
         if session is None or not position.recovered:  # the old session keeps what it received
             session, cursor = self._parts.ids.new(SessionId), None
         else:
-            self._parts.tell_nodes(self._user, What.SESSION, session, request.connection)
+            moved = What.SESSION, session, request.connection
+            self._outbox.note(notices_of(self._parts.journal, self._user, *moved))
         last, epoch = self._outbox.last, self._outbox.epoch
         commands = self._outbox.attach(request.connection, session, position, cursor, request.gauge)
         asks, recovered = self._asks.asked, position.recovered

@@ -59,8 +59,8 @@ class Bans:
         self._until[user] = until
 
     def load(self, bans: Iterable[Ban]) -> None:
-        """Take over what a journal kept."""
-        self._until |= {ban.user: ban.until / 1000 for ban in bans}
+        """Take over what a journal has."""
+        self._until = {ban.user: ban.until / 1000 for ban in bans}
 
     def entry(self, user: UserId) -> Ban:
         """What a journal must keep of the user's ban, or of there being none."""

@@ -13,8 +13,8 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.actors.text.safe import safe_str
 from greenroom.delivery.events.ids import ConnectionId, UserId
+from greenroom.delivery.events.nodes.notice import Notice, What
 from greenroom.delivery.events.record import Record
-from greenroom.delivery.journal.nodes import What
 from greenroom.delivery.journal.reads import ReadPast
 from greenroom.delivery.outbox.feed import (
     GivenUp,
@@ -92,7 +92,8 @@ class Connections:
     def show_typing(self, news: ShowTyping, *, but: ConnectionId | None = None) -> None:
         """Tell every connection, except for `but`, also at other nodes."""
         self.tell_all(news, but=but)
-        self._parts.tell_nodes(self._user, What.TYPING, news.thread, news.sender)
+        if (nodes := self._parts.journal.nodes) is not None:
+            nodes.send(Notice(self._user, What.TYPING, (news.thread, news.sender)))
 
     def perform(self, commands: Iterable[OutboxCommand]) -> None:
         """Perform the outbox's commands in their order."""

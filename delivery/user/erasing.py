@@ -11,8 +11,9 @@ import outcome
 from greenroom.actors.ref import ActorStopped, Ref
 from greenroom.actors.reply import Reply, ReplyOutcome
 from greenroom.delivery.events.ids import ThreadId, UserId
+from greenroom.delivery.events.nodes.notice import What
 from greenroom.delivery.events.record import Record
-from greenroom.delivery.journal.nodes import What
+from greenroom.delivery.journal.nodes import notices_of
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.messages import ConnectionNews, ThreadErased, UserMessage
 from greenroom.delivery.user.parts import UserParts
@@ -98,12 +99,23 @@ class Erasing:
         if isinstance(more, outcome.Value) and more.value:
             self._step(erasure, through)
             return
+        if isinstance(more, outcome.Error):
+            self._answer(erasure, more)
+            return
+        self._forget(erasure.thread, through)
+        journal, whose = self._parts.journal, (self._user, What.THREAD_ERASED)
+        if notices := notices_of(journal, *whose, erasure.thread, through):
+            kept = journal.append_soon(notices)
+            self._parts.tell_answer(self._actor, kept, partial(self._answer, erasure))
+        else:
+            self._answer(erasure, outcome.Value(None))
+
+    def _answer(self, erasure: _Erasure, result: ReplyOutcome[None] | ReplyOutcome[bool]) -> None:
+        """A call that failed may have erased all of it: the next one tells other nodes, too."""
         self._waiting.remove(erasure)
-        if isinstance(more, outcome.Value):
-            self._forget(erasure.thread, through)
         for reply in erasure.replies:
-            if isinstance(more, outcome.Error):
-                reply.fail(more.error)
+            if isinstance(result, outcome.Error):
+                reply.fail(result.error)
             else:
                 reply.succeed(None)
         self.go_on()
@@ -113,4 +125,3 @@ class Erasing:
         self._parts.gauge.erasures += 1
         self._outbox.tail.erase(thread, through)
         self._tell_all(ThreadErased(thread))
-        self._parts.tell_nodes(self._user, What.THREAD_ERASED, thread, through)

@@ -16,9 +16,10 @@ from greenroom.delivery.asks.places import AskPlaces
 from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.going_on import NotAgain
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.nodes.notice import What
 from greenroom.delivery.files.taken import Files
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.nodes import Notice, What
+from greenroom.delivery.journal.nodes import notices_of
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.user.messages import RunLeft, UserMessage
 from greenroom.delivery.user.parts import Gauge, wall_clock_ms
@@ -123,9 +124,9 @@ class UserHandle:
         The reply is set once the run will not go on, whatever happens to the server.
         """
         live = self.live_runs.get(run)
-        if live is None and run in self.elsewhere and self.journal.nodes is not None:
-            self.journal.nodes.send(Notice(self.user, What.CANCEL, (run,)))
-            return self.journal.append_soon([NotAgain(self.user, run)])
+        if live is None and run in self.elsewhere:
+            notices = notices_of(self.journal, self.user, What.CANCEL, run)
+            return self.journal.append_soon([NotAgain(self.user, run), *notices])
         if live is None:
             return None
         live.cancel()

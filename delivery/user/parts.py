@@ -19,7 +19,6 @@ from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.events.record import Bounds, DeadLetter, OpenRun, Record
 from greenroom.delivery.files.taken import Files
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.nodes import Notice, What
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import ConnectionStanding, OutboxLimits
@@ -182,11 +181,6 @@ class UserParts:
     ids: IdSource = attrs.field(factory=IdSource)
     observer: Observer = NO_OBSERVER
     now_ms: Callable[[], int] = wall_clock_ms
-
-    def tell_nodes(self, user: UserId, what: What, *of: str | int) -> None:
-        """Send a notice about the user to the other nodes, if there are any."""
-        if (nodes := self.journal.nodes) is not None:
-            nodes.send(Notice(user, what, of))
 
     def ask_journal(
         self,

@@ -20,10 +20,11 @@ from greenroom.actors.reactors.own_thread import check_thread
 from greenroom.actors.text.safe import is_a
 from greenroom.delivery.errors import UserUnavailable
 from greenroom.delivery.events.ids import IdSource, UserId
+from greenroom.delivery.events.nodes.notice import What
 from greenroom.delivery.events.policy import POLICIES, Policies
 from greenroom.delivery.files.taken import Files
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.nodes import Notice, What, leads
+from greenroom.delivery.journal.nodes import leads, notices_of
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.observer import NO_OBSERVER, Observer
 from greenroom.delivery.outbox.feed import OutboxLimits
@@ -32,7 +33,7 @@ from greenroom.delivery.user.actor import UserActor
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.messages import EventsTrimmed
 from greenroom.delivery.user.names import child_id, outbox_name
-from greenroom.delivery.user.nodes.following import Following
+from greenroom.delivery.user.nodes.following import Access, AllMayConnect, Following
 from greenroom.delivery.user.outcomes.letter_log import LetterLog
 from greenroom.delivery.user.overdue import OverdueSweep
 from greenroom.delivery.user.parts import OnUndelivered, UserParts, nothing_more, wall_clock_ms
@@ -161,11 +162,7 @@ class Users:
         self._draining = False
         self._thread = get_ident()
         self._holds_says = False
-        self.on_access: Callable[[Notice], None] = _nothing_more
-
-    def access_changed(self, notice: Notice) -> None:
-        """Another node has disconnected the user, or lets the user in again."""
-        self.on_access(notice)
+        self.access: Access = AllMayConnect()
 
     def hold_says(self) -> None:
         """From now on leave what users say to the next server: it is neither kept nor answered."""
@@ -233,7 +230,7 @@ class Users:
         A call that is cancelled or fails may have erased a part: call it again.
         """
         slot = self._slot_of(user)
-        self._tell_erased(user)
+        await self._tell_erased(user)
         async with slot.locked():
             await self._end(slot)
             while await self._journal.erase_user_soon(user).wait():
@@ -242,18 +239,17 @@ class Users:
             if not slot.leases:
                 self._slots.pop(user, None)
                 slot.handle._tree = None
+        await self._tell_erased(user)
 
-        self._tell_erased(user)
-
-    async def leave_erased(self, user: UserId) -> None:
-        """Another node erases the user: the same as a first step here."""
+    async def leave(self, user: UserId) -> None:
+        """Stop the user's actors and runs: another node erases the user, or may have done so."""
         slot = self._slot_of(user)
         async with slot.locked():
             await self._end(slot)
 
-    def _tell_erased(self, user: UserId) -> None:
-        if (nodes := self._journal.nodes) is not None:
-            nodes.send(Notice(user, What.USER_ERASED))
+    async def _tell_erased(self, user: UserId) -> None:
+        if notices := notices_of(self._journal, user, What.USER_ERASED):
+            await self._journal.append_soon(notices).wait()
 
     async def _end(self, slot: _Slot) -> None:
         if self._is_running(slot):
@@ -387,10 +383,6 @@ class Users:
             ],
             strategy=Strategy.REST_FOR_ONE,
         )
-
-
-def _nothing_more(_: Notice) -> None:
-    """The default `on_access`."""
 
 
 def _cause_of(error: BaseException) -> BaseException:

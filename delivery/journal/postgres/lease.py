@@ -9,6 +9,11 @@ import attrs
 import psycopg
 
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.journal.postgres.node_reads import (
+    NOTICES_KEPT_SECONDS,
+    NoticePlace,
+    notices_begin,
+)
 
 LEASE_SECONDS: Final = 10.0
 """Seconds after which the runs of a node that does not renew its lease are taken over."""
@@ -48,6 +53,9 @@ _LEAVE: Final = """
     DELETE FROM node WHERE number = %s AND NOT EXISTS (
         SELECT 1 FROM open_run WHERE open_run.node = node.number)
 """
+_FORGET_NOTICES: Final = """
+    DELETE FROM notice WHERE at < clock_timestamp() - make_interval(secs => %s)
+"""
 _OTHERS: Final = "SELECT count(*), min(number) FROM node"
 
 
@@ -57,7 +65,8 @@ class Lease:
     lease was taken (`TAKEN`).
 
     `number` is None until a lease is taken, and once it was lost. `others`: whether there are other
-    nodes. `leads`: whether no older node is there.
+    nodes. `leads`: whether no older node is there. `notices`: where those begin that this node, or
+    what it was before it lost its lease, must read.
     """
 
     name: str
@@ -66,9 +75,11 @@ class Lease:
     number: int | None = None
     others: bool = False
     leads: bool = True
+    notices: NoticePlace | None = None
 
     def take(self, connection: psycopg.Connection[Any]) -> None:
         """Begin as a new node."""
+        self.notices = self.notices or notices_begin(connection)
         row = connection.execute(_TAKE, (self.name, self.version, self.seconds)).fetchone()
         self.number = None if row is None else int(row[0])
         self._look(connection)
@@ -93,6 +104,12 @@ class Lease:
                 return ()
             runs = connection.execute(_TAKE_OVER, (self.number,)).fetchall()
         return [(UserId.trusted(user), RunId.trusted(run)) for user, run, node in runs if node]
+
+    def forget_notices(self, connection: psycopg.Connection[Any]) -> None:
+        """Forget the old notices of all nodes. A power cut at the server may undo that."""
+        with connection.transaction():
+            connection.execute("SET LOCAL synchronous_commit TO off")
+            connection.execute(_FORGET_NOTICES, (NOTICES_KEPT_SECONDS,))
 
     def give_up(self, connection: psycopg.Connection[Any]) -> None:
         """This node stops: others may have its open runs at once."""

@@ -1,4 +1,4 @@
-"""What Postgres needs for several nodes: their leases, and which run is whose."""
+"""What Postgres needs for several nodes: their leases, which run is whose, and notices."""
 
 from __future__ import annotations
 
@@ -60,4 +60,20 @@ BEGIN
             WHERE NOT known.name = ANY (coalesce(moved, '{}')) ORDER BY known.name LIMIT 1);
     END IF;
 END $$;
+"""
+
+# Numbers are drawn in another order than that of the commits: which notices are new, a reader tells
+# by the transactions that it did not see (`node_reads.py`). The column is not called "user": what
+# an erasure must still tell other nodes is no row of the user's.
+NOTICES: Final = """
+CREATE TABLE notice (
+    number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    transaction BIGINT NOT NULL DEFAULT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT),
+    node BIGINT,
+    at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    about TEXT COLLATE "C" NOT NULL,
+    what TEXT COLLATE "C" NOT NULL,
+    of TEXT NOT NULL
+);
+CREATE INDEX notice_transaction ON notice (transaction);
 """

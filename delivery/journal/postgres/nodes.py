@@ -15,10 +15,14 @@ import trio
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.errors import JournalError, LeaseLost
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.nodes.notice import Notice
 from greenroom.delivery.events.record import Entry
-from greenroom.delivery.journal.nodes import Claims, Follower, Notice
+from greenroom.delivery.journal.nodes import Claims, Follower
 from greenroom.delivery.journal.postgres.lease import Lease
 from greenroom.delivery.journal.postgres.wake_ups import AGAIN_SECONDS, WakeUps
+
+FORGET_SECONDS: Final = 60.0
+"""Seconds between two times at which old notices are forgotten."""
 
 BEAT_SECONDS: Final = 1.0
 """The most seconds between two renewals of the lease; fewer if the lease is short."""
@@ -43,7 +47,7 @@ class PostgresNodes:
         self._begin_again = begin_again
         self._callbacks = default_callbacks()
         self._beat = min(BEAT_SECONDS, lease.seconds / 4)
-        self._beat_at = self._take_over_at = 0.0
+        self._beat_at = self._take_over_at = self._forget_at = 0.0
         self._lost = False
         self._is_lost = trio.Event()
         self._follower: Follower | None = None
@@ -67,8 +71,14 @@ class PostgresNodes:
         if now >= self._beat_at:
             self._beat_at = now + self._beat
             self._lease.renew(connection)
+            self._forget(connection, now)
             if self._lease.others and self._follower is not None and now >= self._take_over_at:
                 self._take_over(connection, self._follower)
+
+    def _forget(self, connection: psycopg.Connection[Any], now: float) -> None:
+        if self._lease.leads and now >= self._forget_at:
+            self._forget_at = now + FORGET_SECONDS
+            self._lease.forget_notices(connection)
 
     def lose(self) -> None:
         """The lease was taken."""
@@ -90,8 +100,9 @@ class PostgresNodes:
     def appended(self, entries: Sequence[Entry]) -> None:
         """These entries are durable."""
         if self._lease.others and self._follower is not None:
+            notices = [entry for entry in entries if type(entry) is Notice]
             users = {entry.user for entry in entries if entry.user is not None}
-            self._wake_ups.tell(users)
+            self._wake_ups.tell(users, notices)
 
     def close(self, connection: psycopg.Connection[Any]) -> None:
         """This node stops."""
@@ -118,9 +129,13 @@ class PostgresNodes:
     def hears(self) -> bool:
         return self._wake_ups.hears
 
+    @property
+    def place(self) -> object:
+        return self._lease.notices
+
     def send(self, notice: Notice) -> None:
         if self._lease.others:
-            self._wake_ups.send(notice)
+            self._wake_ups.tell((), [notice])
 
     async def follow(self, follower: Follower) -> Never:
         self._follower = follower

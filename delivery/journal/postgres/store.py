@@ -13,10 +13,17 @@ import psycopg
 from greenroom.delivery.errors import OutOfSequence
 from greenroom.delivery.events.going_on import GoesOn
 from greenroom.delivery.events.ids import ThreadId, UserId
+from greenroom.delivery.events.nodes.notice import Notice
 from greenroom.delivery.events.record import Entry, Record
-from greenroom.delivery.journal.node import Node
+from greenroom.delivery.journal.node import Node, NoticePage
 from greenroom.delivery.journal.postgres.connection import PostgresDatabase, PostgresRows
-from greenroom.delivery.journal.postgres.node_reads import PostgresRuns, read_lasts, read_nodes
+from greenroom.delivery.journal.postgres.node_reads import (
+    PostgresRuns,
+    notice_write,
+    read_lasts,
+    read_nodes,
+    read_notices,
+)
 from greenroom.delivery.journal.postgres.queue.tables import QUEUE
 from greenroom.delivery.journal.postgres.tables import FENCED
 from greenroom.delivery.journal.sql.database import SqlValue
@@ -77,6 +84,9 @@ class PostgresStore(SqlStore):
     def nodes(self) -> list[Node]:
         return read_nodes(self._postgres)
 
+    def notices(self, place: object, limit: int) -> NoticePage:
+        return read_notices(self._postgres, self._me(), place, limit)
+
     def _append(self, entries: Sequence[Entry]) -> None:
         try:
             super().append(entries)
@@ -90,6 +100,8 @@ class PostgresStore(SqlStore):
         writes = super()._writes(entries, records, ends)
         if queued := [each for each in entries if type(each) is GoesOn and each.queued]:
             writes.append((QUEUE, [(each.user, each.run) for each in queued]))
+        if notices := [each for each in entries if type(each) is Notice]:
+            writes.append(notice_write(self._me(), notices))
         return writes if records or not writes else [(_HOLD, [(self._me(),)]), *writes]
 
     def _record_writes(self, records: list[Record], ends: LogEnds) -> list[Write]:

@@ -20,7 +20,7 @@ import trio
 
 from greenroom.actors.reactors.callbacks import default_callbacks
 from greenroom.delivery.events.ids import UserId
-from greenroom.delivery.journal.nodes import Notice, What
+from greenroom.delivery.events.nodes.notice import Notice, What
 from greenroom.delivery.journal.postgres.opening import connect
 
 MOST_BYTES: Final = 7_000
@@ -59,22 +59,19 @@ class WakeUps:
         self._callbacks = default_callbacks()
         self._rung = trio.Event()
 
-    def tell(self, users: Iterable[UserId]) -> None:
-        """Send these users to the other nodes; from any thread."""
+    def tell(self, users: Iterable[UserId], notices: Iterable[Notice] = ()) -> None:
+        """Send these users and notices to the other nodes; from any thread. The oldest notices are
+        dropped if too many wait."""
         with self._lock:
-            is_first = not self._users
+            is_first = not (self._users or self._notices)
             self._users.update(users)
+            self._notices.extend(notices)
         if is_first:
             with suppress(trio.RunFinishedError):
                 self._callbacks.post(self._ring)
 
-    def send(self, notice: Notice) -> None:
-        """Send a notice to the other nodes; in trio. The oldest are dropped if too many wait."""
-        self._notices.append(notice)
-        self._ring()
-
     async def speak(self) -> Never:
-        """Send what `tell` and `send` were called with."""
+        """Send what `tell` was called with."""
         await self._connect_and(self._speak)
 
     async def listen(self, heard: Heard) -> Never:
@@ -130,8 +127,9 @@ class WakeUps:
         """The payloads to send, at least one."""
         with self._lock:
             users, self._users = self._users, set()
-        while self._notices:
-            notice = self._notices.popleft()
+            notices = list(self._notices)
+            self._notices.clear()
+        for notice in notices:
             yield self._payload((), [(notice.user, notice.what, notice.of)])
         some: list[UserId] = []
         size = 0

@@ -24,7 +24,7 @@ from greenroom.delivery.events.record import (
 )
 from greenroom.delivery.journal.checks import check_unsaid
 from greenroom.delivery.journal.journal import agreed_through, within
-from greenroom.delivery.journal.node import Node
+from greenroom.delivery.journal.node import OneNode
 from greenroom.delivery.journal.paging import PAGE_BYTES, page_of
 from greenroom.delivery.journal.reads import Question
 from greenroom.delivery.journal.sql.database import Database, Rows, SqlValue
@@ -150,7 +150,7 @@ _MARKS: Final = f"""
 """
 
 
-class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
+class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies, OneNode):
     """Keeps entries, and implements `Reads`, on a connection that only this store uses.
 
     Two stores of one journal see what the other one has committed. Only one may `append` or `trim`.
@@ -248,9 +248,6 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies):
 
     def lasts(self, users: Sequence[UserId]) -> Mapping[UserId, int]:
         return {user: self._tail(user)[0] for user in users}
-
-    def nodes(self) -> list[Node]:
-        return []
 
     def keeps_user(self, user: UserId) -> bool:
         return keeps_user(self._database, user)

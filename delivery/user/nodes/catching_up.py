@@ -16,8 +16,8 @@ from greenroom.delivery.events.draft import Draft
 from greenroom.delivery.events.going_on import GoingOn
 from greenroom.delivery.events.ids import ConnectionId, RunId, SessionId, ThreadId, UserId
 from greenroom.delivery.events.kinds import ASK_ENDS, ASK_KINDS
+from greenroom.delivery.events.nodes.notice import Notice, What
 from greenroom.delivery.events.record import RUN_ENDS, RUN_OPENS, RUN_TURNS, Record
-from greenroom.delivery.journal.nodes import Notice, What
 from greenroom.delivery.journal.reads import Question, Reads
 from greenroom.delivery.outbox.outbox import Outbox
 from greenroom.delivery.user.asks import Asks

@@ -14,8 +14,9 @@ import trio
 
 from greenroom.actors.errors import GreenroomError
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.nodes.notice import HINTS, Notice, What
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.nodes import Nodes, Notice, ReadLasts, What
+from greenroom.delivery.journal.nodes import Nodes, ReadLasts, ReadNotices
 from greenroom.delivery.user.handle import UserHandle
 from greenroom.delivery.user.nodes.messages import (
     FromNodes,
@@ -29,6 +30,7 @@ LOOK_SECONDS, OFTEN_SECONDS = 1.0, 0.25
 """Seconds between two looks at what other nodes appended; and if their wake-ups do not arrive."""
 
 USERS_AT_ONCE: Final = 500
+NOTICES_AT_ONCE: Final = 1000
 CUT_SECONDS: Final = 5.0
 """Seconds that a user actor may take to note that its runs were lost."""
 
@@ -37,14 +39,35 @@ _ACCESS: Final = frozenset({What.DISCONNECTED, What.READMITTED})
 logger = logging.getLogger("greenroom.delivery")
 
 
+class Access(Protocol):
+    """Who may connect."""
+
+    def noticed(self, notice: Notice) -> None:
+        """Another node has disconnected a user, or lets the user in again."""
+
+    async def load(self) -> None:
+        """Look at the journal again: notices of other nodes were missed."""
+
+
+class AllMayConnect:
+    """An `Access` without bans."""
+
+    def noticed(self, notice: Notice) -> None:
+        pass
+
+    async def load(self) -> None:
+        pass
+
+
 class UsersServed(Protocol):
     """What is needed of `Users`."""
 
     def lease(self, user: UserId) -> AbstractAsyncContextManager[UserHandle]: ...
     def active(self) -> Sequence[UserHandle]: ...
     def find(self, user: UserId) -> UserHandle | None: ...
-    def access_changed(self, notice: Notice) -> None: ...
-    async def leave_erased(self, user: UserId) -> None: ...
+    @property
+    def access(self) -> Access: ...
+    async def leave(self, user: UserId) -> None: ...
 
 
 @attrs.define
@@ -57,11 +80,17 @@ class Following:
     _to_end: dict[UserId, set[RunId]] = attrs.field(factory=lambda: defaultdict(set))
     _gone: set[UserId] = attrs.field(factory=set)
     _woken: trio.Event = attrs.field(factory=trio.Event)
+    _rung: trio.Event = attrs.field(factory=trio.Event)
+    _place: object = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._place = self.nodes.place
 
     async def run(self) -> Never:
         """Follow until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._look_now_and_then)
+            nursery.start_soon(self._read_notices)
             nursery.start_soon(self._end_runs)
             await self.nodes.follow(self)
         raise AssertionError("it follows until it is cancelled")
@@ -74,8 +103,14 @@ class Following:
                 _tell(handle, OthersAppended())
 
     def noticed(self, notice: Notice) -> None:
+        if notice.what in HINTS:
+            self._perform(notice)
+        else:
+            self._rung.set()
+
+    def _perform(self, notice: Notice) -> None:
         if notice.what in _ACCESS:
-            self.users.access_changed(notice)
+            self.users.access.noticed(notice)
             return
         handle = self.users.find(notice.user)
         if handle is None:
@@ -92,8 +127,33 @@ class Following:
     async def _look_now_and_then(self) -> Never:
         while True:
             await trio.sleep(LOOK_SECONDS if self.nodes.hears else OFTEN_SECONDS)
+            self._rung.set()
             with suppress(GreenroomError):  # the journal tells of its trouble itself
                 await self._look()
+
+    async def _read_notices(self) -> Never:
+        while True:
+            await self._rung.wait()
+            self._rung = trio.Event()
+            with suppress(GreenroomError):  # it is looked again soon
+                await self._look_at_notices()
+
+    async def _look_at_notices(self) -> None:
+        more = True
+        while more:
+            page = await self.journal.ask(ReadNotices(self._place, NOTICES_AT_ONCE)).wait()
+            self._place, more = page.place, page.more
+            if page.missed:
+                await self._look_at_all()
+            for notice in page.notices:
+                self._perform(notice)
+
+    async def _look_at_all(self) -> None:
+        """Notices are gone that this node did not read: no user may rest on what is known."""
+        logger.warning("this server heard nothing of others for minutes: its users begin again")
+        await self.users.access.load()
+        self._gone.update(handle.user for handle in self.users.active())
+        self._woken.set()
 
     async def _look(self) -> None:
         for users in _pages(self.users.active()):
@@ -114,7 +174,7 @@ class Following:
             await self._woken.wait()
             self._woken = trio.Event()
             while self._gone:
-                await self.users.leave_erased(self._gone.pop())
+                await self.users.leave(self._gone.pop())
             while self._to_end:
                 users = list(islice(self._to_end, USERS_AT_ONCE))
                 async with trio.open_nursery() as nursery:

@@ -9,7 +9,7 @@ import attrs
 
 from greenroom.actors.ref import Request
 from greenroom.delivery.events.ids import RunId
-from greenroom.delivery.journal.nodes import Notice
+from greenroom.delivery.events.nodes.notice import Notice
 
 
 @attrs.frozen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -14,9 +14,12 @@ from greenroom.actors.ref import Ref
 from greenroom.actors.reply import Reply
 from greenroom.actors.text.wording import kind_of
 from greenroom.delivery.errors import JournalError
+from greenroom.delivery.events.ban import Ban
 from greenroom.delivery.events.ids import UserId
+from greenroom.delivery.events.nodes.notice import Notice, What
+from greenroom.delivery.events.record import Entry
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.nodes import Notice, What
+from greenroom.delivery.journal.nodes import notices_of
 from greenroom.delivery.log_context import bound
 from greenroom.delivery.user.bans import Bans, TooManyBans
 from greenroom.delivery.user.handle import UserHandle
@@ -43,16 +46,17 @@ class Disconnects:
     journal: Journal
 
     async def load(self) -> None:
-        """Take over the refusals of an earlier process. A journal that cannot be read serves no
+        """Take over the refusals that the journal has. A journal that cannot be read serves no
         user, and keeps no server from starting. From now on other nodes' refusals are followed."""
-        self.users.on_access = self._noticed
-        after: UserId | None = None
+        self.users.access = self
+        found: list[Ban] = []
         try:
-            while page := await self.journal.bans(after=after, limit=BANS_AT_ONCE):
-                self.bans.load(page)
-                after = page[-1].user
+            while page := await self.journal.bans(after=_last(found), limit=BANS_AT_ONCE):
+                found += page
         except JournalError as error:
             logger.error("who is refused could not be read from the journal: %s", error)
+        else:
+            self.bans.load(found)
 
     async def disconnect(
         self,
@@ -66,9 +70,10 @@ class Disconnects:
         """Return once none of the user's connections is sent anything any more, and the journal has
         kept the refusal and that cancelled runs do not go on; the number of the connections."""
         reason, seconds = _checked_reason(reason), None if until is None else _seconds(until)
-        owed = [] if seconds is None else [self._ban(user, seconds)]
         ms = 0 if seconds is None else round(seconds * 1000)
-        self._tell(user, What.DISCONNECTED, reason or "", int(reconnect), int(cancel_runs), ms)
+        of = reason or "", int(reconnect), int(cancel_runs), ms
+        notices = notices_of(self.journal, user, What.DISCONNECTED, *of)
+        owed = self._keep([*self._banned(user, seconds), *notices])
         words = Disconnected(reason, RECONNECT if reconnect else None)
         handle = self.users.find(user)
         refs = [] if handle is None else list(connections_of(handle))
@@ -83,7 +88,7 @@ class Disconnects:
             await kept.wait()
         return len(refs)
 
-    def _noticed(self, notice: Notice) -> None:
+    def noticed(self, notice: Notice) -> None:
         """Another node has disconnected the user, or lets the user in again; the journal knows."""
         if notice.what is What.READMITTED:
             self.bans.lift(notice.user)
@@ -99,23 +104,29 @@ class Disconnects:
             if cancel_runs:
                 handle.cancel_all()
 
-    def _tell(self, user: UserId, what: What, *of: str | int) -> None:
-        if (nodes := self.journal.nodes) is not None:
-            nodes.send(Notice(user, what, of))
-
-    def _ban(self, user: UserId, until: float) -> Reply[None]:
-        """In force and on its way to the journal at once, whatever becomes of the caller."""
+    def _banned(self, user: UserId, until: float | None) -> list[Entry]:
+        """What is to be kept of the ban, which is in force at once."""
+        if until is None:
+            return []
         self.bans.ban(user, until)
-        return self.journal.append_soon([self.bans.entry(user)])
+        return [self.bans.entry(user)]
+
+    def _keep(self, entries: Sequence[Entry]) -> list[Reply[None]]:
+        """On their way to the journal at once, whatever becomes of the caller."""
+        return [self.journal.append_soon(entries)] if entries else []
 
     async def readmit(self, user: UserId) -> bool:
         """Let the user in again; False if that was so already."""
         was_banned = self.bans.lift(user)
-        self._tell(user, What.READMITTED)
         with bound(user=str(user)):
             logger.info("admitted again" if was_banned else "admitted again, and always was")
-        await self.journal.append_soon([self.bans.entry(user)]).wait()
+        notices = notices_of(self.journal, user, What.READMITTED)
+        await self.journal.append_soon([self.bans.entry(user), *notices]).wait()
         return was_banned
+
+
+def _last(bans: Sequence[Ban]) -> UserId | None:
+    return bans[-1].user if bans else None
 
 
 class UserAccess:
@@ -139,7 +150,7 @@ class UserAccess:
         connection of the user is admitted. With `reconnect` clients come back by themselves, and
         bring a new token if they can. Runs go on, unless `cancel_runs`. Raises `BadId`,
         `ValueError` for a time that is past or a long reason, `TooManyBans`, and a `JournalError`
-        if the user is disconnected but a restart would forget `until`.
+        if the user is disconnected but a restart would forget `until`, or other nodes do not know.
         """
         return await self._disconnects.disconnect(
             UserId.parse(user),

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from psycopg.conninfo import conninfo_to_dict
@@ -20,8 +21,10 @@ from greenroom.delivery.errors import EventNotKept, RunStopped
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.journal.nodes import ReadNodes
 from greenroom.delivery.journal.postgres.journal import PostgresJournal, open_postgres_journal
+from greenroom.delivery.journal.postgres.node_reads import NOTICES_KEPT_SECONDS, NoticePlace
 from greenroom.delivery.user.bans import Bans
 from greenroom.delivery.user.messages import EraseThread, SessionTaken, ShowTyping, ThreadErased
+from greenroom.delivery.user.nodes.following import AllMayConnect, Following
 from greenroom.transport.connection.machine.events import Disconnected
 from tests.delivery.backstage import ALICE, Backstage, open_backstage
 from tests.delivery.journal.postgres_server import NEEDS_POSTGRES, database_of, postgres_server
@@ -33,22 +36,31 @@ LEASE = 2.0
 
 
 @asynccontextmanager
-async def node(directory: Path, *, lease: float = LEASE) -> AsyncIterator[Backstage]:
-    async with (
-        open_postgres_journal(database_of(directory), lease_seconds=lease) as journal,
-        open_backstage(journal) as stage,
-    ):
-        yield stage
+async def node(
+    directory: Path, *, lease: float = LEASE, is_deaf: bool = False
+) -> AsyncIterator[Backstage]:
+    """A deaf one neither hears notifications nor sends any."""
+    async with open_postgres_journal(database_of(directory), lease_seconds=lease) as journal:
+        if is_deaf:
+            wake_ups = journal.nodes._wake_ups  # type: ignore[attr-defined]
+            wake_ups.listen = wake_ups.speak = hear_nothing
+        async with open_backstage(journal) as stage:
+            yield stage
+
+
+async def hear_nothing(*_: object) -> None:
+    await trio.sleep_forever()
+
+
+@pytest.fixture(params=[False, True], ids=["heard", "deaf"])
+def is_deaf(request: pytest.FixtureRequest) -> bool:
+    """Whether no notification arrives."""
+    return bool(request.param)
 
 
 def nodes_of(stage: Backstage) -> PostgresJournal:
     assert isinstance(stage.journal, PostgresJournal)
     return stage.journal
-
-
-def notices_arrive(here: Backstage, there: Backstage) -> bool:
-    """Whether one knows of the other, which hears: what is no event is lost before."""
-    return nodes_of(here)._lease.others and nodes_of(there).nodes.hears
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -157,8 +169,12 @@ async def test_the_runs_of_a_node_that_is_frozen_end_once_and_it_appends_nothing
         assert client.kinds == kinds
 
 
-async def test_a_run_is_cancelled_from_another_node(tmp_path: Path) -> None:
-    async with node(tmp_path) as here, node(tmp_path) as there, there.client():
+async def test_a_run_is_cancelled_from_another_node(tmp_path: Path, is_deaf: bool) -> None:
+    async with (
+        node(tmp_path, is_deaf=is_deaf) as here,
+        node(tmp_path, is_deaf=is_deaf) as there,
+        there.client(),
+    ):
         async with here.run() as run:
             [user] = there.users.active()
             await until(lambda: run.context.run in user.elsewhere)
@@ -170,8 +186,14 @@ async def test_a_run_is_cancelled_from_another_node(tmp_path: Path) -> None:
         await until(lambda: user.cancel(run.context.run) is None)
 
 
-async def test_a_session_that_moves_to_another_node_leaves_the_first_one(tmp_path: Path) -> None:
-    async with node(tmp_path) as here, node(tmp_path) as there, here.client() as first:
+async def test_a_session_that_moves_to_another_node_leaves_the_first_one(
+    tmp_path: Path, is_deaf: bool
+) -> None:
+    async with (
+        node(tmp_path, is_deaf=is_deaf) as here,
+        node(tmp_path, is_deaf=is_deaf) as there,
+        here.client() as first,
+    ):
         session = first.attached.session
         async with here.run() as run:
             await (await run.final_report(report="one")).wait_received(timeout=60)
@@ -185,18 +207,27 @@ async def test_a_session_that_moves_to_another_node_leaves_the_first_one(tmp_pat
             assert second.of(SessionTaken) == []
 
 
-async def test_typing_and_the_erasure_of_a_thread_reach_other_nodes(tmp_path: Path) -> None:
+async def test_typing_reaches_other_nodes(tmp_path: Path) -> None:
     async with (
         node(tmp_path) as here,
         node(tmp_path) as there,
         there.client() as client,
+        here.run() as run,
+    ):
+        with trio.fail_after(60):
+            while not client.of(ShowTyping):  # what is sent before a node listens is lost
+                run.typing()
+                await trio.sleep(0.05)
+
+
+async def test_the_erasure_of_a_thread_reaches_other_nodes(tmp_path: Path, is_deaf: bool) -> None:
+    async with (
+        node(tmp_path, is_deaf=is_deaf) as here,
+        node(tmp_path, is_deaf=is_deaf) as there,
+        there.client() as client,
         here.users.lease(ALICE) as user,
     ):
         async with here.run() as run:
-            with trio.fail_after(60):
-                while not client.of(ShowTyping):  # what is sent before a node listens is lost
-                    run.typing()
-                    await trio.sleep(0.05)
             await run.final_report(report="one")
         context = UserContext.new(user="alice", thread=run.thread)
         async with there.run(context=context) as last:  # that node knows where the log ends
@@ -213,13 +244,20 @@ async def test_typing_and_the_erasure_of_a_thread_reach_other_nodes(tmp_path: Pa
         assert [str(each.kind) for each in page.records] == [
             *("agent_started", "final_report", "agent_completed")
         ]
+        assert len(client.of(ThreadErased)) == 1
 
 
-async def test_a_user_who_is_erased_at_one_node_is_a_new_one_at_all(tmp_path: Path) -> None:
-    async with node(tmp_path) as here, node(tmp_path) as there, there.users.lease(ALICE) as user:
+async def test_a_user_who_is_erased_at_one_node_is_a_new_one_at_all(
+    tmp_path: Path, is_deaf: bool
+) -> None:
+    async with (
+        node(tmp_path, is_deaf=is_deaf) as here,
+        node(tmp_path, is_deaf=is_deaf) as there,
+        there.users.lease(ALICE) as user,
+    ):
         async with here.run() as run:
             await run.final_report(report="to be erased")
-        await until(lambda: user.gauge.last == 3 and notices_arrive(here, there))
+        await until(lambda: user.gauge.last == 3)
         await here.users.erase(ALICE)
         await until(lambda: user.tree.stopped)
         async with there.run() as run:
@@ -227,19 +265,44 @@ async def test_a_user_who_is_erased_at_one_node_is_a_new_one_at_all(tmp_path: Pa
         assert [each.offset for each in await here.records()] == [1, 2, 3]
 
 
-async def test_a_user_who_is_disconnected_at_one_node_is_refused_at_all(tmp_path: Path) -> None:
-    async with node(tmp_path) as here, node(tmp_path) as there, there.client() as client:
+async def test_a_user_who_is_disconnected_at_one_node_is_refused_at_all(
+    tmp_path: Path, is_deaf: bool
+) -> None:
+    async with (
+        node(tmp_path, is_deaf=is_deaf) as here,
+        node(tmp_path, is_deaf=is_deaf) as there,
+        there.client() as client,
+    ):
         desks = [Disconnects(each.users, Bans(time.time), each.journal) for each in (here, there)]
         for desk in desks:
             await desk.load()
         async with here.run() as run:
             await run.final_report(report="heard")
-        await until(lambda: "final_report" in client.kinds and notices_arrive(here, there))
+        await until(lambda: "final_report" in client.kinds)
         await desks[0].disconnect(ALICE, reason="enough", until=time.time() + 3600)
         await until(lambda: Disconnected("enough", None) in client.socket.news)
         assert desks[1].bans.until(ALICE) is not None
         assert await desks[0].readmit(ALICE)
         await until(lambda: desks[1].bans.until(ALICE) is None)
+
+
+async def test_a_node_that_missed_notices_begins_its_users_again_and_looks_at_bans(
+    tmp_path: Path,
+) -> None:
+    async with node(tmp_path) as here, node(tmp_path) as there, there.users.lease(ALICE) as user:
+        desks = [Disconnects(each.users, Bans(time.time), each.journal) for each in (here, there)]
+        await desks[1].load()
+        there.users.access = AllMayConnect()  # the notice is lost
+        await desks[0].disconnect(ALICE, until=time.time() + 3600)
+        there.users.access = desks[1]
+        following = Following(there.users, there.journal, nodes_of(there).nodes)
+        place = nodes_of(there).nodes.place
+        assert isinstance(place, NoticePlace)
+        following._place = attrs.evolve(place, below=1 << 60, at=place.at - NOTICES_KEPT_SECONDS)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(following.run)
+            await until(lambda: user.tree.stopped and desks[1].bans.until(ALICE) is not None)
+            nursery.cancel_scope.cancel()
 
 
 @contextmanager

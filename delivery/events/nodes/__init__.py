@@ -1,0 +1,1 @@
+"""What nodes that share a journal tell each other."""
