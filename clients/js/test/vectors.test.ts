@@ -2,7 +2,8 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { connect, eventLog, type GreenroomEvent, type JSON as Json } from "../src/index.js";
+import { connect, eventLog, type GreenroomEvent, type JSON as Json, type SentFile, type UploadOptions } from "../src/index.js";
+import "../src/upload.js"; // its import takes real time, and the tests have none
 import { type Frame, FakeServer, FakeStore } from "./fake_server.js";
 
 const FOLDER = new URL("../../../tests/protocol/vectors/", import.meta.url);
@@ -132,7 +133,9 @@ class Player {
 
   async #call({ type, id, ...fields }: Frame & { id: string }): Promise<unknown> {
     switch (type) {
-      case "say": return this.client.say(fields["body"] as Json, { id });
+      case "say": return this.client.say(fields["body"] as Json, { id, files: fields["files"] as SentFile[] | undefined });
+      case "file": return this.client.upload(new Blob([Buffer.from(String(fields["data"]), "base64")]), fields as UploadOptions);
+      case "discard": return this.client.discard(String(fields["file"]));
       case "cancel": return this.client.cancel(String(fields["run"]));
       case "answer": return this.client.answer(String(fields["ask"]), fields["value"] as Json);
       case "threads": return this.client.threads(fields as object);

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import pytest
 
+from greenroom.testing import DiskFault
 from tests.protocol.client import Client
 from tests.protocol.server import TAKES, serving, token_for
 from tests.protocol.without_websocket.events_client import EventsClient
@@ -161,6 +162,22 @@ def test_a_discarded_upload_begins_anew_and_one_of_a_message_stays(client, conne
     assert client.ask("say", id="s1", body="read files", files=[named()])["ok"]
     assert client.ask("discard", id="d2", file="f1")["ok"]
     assert told(client.events()) == [["f1.txt", "text/plain", sha256(DATA).hexdigest()]]
+
+
+def test_an_upload_goes_on_once_a_full_disk_has_room(tmp_path, faulty_disk, crashes):
+    crashes.append("no room on the disk")
+    with (
+        serving(journal=tmp_path / "journal.db") as server,
+        Client(server.port, token_for("alice")) as client,
+    ):
+        client.hello()
+        client.ask("file", **frame(0))
+        faulty_disk.fault = DiskFault.FULL
+        reply = client.ask("file", **frame(PART))
+        assert (refusal(reply)[0], reply["error"]["temporary"]) == (4105, True)
+        faulty_disk.fault = None
+        assert client.ask("file", **frame(2 * PART))["received"] == PART
+        assert client.ask("file", **frame(PART))["received"] == 2 * PART
 
 
 def test_the_files_of_an_erased_thread_are_gone(client):

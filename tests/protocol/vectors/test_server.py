@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from greenroom import Files, agent
 from tests.protocol.server import serving
 from tests.protocol.vectors import vectors_of
 
@@ -21,6 +22,7 @@ ANY = {
 ID = re.compile(r"[a-z]+_[0-9a-z]{26}|first")  # the second is the vectors' epoch
 
 
+@agent(takes=("text", Files(types=["text/*"], max_bytes=1_000_000, most=2)))
 async def player(run, said):
     """Does what is said, call by call."""
     for name, fields in said["emit"] if isinstance(said, dict) else []:

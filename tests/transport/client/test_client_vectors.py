@@ -1,6 +1,7 @@
 """The Python client plays the protocol's vectors, which clients of every language play, over real
 sockets. Reconnects and silences take no time: the clock jumps when the sockets are idle."""
 
+from base64 import b64decode
 from contextlib import suppress
 from functools import partial
 
@@ -9,6 +10,7 @@ import trio
 import trio.testing
 
 from greenroom.delivery.events.ids import RunId, ThreadId
+from greenroom.delivery.files.taken import File
 from greenroom.transport.client.client_error import ClientError
 from greenroom.transport.client.frames import RequestFailed
 from tests.protocol.vectors import vectors_of
@@ -153,7 +155,12 @@ class ClientsPart:
     def _method(self, request):
         match request:
             case {"type": "say", "id": id_, "body": body}:
-                return partial(self._client.say, body, id=id_)
+                files = [File.from_json(each) for each in request.get("files", ())]
+                return partial(self._client.say, body, id=id_, files=files)
+            case {"type": "file", "name": name, "media": media, "data": data}:
+                return partial(self._client.upload, name, b64decode(data), media=media)
+            case {"type": "discard", "file": file}:
+                return partial(self._client.discard, File(file, "a.txt", "text/plain", 2))
             case {"type": "answer", "ask": ask, "value": value}:
                 return partial(self._client.answer, ask, value)
             case {"type": "cancel", "run": run}:
@@ -171,6 +178,8 @@ class ClientsPart:
         match type_:
             case "say":
                 return {"run": result.run, "thread": result.thread}
+            case "file":
+                return result.as_json()
             case "answer":
                 return {"offset": result}
             case "history" | "threads":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from greenroom import JSON, Files, Run, agent
+from tests.system.processes import serve
 
 TAKES = Files(types=["image/*", "text/*"], max_bytes=300_000, most=2)
 
@@ -19,3 +20,7 @@ async def reader(run: Run, said: JSON) -> None:
 
 def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    serve(reader)
