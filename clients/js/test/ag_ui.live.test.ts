@@ -23,6 +23,16 @@ describe.skipIf(!hasGreenroom)("an AG-UI agent with a real server", () => {
     expect(JSON.stringify(agent.messages)).not.toContain("secret");
   });
 
+  it("sends parts with their bytes beside the message, as files", async () => {
+    const { agent, client } = joined("");
+    const said = new Promise((resolve) => client.on("user_said", ({ data }) => resolve(data.body)));
+    const source = { type: "data", value: "aGk=", mimeType: "text/plain" } as const;
+    agent.messages = [{ id: "m1", role: "user", content: [{ type: "text", text: "look" }, { type: "document", source, metadata: { filename: "a.txt" } }] }];
+    await agent.runAgent();
+    expect(agent.messages.at(-1)?.content).toBe("One a.txt text/plain hi two");
+    expect(await said).toBe("look");
+  });
+
   it("is interrupted by a question, loaded again, and resumed by the answer", async () => {
     const first = joined("ask");
     await first.agent.runAgent();

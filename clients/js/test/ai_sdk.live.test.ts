@@ -28,6 +28,19 @@ describe.skipIf(!hasGreenroom)("a chat with a real server", () => {
     expect(JSON.stringify(answer())).not.toContain("secret");
   });
 
+  it("sends the files of a message beside it, and again with what is asked again", async () => {
+    const { chat, client, answer } = joined();
+    const bodies: unknown[] = [];
+    client.on("user_said", ({ data }) => bodies.push([data.body, data.files?.length]));
+    const data = { type: "file", mediaType: "text", filename: "a.txt", url: "data:text/plain;base64,aGk=" } as const;
+    const link = { type: "file", mediaType: "image/png", url: "https://example.com/b.png" } as const;
+    await chat.sendMessage({ text: "look", files: [data, link] });
+    expect(textOf(answer())).toBe("One a.txt text/plain hi two");
+    await chat.regenerate();
+    expect(textOf(answer())).toBe("One a.txt text/plain hi two");
+    expect(bodies).toEqual(Array(2).fill([{ text: "look", files: [{ url: link.url, mediaType: link.mediaType }] }, 1]));
+  });
+
   it.each([
     [true, "output-available", "One yestwo"],
     [false, "output-denied", "One notwo"],

@@ -3,10 +3,13 @@
 export const AGENT = `
 import greenroom, trio
 
-@greenroom.agent(when_lost="again")
+@greenroom.agent(when_lost="again", takes=("text", greenroom.Files()))
 async def agent(run, said):
     if run.attempt == 1:
         await run.partial_result(text="One ")
+    for file in await run.files():
+        words = (await run.read_file(file)).decode()
+        await run.partial_result(text=f"{file.name} {file.media} {words} ")
     if said == "tools":
         async with run.tool("add", {"a": 1}) as tool:
             tool.result(2)

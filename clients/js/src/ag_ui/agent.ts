@@ -14,7 +14,7 @@ const ANSWERED = 4508;
 
 export interface GreenroomAgentConfig extends AgentConfig {
   readonly client: Client;
-  /** What a message says to the agent: its content, unless given. */
+  /** What a message says to the agent: its content, unless given. Parts with their bytes go beside it as files where the agent takes some. */
   readonly body?: ((message: UserMessage) => JSON) | undefined;
 }
 
@@ -83,7 +83,8 @@ export class GreenroomAgent extends AbstractAgent {
     if (!message) throw new GreenroomError({ code: 0, message: "there is no message of the user to send", temporary: false });
     const isAgain = this.said.has(message.id);
     this.said.add(message.id);
-    const { run, thread } = await this.client.say(this.body(message), { thread: this.thread, ...(!isAgain && { id: message.id }) });
+    const { message: rest, files } = isHolding(message) ? await (await import("./files.js")).withFiles(this.client, message) : { message, files: undefined };
+    const { run, thread } = await this.client.say(this.body(rest), { thread: this.thread, files, ...(!isAgain && { id: message.id }) });
     this.threadId = thread;
     return { run, isKnown: this.runs.has(run) };
   }
@@ -114,6 +115,8 @@ export class GreenroomAgent extends AbstractAgent {
     }
   }
 }
+
+const isHolding = ({ content }: UserMessage): boolean => typeof content !== "string" && content.some((part) => part.type !== "text" && part.source.type === "data");
 
 /** The text of a message; with other parts `{text, parts}`. */
 function contentOf({ content }: UserMessage): JSON {

@@ -16,7 +16,7 @@ const ANSWERED = 4508;
 export interface GreenroomTransportOptions {
   /** The thread of all chats of this transport. Without it the thread is the chat's id, if that is one's; else the first message begins a thread. */
   readonly thread?: string | undefined;
-  /** What a message says to the agent. Its text, unless given; with files `{text, files: [{url, mediaType, filename?}]}`. */
+  /** What a message says to the agent. Its text, unless given; with links to files `{text, files: [{url, mediaType, filename?}]}`. Files of `sendMessage({ files })` go beside it where the agent takes some. */
   readonly body?: ((message: UIMessage) => JSON) | undefined;
   /** What `stop()` does, and a component with `useChat` that goes away: `cancel` the run, or only `leave` it, so that it goes on. */
   readonly onAbort?: "cancel" | "leave" | undefined;
@@ -85,8 +85,9 @@ export class GreenroomTransport implements ChatTransport<UIMessage> {
   async #say(chatId: string, messages: readonly UIMessage[], isNew: boolean): Promise<string> {
     const message = messages.findLast(({ role }) => role === "user");
     if (!message) throw new GreenroomError({ code: 0, message: "there is no message of the user to send", temporary: false });
-    const body = (this.#options.body ?? bodyOf)(message);
-    const said = await this.#client.say(body, { thread: this.#thread(chatId), ...(isNew && { id: message.id }) });
+    const { message: rest, files } = isHolding(message) ? await (await import("./files.js")).withFiles(this.#client, message) : { message, files: undefined };
+    const body = (this.#options.body ?? bodyOf)(rest);
+    const said = await this.#client.say(body, { thread: this.#thread(chatId), files, ...(isNew && { id: message.id }) });
     this.#threads.set(chatId, said.thread);
     return said.run;
   }
@@ -109,6 +110,8 @@ export class GreenroomTransport implements ChatTransport<UIMessage> {
     signal?.addEventListener("abort", () => queueMicrotask(stop), { once: true });
   }
 }
+
+const isHolding = ({ parts }: UIMessage): boolean => parts.some((part) => part.type === "file" && part.url.startsWith("data:"));
 
 const whenAborted = (signal: AbortSignal | undefined): Promise<never> =>
   new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
