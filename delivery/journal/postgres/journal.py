@@ -81,13 +81,20 @@ class Session:
         if not self.database.connection.closed:
             return
         connection = self.connect(self.url)
-        if (found := epoch_of(connection)) != self.epoch:
+        try:
+            self._check_epoch(epoch_of(connection))
+        except BaseException:
             connection.close()
+            raise
+        self.database.connection = connection
+
+    def _check_epoch(self, found: str) -> None:
+        if found != self.epoch:
+            there = f"another journal now: epoch {found}" if found else "no journal now"
             raise JournalLost(
-                f"{named(self.url)} has another journal now: epoch {found}, not {self.epoch}",
+                f"{named(self.url)} has {there}, not epoch {self.epoch}",
                 advice="restart the service: clients begin again with the journal that is there",
             )
-        self.database.connection = connection
 
     def close(self) -> None:
         self.database.connection.close()

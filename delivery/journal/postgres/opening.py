@@ -132,17 +132,23 @@ def _await_the_only_writer(connection: psycopg.Connection[Any]) -> None:
 
 
 def epoch_of(connection: psycopg.Connection[Any]) -> str:
-    """The journal's epoch."""
+    """The journal's epoch; empty if there is no journal."""
+    if not _has_tables(connection):
+        return ""
     row = connection.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
     return "" if row is None else str(row[0])
 
 
 def _version(connection: psycopg.Connection[Any]) -> int:
-    found = connection.execute("SELECT to_regclass('meta')").fetchone()
-    if found is None or found[0] is None:
+    if not _has_tables(connection):
         return 0
     row = connection.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
     return 0 if row is None else int(row[0])
+
+
+def _has_tables(connection: psycopg.Connection[Any]) -> bool:
+    found = connection.execute("SELECT to_regclass('meta')").fetchone()
+    return found is not None and found[0] is not None
 
 
 def _set(connection: psycopg.Connection[Any], name: str, value: str) -> None:

@@ -8,7 +8,7 @@ import tempfile
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import pytest
 from side_by_side.postgres import PostgresServer, program
@@ -52,6 +52,29 @@ def database_of(directory: Path) -> str:
     name = f"test{len(_places)}"
     _places[name] = directory
     return server.url(name)
+
+
+def copy_database(name: str) -> None:
+    """Keep a copy of a database to which nobody is connected."""
+    server = postgres_server()
+    server.command(f'DROP DATABASE IF EXISTS "{name} copy"')
+    server.command(f'CREATE DATABASE "{name} copy" TEMPLATE "{name}"')
+
+
+def replace_database(name: str, by: Literal["empty", "copy"]) -> None:
+    """Put the copy, or a database without anything, in the place of a database."""
+    server = postgres_server()
+    server.command(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    server.command(f'DROP DATABASE "{name}" WITH (FORCE)')
+    if by == "copy":
+        server.command(f'ALTER DATABASE "{name} copy" RENAME TO "{name}"')
+    else:
+        server.command(f'CREATE DATABASE "{name}"')
+
+
+def name_of(url: str) -> str:
+    """The database's name in a URL of this module."""
+    return url.split("/")[3].partition("?")[0]
 
 
 def _test_of(directory: Path) -> str:

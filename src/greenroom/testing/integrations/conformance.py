@@ -28,7 +28,7 @@ from greenroom.testing.integrations.script import (
     Turn,
     Wait,
 )
-from greenroom.testing.integrations.seen import Seen, same
+from greenroom.testing.integrations.seen import Seen
 from greenroom.testing.integrations.stage import (
     Reaction,
     allow,
@@ -38,6 +38,7 @@ from greenroom.testing.integrations.stage import (
     stop_in_wait,
 )
 from greenroom.testing.integrations.suite_tools import SuiteTools
+from greenroom.testing.same import same
 
 Feature: TypeAlias = Literal["thoughts", "tools", "approvals", "usage", "silence", "unread", "late"]
 

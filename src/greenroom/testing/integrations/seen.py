@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from greenroom.delivery.events.kinds import JSON, TERMINAL, Event, Kind
+from greenroom.testing.same import same
 
 
 @attrs.frozen
@@ -61,9 +62,3 @@ class Seen:
         """Raises `AssertionError` if one of the words is in an event."""
         everything = " ".join(str(event.data) for event in self.events)
         same([word for word in words if word in everything], [], "what users must not see")
-
-
-def same(actual: object, expected: object, what: str) -> None:
-    """Raises `AssertionError` unless they are equal."""
-    if actual != expected:
-        raise AssertionError(f"{what}: {actual!r}, and not {expected!r}")

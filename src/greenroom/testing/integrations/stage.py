@@ -15,8 +15,8 @@ from greenroom.delivery.events.kinds import TERMINAL, Event, Kind
 from greenroom.runtime import Runtime
 from greenroom.settings import Settings
 from greenroom.testing.integrations.script import Script
-from greenroom.testing.integrations.seen import same
 from greenroom.testing.live import SECRET
+from greenroom.testing.same import same
 from greenroom.transport.auth.tokens import sign_token
 from greenroom.transport.client import Client, connect
 

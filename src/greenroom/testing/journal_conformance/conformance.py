@@ -1,0 +1,35 @@
+"""One suite for every journal.
+
+    class TestMine(JournalConformance):
+        lacks = {"copies": "no engine is behind it"}
+
+        def open_journal(self, place):
+            ...  # an asynchronous context manager
+
+What your journal cannot do stands in `lacks`; what else it needs of you is in `JournalBackend`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from greenroom.testing.journal_conformance.forgetting import ForgettingClaims
+from greenroom.testing.journal_conformance.keeping import KeepingClaims
+from greenroom.testing.journal_conformance.model_machine import compare_with_model
+from greenroom.testing.journal_conformance.outages import OutageClaims
+from greenroom.testing.journal_conformance.receipts import ReceiptClaims
+from greenroom.testing.journal_conformance.writers import WriterClaims
+
+
+class JournalConformance(
+    KeepingClaims, ForgettingClaims, ReceiptClaims, WriterClaims, OutageClaims
+):
+    """Subclass it under a name that begins with `Test`, and say how your journal is opened."""
+
+    examples: ClassVar[int] = 60
+    """How many orders of calls are drawn for the comparison with the model."""
+
+    def test_a_journal_answers_as_its_model(self) -> None:
+        compare_with_model(
+            self.open_journal, durable="durability" not in self.lacks, examples=self.examples
+        )
