@@ -75,7 +75,7 @@ class JournalModel(RuleBasedStateMachine):
         )
 
     def merged(self, known: Cursor | None, new: Cursor) -> Cursor:
-        """What was reached is reached, unless the session begins anew beyond a gap."""
+        """What was reached is reached, unless the session begins again beyond a gap."""
         if known is None or new.start > known.sent:
             return new
         start, offset = min(known.start, new.start), max(known.offset, new.offset)

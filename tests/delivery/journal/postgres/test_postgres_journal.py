@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -36,7 +35,6 @@ from tests.delivery.journal.journal_conformance import (
     THREADS,
     confirmed,
     record,
-    records,
 )
 from tests.delivery.journal.postgres.cut_wire import CutWire
 from tests.delivery.journal.postgres_server import (
@@ -82,19 +80,6 @@ def stores(url: str) -> Iterator[list[PostgresStore]]:
         each._postgres.connection.close()
 
 
-def test_an_append_that_does_not_know_the_end_of_a_log_keeps_nothing_of_any_user(
-    stores: list[PostgresStore],
-) -> None:
-    one, other = stores
-    one.append([record(1), record(1, user=BOB)])
-    other.append([record(2)])
-    with pytest.raises(OutOfSequence) as refused, in_our_words("Postgres"):
-        one.append([record(2, user=BOB), record(2)])
-    assert (refused.value.user, refused.value.expected, refused.value.given) == (ALICE, 3, 2)
-    one.append([record(2, user=BOB), record(3)])
-    assert [one.bounds(each).last for each in (ALICE, BOB)] == [3, 2]
-
-
 def test_a_writer_that_knows_what_another_appended_continues_the_log(
     stores: list[PostgresStore],
 ) -> None:
@@ -103,16 +88,6 @@ def test_a_writer_that_knows_what_another_appended_continues_the_log(
     other.append([record(2)])
     one.append([record(3)])
     assert one.bounds(ALICE).last == 3
-
-
-def test_a_log_that_another_writer_erased_is_not_continued(stores: list[PostgresStore]) -> None:
-    one, other = stores
-    one.append(records(1, 3))
-    assert not other.erase_user(ALICE)
-    with pytest.raises(OutOfSequence), in_our_words("Postgres"):
-        one.append([record(4)])
-    one.append([record(1)])
-    assert one.bounds(ALICE).last == 1
 
 
 def test_a_writer_may_be_refused_at_any_time(stores: list[PostgresStore]) -> None:
@@ -127,33 +102,6 @@ def test_a_writer_may_be_refused_at_any_time(stores: list[PostgresStore]) -> Non
             one.append([record(last + 1)])
         one.append([record(last + 2)])
     assert one.bounds(ALICE).last == 20
-
-
-def test_writers_that_race_leave_one_log_without_gaps(stores: list[PostgresStore]) -> None:
-    appended: list[int] = []
-
-    def append(each: PostgresStore) -> None:
-        for _ in range(40):
-            while True:
-                last = each.bounds(ALICE).last
-                try:
-                    with in_our_words("Postgres"):
-                        each.append([record(last + 1), record(each.bounds(BOB).last + 1, user=BOB)])
-                except (OutOfSequence, JournalBusy):
-                    each.forget_ends()
-                else:
-                    appended.append(last + 1)
-                    break
-
-    threads = [threading.Thread(target=append, args=(each,)) for each in stores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(appended) == list(range(1, 81))
-    with stores[0]._postgres:
-        read = stores[0].read(ALICE, 0, 1_000, 1_000_000)
-    assert [each.offset for each in read] == list(range(1, 81))
 
 
 # --- a server that goes away
