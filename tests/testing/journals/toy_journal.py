@@ -15,11 +15,12 @@ import trio
 from greenroom.actors.reply import Reply
 from greenroom.delivery.errors import JournalLost, JournalUnreachable, LeaseLost
 from greenroom.delivery.events.ids import RunId, UserId
+from greenroom.delivery.events.nodes.notice import Notice
 from greenroom.delivery.events.record import RUN_OPENS, Entry, Record
 from greenroom.delivery.journal.journal import Journal
 from greenroom.delivery.journal.memory import MemoryJournal
 from greenroom.delivery.journal.memory_store import MemoryStore
-from greenroom.delivery.journal.nodes import Follower, Notice
+from greenroom.delivery.journal.nodes import Follower
 from greenroom.delivery.journal.retention.memory_sweeper import MemorySweeper
 from greenroom.testing.journal_conformance import CutNextAppend, JournalConformance, When
 

@@ -13,9 +13,10 @@ import trio
 from greenroom.delivery.errors import AlreadySaid, JournalBusy, LeaseLost, OutOfSequence
 from greenroom.delivery.events.ids import RunId, UserId
 from greenroom.delivery.events.kinds import Kind
+from greenroom.delivery.events.nodes.notice import Notice
 from greenroom.delivery.events.record import Unsaid
 from greenroom.delivery.journal.journal import Journal
-from greenroom.delivery.journal.nodes import Nodes, Notice
+from greenroom.delivery.journal.nodes import Nodes
 from greenroom.testing.journal_conformance.backend import JournalBackend, of_a_place
 from greenroom.testing.journal_conformance.entries import (
     ALICE,
