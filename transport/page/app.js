@@ -699,7 +699,7 @@ function drawBubble(body, files = []) {
 	for (const { name, size } of files) bubble.append(element("p", {
 		class: "table-name",
 		testid: "file-name"
-	}, icon(ICONS.file), element("bdi", {}, name), ` · ${sizeText(size)}`));
+	}, icon(ICONS.file), element("span", {}, element("bdi", {}, name), ` · ${sizeText(size)}`)));
 	if (text !== "" && text !== void 0) bubble.append(...drawText(pretty(text)));
 	return bubble;
 }

@@ -11,7 +11,7 @@ export function drawBubble(body: unknown, files: readonly SentFile[] = []): HTML
   const { text, table } = said as { text: unknown; table?: unknown };
   const bubble = element("article", { class: "you", "aria-label": "You" });
   if (isObject(table)) bubble.append(element("p", { class: "table-name" }, icon(ICONS.table), `${table["name"] ?? "table"}${shapeOf(table)}`));
-  for (const { name, size } of files) bubble.append(element("p", { class: "table-name", testid: "file-name" }, icon(ICONS.file), element("bdi", {}, name), ` · ${sizeText(size)}`));
+  for (const { name, size } of files) bubble.append(element("p", { class: "table-name", testid: "file-name" }, icon(ICONS.file), element("span", {}, element("bdi", {}, name), ` · ${sizeText(size)}`)));
   if (text !== "" && text !== undefined) bubble.append(...drawText(pretty(text)));
   return bubble;
 }

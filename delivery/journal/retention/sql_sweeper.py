@@ -84,6 +84,8 @@ class SqlSweeper(ABC):
             return SweptTo("progress")
         user = UserId.trusted(str(found))
         due = self._due(user, cutoffs, after=0)
+        if due.through and self._store.cut_file(user, (1, due.through)):
+            return place
         if due.through:
             self._store.trim(user, due.through)
             tally.trim(user, due.through, due.events)

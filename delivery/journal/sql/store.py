@@ -58,7 +58,7 @@ from greenroom.delivery.journal.sql.tables.bans import SqlBans, ban_writes
 from greenroom.delivery.journal.sql.tables.causes import SqlCauses, cause_writes
 from greenroom.delivery.journal.sql.tables.crashes import SqlCrashes, crash_writes
 from greenroom.delivery.journal.sql.tables.erasure import TRIM_STEP, erase_thread, erase_user
-from greenroom.delivery.journal.sql.tables.files import SqlFiles, file_writes
+from greenroom.delivery.journal.sql.tables.files import SqlFiles, cut_file, file_writes
 from greenroom.delivery.journal.sql.tables.policies import SqlPolicies, policy_writes
 from greenroom.delivery.journal.sql.tables.runs import SqlRuns, going_on_writes, run_writes
 from greenroom.delivery.journal.sql.tables.threads import SqlThreads, thread_writes
@@ -262,7 +262,7 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies, OneNode):
 
     def erase_user(self, user: UserId) -> bool:
         through = self.bounds(user).first - 1 + TRIM_STEP
-        if self.trim(user, through) == TRIM_STEP:
+        if self.cut_file(user) or self.trim(user, through) == TRIM_STEP:
             return True
         self._tails.pop(user, None)
         with self._transaction():
@@ -281,6 +281,10 @@ class SqlStore(SqlLetters, SqlCauses, SqlBans, SqlPolicies, OneNode):
         self._tails.pop(user, None)
         with self._transaction():
             return trim(self._database, user, min(through, self._tail(user)[0]))
+
+    def cut_file(self, user: UserId, said: tuple[int, int] | None = None) -> bool:
+        with self._transaction():
+            return cut_file(self._database, user, said)
 
     def forget_progress(self, user: UserId, through: int) -> int:
         """See `Journal.sweep`. Returns the number of events that left only their places."""

@@ -219,9 +219,10 @@ def _is_same(one: UserSays, other: UserSays) -> bool:
 
 
 def _incomplete(file: File, received: int) -> FileRefused:
+    there = f"{received:,} of {file.size:,} bytes of {file.name!r}"
     return FileRefused(
-        f"say: of the file {file.key!r} {received:,} of {file.size:,} bytes have come",
-        advice="send the rest with `file` first; an upload is forgotten after an hour",
+        f"say: the server has {there}: send the file again",
+        advice="a file that no message names is forgotten after an hour",
     )
 
 

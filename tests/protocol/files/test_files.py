@@ -119,7 +119,7 @@ def test_a_part_that_cannot_be_kept_is_refused_in_words(client, fields, words):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ([named(size=7)], "99,840 of 7 bytes"),
+        ([named(size=7)], "99,840 of 7 bytes of 'f1.txt'"),
         ([named(name="unknown")], "0 of 99,840 bytes"),
         ([named(media="image/png")], "not of 'image/png'"),
         ([named(), named()], "twice"),

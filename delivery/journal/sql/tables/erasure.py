@@ -5,7 +5,7 @@ After each step the journal is sound: a thread has become shorter, or a user's l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
 from greenroom.delivery.events.ids import ThreadId, UserId
@@ -18,6 +18,7 @@ from greenroom.delivery.journal.sql.rows import (
     record_of,
     record_row,
 )
+from greenroom.delivery.journal.sql.tables.files import cut_file
 from greenroom.delivery.journal.sql.tables.threads import add_thread_again
 
 STEP: Final = 20
@@ -63,14 +64,13 @@ def erase_thread(database: Database, user: UserId, thread: ThreadId, through: in
     """Erase at most `STEP` of the thread's events through an offset; True if there are more."""
     if thread == ERASED_THREAD:  # it would never become shorter
         return False
-    left, gone = STEP, list[Record]()
-    for first, end in _spans(database, user, thread, through):
-        last = min(end, through, first + left - 1)
+    pieces = list(_step(_spans(database, user, thread, through), through))
+    if any(cut_file(database, user, (first, last)) for first, last, _ in pieces):
+        return True
+    gone = list[Record]()
+    for first, last, end in pieces:
         gone += _erase(database, user, first, last)
         _erase_span(database, user, thread, first, last, end)
-        left -= last - first + 1
-        if not left:
-            break
     _erase_runs(database, user, gone)
     if database.execute(_OF_SPANS, (user, thread, through)).get:
         return True
@@ -85,6 +85,17 @@ def erase_user(database: Database, user: UserId) -> None:
     """Erase all that is left of a user whose events are trimmed."""
     for table in _tables_with(database, "user"):
         database.execute(f'DELETE FROM "{table}" WHERE user = ?', (user,))
+
+
+def _step(spans: Sequence[tuple[int, int]], through: int) -> Iterator[tuple[int, int, int]]:
+    """The first and the last offset of what one step erases of each span, and the span's end."""
+    left = STEP
+    for first, end in spans:
+        last = min(end, through, first + left - 1)
+        yield first, last, end
+        left -= last - first + 1
+        if not left:
+            return
 
 
 def _spans(

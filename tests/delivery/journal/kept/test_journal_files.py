@@ -11,6 +11,7 @@ import pytest
 from greenroom.delivery.events.context import UserContext
 from greenroom.delivery.events.draft import user_said
 from greenroom.delivery.events.ids import BadId, EventId, UserId
+from greenroom.delivery.events.kinds import Kind
 from greenroom.delivery.events.record import Entry
 from greenroom.delivery.files.entries import (
     EXPIRES_MS,
@@ -24,11 +25,15 @@ from greenroom.delivery.files.entries import (
 from greenroom.delivery.files.reading import ReadFilePart, ReadFiles, ReadUpload, Upload
 from greenroom.delivery.files.taken import File
 from greenroom.delivery.journal.journal import Journal
+from greenroom.delivery.journal.memory import MemoryJournal
+from greenroom.delivery.journal.retention.cutoffs import Cutoffs
+from greenroom.delivery.journal.sql.tables.files import CUT_BYTES
 from greenroom.delivery.journal.sqlite.journal import open_sqlite_journal
 from greenroom.delivery.upkeep.journal_check import check
 from greenroom.delivery.upkeep.journal_export import export_journal, import_journal
 from greenroom.delivery.user_data import export_user
 from tests.delivery.journal.journal_conformance import IDS, RUNS, SESSIONS, record
+from tests.delivery.journal.retention.passes import settled, sweep
 
 ALICE = record(1).user
 RUN = RUNS[0]
@@ -135,6 +140,34 @@ async def test_an_erased_thread_takes_its_files_along(journal: Journal) -> None:
     while await journal.erase_thread_soon(ALICE, record(1).thread, through=1).wait():
         pass
     assert await kept(journal, "a", "b") == [None, KeptFile(3, None)]
+    assert await parts(journal) == [b"", b""]
+
+
+async def test_a_large_file_is_erased_in_steps(journal: Journal) -> None:
+    """Other users' commits have their turn in between. What is left meanwhile is no whole file."""
+    piece = bytes(CUT_BYTES // 2)
+    for file in ("a", "b"):
+        await journal.append([part(file, n * len(piece), piece) for n in range(6)])
+    await journal.append([*message(), record(2)])
+    steps = 1
+    while await journal.erase_thread_soon(ALICE, record(1).thread, through=1).wait():
+        steps += 1
+        (shorter,) = await kept(journal, "a")
+        assert shorter is None or shorter.received % len(piece) == 0
+    assert await kept(journal, "a", "b") == [None, KeptFile(6 * len(piece), None)]
+    while await journal.erase_user_soon(ALICE).wait():
+        steps += 1
+    assert await kept(journal, "a", "b") == [None, None]
+    assert await parts(journal, "b") == [b"", b""]
+    assert steps == (1 if isinstance(journal, MemoryJournal) else 5)
+
+
+async def test_a_large_file_is_forgotten_by_retention(journal: Journal) -> None:
+    piece = bytes(CUT_BYTES // 2)
+    await journal.append([part("a", n * len(piece), piece) for n in range(6)])
+    await journal.append([*message(), record(2, kind=Kind.AGENT_COMPLETED), *settled(2)])
+    await sweep(journal, Cutoffs(keep_events=0))
+    assert await kept(journal, "a") == [None]
     assert await parts(journal) == [b"", b""]
 
 
